@@ -1,0 +1,1 @@
+"""pcapdiag: read a packet capture, say which connections failed, why, and who did it."""

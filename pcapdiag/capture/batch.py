@@ -1,0 +1,41 @@
+"""The unit that travels from a reader to the tracker: one buffer and where its packets are."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Interface:
+    """One interface of one input file; ``index`` numbers them over all files from 0."""
+
+    index: int
+    file: int
+    link_type: int
+    name: str = ""
+    snaplen: int = 0
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some packets in the order in which they are to be judged (time order, see capture/order.py).
+
+    All arrays have typecode ``q`` and ``count`` valid items. ``frames`` are numbers from 1 in capture
+    order; where ``disordered`` is set they do not ascend within the batch.
+    """
+
+    buffer: bytes | bytearray
+    count: int = 0
+    offsets: array[int] = field(default_factory=lambda: array("q"))
+    """Where the packet's first byte is in ``buffer``."""
+    times: array[int] = field(default_factory=lambda: array("q"))
+    """Nanoseconds since the epoch."""
+    captured: array[int] = field(default_factory=lambda: array("q"))
+    """Bytes in the buffer."""
+    lengths: array[int] = field(default_factory=lambda: array("q"))
+    """Bytes on the wire."""
+    interfaces: array[int] = field(default_factory=lambda: array("q"))
+    """Index into the capture's list of interfaces."""
+    frames: array[int] = field(default_factory=lambda: array("q"))
+    disordered: bool = False

@@ -1,0 +1,92 @@
+"""What the rest of the capture says about the ends of one connection: baselines to judge it against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class HostFacts:
+    """One address, over all its connections that were kept count of (capture duplicates left out)."""
+
+    address: str
+    packets: int = 0
+    ttls: dict[int, int] = field(default_factory=dict)
+    """TTL (hop limit) of its TCP packets other than RST, with counts."""
+    reset_ttls: dict[int, int] = field(default_factory=dict)
+    macs: dict[int, int] = field(default_factory=dict)
+    """Source MACs of its TCP packets other than RST, with counts."""
+    ip_ids_zero: int = 0
+    """How many of its IPv4 packets other than RST and SYN-ACK had IP ID 0."""
+    min_rtt: int | None = None
+    """Smallest time from a segment to this host until its answer (SYN to SYN-ACK, data to ACK),
+    nanoseconds, at the capture point."""
+    sent_by_capture_host: int = 0
+    """Packets that a cooked capture marks as sent by the capturing host."""
+    received_by_capture_host: int = 0
+    """Packets of this address that a cooked capture marks as addressed to the capturing host."""
+    bad_checksums: int = 0
+    """Its packets with a wrong TCP checksum: with many of them it is the capturing host (offload)."""
+    super_segments: int = 0
+    opened: int = 0
+    """Connections that it opened (as initiator)."""
+    answered: int = 0
+    """Connections that it answered (as responder, SYN-ACK or data seen)."""
+
+
+@dataclass(slots=True)
+class EndpointFacts:
+    """One responder address and port, over its connections."""
+
+    address: str
+    port: int
+    connections: int = 0
+    established: int = 0
+    refused: int = 0
+    """Connections whose SYN was answered by RST."""
+    unanswered: int = 0
+    """Connections whose SYNs nobody answered."""
+    turns: int = 0
+    """Requests that were answered."""
+    unanswered_turns: int = 0
+    resets: int = 0
+    """Connections in which it sent (or its address bore) a RST."""
+    first_established: int = 0
+    last_established: int = 0
+    first_refused: int = 0
+    last_refused: int = 0
+    longest_answer: int = 0
+    """Longest time from request to the first byte of its answer that was seen, nanoseconds."""
+    answers_within: list[int] = field(default_factory=lambda: [0] * 16)
+    """Histogram of answer times: bucket i counts those under 1 ms * 2**i (the last: all longer)."""
+    speaks_first: int = 0
+    """Connections on which it sent bytes before the initiator did."""
+    first_bytes: dict[bytes, int] = field(default_factory=dict)
+    """First 4 bytes that initiators sent to it, with counts (16 kinds at most)."""
+
+
+@dataclass(slots=True)
+class Context:
+    """The capture around a connection."""
+
+    first_time: int = 0
+    last_time: int = 0
+    hosts: dict[str, HostFacts] = field(default_factory=dict)
+    endpoints: dict[tuple[str, int], EndpointFacts] = field(default_factory=dict)
+    interfaces: list[str] = field(default_factory=list)
+    lost_by_capture: int = 0
+    dropped_by_kernel: int = 0
+    duplicates: int = 0
+    packets: int = 0
+    capture_hosts: frozenset[str] = frozenset()
+    """Addresses of the host on which the capture was taken, as far as it shows."""
+    final: bool = False
+    """The whole capture has been read; False while it is still running (``--follow``)."""
+
+    def host(self, address: str) -> HostFacts:
+        """Return what is known of an address (empty facts when nothing is)."""
+        return self.hosts.get(address) or HostFacts(address)
+
+    def endpoint(self, address: str, port: int) -> EndpointFacts:
+        """Return what is known of a responder's address and port."""
+        return self.endpoints.get((address, port)) or EndpointFacts(address, port)

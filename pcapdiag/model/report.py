@@ -1,0 +1,319 @@
+"""The report: every object that a user sees, exactly as the JSON shows it.
+
+The classes mirror spec ``pcapdiag-report/1`` (docs/report.schema.json) member for member. Times are
+decimal strings of seconds since the epoch with nanoseconds; durations are seconds as floats; frames
+count from 1. Anything optional and absent is ``None`` or empty; the JSON keeps those members, so a
+reader never has to ask whether a member exists.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+SCHEMA = "pcapdiag-report/1"
+LINE_SCHEMA = "pcapdiag-line/1"
+
+Side = Literal["initiator", "responder", "path", "unknown"]
+End = Literal["initiator", "responder"]
+Actor = Literal["initiator", "responder", "path"]
+Party = Literal["client", "proxy", "upstream", "middlebox", "unknown"]
+Role = Literal["client", "proxy", "upstream", "unknown"]
+Leg = Literal["downstream", "upstream", "between", "direct", "unknown"]
+Severity = Literal["info", "warning", "failure"]
+
+
+class Value(msgspec.Struct, kw_only=True):
+    """Base of all report values: keyword-only, encodable, comparable."""
+
+
+class FileError(Value):
+    """Where a damaged file broke: the byte offset in the (decompressed) file, and what was wrong."""
+
+    byte: int
+    message: str
+
+
+class CaptureFile(Value):
+    """One input file."""
+
+    path: str
+    format: Literal["pcap", "pcapng"]
+    compression: str | None = None
+    sha256: str | None = None
+    first_time: str | None = None
+    last_time: str | None = None
+    packets: int = 0
+    size: int = 0
+    interfaces: list[str] = []
+    complete: bool = True
+    error: FileError | None = None
+
+
+class CaptureCounts(Value):
+    """What was met in the capture and how often; each 0 where not met."""
+
+    lost_by_capture: int = 0
+    dropped_by_kernel: int = 0
+    disordered: int = 0
+    clock_steps: int = 0
+    super_segments: int = 0
+    bad_checksums: int = 0
+    midstream: int = 0
+    one_direction: int = 0
+    evicted: int = 0
+    fragments: int = 0
+    other_protocols: int = 0
+    limits: dict[str, int] = {}
+
+
+class CaptureSummary(Value):
+    """The input as a whole."""
+
+    files: list[CaptureFile] = []
+    packets: int = 0
+    bytes: int = 0
+    first_time: str | None = None
+    last_time: str | None = None
+    link_types: list[str] = []
+    truncated_packets: int = 0
+    duplicate_packets: int = 0
+    undecoded_packets: int = 0
+    complete: bool = True
+    vantage: Literal["initiator", "responder", "path", "mixed", "unknown"] = "unknown"
+    counts: CaptureCounts = msgspec.field(default_factory=CaptureCounts)
+
+
+class Topology(Value):
+    """Who is who; ``assumed`` when nothing in the capture said so."""
+
+    clients: list[str] = []
+    proxies: list[str] = []
+    upstreams: list[str] = []
+    assumed: bool = True
+
+
+class Summary(Value):
+    """The first numbers that a reader wants."""
+
+    connections: int = 0
+    failed: int = 0
+    by_verdict: dict[str, int] = {}
+    by_party: dict[str, int] = {}
+    failed_requests: int = 0
+    resets: dict[str, int] = {}
+    not_detailed: int = 0
+
+
+class Endpoint(Value):
+    """One end of a connection."""
+
+    ip: str
+    port: int
+    role: Role = "unknown"
+    name: str | None = None
+
+
+class BySide(Value):
+    """A count for each end."""
+
+    initiator: int = 0
+    responder: int = 0
+
+
+class OptionalBySide(Value):
+    """A value for each end that may be unknown."""
+
+    initiator: int | None = None
+    responder: int | None = None
+
+
+class RttParts(Value):
+    """The handshake's round trip either side of the capture point, seconds."""
+
+    to_initiator: float | None = None
+    to_responder: float | None = None
+
+
+class Evidence(Value):
+    """One weighed signal; ``weight`` is log10 of P(signal if says) / P(signal if not)."""
+
+    signal: str
+    says: Actor
+    weight: float
+    detail: str
+    frames: list[int] = []
+
+
+class Candidate(Value):
+    """Who it may have been, where the capture cannot tell."""
+
+    side: Actor
+    party: Party
+    confidence: float
+
+
+class Attribution(Value):
+    """Who did it, how sure, and why; see verdicts.md, Attribution."""
+
+    side: Side = "unknown"
+    party: Party = "unknown"
+    address: str | None = None
+    confidence: float = 0.0
+    evidence: list[Evidence] = []
+    candidates: list[Candidate] = []
+
+
+class EnvoyWords(Value):
+    """What Envoy prints for this failure."""
+
+    flag: str
+    reset_reason: str
+
+
+class Alternative(Value):
+    """Another code that the evidence does not exclude."""
+
+    code: str
+    confidence: float
+
+
+class Verdict(Value):
+    """What happened to a connection, and everything a person needs next."""
+
+    code: str
+    failed: bool
+    phase: str | None
+    title: str
+    explanation: str
+    attribution: Attribution
+    fixes: list[str] = []
+    commands: list[str] = []
+    frames: list[int] = []
+    envoy: EnvoyWords | None = None
+    ended_by: Actor | None = None
+    fix_at: list[Party] = []
+    exchange: int | None = None
+    count: int = 1
+    alternatives: list[Alternative] = []
+    confidence: float = 0.0
+    notes: list[str] = []
+
+
+class Reset(Value):
+    """One RST of the connection and who sent it."""
+
+    frame: int
+    time: str
+    from_: End = msgspec.field(name="from")
+    attribution: Attribution
+
+
+class TimelineEntry(Value):
+    """One line of the connection's story."""
+
+    time: str
+    frame: int
+    from_: Actor = msgspec.field(name="from")
+    event: str
+    detail: str = ""
+
+
+class PathFacts(Value):
+    """How the packets travelled, as the capture shows it."""
+
+    vlans: list[int] = []
+    vnis: list[int] = []
+    interfaces: list[str] = []
+
+
+class Connection(Value):
+    """One TCP connection and its verdict."""
+
+    stream: int
+    initiator: Endpoint
+    responder: Endpoint
+    leg: Leg
+    state: str
+    first_frame: int
+    start: str
+    end: str
+    packets: BySide
+    bytes: BySide
+    retransmissions: BySide
+    resets: list[Reset]
+    verdict: Verdict
+    id: str = ""
+    handshake_rtt: float | None = None
+    handshake_rtt_parts: RttParts | None = None
+    initiator_inferred: bool = False
+    out_of_order: BySide = msgspec.field(default_factory=BySide)
+    duplicate_acks: BySide = msgspec.field(default_factory=BySide)
+    zero_windows: BySide = msgspec.field(default_factory=BySide)
+    mss: OptionalBySide = msgspec.field(default_factory=OptionalBySide)
+    file: str = ""
+    frame_in_file: int = 0
+    path: PathFacts | None = None
+    timeline: list[TimelineEntry] = []
+    caused_by: int | None = None
+
+
+class Finding(Value):
+    """Something about the capture, an endpoint or the path, not about one connection alone."""
+
+    code: str
+    severity: Severity
+    title: str
+    detail: str
+    streams: list[int] = []
+    explanation: str = ""
+    addresses: list[str] = []
+    endpoint: str | None = None
+    frames: list[int] = []
+    first: str | msgspec.UnsetType = msgspec.UNSET
+    last: str | msgspec.UnsetType = msgspec.UNSET
+    count: int = 1
+    numbers: dict[str, float] = {}
+    fixes: list[str] = []
+    commands: list[str] = []
+
+
+class Group(Value):
+    """The same failure by the same culprit, however many connections."""
+
+    code: str
+    side: Side
+    party: Party
+    connections: int
+    title: str
+    address: str | None = None
+    responder: str | None = None
+    requests: int = 0
+    first: str = ""
+    last: str = ""
+    streams: list[int] = []
+
+
+class Generator(Value):
+    """The program that made the report."""
+
+    name: str
+    version: str
+
+
+class Report(Value):
+    """Everything ``pcapdiag analyze`` found out; every output format is made from this."""
+
+    schema: str
+    generator: Generator
+    capture: CaptureSummary
+    topology: Topology
+    summary: Summary
+    connections: list[Connection]
+    findings: list[Finding]
+    groups: list[Group] = []
+
+    def to_json(self) -> bytes:
+        """Return the report as JSON (UTF-8), valid against ``pcapdiag-report/1``."""
+        return msgspec.json.encode(self)
