@@ -1,0 +1,68 @@
+"""What one connection's verdict is, before anybody asks who did it and before any text is made.
+
+``judge()`` (judge.py) makes a :class:`Judgement` from a story; attribution/ adds who; text.py fills
+the title, the explanation, the fixes and the commands from the kind's templates and ``facts``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from pcapdiag.model.packet import PacketFact
+
+Actor = Literal["initiator", "responder", "path"]
+Phase = Literal[
+    "connect",
+    "tls_handshake",
+    "before_request",
+    "in_request",
+    "before_response",
+    "in_response",
+    "idle",
+    "closing",
+]
+
+
+class SideHint(NamedTuple):
+    """Who may have done it, as far as the kind of failure itself tells (a prior, no signal weighed).
+
+    For a kind without a decisive RST the hints are the answer; they need not sum to 1, the rest is
+    unknown. ``why`` is a sentence for the evidence; ``frames`` are those that show it.
+    """
+
+    side: Actor
+    probability: float
+    why: str
+    frames: tuple[int, ...] = ()
+
+
+class OtherCode(NamedTuple):
+    """A code that the evidence does not exclude, with its probability."""
+
+    code: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What happened to a connection: the code and what it rests on."""
+
+    code: str
+    failed: bool
+    phase: Phase | None
+    confidence: float
+    """Probability that the code is right (what, not who)."""
+    frames: tuple[int, ...] = ()
+    """The decisive frames, in time order."""
+    ended_by: Actor | None = None
+    """Whose packet ended the connection, taken at face value; None when nobody ended it."""
+    reset: PacketFact | None = None
+    """The decisive RST, when the kind is about one: attribution weighs who sent it."""
+    candidates: tuple[SideHint, ...] = ()
+    """Who did it by the kind's own logic. With ``reset`` set they are the prior that the signals move;
+    empty then means the prior of any reset."""
+    alternatives: tuple[OtherCode, ...] = ()
+    notes: tuple[str, ...] = ()
+    facts: dict[str, str] = field(default_factory=dict)
+    """Words for the kind's templates, beyond those that every connection has (text.py)."""
