@@ -317,3 +317,39 @@ class Report(Value):
     def to_json(self) -> bytes:
         """Return the report as JSON (UTF-8), valid against ``pcapdiag-report/1``."""
         return msgspec.json.encode(self)
+
+
+class LineCapture(Value):
+    """Which capture a line is about."""
+
+    files: list[str] = []
+
+
+class LineError(Value):
+    """Something that stopped the reading of an input."""
+
+    file: str
+    message: str
+    byte: int | None = None
+
+
+class Line(Value):
+    """One line of ``--format jsonl``; exactly the member that ``type`` names is present.
+
+    ``update`` is a connection printed before whose verdict changed at the end of the capture.
+    The ``summary`` line is the last; its ``capture`` is the whole :class:`CaptureSummary`.
+    """
+
+    schema: str = LINE_SCHEMA
+    type: Literal["connection", "update", "finding", "group", "summary", "error"]
+    capture: LineCapture | CaptureSummary
+    connection: Connection | msgspec.UnsetType = msgspec.UNSET
+    update: Connection | msgspec.UnsetType = msgspec.UNSET
+    finding: Finding | msgspec.UnsetType = msgspec.UNSET
+    group: Group | msgspec.UnsetType = msgspec.UNSET
+    summary: Summary | msgspec.UnsetType = msgspec.UNSET
+    error: LineError | msgspec.UnsetType = msgspec.UNSET
+
+    def to_json(self) -> bytes:
+        """Return the line as JSON (UTF-8), without the newline."""
+        return msgspec.json.encode(self)

@@ -1,0 +1,64 @@
+"""Which connections a user wants to see (``--host --port --net --stream --from --to``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pcapdiag.model.options import AnalyzeOptions, EndPattern
+from pcapdiag.model.report import Connection
+from pcapdiag.model.units import parse_seconds
+
+End = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The filters of one analysis: values of one option are alternatives, options add up."""
+
+    hosts: tuple[EndPattern, ...] = ()
+    ports: tuple[int, ...] = ()
+    nets: tuple[EndPattern, ...] = ()
+    streams: tuple[int, ...] = ()
+    earliest: int | None = None
+    latest: int | None = None
+
+    @classmethod
+    def from_options(cls, options: AnalyzeOptions, capture_start: int) -> Selection:
+        """Return the selection, given the time of the capture's first packet in nanoseconds."""
+        first, last = options.time_from, options.time_to
+        return cls(
+            options.hosts,
+            options.ports,
+            options.nets,
+            options.streams,
+            first.absolute(capture_start) if first else None,
+            last.absolute(capture_start) if last else None,
+        )
+
+    def matches(self, connection: Connection) -> bool:
+        """Return whether a connection is to be reported."""
+        initiator, responder = connection.initiator, connection.responder
+        return self.admits(
+            connection.stream,
+            (initiator.ip, initiator.port),
+            (responder.ip, responder.port),
+            parse_seconds(connection.start),
+            parse_seconds(connection.end),
+        )
+
+    def admits(self, stream: int, initiator: End, responder: End, start: int, end: int) -> bool:
+        """Do the same for a connection before it is in a report; times in nanoseconds."""
+        ends = (initiator, responder)
+        if self.streams and stream not in self.streams:
+            return False
+        if self.ports and not any(port in self.ports for _, port in ends):
+            return False
+        if self.earliest is not None and end < self.earliest:
+            return False
+        if self.latest is not None and start > self.latest:
+            return False
+        return _any_end(self.hosts, ends) and _any_end(self.nets, ends)
+
+
+def _any_end(patterns: tuple[EndPattern, ...], ends: tuple[End, End]) -> bool:
+    return not patterns or any(p.matches(ip, port) for p in patterns for ip, port in ends)

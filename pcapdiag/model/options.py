@@ -1,0 +1,95 @@
+"""What a user asks of one analysis: which connections to report, and who is who."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+Progress = Callable[[int, int | None], None]
+"""Called now and then with the bytes read so far and the bytes there are (None: not known)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndPattern:
+    """An address or a network, with or without a port."""
+
+    network: Network
+    port: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> EndPattern:
+        """Read ``10.0.0.5``, ``10.0.0.0/24``, ``10.0.0.5:443``, ``2001:db8::1`` or ``[2001:db8::1]:443``.
+
+        Raises ValueError for anything else.
+        """
+        address, port = split_port(text)
+        return cls(ipaddress.ip_network(address, strict=False), port)
+
+    def matches(self, ip: str, port: int) -> bool:
+        """Return whether an end of a connection is meant; False for an address that is none."""
+        if self.port is not None and self.port != port:
+            return False
+        try:
+            return ipaddress.ip_address(ip) in self.network
+        except ValueError:
+            return False
+
+
+def split_port(text: str) -> tuple[str, int | None]:
+    """Split ``address:port`` or ``[address]:port``; raises ValueError for a port that is none."""
+    if text.startswith("["):
+        address, closed, rest = text[1:].partition("]")
+        if not closed or (rest and not rest.startswith(":")):
+            raise ValueError(f"not an address: {text}")
+        return address, parse_port(rest[1:]) if rest else None
+    if text.count(":") == 1:
+        address, _, port = text.partition(":")
+        return address, parse_port(port)
+    return text, None
+
+
+def parse_port(text: str) -> int:
+    """Read a TCP port, 1 to 65535; raises ValueError otherwise."""
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 65535:
+        raise ValueError(f"not a port (1 to 65535): {text}")
+    return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeBound:
+    """A moment: nanoseconds since the epoch, or since the capture's first packet."""
+
+    ns: int
+    from_start: bool = False
+
+    def absolute(self, capture_start: int) -> int:
+        """Return nanoseconds since the epoch, given the time of the capture's first packet."""
+        return self.ns + capture_start if self.from_start else self.ns
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzeOptions:
+    """Options of ``pcapdiag analyze`` that change what is analysed, not how it is printed.
+
+    The filters (``hosts`` to ``time_to``) choose which connections are reported, see
+    ``correlate/selection.py``; everything else in the capture is still used.
+    """
+
+    hosts: tuple[EndPattern, ...] = ()
+    ports: tuple[int, ...] = ()
+    nets: tuple[EndPattern, ...] = ()
+    streams: tuple[int, ...] = ()
+    time_from: TimeBound | None = None
+    time_to: TimeBound | None = None
+    proxies: tuple[EndPattern, ...] = ()
+    clients: tuple[EndPattern, ...] = ()
+    upstreams: tuple[EndPattern, ...] = ()
+    names: str | None = None
+    """Path of a names file (``correlate/names.py`` reads it)."""
+    all_connections: bool = False
+    """Report the healthy connections too."""
+    follow: bool = False
+    progress: Progress | None = None
