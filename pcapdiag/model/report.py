@@ -333,7 +333,7 @@ class LineError(Value):
     byte: int | None = None
 
 
-class Line(Value):
+class Line(Value, kw_only=True):
     """One line of ``--format jsonl``; exactly the member that ``type`` names is present.
 
     ``update`` is a connection printed before whose verdict changed at the end of the capture.
