@@ -1,0 +1,75 @@
+import cython
+
+
+@cython.final
+cdef class Packet:
+    cdef const unsigned char[::1] view
+    cdef public long long position, end, cut
+    cdef public long long mac, vlan, vni, direction, ifindex
+    cdef public long long version, tos, ip_id, df, ttl, protocol, flow_label
+    cdef public unsigned long long source_high, source_low, target_high, target_low
+    cdef public long long ip_start, header_bytes, datagram_end
+    cdef public long long fragment_offset, more_fragments, fragment_id
+    cdef public long long source_port, target_port, seq, ack, flags, window, option_bytes
+    cdef public long long payload, payload_length, payload_captured
+    cdef public long long mss, window_scale, sack_permitted
+    cdef public long long has_timestamps, tsval, tsecr, sack_left, sack_right, sack_blocks
+    cdef public long long bad_checksum
+    cdef public long long icmp_type, icmp_code, icmp_mtu, icmp_version, icmp_ttl, quote_full
+    cdef public unsigned long long icmp_high, icmp_low
+
+    cpdef void load(self, buffer)
+    cdef void clear(self)
+    cpdef long long decode(self, long long offset, long long captured, long long length, long long link_type)
+    cpdef long long decode_ip(self, long long offset, long long captured)
+    @cython.locals(layers=cython.longlong)
+    cdef long long _layers(self, long long kind)
+    cdef long long _u16(self, long long o)
+    @cython.locals(v=cython.longlong)
+    cdef long long _u32(self, long long o)
+    @cython.locals(high=cython.ulonglong, low=cython.ulonglong)
+    cdef unsigned long long _u64(self, long long o)
+    cdef long long _u48(self, long long o)
+    cdef long long _link(self, long long link_type)
+    @cython.locals(o=cython.longlong)
+    cdef long long _ethernet(self)
+    @cython.locals(o=cython.longlong)
+    cdef long long _cooked(self)
+    @cython.locals(o=cython.longlong)
+    cdef long long _cooked2(self)
+    @cython.locals(version=cython.longlong)
+    cdef long long _raw(self)
+    cdef long long _loopback(self)
+    @cython.locals(o=cython.longlong, protocol=cython.longlong)
+    cdef long long _ppp(self)
+    @cython.locals(o=cython.longlong)
+    cdef long long _pppoe(self)
+    @cython.locals(o=cython.longlong, size=cython.longlong, kind=cython.longlong)
+    cdef long long _nflog(self)
+    @cython.locals(o=cython.longlong)
+    cdef long long _vlan_tag(self)
+    @cython.locals(o=cython.longlong, bottom=cython.longlong)
+    cdef long long _mpls(self)
+    @cython.locals(o=cython.longlong, flags=cython.longlong, protocol=cython.longlong)
+    cdef long long _gre(self)
+    @cython.locals(o=cython.longlong, header=cython.longlong, total=cython.longlong, fragment=cython.longlong)
+    cdef long long _ipv4(self)
+    cdef long long _transport(self, long long protocol)
+    @cython.locals(o=cython.longlong, first=cython.longlong, length=cython.longlong)
+    cdef long long _ipv6(self)
+    @cython.locals(count=cython.longlong, fragment=cython.longlong)
+    cdef long long _extensions(self, long long protocol, long long o)
+    @cython.locals(o=cython.longlong, header=cython.longlong, captured=cython.longlong)
+    cdef long long _tcp(self)
+    @cython.locals(kind=cython.longlong, size=cython.longlong)
+    cdef void _options(self, long long o, long long stop)
+    @cython.locals(total=cython.ulonglong, stop=cython.longlong)
+    cdef void _verify(self, long long o)
+    @cython.locals(o=cython.longlong, source=cython.longlong, target=cython.longlong)
+    cdef long long _udp(self)
+    @cython.locals(o=cython.longlong)
+    cdef long long _arp(self)
+    @cython.locals(o=cython.longlong)
+    cdef long long _icmp(self, long long kind)
+    @cython.locals(o=cython.longlong, header=cython.longlong, total=cython.longlong)
+    cdef long long _quote(self)

@@ -1,0 +1,582 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, annotation_typing=False
+"""Headers of one packet: link layer, tags and tunnels, IP, then TCP, UDP, ICMP or ARP.
+
+One :class:`Packet` is reused for the whole capture. :meth:`Packet.decode` reads the headers at an
+offset of the current buffer and leaves what it found in the attributes; nothing is allocated. Every
+read is bounded by ``end``, the first byte that was not captured (or that lies behind the IP length),
+because lengths in captures lie. Layouts: RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 2784 and 2890
+(GRE), RFC 7348 (VXLAN), RFC 8926 (Geneve), RFC 3032 (MPLS), RFC 2516 (PPPoE), LINKTYPE_* pages of
+tcpdump.org.
+"""
+
+from __future__ import annotations
+
+# What decode() returns.
+OTHER = 0
+TCP = 1
+ICMP_ERROR = 2
+DNS = 3
+ARP = 4
+FRAGMENT = 5
+UNDECODED = 6
+UNKNOWN_LINK = 7
+
+MAX_LAYERS = 16
+"""Headers below TCP (tags, tunnels, IP in IP) that are followed before giving up."""
+MAX_EXTENSIONS = 16
+"""IPv6 extension headers that are followed."""
+CHECKED_PAYLOAD = 64
+"""TCP checksums are verified on segments up to this payload: enough to recognise offload, and cheap."""
+
+
+class Packet:
+    """The headers of the packet decoded last. Numbers are as in the header, in host order."""
+
+    def __init__(self) -> None:
+        self.view = b""
+        self.position = 0
+        self.end = 0
+        self.clear()
+
+    def load(self, buffer: bytes) -> None:
+        """Set the buffer that the next offsets refer to."""
+        self.view = buffer
+
+    def clear(self) -> None:
+        """Forget the link-layer facts of the packet before."""
+        self.mac = 0
+        self.vlan = 0
+        self.vni = 0
+        self.direction = -1
+        self.ifindex = 0
+        self.cut = 0
+
+    def decode(self, offset: int, captured: int, length: int, link_type: int) -> int:
+        """Decode the packet of ``captured`` bytes at ``offset``; return one of the kinds above."""
+        self.clear()
+        self.position = offset
+        self.end = offset + captured
+        self.cut = 1 if captured < length else 0
+        kind = self._link(link_type)
+        return self._layers(kind)
+
+    def decode_ip(self, offset: int, captured: int) -> int:
+        """Decode a reassembled IP datagram at ``offset``; link-layer facts stay as they are."""
+        self.position = offset
+        self.end = offset + captured
+        self.cut = 0
+        if captured < 1:
+            return UNDECODED
+        return self._layers(0x0800 if self.view[offset] >> 4 == 4 else 0x86DD)
+
+    def _layers(self, kind: int) -> int:
+        layers = 0
+        while layers < MAX_LAYERS:
+            layers += 1
+            if kind == 0x0800:
+                kind = self._ipv4()
+            elif kind == 0x86DD:
+                kind = self._ipv6()
+            elif kind == -6:
+                return self._tcp()
+            elif kind == -17:
+                kind = self._udp()
+            elif kind == -47:
+                kind = self._gre()
+            elif kind == -1 or kind == -58:
+                return self._icmp(kind)
+            elif kind == 0x6558:
+                kind = self._ethernet()
+            elif kind == 0x8100 or kind == 0x88A8 or kind == 0x9100:
+                kind = self._vlan_tag()
+            elif kind == 0x8847 or kind == 0x8848:
+                kind = self._mpls()
+            elif kind == 0x8864:
+                kind = self._pppoe()
+            elif kind == 0x0806:
+                return self._arp()
+            elif kind <= -1000:
+                return -1000 - kind
+            else:
+                return OTHER
+        return UNDECODED
+
+    def _u16(self, o: int) -> int:
+        return (self.view[o] << 8) | self.view[o + 1]
+
+    def _u32(self, o: int) -> int:
+        v = self.view[o]
+        v = (v << 8) | self.view[o + 1]
+        v = (v << 8) | self.view[o + 2]
+        return (v << 8) | self.view[o + 3]
+
+    def _u64(self, o: int) -> int:
+        high = self._u32(o)
+        low = self._u32(o + 4)
+        return (high << 32) | low
+
+    def _u48(self, o: int) -> int:
+        return (self._u16(o) << 32) | self._u32(o + 2)
+
+    # Link layers: each returns the EtherType that follows, or a result as -1000 - kind.
+
+    def _link(self, link_type: int) -> int:
+        if link_type == 1:
+            return self._ethernet()
+        if link_type == 276:
+            return self._cooked2()
+        if link_type == 113:
+            return self._cooked()
+        if link_type == 101 or link_type == 12 or link_type == 14 or link_type == 228 or link_type == 229:
+            return self._raw()
+        if link_type == 0 or link_type == 108:
+            return self._loopback()
+        if link_type == 9 or link_type == 50:
+            return self._ppp()
+        if link_type == 51:
+            return self._pppoe()
+        if link_type == 239:
+            return self._nflog()
+        return -1000 - UNKNOWN_LINK
+
+    def _ethernet(self) -> int:
+        o = self.position
+        if self.end - o < 14:
+            return -1000 - UNDECODED
+        self.mac = self._u48(o + 6)
+        self.position = o + 14
+        return self._u16(o + 12)
+
+    def _cooked(self) -> int:
+        o = self.position
+        if self.end - o < 16:
+            return -1000 - UNDECODED
+        self.direction = self._u16(o)
+        if self._u16(o + 4) == 6:
+            self.mac = self._u48(o + 6)
+        self.position = o + 16
+        return self._u16(o + 14)
+
+    def _cooked2(self) -> int:
+        o = self.position
+        if self.end - o < 20:
+            return -1000 - UNDECODED
+        self.ifindex = self._u32(o + 4)
+        self.direction = self.view[o + 10]
+        if self.view[o + 11] == 6:
+            self.mac = self._u48(o + 12)
+        self.position = o + 20
+        return self._u16(o)
+
+    def _raw(self) -> int:
+        if self.end - self.position < 1:
+            return -1000 - UNDECODED
+        version = self.view[self.position] >> 4
+        if version == 4:
+            return 0x0800
+        if version == 6:
+            return 0x86DD
+        return -1000 - UNDECODED
+
+    def _loopback(self) -> int:
+        # The address family is in the capturing host's byte order (NULL) or in network order (LOOP);
+        # IPv6 has another number on every system, so the IP version decides.
+        if self.end - self.position < 5:
+            return -1000 - UNDECODED
+        self.position += 4
+        return self._raw()
+
+    def _ppp(self) -> int:
+        o = self.position
+        if self.end - o < 4:
+            return -1000 - UNDECODED
+        if self.view[o] == 0xFF and self.view[o + 1] == 0x03:
+            o += 2
+        if self.view[o] & 1:
+            protocol = self.view[o]
+            o += 1
+        else:
+            protocol = self._u16(o)
+            o += 2
+        self.position = o
+        if protocol == 0x0021:
+            return 0x0800
+        if protocol == 0x0057:
+            return 0x86DD
+        if protocol == 0x0281:
+            return 0x8847
+        return -1000 - OTHER
+
+    def _pppoe(self) -> int:
+        o = self.position
+        if self.end - o < 8:
+            return -1000 - UNDECODED
+        if self.view[o + 1] != 0:
+            return -1000 - OTHER
+        self.position = o + 6
+        return self._ppp()
+
+    def _nflog(self) -> int:
+        o = self.position + 4
+        while self.end - o >= 4:
+            # Attribute headers are in the capturing host's order; practically always little-endian.
+            size = self.view[o] | (self.view[o + 1] << 8)
+            kind = (self.view[o + 2] | (self.view[o + 3] << 8)) & 0x7FFF
+            if size < 4:
+                return -1000 - UNDECODED
+            if kind == 9:
+                self.position = o + 4
+                if o + size < self.end:
+                    self.end = o + size
+                return self._raw()
+            o += (size + 3) & ~3
+        return -1000 - UNDECODED
+
+    def _vlan_tag(self) -> int:
+        o = self.position
+        if self.end - o < 4:
+            return -1000 - UNDECODED
+        if self.vlan == 0:
+            self.vlan = self._u16(o) & 0x0FFF
+        self.position = o + 4
+        return self._u16(o + 2)
+
+    def _mpls(self) -> int:
+        o = self.position
+        while self.end - o >= 5:
+            bottom = self.view[o + 2] & 1
+            o += 4
+            if bottom:
+                self.position = o
+                return self._raw()
+        return -1000 - UNDECODED
+
+    def _gre(self) -> int:
+        o = self.position
+        if self.end - o < 4:
+            return -1000 - UNDECODED
+        flags = self._u16(o)
+        protocol = self._u16(o + 2)
+        o += 4
+        if flags & 0x8000:
+            o += 4
+        if flags & 0x2000:
+            if self.end - o < 4:
+                return -1000 - UNDECODED
+            if self.vni == 0:
+                self.vni = self._u32(o)
+            o += 4
+        if flags & 0x1000:
+            o += 4
+        if flags & 0x4007:
+            # Routing (RFC 1701) and enhanced GRE (PPTP) are not followed.
+            return -1000 - OTHER
+        self.position = o
+        return protocol if protocol != 0 else -1000 - OTHER
+
+    # Network layer.
+
+    def _ipv4(self) -> int:
+        o = self.position
+        if self.end - o < 20 or self.view[o] >> 4 != 4:
+            return -1000 - UNDECODED
+        header = (self.view[o] & 0x0F) << 2
+        total = self._u16(o + 2)
+        if header < 20 or self.end - o < header:
+            return -1000 - UNDECODED
+        if total == 0:
+            # A super-segment of 64 KiB and more has length 0 in the sender's own capture.
+            total = self.end - o
+        if total < header:
+            return -1000 - UNDECODED
+        self.version = 4
+        self.tos = self.view[o + 1]
+        self.ip_id = self._u16(o + 4)
+        fragment = self._u16(o + 6)
+        self.df = 1 if fragment & 0x4000 else 0
+        self.ttl = self.view[o + 8]
+        self.protocol = self.view[o + 9]
+        self.flow_label = 0
+        self.source_high = 0
+        self.source_low = self._u32(o + 12)
+        self.target_high = 0
+        self.target_low = self._u32(o + 16)
+        self.ip_start = o
+        self.header_bytes = header
+        self.datagram_end = o + total
+        if o + total < self.end:
+            self.end = o + total
+        self.position = o + header
+        if fragment & 0x3FFF:
+            self.fragment_offset = (fragment & 0x1FFF) << 3
+            self.more_fragments = 1 if fragment & 0x2000 else 0
+            self.fragment_id = self.ip_id
+            return -1000 - FRAGMENT
+        return self._transport(self.protocol)
+
+    def _transport(self, protocol: int) -> int:
+        if protocol == 6:
+            return -6
+        if protocol == 17:
+            return -17
+        if protocol == 1 and self.version == 4:
+            return -1
+        if protocol == 58 and self.version == 6:
+            return -58
+        if protocol == 4:
+            return 0x0800
+        if protocol == 41:
+            return 0x86DD
+        if protocol == 47:
+            return -47
+        return -1000 - OTHER
+
+    def _ipv6(self) -> int:
+        o = self.position
+        if self.end - o < 40 or self.view[o] >> 4 != 6:
+            return -1000 - UNDECODED
+        self.version = 6
+        first = self._u32(o)
+        self.tos = (first >> 20) & 0xFF
+        self.flow_label = first & 0xFFFFF
+        length = self._u16(o + 4)
+        self.ip_id = 0
+        self.df = 1
+        self.ttl = self.view[o + 7]
+        self.source_high = self._u64(o + 8)
+        self.source_low = self._u64(o + 16)
+        self.target_high = self._u64(o + 24)
+        self.target_low = self._u64(o + 32)
+        self.ip_start = o
+        if length == 0:
+            self.datagram_end = self.end
+        else:
+            self.datagram_end = o + 40 + length
+        if self.datagram_end < self.end:
+            self.end = self.datagram_end
+        return self._extensions(self.view[o + 6], o + 40)
+
+    def _extensions(self, protocol: int, o: int) -> int:
+        count = 0
+        while count < MAX_EXTENSIONS:
+            count += 1
+            if protocol == 0 or protocol == 43 or protocol == 60:
+                if self.end - o < 8:
+                    return -1000 - UNDECODED
+                protocol = self.view[o]
+                o += (self.view[o + 1] + 1) << 3
+            elif protocol == 51:
+                if self.end - o < 8:
+                    return -1000 - UNDECODED
+                protocol = self.view[o]
+                o += (self.view[o + 1] + 2) << 2
+            elif protocol == 44:
+                if self.end - o < 8:
+                    return -1000 - UNDECODED
+                fragment = self._u16(o + 2)
+                if fragment & 0xFFF9:
+                    self.protocol = self.view[o]
+                    self.fragment_offset = fragment & 0xFFF8
+                    self.more_fragments = fragment & 1
+                    self.fragment_id = self._u32(o + 4)
+                    self.header_bytes = o + 8 - self.ip_start
+                    self.position = o + 8
+                    return -1000 - FRAGMENT
+                protocol = self.view[o]
+                o += 8
+            else:
+                self.protocol = protocol
+                self.header_bytes = o - self.ip_start
+                self.position = o
+                return self._transport(protocol)
+        return -1000 - UNDECODED
+
+    # Transport layer and control messages.
+
+    def _tcp(self) -> int:
+        o = self.position
+        if self.end - o < 20:
+            return UNDECODED
+        header = (self.view[o + 12] >> 4) << 2
+        if header < 20 or self.datagram_end - o < header:
+            return UNDECODED
+        self.source_port = self._u16(o)
+        self.target_port = self._u16(o + 2)
+        self.seq = self._u32(o + 4)
+        self.ack = self._u32(o + 8)
+        self.flags = self.view[o + 13]
+        self.window = self._u16(o + 14)
+        self.option_bytes = header - 20
+        self.payload = o + header
+        self.payload_length = self.datagram_end - o - header
+        captured = self.end - o - header
+        self.payload_captured = captured if captured > 0 else 0
+        if self.payload_captured < self.payload_length:
+            self.cut = 1
+        else:
+            self.cut = 0
+        self._options(o + 20, o + header)
+        self.bad_checksum = 0
+        if self.cut == 0 and self.payload_length <= CHECKED_PAYLOAD:
+            self._verify(o)
+        return TCP
+
+    def _options(self, o: int, stop: int) -> None:
+        self.mss = -1
+        self.window_scale = -1
+        self.sack_permitted = 0
+        self.has_timestamps = 0
+        self.tsval = 0
+        self.tsecr = 0
+        self.sack_left = 0
+        self.sack_right = 0
+        self.sack_blocks = 0
+        if stop > self.end:
+            stop = self.end
+        # Nearly every segment has just NOP, NOP, timestamps.
+        if stop - o == 12 and self.view[o] == 1 and self.view[o + 1] == 1 and self.view[o + 2] == 8:
+            o += 2
+        while o < stop:
+            kind = self.view[o]
+            if kind == 0:
+                return
+            if kind == 1:
+                o += 1
+                continue
+            if stop - o < 2:
+                return
+            size = self.view[o + 1]
+            if size < 2 or stop - o < size:
+                return
+            if kind == 8 and size == 10:
+                self.has_timestamps = 1
+                self.tsval = self._u32(o + 2)
+                self.tsecr = self._u32(o + 6)
+            elif kind == 5 and size >= 10:
+                self.sack_left = self._u32(o + 2)
+                self.sack_right = self._u32(o + 6)
+                self.sack_blocks = (size - 2) >> 3
+            elif kind == 2 and size == 4:
+                self.mss = self._u16(o + 2)
+            elif kind == 3 and size == 3:
+                self.window_scale = self.view[o + 2] if self.view[o + 2] < 14 else 14
+            elif kind == 4:
+                self.sack_permitted = 1
+            o += size
+
+    def _verify(self, o: int) -> None:
+        total = 6 + (self.end - o)
+        total += (self.source_high >> 48) + ((self.source_high >> 32) & 0xFFFF)
+        total += ((self.source_high >> 16) & 0xFFFF) + (self.source_high & 0xFFFF)
+        total += (self.source_low >> 48) + ((self.source_low >> 32) & 0xFFFF)
+        total += ((self.source_low >> 16) & 0xFFFF) + (self.source_low & 0xFFFF)
+        total += (self.target_high >> 48) + ((self.target_high >> 32) & 0xFFFF)
+        total += ((self.target_high >> 16) & 0xFFFF) + (self.target_high & 0xFFFF)
+        total += (self.target_low >> 48) + ((self.target_low >> 32) & 0xFFFF)
+        total += ((self.target_low >> 16) & 0xFFFF) + (self.target_low & 0xFFFF)
+        stop = self.end
+        while stop - o >= 2:
+            total += (self.view[o] << 8) | self.view[o + 1]
+            o += 2
+        if stop - o == 1:
+            total += self.view[o] << 8
+        total = (total & 0xFFFF) + (total >> 16)
+        total = (total & 0xFFFF) + (total >> 16)
+        self.bad_checksum = 0 if total == 0xFFFF else 1
+
+    def _udp(self) -> int:
+        o = self.position
+        if self.end - o < 8:
+            return -1000 - UNDECODED
+        source = self._u16(o)
+        target = self._u16(o + 2)
+        o += 8
+        if (target == 4789 or target == 8472) and self.end - o >= 8 + 14 and self.view[o] & 0x08:
+            self.vni = self._u32(o + 4) >> 8
+            self.position = o + 8
+            return 0x6558
+        if target == 6081 and self.end - o >= 8 and self.view[o] >> 6 == 0:
+            self.vni = self._u32(o + 4) >> 8
+            self.position = o + 8 + ((self.view[o] & 0x3F) << 2)
+            return self._u16(o + 2)
+        if source == 53 and self.end - o >= 12 and self.view[o + 2] & 0x80:
+            self.payload = o
+            self.payload_captured = self.end - o
+            return -1000 - DNS
+        return -1000 - OTHER
+
+    def _arp(self) -> int:
+        o = self.position
+        if self.end - o < 28 or self._u16(o + 2) != 0x0800 or self._u16(o + 6) != 1:
+            return OTHER
+        self.mac = self._u48(o + 8)
+        self.source_high = 0
+        self.source_low = self._u32(o + 14)
+        self.target_high = 0
+        self.target_low = self._u32(o + 24)
+        return ARP
+
+    def _icmp(self, kind: int) -> int:
+        """Read an ICMP error and the start of the TCP segment that it quotes (RFC 792, RFC 4443)."""
+        o = self.position
+        if self.end - o < 8 + 20 + 8:
+            return OTHER
+        self.icmp_type = self.view[o]
+        self.icmp_code = self.view[o + 1]
+        self.icmp_mtu = 0
+        if kind == -1:
+            if self.icmp_type != 3 and self.icmp_type != 11 and self.icmp_type != 12:
+                return OTHER
+            if self.icmp_type == 3 and self.icmp_code == 4:
+                self.icmp_mtu = self._u16(o + 6)
+        else:
+            if self.icmp_type < 1 or self.icmp_type > 4:
+                return OTHER
+            if self.icmp_type == 2:
+                self.icmp_mtu = self._u32(o + 4)
+        self.icmp_version = self.version
+        self.icmp_high = self.source_high
+        self.icmp_low = self.source_low
+        self.icmp_ttl = self.ttl
+        self.position = o + 8
+        return self._quote()
+
+    def _quote(self) -> int:
+        o = self.position
+        if self.view[o] >> 4 == 4:
+            header = (self.view[o] & 0x0F) << 2
+            if header < 20 or self.end - o < header + 8 or self.view[o + 9] != 6:
+                return OTHER
+            if self._u16(o + 6) & 0x1FFF:
+                return OTHER
+            self.version = 4
+            self.source_high = 0
+            self.source_low = self._u32(o + 12)
+            self.target_high = 0
+            self.target_low = self._u32(o + 16)
+            total = self._u16(o + 2) - header
+            o += header
+        elif self.view[o] >> 4 == 6:
+            if self.end - o < 48 or self.view[o + 6] != 6:
+                return OTHER
+            self.version = 6
+            self.source_high = self._u64(o + 8)
+            self.source_low = self._u64(o + 16)
+            self.target_high = self._u64(o + 24)
+            self.target_low = self._u64(o + 32)
+            total = self._u16(o + 4)
+            o += 40
+        else:
+            return OTHER
+        self.source_port = self._u16(o)
+        self.target_port = self._u16(o + 2)
+        self.seq = self._u32(o + 4)
+        self.flags = 0
+        self.quote_full = 0
+        self.payload_length = 0
+        if self.end - o >= 20:
+            header = (self.view[o + 12] >> 4) << 2
+            self.flags = self.view[o + 13]
+            self.quote_full = 1
+            self.payload_length = total - header if total > header else 0
+        return ICMP_ERROR
