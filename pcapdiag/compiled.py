@@ -1,0 +1,24 @@
+"""Whether the hot modules run compiled."""
+
+from __future__ import annotations
+
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import find_spec
+
+COMPILED_MODULES = (
+    "pcapdiag.capture.walk",
+    "pcapdiag.decode.headers",
+    "pcapdiag.flow.tracker",
+)
+"""The same modules as ``ext-modules`` in pyproject.toml; a test holds the two together."""
+
+
+def is_compiled() -> bool:
+    """Return whether every module of COMPILED_MODULES is loaded from an extension."""
+    return all(_is_extension(name) for name in COMPILED_MODULES)
+
+
+def _is_extension(name: str) -> bool:
+    spec = find_spec(name)
+    origin = spec.origin if spec else None
+    return origin is not None and origin.endswith(tuple(EXTENSION_SUFFIXES))
