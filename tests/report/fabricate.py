@@ -1,0 +1,178 @@
+"""Made-up reports, as the pipeline would hand them over."""
+
+from __future__ import annotations
+
+from pcapdiag.incident.groups import group, summarize
+from pcapdiag.model.report import (
+    SCHEMA,
+    Attribution,
+    BySide,
+    CaptureFile,
+    CaptureSummary,
+    Connection,
+    Endpoint,
+    EnvoyWords,
+    Evidence,
+    Finding,
+    Generator,
+    Report,
+    Reset,
+    RttParts,
+    TimelineEntry,
+    Topology,
+    Verdict,
+)
+
+START = 1_700_000_000
+PROXY, UPSTREAM = "10.0.1.5", "10.0.2.7"
+
+
+def seconds(offset: float) -> str:
+    """Return a report time ``offset`` seconds after START."""
+    return f"{START + offset:.9f}"
+
+
+def refused(stream: int = 17, offset: float = 1.204, port: int = 8443) -> Connection:
+    """Return a connection that the upstream host refused."""
+    who = Attribution(
+        side="responder",
+        party="upstream",
+        address=UPSTREAM,
+        confidence=0.93,
+        evidence=[
+            Evidence(
+                signal="ttl",
+                says="responder",
+                weight=1.2,
+                detail="RST has TTL 63 like 60 other packets of 10.0.2.7",
+                frames=[122],
+            ),
+            Evidence(
+                signal="reject_rule",
+                says="responder",
+                weight=-0.2,
+                detail="a REJECT rule on 10.0.2.7 looks the same on the wire",
+            ),
+        ],
+    )
+    first = 121 + 10 * stream
+    return Connection(
+        stream=stream,
+        initiator=Endpoint(ip=PROXY, port=40000 + stream, role="proxy"),
+        responder=Endpoint(ip=UPSTREAM, port=port, role="upstream"),
+        leg="upstream",
+        state="REJ",
+        first_frame=first,
+        start=seconds(offset),
+        end=seconds(offset + 0.00031),
+        packets=BySide(initiator=1, responder=1),
+        bytes=BySide(),
+        retransmissions=BySide(),
+        handshake_rtt_parts=RttParts(to_responder=0.00031),
+        resets=[Reset(frame=first + 1, time=seconds(offset), from_="responder", attribution=who)],
+        verdict=Verdict(
+            code="tcp.connection_refused",
+            failed=True,
+            phase="connect",
+            title=f"10.0.1.5 could not connect to 10.0.2.7:{port}: refused",
+            explanation="The host answered the request for a connection (SYN) with a reset.",
+            attribution=who,
+            fixes=[
+                f"Is the service on 10.0.2.7 running, and does it listen on port {port}?",
+                "Does it listen on 127.0.0.1 only?",
+                "Is the port in the proxy's endpoint right?",
+            ],
+            commands=[f"ss -ltnp 'sport = :{port}'", f"nc -vz 10.0.2.7 {port}"],
+            frames=[first, first + 1],
+            envoy=EnvoyWords(flag="UF", reset_reason="remote connection failure"),
+            ended_by="responder",
+            fix_at=["upstream", "proxy"],
+            confidence=0.99,
+        ),
+        timeline=[
+            TimelineEntry(
+                time=seconds(offset), frame=first, from_="initiator", event="SYN", detail="seq 0"
+            ),
+            TimelineEntry(
+                time=seconds(offset + 0.00031),
+                frame=first + 1,
+                from_="responder",
+                event="RST,ACK",
+                detail="seq 0, ack 1, window 0, TTL 63",
+            ),
+        ],
+        id=f"c{stream}",
+    )
+
+
+def healthy(stream: int = 1) -> Connection:
+    """Return a connection with nothing wrong."""
+    return Connection(
+        stream=stream,
+        initiator=Endpoint(ip=PROXY, port=50000 + stream, role="proxy"),
+        responder=Endpoint(ip=UPSTREAM, port=9090, role="upstream"),
+        leg="upstream",
+        state="SF",
+        first_frame=1 + stream,
+        start=seconds(stream),
+        end=seconds(stream + 0.25),
+        packets=BySide(initiator=6, responder=5),
+        bytes=BySide(initiator=517, responder=4096),
+        retransmissions=BySide(),
+        resets=[],
+        handshake_rtt=0.0004,
+        verdict=Verdict(
+            code="ok",
+            failed=False,
+            phase=None,
+            title="worked",
+            explanation="",
+            attribution=Attribution(),
+        ),
+    )
+
+
+def finding() -> Finding:
+    """Return a finding of severity failure."""
+    return Finding(
+        code="endpoint.down",
+        severity="failure",
+        title="10.0.2.7:8443 stopped serving",
+        detail="all 9 connections since 2023-11-14 22:13:20 were refused, 14 worked before",
+        streams=[17, 18],
+        endpoint="10.0.2.7:8443",
+        first=seconds(0),
+        last=seconds(9),
+    )
+
+
+def report(
+    connections: list[Connection] | None = None,
+    ok: int = 0,
+    findings: list[Finding] | None = None,
+    capture: CaptureSummary | None = None,
+) -> Report:
+    """Return a report of these connections and ``ok`` healthy ones that are only counted."""
+    shown = [refused()] if connections is None else connections
+    return Report(
+        schema=SCHEMA,
+        generator=Generator(name="pcapdiag", version="0.1.0"),
+        capture=capture or summary_of("capture.pcap"),
+        topology=Topology(clients=[], proxies=[PROXY], upstreams=[UPSTREAM], assumed=True),
+        summary=summarize(shown, healthy=ok),
+        connections=shown,
+        findings=findings or [],
+        groups=group(shown),
+    )
+
+
+def summary_of(path: str, packets: int = 1234) -> CaptureSummary:
+    """Return what is said of an undamaged capture of one file."""
+    return CaptureSummary(
+        files=[CaptureFile(path=path, format="pcap", packets=packets, size=99_999)],
+        packets=packets,
+        bytes=88_888,
+        first_time=seconds(0) if packets else None,
+        last_time=seconds(60) if packets else None,
+        link_types=["EN10MB"],
+    )
