@@ -1,0 +1,143 @@
+"""What every file of the project keeps to."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from pcapdiag.compiled import COMPILED_MODULES
+
+pytestmark = pytest.mark.once
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "pcapdiag"
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+LONGEST_FILE = 400
+LONG_FILES: dict[str, str] = {}
+"""Files over LONGEST_FILE lines, each with the reason why it is one thing."""
+
+MACHINE_PATHS = re.compile(
+    rb"(?<![\w.:*])/(?:root|tmp|work|workspace|home/\w+|Users/\w+)/|--(?:index-url|find-links)"
+)
+"""Paths of somebody's machine, and addresses of somebody's package index."""
+
+HEAVY = {"matplotlib", "cryptography", "numpy", "jinja2", "dpkt", "scapy", "hpack"}
+"""Must not be imported by ``pcapdiag --help``: start-up counts."""
+
+
+def tracked() -> list[Path]:
+    done = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def modules() -> list[str]:
+    names = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        names.append(".".join(parts).removesuffix(".__init__"))
+    return [name for name in names if name != "pcapdiag.__main__"]
+
+
+def run_python(program: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, check=False, text=True, cwd=ROOT)
+
+
+def test_every_module_can_be_imported_first() -> None:
+    """One process per module would take a minute: each is imported with all others forgotten."""
+    program = f"""
+import importlib, sys
+for name in {modules()!r}:
+    for loaded in [m for m in sys.modules if m.split(".")[0] == "pcapdiag"]:
+        del sys.modules[loaded]
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        raise SystemExit(f"{{name}}: {{error}}")
+"""
+    done = run_python(program)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys\nfrom pcapdiag.cli.main import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    done = run_python(program)
+    assert done.returncode == 0, done.stderr
+    assert HEAVY.isdisjoint(done.stderr.split())
+
+
+def test_nothing_names_a_machine() -> None:
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in tracked()
+        if MACHINE_PATHS.search(path.read_bytes())
+    ]
+    assert found == []
+
+
+def test_long_files_have_a_reason() -> None:
+    long = {
+        path.relative_to(ROOT).as_posix()
+        for path in tracked()
+        if path.suffix == ".py" and path.read_bytes().count(b"\n") > LONGEST_FILE
+    }
+    assert long == set(LONG_FILES)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_public_names_say_their_contract(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if path.name != "__init__.py":
+        assert ast.get_docstring(tree), path
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    scopes: list[ast.Module | ast.ClassDef] = [tree, *_public_classes(tree)]
+    for scope in scopes:
+        for node in scope.body:
+            if isinstance(node, kinds) and not node.name.startswith("_"):
+                assert ast.get_docstring(node), f"{path.name}:{node.lineno} {node.name}"
+
+
+def _public_classes(tree: ast.Module) -> list[ast.ClassDef]:
+    return [n for n in tree.body if isinstance(n, ast.ClassDef) and not n.name.startswith("_")]
+
+
+def test_declared_dependencies_are_the_imported_ones() -> None:
+    known = packages_distributions()
+    imported = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            imported |= {name.split(".")[0] for name in names}
+    imported -= {"pcapdiag", "", *sys.stdlib_module_names}
+    used = {name.lower() for top in imported for name in known[top]}
+    declared = {re.split(r"[<>=~ ]", line)[0].lower() for line in PYPROJECT["project"]["dependencies"]}
+    assert used == declared
+
+
+def test_compiled_modules_are_listed_once() -> None:
+    extensions = PYPROJECT["tool"]["setuptools"]["ext-modules"]
+    assert tuple(extension["name"] for extension in extensions) == COMPILED_MODULES
+    for extension in extensions:
+        (source,) = extension["sources"]
+        assert source == extension["name"].replace(".", "/") + ".py"
+        assert (ROOT / source).with_suffix(".pxd").is_file()
+        assert extension["optional"], "an install without a compiler must not fail"
+    beside = {path.relative_to(ROOT).with_suffix("") for path in PACKAGE.rglob("*.pxd")}
+    listed = {Path(name.replace(".", "/")) for name in COMPILED_MODULES}
+    assert {path for path in beside if (ROOT / path).with_suffix(".py").is_file()} == listed
