@@ -1,0 +1,1 @@
+"""The failure lab: real failures between network namespaces, captured with known truth."""

@@ -1,0 +1,156 @@
+"""Capturing at a point, in the formats that people use."""
+
+from __future__ import annotations
+
+import gzip
+import signal
+import struct
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from failurelab.hosts import Host, Process
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where and how to capture."""
+
+    host: str
+    interface: str = "eth0"
+    """`any` for all of them."""
+    name: str = ""
+    """Name of the capture and of its file; the host's by default."""
+    format: str = "pcap"
+    """`pcapng` is written by dumpcap, `pcap` by tcpdump."""
+    snaplen: int = 0
+    nanoseconds: bool = False
+    gzip: bool = False
+    rotate_packets: int = 0
+    """Start a new file after so many packets (dumpcap)."""
+    filter: str = ""
+    direction: str = ""
+    """`in` or `out` only."""
+    clock_shift: float = 0.0
+    """Seconds added to all timestamps afterwards (pcap only)."""
+    later: bool = False
+    """Not started with the others: the scenario calls `lab.start_capture(name)`."""
+    can_tell: bool = True
+    """Whether the failure can be told from this point."""
+    notes: str = ""
+
+    @property
+    def label(self) -> str:
+        """Its name."""
+        return self.name or self.host
+
+    @property
+    def describes(self) -> str:
+        """The format in words."""
+        words = [self.format, f"-i {self.interface}"]
+        words += [f"snaplen {self.snaplen}"] if self.snaplen else []
+        words += ["nanoseconds"] if self.nanoseconds else []
+        words += ["gzip"] if self.gzip else []
+        words += [f"a new file every {self.rotate_packets} packets"] if self.rotate_packets else []
+        words += [f"filter {self.filter}"] if self.filter else []
+        words += [f"only {self.direction}"] if self.direction else []
+        words += [f"clock shifted by {self.clock_shift} s"] if self.clock_shift else []
+        words += ["started in the middle"] if self.later else []
+        return ", ".join(words)
+
+
+@dataclass(slots=True)
+class Capture:
+    """A running or finished capture."""
+
+    point: Point
+    host: Host
+    directory: Path
+    process: Process | None = None
+    files: list[Path] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Start and wait until it really captures."""
+        point = self.point
+        dumpcap = point.format == "pcapng" or point.rotate_packets
+        command = self._dumpcap() if dumpcap else self._tcpdump()
+        log = self.directory / f"{point.label}.log"
+        ready = "File:" if dumpcap else "listening on"
+        self.process = self.host.spawn(command, text=ready, log=log)
+        if dumpcap:
+            time.sleep(0.2)
+
+    @property
+    def _path(self) -> Path:
+        return self.directory / f"{self.point.label}.{self.point.format}"
+
+    def _tcpdump(self) -> list[str]:
+        point = self.point
+        command = [
+            "tcpdump",
+            "-n",
+            "-i",
+            point.interface,
+            "--immediate-mode",
+            "-U",
+            "-Z",
+            "root",
+            "-w",
+            str(self._path),
+        ]
+        command += ["-s", str(point.snaplen)] if point.snaplen else []
+        command += ["--time-stamp-precision=nano"] if point.nanoseconds else []
+        command += ["-Q", point.direction] if point.direction else []
+        return [*command, point.filter] if point.filter else command
+
+    def _dumpcap(self) -> list[str]:
+        point = self.point
+        command = ["dumpcap", "-i", point.interface, "-w", str(self._path)]
+        command += ["-P"] if point.format == "pcap" else []
+        command += ["-s", str(point.snaplen)] if point.snaplen else []
+        command += ["-f", point.filter] if point.filter else []
+        command += ["-b", f"packets:{point.rotate_packets}"] if point.rotate_packets else []
+        return command
+
+    def stop(self) -> None:
+        """End it and finish its files. The last packets must have had time to arrive."""
+        if self.process is None:
+            raise RuntimeError(f"capture {self.point.label} was never started")
+        self.process.stop(signal.SIGINT)
+        self.files = sorted(self.directory.glob(f"{self.point.label}*.{self.point.format}"))
+        if self.point.rotate_packets:
+            start = f"{self.point.label}_"
+            self.files = [file for file in self.files if file.name.startswith(start)]
+        else:
+            self.files = [self._path]
+        if self.point.clock_shift:
+            for file in self.files:
+                shift_clock(file, self.point.clock_shift)
+        if self.point.gzip:
+            self.files = [_compress(file) for file in self.files]
+
+    @property
+    def settle(self) -> float:
+        """How long its last packets need to be written."""
+        return 0.15 if self.process and "tcpdump" in str(self.process.popen.args) else 0.7
+
+
+def shift_clock(file: Path, seconds: float) -> None:
+    """Add seconds to every timestamp of a classic pcap file."""
+    data = bytearray(file.read_bytes())
+    unit = 10**9 if bytes(data[:4]) in (b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d") else 10**6
+    order = "<" if data[0] in (0x4D, 0xD4) else ">"
+    at = 24
+    while at + 16 <= len(data):
+        whole, part, length = struct.unpack_from(order + "III", data, at)
+        moved = whole * unit + part + round(seconds * unit)
+        struct.pack_into(order + "II", data, at, moved // unit, moved % unit)
+        at += 16 + length
+    file.write_bytes(data)
+
+
+def _compress(file: Path) -> Path:
+    target = file.with_name(file.name + ".gz")
+    target.write_bytes(gzip.compress(file.read_bytes(), mtime=0))
+    file.unlink()
+    return target

@@ -1,0 +1,351 @@
+"""The lab as a scenario sees it: hosts, captures, programs, and the truth it states."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import re
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from failurelab.bump import Bump
+from failurelab.capfile import find, read_contents
+from failurelab.capture import Capture, Point
+from failurelab.certs import Authority
+from failurelab.connections import Address, Connection, Leg, endpoint
+from failurelab.hosts import Host, wait_until
+from failurelab.network import Network
+from failurelab.registry import Scenario
+from failurelab.truth import (
+    Accepted,
+    Sighting,
+    TrueCapture,
+    TrueConnection,
+    TrueFindings,
+    Truth,
+)
+
+Words = str | Sequence[str]
+
+
+def _listed(words: Words) -> list[str]:
+    return [words] if isinstance(words, str) else list(words)
+
+
+@dataclass(slots=True)
+class Judgement:
+    """What a scenario says of one connection, before its ports are known."""
+
+    who: Connection | Leg
+    codes: list[str]
+    sides: list[str]
+    parties: list[str]
+    ended_by: list[str | None] = field(default_factory=list)
+    caused_by: Connection | Leg | None = None
+    at: dict[str, Accepted] = field(default_factory=dict)
+
+
+class Lab:
+    """One run of one scenario."""
+
+    def __init__(self, scenario: Scenario, directory: Path) -> None:
+        self.scenario = scenario
+        self.directory = directory
+        self.others = "ok"
+        self.options: list[str] = []
+        self.findings = TrueFindings()
+        self._versions = {
+            "linux": platform.release().split("-")[0],
+            "python": platform.python_version(),
+        }
+        self._judgements: list[Judgement] = []
+        self._captures: dict[str, Capture] = {}
+        self._together: list[TrueCapture] = []
+        self._closing: list[Callable[[], None]] = []
+        self._authority: Authority | None = None
+        self._bump: Bump | None = None
+        self.network = Network(
+            scenario.path,
+            scenario.name,
+            family=scenario.family,
+            branches=scenario.branches,
+            bump=scenario.bump,
+            offload=scenario.offload,
+        )
+        self.hosts: dict[str, Host] = {}
+
+    def __enter__(self) -> Lab:
+        try:
+            self._build()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _build(self) -> None:
+        self.network.build()
+        for name, node in self.network.nodes.items():
+            self.hosts[name] = Host(node, self.scenario.family, self.directory)
+        if self.scenario.bump:
+            self._bump = Bump(self.network.bump_namespace)
+        for point in self.scenario.points:
+            self.add_point(point)
+
+    def close(self) -> None:
+        """End what was started, remove the namespaces."""
+        for close in reversed(self._closing):
+            with contextlib.suppress(Exception):
+                close()
+        for host in self.hosts.values():
+            host.close()
+        if self._bump:
+            self._bump.close()
+        self.network.remove()
+
+    # hosts
+
+    @property
+    def client(self) -> Host:
+        """The client."""
+        return self.hosts["client"]
+
+    @property
+    def proxy(self) -> Host:
+        """The proxy."""
+        return self.hosts["proxy"]
+
+    @property
+    def upstream(self) -> Host:
+        """The upstream."""
+        return self.hosts["upstream"]
+
+    @property
+    def router(self) -> Host:
+        """The router next to the client."""
+        return self.hosts["router"]
+
+    @property
+    def router2(self) -> Host:
+        """The router between proxy and upstream."""
+        return self.hosts["router2"]
+
+    @property
+    def bump(self) -> Bump:
+        """The bump in the wire."""
+        if self._bump is None:
+            raise RuntimeError("this scenario was declared without a bump")
+        return self._bump
+
+    @property
+    def authority(self) -> Authority:
+        """A certificate authority of this run."""
+        if self._authority is None:
+            self._authority = Authority(self.directory)
+        return self._authority
+
+    @staticmethod
+    def sleep(seconds: float) -> None:
+        """Let time pass."""
+        time.sleep(seconds)
+
+    @staticmethod
+    def wait_until(condition: Callable[[], bool], timeout: float = 10) -> None:
+        """Poll until the condition holds; raise when it does not in time."""
+        wait_until(condition, timeout, "a condition of the scenario")
+
+    def at_end(self, close: Callable[[], None]) -> None:
+        """Call this when the run ends, however it ends."""
+        self._closing.append(close)
+
+    def file(self, name: str, text: str | bytes) -> Path:
+        """Write a file into the run's temporary directory."""
+        path = self.directory / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    # captures
+
+    def add_point(self, point: Point) -> None:
+        """Capture at one more point."""
+        capture = Capture(point, self.hosts[point.host], self.directory)
+        self._captures[point.label] = capture
+        tool = "dumpcap" if point.format == "pcapng" or point.rotate_packets else "tcpdump"
+        self.used(tool)
+        if not point.later:
+            capture.start()
+
+    def start_capture(self, name: str) -> None:
+        """Start a capture that was declared with `later=True`."""
+        self._captures[name].start()
+
+    def correlate(self, *names: str) -> None:
+        """These captures shall also be judged together."""
+        self._together.append(
+            TrueCapture("correlate", "+".join(names), list(names), "", command="correlate")
+        )
+
+    # truth
+
+    def leg(self, host: Host | str, port: int, nth: int = 0) -> Leg:
+        """The nth connection to this host and port, by the captures' order: for programs."""
+        return Leg((host if isinstance(host, str) else self._facing(host), port), nth)
+
+    @staticmethod
+    def _facing(host: Host) -> str:
+        return host.ip
+
+    def judge(
+        self,
+        who: Connection | Leg,
+        codes: Words,
+        side: Words,
+        *,
+        party: Words = (),
+        ended_by: Sequence[str | None] = (),
+        caused_by: Connection | Leg | None = None,
+        at: dict[str, Accepted] | None = None,
+    ) -> None:
+        """State what is right about a connection: codes (the best first) and sides.
+
+        The parties follow from the sides and the roles unless given. `ended_by`: accepted values,
+        None for nobody. `at`: by capture name, what else is right there.
+        """
+        self._judgements.append(
+            Judgement(
+                who,
+                _listed(codes),
+                _listed(side),
+                _listed(party),
+                list(ended_by),
+                caused_by,
+                at or {},
+            )
+        )
+
+    def healthy(self, who: Connection | Leg) -> None:
+        """State that a connection worked."""
+        self.judge(who, "ok", "unknown", party="unknown")
+
+    def used(self, program: str, *version: str) -> None:
+        """Note a program's version in the truth."""
+        if program not in self._versions:
+            self._versions[program] = _version(list(version) or [program, "--version"])
+
+    def finish(self) -> Truth:
+        """Stop the captures and write down the truth."""
+        time.sleep(max((c.settle for c in self._captures.values()), default=0))
+        for capture in self._captures.values():
+            capture.stop()
+        contents = {name: read_contents(c.files) for name, c in self._captures.items()}
+        connections = []
+        keys = []
+        for judgement in self._judgements:
+            seen, sightings = find(judgement.who, contents)
+            keys.append(seen)
+            connections.append(
+                TrueConnection(
+                    endpoint(seen.initiator),
+                    endpoint(seen.responder),
+                    judgement.codes,
+                    judgement.sides,
+                    self._parties(judgement, seen.initiator, seen.responder),
+                    judgement.ended_by,
+                    seen={
+                        name: [
+                            Sighting(endpoint(s.initiator), endpoint(s.responder), s.occurrence)
+                            for s in found
+                        ]
+                        for name, found in sightings.items()
+                    },
+                    at=judgement.at,
+                )
+            )
+        for connection, judgement in zip(connections, self._judgements, strict=True):
+            if judgement.caused_by is not None:
+                cause, _ = find(judgement.caused_by, contents)
+                connection.caused_by = keys.index(cause)
+            self._assume_roles(connection, judgement)
+        return self._truth(connections)
+
+    def _truth(self, connections: list[TrueConnection]) -> Truth:
+        for together in self._together:
+            names = together.files
+            together.files = [f.name for name in names for f in self._captures[name].files]
+            for connection in connections:
+                found = [s for name in names for s in connection.seen.get(name, [])]
+                if found:
+                    connection.seen[together.name] = found
+        return Truth(
+            self.scenario.name,
+            self.scenario.title,
+            self.scenario.how,
+            self.scenario.split,
+            list(self.scenario.layers),
+            list(self.hosts),
+            self._versions,
+            [*self._true_captures(), *self._together],
+            connections,
+            self.findings,
+            self.options,
+        )
+
+    def _true_captures(self) -> list[TrueCapture]:
+        return [
+            TrueCapture(
+                name,
+                f"{c.point.host} {c.point.interface}",
+                [f.name for f in c.files],
+                c.point.describes,
+                can_tell=c.point.can_tell,
+                others=self.others,
+                notes=c.point.notes,
+            )
+            for name, c in self._captures.items()
+        ]
+
+    # roles
+
+    def _parties(self, judgement: Judgement, initiator: Address, responder: Address) -> list[str]:
+        if judgement.parties:
+            return judgement.parties
+        roles = {
+            "initiator": self._role(initiator[0], "initiator"),
+            "responder": self._role(responder[0], "responder"),
+            "path": "middlebox",
+        }
+        return [roles.get(side, "unknown") for side in judgement.sides]
+
+    def _role(self, ip: str, side: str) -> str:
+        """By host; one leg alone is read as proxy to upstream."""
+        if "proxy" in self.hosts:
+            for name, host in self.hosts.items():
+                addresses = {a for i in host.node.interfaces for a in (i.ip4, i.ip6)}
+                if ip in addresses and not name.startswith("router"):
+                    return re.sub(r"\d+$", "", name)
+        return "proxy" if side == "initiator" else "upstream"
+
+    def _assume_roles(self, connection: TrueConnection, judgement: Judgement) -> None:
+        """Where a capture shows one leg only, the roles that are assumed are right as well."""
+        if "proxy" not in self.hosts or judgement.parties:
+            return
+        assumed = {"initiator": "proxy", "responder": "upstream"}
+        extra = [assumed[side] for side in connection.sides if side in assumed]
+        for name in connection.seen:
+            point = self._captures[name].point
+            both = point.host == "proxy" and point.interface == "any"
+            accepted = list(dict.fromkeys(connection.parties + extra))
+            if not both and accepted != connection.parties:
+                there = connection.at.setdefault(name, Accepted())
+                there.parties = there.parties or accepted
+
+
+def _version(command: list[str]) -> str:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    found = re.search(r"\d+\.\d+(\.\d+)?[\w.]*", done.stdout)
+    return found.group() if found else done.stdout.strip()[:40]

@@ -1,0 +1,55 @@
+"""NGINX in a host of the lab."""
+
+from __future__ import annotations
+
+import shutil
+
+from failurelab.hosts import Host, Process
+from failurelab.lab import Lab
+
+_MAIN = """\
+daemon off;
+worker_processes 1;
+pid {directory}/{name}.pid;
+error_log {directory}/{name}-error.log info;
+events {{ worker_connections 128; }}
+{stream}
+http {{
+  access_log {directory}/{name}-access.log;
+  client_body_temp_path {directory}/{name}-body;
+  proxy_temp_path {directory}/{name}-proxy;
+  fastcgi_temp_path {directory}/{name}-fastcgi;
+  uwsgi_temp_path {directory}/{name}-uwsgi;
+  scgi_temp_path {directory}/{name}-scgi;
+  default_type text/plain;
+  {http}
+}}
+"""
+
+
+def start(lab: Lab, host: Host, http: str, *, port: int, stream: str = "") -> Process:
+    """Start NGINX with what stands inside `http {}` (and a `stream {}` block); wait for `port`."""
+    program = shutil.which("nginx") or "nginx"
+    lab.used("nginx", program, "-v")
+    name = f"nginx-{host.name}"
+    extra = f"stream {{ {stream} }}" if stream else ""
+    if stream:
+        extra = "include /etc/nginx/modules-enabled/*-stream.conf;\n" + extra
+    text = _MAIN.format(directory=lab.directory, name=name, http=http, stream=extra)
+    file = lab.file(f"{name}.conf", text)
+    command = [program, "-p", str(lab.directory), "-c", str(file), "-e", "stderr"]
+    return host.spawn(command, port=port)
+
+
+def tls_server(lab: Lab, port: int, *names: str, more: str = "", listen: str = "") -> str:
+    """A `server {}` with TLS, a fresh certificate and the body "fine"."""
+    files = lab.authority.issue(*names)
+    return f"""
+    server {{
+      listen {port} ssl {listen};
+      listen [::]:{port} ssl {listen};
+      server_name {names[0]};
+      ssl_certificate {files.cert}; ssl_certificate_key {files.key};
+      {more}
+      location / {{ return 200 "fine\\n"; }}
+    }}"""

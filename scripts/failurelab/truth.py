@@ -1,0 +1,157 @@
+"""truth.json: what the lab did, as data; its schema is docs/truth.schema.json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+SCHEMA = "failurelab-truth/1"
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA_FILE = ROOT / "docs" / "truth.schema.json"
+FIXTURES = ROOT / "fixtures" / "pcaps"
+
+
+@dataclass(slots=True)
+class Sighting:
+    """A connection's endpoints in one capture; occurrence counts reuses of the same ports."""
+
+    initiator: str
+    responder: str
+    occurrence: int = 0
+
+
+@dataclass(slots=True)
+class Accepted:
+    """What else is right at one capture: replaces the members that are not empty."""
+
+    codes: list[str] = field(default_factory=list)
+    sides: list[str] = field(default_factory=list)
+    parties: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class TrueConnection:
+    """A connection that must be judged, and what is accepted as right."""
+
+    initiator: str
+    responder: str
+    codes: list[str]
+    sides: list[str]
+    parties: list[str]
+    ended_by: list[str | None] = field(default_factory=list)
+    """Accepted; empty where it is not judged."""
+    caused_by: int | None = None
+    """Index of the connection on the other leg, in this list."""
+    seen: dict[str, list[Sighting]] = field(default_factory=dict)
+    """By capture name: how it appears there."""
+    at: dict[str, Accepted] = field(default_factory=dict)
+    """By capture name: what differs there."""
+
+    def accepted(self, capture: str) -> Accepted:
+        """Codes, sides and parties that are right in this capture."""
+        there = self.at.get(capture, Accepted())
+        return Accepted(
+            there.codes or self.codes, there.sides or self.sides, there.parties or self.parties
+        )
+
+
+@dataclass(slots=True)
+class TrueCapture:
+    """A capture: one point's file (or rotated files), or several points to correlate."""
+
+    name: str
+    point: str
+    files: list[str]
+    format: str
+    command: str = "analyze"
+    can_tell: bool = True
+    others: str = "ok"
+    """`ok`: a failed connection that is not listed is a false alarm; `any`: not judged."""
+    notes: str = ""
+
+
+@dataclass(slots=True)
+class TrueFindings:
+    """Findings about the capture as a whole."""
+
+    expected: list[str] = field(default_factory=list)
+    forbidden: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Truth:
+    """What one scenario did."""
+
+    scenario: str
+    title: str
+    how: str
+    split: str
+    layers: list[str]
+    topology: list[str]
+    versions: dict[str, str]
+    captures: list[TrueCapture]
+    connections: list[TrueConnection]
+    findings: TrueFindings = field(default_factory=TrueFindings)
+    options: list[str] = field(default_factory=list)
+    """Command line options that the analyzer needs."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {"schema": SCHEMA, **asdict(self)}
+
+    def write(self, directory: Path) -> None:
+        """Write truth.json."""
+        text = json.dumps(self.to_json(), indent=1, ensure_ascii=False)
+        (directory / "truth.json").write_text(text + "\n")
+
+    @classmethod
+    def read(cls, directory: Path) -> Truth:
+        """Read truth.json."""
+        return cls.from_json(json.loads((directory / "truth.json").read_text()))
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Truth:
+        """From what is stored."""
+        members = {key: value for key, value in data.items() if key != "schema"}
+        members["captures"] = [TrueCapture(**item) for item in data["captures"]]
+        members["connections"] = [_connection(item) for item in data["connections"]]
+        members["findings"] = TrueFindings(**data["findings"])
+        return cls(**members)
+
+
+def _connection(item: dict[str, Any]) -> TrueConnection:
+    seen = {name: [Sighting(**one) for one in found] for name, found in item["seen"].items()}
+    at = {name: Accepted(**one) for name, one in item["at"].items()}
+    return TrueConnection(**{**item, "seen": seen, "at": at})
+
+
+def problems(data: dict[str, Any]) -> list[str]:
+    """What is wrong with stored truth: against the schema, and within itself."""
+    import jsonschema
+
+    schema = json.loads(SCHEMA_FILE.read_text())
+    validator = jsonschema.Draft202012Validator(schema)
+    found = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(data)]
+    return found or _inner_problems(Truth.from_json(data))
+
+
+def _inner_problems(truth: Truth) -> list[str]:
+    names = {capture.name for capture in truth.captures}
+    found = []
+    for index, connection in enumerate(truth.connections):
+        strangers = (set(connection.seen) | set(connection.at)) - names
+        found += [f"connections[{index}] names an unknown capture {name}" for name in strangers]
+        if not connection.seen:
+            found.append(f"connections[{index}] is in no capture")
+        cause = connection.caused_by
+        if cause is not None and not 0 <= cause < len(truth.connections):
+            found.append(f"connections[{index}] is caused by a connection that is not listed")
+    return found
+
+
+def read_all(root: Path = FIXTURES) -> list[tuple[Path, Truth]]:
+    """Every stored scenario, by name."""
+    folders = sorted(path.parent for path in root.glob("*/truth.json"))
+    return [(folder, Truth.read(folder)) for folder in folders]
