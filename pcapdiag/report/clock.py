@@ -1,0 +1,77 @@
+"""Times and durations as people read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from pcapdiag.model.units import NANOSECONDS, parse_seconds
+
+TimeMode = Literal["utc", "local", "relative"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Writes report times: in UTC with ``Z``, in local time with its offset, or from the start."""
+
+    mode: TimeMode = "utc"
+    start: str | None = None
+    """Time of the capture's first packet, as the report has it."""
+
+    def full(self, text: str) -> str:
+        """Return a moment with its date: ``2023-11-14T22:13:20.204Z``, or ``+1.204 s``."""
+        if self.mode == "relative":
+            return self._relative(text)
+        return self._date(text) + "T" + self._time_of_day(text)
+
+    def short(self, text: str) -> str:
+        """Return a moment without its date where that is the capture's first day."""
+        if self.mode == "relative":
+            return self._relative(text)
+        if self.start is not None and self._date(text) == self._date(self.start):
+            return self._time_of_day(text)
+        return self.full(text)
+
+    def _relative(self, text: str) -> str:
+        since = parse_seconds(text) - parse_seconds(self.start or text)
+        return f"{since / NANOSECONDS:+,.3f} s"
+
+    def _date(self, text: str) -> str:
+        return self._moment(text).strftime("%Y-%m-%d")
+
+    def _time_of_day(self, text: str) -> str:
+        moment = self._moment(text)
+        zone = "Z" if self.mode == "utc" else moment.strftime("%z")
+        thousandths = parse_seconds(text) % NANOSECONDS // 1_000_000
+        return f"{moment:%H:%M:%S}.{thousandths:03d}{zone}"
+
+    def _moment(self, text: str) -> datetime:
+        """Return the second of a time; one that no calendar holds becomes the first or last."""
+        whole = min(max(parse_seconds(text) // NANOSECONDS, 0), _LAST_SECOND)
+        moment = datetime.fromtimestamp(whole, UTC)
+        return moment if self.mode == "utc" else moment.astimezone()
+
+
+_LAST_SECOND = 253_402_214_400
+"""9999-12-31T00:00:00Z: a day is left for any zone."""
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people write them: ``0.31 ms``, ``4.2 s``, ``12 min 5 s``, ``3 h 2 min``."""
+    if seconds < 0.001:
+        return f"{seconds * 1000:.2f} ms"
+    if seconds < 1:
+        return f"{seconds * 1000:.3g} ms"
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes} min" if minutes else f"{hours:,} h"
+
+
+def between(first: str, last: str) -> float:
+    """Return the seconds from one report time to another."""
+    return (parse_seconds(last) - parse_seconds(first)) / NANOSECONDS

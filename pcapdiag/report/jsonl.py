@@ -1,0 +1,34 @@
+"""The report as JSON lines: one object a line, the summary last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pcapdiag.model.report import CaptureSummary, Line, LineCapture, LineError, Report
+
+
+def report_lines(report: Report) -> Iterator[Line]:
+    """Yield the connections, groups, findings, reading errors and at last the summary."""
+    capture = line_capture(report.capture)
+    for connection in report.connections:
+        yield Line(type="connection", capture=capture, connection=connection)
+    yield from closing_lines(report)
+
+
+def closing_lines(report: Report) -> Iterator[Line]:
+    """Yield what only the end of the capture tells: all but the connections."""
+    capture = line_capture(report.capture)
+    for group in report.groups:
+        yield Line(type="group", capture=capture, group=group)
+    for finding in report.findings:
+        yield Line(type="finding", capture=capture, finding=finding)
+    for file in report.capture.files:
+        if file.error:
+            error = LineError(file=file.path, message=file.error.message, byte=file.error.byte)
+            yield Line(type="error", capture=capture, error=error)
+    yield Line(type="summary", capture=report.capture, summary=report.summary)
+
+
+def line_capture(capture: CaptureSummary) -> LineCapture:
+    """Return what every line says of its capture."""
+    return LineCapture(files=[file.path for file in capture.files])

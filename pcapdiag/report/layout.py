@@ -1,0 +1,83 @@
+"""Lines of a given width under short labels, plain or with colour."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+LABEL_WIDTH = 8
+MIN_WIDTH = 40
+DEFAULT_WIDTH = 100
+
+_STYLES = {
+    "bad": "31;1",
+    "good": "32;1",
+    "warn": "33;1",
+    "label": "1",
+    "code": "36",
+    "dim": "2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How wide the output is and whether it may have colour."""
+
+    width: int = DEFAULT_WIDTH
+    color: bool = False
+
+    def paint(self, text: str, style: str) -> str:
+        """Return text in a style, unchanged where there is no colour."""
+        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.color and text else text
+
+    def labelled(self, label: str, text: str, style: str = "label") -> Iterator[str]:
+        """Yield a label and its wrapped text; an empty label continues the one before."""
+        head = self.paint(f"{label:<{LABEL_WIDTH}}", style)
+        for line in self._wrap(text, self._room()):
+            yield head + line
+            head = " " * LABEL_WIDTH
+
+    def with_right(self, label: str, text: str, right: str, style: str = "label") -> Iterator[str]:
+        """Yield the same with ``right`` at the right edge of the first line that has room for it."""
+        room = self._room()
+        head = self.paint(f"{label:<{LABEL_WIDTH}}", style)
+        lines = self._wrap(text, room)
+        if len(lines) == 1 and len(lines[0]) + 2 + len(right) > room:
+            lines = self._wrap(text, max(room - len(right) - 2, MIN_WIDTH // 2))
+        for number, line in enumerate(lines):
+            if number == 0 and len(line) + 2 + len(right) <= room:
+                line = line + " " * (room - len(line) - len(right)) + self.paint(right, "code")
+                right = ""
+            yield head + line
+            head = " " * LABEL_WIDTH
+        if right:
+            yield head + " " * max(room - len(right), 0) + self.paint(right, "code")
+
+    def numbered(self, label: str, items: list[str]) -> Iterator[str]:
+        """Yield items with their numbers, as many to a line as fit whole."""
+        rows: list[str] = []
+        for number, item in enumerate(items, 1):
+            text = f"{number} {item}"
+            if rows and len(rows[-1]) + 3 + len(text) <= self._room():
+                rows[-1] += f"   {text}"
+            else:
+                rows.append(text)
+        for row in rows:
+            lines = self._wrap(row, self._room(), hang="  ")
+            head = self.paint(f"{label:<{LABEL_WIDTH}}", "label")
+            yield head + lines[0]
+            yield from (" " * LABEL_WIDTH + line for line in lines[1:])
+            label = ""
+
+    def verbatim(self, label: str, items: list[str]) -> Iterator[str]:
+        """Yield items unwrapped, one a line, so that they can be copied."""
+        for item in items:
+            yield self.paint(f"{label:<{LABEL_WIDTH}}", "label") + item
+            label = ""
+
+    def _room(self) -> int:
+        return max(self.width, MIN_WIDTH) - LABEL_WIDTH
+
+    def _wrap(self, text: str, room: int, hang: str = "") -> list[str]:
+        return textwrap.wrap(text, room, break_on_hyphens=False, subsequent_indent=hang) or [""]
