@@ -57,9 +57,11 @@ def _missing(truth: Truth, pairs: dict[str, set[frozenset[str]]]) -> list[str]:
     for capture in truth.captures:
         held = set().union(*(pairs[file] for file in capture.files))
         for connection in truth.connections:
-            for seen in connection.seen.get(capture.name, []):
-                if frozenset({seen.initiator, seen.responder}) not in held:
-                    found.append(f"{capture.name} lacks {seen.initiator} -> {seen.responder}")
+            found += [
+                f"{capture.name} lacks {seen.initiator} -> {seen.responder}"
+                for seen in connection.seen.get(capture.name, [])
+                if frozenset({seen.initiator, seen.responder}) not in held
+            ]
     return found
 
 
@@ -79,7 +81,7 @@ def tshark_pairs(file: Path) -> set[frozenset[str]]:
         "occurrence=l",
         *fields,
     ]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"tshark on {file.name}: {done.stderr.strip()}")
     found = set()

@@ -98,6 +98,7 @@ class Host:
                 timeout=timeout,
                 stdin=subprocess.DEVNULL,
                 errors="replace",
+                check=False,
             )
         if check and done.returncode:
             raise RuntimeError(f"{words} on {self.name}: {done.stdout.strip()}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -98,7 +99,9 @@ class Lab:
             self.add_point(point)
 
     def close(self) -> None:
-        """End what was started, remove the namespaces."""
+        """End what was started, remove the namespaces; not to be interrupted."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         for close in reversed(self._closing):
             with contextlib.suppress(Exception):
                 close()
@@ -346,6 +349,8 @@ class Lab:
 
 
 def _version(command: list[str]) -> str:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     found = re.search(r"\d+\.\d+(\.\d+)?[\w.]*", done.stdout)
     return found.group() if found else done.stdout.strip()[:40]

@@ -37,7 +37,11 @@ def ip_batch(commands: list[str], namespace: str | None = None) -> None:
         return
     scope = ["-n", namespace] if namespace else []
     done = subprocess.run(
-        ["ip", *scope, "-batch", "-"], input="\n".join(commands), text=True, capture_output=True
+        ["ip", *scope, "-batch", "-"],
+        input="\n".join(commands),
+        text=True,
+        capture_output=True,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(f"ip {commands}: {done.stderr.strip()}")
@@ -74,7 +78,7 @@ def remove(names: Iterable[str]) -> None:
         if not (_NETNS_DIR / name).exists():
             continue
         _end_processes(name)
-        subprocess.run(["ip", "netns", "del", name], capture_output=True)
+        subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
 
 
 def _end_processes(name: str) -> None:
@@ -89,7 +93,9 @@ def _end_processes(name: str) -> None:
 
 
 def _pids(name: str) -> list[int]:
-    done = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True)
+    done = subprocess.run(
+        ["ip", "netns", "pids", name], capture_output=True, text=True, check=False
+    )
     return [int(pid) for pid in done.stdout.split() if int(pid) != os.getpid()]
 
 

@@ -6,6 +6,7 @@ import random
 import subprocess
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from failurelab import namespaces
 
@@ -66,7 +67,7 @@ class Network:
         self._bump = bump
         self._offload = offload
         names = path.split()
-        self._pairs = list(zip(names, names[1:], strict=False))
+        self._pairs = list(pairwise(names))
         self._pairs += [(router, host) for host, router in (branches or {}).items()]
         for name in [*names, *(branches or {})]:
             self.nodes[name] = Node(name, f"{self.prefix}-{name}")
@@ -165,7 +166,9 @@ class Network:
             return
         settings = [word for name in _OFFLOADS for word in (name, "off")]
         with namespaces.inside(node.namespace):
-            subprocess.run(["ethtool", "-K", interface, *settings], capture_output=True)
+            subprocess.run(
+                ["ethtool", "-K", interface, *settings], capture_output=True, check=False
+            )
 
     def _routes(self, node: Node) -> list[str]:
         """A default route for single-homed hosts, else a route for each distant subnet."""

@@ -90,7 +90,7 @@ class Match:
 
 def drop(match: Match) -> Rule:
     """Swallow what matches."""
-    return lambda bump, packet: match(packet)
+    return lambda _, packet: match(packet)
 
 
 def delay(match: Match, seconds: float) -> Rule:

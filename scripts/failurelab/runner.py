@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,6 @@ _LIMIT = 240
 
 def run_one(scenario: Scenario, target: Path = FIXTURES, keep: Path | None = None) -> Truth:
     """Run one scenario in this process; its captures replace the stored ones."""
-    signal.signal(signal.SIGTERM, _interrupt)
     with tempfile.TemporaryDirectory(prefix="lab-") as name:
         directory = Path(name)
         try:
@@ -35,10 +33,6 @@ def run_one(scenario: Scenario, target: Path = FIXTURES, keep: Path | None = Non
                 shutil.copytree(directory, keep / scenario.name, dirs_exist_ok=True)
         _store(truth, directory, target / scenario.name)
     return truth
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _store(truth: Truth, directory: Path, target: Path) -> None:
@@ -92,7 +86,13 @@ def _run_apart(
 ) -> str:
     command = [sys.executable, str(_ENTRY), "run-one", name, "--to", str(target)]
     command += ["--keep", str(keep)] if keep else []
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     with lock:
         running.add(process)
     try:

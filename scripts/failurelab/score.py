@@ -1,0 +1,215 @@
+"""Judging the analyzer's reports by the truth."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from failurelab.tally import tally
+from failurelab.truth import FIXTURES, Sighting, TrueCapture, TrueConnection, Truth, read_all
+
+Json = dict[str, Any]
+_SURE = 0.8
+
+
+@dataclass(slots=True)
+class Outcome:
+    """One connection in one capture: what was said, and whether it was right."""
+
+    scenario: str
+    capture: str
+    split: str
+    layers: list[str]
+    connection: str
+    expected: str
+    code: str
+    code_right: bool | None
+    """None: not judged here."""
+    side: str
+    side_right: bool | None
+    party: str
+    party_right: bool | None
+    confidence: float = 0.0
+    side_confidence: float = 0.0
+    ended_by_right: bool | None = None
+    cause_right: bool | None = None
+
+
+@dataclass(slots=True)
+class Judged:
+    """One capture judged."""
+
+    scenario: str
+    capture: str
+    split: str
+    outcomes: list[Outcome] = field(default_factory=list)
+    false_alarms: list[str] = field(default_factory=list)
+    missing_findings: list[str] = field(default_factory=list)
+    wrong_findings: list[str] = field(default_factory=list)
+    error: str = ""
+
+
+def analyze(files: Sequence[Path], command: str, options: Sequence[str]) -> Json:
+    """The analyzer's report, every connection in it; raises RuntimeError when there is none."""
+    words = [sys.executable, "-m", "pcapdiag", command, "--format", "json", "--all", *options]
+    done = subprocess.run(
+        [*words, *map(str, files)], capture_output=True, text=True, timeout=120, check=False
+    )
+    try:
+        report: Json = json.loads(done.stdout)
+    except ValueError:
+        tail = (done.stderr.strip().splitlines() or ["no report"])[-1]
+        raise RuntimeError(f"exit code {done.returncode}: {tail}") from None
+    return report
+
+
+def score_set(
+    names: Sequence[str] = (), split: str | None = None, jobs: int = 2, root: Path = FIXTURES
+) -> Json:
+    """Run the analyzer over the stored set and judge it."""
+    work = [
+        (folder, truth, capture)
+        for folder, truth in read_all(root)
+        if (not names or truth.scenario in names) and split in (None, truth.split)
+        for capture in truth.captures
+    ]
+    with ThreadPoolExecutor(jobs) as pool:
+        judged = list(pool.map(lambda item: _judge_stored(*item), work))
+    return tally(judged)
+
+
+def _judge_stored(folder: Path, truth: Truth, capture: TrueCapture) -> Judged:
+    try:
+        files = [folder / file for file in capture.files]
+        report = analyze(files, capture.command, truth.options)
+    except (RuntimeError, subprocess.TimeoutExpired) as error:
+        failed = judge(truth, capture, {"connections": [], "findings": []})
+        failed.error = str(error)
+        return failed
+    return judge(truth, capture, report)
+
+
+def judge(truth: Truth, capture: TrueCapture, report: Json) -> Judged:
+    """Compare one report with the truth of its capture."""
+    judged = Judged(truth.scenario, capture.name, truth.split)
+    occurrences = _by_endpoints(report["connections"])
+    matched: dict[int, Json] = {}
+    for index, true in enumerate(truth.connections):
+        seen = true.seen.get(capture.name)
+        if not seen:
+            continue
+        said = _said_of(seen, occurrences)
+        if said is not None:
+            matched[index] = said
+        judged.outcomes.append(_outcome(truth, capture, true, said))
+    _judge_causes(truth, capture, judged, matched)
+    if capture.others == "ok":
+        known = {id(said) for said in matched.values()}
+        twins = _all_said(truth, capture, occurrences)
+        judged.false_alarms = [
+            _alarm(said)
+            for said in report["connections"]
+            if said["verdict"]["failed"] and id(said) not in known | twins
+        ]
+    _judge_findings(truth, capture, judged, report)
+    return judged
+
+
+def _by_endpoints(connections: Iterable[Json]) -> dict[tuple[str, str], list[Json]]:
+    found: dict[tuple[str, str], list[Json]] = {}
+    for said in sorted(connections, key=lambda c: (float(c["start"]), c["stream"])):
+        key = (_endpoint(said["initiator"]), _endpoint(said["responder"]))
+        found.setdefault(key, []).append(said)
+    return found
+
+
+def _endpoint(end: Json) -> str:
+    ip = end["ip"]
+    return f"[{ip}]:{end['port']}" if ":" in ip else f"{ip}:{end['port']}"
+
+
+def _said_of(
+    seen: Sequence[Sighting], occurrences: dict[tuple[str, str], list[Json]]
+) -> Json | None:
+    """What the report says of the connection; a NAT twin only if nothing else is there."""
+    candidates = _candidates(seen, occurrences)
+    return min(candidates, key=lambda said: said.get("same_as") is not None, default=None)
+
+
+def _candidates(
+    seen: Sequence[Sighting], occurrences: dict[tuple[str, str], list[Json]]
+) -> list[Json]:
+    found = []
+    for one in seen:
+        listed = occurrences.get((one.initiator, one.responder)) or occurrences.get(
+            (one.responder, one.initiator), []
+        )
+        if one.occurrence < len(listed):
+            found.append(listed[one.occurrence])
+    return found
+
+
+def _all_said(
+    truth: Truth, capture: TrueCapture, occurrences: dict[tuple[str, str], list[Json]]
+) -> set[int]:
+    seen = [c.seen[capture.name] for c in truth.connections if capture.name in c.seen]
+    return {id(said) for one in seen for said in _candidates(one, occurrences)}
+
+
+def _outcome(
+    truth: Truth, capture: TrueCapture, true: TrueConnection, said: Json | None
+) -> Outcome:
+    right = true.accepted(capture.name)
+    verdict = said["verdict"] if said else {}
+    attribution = verdict.get("attribution", {})
+    code, side = verdict.get("code", "none"), attribution.get("side", "none")
+    party = attribution.get("party", "none")
+    made = Outcome(
+        truth.scenario, capture.name, truth.split, truth.layers,
+        f"{true.initiator} -> {true.responder}", right.codes[0], code, code in right.codes,
+        side, side in right.sides, party, party in right.parties,
+        verdict.get("confidence", 0.0), attribution.get("confidence", 0.0),
+    )  # fmt: skip
+    if not verdict.get("failed", True) and code in right.codes:
+        made.side_right = made.party_right = None
+    elif true.ended_by and verdict:
+        made.ended_by_right = verdict["ended_by"] in true.ended_by
+    if not capture.can_tell:
+        _forgive(made, right.sides)
+    return made
+
+
+def _forgive(made: Outcome, sides: Sequence[str]) -> None:
+    """Where it cannot be told: only accusing the wrong side with confidence is wrong."""
+    wrong = made.side not in (*sides, "unknown", "none") and made.side_confidence >= _SURE
+    made.code_right = made.party_right = made.ended_by_right = None
+    made.side_right = False if wrong else None
+
+
+def _judge_causes(
+    truth: Truth, capture: TrueCapture, judged: Judged, matched: dict[int, Json]
+) -> None:
+    judgeable = [i for i, c in enumerate(truth.connections) if capture.name in c.seen]
+    for outcome, index in zip(judged.outcomes, judgeable, strict=True):
+        cause = truth.connections[index].caused_by
+        if cause is None or cause not in matched or index not in matched:
+            continue
+        outcome.cause_right = matched[index].get("caused_by") == matched[cause]["stream"]
+
+
+def _alarm(said: Json) -> str:
+    ends = f"{_endpoint(said['initiator'])} -> {_endpoint(said['responder'])}"
+    return f"{said['verdict']['code']} on {ends}"
+
+
+def _judge_findings(truth: Truth, capture: TrueCapture, judged: Judged, report: Json) -> None:
+    codes = {finding["code"] for finding in report["findings"]}
+    if capture.can_tell:
+        judged.missing_findings = [c for c in truth.findings.expected if c not in codes]
+    judged.wrong_findings = [c for c in truth.findings.forbidden if c in codes]
