@@ -1,0 +1,201 @@
+"""One failure in the terminal: what, who, for and against, when, how far, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pcapdiag.model.report import Connection, Evidence, Finding, Group, TimelineEntry, Verdict
+from pcapdiag.report import words
+from pcapdiag.report.clock import Clock, between, duration
+from pcapdiag.report.escape import shown
+from pcapdiag.report.layout import Page
+
+FOR_LINES = 4
+AGAINST_LINES = 2
+CHAIN_ENTRIES = 4
+"""A timeline this short is told in one line."""
+TIMELINE_LINES = 12
+GROUP_STREAMS = 8
+"""Streams named of a group."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryWriter:
+    """Writes failures and findings on one page with one clock."""
+
+    page: Page
+    clock: Clock
+
+    def connection(self, connection: Connection, head: str) -> Iterator[str]:
+        """Yield the lines of one failed connection under its first line's words."""
+        yield from self.page.labelled("FAILED", head, "bad")
+        yield from self._body(connection)
+        yield from self._see(connection, _streams([connection.stream], 1))
+
+    def group(self, group: Group, sample: Connection) -> Iterator[str]:
+        """Yield the lines of many equal failures, told by the one of them that is at hand."""
+        yield from self.page.labelled("FAILED", self._group_head(group), "bad")
+        yield from self._body(sample)
+        yield from self.page.labelled("SCOPE", self._scope(group, sample))
+        yield from self._see(sample, _streams(group.streams, group.connections))
+
+    def finding(self, finding: Finding) -> Iterator[str]:
+        """Yield the lines of a finding."""
+        label, style = _SEVERITY[finding.severity]
+        yield from self.page.with_right(label, shown(finding.title), finding.code, style)
+        yield from self.page.labelled("", shown(finding.detail))
+        yield from self._what_to_do(finding.fixes, finding.commands)
+        if finding.streams:
+            yield from self.page.labelled("SEE", _streams(finding.streams, len(finding.streams)))
+
+    def head(self, connection: Connection) -> str:
+        """Return who called whom, when, and where in the capture."""
+        when = self.clock.short(connection.start)
+        return f"{words.ends(connection)} at {when} (frame {connection.first_frame})"
+
+    def _group_head(self, group: Group) -> str:
+        first, last = self.clock.short(group.first), self.clock.short(group.last)
+        to = f" to {shown(group.responder)}" if group.responder else ""
+        return f"{words.count(group.connections, 'connection')}{to}, {first} to {last}"
+
+    def _body(self, connection: Connection) -> Iterator[str]:
+        verdict = connection.verdict
+        what = f"{verdict.code}  {words.confidence(verdict.confidence)}"
+        yield from self.page.with_right("WHAT", shown(verdict.title), what)
+        if verdict.explanation:
+            yield from self.page.labelled("", shown(verdict.explanation))
+        yield from self._who(connection)
+        yield from self._evidence(connection)
+        yield from self._timeline(connection)
+        for note in verdict.notes:
+            yield from self.page.labelled("NOTE", shown(note))
+        yield from self._alternatives(verdict)
+        yield from self._what_to_do(verdict.fixes, verdict.commands)
+
+    def _who(self, connection: Connection) -> Iterator[str]:
+        who = connection.verdict.attribution
+        text = words.culprit(connection)
+        places = [party for party in connection.verdict.fix_at if party != "unknown"]
+        if places and places != [who.party]:
+            text += f"; mend at {' or '.join(places)}"
+        if who.side == "unknown":
+            yield from self.page.labelled("WHO", text)
+        else:
+            yield from self.page.with_right("WHO", text, words.confidence(who.confidence))
+
+    def _evidence(self, connection: Connection) -> Iterator[str]:
+        who = connection.verdict.attribution
+        side = who.side if who.side != "unknown" else _best_candidate(connection)
+        ordered = sorted(who.evidence, key=lambda e: -abs(e.weight))
+        speaks_for = [e for e in ordered if _supports(e, side)]
+        speaks_against = [e for e in ordered if not _supports(e, side)]
+        for label, evidence, most in (
+            ("FOR", speaks_for, FOR_LINES),
+            ("AGAINST", speaks_against, AGAINST_LINES),
+        ):
+            for item in evidence[:most]:
+                yield from self.page.labelled(label, _with_frames(item))
+            if len(evidence) > most:
+                yield from self.page.labelled("", f"and {len(evidence) - most} more (in the JSON)")
+
+    def _timeline(self, connection: Connection) -> Iterator[str]:
+        entries = connection.timeline
+        if not entries:
+            return
+        if len(entries) <= CHAIN_ENTRIES:
+            yield from self.page.labelled("CHAIN", _chain(connection))
+            return
+        label = "TIME"
+        for line in _timeline_rows(connection, _shortened(entries)):
+            yield from self.page.verbatim(label, [line[: max(self.page.width - 8, 32)]])
+            label = ""
+
+    def _alternatives(self, verdict: Verdict) -> Iterator[str]:
+        if verdict.alternatives:
+            names = [f"{o.code} {words.confidence(o.confidence)}" for o in verdict.alternatives]
+            yield from self.page.labelled("OR", f"could also be {', '.join(names)}")
+
+    def _what_to_do(self, fixes: list[str], commands: list[str]) -> Iterator[str]:
+        if fixes:
+            yield from self.page.numbered("FIX", [shown(fix) for fix in fixes])
+        if commands:
+            yield from self.page.verbatim("NEXT", [shown(command) for command in commands])
+
+    def _see(self, connection: Connection, filter_text: str) -> Iterator[str]:
+        envoy = connection.verdict.envoy
+        text = filter_text
+        if envoy and envoy.flag:
+            text += f"   Envoy log: {envoy.flag} {envoy.reset_reason}".rstrip()
+        yield from self.page.labelled("SEE", text)
+
+    def _scope(self, group: Group, sample: Connection) -> str:
+        text = f"the lines above are of stream {sample.stream}"
+        span = between(group.first, group.last)
+        return f"{words.count(group.connections, 'time')} within {duration(span)}; {text}"
+
+
+_SEVERITY = {
+    "failure": ("FINDING", "bad"),
+    "warning": ("WARNING", "warn"),
+    "info": ("INFO", "label"),
+}
+
+
+def _best_candidate(connection: Connection) -> str:
+    candidates = connection.verdict.attribution.candidates
+    return max(candidates, key=lambda c: c.confidence).side if candidates else "path"
+
+
+def _supports(evidence: Evidence, side: str) -> bool:
+    return (evidence.weight >= 0) == (evidence.says == side)
+
+
+def _with_frames(evidence: Evidence) -> str:
+    text = shown(evidence.detail)
+    if not evidence.frames or "#" in text:
+        return text
+    return f"{text} ({', '.join(f'#{frame}' for frame in evidence.frames[:3])})"
+
+
+def _chain(connection: Connection) -> str:
+    steps, before = [], ""
+    for entry in connection.timeline:
+        step = f"#{entry.frame} {words.sender(connection, entry.from_)} {shown(entry.event)}"
+        if before:
+            step += f" +{duration(max(between(before, entry.time), 0.0))}"
+        steps.append(step)
+        before = entry.time
+    return " > ".join(steps)
+
+
+def _shortened(entries: list[TimelineEntry]) -> list[TimelineEntry | None]:
+    """Return the entries with None where some in the middle were left out."""
+    if len(entries) <= TIMELINE_LINES:
+        return list(entries)
+    head = TIMELINE_LINES // 3
+    return [*entries[:head], None, *entries[head + 1 - TIMELINE_LINES :]]
+
+
+def _timeline_rows(connection: Connection, entries: list[TimelineEntry | None]) -> Iterator[str]:
+    start = connection.timeline[0].time
+    frames = max(len(str(entry.frame)) for entry in entries if entry)
+    senders = max(len(words.sender(connection, entry.from_)) for entry in entries if entry)
+    for entry in entries:
+        if entry is None:
+            yield f"... {len(connection.timeline) - len(entries) + 1} lines left out (in the JSON)"
+            continue
+        name = words.sender(connection, entry.from_)
+        yield (
+            f"+{between(start, entry.time):<11.6f} #{entry.frame:<{frames}}  {name:<{senders}}  "
+            f"{shown(entry.event):<14}  {shown(entry.detail)}"
+        ).rstrip()
+
+
+def _streams(streams: list[int], total: int) -> str:
+    """Return the display filter of the first streams, and how many more there are."""
+    if total == 1 and streams:
+        return f"tcp.stream=={streams[0]}"
+    named = streams[:GROUP_STREAMS]
+    more = f" and {total - len(named):,} more" if total > len(named) else ""
+    return f"tcp.stream in {{{', '.join(map(str, named))}}}{more}"

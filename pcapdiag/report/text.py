@@ -1,0 +1,215 @@
+"""The report for a person at a terminal: the first numbers, then every failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pcapdiag.incident.groups import GroupKey, group_key
+from pcapdiag.model.report import CaptureFile, CaptureSummary, Connection, Group, Report
+from pcapdiag.report import words
+from pcapdiag.report.clock import Clock, TimeMode, between, duration
+from pcapdiag.report.entry import EntryWriter
+from pcapdiag.report.escape import shown
+from pcapdiag.report.layout import Page
+
+FULL_ENTRIES = 30
+"""Failures told in full; further ones get one line each."""
+SHORT_ENTRIES = 100
+"""Failures with one line; what is still more is counted."""
+NAMED_ADDRESSES = 4
+"""Addresses named of one role."""
+
+_COUNTS = (
+    ("lost_by_capture", "packets that the capture itself lost"),
+    ("dropped_by_kernel", "packets dropped by the capturing kernel or card"),
+    ("clock_steps", "steps of the capture's clock"),
+    ("midstream", "connections open before the capture began"),
+    ("one_direction", "connections seen in one direction only"),
+    ("evicted", "connections judged early, too many were open"),
+    ("other_protocols", "packets of other protocols than TCP, not judged"),
+)
+
+
+def render_text(
+    report: Report, page: Page, time: TimeMode = "utc", show_all: bool = False
+) -> Iterator[str]:
+    """Yield the report line by line, without newlines; ``show_all`` lists what worked, too."""
+    writer = EntryWriter(page, Clock(time, report.capture.first_time))
+    yield from _capture(report, writer)
+    yield from _summary(report, page)
+    for lines in _failures(report, writer):
+        yield ""
+        yield from lines
+    for finding in report.findings:
+        yield ""
+        yield from writer.finding(finding)
+    if show_all:
+        yield from _others(report, page)
+    if report.summary.failed:
+        yield ""
+        yield page.paint("Numbers on the right: how sure, from 0 to 1.", "dim")
+
+
+def render_connection(connection: Connection, page: Page, clock: Clock) -> Iterator[str]:
+    """Yield one connection's lines, as ``--follow`` prints them one by one."""
+    if connection.verdict.failed:
+        writer = EntryWriter(page, clock)
+        yield from writer.connection(connection, writer.head(connection))
+    else:
+        yield _one_line(connection, page)
+
+
+def _capture(report: Report, writer: EntryWriter) -> Iterator[str]:
+    capture, page = report.capture, writer.page
+    text = f"{_files(capture.files)}: {words.count(capture.packets, 'packet')}"
+    text += f", {words.size(capture.bytes)}"
+    if capture.first_time and capture.last_time:
+        span = duration(between(capture.first_time, capture.last_time))
+        text += f", {span} from {writer.clock.full(capture.first_time)}"
+    yield from page.labelled("CAPTURE", text)
+    for file in capture.files:
+        if file.error:
+            where = f"{shown(file.path)} is damaged at byte {file.error.byte:,}"
+            what = f"{where}: {shown(file.error.message)}; what could be read is reported"
+            yield from page.labelled("WARNING", what, "warn")
+    noted = _counts(capture)
+    if noted:
+        yield from page.labelled("NOTED", noted)
+
+
+def _files(files: list[CaptureFile]) -> str:
+    if not files:
+        return "no file"
+    more = f" and {words.count(len(files) - 1, 'file')} more" if len(files) > 1 else ""
+    return shown(files[0].path) + more
+
+
+def _counts(capture: CaptureSummary) -> str:
+    named = [(getattr(capture.counts, member), what) for member, what in _COUNTS]
+    named += [
+        (capture.duplicate_packets, "packets captured twice, counted once"),
+        (capture.truncated_packets, "packets cut short by the capture"),
+        (capture.undecoded_packets, "packets that could not be decoded"),
+        *((n, f"times over the limit {shown(what)}") for what, n in capture.counts.limits.items()),
+    ]
+    return "; ".join(f"{number:,} {what}" for number, what in named if number)
+
+
+def _summary(report: Report, page: Page) -> Iterator[str]:
+    summary = report.summary
+    yield from page.labelled("SUMMARY", _outcome(report), "bad" if summary.failed else "good")
+    codes = {code: n for code, n in summary.by_verdict.items() if code not in _NOT_FAILED}
+    widest = max((len(f"{n:,}") for n in codes.values()), default=0)
+    for code, number in codes.items():
+        yield " " * 8 + f"{number:>{widest},}  {page.paint(code, 'code')}"
+    if summary.by_party:
+        parties = ", ".join(f"{_PARTY[party]} {n:,}" for party, n in summary.by_party.items())
+        yield from page.labelled("WHOSE", parties)
+    roles = _roles(report)
+    if roles and summary.failed:
+        yield from page.labelled("ROLES", roles)
+
+
+_NOT_FAILED = frozenset({"ok", "capture.partial"})
+_PARTY = {
+    "client": "client",
+    "proxy": "proxy",
+    "upstream": "upstream",
+    "middlebox": "device on the path",
+    "unknown": "cannot be told",
+}
+
+
+def _outcome(report: Report) -> str:
+    summary, capture = report.summary, report.capture
+    if not capture.packets:
+        return "the capture holds no packets"
+    if not summary.connections:
+        return f"no TCP connection among {words.count(capture.packets, 'packet')}"
+    partial = summary.by_verdict.get("capture.partial", 0)
+    worked = summary.connections - summary.failed - partial
+    if not summary.failed and not partial:
+        return f"nothing failed: {words.count(summary.connections, 'connection')}, all worked"
+    head = f"{summary.failed:,} failed" if summary.failed else "nothing failed"
+    text = f"{words.count(summary.connections, 'connection')}: {head}, {worked:,} worked"
+    if partial:
+        text += f", {partial:,} not told (the capture holds too little of them)"
+    return text
+
+
+def _roles(report: Report) -> str:
+    topology = report.topology
+    named = [
+        (role, addresses)
+        for role, addresses in (
+            ("client", topology.clients),
+            ("proxy", topology.proxies),
+            ("upstream", topology.upstreams),
+        )
+        if addresses
+    ]
+    text = "; ".join(f"{role} {_addresses(addresses)}" for role, addresses in named)
+    if text and topology.assumed:
+        text += " (assumed; --proxy, --client and --upstream ADDRESS say it)"
+    return text
+
+
+def _addresses(addresses: list[str]) -> str:
+    more = len(addresses) - NAMED_ADDRESSES
+    named = ", ".join(shown(address) for address in addresses[:NAMED_ADDRESSES])
+    return f"{named} and {more:,} more" if more > 0 else named
+
+
+def _failures(report: Report, writer: EntryWriter) -> Iterator[Iterator[str]]:
+    samples = _samples(report.connections)
+    for number, group in enumerate(report.groups):
+        sample = samples.get(_key(group))
+        if number >= FULL_ENTRIES + SHORT_ENTRIES:
+            rest = len(report.groups) - number
+            yield iter([f"and {words.count(rest, 'more kind')} of failure (in the JSON)"])
+            return
+        if sample is None or number >= FULL_ENTRIES:
+            yield writer.page.labelled("FAILED", _short(group), "bad")
+        elif group.connections == 1:
+            yield writer.connection(sample, _head(report, sample, writer))
+        else:
+            yield writer.group(group, sample)
+
+
+def _samples(connections: list[Connection]) -> dict[GroupKey, Connection]:
+    samples: dict[GroupKey, Connection] = {}
+    for connection in connections:
+        if connection.verdict.failed:
+            samples.setdefault(group_key(connection), connection)
+    return samples
+
+
+def _key(group: Group) -> GroupKey:
+    return GroupKey(group.code, group.side, group.party, group.address, group.responder)
+
+
+def _head(report: Report, connection: Connection, writer: EntryWriter) -> str:
+    of = words.count(report.summary.connections, "connection")
+    return f"1 of {of}: {writer.head(connection)}"
+
+
+def _short(group: Group) -> str:
+    return f"{words.count(group.connections, 'connection')}: {shown(group.title)}  {group.code}"
+
+
+def _others(report: Report, page: Page) -> Iterator[str]:
+    others = [c for c in report.connections if not c.verdict.failed]
+    if others:
+        yield ""
+    for connection in others:
+        yield _one_line(connection, page)
+
+
+def _one_line(connection: Connection, page: Page) -> str:
+    partial = connection.verdict.code == "capture.partial"
+    label = page.paint("PARTIAL " if partial else "OK      ", "warn" if partial else "good")
+    span = duration(between(connection.start, connection.end))
+    sent, got = words.size(connection.bytes.initiator), words.size(connection.bytes.responder)
+    text = f"{words.ends(connection)}  {span}, {sent} out, {got} back"
+    notes = "; ".join(shown(note) for note in connection.verdict.notes)
+    return f"{label}{text}  tcp.stream=={connection.stream}" + (f"  {notes}" if notes else "")

@@ -1,0 +1,81 @@
+"""The words that a person reads for sides, parties and counts."""
+
+from __future__ import annotations
+
+from pcapdiag.model.ends import join_port
+from pcapdiag.model.report import Attribution, Candidate, Connection, Endpoint
+from pcapdiag.report.escape import shown
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """Return ``1 connection`` or ``1,200 connections``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def size(number: int) -> str:
+    """Return bytes in the unit that fits: ``517 B``, ``88.9 kB``, ``1.14 GB``."""
+    value = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{number} B" if unit == "B" else f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:,.3g} TB"
+
+
+def end(endpoint: Endpoint) -> str:
+    """Return an end as address, port and name: ``10.0.2.7:443 (pay.internal)``."""
+    text = shown(join_port(endpoint.ip, endpoint.port))
+    return f"{text} ({shown(endpoint.name)})" if endpoint.name else text
+
+
+def ends(connection: Connection) -> str:
+    """Return who connected to whom."""
+    return f"{end(connection.initiator)} -> {end(connection.responder)}"
+
+
+def confidence(value: float) -> str:
+    """Return a probability with two digits, and never as a certainty."""
+    return f"{min(max(value, 0.0), 0.99):.2f}"
+
+
+def culprit(connection: Connection) -> str:
+    """Return a sentence that says who did it, or who it may have been."""
+    who = connection.verdict.attribution
+    if who.side == "unknown":
+        return _candidates(connection, who)
+    text = _who(connection, who.side, who.party)
+    if who.side == "path":
+        return f"{text}: {shown(who.address)}" if who.address else text
+    return f"{text} (the host, its own firewall, or its sidecar)"
+
+
+def _candidates(connection: Connection, who: Attribution) -> str:
+    if not who.candidates:
+        return "this capture cannot tell who"
+    names = [_candidate(connection, candidate) for candidate in who.candidates]
+    return f"this capture cannot tell: {' or '.join(names)}"
+
+
+def _candidate(connection: Connection, candidate: Candidate) -> str:
+    text = _who(connection, candidate.side, candidate.party)
+    return f"{text} {confidence(candidate.confidence)}"
+
+
+def _who(connection: Connection, side: str, party: str) -> str:
+    if side == "path":
+        near, far = shown(connection.initiator.ip), shown(connection.responder.ip)
+        return f"a device between {near} and {far}"
+    endpoint = connection.initiator if side == "initiator" else connection.responder
+    role = party if party not in {"unknown", "middlebox"} else ROLE_OF_SIDE[side]
+    return f"the {role} {shown(endpoint.ip)}"
+
+
+ROLE_OF_SIDE = {"initiator": "side that connected,", "responder": "side that was called,"}
+
+
+def sender(connection: Connection, side: str) -> str:
+    """Return one word for who sent a packet: the role where it is known, else the side."""
+    if side == "path":
+        return "device"
+    endpoint = connection.initiator if side == "initiator" else connection.responder
+    return side if endpoint.role == "unknown" else endpoint.role
