@@ -14,6 +14,8 @@ class HostFacts:
     ttls: dict[int, int] = field(default_factory=dict)
     """TTL (hop limit) of its TCP packets other than RST, with counts."""
     reset_ttls: dict[int, int] = field(default_factory=dict)
+    reset_windows: dict[int, int] = field(default_factory=dict)
+    """Raw window fields of its RSTs, with counts (some vendors put a reason code there)."""
     macs: dict[int, int] = field(default_factory=dict)
     """Source MACs of its TCP packets other than RST, with counts."""
     ip_ids_zero: int = 0
