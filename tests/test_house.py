@@ -126,7 +126,9 @@ def test_declared_dependencies_are_the_imported_ones() -> None:
             imported |= {name.split(".")[0] for name in names}
     imported -= {"pcapdiag", "", *sys.stdlib_module_names}
     used = {name.lower() for top in imported for name in known[top]}
-    declared = {re.split(r"[<>=~ ]", line)[0].lower() for line in PYPROJECT["project"]["dependencies"]}
+    declared = {
+        re.split(r"[<>=~ ]", line)[0].lower() for line in PYPROJECT["project"]["dependencies"]
+    }
     assert used == declared
 
 
