@@ -1,4 +1,4 @@
-"""Every error that pcapdiag raises on purpose: one flat tree, each message one line for a person."""
+"""Every error that pcapdiag raises on purpose: one flat tree, each message one clear line."""
 
 from __future__ import annotations
 

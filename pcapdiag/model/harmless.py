@@ -1,4 +1,4 @@
-"""Text from a capture is written by strangers: made harmless before it meets a terminal or a shell."""
+"""Text from a capture is written by strangers: harmless before it meets a terminal or a shell."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class EndPattern:
 
     @classmethod
     def parse(cls, text: str) -> EndPattern:
-        """Read ``10.0.0.5``, ``10.0.0.0/24``, ``10.0.0.5:443``, ``2001:db8::1`` or ``[2001:db8::1]:443``.
+        """Read ``10.0.0.5``, ``10.0.0.0/24``, ``10.0.0.5:443`` or ``[2001:db8::1]:443``.
 
         Raises ValueError for anything else.
         """
@@ -93,3 +93,5 @@ class AnalyzeOptions:
     """Report the healthy connections too."""
     follow: bool = False
     progress: Progress | None = None
+    stop: Callable[[], bool] | None = None
+    """Asked between reads (``follow``): True ends the reading as if the input had ended there."""

@@ -29,7 +29,7 @@ class Value(msgspec.Struct, kw_only=True):
 
 
 class FileError(Value):
-    """Where a damaged file broke: the byte offset in the (decompressed) file, and what was wrong."""
+    """Where a damaged file broke: the byte in the (decompressed) file, and what was wrong."""
 
     byte: int
     message: str

@@ -58,7 +58,7 @@ _LAST_SECOND = 253_402_214_400
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as people write them: ``0.31 ms``, ``4.2 s``, ``12 min 5 s``, ``3 h 2 min``."""
+    """Return seconds as people write them: ``0.31 ms``, ``4.2 s``, ``12 min 5 s``, ``3 h``."""
     if seconds < 0.001:
         return f"{seconds * 1000:.2f} ms"
     if seconds < 1:

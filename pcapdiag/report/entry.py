@@ -31,14 +31,14 @@ class EntryWriter:
         """Yield the lines of one failed connection under its first line's words."""
         yield from self.page.labelled("FAILED", head, "bad")
         yield from self._body(connection)
-        yield from self._see(connection, _streams([connection.stream], 1))
+        yield from self.page.labelled("SEE", _streams([connection.stream], 1))
 
     def group(self, group: Group, sample: Connection) -> Iterator[str]:
         """Yield the lines of many equal failures, told by the one of them that is at hand."""
         yield from self.page.labelled("FAILED", self._group_head(group), "bad")
         yield from self._body(sample)
         yield from self.page.labelled("SCOPE", self._scope(group, sample))
-        yield from self._see(sample, _streams(group.streams, group.connections))
+        yield from self.page.labelled("SEE", _streams(group.streams, group.connections))
 
     def finding(self, finding: Finding) -> Iterator[str]:
         """Yield the lines of a finding."""
@@ -70,6 +70,9 @@ class EntryWriter:
         yield from self._timeline(connection)
         for note in verdict.notes:
             yield from self.page.labelled("NOTE", shown(note))
+        if verdict.envoy and verdict.envoy.flag:
+            logged = f"{verdict.envoy.flag}, {verdict.envoy.reset_reason}"
+            yield from self.page.labelled("ENVOY", f"logs this as {shown(logged)}")
         yield from self._alternatives(verdict)
         yield from self._what_to_do(verdict.fixes, verdict.commands)
 
@@ -121,13 +124,6 @@ class EntryWriter:
             yield from self.page.numbered("FIX", [shown(fix) for fix in fixes])
         if commands:
             yield from self.page.verbatim("NEXT", [shown(command) for command in commands])
-
-    def _see(self, connection: Connection, filter_text: str) -> Iterator[str]:
-        envoy = connection.verdict.envoy
-        text = filter_text
-        if envoy and envoy.flag:
-            text += f"   Envoy log: {envoy.flag} {envoy.reset_reason}".rstrip()
-        yield from self.page.labelled("SEE", text)
 
     def _scope(self, group: Group, sample: Connection) -> str:
         text = f"the lines above are of stream {sample.stream}"

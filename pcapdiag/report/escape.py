@@ -16,7 +16,7 @@ def shown(text: str) -> str:
 
 
 def json_safe(text: str) -> str:
-    """Return JSON with every character that could steer a terminal written as its ``\\u`` escape."""
+    """Return JSON with every character that could steer a terminal written as its escape."""
     if text.isascii() and "\x7f" not in text:
         return text
     return _NOT_ASCII.sub(_json_escape, text)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from pcapdiag.model.report import Line, Report
@@ -28,7 +26,7 @@ def _encode(value: Report | Line, indent: int) -> str:
     return json_safe(encoded.decode())
 
 
-def _masked(value: Any) -> Any:
+def _masked(value: object) -> object:
     if isinstance(value, str):
         return mask(value).encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):

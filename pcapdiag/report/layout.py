@@ -39,20 +39,21 @@ class Page:
             head = " " * LABEL_WIDTH
 
     def with_right(self, label: str, text: str, right: str, style: str = "label") -> Iterator[str]:
-        """Yield the same with ``right`` at the right edge of the first line that has room for it."""
-        room = self._room()
+        """Yield the same with ``right`` at the right edge of the first line."""
+        room, kept = self._room(), len(right) + 2
+        if kept > room // 2:
+            kept = 0
+        lines = textwrap.wrap(text, room, break_on_hyphens=False, initial_indent=" " * kept)
+        lines = lines or [" " * kept]
         head = self.paint(f"{label:<{LABEL_WIDTH}}", style)
-        lines = self._wrap(text, room)
-        if len(lines) == 1 and len(lines[0]) + 2 + len(right) > room:
-            lines = self._wrap(text, max(room - len(right) - 2, MIN_WIDTH // 2))
-        for number, line in enumerate(lines):
-            if number == 0 and len(line) + 2 + len(right) <= room:
-                line = line + " " * (room - len(line) - len(right)) + self.paint(right, "code")
-                right = ""
-            yield head + line
-            head = " " * LABEL_WIDTH
-        if right:
-            yield head + " " * max(room - len(right), 0) + self.paint(right, "code")
+        if kept:
+            yield f"{head}{lines[0][kept:]:<{room - kept + 2}}{self.paint(right, 'code')}"
+        else:
+            yield head + lines[0]
+        indent = " " * LABEL_WIDTH
+        yield from (indent + line for line in lines[1:])
+        if not kept:
+            yield indent + self.paint(right, "code")
 
     def numbered(self, label: str, items: list[str]) -> Iterator[str]:
         """Yield items with their numbers, as many to a line as fit whole."""

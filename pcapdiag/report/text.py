@@ -31,12 +31,19 @@ _COUNTS = (
 
 
 def render_text(
-    report: Report, page: Page, time: TimeMode = "utc", show_all: bool = False
+    report: Report,
+    page: Page,
+    time: TimeMode = "utc",
+    show_all: bool = False,
+    filtered: bool = False,
 ) -> Iterator[str]:
-    """Yield the report line by line, without newlines; ``show_all`` lists what worked, too."""
+    """Yield the report line by line, without newlines.
+
+    ``show_all`` lists what worked, too; ``filtered`` says that only chosen connections are counted.
+    """
     writer = EntryWriter(page, Clock(time, report.capture.first_time))
     yield from _capture(report, writer)
-    yield from _summary(report, page)
+    yield from _summary(report, page, filtered)
     for lines in _failures(report, writer):
         yield ""
         yield from lines
@@ -95,16 +102,17 @@ def _counts(capture: CaptureSummary) -> str:
     return "; ".join(f"{number:,} {what}" for number, what in named if number)
 
 
-def _summary(report: Report, page: Page) -> Iterator[str]:
+def _summary(report: Report, page: Page, filtered: bool) -> Iterator[str]:
     summary = report.summary
-    yield from page.labelled("SUMMARY", _outcome(report), "bad" if summary.failed else "good")
+    style = "bad" if summary.failed else "good"
+    yield from page.labelled("SUMMARY", _outcome(report, filtered), style)
     codes = {code: n for code, n in summary.by_verdict.items() if code not in _NOT_FAILED}
     widest = max((len(f"{n:,}") for n in codes.values()), default=0)
     for code, number in codes.items():
         yield " " * 8 + f"{number:>{widest},}  {page.paint(code, 'code')}"
     if summary.by_party:
         parties = ", ".join(f"{_PARTY[party]} {n:,}" for party, n in summary.by_party.items())
-        yield from page.labelled("WHOSE", parties)
+        yield from page.labelled("WHO", parties)
     roles = _roles(report)
     if roles and summary.failed:
         yield from page.labelled("ROLES", roles)
@@ -120,10 +128,12 @@ _PARTY = {
 }
 
 
-def _outcome(report: Report) -> str:
+def _outcome(report: Report, filtered: bool) -> str:
     summary, capture = report.summary, report.capture
     if not capture.packets:
         return "the capture holds no packets"
+    if not summary.connections and filtered:
+        return "no connection in the capture matches the options"
     if not summary.connections:
         return f"no TCP connection among {words.count(capture.packets, 'packet')}"
     partial = summary.by_verdict.get("capture.partial", 0)
