@@ -6,6 +6,7 @@ Kept small: what a process has resident when it starts another counts in the oth
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -78,5 +79,5 @@ def version(command: Sequence[str]) -> str:
     done = subprocess.run(
         command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    lines = [line.strip() for line in done.stdout.splitlines() if "ersion" in line or "." in line]
+    lines = [line.strip() for line in done.stdout.splitlines() if re.search(r"\d\.\d", line)]
     return lines[0] if lines else "version unknown"
