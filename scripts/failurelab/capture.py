@@ -117,17 +117,20 @@ class Capture:
         if self.process is None:
             raise RuntimeError(f"capture {self.point.label} was never started")
         self.process.stop(signal.SIGINT)
-        self.files = sorted(self.directory.glob(f"{self.point.label}*.{self.point.format}"))
-        if self.point.rotate_packets:
-            start = f"{self.point.label}_"
-            self.files = [file for file in self.files if file.name.startswith(start)]
-        else:
-            self.files = [self._path]
+        self.files = self._rotated() if self.point.rotate_packets else [self._path]
         if self.point.clock_shift:
             for file in self.files:
                 shift_clock(file, self.point.clock_shift)
         if self.point.gzip:
             self.files = [_compress(file) for file in self.files]
+
+    def _rotated(self) -> list[Path]:
+        """The files in order, named by their number only."""
+        found = sorted(self.directory.glob(f"{self.point.label}_*.{self.point.format}"))
+        return [
+            file.rename(file.with_name(f"{self.point.label}_{number:02}{file.suffix}"))
+            for number, file in enumerate(found, 1)
+        ]
 
     @property
     def settle(self) -> float:

@@ -137,6 +137,8 @@ class Listener:
         return connection
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, also where a thread waits in accept."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(OSError):
             self.sock.close()

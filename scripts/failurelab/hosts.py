@@ -203,7 +203,9 @@ class Host:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((where, port))
         made.listen(backlog)
-        return Listener(made)
+        listener = Listener(made)
+        self._closing.append(listener.close)
+        return listener
 
     def serve(self, port: int, handler: Handler, *, ip: str | None = None) -> Listener:
         """Listen and call the handler in a thread for each connection."""

@@ -100,8 +100,15 @@ class Lab:
 
     def close(self) -> None:
         """End what was started, remove the namespaces; not to be interrupted."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+        try:
+            self._close()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _close(self) -> None:
         for close in reversed(self._closing):
             with contextlib.suppress(Exception):
                 close()

@@ -100,7 +100,6 @@ class Network:
     def _prepare(self, namespace: str) -> None:
         off = namespace == self.bump_namespace or self.family == 4
         namespaces.set_sysctl(namespace, "net.ipv6.conf.default.disable_ipv6", int(off))
-        namespaces.set_sysctl(namespace, "net.ipv6.conf.default.addr_gen_mode", 1)
         namespaces.set_sysctl(namespace, "net.ipv6.conf.default.router_solicitations", 0)
         namespaces.set_sysctl(namespace, "net.ipv6.conf.default.accept_dad", 0)
 
@@ -187,7 +186,7 @@ class Network:
         if self.family != 6:
             commands.append(f"route add {to4} via {gateway.ip4}")
         if self.family != 4:
-            commands.append(f"-6 route add {to6} via {gateway.ip6}")
+            commands.append(f"route add {to6} via {gateway.ip6}")
         return commands
 
     @staticmethod

@@ -13,7 +13,6 @@ worker_processes 1;
 pid {directory}/{name}.pid;
 error_log {directory}/{name}-error.log info;
 events {{ worker_connections 128; }}
-{stream}
 http {{
   access_log {directory}/{name}-access.log;
   client_body_temp_path {directory}/{name}-body;
@@ -27,15 +26,12 @@ http {{
 """
 
 
-def start(lab: Lab, host: Host, http: str, *, port: int, stream: str = "") -> Process:
-    """Start NGINX with what stands inside `http {}` (and a `stream {}` block); wait for `port`."""
+def start(lab: Lab, host: Host, http: str, *, port: int) -> Process:
+    """Start NGINX with what stands inside `http {}`; wait for `port`."""
     program = shutil.which("nginx") or "nginx"
     lab.used("nginx", program, "-v")
     name = f"nginx-{host.name}"
-    extra = f"stream {{ {stream} }}" if stream else ""
-    if stream:
-        extra = "include /etc/nginx/modules-enabled/*-stream.conf;\n" + extra
-    text = _MAIN.format(directory=lab.directory, name=name, http=http, stream=extra)
+    text = _MAIN.format(directory=lab.directory, name=name, http=http)
     file = lab.file(f"{name}.conf", text)
     command = [program, "-p", str(lab.directory), "-c", str(file), "-e", "stderr"]
     return host.spawn(command, port=port)
