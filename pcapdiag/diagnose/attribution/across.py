@@ -1,0 +1,55 @@
+"""What other connections of the capture say about this one (facts 11)."""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.attribution.signal import Signal, signal
+from pcapdiag.diagnose.attribution.view import ResetView, duration
+from pcapdiag.model.context import Context, EndpointFacts
+from pcapdiag.model.story import Story
+
+AT_ONCE = 1_000_000_000
+"""A connection to the same endpoint that works within this time (ns) rules a firewall rule out."""
+
+
+def works_at_once(view: ResetView) -> Signal | None:
+    """Find a connection to the same endpoint that worked just before or after a refused one."""
+    if view.side != "responder" or not view.answers_syn:
+        return None
+    endpoint = view.context.endpoint(view.end.address, view.end.port)
+    times = [t for t in (endpoint.first_established, endpoint.last_established) if t]
+    apart = min((abs(t - view.reset.time) for t in times), default=AT_ONCE + 1)
+    if apart > AT_ONCE:
+        return None
+    detail = (
+        f"another connection to {view.end.address} port {view.end.port} worked "
+        f"{duration(apart)} away: not a firewall rule"
+    )
+    return signal("works_at_once", "responder", detail, (view.reset.frame,))
+
+
+def others_work(story: Story, context: Context) -> Signal | None:
+    """Find connections to the same endpoint that were established while this one got no answer."""
+    responder = story.responder
+    endpoint = context.endpoint(responder.address, responder.port)
+    if not endpoint.established or not _overlap(story, endpoint):
+        return None
+    detail = (
+        f"{endpoint.established} of {endpoint.connections} connections to {responder.address} "
+        f"port {responder.port} were established at the same time: it is neither down nor cut off"
+    )
+    return signal("others_work", "responder", detail, story.syn_frames[:1])
+
+
+def host_alive(story: Story, context: Context) -> Signal | None:
+    """Note that the silent responder talks on other ports: filtered or full, but not gone."""
+    address, port = story.responder.address, story.responder.port
+    for (other, other_port), endpoint in context.endpoints.items():
+        if other == address and other_port != port and endpoint.established:
+            detail = f"{address} answers on port {other_port}: the host is up and can be reached"
+            return signal("host_alive", "responder", detail, story.syn_frames[:1])
+    return None
+
+
+def _overlap(story: Story, endpoint: EndpointFacts) -> bool:
+    first, last = endpoint.first_established, endpoint.last_established
+    return first <= story.end + AT_ONCE and last >= story.start - AT_ONCE

@@ -1,0 +1,93 @@
+"""What the ends do after the RST (facts 2.1, 2.2, 2.3)."""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.attribution.signal import Signal, signal
+from pcapdiag.diagnose.attribution.view import ResetView, duration
+from pcapdiag.model.packet import PacketFact, seq_after, seq_distance
+
+OVERTAKEN = 1_000_000
+"""A packet this soon (ns) after the RST may have been overtaken by it."""
+RECENT_IDS = 1000
+BOTH_AT_ONCE = 5_000_000
+"""Resets of both ends within this time (ns), or one round trip, are one event."""
+
+
+def goes_on(view: ResetView) -> Signal | None:
+    """Find new data or ACKs by the alleged sender after its RST: a socket that reset is gone."""
+    for packet in view.later:
+        if not _is_new(view, packet) or _sent_before(view, packet):
+            continue
+        late = packet.time - view.reset.time
+        soon = late < OVERTAKEN and not _comparable(view, packet)
+        what = "sent new data" if packet.length else "acknowledged more"
+        if packet.is_syn_ack:
+            what = "accepted the connection"
+        elif packet.is_fin and not packet.length:
+            what = "sent its FIN"
+        detail = (
+            f"{view.end.address} {what} {duration(late)} after its alleged RST "
+            f"(frame {packet.frame}): it had not reset"
+        )
+        counted = packet.length or packet.is_syn_ack or packet.is_fin
+        name = "data_after" if counted else "acks_after"
+        return signal(name, "path", detail, (view.reset.frame, packet.frame), confounded=soon)
+    return None
+
+
+def both_ends(view: ResetView) -> Signal | None:
+    """Find RSTs in both directions at once, neither a live socket's nor an answer."""
+    reset = view.reset
+    if view.story.initiator.fin_frame or view.story.responder.fin_frame or _marked(reset):
+        return None
+    for other in view.story.resets:
+        if other.from_initiator == reset.from_initiator or _marked(other):
+            continue
+        apart = abs(other.time - reset.time)
+        if apart > max(BOTH_AT_ONCE, view.min_rtt or 0) or _answers(view, other):
+            continue
+        detail = f"both ends were reset within {duration(apart)}, neither RST answers anything"
+        return signal("reset_both", "path", detail, (reset.frame, other.frame))
+    return None
+
+
+def _is_new(view: ResetView, packet: PacketFact) -> bool:
+    if packet.is_syn_ack:
+        return True
+    if packet.length or packet.is_fin:
+        return seq_distance(packet.end_seq, view.reset.seq) > 0
+    if not packet.has_ack:
+        return False
+    known = max((seq_distance(p.ack, packet.ack) for p in view.earlier if p.has_ack), default=0)
+    return known < 0 and packet.time - view.reset.time >= OVERTAKEN
+
+
+def _sent_before(view: ResetView, packet: PacketFact) -> bool:
+    """Whether the packet was made before the RST, by IP ID or timestamp (reordering, facts 10)."""
+    reset = view.reset
+    if packet.tsval is not None and reset.tsval is not None and packet.tsval != reset.tsval:
+        return seq_after(reset.tsval, packet.tsval)
+    if packet.ip_id and reset.ip_id:
+        return 0 < (reset.ip_id - packet.ip_id) & 0xFFFF < RECENT_IDS
+    return False
+
+
+def _comparable(view: ResetView, packet: PacketFact) -> bool:
+    return packet.tsval is not None and view.reset.tsval is not None
+
+
+def _marked(reset: PacketFact) -> bool:
+    return reset.tsval is not None
+
+
+def _answers(view: ResetView, other: PacketFact) -> bool:
+    """Whether one of the two RSTs is a reply to a segment that came after the other."""
+    first, second = sorted((view.reset, other), key=lambda p: (p.time, p.frame))
+    return any(
+        p.from_initiator == first.from_initiator
+        and not p.is_rst
+        and first.time <= p.time <= second.time
+        and p.has_ack
+        and p.ack == second.seq
+        for p in view.story.packets
+    )

@@ -1,0 +1,129 @@
+"""Who made a connection fail: the verdict's attribution (verdicts.md, Attribution).
+
+With a decisive RST the signals about its sender move the kind's prior, or that of its stage. Who
+sent it and who is to blame are not always one: a NAT that forgot a flow can make the host behind it
+send a bare RST. Without a RST the kind's own candidates are moved by vantage, ICMP and other
+connections.
+"""
+
+from __future__ import annotations
+
+import math
+
+from pcapdiag.diagnose.attribution.combine import (
+    NAMED_FROM,
+    ceiling,
+    conclude,
+    likelihoods,
+    posterior,
+)
+from pcapdiag.diagnose.attribution.priors import HOST_ANSWERS, reset_prior
+from pcapdiag.diagnose.attribution.resets import prior_evidence, unexpected_maker, weigh_reset
+from pcapdiag.diagnose.attribution.signal import Signal
+from pcapdiag.diagnose.attribution.silence import (
+    capture_that_settles,
+    weigh_icmp,
+    weigh_silence,
+)
+from pcapdiag.diagnose.attribution.view import ResetView, view_reset
+from pcapdiag.diagnose.judgement import Judgement, SideHint
+from pcapdiag.model.context import Context
+from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.report import Actor, Attribution, Evidence
+from pcapdiag.model.story import Story
+
+SIDES: tuple[Actor, ...] = ("initiator", "responder", "path")
+ROUNDED_OFF = 0.001
+"""What is left for a side that the kind does not name, however sure the kind is."""
+
+
+def attribute(story: Story, judgement: Judgement, context: Context) -> Attribution:
+    """Return who made the connection fail, how sure, and why; the party is left to the roles."""
+    if not judgement.failed:
+        return Attribution()
+    if judgement.reset is not None:
+        return _by_reset(story, judgement, judgement.reset, context)
+    return _by_kind(story, judgement, context)
+
+
+def _by_reset(
+    story: Story, judgement: Judgement, reset: PacketFact, context: Context
+) -> Attribution:
+    view = view_reset(story, reset, context)
+    signals = weigh_reset(view)
+    if judgement.candidates:
+        prior = _kind_prior(judgement.candidates, (view.side, "path"))
+        evidence = _hints(judgement.candidates)
+    else:
+        stage = reset_prior(view)
+        prior = {view.side: stage.end, "path": 1 - stage.end}
+        evidence = [prior_evidence(view, stage)]
+    prior = unexpected_maker(view, signals) | prior
+    logs = _blame(view, judgement.code, likelihoods(signals))
+    probabilities = posterior(prior, logs)
+    side = max(probabilities, key=lambda s: probabilities[s])
+    evidence += [s.evidence() for s in signals]
+    limit = ceiling(side, signals, from_kind=prior.get("path", 0.0) > NAMED_FROM)
+    return _finish(story, context, conclude(story, probabilities, evidence, limit))
+
+
+def _blame(view: ResetView, code: str, logs: dict[Actor, float]) -> dict[Actor, float]:
+    """Turn likelihoods of who sent the RST into those of who is to blame."""
+    sent_by_end = max(logs[view.side], logs[view.peer_side])
+    blamed: dict[Actor, float] = {
+        view.side: logs[view.side],
+        view.peer_side: sent_by_end,
+        "path": logs["path"],
+    }
+    share = 0.0 if not view.bare or view.end.fin_frame else HOST_ANSWERS.get(code, 0.0)
+    if share:
+        likely = share * 10 ** logs[view.side] + (1 - share) * 10 ** logs["path"]
+        blamed["path"] = math.log10(likely)
+    return blamed
+
+
+def _by_kind(story: Story, judgement: Judgement, context: Context) -> Attribution:
+    signals: list[Signal] = weigh_silence(story, judgement.code, context)
+    if judgement.code.startswith("icmp."):
+        signals += weigh_icmp(story)
+    probabilities = posterior(_kind_prior(judgement.candidates, SIDES), likelihoods(signals))
+    evidence = _hints(judgement.candidates) + [s.evidence() for s in signals]
+    result = _finish(story, context, conclude(story, probabilities, evidence))
+    if result.side == "path" and story.icmp and judgement.code.startswith(("icmp.", "mtu.")):
+        result.address = story.icmp[-1].source
+    return result
+
+
+def _kind_prior(candidates: tuple[SideHint, ...], sides: tuple[Actor, ...]) -> dict[Actor, float]:
+    """Return the kind's candidates as a prior; what they leave over goes to the other sides."""
+    prior: dict[Actor, float] = {}
+    for hint in candidates:
+        prior[hint.side] = prior.get(hint.side, 0.0) + hint.probability
+    others = [side for side in sides if side not in prior]
+    rest = max(ROUNDED_OFF, 1 - sum(prior.values()))
+    return prior | {side: rest / len(others) for side in others}
+
+
+def _hints(candidates: tuple[SideHint, ...]) -> list[Evidence]:
+    return [
+        Evidence(
+            signal="prior",
+            says=hint.side,
+            weight=round(_log_odds(hint.probability), 2),
+            detail=hint.why,
+            frames=list(hint.frames),
+        )
+        for hint in candidates
+    ]
+
+
+def _log_odds(probability: float) -> float:
+    p = min(max(probability, ROUNDED_OFF), 1 - ROUNDED_OFF)
+    return math.log10(p / (1 - p))
+
+
+def _finish(story: Story, context: Context, result: Attribution) -> Attribution:
+    """Say which capture would settle an open question."""
+    if result.side == "unknown" and result.evidence:
+        result.evidence[0].detail += f"; {capture_that_settles(story, context)}"
+    return result

@@ -1,0 +1,87 @@
+"""From a prior and signals to a side: log odds, one signal per family, a floor for a name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from pcapdiag.diagnose.attribution.signal import Signal
+from pcapdiag.model.report import Actor, Attribution, Candidate, Evidence
+from pcapdiag.model.story import Story
+
+NAMED_FROM = 0.8
+"""Probability from which on a side is named; below it the answer is ``unknown`` (verdicts.md)."""
+CEILING = 0.99
+"""No single capture makes surer than this."""
+ONE_FAMILY_CEILING = 0.85
+"""The path is not named more surely on one family of signals alone (facts 2.4)."""
+DECIDES_ALONE = 2.0
+"""Weight from which on one family is enough."""
+AGREEING = 2
+"""Families that must agree before the path is named more surely than that."""
+WORTH_NAMING = 0.05
+"""Candidates less likely than this are left out."""
+
+Weights = Mapping[Actor, float]
+
+
+def strongest(signals: Iterable[Signal]) -> list[Signal]:
+    """Return the strongest signal of every family, in the order given."""
+    best: dict[str, Signal] = {}
+    for item in signals:
+        if item.family not in best or item.weight > best[item.family].weight:
+            best[item.family] = item
+    return list(best.values())
+
+
+def likelihoods(signals: Sequence[Signal]) -> dict[Actor, float]:
+    """Return log10 of the likelihood of all signals under each side, up to a common part."""
+    logs: dict[Actor, float] = {"initiator": 0.0, "responder": 0.0, "path": 0.0}
+    for item in strongest(signals):
+        logs[item.says] += item.weight
+    return logs
+
+
+def posterior(prior: Weights, logs: Weights) -> dict[Actor, float]:
+    """Return the probability of each side that the prior allows."""
+    top = max(logs[side] for side in prior)
+    raw = {side: p * 10 ** (logs[side] - top) for side, p in prior.items()}
+    total = sum(raw.values()) or 1.0
+    return {side: value / total for side, value in raw.items()}
+
+
+def ceiling(side: Actor, signals: Sequence[Signal], from_kind: bool) -> float:
+    """Return how sure one may be of a side at most."""
+    speaking = [s for s in strongest(signals) if s.says == side and s.weight > 0]
+    alone = len(speaking) < AGREEING and not any(s.weight >= DECIDES_ALONE for s in speaking)
+    return ONE_FAMILY_CEILING if side == "path" and alone and not from_kind else CEILING
+
+
+def conclude(
+    story: Story,
+    probabilities: Mapping[Actor, float],
+    evidence: list[Evidence],
+    limit: float = CEILING,
+) -> Attribution:
+    """Name the most likely side, or nobody and the candidates; parties stay for the roles."""
+    side, p = max(probabilities.items(), key=lambda item: item[1])
+    confidence = round(min(p, limit), 3)
+    if confidence > NAMED_FROM:
+        return Attribution(
+            side=side, address=end_address(story, side), confidence=confidence, evidence=evidence
+        )
+    ranked = sorted(probabilities.items(), key=lambda item: -item[1])
+    candidates = [
+        Candidate(side=s, party="middlebox" if s == "path" else "unknown", confidence=round(q, 3))
+        for s, q in ranked
+        if q >= WORTH_NAMING
+    ]
+    below = min(confidence, math.nextafter(NAMED_FROM, 0))
+    return Attribution(confidence=below, evidence=evidence, candidates=candidates)
+
+
+def end_address(story: Story, side: Actor) -> str | None:
+    """Return the address of an end; None for the path."""
+    if side == "path":
+        return None
+    return story.half(side == "initiator").address

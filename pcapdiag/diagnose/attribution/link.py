@@ -1,0 +1,89 @@
+"""Link layer and capture point: MAC address, cooked direction, vantage (facts 2.3, 8, 11)."""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.attribution.signal import Signal, signal
+from pcapdiag.diagnose.attribution.ttl import INITIAL_TTLS, baseline
+from pcapdiag.diagnose.attribution.vantage import vantage
+from pcapdiag.diagnose.attribution.view import ResetView
+
+SENT_BY_US = 4
+"""Packet type of cooked captures: sent by the capturing host."""
+RECEIVED = frozenset({0, 1, 2, 3})
+STEADY = 3
+
+
+def mac(view: ResetView) -> Signal | None:
+    """Weigh the RST's source MAC address against the address's other packets."""
+    macs = view.end.macs or view.context.host(view.end.address).macs
+    reset = view.reset
+    if not reset.mac or not macs or reset.mac in macs:
+        return None
+    if view.story.neighbour_arp:
+        detail = (
+            f"RST came from MAC {mac_text(reset.mac)}, not {mac_text(_mode(macs))}, and that "
+            f"device asked for {view.peer.address} by ARP just before: {view.end.address} has moved"
+        )
+        return signal("address_moved", view.side, detail, (*view.story.neighbour_arp, reset.frame))
+    detail = (
+        f"RST came from MAC {mac_text(reset.mac)}; {sum(macs.values())} other packets of "
+        f"{view.end.address} came from {mac_text(_mode(macs))}"
+    )
+    steady = len(macs) == 1 and sum(macs.values()) >= STEADY
+    return signal("mac_differs", "path", detail, (reset.frame,), not steady)
+
+
+def direction(view: ResetView) -> Signal | None:
+    """Weigh whether a cooked capture saw the RST leave its host or come in (facts 11: decisive)."""
+    others = {p.direction for p in (*view.earlier, *view.later)}
+    if view.reset.direction == SENT_BY_US:
+        return _sent(view, others)
+    if view.reset.direction in RECEIVED and others == {SENT_BY_US}:
+        detail = (
+            f"RST came in from outside, yet bears the address of the captured host "
+            f"{view.end.address}"
+        )
+        return signal("came_from_outside", "path", detail, (view.reset.frame,))
+    return None
+
+
+def captured_at_sender(view: ResetView) -> Signal | None:
+    """Use that the capture was taken on the end's own host, or beside it (vantage.py)."""
+    seen = vantage(view.story, view.context)
+    if seen.place != view.side:
+        return None
+    ttls, _ = baseline(view)
+    own = view.reset.ttl in ttls if ttls else view.reset.ttl in INITIAL_TTLS
+    if not own or (view.reset.mac and view.end.macs and view.reset.mac not in view.end.macs):
+        return None
+    if seen.sure:
+        detail = f"the capture was taken on {view.end.address} itself, and the RST left it"
+        return signal("captured_at_sender", view.side, detail, (view.reset.frame,))
+    detail = f"the capture was taken on the link of {view.end.address}: {seen.why}"
+    return signal("captured_near_sender", view.side, detail, (view.reset.frame,))
+
+
+def mac_text(number: int) -> str:
+    """Return a MAC address as people write it."""
+    return ":".join(f"{byte:02x}" for byte in number.to_bytes(8, "big")[2:])
+
+
+def _sent(view: ResetView, others: set[int]) -> Signal | None:
+    end, reset = view.end.address, view.reset
+    if others <= {SENT_BY_US} and (others or end in view.context.capture_hosts):
+        detail = f"RST was sent by the captured host, which is {end} itself"
+        return signal("left_captured_host", view.side, detail, (reset.frame,))
+    if not others or SENT_BY_US in others:
+        return None
+    peer_is_here = {p.direction for p in view.peer_earlier} == {SENT_BY_US}
+    maker = f"{view.peer.address} itself" if peer_is_here else "a device between the two ends"
+    detail = (
+        f"RST bears the address of {end}, whose other packets came in from outside, but was sent "
+        f"by the captured host: {maker}"
+    )
+    says = view.peer_side if peer_is_here else "path"
+    return signal("made_by_capturing_host", says, detail, (reset.frame,))
+
+
+def _mode(macs: dict[int, int]) -> int:
+    return max(macs, key=lambda number: macs[number])

@@ -1,0 +1,92 @@
+"""Likelihood ratios of all signals, in one table: how much more often it is seen when true.
+
+Caps follow facts 2.4: decisive 1000, very strong 100, strong 20, medium 5, weak 2. Where a
+confounder is present the ratio is divided by ``CONFOUNDED``. docs/attribution.md has the table.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+CONFOUNDED = 5.0
+
+DECISIVE, VERY_STRONG, STRONG, MEDIUM, WEAK, NEUTRAL = 1000.0, 100.0, 20.0, 5.0, 2.0, 1.0
+
+
+class Ratio(NamedTuple):
+    """One row: signals of one family share a cause, and only the strongest of them counts."""
+
+    family: str
+    ratio: float
+    why: str
+
+
+RATIOS: dict[str, Ratio] = {
+    # Where the sender stands: distance in hops, and the last device before the capture.
+    "ttl_same": Ratio("distance", 4.0, "devices between rarely hit the host's TTL by chance"),
+    "ttl_same_once": Ratio("distance", WEAK, "few packets to compare with"),
+    "ttl_near": Ratio("distance", WEAK, "routes change by a hop or two"),
+    "ttl_on_link": Ratio("distance", 10.0, "TTL never lowered: made on the capture's own link"),
+    "ttl_other_system": Ratio("distance", MEDIUM, "same hops, other initial TTL: another stack"),
+    "ttl_differs": Ratio("distance", STRONG, "off by more than routes change"),
+    "ttl_varies": Ratio("distance", MEDIUM, "off, but the host's own TTL varies"),
+    "ttl_like_icmp": Ratio("distance", STRONG, "as far as a router that spoke for itself"),
+    "ttl_shared": Ratio("distance", VERY_STRONG, "same odd TTL in resets of several connections"),
+    "mac_differs": Ratio("distance", STRONG, "came through another device"),
+    "address_moved": Ratio("distance", STRONG, "new owner asks by ARP, then resets (facts 10)"),
+    # Where the capture was taken.
+    "left_captured_host": Ratio("vantage", DECISIVE, "the captured host sent it (facts 11)"),
+    "captured_at_sender": Ratio("vantage", VERY_STRONG, "inferred vantage; else as above"),
+    "captured_near_sender": Ratio("vantage", MEDIUM, "vantage by TTL: only the link is between"),
+    "came_from_outside": Ratio("vantage", DECISIVE, "bears the captured host's own address"),
+    "made_by_capturing_host": Ratio("vantage", DECISIVE, "left a host that never received it"),
+    # IP header.
+    "ip_id_continuous": Ratio("ip_header", STRONG, "live socket's own counter (facts 1.1)"),
+    "ip_id_off": Ratio("ip_header", MEDIUM, "another counter; a global one looks the same"),
+    "header_copied": Ratio("ip_header", MEDIUM, "idle firewalls copy the trigger (facts 2.1)"),
+    "header_copied_twice": Ratio("ip_header", STRONG, "both ID and window copied"),
+    "df_clear": Ratio("ip_header", MEDIUM, "raw packet tools leave DF clear"),
+    "tos_zero": Ratio("ip_header", WEAK, "filters answer with TOS 0; so do bleaching networks"),
+    "tos_reflected": Ratio("ip_header", 3.0, "host kernels copy the TOS, filters do not"),
+    "flow_label_same": Ratio("ip_header", MEDIUM, "the flow's own label (facts 1.1)"),
+    "flow_label_zero": Ratio("ip_header", 3.0, "filters send label 0, hosts do not"),
+    # TCP header.
+    "live_socket": Ratio("tcp_header", STRONG, "window, timestamps as the flow's (facts 1.1)"),
+    "live_socket_plain": Ratio("tcp_header", 3.0, "window as the flow's, no timestamps to see"),
+    "timestamp_off": Ratio("tcp_header", STRONG, "not on the sender's clock (facts 2.3)"),
+    "timestamps_missing": Ratio("tcp_header", WEAK, "Apple never puts them into a RST"),
+    "timestamps_missing_linux": Ratio("tcp_header", MEDIUM, "Linux does, from a live socket"),
+    "window_odd": Ratio("tcp_header", WEAK, "a host's reply has window 0"),
+    "reply_form": Ratio("tcp_header", NEUTRAL, "host without socket and filter are alike"),
+    "refusal_odd": Ratio("tcp_header", 3.0, "RFC 9293 3.10.7.1: seq 0, ACK of the SYN"),
+    "vendor_code": Ratio("tcp_header", NEUTRAL, "names the product, not its place"),
+    "reset_text": Ratio("tcp_header", MEDIUM, "hosts send no text in a RST, appliances do"),
+    # Sequence and acknowledgment numbers.
+    "seq_exact": Ratio("sequence", 1.5, "injectors on the path are mostly exact too"),
+    "seq_stale": Ratio("sequence", STRONG, "a socket knows what it has sent (facts 2.3)"),
+    "seq_ahead": Ratio("sequence", STRONG, "a socket knows what it has sent (facts 2.3)"),
+    "ack_impossible": Ratio("sequence", STRONG, "acknowledges what was never sent"),
+    "seq_spray": Ratio("sequence", STRONG, "guesses at the next number (facts 2.1, 2.2)"),
+    "seq_answers": Ratio("sequence", WEAK, "one RST to each late segment (facts 10)"),
+    # Time, and what made it be sent.
+    "too_fast": Ratio("timing", STRONG, "the end could not have got the segment yet"),
+    "usual_rtt": Ratio("timing", 3.0, "a device nearer would be faster"),
+    "usual_rtt_short": Ratio("timing", 1.25, "on a short path everything is near"),
+    "unprompted_bare": Ratio("trigger", MEDIUM, "Linux sends a bare R only as an answer"),
+    "idle_timer": Ratio("trigger", WEAK, "known default; servers use the same numbers"),
+    "works_at_once": Ratio("trigger", MEDIUM, "not a firewall rule (facts 11)"),
+    # What the ends do next.
+    "data_after": Ratio("afterwards", VERY_STRONG, "a socket that reset is gone (facts 2.2)"),
+    "acks_after": Ratio("afterwards", STRONG, "as above; a late ACK looks the same"),
+    "reset_both": Ratio("afterwards", VERY_STRONG, "both ends reset at once (facts 2.3)"),
+    # Silence and other failures without a decisive RST.
+    "reached_responder": Ratio("vantage", VERY_STRONG, "seen at the responder's own host"),
+    "reached_initiator": Ratio("vantage", VERY_STRONG, "seen at the initiator's own host"),
+    "reached_near": Ratio("vantage", MEDIUM, "seen on the link of the end that kept silent"),
+    "others_work": Ratio("others", WEAK, "neither dead nor cut off for all"),
+    "host_alive": Ratio("others", NEUTRAL, "a filter or a full queue, not a dead host"),
+    "icmp_from_end": Ratio("icmp", VERY_STRONG, "the end itself said so"),
+    "icmp_from_path": Ratio("icmp", VERY_STRONG, "a device between said so"),
+    # The prior itself, shown so that the weights add up.
+    "prior": Ratio("prior", NEUTRAL, "see priors.py"),
+}

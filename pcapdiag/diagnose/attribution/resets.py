@@ -1,0 +1,91 @@
+"""Who sent a RST: every signal in one list, weighed against the prior of its stage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from pcapdiag.diagnose.attribution import (
+    across,
+    afterwards,
+    ip_header,
+    ip_id,
+    link,
+    sequence,
+    tcp_header,
+    timing,
+    ttl,
+)
+from pcapdiag.diagnose.attribution.combine import ceiling, conclude, likelihoods, posterior
+from pcapdiag.diagnose.attribution.priors import Prior, reset_prior
+from pcapdiag.diagnose.attribution.signal import Signal
+from pcapdiag.diagnose.attribution.view import ResetView, view_reset
+from pcapdiag.model.context import Context
+from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.report import Actor, Attribution, Evidence
+from pcapdiag.model.story import Story
+
+OTHER_END = 0.05
+"""Prior of a RST in an end's name made on the other end's own host (a rule in its OUTPUT chain)."""
+
+RESET_SIGNALS: tuple[Callable[[ResetView], Signal | None], ...] = (
+    link.direction,
+    link.captured_at_sender,
+    ttl.distance,
+    ttl.like_icmp,
+    ttl.shared,
+    link.mac,
+    afterwards.goes_on,
+    afterwards.both_ends,
+    timing.answer_time,
+    timing.unprompted,
+    timing.idle_timer,
+    ip_id.continuity,
+    ip_id.copied,
+    ip_header.dont_fragment,
+    ip_header.type_of_service,
+    ip_header.flow_label,
+    tcp_header.live_socket,
+    tcp_header.timestamp_clock,
+    tcp_header.timestamps_missing,
+    tcp_header.reply_form,
+    tcp_header.odd_window,
+    tcp_header.odd_refusal,
+    tcp_header.vendor_window,
+    tcp_header.text,
+    sequence.exactness,
+    sequence.acknowledgment,
+    sequence.burst,
+    across.works_at_once,
+)
+
+
+def attribute_reset(story: Story, packet: PacketFact, context: Context) -> Attribution:
+    """Return who sent one RST, whatever the connection's verdict is; the party is left open."""
+    view = view_reset(story, packet, context)
+    signals = weigh_reset(view)
+    prior = reset_prior(view)
+    sides = unexpected_maker(view, signals) | {view.side: prior.end, "path": 1 - prior.end}
+    probabilities = posterior(sides, likelihoods(signals))
+    side = max(probabilities, key=lambda s: probabilities[s])
+    evidence = [prior_evidence(view, prior), *(s.evidence() for s in signals)]
+    return conclude(story, probabilities, evidence, ceiling(side, signals, from_kind=False))
+
+
+def weigh_reset(view: ResetView) -> list[Signal]:
+    """Return every signal that has something to say about a RST."""
+    return [s for s in (test(view) for test in RESET_SIGNALS) if s is not None]
+
+
+def prior_evidence(view: ResetView, prior: Prior) -> Evidence:
+    """Return the prior as evidence, so that the weights add up to the log odds."""
+    odds = math.log10(prior.end / (1 - prior.end))
+    return Evidence(
+        signal="prior", says=view.side, weight=round(odds, 2), detail=prior.why, frames=[]
+    )
+
+
+def unexpected_maker(view: ResetView, signals: list[Signal]) -> dict[Actor, float]:
+    """Allow the other end as the maker only where the capture's direction says so."""
+    accused = any(s.says == view.peer_side for s in signals)
+    return {view.peer_side: OTHER_END} if accused else {}

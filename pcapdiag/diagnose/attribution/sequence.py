@@ -1,0 +1,76 @@
+"""Exactness of the RST's sequence and acknowledgment numbers (facts 2.1, 2.3)."""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.attribution.signal import Signal, signal
+from pcapdiag.diagnose.attribution.view import ResetView
+from pcapdiag.model.packet import PacketFact, seq_after, seq_distance
+
+CLEAR_BURST = 3
+"""Different numbers from which on one that answers nothing is enough; of two, both must not."""
+TOGETHER = 1_000_000_000
+"""Resets within this time (ns) belong to one burst."""
+
+
+def exactness(view: ResetView) -> Signal | None:
+    """Compare the RST's sequence number with what its alleged sender had sent."""
+    expected = view.next_seq
+    reset = view.reset
+    if expected is None or reset.seq in view.peer_acks:
+        return None
+    frames = (reset.frame,)
+    if reset.seq == expected:
+        detail = "RST has exactly the sender's next sequence number"
+        return signal("seq_exact", view.side, detail, frames)
+    off = seq_distance(reset.seq, expected)
+    if off > 0:
+        detail = f"RST is {off:,} bytes ahead of what {view.end.address} had sent"
+        return signal("seq_ahead", "path", detail, frames, _missed(view))
+    if view.acked is None or not seq_after(view.acked, reset.seq):
+        return None
+    detail = f"RST is stale: {-off:,} bytes behind what {view.end.address} had sent and got acked"
+    return signal("seq_stale", "path", detail, frames, view.lossy)
+
+
+def acknowledgment(view: ResetView) -> Signal | None:
+    """Find a RST,ACK that acknowledges what the peer never sent."""
+    sent = view.peer_next_seq
+    if view.bare or sent is None or not seq_after(view.reset.ack, sent):
+        return None
+    ahead = seq_distance(view.reset.ack, sent)
+    detail = f"RST acknowledges {ahead:,} bytes more than {view.peer.address} had sent"
+    return signal("ack_impossible", "path", detail, (view.reset.frame,), _missed(view))
+
+
+def burst(view: ResetView) -> Signal | None:
+    """Weigh several RSTs of one end with rising numbers: guesses, or answers to late segments."""
+    burst_resets = _burst(view)
+    numbers = {p.seq for p in burst_resets}
+    if len(numbers) == 1:
+        return None
+    frames = tuple(p.frame for p in burst_resets)
+    acks = {p.ack for p in (*view.peer_earlier, *view.peer_later) if p.has_ack}
+    if numbers <= acks:
+        detail = f"{len(numbers)} RSTs, each with the ACK number of a late segment that it answers"
+        return signal("seq_answers", view.side, detail, frames)
+    if len(numbers - acks) == 1 and len(numbers) < CLEAR_BURST:
+        return None
+    lowest = min(burst_resets, key=lambda p: seq_distance(p.seq, view.reset.seq)).seq
+    steps = sorted(seq_distance(n, lowest) for n in numbers)
+    detail = f"{len(numbers)} RSTs at once, numbers +{', +'.join(f'{s:,}' for s in steps)}: guesses"
+    return signal("seq_spray", "path", detail, frames, view.lossy)
+
+
+def _burst(view: ResetView) -> list[PacketFact]:
+    reset = view.reset
+    return [
+        p
+        for p in view.story.resets
+        if p.from_initiator == reset.from_initiator
+        and not p.is_duplicate
+        and abs(p.time - reset.time) <= TOGETHER
+    ]
+
+
+def _missed(view: ResetView) -> bool:
+    return view.lossy or view.end.gaps > 0 or view.context.lost_by_capture > 0

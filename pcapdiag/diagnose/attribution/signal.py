@@ -1,0 +1,52 @@
+"""What a signal is: one observation, whom it accuses, and how strongly."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pcapdiag.diagnose.attribution.ratios import CONFOUNDED, RATIOS
+from pcapdiag.model.report import Actor, Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One observation about who did it.
+
+    ``weight`` is log10 of P(observation | ``says``) / P(observation | not); 0 means that it was
+    weighed and tells nothing. Of one ``family`` only the strongest signal counts.
+    """
+
+    name: str
+    family: str
+    says: Actor
+    weight: float
+    detail: str
+    frames: tuple[int, ...] = ()
+
+    def evidence(self) -> Evidence:
+        """Return the signal as the report shows it."""
+        return Evidence(
+            signal=self.name,
+            says=self.says,
+            weight=round(self.weight, 2),
+            detail=self.detail,
+            frames=list(self.frames),
+        )
+
+
+def signal(
+    name: str,
+    says: Actor,
+    detail: str,
+    frames: tuple[int, ...] = (),
+    confounded: bool = False,
+) -> Signal:
+    """Return a signal with its ratio from the table.
+
+    ``confounded`` says that an innocent cause of the same observation is present (facts 2.4): the
+    ratio is divided by 5, and never turned round.
+    """
+    row = RATIOS[name]
+    ratio = max(1.0, row.ratio / CONFOUNDED) if confounded else row.ratio
+    return Signal(name, row.family, says, math.log10(ratio), detail, frames)

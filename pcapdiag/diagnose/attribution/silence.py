@@ -1,0 +1,98 @@
+"""Signals for failures without a decisive RST: who was reached, who spoke up by ICMP (facts 11)."""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.attribution.across import host_alive, others_work
+from pcapdiag.diagnose.attribution.signal import Signal, signal
+from pcapdiag.diagnose.attribution.vantage import vantage
+from pcapdiag.model.context import Context
+from pcapdiag.model.report import Actor
+from pcapdiag.model.story import Story
+
+RESPONDER_SILENT = frozenset(
+    {
+        "tcp.connection_timeout",
+        "tcp.data_timeout",
+        "tcp.keepalive_timeout",
+        "tcp.accept_queue_overflow",
+        "tls.handshake_timeout",
+    }
+)
+"""Codes where segments of the initiator stayed without an answer."""
+INITIATOR_SILENT = frozenset({"tcp.handshake_stalled"})
+"""Codes where the responder's answer stayed without one."""
+
+
+def weigh_silence(story: Story, code: str, context: Context) -> list[Signal]:
+    """Return the signals for a failure by silence; empty for other codes."""
+    found: list[Signal | None] = []
+    if code in RESPONDER_SILENT | INITIATOR_SILENT:
+        found.append(reached(story, code, context))
+    if code == "tcp.connection_timeout":
+        found += [others_work(story, context), host_alive(story, context)]
+    return [s for s in found if s is not None]
+
+
+def reached(story: Story, code: str, context: Context) -> Signal | None:
+    """Use a capture taken on the very host that did not answer: the segments got there.
+
+    With the capture on the responder, a SYN that is not answered means that host's own firewall or
+    full queue. With a SYN-ACK in the initiator's own capture and no ACK, its host dropped it behind
+    the tap.
+    """
+    silent_is_initiator = code in INITIATOR_SILENT or _lost_way_back(story)
+    silent = story.half(silent_is_initiator)
+    other = story.half(not silent_is_initiator)
+    seen = vantage(story, context)
+    if seen.place != ("initiator" if silent_is_initiator else "responder"):
+        return None
+    where = f"the capture was taken {'on' if seen.sure else 'beside'} {silent.address}"
+    if silent_is_initiator:
+        detail = (
+            f"{where}: the answer of {other.address} got there, and that host did not take it "
+            "(INPUT rule, rp_filter)"
+        )
+        name = "reached_initiator" if seen.sure else "reached_near"
+        return signal(name, "initiator", detail, story.syn_ack_frames)
+    detail = (
+        f"{where}: the segments got there, and that host did not answer (its firewall or a full "
+        "accept queue; `nstat` there tells)"
+    )
+    frames = story.syn_frames or (story.turn.request_frame or story.first_frame,)
+    name = "reached_responder" if seen.sure else "reached_near"
+    return signal(name, "responder", detail, frames)
+
+
+def weigh_icmp(story: Story) -> list[Signal]:
+    """Return a signal for the last ICMP error: it names its sender."""
+    if not story.icmp:
+        return []
+    error = story.icmp[-1]
+    quoted_by = story.half(error.from_initiator)
+    target = story.half(not error.from_initiator)
+    frames = (error.frame,)
+    if error.source == target.address:
+        side: Actor = "responder" if error.from_initiator else "initiator"
+        detail = f"the ICMP error came from {error.source} itself: its own firewall, or no listener"
+        return [signal("icmp_from_end", side, detail, frames)]
+    if error.source == quoted_by.address:
+        side = "initiator" if error.from_initiator else "responder"
+        detail = f"the ICMP error came from {error.source}, the sender's own host or its firewall"
+        return [signal("icmp_from_end", side, detail, frames)]
+    detail = f"the ICMP error came from {error.source}, which is neither end"
+    return [signal("icmp_from_path", "path", detail, frames)]
+
+
+def capture_that_settles(story: Story, context: Context) -> str:
+    """Return which capture would tell the ends from the path: on the end not captured yet."""
+    responder = story.responder
+    at_responder = vantage(story, context).place == "responder"
+    place, other = (story.initiator, responder) if at_responder else (responder, story.initiator)
+    return (
+        f"settle it with a capture on {place.address}: tcpdump -ni any "
+        f"'host {other.address} and tcp port {responder.port}'"
+    )
+
+
+def _lost_way_back(story: Story) -> bool:
+    return bool(story.syn_ack_count) and story.responder.unacked > 0 and not story.turn.index

@@ -1,0 +1,154 @@
+"""Flags, window, options and payload of the RST: which generator made it (facts 1.1, 1.5, 11)."""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.attribution.signal import Signal, signal
+from pcapdiag.diagnose.attribution.view import ResetView
+from pcapdiag.model.packet import PacketFact, seq_distance
+
+TICKS_PER_SECOND = 1000
+"""Fastest timestamp clock in common use (RFC 7323 5.4)."""
+CLOCK_SLACK = 50
+"""Ticks that a timestamp may be off its line: queueing, rounding."""
+LINE = 1_000_000_000
+"""Time (ns) between two timestamps from which on their line gives the clock's rate."""
+NEAR_WINDOW = 4
+"""A live socket's window stays within this factor of its last one."""
+SHOWN_TEXT = 60
+NETSCALER_CODES = frozenset(
+    (8196, 8201, 8202, 8204, 8205, 8207, 8212, 9100, *range(9201, 9210), 9212, *range(9300, 9305))
+) | {9310, 9400, 9401, 9700, 9701, 9702, 9800, 9811, 9812, 9814, 9817, 9822, 9827, 9830, 9845, 9952}
+"""Window values that NetScaler puts into a RST (facts 2.5)."""
+SEVERAL = 3
+"""Resets of one address with a vendor's code before the vendor is named."""
+
+
+def live_socket(view: ResetView) -> Signal | None:
+    """Find the RST of a live socket: RST,ACK with the flow's own window and timestamps."""
+    reset = view.reset
+    last = view.earlier[-1] if view.earlier else None
+    if last is None or view.bare or not reset.window or reset.seq != view.next_seq:
+        return None
+    if not _near(reset.window, last.window):
+        return None
+    if _timestamps_used(view):
+        if reset.tsval is None or _clock_error(view) is not False:
+            return None
+        name, words = "live_socket", "window and timestamps"
+    else:
+        name, words = "live_socket_plain", "window"
+    detail = f"RST,ACK has the flow's own {words} and the exact next number: made by a live socket"
+    return signal(name, view.side, detail, (last.frame, reset.frame))
+
+
+def timestamp_clock(view: ResetView) -> Signal | None:
+    """Find a timestamp that is not on the sender's clock line."""
+    if _clock_error(view) is not True:
+        return None
+    last = [p for p in view.earlier if p.tsval is not None][-1]
+    detail = f"RST has timestamp {view.reset.tsval}, off the sender's clock ({last.tsval} before)"
+    return signal("timestamp_off", "path", detail, (last.frame, view.reset.frame))
+
+
+def timestamps_missing(view: ResetView) -> Signal | None:
+    """Find a RST,ACK with a window that lacks the flow's timestamps (normal for Apple)."""
+    reset = view.reset
+    if view.bare or not reset.window or reset.tsval is not None or not view.earlier:
+        return None
+    if not _timestamps_used(view):
+        return None
+    linux = _looks_like_linux(view)
+    detail = "RST,ACK with a window lacks the timestamps that the flow uses"
+    detail += ": Linux would have put them in" if linux else " (Apple's stacks do that)"
+    name = "timestamps_missing_linux" if linux else "timestamps_missing"
+    return signal(name, "path", detail, (reset.frame,))
+
+
+def reply_form(view: ResetView) -> Signal | None:
+    """Note the reply of whoever holds no socket: a host and a filter send the very same."""
+    reset = view.reset
+    if not view.bare or reset.window or reset.option_bytes or reset.seq not in view.peer_acks:
+        return None
+    detail = (
+        "RST is bare, seq = the ACK before it, no options, window 0: a host without the socket "
+        "and a filter or NAT send the same"
+    )
+    return signal("reply_form", view.side, detail, (reset.frame,))
+
+
+def odd_window(view: ResetView) -> Signal | None:
+    """Find a bare RST with a window: neither of a Linux host's two generators makes it."""
+    if not view.bare or not view.reset.window or _vendor_code(view):
+        return None
+    detail = f"bare RST with window {view.reset.window}: a host's reply has window 0"
+    return signal("window_odd", "path", detail, (view.reset.frame,))
+
+
+def odd_refusal(view: ResetView) -> Signal | None:
+    """Find a RST to a SYN that does not have the form of RFC 9293 3.10.7.1."""
+    syn = view.trigger
+    if not view.answers_syn or syn is None:
+        return None
+    reset = view.reset
+    if reset.has_ack and reset.seq == 0 and reset.ack == syn.end_seq and not reset.window:
+        return None
+    detail = "RST to the SYN is not as a closed port sends it (RST,ACK, seq 0, window 0)"
+    return signal("refusal_odd", "path", detail, (syn.frame, reset.frame))
+
+
+def vendor_window(view: ResetView) -> Signal | None:
+    """Name NetScaler by its reason codes, on several connections only (facts 2.5, 11)."""
+    if not _vendor_code(view):
+        return None
+    detail = f"window {view.reset.window} is one of NetScaler's reason codes, on several resets"
+    return signal("vendor_code", view.side, detail, (view.reset.frame,))
+
+
+def text(view: ResetView) -> Signal | None:
+    """Show text carried by the RST; F5 and the like write a reason (RFC 9293 3.5.3)."""
+    payload = view.story.reset_payload
+    if not payload or not view.reset.length:
+        return None
+    shown = "".join(chr(b) if 32 <= b < 127 else "." for b in payload[:SHOWN_TEXT])
+    detail = f'RST carries the text "{shown}": written by a load balancer or firewall'
+    at_host = view.reset.ttl in view.end.ttls
+    return signal("reset_text", "path", detail, (view.reset.frame,), confounded=at_host)
+
+
+def _timestamps_used(view: ResetView) -> bool:
+    return any(p.tsval is not None for p in view.earlier if not p.is_syn)
+
+
+def _clock_error(view: ResetView) -> bool | None:
+    """Whether the RST's timestamp is off the line of the end's own; None without both."""
+    own = [p for p in view.earlier if p.tsval is not None]
+    if view.reset.tsval is None or not own:
+        return None
+    first, last = own[0], own[-1]
+    gone = seq_distance(view.reset.tsval, last.tsval or 0)
+    passed = view.reset.time - last.time
+    low, high = 0.0, passed * TICKS_PER_SECOND * 1.1 / 1e9 + CLOCK_SLACK
+    if last.time - first.time >= LINE:
+        rate = seq_distance(last.tsval or 0, first.tsval or 0) / (last.time - first.time)
+        low = passed * rate * 0.9 - CLOCK_SLACK
+        high = passed * rate * 1.1 + CLOCK_SLACK
+    return not low <= gone <= high
+
+
+def _near(window: int, last: int) -> bool:
+    return last == 0 or last <= window * NEAR_WINDOW <= last * NEAR_WINDOW**2
+
+
+def _looks_like_linux(view: ResetView) -> bool:
+    def is_sign(packet: PacketFact) -> bool:
+        return packet.is_syn_ack and packet.ip_id == 0 and packet.df
+
+    counted = any(p.ip_id for p in view.earlier if not p.is_syn_ack)
+    return view.story.ip_version == 4 and counted and any(map(is_sign, view.earlier))
+
+
+def _vendor_code(view: ResetView) -> bool:
+    window = view.reset.window
+    if window not in NETSCALER_CODES or any(p.window == window for p in view.earlier):
+        return False
+    return view.context.host(view.end.address).reset_windows.get(window, 0) >= SEVERAL

@@ -1,0 +1,98 @@
+"""When the RST came, and what had prompted it (facts 1.1, 2.3, 2.5)."""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.attribution.signal import Signal, signal
+from pcapdiag.diagnose.attribution.view import ResetView, duration
+from pcapdiag.model.packet import PacketFact
+
+LONG_PATH = 5_000_000
+"""Round trip (ns) from which on a nearer device would clearly be faster."""
+MEASURABLE = 1_000_000
+"""Round trip (ns) below which jitter hides who was faster."""
+TOO_FAST = 0.6
+USUAL = (0.8, 3.0)
+"""Share of the smallest round trip: below the first too fast to judge, above the second slow."""
+ROUND_TRIPS = 10
+"""An answer takes no more of them."""
+QUIET = 1_000_000_000
+"""Without a packet of the peer for this long (ns) nothing prompted the RST."""
+DEVICE_TIMERS = {
+    240: "Azure",
+    350: "AWS NLB, NAT gateway, GWLB, Network Firewall",
+    600: "GCP firewall, Cisco ASA half-closed",
+    1200: "GCP Cloud NAT",
+    3600: "FortiGate, Cisco ASA, Palo Alto, Check Point",
+}
+"""Idle defaults in seconds of devices that keep state (facts 2.5)."""
+TIMER_SLACK = 0.01
+
+
+def answer_time(view: ResetView) -> Signal | None:
+    """Compare the RST's delay after what it answers with the way to that end and back."""
+    rtt = view.min_rtt
+    prompts = answered(view, rtt) if rtt else []
+    if not rtt or not prompts:
+        return None
+    delay = view.reset.time - prompts[0].time
+    frames = (prompts[0].frame, view.reset.frame)
+    if rtt >= MEASURABLE and delay < TOO_FAST * rtt:
+        detail = (
+            f"RST came {duration(delay)} after the segment that it answers; "
+            f"{view.end.address} never took less than {duration(rtt)}"
+        )
+        return signal("too_fast", "path", detail, frames)
+    delay = view.reset.time - prompts[-1].time
+    if not USUAL[0] * rtt <= delay <= USUAL[1] * rtt:
+        return None
+    frames = (prompts[-1].frame, view.reset.frame)
+    detail = f"RST came after {duration(delay)}, the usual round trip of {view.end.address}"
+    detail += f" ({duration(rtt)})"
+    name = "usual_rtt" if rtt >= LONG_PATH else "usual_rtt_short"
+    return signal(name, view.side, detail, frames)
+
+
+def unprompted(view: ResetView) -> Signal | None:
+    """Find a bare RST that answers nothing: hosts send RST,ACK of their own accord (facts 1.1)."""
+    trigger = view.trigger
+    if not view.bare or trigger is None:
+        return None
+    quiet = view.reset.time - trigger.time
+    if quiet <= max(QUIET, ROUND_TRIPS * (view.min_rtt or 0)):
+        return None
+    detail = (
+        f"bare RST after {duration(quiet)} without a segment to answer: a host sends RST,ACK "
+        "of its own accord, and a bare one only in reply"
+    )
+    return signal("unprompted_bare", "path", detail, (trigger.frame, view.reset.frame), view.lossy)
+
+
+def idle_timer(view: ResetView) -> Signal | None:
+    """Note a quiet time that is a device's default. The number alone never names the product."""
+    for quiet in (view.story.turn.gap, _quiet(view)):
+        for seconds, products in DEVICE_TIMERS.items():
+            if abs(quiet / 1e9 - seconds) <= seconds * TIMER_SLACK:
+                detail = (
+                    f"quiet for {duration(quiet)} before: {seconds} s is a default of "
+                    f"{products}; the number alone proves nothing"
+                )
+                return signal("idle_timer", "path", detail, (view.reset.frame,))
+    return None
+
+
+def answered(view: ResetView, rtt: int) -> list[PacketFact]:
+    """Return the peer's packets of the last round trips that the RST's numbers answer."""
+    reset = view.reset
+
+    def fits(packet: PacketFact) -> bool:
+        if view.bare:
+            return packet.has_ack and packet.ack == reset.seq
+        return packet.end_seq != packet.seq and packet.end_seq == reset.ack
+
+    since = reset.time - ROUND_TRIPS * rtt
+    return [p for p in view.peer_earlier if p.time >= since and fits(p)]
+
+
+def _quiet(view: ResetView) -> int:
+    before = [p.time for p in (*view.earlier[-1:], *view.peer_earlier[-1:])]
+    return view.reset.time - max(before) if before else 0

@@ -1,0 +1,125 @@
+"""TTL (IPv4) or hop limit (IPv6): how far away the RST was made (facts 1.1, 2.3)."""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.attribution.signal import Signal, signal
+from pcapdiag.diagnose.attribution.view import ResetView
+
+INITIAL_TTLS = (64, 128, 255)
+ROUTE_CHANGE = 2
+"""Hops by which routes and load balancing change a TTL without any other sender."""
+STEADY = 3
+"""Packets with one TTL from which on it counts as the host's own."""
+SHARED = 3
+"""Resets with one odd TTL from which on one device is behind them."""
+
+
+def distance(view: ResetView) -> Signal | None:
+    """Weigh the RST's TTL against the address's other packets; None without any to compare."""
+    ttls, whose = baseline(view)
+    if not ttls:
+        return None
+    reset = view.reset
+    if reset.ttl in ttls:
+        return _same(view, ttls, whose)
+    usual = mode(ttls)
+    detail = (
+        f"RST has TTL {reset.ttl} ({hops_text(reset.ttl)}); {_packets(ttls)} of {whose} "
+        f"{'has' if sum(ttls.values()) == 1 else 'have'} TTL {usual} ({hops_text(usual)})"
+    )
+    return signal(_difference(view, ttls), "path", detail, (reset.frame,), _moved(view))
+
+
+def like_icmp(view: ResetView) -> Signal | None:
+    """Find a router that sent ICMP errors from just as far away as the RST."""
+    ttls, _ = baseline(view)
+    if not ttls or view.reset.ttl in ttls:
+        return None
+    for error in view.story.icmp:
+        if error.ttl == view.reset.ttl and error.source != view.end.address:
+            detail = (
+                f"RST has TTL {error.ttl} like the ICMP error of {error.source}, "
+                f"not {mode(ttls)} like {view.end.address}"
+            )
+            return signal("ttl_like_icmp", "path", detail, (view.reset.frame, error.frame))
+    return None
+
+
+def shared(view: ResetView) -> Signal | None:
+    """Find the same odd TTL in resets of other connections or other addresses."""
+    ttl = view.reset.ttl
+    count, addresses = 0, 0
+    for host in view.context.hosts.values():
+        if host.ttls and ttl not in host.ttls and ttl in host.reset_ttls:
+            count += host.reset_ttls[ttl]
+            addresses += 1
+    ttls, _ = baseline(view)
+    if not ttls or ttl in ttls or (count < SHARED and addresses <= 1):
+        return None
+    detail = (
+        f"{count} RSTs in the names of {addresses} address{'es' if addresses > 1 else ''} have "
+        f"TTL {ttl}, which none of their other packets has: one device"
+    )
+    return signal("ttl_shared", "path", detail, (view.reset.frame,), _moved(view))
+
+
+def baseline(view: ResetView) -> tuple[dict[int, int], str]:
+    """Return the TTLs to compare with, and whose they are: the flow's, else the host's."""
+    address = view.end.address
+    if view.end.ttls:
+        host = view.context.host(address).ttls
+        if set(host) == set(view.end.ttls):
+            return host, address
+        return view.end.ttls, f"{address} on this connection"
+    return view.context.host(address).ttls, f"{address} on other connections"
+
+
+def initial_ttl(ttl: int) -> int:
+    """Return the value that a packet most likely started with: 64, 128 or 255."""
+    return next(initial for initial in INITIAL_TTLS if ttl <= initial)
+
+
+def hops(ttl: int) -> int:
+    """Return how many routers lowered the TTL, by its most likely initial value."""
+    return initial_ttl(ttl) - ttl
+
+
+def hops_text(ttl: int) -> str:
+    """Return the distance in words."""
+    count = hops(ttl)
+    return "never lowered" if count == 0 else f"{count} hop{'s' if count > 1 else ''} away"
+
+
+def mode(ttls: dict[int, int]) -> int:
+    """Return the most frequent value."""
+    return max(ttls, key=lambda ttl: ttls[ttl])
+
+
+def _same(view: ResetView, ttls: dict[int, int], whose: str) -> Signal:
+    steady = sum(ttls.values()) >= STEADY and view.reset.ttl == mode(ttls)
+    same = {view.reset.ttl: ttls[view.reset.ttl]}
+    detail = f"RST has TTL {view.reset.ttl} like {_packets(same)} of {whose}"
+    name = "ttl_same" if steady else "ttl_same_once"
+    return signal(name, view.side, detail, (view.reset.frame,))
+
+
+def _difference(view: ResetView, ttls: dict[int, int]) -> str:
+    ttl = view.reset.ttl
+    nearest = min(ttls, key=lambda other: abs(other - ttl))
+    steady = len(ttls) == 1 and sum(ttls.values()) >= STEADY
+    if ttl in INITIAL_TTLS and all(hops(t) > 0 and initial_ttl(t) == ttl for t in ttls):
+        return "ttl_on_link"
+    if abs(ttl - nearest) <= ROUTE_CHANGE:
+        return "ttl_near"
+    if hops(ttl) == hops(nearest):
+        return "ttl_other_system"
+    return "ttl_differs" if steady else "ttl_varies"
+
+
+def _moved(view: ResetView) -> bool:
+    return bool(view.story.neighbour_arp)
+
+
+def _packets(ttls: dict[int, int]) -> str:
+    count = sum(ttls.values())
+    return f"{count} other packet{'s' if count > 1 else ''}"

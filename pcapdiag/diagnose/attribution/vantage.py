@@ -1,0 +1,112 @@
+"""Where the capture was taken: on an end's own host, beside it, or between (facts 7.3, 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Literal
+
+from pcapdiag.diagnose.attribution.ttl import hops
+from pcapdiag.model.context import Context, HostFacts
+from pcapdiag.model.story import Half, Story
+
+Place = Literal["initiator", "responder", "path", "mixed", "unknown"]
+
+ENOUGH = 3
+"""Packets of an address before anything is concluded from them."""
+MOSTLY = 0.8
+"""Share of an address's packets that must show the sign."""
+MUCH_NEARER = 4
+"""How many times shorter one half of the handshake's round trip must be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vantage:
+    """Where one connection was captured; ``sure`` where the capture itself says so."""
+
+    place: Place
+    sure: bool
+    why: str
+
+
+def capture_hosts(context: Context) -> frozenset[str]:
+    """Return the addresses of the capturing host itself, as far as the capture is sure of them."""
+    hosts = context.hosts.values()
+    clean = any(h.packets >= ENOUGH and not h.bad_checksums for h in hosts)
+    return frozenset(h.address for h in hosts if _sends_here(h) or (clean and _offloads(h)))
+
+
+def vantage(story: Story, context: Context) -> Vantage:
+    """Return where this connection was captured, from its two ends' points of view."""
+    here = [
+        side
+        for side, half in (("initiator", story.initiator), ("responder", story.responder))
+        if half.address in context.capture_hosts
+    ]
+    if len(here) == 1:
+        why = "packets leave the capturing host with this address"
+        return Vantage("initiator" if here[0] == "initiator" else "responder", True, why)
+    if here:
+        return Vantage("unknown", True, "both ends are on the capturing host")
+    return _by_distance(story, context)
+
+
+def merge(places: Iterable[Place]) -> Place:
+    """Return the place of a whole capture from its connections', the unknown ones left out."""
+    known = {place for place in places if place != "unknown"}
+    if not known:
+        return "unknown"
+    return known.pop() if len(known) == 1 else "mixed"
+
+
+def _by_distance(story: Story, context: Context) -> Vantage:
+    initiator = _lowered(story.initiator, context)
+    responder = _lowered(story.responder, context)
+    if initiator is None or responder is None:
+        return Vantage("unknown", False, "")
+    if initiator and responder:
+        return Vantage("path", False, "the TTLs of both ends had been lowered on the way")
+    if responder:
+        return Vantage("initiator", False, "the initiator's TTL was never lowered")
+    if initiator:
+        return Vantage("responder", False, "the responder's TTL was never lowered")
+    return _by_round_trip(story)
+
+
+def _by_round_trip(story: Story) -> Vantage:
+    """Tell the nearer end on one link, where no TTL is lowered."""
+    to_initiator, to_responder = story.rtt_to_initiator, story.rtt_to_responder
+    if to_initiator is None or to_responder is None:
+        return Vantage("unknown", False, "")
+    why = "its half of the handshake's round trip is by far the shorter"
+    if to_initiator * MUCH_NEARER < to_responder:
+        return Vantage("initiator", False, why)
+    if to_responder * MUCH_NEARER < to_initiator:
+        return Vantage("responder", False, why)
+    return Vantage("unknown", False, "")
+
+
+def _lowered(half: Half, context: Context) -> bool | None:
+    """Whether routers lowered the TTL of all of an end's packets; None without any packet."""
+    ttls = half.ttls or context.host(half.address).ttls
+    return all(hops(ttl) > 0 for ttl in ttls) if ttls else None
+
+
+def _sends_here(host: HostFacts) -> bool:
+    if _is_loopback(host.address):
+        return True
+    sent, came = host.sent_by_capture_host, host.received_by_capture_host
+    return sent > 0 and sent >= MOSTLY * (sent + came)
+
+
+def _offloads(host: HostFacts) -> bool:
+    """Whether its checksums are left to the card: so it sends from the capturing host."""
+    return host.packets >= ENOUGH and host.bad_checksums >= MOSTLY * host.packets
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
