@@ -1,0 +1,43 @@
+"""A capture is written by strangers: whatever its bytes, one clear line or a report."""
+
+from __future__ import annotations
+
+import random
+import zlib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pcapdiag.cli.main import main
+from tests.captures import CAPTURES, damaged, name_of
+
+TRIES = 6
+"""Damaged copies of each capture; the same ones every time."""
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=name_of)
+def test_damage_never_shows_a_traceback(capture: Path, tmp_path: Path) -> None:
+    data = capture.read_bytes()
+    chance = random.Random(zlib.crc32(name_of(capture).encode()))
+    for number in range(TRIES):
+        copy = tmp_path / f"{number}-{capture.name}"
+        copy.write_bytes(damaged(data, chance))
+        form = ("text", "json", "jsonl")[number % 3]
+        result = CliRunner().invoke(main, ["analyze", "--all", "--format", form, str(copy)])
+        assert result.exit_code in (0, 1, 2), (number, result.output, result.exception)
+        assert "Traceback" not in result.output
+        if result.exit_code == 2:
+            assert str(copy) in result.stderr
+            assert len(result.stderr.splitlines()) == 1, result.stderr
+
+
+@pytest.mark.parametrize("capture", CAPTURES[:10], ids=name_of)
+def test_every_cut_gives_what_was_before_it(capture: Path, tmp_path: Path) -> None:
+    """Cut at each of the first bytes: never a traceback, and never more packets than before."""
+    data = capture.read_bytes()
+    copy = tmp_path / capture.name
+    for end in range(0, min(len(data), 400), 7):
+        copy.write_bytes(data[:end])
+        result = CliRunner().invoke(main, ["analyze", str(copy)])
+        assert result.exit_code in (0, 1, 2), (end, result.output, result.exception)
