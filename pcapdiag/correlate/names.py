@@ -1,0 +1,145 @@
+"""Names of addresses: from a file, the capture's own records, DNS answers and SNI; never looked up.
+
+A name is kept with where it came from, and the better source wins: the user's file, then the name
+records of the capture, then DNS answers, then SNI. Within one source the first name stays.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pcapdiag.errors import UsageError
+from pcapdiag.model.harmless import harmless
+
+Source = Literal["file", "capture", "dns", "sni"]
+
+MAX_NAMES = 100_000
+"""Addresses with a name; further ones are counted in ``NameTable.left_out``."""
+MAX_NAME = 255
+"""Characters of one name (RFC 1035 2.3.4); the rest is cut."""
+MAX_FILE = 256 * 1024 * 1024
+"""Bytes of a names file."""
+
+_RANK: dict[Source, int] = {"file": 0, "capture": 1, "dns": 2, "sni": 3}
+
+
+@dataclass(slots=True)
+class NameTable:
+    """Names by address, bounded, every one of them harmless for a terminal."""
+
+    names: dict[str, tuple[int, str]] = field(default_factory=dict)
+    left_out: int = 0
+
+    @classmethod
+    def from_file(cls, path: str) -> NameTable:
+        """Read a hosts file, or the JSON of ``kubectl get pods,services -A -o json``.
+
+        Raises UsageError for a file that cannot be read or is neither.
+        """
+        text = _read(path)
+        table = cls()
+        try:
+            pairs = _kubernetes(json.loads(text)) if text.lstrip()[:1] == "{" else _hosts(text)
+            for address, name in pairs:
+                table.add(address, name, "file")
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"{path}: not a names file ({error})", _FORMATS) from error
+        return table
+
+    def add(self, address: str, name: str, source: Source) -> None:
+        """Keep a name of an address, unless a better source has named it already."""
+        name = harmless(name.rstrip("."), MAX_NAME)
+        if not name:
+            return
+        rank = _RANK[source]
+        known = self.names.get(address)
+        if known is None and len(self.names) >= MAX_NAMES:
+            self.left_out += 1
+        elif known is None or rank < known[0]:
+            self.names[address] = (rank, name)
+
+    def name(self, address: str) -> str | None:
+        """Return the best name of an address, or None."""
+        known = self.names.get(address)
+        return known[1] if known else None
+
+
+_FORMATS = "use hosts format, or the JSON of: kubectl get pods,services -A -o json"
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    if len(content) > MAX_FILE:
+        raise UsageError(f"{path}: larger than {MAX_FILE:,} bytes", _FORMATS)
+    return content.decode("utf-8", "replace")
+
+
+def _hosts(text: str) -> Iterator[tuple[str, str]]:
+    """Yield (address, first name) of each line of hosts(5)."""
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        address = _address(words[0])
+        if address is None or len(words) < 2:
+            raise ValueError(f"line {number} is not: ADDRESS NAME")
+        yield address, words[1]
+
+
+def _kubernetes(document: object) -> Iterator[tuple[str, str]]:
+    """Yield (address, kind/namespace/name) of pods and services; host-network pods are left out."""
+    if not isinstance(document, dict) or not isinstance(document.get("items"), list):
+        raise ValueError("the JSON has no list of items")
+    for item in document["items"]:
+        kind = _text(item, "kind").lower()
+        name = f"{_text(item, 'metadata', 'namespace')}/{_text(item, 'metadata', 'name')}"
+        if kind == "pod" and not _member(item, "spec", "hostNetwork"):
+            texts = [_text(item, "status", "podIP"), *_each(item, "status", "podIPs", "ip")]
+            prefix = "pod"
+        elif kind == "service":
+            texts = [_text(item, "spec", "clusterIP"), *_each(item, "spec", "clusterIPs", "")]
+            texts += _each(item, "status", "loadBalancer", "ingress", "ip")
+            prefix = "service"
+        else:
+            continue
+        for text in texts:
+            address = _address(text)
+            if address is not None:
+                yield address, f"{prefix}/{name}"
+
+
+def _member(item: object, *path: str) -> object:
+    for key in path:
+        item = item.get(key) if isinstance(item, dict) else None
+    return item
+
+
+def _text(item: object, *path: str) -> str:
+    value = _member(item, *path)
+    return value if isinstance(value, str) else ""
+
+
+def _each(item: object, *path: str) -> list[str]:
+    """Return the texts of a list: its members' last key, or the members themselves without one."""
+    *way, key = path
+    values = _member(item, *way)
+    if not isinstance(values, list):
+        return []
+    texts = [_member(value, key) if key else value for value in values]
+    return [text for text in texts if isinstance(text, str)]
+
+
+def _address(text: str) -> str | None:
+    """Return an address in its canonical form, without a zone; None for anything else."""
+    try:
+        return str(ipaddress.ip_address(text.partition("%")[0]))
+    except ValueError:
+        return None
