@@ -8,6 +8,10 @@ from importlib.util import find_spec
 COMPILED_MODULES = (
     "pcapdiag.capture.walk",
     "pcapdiag.decode.headers",
+    "pcapdiag.flow.records",
+    "pcapdiag.flow.sequence",
+    "pcapdiag.flow.slabs",
+    "pcapdiag.flow.table",
     "pcapdiag.flow.tracker",
 )
 """The same modules as ``ext-modules`` in pyproject.toml; a test holds the two together."""
