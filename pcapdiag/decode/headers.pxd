@@ -19,57 +19,57 @@ cdef class Packet:
     cdef public unsigned long long icmp_high, icmp_low
 
     cpdef void load(self, buffer)
-    cdef void clear(self)
+    cdef void clear(self) noexcept
     cpdef long long decode(self, long long offset, long long captured, long long length, long long link_type)
     cpdef long long decode_ip(self, long long offset, long long captured)
     @cython.locals(layers=cython.longlong)
-    cdef long long _layers(self, long long kind)
-    cdef long long _u16(self, long long o)
+    cdef long long _layers(self, long long kind) noexcept
+    cdef long long _u16(self, long long o) noexcept
     @cython.locals(v=cython.longlong)
-    cdef long long _u32(self, long long o)
+    cdef long long _u32(self, long long o) noexcept
     @cython.locals(high=cython.ulonglong, low=cython.ulonglong)
-    cdef unsigned long long _u64(self, long long o)
-    cdef long long _u48(self, long long o)
-    cdef long long _link(self, long long link_type)
+    cdef unsigned long long _u64(self, long long o) noexcept
+    cdef long long _u48(self, long long o) noexcept
+    cdef long long _link(self, long long link_type) noexcept
     @cython.locals(o=cython.longlong)
-    cdef long long _ethernet(self)
+    cdef long long _ethernet(self) noexcept
     @cython.locals(o=cython.longlong)
-    cdef long long _cooked(self)
+    cdef long long _cooked(self) noexcept
     @cython.locals(o=cython.longlong)
-    cdef long long _cooked2(self)
+    cdef long long _cooked2(self) noexcept
     @cython.locals(version=cython.longlong)
-    cdef long long _raw(self)
-    cdef long long _loopback(self)
+    cdef long long _raw(self) noexcept
+    cdef long long _loopback(self) noexcept
     @cython.locals(o=cython.longlong, protocol=cython.longlong)
-    cdef long long _ppp(self)
+    cdef long long _ppp(self) noexcept
     @cython.locals(o=cython.longlong)
-    cdef long long _pppoe(self)
+    cdef long long _pppoe(self) noexcept
     @cython.locals(o=cython.longlong, size=cython.longlong, kind=cython.longlong)
-    cdef long long _nflog(self)
+    cdef long long _nflog(self) noexcept
     @cython.locals(o=cython.longlong)
-    cdef long long _vlan_tag(self)
+    cdef long long _vlan_tag(self) noexcept
     @cython.locals(o=cython.longlong, bottom=cython.longlong)
-    cdef long long _mpls(self)
+    cdef long long _mpls(self) noexcept
     @cython.locals(o=cython.longlong, flags=cython.longlong, protocol=cython.longlong)
-    cdef long long _gre(self)
+    cdef long long _gre(self) noexcept
     @cython.locals(o=cython.longlong, header=cython.longlong, total=cython.longlong, fragment=cython.longlong)
-    cdef long long _ipv4(self)
-    cdef long long _transport(self, long long protocol)
+    cdef long long _ipv4(self) noexcept
+    cdef long long _transport(self, long long protocol) noexcept
     @cython.locals(o=cython.longlong, first=cython.longlong, length=cython.longlong)
-    cdef long long _ipv6(self)
+    cdef long long _ipv6(self) noexcept
     @cython.locals(count=cython.longlong, fragment=cython.longlong)
-    cdef long long _extensions(self, long long protocol, long long o)
+    cdef long long _extensions(self, long long protocol, long long o) noexcept
     @cython.locals(o=cython.longlong, header=cython.longlong, captured=cython.longlong)
-    cdef long long _tcp(self)
+    cdef long long _tcp(self) noexcept
     @cython.locals(kind=cython.longlong, size=cython.longlong)
-    cdef void _options(self, long long o, long long stop)
+    cdef void _options(self, long long o, long long stop) noexcept
     @cython.locals(total=cython.ulonglong, stop=cython.longlong)
-    cdef void _verify(self, long long o)
+    cdef void _verify(self, long long o) noexcept
     @cython.locals(o=cython.longlong, source=cython.longlong, target=cython.longlong)
-    cdef long long _udp(self)
+    cdef long long _udp(self) noexcept
     @cython.locals(o=cython.longlong)
-    cdef long long _arp(self)
+    cdef long long _arp(self) noexcept
     @cython.locals(o=cython.longlong)
-    cdef long long _icmp(self, long long kind)
+    cdef long long _icmp(self, long long kind) noexcept
     @cython.locals(o=cython.longlong, header=cython.longlong, total=cython.longlong)
-    cdef long long _quote(self)
+    cdef long long _quote(self) noexcept

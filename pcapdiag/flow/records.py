@@ -1,0 +1,246 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, annotation_typing=False
+"""What the tracker keeps of connections, hosts and endpoints: numbers only, one object each.
+
+A :class:`Flow` has two halves, A and B; A is the sender of the first packet seen. Which of them is the
+initiator is said by ``a_opened``. -1 means "not seen" for sequence numbers, windows and scales. The
+meaning of the counters is given where users see them: pcapdiag/model/story.py.
+"""
+
+from __future__ import annotations
+
+
+class Host:
+    """One address over all its connections: the baseline that a reset is compared with."""
+
+    def __init__(self, version: int, high: int, low: int) -> None:
+        self.version = version
+        self.high = high
+        self.low = low
+        self.packets = 0
+        self.ttls: dict[int, int] = {}
+        self.reset_ttls: dict[int, int] = {}
+        self.macs: dict[int, int] = {}
+        self.ids_zero = 0
+        self.min_rtt = 0
+        self.sent = 0
+        self.received = 0
+        self.bad_checksums = 0
+        self.super_segments = 0
+        self.opened = 0
+        self.answered = 0
+        self.peers: set[tuple[int, int, int]] = set()
+
+
+class Endpoint:
+    """One responder address and port over its connections."""
+
+    def __init__(self, version: int, high: int, low: int, port: int) -> None:
+        self.version = version
+        self.high = high
+        self.low = low
+        self.port = port
+        self.connections = 0
+        self.established = 0
+        self.refused = 0
+        self.unanswered = 0
+        self.turns = 0
+        self.unanswered_turns = 0
+        self.resets = 0
+        self.first_established = 0
+        self.last_established = 0
+        self.first_refused = 0
+        self.last_refused = 0
+        self.longest_answer = 0
+        self.answers_within = [0] * 16
+        self.speaks_first = 0
+        self.first_bytes: dict[bytes, int] = {}
+
+
+class Tombstone:
+    """A judged connection whose late packets must not be taken for a new one."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.high_a = flow.high_a
+        self.low_a = flow.low_a
+        self.high_b = flow.high_b
+        self.low_b = flow.low_b
+        self.port_a = flow.port_a
+        self.port_b = flow.port_b
+        self.hash = flow.hash
+        self.stream = flow.stream
+        self.base_a = flow.a.base_seq
+        self.base_b = flow.b.base_seq
+        self.end = flow.end
+        self.evicted = flow.evicted
+        self.state = ""
+        self.next: Tombstone | None = None
+
+
+class HalfFlow:
+    """What one end sent."""
+
+    def __init__(self) -> None:
+        self.host: Host | None = None
+        self.packets = 0
+        self.payload_bytes = 0
+        self.isn = -1
+        self.base_seq = -1
+        self.next_seq = -1
+        self.next_seq_time = 0
+        self.last_ack = -1
+        self.ack_time = 0
+        self.highest_ack = -1
+        self.window = -1
+        self.window_scale = -1
+        self.window_bytes = 0
+        self.min_window = -1
+        self.to_be_acked = -1
+        self.duplicate_run = 0
+        self.last_marks = 0
+        self.sack_left = 0
+        self.sack_right = 0
+        self.sack_blocks = 0
+        self.mss = -1
+        self.sack_permitted = 0
+        self.timestamps = 0
+        self.max_segment = 0
+        self.data_segments = 0
+        self.retransmissions = 0
+        self.fast_retransmissions = 0
+        self.spurious_retransmissions = 0
+        self.out_of_order = 0
+        self.duplicate_acks = 0
+        self.zero_windows = 0
+        self.window_probes = 0
+        self.keep_alives = 0
+        self.keep_alive_acks = 0
+        self.acked_unseen = 0
+        self.gaps = 0
+        self.super_segments = 0
+        self.bad_checksums = 0
+        self.duplicates = 0
+        self.truncated = 0
+        self.first_frame = 0
+        self.first_time = 0
+        self.last_frame = 0
+        self.last_time = 0
+        self.first_data_frame = 0
+        self.first_data_time = 0
+        self.last_data_frame = 0
+        self.last_data_time = 0
+        self.last_data_seq = 0
+        self.last_data_length = 0
+        self.fin_frame = 0
+        self.fin_time = 0
+        self.fin_seq = -1
+        self.fin_ack = 0
+        self.rst_count = 0
+        self.ttl0 = -1
+        self.ttl1 = -1
+        self.ttl2 = -1
+        self.ttl3 = -1
+        self.ttl0_count = 0
+        self.ttl1_count = 0
+        self.ttl2_count = 0
+        self.ttl3_count = 0
+        self.mac0 = 0
+        self.mac1 = 0
+        self.mac0_count = 0
+        self.mac1_count = 0
+        self.ids_zero = 0
+        self.sent = 0
+        self.received = 0
+        self.sample_seq = -1
+        self.sample_time = 0
+        self.min_rtt = 0
+        self.turn_seq = -1
+        self.hello_slot = -1
+        self.hello_length = 0
+        self.hello_seq = -1
+        self.head_slot = -1
+        self.head_length = 0
+        self.tail_high = 0
+        self.tail_low = 0
+        self.tail_length = 0
+        self.tail_end = -1
+
+
+class Flow:
+    """One TCP connection."""
+
+    def __init__(self, stream: int) -> None:
+        self.stream = stream
+        self.version = 4
+        self.high_a = 0
+        self.low_a = 0
+        self.high_b = 0
+        self.low_b = 0
+        self.port_a = 0
+        self.port_b = 0
+        self.hash = 0
+        self.next: Flow | None = None
+        self.older: Flow | None = None
+        self.newer: Flow | None = None
+        self.closing = 0
+        self.a = HalfFlow()
+        self.b = HalfFlow()
+        self.a_opened = 1
+        self.inferred = 0
+        self.endpoint: Endpoint | None = None
+        self.first_frame = 0
+        self.start = 0
+        self.end = 0
+        self.active_time = 0
+        self.last_was_reset = 0
+        self.syn_count = 0
+        self.syn_time = 0
+        self.syn_ack_count = 0
+        self.syn_ack_time = 0
+        self.established_time = 0
+        self.established_frame = 0
+        self.handshake_done = 0
+        self.midstream = 0
+        self.rtt_to_responder = 0
+        self.rtt_to_initiator = 0
+        self.first_rtt = 0
+        self.rst_time = 0
+        self.turn_index = 0
+        self.turn_gap = 0
+        self.request_frame = 0
+        self.request_time = 0
+        self.request_last_frame = 0
+        self.request_last_time = 0
+        self.request_bytes = 0
+        self.request_acked_time = 0
+        self.response_frame = 0
+        self.response_time = 0
+        self.response_last_frame = 0
+        self.response_last_time = 0
+        self.response_bytes = 0
+        self.greeting_bytes = 0
+        self.icmp: list[tuple[int, ...]] | None = None
+        self.interface0 = -1
+        self.interface1 = -1
+        self.interface2 = -1
+        self.interface3 = -1
+        self.vlan0 = 0
+        self.vlan1 = 0
+        self.vni0 = 0
+        self.vni1 = 0
+        self.packets = 0
+        self.evicted = 0
+        self.open_at_end = 0
+        self.file = 0
+        self.syn_tsval = 0
+        self.syn_ip_id = 0
+        self.reset_payload: bytes = b""
+        self.arp_frames: tuple[int, ...] = ()
+        self.previous: Tombstone | None = None
+        self.fact_first = -1
+        self.fact_last = -1
+        self.fact_pivot = -1
+        self.fact_count = 0
+        self.fact_total = 0
+        self.rst_first = -1
+        self.rst_last = -1
+        self.rst_kept = 0

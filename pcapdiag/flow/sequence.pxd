@@ -1,0 +1,16 @@
+import cython
+
+from pcapdiag.decode.headers cimport Packet
+from pcapdiag.flow.records cimport Flow, HalfFlow
+
+
+cpdef long long distance(long long a, long long b) noexcept
+@cython.locals(length=cython.longlong, flags=cython.longlong, control=cython.longlong, marks=cython.longlong, known=cython.bint, same_place=cython.bint)
+cpdef long long analyze(Packet p, Flow flow, HalfFlow f, HalfFlow r, long long time) noexcept
+@cython.locals(marks=cython.longlong)
+cdef long long _gaps_and_keep_alives(Packet p, HalfFlow f, bint known, long long control) noexcept
+cdef long long _pure_acks(Packet p, HalfFlow f, HalfFlow r, bint same_place, long long control) noexcept
+@cython.locals(length=cython.longlong, behind=cython.bint, end=cython.longlong, since_ack=cython.longlong, sacked=cython.bint, late=cython.longlong)
+cdef long long _repeats(Packet p, Flow flow, HalfFlow f, HalfFlow r, long long time) noexcept
+@cython.locals(next_seq=cython.longlong)
+cdef void _advance(Packet p, HalfFlow f, long long marks, long long time) noexcept

@@ -1,0 +1,130 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, annotation_typing=False
+"""Sequence analysis of one segment: repeats, disorder, duplicate ACKs, windows, keep-alives.
+
+The rules are Wireshark's (tcp.analysis.*, "TCP Analysis" in its User's Guide), so that a user finds the
+same numbers there. What differs on purpose stands in docs/tcp-analysis.md. The order of the tests
+matters: it decides which name a segment gets.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.decode.headers import Packet
+from pcapdiag.flow.records import Flow, HalfFlow
+
+FAST_WINDOW = 20_000_000
+"""A repeat this soon (ns) after the last duplicate ACK counts as a fast retransmission."""
+DEFAULT_DISORDER = 3_000_000
+"""A segment this late (ns) is out of order rather than repeated, when the RTT is unknown."""
+
+
+def distance(a: int, b: int) -> int:
+    """Return ``a - b`` in sequence space as a signed number."""
+    d = (a - b) & 0xFFFFFFFF
+    if d >= 0x80000000:
+        d -= 0x100000000
+    return d
+
+
+def analyze(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
+    """Return the marks of the segment in ``p``, sent by half ``f``, and advance both halves."""
+    length = p.payload_length
+    flags = p.flags
+    control = flags & 0x07
+    marks = 0
+    known = f.next_seq >= 0
+    same_place = known and p.seq == f.next_seq
+    if length == 1 and same_place and r.window == 0:
+        marks = 1 << 8
+    else:
+        marks = _gaps_and_keep_alives(p, f, known, control)
+        marks |= _pure_acks(p, f, r, same_place, control)
+    if p.ack != f.last_ack:
+        f.duplicate_run = 0
+    if flags & 0x10 and r.to_be_acked >= 0 and distance(p.ack, r.to_be_acked) > 0:
+        if same_place and r.last_marks & (1 << 8) and p.ack == ((f.last_ack + 1) & 0xFFFFFFFF):
+            marks |= 1 << 10
+        else:
+            marks |= 1 << 13
+        r.to_be_acked = p.ack
+    if (length > 0 or flags & 0x03) and not marks & (1 << 4):
+        marks |= _repeats(p, flow, f, r, time)
+    _advance(p, f, marks, time)
+    return marks
+
+
+def _gaps_and_keep_alives(p: Packet, f: HalfFlow, known: int, control: int) -> int:
+    marks = 0
+    if p.window == 0 and control == 0:
+        marks |= 1 << 7
+    if known and not control & 0x04 and distance(p.seq, f.next_seq) > 0:
+        marks |= 1 << 12
+    if p.payload_length <= 1 and control == 0 and known:
+        if p.seq == ((f.next_seq - 1) & 0xFFFFFFFF):
+            marks |= 1 << 4
+    return marks
+
+
+def _pure_acks(p: Packet, f: HalfFlow, r: HalfFlow, same_place: int, control: int) -> int:
+    if p.payload_length != 0 or not same_place or control != 0:
+        return 0
+    if p.window == 0:
+        if p.window == f.window and r.last_marks & (1 << 8):
+            if p.ack == f.last_ack:
+                return 1 << 9
+            if p.ack == ((f.last_ack + 1) & 0xFFFFFFFF):
+                # Some receivers take the byte that the probe brought (RFC 9293 3.8.6.1).
+                r.next_seq = p.ack
+                return 1 << 9
+        return 0
+    if p.ack != f.last_ack:
+        return 0
+    if p.window != f.window:
+        return 1 << 10
+    if r.last_marks & (1 << 4):
+        return 1 << 6
+    f.duplicate_run += 1
+    return 1 << 5
+
+
+def _repeats(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
+    length = p.payload_length
+    behind = f.next_seq >= 0 and distance(p.seq, f.next_seq) < 0
+    end = (p.seq + length) & 0xFFFFFFFF
+    if length > 1 and f.next_seq >= 0 and p.seq == ((f.next_seq - 1) & 0xFFFFFFFF):
+        behind = 0
+    if length > 0 and r.last_ack >= 0 and distance(end, r.last_ack) <= 0:
+        return 1 << 2
+    if not behind:
+        return 0
+    since_ack = time - r.ack_time
+    if r.duplicate_run >= 2 and since_ack < FAST_WINDOW:
+        if r.last_ack == p.seq:
+            return 1 << 1
+        if r.sack_blocks > 0:
+            sacked = distance(p.seq, r.sack_left) >= 0 and distance(end, r.sack_right) <= 0
+            if not sacked:
+                return 1 << 1
+    late = flow.first_rtt if flow.first_rtt > 0 else DEFAULT_DISORDER
+    if time - f.next_seq_time < late and f.next_seq != end:
+        return 1 << 3
+    return 1 << 0
+
+
+def _advance(p: Packet, f: HalfFlow, marks: int, time: int) -> None:
+    next_seq = p.seq + p.payload_length
+    if p.flags & 0x03:
+        next_seq += 1
+    next_seq &= 0xFFFFFFFF
+    if not marks & (1 << 8):
+        if f.next_seq < 0 or distance(next_seq, f.next_seq) > 0:
+            f.next_seq = next_seq
+            f.next_seq_time = time
+        if f.to_be_acked < 0 or p.seq == f.to_be_acked:
+            f.to_be_acked = f.next_seq
+    f.window = p.window
+    f.last_ack = p.ack
+    f.ack_time = time
+    f.sack_left = p.sack_left
+    f.sack_right = p.sack_right
+    f.sack_blocks = p.sack_blocks
+    f.last_marks = marks

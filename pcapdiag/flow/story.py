@@ -1,0 +1,308 @@
+"""From the tracker's numbers to a :class:`~pcapdiag.model.story.Story`, for connections worth one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+
+from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
+from pcapdiag.flow.slabs import FactSlab
+from pcapdiag.flow.tracker import Tracker
+from pcapdiag.model.context import EndpointFacts, HostFacts
+from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.story import Half, IcmpFact, Story, Turn
+
+_SAME_NAME = (
+    "packets payload_bytes max_segment data_segments retransmissions fast_retransmissions "
+    "spurious_retransmissions out_of_order duplicate_acks zero_windows window_probes keep_alives "
+    "keep_alive_acks acked_unseen gaps super_segments bad_checksums duplicates truncated first_frame "
+    "first_time last_frame last_time first_data_frame first_data_time last_data_frame last_data_time "
+    "last_data_seq last_data_length fin_frame fin_time rst_count fin_ack"
+).split()
+
+
+def address_text(version: int, high: int, low: int) -> str:
+    """Return an address as people write it."""
+    if version == 4:
+        return str(IPv4Address(low))
+    return str(IPv6Address((high << 64) | low))
+
+
+def build_story(tracker: Tracker, flow: Flow) -> Story:
+    """Tell the story of a connection that the tracker has finished with."""
+    initiator, responder = _halves(flow)
+    packets, left_out = _packets(tracker.facts, flow)
+    syns = [p for p in packets if p.is_syn and p.from_initiator]
+    syn_acks = [p for p in packets if p.is_syn_ack and not p.from_initiator]
+    resets = tuple(_chain(tracker.facts, flow, flow.rst_first))
+    previous = flow.previous
+    return Story(
+        stream=flow.stream,
+        initiator=_half(flow, initiator, responder, flow.a_opened == 1),
+        responder=_half(flow, responder, initiator, flow.a_opened == 0),
+        first_frame=flow.first_frame,
+        start=flow.start,
+        end=flow.end,
+        state=connection_state(flow),
+        initiator_inferred=bool(flow.inferred),
+        midstream=bool(flow.midstream),
+        handshake_done=bool(flow.handshake_done),
+        handshake_rtt=flow.first_rtt if flow.handshake_done and flow.rtt_to_responder else None,
+        rtt_to_responder=flow.rtt_to_responder or None,
+        rtt_to_initiator=flow.rtt_to_initiator or None,
+        min_rtt_to_responder=initiator.min_rtt or None,
+        min_rtt_to_initiator=responder.min_rtt or None,
+        syn_count=flow.syn_count,
+        syn_ack_count=flow.syn_ack_count,
+        syn_frames=tuple(p.frame for p in syns[:16]),
+        syn_times=tuple(p.time for p in syns[:16]),
+        syn_ack_frames=tuple(p.frame for p in syn_acks[:16]),
+        syn_ack_times=tuple(p.time for p in syn_acks[:16]),
+        established_time=flow.established_time,
+        packets=packets,
+        packets_left_out=left_out,
+        resets=resets,
+        turn=_turn(tracker, flow, initiator, responder),
+        greeting_bytes=flow.greeting_bytes,
+        hello_initiator=_hello(tracker, initiator),
+        hello_responder=_hello(tracker, responder),
+        icmp=_icmp(flow),
+        interfaces=tuple(
+            n
+            for n in (flow.interface0, flow.interface1, flow.interface2, flow.interface3)
+            if n >= 0
+        ),
+        vlans=tuple(n for n in (flow.vlan0, flow.vlan1) if n),
+        vnis=tuple(n for n in (flow.vni0, flow.vni1) if n),
+        ip_version=flow.version,
+        evicted=bool(flow.evicted),
+        capture_ended=bool(flow.open_at_end),
+        reset_payload=flow.reset_payload,
+        previous_stream=previous.stream if previous is not None else None,
+        previous_end=previous.end if previous is not None else 0,
+        previous_state=previous.state if previous is not None else "",
+        neighbour_arp=flow.arp_frames,
+    )
+
+
+def _halves(flow: Flow) -> tuple[HalfFlow, HalfFlow]:
+    return (flow.a, flow.b) if flow.a_opened else (flow.b, flow.a)
+
+
+def _known(value: int) -> int | None:
+    return value if value >= 0 else None
+
+
+def _half(flow: Flow, f: HalfFlow, other: HalfFlow, is_a: bool) -> Half:
+    high, low = (flow.high_a, flow.low_a) if is_a else (flow.high_b, flow.low_b)
+    half = Half(address_text(flow.version, high, low), flow.port_a if is_a else flow.port_b)
+    for name in _SAME_NAME:
+        setattr(half, name, getattr(f, name))
+    half.isn = _known(f.isn)
+    half.next_seq = _known(f.next_seq)
+    half.acked = _known(other.highest_ack)
+    half.mss = _known(f.mss)
+    half.window_scale = _known(f.window_scale)
+    half.sack_permitted = bool(f.sack_permitted)
+    half.timestamps = bool(f.timestamps)
+    half.window = f.window_bytes
+    half.min_window = max(f.min_window, 0)
+    half.fin_seq = max(f.fin_seq, 0)
+    half.ip_ids_zero = f.ids_zero
+    pairs = ((f.ttl0, f.ttl0_count), (f.ttl1, f.ttl1_count), (f.ttl2, f.ttl2_count))
+    half.ttls = {ttl: n for ttl, n in (*pairs, (f.ttl3, f.ttl3_count)) if n}
+    half.macs = {mac: n for mac, n in ((f.mac0, f.mac0_count), (f.mac1, f.mac1_count)) if n}
+    return half
+
+
+def _turn(tracker: Tracker, flow: Flow, initiator: HalfFlow, responder: HalfFlow) -> Turn:
+    turn = Turn(
+        index=flow.turn_index,
+        gap=flow.turn_gap,
+        request_frame=flow.request_frame,
+        request_time=flow.request_time,
+        request_last_frame=flow.request_last_frame,
+        request_last_time=flow.request_last_time,
+        request_bytes=flow.request_bytes,
+        request_acked=flow.request_acked_time > 0,
+        request_acked_time=flow.request_acked_time,
+        response_frame=flow.response_frame,
+        response_time=flow.response_time,
+        response_bytes=flow.response_bytes,
+    )
+    if flow.turn_index == 0:
+        return turn
+    turn.request_head = _head(tracker, initiator)
+    if flow.response_bytes:
+        turn.response_last_frame = flow.response_last_frame
+        turn.response_last_time = flow.response_last_time
+        turn.response_head = _head(tracker, responder)
+        acked = initiator.highest_ack
+        turn.response_acked = acked >= 0 and _reached(acked, responder)
+        if responder.tail_length and responder.tail_end == _end_of_data(responder):
+            tail = (responder.tail_high << 64) | responder.tail_low
+            turn.response_tail = tail.to_bytes(16, "big")[16 - responder.tail_length :]
+    return turn
+
+
+def _end_of_data(f: HalfFlow) -> int:
+    return (f.last_data_seq + f.last_data_length) & 0xFFFFFFFF
+
+
+def _reached(ack: int, f: HalfFlow) -> bool:
+    return (ack - _end_of_data(f)) & 0xFFFFFFFF < 0x80000000
+
+
+def _head(tracker: Tracker, f: HalfFlow) -> bytes:
+    if f.turn_seq < 0:
+        return b""
+    if f.turn_seq == f.hello_seq:
+        return _hello(tracker, f)
+    return tracker.heads.read(f.head_slot, f.head_length) if f.head_slot >= 0 else b""
+
+
+def _hello(tracker: Tracker, f: HalfFlow) -> bytes:
+    return tracker.heads.read(f.hello_slot, f.hello_length) if f.hello_slot >= 0 else b""
+
+
+def _icmp(flow: Flow) -> tuple[IcmpFact, ...]:
+    facts = []
+    for row in flow.icmp or ():
+        frame, time, version, high, low, kind, code, mtu, from_a, seq, length, ttl = row
+        facts.append(
+            IcmpFact(
+                frame=frame,
+                time=time,
+                source=address_text(version, high, low),
+                version=version,
+                type=kind,
+                code=code,
+                mtu=mtu,
+                from_initiator=from_a == flow.a_opened,
+                quoted_seq=seq,
+                quoted_length=length,
+                ttl=ttl,
+            )
+        )
+    return tuple(facts)
+
+
+def _packets(facts: FactSlab, flow: Flow) -> tuple[tuple[PacketFact, ...], int]:
+    kept = tuple(_chain(facts, flow, flow.fact_first))
+    return kept, flow.packets - len(kept)
+
+
+def _chain(facts: FactSlab, flow: Flow, slot: int) -> Iterator[PacketFact]:
+    while slot >= 0:
+        yield _fact(facts, flow, slot)
+        slot = facts.word(slot, 0)
+
+
+def _fact(facts: FactSlab, flow: Flow, slot: int) -> PacketFact:
+    frame, time, seq, ack, tsval, tsecr, bits, sizes, marks, left, right, link = (
+        facts.word(slot, n) for n in range(1, 13)
+    )
+    has_timestamps = bool(bits >> 9 & 1)
+    return PacketFact(
+        frame=frame,
+        time=time,
+        from_initiator=bits >> 8 & 1 == flow.a_opened,
+        flags=bits & 0xFF,
+        seq=seq,
+        ack=ack,
+        length=sizes & 0xFFFFFFFF,
+        window=bits >> 32 & 0xFFFF,
+        ttl=bits >> 16 & 0xFF,
+        tos=bits >> 24 & 0xFF,
+        ip_id=sizes >> 32 & 0xFFFF,
+        df=bool(bits >> 10 & 1),
+        flow_label=marks >> 32 & 0xFFFFF,
+        tsval=tsval if has_timestamps else None,
+        tsecr=tsecr if has_timestamps else None,
+        option_bytes=bits >> 52 & 0x3F,
+        sack=(left, right) if right >= 0 else None,
+        mac=link & 0xFFFFFFFFFFFF,
+        interface=link >> 48 & 0x7FFF,
+        direction=(bits >> 48 & 0x0F) - 1,
+        marks=marks & 0xFFFFFFFF,
+    )
+
+
+def connection_state(flow: Flow) -> str:
+    """Return Zeek's conn_state: how far the connection came and how it ended."""
+    initiator, responder = _halves(flow)
+    opened = flow.syn_count > 0
+    answered = flow.syn_ack_count > 0
+    if opened and answered and (flow.handshake_done or initiator.fin_seq >= 0):
+        return _established_state(initiator, responder)
+    if opened and not answered:
+        if responder.rst_count:
+            return "REJ"
+        if initiator.rst_count:
+            return "RSTOS0"
+        if initiator.fin_seq >= 0:
+            return "SH"
+        return "S0" if responder.packets == 0 else "OTH"
+    if answered and not opened:
+        if responder.rst_count:
+            return "RSTRH"
+        return "SHR" if responder.fin_seq >= 0 else "OTH"
+    if opened and answered:
+        if initiator.rst_count:
+            return "RSTO"
+        return "RSTR" if responder.rst_count else "S1"
+    return "OTH"
+
+
+def _established_state(initiator: HalfFlow, responder: HalfFlow) -> str:
+    if initiator.fin_seq >= 0 and responder.fin_seq >= 0:
+        return "SF"
+    if initiator.rst_count:
+        return "RSTO"
+    if responder.rst_count:
+        return "RSTR"
+    if initiator.fin_seq >= 0:
+        return "S2"
+    return "S3" if responder.fin_seq >= 0 else "S1"
+
+
+def host_facts(host: Host) -> HostFacts:
+    """Return an address's baseline as plain data."""
+    return HostFacts(
+        address=address_text(host.version, host.high, host.low),
+        packets=host.packets,
+        ttls=dict(host.ttls),
+        reset_ttls=dict(host.reset_ttls),
+        macs=dict(host.macs),
+        ip_ids_zero=host.ids_zero,
+        min_rtt=host.min_rtt or None,
+        sent_by_capture_host=host.sent,
+        received_by_capture_host=host.received,
+        bad_checksums=host.bad_checksums,
+        super_segments=host.super_segments,
+        opened=host.opened,
+        answered=host.answered,
+    )
+
+
+def endpoint_facts(endpoint: Endpoint) -> EndpointFacts:
+    """Return an endpoint's baseline as plain data."""
+    return EndpointFacts(
+        address=address_text(endpoint.version, endpoint.high, endpoint.low),
+        port=endpoint.port,
+        connections=endpoint.connections,
+        established=endpoint.established,
+        refused=endpoint.refused,
+        unanswered=endpoint.unanswered,
+        turns=endpoint.turns,
+        unanswered_turns=endpoint.unanswered_turns,
+        resets=endpoint.resets,
+        first_established=endpoint.first_established,
+        last_established=endpoint.last_established,
+        first_refused=endpoint.first_refused,
+        last_refused=endpoint.last_refused,
+        longest_answer=endpoint.longest_answer,
+        answers_within=list(endpoint.answers_within),
+        speaks_first=endpoint.speaks_first,
+        first_bytes=dict(endpoint.first_bytes),
+    )

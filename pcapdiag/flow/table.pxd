@@ -1,0 +1,44 @@
+import cython
+
+from pcapdiag.decode.headers cimport Packet
+from pcapdiag.flow.records cimport Endpoint, Flow, Host, Tombstone
+
+
+@cython.final
+cdef class Table:
+    cdef public unsigned long long seed
+    cdef public list buckets
+    cdef public list graves
+    cdef public object buried
+    cdef public list oldest
+    cdef public list newest
+    cdef public long long size0, size1, size2
+    cdef public long long next_stream, from_a, late_packets, hosts_left_out, endpoints_left_out
+    cdef public dict hosts
+    cdef public dict endpoints
+    cdef public Host other_host
+    cdef public Endpoint other_endpoint
+
+    @cython.locals(h=cython.ulonglong)
+    cpdef unsigned long long hash(self, Packet p)
+    @cython.locals(flow=Flow)
+    cpdef Flow find(self, Packet p, unsigned long long h)
+    @cython.locals(grave=Tombstone)
+    cpdef Tombstone find_grave(self, Packet p, unsigned long long h)
+    @cython.locals(flow=Flow)
+    cpdef Flow add(self, Packet p, unsigned long long h, long long stream)
+    @cython.locals(other=Flow, slot=cython.longlong)
+    cpdef void remove(self, Flow flow)
+    @cython.locals(grave=Tombstone, slot=cython.longlong)
+    cpdef void bury(self, Flow flow, str state)
+    @cython.locals(other=Tombstone, slot=cython.longlong)
+    cdef void _forget(self, Tombstone grave)
+    @cython.locals(last=Flow)
+    cpdef void append(self, Flow flow, long long queue)
+    @cython.locals(queue=cython.longlong)
+    cpdef void unlink(self, Flow flow)
+    cpdef void touch(self, Flow flow, long long queue)
+    @cython.locals(host=Host)
+    cpdef Host host(self, long long version, unsigned long long high, unsigned long long low)
+    @cython.locals(opener=Host, answerer=Host, endpoint=Endpoint, high=cython.ulonglong, low=cython.ulonglong, port=cython.longlong)
+    cpdef void settle(self, Flow flow)

@@ -1,0 +1,254 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, annotation_typing=False
+"""The connection table: addresses and ports to the connection, in three queues by age.
+
+Connections are numbered as tshark numbers tcp.stream: by the first frame, a SYN with another initial
+sequence number on the same addresses and ports opens a new one, from either end; a connection that was
+judged leaves a :class:`Tombstone`, so that its late packets do not look like a new one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from pcapdiag.decode.headers import Packet
+from pcapdiag.flow.records import Endpoint, Flow, Host, Tombstone
+
+BUCKETS = 65_536
+MAX_TOMBSTONES = 65_536
+MAX_HOSTS = 32_768
+MAX_ENDPOINTS = 16_384
+MAX_PEERS = 4
+"""Other ends of an address that are remembered to tell a proxy from a client or a server."""
+
+ACTIVE = 0
+EMBRYONIC = 1
+CLOSING = 2
+
+
+class Table:
+    """Open connections, the ones judged lately, and the hosts and endpoints they belong to."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.buckets: list[Flow | None] = [None] * BUCKETS
+        self.graves: list[Tombstone | None] = [None] * BUCKETS
+        self.buried: deque[Tombstone] = deque()
+        self.oldest: list[Flow | None] = [None, None, None]
+        self.newest: list[Flow | None] = [None, None, None]
+        self.size0 = 0
+        self.size1 = 0
+        self.size2 = 0
+        self.next_stream = 0
+        self.from_a = 1
+        self.late_packets = 0
+        self.hosts: dict[tuple[int, int, int], Host] = {}
+        self.endpoints: dict[tuple[int, int, int, int], Endpoint] = {}
+        self.other_host = Host(4, 0, 0)
+        self.other_endpoint = Endpoint(4, 0, 0, 0)
+        self.hosts_left_out = 0
+        self.endpoints_left_out = 0
+
+    def hash(self, p: Packet) -> int:
+        """Return a hash of addresses and ports that is the same for both directions."""
+        h = (p.source_low + p.target_low + self.seed) & 0xFFFFFFFFFFFFFFFF
+        h ^= (p.source_high + p.target_high) & 0xFFFFFFFFFFFFFFFF
+        h = (h * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        h ^= (p.source_port + p.target_port) << 20
+        h ^= p.source_port * p.target_port
+        h = (h * 0xC2B2AE3D27D4EB4F) & 0xFFFFFFFFFFFFFFFF
+        return h ^ (h >> 29)
+
+    def find(self, p: Packet, h: int) -> Flow | None:
+        """Return the newest open connection of the packet and set ``from_a``, or None."""
+        flow = self.buckets[h & 0xFFFF]
+        while flow is not None:
+            if flow.hash == h:
+                if (
+                    flow.port_a == p.source_port
+                    and flow.port_b == p.target_port
+                    and flow.low_a == p.source_low
+                    and flow.low_b == p.target_low
+                    and flow.high_a == p.source_high
+                    and flow.high_b == p.target_high
+                ):
+                    self.from_a = 1
+                    return flow
+                if (
+                    flow.port_b == p.source_port
+                    and flow.port_a == p.target_port
+                    and flow.low_b == p.source_low
+                    and flow.low_a == p.target_low
+                    and flow.high_b == p.source_high
+                    and flow.high_a == p.target_high
+                ):
+                    self.from_a = 0
+                    return flow
+            flow = flow.next
+        return None
+
+    def find_grave(self, p: Packet, h: int) -> Tombstone | None:
+        """Return the connection on these addresses and ports that was judged last, or None."""
+        grave = self.graves[h & 0xFFFF]
+        while grave is not None:
+            if (
+                grave.port_a == p.source_port
+                and grave.port_b == p.target_port
+                and grave.low_a == p.source_low
+                and grave.low_b == p.target_low
+                and grave.high_a == p.source_high
+                and grave.high_b == p.target_high
+            ):
+                self.from_a = 1
+                return grave
+            if (
+                grave.port_b == p.source_port
+                and grave.port_a == p.target_port
+                and grave.low_b == p.source_low
+                and grave.low_a == p.target_low
+                and grave.high_b == p.source_high
+                and grave.high_a == p.target_high
+            ):
+                self.from_a = 0
+                return grave
+            grave = grave.next
+        return None
+
+    def add(self, p: Packet, h: int, stream: int) -> Flow:
+        """Open a connection whose first packet is ``p``; it becomes the youngest."""
+        flow = Flow(stream)
+        flow.version = p.version
+        flow.high_a = p.source_high
+        flow.low_a = p.source_low
+        flow.high_b = p.target_high
+        flow.low_b = p.target_low
+        flow.port_a = p.source_port
+        flow.port_b = p.target_port
+        flow.hash = h
+        flow.a.host = self.host(p.version, p.source_high, p.source_low)
+        flow.b.host = self.host(p.version, p.target_high, p.target_low)
+        flow.next = self.buckets[h & 0xFFFF]
+        self.buckets[h & 0xFFFF] = flow
+        self.from_a = 1
+        self.append(flow, EMBRYONIC)
+        return flow
+
+    def remove(self, flow: Flow) -> None:
+        """Take a connection out of the table."""
+        self.unlink(flow)
+        slot = flow.hash & 0xFFFF
+        other = self.buckets[slot]
+        if other is flow:
+            self.buckets[slot] = flow.next
+        else:
+            while other is not None and other.next is not flow:
+                other = other.next
+            if other is not None:
+                other.next = flow.next
+        flow.next = None
+
+    def bury(self, flow: Flow, state: str) -> None:
+        """Remember a judged connection, so that late packets find it."""
+        grave = Tombstone(flow)
+        grave.state = state
+        slot = flow.hash & 0xFFFF
+        grave.next = self.graves[slot]
+        self.graves[slot] = grave
+        self.buried.append(grave)
+        if len(self.buried) > MAX_TOMBSTONES:
+            self._forget(self.buried.popleft())
+
+    def _forget(self, grave: Tombstone) -> None:
+        slot = grave.hash & 0xFFFF
+        other = self.graves[slot]
+        if other is grave:
+            self.graves[slot] = grave.next
+            return
+        while other is not None:
+            if other.next is grave:
+                other.next = grave.next
+                return
+            other = other.next
+
+    # Queues by age: the least recently active connection is ``oldest``.
+
+    def append(self, flow: Flow, queue: int) -> None:
+        """Put a connection at the young end of a queue."""
+        flow.closing = queue
+        last = self.newest[queue]
+        flow.older = last
+        flow.newer = None
+        if last is None:
+            self.oldest[queue] = flow
+        else:
+            last.newer = flow
+        self.newest[queue] = flow
+        if queue == ACTIVE:
+            self.size0 += 1
+        elif queue == EMBRYONIC:
+            self.size1 += 1
+        else:
+            self.size2 += 1
+
+    def unlink(self, flow: Flow) -> None:
+        """Take a connection out of its queue."""
+        queue = flow.closing
+        if flow.older is None:
+            self.oldest[queue] = flow.newer
+        else:
+            flow.older.newer = flow.newer
+        if flow.newer is None:
+            self.newest[queue] = flow.older
+        else:
+            flow.newer.older = flow.older
+        flow.older = None
+        flow.newer = None
+        if queue == ACTIVE:
+            self.size0 -= 1
+        elif queue == EMBRYONIC:
+            self.size1 -= 1
+        else:
+            self.size2 -= 1
+
+    def touch(self, flow: Flow, queue: int) -> None:
+        """Make a connection the youngest of ``queue``."""
+        if flow.closing == queue and flow.newer is None:
+            return
+        self.unlink(flow)
+        self.append(flow, queue)
+
+    # Hosts and endpoints.
+
+    def host(self, version: int, high: int, low: int) -> Host:
+        """Return the record of an address; a shared one when there are too many."""
+        key = (version, high, low)
+        host = self.hosts.get(key)
+        if host is None:
+            if len(self.hosts) >= MAX_HOSTS:
+                self.hosts_left_out += 1
+                return self.other_host
+            host = Host(version, high, low)
+            self.hosts[key] = host
+        return host
+
+    def settle(self, flow: Flow) -> None:
+        """Enter a connection whose initiator is known with its hosts and its endpoint."""
+        if flow.a_opened:
+            opener, answerer = flow.a.host, flow.b.host
+            high, low, port = flow.high_b, flow.low_b, flow.port_b
+        else:
+            opener, answerer = flow.b.host, flow.a.host
+            high, low, port = flow.high_a, flow.low_a, flow.port_a
+        opener.opened += 1
+        key = (flow.version, high, low, port)
+        endpoint = self.endpoints.get(key)
+        if endpoint is None:
+            if len(self.endpoints) >= MAX_ENDPOINTS:
+                self.endpoints_left_out += 1
+                endpoint = self.other_endpoint
+            else:
+                endpoint = Endpoint(flow.version, high, low, port)
+                self.endpoints[key] = endpoint
+        endpoint.connections += 1
+        flow.endpoint = endpoint
+        if len(opener.peers) < MAX_PEERS and answerer is not opener:
+            opener.peers.add((answerer.version, answerer.high, answerer.low))

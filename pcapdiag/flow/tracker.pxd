@@ -1,0 +1,122 @@
+import cython
+
+from pcapdiag.decode.headers cimport Packet
+from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host, Tombstone
+from pcapdiag.flow.sequence cimport analyze, distance
+from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
+from pcapdiag.flow.table cimport Table
+
+cdef long long FIRST_PACKETS, LAST_PACKETS, KEPT_RESETS, HEAD
+cdef long long LINGER, SYN_IDLE, OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP
+cdef long long DUPLICATE_WINDOW, SOFT_WINDOW, SAME_PATH_WINDOW, RECENT
+
+
+@cython.final
+cdef class Tracker:
+    cdef public object finished, on_dns, reassemble, buffer
+    cdef public Table table
+    cdef public Packet packet
+    cdef public FactSlab facts
+    cdef public HeadSlab heads
+    cdef unsigned char[::1] head_bytes
+    cdef long long[::1] recent_keys, recent_times, recent_paths
+    cdef const long long[::1] offsets, times, captured, lengths, interfaces, frames
+    cdef const long long[::1] link_types, files
+    cdef public long long want_all, now, next_sweep
+    cdef public long long packets, bytes, first_time, last_time, truncated, duplicates, undecoded
+    cdef public long long other_protocols, fragments, unknown_link, mixed, mixed_frame, evicted
+    cdef public long long heads_left_out, unmatched_icmp, connections, healthy, midstream
+    cdef public long long one_direction, acked_unseen, super_segments, bad_checksums
+    cdef public list arp
+    cdef public dict path_ids
+    cdef long long last_interface, last_ifindex, last_path_id
+
+    cpdef void process(self, batch, link_types, files)
+    @cython.locals(i=cython.longlong, flow=Flow)
+    cdef void _process_ordered(self, long long count)
+    @cython.locals(i=cython.longlong, flow=Flow, kind=cython.longlong, assigned=list)
+    cdef void _process_disordered(self, long long count)
+    cpdef long long _frame_at(self, long long i)
+    cdef long long _is_from_a(self, Flow flow)
+    @cython.locals(time=cython.longlong, kind=cython.longlong)
+    cdef long long _decode(self, long long i)
+    @cython.locals(p=Packet, flow=Flow)
+    cdef long long _other(self, long long kind, long long frame, long long time)
+    @cython.locals(p=Packet, table=Table, h=cython.ulonglong, flow=Flow, f=HalfFlow)
+    cdef Flow _assign(self, long long frame, long long time, long long interface)
+    @cython.locals(p=Packet, table=Table, stream=cython.longlong, base=cython.longlong, grave=Tombstone, fresh_syn=cython.bint, flow=Flow)
+    cdef Flow _open(self, unsigned long long h, long long frame, long long time, long long interface)
+    @cython.locals(p=Packet, same=cython.bint)
+    cdef void _compare_files(self, Flow flow, long long frame, long long time)
+    @cython.locals(p=Packet)
+    cdef void _infer_opener(self, Flow flow)
+    @cython.locals(p=Packet, f=HalfFlow, r=HalfFlow, path=cython.longlong, from_a=cython.longlong, opened=cython.longlong, known=cython.longlong, fresh=cython.longlong, ahead=cython.longlong, marks=cython.longlong)
+    cdef void _track(self, Flow flow, long long frame, long long time, long long interface)
+    @cython.locals(number=cython.longlong)
+    cdef long long _path_id(self, long long interface, long long ifindex)
+    @cython.locals(p=Packet)
+    cdef void _seen_on(self, Flow flow, long long path)
+    @cython.locals(p=Packet, key=cython.ulonglong, slot=cython.longlong, where=cython.longlong, apart=cython.longlong)
+    cdef long long _is_duplicate(self, Flow flow, HalfFlow f, HalfFlow r, long long time, long long path, long long interface)
+    @cython.locals(p=Packet)
+    cdef long long _same_packet(self, HalfFlow f, HalfFlow r, long long apart, long long same_path)
+    cdef void _note_mixed(self, long long path, long long before, long long apart, long long interface)
+    @cython.locals(p=Packet)
+    cdef void _baseline(self, HalfFlow f)
+    @cython.locals(p=Packet, more=cython.longlong, shift=cython.longlong)
+    cdef long long _count(self, Flow flow, HalfFlow f, HalfFlow r, long long marks, long long time)
+    cdef void _count_marks(self, HalfFlow f, long long marks)
+    @cython.locals(p=Packet)
+    cdef void _handshake_open(self, Flow flow, HalfFlow f, long long opened, long long time)
+    @cython.locals(p=Packet, rtt=cython.longlong)
+    cdef void _acknowledge(self, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long frame, long long time)
+    @cython.locals(endpoint=Endpoint)
+    cdef void _established(self, Flow flow, long long time)
+    @cython.locals(p=Packet, position=cython.longlong)
+    cdef void _payload(self, Flow flow, HalfFlow f, long long opened, long long fresh, long long frame, long long time)
+    @cython.locals(p=Packet)
+    cdef long long _opener_by_content(self, Flow flow, long long opened)
+    cdef void _new_turn(self, Flow flow, long long frame, long long time)
+    @cython.locals(p=Packet)
+    cdef void _note_first_bytes(self, Flow flow)
+    @cython.locals(endpoint=Endpoint, took=cython.longlong, limit=cython.longlong, bucket=cython.longlong)
+    cdef void _answered(self, Flow flow, long long frame, long long time)
+    @cython.locals(p=Packet, hello=cython.bint, length=cython.longlong, slot=cython.longlong, source=cython.longlong, stop=cython.longlong, target=cython.longlong)
+    cdef void _head(self, HalfFlow f, long long position)
+    @cython.locals(p=Packet, count=cython.longlong, end=cython.longlong, start=cython.longlong)
+    cdef void _tail(self, HalfFlow f)
+    @cython.locals(p=Packet)
+    cdef void _endings(self, Flow flow, HalfFlow f, HalfFlow r, long long fresh, long long frame, long long time)
+    @cython.locals(p=Packet, host=Host)
+    cdef void _note_reset(self, Flow flow, HalfFlow f, long long time)
+    @cython.locals(p=Packet, table=Table, h=cython.ulonglong, flow=Flow)
+    cdef void _icmp(self, long long frame, long long time)
+    @cython.locals(slot=cython.longlong, copy=cython.longlong)
+    cdef void _keep(self, Flow flow, long long from_a, long long marks, long long path, long long frame, long long time)
+    @cython.locals(pivot=cython.longlong, victim=cython.longlong)
+    cdef long long _recycle(self, Flow flow)
+    @cython.locals(p=Packet, base=cython.longlong, bits=cython.longlong)
+    cdef void _write(self, long long slot, long long from_a, long long marks, long long path, long long frame, long long time)
+    cdef void _sweep(self)
+    @cython.locals(flow=Flow)
+    cdef void _expire(self, long long queue, long long idle)
+    @cython.locals(flow=Flow)
+    cdef void _evict(self, long long queue)
+    cpdef void tick(self, long long now)
+    @cython.locals(flow=Flow, queue=cython.longlong)
+    cpdef void close(self)
+    cdef void _finish(self, Flow flow)
+    @cython.locals(f=HalfFlow)
+    cdef void _release(self, Flow flow)
+    @cython.locals(f=HalfFlow)
+    cdef void _one_sided(self, Flow flow)
+    @cython.locals(host=Host)
+    cdef void _fold(self, HalfFlow f)
+    cdef void _fold_ttl(self, Host host, long long ttl, long long count)
+    @cython.locals(initiator=HalfFlow, responder=HalfFlow, host=Host, endpoint=Endpoint)
+    cdef void _fold_endpoint(self, Flow flow)
+    @cython.locals(i=HalfFlow, r=HalfFlow)
+    cdef long long _surely_healthy(self, Flow flow)
+
+
+cpdef long long flow_isn(Flow flow)

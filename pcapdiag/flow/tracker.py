@@ -1,0 +1,1054 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, annotation_typing=False
+"""Follow every TCP connection of a capture: the loop that sees each packet.
+
+No Python object is made per packet. A connection that has ended and is quiet for a while is screened:
+one that is surely healthy is folded into totals, every other one is handed to ``finished`` as a
+:class:`~pcapdiag.flow.records.Flow`, and plain Python tells its story (pcapdiag/flow/story.py).
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+from pcapdiag.capture.batch import Batch
+from pcapdiag.decode.headers import Packet
+from pcapdiag.flow.records import Flow, HalfFlow, Host
+from pcapdiag.flow.sequence import analyze, distance
+from pcapdiag.flow.slabs import FactSlab, HeadSlab
+from pcapdiag.flow.table import Table
+
+FIRST_PACKETS = 16
+LAST_PACKETS = 32
+KEPT_RESETS = 8
+HEAD = 1_024
+
+LINGER = 2_000_000_000
+"""How long (ns) a closed connection is kept, so that what follows its end still belongs to it."""
+SYN_IDLE = 130_000_000_000
+"""Quiet time after which an unanswered SYN is judged: Linux gives up after 127 s at the latest."""
+OPEN_IDLE = 6 * 3_600_000_000_000
+MAX_OPEN = 24_576
+"""Established connections followed at the same time; beyond, the least active one is judged."""
+MAX_EMBRYONIC = 16_384
+MAX_CLOSING = 16_384
+SWEEP = 50_000_000
+
+DUPLICATE_WINDOW = 100_000_000
+"""Two captures of one packet are at most this far apart (ns), where the IP ID proves the identity."""
+SOFT_WINDOW = 10_000_000
+"""The same where only the path differs, as without an IP ID."""
+SAME_PATH_WINDOW = 200_000
+"""The same for an identical packet on the same path, which a very fast repeat would resemble."""
+RECENT = 65_536
+MAX_ICMP = 16
+KEPT_ARP = 64
+ARP_WINDOW = 1_000_000_000
+MAX_FIRST_BYTES = 16
+MAX_RESET_PAYLOAD = 64
+MAX_INTERFACES = 4_096
+
+
+class Tracker:
+    """All connections of one capture."""
+
+    def __init__(self, finished: Callable[[Flow], None], want_all: bool, seed: int) -> None:
+        self.finished = finished
+        self.want_all = 1 if want_all else 0
+        self.table = Table(seed)
+        self.packet = Packet()
+        self.facts = FactSlab()
+        self.heads = HeadSlab()
+        self.head_bytes = self.heads.view
+        self.recent_keys = array("q", bytes(8 * RECENT))
+        self.recent_times = array("q", bytes(8 * RECENT))
+        self.recent_paths = array("q", bytes(8 * RECENT))
+        self.offsets = array("q")
+        self.times = array("q")
+        self.captured = array("q")
+        self.lengths = array("q")
+        self.interfaces = array("q")
+        self.frames = array("q")
+        self.link_types = array("q")
+        self.files = array("q")
+        self.buffer: Any = b""
+        self.now = 0
+        self.next_sweep = 0
+        self.packets = 0
+        self.bytes = 0
+        self.first_time = 0
+        self.last_time = 0
+        self.truncated = 0
+        self.duplicates = 0
+        self.undecoded = 0
+        self.other_protocols = 0
+        self.fragments = 0
+        self.unknown_link = 0
+        self.mixed = 0
+        self.mixed_frame = 0
+        self.evicted = 0
+        self.heads_left_out = 0
+        self.unmatched_icmp = 0
+        self.connections = 0
+        self.healthy = 0
+        self.midstream = 0
+        self.one_direction = 0
+        self.acked_unseen = 0
+        self.super_segments = 0
+        self.bad_checksums = 0
+        self.arp: list[tuple[int, int, int]] = []
+        self.on_dns: Callable[[int, bytes], None] | None = None
+        self.reassemble: Callable[[Packet, bytes, int], bytes | None] | None = None
+        self.path_ids: dict[tuple[int, int], int] = {}
+        self.last_interface = -1
+        self.last_ifindex = -1
+        self.last_path_id = 0
+
+    def process(self, batch: Batch, link_types: array[int], files: array[int]) -> None:
+        """Follow the packets of a batch; ``link_types`` and ``files`` are by interface."""
+        self.buffer = batch.buffer
+        self.packet.load(batch.buffer)
+        self.offsets = batch.offsets
+        self.times = batch.times
+        self.captured = batch.captured
+        self.lengths = batch.lengths
+        self.interfaces = batch.interfaces
+        self.frames = batch.frames
+        self.link_types = link_types
+        self.files = files
+        if batch.disordered:
+            self._process_disordered(batch.count)
+        else:
+            self._process_ordered(batch.count)
+        self.packet.load(b"")
+        self.buffer = b""
+
+    def _process_ordered(self, count: int) -> None:
+        i = 0
+        while i < count:
+            if self._decode(i) == 1:
+                flow = self._assign(self.frames[i], self.times[i], self.interfaces[i])
+                if flow is not None:
+                    self._track(flow, self.frames[i], self.times[i], self.interfaces[i])
+            if self.now >= self.next_sweep:
+                self._sweep()
+            i += 1
+
+    def _process_disordered(self, count: int) -> None:
+        # Streams are numbered in file order, and followed in time order.
+        order = sorted(range(count), key=self._frame_at)
+        assigned: list[Flow | None] = [None] * count
+        for i in order:
+            kind = self.packet.decode(
+                self.offsets[i],
+                self.captured[i],
+                self.lengths[i],
+                self.link_types[self.interfaces[i]],
+            )
+            if kind == 1:
+                assigned[i] = self._assign(self.frames[i], self.times[i], self.interfaces[i])
+        for i in range(count):
+            if self._decode(i) == 1:
+                flow = assigned[i]
+                if flow is not None:
+                    self.table.from_a = self._is_from_a(flow)
+                    self._track(flow, self.frames[i], self.times[i], self.interfaces[i])
+        if self.now >= self.next_sweep:
+            self._sweep()
+
+    def _frame_at(self, i: int) -> int:
+        return self.frames[i]
+
+    def _is_from_a(self, flow: Flow) -> int:
+        p = self.packet
+        if flow.port_a != p.source_port or flow.low_a != p.source_low:
+            return 0
+        return 1 if flow.high_a == p.source_high and flow.port_b == p.target_port else 0
+
+    def _decode(self, i: int) -> int:
+        """Decode packet ``i``, count it, see to everything that is not TCP; return 1 for TCP."""
+        time = self.times[i]
+        self.packets += 1
+        self.bytes += self.lengths[i]
+        if self.first_time == 0 or time < self.first_time:
+            self.first_time = time
+        if time > self.last_time:
+            self.last_time = time
+        self.now = time
+        if self.captured[i] < self.lengths[i]:
+            self.truncated += 1
+        kind = self.packet.decode(
+            self.offsets[i], self.captured[i], self.lengths[i], self.link_types[self.interfaces[i]]
+        )
+        if kind == 1:
+            return 1
+        return self._other(kind, self.frames[i], time)
+
+    def _other(self, kind: int, frame: int, time: int) -> int:
+        p = self.packet
+        if kind == 5:
+            self.fragments += 1
+            if self.reassemble is None:
+                return 0
+            whole = self.reassemble(p, bytes(self.buffer[p.position : p.end]), time)
+            if whole is None:
+                return 0
+            p.load(whole)
+            kind = p.decode_ip(0, len(whole))
+            if kind == 1:
+                flow = self._assign(frame, time, 0)
+                if flow is not None:
+                    self._track(flow, frame, time, 0)
+            elif kind != 5:
+                self._other(kind, frame, time)
+            p.load(self.buffer)
+        elif kind == 2:
+            self._icmp(frame, time)
+        elif kind == 6:
+            self.undecoded += 1
+        elif kind == 7:
+            self.unknown_link += 1
+            self.undecoded += 1
+        elif kind == 4:
+            self.arp.append((frame, time, p.mac))
+            if len(self.arp) > KEPT_ARP:
+                del self.arp[0]
+        else:
+            self.other_protocols += 1
+            if kind == 3 and self.on_dns is not None:
+                self.on_dns(time, bytes(self.buffer[p.payload : p.payload + p.payload_captured]))
+        return 0
+
+    # Which connection.
+
+    def _assign(self, frame: int, time: int, interface: int) -> Flow | None:
+        p = self.packet
+        table = self.table
+        h = table.hash(p)
+        flow = table.find(p, h)
+        if flow is not None:
+            f = flow.a if table.from_a else flow.b
+            if p.flags & 0x12 == 0x02 and f.base_seq >= 0 and p.seq != f.base_seq:
+                table.remove(flow)
+                self._finish(flow)
+                flow = None
+            else:
+                if f.base_seq < 0:
+                    f.base_seq = p.seq
+                elif p.flags & 0x12 == 0x02 and self.files[interface] != flow.file:
+                    self._compare_files(flow, frame, time)
+                return flow
+        return self._open(h, frame, time, interface)
+
+    def _open(self, h: int, frame: int, time: int, interface: int) -> Flow | None:
+        p = self.packet
+        table = self.table
+        stream = -1
+        grave = table.find_grave(p, h)
+        if grave is not None:
+            base = grave.base_a if table.from_a else grave.base_b
+            fresh_syn = p.flags & 0x12 == 0x02 and p.seq != base
+            if not fresh_syn:
+                if not grave.evicted:
+                    table.late_packets += 1
+                    return None
+                stream = grave.stream
+        if stream < 0:
+            stream = table.next_stream
+            table.next_stream += 1
+        flow = table.add(p, h, stream)
+        flow.previous = grave
+        flow.first_frame = frame
+        flow.start = time
+        flow.end = time
+        flow.active_time = time
+        flow.file = self.files[interface]
+        flow.syn_tsval = p.tsval
+        flow.syn_ip_id = p.ip_id
+        flow.a.base_seq = p.seq
+        self._infer_opener(flow)
+        table.settle(flow)
+        if table.size1 > MAX_EMBRYONIC:
+            self._evict(1)
+        return flow
+
+    def _compare_files(self, flow: Flow, frame: int, time: int) -> None:
+        # The same SYN in two files at two times was captured at two points; one that was sent again
+        # has another IP ID or a later timestamp.
+        p = self.packet
+        if time == flow.start:
+            return
+        if p.ip_id != 0:
+            same = p.ip_id == flow.syn_ip_id
+        else:
+            same = p.has_timestamps != 0 and p.tsval == flow.syn_tsval
+        if same:
+            self.mixed += 1
+            if self.mixed_frame == 0:
+                self.mixed_frame = frame
+
+    def _infer_opener(self, flow: Flow) -> None:
+        p = self.packet
+        if p.flags & 0x12 == 0x02:
+            return
+        if p.flags & 0x12 == 0x12:
+            flow.a_opened = 0
+            return
+        flow.inferred = 1
+        flow.midstream = 1
+        endpoints = self.table.endpoints
+        if (p.version, p.source_high, p.source_low, p.source_port) in endpoints:
+            flow.a_opened = 0
+        elif (p.version, p.target_high, p.target_low, p.target_port) in endpoints:
+            flow.a_opened = 1
+        elif p.source_port < 1024 <= p.target_port:
+            flow.a_opened = 0
+        elif p.source_port < 32768 <= p.target_port:
+            flow.a_opened = 0
+
+    # Following.
+
+    def _track(self, flow: Flow, frame: int, time: int, interface: int) -> None:
+        p = self.packet
+        from_a = self.table.from_a
+        f = flow.a if from_a else flow.b
+        r = flow.b if from_a else flow.a
+        path = self._path_id(interface, p.ifindex)
+        self._seen_on(flow, path)
+        if self._is_duplicate(flow, f, r, time, path, interface):
+            f.duplicates += 1
+            self.duplicates += 1
+            return
+        opened = 1 if from_a == flow.a_opened else 0
+        known = f.next_seq
+        fresh = p.payload_length
+        if fresh > 0 and known >= 0:
+            ahead = distance((p.seq + fresh) & 0xFFFFFFFF, known)
+            if ahead < fresh:
+                fresh = ahead if ahead > 0 else 0
+        marks = analyze(p, flow, f, r, time)
+        marks |= self._count(flow, f, r, marks, time)
+        if f.packets == 0:
+            f.first_frame = frame
+            f.first_time = time
+        f.packets += 1
+        flow.packets += 1
+        f.last_frame = frame
+        f.last_time = time
+        flow.end = time
+        self._baseline(f)
+        if p.flags & 0x02:
+            self._handshake_open(flow, f, opened, time)
+        if p.flags & 0x10:
+            self._acknowledge(flow, f, r, opened, frame, time)
+        if p.payload_length > 0 and not marks & (1 << 4):
+            self._payload(flow, f, opened, fresh, frame, time)
+        if marks & 0x07:
+            f.sample_seq = -1
+        elif f.sample_seq < 0 and (fresh > 0 or p.flags & 0x03):
+            f.sample_seq = f.next_seq
+            f.sample_time = time
+        if not marks & 0x50:
+            flow.active_time = time
+        self._endings(flow, f, r, fresh, frame, time)
+        self._keep(flow, from_a, marks, path, frame, time)
+
+    def _path_id(self, interface: int, ifindex: int) -> int:
+        if interface == self.last_interface and ifindex == self.last_ifindex:
+            return self.last_path_id
+        key = (interface, ifindex)
+        number = self.path_ids.get(key, -1)
+        if number < 0:
+            number = len(self.path_ids)
+            if number >= MAX_INTERFACES:
+                number = MAX_INTERFACES - 1
+            else:
+                self.path_ids[key] = number
+        self.last_interface = interface
+        self.last_ifindex = ifindex
+        self.last_path_id = number
+        return number
+
+    def _seen_on(self, flow: Flow, path: int) -> None:
+        p = self.packet
+        if path != flow.interface0:
+            if flow.interface0 < 0:
+                flow.interface0 = path
+            elif flow.interface1 < 0 or flow.interface1 == path:
+                flow.interface1 = path
+            elif flow.interface2 < 0 or flow.interface2 == path:
+                flow.interface2 = path
+            elif flow.interface3 < 0:
+                flow.interface3 = path
+        if p.vlan != 0 and p.vlan != flow.vlan0:
+            if flow.vlan0 == 0:
+                flow.vlan0 = p.vlan
+            elif flow.vlan1 == 0:
+                flow.vlan1 = p.vlan
+        if p.vni != 0 and p.vni != flow.vni0:
+            if flow.vni0 == 0:
+                flow.vni0 = p.vni
+            elif flow.vni1 == 0:
+                flow.vni1 = p.vni
+
+    def _is_duplicate(
+        self, flow: Flow, f: HalfFlow, r: HalfFlow, time: int, path: int, interface: int
+    ) -> int:
+        """Say whether the packet was captured before, on another path or on the same one."""
+        p = self.packet
+        key = (((p.seq << 32) | p.ack) * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        key ^= ((p.payload_length << 32) | (p.window << 16) | p.ip_id) * 0xC2B2AE3D27D4EB4F
+        key &= 0xFFFFFFFFFFFFFFFF
+        key ^= ((p.tsval << 16) | (p.flags << 1) | self.table.from_a) * 0x165667B19E3779F9
+        key &= 0xFFFFFFFFFFFFFFFF
+        key ^= ((p.sack_left << 32) | p.sack_right) ^ flow.hash
+        key = (key * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        slot = key >> 48
+        key &= 0x7FFFFFFFFFFFFFFF
+        where = p.ttl | (path << 8) | (p.vlan << 20) | ((p.mac & 0xFFFF) << 32)
+        where |= (p.direction + 1) << 48
+        if self.recent_keys[slot] == key:
+            apart = time - self.recent_times[slot]
+            if apart < 0:
+                apart = -apart
+            if self._same_packet(f, r, apart, where == self.recent_paths[slot]):
+                self._note_mixed(path, self.recent_paths[slot], apart, interface)
+                return 1
+        self.recent_keys[slot] = key
+        self.recent_times[slot] = time
+        self.recent_paths[slot] = where
+        return 0
+
+    def _same_packet(self, f: HalfFlow, r: HalfFlow, apart: int, same_path: int) -> int:
+        p = self.packet
+        if apart > DUPLICATE_WINDOW:
+            return 0
+        if p.version == 4 and p.ip_id != 0:
+            return 1
+        if not same_path:
+            return 1 if apart <= SOFT_WINDOW else 0
+        if apart > SAME_PATH_WINDOW:
+            return 0
+        if p.payload_length == 0 and not p.flags & 0x03:
+            # Acknowledgments and resets may be sent twice within microseconds.
+            return 1 if f.duplicates + r.duplicates > 0 else 0
+        return 1
+
+    def _note_mixed(self, path: int, before: int, apart: int, interface: int) -> None:
+        other = (before >> 8) & 0xFFF
+        if path == other or apart == 0:
+            return
+        for (known, _ifindex), number in self.path_ids.items():
+            if number == other and self.files[known] != self.files[interface]:
+                self.mixed += 1
+
+    def _baseline(self, f: HalfFlow) -> None:
+        p = self.packet
+        if p.direction == 4:
+            f.sent += 1
+        elif p.direction == 0:
+            f.received += 1
+        if p.flags & 0x04:
+            return
+        if p.ttl == f.ttl0:
+            f.ttl0_count += 1
+        elif f.ttl0 < 0:
+            f.ttl0 = p.ttl
+            f.ttl0_count = 1
+        elif p.ttl == f.ttl1 or f.ttl1 < 0:
+            f.ttl1 = p.ttl
+            f.ttl1_count += 1
+        elif p.ttl == f.ttl2 or f.ttl2 < 0:
+            f.ttl2 = p.ttl
+            f.ttl2_count += 1
+        elif p.ttl == f.ttl3 or f.ttl3 < 0:
+            f.ttl3 = p.ttl
+            f.ttl3_count += 1
+        if p.mac != 0:
+            if p.mac == f.mac0:
+                f.mac0_count += 1
+            elif f.mac0 == 0:
+                f.mac0 = p.mac
+                f.mac0_count = 1
+            elif p.mac == f.mac1 or f.mac1 == 0:
+                f.mac1 = p.mac
+                f.mac1_count += 1
+        if p.version == 4 and p.ip_id == 0 and p.flags & 0x02 == 0:
+            f.ids_zero += 1
+
+    def _count(self, flow: Flow, f: HalfFlow, r: HalfFlow, marks: int, time: int) -> int:
+        """Add the segment to the counters of its half; return further marks."""
+        p = self.packet
+        more = 0
+        f.payload_bytes += p.payload_length
+        if p.payload_length > f.max_segment:
+            f.max_segment = p.payload_length
+        if r.mss > 0 and p.payload_length > r.mss:
+            more |= 1 << 18
+            f.super_segments += 1
+            self.super_segments += 1
+        if p.cut:
+            more |= 1 << 16
+            f.truncated += 1
+        if p.bad_checksum:
+            more |= 1 << 17
+            f.bad_checksums += 1
+            self.bad_checksums += 1
+        if p.has_timestamps:
+            f.timestamps = 1
+        if not p.flags & 0x06:
+            shift = f.window_scale if f.window_scale > 0 and r.window_scale >= 0 else 0
+            f.window_bytes = p.window << shift
+            if f.min_window < 0 or f.window_bytes < f.min_window:
+                f.min_window = f.window_bytes
+        if p.sack_blocks > 0 and distance(p.sack_right, p.ack) <= 0:
+            more |= 1 << 14
+        if marks:
+            self._count_marks(f, marks)
+        return more
+
+    def _count_marks(self, f: HalfFlow, marks: int) -> None:
+        if marks & 0x07:
+            f.retransmissions += 1
+            if marks & 0x02:
+                f.fast_retransmissions += 1
+            elif marks & 0x04:
+                f.spurious_retransmissions += 1
+        if marks & (1 << 3):
+            f.out_of_order += 1
+        if marks & (1 << 4):
+            f.keep_alives += 1
+        if marks & (1 << 5):
+            f.duplicate_acks += 1
+        if marks & (1 << 6):
+            f.keep_alive_acks += 1
+        if marks & (1 << 7):
+            f.zero_windows += 1
+        if marks & (1 << 8):
+            f.window_probes += 1
+        if marks & (1 << 12):
+            f.gaps += 1
+        if marks & (1 << 13):
+            f.acked_unseen += 1
+            self.acked_unseen += 1
+
+    def _handshake_open(self, flow: Flow, f: HalfFlow, opened: int, time: int) -> None:
+        p = self.packet
+        if f.isn < 0:
+            f.isn = p.seq
+            f.mss = p.mss
+            f.window_scale = p.window_scale
+            f.sack_permitted = p.sack_permitted
+        if not p.flags & 0x10:
+            if opened:
+                flow.syn_count += 1
+                if flow.syn_ack_count == 0:
+                    flow.syn_time = time
+            return
+        flow.syn_ack_count += 1
+        if flow.syn_ack_count == 1:
+            flow.syn_ack_time = time
+            if flow.syn_time > 0 and p.ack == (flow_isn(flow) + 1) & 0xFFFFFFFF:
+                flow.rtt_to_responder = time - flow.syn_time
+            if flow.endpoint is not None:
+                f.host.answered += 1
+        elif flow.handshake_done == 0:
+            flow.syn_ack_time = time
+
+    def _acknowledge(
+        self, flow: Flow, f: HalfFlow, r: HalfFlow, opened: int, frame: int, time: int
+    ) -> None:
+        p = self.packet
+        if p.flags & 0x04 == 0:
+            if f.highest_ack < 0 or distance(p.ack, f.highest_ack) > 0:
+                f.highest_ack = p.ack
+            if r.sample_seq >= 0 and distance(p.ack, r.sample_seq) >= 0:
+                rtt = time - r.sample_time
+                if r.min_rtt == 0 or rtt < r.min_rtt:
+                    r.min_rtt = rtt
+                r.sample_seq = -1
+        if opened:
+            if flow.handshake_done == 0 and flow.syn_ack_count > 0 and not p.flags & 0x06:
+                if r.isn >= 0 and distance(p.ack, r.isn) > 0 and p.seq != f.isn:
+                    flow.handshake_done = 1
+                    flow.established_time = time
+                    flow.established_frame = frame
+                    flow.rtt_to_initiator = time - flow.syn_ack_time
+                    if flow.syn_time > 0:
+                        flow.first_rtt = time - flow.syn_time
+                    self._established(flow, time)
+        elif flow.turn_index > 0 and flow.request_acked_time == 0 and r.next_seq >= 0:
+            if distance(p.ack, r.next_seq) >= 0:
+                flow.request_acked_time = time
+
+    def _established(self, flow: Flow, time: int) -> None:
+        endpoint = flow.endpoint
+        if endpoint is None:
+            return
+        endpoint.established += 1
+        if endpoint.first_established == 0:
+            endpoint.first_established = time
+        endpoint.last_established = time
+
+    # Turns: requests and answers as TCP shows them.
+
+    def _payload(
+        self, flow: Flow, f: HalfFlow, opened: int, fresh: int, frame: int, time: int
+    ) -> None:
+        p = self.packet
+        if fresh > 0:
+            if flow.inferred and flow.turn_index == 0 and flow.greeting_bytes == 0:
+                opened = self._opener_by_content(flow, opened)
+            if opened:
+                if flow.turn_index == 0 or flow.response_bytes > 0:
+                    self._new_turn(flow, frame, time)
+                flow.request_bytes += fresh
+                flow.request_last_frame = frame
+                flow.request_last_time = time
+                flow.request_acked_time = 0
+            elif flow.turn_index == 0:
+                if flow.greeting_bytes == 0 and flow.endpoint is not None:
+                    flow.endpoint.speaks_first += 1
+                flow.greeting_bytes += fresh
+            else:
+                if flow.response_bytes == 0:
+                    self._answered(flow, frame, time)
+                flow.response_bytes += fresh
+                flow.response_last_frame = frame
+                flow.response_last_time = time
+            if f.data_segments == 0:
+                f.first_data_frame = frame
+                f.first_data_time = time
+            f.data_segments += 1
+            f.last_data_frame = frame
+            f.last_data_time = time
+            f.last_data_seq = p.seq
+            f.last_data_length = p.payload_length
+            if f.turn_seq < 0:
+                f.turn_seq = p.seq
+        if f.turn_seq >= 0:
+            position = distance(p.seq, f.turn_seq)
+            if position < HEAD and position + p.payload_captured > 0:
+                self._head(f, position)
+            if fresh > 0:
+                self._tail(f)
+
+    def _opener_by_content(self, flow: Flow, opened: int) -> int:
+        """Correct a guessed initiator when the responder's first bytes are a request."""
+        p = self.packet
+        if opened or p.payload_captured < 6:
+            return opened
+        start = bytes(self.buffer[p.payload : p.payload + 6])
+        is_hello = start[0] == 0x16 and start[1] == 3 and start[5] == 1
+        if not is_hello and not start.startswith((b"GET ", b"POST ", b"PUT ", b"HEAD ", b"PRI * ")):
+            return opened
+        flow.a_opened = 1 - flow.a_opened
+        flow.inferred = 1
+        return 1
+
+    def _new_turn(self, flow: Flow, frame: int, time: int) -> None:
+        flow.turn_index += 1
+        flow.turn_gap = time - flow.active_time
+        flow.request_frame = frame
+        flow.request_time = time
+        flow.request_bytes = 0
+        flow.response_frame = 0
+        flow.response_time = 0
+        flow.response_bytes = 0
+        if flow.turn_index > 1 or flow.greeting_bytes > 0:
+            flow.b.turn_seq = -1
+            flow.b.head_length = 0
+            flow.a.turn_seq = -1
+            flow.a.head_length = 0
+        if flow.turn_index == 1:
+            self._note_first_bytes(flow)
+
+    def _note_first_bytes(self, flow: Flow) -> None:
+        p = self.packet
+        if flow.endpoint is None or p.payload_captured < 4:
+            return
+        seen = flow.endpoint.first_bytes
+        first = bytes(self.buffer[p.payload : p.payload + 4])
+        if first in seen:
+            seen[first] += 1
+        elif len(seen) < MAX_FIRST_BYTES:
+            seen[first] = 1
+
+    def _answered(self, flow: Flow, frame: int, time: int) -> None:
+        flow.response_frame = frame
+        flow.response_time = time
+        endpoint = flow.endpoint
+        if endpoint is None:
+            return
+        endpoint.turns += 1
+        took = time - flow.request_last_time
+        if took > endpoint.longest_answer:
+            endpoint.longest_answer = took
+        bucket = 0
+        limit = 1_000_000
+        while took >= limit and bucket < 15:
+            limit <<= 1
+            bucket += 1
+        endpoint.answers_within[bucket] += 1
+
+    def _head(self, f: HalfFlow, position: int) -> None:
+        """Keep the first bytes of the turn, in order."""
+        p = self.packet
+        if f.hello_slot < 0:
+            f.hello_seq = f.turn_seq
+        hello = f.turn_seq == f.hello_seq
+        length = f.hello_length if hello else f.head_length
+        if position > length or length >= HEAD:
+            return
+        slot = f.hello_slot if hello else f.head_slot
+        if slot < 0:
+            slot = self.heads.take()
+            if slot < 0:
+                self.heads_left_out += 1
+                return
+            self.head_bytes = self.heads.view
+            if hello:
+                f.hello_slot = slot
+            else:
+                f.head_slot = slot
+        source = p.payload + (length - position)
+        stop = p.payload + p.payload_captured
+        if stop - source > HEAD - length:
+            stop = source + HEAD - length
+        target = slot * HEAD + length
+        while source < stop:
+            self.head_bytes[target] = p.view[source]
+            source += 1
+            target += 1
+        length = target - slot * HEAD
+        if hello:
+            f.hello_length = length
+        else:
+            f.head_length = length
+
+    def _tail(self, f: HalfFlow) -> None:
+        """Keep the last 16 bytes, where they were seen without a hole."""
+        p = self.packet
+        count = p.payload_captured
+        end = p.payload + count
+        if p.cut:
+            f.tail_length = 0
+            return
+        if p.seq != f.tail_end:
+            f.tail_length = 0
+        start = end - 16 if count > 16 else p.payload
+        while start < end:
+            f.tail_high = ((f.tail_high << 8) | (f.tail_low >> 56)) & 0xFFFFFFFFFFFFFFFF
+            f.tail_low = ((f.tail_low << 8) | p.view[start]) & 0xFFFFFFFFFFFFFFFF
+            start += 1
+        f.tail_length += count
+        if f.tail_length > 16:
+            f.tail_length = 16
+        f.tail_end = (p.seq + p.payload_length) & 0xFFFFFFFF
+
+    # Endings.
+
+    def _endings(
+        self, flow: Flow, f: HalfFlow, r: HalfFlow, fresh: int, frame: int, time: int
+    ) -> None:
+        p = self.packet
+        if p.flags & 0x01 and f.fin_seq < 0:
+            f.fin_frame = frame
+            f.fin_time = time
+            f.fin_seq = (p.seq + p.payload_length) & 0xFFFFFFFF
+            f.fin_ack = p.ack
+        if p.flags & 0x04:
+            f.rst_count += 1
+            if flow.rst_time == 0:
+                flow.rst_time = time
+            self._note_reset(flow, f, time)
+        if p.flags & 0x04 or (f.fin_seq >= 0 and r.fin_seq >= 0):
+            self.table.touch(flow, 2)
+            if self.table.size2 > MAX_CLOSING:
+                self._evict(2)
+        elif flow.closing == 2 and fresh == 0 and not p.flags & 0x02:
+            self.table.touch(flow, 2)
+        elif flow.handshake_done or flow.midstream:
+            self.table.touch(flow, 0)
+            if self.table.size0 > MAX_OPEN:
+                self._evict(0)
+        else:
+            self.table.touch(flow, 1)
+
+    def _note_reset(self, flow: Flow, f: HalfFlow, time: int) -> None:
+        p = self.packet
+        host = f.host
+        host.reset_ttls[p.ttl] = host.reset_ttls.get(p.ttl, 0) + 1
+        if p.payload_length > 0 and not flow.reset_payload:
+            size = p.payload_captured
+            if size > MAX_RESET_PAYLOAD:
+                size = MAX_RESET_PAYLOAD
+            flow.reset_payload = bytes(self.buffer[p.payload : p.payload + size])
+        if p.mac != 0 and not flow.arp_frames:
+            frames = [n for n, t, mac in self.arp if mac == p.mac and time - t <= ARP_WINDOW]
+            flow.arp_frames = tuple(frames)
+
+    def _icmp(self, frame: int, time: int) -> None:
+        p = self.packet
+        table = self.table
+        h = table.hash(p)
+        flow = table.find(p, h)
+        if flow is None:
+            if not p.quote_full or table.find_grave(p, h) is not None:
+                self.unmatched_icmp += 1
+                return
+            flow = table.add(p, h, table.next_stream)
+            table.next_stream += 1
+            flow.first_frame = frame
+            flow.start = time
+            flow.end = time
+            flow.active_time = time
+            self._infer_opener(flow)
+            flow.midstream = 1
+            flow.inferred = 0 if p.flags & 0x02 else 1
+            table.settle(flow)
+        if flow.icmp is None:
+            flow.icmp = []
+        if len(flow.icmp) >= MAX_ICMP:
+            return
+        fact = (
+            frame, time, p.icmp_version, p.icmp_high, p.icmp_low, p.icmp_type, p.icmp_code,
+            p.icmp_mtu, table.from_a, p.seq, p.payload_length, p.icmp_ttl,
+        )  # fmt: skip
+        for known in flow.icmp:
+            if known[3:] == fact[3:] and time - known[1] <= SOFT_WINDOW:
+                self.duplicates += 1
+                return
+        flow.icmp.append(fact)
+
+    # Kept packets.
+
+    def _keep(
+        self, flow: Flow, from_a: int, marks: int, path: int, frame: int, time: int
+    ) -> None:
+        slot = -1
+        if flow.fact_count < FIRST_PACKETS + LAST_PACKETS:
+            slot = self.facts.take()
+        if slot < 0:
+            slot = self._recycle(flow)
+            if slot < 0:
+                return
+        else:
+            flow.fact_count += 1
+        flow.fact_total += 1
+        if flow.fact_first < 0:
+            flow.fact_first = slot
+        else:
+            self.facts.view[flow.fact_last * 13] = slot
+        flow.fact_last = slot
+        if flow.fact_count <= FIRST_PACKETS and flow.fact_total == flow.fact_count:
+            flow.fact_pivot = slot
+        self._write(slot, from_a, marks, path, frame, time)
+        if self.packet.flags & 0x04 and flow.rst_kept < KEPT_RESETS:
+            copy = self.facts.take()
+            if copy >= 0:
+                flow.rst_kept += 1
+                if flow.rst_first < 0:
+                    flow.rst_first = copy
+                else:
+                    self.facts.view[flow.rst_last * 13] = copy
+                flow.rst_last = copy
+                self._write(copy, from_a, marks, path, frame, time)
+
+    def _recycle(self, flow: Flow) -> int:
+        """Take the oldest packet after the first ones out of the connection's own chain."""
+        pivot = flow.fact_pivot
+        if pivot < 0:
+            return -1
+        victim = self.facts.view[pivot * 13]
+        if victim < 0 or victim == flow.fact_last:
+            return -1
+        self.facts.view[pivot * 13] = self.facts.view[victim * 13]
+        self.facts.view[victim * 13] = -1
+        return victim
+
+    def _write(self, slot: int, from_a: int, marks: int, path: int, frame: int, time: int) -> None:
+        p = self.packet
+        base = slot * 13
+        self.facts.view[base + 1] = frame
+        self.facts.view[base + 2] = time
+        self.facts.view[base + 3] = p.seq
+        self.facts.view[base + 4] = p.ack
+        self.facts.view[base + 5] = p.tsval
+        self.facts.view[base + 6] = p.tsecr
+        bits = p.flags | (from_a << 8) | (p.has_timestamps << 9) | (p.df << 10)
+        bits |= (p.ttl << 16) | (p.tos << 24) | (p.window << 32)
+        bits |= ((p.direction + 1) & 0x0F) << 48
+        bits |= p.option_bytes << 52
+        self.facts.view[base + 7] = bits
+        self.facts.view[base + 8] = p.payload_length | (p.ip_id << 32)
+        self.facts.view[base + 9] = marks | (p.flow_label << 32)
+        self.facts.view[base + 10] = p.sack_left
+        self.facts.view[base + 11] = p.sack_right if p.sack_blocks > 0 else -1
+        self.facts.view[base + 12] = p.mac | (path << 48)
+
+    # Judging what has ended.
+
+    def _sweep(self) -> None:
+        self.next_sweep = self.now + SWEEP
+        self._expire(2, LINGER)
+        self._expire(1, SYN_IDLE)
+        self._expire(0, OPEN_IDLE)
+
+    def _expire(self, queue: int, idle: int) -> None:
+        flow = self.table.oldest[queue]
+        while flow is not None and flow.end + idle < self.now:
+            if queue == 0:
+                flow.evicted = 1
+            self.table.remove(flow)
+            self._finish(flow)
+            flow = self.table.oldest[queue]
+
+    def _evict(self, queue: int) -> None:
+        flow = self.table.oldest[queue]
+        if flow is None:
+            return
+        if queue != 2:
+            flow.evicted = 1
+            self.evicted += 1
+        self.table.remove(flow)
+        self._finish(flow)
+
+    def tick(self, now: int) -> None:
+        """Let time pass without a packet (nanoseconds since the epoch), for a silent input."""
+        if now > self.now:
+            self.now = now
+            self._sweep()
+
+    def close(self) -> None:
+        """Judge everything that is still open, in the order of its first frame."""
+        rest: list[Flow] = []
+        for queue in range(3):
+            flow = self.table.oldest[queue]
+            while flow is not None:
+                rest.append(flow)
+                flow = flow.newer
+        rest.sort(key=_stream_of)
+        for flow in rest:
+            flow.open_at_end = 1
+            self.table.remove(flow)
+            self._finish(flow)
+
+    def _finish(self, flow: Flow) -> None:
+        self.connections += 1
+        if flow.midstream:
+            self.midstream += 1
+        if flow.a.packets == 0 or flow.b.packets == 0:
+            self._one_sided(flow)
+        self._fold(flow.a)
+        self._fold(flow.b)
+        self._fold_endpoint(flow)
+        if self.want_all == 0 and self._surely_healthy(flow):
+            self.healthy += 1
+            if flow.open_at_end == 0:
+                self.table.bury(flow, "SF")
+        else:
+            if flow.open_at_end == 0:
+                self.table.bury(flow, "")
+            self.finished(flow)
+        self._release(flow)
+
+    def _release(self, flow: Flow) -> None:
+        self.facts.give_chain(flow.fact_first)
+        self.facts.give_chain(flow.rst_first)
+        flow.fact_first = -1
+        flow.rst_first = -1
+        for f in (flow.a, flow.b):
+            if f.hello_slot >= 0:
+                self.heads.give(f.hello_slot)
+                f.hello_slot = -1
+            if f.head_slot >= 0:
+                self.heads.give(f.head_slot)
+                f.head_slot = -1
+
+    def _one_sided(self, flow: Flow) -> None:
+        f = flow.a if flow.a.packets > 0 else flow.b
+        if f.packets > 1 and f.highest_ack >= 0:
+            self.one_direction += 1
+
+    def _fold(self, f: HalfFlow) -> None:
+        host = f.host
+        host.packets += f.packets
+        host.ids_zero += f.ids_zero
+        host.sent += f.sent
+        host.received += f.received
+        host.bad_checksums += f.bad_checksums
+        host.super_segments += f.super_segments
+        self._fold_ttl(host, f.ttl0, f.ttl0_count)
+        self._fold_ttl(host, f.ttl1, f.ttl1_count)
+        self._fold_ttl(host, f.ttl2, f.ttl2_count)
+        self._fold_ttl(host, f.ttl3, f.ttl3_count)
+        if f.mac0_count and len(host.macs) < 8:
+            host.macs[f.mac0] = host.macs.get(f.mac0, 0) + f.mac0_count
+        if f.mac1_count and len(host.macs) < 8:
+            host.macs[f.mac1] = host.macs.get(f.mac1, 0) + f.mac1_count
+
+    def _fold_ttl(self, host: Host, ttl: int, count: int) -> None:
+        if count > 0 and ttl >= 0:
+            host.ttls[ttl] = host.ttls.get(ttl, 0) + count
+
+    def _fold_endpoint(self, flow: Flow) -> None:
+        initiator = flow.a if flow.a_opened else flow.b
+        responder = flow.b if flow.a_opened else flow.a
+        if initiator.min_rtt > 0:
+            host = responder.host
+            if host.min_rtt == 0 or initiator.min_rtt < host.min_rtt:
+                host.min_rtt = initiator.min_rtt
+        if responder.min_rtt > 0:
+            host = initiator.host
+            if host.min_rtt == 0 or responder.min_rtt < host.min_rtt:
+                host.min_rtt = responder.min_rtt
+        endpoint = flow.endpoint
+        if endpoint is None:
+            return
+        if responder.rst_count > 0:
+            endpoint.resets += 1
+        if flow.turn_index > 0 and flow.response_bytes == 0:
+            endpoint.unanswered_turns += 1
+        if flow.syn_count > 0 and flow.syn_ack_count == 0 and not flow.handshake_done:
+            if responder.rst_count > 0:
+                endpoint.refused += 1
+                if endpoint.first_refused == 0:
+                    endpoint.first_refused = flow.rst_time
+                endpoint.last_refused = flow.rst_time
+            else:
+                endpoint.unanswered += 1
+
+    def _surely_healthy(self, flow: Flow) -> int:
+        """Say whether nothing about the connection needs an explanation."""
+        i = flow.a if flow.a_opened else flow.b
+        r = flow.b if flow.a_opened else flow.a
+        if flow.icmp is not None or i.rst_count + r.rst_count > 0 or flow.evicted:
+            return 0
+        if not flow.handshake_done or flow.packets == 0:
+            return 0
+        if i.packets == 0 or r.packets == 0:
+            return 0
+        if i.acked_unseen + r.acked_unseen > 0 or i.keep_alives + r.keep_alives > 0:
+            return 0
+        if i.window == 0 or r.window == 0:
+            return 0
+        if distance(i.next_seq, r.highest_ack) > 0 or distance(r.next_seq, i.highest_ack) > 0:
+            return 0
+        if i.fin_seq < 0 or r.fin_seq < 0:
+            if flow.open_at_end == 0 or i.fin_seq >= 0 or r.fin_seq >= 0:
+                return 0
+        if flow.turn_index == 0:
+            # Opened and closed without a request: fine when the initiator closed first.
+            return 1 if i.fin_seq >= 0 and i.fin_time <= r.fin_time else 0
+        return 1 if flow.response_bytes > 0 else 0
+
+
+def _stream_of(flow: Flow) -> int:
+    return flow.stream
+
+
+def flow_isn(flow: Flow) -> int:
+    """Return the initiator's initial sequence number, or -1."""
+    return flow.a.isn if flow.a_opened else flow.b.isn
