@@ -323,6 +323,7 @@ class LineCapture(Value):
     """Which capture a line is about."""
 
     files: list[str] = []
+    first_time: str | None = None
 
 
 class LineError(Value):

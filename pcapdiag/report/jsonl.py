@@ -31,4 +31,5 @@ def closing_lines(report: Report) -> Iterator[Line]:
 
 def line_capture(capture: CaptureSummary) -> LineCapture:
     """Return what every line says of its capture."""
-    return LineCapture(files=[file.path for file in capture.files])
+    files = [file.path for file in capture.files]
+    return LineCapture(files=files, first_time=capture.first_time)

@@ -1,0 +1,99 @@
+"""``analyze --follow``: each verdict as soon as it is certain, the full report at the end."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import FrameType
+
+from pcapdiag import pipeline
+from pcapdiag.cli.analyze import tell_input
+from pcapdiag.cli.options import is_filtered
+from pcapdiag.cli.output import Writer, open_output
+from pcapdiag.cli.status import INTERRUPTED, status_of
+from pcapdiag.model.options import AnalyzeOptions
+from pcapdiag.model.report import Connection, Line, Report
+from pcapdiag.report.clock import Clock, TimeMode
+from pcapdiag.report.json import render_line
+from pcapdiag.report.jsonl import closing_lines
+from pcapdiag.report.layout import Page
+from pcapdiag.report.text import render_connection, render_text
+
+
+class Interrupt:
+    """The first ^C asks the reading to end; a second one ends the program."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self) -> bool:
+        """Return whether ^C was pressed."""
+        return self.asked
+
+    def handle(self, _signal: int, _frame: FrameType | None) -> None:
+        """Take the signal."""
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """Prints lines as they come, for people or as JSON lines."""
+
+    page: Page
+    time: TimeMode
+    as_lines: bool
+
+    def run(self, paths: Sequence[str], options: AnalyzeOptions, output: str | None) -> int:
+        """Print verdicts until the input or the user ends, then the report; return the status."""
+        interrupt = Interrupt()
+        with _handling(interrupt), open_output(output) as target:
+            lines = pipeline.follow(paths, replace(options, stop=interrupt))
+            report = self._print(lines, target)
+            tell_input(report)
+            self._print_report(report, options, target)
+        return INTERRUPTED if interrupt.asked else status_of(report)
+
+    def _print(self, lines: Generator[Line, None, Report], target: Writer) -> Report:
+        while True:
+            try:
+                line = next(lines)
+            except StopIteration as end:
+                report: Report = end.value
+                return report
+            for text in self._rendered(line):
+                target.write(text)
+            target.flush()
+
+    def _rendered(self, line: Line) -> Iterator[str]:
+        if self.as_lines:
+            yield render_line(line)
+            return
+        connection = line.update or line.connection
+        if isinstance(connection, Connection):
+            if line.type == "update":
+                yield "UPDATE  what came later changed this verdict:\n"
+            clock = Clock(self.time, line.capture.first_time)
+            yield from (text + "\n" for text in render_connection(connection, self.page, clock))
+            yield "\n"
+
+    def _print_report(self, report: Report, options: AnalyzeOptions, target: Writer) -> None:
+        if self.as_lines:
+            for line in closing_lines(report):
+                target.write(render_line(line))
+            return
+        show_all, filtered = options.all_connections, is_filtered(options)
+        for text in render_text(report, self.page, self.time, show_all, filtered):
+            target.line(text)
+
+
+@contextmanager
+def _handling(interrupt: Interrupt) -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, interrupt.handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,96 @@
+"""The ``pcapdiag`` program: its commands, and what becomes of every error.
+
+Exit status of every command: 0 nothing failed; 1 a failed connection, or a finding of severity
+failure; 2 wrong use, or nothing readable; 3 internal error, or an output that could not be written;
+130 after ^C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import click
+
+from pcapdiag import __version__
+from pcapdiag.cli.analyze import analyze
+from pcapdiag.cli.completion import completion
+from pcapdiag.cli.examples import examples
+from pcapdiag.cli.output import ClosedPipeError, OutputError, drop_standard_output
+from pcapdiag.cli.say import warn
+from pcapdiag.cli.status import INTERNAL, INTERRUPTED, OK, OUTPUT_FAILED, WRONG_USE
+from pcapdiag.compiled import is_compiled
+from pcapdiag.errors import PcapdiagError
+
+
+class Program(click.Group):
+    """A group of commands that return their exit status, and whose errors are one line each."""
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Run a command and end with its status; never with a traceback."""
+        try:
+            status = super().invoke(ctx)
+        except (click.exceptions.Exit, click.ClickException):
+            raise
+        except (KeyboardInterrupt, click.Abort):
+            status = INTERRUPTED
+        except ClosedPipeError:
+            drop_standard_output()
+            status = OK
+        except PcapdiagError as error:
+            status = OUTPUT_FAILED if isinstance(error, OutputError) else WRONG_USE
+            warn(str(error))
+        except Exception as error:
+            status = INTERNAL
+            _internal(error)
+        ctx.exit(status)
+
+
+def _internal(error: Exception) -> None:
+    if os.environ.get("PCAPDIAG_DEBUG") == "1":
+        traceback.print_exc()
+    kind = type(error).__name__
+    warn(f"internal error ({kind}: {error}); PCAPDIAG_DEBUG=1 shows where. Please report it")
+
+
+def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"pcapdiag {__version__}")
+        click.echo(f"compiled: {'yes' if is_compiled() else 'no'}")
+        ctx.exit(OK)
+
+
+@click.group(
+    cls=Program,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples(
+        "pcapdiag analyze capture.pcap",
+        "pcapdiag analyze --host 10.0.2.7:8443 --format json capture.pcapng.gz",
+        "tcpdump -U -w - | pcapdiag analyze --follow -",
+        after="Exit status: 0 nothing failed, 1 something failed, 2 wrong use or nothing readable, "
+        "3 internal error or output not written.",
+    ),
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version, and whether the fast modules are compiled.",
+)
+def cli() -> None:
+    """Read a packet capture; say which connections failed, why, and who did it."""
+
+
+cli.add_command(analyze)
+cli.add_command(completion)
+
+
+def main() -> None:
+    """Run the program with the arguments of the process; the entry point of ``pcapdiag``."""
+    try:
+        cli(prog_name="pcapdiag")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

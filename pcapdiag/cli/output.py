@@ -1,0 +1,131 @@
+"""Where a result goes: standard output, or a file that is whole or not there at all."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TextIO
+
+from pcapdiag.errors import PcapdiagError
+from pcapdiag.report.layout import DEFAULT_WIDTH, Page
+
+MAX_WIDTH = 120
+"""Columns that are used of a wider terminal."""
+
+
+class OutputError(PcapdiagError):
+    """A result could not be written (exit status 3)."""
+
+
+class ClosedPipeError(PcapdiagError):
+    """Whoever read our standard output has stopped: there is nothing left to do, and no fault."""
+
+
+class Writer:
+    """Writes text to a stream; a fault is an :class:`OutputError` that names the target."""
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self._stream = stream
+        self._name = name
+
+    def write(self, text: str) -> None:
+        """Write text as it is."""
+        with _told(self._name):
+            self._stream.write(text)
+
+    def line(self, text: str) -> None:
+        """Write one line."""
+        self.write(text + "\n")
+
+    def flush(self) -> None:
+        """Hand everything on now."""
+        with _told(self._name):
+            self._stream.flush()
+
+
+@contextmanager
+def open_output(path: str | None) -> Iterator[Writer]:
+    """Give a writer for standard output (None or ``-``) or for a file.
+
+    A file is written aside and renamed when all went well, so it is never half-written; a device
+    or a pipe is written directly.
+    """
+    if path is None or path == "-":
+        writer = Writer(_standard_output(), "standard output")
+        yield writer
+        writer.flush()
+    elif os.path.exists(path) and not os.path.isfile(path):
+        with _told(path), open(path, "w", encoding="utf-8", errors="backslashreplace") as stream:
+            yield Writer(stream, path)
+    else:
+        with _aside(os.path.realpath(path)) as stream:
+            yield Writer(stream, path)
+
+
+@contextmanager
+def _aside(path: str) -> Iterator[TextIO]:
+    """Give a stream to a new file beside ``path`` that takes its place at the end."""
+    folder, name = os.path.split(path)
+    draft = os.path.join(folder, f".{name}.{os.getpid()}.part")
+    with _told(path):
+        stream = open(draft, "x", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
+    try:
+        yield stream
+        with _told(path):
+            stream.close()
+            if os.path.exists(path):
+                shutil.copymode(path, draft)
+            os.replace(draft, path)
+    except BaseException:
+        with suppress(OSError):
+            stream.close()
+        with suppress(OSError):
+            os.unlink(draft)
+        raise
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) or error.errno == errno.EPIPE:
+            raise ClosedPipeError("the output was closed") from error
+        raise OutputError(f"cannot write {name}: {error.strerror or error}") from error
+
+
+def _standard_output() -> TextIO:
+    """Return standard output in UTF-8, as JSON has to be and names may be."""
+    stream = sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    return stream
+
+
+def drop_standard_output() -> None:
+    """Let the interpreter's last flush go nowhere, so that a closed pipe ends quietly."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def page_for(path: str | None, width: int | None, no_color: bool) -> Page:
+    """Return the width and colour that suit the target: plain where it is not a terminal."""
+    terminal = path is None and _is_terminal(sys.stdout)
+    plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    if width is None:
+        width = min(shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, MAX_WIDTH)
+    return Page(width, terminal and not plain)
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except (OSError, ValueError):
+        return False

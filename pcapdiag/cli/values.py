@@ -1,0 +1,64 @@
+"""Values of options, and what is said of one that is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
+import click
+
+from pcapdiag.model.options import EndPattern, TimeBound, parse_port
+from pcapdiag.model.units import NANOSECONDS, parse_seconds
+
+Value = TypeVar("Value")
+
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+_SINCE_START = re.compile(r"\+(\d+(?:\.\d{1,9})?)(ms|s|m|h)", re.ASCII)
+_EPOCH = re.compile(r"\d+(?:\.\d{1,9})?", re.ASCII)
+_END_FORMS = "wanted is an address, a network as 10.0.0.0/24, or address:port ([IPv6]:port)"
+_TIME_FORMS = "write 2026-11-22T12:00:01Z (with a zone), 1795348801.5, or +90s from the start"
+_UNIT_NS = {"ms": 1_000_000, "s": NANOSECONDS, "m": 60 * NANOSECONDS, "h": 3600 * NANOSECONDS}
+
+
+def ends(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[EndPattern, ...]:
+    """Return the addresses or networks that an option named."""
+    return tuple(_read(EndPattern.parse, _END_FORMS, value, ctx, param) for value in values)
+
+
+def ports(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the ports that an option named."""
+    return tuple(_read(parse_port, "a port is 1 to 65535", value, ctx, param) for value in values)
+
+
+def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> TimeBound | None:
+    """Return the moment that an option named, if it was given."""
+    return None if value is None else _read(parse_time, _TIME_FORMS, value, ctx, param)
+
+
+def _read(
+    parse: Callable[[str], Value], forms: str, text: str, ctx: click.Context, param: click.Parameter
+) -> Value:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r}: {forms}", ctx, param) from error
+
+
+def parse_time(text: str) -> TimeBound:
+    """Read a moment to the nanosecond; raises ValueError for other text."""
+    if match := _SINCE_START.fullmatch(text):
+        return TimeBound(parse_seconds(match[1]) * (_UNIT_NS[match[2]] // 1000) // 1_000_000, True)
+    if _EPOCH.fullmatch(text):
+        return TimeBound(parse_seconds(text))
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not a time: {text}")
+    whole, fraction, zone = match.groups()
+    second = datetime.fromisoformat(whole.upper() + zone.upper())
+    return TimeBound(int(second.timestamp()) * NANOSECONDS + int((fraction or "0").ljust(9, "0")))
