@@ -25,8 +25,8 @@ FLOORS = (
     "report",
     "cli",
 )
-FACE = {"__init__", "__main__", "compiled"}
-"""Beside the floors: the package's face, its start, and a question about the build."""
+FACE = {"__init__", "__main__", "compiled", "errors"}
+"""Beside the floors: the package's face, its start, a question about the build, and the errors."""
 
 OPENERS = {
     "capture": "captures are its job",
