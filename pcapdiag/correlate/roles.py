@@ -1,0 +1,205 @@
+"""Who is client, proxy and upstream, from who opens connections to whom (verdicts.md, Attribution).
+
+An address that answers connections and opens others to a third party is a proxy; what opens
+connections to it is a client; what it opens connections to is an upstream. What the user says wins.
+Roles belong to a connection's end, not to an address alone: in a pod one address is the sidecar to
+the outside and the application to the sidecar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pcapdiag.model.options import AnalyzeOptions, EndPattern
+from pcapdiag.model.report import Attribution, End, Leg, Party, Role, Side, Topology
+
+MAX_ADDRESSES = 20_000
+"""Addresses whose connections are kept count of; what has no room is counted in ``left_out``."""
+MAX_PEERS = 64
+"""Peers kept of an address: enough to find a third party, and to list a proxy's upstreams."""
+MAX_PAIRS = 100_000
+"""Peers kept over all addresses."""
+MAX_LISTED = 100
+"""Addresses listed for one role in the report."""
+SIDECAR_SOURCE = "127.0.0.6"
+"""Source address of an Istio sidecar towards its application (facts 3.5)."""
+
+_LEGS: dict[tuple[Role, Role], Leg] = {
+    ("client", "proxy"): "downstream",
+    ("proxy", "upstream"): "upstream",
+    ("proxy", "proxy"): "between",
+    ("client", "upstream"): "direct",
+}
+_RESPONDER_OF: dict[Role, Role] = {"client": "proxy", "proxy": "upstream"}
+_INITIATOR_OF: dict[Role, Role] = {"proxy": "client", "upstream": "proxy"}
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the user says with ``--proxy``, ``--client`` and ``--upstream``."""
+
+    proxies: tuple[EndPattern, ...] = ()
+    clients: tuple[EndPattern, ...] = ()
+    upstreams: tuple[EndPattern, ...] = ()
+
+    @classmethod
+    def from_options(cls, options: AnalyzeOptions) -> Overrides:
+        """Take the roles from the options of an analysis."""
+        return cls(options.proxies, options.clients, options.upstreams)
+
+    def role(self, ip: str, port: int) -> Role | None:
+        """Return the role given to an end; None when nothing was said about it."""
+        given: tuple[tuple[Role, tuple[EndPattern, ...]], ...] = (
+            ("proxy", self.proxies),
+            ("client", self.clients),
+            ("upstream", self.upstreams),
+        )
+        return next((role for role, said in given if any(p.matches(ip, port) for p in said)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The roles of one connection's two ends; ``assumed`` when nothing in the capture said so."""
+
+    initiator: Role
+    responder: Role
+    assumed: bool = False
+
+    @property
+    def leg(self) -> Leg:
+        """Where the connection lies, seen from the proxy."""
+        return _LEGS.get((self.initiator, self.responder), "unknown")
+
+    def party(self, side: Side) -> Party:
+        """Return the party of a side of this connection."""
+        if side == "path":
+            return "middlebox"
+        if side == "unknown":
+            return "unknown"
+        return self.initiator if side == "initiator" else self.responder
+
+    def assign(self, attribution: Attribution) -> None:
+        """Fill the parties of an attribution and of its candidates."""
+        attribution.party = self.party(attribution.side)
+        for candidate in attribution.candidates:
+            candidate.party = self.party(candidate.side)
+
+
+@dataclass(slots=True)
+class _Peers:
+    """Some of the addresses that one address opened connections to, and answered."""
+
+    opened_to: set[str] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Roles:
+    """Collects who opens connections to whom, and names the roles; memory is bounded."""
+
+    overrides: Overrides = field(default_factory=Overrides)
+    left_out: int = 0
+    """How often a connection's end was not remembered, because there was no room."""
+    _addresses: dict[str, _Peers] = field(default_factory=dict)
+    _given: dict[str, Role] = field(default_factory=dict)
+    _pairs: int = 0
+
+    def add(self, initiator: tuple[str, int], responder: tuple[str, int], answered: bool) -> None:
+        """Count one connection, its ends as (address, port).
+
+        ``answered`` says that the responder sent a SYN-ACK or data.
+        """
+        for ip, port in (initiator, responder):
+            role = self.overrides.role(ip, port)
+            if role is not None and len(self._given) < MAX_ADDRESSES:
+                self._given[ip] = role
+        opener, answerer = self._of(initiator[0]), self._of(responder[0])
+        if opener is not None:
+            self._remember(opener.opened_to, responder[0])
+        if answerer is not None and answered:
+            self._remember(answerer.answered, initiator[0])
+
+    def is_proxy(self, address: str) -> bool:
+        """Return whether an address answers connections and opens others to a third party.
+
+        One that does both with itself only (loopback) does not.
+        """
+        peers = self._addresses.get(address)
+        if peers is None:
+            return False
+        before, behind = peers.answered - {address}, peers.opened_to - {address}
+        return bool(before and behind) and len(before | behind) > 1
+
+    def ends(
+        self,
+        initiator: tuple[str, int],
+        responder: tuple[str, int],
+        hints: Mapping[End, Role] | None = None,
+    ) -> Ends:
+        """Return the roles of a connection's ends, given as (address, port).
+
+        The user's word comes first, then ``hints`` (what the content shows), then whom else the
+        two talk to. With nothing to go by it is a proxy's connection to an upstream, and assumed.
+        """
+        hints = hints or {}
+        opener = self.overrides.role(*initiator) or hints.get("initiator")
+        answerer = self.overrides.role(*responder) or hints.get("responder")
+        if initiator[0] != responder[0]:
+            opener = opener or self._initiator_by_peers(initiator[0])
+            answerer = answerer or self._responder_by_peers(initiator[0], responder[0])
+        if opener is None and answerer is None:
+            return Ends("proxy", "upstream", assumed=True)
+        return Ends(
+            opener or _INITIATOR_OF.get(answerer or "unknown", "unknown"),
+            answerer or _RESPONDER_OF.get(opener or "unknown", "unknown"),
+        )
+
+    def topology(self) -> Topology:
+        """Return who is who over the whole capture; assumed where nothing in it says so."""
+        listed: dict[Role, set[str]] = {"client": set(), "proxy": set(), "upstream": set()}
+        assumed = not self._given and not any(map(self._acts_as_proxy, self._addresses))
+        for address, peers in self._addresses.items():
+            for peer in peers.opened_to:
+                ends = self.ends((address, 0), (peer, 0))
+                if ends.assumed and not assumed:
+                    continue
+                listed.setdefault(self._given.get(address, ends.initiator), set()).add(address)
+                listed.setdefault(self._given.get(peer, ends.responder), set()).add(peer)
+        for address, role in self._given.items():
+            listed.setdefault(role, set()).add(address)
+        return Topology(
+            clients=sorted(listed["client"] - listed["proxy"])[:MAX_LISTED],
+            proxies=sorted(listed["proxy"])[:MAX_LISTED],
+            upstreams=sorted(listed["upstream"] - listed["proxy"])[:MAX_LISTED],
+            assumed=assumed,
+        )
+
+    def _initiator_by_peers(self, address: str) -> Role | None:
+        return "proxy" if address == SIDECAR_SOURCE or self.is_proxy(address) else None
+
+    def _responder_by_peers(self, initiator: str, responder: str) -> Role | None:
+        """Name the responder a proxy, or, to its own sidecar, the application behind it."""
+        if initiator == SIDECAR_SOURCE:
+            return "upstream"
+        return "proxy" if self._acts_as_proxy(responder) else None
+
+    def _acts_as_proxy(self, address: str) -> bool:
+        sidecar = self._addresses.get(SIDECAR_SOURCE)
+        return self.is_proxy(address) or (sidecar is not None and address in sidecar.opened_to)
+
+    def _of(self, address: str) -> _Peers | None:
+        peers = self._addresses.get(address)
+        if peers is None and len(self._addresses) < MAX_ADDRESSES:
+            peers = self._addresses[address] = _Peers()
+        self.left_out += peers is None
+        return peers
+
+    def _remember(self, peers: set[str], address: str) -> None:
+        if address in peers:
+            return
+        if len(peers) >= MAX_PEERS or self._pairs >= MAX_PAIRS:
+            self.left_out += 1
+            return
+        peers.add(address)
+        self._pairs += 1
