@@ -71,8 +71,8 @@ for name in {modules()!r}:
 
 def test_help_imports_nothing_heavy() -> None:
     program = (
-        "import sys\nfrom pcapdiag.cli.main import main\n"
-        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "import sys\nfrom pcapdiag.cli.main import cli\n"
+        "try:\n    cli(['--help'])\nexcept SystemExit:\n    pass\n"
         "print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)"
     )
     done = run_python(program)

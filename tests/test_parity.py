@@ -21,14 +21,14 @@ DAMAGED = 3
 
 PROGRAM = """
 import json, sys
-from pcapdiag.cli.main import main
+from pcapdiag.cli.main import cli
 from pcapdiag.compiled import is_compiled
 
 print(json.dumps(is_compiled()))
 for line in sys.stdin:
     source, target = json.loads(line)
     try:
-        main(["analyze", "--all", "--format", "json", "-o", target, source])
+        cli(["analyze", "--all", "--format", "json", "-o", target, source])
         status = 0
     except SystemExit as end:
         status = end.code

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pcapdiag.cli.main import main
+from pcapdiag.cli.main import cli
 from tests.captures import CAPTURES, name_of
 
 pytestmark = pytest.mark.once
@@ -71,7 +71,7 @@ def by_tshark(capture: Path) -> Counts:
 
 def by_pcapdiag(capture: Path) -> Counts:
     """The same from the report."""
-    result = CliRunner().invoke(main, ["analyze", "--all", "--format", "json", str(capture)])
+    result = CliRunner().invoke(cli, ["analyze", "--all", "--format", "json", str(capture)])
     counts: Counts = {}
     for connection in json.loads(result.stdout)["connections"]:
         ends = {side: connection[side] for side in ("initiator", "responder")}
