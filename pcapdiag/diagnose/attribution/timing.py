@@ -12,9 +12,9 @@ MEASURABLE = 1_000_000
 """Round trip (ns) below which jitter hides who was faster."""
 TOO_FAST = 0.6
 USUAL = (0.8, 3.0)
-"""Share of the smallest round trip: below the first too fast to judge, above the second slow."""
+"""Shares of the smallest round trip between which an answer is as fast as usual."""
 ROUND_TRIPS = 10
-"""An answer takes no more of them."""
+"""No answer takes more of them."""
 QUIET = 1_000_000_000
 """Without a packet of the peer for this long (ns) nothing prompted the RST."""
 DEVICE_TIMERS = {
@@ -43,7 +43,7 @@ def answer_time(view: ResetView) -> Signal | None:
         )
         return signal("too_fast", "path", detail, frames)
     delay = view.reset.time - prompts[-1].time
-    if not USUAL[0] * rtt <= delay <= USUAL[1] * rtt:
+    if delay < USUAL[0] * rtt:
         return None
     frames = (prompts[-1].frame, view.reset.frame)
     detail = f"RST came after {duration(delay)}, the usual round trip of {view.end.address}"
@@ -81,7 +81,7 @@ def idle_timer(view: ResetView) -> Signal | None:
 
 
 def answered(view: ResetView, rtt: int) -> list[PacketFact]:
-    """Return the peer's packets of the last round trips that the RST's numbers answer."""
+    """Return the peer's packets, within an answer's usual time, that the RST's numbers answer."""
     reset = view.reset
 
     def fits(packet: PacketFact) -> bool:
@@ -89,7 +89,7 @@ def answered(view: ResetView, rtt: int) -> list[PacketFact]:
             return packet.has_ack and packet.ack == reset.seq
         return packet.end_seq != packet.seq and packet.end_seq == reset.ack
 
-    since = reset.time - ROUND_TRIPS * rtt
+    since = reset.time - USUAL[1] * rtt
     return [p for p in view.peer_earlier if p.time >= since and fits(p)]
 
 

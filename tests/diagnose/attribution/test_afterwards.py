@@ -1,0 +1,99 @@
+"""What the ends do after a RST."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pcapdiag.diagnose.attribution import (
+    afterwards,
+)
+from pcapdiag.model.packet import ACK, FIN, PSH, RST, SYN
+from tests.diagnose.attribution.exchange import (
+    MS,
+    Exchange,
+    seen,
+    talk,
+    told,
+)
+
+
+def test_data_after_its_own_reset() -> None:
+    exchange = talk()
+    reset = exchange.forge("server", RST, ttl=58)
+    exchange.wait(5 * MS).send("server", PSH | ACK, 400)
+    found = afterwards.goes_on(seen(exchange, reset))
+    assert told(found) == ("data_after", "path")
+    assert found is not None
+    assert found.weight == 2.0
+
+
+def test_acks_after_its_own_reset() -> None:
+    exchange = talk()
+    reset = exchange.forge("server", RST, ttl=58)
+    exchange.send("client", PSH | ACK, 100)
+    exchange.wait(5 * MS).send("server", ACK)
+    assert told(afterwards.goes_on(seen(exchange, reset))) == ("acks_after", "path")
+
+
+def test_a_reset_that_overtook_data_is_genuine() -> None:
+    exchange = talk()
+    late = exchange.send("server", PSH | ACK, 400)
+    reset = exchange.live_reset()
+    at = exchange.packets.index(late)
+    exchange.packets[at], exchange.packets[at + 1] = reset, late
+    assert afterwards.goes_on(seen(exchange, reset)) is None
+
+
+def test_data_right_behind_counts_less_when_nothing_tells_its_age() -> None:
+    exchange = talk()
+    reset = exchange.reply_reset()
+    exchange.wait(MS // 10).send("server", PSH | ACK, 400)
+    found = afterwards.goes_on(seen(exchange, reset))
+    assert found is not None
+    assert found.weight == pytest.approx(math.log10(20))
+
+
+def test_a_refused_syn_may_be_tried_again() -> None:
+    exchange = Exchange()
+    exchange.send("client", SYN, ack=0)
+    reset = exchange.wait(MS).reply_reset()
+    exchange.wait(500 * MS).send("client", SYN, seq=1000, ack=0)
+    exchange.wait(MS).send("server", SYN | ACK)
+    assert afterwards.goes_on(seen(exchange, reset)) is None
+
+
+def test_a_syn_ack_right_after_the_refusal() -> None:
+    exchange = Exchange()
+    exchange.send("client", SYN, ack=0)
+    reset = exchange.wait(MS).reply_reset(ttl=63)
+    exchange.wait(9 * MS).send("server", SYN | ACK)
+    assert told(afterwards.goes_on(seen(exchange, reset))) == ("data_after", "path")
+
+
+def test_both_ends_reset_at_once() -> None:
+    exchange = talk()
+    reset = exchange.forge("server", RST | ACK, tsval=None)
+    exchange.wait(MS).forge("client", RST | ACK, tsval=None)
+    assert told(afterwards.both_ends(seen(exchange, reset))) == ("reset_both", "path")
+
+
+def test_a_reply_to_late_data_is_not_both_at_once() -> None:
+    exchange = talk()
+    reset = exchange.forge("server", RST | ACK, tsval=None)
+    late = exchange.send("server", PSH | ACK, 100)
+    exchange.forge("client", RST, seq=late.ack, tsval=None)
+    assert afterwards.both_ends(seen(exchange, reset)) is None
+
+
+def test_both_at_once_is_absent_with_live_sockets_or_a_close() -> None:
+    exchange = talk()
+    reset = exchange.live_reset()
+    exchange.live_reset("client")
+    assert afterwards.both_ends(seen(exchange, reset)) is None
+    closing = talk()
+    closing.send("server", FIN | ACK)
+    reset = closing.forge("server", RST | ACK, tsval=None)
+    closing.forge("client", RST | ACK, tsval=None)
+    assert afterwards.both_ends(seen(closing, reset)) is None

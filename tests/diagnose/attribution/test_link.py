@@ -1,0 +1,94 @@
+"""MAC address, cooked direction and capture point of a RST."""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.attribution import (
+    link,
+)
+from pcapdiag.model.context import Context
+from tests.diagnose.attribution.exchange import (
+    CLIENT,
+    MS,
+    SERVER,
+    Exchange,
+    seen,
+    talk,
+    told,
+)
+
+
+def test_another_mac_is_another_device() -> None:
+    exchange = talk()
+    assert told(link.mac(seen(exchange, exchange.live_reset(mac=0x0BAD)))) == (
+        "mac_differs",
+        "path",
+    )
+
+
+def test_the_same_mac_and_no_mac_say_nothing() -> None:
+    exchange = talk()
+    assert link.mac(seen(exchange, exchange.live_reset())) is None
+    assert link.mac(seen(exchange, exchange.live_reset(mac=0))) is None
+
+
+def test_another_mac_that_asked_by_arp_is_the_new_owner() -> None:
+    exchange = talk()
+    exchange.extra["neighbour_arp"] = (9,)
+    found = link.mac(seen(exchange, exchange.reply_reset(mac=0x0BAD)))
+    assert told(found) == ("address_moved", "responder")
+    assert found is not None
+    assert 9 in found.frames
+
+
+def cooked(client: int, server: int) -> Exchange:
+    exchange = Exchange()
+    exchange.client.direction, exchange.server.direction = client, server
+    return exchange.handshake().request().response().wait(MS)
+
+
+def test_a_reset_leaving_the_captured_host_was_sent_by_it() -> None:
+    exchange = cooked(client=0, server=4)
+    found = link.direction(seen(exchange, exchange.live_reset()))
+    assert told(found) == ("left_captured_host", "responder")
+    assert found is not None
+    assert found.weight == 3.0
+
+
+def test_a_reset_from_outside_in_the_captured_hosts_name_is_forged() -> None:
+    exchange = cooked(client=0, server=4)
+    reset = exchange.live_reset(direction=0)
+    assert told(link.direction(seen(exchange, reset))) == ("came_from_outside", "path")
+
+
+def test_a_captured_router_that_never_received_the_reset_made_it() -> None:
+    exchange = cooked(client=0, server=0)
+    reset = exchange.live_reset(direction=4)
+    assert told(link.direction(seen(exchange, reset))) == ("made_by_capturing_host", "path")
+
+
+def test_the_other_end_is_meant_where_its_own_host_made_the_reset() -> None:
+    exchange = cooked(client=4, server=0)
+    reset = exchange.reply_reset(direction=4)
+    assert told(link.direction(seen(exchange, reset))) == ("made_by_capturing_host", "initiator")
+
+
+def test_direction_is_absent_on_ethernet_and_on_loopback() -> None:
+    exchange = talk()
+    assert link.direction(seen(exchange, exchange.live_reset())) is None
+    loopback = cooked(client=0, server=0)
+    assert link.direction(seen(loopback, loopback.live_reset())) is None
+
+
+def test_capture_on_the_resetting_host_itself() -> None:
+    exchange = talk()
+    context = Context(capture_hosts=frozenset({SERVER}))
+    found = link.captured_at_sender(seen(exchange, exchange.live_reset(), context))
+    assert told(found) == ("captured_at_sender", "responder")
+    strange = link.captured_at_sender(seen(exchange, exchange.live_reset(ttl=40), context))
+    assert strange is None
+
+
+def test_capture_at_the_other_end_says_nothing() -> None:
+    exchange = talk()
+    context = Context(capture_hosts=frozenset({CLIENT}))
+    assert link.captured_at_sender(seen(exchange, exchange.live_reset(), context)) is None

@@ -1,0 +1,87 @@
+"""Exactness of a RST's numbers, and bursts."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pcapdiag.diagnose.attribution import (
+    sequence,
+)
+from pcapdiag.model.context import Context
+from pcapdiag.model.packet import ACK, FIN, PSH, RST
+from tests.diagnose.attribution.exchange import (
+    MS,
+    seen,
+    talk,
+    told,
+)
+
+
+@pytest.mark.parametrize(
+    ("offset", "expected"),
+    [
+        (0, ("seq_exact", "responder")),
+        (1460, ("seq_ahead", "path")),
+        (-300, ("seq_stale", "path")),
+    ],
+)
+def test_exactness_of_the_sequence_number(offset: int, expected: tuple[str, str]) -> None:
+    exchange = talk()
+    exchange.wait(MS).send("server", PSH | ACK, 40)
+    if offset < 0:
+        exchange.send("client", ACK)
+    reset = exchange.forge("server", RST | ACK, seq=exchange.server.seq + offset)
+    assert told(sequence.exactness(seen(exchange, reset))) == expected
+
+
+def test_a_stray_segments_number_is_no_guess() -> None:
+    exchange = talk()
+    exchange.wait(MS).send("server", FIN | ACK)
+    exchange.send("client", ACK)
+    late = exchange.send("client", PSH | ACK, 10, ack=exchange.packets[-4].ack)
+    reset = exchange.forge("server", RST, seq=late.ack)
+    assert sequence.exactness(seen(exchange, reset)) is None
+
+
+def test_ahead_counts_less_where_the_capture_lost_packets() -> None:
+    exchange = talk()
+    reset = exchange.forge("server", RST | ACK, seq=exchange.server.seq + 500)
+    found = sequence.exactness(seen(exchange, reset, Context(lost_by_capture=3)))
+    assert found is not None
+    assert found.weight == pytest.approx(math.log10(4))
+
+
+def test_acknowledging_what_was_never_sent() -> None:
+    exchange = talk()
+    reset = exchange.live_reset(ack=exchange.client.seq + 4000)
+    assert told(sequence.acknowledgment(seen(exchange, reset))) == ("ack_impossible", "path")
+    assert sequence.acknowledgment(seen(exchange, exchange.live_reset())) is None
+    assert sequence.acknowledgment(seen(exchange, exchange.reply_reset())) is None
+
+
+def test_a_burst_of_guesses() -> None:
+    exchange = talk()
+    start = exchange.server.seq
+    first, *_ = [exchange.forge("server", RST | ACK, seq=start + off) for off in (0, 1460, 4380)]
+    found = sequence.burst(seen(exchange, first))
+    assert told(found) == ("seq_spray", "path")
+    assert found is not None
+    assert "+0, +1,460, +4,380" in found.detail
+
+
+def test_a_burst_of_answers_to_late_segments() -> None:
+    exchange = talk()
+    acks = (exchange.server.seq, exchange.server.seq + 700)
+    for ack in acks:
+        exchange.send("client", PSH | ACK, 10, ack=ack)
+        last = exchange.forge("server", RST, seq=ack)
+    assert told(sequence.burst(seen(exchange, last))) == ("seq_answers", "responder")
+
+
+def test_one_reset_is_no_burst() -> None:
+    exchange = talk()
+    reset = exchange.live_reset()
+    exchange.forge("server", RST | ACK)
+    assert sequence.burst(seen(exchange, reset)) is None

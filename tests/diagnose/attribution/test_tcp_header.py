@@ -1,0 +1,130 @@
+"""Which generator made a RST: flags, window, options, timestamps."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.diagnose.attribution import (
+    tcp_header,
+)
+from pcapdiag.model.packet import ACK, RST, SYN
+from tests.diagnose.attribution.exchange import (
+    MS,
+    SECOND,
+    SERVER,
+    Changes,
+    Exchange,
+    known_host,
+    seen,
+    talk,
+    told,
+)
+
+
+def test_a_live_sockets_reset_has_its_window_and_timestamps() -> None:
+    exchange = talk()
+    assert told(tcp_header.live_socket(seen(exchange, exchange.live_reset()))) == (
+        "live_socket",
+        "responder",
+    )
+
+
+def test_without_timestamps_a_live_socket_shows_less() -> None:
+    exchange = Exchange()
+    exchange.server.timestamps = exchange.client.timestamps = False
+    exchange.handshake().request().response()
+    found = tcp_header.live_socket(seen(exchange, exchange.live_reset()))
+    assert told(found) == ("live_socket_plain", "responder")
+
+
+@pytest.mark.parametrize("changes", [{"window": 0}, {"seq": 1}, {"window": 60_000}])
+def test_what_a_live_socket_would_not_send(changes: Changes) -> None:
+    exchange = talk()
+    assert tcp_header.live_socket(seen(exchange, exchange.live_reset(**changes))) is None
+
+
+def test_reset_ack_with_window_zero_accuses_nobody() -> None:
+    exchange = talk()
+    view = seen(exchange, exchange.live_reset(window=0))
+    tests = (
+        tcp_header.live_socket,
+        tcp_header.odd_window,
+        tcp_header.odd_refusal,
+        tcp_header.timestamps_missing,
+        tcp_header.reply_form,
+    )
+    assert [test(view) for test in tests] == [None] * 5
+
+
+def test_a_timestamp_off_the_senders_clock() -> None:
+    exchange = talk()
+    last = exchange.server.tsval(exchange.now) or 0
+    off = exchange.live_reset(tsval=last + 1_000_000)
+    assert told(tcp_header.timestamp_clock(seen(exchange, off))) == ("timestamp_off", "path")
+    back = exchange.live_reset(tsval=last - 500)
+    assert told(tcp_header.timestamp_clock(seen(exchange, back))) == ("timestamp_off", "path")
+
+
+def test_a_timestamp_on_the_clocks_line() -> None:
+    exchange = talk().wait(60 * SECOND).request().response().wait(SECOND)
+    assert tcp_header.timestamp_clock(seen(exchange, exchange.live_reset())) is None
+
+
+def test_missing_timestamps_accuse_little_and_linux_more() -> None:
+    exchange = talk()
+    reset = exchange.live_reset(tsval=None)
+    found = tcp_header.timestamps_missing(seen(exchange, reset))
+    assert told(found) == ("timestamps_missing_linux", "path")
+    apple = Exchange().handshake().request().response()
+    apple.packets = [p for p in apple.packets if not (p.is_syn_ack and not p.from_initiator)]
+    found = tcp_header.timestamps_missing(seen(apple, apple.live_reset(tsval=None)))
+    assert told(found) == ("timestamps_missing", "path")
+
+
+def test_a_reply_without_timestamps_is_normal() -> None:
+    exchange = talk()
+    view = seen(exchange, exchange.reply_reset())
+    assert tcp_header.timestamps_missing(view) is None
+    found = tcp_header.reply_form(view)
+    assert found is not None
+    assert found.weight == 0
+
+
+def test_a_bare_reset_with_a_window_is_odd() -> None:
+    exchange = talk()
+    reset = exchange.reply_reset(window=8192)
+    assert told(tcp_header.odd_window(seen(exchange, reset))) == ("window_odd", "path")
+    assert tcp_header.odd_window(seen(exchange, exchange.reply_reset())) is None
+
+
+def test_a_refusal_that_no_closed_port_sends() -> None:
+    exchange = Exchange()
+    exchange.send("client", SYN, ack=0)
+    good = exchange.wait(MS).reply_reset()
+    assert tcp_header.odd_refusal(seen(exchange, good)) is None
+    odd = exchange.reply_reset(seq=77, window=8192)
+    assert told(tcp_header.odd_refusal(seen(exchange, odd))) == ("refusal_odd", "path")
+
+
+def test_a_vendors_window_is_named_on_several_connections_only() -> None:
+    exchange = talk()
+    reset = exchange.reply_reset(window=9300)
+    often = known_host(SERVER, reset_windows={9300: 5})
+    assert told(tcp_header.vendor_window(seen(exchange, reset, often))) == (
+        "vendor_code",
+        "responder",
+    )
+    assert tcp_header.vendor_window(seen(exchange, reset)) is None
+    ordinary = exchange.reply_reset(window=9999)
+    assert tcp_header.vendor_window(seen(exchange, ordinary, often)) is None
+
+
+def test_text_in_a_reset() -> None:
+    exchange = talk()
+    reset = exchange.send("server", RST | ACK, 20, ttl=40)
+    exchange.extra["reset_payload"] = b"[F5RST(peer)]\x00"
+    found = tcp_header.text(seen(exchange, reset))
+    assert told(found) == ("reset_text", "path")
+    assert found is not None
+    assert '"[F5RST(peer)]."' in found.detail
+    assert tcp_header.text(seen(talk(), talk().live_reset())) is None

@@ -1,0 +1,80 @@
+"""How soon a RST came, and whether anything had prompted it."""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.attribution import (
+    timing,
+)
+from pcapdiag.model.packet import ACK, PSH, SYN
+from tests.diagnose.attribution.exchange import (
+    MS,
+    SECOND,
+    SERVER,
+    Exchange,
+    known_host,
+    seen,
+    talk,
+    told,
+)
+
+
+def test_an_answer_that_came_too_fast() -> None:
+    exchange = talk().wait(SECOND)
+    exchange.send("client", PSH | ACK, 50)
+    reset = exchange.wait(2 * MS).reply_reset()
+    found = timing.answer_time(seen(exchange, reset))
+    assert told(found) == ("too_fast", "path")
+    assert found is not None
+    assert "never took less than 10 ms" in found.detail
+
+
+def test_an_answer_at_the_usual_round_trip() -> None:
+    exchange = talk()
+    exchange.send("client", PSH | ACK, 50)
+    reset = exchange.wait(11 * MS).reply_reset()
+    assert told(timing.answer_time(seen(exchange, reset))) == ("usual_rtt", "responder")
+
+
+def test_an_earlier_segment_may_have_been_answered() -> None:
+    exchange = talk()
+    exchange.send("client", PSH | ACK, 50)
+    exchange.wait(9 * MS).send("client", PSH | ACK, 50)
+    reset = exchange.wait(2 * MS).reply_reset()
+    found = timing.answer_time(seen(exchange, reset))
+    assert found is None or found.name != "too_fast"
+
+
+def test_answer_time_is_absent_without_a_round_trip() -> None:
+    exchange = Exchange()
+    exchange.send("client", SYN, ack=0)
+    reset = exchange.wait(MS).reply_reset()
+    assert timing.answer_time(seen(exchange, reset)) is None
+    known = known_host(SERVER, min_rtt=MS)
+    found = timing.answer_time(seen(exchange, reset, known))
+    assert told(found) == ("usual_rtt_short", "responder")
+
+
+def test_a_bare_reset_that_answers_nothing() -> None:
+    exchange = talk().wait(240 * SECOND)
+    reset = exchange.reply_reset()
+    assert told(timing.unprompted(seen(exchange, reset))) == ("unprompted_bare", "path")
+    live = exchange.live_reset()
+    assert timing.unprompted(seen(exchange, live)) is None
+
+
+def test_a_bare_reset_to_a_probe_was_prompted() -> None:
+    exchange = talk().wait(240 * SECOND)
+    exchange.send("client", ACK)
+    reset = exchange.wait(10 * MS).reply_reset()
+    assert timing.unprompted(seen(exchange, reset)) is None
+
+
+def test_a_known_timer_is_a_weak_hint() -> None:
+    exchange = talk().wait(350 * SECOND).request(answered=False)
+    found = timing.idle_timer(seen(exchange, exchange.reply_reset()))
+    assert told(found) == ("idle_timer", "path")
+    assert found is not None
+    assert found.weight < 0.5
+    assert "proves nothing" in found.detail
+    other = talk().wait(300 * SECOND).request(answered=False)
+    assert timing.idle_timer(seen(other, other.reply_reset())) is None

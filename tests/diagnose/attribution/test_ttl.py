@@ -1,0 +1,97 @@
+"""TTL of a RST against the other packets of its address."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pcapdiag.diagnose.attribution import (
+    ttl,
+)
+from pcapdiag.diagnose.attribution.ratios import RATIOS
+from pcapdiag.model.packet import SYN
+from tests.diagnose.attribution.exchange import (
+    MS,
+    SERVER,
+    Exchange,
+    known_host,
+    seen,
+    talk,
+    told,
+)
+
+
+@pytest.mark.parametrize(
+    ("reset_ttl", "expected"),
+    [
+        (61, ("ttl_same", "responder")),
+        (62, ("ttl_near", "path")),
+        (64, ("ttl_on_link", "path")),
+        (57, ("ttl_differs", "path")),
+        (125, ("ttl_other_system", "path")),
+        (243, ("ttl_differs", "path")),
+    ],
+)
+def test_ttl_against_the_flow(reset_ttl: int, expected: tuple[str, str]) -> None:
+    exchange = talk()
+    reset = exchange.live_reset(ttl=reset_ttl)
+    assert told(ttl.distance(seen(exchange, reset))) == expected
+
+
+def test_ttl_says_how_many_packets_it_was_compared_with() -> None:
+    exchange = Exchange()
+    exchange.send("client", SYN, ack=0)
+    reset = exchange.wait(MS).reply_reset()
+    found = ttl.distance(seen(exchange, reset, known_host(SERVER, ttls={61: 60})))
+    assert found is not None
+    assert found.detail == "RST has TTL 61 like 60 other packets of 10.0.2.7 on other connections"
+
+
+def test_ttl_is_absent_with_nothing_to_compare() -> None:
+    exchange = Exchange()
+    exchange.send("client", SYN, ack=0)
+    reset = exchange.wait(MS).reply_reset()
+    assert ttl.distance(seen(exchange, reset)) is None
+
+
+def test_ttl_counts_less_when_the_hosts_own_varies() -> None:
+    exchange = Exchange().handshake()
+    exchange.server.ttl = 55
+    exchange.request().response()
+    reset = exchange.live_reset(ttl=120)
+    assert told(ttl.distance(seen(exchange, reset))) == ("ttl_varies", "path")
+
+
+def test_ttl_counts_less_when_the_address_has_moved() -> None:
+    exchange = talk()
+    exchange.extra["neighbour_arp"] = (9,)
+    reset = exchange.reply_reset(ttl=50)
+    found = ttl.distance(seen(exchange, reset))
+    assert found is not None
+    assert found.weight == pytest.approx(math.log10(RATIOS["ttl_differs"].ratio / 5))
+
+
+def test_ttl_like_a_router_that_sent_icmp() -> None:
+    exchange = talk()
+    exchange.error("192.0.2.1", ttl=63)
+    reset = exchange.reply_reset(ttl=63)
+    found = ttl.like_icmp(seen(exchange, reset))
+    assert told(found) == ("ttl_like_icmp", "path")
+    assert found is not None
+    assert "192.0.2.1" in found.detail
+
+
+def test_ttl_like_icmp_needs_another_ttl_than_the_hosts() -> None:
+    exchange = talk()
+    exchange.error("192.0.2.1", ttl=61)
+    assert ttl.like_icmp(seen(exchange, exchange.reply_reset())) is None
+
+
+def test_one_odd_ttl_in_many_resets_is_one_device() -> None:
+    exchange = talk()
+    reset = exchange.live_reset(ttl=58)
+    many = known_host(SERVER, ttls={61: 400}, reset_ttls={58: 30})
+    assert told(ttl.shared(seen(exchange, reset, many))) == ("ttl_shared", "path")
+    once = known_host(SERVER, ttls={61: 400}, reset_ttls={58: 1})
+    assert ttl.shared(seen(exchange, reset, once)) is None
