@@ -11,6 +11,7 @@ cdef class Host:
     cdef public long long super_segments, opened, answered
     cdef public dict ttls
     cdef public dict reset_ttls
+    cdef public dict reset_windows
     cdef public dict macs
     cdef public set peers
 

@@ -3,6 +3,8 @@ import cython
 from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.records cimport Endpoint, Flow, Host, Tombstone
 
+cdef unsigned long long MASK, MIX_A, MIX_B
+
 
 @cython.final
 cdef class Table:

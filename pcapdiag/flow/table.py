@@ -14,6 +14,9 @@ from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Endpoint, Flow, Host, Tombstone
 
 BUCKETS = 65_536
+MASK = 0xFFFFFFFFFFFFFFFF
+MIX_A = 0x9E3779B97F4A7C15
+MIX_B = 0xC2B2AE3D27D4EB4F
 MAX_TOMBSTONES = 65_536
 MAX_HOSTS = 32_768
 MAX_ENDPOINTS = 16_384
@@ -50,12 +53,12 @@ class Table:
 
     def hash(self, p: Packet) -> int:
         """Return a hash of addresses and ports that is the same for both directions."""
-        h = (p.source_low + p.target_low + self.seed) & 0xFFFFFFFFFFFFFFFF
-        h ^= (p.source_high + p.target_high) & 0xFFFFFFFFFFFFFFFF
-        h = (h * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        h = (p.source_low + p.target_low + self.seed) & MASK
+        h ^= (p.source_high + p.target_high) & MASK
+        h = (h * MIX_A) & MASK
         h ^= (p.source_port + p.target_port) << 20
         h ^= p.source_port * p.target_port
-        h = (h * 0xC2B2AE3D27D4EB4F) & 0xFFFFFFFFFFFFFFFF
+        h = (h * MIX_B) & MASK
         return h ^ (h >> 29)
 
     def find(self, p: Packet, h: int) -> Flow | None:

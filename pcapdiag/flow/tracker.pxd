@@ -10,6 +10,8 @@ cdef long long FIRST_PACKETS, LAST_PACKETS, KEPT_RESETS, HEAD
 cdef long long LINGER, SYN_IDLE, OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP
 cdef long long DUPLICATE_WINDOW, SOFT_WINDOW, SAME_PATH_WINDOW, RECENT
 
+cdef unsigned long long MASK, MIX_A, MIX_B, MIX_C
+
 
 @cython.final
 cdef class Tracker:
@@ -56,7 +58,7 @@ cdef class Tracker:
     cdef long long _path_id(self, long long interface, long long ifindex)
     @cython.locals(p=Packet)
     cdef void _seen_on(self, Flow flow, long long path)
-    @cython.locals(p=Packet, key=cython.ulonglong, slot=cython.longlong, where=cython.longlong, apart=cython.longlong)
+    @cython.locals(p=Packet, key=cython.ulonglong, word=cython.ulonglong, known=cython.longlong, slot=cython.longlong, where=cython.longlong, apart=cython.longlong)
     cdef long long _is_duplicate(self, Flow flow, HalfFlow f, HalfFlow r, long long time, long long path, long long interface)
     @cython.locals(p=Packet)
     cdef long long _same_packet(self, HalfFlow f, HalfFlow r, long long apart, long long same_path)

@@ -42,11 +42,18 @@ SOFT_WINDOW = 10_000_000
 SAME_PATH_WINDOW = 200_000
 """The same for an identical packet on the same path, which a very fast repeat would resemble."""
 RECENT = 65_536
+MASK = 0xFFFFFFFFFFFFFFFF
+MIX_A = 0x9E3779B97F4A7C15
+MIX_B = 0xC2B2AE3D27D4EB4F
+MIX_C = 0x165667B19E3779F9
+"""Odd 64-bit constants that spread the bits of a key (multiplicative hashing, Knuth 6.4)."""
 MAX_ICMP = 16
 KEPT_ARP = 64
 ARP_WINDOW = 1_000_000_000
 MAX_FIRST_BYTES = 16
 MAX_RESET_PAYLOAD = 64
+MAX_RESET_WINDOWS = 64
+"""Different window fields of RSTs that are kept of one address."""
 MAX_INTERFACES = 4_096
 
 
@@ -397,25 +404,27 @@ class Tracker:
     ) -> int:
         """Say whether the packet was captured before, on another path or on the same one."""
         p = self.packet
-        key = (((p.seq << 32) | p.ack) * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
-        key ^= ((p.payload_length << 32) | (p.window << 16) | p.ip_id) * 0xC2B2AE3D27D4EB4F
-        key &= 0xFFFFFFFFFFFFFFFF
-        key ^= ((p.tsval << 16) | (p.flags << 1) | self.table.from_a) * 0x165667B19E3779F9
-        key &= 0xFFFFFFFFFFFFFFFF
-        key ^= ((p.sack_left << 32) | p.sack_right) ^ flow.hash
-        key = (key * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        word = (p.seq << 32) | p.ack
+        key = (word * MIX_A) & MASK
+        word = (p.payload_length << 32) | (p.window << 16) | p.ip_id
+        key ^= (word * MIX_B) & MASK
+        word = (p.tsval << 16) | (p.flags << 1) | self.table.from_a
+        key ^= (word * MIX_C) & MASK
+        word = (p.sack_left << 32) | p.sack_right
+        key ^= word ^ flow.hash
+        key = (key * MIX_A) & MASK
         slot = key >> 48
-        key &= 0x7FFFFFFFFFFFFFFF
+        known = key >> 1
         where = p.ttl | (path << 8) | (p.vlan << 20) | ((p.mac & 0xFFFF) << 32)
         where |= (p.direction + 1) << 48
-        if self.recent_keys[slot] == key:
+        if self.recent_keys[slot] == known:
             apart = time - self.recent_times[slot]
             if apart < 0:
                 apart = -apart
             if self._same_packet(f, r, apart, where == self.recent_paths[slot]):
                 self._note_mixed(path, self.recent_paths[slot], apart, interface)
                 return 1
-        self.recent_keys[slot] = key
+        self.recent_keys[slot] = known
         self.recent_times[slot] = time
         self.recent_paths[slot] = where
         return 0
@@ -739,8 +748,8 @@ class Tracker:
             f.tail_length = 0
         start = end - 16 if count > 16 else p.payload
         while start < end:
-            f.tail_high = ((f.tail_high << 8) | (f.tail_low >> 56)) & 0xFFFFFFFFFFFFFFFF
-            f.tail_low = ((f.tail_low << 8) | p.view[start]) & 0xFFFFFFFFFFFFFFFF
+            f.tail_high = ((f.tail_high << 8) | (f.tail_low >> 56)) & MASK
+            f.tail_low = ((f.tail_low << 8) | p.view[start]) & MASK
             start += 1
         f.tail_length += count
         if f.tail_length > 16:
@@ -780,6 +789,8 @@ class Tracker:
         p = self.packet
         host = f.host
         host.reset_ttls[p.ttl] = host.reset_ttls.get(p.ttl, 0) + 1
+        if len(host.reset_windows) < MAX_RESET_WINDOWS:
+            host.reset_windows[p.window] = host.reset_windows.get(p.window, 0) + 1
         if p.payload_length > 0 and not flow.reset_payload:
             size = p.payload_captured
             if size > MAX_RESET_PAYLOAD:
