@@ -1,0 +1,120 @@
+"""capture.partial: the capture does not hold enough to tell.
+
+What happened
+    Something looks wrong, but the file cannot tell failure from success.
+
+How pcapdiag can tell
+    A SYN or a request is still unanswered when the file ends and more time was due; only one direction
+    was captured; the capture lost the packets that would say; a repeated segment waits for its
+    acknowledgment at the end. What is open at the end with nothing wrong is ``ok``.
+
+Usual causes
+    The capture was stopped too early or started too late, taken on an interface that sees one direction
+    (asymmetric routing, a mirror of one port), filtered too tightly, or the machine could not keep up.
+
+Fixes
+    Capture again, longer, at a point that sees both directions.
+
+Can be confused with
+    A real timeout: with more of the file it may turn out to be one.
+
+References
+    facts 8 (capture artefacts).
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import ending, frames_of
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
+from pcapdiag.diagnose.timing import duration
+from pcapdiag.diagnose.work import (
+    Work,
+    answer_may_be_missing,
+    connected,
+    one_direction,
+    work,
+)
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="capture.partial",
+    title="cannot tell: {why}",
+    explanation=(
+        "The capture does not hold enough of {initiator} to {responder} to say whether it failed: {why}."
+    ),
+    fixes=(
+        "capture longer, and let tcpdump end by itself (or use --immediate-mode), so that the last "
+        "second is not lost",
+        "capture at a point that sees both directions, with a filter that lets both pass",
+        "packets lost by the capture: a bigger buffer (tcpdump -B 65536), a shorter snaplen, a filter",
+    ),
+    commands=("tcpdump -ni any -B 65536 --immediate-mode -w out.pcap '{filter}'",),
+)
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a connection that looks wrong where the capture cannot tell."""
+    found = _doubt(story, context)
+    if found is None:
+        return None
+    why, frames = found
+    end = ending(story)
+    return Judgement(
+        code=KIND.code,
+        failed=False,
+        phase=None,
+        confidence=0.85,
+        frames=frames_of(*frames),
+        ended_by=end.actor if end else None,
+        notes=(why,),
+        facts={"why": why},
+    )
+
+
+def _doubt(story: Story, context: Context) -> tuple[str, tuple[int, ...]] | None:
+    """Return what looks wrong and its frames, or None where nothing does."""
+    if one_direction(story):
+        return _one_sided(story)
+    if not connected(story):
+        return _handshake_open(story)
+    end = ending(story)
+    if end is None:
+        return _open_and_waiting(story)
+    if end.reset is not None and work(story) is Work.WAITING and answer_may_be_missing(story):
+        why = "the capture lost packets, and the answer may have been among them"
+        return why, (story.turn.request_frame, end.frame)
+    return None
+
+
+def _one_sided(story: Story) -> tuple[str, tuple[int, ...]] | None:
+    end = ending(story)
+    if end is None or end.reset is None:
+        return None
+    seen = "responder" if story.initiator.packets == 0 else "initiator"
+    why = f"it was reset, and only the packets of the {seen} were captured"
+    return why, (end.frame,)
+
+
+def _handshake_open(story: Story) -> tuple[str, tuple[int, ...]] | None:
+    if story.syn_ack_count and not story.resets:
+        why = "the file ends (or starts) within the handshake"
+        return why, (*story.syn_frames[:1], *story.syn_ack_frames[:1])
+    if story.syn_count and not story.resets and not story.responder.packets:
+        why = "the file ends before the SYN's answer was overdue"
+        return why, story.syn_frames
+    return None
+
+
+def _open_and_waiting(story: Story) -> tuple[str, tuple[int, ...]] | None:
+    stuck = stuck_data(story)
+    if stuck is not None:
+        why = "the file ends while data is repeated and not acknowledged"
+        return why, (stuck.first_frame, stuck.last_frame)
+    if work(story) is Work.WAITING and not answer_may_be_missing(story):
+        waited = duration(max(0, story.end - story.turn.request_last_time))
+        why = f"the file ends with a request unanswered ({waited} of packets after it)"
+        return why, (story.turn.request_frame,)
+    return None

@@ -1,0 +1,96 @@
+"""Whether an HTTP/1 message was complete: just enough of RFC 9112 section 6 to judge a reset.
+
+The full parser is protocols/http1; here only the head's first bytes and the last 16 are at hand.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from pcapdiag.model.story import Turn
+
+HEAD_END = b"\r\n\r\n"
+LAST_CHUNK = b"\r\n0\r\n\r\n"
+METHODS = (b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"TRACE ")
+NO_BODY = (204, 304)
+MAX_LENGTH_DIGITS = 18
+
+
+class Completeness(Enum):
+    """How far an answer had come."""
+
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    UNTIL_CLOSE = "until close"
+    """Its end is the end of the connection: complete with FIN, cut short with RST."""
+    UNREADABLE = "unreadable"
+
+
+def response_completeness(turn: Turn) -> Completeness:
+    """Return whether the turn's answer was complete on the wire, where HTTP/1 says so."""
+    head = turn.response_head
+    if not head.startswith(b"HTTP/1."):
+        return Completeness.UNREADABLE
+    return _message(head, turn.response_bytes, turn)
+
+
+def _message(head: bytes, total: int, turn: Turn) -> Completeness:
+    end = head.find(HEAD_END)
+    if end < 0:
+        return Completeness.INCOMPLETE if total <= len(head) else Completeness.UNREADABLE
+    body = total - end - len(HEAD_END)
+    status = _status(head)
+    if status is None or status == 101 or turn.request_head.startswith(b"CONNECT "):
+        return Completeness.UNREADABLE
+    if status < 200:
+        rest = head[end + len(HEAD_END) :]
+        return _message(rest, body, turn) if body > 0 else Completeness.INCOMPLETE
+    if status in NO_BODY or turn.request_head.startswith(b"HEAD "):
+        return Completeness.COMPLETE
+    return _framed(_fields(head[:end]), body, turn)
+
+
+def _framed(fields: dict[bytes, bytes], body: int, turn: Turn) -> Completeness:
+    if fields.get(b"transfer-encoding", b"").lower().endswith(b"chunked"):
+        return _chunked(body, turn.response_tail)
+    length = _length(fields)
+    if length is None:
+        return Completeness.UNTIL_CLOSE
+    if body > length:
+        return Completeness.UNREADABLE
+    return Completeness.COMPLETE if body == length else Completeness.INCOMPLETE
+
+
+def _chunked(body: int, tail: bytes) -> Completeness:
+    if not tail:
+        return Completeness.UNREADABLE
+    if tail.endswith(LAST_CHUNK) or (body == 5 and tail.endswith(LAST_CHUNK[2:])):
+        return Completeness.COMPLETE
+    return Completeness.UNREADABLE if tail.endswith(HEAD_END) else Completeness.INCOMPLETE
+
+
+def _status(head: bytes) -> int | None:
+    digits = head[9:12]
+    return int(digits) if len(digits) == 3 and digits.isdigit() else None
+
+
+def _fields(head: bytes) -> dict[bytes, bytes]:
+    lines = (line.partition(b":") for line in head.split(b"\r\n")[1:])
+    return {name.strip().lower(): value.strip() for name, _, value in lines}
+
+
+def _length(fields: dict[bytes, bytes]) -> int | None:
+    value = fields.get(b"content-length", b"")
+    return int(value) if value.isdigit() and len(value) <= MAX_LENGTH_DIGITS else None
+
+
+def request_incomplete(turn: Turn) -> bool:
+    """Return whether HTTP/1 says that the request's head or body had not been sent in full."""
+    head = turn.request_head
+    if not head.startswith(METHODS):
+        return False
+    end = head.find(HEAD_END)
+    if end < 0:
+        return turn.request_bytes <= len(head)
+    length = _length(_fields(head[:end]))
+    return length is not None and turn.request_bytes - end - len(HEAD_END) < length

@@ -1,0 +1,85 @@
+"""What ended a connection: the first FIN or RST that counts, for everything after it is an effect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pcapdiag.diagnose.judgement import Actor
+from pcapdiag.diagnose.timing import MS, round_trip
+from pcapdiag.model.packet import PacketFact, seq_distance
+from pcapdiag.model.story import Story
+
+SURVIVED_AFTER = 50 * MS
+"""Packets later than this (or two round trips) after a RST were not in flight when it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The FIN or RST that ended the connection; ``reset`` is None for a FIN."""
+
+    by_initiator: bool
+    frame: int
+    time: int
+    reset: PacketFact | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """Whose packet it was, at face value."""
+        return "initiator" if self.by_initiator else "responder"
+
+
+def ending(story: Story) -> Ending | None:
+    """Return what ended the connection; None when nothing has.
+
+    A FIN after which the initiator went on reading (half close) and a RST that both ends outlived
+    do not count.
+    """
+    words = sorted(_closing_words(story), key=lambda word: (word.time, word.frame))
+    if len(words) > 1 and words[0].reset is None and words[0].by_initiator:
+        if half_closed(story):
+            return words[1]
+    return words[0] if words else None
+
+
+def _closing_words(story: Story) -> list[Ending]:
+    words = [
+        Ending(initiator, half.fin_frame, half.fin_time)
+        for initiator, half in ((True, story.initiator), (False, story.responder))
+        if half.fin_frame
+    ]
+    for reset in story.resets:
+        if not outlived(story, reset):
+            words.append(Ending(reset.from_initiator, reset.frame, reset.time, reset))
+    return words
+
+
+def half_closed(story: Story) -> bool:
+    """Return whether the initiator acknowledged data that came after its own FIN."""
+    acked = story.responder.acked
+    if not story.initiator.fin_frame or acked is None:
+        return False
+    return seq_distance(acked, story.initiator.fin_ack) > 1
+
+
+def outlived(story: Story, reset: PacketFact) -> bool:
+    """Return whether both ends went on after a RST: it was not accepted (RFC 5961, or forged badly)."""
+    later = reset.time + max(SURVIVED_AFTER, 2 * round_trip(story))
+    sender = receiver = False
+    for packet in story.packets:
+        if packet.is_rst or packet.is_syn or packet.frame <= reset.frame:
+            continue
+        if packet.from_initiator == reset.from_initiator:
+            sender = True
+        elif packet.time > later:
+            receiver = True
+    return sender and receiver
+
+
+def is_bare(reset: PacketFact) -> bool:
+    """Return whether a RST has no ACK flag: the answer of a host without the socket (facts 1.1)."""
+    return not reset.has_ack
+
+
+def frames_of(*frames: int) -> tuple[int, ...]:
+    """Return the frame numbers that exist, each once, in order."""
+    return tuple(sorted({frame for frame in frames if frame > 0}))

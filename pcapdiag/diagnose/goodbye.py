@@ -1,0 +1,87 @@
+"""Bytes of the initiator that ask for no answer: a TLS close_notify, HTTP/2 housekeeping.
+
+A turn is made from bytes alone, so a farewell after the last answer looks like a request that nobody
+answered. Reading record and frame headers is enough to know it.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.model.story import Story
+
+H2_PREFACE = b"PRI * HTTP/2.0"
+TLS_ALERT, TLS_DATA = 0x15, 0x17
+CLOSE_NOTIFY_13 = 19
+"""Length of an encrypted alert record in TLS 1.3: 2 bytes, content type, 16-byte tag (facts 11)."""
+FINISHED_13 = (53, 69)
+"""Length of a lone TLS 1.3 Finished record with SHA-256 and SHA-384."""
+SMALL_RECORD = 43
+"""Two WINDOW_UPDATE frames in one TLS 1.3 record; a request with a path is longer."""
+ALERT_RECORDS = (24, 31)
+"""Bytes on the wire of an encrypted alert: TLS 1.3, and TLS 1.2 with AES-GCM."""
+H2_PING, H2_SETTINGS, H2_DATA, H2_HEADERS, H2_CONTINUATION = 6, 4, 0, 1, 9
+H2_ACK = 0x01
+
+
+def is_tls(story: Story) -> bool:
+    """Return whether the initiator's first bytes are a TLS handshake record."""
+    return story.hello_initiator[:2] == b"\x16\x03"
+
+
+def asks_for_answer(story: Story) -> bool:
+    """Return whether the initiator's last bytes are something that is normally answered."""
+    turn = story.turn
+    if turn.index == 0 or turn.request_bytes == 0:
+        return False
+    if turn.index == 1:
+        return True
+    if story.hello_initiator.startswith(H2_PREFACE):
+        return _h2_asks(turn.request_head)
+    if is_tls(story):
+        return _tls_asks(turn.request_head, turn.index)
+    return True
+
+
+def _tls_asks(head: bytes, index: int) -> bool:
+    records = _tls_records(head)
+    if not records:
+        return True
+    last_type, last_length = records[-1]
+    if last_type == TLS_ALERT or (last_type == TLS_DATA and last_length == CLOSE_NOTIFY_13):
+        return False
+    data = [length for kind, length in records if kind == TLS_DATA]
+    if index == 2 and len(data) == 1 and data[0] in FINISHED_13:
+        return False
+    return len(data) < len(records) or max(data) > SMALL_RECORD
+
+
+def _tls_records(head: bytes) -> list[tuple[int, int]]:
+    """Return (type, length) of each record that begins in ``head``; the last may be cut."""
+    records = []
+    at = 0
+    while at + 5 <= len(head) and 0x14 <= head[at] <= TLS_DATA and head[at + 1] == 3:
+        length = head[at + 3] << 8 | head[at + 4]
+        records.append((head[at], length))
+        at += 5 + length
+    return records
+
+
+def _h2_asks(head: bytes) -> bool:
+    at = 0
+    while at + 9 <= len(head):
+        length = head[at] << 16 | head[at + 1] << 8 | head[at + 2]
+        kind, flags = head[at + 3], head[at + 4]
+        if kind in (H2_DATA, H2_HEADERS, H2_CONTINUATION):
+            return True
+        if kind in (H2_PING, H2_SETTINGS) and not flags & H2_ACK:
+            return True
+        at += 9 + length
+    return False
+
+
+def responder_said_goodbye(story: Story) -> bool:
+    """Return whether the responder's last bytes look like a close_notify after an answer.
+
+    Only the length shows (a fatal alert has the same), so more than that record must have come.
+    """
+    last = story.responder.last_data_length
+    return is_tls(story) and last in ALERT_RECORDS and story.turn.response_bytes > last

@@ -1,0 +1,59 @@
+"""icmp.prohibited: a firewall or router said that this is not allowed.
+
+What happened
+    The SYN, or data, was answered by an ICMP error that says "administratively prohibited".
+
+How pcapdiag can tell
+    ICMP 3/9, 3/10, 3/13, or ICMPv6 1/1, 1/5, 1/6, that quotes a segment of the connection.
+
+Usual causes
+    A firewall rule that rejects with icmp-admin-prohibited (firewalld's default), a router's access
+    list, a "prohibit" route, a network policy.
+
+Fixes
+    Allow the flow on the device that sent the error.
+
+Can be confused with
+    icmp.unreachable: there it could not, here it would not. Programs get errno 113 for most, 13 for
+    ICMPv6 1/1.
+
+References
+    RFC 1812 section 5.2.7.1, RFC 4443 section 3.1; facts 1.4, 11.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.icmp.quoted import is_prohibited
+from pcapdiag.diagnose.icmp.unreachable import judged
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="icmp.prohibited",
+    title="not allowed: {source} rejected the packet to {target}, {error}",
+    explanation=(
+        "{source} sent {error} for {quoted} of this connection (frame {error_frame}, {after} after the "
+        "connection's first packet): a rule there forbids it. {count}"
+    ),
+    phases=("connect", "before_request", "in_request", "before_response", "in_response", "idle"),
+    envoy=Envoy("UF", "remote connection failure"),
+    nginx="connect() failed (113: No route to host) while connecting to upstream",
+    haproxy="SC",
+    fix_at=("path", "responder", "initiator"),
+    fixes=(
+        "allow {initiator_ip} to {responder_ip} port {responder_port} on {source} (firewalld: add the "
+        "port to the zone; router: its access list)",
+        "Kubernetes: a NetworkPolicy that selects the pod of {responder_ip}",
+    ),
+    commands=(
+        "iptables-save | grep -nE 'REJECT|prohibited'; nft list ruleset | grep -n reject  # on {source}",
+        "ip route show type prohibit; firewall-cmd --list-all  # on {source}",
+    ),
+)
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a connection that a device prohibited."""
+    return judged(story, KIND, is_prohibited, 0.98)

@@ -1,0 +1,40 @@
+"""The constants of one failure kind: what the code means, and what a person can do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pcapdiag.diagnose.judgement import Actor, Phase
+
+
+class Envoy(NamedTuple):
+    """Envoy's words for a failure: response flag and reset reason, as its access log prints them."""
+
+    flag: str
+    reset_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One verdict code. Texts are ``str.format`` templates over the words of text.py and the facts."""
+
+    code: str
+    title: str
+    explanation: str
+    phases: tuple[Phase, ...] = ()
+    """Phases in which it can happen."""
+    envoy: Envoy | None = None
+    nginx: str = ""
+    """What NGINX's error log says when it is the initiator."""
+    haproxy: str = ""
+    """HAProxy's termination state when it is the initiator."""
+    fix_at: tuple[Actor, ...] = ()
+    """Where it can be mended, likeliest first."""
+    fixes: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """False for the two codes that are no failure."""
+        return self.code not in ("ok", "capture.partial")

@@ -1,0 +1,121 @@
+"""ok: the connection did its work, or nothing shows that it did not.
+
+What happened
+    The connection worked. Trouble that was overcome, and closes that look alarming but came after the
+    work was done, are told in notes.
+
+How pcapdiag can tell
+    No other verdict fits. A RST after a complete answer or behind a FIN, a layer-4 health check (SYN,
+    SYN-ACK, RST), a scanner, loss that was repaired, a window that closed and opened again, a SYN-ACK
+    repeated by a listener that waits for data and then served: all of these worked.
+
+Usual causes
+    None needed.
+
+Fixes
+    None needed.
+
+Can be confused with
+    capture.partial: something looks wrong, but the capture cannot tell.
+
+References
+    verdicts.md "What counts as failed"; facts 8, 10, 11.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import ending, is_bare, outlived
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
+from pcapdiag.diagnose.text import counted
+from pcapdiag.diagnose.timing import MS
+from pcapdiag.diagnose.work import Work, connected, one_direction, work
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="ok",
+    title="worked: {initiator} to {responder}, {requests}",
+    explanation="Nothing shows a failure of this connection. {remark}",
+)
+
+HIGH_LOSS = 3
+"""Retransmissions from which a note is worth its line."""
+REPEAT_MARGIN = 500 * MS
+
+
+def match(story: Story, context: Context) -> Judgement:
+    """Return the verdict ``ok`` with notes on what looked alarming and was not."""
+    notes = tuple(_notes(story, context))
+    end = ending(story)
+    return Judgement(
+        code=KIND.code,
+        failed=False,
+        phase=None,
+        confidence=0.7 if one_direction(story) else 0.95,
+        ended_by=end.actor if end else None,
+        notes=notes,
+        facts={
+            "requests": counted(story.turn.index, "request"),
+            "remark": " ".join(notes),
+        },
+    )
+
+
+def _notes(story: Story, context: Context) -> list[str]:
+    notes = [*_handshake_notes(story), *_reset_notes(story), *_repair_notes(story)]
+    if one_direction(story):
+        notes.append("Only one direction was captured.")
+    if story.midstream:
+        notes.append("The capture started within the connection.")
+    end = ending(story)
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    if end and end.by_initiator and work(story) is Work.WAITING and not endpoint.turns:
+        notes.append("Nobody answers on this port in the capture: read as a one-way transfer.")
+    return notes
+
+
+def _handshake_notes(story: Story) -> list[str]:
+    notes = []
+    if challenge_ack(story) is not None and story.syn_ack_count:
+        notes.append("The ports were still held by an old connection; the repeated SYN cured it.")
+    if story.syn_ack_count and any(r.frame < story.syn_ack_frames[0] for r in story.resets):
+        notes.append("A first SYN was refused; the repeated one was accepted.")
+    if story.syn_count > 1 and connected(story):
+        notes.append(f"The SYN was sent {story.syn_count} times.")
+    if story.syn_ack_times and story.handshake_done:
+        if story.syn_ack_times[-1] > story.established_time + REPEAT_MARGIN:
+            notes.append("SYN-ACK repeated after the handshake, then served (TCP_DEFER_ACCEPT).")
+    return notes
+
+
+def _reset_notes(story: Story) -> list[str]:
+    notes = [
+        f"RST in frame {reset.frame} was not accepted: both ends went on."
+        for reset in story.resets
+        if outlived(story, reset)
+    ]
+    end = ending(story)
+    if end is None or not story.resets or notes:
+        return notes
+    if not story.turn.index and end.reset and end.by_initiator:
+        what = "a port scan" if is_bare(end.reset) else "a layer-4 health check"
+        notes.append(f"Opened and reset by the initiator without a request: like {what}.")
+    elif end.reset is None:
+        notes.append(f"RST in frame {story.resets[0].frame} came after the close: an effect.")
+    elif work(story) is Work.DONE:
+        notes.append(f"RST in frame {end.frame} came after the answer was complete.")
+    return notes
+
+
+def _repair_notes(story: Story) -> list[str]:
+    notes = []
+    repeats = story.initiator.retransmissions + story.responder.retransmissions
+    if repeats >= HIGH_LOSS:
+        notes.append(f"{repeats} segments were sent again; the loss was repaired.")
+    if story.initiator.zero_windows + story.responder.zero_windows:
+        notes.append("A receive window was closed for a time and opened again.")
+    if story.icmp:
+        notes.append(f"ICMP errors quoted it (frame {story.icmp[0].frame}); it went on all the same.")
+    return notes

@@ -1,0 +1,96 @@
+"""Whether an initiator that left had lost patience (a timeout) or interest (an abort).
+
+Both look the same: a request, quiet, then FIN or RST by the initiator. What tells them apart is how
+long it waited: at a timeout's round value, or longer than this responder ever takes, it is a timeout;
+soon, or within the responder's usual time, an abort. A probability, for no packet says why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pcapdiag.diagnose.timing import MS, SECOND, duration
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+ROUND_SECONDS = (
+    1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 45, 50, 60, 75, 90, 100, 120,
+    150, 180, 240, 300, 350, 600, 900, 1200, 1800, 3600,
+)  # fmt: skip
+ROUND_FRACTIONS = (0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8)
+EARLY, LATE, LATE_SHARE = 25 * MS, 60 * MS, 0.01
+"""How far from its nominal value a proxy's timer may seem to fire: it started a little before the
+request was seen, and fires a little late."""
+FRACTION_SLACK = 5 * MS
+FRESH_TURNS = 3
+"""Up to this turn (TLS takes two) the initiator's timer may have begun with the connection."""
+KNOWN_ANSWERS = 3
+"""Answers seen from an endpoint before "its usual time" means anything."""
+
+PRIOR_ODDS = ((100 * MS, 0.05), (SECOND, 0.25), (5 * SECOND, 1.0), (30 * SECOND, 2.5))
+"""Odds timeout : abort by the time waited, before anything else is known; judgement, not measured."""
+PRIOR_ODDS_LONG = 6.0
+ROUND_FACTOR, FRACTION_FACTOR, NOT_ROUND_FACTOR = 12.0, 6.0, 0.5
+LONGER_THAN_USUAL_FACTOR, WITHIN_USUAL_FACTOR = 4.0, 0.3
+MOST_SURE = 0.97
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the initiator waited and what that says."""
+
+    waited: int
+    """From the last byte of the request (or of the answer) until it left, nanoseconds."""
+    timeout: float
+    """Probability that it was a timeout."""
+    round_value: float | None
+    """The timeout's value in seconds that it fits."""
+    reason: str
+
+
+def patience(story: Story, context: Context, since: int, left: int) -> Patience:
+    """Weigh whether an initiator that waited from ``since`` until ``left`` had timed out."""
+    waited = max(0, left - since)
+    starts = [since, story.turn.request_time]
+    if story.turn.index <= FRESH_TURNS:
+        starts.append(story.start)
+    value = _round_value(starts, left)
+    odds = _prior(waited)
+    reason = f"it waited {duration(waited)}"
+    if value is None:
+        odds *= NOT_ROUND_FACTOR
+        reason += ", which is no usual timeout"
+    else:
+        odds *= ROUND_FACTOR if value >= 1 else FRACTION_FACTOR
+        reason += f", the value of a {value:g} s timeout"
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    if endpoint.turns >= KNOWN_ANSWERS:
+        longer = waited > 2 * endpoint.longest_answer
+        if longer or waited <= endpoint.longest_answer:
+            odds *= LONGER_THAN_USUAL_FACTOR if longer else WITHIN_USUAL_FACTOR
+            usual = duration(endpoint.longest_answer)
+            reason += f"; answers here took {usual} at most"
+    probability = min(MOST_SURE, max(1 - MOST_SURE, odds / (1 + odds)))
+    return Patience(waited, probability, value, reason)
+
+
+def _prior(waited: int) -> float:
+    for limit, odds in PRIOR_ODDS:
+        if waited < limit:
+            return odds
+    return PRIOR_ODDS_LONG
+
+
+def _round_value(starts: list[int], left: int) -> float | None:
+    """Return the timeout value that fits the wait from one of the possible starts of the timer."""
+    for start in starts:
+        waited = left - start
+        for value in ROUND_SECONDS:
+            nominal = int(value * SECOND)
+            if -EARLY <= waited - nominal <= max(LATE, nominal * LATE_SHARE):
+                return value
+    waited = left - starts[0]
+    for value in ROUND_FRACTIONS:
+        if abs(waited - int(value * SECOND)) <= FRACTION_SLACK:
+            return value
+    return None

@@ -1,0 +1,88 @@
+"""Every verdict code with its constants and its test, in the order in which they are tried.
+
+The first that matches wins, so the order is the rule "which code wins" (verdicts.md): what never came up
+before what broke later, and within one cause the narrower code first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pcapdiag.diagnose import ok
+from pcapdiag.diagnose.capture import partial
+from pcapdiag.diagnose.icmp import prohibited, time_exceeded, unreachable
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.tcp import (
+    accept_queue_overflow,
+    closed_before_request,
+    closed_before_response,
+    connection_refused,
+    connection_timeout,
+    data_timeout,
+    handshake_stalled,
+    idle_reset,
+    initiator_abort,
+    injected_reset,
+    keepalive_timeout,
+    port_reuse,
+    reset_before_request,
+    reset_before_response,
+    reset_in_response,
+    response_timeout,
+    stale_connection,
+    state_lost,
+    zero_window,
+)
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+Match = Callable[[Story, Context], Judgement | None]
+
+
+class Entry(NamedTuple):
+    """One kind and the function that recognises it."""
+
+    kind: Kind
+    match: Match
+
+
+ORDER: tuple[Entry, ...] = (
+    # A protocol that shows the mismatch by its bytes (protocol.*), then TLS alerts and HTTP/2 codes,
+    # come before everything below.
+    Entry(prohibited.KIND, prohibited.match),
+    Entry(time_exceeded.KIND, time_exceeded.match),
+    Entry(unreachable.KIND, unreachable.match),
+    # The handshake: exclusive of each other by what answered the SYN.
+    Entry(port_reuse.KIND, port_reuse.match),
+    Entry(connection_refused.KIND, connection_refused.match),
+    Entry(connection_timeout.KIND, connection_timeout.match),
+    Entry(handshake_stalled.KIND, handshake_stalled.match),
+    Entry(accept_queue_overflow.KIND, accept_queue_overflow.match),
+    # What stopped the flow before anybody closed: earlier causes than the FIN or RST that followed.
+    # mtu.* comes first here.
+    Entry(zero_window.KIND, zero_window.match),
+    Entry(keepalive_timeout.KIND, keepalive_timeout.match),
+    Entry(data_timeout.KIND, data_timeout.match),
+    # The close itself, the narrower code first. The TLS handshake's codes come after the stale
+    # connection and the lost state.
+    Entry(stale_connection.KIND, stale_connection.match),
+    Entry(state_lost.KIND, state_lost.match),
+    Entry(idle_reset.KIND, idle_reset.match),
+    Entry(reset_before_request.KIND, reset_before_request.match),
+    Entry(reset_before_response.KIND, reset_before_response.match),
+    Entry(reset_in_response.KIND, reset_in_response.match),
+    Entry(closed_before_request.KIND, closed_before_request.match),
+    Entry(closed_before_response.KIND, closed_before_response.match),
+    Entry(response_timeout.KIND, response_timeout.match),
+    Entry(initiator_abort.KIND, initiator_abort.match),
+    # No failure.
+    Entry(partial.KIND, partial.match),
+    Entry(ok.KIND, ok.match),
+)
+
+REFINED = (injected_reset.KIND,)
+"""Kinds that only the second step can give, when it is known who did it."""
+
+KINDS: dict[str, Kind] = {kind.code: kind for kind in (*(e.kind for e in ORDER), *REFINED)}

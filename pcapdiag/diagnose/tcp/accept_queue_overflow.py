@@ -1,0 +1,152 @@
+"""tcp.accept_queue_overflow: the listener did not take the finished handshake.
+
+What happened
+    The initiator finished the handshake and began to send, but the responder's kernel could not hand
+    the connection to its program, because the queue of the listening socket was full.
+
+How pcapdiag can tell
+    The final ACK, or data, was sent, and the SYN-ACK is repeated all the same (after 1, 3, 7 s) while
+    the data is never acknowledged. With tcp_abort_on_overflow=1 a bare RST answers the final ACK,
+    before the responder sent anything but its SYN-ACK. With SYN cookies nothing more comes: that
+    looks like tcp.data_timeout, which then names this code as an alternative. A listener with
+    TCP_DEFER_ACCEPT also repeats the SYN-ACK, and then serves: ``ok``.
+
+Usual causes
+    The program accepts too slowly or hangs, or the backlog is small for the bursts it gets.
+
+Fixes
+    Find out why the program does not accept; raise backlog and somaxconn.
+
+Can be confused with
+    tcp.handshake_stalled: a final ACK lost on the way gives the initiator the same packets. Several
+    connections to the same listener, or a capture at the responder, settle it.
+
+References
+    facts 1.3, 10, 11; Linux tcp_v4_syn_recv_sock() and inet_csk_reqsk_queue_add().
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import ending, frames_of, is_bare
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.timing import MS, duration, round_trip
+from pcapdiag.model.context import Context
+from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="tcp.accept_queue_overflow",
+    title="not accepted: {responder} never took the finished handshake, its accept queue is full",
+    explanation=(
+        "{initiator} finished the handshake (SYN-ACK in frame {syn_ack_frame}), but {responder} {what}."
+        " Its kernel drops finished handshakes while the listening socket's queue is full. {scope}"
+    ),
+    phases=("connect", "before_request", "in_request"),
+    envoy=Envoy("UC", "connection termination"),
+    nginx="upstream timed out (110: Connection timed out) while reading response header",
+    haproxy="sH",
+    fix_at=("responder", "path"),
+    fixes=(
+        "why does the program on {responder_ip}:{responder_port} not accept: hung, out of worker "
+        "threads, out of file descriptors, paused by its garbage collector?",
+        "raise the listener's backlog and net.core.somaxconn (both: the smaller one counts)",
+        "fewer new connections: keep-alive pools (Envoy: max_requests_per_connection off; NGINX: "
+        "upstream keepalive; HAProxy: http-reuse always)",
+    ),
+    commands=(
+        "ss -ltn 'sport = :{responder_port}'  # on {responder_ip}: Recv-Q above Send-Q is full",
+        "nstat -az TcpExtListenOverflows TcpExtListenDrops  # on {responder_ip}, twice",
+        "sysctl net.core.somaxconn net.ipv4.tcp_abort_on_overflow  # on {responder_ip}",
+    ),
+)
+
+REPEAT_MARGIN = 500 * MS
+"""A SYN-ACK this long after the handshake is a repeat by timer (1 s), not one in flight."""
+PROMPT = 20 * MS
+"""A RST within this time (or two round trips) of the final ACK answers it."""
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a handshake that the responder's kernel did not take."""
+    if not story.handshake_done or story.responder.payload_bytes or story.responder.fin_frame:
+        return None
+    late = [t for t in story.syn_ack_times if t > story.established_time + REPEAT_MARGIN]
+    if late and not _data_was_acked(story):
+        frames = story.syn_ack_frames + (story.turn.request_frame,)
+        what = f"repeated its SYN-ACK {len(late)} more times and acknowledged no data"
+        confidence = 0.88 if story.initiator.payload_bytes else 0.7
+        return _judgement(story, context, confidence, what, frames)
+    reset = _answer_to_final_ack(story)
+    if reset is None:
+        return None
+    what = f"answered the final ACK with RST {duration(reset.time - story.established_time)} later"
+    frames = (*story.syn_ack_frames, reset.frame)
+    return _judgement(story, context, 0.62, f"{what} (frame {reset.frame})", frames, reset)
+
+
+def _data_was_acked(story: Story) -> bool:
+    half = story.initiator
+    if half.isn is None or half.acked is None:
+        return False
+    return (half.acked - half.isn) & 0xFFFFFFFF > 1
+
+
+def _answer_to_final_ack(story: Story) -> PacketFact | None:
+    """Return the bare RST that came within a round trip of the final ACK, before any other packet."""
+    limit = story.established_time + max(PROMPT, 2 * round_trip(story))
+    for packet in story.packets:
+        if packet.from_initiator or packet.is_syn_ack:
+            continue
+        prompt = packet.is_rst and is_bare(packet) and packet.time <= limit
+        first_data = story.initiator.first_data_time
+        before_data = not first_data or packet.time < first_data + round_trip(story) // 2
+        return packet if prompt and before_data else None
+    return None
+
+
+def _judgement(
+    story: Story,
+    context: Context,
+    confidence: float,
+    what: str,
+    frames: tuple[int, ...],
+    reset: PacketFact | None = None,
+) -> Judgement:
+    shared = _stalls_elsewhere(story, context)
+    other = "tcp.reset_before_request" if reset else "tcp.handshake_stalled"
+    sure = min(0.95, confidence + 0.15) if shared else confidence
+    end = ending(story)
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase="connect",
+        confidence=sure,
+        frames=frames_of(*frames),
+        ended_by=end.actor if end else None,
+        reset=reset,
+        candidates=_who(story, context, shared),
+        alternatives=(OtherCode(other, round(0.97 - sure, 2)),),
+        facts={
+            "syn_ack_frame": str(story.syn_ack_frames[0]),
+            "what": what,
+            "scope": "Other connections to it went unanswered too." if shared else "",
+        },
+    )
+
+
+def _stalls_elsewhere(story: Story, context: Context) -> bool:
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    return endpoint.unanswered > 0
+
+
+def _who(story: Story, context: Context, shared: bool) -> tuple[SideHint, ...]:
+    address, frames = story.responder.address, story.syn_ack_frames[:3]
+    if address in context.capture_hosts:
+        why = f"the final ACK reached {address}, where the capture was taken"
+        return (SideHint("responder", 0.95, why, frames), SideHint("path", 0.03, why, frames))
+    if shared:
+        why = "several connections to this listener stall: its queue is full"
+        return (SideHint("responder", 0.87, why, frames), SideHint("path", 0.1, why, frames))
+    why = "an ACK lost on the way gives the initiator the same packets; one connection cannot tell"
+    return (SideHint("responder", 0.62, why, frames), SideHint("path", 0.33, why, frames))

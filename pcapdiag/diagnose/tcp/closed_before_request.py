@@ -1,0 +1,99 @@
+"""tcp.closed_before_request: the responder hung up before anybody asked anything.
+
+What happened
+    The handshake worked, and then the responder closed the connection in an orderly way (FIN) before
+    it had read one byte of the initiator.
+
+How pcapdiag can tell
+    A finished handshake, FIN by the responder first, no payload by either end; or a first request
+    that crossed this FIN on its way (the FIN acknowledges none of it). After ten quiet seconds it is
+    a server's timeout for unused connections, and ``ok``.
+
+Usual causes
+    A layer-4 proxy or load balancer whose backend is dead. An access list or connection limit in the
+    program. A server that is shutting down, or that handles one connection at a time.
+
+Fixes
+    Look at the program's or proxy's log for that moment; look behind it.
+
+Can be confused with
+    tcp.stale_connection: there the connection had been used, or had been idle.
+
+References
+    facts 11 (HAProxy in TCP mode: FIN after 3 s; Envoy tcp_proxy: FIN with no byte).
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import Ending, ending, frames_of
+from pcapdiag.diagnose.judgement import Judgement, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.phase import phase_at
+from pcapdiag.diagnose.timing import IDLE, SECOND, duration
+from pcapdiag.diagnose.work import answer_may_be_missing
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="tcp.closed_before_request",
+    title="closed before the request: {responder} sent FIN {since_start} after the handshake",
+    explanation=(
+        "The connection from {initiator} came up, and {since_start} later {responder} closed it (FIN in "
+        "frame {fin_frame}) without having sent or read a byte."
+    ),
+    phases=("before_request",),
+    envoy=Envoy("UC", "connection termination"),
+    nginx="upstream prematurely closed connection while reading response header from upstream",
+    haproxy="SH",
+    fix_at=("responder", "path"),
+    fixes=(
+        "is {responder} a layer-4 proxy or load balancer? then its own backend is the place to look",
+        "does the program limit connections or addresses (allow list, tcp wrappers, maxconn)?",
+        "was it shutting down? (Kubernetes: preStop sleep, so that endpoints leave before it closes)",
+    ),
+    commands=(
+        "ss -tnp 'sport = :{responder_port}'; journalctl -e  # on {responder_ip}",
+        "nc -v -w 5 {responder_ip} {responder_port}  # from {initiator_ip}",
+    ),
+)
+
+UNUSED_TIMEOUT = 10 * SECOND
+"""From here on the close is a timeout for connections that nobody used."""
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a FIN by the responder before it read or sent anything."""
+    end = ending(story)
+    if end is None or end.reset or end.by_initiator or not story.handshake_done:
+        return None
+    if story.responder.payload_bytes or answer_may_be_missing(story):
+        return None
+    since = end.time - story.established_time
+    if since >= UNUSED_TIMEOUT or not _nothing_read(story, since):
+        return None
+    return _judgement(story, end, since)
+
+
+def _nothing_read(story: Story, since: int) -> bool:
+    """Return whether the FIN came before the first request, or crossed it on a fresh connection."""
+    if story.turn.index == 0:
+        return True
+    isn = story.initiator.isn
+    fresh = story.turn.index == 1 and since < IDLE and isn is not None
+    return fresh and story.responder.fin_ack == ((isn or 0) + 1) & 0xFFFFFFFF
+
+
+def _judgement(story: Story, end: Ending, since: int) -> Judgement:
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase=phase_at(story, end.time),
+        confidence=0.95 if since < SECOND else 0.85,
+        frames=frames_of(end.frame, story.turn.request_frame),
+        ended_by="responder",
+        candidates=(
+            SideHint("responder", 0.97, "the FIN is in order and bears its address", (end.frame,)),
+            SideHint("path", 0.03, "a proxy that answers for it would look the same", (end.frame,)),
+        ),
+        facts={"since_start": duration(max(0, since)), "fin_frame": str(end.frame)},
+    )

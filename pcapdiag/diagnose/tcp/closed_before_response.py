@@ -1,0 +1,89 @@
+"""tcp.closed_before_response: the responder hung up instead of answering.
+
+What happened
+    The initiator sent a request; the responder took it, sent no byte back, and closed the connection
+    in an orderly way.
+
+How pcapdiag can tell
+    The responder's FIN acknowledges the request (or part of it), no response byte came, and the FIN was
+    the first closing word. A FIN that does not acknowledge the request crossed it on the way: that is
+    tcp.stale_connection.
+
+Usual causes
+    The program crashed or was killed with nothing left unread (Linux then sends FIN), gave up on the
+    request, or is shutting down. A worker timeout. Plaintext to a TLS port. A TCP proxy whose backend
+    is dead.
+
+Fixes
+    Read the program's log at that moment; try the same request against it directly.
+
+Can be confused with
+    tcp.reset_before_response (RST instead of FIN): Envoy logs UC for both.
+
+References
+    facts 1.2 (process killed: FIN), 3.3, 4.1 ("upstream prematurely closed connection").
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import ending, frames_of
+from pcapdiag.diagnose.judgement import Judgement, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.phase import phase_at
+from pcapdiag.diagnose.timing import duration
+from pcapdiag.diagnose.work import Work, answer_may_be_missing, work
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="tcp.closed_before_response",
+    title="closed instead of answering: {responder} sent FIN {since_request} after the request",
+    explanation=(
+        "{initiator} sent a request of {request_bytes} (frame {request_frame}). {responder} acknowledged "
+        "it and {since_request} later closed the connection (FIN in frame {fin_frame}) without a byte "
+        "of an answer. It was request number {turn} on this connection."
+    ),
+    phases=("tls_handshake", "in_request", "before_response"),
+    envoy=Envoy("UC", "connection termination"),
+    nginx="upstream prematurely closed connection while reading response header from upstream",
+    haproxy="SH",
+    fix_at=("responder", "path"),
+    fixes=(
+        "did the program on {responder_ip} crash, restart, time out a worker or drop this request? its "
+        "log",
+        "right protocol for that port: TLS or plaintext, HTTP/1 or HTTP/2, PROXY header?",
+        "is {responder} itself a proxy? then look at what it asked behind it",
+    ),
+    commands=(
+        "curl -v --max-time 10 'http://{responder_host}:{responder_port}/'  # from {initiator_ip}",
+        "journalctl -e; dmesg -T | grep -iE 'oom|segfault'  # on {responder_ip}",
+    ),
+)
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a FIN by the responder that took a request and answered nothing."""
+    end = ending(story)
+    if end is None or end.reset is not None or end.by_initiator:
+        return None
+    if work(story) is not Work.WAITING or answer_may_be_missing(story):
+        return None
+    turn = story.turn
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase=phase_at(story, end.time),
+        confidence=0.96,
+        frames=frames_of(turn.request_frame, end.frame),
+        ended_by="responder",
+        candidates=(
+            SideHint("responder", 0.97, "the FIN is in order and bears its address", (end.frame,)),
+            SideHint("path", 0.03, "a proxy that answers for it would look the same", (end.frame,)),
+        ),
+        facts={
+            "request_frame": str(turn.request_frame),
+            "fin_frame": str(end.frame),
+            "since_request": duration(max(0, end.time - turn.request_last_time)),
+            "turn": str(turn.index),
+        },
+    )

@@ -1,0 +1,133 @@
+"""tcp.connection_timeout: nobody answered the SYN.
+
+What happened
+    The initiator asked for a connection, repeated itself, heard nothing at all, and gave up.
+
+How pcapdiag can tell
+    SYNs and not one packet back, neither TCP nor ICMP. Linux repeats after 1, 2, 3, 4 s (before 6.5:
+    1, 3, 7 s); a proxy whose connect timeout is 1 s leaves one single SYN. It counts as given up when
+    the next repeat was due and did not come while the capture went on, or when three seconds of
+    trying went unanswered. A SYN at the very end of the file is ``capture.partial``.
+
+Usual causes
+    A firewall, security group or network policy that drops. A host that is down or gone, an address
+    that moved. A full accept queue (Linux drops new SYNs then). No route back. SNAT ports or a
+    conntrack table used up.
+
+Fixes
+    Find out where the SYN gets lost: capture at the responder. Seen there: host firewall or queue.
+    Not seen there: the path.
+
+Can be confused with
+    tcp.handshake_stalled (a SYN-ACK came). icmp.unreachable (a router said so).
+
+References
+    RFC 9293 section 3.8.1, RFC 6298 section 2.1 (initial timeout 1 s); facts 1.3, 1.4, 10.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import frames_of
+from pcapdiag.diagnose.judgement import Judgement, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.work import one_direction
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="tcp.connection_timeout",
+    title="no answer: {responder} answered none of {syns} in {waited}",
+    explanation=(
+        "{initiator_ip} sent {syns} to {responder} (frames {first_syn} to {last_syn}) and got nothing "
+        "back, not even an ICMP error. {gave_up} {scope}"
+    ),
+    phases=("connect",),
+    envoy=Envoy("UF", "connection timeout"),
+    nginx="upstream timed out (110: Connection timed out) while connecting to upstream",
+    haproxy="sC",
+    fix_at=("path", "responder"),
+    fixes=(
+        "does a firewall, security group or NetworkPolicy between {initiator_ip} and {responder_ip} "
+        "allow port {responder_port}, in both directions?",
+        "is {responder_ip} up, and still the right address? (Kubernetes: endpoints; DNS: stale answer)",
+        "on {responder_ip}: is the accept queue full (Recv-Q above Send-Q), conntrack full?",
+        "only then a longer connect timeout: Envoy and Istio connect_timeout/connectTimeout, NGINX "
+        "proxy_connect_timeout, HAProxy timeout connect",
+    ),
+    commands=(
+        "tcpdump -ni any 'tcp port {responder_port} and host {initiator_ip}'  # on {responder_ip}",
+        "ss -ltn 'sport = :{responder_port}'; nstat -az TcpExtListenDrops  # on {responder_ip}",
+        "nc -vz -w 5 {responder_ip} {responder_port}  # from {initiator_ip}",
+        "conntrack -S | grep -v 'drop=0 '  # on each NAT or node between",
+    ),
+)
+
+FIRST_RETRY_DUE = 3 * SECOND // 2
+"""A first repeat is due after 1 s (RFC 6298); this much silence after one SYN means given up."""
+WINDOWS_RETRY_DUE = 7 * SECOND // 2
+"""Older Windows (TTL 128) repeats after 3 s."""
+TRIED = 29 * SECOND // 10
+"""Trying this long (Linux: 4 SYNs) in vain is a failure, also when the file ends there."""
+SYN_LIMIT_TTL = 64
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for SYNs that nothing ever answered."""
+    silent = story.responder.packets == 0 and not story.icmp and not story.initiator.rst_count
+    if story.syn_count == 0 or not silent or one_direction(story):
+        return None
+    gave_up = has_given_up(story, context)
+    waited = max(story.end, context.last_time if gave_up else 0) - story.start
+    if not gave_up and story.end - story.start < TRIED:
+        return None
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase="connect",
+        confidence=_confidence(story, gave_up),
+        frames=frames_of(*story.syn_frames),
+        candidates=_who(story, context),
+        facts=_facts(story, context, gave_up, waited),
+    )
+
+
+def has_given_up(story: Story, context: Context) -> bool:
+    """Return whether the next SYN was due and did not come while the capture went on."""
+    silence = context.last_time - (story.syn_times[-1] if story.syn_times else story.end)
+    if len(story.syn_times) < 2:
+        windows = any(ttl > SYN_LIMIT_TTL for ttl in story.initiator.ttls)
+        return silence >= (WINDOWS_RETRY_DUE if windows else FIRST_RETRY_DUE)
+    gap = story.syn_times[-1] - story.syn_times[-2]
+    return silence >= max(FIRST_RETRY_DUE, 5 * gap // 2)
+
+
+def _confidence(story: Story, gave_up: bool) -> float:
+    if story.syn_count >= 3:
+        return 0.98 if gave_up else 0.92
+    return 0.95 if story.syn_count == 2 else 0.9
+
+
+def _who(story: Story, context: Context) -> tuple[SideHint, ...]:
+    address, frames = story.responder.address, story.syn_frames[:1]
+    if address in context.capture_hosts:
+        why = f"the SYN reached {address}, where the capture was taken, and it did not answer"
+        return (SideHint("responder", 0.93, why, frames), SideHint("initiator", 0.02, why, frames))
+    endpoint = context.endpoint(address, story.responder.port)
+    if endpoint.established or endpoint.refused:
+        why = f"{address} answers other SYNs to this port"
+        return (SideHint("responder", 0.5, why, frames), SideHint("path", 0.48, why, frames))
+    why = "a SYN lost on the way and a host that does not answer look the same from here"
+    return (SideHint("path", 0.55, why, frames), SideHint("responder", 0.43, why, frames))
+
+
+def _facts(story: Story, context: Context, gave_up: bool, waited: int) -> dict[str, str]:
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    others = f"Of {endpoint.connections} connections to it {endpoint.unanswered} went unanswered."
+    return {
+        "waited": duration(waited),
+        "first_syn": str(story.syn_frames[0]),
+        "last_syn": str(story.syn_frames[-1]),
+        "gave_up": "Then it gave up." if gave_up else "The capture ends while it still tries.",
+        "scope": others if endpoint.connections > 1 else "",
+    }

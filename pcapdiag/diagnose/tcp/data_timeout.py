@@ -1,0 +1,166 @@
+"""tcp.data_timeout: data was repeated and never acknowledged until somebody gave up.
+
+What happened
+    One end sent data, repeated it with growing pauses, never got an acknowledgment, and in the end
+    somebody gave up.
+
+How pcapdiag can tell
+    The same bytes sent three times or more, the acknowledgment number never moved, no ICMP error.
+    Then FIN or RST by the one who sent them, or by the other end for want of a request, or silence
+    while the capture went on. When only full-size segments vanish, ``mtu.black_hole`` is named as an
+    alternative; after an idle gap, ``tcp.stale_connection``; right after the handshake,
+    ``tcp.accept_queue_overflow`` (SYN cookies).
+
+Usual causes
+    The other host died or lost its network. A firewall or NAT forgot the connection and drops
+    silently. The path broke in one direction. A path that takes small packets only.
+
+Fixes
+    Capture at the other end: do the segments arrive there?
+
+Can be confused with
+    tcp.response_timeout: there the request was acknowledged. tcp.zero_window: acknowledged, not read.
+
+References
+    RFC 6298 (timers), RFC 9293 section 3.8.3 (giving up); facts 1.2, 1.3, 1.4.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import Ending, ending, frames_of
+from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.phase import phase_at
+from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE, Stuck, size_matters, stuck_data
+from pcapdiag.diagnose.timing import MS, SECOND, capture_left, duration
+from pcapdiag.diagnose.work import answer_may_be_missing
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="tcp.data_timeout",
+    title="data lost: {sender} sent the same {length} {times} times in {tried}, never acknowledged",
+    explanation=(
+        "{sender} sent {length} to {receiver} (frame {data_frame}), repeated them until frame "
+        "{last_frame}, {tried} in all, and never got an acknowledgment. {then}"
+    ),
+    phases=("tls_handshake", "in_request", "before_response", "in_response", "idle"),
+    envoy=Envoy("UT", "response timeout"),
+    nginx="upstream timed out (110: Connection timed out) while reading response header from upstream",
+    haproxy="sH",
+    fix_at=("path", "responder", "initiator"),
+    fixes=(
+        "do the segments arrive at {receiver}? a capture there splits the path from the host",
+        "does a firewall, NAT or load balancer between forget connections, or drop what it does not "
+        "know? (conntrack -S on it: drop, invalid; net.netfilter.nf_conntrack_tcp_timeout_established)",
+        "was {receiver} up then? (crash, paused, address moved)",
+        "only full-size segments lost? lower the MTU or clamp the MSS (iptables TCPMSS "
+        "--clamp-mss-to-pmtu)",
+    ),
+    commands=(
+        "tcpdump -ni any 'host {sender} and tcp port {responder_port}'  # on {receiver}",
+        "ping -c 3 -M do -s 1472 {receiver}; tracepath -n {receiver}  # from {sender}",
+        "conntrack -L -p tcp --dport {responder_port}; conntrack -S  # on devices between",
+        "nstat -az TcpRetransSegs TcpExtTCPTimeouts  # on {sender}",
+    ),
+)
+
+ENOUGH_REPEATS = 2
+GAVE_UP = 3 * SECOND
+"""Silence that ends the tries, where the pauses before were shorter."""
+TRIED = 5 * SECOND
+"""Trying this long in vain counts, also when the file ends there."""
+SHORTEST = 300 * MS
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for data that was never acknowledged."""
+    stuck = stuck_data(story)
+    if stuck is None or answer_may_be_missing(story):
+        return None
+    end = ending(story)
+    if end is not None and not _ends_the_tries(end, stuck):
+        return None
+    if end is None and not _given_up(story, context, stuck):
+        return None
+    tried = (end.time if end else story.end) - stuck.first_time
+    if tried < SHORTEST:
+        return None
+    return _judgement(story, context, stuck, end, tried)
+
+
+def _ends_the_tries(end: Ending, stuck: Stuck) -> bool:
+    """A RST of the silent end is an answer; anything else ended the wait for one."""
+    answered = end.reset is not None and end.by_initiator != stuck.by_initiator
+    return end.time >= stuck.first_time and not answered
+
+
+def _given_up(story: Story, context: Context, stuck: Stuck) -> bool:
+    silence = capture_left(story, context)
+    enough = stuck.repeats >= ENOUGH_REPEATS
+    gave_up = silence >= max(GAVE_UP, 3 * stuck.last_pause)
+    tried = stuck.repeats > ENOUGH_REPEATS and story.end - stuck.first_time >= TRIED
+    return enough and (gave_up or tried)
+
+
+def _judgement(
+    story: Story, context: Context, stuck: Stuck, end: Ending | None, tried: int
+) -> Judgement:
+    others = _alternatives(story, stuck)
+    sure = 0.94 if stuck.repeats >= ENOUGH_REPEATS else 0.7
+    sure = min(sure, round(0.97 - sum(each.confidence for each in others), 2))
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase=phase_at(story, stuck.first_time),
+        confidence=sure,
+        frames=frames_of(stuck.first_frame, stuck.last_frame, end.frame if end else 0),
+        ended_by=end.actor if end else None,
+        candidates=_who(story, context, stuck),
+        alternatives=others,
+        facts=_facts(story, stuck, end, tried),
+    )
+
+
+def _alternatives(story: Story, stuck: Stuck) -> tuple[OtherCode, ...]:
+    others = []
+    if size_matters(story, stuck):
+        others.append(OtherCode("mtu.black_hole", 0.45))
+    elif stuck.length >= FULL_SIZE:
+        others.append(OtherCode("mtu.black_hole", 0.2))
+    half = story.responder
+    if stuck.by_initiator and not half.payload_bytes and story.turn.index == 1:
+        others.append(OtherCode("tcp.accept_queue_overflow", 0.12))
+    if story.turn.gap >= 60 * SECOND and stuck.by_initiator:
+        others.append(OtherCode("tcp.stale_connection", 0.1))
+    return tuple(others)
+
+
+def _who(story: Story, context: Context, stuck: Stuck) -> tuple[SideHint, ...]:
+    silent: Actor = "responder" if stuck.by_initiator else "initiator"
+    address, frames = story.half(not stuck.by_initiator).address, (stuck.first_frame,)
+    if address in context.capture_hosts:
+        why = f"the data reached {address}, where the capture was taken, and was not acknowledged"
+        return (SideHint(silent, 0.9, why, frames), SideHint("path", 0.07, why, frames))
+    if stuck.alive:
+        why = f"{address} was alive and sent packets meanwhile, none of which acknowledged the data"
+        return (SideHint("path", 0.9, why, frames), SideHint(silent, 0.08, why, frames))
+    why = "a host that died and a path that drops look the same from the other end"
+    return (SideHint("path", 0.62, why, frames), SideHint(silent, 0.35, why, frames))
+
+
+def _facts(story: Story, stuck: Stuck, end: Ending | None, tried: int) -> dict[str, str]:
+    then = "Then nothing more came."
+    if end is not None:
+        word = "RST" if end.reset else "FIN"
+        then = f"Then {story.half(end.by_initiator).address} gave up ({word} in frame {end.frame})."
+    return {
+        "sender": story.half(stuck.by_initiator).address,
+        "receiver": story.half(not stuck.by_initiator).address,
+        "length": f"{stuck.length:,} bytes",
+        "times": str(stuck.repeats + 1),
+        "tried": duration(tried),
+        "data_frame": str(stuck.first_frame),
+        "last_frame": str(stuck.last_frame),
+        "then": then,
+    }

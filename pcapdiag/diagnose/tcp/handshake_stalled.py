@@ -1,0 +1,148 @@
+"""tcp.handshake_stalled: a SYN-ACK came, but the handshake was never completed.
+
+What happened
+    The responder said yes. The initiator did not hear it, or heard it too late, and the connection
+    never came up.
+
+How pcapdiag can tell
+    SYN and SYN-ACK, no final ACK: the SYN-ACK is repeated (after 1, 3, 7 s), or the SYN is, or a
+    SYN-ACK that took longer than the initiator was willing to wait is met by its bare RST. A RST
+    right after a prompt SYN-ACK is a layer-4 health check or a port scan and ``ok``.
+
+Usual causes
+    The way back is broken: asymmetric routing through a stateful firewall, no route back, a NAT that
+    lost the entry. The initiator's own host drops the SYN-ACK (INPUT rule, rp_filter). The
+    responder or the path is slower than the initiator's connect timeout. Spoofed SYNs (a SYN flood).
+
+Fixes
+    Capture at the initiator: does the SYN-ACK arrive? Then its own host drops it. If not, the path.
+
+Can be confused with
+    tcp.accept_queue_overflow: there the final ACK was sent, and the SYN-ACK repeated all the same.
+
+References
+    RFC 9293 section 3.5; facts 1.2 (SYN-ACK after connect was abandoned), 10, 11.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import frames_of, is_bare
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.timing import MS, SECOND, duration
+from pcapdiag.diagnose.work import connected
+from pcapdiag.model.context import Context
+from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="tcp.handshake_stalled",
+    title="half open: {responder} sent SYN-ACK, the handshake with {initiator_ip} never completed",
+    explanation=(
+        "{responder} answered the SYN {delay} after it was sent (frame {syn_ack_frame}), but "
+        "{initiator} {what}. The connection never came up."
+    ),
+    phases=("connect",),
+    envoy=Envoy("UF", "connection timeout"),
+    nginx="upstream timed out (110: Connection timed out) while connecting to upstream",
+    haproxy="sC",
+    fix_at=("path", "initiator", "responder"),
+    fixes=(
+        "does the SYN-ACK take another way back than the SYN came (asymmetric routing, two NATs)?",
+        "does {initiator_ip} drop it itself: INPUT rule, rp_filter, conntrack INVALID?",
+        "answered too late: is the connect timeout shorter than the path needs? Envoy and Istio "
+        "connect_timeout/connectTimeout, NGINX proxy_connect_timeout, HAProxy timeout connect",
+    ),
+    commands=(
+        "tcpdump -ni any 'tcp port {responder_port} and host {responder_ip}'  # on {initiator_ip}",
+        "ip route get {responder_ip}; sysctl net.ipv4.conf.all.rp_filter  # on {initiator_ip}",
+        "ip route get {initiator_ip}  # on {responder_ip}",
+    ),
+)
+
+LATE = 900 * MS
+"""A SYN-ACK this long after the first SYN may have come after a connect timeout."""
+SLOW_FACTOR = 10
+"""... or one that took this many times the host's usual round trip."""
+STILL_DUE = 3 * SECOND
+"""Silence after the only SYN-ACK from which the handshake counts as given up."""
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a SYN-ACK that was never taken up."""
+    if not story.syn_ack_count or connected(story) or story.initiator.packets == 0:
+        return None
+    if _acked(story):
+        return None
+    reset = next((r for r in story.resets if r.from_initiator), None)
+    if reset is not None:
+        return _abandoned(story, context, reset)
+    repeated = story.syn_ack_count > 1 or _syn_repeated_after_answer(story)
+    left = context.last_time - story.end
+    if not repeated and left < STILL_DUE:
+        return None
+    what = "never acknowledged it, though it was repeated" if repeated else "never acknowledged it"
+    confidence = 0.96 if repeated else 0.85
+    return _judgement(story, confidence, what, None, _who(story, context))
+
+
+def _acked(story: Story) -> bool:
+    """Return whether the initiator sent an ACK for the SYN-ACK (the handshake was complete for it)."""
+    return any(p.from_initiator and p.has_ack and not p.is_rst for p in story.packets)
+
+
+def _syn_repeated_after_answer(story: Story) -> bool:
+    return bool(story.syn_ack_times and story.syn_times[-1:] > story.syn_ack_times[:1])
+
+
+def _abandoned(story: Story, context: Context, reset: PacketFact) -> Judgement | None:
+    delay = _delay(story)
+    usual = context.host(story.responder.address).min_rtt or delay
+    late = delay >= LATE
+    slow = delay >= max(100 * MS, SLOW_FACTOR * usual)
+    if not is_bare(reset) or not (late or slow):
+        return None
+    why = "it answered later than the initiator waited; a slow host and a slow path look the same"
+    who = (
+        SideHint("responder", 0.5, why, story.syn_ack_frames[:1]),
+        SideHint("path", 0.45, why, story.syn_ack_frames[:1]),
+    )
+    what = f"had given up by then and answered with RST (frame {reset.frame})"
+    return _judgement(story, 0.93 if late else 0.7, what, reset, who)
+
+
+def _who(story: Story, context: Context) -> tuple[SideHint, ...]:
+    frames = story.syn_ack_frames[:2]
+    if story.initiator.address in context.capture_hosts:
+        why = "the SYN-ACK reached the initiator's own host, which dropped it behind the capture"
+        return (SideHint("initiator", 0.85, why, frames), SideHint("path", 0.1, why, frames))
+    why = "a SYN-ACK or ACK lost on the way and an initiator that does not answer look the same"
+    return (SideHint("path", 0.58, why, frames), SideHint("initiator", 0.38, why, frames))
+
+
+def _delay(story: Story) -> int:
+    return (story.syn_ack_times[0] if story.syn_ack_times else story.start) - story.start
+
+
+def _judgement(
+    story: Story,
+    confidence: float,
+    what: str,
+    reset: PacketFact | None,
+    who: tuple[SideHint, ...],
+) -> Judgement:
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase="connect",
+        confidence=confidence,
+        frames=frames_of(*story.syn_frames[:1], *story.syn_ack_frames, reset.frame if reset else 0),
+        ended_by="initiator" if reset else None,
+        candidates=who,
+        alternatives=(OtherCode("tcp.connection_timeout", 0.03),),
+        facts={
+            "delay": duration(_delay(story)),
+            "syn_ack_frame": str(story.syn_ack_frames[0]),
+            "what": what,
+        },
+    )

@@ -1,0 +1,79 @@
+"""tcp.idle_reset: an idle connection was reset.
+
+What happened
+    Nothing was under way, the connection had been quiet for a second or more, and then a RST with the
+    responder's address ended it.
+
+How pcapdiag can tell
+    RST by the responder after a quiet second, every request answered (or, where the protocol cannot
+    be read, the last bytes were the responder's). A keep-alive probe of the initiator that is answered
+    by RST is the same: the other side no longer held the connection.
+
+Usual causes
+    An idle timeout of the server, of a load balancer or of a firewall that resets at expiry (Azure
+    LB with enableTcpReset, ASA with reset, F5). A server that was restarted.
+
+Fixes
+    Make the initiator's pool drop idle connections sooner than the other side does, or keep them
+    alive. No request was hurt: often harmless.
+
+Can be confused with
+    tcp.stale_connection, where the next request found out. tcp.state_lost, in mid use.
+
+References
+    facts 2.5 (timers that end connections), 11 (an idle gap never names the product by itself).
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import is_bare
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.tcp.closing_reset import reset_judgement, responder_reset
+from pcapdiag.diagnose.timing import IDLE, quiet_before
+from pcapdiag.diagnose.work import Work, one_direction, work
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="tcp.idle_reset",
+    title="idle connection reset: {sender} sent {flags} after {quiet} of quiet",
+    explanation=(
+        "The connection from {initiator} to {responder} had nothing under way and had been quiet for "
+        "{quiet} when a {flags} with the address of {sender} ended it (frame {rst_frame}). No request was "
+        "lost, but one sent at that moment would have been."
+    ),
+    phases=("idle",),
+    fix_at=("initiator", "path", "responder"),
+    fixes=(
+        "let the initiator close idle connections before {quiet}: Envoy idle_timeout, Istio "
+        "connectionPool.http.idleTimeout, NGINX upstream keepalive_timeout, HAProxy pool-purge-delay",
+        "or keep them alive more often than that: Envoy tcp_keepalive, Istio connectionPool.tcp."
+        "tcpKeepalive, NGINX proxy_socket_keepalive, HAProxy option srvtcpka, Linux tcp_keepalive_time",
+        "or raise the idle timeout of {responder_ip} or of the device between",
+    ),
+    commands=(
+        "ss -tno dst {responder_ip}  # on {initiator_ip}: timer:(keepalive,...) if on",
+        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'"
+        "  # on {responder_ip}: does the same RST leave there?",
+    ),
+)
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a RST by the responder on a connection with nothing outstanding."""
+    found = responder_reset(story)
+    if found is None or one_direction(story):
+        return None
+    end, reset = found
+    idle = work(story) in (Work.DONE, Work.UNKNOWN) or (story.midstream and not story.turn.index)
+    if not idle or quiet_before(story, end.time) < IDLE or story.responder.unacked > 1:
+        return None
+    why = "a host's own timeout and a device's expiry look alike; the signals of the RST decide"
+    even = (
+        SideHint("responder", 0.6, why, (end.frame,)),
+        SideHint("path", 0.4, why, (end.frame,)),
+    )
+    others = (OtherCode("tcp.state_lost", 0.12),) if is_bare(reset) else ()
+    sure = 0.93 if work(story) is Work.DONE else 0.85
+    return reset_judgement(story, KIND.code, end, sure, others, even, phase="idle")

@@ -1,0 +1,102 @@
+"""tcp.injected_reset: a reset forged on the path cut a live connection.
+
+What happened
+    Both ends held the connection and meant to keep it. Something between them sent a RST in the name
+    of one end (often of both).
+
+How pcapdiag can tell
+    The signals say that the end whose address the RST bears did not send it: it sends data after it,
+    the TTL, MAC or IP ID is another's, the RST came faster than the path allows, several came with
+    sequence numbers apart. Only where the path is the sender with a probability of 0.8 or more, and an
+    expired or lost entry in a device does not explain it.
+
+Usual causes
+    A firewall or intrusion prevention system with a reset action, a policy on names in the
+    ClientHello, a censor, a data-loss or URL filter.
+
+Fixes
+    Find the device (the hop count is in the evidence) and its rule.
+
+Can be confused with
+    tcp.stale_connection, tcp.idle_reset and tcp.state_lost by a device: it only forgot.
+
+References
+    Weaver, Sommer, Paxson: Detecting Forged TCP Reset Packets (NDSS 2009); facts 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pcapdiag.diagnose.ending import is_bare
+from pcapdiag.diagnose.judgement import Judgement, OtherCode
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.work import connected
+from pcapdiag.model.report import Attribution
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="tcp.injected_reset",
+    title="reset forged on the path: RST in the name of {sender} (frame {rst_frame})",
+    explanation=(
+        "A RST with the address of {sender} ended the connection between {initiator} and {responder} "
+        "(frame {rst_frame}), but the evidence says that {sender} did not send it: a device between them "
+        "did, to cut the connection."
+    ),
+    phases=("tls_handshake", "before_request", "in_request", "before_response", "in_response"),
+    envoy=Envoy("UC", "connection termination"),
+    nginx="recv() failed (104: Connection reset by peer) while reading response header from upstream",
+    haproxy="SH",
+    fix_at=("path",),
+    fixes=(
+        "find the device: firewall, intrusion prevention, URL or DLP filter; its log at that moment",
+        "is there a rule on the name, the address or the content of this connection? allow it",
+    ),
+    commands=(
+        "tcpdump -ni any '{filter} and tcp[tcpflags] & tcp-rst != 0'  # at both ends at once",
+        "traceroute -T -p {responder_port} {responder_ip}  # from {initiator_ip}",
+    ),
+)
+
+SURE_ENOUGH = 0.8
+PLAIN_RESETS = frozenset(
+    {
+        "tcp.reset_before_request",
+        "tcp.reset_before_response",
+        "tcp.reset_in_response",
+        "tcp.initiator_abort",
+        "tcp.accept_queue_overflow",
+    }
+)
+
+
+def refined(judgement: Judgement, attribution: Attribution, story: Story) -> Judgement | None:
+    """Return the verdict for a RST that the signals lay to the path; None where another code stays."""
+    reset = judgement.reset
+    if reset is None or attribution.side != "path" or attribution.confidence < SURE_ENOUGH:
+        return None
+    forgotten = judgement.code == "tcp.state_lost" and not _sender_went_on(story, judgement)
+    named = judgement.code in PLAIN_RESETS or judgement.code == "tcp.state_lost"
+    if not named or forgotten or not connected(story):
+        return None
+    sender = story.half(reset.from_initiator).address
+    facts = judgement.facts | {"sender": sender, "rst_frame": str(reset.frame)}
+    return replace(
+        judgement,
+        code=KIND.code,
+        confidence=round(min(attribution.confidence, 0.97), 2),
+        ended_by="path",
+        alternatives=(OtherCode(judgement.code, round(1 - attribution.confidence, 2)),),
+        facts=facts,
+    )
+
+
+def _sender_went_on(story: Story, judgement: Judgement) -> bool:
+    """Return whether the end that a bare RST names still held the connection: it sent more than RSTs."""
+    reset = judgement.reset
+    if reset is None or not is_bare(reset):
+        return True
+    return any(
+        p.frame > reset.frame and p.from_initiator == reset.from_initiator and not p.is_rst
+        for p in story.packets
+    )

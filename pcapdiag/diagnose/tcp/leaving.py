@@ -1,0 +1,141 @@
+"""What tcp.response_timeout and tcp.initiator_abort share: an initiator that left without its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pcapdiag.diagnose.ending import Ending, ending, frames_of
+from pcapdiag.diagnose.goodbye import ALERT_RECORDS, is_tls
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.patience import Patience, patience
+from pcapdiag.diagnose.phase import phase_at
+from pcapdiag.diagnose.timing import MS, SECOND, duration
+from pcapdiag.diagnose.work import Work, answer_may_be_missing, sending_request, work
+from pcapdiag.model.context import Context
+from pcapdiag.model.packet import PacketFact, flag_letters, seq_distance
+from pcapdiag.model.story import Story
+
+PUSHED = 100 * MS
+"""A FIN this soon after the last byte, to an endpoint that never answers, ends a one-way transfer."""
+STALLED_ANSWER = SECOND
+"""An answer that paused this long before the initiator left was not on its way any more."""
+TIMEOUT, ABORT = "tcp.response_timeout", "tcp.initiator_abort"
+READABLE = (b"HTTP", b"GET ", b"HEAD", b"POST", b"PUT ", b"DELE", b"OPTI", b"PATC", b"CONN", b"PRI ")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """How and when the initiator left, and how likely that was a timeout."""
+
+    end: Ending
+    waited: Patience
+    in_answer: bool
+    """The answer had begun."""
+
+    @property
+    def is_timeout(self) -> bool:
+        """True where a timeout is the likelier of the two."""
+        return self.waited.timeout >= 0.5
+
+
+def leaving(story: Story, context: Context) -> Leaving | None:
+    """Return how the initiator left with its request unanswered or its answer unfinished."""
+    end = ending(story)
+    if end is None or not end.by_initiator or answer_may_be_missing(story):
+        return None
+    state = work(story)
+    turn = story.turn
+    if state is Work.WAITING and not _one_way(story, context, end):
+        since = max(turn.request_last_time, story.established_time)
+        return Leaving(end, _weighed(story, context, since, end), False)
+    if state is Work.ANSWERING or (state is Work.UNKNOWN and _left_bytes_unread(story, end)):
+        waited = patience(story, context, turn.response_last_time, end.time)
+        if end.time - turn.response_last_time < STALLED_ANSWER:
+            waited = Patience(waited.waited, 0.05, None, "the answer was still arriving")
+        return Leaving(end, waited, True)
+    if state is Work.NOTHING and _waited_for_greeting(story, context, end):
+        return Leaving(end, patience(story, context, story.established_time, end.time), False)
+    return None
+
+
+def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patience:
+    if sending_request(story):
+        return Patience(max(0, end.time - since), 0.1, None, "it was still sending the request")
+    return patience(story, context, since, end.time)
+
+
+def _one_way(story: Story, context: Context, end: Ending) -> bool:
+    """Return whether this is a transfer to somebody who never answers (logs, metrics, a copied file)."""
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    readable = is_tls(story) or story.turn.request_head[:4] in READABLE
+    soon = end.time - story.turn.request_last_time < PUSHED
+    return not readable and soon and end.reset is None and endpoint.turns == 0
+
+
+def _left_bytes_unread(story: Story, end: Ending) -> bool:
+    """Return whether the initiator left while answer bytes were under way that it had not acknowledged.
+
+    A farewell of the responder that came after the initiator's FIN (a late close_notify, the most
+    frequent false alarm of all: facts 10) is no answer.
+    """
+    reader = end.reset.ack if end.reset and end.reset.has_ack else story.initiator.fin_ack
+    if end.reset is not None and not end.reset.has_ack:
+        return story.responder.unacked > 1
+    half = story.responder
+    last_end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
+    unread = seq_distance(last_end, reader)
+    if is_tls(story) and unread in ALERT_RECORDS:
+        return False
+    return unread > 0
+
+
+def _waited_for_greeting(story: Story, context: Context, end: Ending) -> bool:
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    quiet = end.time - story.established_time
+    expected = endpoint.speaks_first > 0 and not story.greeting_bytes
+    return story.handshake_done and expected and quiet >= SECOND
+
+
+def leaving_judgement(story: Story, code: str, how: Leaving) -> Judgement:
+    """Return the judgement for one of the two codes, with the other one as alternative."""
+    end, turn = how.end, story.turn
+    timeout = code == TIMEOUT
+    sure = how.waited.timeout if timeout else 1 - how.waited.timeout
+    sure = round(min(sure, 0.97), 2)
+    other = OtherCode(ABORT if timeout else TIMEOUT, round(1 - sure, 2))
+    return Judgement(
+        code=code,
+        failed=True,
+        phase="in_response" if how.in_answer else phase_at(story, end.time),
+        confidence=sure,
+        frames=frames_of(turn.request_frame, turn.response_last_frame, end.frame),
+        ended_by="initiator",
+        reset=end.reset if not timeout else None,
+        candidates=_who(how, timeout),
+        alternatives=(other,) if other.confidence >= 0.03 else (),
+        facts=_facts(story, how, end.reset),
+    )
+
+
+def _who(how: Leaving, timeout: bool) -> tuple[SideHint, ...]:
+    frames = (how.end.frame,)
+    if timeout:
+        why = "the request was delivered and acknowledged, and it did not answer in time"
+        return (SideHint("responder", 0.96, why, frames), SideHint("initiator", 0.03, why, frames))
+    why = "it ended the connection while its answer was not due yet"
+    return (SideHint("initiator", 0.96, why, frames), SideHint("path", 0.02, why, frames))
+
+
+def _facts(story: Story, how: Leaving, reset: PacketFact | None) -> dict[str, str]:
+    turn = story.turn
+    asked = f"a request of {turn.request_bytes:,} bytes (frame {turn.request_frame})"
+    return {
+        "asked": asked if turn.index else "nothing yet, for the server speaks first",
+        "request_frame": str(turn.request_frame),
+        "end_frame": str(how.end.frame),
+        "flags": flag_letters(reset.flags) if reset else "FIN",
+        "waited": duration(how.waited.waited),
+        "reason": how.waited.reason,
+        "got": f"{turn.response_bytes:,} bytes of the answer" if how.in_answer else "no byte back",
+        "delivered": "acknowledged" if turn.request_acked else "not fully acknowledged",
+    }

@@ -1,0 +1,103 @@
+"""tcp.port_reuse: the SYN used a pair of ports that the other side still held.
+
+What happened
+    The initiator opened a connection from a port that it (or a NAT) had used for the same destination
+    before, and the responder, or a device between, still held the old connection.
+
+How pcapdiag can tell
+    The SYN is met not by SYN-ACK but by an ACK of the old connection (a challenge ACK), whose number
+    does not fit the SYN; the initiator answers that with RST. On Linux the next SYN then works, 10 to
+    100 ms later, and the verdict is ``ok`` with a note; here it never did.
+
+Usual causes
+    Few ephemeral ports for many connections to one destination; a SNAT that reuses ports sooner than
+    the responder forgets them; a rebooted initiator; a fixed source port.
+
+Fixes
+    More source ports or addresses; keep connections open instead of opening new ones.
+
+Can be confused with
+    tcp.connection_timeout, where nothing at all comes back (TIME_WAIT may answer once in 500 ms only).
+
+References
+    RFC 5961 section 4 (challenge ACK), RFC 6191, RFC 9293 section 3.10.7.4; facts 1.2.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import frames_of
+from pcapdiag.diagnose.judgement import Judgement, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.work import connected
+from pcapdiag.model.context import Context
+from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="tcp.port_reuse",
+    title="ports still in use: {responder} took the SYN from {initiator} for an old connection",
+    explanation=(
+        "The SYN of {initiator} (frame {syn_frame}) was answered by an ACK that belongs to an older "
+        "connection on the same two ports (frame {ack_frame}): {responder} still held it. {then}"
+    ),
+    phases=("connect",),
+    envoy=Envoy("UF", "remote connection failure"),
+    nginx="connect() failed (104: Connection reset by peer) while connecting to upstream",
+    haproxy="SC",
+    fix_at=("initiator", "path", "responder"),
+    fixes=(
+        "widen net.ipv4.ip_local_port_range on {initiator_ip}; more source addresses, or more "
+        "destinations, where one pair uses it up",
+        "open fewer connections: keep-alive pools (Envoy, NGINX upstream keepalive, HAProxy http-reuse)",
+        "a NAT between: more SNAT ports, and no port reuse sooner than the responder's time-wait",
+        "keep net.ipv4.tcp_timestamps=1 at both ends: it makes early reuse safe",
+    ),
+    commands=(
+        "ss -tano dst {responder_ip} | awk '{{print $1}}' | sort | uniq -c  # on {initiator_ip}",
+        "ss -tano 'sport = :{responder_port} and dst {initiator_ip}'  # on {responder_ip}",
+        "sysctl net.ipv4.ip_local_port_range net.ipv4.tcp_tw_reuse  # on {initiator_ip}",
+    ),
+)
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a SYN met by an ACK of an older connection, and never accepted."""
+    if story.syn_count == 0 or story.syn_ack_count or connected(story):
+        return None
+    challenge = challenge_ack(story)
+    if challenge is None:
+        return None
+    reset = next((r for r in story.resets if r.from_initiator), None)
+    frames = frames_of(*story.syn_frames[:1], challenge.frame, reset.frame if reset else 0)
+    then = f"{story.initiator.address} answered with RST (frame {reset.frame})." if reset else ""
+    why = "it chose a pair of ports that was still in use"
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase="connect",
+        confidence=0.96 if reset else 0.88,
+        frames=frames,
+        ended_by="initiator" if reset else None,
+        candidates=(
+            SideHint("initiator", 0.8, why, frames),
+            SideHint("path", 0.1, "a NAT between may have chosen the port", frames),
+            SideHint("responder", 0.08, "it kept the old connection", frames),
+        ),
+        facts={
+            "syn_frame": str(story.syn_frames[0]),
+            "ack_frame": str(challenge.frame),
+            "then": f"{then} The connection never came up.".strip(),
+        },
+    )
+
+
+def challenge_ack(story: Story) -> PacketFact | None:
+    """Return the responder's ACK that answers the SYN for another connection; None when there is none."""
+    isn = story.initiator.isn
+    for packet in story.packets:
+        if packet.from_initiator:
+            continue
+        plain = packet.has_ack and not packet.is_rst and not packet.is_syn_ack
+        fits = isn is not None and packet.ack == (isn + 1) & 0xFFFFFFFF
+        return packet if plain and not fits else None
+    return None

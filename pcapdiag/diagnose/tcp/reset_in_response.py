@@ -1,0 +1,85 @@
+"""tcp.reset_in_response: the answer was cut off by a reset.
+
+What happened
+    The responder had begun to answer, and a RST ended the connection before the answer was complete.
+
+How pcapdiag can tell
+    Response bytes, then RST by the responder. HTTP/1 says whether the answer was complete
+    (Content-Length, last chunk); an answer whose end is the end of the connection is cut by a RST by
+    definition. Where the protocol cannot be read, a RST within a second of response bytes counts, with
+    a confidence of 0.7 at most. A RST after a complete answer is ``ok``.
+
+Usual causes
+    The program crashed or was killed while it answered; a write timeout or a time limit cut it; its
+    own upstream broke off; the host was short of memory.
+
+Fixes
+    Look what the program did at that moment; look at the leg behind it.
+
+Can be confused with
+    A close after the work was done. http.truncated_response (the same, with FIN).
+
+References
+    RFC 9112 sections 6 and 8; facts 3.3 (Envoy: 200 with UPE), 11 (close-delimited bodies).
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, Phase
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.phase import in_tls_handshake
+from pcapdiag.diagnose.tcp.closing_reset import reset_judgement, responder_reset
+from pcapdiag.diagnose.timing import SECOND, quiet_before
+from pcapdiag.diagnose.work import Work, one_direction, work
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="tcp.reset_in_response",
+    title="answer cut off: {sender} sent {flags} after {response_bytes} of it",
+    explanation=(
+        "{responder} had sent {response_bytes} of its answer when a {flags} with the address of {sender} "
+        "ended the connection (frame {rst_frame}), {since_response} after the last of them. {complete}"
+    ),
+    phases=("tls_handshake", "in_response"),
+    envoy=Envoy("UPE", "protocol error"),
+    nginx="readv() failed (104: Connection reset by peer) while reading upstream",
+    haproxy="SD",
+    fix_at=("responder", "path"),
+    fixes=(
+        "did the program on {responder_ip} crash, restart, or hit a time or memory limit just then?",
+        "did its own upstream break off? look at the connections that {responder_ip} opened",
+        "a rolling update: give it time to finish (Kubernetes terminationGracePeriodSeconds, Envoy "
+        "drain_timeout, HAProxy hard-stop-after, NGINX worker_shutdown_timeout)",
+    ),
+    commands=(
+        "curl -v -o /dev/null 'http://{responder_host}:{responder_port}/'  # from {initiator_ip}",
+        "journalctl -e; dmesg -T | grep -iE 'oom|segfault'  # on {responder_ip}",
+        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'"
+        "  # on {responder_ip}",
+    ),
+)
+
+UNREADABLE_LIMIT = SECOND
+"""Where the protocol cannot be read, a RST later than this after response bytes is not in them."""
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a RST by the responder in mid answer."""
+    found = responder_reset(story)
+    if found is None or one_direction(story):
+        return None
+    end, _ = found
+    state = work(story)
+    if state is Work.ANSWERING:
+        judgement = reset_judgement(story, KIND.code, end, 0.96)
+        judgement.facts["complete"] = "By its own framing the answer was not complete."
+        return judgement
+    if state is not Work.UNKNOWN or quiet_before(story, end.time) >= UNREADABLE_LIMIT:
+        return None
+    sure = 0.55 if story.turn.response_acked else 0.68
+    others = (OtherCode("ok", round(0.95 - sure, 2)),)
+    phase: Phase | None = None if in_tls_handshake(story) else "in_response"
+    judgement = reset_judgement(story, KIND.code, end, sure, others, phase=phase)
+    judgement.facts["complete"] = "Whether the answer was complete cannot be read in this protocol."
+    return judgement

@@ -1,0 +1,103 @@
+"""tcp.state_lost: a host or device that does not hold the connection reset it in mid use.
+
+What happened
+    Traffic was under way, without a pause, when a packet was answered by the RST of somebody who knew
+    nothing of the connection.
+
+How pcapdiag can tell
+    A bare RST (no ACK flag) whose sequence number is the acknowledgment number of the packet it
+    answers: so answers a Linux host without the socket. In mid use, no quiet second before, no FIN.
+    The MAC address or TTL may change, and a new owner of the address may ask by ARP first.
+
+Usual causes
+    The host rebooted or the address moved to another (failover, pod replaced). A load balancer or NAT
+    lost the entry: conntrack flushed, backend removed, ECMP sends packets to another node. A REJECT
+    rule was added while connections were open.
+
+Fixes
+    Look what restarted, moved or was reconfigured at that moment.
+
+Can be confused with
+    tcp.stale_connection (after quiet). A forged bare RST (tcp.injected_reset): the sender goes on.
+
+References
+    RFC 9293 section 3.10.7.1; facts 1.2, 1.4, 11.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import Ending, ending, is_bare
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.tcp.closing_reset import reset_judgement
+from pcapdiag.diagnose.timing import IDLE, SECOND
+from pcapdiag.diagnose.work import Work, connected, one_direction, work
+from pcapdiag.model.context import Context
+from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="tcp.state_lost",
+    title="connection forgotten in mid use: bare RST with the address of {sender}",
+    explanation=(
+        "Traffic between {initiator} and {responder} was under way when {sender} answered with a bare "
+        "RST (frame {rst_frame}), as a host does that holds no such connection: it restarted, its "
+        "address moved, or a device between lost the entry."
+    ),
+    phases=("in_request", "before_response", "in_response", "tls_handshake"),
+    envoy=Envoy("UC", "connection termination"),
+    nginx="recv() failed (104: Connection reset by peer) while reading response header from upstream",
+    haproxy="SH",
+    fix_at=("responder", "path"),
+    fixes=(
+        "did {sender} reboot, fail over, or get its address from another host at that moment?",
+        "was a load balancer's backend set, a NAT or conntrack table changed or flushed then? (drain "
+        "backends instead of removing them; Kubernetes: terminationGracePeriodSeconds, preStop)",
+        "do all packets take the same device? (ECMP or several NATs without shared state)",
+    ),
+    commands=(
+        "last -x reboot | head; uptime; ip -s neigh show  # on {sender}",
+        "conntrack -S; conntrack -L -p tcp --dport {responder_port}  # on NATs and balancers between",
+        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'"
+        "  # on {sender}: does the same RST leave there?",
+    ),
+)
+
+RECENT = 3 * SECOND
+"""A retransmission by timer may be what the RST answers; so "no idle time" is measured with slack."""
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a bare RST in mid use."""
+    end = ending(story)
+    if end is None or end.reset is None or not is_bare(end.reset) or not connected(story):
+        return None
+    if one_direction(story) or not _in_use(story, end) or not _answers(story, end.reset):
+        return None
+    why = "a host that lost the connection and a device that lost it answer alike"
+    who = (
+        SideHint(end.actor, 0.55, why, (end.frame,)),
+        SideHint("path", 0.45, why, (end.frame,)),
+    )
+    plain = "tcp.reset_in_response" if story.turn.response_bytes else "tcp.reset_before_response"
+    other = plain if not end.by_initiator else "tcp.initiator_abort"
+    sure = 0.85 if work(story) is not Work.UNKNOWN else 0.75
+    return reset_judgement(story, KIND.code, end, sure, (OtherCode(other, 0.1),), who)
+
+
+def _in_use(story: Story, end: Ending) -> bool:
+    state = work(story)
+    turn = story.turn
+    if state is Work.WAITING:
+        used_before = turn.index > 1 or story.midstream or turn.request_acked
+        return turn.gap < IDLE and used_before and not end.by_initiator
+    flowing = end.time - max(turn.response_last_time, turn.request_last_time) < RECENT
+    if state is Work.ANSWERING:
+        return flowing
+    return state is Work.UNKNOWN and flowing and story.responder.unacked > 0
+
+
+def _answers(story: Story, reset: PacketFact) -> bool:
+    """Return whether the RST's sequence number is an acknowledgment number that its receiver sent."""
+    acks = [p.ack for p in story.packets if p.from_initiator != reset.from_initiator and p.has_ack]
+    return reset.seq in acks[-64:]

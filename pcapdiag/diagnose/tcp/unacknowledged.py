@@ -1,0 +1,90 @@
+"""Data that one end repeated and the other never acknowledged, up to the end of the story."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pcapdiag.model.packet import KEEP_ALIVE, WINDOW_PROBE, PacketFact, seq_after, seq_distance
+from pcapdiag.model.story import Half, Story
+
+FULL_SIZE = 1000
+"""Payload from which a segment may be too big for a tunnel's MTU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """The first unacknowledged segment and its repeats."""
+
+    by_initiator: bool
+    first_frame: int
+    first_time: int
+    last_frame: int
+    repeats: int
+    last_pause: int
+    """Time between the last two tries, nanoseconds."""
+    length: int
+    alive: bool
+    """The other end sent packets after the first try, none of which acknowledged it."""
+
+
+def stuck_data(story: Story) -> Stuck | None:
+    """Return the data that was repeated at least once and never acknowledged; None when there is none."""
+    found = [_stuck(story, initiator) for initiator in (True, False)]
+    known = [stuck for stuck in found if stuck is not None]
+    return min(known, key=lambda stuck: stuck.first_time) if known else None
+
+
+def _stuck(story: Story, initiator: bool) -> Stuck | None:
+    half = story.half(initiator)
+    if not _has_unacked_data(half):
+        return None
+    acked = half.acked or 0
+    tries = [p for p in story.packets if p.from_initiator == initiator and _carries(p, acked)]
+    if len(tries) < 2:
+        return None
+    first, last = tries[0], tries[-1]
+    return Stuck(
+        by_initiator=initiator,
+        first_frame=first.frame,
+        first_time=first.time,
+        last_frame=last.frame,
+        repeats=len(tries) - 1,
+        last_pause=last.time - tries[-2].time,
+        length=first.length,
+        alive=_sent_after(story, not initiator, first.time),
+    )
+
+
+def _has_unacked_data(half: Half) -> bool:
+    if half.acked is None or not half.last_data_frame:
+        return False
+    end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
+    return seq_after(end, half.acked)
+
+
+def _carries(packet: PacketFact, acked: int) -> bool:
+    """Return whether a packet carries the first byte that was never acknowledged."""
+    if packet.length == 0 or packet.is_rst or packet.marks & (KEEP_ALIVE | WINDOW_PROBE):
+        return False
+    before = seq_distance(acked, packet.seq)
+    return 0 <= before < packet.length
+
+
+def _sent_after(story: Story, initiator: bool, time: int) -> bool:
+    return any(
+        p.from_initiator == initiator and p.time > time and not p.is_rst and not p.is_syn_ack
+        for p in story.packets
+    )
+
+
+def size_matters(story: Story, stuck: Stuck) -> bool:
+    """Return whether only big segments of that sender vanish: small ones were acknowledged."""
+    half = story.half(stuck.by_initiator)
+    if stuck.length < FULL_SIZE:
+        return False
+    acked = half.acked or 0
+    data = [p for p in story.packets if p.from_initiator == stuck.by_initiator and p.length]
+    passed = [p for p in data if seq_distance(acked, p.end_seq) >= 0]
+    if not passed:
+        return False
+    return max(p.length for p in passed) < stuck.length

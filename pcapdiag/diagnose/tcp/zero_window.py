@@ -1,0 +1,129 @@
+"""tcp.zero_window: the receiver stopped reading.
+
+What happened
+    One end's receive buffer filled up because its program did not read. It told the other end to stop
+    (window 0) and never opened the window again.
+
+How pcapdiag can tell
+    The last window it advertised was zero, the other end had data and probed, for a second or more,
+    until one of them ended the connection.
+
+Usual causes
+    The program hangs or waits for something else. Back-pressure: a proxy that cannot pass the data on
+    because its own client is slow or gone. A paused consumer.
+
+Fixes
+    Look why that program does not read; for a proxy, look at its other leg.
+
+Can be confused with
+    tcp.response_timeout (nothing was sent). A window that closed and opened again is ``ok``.
+
+References
+    RFC 9293 section 3.8.6; facts 11 (back-pressure).
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import Ending, ending, frames_of
+from pcapdiag.diagnose.judgement import Actor, Judgement, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.phase import phase_at
+from pcapdiag.diagnose.timing import SECOND, capture_left, duration
+from pcapdiag.diagnose.work import connected, one_direction
+from pcapdiag.model.context import Context
+from pcapdiag.model.packet import WINDOW_PROBE, ZERO_WINDOW, PacketFact
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="tcp.zero_window",
+    title="stopped reading: {receiver} kept its window at zero for {stuck}",
+    explanation=(
+        "{receiver} told {sender} to stop sending (window 0, frame {zero_frame}) and did not read again "
+        "for {stuck}. {probes} {then}"
+    ),
+    phases=("in_request", "before_response", "in_response"),
+    envoy=Envoy("UT", "response timeout"),
+    nginx="upstream timed out (110: Connection timed out) while sending request to upstream",
+    haproxy="sD",
+    fix_at=("responder", "initiator"),
+    fixes=(
+        "why does the program on {receiver} not read: hung, blocked on a lock or disk, paused?",
+        "is {receiver} a proxy? then its other leg is slow: the cause is there (back-pressure)",
+    ),
+    commands=(
+        "ss -tnpm 'port = :{responder_port}'  # on {receiver}: Recv-Q full and not falling",
+        "ss -tni dst {receiver}  # on {sender}: timer:(persist,...), rwnd_limited",
+    ),
+)
+
+STUCK = SECOND
+STILL_STUCK = 5 * SECOND
+"""Without an end in the file the window must have been shut this long."""
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a receiver that shut its window until the end."""
+    if not connected(story) or one_direction(story):
+        return None
+    for initiator in (True, False):
+        shut = _shut_since(story, initiator)
+        if shut is None or not _had_more(story, not initiator, shut):
+            continue
+        end = ending(story)
+        until = end.time if end else story.end + min(capture_left(story, context), SECOND)
+        if until - shut.time >= (STUCK if end else STILL_STUCK):
+            return _judgement(story, initiator, shut, end, until - shut.time)
+    return None
+
+
+def _shut_since(story: Story, initiator: bool) -> PacketFact | None:
+    """Return the first packet of the last unbroken run of zero windows of one end."""
+    first = None
+    for packet in reversed(story.packets):
+        if packet.from_initiator != initiator or packet.is_rst or packet.is_fin or packet.is_syn:
+            continue
+        if packet.window or packet.is_syn_ack:
+            break
+        first = packet
+    return first
+
+
+def _had_more(story: Story, initiator: bool, shut: PacketFact) -> bool:
+    """Return whether the other end wanted to send on: probes, or data that did not fit."""
+    probes = any(
+        p.from_initiator == initiator and p.time >= shut.time and p.marks & WINDOW_PROBE
+        for p in story.packets
+    )
+    return probes or story.half(initiator).unacked > 1 or bool(shut.marks & ZERO_WINDOW)
+
+
+def _judgement(
+    story: Story, by_initiator: bool, shut: PacketFact, end: Ending | None, stuck: int
+) -> Judgement:
+    side: Actor = "initiator" if by_initiator else "responder"
+    why = "it advertised window 0 itself: its program did not read"
+    number = story.half(not by_initiator).window_probes
+    then = "The capture ends there."
+    if end is not None:
+        word = "RST" if end.reset else "FIN"
+        then = f"Then {story.half(end.by_initiator).address} ended it ({word} in frame {end.frame})."
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase=phase_at(story, shut.time),
+        confidence=0.93 if end else 0.82,
+        frames=frames_of(shut.frame, end.frame if end else 0),
+        ended_by=end.actor if end else None,
+        candidates=(
+            SideHint(side, 0.95, why, (shut.frame,)),
+            SideHint("path", 0.03, "a proxy on the path could do this in its name", (shut.frame,)),
+        ),
+        facts={
+            "receiver": story.half(by_initiator).address,
+            "sender": story.half(not by_initiator).address,
+            "stuck": duration(stuck),
+            "zero_frame": str(shut.frame),
+            "probes": f"The sender probed {number} times." if number else "",
+            "then": then,
+        },
+    )

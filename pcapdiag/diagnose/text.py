@@ -1,0 +1,69 @@
+"""Texts for people: a kind's templates filled with this connection's own numbers.
+
+Only addresses, ports, numbers and our own words go in: nothing that a capture's payload could write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.story import Half, Story
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What the report shows of a verdict in words; commands are ready for a POSIX shell."""
+
+    title: str
+    explanation: str
+    fixes: tuple[str, ...]
+    commands: tuple[str, ...]
+
+
+def fill(kind: Kind, judgement: Judgement, story: Story) -> Texts:
+    """Return the kind's texts for one connection."""
+    words = base_words(story) | judgement.facts
+    return Texts(
+        kind.title.format_map(words),
+        kind.explanation.format_map(words),
+        tuple(fix.format_map(words) for fix in kind.fixes),
+        tuple(command.format_map(words) for command in kind.commands),
+    )
+
+
+def base_words(story: Story) -> dict[str, str]:
+    """Return the words that every template may use."""
+    client, server = story.initiator, story.responder
+    return {
+        "initiator": end_name(client),
+        "initiator_ip": client.address,
+        "initiator_port": str(client.port),
+        "responder": end_name(server),
+        "responder_ip": server.address,
+        "responder_port": str(server.port),
+        "responder_host": host_in_url(server.address),
+        "filter": f"host {client.address} and host {server.address} and tcp port {server.port}",
+        "lasted": duration(story.end - story.start),
+        "syns": counted(story.syn_count, "SYN"),
+        "request_bytes": counted(story.turn.request_bytes, "byte"),
+        "response_bytes": counted(story.turn.response_bytes, "byte"),
+        "gap": duration(story.turn.gap),
+    }
+
+
+def end_name(half: Half) -> str:
+    """Return address and port as one word, IPv6 in brackets (RFC 5952 section 6)."""
+    return f"{host_in_url(half.address)}:{half.port}"
+
+
+def host_in_url(address: str) -> str:
+    """Return an address as a URL wants it (RFC 3986 section 3.2.2)."""
+    return f"[{address}]" if ":" in address else address
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 SYN``, ``1,200 bytes``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

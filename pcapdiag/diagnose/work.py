@@ -1,0 +1,64 @@
+"""How far the connection's work had come when it ended: nothing asked, waiting, answering, done."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from pcapdiag.diagnose.completeness import Completeness, request_incomplete, response_completeness
+from pcapdiag.diagnose.goodbye import asks_for_answer, responder_said_goodbye
+from pcapdiag.model.story import Story
+
+
+class Work(Enum):
+    """Where the last request stood."""
+
+    NOTHING = "nothing asked"
+    WAITING = "request without a byte of answer"
+    ANSWERING = "answer begun, and known not to be complete"
+    UNKNOWN = "answer begun, in a protocol whose end cannot be read"
+    DONE = "answered, or nothing that needed an answer"
+
+
+def work(story: Story) -> Work:
+    """Return where the last request stood, as far as its bytes tell."""
+    turn = story.turn
+    if turn.index == 0:
+        return Work.NOTHING
+    if not asks_for_answer(story) and not turn.response_bytes:
+        return Work.DONE
+    if turn.response_bytes == 0:
+        return Work.WAITING
+    state = response_completeness(turn)
+    if state is Completeness.COMPLETE or responder_said_goodbye(story):
+        return Work.DONE
+    if state is Completeness.UNREADABLE:
+        return Work.UNKNOWN
+    return Work.ANSWERING
+
+
+def sending_request(story: Story) -> bool:
+    """Return whether the request itself was still under way: not all of it sent, or not acknowledged."""
+    return request_incomplete(story.turn)
+
+
+def connected(story: Story) -> bool:
+    """Return whether the connection was established, also where the capture missed a handshake packet."""
+    if story.established:
+        return True
+    talked = story.responder.payload_bytes > 0 or story.responder.fin_frame > 0
+    return talked or (story.syn_count == 0 and story.initiator.payload_bytes > 0)
+
+
+def one_direction(story: Story) -> bool:
+    """Return whether one end's packets are missing although it must have sent some.
+
+    An initiator that sends data or acknowledges was answered; a responder alone was asked.
+    """
+    if story.responder.packets == 0:
+        return story.initiator.packets > story.syn_count
+    return story.initiator.packets == 0
+
+
+def answer_may_be_missing(story: Story) -> bool:
+    """Return whether the initiator acknowledged bytes that the capture lost: "no answer" is no fact."""
+    return story.initiator.acked_unseen > 0 or one_direction(story)
