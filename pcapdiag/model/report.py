@@ -41,7 +41,7 @@ class CaptureFile(Value):
     path: str
     format: Literal["pcap", "pcapng"]
     compression: str | None = None
-    sha256: str | None = None
+    sha256: str | msgspec.UnsetType = msgspec.UNSET
     first_time: str | None = None
     last_time: str | None = None
     packets: int = 0

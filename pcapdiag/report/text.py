@@ -54,7 +54,7 @@ def render_text(
         yield from _others(report, page)
     if report.summary.failed:
         yield ""
-        yield page.paint("Numbers on the right: how sure, from 0 to 1.", "dim")
+        yield page.paint("Numbers at the right: how sure, 0 to 1.", "dim")
 
 
 def render_connection(connection: Connection, page: Page, clock: Clock) -> Iterator[str]:

@@ -19,7 +19,7 @@ def size(number: int) -> str:
         if value < 1000:
             return f"{number} B" if unit == "B" else f"{value:.3g} {unit}"
         value /= 1000
-    return f"{value:,.3g} TB"
+    return f"{value:,.0f} TB"
 
 
 def end(endpoint: Endpoint) -> str:

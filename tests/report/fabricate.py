@@ -22,6 +22,7 @@ from pcapdiag.model.report import (
     Topology,
     Verdict,
 )
+from pcapdiag.model.units import NANOSECONDS, format_seconds
 
 START = 1_700_000_000
 PROXY, UPSTREAM = "10.0.1.5", "10.0.2.7"
@@ -29,7 +30,7 @@ PROXY, UPSTREAM = "10.0.1.5", "10.0.2.7"
 
 def seconds(offset: float) -> str:
     """Return a report time ``offset`` seconds after START."""
-    return f"{START + offset:.9f}"
+    return format_seconds(START * NANOSECONDS + round(offset * NANOSECONDS))
 
 
 def refused(stream: int = 17, offset: float = 1.204, port: int = 8443) -> Connection:

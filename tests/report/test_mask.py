@@ -1,0 +1,42 @@
+"""Masking: secrets go, what a reader needs stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.report.mask import mask
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("GET /a/b?user=joe&t=1#x", "GET /a/b?user=***&t=***#x"),
+        ("https://joe:pw@host/a", "https://***@host/a"),
+        ("Authorization: Basic am9lOnB3", "Authorization: ***"),
+        ("proxy-authorization=Bearer x", "proxy-authorization=***"),
+        ("Set-Cookie: id=1; Path=/", "Set-Cookie: ***"),
+        ("sent Bearer abcdef012345 to it", "sent Bearer *** to it"),
+        ("jwt eyJhbGciOiJI.eyJzdWIiOiJ.sig_x end", "jwt *** end"),
+        ("password=hunter2 db_password: x", "password=*** db_password: ***"),
+        ("api-key = k123, next", "api-key = ***, next"),
+        ("X-Api-Key: 1 2 3", "X-Api-Key: ***"),
+    ],
+)
+def test_a_secret_is_masked(text: str, masked: str) -> None:
+    assert mask(text) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ss -ltnp 'sport = :8443'",
+        "tcpdump -ni any 'tcp port 5432 and tcp[tcpflags]&tcp-rst!=0'",
+        "RST: TTL 62, after 0.4 ms; seq = our ACK",
+        "openssl s_client -connect [2001:db8::7]:443 -servername pay.internal",
+        "nft list ruleset | grep -nE '8443|reject'",
+        "is basic authentication asked for?",
+        "10.0.1.5:40017 -> 10.0.2.7:8443",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert mask(text) == text

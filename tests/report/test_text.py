@@ -1,0 +1,243 @@
+"""What a person reads: order, density, width, colour, and that nothing captured does harm."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pcapdiag.model.report import (
+    Alternative,
+    BySide,
+    Candidate,
+    CaptureCounts,
+    Connection,
+    FileError,
+    Report,
+    TimelineEntry,
+)
+from pcapdiag.report.clock import Clock
+from pcapdiag.report.layout import Page
+from pcapdiag.report.text import FULL_ENTRIES, SHORT_ENTRIES, render_connection, render_text
+from tests.report.fabricate import finding, healthy, refused, report, seconds, summary_of
+
+HOSTILE = "x\x1b[31m\x1b]0;t\x07\u202egnp.exe\u2066\r\n\x9b2J"
+
+
+def lines(shown: Report, width: int = 100, *, everything: bool = False) -> list[str]:
+    return list(render_text(shown, Page(width), show_all=everything))
+
+
+def text(shown: Report, width: int = 100, *, everything: bool = False) -> str:
+    return "\n".join(lines(shown, width, everything=everything))
+
+
+def unknown_culprit() -> Connection:
+    connection = refused()
+    who = connection.verdict.attribution
+    who.side, who.party, who.address, who.confidence = "unknown", "unknown", None, 0.55
+    who.candidates = [
+        Candidate(side="path", party="middlebox", confidence=0.55),
+        Candidate(side="responder", party="upstream", confidence=0.4),
+    ]
+    return connection
+
+
+def test_one_failure_reads_from_what_to_where() -> None:
+    output = text(report(ok=41))
+    assert output.startswith(
+        """\
+CAPTURE capture.pcap: 1,234 packets, 88.9 kB, 1 min from 2023-11-14T22:13:20.000Z
+SUMMARY 42 connections: 1 failed, 41 worked
+        1  tcp.connection_refused
+WHO     upstream 1
+"""
+    )
+    entry = output[output.index("FAILED") :].splitlines()
+    assert entry[0] == (
+        "FAILED  1 of 42 connections: 10.0.1.5:40017 -> 10.0.2.7:8443 at 22:13:21.204Z (frame 291)"
+    )
+    assert entry[1].startswith("WHAT    10.0.1.5 could not connect to 10.0.2.7:8443: refused  ")
+    assert entry[1].endswith("  tcp.connection_refused  0.99")
+    assert len(entry[1]) == 100
+    labels = [line[:8].strip() for line in entry if line[:8].strip()]
+    assert labels == [
+        "FAILED", "WHAT", "WHO", "FOR", "AGAINST", "CHAIN", "ENVOY", "FIX", "NEXT", "SEE", "Numbers",
+    ]  # fmt: skip
+    assert "CHAIN   #291 proxy SYN > #292 upstream RST,ACK +0.31 ms" in entry
+    assert "NEXT    ss -ltnp 'sport = :8443'" in entry
+    assert "SEE     tcp.stream==17" in entry
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120])
+def test_no_line_is_wider_than_asked_but_commands_stay_whole(width: int) -> None:
+    command = (
+        "tcpdump -ni any 'host 10.0.1.5 and host 10.0.2.7 and tcp port 8443' -w again.pcap -s 0"
+    )
+    failed = refused()
+    failed.verdict.commands = [command]
+    output = lines(report([failed, healthy()], ok=3, findings=[finding()]), width)
+    assert f"NEXT    {command}" in output
+    assert [line for line in output if len(line) > width and command not in line] == []
+
+
+def test_a_thousand_equal_failures_are_one_entry() -> None:
+    output = text(report([refused(n, offset=n) for n in range(1000)], ok=500))
+    assert output.count("FAILED") == 1
+    assert "FAILED  1,000 connections to 10.0.2.7:8443, 22:13:20.000Z to 22:29:59.000Z" in output
+    assert "SCOPE   1,000 times within 16 min 39 s" in output
+    assert "SEE     tcp.stream in {0, 1, 2, 3, 4, 5, 6, 7} and 992 more" in output
+
+
+def test_many_kinds_of_failure_become_short_lines_and_then_a_count() -> None:
+    total = FULL_ENTRIES + SHORT_ENTRIES + 7
+    output = lines(report([refused(n, port=1000 + n) for n in range(total)]))
+    heads = [line for line in output if line.startswith("FAILED")]
+    assert len(heads) == FULL_ENTRIES + SHORT_ENTRIES
+    assert sum(line.startswith("WHAT") for line in output) == FULL_ENTRIES
+    assert "and 7 more kinds of failure (in the JSON)" in output
+
+
+def test_a_healthy_capture_says_so_in_two_lines() -> None:
+    assert lines(report([], ok=42)) == [
+        "CAPTURE capture.pcap: 1,234 packets, 88.9 kB, 1 min from 2023-11-14T22:13:20.000Z",
+        "SUMMARY nothing failed: 42 connections, all worked",
+    ]
+
+
+def test_all_lists_what_worked_one_line_each() -> None:
+    output = text(report([healthy(3)]), everything=True)
+    assert (
+        "OK      10.0.1.5:50003 -> 10.0.2.7:9090  250 ms, 517 B out, 4.1 kB back  tcp.stream==3"
+    ) in output
+    assert "OK  " not in text(report([healthy(3)]))
+
+
+def test_what_cannot_be_told_is_not_called_healthy() -> None:
+    partial = healthy(2)
+    partial.verdict.code = "capture.partial"
+    output = text(report([partial], ok=3), everything=True)
+    assert "nothing failed, 3 worked, 1 not told (the capture holds too little" in output
+    assert "PARTIAL 10.0.1.5:50002" in output
+
+
+def test_an_empty_capture_and_one_without_tcp_say_so() -> None:
+    assert "the capture holds no packets" in text(report([], capture=summary_of("e.pcap", 0)))
+    assert "no TCP connection among 1,234 packets" in text(report([]))
+    output = "\n".join(render_text(report([]), Page(), filtered=True))
+    assert "no connection in the capture matches the options" in output
+
+
+def test_an_unknown_culprit_is_named_with_every_candidate_and_no_confidence() -> None:
+    output = text(report([unknown_culprit()]))
+    assert (
+        "WHO     this capture cannot tell: a device between 10.0.1.5 and 10.0.2.7 0.55 or the "
+        "upstream\n        10.0.2.7 0.40; mend at upstream or proxy"
+    ) in output
+    assert "WHO     cannot be told 1" in output
+
+
+def test_evidence_for_the_other_side_is_against() -> None:
+    failed = refused()
+    failed.verdict.attribution.evidence[0].says = "path"
+    output = text(report([failed]))
+    assert "AGAINST RST has TTL 63" in output
+    assert "\nFOR " not in output
+
+
+def test_alternatives_and_notes_are_told() -> None:
+    failed = refused()
+    failed.verdict.alternatives = [Alternative(code="tls.sni_rejected", confidence=0.2)]
+    failed.verdict.notes = ["the retry on another port worked"]
+    output = text(report([failed]))
+    assert "OR      could also be tls.sni_rejected 0.20" in output
+    assert "NOTE    the retry on another port worked" in output
+
+
+def test_certainty_is_never_claimed() -> None:
+    failed = refused()
+    failed.verdict.confidence = 1.0
+    assert "tcp.connection_refused  0.99" in text(report([failed]))
+
+
+def test_a_long_timeline_is_a_table_with_its_middle_left_out() -> None:
+    failed = refused()
+    failed.timeline = [
+        TimelineEntry(
+            time=seconds(n), frame=n + 1, from_="path" if n == 29 else "initiator",
+            event="SYN" if n == 0 else "100 bytes", detail=f"seq {n}",
+        )
+        for n in range(30)
+    ]  # fmt: skip
+    output = lines(report([failed]))
+    first = next(i for i, line in enumerate(output) if line.startswith("TIME"))
+    assert output[first] == "TIME    +0.000000    #1   proxy   SYN             seq 0"
+    assert output[first + 4] == "        ... 19 lines left out (in the JSON)"
+    assert output[first + 11] == "        +29.000000   #30  device  100 bytes       seq 29"
+
+
+def test_nothing_captured_steers_the_terminal() -> None:
+    failed = refused()
+    verdict = failed.verdict
+    verdict.title = verdict.explanation = HOSTILE
+    verdict.attribution.evidence[0].detail = HOSTILE
+    verdict.notes = verdict.fixes = verdict.commands = [HOSTILE]
+    failed.timeline[0].event = failed.timeline[1].detail = HOSTILE
+    failed.responder.name = failed.initiator.ip = HOSTILE
+    bad = finding()
+    bad.title = bad.detail = HOSTILE
+    shown = report([failed, healthy()], findings=[bad], capture=summary_of(HOSTILE))
+    shown.topology.proxies = [HOSTILE]
+    output = text(shown, everything=True)
+    assert re.findall(r"[^\x20-\x7e\n]", output) == []
+    assert "\\x1b[31m" in output
+
+
+def test_secrets_are_masked() -> None:
+    failed = refused()
+    failed.verdict.notes = ["GET /pay?card=4111111111111111&x=1", "Cookie: sid=abc; theme=dark"]
+    failed.verdict.commands = ["curl -H 'Authorization: Bearer abc123def456' http://u:pw@h/"]
+    output = text(report([failed]))
+    for secret in ("4111", "abc", "dark", "pw"):
+        assert secret not in output
+    assert "/pay?card=***&x=***" in output
+
+
+def test_colour_only_when_asked_and_it_changes_no_words() -> None:
+    shown = report([refused()], ok=2, findings=[finding()])
+    plain = list(render_text(shown, Page(80)))
+    colored = list(render_text(shown, Page(80, color=True)))
+    assert plain != colored
+    assert [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in colored] == plain
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"), [("utc", "at 22:13:21.204Z"), ("relative", "at +1.204 s")]
+)
+def test_times_are_written_as_asked(mode: str, words: str) -> None:
+    shown = list(render_text(report(), Page(), time="relative" if mode == "relative" else "utc"))
+    assert any(words in line for line in shown)
+
+
+def test_what_the_capture_suffered_is_said() -> None:
+    capture = summary_of("c.pcap")
+    capture.files[0].error = FileError(byte=4711, message="record says 4 GB")
+    capture.duplicate_packets = 12
+    capture.counts = CaptureCounts(lost_by_capture=3, limits={"streams": 2})
+    output = text(report([], ok=1, capture=capture))
+    assert "WARNING c.pcap is damaged at byte 4,711: record says 4 GB" in output
+    assert "3 packets that the capture itself lost; 12 packets captured twice" in output
+    assert "2 times over the limit streams" in " ".join(output.split())
+
+
+def test_follow_prints_one_failure_at_a_time() -> None:
+    output = list(render_connection(refused(), Page(), Clock(start=seconds(0))))
+    assert output[0] == ("FAILED  10.0.1.5:40017 -> 10.0.2.7:8443 at 22:13:21.204Z (frame 291)")
+    assert output[-1] == "SEE     tcp.stream==17"
+
+
+def test_ipv6_ends_are_in_brackets() -> None:
+    failed = refused()
+    failed.responder.ip = "2001:db8::7"
+    failed.bytes = BySide()
+    assert "-> [2001:db8::7]:8443" in text(report([failed]))
