@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pcapdiag.model.report import Report
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pcapdiag.model.report import Report
 
 OK = 0
 FAILED = 1

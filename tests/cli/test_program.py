@@ -1,0 +1,87 @@
+"""The program itself: version, help, completion, start-up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+import pcapdiag
+from pcapdiag.cli.main import cli
+
+HEAVY = (
+    "msgspec",
+    "rich",
+    "zstandard",
+    "lz4",
+    "asyncio",
+    "pcapdiag.model.report",
+    "pcapdiag.pipeline",
+)
+
+
+def test_version_says_whether_it_is_compiled() -> None:
+    result = CliRunner().invoke(cli, ["--version"])
+    first, second = result.output.splitlines()
+    assert first == f"pcapdiag {pcapdiag.__version__}"
+    assert second in {"compiled: yes", "compiled: no"}
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("command", [[], ["analyze"], ["completion"]])
+def test_every_help_has_examples(command: list[str]) -> None:
+    result = CliRunner().invoke(cli, [*command, "--help"])
+    assert result.exit_code == 0
+    assert "Examples:\n    pcapdiag" in result.output
+
+
+def test_an_unknown_command_is_wrong_use() -> None:
+    assert CliRunner().invoke(cli, ["nonsense"]).exit_code == 2
+
+
+def test_python_dash_m() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pcapdiag", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("pcapdiag ")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from pcapdiag.cli.main import cli\n"
+        "cli(['--help'], standalone_mode=False)\n"
+        f"print('loaded', [n for n in {HEAVY!r} if n in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "loaded []"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_for_the_shell(shell: str) -> None:
+    result = CliRunner().invoke(cli, ["completion", shell])
+    assert result.exit_code == 0
+    assert "_PCAPDIAG_COMPLETE" in result.output
+
+
+@pytest.mark.needs(program="bash")
+def test_bash_accepts_its_script() -> None:
+    script = CliRunner().invoke(cli, ["completion", "bash"]).output
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+
+def test_completion_knows_commands_and_options() -> None:
+    def complete(words: str, position: int) -> str:
+        variables = {"_PCAPDIAG_COMPLETE": "bash_complete", "COMP_WORDS": words}
+        done = subprocess.run(
+            [sys.executable, "-m", "pcapdiag"],
+            env={**os.environ, **variables, "COMP_CWORD": str(position)},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return done.stdout
+
+    assert "plain,analyze" in complete("pcapdiag an", 1)
+    assert "plain,--follow" in complete("pcapdiag analyze --fo", 2)
