@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.view import ResetView, duration
-from pcapdiag.model.context import Context, EndpointFacts
+from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
 AT_ONCE = 1_000_000_000
@@ -27,19 +27,6 @@ def works_at_once(view: ResetView) -> Signal | None:
     return signal("works_at_once", "responder", detail, (view.reset.frame,))
 
 
-def others_work(story: Story, context: Context) -> Signal | None:
-    """Find connections to the same endpoint that were established while this one got no answer."""
-    responder = story.responder
-    endpoint = context.endpoint(responder.address, responder.port)
-    if not endpoint.established or not _overlap(story, endpoint):
-        return None
-    detail = (
-        f"{endpoint.established} of {endpoint.connections} connections to {responder.address} "
-        f"port {responder.port} were established at the same time: it is neither down nor cut off"
-    )
-    return signal("others_work", "responder", detail, story.syn_frames[:1])
-
-
 def host_alive(story: Story, context: Context) -> Signal | None:
     """Note that the silent responder talks on other ports: filtered or full, but not gone."""
     address, port = story.responder.address, story.responder.port
@@ -48,8 +35,3 @@ def host_alive(story: Story, context: Context) -> Signal | None:
             detail = f"{address} answers on port {other_port}: the host is up and can be reached"
             return signal("host_alive", "responder", detail, story.syn_frames[:1])
     return None
-
-
-def _overlap(story: Story, endpoint: EndpointFacts) -> bool:
-    first, last = endpoint.first_established, endpoint.last_established
-    return first <= story.end + AT_ONCE and last >= story.start - AT_ONCE

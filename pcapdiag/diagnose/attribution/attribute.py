@@ -19,7 +19,6 @@ from pcapdiag.diagnose.attribution.combine import (
 )
 from pcapdiag.diagnose.attribution.priors import HOST_ANSWERS, reset_prior
 from pcapdiag.diagnose.attribution.resets import prior_evidence, unexpected_maker, weigh_reset
-from pcapdiag.diagnose.attribution.signal import Signal
 from pcapdiag.diagnose.attribution.silence import (
     capture_that_settles,
     weigh_icmp,
@@ -33,7 +32,7 @@ from pcapdiag.model.report import Actor, Attribution, Evidence
 from pcapdiag.model.story import Story
 
 SIDES: tuple[Actor, ...] = ("initiator", "responder", "path")
-ROUNDED_OFF = 0.001
+ROUNDED_OFF = 0.01
 """What is left for a side that the kind does not name, however sure the kind is."""
 
 
@@ -75,7 +74,8 @@ def _blame(view: ResetView, code: str, logs: dict[Actor, float]) -> dict[Actor, 
         view.peer_side: sent_by_end,
         "path": logs["path"],
     }
-    share = 0.0 if not view.bare or view.end.fin_frame else HOST_ANSWERS.get(code, 0.0)
+    own = not view.bare or view.end.fin_frame or view.has_moved
+    share = 0.0 if own else HOST_ANSWERS.get(code, 0.0)
     if share:
         likely = share * 10 ** logs[view.side] + (1 - share) * 10 ** logs["path"]
         blamed["path"] = math.log10(likely)
@@ -83,7 +83,8 @@ def _blame(view: ResetView, code: str, logs: dict[Actor, float]) -> dict[Actor, 
 
 
 def _by_kind(story: Story, judgement: Judgement, context: Context) -> Attribution:
-    signals: list[Signal] = weigh_silence(story, judgement.code, context)
+    decided = any(hint.probability > NAMED_FROM for hint in judgement.candidates)
+    signals = [] if decided else weigh_silence(story, judgement.code, context)
     if judgement.code.startswith("icmp."):
         signals += weigh_icmp(story)
     probabilities = posterior(_kind_prior(judgement.candidates, SIDES), likelihoods(signals))

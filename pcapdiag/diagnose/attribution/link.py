@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
-from pcapdiag.diagnose.attribution.ttl import INITIAL_TTLS, baseline
+from pcapdiag.diagnose.attribution.ttl import baseline
 from pcapdiag.diagnose.attribution.vantage import vantage
-from pcapdiag.diagnose.attribution.view import ResetView
+from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, ResetView
 
 SENT_BY_US = 4
 """Packet type of cooked captures: sent by the capturing host."""
@@ -19,7 +19,7 @@ def mac(view: ResetView) -> Signal | None:
     reset = view.reset
     if not reset.mac or not macs or reset.mac in macs:
         return None
-    if view.story.neighbour_arp:
+    if view.has_moved:
         detail = (
             f"RST came from MAC {mac_text(reset.mac)}, not {mac_text(_mode(macs))}, and that "
             f"device asked for {view.peer.address} by ARP just before: {view.end.address} has moved"

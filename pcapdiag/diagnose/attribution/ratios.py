@@ -83,10 +83,9 @@ RATIOS: dict[str, Ratio] = {
     "reached_responder": Ratio("vantage", VERY_STRONG, "seen at the responder's own host"),
     "reached_initiator": Ratio("vantage", VERY_STRONG, "seen at the initiator's own host"),
     "reached_near": Ratio("vantage", MEDIUM, "seen on the link of the end that kept silent"),
-    "others_work": Ratio("others", WEAK, "neither dead nor cut off for all"),
     "host_alive": Ratio("others", NEUTRAL, "a filter or a full queue, not a dead host"),
-    "icmp_from_end": Ratio("icmp", VERY_STRONG, "the end itself said so"),
-    "icmp_from_path": Ratio("icmp", VERY_STRONG, "a device between said so"),
+    "icmp_from_end": Ratio("icmp", DECISIVE, "the end itself said so"),
+    "icmp_from_path": Ratio("icmp", DECISIVE, "a device between said so"),
     # The prior itself, shown so that the weights add up.
     "prior": Ratio("prior", NEUTRAL, "see priors.py"),
 }

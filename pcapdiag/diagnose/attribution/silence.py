@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.attribution.across import host_alive, others_work
+from pcapdiag.diagnose.attribution.across import host_alive
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.model.context import Context
@@ -29,7 +29,7 @@ def weigh_silence(story: Story, code: str, context: Context) -> list[Signal]:
     if code in RESPONDER_SILENT | INITIATOR_SILENT:
         found.append(reached(story, code, context))
     if code == "tcp.connection_timeout":
-        found += [others_work(story, context), host_alive(story, context)]
+        found.append(host_alive(story, context))
     return [s for s in found if s is not None]
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
-from pcapdiag.diagnose.attribution.view import ResetView
+from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, ResetView
 
-INITIAL_TTLS = (64, 128, 255)
 ROUTE_CHANGE = 2
 """Hops by which routes and load balancing change a TTL without any other sender."""
 STEADY = 3
@@ -27,7 +26,7 @@ def distance(view: ResetView) -> Signal | None:
         f"RST has TTL {reset.ttl} ({hops_text(reset.ttl)}); {_packets(ttls)} of {whose} "
         f"{'has' if sum(ttls.values()) == 1 else 'have'} TTL {usual} ({hops_text(usual)})"
     )
-    return signal(_difference(view, ttls), "path", detail, (reset.frame,), _moved(view))
+    return signal(_difference(view, ttls), "path", detail, (reset.frame,), view.has_moved)
 
 
 def like_icmp(view: ResetView) -> Signal | None:
@@ -60,7 +59,7 @@ def shared(view: ResetView) -> Signal | None:
         f"{count} RSTs in the names of {addresses} address{'es' if addresses > 1 else ''} have "
         f"TTL {ttl}, which none of their other packets has: one device"
     )
-    return signal("ttl_shared", "path", detail, (view.reset.frame,), _moved(view))
+    return signal("ttl_shared", "path", detail, (view.reset.frame,), view.has_moved)
 
 
 def baseline(view: ResetView) -> tuple[dict[int, int], str]:
@@ -114,10 +113,6 @@ def _difference(view: ResetView, ttls: dict[int, int]) -> str:
     if hops(ttl) == hops(nearest):
         return "ttl_other_system"
     return "ttl_differs" if steady else "ttl_varies"
-
-
-def _moved(view: ResetView) -> bool:
-    return bool(view.story.neighbour_arp)
 
 
 def _packets(ttls: dict[int, int]) -> str:

@@ -10,6 +10,9 @@ from pcapdiag.model.packet import PacketFact, seq_after
 from pcapdiag.model.report import End
 from pcapdiag.model.story import Half, Story
 
+INITIAL_TTLS = (64, 128, 255)
+"""What stacks start with: a packet that still has it was made on the capture's link."""
+
 
 @dataclass(frozen=True, slots=True)
 class ResetView:
@@ -46,6 +49,14 @@ class ResetView:
     def bare(self) -> bool:
         """True for a RST without ACK."""
         return not self.reset.has_ack
+
+    @property
+    def has_moved(self) -> bool:
+        """True when a host on the capture's link asked by ARP for the peer just before the RST.
+
+        So does a new owner of the address (facts 10); a gateway that asks sends from farther away.
+        """
+        return bool(self.story.neighbour_arp) and self.reset.ttl in INITIAL_TTLS
 
     @property
     def next_seq(self) -> int | None:

@@ -34,10 +34,17 @@ def test_the_same_mac_and_no_mac_say_nothing() -> None:
 def test_another_mac_that_asked_by_arp_is_the_new_owner() -> None:
     exchange = talk()
     exchange.extra["neighbour_arp"] = (9,)
-    found = link.mac(seen(exchange, exchange.reply_reset(mac=0x0BAD)))
+    found = link.mac(seen(exchange, exchange.reply_reset(mac=0x0BAD, ttl=64)))
     assert told(found) == ("address_moved", "responder")
     assert found is not None
     assert 9 in found.frames
+
+
+def test_a_gateway_that_asks_by_arp_is_no_new_owner() -> None:
+    exchange = talk()
+    exchange.extra["neighbour_arp"] = (9,)
+    found = link.mac(seen(exchange, exchange.reply_reset(mac=0x0BAD, ttl=61)))
+    assert told(found) == ("mac_differs", "path")
 
 
 def cooked(client: int, server: int) -> Exchange:

@@ -64,9 +64,11 @@ def test_ttl_counts_less_when_the_hosts_own_varies() -> None:
 
 
 def test_ttl_counts_less_when_the_address_has_moved() -> None:
-    exchange = talk()
+    exchange = Exchange()
+    exchange.server.ttl = 57
+    exchange.handshake().request().response()
     exchange.extra["neighbour_arp"] = (9,)
-    reset = exchange.reply_reset(ttl=50)
+    reset = exchange.reply_reset(ttl=255)
     found = ttl.distance(seen(exchange, reset))
     assert found is not None
     assert found.weight == pytest.approx(math.log10(RATIOS["ttl_differs"].ratio / 5))
