@@ -11,7 +11,8 @@ from pcapdiag.model.story import Turn
 
 HEAD_END = b"\r\n\r\n"
 LAST_CHUNK = b"\r\n0\r\n\r\n"
-METHODS = (b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"TRACE ")
+_NAMES = "GET HEAD POST PUT DELETE OPTIONS PATCH CONNECT TRACE"
+METHODS = tuple(f"{name} ".encode() for name in _NAMES.split())
 NO_BODY = (204, 304)
 MAX_LENGTH_DIGITS = 18
 

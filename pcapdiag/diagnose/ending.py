@@ -1,4 +1,4 @@
-"""What ended a connection: the first FIN or RST that counts, for everything after it is an effect."""
+"""What ended a connection: the first FIN or RST that counts; all after it are effects."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def ending(story: Story) -> Ending | None:
     do not count.
     """
     words = sorted(_closing_words(story), key=lambda word: (word.time, word.frame))
-    if len(words) > 1 and words[0].reset is None and words[0].by_initiator:
-        if half_closed(story):
-            return words[1]
+    by_initiator_fin = len(words) > 1 and words[0].reset is None and words[0].by_initiator
+    if by_initiator_fin and half_closed(story):
+        return words[1]
     return words[0] if words else None
 
 
@@ -47,9 +47,8 @@ def _closing_words(story: Story) -> list[Ending]:
         for initiator, half in ((True, story.initiator), (False, story.responder))
         if half.fin_frame
     ]
-    for reset in story.resets:
-        if not outlived(story, reset):
-            words.append(Ending(reset.from_initiator, reset.frame, reset.time, reset))
+    resets = (reset for reset in story.resets if not outlived(story, reset))
+    words += [Ending(r.from_initiator, r.frame, r.time, r) for r in resets]
     return words
 
 
@@ -62,7 +61,7 @@ def half_closed(story: Story) -> bool:
 
 
 def outlived(story: Story, reset: PacketFact) -> bool:
-    """Return whether both ends went on after a RST: it was not accepted (RFC 5961, or forged badly)."""
+    """Return whether both ends went on after a RST: nobody accepted it (RFC 5961)."""
     later = reset.time + max(SURVIVED_AFTER, 2 * round_trip(story))
     sender = receiver = False
     for packet in story.packets:

@@ -1,7 +1,7 @@
 """Bytes of the initiator that ask for no answer: a TLS close_notify, HTTP/2 housekeeping.
 
-A turn is made from bytes alone, so a farewell after the last answer looks like a request that nobody
-answered. Reading record and frame headers is enough to know it.
+A turn is made from bytes alone, so a farewell after the last answer looks like a request that
+nobody answered. Reading record and frame headers is enough to know it.
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ from pcapdiag.model.story import Story
 
 
 def judge(story: Story, context: Context) -> Judgement:
-    """Return what happened to a connection. Pure: the same story and context give the same judgement.
+    """Return what happened to a connection; the same story and context give the same judgement.
 
-    Call it at the connection's end, and again for a failed or doubtful one when the whole capture has
-    been read: ``context`` then knows more.
+    Call it at the connection's end, and again for a failed or doubtful one when the whole capture
+    has been read: ``context`` then knows more.
     """
     for entry in ORDER:
         judgement = entry.match(story, context)
@@ -25,7 +25,7 @@ def judge(story: Story, context: Context) -> Judgement:
 
 
 def refine(
-    judgement: Judgement, attribution: Attribution, story: Story, context: Context
+    judgement: Judgement, attribution: Attribution, story: Story, _context: Context
 ) -> Judgement:
     """Return the judgement once it is known who did it: a forged reset is a code of its own.
 

@@ -25,7 +25,7 @@ Phase = Literal[
 
 
 class SideHint(NamedTuple):
-    """Who may have done it, as far as the kind of failure itself tells (a prior, no signal weighed).
+    """Who may have done it, as far as the kind of failure itself tells (a prior).
 
     For a kind without a decisive RST the hints are the answer; they need not sum to 1, the rest is
     unknown. ``why`` is a sentence for the evidence; ``frames`` are those that show it.
@@ -60,8 +60,8 @@ class Judgement:
     reset: PacketFact | None = None
     """The decisive RST, when the kind is about one: attribution weighs who sent it."""
     candidates: tuple[SideHint, ...] = ()
-    """Who did it by the kind's own logic. With ``reset`` set they are the prior that the signals move;
-    empty then means the prior of any reset."""
+    """Who did it by the kind's own logic. With ``reset`` set they are the prior that the signals
+    move; empty then means the prior of any reset."""
     alternatives: tuple[OtherCode, ...] = ()
     notes: tuple[str, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from pcapdiag.diagnose.judgement import Actor, Phase
 
 
 class Envoy(NamedTuple):
-    """Envoy's words for a failure: response flag and reset reason, as its access log prints them."""
+    """Envoy's words for a failure, as its access log prints them."""
 
     flag: str
     reset_reason: str
@@ -17,7 +17,7 @@ class Envoy(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One verdict code. Texts are ``str.format`` templates over the words of text.py and the facts."""
+    """One verdict code. Texts are ``str.format`` templates: words of text.py, and facts."""
 
     code: str
     title: str

@@ -1,13 +1,13 @@
 """ok: the connection did its work, or nothing shows that it did not.
 
 What happened
-    The connection worked. Trouble that was overcome, and closes that look alarming but came after the
-    work was done, are told in notes.
+    The connection worked. Trouble that was overcome, and closes that look alarming but came after
+    the work was done, are told in notes.
 
 How pcapdiag can tell
-    No other verdict fits. A RST after a complete answer or behind a FIN, a layer-4 health check (SYN,
-    SYN-ACK, RST), a scanner, loss that was repaired, a window that closed and opened again, a SYN-ACK
-    repeated by a listener that waits for data and then served: all of these worked.
+    No other verdict fits. A RST after a complete answer or behind a FIN, a layer-4 health check
+    (SYN, SYN-ACK, RST), a scanner, loss that was repaired, a window that closed and opened again,
+    a SYN-ACK repeated by a listener that waits for data and then served: all of these worked.
 
 Usual causes
     None needed.
@@ -84,9 +84,9 @@ def _handshake_notes(story: Story) -> list[str]:
         notes.append("A first SYN was refused; the repeated one was accepted.")
     if story.syn_count > 1 and connected(story):
         notes.append(f"The SYN was sent {story.syn_count} times.")
-    if story.syn_ack_times and story.handshake_done:
-        if story.syn_ack_times[-1] > story.established_time + REPEAT_MARGIN:
-            notes.append("SYN-ACK repeated after the handshake, then served (TCP_DEFER_ACCEPT).")
+    served_from = story.established_time + REPEAT_MARGIN
+    if story.handshake_done and story.syn_ack_times and story.syn_ack_times[-1] > served_from:
+        notes.append("SYN-ACK repeated after the handshake, then served (TCP_DEFER_ACCEPT).")
     return notes
 
 
@@ -117,5 +117,6 @@ def _repair_notes(story: Story) -> list[str]:
     if story.initiator.zero_windows + story.responder.zero_windows:
         notes.append("A receive window was closed for a time and opened again.")
     if story.icmp:
-        notes.append(f"ICMP errors quoted it (frame {story.icmp[0].frame}); it went on all the same.")
+        frame = story.icmp[0].frame
+        notes.append(f"ICMP errors quoted it (frame {frame}); it went on all the same.")
     return notes

@@ -1,8 +1,9 @@
 """Whether an initiator that left had lost patience (a timeout) or interest (an abort).
 
-Both look the same: a request, quiet, then FIN or RST by the initiator. What tells them apart is how
-long it waited: at a timeout's round value, or longer than this responder ever takes, it is a timeout;
-soon, or within the responder's usual time, an abort. A probability, for no packet says why.
+Both look the same: a request, quiet, then FIN or RST by the initiator. What tells them apart is
+how long it waited: at a timeout's round value, or longer than this responder ever takes, it is a
+timeout; soon, or within the responder's usual time, an abort. A probability, for no packet says
+why.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ KNOWN_ANSWERS = 3
 """Answers seen from an endpoint before "its usual time" means anything."""
 
 PRIOR_ODDS = ((100 * MS, 0.05), (SECOND, 0.25), (5 * SECOND, 1.0), (30 * SECOND, 2.5))
-"""Odds timeout : abort by the time waited, before anything else is known; judgement, not measured."""
+"""Odds timeout : abort by the time waited alone; judgement, not measured."""
 PRIOR_ODDS_LONG = 6.0
 ROUND_FACTOR, FRACTION_FACTOR, NOT_ROUND_FACTOR = 12.0, 6.0, 0.5
 LONGER_THAN_USUAL_FACTOR, WITHIN_USUAL_FACTOR = 4.0, 0.3

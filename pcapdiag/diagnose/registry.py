@@ -1,7 +1,7 @@
 """Every verdict code with its constants and its test, in the order in which they are tried.
 
-The first that matches wins, so the order is the rule "which code wins" (verdicts.md): what never came up
-before what broke later, and within one cause the narrower code first.
+The first that matches wins, so the order is the rule "which code wins" (verdicts.md): what never
+came up before what broke later, and within one cause the narrower code first.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Entry(NamedTuple):
 
 
 ORDER: tuple[Entry, ...] = (
-    # A protocol that shows the mismatch by its bytes (protocol.*), then TLS alerts and HTTP/2 codes,
-    # come before everything below.
+    # A protocol that shows the mismatch by its bytes (protocol.*), then TLS alerts and HTTP/2
+    # codes, come before everything below.
     Entry(prohibited.KIND, prohibited.match),
     Entry(time_exceeded.KIND, time_exceeded.match),
     Entry(unreachable.KIND, unreachable.match),

@@ -1,6 +1,7 @@
 """Texts for people: a kind's templates filled with this connection's own numbers.
 
-Only addresses, ports, numbers and our own words go in: nothing that a capture's payload could write.
+Only addresses, ports, numbers and our own words go in: nothing that a capture's payload could
+write.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def round_trip(story: Story) -> int:
 
 
 def last_activity(story: Story, before: int) -> int:
-    """Return when something other than a keep-alive or RST was last seen earlier than ``before``."""
+    """Return when anything but a keep-alive or RST was last seen earlier than ``before``."""
     times = [story.start]
     for half in (story.initiator, story.responder):
         times += [t for t in (half.last_data_time, half.fin_time) if 0 < t < before]

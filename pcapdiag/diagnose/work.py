@@ -37,12 +37,12 @@ def work(story: Story) -> Work:
 
 
 def sending_request(story: Story) -> bool:
-    """Return whether the request itself was still under way: not all of it sent, or not acknowledged."""
+    """Return whether the request itself was still being sent."""
     return request_incomplete(story.turn)
 
 
 def connected(story: Story) -> bool:
-    """Return whether the connection was established, also where the capture missed a handshake packet."""
+    """Return whether it was established, also where the capture missed a handshake packet."""
     if story.established:
         return True
     talked = story.responder.payload_bytes > 0 or story.responder.fin_frame > 0
@@ -60,5 +60,5 @@ def one_direction(story: Story) -> bool:
 
 
 def answer_may_be_missing(story: Story) -> bool:
-    """Return whether the initiator acknowledged bytes that the capture lost: "no answer" is no fact."""
+    """Return whether the capture lost bytes of the answer: then "no answer" is no fact."""
     return story.initiator.acked_unseen > 0 or one_direction(story)

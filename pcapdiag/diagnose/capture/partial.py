@@ -4,13 +4,14 @@ What happened
     Something looks wrong, but the file cannot tell failure from success.
 
 How pcapdiag can tell
-    A SYN or a request is still unanswered when the file ends and more time was due; only one direction
-    was captured; the capture lost the packets that would say; a repeated segment waits for its
-    acknowledgment at the end. What is open at the end with nothing wrong is ``ok``.
+    A SYN or a request is still unanswered when the file ends and more time was due; only one
+    direction was captured; the capture lost the packets that would say; a repeated segment waits
+    for its acknowledgment at the end. What is open at the end with nothing wrong is ``ok``.
 
 Usual causes
-    The capture was stopped too early or started too late, taken on an interface that sees one direction
-    (asymmetric routing, a mirror of one port), filtered too tightly, or the machine could not keep up.
+    The capture was stopped too early or started too late, taken on an interface that sees one
+    direction (asymmetric routing, a mirror of one port), filtered too tightly, or the machine
+    could not keep up.
 
 Fixes
     Capture again, longer, at a point that sees both directions.
@@ -43,21 +44,23 @@ KIND = Kind(
     code="capture.partial",
     title="cannot tell: {why}",
     explanation=(
-        "The capture does not hold enough of {initiator} to {responder} to say whether it failed: {why}."
+        "The capture does not hold enough of {initiator} to {responder} to say whether it failed: "
+        "{why}."
     ),
     fixes=(
         "capture longer, and let tcpdump end by itself (or use --immediate-mode), so that the last "
         "second is not lost",
         "capture at a point that sees both directions, with a filter that lets both pass",
-        "packets lost by the capture: a bigger buffer (tcpdump -B 65536), a shorter snaplen, a filter",
+        "packets lost by the capture: a bigger buffer (tcpdump -B 65536), a shorter snaplen, a "
+        "filter",
     ),
     commands=("tcpdump -ni any -B 65536 --immediate-mode -w out.pcap '{filter}'",),
 )
 
 
-def match(story: Story, context: Context) -> Judgement | None:
+def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a connection that looks wrong where the capture cannot tell."""
-    found = _doubt(story, context)
+    found = _doubt(story)
     if found is None:
         return None
     why, frames = found
@@ -74,7 +77,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     )
 
 
-def _doubt(story: Story, context: Context) -> tuple[str, tuple[int, ...]] | None:
+def _doubt(story: Story) -> tuple[str, tuple[int, ...]] | None:
     """Return what looks wrong and its frames, or None where nothing does."""
     if one_direction(story):
         return _one_sided(story)

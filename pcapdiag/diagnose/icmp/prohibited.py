@@ -34,7 +34,8 @@ KIND = Kind(
     code="icmp.prohibited",
     title="not allowed: {source} rejected the packet to {target}, {error}",
     explanation=(
-        "{source} sent {error} for {quoted} of this connection (frame {error_frame}, {after} after the "
+        "{source} sent {error} for {quoted} of this connection (frame {error_frame}, {after} "
+        "after the "
         "connection's first packet): a rule there forbids it. {count}"
     ),
     phases=("connect", "before_request", "in_request", "before_response", "in_response", "idle"),
@@ -43,17 +44,19 @@ KIND = Kind(
     haproxy="SC",
     fix_at=("path", "responder", "initiator"),
     fixes=(
-        "allow {initiator_ip} to {responder_ip} port {responder_port} on {source} (firewalld: add the "
+        "allow {initiator_ip} to {responder_ip} port {responder_port} on {source} (firewalld: add "
+        "the "
         "port to the zone; router: its access list)",
         "Kubernetes: a NetworkPolicy that selects the pod of {responder_ip}",
     ),
     commands=(
-        "iptables-save | grep -nE 'REJECT|prohibited'; nft list ruleset | grep -n reject  # on {source}",
+        "iptables-save | grep -nE 'REJECT|prohibited'; nft list ruleset | grep -n reject  # on "
+        "{source}",
         "ip route show type prohibit; firewall-cmd --list-all  # on {source}",
     ),
 )
 
 
-def match(story: Story, context: Context) -> Judgement | None:
+def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a connection that a device prohibited."""
     return judged(story, KIND, is_prohibited, 0.98)

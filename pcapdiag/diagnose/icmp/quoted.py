@@ -11,7 +11,7 @@ from pcapdiag.model.story import IcmpFact, Story
 
 DESTINATION_UNREACHABLE, TIME_EXCEEDED = {4: 3, 6: 1}, {4: 11, 6: 3}
 PROHIBITED = {4: (9, 10, 13), 6: (1, 5, 6)}
-"""Administratively prohibited (RFC 1812 section 5.2.7.1), policy and reject route (RFC 4443 3.1)."""
+"""Administratively prohibited (RFC 1812 5.2.7.1), policy and reject route (RFC 4443 3.1)."""
 FRAGMENTATION_NEEDED = 4
 NAMES = {
     (4, 3, 0): "network unreachable",
@@ -54,8 +54,8 @@ def is_unreachable(error: IcmpFact) -> bool:
 def fatal(story: Story, wanted: Callable[[IcmpFact], bool]) -> IcmpFact | None:
     """Return the first wanted error if such errors ended the connection.
 
-    On an established connection an ICMP error is a soft one (RFC 9293 section 3.9.2.2): it counts only
-    where nothing of the quoted sender was acknowledged and nothing of the other end came after it.
+    On an established connection an ICMP error is a soft one (RFC 9293 section 3.9.2.2): it counts
+    only where the quoted sender's data was not acknowledged and nothing of the other end came after.
     """
     errors = [error for error in story.icmp if wanted(error)]
     if not errors:

@@ -33,7 +33,8 @@ KIND = Kind(
     code="icmp.time_exceeded",
     title="routing loop: packets to {target} ran out of hops at {source}",
     explanation=(
-        "{source} sent {error} for {quoted} of this connection (frame {error_frame}): the packet to "
+        "{source} sent {error} for {quoted} of this connection (frame {error_frame}): the packet "
+        "to "
         "{target} had used up its hops, which is what a routing loop does. {count}"
     ),
     phases=("connect", "before_request", "in_request", "before_response", "in_response", "idle"),
@@ -42,7 +43,8 @@ KIND = Kind(
     haproxy="sC",
     fix_at=("path",),
     fixes=(
-        "find the two routers that point at each other, from the traceroute; {source} is one of them",
+        "find the two routers that point at each other, from the traceroute; {source} is one of "
+        "them",
         "did a route to {target_ip} change, or a tunnel or BGP session flap, at that time?",
     ),
     commands=(
@@ -52,6 +54,6 @@ KIND = Kind(
 )
 
 
-def match(story: Story, context: Context) -> Judgement | None:
+def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a connection whose packets ran out of hops."""
     return judged(story, KIND, is_time_exceeded, 0.97)

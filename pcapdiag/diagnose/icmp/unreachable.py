@@ -40,7 +40,8 @@ KIND = Kind(
     code="icmp.unreachable",
     title="unreachable: {source} answered the packet to {target} with {error}",
     explanation=(
-        "{source} sent {error} for {quoted} of this connection (frame {error_frame}, {after} after the "
+        "{source} sent {error} for {quoted} of this connection (frame {error_frame}, {after} "
+        "after the "
         "connection's first packet): it cannot deliver to {target}. {count}"
     ),
     phases=("connect", "before_request", "in_request", "before_response", "in_response", "idle"),
@@ -49,9 +50,11 @@ KIND = Kind(
     haproxy="SC",
     fix_at=("path", "responder", "initiator"),
     fixes=(
-        "host unreachable: is {target_ip} up, and is the address still its own? {source} got no ARP or "
+        "host unreachable: is {target_ip} up, and is the address still its own? {source} got no "
+        "ARP or "
         "neighbour answer",
-        "port unreachable: a REJECT rule on {source}, or a Kubernetes Service without ready endpoints",
+        "port unreachable: a REJECT rule on {source}, or a Kubernetes Service without ready "
+        "endpoints",
         "network unreachable, no route: the route on {source}",
     ),
     commands=(
@@ -62,7 +65,7 @@ KIND = Kind(
 )
 
 
-def match(story: Story, context: Context) -> Judgement | None:
+def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a connection that an ICMP unreachable ended."""
     return judged(story, KIND, is_unreachable, 0.97)
 
@@ -88,9 +91,7 @@ def judged(
     )
 
 
-def _facts(
-    story: Story, error: IcmpFact, wanted: Callable[[IcmpFact], bool]
-) -> dict[str, str]:
+def _facts(story: Story, error: IcmpFact, wanted: Callable[[IcmpFact], bool]) -> dict[str, str]:
     target = story.half(not error.from_initiator)
     number = sum(1 for each in story.icmp if wanted(each))
     return {

@@ -1,15 +1,15 @@
 """tcp.accept_queue_overflow: the listener did not take the finished handshake.
 
 What happened
-    The initiator finished the handshake and began to send, but the responder's kernel could not hand
-    the connection to its program, because the queue of the listening socket was full.
+    The initiator finished the handshake and began to send, but the responder's kernel could not
+    hand the connection to its program, because the queue of the listening socket was full.
 
 How pcapdiag can tell
-    The final ACK, or data, was sent, and the SYN-ACK is repeated all the same (after 1, 3, 7 s) while
-    the data is never acknowledged. With tcp_abort_on_overflow=1 a bare RST answers the final ACK,
-    before the responder sent anything but its SYN-ACK. With SYN cookies nothing more comes: that
-    looks like tcp.data_timeout, which then names this code as an alternative. A listener with
-    TCP_DEFER_ACCEPT also repeats the SYN-ACK, and then serves: ``ok``.
+    The final ACK, or data, was sent, and the SYN-ACK is repeated all the same (after 1, 3, 7 s)
+    while the data is never acknowledged. With tcp_abort_on_overflow=1 a bare RST answers the
+    final ACK, before the responder sent anything but its SYN-ACK. With SYN cookies nothing more
+    comes: that looks like tcp.data_timeout, which then names this code as an alternative. A
+    listener with TCP_DEFER_ACCEPT also repeats the SYN-ACK, and then serves: ``ok``.
 
 Usual causes
     The program accepts too slowly or hangs, or the backlog is small for the bursts it gets.
@@ -39,7 +39,8 @@ KIND = Kind(
     code="tcp.accept_queue_overflow",
     title="not accepted: {responder} never took the finished handshake, its accept queue is full",
     explanation=(
-        "{initiator} finished the handshake (SYN-ACK in frame {syn_ack_frame}), but {responder} {what}."
+        "{initiator} finished the handshake (SYN-ACK in frame {syn_ack_frame}), but {responder} "
+        "{what}."
         " Its kernel drops finished handshakes while the listening socket's queue is full. {scope}"
     ),
     phases=("connect", "before_request", "in_request"),
@@ -73,7 +74,7 @@ def match(story: Story, context: Context) -> Judgement | None:
         return None
     late = [t for t in story.syn_ack_times if t > story.established_time + REPEAT_MARGIN]
     if late and not _data_was_acked(story):
-        frames = story.syn_ack_frames + (story.turn.request_frame,)
+        frames = (*story.syn_ack_frames, story.turn.request_frame)
         what = f"repeated its SYN-ACK {len(late)} more times and acknowledged no data"
         confidence = 0.88 if story.initiator.payload_bytes else 0.7
         return _judgement(story, context, confidence, what, frames)
@@ -93,7 +94,7 @@ def _data_was_acked(story: Story) -> bool:
 
 
 def _answer_to_final_ack(story: Story) -> PacketFact | None:
-    """Return the bare RST that came within a round trip of the final ACK, before any other packet."""
+    """Return the bare RST that answered the final ACK, before any other packet."""
     limit = story.established_time + max(PROMPT, 2 * round_trip(story))
     for packet in story.packets:
         if packet.from_initiator or packet.is_syn_ack:

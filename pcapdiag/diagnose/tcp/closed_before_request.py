@@ -1,17 +1,17 @@
 """tcp.closed_before_request: the responder hung up before anybody asked anything.
 
 What happened
-    The handshake worked, and then the responder closed the connection in an orderly way (FIN) before
-    it had read one byte of the initiator.
+    The handshake worked, and then the responder closed the connection in an orderly way (FIN)
+    before it had read one byte of the initiator.
 
 How pcapdiag can tell
     A finished handshake, FIN by the responder first, no payload by either end; or a first request
-    that crossed this FIN on its way (the FIN acknowledges none of it). After ten quiet seconds it is
-    a server's timeout for unused connections, and ``ok``.
+    that crossed this FIN on its way (the FIN acknowledges none of it). After ten quiet seconds it
+    is a server's timeout for unused connections, and ``ok``.
 
 Usual causes
-    A layer-4 proxy or load balancer whose backend is dead. An access list or connection limit in the
-    program. A server that is shutting down, or that handles one connection at a time.
+    A layer-4 proxy or load balancer whose backend is dead. An access list or connection limit in
+    the program. A server that is shutting down, or that handles one connection at a time.
 
 Fixes
     Look at the program's or proxy's log for that moment; look behind it.
@@ -38,7 +38,8 @@ KIND = Kind(
     code="tcp.closed_before_request",
     title="closed before the request: {responder} sent FIN {since_start} after the handshake",
     explanation=(
-        "The connection from {initiator} came up, and {since_start} later {responder} closed it (FIN in "
+        "The connection from {initiator} came up, and {since_start} later {responder} closed it "
+        "(FIN in "
         "frame {fin_frame}) without having sent or read a byte."
     ),
     phases=("before_request",),
@@ -47,9 +48,11 @@ KIND = Kind(
     haproxy="SH",
     fix_at=("responder", "path"),
     fixes=(
-        "is {responder} a layer-4 proxy or load balancer? then its own backend is the place to look",
+        "is {responder} a layer-4 proxy or load balancer? then its own backend is the place to "
+        "look",
         "does the program limit connections or addresses (allow list, tcp wrappers, maxconn)?",
-        "was it shutting down? (Kubernetes: preStop sleep, so that endpoints leave before it closes)",
+        "was it shutting down? (Kubernetes: preStop sleep, so that endpoints leave before it "
+        "closes)",
     ),
     commands=(
         "ss -tnp 'sport = :{responder_port}'; journalctl -e  # on {responder_ip}",
@@ -61,7 +64,7 @@ UNUSED_TIMEOUT = 10 * SECOND
 """From here on the close is a timeout for connections that nobody used."""
 
 
-def match(story: Story, context: Context) -> Judgement | None:
+def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a FIN by the responder before it read or sent anything."""
     end = ending(story)
     if end is None or end.reset or end.by_initiator or not story.handshake_done:

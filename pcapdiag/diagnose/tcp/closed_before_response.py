@@ -1,18 +1,18 @@
 """tcp.closed_before_response: the responder hung up instead of answering.
 
 What happened
-    The initiator sent a request; the responder took it, sent no byte back, and closed the connection
-    in an orderly way.
+    The initiator sent a request; the responder took it, sent no byte back, and closed the
+    connection in an orderly way.
 
 How pcapdiag can tell
-    The responder's FIN acknowledges the request (or part of it), no response byte came, and the FIN was
-    the first closing word. A FIN that does not acknowledge the request crossed it on the way: that is
-    tcp.stale_connection.
+    The responder's FIN acknowledges the request (or part of it), no response byte came, and the
+    FIN was the first closing word. A FIN that does not acknowledge the request crossed it on the
+    way: that is tcp.stale_connection.
 
 Usual causes
-    The program crashed or was killed with nothing left unread (Linux then sends FIN), gave up on the
-    request, or is shutting down. A worker timeout. Plaintext to a TLS port. A TCP proxy whose backend
-    is dead.
+    The program crashed or was killed with nothing left unread (Linux then sends FIN), gave up on
+    the request, or is shutting down. A worker timeout. Plaintext to a TLS port. A TCP proxy whose
+    backend is dead.
 
 Fixes
     Read the program's log at that moment; try the same request against it directly.
@@ -39,8 +39,10 @@ KIND = Kind(
     code="tcp.closed_before_response",
     title="closed instead of answering: {responder} sent FIN {since_request} after the request",
     explanation=(
-        "{initiator} sent a request of {request_bytes} (frame {request_frame}). {responder} acknowledged "
-        "it and {since_request} later closed the connection (FIN in frame {fin_frame}) without a byte "
+        "{initiator} sent a request of {request_bytes} (frame {request_frame}). {responder} "
+        "acknowledged "
+        "it and {since_request} later closed the connection (FIN in frame {fin_frame}) without a "
+        "byte "
         "of an answer. It was request number {turn} on this connection."
     ),
     phases=("tls_handshake", "in_request", "before_response"),
@@ -49,7 +51,8 @@ KIND = Kind(
     haproxy="SH",
     fix_at=("responder", "path"),
     fixes=(
-        "did the program on {responder_ip} crash, restart, time out a worker or drop this request? its "
+        "did the program on {responder_ip} crash, restart, time out a worker or drop this "
+        "request? its "
         "log",
         "right protocol for that port: TLS or plaintext, HTTP/1 or HTTP/2, PROXY header?",
         "is {responder} itself a proxy? then look at what it asked behind it",
@@ -61,7 +64,7 @@ KIND = Kind(
 )
 
 
-def match(story: Story, context: Context) -> Judgement | None:
+def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a FIN by the responder that took a request and answered nothing."""
     end = ending(story)
     if end is None or end.reset is not None or end.by_initiator:

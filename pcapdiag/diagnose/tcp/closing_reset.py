@@ -10,7 +10,7 @@ from pcapdiag.model.packet import PacketFact, flag_letters
 from pcapdiag.model.story import Story
 
 FROM_AN_END, FROM_THE_PATH = 0.88, 0.12
-"""Prior of who sends resets in mid use; outside labs most come from the end whose address they bear."""
+"""Prior of who sent a reset: outside labs mostly the end whose address it bears."""
 
 
 def responder_reset(story: Story) -> tuple[Ending, PacketFact] | None:

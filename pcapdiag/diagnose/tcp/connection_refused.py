@@ -4,15 +4,16 @@ What happened
     The initiator asked for a connection and got "no" at once, within one round trip.
 
 How pcapdiag can tell
-    A SYN, no SYN-ACK, and a RST,ACK whose ACK number is the SYN's sequence number plus one. A Windows
-    initiator repeats the SYN after each RST, up to three times, 0.5 s apart: still one refused
-    connection. When a later SYN of the same try is answered, the connection is ``ok`` with a note.
+    A SYN, no SYN-ACK, and a RST,ACK whose ACK number is the SYN's sequence number plus one. A
+    Windows initiator repeats the SYN after each RST, up to three times, 0.5 s apart: still one
+    refused connection. When a later SYN of the same try is answered, the connection is ``ok``
+    with a note.
 
 Usual causes
-    Nothing listens on that port: the process is down, still starting, or rolling out. It listens on
-    127.0.0.1 or on the other address family only. The port in the endpoint or service is wrong. A
-    firewall rule answers with "reject with tcp reset". A listener's queue is full and the host is set
-    to reset (Windows; Linux drops instead).
+    Nothing listens on that port: the process is down, still starting, or rolling out. It listens
+    on 127.0.0.1 or on the other address family only. The port in the endpoint or service is
+    wrong. A firewall rule answers with "reject with tcp reset". A listener's queue is full and
+    the host is set to reset (Windows; Linux drops instead).
 
 Fixes
     Look whether something listens, on which address, and whether it stopped or restarted then.
@@ -40,7 +41,8 @@ KIND = Kind(
     code="tcp.connection_refused",
     title="refused: {responder} answered the SYN with {flags}",
     explanation=(
-        "{initiator_ip} asked {responder} for a connection (frame {syn_frame}) and got {flags} back "
+        "{initiator_ip} asked {responder} for a connection (frame {syn_frame}) and got {flags} "
+        "back "
         "{after} later (frame {rst_frame}): no program takes connections on port {responder_port} "
         "of that address, or a firewall rejects them. {scope}"
     ),
@@ -53,7 +55,8 @@ KIND = Kind(
         "is the program on {responder_ip} up, and did it stop or roll out just then? (Kubernetes: "
         "readinessProbe, and preStop sleep so that endpoints leave before the listener does)",
         "is it bound to 127.0.0.1, or to the other address family only? bind 0.0.0.0 or ::",
-        "is {responder_port} the right port? (Envoy: endpoint socket_address; Istio and Kubernetes: "
+        "is {responder_port} the right port? (Envoy: endpoint socket_address; Istio and "
+        "Kubernetes: "
         "Service targetPort; NGINX: upstream server; HAProxy: server line)",
         "does a rule on {responder_ip} or before it reject with tcp reset?",
     ),

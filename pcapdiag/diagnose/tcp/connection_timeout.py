@@ -4,10 +4,11 @@ What happened
     The initiator asked for a connection, repeated itself, heard nothing at all, and gave up.
 
 How pcapdiag can tell
-    SYNs and not one packet back, neither TCP nor ICMP. Linux repeats after 1, 2, 3, 4 s (before 6.5:
-    1, 3, 7 s); a proxy whose connect timeout is 1 s leaves one single SYN. It counts as given up when
-    the next repeat was due and did not come while the capture went on, or when three seconds of
-    trying went unanswered. A SYN at the very end of the file is ``capture.partial``.
+    SYNs and not one packet back, neither TCP nor ICMP. Linux repeats after 1, 2, 3, 4 s (before
+    6.5: 1, 3, 7 s); a proxy whose connect timeout is 1 s leaves one single SYN. It counts as
+    given up when the next repeat was due and did not come while the capture went on, or when
+    three seconds of trying went unanswered. A SYN at the very end of the file is
+    ``capture.partial``.
 
 Usual causes
     A firewall, security group or network policy that drops. A host that is down or gone, an address
@@ -39,7 +40,8 @@ KIND = Kind(
     code="tcp.connection_timeout",
     title="no answer: {responder} answered none of {syns} in {waited}",
     explanation=(
-        "{initiator_ip} sent {syns} to {responder} (frames {first_syn} to {last_syn}) and got nothing "
+        "{initiator_ip} sent {syns} to {responder} (frames {first_syn} to {last_syn}) and got "
+        "nothing "
         "back, not even an ICMP error. {gave_up} {scope}"
     ),
     phases=("connect",),
@@ -48,9 +50,11 @@ KIND = Kind(
     haproxy="sC",
     fix_at=("path", "responder"),
     fixes=(
-        "does a firewall, security group or NetworkPolicy between {initiator_ip} and {responder_ip} "
+        "does a firewall, security group or NetworkPolicy between {initiator_ip} and "
+        "{responder_ip} "
         "allow port {responder_port}, in both directions?",
-        "is {responder_ip} up, and still the right address? (Kubernetes: endpoints; DNS: stale answer)",
+        "is {responder_ip} up, and still the right address? (Kubernetes: endpoints; DNS: stale "
+        "answer)",
         "on {responder_ip}: is the accept queue full (Recv-Q above Send-Q), conntrack full?",
         "only then a longer connect timeout: Envoy and Istio connect_timeout/connectTimeout, NGINX "
         "proxy_connect_timeout, HAProxy timeout connect",

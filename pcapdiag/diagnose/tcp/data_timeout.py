@@ -6,10 +6,10 @@ What happened
 
 How pcapdiag can tell
     The same bytes sent three times or more, the acknowledgment number never moved, no ICMP error.
-    Then FIN or RST by the one who sent them, or by the other end for want of a request, or silence
-    while the capture went on. When only full-size segments vanish, ``mtu.black_hole`` is named as an
-    alternative; after an idle gap, ``tcp.stale_connection``; right after the handshake,
-    ``tcp.accept_queue_overflow`` (SYN cookies).
+    Then FIN or RST by the one who sent them, or by the other end for want of a request, or
+    silence while the capture went on. When only full-size segments vanish, ``mtu.black_hole`` is
+    named as an alternative; after an idle gap, ``tcp.stale_connection``; right after the
+    handshake, ``tcp.accept_queue_overflow`` (SYN cookies).
 
 Usual causes
     The other host died or lost its network. A firewall or NAT forgot the connection and drops
@@ -19,7 +19,8 @@ Fixes
     Capture at the other end: do the segments arrive there?
 
 Can be confused with
-    tcp.response_timeout: there the request was acknowledged. tcp.zero_window: acknowledged, not read.
+    tcp.response_timeout: there the request was acknowledged. tcp.zero_window: acknowledged, not
+    read.
 
 References
     RFC 6298 (timers), RFC 9293 section 3.8.3 (giving up); facts 1.2, 1.3, 1.4.
@@ -46,13 +47,17 @@ KIND = Kind(
     ),
     phases=("tls_handshake", "in_request", "before_response", "in_response", "idle"),
     envoy=Envoy("UT", "response timeout"),
-    nginx="upstream timed out (110: Connection timed out) while reading response header from upstream",
+    nginx=(
+        "upstream timed out (110: Connection timed out) while reading response header from upstream"
+    ),
     haproxy="sH",
     fix_at=("path", "responder", "initiator"),
     fixes=(
         "do the segments arrive at {receiver}? a capture there splits the path from the host",
-        "does a firewall, NAT or load balancer between forget connections, or drop what it does not "
-        "know? (conntrack -S on it: drop, invalid; net.netfilter.nf_conntrack_tcp_timeout_established)",
+        "does a firewall, NAT or load balancer between forget connections, or drop what it does "
+        "not "
+        "know? (conntrack -S on it: drop, invalid; "
+        "net.netfilter.nf_conntrack_tcp_timeout_established)",
         "was {receiver} up then? (crash, paused, address moved)",
         "only full-size segments lost? lower the MTU or clamp the MSS (iptables TCPMSS "
         "--clamp-mss-to-pmtu)",

@@ -10,9 +10,10 @@ How pcapdiag can tell
     right after a prompt SYN-ACK is a layer-4 health check or a port scan and ``ok``.
 
 Usual causes
-    The way back is broken: asymmetric routing through a stateful firewall, no route back, a NAT that
-    lost the entry. The initiator's own host drops the SYN-ACK (INPUT rule, rp_filter). The
-    responder or the path is slower than the initiator's connect timeout. Spoofed SYNs (a SYN flood).
+    The way back is broken: asymmetric routing through a stateful firewall, no route back, a NAT
+    that lost the entry. The initiator's own host drops the SYN-ACK (INPUT rule, rp_filter). The
+    responder or the path is slower than the initiator's connect timeout. Spoofed SYNs (a SYN
+    flood).
 
 Fixes
     Capture at the initiator: does the SYN-ACK arrive? Then its own host drops it. If not, the path.
@@ -87,7 +88,7 @@ def match(story: Story, context: Context) -> Judgement | None:
 
 
 def _acked(story: Story) -> bool:
-    """Return whether the initiator sent an ACK for the SYN-ACK (the handshake was complete for it)."""
+    """Return whether the initiator acknowledged the SYN-ACK: complete, as far as it knew."""
     return any(p.from_initiator and p.has_ack and not p.is_rst for p in story.packets)
 
 

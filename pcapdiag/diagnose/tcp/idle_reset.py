@@ -1,13 +1,13 @@
 """tcp.idle_reset: an idle connection was reset.
 
 What happened
-    Nothing was under way, the connection had been quiet for a second or more, and then a RST with the
-    responder's address ended it.
+    Nothing was under way, the connection had been quiet for a second or more, and then a RST with
+    the responder's address ended it.
 
 How pcapdiag can tell
-    RST by the responder after a quiet second, every request answered (or, where the protocol cannot
-    be read, the last bytes were the responder's). A keep-alive probe of the initiator that is answered
-    by RST is the same: the other side no longer held the connection.
+    RST by the responder after a quiet second, every request answered (or, where the protocol
+    cannot be read, the last bytes were the responder's). A keep-alive probe of the initiator that
+    is answered by RST is the same: the other side no longer held the connection.
 
 Usual causes
     An idle timeout of the server, of a load balancer or of a firewall that resets at expiry (Azure
@@ -39,17 +39,21 @@ KIND = Kind(
     code="tcp.idle_reset",
     title="idle connection reset: {sender} sent {flags} after {quiet} of quiet",
     explanation=(
-        "The connection from {initiator} to {responder} had nothing under way and had been quiet for "
-        "{quiet} when a {flags} with the address of {sender} ended it (frame {rst_frame}). No request was "
+        "The connection from {initiator} to {responder} had nothing under way and had been quiet "
+        "for "
+        "{quiet} when a {flags} with the address of {sender} ended it (frame {rst_frame}). No "
+        "request was "
         "lost, but one sent at that moment would have been."
     ),
     phases=("idle",),
     fix_at=("initiator", "path", "responder"),
     fixes=(
         "let the initiator close idle connections before {quiet}: Envoy idle_timeout, Istio "
-        "connectionPool.http.idleTimeout, NGINX upstream keepalive_timeout, HAProxy pool-purge-delay",
+        "connectionPool.http.idleTimeout, NGINX upstream keepalive_timeout, HAProxy "
+        "pool-purge-delay",
         "or keep them alive more often than that: Envoy tcp_keepalive, Istio connectionPool.tcp."
-        "tcpKeepalive, NGINX proxy_socket_keepalive, HAProxy option srvtcpka, Linux tcp_keepalive_time",
+        "tcpKeepalive, NGINX proxy_socket_keepalive, HAProxy option srvtcpka, Linux "
+        "tcp_keepalive_time",
         "or raise the idle timeout of {responder_ip} or of the device between",
     ),
     commands=(
@@ -60,7 +64,7 @@ KIND = Kind(
 )
 
 
-def match(story: Story, context: Context) -> Judgement | None:
+def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a RST by the responder on a connection with nothing outstanding."""
     found = responder_reset(story)
     if found is None or one_direction(story):

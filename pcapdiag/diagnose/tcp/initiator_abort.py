@@ -35,7 +35,8 @@ KIND = Kind(
     code="tcp.initiator_abort",
     title="left early: {initiator_ip} ended the connection {waited} in, with {got}",
     explanation=(
-        "{initiator} had sent {asked} and got {got} from {responder} when it ended the connection itself "
+        "{initiator} had sent {asked} and got {got} from {responder} when it ended the connection "
+        "itself "
         "({flags} in frame {end_frame}): {reason}."
     ),
     phases=("tls_handshake", "in_request", "before_response", "in_response"),
@@ -44,7 +45,8 @@ KIND = Kind(
     haproxy="CD",
     fix_at=("initiator",),
     fixes=(
-        "why did {initiator_ip} leave: user, cancelled call, deadline, restart? its log at that moment",
+        "why did {initiator_ip} leave: user, cancelled call, deadline, restart? its log at that "
+        "moment",
         "is {initiator_ip} a proxy? then look at its client's leg: it left first",
         "is the answer slower than users wait? then it is the responder's time that wants mending",
     ),

@@ -1,14 +1,14 @@
 """tcp.injected_reset: a reset forged on the path cut a live connection.
 
 What happened
-    Both ends held the connection and meant to keep it. Something between them sent a RST in the name
-    of one end (often of both).
+    Both ends held the connection and meant to keep it. Something between them sent a RST in the
+    name of one end (often of both).
 
 How pcapdiag can tell
-    The signals say that the end whose address the RST bears did not send it: it sends data after it,
-    the TTL, MAC or IP ID is another's, the RST came faster than the path allows, several came with
-    sequence numbers apart. Only where the path is the sender with a probability of 0.8 or more, and an
-    expired or lost entry in a device does not explain it.
+    The signals say that the end whose address the RST bears did not send it: it sends data after
+    it, the TTL, MAC or IP ID is another's, the RST came faster than the path allows, several came
+    with sequence numbers apart. Only where the path is the sender with a probability of 0.8 or
+    more, and an expired or lost entry in a device does not explain it.
 
 Usual causes
     A firewall or intrusion prevention system with a reset action, a policy on names in the
@@ -39,17 +39,22 @@ KIND = Kind(
     code="tcp.injected_reset",
     title="reset forged on the path: RST in the name of {sender} (frame {rst_frame})",
     explanation=(
-        "A RST with the address of {sender} ended the connection between {initiator} and {responder} "
-        "(frame {rst_frame}), but the evidence says that {sender} did not send it: a device between them "
+        "A RST with the address of {sender} ended the connection between {initiator} and "
+        "{responder} "
+        "(frame {rst_frame}), but the evidence says that {sender} did not send it: a device "
+        "between them "
         "did, to cut the connection."
     ),
     phases=("tls_handshake", "before_request", "in_request", "before_response", "in_response"),
     envoy=Envoy("UC", "connection termination"),
-    nginx="recv() failed (104: Connection reset by peer) while reading response header from upstream",
+    nginx=(
+        "recv() failed (104: Connection reset by peer) while reading response header from upstream"
+    ),
     haproxy="SH",
     fix_at=("path",),
     fixes=(
-        "find the device: firewall, intrusion prevention, URL or DLP filter; its log at that moment",
+        "find the device: firewall, intrusion prevention, URL or DLP filter; its log at that "
+        "moment",
         "is there a rule on the name, the address or the content of this connection? allow it",
     ),
     commands=(
@@ -71,7 +76,7 @@ PLAIN_RESETS = frozenset(
 
 
 def refined(judgement: Judgement, attribution: Attribution, story: Story) -> Judgement | None:
-    """Return the verdict for a RST that the signals lay to the path; None where another code stays."""
+    """Return the verdict for a RST that the path sent; None where another code stays."""
     reset = judgement.reset
     if reset is None or attribution.side != "path" or attribution.confidence < SURE_ENOUGH:
         return None
@@ -92,7 +97,7 @@ def refined(judgement: Judgement, attribution: Attribution, story: Story) -> Jud
 
 
 def _sender_went_on(story: Story, judgement: Judgement) -> bool:
-    """Return whether the end that a bare RST names still held the connection: it sent more than RSTs."""
+    """Return whether the end named by the RST still held the connection: it sent on."""
     reset = judgement.reset
     if reset is None or not is_bare(reset):
         return True

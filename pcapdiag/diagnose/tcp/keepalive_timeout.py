@@ -1,15 +1,17 @@
 """tcp.keepalive_timeout: keep-alive probes went unanswered until one end gave up.
 
 What happened
-    The connection was idle, one end asked "are you still there?" several times, and nobody answered.
+    The connection was idle, one end asked "are you still there?" several times, and nobody
+    answered.
 
 How pcapdiag can tell
-    Keep-alive probes (no payload or one byte, one below the next sequence number) by one end, at least
-    three of them unanswered, then a RST by the same end, or nothing more while the capture went on.
+    Keep-alive probes (no payload or one byte, one below the next sequence number) by one end, at
+    least three of them unanswered, then a RST by the same end, or nothing more while the capture
+    went on.
 
 Usual causes
-    The other host went away without a word: power, crash, network unplugged, virtual machine paused. A
-    NAT or firewall forgot the connection and drops silently. The path broke.
+    The other host went away without a word: power, crash, network unplugged, virtual machine
+    paused. A NAT or firewall forgot the connection and drops silently. The path broke.
 
 Fixes
     Find out whether the other host was up; if so, whether something between drops idle connections.
@@ -36,7 +38,8 @@ KIND = Kind(
     code="tcp.keepalive_timeout",
     title="peer gone: {probes} keep-alive probes of {prober} to {silent} unanswered",
     explanation=(
-        "The connection was idle. {prober} probed {silent} {probes} times, every {interval} (from frame "
+        "The connection was idle. {prober} probed {silent} {probes} times, every {interval} (from "
+        "frame "
         "{probe_frame}), and heard nothing. {then}"
     ),
     phases=("idle", "before_response", "in_response", "before_request"),
@@ -46,7 +49,8 @@ KIND = Kind(
     fix_at=("responder", "path", "initiator"),
     fixes=(
         "was {silent} up then? (crash, power, paused virtual machine, node drained)",
-        "does a NAT, firewall or load balancer between forget idle connections and drop silently? keep "
+        "does a NAT, firewall or load balancer between forget idle connections and drop silently? "
+        "keep "
         "alive more often than its timeout: Envoy tcp_keepalive keepalive_time, Istio "
         "connectionPool.tcp.tcpKeepalive.time, HAProxy option srvtcpka, Linux tcp_keepalive_time",
     ),

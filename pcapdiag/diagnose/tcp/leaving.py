@@ -1,11 +1,13 @@
-"""What tcp.response_timeout and tcp.initiator_abort share: an initiator that left without its answer."""
+"""What tcp.response_timeout and tcp.initiator_abort share: an initiator that left without its
+answer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
-from pcapdiag.diagnose.goodbye import ALERT_RECORDS, is_tls
+from pcapdiag.diagnose.goodbye import ALERT_RECORDS, H2_PREFACE, is_tls
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.patience import Patience, patience
 from pcapdiag.diagnose.phase import phase_at
@@ -16,11 +18,10 @@ from pcapdiag.model.packet import PacketFact, flag_letters, seq_distance
 from pcapdiag.model.story import Story
 
 PUSHED = 100 * MS
-"""A FIN this soon after the last byte, to an endpoint that never answers, ends a one-way transfer."""
+"""A FIN this soon after the last byte, where nobody ever answers, ends a one-way transfer."""
 STALLED_ANSWER = SECOND
 """An answer that paused this long before the initiator left was not on its way any more."""
 TIMEOUT, ABORT = "tcp.response_timeout", "tcp.initiator_abort"
-READABLE = (b"HTTP", b"GET ", b"HEAD", b"POST", b"PUT ", b"DELE", b"OPTI", b"PATC", b"CONN", b"PRI ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,15 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
 
 
 def _one_way(story: Story, context: Context, end: Ending) -> bool:
-    """Return whether this is a transfer to somebody who never answers (logs, metrics, a copied file)."""
+    """Return whether nobody answers here at all: logs, metrics, a copied file."""
     endpoint = context.endpoint(story.responder.address, story.responder.port)
-    readable = is_tls(story) or story.turn.request_head[:4] in READABLE
+    readable = is_tls(story) or story.turn.request_head.startswith((*METHODS, H2_PREFACE))
     soon = end.time - story.turn.request_last_time < PUSHED
     return not readable and soon and end.reset is None and endpoint.turns == 0
 
 
 def _left_bytes_unread(story: Story, end: Ending) -> bool:
-    """Return whether the initiator left while answer bytes were under way that it had not acknowledged.
+    """Return whether the initiator left while answer bytes that it had not read were under way.
 
     A farewell of the responder that came after the initiator's FIN (a late close_notify, the most
     frequent false alarm of all: facts 10) is no answer.

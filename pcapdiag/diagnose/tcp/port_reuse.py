@@ -1,23 +1,24 @@
 """tcp.port_reuse: the SYN used a pair of ports that the other side still held.
 
 What happened
-    The initiator opened a connection from a port that it (or a NAT) had used for the same destination
-    before, and the responder, or a device between, still held the old connection.
+    The initiator opened a connection from a port that it (or a NAT) had used for the same
+    destination before, and the responder, or a device between, still held the old connection.
 
 How pcapdiag can tell
-    The SYN is met not by SYN-ACK but by an ACK of the old connection (a challenge ACK), whose number
-    does not fit the SYN; the initiator answers that with RST. On Linux the next SYN then works, 10 to
-    100 ms later, and the verdict is ``ok`` with a note; here it never did.
+    The SYN is met not by SYN-ACK but by an ACK of the old connection (a challenge ACK), whose
+    number does not fit the SYN; the initiator answers that with RST. On Linux the next SYN then
+    works, 10 to 100 ms later, and the verdict is ``ok`` with a note; here it never did.
 
 Usual causes
-    Few ephemeral ports for many connections to one destination; a SNAT that reuses ports sooner than
-    the responder forgets them; a rebooted initiator; a fixed source port.
+    Few ephemeral ports for many connections to one destination; a SNAT that reuses ports sooner
+    than the responder forgets them; a rebooted initiator; a fixed source port.
 
 Fixes
     More source ports or addresses; keep connections open instead of opening new ones.
 
 Can be confused with
-    tcp.connection_timeout, where nothing at all comes back (TIME_WAIT may answer once in 500 ms only).
+    tcp.connection_timeout, where nothing at all comes back (TIME_WAIT may answer once in 500 ms
+    only).
 
 References
     RFC 5961 section 4 (challenge ACK), RFC 6191, RFC 9293 section 3.10.7.4; facts 1.2.
@@ -37,7 +38,8 @@ KIND = Kind(
     code="tcp.port_reuse",
     title="ports still in use: {responder} took the SYN from {initiator} for an old connection",
     explanation=(
-        "The SYN of {initiator} (frame {syn_frame}) was answered by an ACK that belongs to an older "
+        "The SYN of {initiator} (frame {syn_frame}) was answered by an ACK that belongs to an "
+        "older "
         "connection on the same two ports (frame {ack_frame}): {responder} still held it. {then}"
     ),
     phases=("connect",),
@@ -48,7 +50,8 @@ KIND = Kind(
     fixes=(
         "widen net.ipv4.ip_local_port_range on {initiator_ip}; more source addresses, or more "
         "destinations, where one pair uses it up",
-        "open fewer connections: keep-alive pools (Envoy, NGINX upstream keepalive, HAProxy http-reuse)",
+        "open fewer connections: keep-alive pools (Envoy, NGINX upstream keepalive, HAProxy "
+        "http-reuse)",
         "a NAT between: more SNAT ports, and no port reuse sooner than the responder's time-wait",
         "keep net.ipv4.tcp_timestamps=1 at both ends: it makes early reuse safe",
     ),
@@ -60,7 +63,7 @@ KIND = Kind(
 )
 
 
-def match(story: Story, context: Context) -> Judgement | None:
+def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a SYN met by an ACK of an older connection, and never accepted."""
     if story.syn_count == 0 or story.syn_ack_count or connected(story):
         return None
@@ -92,7 +95,7 @@ def match(story: Story, context: Context) -> Judgement | None:
 
 
 def challenge_ack(story: Story) -> PacketFact | None:
-    """Return the responder's ACK that answers the SYN for another connection; None when there is none."""
+    """Return the ACK that answers the SYN for another connection, or None."""
     isn = story.initiator.isn
     for packet in story.packets:
         if packet.from_initiator:

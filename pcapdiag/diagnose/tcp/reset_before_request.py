@@ -5,20 +5,20 @@ What happened
     the initiator had sent one byte.
 
 How pcapdiag can tell
-    A finished handshake, no payload by the initiator, RST by the responder. What a server says first
-    (a greeting) counts as before the request.
+    A finished handshake, no payload by the initiator, RST by the responder. What a server says
+    first (a greeting) counts as before the request.
 
 Usual causes
-    A layer-4 proxy or load balancer whose own backend is dead (Envoy tcp_proxy: at once; HAProxy: when
-    its connect tries are used up). A limit on connections or an access list in the program. A process
-    that died with connections in its accept queue.
+    A layer-4 proxy or load balancer whose own backend is dead (Envoy tcp_proxy: at once; HAProxy:
+    when its connect tries are used up). A limit on connections or an access list in the program.
+    A process that died with connections in its accept queue.
 
 Fixes
     Look at the program's or proxy's log for that moment; look behind it.
 
 Can be confused with
-    tcp.accept_queue_overflow: a bare RST right at the final ACK. tcp.idle_reset, where the connection
-    had been used.
+    tcp.accept_queue_overflow: a bare RST right at the final ACK. tcp.idle_reset, where the
+    connection had been used.
 
 References
     facts 1.2 (process killed), 11 (Envoy tcp_proxy with a dead backend).
@@ -38,8 +38,10 @@ KIND = Kind(
     code="tcp.reset_before_request",
     title="reset before the request: {sender} sent {flags} {since_start} after the handshake",
     explanation=(
-        "The connection from {initiator} to {responder} came up, and {since_start} later a {flags} with "
-        "the address of {sender} ended it (frame {rst_frame}), before the initiator had sent a byte."
+        "The connection from {initiator} to {responder} came up, and {since_start} later a "
+        "{flags} with "
+        "the address of {sender} ended it (frame {rst_frame}), before the initiator had sent a "
+        "byte."
     ),
     phases=("before_request",),
     envoy=Envoy("UC", "connection termination"),
@@ -47,7 +49,8 @@ KIND = Kind(
     haproxy="SH",
     fix_at=("responder", "path"),
     fixes=(
-        "is {responder} a layer-4 proxy or load balancer? then its own backend is the place to look",
+        "is {responder} a layer-4 proxy or load balancer? then its own backend is the place to "
+        "look",
         "does the program limit connections or addresses? (HAProxy maxconn, NGINX limit_conn, "
         "Envoy connection_limit, MySQL max_connections)",
         "did the process die or restart at that moment with connections still queued?",
@@ -63,7 +66,7 @@ KIND = Kind(
 LONG_IDLE = 5 * SECOND
 
 
-def match(story: Story, context: Context) -> Judgement | None:
+def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a RST by the responder before the first request."""
     found = responder_reset(story)
     if found is None or story.turn.index or not story.handshake_done:

@@ -4,14 +4,14 @@ What happened
     The initiator sent a request and got a RST instead of the first byte of an answer.
 
 How pcapdiag can tell
-    Payload by the initiator since the responder's last byte, not one byte of the responder after it,
-    then RST by the responder. Not idle before (that is tcp.stale_connection), and not the bare RST of
-    a host that lost the connection (tcp.state_lost).
+    Payload by the initiator since the responder's last byte, not one byte of the responder after
+    it, then RST by the responder. Not idle before (that is tcp.stale_connection), and not the
+    bare RST of a host that lost the connection (tcp.state_lost).
 
 Usual causes
-    The program crashed or was killed on this request, or closed the socket without reading all of it
-    (Linux then sends RST,ACK). A limit on request size or rate. A layer-4 proxy whose backend is
-    dead. Plaintext to a TLS port and the like. Istio STRICT mTLS without a client certificate.
+    The program crashed or was killed on this request, or closed the socket without reading all of
+    it (Linux then sends RST,ACK). A limit on request size or rate. A layer-4 proxy whose backend
+    is dead. Plaintext to a TLS port and the like. Istio STRICT mTLS without a client certificate.
 
 Fixes
     Read the program's log at that moment; try the same request against it directly.
@@ -37,18 +37,24 @@ KIND = Kind(
     code="tcp.reset_before_response",
     title="reset instead of an answer: {sender} sent {flags} {since_request} after the request",
     explanation=(
-        "{initiator} sent a request of {request_bytes} (frame {request_frame}); {since_request} later a "
-        "{flags} with the address of {sender} ended the connection (frame {rst_frame}), before a single "
+        "{initiator} sent a request of {request_bytes} (frame {request_frame}); {since_request} "
+        "later a "
+        "{flags} with the address of {sender} ended the connection (frame {rst_frame}), before a "
+        "single "
         "byte of an answer. It was request number {turn} on this connection."
     ),
     phases=("tls_handshake", "in_request", "before_response"),
     envoy=Envoy("UC", "connection termination"),
-    nginx="recv() failed (104: Connection reset by peer) while reading response header from upstream",
+    nginx=(
+        "recv() failed (104: Connection reset by peer) while reading response header from upstream"
+    ),
     haproxy="SH",
     fix_at=("responder", "path"),
     fixes=(
-        "did the program on {responder_ip} crash, restart or reject this request at that moment? its log",
-        "does it close without reading the whole request (size limit, early error)? let it read first",
+        "did the program on {responder_ip} crash, restart or reject this request at that moment? "
+        "its log",
+        "does it close without reading the whole request (size limit, early error)? let it read "
+        "first",
         "right protocol for that port: TLS or plaintext, HTTP/1 or HTTP/2, PROXY header, mTLS?",
         "retry where safe: Envoy and Istio retry_on reset-before-request,connect-failure; NGINX "
         "proxy_next_upstream error; HAProxy retry-on empty-response",
@@ -62,7 +68,7 @@ KIND = Kind(
 )
 
 
-def match(story: Story, context: Context) -> Judgement | None:
+def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a RST by the responder in answer to a request."""
     found = responder_reset(story)
     if found is None or work(story) is not Work.WAITING or answer_may_be_missing(story):

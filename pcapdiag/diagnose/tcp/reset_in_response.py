@@ -1,13 +1,14 @@
 """tcp.reset_in_response: the answer was cut off by a reset.
 
 What happened
-    The responder had begun to answer, and a RST ended the connection before the answer was complete.
+    The responder had begun to answer, and a RST ended the connection before the answer was
+    complete.
 
 How pcapdiag can tell
     Response bytes, then RST by the responder. HTTP/1 says whether the answer was complete
-    (Content-Length, last chunk); an answer whose end is the end of the connection is cut by a RST by
-    definition. Where the protocol cannot be read, a RST within a second of response bytes counts, with
-    a confidence of 0.7 at most. A RST after a complete answer is ``ok``.
+    (Content-Length, last chunk); an answer whose end is the end of the connection is cut by a RST
+    by definition. Where the protocol cannot be read, a RST within a second of response bytes
+    counts, with a confidence of 0.7 at most. A RST after a complete answer is ``ok``.
 
 Usual causes
     The program crashed or was killed while it answered; a write timeout or a time limit cut it; its
@@ -38,8 +39,10 @@ KIND = Kind(
     code="tcp.reset_in_response",
     title="answer cut off: {sender} sent {flags} after {response_bytes} of it",
     explanation=(
-        "{responder} had sent {response_bytes} of its answer when a {flags} with the address of {sender} "
-        "ended the connection (frame {rst_frame}), {since_response} after the last of them. {complete}"
+        "{responder} had sent {response_bytes} of its answer when a {flags} with the address of "
+        "{sender} "
+        "ended the connection (frame {rst_frame}), {since_response} after the last of them. "
+        "{complete}"
     ),
     phases=("tls_handshake", "in_response"),
     envoy=Envoy("UPE", "protocol error"),
@@ -47,7 +50,8 @@ KIND = Kind(
     haproxy="SD",
     fix_at=("responder", "path"),
     fixes=(
-        "did the program on {responder_ip} crash, restart, or hit a time or memory limit just then?",
+        "did the program on {responder_ip} crash, restart, or hit a time or memory limit just "
+        "then?",
         "did its own upstream break off? look at the connections that {responder_ip} opened",
         "a rolling update: give it time to finish (Kubernetes terminationGracePeriodSeconds, Envoy "
         "drain_timeout, HAProxy hard-stop-after, NGINX worker_shutdown_timeout)",
@@ -64,7 +68,7 @@ UNREADABLE_LIMIT = SECOND
 """Where the protocol cannot be read, a RST later than this after response bytes is not in them."""
 
 
-def match(story: Story, context: Context) -> Judgement | None:
+def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a RST by the responder in mid answer."""
     found = responder_reset(story)
     if found is None or one_direction(story):

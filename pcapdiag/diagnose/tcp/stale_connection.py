@@ -1,19 +1,19 @@
 """tcp.stale_connection: a request was sent on a connection that the other side no longer held.
 
 What happened
-    The initiator took an idle connection out of its pool and sent a request. The other side, or a NAT
-    or load balancer between, had already closed or forgotten it.
+    The initiator took an idle connection out of its pool and sent a request. The other side, or a
+    NAT or load balancer between, had already closed or forgotten it.
 
 How pcapdiag can tell
-    The keep-alive race: the responder's FIN does not acknowledge the request (they crossed), and a RST
-    answers the request. Or an idle gap of a second or more, then a request, then RST at once, with the
-    request never acknowledged. A RST,ACK that covers the request comes from a socket that was alive:
-    that is tcp.reset_before_response.
+    The keep-alive race: the responder's FIN does not acknowledge the request (they crossed), and
+    a RST answers the request. Or an idle gap of a second or more, then a request, then RST at
+    once, with the request never acknowledged. A RST,ACK that covers the request comes from a
+    socket that was alive: that is tcp.reset_before_response.
 
 Usual causes
     The server's keep-alive timeout is shorter than, or equal to, the pool's idle timeout of the
-    initiator (node 5 s, gunicorn 2 s, Apache 5 s, NGINX 75 s against Envoy 1 h). A NAT or load balancer
-    forgets idle connections (350 s, 240 s) and answers the next packet with RST.
+    initiator (node 5 s, gunicorn 2 s, Apache 5 s, NGINX 75 s against Envoy 1 h). A NAT or load
+    balancer forgets idle connections (350 s, 240 s) and answers the next packet with RST.
 
 Fixes
     The initiator must give up idle connections first. A retry on a new connection is safe here.
@@ -43,8 +43,10 @@ KIND = Kind(
     code="tcp.stale_connection",
     title="stale connection: request {turn} after {gap} of quiet met {met} of {responder}",
     explanation=(
-        "After {gap} of quiet {initiator} sent a request of {request_bytes} (frame {request_frame}) on a "
-        "connection that was no longer held at the other side: {how}. The request was not processed."
+        "After {gap} of quiet {initiator} sent a request of {request_bytes} (frame "
+        "{request_frame}) on a "
+        "connection that was no longer held at the other side: {how}. The request was not "
+        "processed."
     ),
     phases=("before_response", "in_request", "closing", "before_request"),
     envoy=Envoy("UC", "connection termination"),
@@ -53,13 +55,15 @@ KIND = Kind(
     fix_at=("initiator", "responder", "path"),
     fixes=(
         "make the initiator's idle timeout shorter than the other side's: Envoy idle_timeout in "
-        "HttpProtocolOptions, Istio connectionPool.http.idleTimeout, NGINX upstream keepalive_timeout, "
+        "HttpProtocolOptions, Istio connectionPool.http.idleTimeout, NGINX upstream "
+        "keepalive_timeout, "
         "HAProxy pool-purge-delay",
         "or the other side's longer: node keepAliveTimeout, gunicorn --keep-alive, Tomcat "
         "keepAliveTimeout, NGINX keepalive_timeout; NAT or load balancer idle timeout",
         "retry once on a new connection: Envoy and Istio retry_on reset-before-request; NGINX "
         "proxy_next_upstream error; HAProxy retry-on conn-failure empty-response",
-        "TCP keep-alive below the idle timeout, where a device between forgets: Envoy tcp_keepalive, "
+        "TCP keep-alive below the idle timeout, where a device between forgets: Envoy "
+        "tcp_keepalive, "
         "HAProxy option srvtcpka, Linux net.ipv4.tcp_keepalive_time",
     ),
     commands=(
@@ -74,7 +78,7 @@ SURE_GAP, LIKELY_GAP = 30 * SECOND, 4 * SECOND
 """Servers' keep-alive timeouts start at 2 to 5 s (facts 2.5); a shorter quiet is often chance."""
 
 
-def match(story: Story, context: Context) -> Judgement | None:
+def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a request that met a FIN on its way, or a RST after an idle gap."""
     if not asks_for_answer(story) or work(story) is not Work.WAITING:
         return None
@@ -129,7 +133,7 @@ def _forgotten(story: Story) -> Judgement | None:
 
 
 def _covers_request(story: Story, reset: PacketFact) -> bool:
-    """Return whether the responder had the request in a live socket: acknowledged before, or by the RST."""
+    """Return whether a live socket had taken the request: acknowledged before, or by the RST."""
     turn = story.turn
     if turn.request_acked and 0 < turn.request_acked_time < reset.time:
         return True

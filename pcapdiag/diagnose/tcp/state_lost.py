@@ -1,8 +1,8 @@
 """tcp.state_lost: a host or device that does not hold the connection reset it in mid use.
 
 What happened
-    Traffic was under way, without a pause, when a packet was answered by the RST of somebody who knew
-    nothing of the connection.
+    Traffic was under way, without a pause, when a packet was answered by the RST of somebody who
+    knew nothing of the connection.
 
 How pcapdiag can tell
     A bare RST (no ACK flag) whose sequence number is the acknowledgment number of the packet it
@@ -10,9 +10,9 @@ How pcapdiag can tell
     The MAC address or TTL may change, and a new owner of the address may ask by ARP first.
 
 Usual causes
-    The host rebooted or the address moved to another (failover, pod replaced). A load balancer or NAT
-    lost the entry: conntrack flushed, backend removed, ECMP sends packets to another node. A REJECT
-    rule was added while connections were open.
+    The host rebooted or the address moved to another (failover, pod replaced). A load balancer or
+    NAT lost the entry: conntrack flushed, backend removed, ECMP sends packets to another node. A
+    REJECT rule was added while connections were open.
 
 Fixes
     Look what restarted, moved or was reconfigured at that moment.
@@ -40,34 +40,39 @@ KIND = Kind(
     code="tcp.state_lost",
     title="connection forgotten in mid use: bare RST with the address of {sender}",
     explanation=(
-        "Traffic between {initiator} and {responder} was under way when {sender} answered with a bare "
+        "Traffic between {initiator} and {responder} was under way when {sender} answered with a "
+        "bare "
         "RST (frame {rst_frame}), as a host does that holds no such connection: it restarted, its "
         "address moved, or a device between lost the entry."
     ),
     phases=("in_request", "before_response", "in_response", "tls_handshake"),
     envoy=Envoy("UC", "connection termination"),
-    nginx="recv() failed (104: Connection reset by peer) while reading response header from upstream",
+    nginx=(
+        "recv() failed (104: Connection reset by peer) while reading response header from upstream"
+    ),
     haproxy="SH",
     fix_at=("responder", "path"),
     fixes=(
         "did {sender} reboot, fail over, or get its address from another host at that moment?",
-        "was a load balancer's backend set, a NAT or conntrack table changed or flushed then? (drain "
+        "was a load balancer's backend set, a NAT or conntrack table changed or flushed then? "
+        "(drain "
         "backends instead of removing them; Kubernetes: terminationGracePeriodSeconds, preStop)",
         "do all packets take the same device? (ECMP or several NATs without shared state)",
     ),
     commands=(
         "last -x reboot | head; uptime; ip -s neigh show  # on {sender}",
-        "conntrack -S; conntrack -L -p tcp --dport {responder_port}  # on NATs and balancers between",
+        "conntrack -S; conntrack -L -p tcp --dport {responder_port}  # on NATs and balancers "
+        "between",
         "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'"
         "  # on {sender}: does the same RST leave there?",
     ),
 )
 
 RECENT = 3 * SECOND
-"""A retransmission by timer may be what the RST answers; so "no idle time" is measured with slack."""
+"""The RST may answer a repeat by timer, so "no idle time" needs slack."""
 
 
-def match(story: Story, context: Context) -> Judgement | None:
+def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a bare RST in mid use."""
     end = ending(story)
     if end is None or end.reset is None or not is_bare(end.reset) or not connected(story):
@@ -98,6 +103,6 @@ def _in_use(story: Story, end: Ending) -> bool:
 
 
 def _answers(story: Story, reset: PacketFact) -> bool:
-    """Return whether the RST's sequence number is an acknowledgment number that its receiver sent."""
+    """Return whether the RST's sequence number is copied from its receiver's ACK."""
     acks = [p.ack for p in story.packets if p.from_initiator != reset.from_initiator and p.has_ack]
     return reset.seq in acks[-64:]

@@ -28,7 +28,7 @@ class Stuck:
 
 
 def stuck_data(story: Story) -> Stuck | None:
-    """Return the data that was repeated at least once and never acknowledged; None when there is none."""
+    """Return the data that was repeated and never acknowledged, or None."""
     found = [_stuck(story, initiator) for initiator in (True, False)]
     known = [stuck for stuck in found if stuck is not None]
     return min(known, key=lambda stuck: stuck.first_time) if known else None

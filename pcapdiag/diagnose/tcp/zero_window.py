@@ -1,16 +1,16 @@
 """tcp.zero_window: the receiver stopped reading.
 
 What happened
-    One end's receive buffer filled up because its program did not read. It told the other end to stop
-    (window 0) and never opened the window again.
+    One end's receive buffer filled up because its program did not read. It told the other end to
+    stop (window 0) and never opened the window again.
 
 How pcapdiag can tell
     The last window it advertised was zero, the other end had data and probed, for a second or more,
     until one of them ended the connection.
 
 Usual causes
-    The program hangs or waits for something else. Back-pressure: a proxy that cannot pass the data on
-    because its own client is slow or gone. A paused consumer.
+    The program hangs or waits for something else. Back-pressure: a proxy that cannot pass the
+    data on because its own client is slow or gone. A paused consumer.
 
 Fixes
     Look why that program does not read; for a proxy, look at its other leg.
@@ -38,7 +38,8 @@ KIND = Kind(
     code="tcp.zero_window",
     title="stopped reading: {receiver} kept its window at zero for {stuck}",
     explanation=(
-        "{receiver} told {sender} to stop sending (window 0, frame {zero_frame}) and did not read again "
+        "{receiver} told {sender} to stop sending (window 0, frame {zero_frame}) and did not read "
+        "again "
         "for {stuck}. {probes} {then}"
     ),
     phases=("in_request", "before_response", "in_response"),
@@ -106,7 +107,8 @@ def _judgement(
     then = "The capture ends there."
     if end is not None:
         word = "RST" if end.reset else "FIN"
-        then = f"Then {story.half(end.by_initiator).address} ended it ({word} in frame {end.frame})."
+        who = story.half(end.by_initiator).address
+        then = f"Then {who} ended it ({word} in frame {end.frame})."
     return Judgement(
         code=KIND.code,
         failed=True,
