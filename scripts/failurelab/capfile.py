@@ -10,8 +10,7 @@ from pathlib import Path
 
 from failurelab.connections import Address, Connection, Leg
 from failurelab.packets import ACK, SYN, Packet, parse
-
-_LINK_OFFSETS = {0: 4, 1: 14, 12: 0, 101: 0, 113: 16, 276: 20}
+from failurelab.peel import inner_ip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +60,13 @@ def read_contents(files: list[Path]) -> Contents:
 
 
 def read_packets(file: Path) -> Iterator[tuple[float, Packet]]:
-    """Time and packet of every IP packet in a pcap or pcapng file."""
+    """Time and innermost packet of every IP packet in a pcap or pcapng file."""
     data = file.read_bytes()
     if data[:2] == b"\x1f\x8b":
         data = gzip.decompress(data)
     reader = _read_pcapng if data[:4] == b"\x0a\x0d\x0d\x0a" else _read_pcap
     for time, link, frame in reader(data):
-        offset = _LINK_OFFSETS.get(link)
+        offset = inner_ip(frame, link)
         packet = parse(frame, offset) if offset is not None else None
         if packet is not None:
             yield time, packet

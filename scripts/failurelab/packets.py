@@ -9,6 +9,9 @@ from dataclasses import dataclass
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 _LETTERS = {"F": FIN, "S": SYN, "R": RST, "P": PSH, "A": ACK}
 TCP, ICMP, ICMP6 = 6, 1, 58
+FRAGMENT = 44
+"""Protocol of a fragment that is not the first: it has no ports."""
+_EXTENSIONS = (0, 43, 60)
 
 
 @dataclass(slots=True)
@@ -79,9 +82,9 @@ def _parse4(data: bytes, offset: int) -> Packet:
         socket.inet_ntop(socket.AF_INET, data[at : at + 4]) for at in (offset + 12, offset + 16)
     )
     transport = offset + (data[offset] & 15) * 4
-    return Packet(
-        data, offset, 4, src, dst, data[offset + 8], data[offset + 9], size, ip_id, transport
-    )
+    later = struct.unpack_from("!H", data, offset + 6)[0] & 0x1FFF
+    protocol = FRAGMENT if later else data[offset + 9]
+    return Packet(data, offset, 4, src, dst, data[offset + 8], protocol, size, ip_id, transport)
 
 
 def _parse6(data: bytes, offset: int) -> Packet:
@@ -89,9 +92,10 @@ def _parse6(data: bytes, offset: int) -> Packet:
     src, dst = (
         socket.inet_ntop(socket.AF_INET6, data[at : at + 16]) for at in (offset + 8, offset + 24)
     )
-    return Packet(
-        data, offset, 6, src, dst, data[offset + 7], data[offset + 6], size, 0, offset + 40
-    )
+    protocol, transport = data[offset + 6], offset + 40
+    while protocol in _EXTENSIONS and transport + 2 <= len(data):
+        protocol, transport = data[transport], transport + 8 + data[transport + 1] * 8
+    return Packet(data, offset, 6, src, dst, data[offset + 7], protocol, size, 0, transport)
 
 
 def _parse_tcp(packet: Packet) -> None:
