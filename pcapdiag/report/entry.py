@@ -81,7 +81,7 @@ class EntryWriter:
         text = words.culprit(connection)
         places = [party for party in connection.verdict.fix_at if party != "unknown"]
         if places and places != [who.party]:
-            text += f"; mend at {' or '.join(places)}"
+            text += f"; mend at {_or([words.PARTY[place] for place in places])}"
         if who.side == "unknown":
             yield from self.page.labelled("WHO", text)
         else:
@@ -138,13 +138,20 @@ _SEVERITY = {
 }
 
 
+def _or(names: list[str]) -> str:
+    """Return names as a choice, likeliest first: ``a, b or c``."""
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
 def _best_candidate(connection: Connection) -> str:
     candidates = connection.verdict.attribution.candidates
     return max(candidates, key=lambda c: c.confidence).side if candidates else "path"
 
 
 def _supports(evidence: Evidence, side: str) -> bool:
-    return (evidence.weight >= 0) == (evidence.says == side)
+    """Return whether evidence speaks for a side; a prior's words always argue for its own side."""
+    argues_for = evidence.weight >= 0 or evidence.signal == "prior"
+    return argues_for == (evidence.says == side)
 
 
 def _with_frames(evidence: Evidence) -> str:

@@ -111,7 +111,7 @@ def _summary(report: Report, page: Page, filtered: bool) -> Iterator[str]:
     for code, number in codes.items():
         yield " " * 8 + f"{number:>{widest},}  {page.paint(code, 'code')}"
     if summary.by_party:
-        parties = ", ".join(f"{_PARTY[party]} {n:,}" for party, n in summary.by_party.items())
+        parties = ", ".join(f"{words.PARTY[party]} {n:,}" for party, n in summary.by_party.items())
         yield from page.labelled("WHO", parties)
     roles = _roles(report)
     if roles and summary.failed:
@@ -119,13 +119,6 @@ def _summary(report: Report, page: Page, filtered: bool) -> Iterator[str]:
 
 
 _NOT_FAILED = frozenset({"ok", "capture.partial"})
-_PARTY = {
-    "client": "client",
-    "proxy": "proxy",
-    "upstream": "upstream",
-    "middlebox": "device on the path",
-    "unknown": "cannot be told",
-}
 
 
 def _outcome(report: Report, filtered: bool) -> str:

@@ -70,6 +70,13 @@ def _who(connection: Connection, side: str, party: str) -> str:
     return f"the {role} {shown(endpoint.ip)}"
 
 
+PARTY = {
+    "client": "client",
+    "proxy": "proxy",
+    "upstream": "upstream",
+    "middlebox": "device on the path",
+    "unknown": "cannot be told",
+}
 ROLE_OF_SIDE = {"initiator": "side that connected,", "responder": "side that was called,"}
 
 

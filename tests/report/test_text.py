@@ -12,6 +12,7 @@ from pcapdiag.model.report import (
     Candidate,
     CaptureCounts,
     Connection,
+    Evidence,
     FileError,
     Report,
     TimelineEntry,
@@ -143,6 +144,14 @@ def test_evidence_for_the_other_side_is_against() -> None:
     output = text(report([failed]))
     assert "AGAINST RST has TTL 63" in output
     assert "\nFOR " not in output
+
+
+def test_a_prior_argues_for_its_own_side_however_small_it_is() -> None:
+    failed = refused()
+    failed.verdict.attribution.evidence = [
+        Evidence(signal="prior", says="path", weight=-1.1, detail="a firewall can answer the same")
+    ]
+    assert "AGAINST a firewall can answer the same" in text(report([failed]))
 
 
 def test_alternatives_and_notes_are_told() -> None:
