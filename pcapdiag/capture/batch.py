@@ -5,6 +5,9 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field
 
+MAX_TIME = (1 << 62) - 1
+"""Times are 0 to this many ns since the epoch (the year 2116); what claims more is cut to it."""
+
 
 @dataclass(slots=True)
 class Interface:
@@ -15,14 +18,19 @@ class Interface:
     link_type: int
     name: str = ""
     snaplen: int = 0
+    received: int | None = None
+    """Packets that the capturing system counted (pcapng statistics), None where it did not say."""
+    dropped: int = 0
+    """Packets that the interface or the kernel dropped, by the same statistics."""
 
 
 @dataclass(slots=True)
 class Batch:
     """Some packets in the order in which they are to be judged (time order, see capture/order.py).
 
-    All arrays have typecode ``q`` and ``count`` valid items. ``frames`` are numbers from 1 in capture
-    order; where ``disordered`` is set they do not ascend within the batch.
+    All arrays have typecode ``q`` and ``count`` valid items. ``frames`` are numbers from 1 in
+    capture order; where ``disordered`` is set they do not ascend within the batch. A batch is good
+    until the next one is asked for: its buffer and arrays are used again.
     """
 
     buffer: bytes | bytearray
@@ -39,3 +47,18 @@ class Batch:
     """Index into the capture's list of interfaces."""
     frames: array[int] = field(default_factory=lambda: array("q"))
     disordered: bool = False
+
+
+def new_batch(buffer: bytes | bytearray, records: int) -> Batch:
+    """Return an empty batch over ``buffer`` with room for ``records`` packets."""
+    empty = bytes(8 * records)
+    return Batch(
+        buffer,
+        0,
+        array("q", empty),
+        array("q", empty),
+        array("q", empty),
+        array("q", empty),
+        array("q", empty),
+        array("q", empty),
+    )

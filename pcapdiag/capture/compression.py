@@ -1,0 +1,126 @@
+"""Compressed captures, unpacked as a stream in flat memory."""
+
+from __future__ import annotations
+
+import lzma
+import zlib
+from collections.abc import Callable
+from typing import Protocol
+
+from pcapdiag.capture.source import RawInput
+from pcapdiag.errors import DamagedCaptureError
+
+FEED_BYTES = 1024
+"""Compressed bytes unpacked in one go. It bounds what a bomb can make of them (zstd at most 32 MiB,
+xz less) and what is lost of a damaged part."""
+READ_BYTES = 64 * 1024
+XZ_MEMORY = 128 * 1024 * 1024
+"""xz -9 asks for 65 MiB."""
+ZSTD_WINDOW = 128 * 1024 * 1024
+"""The largest window that zstd itself unpacks without being told to."""
+
+
+class _Part(Protocol):
+    """One compressed stream, as zlib, lzma, lz4 and zstandard unpack it."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes | None: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+class Unpacker:
+    """What is in a compressed input; several compressed streams one after the other are one.
+
+    ``head`` are the bytes of ``raw`` that were read to tell the compression. Broken or incomplete
+    data raises DamagedCaptureError after all that could be unpacked before it was given.
+    """
+
+    def __init__(self, raw: RawInput, compression: str, head: bytes) -> None:
+        self._raw = raw
+        self._name = compression
+        self._new_part, self._broken = _METHODS[compression]()
+        self._part: _Part | None = self._new_part()
+        self._packed = memoryview(head)
+        self._unpacked = memoryview(b"")
+        self._given = 0
+
+    def readinto(self, view: memoryview) -> int | None:
+        """Fill ``view`` from the start; return the bytes, 0 at the end, None when nothing came."""
+        while not self._unpacked:
+            if not self._packed:
+                got = self._read()
+                if not got:
+                    return got
+            self._unpack()
+        taken = min(len(view), len(self._unpacked))
+        view[:taken] = self._unpacked[:taken]
+        self._unpacked = self._unpacked[taken:]
+        self._given += taken
+        return taken
+
+    def _read(self) -> int | None:
+        packed = bytearray(READ_BYTES)
+        got = self._raw.readinto(memoryview(packed))
+        if got:
+            self._packed = memoryview(packed)[:got]
+        elif got == 0 and self._part is not None and not self._raw.stopped:
+            raise self._damage("breaks off")
+        return got
+
+    def _unpack(self) -> None:
+        if self._part is None:
+            # Padding with zero bytes between and after streams is common (tape blocks, xz).
+            rest = bytes(self._packed).lstrip(b"\0")
+            self._packed = memoryview(rest)
+            if not rest:
+                return
+            self._part = self._new_part()
+        piece = bytes(self._packed[:FEED_BYTES])
+        self._packed = self._packed[FEED_BYTES:]
+        try:
+            self._unpacked = memoryview(self._part.decompress(piece))
+        except self._broken as error:
+            raise self._damage("is broken") from error
+        if self._part.eof:
+            self._packed = memoryview((self._part.unused_data or b"") + bytes(self._packed))
+            self._part = None
+
+    def _damage(self, what: str) -> DamagedCaptureError:
+        message = f"the {self._name} data {what} after {self._given} unpacked bytes"
+        return DamagedCaptureError(self._raw.path, message, byte=self._given)
+
+
+_Method = tuple[Callable[[], _Part], type[Exception]]
+
+
+def _gzip() -> _Method:
+    return lambda: zlib.decompressobj(wbits=31), zlib.error
+
+
+def _xz() -> _Method:
+    return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY), lzma.LZMAError
+
+
+def _zstd() -> _Method:
+    import zstandard
+
+    decompressor = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
+    return decompressor.decompressobj, zstandard.ZstdError
+
+
+def _lz4() -> _Method:
+    import lz4.frame
+
+    return lz4.frame.LZ4FrameDecompressor, RuntimeError
+
+
+_METHODS: dict[str, Callable[[], _Method]] = {
+    "gzip": _gzip,
+    "zstd": _zstd,
+    "lz4": _lz4,
+    "xz": _xz,
+}

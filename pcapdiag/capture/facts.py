@@ -1,0 +1,68 @@
+"""What is known about a capture beside its packets; it grows while the capture is read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from pcapdiag.capture.batch import Interface
+from pcapdiag.errors import DamagedCaptureError
+
+MAX_INTERFACES = 65_536
+MAX_NAMES = 100_000
+MAX_SECRET_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class FileFacts:
+    """One input file: ``size`` in bytes as stored, times in ns or None without a packet.
+
+    ``error`` says where it broke, None when it did not.
+    """
+
+    path: str
+    format: str = ""
+    compression: str | None = None
+    sha256: str | None = None
+    size: int = 0
+    packets: int = 0
+    first_time: int | None = None
+    last_time: int | None = None
+    interfaces: list[str] = field(default_factory=list)
+    error: DamagedCaptureError | None = None
+
+    @property
+    def complete(self) -> bool:
+        """True when the file was read to its end and was whole."""
+        return self.error is None
+
+
+@dataclass(slots=True)
+class Metadata:
+    """What the files say about the network and themselves.
+
+    ``names`` gives the first name of an address (pcapng name resolution); ``secrets`` are TLS key
+    log texts, never to be shown; ``limits`` counts by name what a limit of this module or of the
+    ordering cut.
+    """
+
+    interfaces: list[Interface] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    secrets: list[bytes] = field(default_factory=list, repr=False)
+    limits: Counter[str] = field(default_factory=Counter)
+
+    def add_name(self, address: str, name: str) -> None:
+        """Keep the first name of an address, up to MAX_NAMES of them."""
+        if address in self.names:
+            return
+        if len(self.names) >= MAX_NAMES:
+            self.limits["capture_names"] += 1
+        else:
+            self.names[address] = name
+
+    def add_secrets(self, text: bytes) -> None:
+        """Keep a key log, up to MAX_SECRET_BYTES in all."""
+        if len(text) + sum(map(len, self.secrets)) > MAX_SECRET_BYTES:
+            self.limits["capture_secrets"] += 1
+        else:
+            self.secrets.append(text)

@@ -1,0 +1,238 @@
+"""One input file: from its bytes to batches of packets in file order."""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Iterator
+
+from pcapdiag.capture.batch import Batch, Interface, new_batch
+from pcapdiag.capture.compression import Unpacker
+from pcapdiag.capture.facts import FileFacts, Metadata
+from pcapdiag.capture.formats import (
+    LOOK_BYTES,
+    MAGIC_BYTES,
+    PCAP_MAGICS,
+    PCAPNG_MAGIC,
+    compression_of,
+    what_it_is,
+)
+from pcapdiag.capture.pcapng import BlockReader
+from pcapdiag.capture.source import Input, RawInput
+from pcapdiag.capture.walk import BAD, FULL, MORE, OTHER, Walker
+from pcapdiag.errors import CaptureError, DamagedCaptureError, NotACaptureError
+
+BLOCK_BYTES = 1024 * 1024
+"""Bytes read in one go: fits into a core's cache with what the tracker needs, and the cost of a
+batch in Python (some 30 microseconds) is small beside it."""
+FIRST_BYTES = 64 * 1024
+"""The first read is smaller: enough to look at a file, and a short capture is done at once."""
+BATCH_RECORDS = 16_384
+"""Room for the packets of a block when they are all of the smallest size."""
+PCAP_HEADER = 24
+
+
+class FileReader:
+    """Reads one file.
+
+    ``facts`` and ``walker`` are its numbers so far; its interfaces go to ``metadata``. Two buffers take turns, so a batch stays good until the next but one is asked for. Raises
+    FileAccessError when made.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        file: int,
+        metadata: Metadata,
+        stop: threading.Event,
+        *,
+        follow: bool = False,
+        digest: bool = False,
+    ) -> None:
+        self.raw = RawInput(path, stop, follow=follow, digest=digest)
+        self.facts = FileFacts(self.raw.path)
+        self.walker = Walker()
+        self._input: Input = self.raw
+        self._file = file
+        self._follow = follow
+        self._metadata = metadata
+        self._blocks: BlockReader | None = None
+        self._buffer = bytearray(BLOCK_BYTES)
+        self._spare = bytearray(BLOCK_BYTES)
+        self._batches = [new_batch(self._buffer, BATCH_RECORDS) for _ in range(2)]
+        self._position = 0
+        self._filled = 0
+        self._base = 0
+        self._ended = False
+        self._broken: DamagedCaptureError | None = None
+
+    def batches(self) -> Iterator[Batch | None]:
+        """Yield the packets in file order, and None when nothing came (``follow``).
+
+        Ends at the file's end, at a damage (``facts.error`` says where), or when stopped from
+        outside. Raises NotACaptureError, and DamagedCaptureError for a damage before the first
+        record.
+        """
+        try:
+            yield from self._begin()
+            while self.facts.error is None:
+                batch = self._batches.pop(0)
+                self._batches.append(batch)
+                status = self._walk(batch)
+                if batch.count:
+                    self._note()
+                    yield batch
+                if status == FULL:
+                    self._turn()
+                elif self._ended:
+                    self._judge_rest()
+                    return
+                else:
+                    yield from self._fill(BLOCK_BYTES)
+        finally:
+            self._note()
+
+    def close(self) -> None:
+        """Close the file; the digest is made here, where it was asked for."""
+        self.facts.sha256 = self.raw.sha256()
+        self.raw.close()
+
+    def _begin(self) -> Iterator[None]:
+        """Read the file's header, and unpack first what is compressed."""
+        yield from self._fill_to(MAGIC_BYTES)
+        compression = compression_of(bytes(self._buffer[:MAGIC_BYTES]))
+        if compression:
+            self.facts.compression = compression
+            self._input = Unpacker(self.raw, compression, bytes(self._buffer[: self._filled]))
+            self._filled = 0
+            self._ended = False
+            yield from self._fill_to(MAGIC_BYTES)
+            inner = compression_of(bytes(self._buffer[:MAGIC_BYTES]))
+            if inner:
+                raise NotACaptureError(
+                    self.facts.path, f"this is {inner} inside {compression}", "unpack it once first"
+                )
+        magic = bytes(self._buffer[:4])
+        if magic == PCAPNG_MAGIC:
+            self.facts.format = "pcapng"
+            self._blocks = BlockReader(self.walker, self._file, self.facts, self._metadata)
+        elif magic in PCAP_MAGICS:
+            yield from self._fill_to(PCAP_HEADER)
+            self._read_pcap_header(magic)
+        else:
+            yield from self._fill_to(LOOK_BYTES)
+            raise self._no_capture()
+
+    def _read_pcap_header(self, magic: bytes) -> None:
+        if self._filled < PCAP_HEADER:
+            raise self._broken or self._damage("the file ends within its header", self._filled)
+        big, unit, record_header = PCAP_MAGICS[magic]
+        snaplen, link = struct.unpack_from(">II" if big else "<II", self._buffer, 16)
+        self.facts.format = "pcap"
+        self.walker.big_endian = big
+        self.walker.unit = unit
+        self.walker.record_header = record_header
+        self.walker.interface = len(self._metadata.interfaces)
+        # The upper half of the link type holds the length of the frame check sequence.
+        interface = Interface(self.walker.interface, self._file, link & 0xFFFF, "", snaplen)
+        self._metadata.interfaces.append(interface)
+        self._position = PCAP_HEADER
+
+    def _no_capture(self) -> CaptureError:
+        if self._broken:
+            return self._broken
+        path = self.facts.path
+        if not self._filled:
+            return NotACaptureError(
+                path,
+                "this is empty (0 bytes)",
+                "tcpdump writes a header at once: was it started, and the disk not full?",
+            )
+        what, advice = what_it_is(bytes(self._buffer[: min(self._filled, LOOK_BYTES)]), path)
+        return NotACaptureError(path, f"this is {what}", advice, byte=0)
+
+    def _walk(self, batch: Batch) -> int:
+        """Fill ``batch`` with what is in the buffer; MORE when done with it, FULL when not."""
+        batch.buffer = self._buffer
+        batch.count = 0
+        walker = self.walker
+        while True:
+            if self._blocks is None:
+                status = walker.walk_pcap(self._buffer, self._position, self._filled, batch)
+            else:
+                status = walker.walk_pcapng(self._buffer, self._position, self._filled, batch)
+            self._position = walker.position
+            if status == BAD:
+                self.facts.error = self._damage(walker.problem, self._base + self._position)
+            if status != OTHER or not self._read_block():
+                return FULL if status == FULL else MORE
+
+    def _read_block(self) -> bool:
+        """Read the block at the position; False when it is not wholly there, or broken."""
+        assert self._blocks is not None
+        at = self._base + self._position
+        try:
+            length = self._blocks.read(self._buffer, self._position, self._filled, at)
+        except DamagedCaptureError as error:
+            self.facts.error = error
+            return False
+        self._position += length
+        return length > 0
+
+    def _judge_rest(self) -> None:
+        """Say what is wrong with an end that is not the end of a record."""
+        if self.raw.stopped:
+            return
+        rest = self._filled - self._position
+        if self._broken:
+            self.facts.error = self._broken
+        elif rest:
+            message = f"the file ends within a packet: {rest} of {self.walker.needed} bytes"
+            self.facts.error = self._damage(message, self._base + self._position)
+
+    def _fill_to(self, least: int) -> Iterator[None]:
+        while self._filled < least and not self._ended:
+            yield from self._fill(FIRST_BYTES)
+
+    def _fill(self, most: int) -> Iterator[None]:
+        """Read up to ``most`` bytes behind what is left; yield None while none come."""
+        self._turn()
+        view = memoryview(self._buffer)
+        start = self._filled
+        goal = min(len(view), start + most)
+        while self._filled < goal:
+            try:
+                got = self._input.readinto(view[self._filled : goal])
+            except DamagedCaptureError as error:
+                self._broken = error
+                got = 0
+            if got == 0:
+                self._ended = True
+                return
+            self._filled += got or 0
+            if self._follow and self._filled > start:
+                return
+            if got is None:
+                yield None
+
+    def _turn(self) -> None:
+        """Move what is left to the other buffer, which is made larger where a block asks for it."""
+        rest = self._filled - self._position
+        size = max(BLOCK_BYTES, self.walker.needed)
+        following = self._spare if len(self._spare) == size else bytearray(size)
+        memoryview(following)[:rest] = memoryview(self._buffer)[self._position : self._filled]
+        self._base += self._position
+        self._buffer, self._spare = following, self._buffer
+        self._position = 0
+        self._filled = rest
+
+    def _note(self) -> None:
+        facts, walker = self.facts, self.walker
+        facts.size = self.raw.taken if self.raw.size is None else self.raw.size
+        facts.packets = walker.packets
+        if walker.latest >= 0:
+            facts.first_time = walker.earliest
+            facts.last_time = walker.latest
+
+    def _damage(self, message: str, byte: int) -> DamagedCaptureError:
+        return DamagedCaptureError(self.facts.path, message, byte=byte)

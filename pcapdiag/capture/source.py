@@ -1,0 +1,135 @@
+"""The stored bytes of one input as they come: a file, standard input, a file that still grows."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import select
+import stat
+import sys
+import threading
+from typing import Protocol
+
+from pcapdiag.errors import DamagedCaptureError, FileAccessError
+
+STDIN = "-"
+TICK_SECONDS = 0.2
+"""How long a silent input is waited for before that is said."""
+
+
+class Input(Protocol):
+    """Something that fills a buffer."""
+
+    def readinto(self, view: memoryview) -> int | None:
+        """Fill ``view`` from the start; return the bytes, 0 at the end, None when nothing came."""
+
+
+class RawInput:
+    """The bytes of a file or of standard input, as they are stored.
+
+    ``size`` is the file's size, or None for a pipe; ``taken`` counts the bytes read; ``again``
+    says that it can be opened a second time and read from its start. With ``follow``
+    a file has no end until ``stop`` is set, and ``readinto`` returns None for every TICK_SECONDS in
+    which nothing came. Raises FileAccessError.
+    """
+
+    def __init__(
+        self, path: str, stop: threading.Event, *, follow: bool = False, digest: bool = False
+    ) -> None:
+        self.path = "standard input" if path == STDIN else path
+        self.taken = 0
+        self.size: int | None = None
+        self._stop = stop
+        self._follow = follow
+        self._hash = hashlib.sha256() if digest else None
+        self._file = _open(path)
+        facts = os.fstat(self._file.fileno())
+        self._regular = stat.S_ISREG(facts.st_mode)
+        self.again = self._regular and path != STDIN
+        if self._regular:
+            self.size = facts.st_size
+        self._poll: select.poll | None = None
+        if not self._regular and hasattr(select, "poll"):
+            self._poll = select.poll()
+            self._poll.register(self._file.fileno(), select.POLLIN)
+
+    @property
+    def stopped(self) -> bool:
+        """True when reading was stopped from outside: the end is not the input's own."""
+        return self._stop.is_set()
+
+    def readinto(self, view: memoryview) -> int | None:
+        """Fill ``view`` from the start; return the bytes, 0 at the end, None when nothing came."""
+        if not self._ready():
+            return 0 if self._stop.is_set() else None
+        try:
+            got = self._file.readinto(view)
+        except OSError as error:
+            raise DamagedCaptureError(
+                self.path, f"cannot be read further ({error.strerror})", byte=self.taken
+            ) from error
+        if not got:
+            return self._at_end()
+        self.taken += got
+        if self._hash:
+            self._hash.update(view[:got])
+        return got
+
+    def sha256(self) -> str | None:
+        """Return the digest of the whole file, reading what is left; None if not asked for."""
+        if self._hash is None:
+            return None
+        rest = memoryview(bytearray(1 << 16))
+        while not self._stop.is_set() and self.readinto(rest):
+            pass
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
+        self._file.close()
+
+    def _ready(self) -> bool:
+        """Wait for something to read; False when stopped, or when followed and silent."""
+        while not self._stop.is_set():
+            if self._poll is None or self._poll.poll(TICK_SECONDS * 1000):
+                return True
+            if self._follow:
+                return False
+        return False
+
+    def _at_end(self) -> int | None:
+        if not (self._follow and self._regular):
+            return 0
+        self._stop.wait(TICK_SECONDS)
+        return 0 if self._stop.is_set() else None
+
+
+def _open(path: str) -> io.FileIO:
+    if path == STDIN:
+        if sys.stdin is None or sys.stdin.closed:
+            raise FileAccessError("standard input", "is closed")
+        if sys.stdin.isatty():
+            raise FileAccessError(
+                "standard input", "is a terminal", "pipe a capture in: tcpdump -U -w - | ..."
+            )
+        return io.FileIO(sys.stdin.fileno(), "rb", closefd=False)
+    if os.path.isdir(path):
+        inside = os.path.join(path, "*.pcap*")
+        raise FileAccessError(path, "is a directory", f"give the files in it: '{inside}'")
+    try:
+        return io.FileIO(path, "rb")
+    except ValueError as error:
+        raise FileAccessError(path, "is no file name") from error
+    except OSError as error:
+        advice = _ADVICE.get(error.errno or 0, "")
+        message = (error.strerror or "cannot be opened").lower().replace(" or directory", "")
+        raise FileAccessError(path, message, advice) from error
+
+
+_ADVICE = {
+    errno.EACCES: "read it as root, or: sudo chmod a+r FILE",
+    errno.EPERM: "read it as root, or: sudo chmod a+r FILE",
+    errno.EMFILE: "raise the limit: ulimit -n 4096",
+}

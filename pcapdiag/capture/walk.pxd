@@ -1,0 +1,54 @@
+import cython
+
+cdef long long SECOND, LATEST
+cdef long long MULTIPLY, DIVIDE, SHIFT, SHIFT_BITS
+cdef long long ENHANCED_PACKET, SIMPLE_PACKET, OLD_PACKET
+
+cdef class Walker:
+    cdef public bint big_endian
+    cdef public long long record_header, unit, interface
+    cdef public long long frames, packets, wire_bytes, truncated
+    cdef public long long earliest, latest, time
+    cdef public long long position, needed
+    cdef public str problem
+    cdef public long long interfaces
+    cdef public object numbers, kinds, factors, offsets, snaplens
+
+    @cython.locals(
+        data="const unsigned char[::1]",
+        offsets="long long[::1]", times="long long[::1]", captures="long long[::1]",
+        lengths="long long[::1]", interfaces="long long[::1]", frames="long long[::1]",
+        capacity="long long", n="long long", first="long long", header="long long",
+        unit="long long", number="long long", big="bint", frame="long long",
+        most="long long", truncated="long long", total="long long", earliest="long long", latest="long long",
+        time="long long", pos="long long", status="long long", captured="long long",
+        seconds="long long", fraction="long long", length="long long",
+    )
+    cpdef long long walk_pcap(self, object buffer, long long start, long long end, object batch)
+
+    @cython.locals(
+        data="const unsigned char[::1]",
+        offsets="long long[::1]", times="long long[::1]", captures="long long[::1]",
+        lengths="long long[::1]", interfaces="long long[::1]", frames="long long[::1]",
+        numbers="long long[::1]", kinds="long long[::1]", factors="long long[::1]",
+        shifts="long long[::1]", snaplens="long long[::1]",
+        capacity="long long", known="long long", n="long long", first="long long", big="bint",
+        pos="long long", status="long long", kind="long long", total="long long",
+        most="long long", longest="long long", least="long long", closing="long long", local="long long", captured="long long",
+        length="long long", high="long long", low="long long",
+    )
+    cpdef long long walk_pcapng(self, object buffer, long long start, long long end, object batch)
+
+@cython.locals(b0="long long", b1="long long", b2="long long", b3="long long")
+cdef long long read_le32(const unsigned char[::1] data, long long at) noexcept
+
+@cython.locals(b0="long long", b1="long long", b2="long long", b3="long long")
+cdef long long read_be32(const unsigned char[::1] data, long long at) noexcept
+
+@cython.locals(units="long long", time="long long", seconds="long long", fraction="long long")
+cpdef long long in_nanoseconds(
+    long long high, long long low, long long kind, long long factor, long long offset
+) noexcept
+
+@cython.locals(times="long long[::1]", last="long long", i="long long", count="long long")
+cpdef bint ascending(object batch, long long floor)
