@@ -13,6 +13,8 @@ from pcapdiag.report.layout import Page
 
 FOR_LINES = 4
 AGAINST_LINES = 2
+SIGN_LINES = 5
+MEND_PLACES = 2
 CHAIN_ENTRIES = 4
 """A timeline this short is told in one line."""
 TIMELINE_LINES = 12
@@ -80,8 +82,9 @@ class EntryWriter:
         who = connection.verdict.attribution
         text = words.culprit(connection)
         places = [party for party in connection.verdict.fix_at if party != "unknown"]
+        places = places[:MEND_PLACES]
         if places and places != [who.party]:
-            text += f"; mend at {_or([words.PARTY[place] for place in places])}"
+            text += f"; mend at {' or '.join(words.PARTY[place] for place in places)}"
         if who.side == "unknown":
             yield from self.page.labelled("WHO", text)
         else:
@@ -89,18 +92,21 @@ class EntryWriter:
 
     def _evidence(self, connection: Connection) -> Iterator[str]:
         who = connection.verdict.attribution
-        side = who.side if who.side != "unknown" else _best_candidate(connection)
         ordered = sorted(who.evidence, key=lambda e: -abs(e.weight))
-        speaks_for = [e for e in ordered if _supports(e, side)]
-        speaks_against = [e for e in ordered if not _supports(e, side)]
-        for label, evidence, most in (
-            ("FOR", speaks_for, FOR_LINES),
-            ("AGAINST", speaks_against, AGAINST_LINES),
-        ):
-            for item in evidence[:most]:
-                yield from self.page.labelled(label, _with_frames(item))
-            if len(evidence) > most:
-                yield from self.page.labelled("", f"and {len(evidence) - most} more (in the JSON)")
+        if who.side == "unknown":
+            yield from self._some("SIGNS", _signs(connection, ordered), SIGN_LINES)
+            return
+        speaks_for = [e for e in ordered if _supports(e, who.side)]
+        told = {e.detail for e in speaks_for}
+        against = [e for e in ordered if not _supports(e, who.side) and e.detail not in told]
+        yield from self._some("FOR", [_with_frames(e) for e in speaks_for], FOR_LINES)
+        yield from self._some("AGAINST", [_with_frames(e) for e in against], AGAINST_LINES)
+
+    def _some(self, label: str, texts: list[str], most: int) -> Iterator[str]:
+        for text in texts[:most]:
+            yield from self.page.labelled(label, text)
+        if len(texts) > most:
+            yield from self.page.labelled("", f"and {len(texts) - most} more (in the JSON)")
 
     def _timeline(self, connection: Connection) -> Iterator[str]:
         entries = connection.timeline
@@ -138,14 +144,19 @@ _SEVERITY = {
 }
 
 
-def _or(names: list[str]) -> str:
-    """Return names as a choice, likeliest first: ``a, b or c``."""
-    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-
-
-def _best_candidate(connection: Connection) -> str:
-    candidates = connection.verdict.attribution.candidates
-    return max(candidates, key=lambda c: c.confidence).side if candidates else "path"
+def _signs(connection: Connection, evidence: list[Evidence]) -> list[str]:
+    """Return evidence with whom it points to; what argues for several sides alike stands once."""
+    said = [e.detail.partition("; settle it")[0] for e in evidence]
+    signs: dict[str, str] = {}
+    for item, detail in zip(evidence, said, strict=True):
+        name = words.sender(connection, item.says)
+        if said.count(detail) > 1:
+            name = "either"
+        elif not _supports(item, item.says):
+            name = f"not {name}"
+        text = f"{name}: {_with_frames(item)}"
+        signs[detail] = max(signs.get(detail, ""), text, key=len)
+    return list(signs.values())
 
 
 def _supports(evidence: Evidence, side: str) -> bool:

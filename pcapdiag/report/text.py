@@ -111,7 +111,8 @@ def _summary(report: Report, page: Page, filtered: bool) -> Iterator[str]:
     for code, number in codes.items():
         yield " " * 8 + f"{number:>{widest},}  {page.paint(code, 'code')}"
     if summary.by_party:
-        parties = ", ".join(f"{words.PARTY[party]} {n:,}" for party, n in summary.by_party.items())
+        known_first = sorted(summary.by_party.items(), key=lambda item: item[0] == "unknown")
+        parties = ", ".join(f"{words.PARTY[party]} {n:,}" for party, n in known_first)
         yield from page.labelled("WHO", parties)
     roles = _roles(report)
     if roles and summary.failed:

@@ -138,6 +138,22 @@ def test_an_unknown_culprit_is_named_with_every_candidate_and_no_confidence() ->
     assert "WHO     cannot be told 1" in output
 
 
+def test_signs_of_an_unknown_culprit_say_whom_they_point_to() -> None:
+    failed = unknown_culprit()
+    same = "both look the same from here"
+    failed.verdict.attribution.evidence = [
+        Evidence(signal="ttl", says="responder", weight=0.6, detail="TTL as ever"),
+        Evidence(signal="idle", says="path", weight=-0.5, detail="never idle"),
+        Evidence(signal="prior", says="path", weight=0.1, detail=f"{same}; settle it with X"),
+        Evidence(signal="prior", says="responder", weight=-0.1, detail=same),
+    ]
+    output = text(report([failed]))
+    assert "SIGNS   upstream: TTL as ever" in output
+    assert "SIGNS   not device: never idle" in output
+    assert f"SIGNS   either: {same}; settle it with X" in output
+    assert output.count(same) == 1
+
+
 def test_evidence_for_the_other_side_is_against() -> None:
     failed = refused()
     failed.verdict.attribution.evidence[0].says = "path"
