@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from failurelab.hosts import Host, Process
+from failurelab.transform import Change, change_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Point:
 
     host: str
     interface: str = "eth0"
-    """`any` for all of them."""
+    """`any` for all of them; several, with spaces between, for pcapng."""
     name: str = ""
     """Name of the capture and of its file; the host's by default."""
     format: str = "pcap"
@@ -28,6 +29,12 @@ class Point:
     gzip: bool = False
     rotate_packets: int = 0
     """Start a new file after so many packets (dumpcap)."""
+    arguments: tuple[str, ...] = ()
+    """More arguments of tcpdump or dumpcap; -C, -G and -W may make several files."""
+    flush: bool = True
+    """Without: tcpdump buffers, and is killed outright at the end."""
+    change: Change | None = None
+    """Done to the finished capture; said in its notes."""
     filter: str = ""
     direction: str = ""
     """`in` or `out` only."""
@@ -45,6 +52,12 @@ class Point:
         return self.name or self.host
 
     @property
+    def remarks(self) -> str:
+        """Its notes, and how it was changed afterwards."""
+        derived = f"Derived from a real capture: {self.change.says}" if self.change else ""
+        return " ".join(filter(None, (self.notes, derived)))
+
+    @property
     def describes(self) -> str:
         """The format in words."""
         words = [self.format, f"-i {self.interface}"]
@@ -56,6 +69,9 @@ class Point:
         words += [f"only {self.direction}"] if self.direction else []
         words += [f"clock shifted by {self.clock_shift} s"] if self.clock_shift else []
         words += ["started in the middle"] if self.later else []
+        words += [" ".join(self.arguments)] if self.arguments else []
+        words += ["buffered and killed"] if not self.flush else []
+        words += ["changed afterwards"] if self.change else []
         return ", ".join(words)
 
 
@@ -91,21 +107,22 @@ class Capture:
             "-n",
             "-i",
             point.interface,
-            "--immediate-mode",
-            "-U",
+            *(["--immediate-mode", "-U"] if point.flush else []),
             "-Z",
             "root",
             "-w",
-            str(self._path),
+            str(self._path) + ("%s" if "-G" in point.arguments else ""),
         ]
         command += ["-s", str(point.snaplen)] if point.snaplen else []
         command += ["--time-stamp-precision=nano"] if point.nanoseconds else []
         command += ["-Q", point.direction] if point.direction else []
+        command += point.arguments
         return [*command, point.filter] if point.filter else command
 
     def _dumpcap(self) -> list[str]:
         point = self.point
-        command = ["dumpcap", "-i", point.interface, "-w", str(self._path)]
+        interfaces = [word for name in point.interface.split() for word in ("-i", name)]
+        command = ["dumpcap", *interfaces, "-w", str(self._path), *point.arguments]
         command += ["-P"] if point.format == "pcap" else []
         command += ["-s", str(point.snaplen)] if point.snaplen else []
         command += ["-f", point.filter] if point.filter else []
@@ -116,8 +133,13 @@ class Capture:
         """End it and finish its files. The last packets must have had time to arrive."""
         if self.process is None:
             raise RuntimeError(f"capture {self.point.label} was never started")
-        self.process.stop(signal.SIGINT)
-        self.files = self._rotated() if self.point.rotate_packets else [self._path]
+        if self.files:
+            return
+        self.process.stop(signal.SIGINT if self.point.flush else signal.SIGKILL)
+        self.files = self._rotated() or [self._path]
+        if self.point.change:
+            for file in self.files:
+                change_file(file, self.point.change)
         if self.point.clock_shift:
             for file in self.files:
                 shift_clock(file, self.point.clock_shift)
@@ -125,10 +147,15 @@ class Capture:
             self.files = [_compress(file) for file in self.files]
 
     def _rotated(self) -> list[Path]:
-        """The files in order, named by their number only."""
-        found = sorted(self.directory.glob(f"{self.point.label}_*.{self.point.format}"))
+        """The files in order, named by their number only; nothing when there is just one."""
+        if self.point.rotate_packets:
+            found = sorted(self.directory.glob(f"{self.point.label}_*.{self.point.format}"))
+        elif {"-C", "-G"} & set(self.point.arguments):
+            found = sorted(self.directory.glob(f"{self._path.name}*"), key=_rotation_order)
+        else:
+            return []
         return [
-            file.rename(file.with_name(f"{self.point.label}_{number:02}{file.suffix}"))
+            file.rename(file.with_name(f"{self.point.label}_{number:02}.{self.point.format}"))
             for number, file in enumerate(found, 1)
         ]
 
@@ -136,6 +163,12 @@ class Capture:
     def settle(self) -> float:
         """How long its last packets need to be written."""
         return 0.15 if self.process and "tcpdump" in str(self.process.popen.args) else 0.7
+
+
+def _rotation_order(file: Path) -> tuple[int, str]:
+    """tcpdump -C appends 1, 2 and so on; with -W and -G the names sort by themselves."""
+    end = file.name.rpartition(".pcap")[2]
+    return (int(end) if end.isdigit() else 0), file.name
 
 
 def shift_clock(file: Path, seconds: float) -> None:
