@@ -28,7 +28,8 @@ def _encode(value: Report | Line, indent: int) -> str:
 
 def _masked(value: object) -> object:
     if isinstance(value, str):
-        return mask(value).encode("utf-8", "backslashreplace").decode()
+        text = mask(value)
+        return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
         return {name: _masked(member) for name, member in value.items()}
     if isinstance(value, list):
