@@ -314,10 +314,6 @@ class Report(Value):
     findings: list[Finding]
     groups: list[Group] = []
 
-    def to_json(self) -> bytes:
-        """Return the report as JSON (UTF-8), valid against ``pcapdiag-report/1``."""
-        return msgspec.json.encode(self)
-
 
 class LineCapture(Value):
     """Which capture a line is about."""
@@ -350,7 +346,3 @@ class Line(Value, kw_only=True):
     group: Group | msgspec.UnsetType = msgspec.UNSET
     summary: Summary | msgspec.UnsetType = msgspec.UNSET
     error: LineError | msgspec.UnsetType = msgspec.UNSET
-
-    def to_json(self) -> bytes:
-        """Return the line as JSON (UTF-8), without the newline."""
-        return msgspec.json.encode(self)
