@@ -40,7 +40,8 @@ def check_one(folder: Path) -> list[str]:
     if truth.scenario != folder.name:
         found.append(f"truth is of {truth.scenario}")
     listed = {file for capture in truth.captures for file in capture.files}
-    strays = {file.name for file in folder.iterdir()} - listed - {"truth.json"}
+    known = {"truth.json", *(capture.key_log for capture in truth.captures)}
+    strays = {file.name for file in folder.iterdir()} - listed - known
     found += [f"{name} is not in the truth" for name in sorted(strays)]
     pairs: dict[str, set[frozenset[str]]] = {}
     for file in sorted(listed):

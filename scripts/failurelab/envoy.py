@@ -195,9 +195,17 @@ def upstream_tls(
     alpn: tuple[str, ...] = (),
     identity: Certificate | None = None,
     newest: str = "TLSv1_3",
+    parameters: Json | None = None,
+    key_log: Path | None = None,
 ) -> Json:
-    """`up_tls`: server name, trusted authority, wanted SAN, ALPN, own certificate."""
-    common: Json = {"tls_params": {"tls_maximum_protocol_version": newest}}
+    """`up_tls`: server name, trusted authority, wanted SAN, ALPN, own certificate.
+
+    `parameters` adds to the TLS parameters; `key_log` is where secrets are written.
+    """
+    newest_and_more = {"tls_maximum_protocol_version": newest, **(parameters or {})}
+    common: Json = {"tls_params": newest_and_more}
+    if key_log:
+        common["key_log"] = _key_log(key_log)
     if alpn:
         common["alpn_protocols"] = list(alpn)
     if identity:
@@ -212,16 +220,32 @@ def upstream_tls(
 
 
 def downstream_tls(
-    files: Certificate, *, alpn: tuple[str, ...] = (), client_ca: Path | None = None
+    files: Certificate,
+    *,
+    alpn: tuple[str, ...] = (),
+    client_ca: Path | None = None,
+    newest: str = "TLSv1_3",
 ) -> Json:
     """`down_tls`: own certificate, ALPN, and the authority of wanted client certificates."""
-    common: Json = {"tls_certificates": [_pair(files)]}
+    common: Json = {
+        "tls_certificates": [_pair(files)],
+        "tls_params": {"tls_maximum_protocol_version": newest},
+    }
     if alpn:
         common["alpn_protocols"] = list(alpn)
     if client_ca is None:
         return {"common_tls_context": common}
     common["validation_context"] = {"trusted_ca": {"filename": str(client_ca)}}
     return {"common_tls_context": common, "require_client_certificate": True}
+
+
+def _key_log(path: Path) -> Json:
+    everyone = [{"address_prefix": address, "prefix_len": 0} for address in ("0.0.0.0", "::")]
+    return {
+        "path": str(path),
+        "local_address_range": everyone,
+        "remote_address_range": everyone,
+    }
 
 
 def _pair(files: Certificate) -> Json:

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from failurelab.bump import Bump
-from failurelab.capfile import find, read_contents
+from failurelab.capfile import Seen, find, read_contents
 from failurelab.capture import Capture, Point
 from failurelab.certs import Authority
-from failurelab.connections import Address, Connection, Leg, endpoint
+from failurelab.connections import Connection, Leg, endpoint
 from failurelab.hosts import Host, wait_until
 from failurelab.network import Network
 from failurelab.registry import Scenario
+from failurelab.secrets_inside import holds_secrets, inject, share
 from failurelab.truth import (
     Accepted,
     Sighting,
@@ -65,6 +66,10 @@ class Lab:
         self._judgements: list[Judgement] = []
         self._captures: dict[str, Capture] = {}
         self._together: list[TrueCapture] = []
+        self._with_keys: list[str] = []
+        self._mixed: list[str] = []
+        self.key_log = directory / "keylog.txt"
+        """Programs write their TLS secrets here; stored beside the captures."""
         self._closing: list[Callable[[], None]] = []
         self._authority: Authority | None = None
         self._bump: Bump | None = None
@@ -194,11 +199,24 @@ class Lab:
         """Start a capture that was declared with `later=True`."""
         self._captures[name].start()
 
+    def stop_capture(self, name: str) -> None:
+        """Stop a capture before the scenario ends."""
+        self._captures[name].stop()
+
+    def mix(self, *names: str) -> None:
+        """These captures are given to `analyze` as if they were one; not judged by themselves."""
+        self._together.append(TrueCapture("mixed", " and ".join(names), list(names), ""))
+        self._mixed += names
+
     def correlate(self, *names: str) -> None:
         """These captures shall also be judged together."""
         self._together.append(
             TrueCapture("correlate", "+".join(names), list(names), "", command="correlate")
         )
+
+    def with_keys(self, *names: str) -> None:
+        """Store these captures a second time, as `<name>-keys`, with the TLS secrets inside."""
+        self._with_keys += names
 
     # truth
 
@@ -264,7 +282,7 @@ class Lab:
                     endpoint(seen.responder),
                     judgement.codes,
                     judgement.sides,
-                    self._parties(judgement, seen.initiator, seen.responder),
+                    judgement.parties or self._parties(judgement.sides, seen),
                     judgement.ended_by,
                     seen={
                         name: [
@@ -273,7 +291,7 @@ class Lab:
                         ]
                         for name, found in sightings.items()
                     },
-                    at=judgement.at,
+                    at={name: self._there(there, seen) for name, there in judgement.at.items()},
                 )
             )
         for connection, judgement in zip(connections, self._judgements, strict=True):
@@ -291,6 +309,16 @@ class Lab:
                 found = [s for name in names for s in connection.seen.get(name, [])]
                 if found:
                     connection.seen[together.name] = found
+        for connection in connections:
+            for name in self._mixed:
+                connection.seen.pop(name, None)
+                connection.at.pop(name, None)
+        captures = self._true_captures()
+        for capture in [c for c in captures if c.name in self._with_keys]:
+            self.used("editcap")
+            copy = inject(capture, self.key_log)
+            share(connections, copy.name)
+            captures.append(copy)
         return Truth(
             self.scenario.name,
             self.scenario.title,
@@ -299,7 +327,7 @@ class Lab:
             list(self.scenario.layers),
             list(self.hosts),
             self._versions,
-            [*self._true_captures(), *self._together],
+            [*captures, *self._together],
             connections,
             self.findings,
             self.options,
@@ -314,22 +342,27 @@ class Lab:
                 c.point.describes,
                 can_tell=c.point.can_tell,
                 others=self.others,
-                notes=c.point.notes,
+                notes=c.point.remarks,
+                key_log=self.key_log.name if holds_secrets(self.key_log) else "",
             )
             for name, c in self._captures.items()
+            if name not in self._mixed
         ]
 
     # roles
 
-    def _parties(self, judgement: Judgement, initiator: Address, responder: Address) -> list[str]:
-        if judgement.parties:
-            return judgement.parties
+    def _there(self, accepted: Accepted, seen: Seen) -> Accepted:
+        """What is accepted at one capture, with the parties that follow from its sides."""
+        parties = accepted.parties or self._parties(accepted.sides, seen)
+        return Accepted(accepted.codes, accepted.sides, parties)
+
+    def _parties(self, sides: Sequence[str], seen: Seen) -> list[str]:
         roles = {
-            "initiator": self._role(initiator[0], "initiator"),
-            "responder": self._role(responder[0], "responder"),
+            "initiator": self._role(seen.initiator[0], "initiator"),
+            "responder": self._role(seen.responder[0], "responder"),
             "path": "middlebox",
         }
-        return [roles.get(side, "unknown") for side in judgement.sides]
+        return [roles.get(side, "unknown") for side in sides]
 
     def _role(self, ip: str, side: str) -> str:
         """By host; one leg alone is read as proxy to upstream."""
@@ -345,14 +378,14 @@ class Lab:
         if "proxy" not in self.hosts or judgement.parties:
             return
         assumed = {"initiator": "proxy", "responder": "upstream"}
-        extra = [assumed[side] for side in connection.sides if side in assumed]
         for name in connection.seen:
             point = self._captures[name].point
+            right = connection.accepted(name)
+            extra = [assumed[side] for side in right.sides if side in assumed]
             both = point.host == "proxy" and point.interface == "any"
-            accepted = list(dict.fromkeys(connection.parties + extra))
-            if not both and accepted != connection.parties:
-                there = connection.at.setdefault(name, Accepted())
-                there.parties = there.parties or accepted
+            accepted = list(dict.fromkeys(right.parties + extra))
+            if not both and accepted != right.parties:
+                connection.at.setdefault(name, Accepted()).parties = accepted
 
 
 def _version(command: list[str]) -> str:

@@ -42,7 +42,7 @@ def _store(truth: Truth, directory: Path, target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for capture in truth.captures:
-        for file in capture.files:
+        for file in filter(None, [*capture.files, capture.key_log]):
             if not (target / file).exists():
                 shutil.copyfile(directory / file, target / file)
     truth.write(target)

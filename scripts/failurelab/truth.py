@@ -70,6 +70,8 @@ class TrueCapture:
     others: str = "ok"
     """`ok`: a failed connection that is not listed is a false alarm; `any`: not judged."""
     notes: str = ""
+    key_log: str = ""
+    """A TLS key log beside the capture. The analyzer is not given it."""
 
 
 @dataclass(slots=True)

@@ -1,0 +1,30 @@
+"""Servers of a few lines for Node.js."""
+
+from __future__ import annotations
+
+from failurelab.hosts import Host, Process
+from failurelab.lab import Lab
+
+_FILES = """
+const fs = require('fs');
+const files = {cert: fs.readFileSync(process.argv[1]), key: fs.readFileSync(process.argv[2])};
+const port = Number(process.argv[3]);
+"""
+_HTTP2_SECURE = """
+const server = require('http2').createSecureServer(files, (request, response) => {
+  response.end('fine\\n');
+});
+server.listen(port);
+"""
+
+
+def run(lab: Lab, host: Host, code: str, *arguments: object, port: int | None = None) -> Process:
+    """Run a program given as text; wait until it listens on `port`."""
+    lab.used("node")
+    return host.spawn(["node", "-e", code, *map(str, arguments)], port=port)
+
+
+def http2_secure(lab: Lab, host: Host, port: int, name: str) -> Process:
+    """HTTP/2 over TLS and nothing else."""
+    files = lab.authority.issue(name)
+    return run(lab, host, _FILES + _HTTP2_SECURE, files.cert, files.key, port, port=port)
