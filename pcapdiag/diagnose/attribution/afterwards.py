@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
-from pcapdiag.diagnose.attribution.view import ResetView, duration
+from pcapdiag.diagnose.attribution.view import ResetView, duration, view_reset
 from pcapdiag.model.packet import PacketFact, seq_after, seq_distance
 
 OVERTAKEN = 1_000_000
@@ -11,6 +11,8 @@ OVERTAKEN = 1_000_000
 RECENT_IDS = 1000
 BOTH_AT_ONCE = 5_000_000
 """Resets of both ends within this time (ns), or one round trip, are one event."""
+REPLY_WITHIN = 3
+"""Round trips within which a host's reply follows what it answers."""
 
 
 def goes_on(view: ResetView) -> Signal | None:
@@ -44,7 +46,9 @@ def both_ends(view: ResetView) -> Signal | None:
         if other.from_initiator == reset.from_initiator or _marked(other):
             continue
         apart = abs(other.time - reset.time)
-        if apart > max(BOTH_AT_ONCE, view.min_rtt or 0) or _answers(view, other):
+        if apart > max(BOTH_AT_ONCE, view.min_rtt or 0):
+            continue
+        if _is_answer(view, reset) or _is_answer(view, other):
             continue
         detail = f"both ends were reset within {duration(apart)}, neither RST answers anything"
         return signal("reset_both", "path", detail, (reset.frame, other.frame))
@@ -80,14 +84,12 @@ def _marked(reset: PacketFact) -> bool:
     return reset.tsval is not None
 
 
-def _answers(view: ResetView, other: PacketFact) -> bool:
-    """Whether one of the two RSTs is a reply to a segment that came after the other."""
-    first, second = sorted((view.reset, other), key=lambda p: (p.time, p.frame))
-    return any(
-        p.from_initiator == first.from_initiator
-        and not p.is_rst
-        and first.time <= p.time <= second.time
-        and p.has_ack
-        and p.ack == second.seq
-        for p in view.story.packets
+def _is_answer(view: ResetView, reset: PacketFact) -> bool:
+    """Whether a bare RST may be a host's reply to a segment of the last round trips."""
+    prompts = view_reset(view.story, reset, view.context)
+    rtt = prompts.min_rtt or 0
+    earliest = reset.time - max(BOTH_AT_ONCE, REPLY_WITHIN * rtt)
+    latest = reset.time - rtt * 4 // 5
+    return not reset.has_ack and any(
+        p.ack == reset.seq and earliest <= p.time <= latest for p in prompts.peer_earlier
     )

@@ -62,7 +62,9 @@ def _by_reset(
     probabilities = posterior(prior, logs)
     side = max(probabilities, key=lambda s: probabilities[s])
     evidence += [s.evidence() for s in signals]
-    limit = ceiling(side, signals, from_kind=prior.get("path", 0.0) > NAMED_FROM)
+    closed_first = side == view.side and view.end.fin_frame > 0
+    sure_path = side == "path" and prior["path"] > NAMED_FROM
+    limit = ceiling(side, signals, by_kind=closed_first or sure_path)
     return _finish(story, context, conclude(story, probabilities, evidence, limit))
 
 

@@ -14,7 +14,9 @@ NAMED_FROM = 0.8
 CEILING = 0.99
 """No single capture makes surer than this."""
 ONE_FAMILY_CEILING = 0.85
-"""The path is not named more surely on one family of signals alone (facts 2.4)."""
+"""The path is not named more surely by one family of signals alone (facts 2.4)."""
+PRIOR_CEILING = 0.88
+"""No sender of a RST is named more surely when no signal at all speaks for it."""
 DECIDES_ALONE = 2.0
 """Weight from which on one family is enough."""
 AGREEING = 2
@@ -50,11 +52,13 @@ def posterior(prior: Weights, logs: Weights) -> dict[Actor, float]:
     return {side: value / total for side, value in raw.items()}
 
 
-def ceiling(side: Actor, signals: Sequence[Signal], from_kind: bool) -> float:
-    """Return how sure one may be of a side at most."""
+def ceiling(side: Actor, signals: Sequence[Signal], by_kind: bool) -> float:
+    """Return how sure one may be at most; ``by_kind``: the kind itself was sure of that side."""
     speaking = [s for s in strongest(signals) if s.says == side and s.weight > 0]
-    alone = len(speaking) < AGREEING and not any(s.weight >= DECIDES_ALONE for s in speaking)
-    return ONE_FAMILY_CEILING if side == "path" and alone and not from_kind else CEILING
+    enough = len(speaking) >= AGREEING or any(s.weight >= DECIDES_ALONE for s in speaking)
+    if side == "path" and not enough and not by_kind:
+        return ONE_FAMILY_CEILING
+    return CEILING if speaking or by_kind else PRIOR_CEILING
 
 
 def conclude(

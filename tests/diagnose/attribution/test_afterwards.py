@@ -83,7 +83,16 @@ def test_a_reply_to_late_data_is_not_both_at_once() -> None:
     exchange = talk()
     reset = exchange.forge("server", RST | ACK, tsval=None)
     late = exchange.send("server", PSH | ACK, 100)
-    exchange.forge("client", RST, seq=late.ack, tsval=None)
+    exchange.wait(MS // 10).forge("client", RST, seq=late.ack, tsval=None)
+    assert afterwards.both_ends(seen(exchange, reset)) is None
+
+
+def test_a_host_that_answers_what_was_on_its_way_is_not_both_at_once() -> None:
+    """After a forged RST the ends reset each other's late segments for a round trip."""
+    exchange = talk().wait(SECOND)
+    asked = exchange.send("client", PSH | ACK, 100)
+    exchange.wait(9 * MS).forge("client", RST, tsval=None)
+    reset = exchange.wait(MS).forge("server", RST, seq=asked.ack, tsval=None)
     assert afterwards.both_ends(seen(exchange, reset)) is None
 
 
