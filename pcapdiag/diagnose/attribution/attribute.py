@@ -19,11 +19,7 @@ from pcapdiag.diagnose.attribution.combine import (
 )
 from pcapdiag.diagnose.attribution.priors import HOST_ANSWERS, reset_prior
 from pcapdiag.diagnose.attribution.resets import prior_evidence, unexpected_maker, weigh_reset
-from pcapdiag.diagnose.attribution.silence import (
-    capture_that_settles,
-    weigh_icmp,
-    weigh_silence,
-)
+from pcapdiag.diagnose.attribution.silence import capture_that_settles, weigh_icmp, weigh_silence
 from pcapdiag.diagnose.attribution.view import ResetView, view_reset
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.model.context import Context

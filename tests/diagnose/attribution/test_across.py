@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.attribution import (
-    across,
-)
+from pcapdiag.diagnose.attribution import across
 from pcapdiag.model.context import Context, EndpointFacts
 from pcapdiag.model.packet import SYN
-from tests.diagnose.attribution.exchange import (
-    MS,
-    SECOND,
-    SERVER,
-    START,
-    Exchange,
-    seen,
-    told,
-)
+from tests.diagnose.attribution.exchange import MS, SECOND, SERVER, START, Exchange, seen, told
 
 
 def works(at: int) -> Context:

@@ -6,17 +6,9 @@ import math
 
 import pytest
 
-from pcapdiag.diagnose.attribution import (
-    afterwards,
-)
+from pcapdiag.diagnose.attribution import afterwards
 from pcapdiag.model.packet import ACK, FIN, PSH, RST, SYN
-from tests.diagnose.attribution.exchange import (
-    MS,
-    Exchange,
-    seen,
-    talk,
-    told,
-)
+from tests.diagnose.attribution.exchange import MS, SECOND, Exchange, seen, talk, told
 
 
 def test_data_after_its_own_reset() -> None:

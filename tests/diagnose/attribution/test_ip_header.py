@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.attribution import (
-    ip_header,
-    ip_id,
-)
+from pcapdiag.diagnose.attribution import ip_header, ip_id
 from pcapdiag.model.packet import ACK, PSH, RST, SYN
-from tests.diagnose.attribution.exchange import (
-    MS,
-    Exchange,
-    seen,
-    talk,
-    told,
-)
+from tests.diagnose.attribution.exchange import MS, Exchange, seen, talk, told
 
 
 def test_ip_id_goes_on_with_the_flow() -> None:

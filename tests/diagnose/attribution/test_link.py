@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.attribution import (
-    link,
-)
+from pcapdiag.diagnose.attribution import link
 from pcapdiag.model.context import Context
-from tests.diagnose.attribution.exchange import (
-    CLIENT,
-    MS,
-    SERVER,
-    Exchange,
-    seen,
-    talk,
-    told,
-)
+from tests.diagnose.attribution.exchange import CLIENT, MS, SERVER, Exchange, seen, talk, told
 
 
 def test_another_mac_is_another_device() -> None:

@@ -6,17 +6,10 @@ import math
 
 import pytest
 
-from pcapdiag.diagnose.attribution import (
-    sequence,
-)
+from pcapdiag.diagnose.attribution import sequence
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import ACK, FIN, PSH, RST
-from tests.diagnose.attribution.exchange import (
-    MS,
-    seen,
-    talk,
-    told,
-)
+from tests.diagnose.attribution.exchange import MS, seen, talk, told
 
 
 @pytest.mark.parametrize(

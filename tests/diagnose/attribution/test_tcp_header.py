@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pcapdiag.diagnose.attribution import (
-    tcp_header,
-)
+from pcapdiag.diagnose.attribution import tcp_header
 from pcapdiag.model.packet import ACK, RST, SYN
 from tests.diagnose.attribution.exchange import (
     MS,

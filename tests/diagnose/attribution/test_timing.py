@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.attribution import (
-    timing,
-)
+from pcapdiag.diagnose.attribution import timing
 from pcapdiag.model.packet import ACK, PSH, SYN
 from tests.diagnose.attribution.exchange import (
     MS,

@@ -6,20 +6,10 @@ import math
 
 import pytest
 
-from pcapdiag.diagnose.attribution import (
-    ttl,
-)
+from pcapdiag.diagnose.attribution import ttl
 from pcapdiag.diagnose.attribution.ratios import RATIOS
 from pcapdiag.model.packet import SYN
-from tests.diagnose.attribution.exchange import (
-    MS,
-    SERVER,
-    Exchange,
-    known_host,
-    seen,
-    talk,
-    told,
-)
+from tests.diagnose.attribution.exchange import MS, SERVER, Exchange, known_host, seen, talk, told
 
 
 @pytest.mark.parametrize(
