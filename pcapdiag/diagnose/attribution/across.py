@@ -30,8 +30,7 @@ def works_at_once(view: ResetView) -> Signal | None:
 def host_alive(story: Story, context: Context) -> Signal | None:
     """Note that the silent responder talks on other ports: filtered or full, but not gone."""
     address, port = story.responder.address, story.responder.port
-    for (other, other_port), endpoint in context.endpoints.items():
-        if other == address and other_port != port and endpoint.established:
-            detail = f"{address} answers on port {other_port}: the host is up and can be reached"
-            return signal("host_alive", "responder", detail, story.syn_frames[:1])
-    return None
+    if context.endpoint(address, port).established or not context.host(address).answered:
+        return None
+    detail = f"{address} answers on other ports: the host is up and can be reached"
+    return signal("host_alive", "responder", detail, story.syn_frames[:1])

@@ -86,7 +86,8 @@ def _by_kind(story: Story, judgement: Judgement, context: Context) -> Attributio
     if judgement.code.startswith("icmp."):
         signals += weigh_icmp(story)
     probabilities = posterior(_kind_prior(judgement.candidates, SIDES), likelihoods(signals))
-    evidence = _hints(judgement.candidates) + [s.evidence() for s in signals]
+    evidence = _hints(judgement.candidates) if judgement.candidates else []
+    evidence += [s.evidence() for s in signals]
     result = _finish(story, context, conclude(story, probabilities, evidence))
     if result.side == "path" and story.icmp and judgement.code.startswith(("icmp.", "mtu.")):
         result.address = story.icmp[-1].source
@@ -104,15 +105,19 @@ def _kind_prior(candidates: tuple[SideHint, ...], sides: tuple[Actor, ...]) -> d
 
 
 def _hints(candidates: tuple[SideHint, ...]) -> list[Evidence]:
+    """Return the likeliest candidate with its odds, and the others' reasons where they differ."""
+    first, *others = sorted(candidates, key=lambda hint: -hint.probability)
+    weight = round(_log_odds(first.probability), 2)
     return [
         Evidence(
             signal="prior",
             says=hint.side,
-            weight=round(_log_odds(hint.probability), 2),
+            weight=weight if hint is first else 0.0,
             detail=hint.why,
             frames=list(hint.frames),
         )
-        for hint in candidates
+        for hint in (first, *others)
+        if hint is first or hint.why != first.why
     ]
 
 

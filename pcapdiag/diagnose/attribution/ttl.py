@@ -45,19 +45,15 @@ def like_icmp(view: ResetView) -> Signal | None:
 
 
 def shared(view: ResetView) -> Signal | None:
-    """Find the same odd TTL in resets of other connections or other addresses."""
+    """Find the same odd TTL in resets of other connections of that address."""
     ttl = view.reset.ttl
-    count, addresses = 0, 0
-    for host in view.context.hosts.values():
-        if host.ttls and ttl not in host.ttls and ttl in host.reset_ttls:
-            count += host.reset_ttls[ttl]
-            addresses += 1
-    ttls, _ = baseline(view)
-    if not ttls or ttl in ttls or (count < SHARED and addresses <= 1):
+    host = view.context.host(view.end.address)
+    count = host.reset_ttls.get(ttl, 0)
+    if count < SHARED or not host.ttls or ttl in host.ttls or ttl in view.end.ttls:
         return None
     detail = (
-        f"{count} RSTs in the names of {addresses} address{'es' if addresses > 1 else ''} have "
-        f"TTL {ttl}, which none of their other packets has: one device"
+        f"{count} RSTs in the name of {host.address} have TTL {ttl}, which none of its "
+        f"{sum(host.ttls.values())} other packets has: one device"
     )
     return signal("ttl_shared", "path", detail, (view.reset.frame,), view.has_moved)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.judgement import Judgement, SideHint
-from pcapdiag.model.context import Context, EndpointFacts
+from pcapdiag.model.context import Context, EndpointFacts, HostFacts
 from pcapdiag.model.packet import ACK, SYN
 from tests.diagnose.attribution.exchange import (
     CLIENT,
     NOTHING,
     SECOND,
     SERVER,
-    START,
     Exchange,
     known_host,
 )
@@ -75,13 +74,26 @@ def test_a_capture_on_the_responders_link_is_not_proof_but_counts() -> None:
 
 
 def test_a_host_that_answers_on_another_port_is_said_and_not_weighed() -> None:
-    facts = EndpointFacts(SERVER, 22, established=3, first_established=START)
-    context = Context(endpoints={(SERVER, 22): facts})
+    context = Context(hosts={SERVER: HostFacts(SERVER, answered=3)})
     result = attribute(syns().story(), judged("tcp.connection_timeout", NOBODY_ANSWERED), context)
     assert result.side == "unknown"
     found = next(e for e in result.evidence if e.signal == "host_alive")
     assert found.weight == 0
-    assert "port 22" in found.detail
+    assert "answers on other ports" in found.detail
+
+
+def test_a_port_that_works_for_others_is_not_another_port() -> None:
+    facts = EndpointFacts(SERVER, 8443, established=3)
+    hosts = {SERVER: HostFacts(SERVER, answered=3)}
+    context = Context(hosts=hosts, endpoints={(SERVER, 8443): facts})
+    result = attribute(syns().story(), judged("tcp.connection_timeout", NOBODY_ANSWERED), context)
+    assert [e.signal for e in result.evidence] == ["prior", "prior"]
+
+
+def test_a_kind_without_candidates_names_nobody() -> None:
+    result = attribute(syns().story(), judged("tcp.data_timeout", ()), NOTHING)
+    assert result.side == "unknown"
+    assert result.confidence < 0.8
 
 
 def test_a_syn_ack_in_the_initiators_own_capture_that_it_never_took() -> None:
