@@ -252,7 +252,8 @@ def test_follow_prints_at_once_and_interrupt_ends_with_the_report(form: str) -> 
     first = child.stdout.readline()
     assert b"10.0.2.7" in first
     child.send_signal(signal.SIGINT)
-    rest, errors = child.communicate(timeout=60)
+    rest = child.stdout.read()
+    errors = child.communicate(timeout=60)[1]
     assert child.returncode == 130
     assert b"Traceback" not in errors
     if form == "jsonl":
