@@ -37,7 +37,7 @@ RATIOS: dict[str, Ratio] = {
     # Where the capture was taken.
     "left_captured_host": Ratio("vantage", DECISIVE, "the captured host sent it (facts 11)"),
     "captured_at_sender": Ratio("vantage", VERY_STRONG, "inferred vantage; else as above"),
-    "captured_near_sender": Ratio("vantage", MEDIUM, "vantage by TTL: only the link is between"),
+    "captured_near_sender": Ratio("vantage", STRONG, "only the link is between"),
     "came_from_outside": Ratio("vantage", DECISIVE, "bears the captured host's own address"),
     "made_by_capturing_host": Ratio("vantage", DECISIVE, "left a host that never received it"),
     # IP header.
@@ -82,7 +82,7 @@ RATIOS: dict[str, Ratio] = {
     # Silence and other failures without a decisive RST.
     "reached_responder": Ratio("vantage", VERY_STRONG, "seen at the responder's own host"),
     "reached_initiator": Ratio("vantage", VERY_STRONG, "seen at the initiator's own host"),
-    "reached_near": Ratio("vantage", MEDIUM, "seen on the link of the end that kept silent"),
+    "reached_near": Ratio("vantage", STRONG, "only the link is between"),
     "host_alive": Ratio("others", NEUTRAL, "a filter or a full queue, not a dead host"),
     "icmp_from_end": Ratio("icmp", DECISIVE, "the end itself said so"),
     "icmp_from_path": Ratio("icmp", DECISIVE, "a device between said so"),
