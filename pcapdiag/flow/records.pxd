@@ -60,8 +60,8 @@ cdef class Flow:
     cdef public long long request_bytes, request_acked_time, response_frame, response_time
     cdef public long long response_last_frame, response_last_time, response_bytes, greeting_bytes
     cdef public long long interface0, interface1, interface2, interface3, vlan0, vlan1, vni0, vni1
-    cdef public long long packets, evicted, fact_first, open_at_end, file, syn_tsval, syn_ip_id, fact_last, fact_pivot, fact_count, fact_total
-    cdef public long long rst_first, rst_last, rst_kept
+    cdef public long long packets, evicted, fact_first, open_at_end, file, syn_tsval, syn_ip_id, fact_last, fact_pivot, fact_fill, fact_chunks, rst_chunk
+    cdef public long long rst_kept
     cdef public Flow next
     cdef public Flow older
     cdef public Flow newer

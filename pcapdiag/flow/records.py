@@ -240,8 +240,7 @@ class Flow:
         self.fact_first = -1
         self.fact_last = -1
         self.fact_pivot = -1
-        self.fact_count = 0
-        self.fact_total = 0
-        self.rst_first = -1
-        self.rst_last = -1
+        self.fact_fill = 0
+        self.fact_chunks = 0
+        self.rst_chunk = -1
         self.rst_kept = 0

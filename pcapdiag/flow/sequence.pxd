@@ -3,6 +3,8 @@ import cython
 from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.records cimport Flow, HalfFlow
 
+cdef long long MASK32, HALF, FAST_WINDOW, DEFAULT_DISORDER
+
 
 cpdef long long distance(long long a, long long b) noexcept
 @cython.locals(length=cython.longlong, flags=cython.longlong, control=cython.longlong, marks=cython.longlong, known=cython.bint, same_place=cython.bint)

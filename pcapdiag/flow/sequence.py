@@ -11,6 +11,8 @@ from __future__ import annotations
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Flow, HalfFlow
 
+MASK32 = 0xFFFFFFFF
+HALF = 0x7FFFFFFF
 FAST_WINDOW = 20_000_000
 """A repeat this soon (ns) after the last duplicate ACK counts as a fast retransmission."""
 DEFAULT_DISORDER = 3_000_000
@@ -19,9 +21,9 @@ DEFAULT_DISORDER = 3_000_000
 
 def distance(a: int, b: int) -> int:
     """Return ``a - b`` in sequence space as a signed number."""
-    d = (a - b) & 0xFFFFFFFF
-    if d >= 0x80000000:
-        d -= 0x100000000
+    d = (a - b) & MASK32
+    if d > HALF:
+        d -= MASK32 + 1
     return d
 
 
@@ -41,7 +43,7 @@ def analyze(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
     if p.ack != f.last_ack:
         f.duplicate_run = 0
     if flags & 0x10 and r.to_be_acked >= 0 and distance(p.ack, r.to_be_acked) > 0:
-        if same_place and r.last_marks & (1 << 8) and p.ack == ((f.last_ack + 1) & 0xFFFFFFFF):
+        if same_place and r.last_marks & (1 << 8) and p.ack == ((f.last_ack + 1) & MASK32):
             marks |= 1 << 10
         else:
             marks |= 1 << 13
@@ -59,7 +61,7 @@ def _gaps_and_keep_alives(p: Packet, f: HalfFlow, known: int, control: int) -> i
     if known and not control & 0x04 and distance(p.seq, f.next_seq) > 0:
         marks |= 1 << 12
     if p.payload_length <= 1 and control == 0 and known:
-        if p.seq == ((f.next_seq - 1) & 0xFFFFFFFF):
+        if p.seq == ((f.next_seq - 1) & MASK32):
             marks |= 1 << 4
     return marks
 
@@ -71,7 +73,7 @@ def _pure_acks(p: Packet, f: HalfFlow, r: HalfFlow, same_place: int, control: in
         if p.window == f.window and r.last_marks & (1 << 8):
             if p.ack == f.last_ack:
                 return 1 << 9
-            if p.ack == ((f.last_ack + 1) & 0xFFFFFFFF):
+            if p.ack == ((f.last_ack + 1) & MASK32):
                 # Some receivers take the byte that the probe brought (RFC 9293 3.8.6.1).
                 r.next_seq = p.ack
                 return 1 << 9
@@ -89,8 +91,8 @@ def _pure_acks(p: Packet, f: HalfFlow, r: HalfFlow, same_place: int, control: in
 def _repeats(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
     length = p.payload_length
     behind = f.next_seq >= 0 and distance(p.seq, f.next_seq) < 0
-    end = (p.seq + length) & 0xFFFFFFFF
-    if length > 1 and f.next_seq >= 0 and p.seq == ((f.next_seq - 1) & 0xFFFFFFFF):
+    end = (p.seq + length) & MASK32
+    if length > 1 and f.next_seq >= 0 and p.seq == ((f.next_seq - 1) & MASK32):
         behind = 0
     if length > 0 and r.last_ack >= 0 and distance(end, r.last_ack) <= 0:
         return 1 << 2
@@ -114,7 +116,7 @@ def _advance(p: Packet, f: HalfFlow, marks: int, time: int) -> None:
     next_seq = p.seq + p.payload_length
     if p.flags & 0x03:
         next_seq += 1
-    next_seq &= 0xFFFFFFFF
+    next_seq &= MASK32
     if not marks & (1 << 8):
         if f.next_seq < 0 or distance(next_seq, f.next_seq) > 0:
             f.next_seq = next_seq

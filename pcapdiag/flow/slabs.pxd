@@ -1,16 +1,21 @@
 import cython
 
+cdef long long _FACT_WORDS, _CHUNK_WORDS, _HEAD_BYTES
+
 
 @cython.final
 cdef class FactSlab:
-    cdef public long long size, limit, unused, free, in_use
+    cdef public long long size, limit, unused, free
     cdef public object words
     cdef long long[::1] view
-    @cython.locals(slot=cython.longlong)
+    @cython.locals(chunk=cython.longlong)
     cdef long long take(self)
-    @cython.locals(slot=cython.longlong, following=cython.longlong)
-    cpdef void give_chain(self, long long first)
-    cpdef long long word(self, long long slot, long long index)
+    cpdef long long following(self, long long chunk)
+    cdef void link(self, long long chunk, long long following) noexcept
+    @cython.locals(chunk=cython.longlong, following=cython.longlong)
+    cdef void give_chain(self, long long first) noexcept
+    cpdef long long word(self, long long chunk, long long fact, long long index)
+    @cython.locals(size=cython.longlong)
     cdef void _grow(self)
 
 

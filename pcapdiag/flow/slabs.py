@@ -2,18 +2,20 @@
 """Shared, bounded storage for kept packets and for the first bytes of requests and answers.
 
 Both slabs hand out slots of a fixed size from one array that grows to a limit and then no further, so
-that memory does not depend on how many connections a capture has. Slot numbers are plain integers;
--1 means none. A fact slot is FACT_WORDS 64-bit words; word 0 links the slots of one connection.
+that memory does not depend on how many connections a capture has. Slots have plain numbers; -1 means
+none. A chunk of facts begins with the number of the next chunk of its connection.
 """
 
 from __future__ import annotations
 
 from array import array
 
-FACT_WORDS = 13
-FACT_SLOTS = 196_608
-"""Most kept packets of all open connections together: 20 MB."""
-FIRST_FACT_SLOTS = 6_144
+FACT_WORDS = 12
+CHUNK_FACTS = 8
+CHUNK_WORDS = 1 + FACT_WORDS * CHUNK_FACTS
+FACT_CHUNKS = 26_624
+"""Most chunks of kept packets of all open connections together: 20 MB."""
+FIRST_FACT_CHUNKS = 832
 
 HEAD_BYTES = 1_024
 """First bytes kept of a request or an answer."""
@@ -21,57 +23,70 @@ HEAD_SLOTS = 24_576
 """Most heads of all open connections together: 24 MiB."""
 FIRST_HEAD_SLOTS = 1_024
 
+# Twins in C of the constants above, which plain Python imports.
+_FACT_WORDS = FACT_WORDS
+_CHUNK_WORDS = CHUNK_WORDS
+_HEAD_BYTES = HEAD_BYTES
+
 
 class FactSlab:
-    """Slots of FACT_WORDS words for kept packets."""
+    """Chunks of CHUNK_FACTS kept packets: neighbours in memory, because they are used together."""
 
     def __init__(self) -> None:
-        self.size = FIRST_FACT_SLOTS
-        self.limit = FACT_SLOTS
-        self.words = array("q", bytes(8 * FACT_WORDS * FIRST_FACT_SLOTS))
+        self.size = FIRST_FACT_CHUNKS
+        self.limit = FACT_CHUNKS
+        self.words = array("q", bytes(8 * CHUNK_WORDS * FIRST_FACT_CHUNKS))
         self.view = self.words
         self.unused = 0
         self.free = -1
-        self.in_use = 0
 
     def take(self) -> int:
-        """Return a free slot, or -1 when the limit is reached."""
-        slot = self.free
-        if slot >= 0:
-            self.free = self.view[slot * 13]
+        """Return a free chunk, or -1 when the limit is reached."""
+        chunk = self.free
+        if chunk >= 0:
+            self.free = self.view[chunk * _CHUNK_WORDS]
         elif self.unused < self.size:
-            slot = self.unused
+            chunk = self.unused
             self.unused += 1
         elif self.size < self.limit:
             self._grow()
-            slot = self.unused
+            chunk = self.unused
             self.unused += 1
         else:
             return -1
-        self.in_use += 1
-        self.view[slot * 13] = -1
-        return slot
+        self.view[chunk * _CHUNK_WORDS] = -1
+        return chunk
+
+    def following(self, chunk: int) -> int:
+        """Return the next chunk of a chain, or -1."""
+        return self.view[chunk * _CHUNK_WORDS]
+
+    def link(self, chunk: int, following: int) -> None:
+        """Set the next chunk of a chain."""
+        self.view[chunk * _CHUNK_WORDS] = following
 
     def give_chain(self, first: int) -> None:
-        """Give back a whole chain of slots."""
-        slot = first
-        while slot >= 0:
-            following = self.view[slot * 13]
-            self.view[slot * 13] = self.free
-            self.free = slot
-            self.in_use -= 1
-            slot = following
+        """Give back a whole chain of chunks."""
+        chunk = first
+        while chunk >= 0:
+            following = self.view[chunk * _CHUNK_WORDS]
+            self.view[chunk * _CHUNK_WORDS] = self.free
+            self.free = chunk
+            chunk = following
 
-    def word(self, slot: int, index: int) -> int:
-        """Return one word of a slot."""
-        return self.view[slot * 13 + index]
+    def word(self, chunk: int, fact: int, index: int) -> int:
+        """Return one word of a fact."""
+        return self.view[chunk * _CHUNK_WORDS + 1 + fact * _FACT_WORDS + index]
 
     def _grow(self) -> None:
-        self.size *= 2
-        larger = array("q", bytes(8 * FACT_WORDS * self.size))
+        size = self.size * 2
+        if size > self.limit:
+            size = self.limit
+        larger = array("q", bytes(8 * CHUNK_WORDS * size))
         larger[: len(self.words)] = self.words
         self.words = larger
         self.view = larger
+        self.size = size
 
 
 class HeadSlab:
@@ -102,7 +117,7 @@ class HeadSlab:
 
     def read(self, slot: int, length: int) -> bytes:
         """Return the first ``length`` bytes of a slot."""
-        start = slot * HEAD_BYTES
+        start = slot * _HEAD_BYTES
         return bytes(self.bytes[start : start + length])
 
     def _grow(self) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
-from pcapdiag.flow.slabs import FactSlab
+from pcapdiag.flow.slabs import CHUNK_FACTS, FACT_WORDS, FactSlab
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.context import EndpointFacts, HostFacts
 from pcapdiag.model.packet import PacketFact
@@ -34,7 +33,7 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
     packets, left_out = _packets(tracker.facts, flow)
     syns = [p for p in packets if p.is_syn and p.from_initiator]
     syn_acks = [p for p in packets if p.is_syn_ack and not p.from_initiator]
-    resets = tuple(_chain(tracker.facts, flow, flow.rst_first))
+    resets = tuple(_fact(tracker.facts, flow, flow.rst_chunk, n) for n in range(flow.rst_kept))
     previous = flow.previous
     return Story(
         stream=flow.stream,
@@ -188,19 +187,18 @@ def _icmp(flow: Flow) -> tuple[IcmpFact, ...]:
 
 
 def _packets(facts: FactSlab, flow: Flow) -> tuple[tuple[PacketFact, ...], int]:
-    kept = tuple(_chain(facts, flow, flow.fact_first))
-    return kept, flow.packets - len(kept)
+    kept: list[PacketFact] = []
+    chunk = flow.fact_first
+    while chunk >= 0:
+        count = flow.fact_fill if chunk == flow.fact_last else CHUNK_FACTS
+        kept += [_fact(facts, flow, chunk, n) for n in range(count)]
+        chunk = facts.following(chunk)
+    return tuple(kept), flow.packets - len(kept)
 
 
-def _chain(facts: FactSlab, flow: Flow, slot: int) -> Iterator[PacketFact]:
-    while slot >= 0:
-        yield _fact(facts, flow, slot)
-        slot = facts.word(slot, 0)
-
-
-def _fact(facts: FactSlab, flow: Flow, slot: int) -> PacketFact:
+def _fact(facts: FactSlab, flow: Flow, chunk: int, fact: int) -> PacketFact:
     frame, time, seq, ack, tsval, tsecr, bits, sizes, marks, left, right, link = (
-        facts.word(slot, n) for n in range(1, 13)
+        facts.word(chunk, fact, n) for n in range(FACT_WORDS)
     )
     has_timestamps = bool(bits >> 9 & 1)
     return PacketFact(

@@ -6,11 +6,13 @@ from pcapdiag.flow.sequence cimport analyze, distance
 from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
 from pcapdiag.flow.table cimport Table
 
-cdef long long FIRST_PACKETS, LAST_PACKETS, KEPT_RESETS, HEAD
+cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HEAD
 cdef long long LINGER, SYN_IDLE, OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP
 cdef long long DUPLICATE_WINDOW, SOFT_WINDOW, SAME_PATH_WINDOW, RECENT
 
 cdef unsigned long long MASK, MIX_A, MIX_B, MIX_C
+
+cdef long long MASK32, MAX_RESET_WINDOWS, MAX_ICMP, KEPT_ARP, ARP_WINDOW, MAX_FIRST_BYTES, MAX_RESET_PAYLOAD, MAX_INTERFACES
 
 
 @cython.final
@@ -21,7 +23,7 @@ cdef class Tracker:
     cdef public FactSlab facts
     cdef public HeadSlab heads
     cdef unsigned char[::1] head_bytes
-    cdef long long[::1] recent_keys, recent_times, recent_paths
+    cdef long long[::1] recent
     cdef const long long[::1] offsets, times, captured, lengths, interfaces, frames
     cdef const long long[::1] link_types, files
     cdef public long long want_all, now, next_sweep
@@ -93,12 +95,11 @@ cdef class Tracker:
     cdef void _note_reset(self, Flow flow, HalfFlow f, long long time)
     @cython.locals(p=Packet, table=Table, h=cython.ulonglong, flow=Flow)
     cdef void _icmp(self, long long frame, long long time)
-    @cython.locals(slot=cython.longlong, copy=cython.longlong)
     cdef void _keep(self, Flow flow, long long from_a, long long marks, long long path, long long frame, long long time)
-    @cython.locals(pivot=cython.longlong, victim=cython.longlong)
-    cdef long long _recycle(self, Flow flow)
+    @cython.locals(chunk=cython.longlong)
+    cdef long long _next_chunk(self, Flow flow)
     @cython.locals(p=Packet, base=cython.longlong, bits=cython.longlong)
-    cdef void _write(self, long long slot, long long from_a, long long marks, long long path, long long frame, long long time)
+    cdef void _write(self, long long chunk, long long fact, long long from_a, long long marks, long long path, long long frame, long long time) noexcept
     cdef void _sweep(self)
     @cython.locals(flow=Flow)
     cdef void _expire(self, long long queue, long long idle)

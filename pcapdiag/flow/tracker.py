@@ -16,12 +16,13 @@ from pcapdiag.capture.batch import Batch
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Flow, HalfFlow, Host
 from pcapdiag.flow.sequence import analyze, distance
-from pcapdiag.flow.slabs import FactSlab, HeadSlab
+from pcapdiag.flow.slabs import CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FactSlab, HeadSlab
 from pcapdiag.flow.table import Table
 
-FIRST_PACKETS = 16
-LAST_PACKETS = 32
-KEPT_RESETS = 8
+MASK32 = 0xFFFFFFFF
+FIRST_CHUNKS = 2
+LAST_CHUNKS = 5
+"""Chunks of kept packets: the first 16 packets, and the last 33 to 40, of every connection."""
 HEAD = 1_024
 
 LINGER = 2_000_000_000
@@ -41,7 +42,8 @@ SOFT_WINDOW = 10_000_000
 """The same where only the path differs, as without an IP ID."""
 SAME_PATH_WINDOW = 200_000
 """The same for an identical packet on the same path, which a very fast repeat would resemble."""
-RECENT = 65_536
+RECENT = 16_384
+"""Packets remembered to recognise a second capture of them: 2 to the 14th, half a megabyte."""
 MASK = 0xFFFFFFFFFFFFFFFF
 MIX_A = 0x9E3779B97F4A7C15
 MIX_B = 0xC2B2AE3D27D4EB4F
@@ -68,9 +70,7 @@ class Tracker:
         self.facts = FactSlab()
         self.heads = HeadSlab()
         self.head_bytes = self.heads.view
-        self.recent_keys = array("q", bytes(8 * RECENT))
-        self.recent_times = array("q", bytes(8 * RECENT))
-        self.recent_paths = array("q", bytes(8 * RECENT))
+        self.recent = array("q", bytes(8 * 4 * RECENT))
         self.offsets = array("q")
         self.times = array("q")
         self.captured = array("q")
@@ -331,7 +331,7 @@ class Tracker:
         known = f.next_seq
         fresh = p.payload_length
         if fresh > 0 and known >= 0:
-            ahead = distance((p.seq + fresh) & 0xFFFFFFFF, known)
+            ahead = distance((p.seq + fresh) & MASK32, known)
             if ahead < fresh:
                 fresh = ahead if ahead > 0 else 0
         marks = analyze(p, flow, f, r, time)
@@ -413,20 +413,20 @@ class Tracker:
         word = (p.sack_left << 32) | p.sack_right
         key ^= word ^ flow.hash
         key = (key * MIX_A) & MASK
-        slot = key >> 48
+        slot = (key >> 50) << 2
         known = key >> 1
         where = p.ttl | (path << 8) | (p.vlan << 20) | ((p.mac & 0xFFFF) << 32)
         where |= (p.direction + 1) << 48
-        if self.recent_keys[slot] == known:
-            apart = time - self.recent_times[slot]
+        if self.recent[slot] == known:
+            apart = time - self.recent[slot + 1]
             if apart < 0:
                 apart = -apart
-            if self._same_packet(f, r, apart, where == self.recent_paths[slot]):
-                self._note_mixed(path, self.recent_paths[slot], apart, interface)
+            if self._same_packet(f, r, apart, where == self.recent[slot + 2]):
+                self._note_mixed(path, self.recent[slot + 2], apart, interface)
                 return 1
-        self.recent_keys[slot] = known
-        self.recent_times[slot] = time
-        self.recent_paths[slot] = where
+        self.recent[slot] = known
+        self.recent[slot + 1] = time
+        self.recent[slot + 2] = where
         return 0
 
     def _same_packet(self, f: HalfFlow, r: HalfFlow, apart: int, same_path: int) -> int:
@@ -558,7 +558,7 @@ class Tracker:
         flow.syn_ack_count += 1
         if flow.syn_ack_count == 1:
             flow.syn_ack_time = time
-            if flow.syn_time > 0 and p.ack == (flow_isn(flow) + 1) & 0xFFFFFFFF:
+            if flow.syn_time > 0 and p.ack == (flow_isn(flow) + 1) & MASK32:
                 flow.rtt_to_responder = time - flow.syn_time
             if flow.endpoint is not None:
                 f.host.answered += 1
@@ -754,7 +754,7 @@ class Tracker:
         f.tail_length += count
         if f.tail_length > 16:
             f.tail_length = 16
-        f.tail_end = (p.seq + p.payload_length) & 0xFFFFFFFF
+        f.tail_end = (p.seq + p.payload_length) & MASK32
 
     # Endings.
 
@@ -765,7 +765,7 @@ class Tracker:
         if p.flags & 0x01 and f.fin_seq < 0:
             f.fin_frame = frame
             f.fin_time = time
-            f.fin_seq = (p.seq + p.payload_length) & 0xFFFFFFFF
+            f.fin_seq = (p.seq + p.payload_length) & MASK32
             f.fin_ack = p.ack
         if p.flags & 0x04:
             f.rst_count += 1
@@ -838,66 +838,61 @@ class Tracker:
     def _keep(
         self, flow: Flow, from_a: int, marks: int, path: int, frame: int, time: int
     ) -> None:
-        slot = -1
-        if flow.fact_count < FIRST_PACKETS + LAST_PACKETS:
-            slot = self.facts.take()
-        if slot < 0:
-            slot = self._recycle(flow)
-            if slot < 0:
-                return
-        else:
-            flow.fact_count += 1
-        flow.fact_total += 1
-        if flow.fact_first < 0:
-            flow.fact_first = slot
-        else:
-            self.facts.view[flow.fact_last * 13] = slot
-        flow.fact_last = slot
-        if flow.fact_count <= FIRST_PACKETS and flow.fact_total == flow.fact_count:
-            flow.fact_pivot = slot
-        self._write(slot, from_a, marks, path, frame, time)
-        if self.packet.flags & 0x04 and flow.rst_kept < KEPT_RESETS:
-            copy = self.facts.take()
-            if copy >= 0:
+        if (flow.fact_last < 0 or flow.fact_fill == CHUNK_FACTS) and not self._next_chunk(flow):
+            return
+        self._write(flow.fact_last, flow.fact_fill, from_a, marks, path, frame, time)
+        flow.fact_fill += 1
+        if self.packet.flags & 0x04 and flow.rst_kept < CHUNK_FACTS:
+            if flow.rst_chunk < 0:
+                flow.rst_chunk = self.facts.take()
+            if flow.rst_chunk >= 0:
+                self._write(flow.rst_chunk, flow.rst_kept, from_a, marks, path, frame, time)
                 flow.rst_kept += 1
-                if flow.rst_first < 0:
-                    flow.rst_first = copy
-                else:
-                    self.facts.view[flow.rst_last * 13] = copy
-                flow.rst_last = copy
-                self._write(copy, from_a, marks, path, frame, time)
 
-    def _recycle(self, flow: Flow) -> int:
-        """Take the oldest packet after the first ones out of the connection's own chain."""
-        pivot = flow.fact_pivot
-        if pivot < 0:
-            return -1
-        victim = self.facts.view[pivot * 13]
-        if victim < 0 or victim == flow.fact_last:
-            return -1
-        self.facts.view[pivot * 13] = self.facts.view[victim * 13]
-        self.facts.view[victim * 13] = -1
-        return victim
+    def _next_chunk(self, flow: Flow) -> int:
+        """Give a connection its next chunk, a new one or the oldest of its own last ones."""
+        chunk = -1
+        if flow.fact_chunks < FIRST_CHUNKS + LAST_CHUNKS:
+            chunk = self.facts.take()
+        if chunk >= 0:
+            flow.fact_chunks += 1
+        else:
+            if flow.fact_chunks <= FIRST_CHUNKS + 1:
+                return 0
+            chunk = self.facts.following(flow.fact_pivot)
+            self.facts.link(flow.fact_pivot, self.facts.following(chunk))
+            self.facts.link(chunk, -1)
+        if flow.fact_first < 0:
+            flow.fact_first = chunk
+        else:
+            self.facts.link(flow.fact_last, chunk)
+        if flow.fact_chunks <= FIRST_CHUNKS:
+            flow.fact_pivot = chunk
+        flow.fact_last = chunk
+        flow.fact_fill = 0
+        return 1
 
-    def _write(self, slot: int, from_a: int, marks: int, path: int, frame: int, time: int) -> None:
+    def _write(
+        self, chunk: int, fact: int, from_a: int, marks: int, path: int, frame: int, time: int
+    ) -> None:
         p = self.packet
-        base = slot * 13
-        self.facts.view[base + 1] = frame
-        self.facts.view[base + 2] = time
-        self.facts.view[base + 3] = p.seq
-        self.facts.view[base + 4] = p.ack
-        self.facts.view[base + 5] = p.tsval
-        self.facts.view[base + 6] = p.tsecr
+        base = chunk * CHUNK_WORDS + 1 + fact * FACT_WORDS
+        self.facts.view[base] = frame
+        self.facts.view[base + 1] = time
+        self.facts.view[base + 2] = p.seq
+        self.facts.view[base + 3] = p.ack
+        self.facts.view[base + 4] = p.tsval
+        self.facts.view[base + 5] = p.tsecr
         bits = p.flags | (from_a << 8) | (p.has_timestamps << 9) | (p.df << 10)
         bits |= (p.ttl << 16) | (p.tos << 24) | (p.window << 32)
         bits |= ((p.direction + 1) & 0x0F) << 48
         bits |= p.option_bytes << 52
-        self.facts.view[base + 7] = bits
-        self.facts.view[base + 8] = p.payload_length | (p.ip_id << 32)
-        self.facts.view[base + 9] = marks | (p.flow_label << 32)
-        self.facts.view[base + 10] = p.sack_left
-        self.facts.view[base + 11] = p.sack_right if p.sack_blocks > 0 else -1
-        self.facts.view[base + 12] = p.mac | (path << 48)
+        self.facts.view[base + 6] = bits
+        self.facts.view[base + 7] = p.payload_length | (p.ip_id << 32)
+        self.facts.view[base + 8] = marks | (p.flow_label << 32)
+        self.facts.view[base + 9] = p.sack_left
+        self.facts.view[base + 10] = p.sack_right if p.sack_blocks > 0 else -1
+        self.facts.view[base + 11] = p.mac | (path << 48)
 
     # Judging what has ended.
 
@@ -967,9 +962,9 @@ class Tracker:
 
     def _release(self, flow: Flow) -> None:
         self.facts.give_chain(flow.fact_first)
-        self.facts.give_chain(flow.rst_first)
+        self.facts.give_chain(flow.rst_chunk)
         flow.fact_first = -1
-        flow.rst_first = -1
+        flow.rst_chunk = -1
         for f in (flow.a, flow.b):
             if f.hello_slot >= 0:
                 self.heads.give(f.hello_slot)
