@@ -129,3 +129,24 @@ def half_response(*, reset: bool = False, length: int = 1000, sent: int = 300) -
         connection.reset() if reset else connection.close()
 
     return handle
+
+
+def respond(data: bytes) -> Handler:
+    """Answer whatever comes with the same bytes: for protocols other than HTTP."""
+
+    def handle(connection: Connection) -> None:
+        while connection.receive(timeout=60):
+            connection.send(data)
+        connection.close()
+
+    return handle
+
+
+def greet(data: bytes, then: Handler) -> Handler:
+    """Speak first, then go on with another behaviour."""
+
+    def handle(connection: Connection) -> None:
+        connection.send(data)
+        then(connection)
+
+    return handle

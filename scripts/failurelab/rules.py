@@ -93,6 +93,17 @@ def drop(match: Match) -> Rule:
     return lambda _, packet: match(packet)
 
 
+def watch(match: Match, action: Callable[[], object]) -> Rule:
+    """Call `action`, which must not wait, when a packet matches; the packet passes."""
+
+    def rule(_: Bump, packet: Packet) -> bool:
+        if match(packet):
+            action()
+        return False
+
+    return rule
+
+
 def delay(match: Match, seconds: float) -> Rule:
     """Send what matches on later; the rest overtakes it."""
 
