@@ -9,6 +9,7 @@ from enum import Enum
 
 from pcapdiag.model.story import Turn
 
+HTTP1 = b"HTTP/1."
 HEAD_END = b"\r\n\r\n"
 LAST_CHUNK = b"\r\n0\r\n\r\n"
 _NAMES = "GET HEAD POST PUT DELETE OPTIONS PATCH CONNECT TRACE"
@@ -30,7 +31,7 @@ class Completeness(Enum):
 def response_completeness(turn: Turn) -> Completeness:
     """Return whether the turn's answer was complete on the wire, where HTTP/1 says so."""
     head = turn.response_head
-    if not head.startswith(b"HTTP/1."):
+    if not head.startswith(HTTP1):
         return Completeness.UNREADABLE
     return _message(head, turn.response_bytes, turn)
 

@@ -57,7 +57,7 @@ def match(story: Story, context: Context) -> Judgement:
         ended_by=end.actor if end else None,
         notes=notes,
         facts={
-            "requests": counted(story.turn.index, "request"),
+            "requests": counted(story.turn.index, "request") if story.turn.index else "no request",
             "remark": " ".join(notes),
         },
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.diagnose.work import answer_in_time
 from pcapdiag.model.story import Half, Story
 
 
@@ -50,7 +51,7 @@ def base_words(story: Story) -> dict[str, str]:
         "lasted": duration(story.end - story.start),
         "syns": counted(story.syn_count, "SYN"),
         "request_bytes": counted(story.turn.request_bytes, "byte"),
-        "response_bytes": counted(story.turn.response_bytes, "byte"),
+        "response_bytes": counted(answer_in_time(story), "byte"),
         "gap": duration(story.turn.gap),
     }
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from enum import Enum
 
-from pcapdiag.diagnose.completeness import Completeness, request_incomplete, response_completeness
+from pcapdiag.diagnose.completeness import (
+    HTTP1,
+    Completeness,
+    request_incomplete,
+    response_completeness,
+)
+from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.goodbye import asks_for_answer, responder_said_goodbye
 from pcapdiag.model.story import Story
 
@@ -20,20 +26,42 @@ class Work(Enum):
 
 
 def work(story: Story) -> Work:
-    """Return where the last request stood, as far as its bytes tell."""
+    """Return where the last request stood when the connection ended, as far as its bytes tell."""
     turn = story.turn
     if turn.index == 0:
         return Work.NOTHING
-    if not asks_for_answer(story) and not turn.response_bytes:
+    in_time = answer_in_time(story)
+    if not asks_for_answer(story) and not in_time:
         return Work.DONE
-    if turn.response_bytes == 0:
+    if in_time == 0:
         return Work.WAITING
+    if in_time < turn.response_bytes and turn.response_head.startswith(HTTP1):
+        return Work.ANSWERING
     state = response_completeness(turn)
     if state is Completeness.COMPLETE or responder_said_goodbye(story):
         return Work.DONE
     if state is Completeness.UNREADABLE:
         return Work.UNKNOWN
     return Work.ANSWERING
+
+
+def answer_in_time(story: Story) -> int:
+    """Return how many bytes of the answer came before the FIN or RST that ended the connection.
+
+    What a live sender still sends after a forged RST, or after the initiator left, reached nobody.
+    """
+    end = ending(story)
+    if end is None:
+        return story.turn.response_bytes
+    late = sum(
+        packet.length
+        for packet in story.packets
+        if not packet.from_initiator
+        and (packet.time, packet.frame) > (end.time, end.frame)
+        and not packet.is_rst
+        and not packet.is_retransmission
+    )
+    return max(0, story.turn.response_bytes - late)
 
 
 def sending_request(story: Story) -> bool:

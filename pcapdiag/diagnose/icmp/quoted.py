@@ -55,7 +55,7 @@ def fatal(story: Story, wanted: Callable[[IcmpFact], bool]) -> IcmpFact | None:
     """Return the first wanted error if such errors ended the connection.
 
     On an established connection an ICMP error is a soft one (RFC 9293 section 3.9.2.2): it counts
-    only where the quoted sender's data was not acknowledged and nothing of the other end came after.
+    only where the quoted data was never acknowledged and nothing of the other end came after it.
     """
     errors = [error for error in story.icmp if wanted(error)]
     if not errors:

@@ -38,7 +38,7 @@ from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="tcp.connection_timeout",
-    title="no answer: {responder} answered none of {syns} in {waited}",
+    title="no answer: {responder} did not answer {syns} in {waited}",
     explanation=(
         "{initiator_ip} sent {syns} to {responder} (frames {first_syn} to {last_syn}) and got "
         "nothing "
@@ -73,7 +73,9 @@ WINDOWS_RETRY_DUE = 7 * SECOND // 2
 """Older Windows (TTL 128) repeats after 3 s."""
 TRIED = 29 * SECOND // 10
 """Trying this long (Linux: 4 SYNs) in vain is a failure, also when the file ends there."""
-SYN_LIMIT_TTL = 64
+REPEAT_UNANSWERED = 4 * SECOND // 10
+"""Silence after a repeated SYN that is longer than any usual round trip."""
+LINUX_TTL = 64
 
 
 def match(story: Story, context: Context) -> Judgement | None:
@@ -82,8 +84,8 @@ def match(story: Story, context: Context) -> Judgement | None:
     if story.syn_count == 0 or not silent or one_direction(story):
         return None
     gave_up = has_given_up(story, context)
-    waited = max(story.end, context.last_time if gave_up else 0) - story.start
-    if not gave_up and story.end - story.start < TRIED:
+    waited = max(story.end, context.last_time) - story.start
+    if not gave_up and not _tried_enough(story, context):
         return None
     return Judgement(
         code=KIND.code,
@@ -100,15 +102,28 @@ def has_given_up(story: Story, context: Context) -> bool:
     """Return whether the next SYN was due and did not come while the capture went on."""
     silence = context.last_time - (story.syn_times[-1] if story.syn_times else story.end)
     if len(story.syn_times) < 2:
-        windows = any(ttl > SYN_LIMIT_TTL for ttl in story.initiator.ttls)
+        windows = any(ttl > LINUX_TTL for ttl in story.initiator.ttls)
         return silence >= (WINDOWS_RETRY_DUE if windows else FIRST_RETRY_DUE)
     gap = story.syn_times[-1] - story.syn_times[-2]
     return silence >= max(FIRST_RETRY_DUE, 5 * gap // 2)
 
 
+def _tried_enough(story: Story, context: Context) -> bool:
+    """Return whether the tries so far are a failure although the next one is not due yet.
+
+    One SYN may get lost; that its repeat is lost too is rare.
+    """
+    if story.end - story.start >= TRIED:
+        return True
+    silence = context.last_time - story.end
+    return story.syn_count > 1 and silence >= REPEAT_UNANSWERED
+
+
 def _confidence(story: Story, gave_up: bool) -> float:
     if story.syn_count >= 3:
         return 0.98 if gave_up else 0.92
+    if not gave_up:
+        return 0.8
     return 0.95 if story.syn_count == 2 else 0.9
 
 
@@ -132,6 +147,6 @@ def _facts(story: Story, context: Context, gave_up: bool, waited: int) -> dict[s
         "waited": duration(waited),
         "first_syn": str(story.syn_frames[0]),
         "last_syn": str(story.syn_frames[-1]),
-        "gave_up": "Then it gave up." if gave_up else "The capture ends while it still tries.",
+        "gave_up": "Then it gave up." if gave_up else "The capture ends soon after.",
         "scope": others if endpoint.connections > 1 else "",
     }

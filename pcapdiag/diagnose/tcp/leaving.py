@@ -1,5 +1,4 @@
-"""What tcp.response_timeout and tcp.initiator_abort share: an initiator that left without its
-answer."""
+"""What response_timeout and initiator_abort share: an initiator that left without its answer."""
 
 from __future__ import annotations
 
@@ -11,8 +10,15 @@ from pcapdiag.diagnose.goodbye import ALERT_RECORDS, H2_PREFACE, is_tls
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.patience import Patience, patience
 from pcapdiag.diagnose.phase import phase_at
+from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import MS, SECOND, duration
-from pcapdiag.diagnose.work import Work, answer_may_be_missing, sending_request, work
+from pcapdiag.diagnose.work import (
+    Work,
+    answer_in_time,
+    answer_may_be_missing,
+    sending_request,
+    work,
+)
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact, flag_letters, seq_distance
 from pcapdiag.model.story import Story
@@ -129,7 +135,7 @@ def _who(how: Leaving, timeout: bool) -> tuple[SideHint, ...]:
 
 def _facts(story: Story, how: Leaving, reset: PacketFact | None) -> dict[str, str]:
     turn = story.turn
-    asked = f"a request of {turn.request_bytes:,} bytes (frame {turn.request_frame})"
+    asked = f"a request of {counted(turn.request_bytes, 'byte')} (frame {turn.request_frame})"
     return {
         "asked": asked if turn.index else "nothing yet, for the server speaks first",
         "request_frame": str(turn.request_frame),
@@ -137,6 +143,8 @@ def _facts(story: Story, how: Leaving, reset: PacketFact | None) -> dict[str, st
         "flags": flag_letters(reset.flags) if reset else "FIN",
         "waited": duration(how.waited.waited),
         "reason": how.waited.reason,
-        "got": f"{turn.response_bytes:,} bytes of the answer" if how.in_answer else "no byte back",
+        "got": f"{counted(answer_in_time(story), 'byte')} of the answer"
+        if how.in_answer
+        else "no byte back",
         "delivered": "acknowledged" if turn.request_acked else "not fully acknowledged",
     }
