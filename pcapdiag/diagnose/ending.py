@@ -31,8 +31,8 @@ class Ending:
 def ending(story: Story) -> Ending | None:
     """Return what ended the connection; None when nothing has.
 
-    A FIN after which the initiator went on reading (half close) and a RST that both ends outlived
-    do not count.
+    A FIN after which the initiator went on reading (half close), a RST that both ends outlived, and
+    one within a handshake that succeeded all the same do not count.
     """
     words = sorted(_closing_words(story), key=lambda word: (word.time, word.frame))
     by_initiator_fin = len(words) > 1 and words[0].reset is None and words[0].by_initiator
@@ -47,7 +47,8 @@ def _closing_words(story: Story) -> list[Ending]:
         for initiator, half in ((True, story.initiator), (False, story.responder))
         if half.fin_frame
     ]
-    resets = (reset for reset in story.resets if not outlived(story, reset))
+    later = (reset for reset in story.resets if reset.time >= story.established_time)
+    resets = (reset for reset in later if not outlived(story, reset))
     words += [Ending(r.from_initiator, r.frame, r.time, r) for r in resets]
     return words
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.model.context import Context, EndpointFacts
 from pcapdiag.model.packet import (
     ACK,
@@ -104,10 +106,9 @@ def play(*lines: Line, **changes: object) -> Story:
     stage = Stage(
         {True: End(Half(*CLIENT), 1_000_000), False: End(Half(*SERVER), 4_294_967_200)},
     )
-    time, frame = START, 0
-    for number, line in enumerate(lines):
-        time += int(line.after * MS) if number else 0
-        frame += 1
+    time = START
+    for frame, line in enumerate(lines, 1):
+        time += int(line.after * MS) if frame > 1 else 0
         if line.icmp:
             _add_icmp(stage, line, frame, time)
         else:
@@ -328,3 +329,19 @@ def around(story: Story, left: float = 10.0, **facts: object) -> Context:
         setattr(endpoint, name, value)
     last = story.end + int(left * SECOND)
     return Context(START, last, endpoints={SERVER: endpoint}, final=True)
+
+
+def judged(*lines: Line, left: float = 10.0, **facts: object) -> Judgement:
+    """Return the verdict on a ladder in a capture that goes on for ``left`` seconds."""
+    story = play(*lines)
+    return judge(story, around(story, left, **facts))
+
+
+def sides(judgement: Judgement) -> dict[str, float]:
+    """Return who may have done it, by the kind's own logic."""
+    return {hint.side: hint.probability for hint in judgement.candidates}
+
+
+def again(line: Line, *pauses: float, lost: bool = True) -> tuple[Line, ...]:
+    """Return repeats of an end's last packet, ``pauses`` milliseconds apart."""
+    return tuple(replace(line, after=pause, again=True, lost=lost) for pause in pauses)

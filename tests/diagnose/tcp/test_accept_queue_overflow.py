@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from tests.diagnose.playbook import (
+    EXCHANGE,
+    GET,
+    HANDSHAKE,
+    OK,
+    C,
+    S,
+    again,
+    judged,
+    sides,
+)
+
+REQUEST = C("PSH,ACK", GET, lost=True)
+REPEATED = S("SYN,ACK", seq=4_294_967_200, after=1000)
+IGNORED = (REQUEST, *again(REQUEST, 200, 400), REPEATED, C("ACK"), *again(REQUEST, 200), REPEATED)
+
+
+def test_syn_ack_repeated_although_the_data_was_sent() -> None:
+    verdict = judged(*HANDSHAKE, *IGNORED, C("FIN,ACK", after=500))
+    assert verdict.code == "tcp.accept_queue_overflow"
+    assert [other.code for other in verdict.alternatives] == ["tcp.handshake_stalled"]
+    assert sides(verdict)["responder"] < 0.8
+
+
+def test_several_connections_to_the_listener_name_it() -> None:
+    verdict = judged(*HANDSHAKE, *IGNORED, unanswered=3)
+    assert sides(verdict)["responder"] >= 0.8
+
+
+def test_a_bare_reset_at_the_final_ack() -> None:
+    verdict = judged(*HANDSHAKE, S("RST", after=0.3))
+    assert verdict.code == "tcp.accept_queue_overflow"
+    assert verdict.reset is not None
+    assert verdict.confidence < 0.8
+
+
+def test_a_listener_that_waits_for_data_repeats_its_syn_ack_and_serves() -> None:
+    served = (REPEATED, C("ACK"), *EXCHANGE, C("FIN,ACK"), S("FIN,ACK"))
+    verdict = judged(*HANDSHAKE, *served)
+    assert verdict.code == "ok"
+    assert "TCP_DEFER_ACCEPT" in " ".join(verdict.notes)
+
+
+def test_data_that_was_acknowledged_was_taken() -> None:
+    lines = (C("PSH,ACK", GET), S("ACK"), S("PSH,ACK", OK, after=9), C("ACK"), S("RST,ACK", win=5))
+    assert judged(*HANDSHAKE, *lines).code == "ok"

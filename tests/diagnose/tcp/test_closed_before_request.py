@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from tests.diagnose.playbook import GET, HANDSHAKE, C, S, judged
+
+HUNG_UP = (S("FIN,ACK", after=3), C("FIN,ACK"), S("ACK"))
+
+
+def test_hung_up_before_a_byte_was_sent() -> None:
+    verdict = judged(*HANDSHAKE, *HUNG_UP)
+    assert verdict.code == "tcp.closed_before_request"
+    assert verdict.ended_by == "responder"
+    assert verdict.frames == (4,)
+
+
+def test_a_first_request_that_crossed_the_fin() -> None:
+    lines = (C("PSH,ACK", GET, lost=True), S("FIN,ACK"), S("RST", after=0.3))
+    assert judged(*HANDSHAKE, *lines).code == "tcp.closed_before_request"
+
+
+def test_an_unused_connection_closed_after_long_is_a_timeout_that_hurt_nobody() -> None:
+    assert judged(*HANDSHAKE, S("FIN,ACK", after=60_000), C("FIN,ACK"), S("ACK")).code == "ok"
+
+
+def test_a_server_that_said_something_had_its_word() -> None:
+    assert judged(*HANDSHAKE, S("PSH,ACK", b"12:00:01\r\n"), C("ACK"), *HUNG_UP).code == "ok"
+
+
+def test_a_port_check_by_the_initiator_is_fine() -> None:
+    assert judged(*HANDSHAKE, C("FIN,ACK"), S("FIN,ACK"), C("ACK")).code == "ok"

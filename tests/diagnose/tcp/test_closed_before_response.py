@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, OK, SHORT, C, S, judged
+
+ASKED = (*HANDSHAKE, C("PSH,ACK", GET))
+HUNG_UP = (S("FIN,ACK", after=30), C("FIN,ACK"), S("ACK"))
+
+
+def test_hung_up_instead_of_answering() -> None:
+    verdict = judged(*ASKED, S("ACK"), *HUNG_UP)
+    assert verdict.code == "tcp.closed_before_response"
+    assert verdict.frames == (4, 6)
+    assert verdict.ended_by == "responder"
+
+
+def test_the_reset_that_answers_the_fin_is_an_effect() -> None:
+    verdict = judged(*ASKED, S("ACK"), S("FIN,ACK"), C("RST,ACK", win=500))
+    assert verdict.code == "tcp.closed_before_response"
+    assert verdict.reset is None
+
+
+def test_a_later_request_of_a_kept_connection() -> None:
+    assert judged(*HANDSHAKE, *EXCHANGE, C("PSH,ACK", GET), *HUNG_UP).facts["turn"] == "2"
+
+
+def test_one_byte_of_an_answer_is_another_code() -> None:
+    assert judged(*ASKED, S("PSH,ACK", SHORT), C("ACK"), *HUNG_UP).code == "ok"
+
+
+def test_an_answered_request_is_fine() -> None:
+    assert judged(*ASKED, S("PSH,ACK", OK), C("ACK"), *HUNG_UP).code == "ok"
+
+
+def test_a_half_closed_initiator_still_waits_for_its_answer() -> None:
+    lines = (C("FIN,ACK"), S("PSH,ACK", OK, after=9), C("ACK"), S("FIN,ACK"), C("ACK"))
+    assert judged(*ASKED, *lines).code == "ok"

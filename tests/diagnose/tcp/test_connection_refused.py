@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from tests.diagnose.playbook import EXCHANGE, HANDSHAKE, C, S, judged
+
+
+def test_a_syn_answered_by_reset() -> None:
+    verdict = judged(C("SYN"), S("RST,ACK", after=0.3))
+    assert verdict.code == "tcp.connection_refused"
+    assert verdict.phase == "connect"
+    assert verdict.frames == (1, 2)
+    assert verdict.ended_by == "responder"
+    assert verdict.reset is not None
+    assert verdict.confidence >= 0.97
+
+
+def test_windows_repeats_the_syn_and_it_is_still_one_refusal() -> None:
+    tries = (C("SYN", again=True, after=500), S("RST,ACK"))
+    verdict = judged(C("SYN"), S("RST,ACK"), *tries, *tries)
+    assert verdict.code == "tcp.connection_refused"
+    assert verdict.frames == (1, 2)
+
+
+def test_a_reset_that_does_not_acknowledge_the_syn_is_less_sure() -> None:
+    verdict = judged(C("SYN"), S("RST,ACK", ack=12345))
+    assert verdict.code == "tcp.connection_refused"
+    assert verdict.confidence < 0.9
+
+
+def test_refused_once_and_accepted_at_the_next_try_is_fine() -> None:
+    retry = (C("SYN", again=True, after=500), *HANDSHAKE[1:])
+    verdict = judged(C("SYN"), S("RST,ACK"), *retry, *EXCHANGE, C("FIN,ACK"), S("FIN,ACK"))
+    assert verdict.code == "ok"
+    assert "refused" in verdict.notes[0]
+
+
+def test_a_reset_after_the_handshake_is_no_refusal() -> None:
+    assert judged(*HANDSHAKE, S("RST,ACK", win=500, after=30)).code != "tcp.connection_refused"

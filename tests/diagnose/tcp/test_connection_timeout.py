@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.diagnose.judge import judge
+from tests.diagnose.playbook import HANDSHAKE, C, S, again, around, icmp, judged, play, sides
+
+SYN = C("SYN")
+
+
+def test_syns_that_nobody_answers() -> None:
+    verdict = judged(SYN, *again(SYN, 1000, 1000, 1000, 1000))
+    assert verdict.code == "tcp.connection_timeout"
+    assert verdict.frames == (1, 2, 3, 4, 5)
+    assert verdict.ended_by is None
+    assert verdict.confidence >= 0.95
+
+
+def test_one_syn_and_silence_while_the_capture_goes_on() -> None:
+    assert judged(SYN, left=5).code == "tcp.connection_timeout"
+
+
+@pytest.mark.parametrize("left", [0.0, 0.9])
+def test_one_syn_at_the_end_of_the_file_may_yet_be_answered(left: float) -> None:
+    verdict = judged(SYN, left=left)
+    assert verdict.code == "capture.partial"
+    assert not verdict.failed
+
+
+def test_windows_repeats_later_so_it_has_longer_to_give_up() -> None:
+    assert judged(C("SYN", ttl=128), left=2).code == "capture.partial"
+    assert judged(C("SYN", ttl=128), left=5).code == "tcp.connection_timeout"
+
+
+def test_a_repeat_unanswered_for_many_round_trips_counts_at_the_end_of_the_file() -> None:
+    verdict = judged(SYN, *again(SYN, 1000), left=0.5)
+    assert verdict.code == "tcp.connection_timeout"
+    assert verdict.confidence <= 0.85
+
+
+def test_an_answered_repeat_is_fine() -> None:
+    lines = (SYN, *again(SYN, 1000), *HANDSHAKE[1:], C("FIN,ACK"), S("FIN,ACK"))
+    assert judged(*lines).code == "ok"
+
+
+def test_an_icmp_error_is_an_answer() -> None:
+    assert judged(SYN, icmp(3, 13, "10.0.0.1")).code == "icmp.prohibited"
+
+
+def test_nobody_is_named_where_the_capture_cannot_tell() -> None:
+    assert max(sides(judged(SYN, left=5)).values()) < 0.8
+
+
+def test_the_host_is_named_where_the_syn_reached_it() -> None:
+    story = play(SYN)
+    context = around(story, 5)
+    context.capture_hosts = frozenset({story.responder.address})
+    assert sides(judge(story, context))["responder"] > 0.9

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, C, S, again, judged, sides
+
+REQUEST = C("PSH,ACK", GET, lost=True)
+TRIES = (REQUEST, *again(REQUEST, 200, 400, 800, 1600))
+
+
+def others(*lines: object, **facts: object) -> list[str]:
+    return [other.code for other in judged(*lines, **facts).alternatives]  # type: ignore[arg-type]
+
+
+def test_repeated_never_acknowledged_then_given_up() -> None:
+    verdict = judged(*HANDSHAKE, *EXCHANGE, *TRIES, C("FIN,ACK", after=2000))
+    assert verdict.code == "tcp.data_timeout"
+    assert verdict.frames == (8, 12, 13)
+    assert verdict.ended_by == "initiator"
+    assert max(sides(verdict).values()) < 0.8
+
+
+def test_silence_after_the_tries() -> None:
+    assert judged(*HANDSHAKE, *EXCHANGE, *TRIES, left=30).code == "tcp.data_timeout"
+
+
+def test_still_trying_when_the_file_ends() -> None:
+    lines = (REQUEST, *again(REQUEST, 200, 400))
+    assert judged(*HANDSHAKE, *EXCHANGE, *lines, left=0.2).code == "capture.partial"
+
+
+def test_the_answers_data_counts_too() -> None:
+    answer = S("PSH,ACK", b"HTTP/1.1 200 OK\r\n\r\n", lost=True)
+    lines = (C("PSH,ACK", GET), S("ACK"), answer, *again(answer, 200, 400, 800, 1600))
+    assert judged(*HANDSHAKE, *lines, left=30).code == "tcp.data_timeout"
+
+
+def test_repaired_loss_is_fine() -> None:
+    lines = (REQUEST, *again(REQUEST, 200, lost=False), S("ACK"), *EXCHANGE[2:])
+    verdict = judged(*HANDSHAKE, *lines, C("FIN,ACK"), S("FIN,ACK"))
+    assert verdict.code == "ok"
+
+
+def test_full_size_segments_alone_name_the_black_hole() -> None:
+    big = C("PSH,ACK", b"x" * 1448, lost=True)
+    lines = (big, *again(big, 200, 400, 800, 1600), C("FIN,ACK", after=900))
+    verdict = judged(*HANDSHAKE, *EXCHANGE, *lines)
+    assert verdict.code == "tcp.data_timeout"
+    assert verdict.alternatives[0].code == "mtu.black_hole"
+    assert verdict.confidence < 0.6
+
+
+def test_right_after_the_handshake_the_queue_may_be_full() -> None:
+    assert "tcp.accept_queue_overflow" in others(*HANDSHAKE, *TRIES, left=30)
+
+
+def test_an_end_that_lives_accuses_the_path() -> None:
+    lines = (*TRIES, S("ACK", after=5), *again(REQUEST, 3200))
+    assert sides(judged(*HANDSHAKE, *EXCHANGE, *lines, left=30))["path"] >= 0.8
+
+
+def test_an_acknowledged_request_is_another_code() -> None:
+    lines = (C("PSH,ACK", GET), S("ACK"), C("FIN,ACK", after=15_000))
+    assert judged(*HANDSHAKE, *lines).code == "tcp.response_timeout"

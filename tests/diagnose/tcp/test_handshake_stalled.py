@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pcapdiag.diagnose.judge import judge
+from tests.diagnose.playbook import C, S, again, around, judged, play, sides
+
+SYN, SYN_ACK = C("SYN"), S("SYN,ACK", after=0.3)
+
+
+def test_a_syn_ack_repeated_and_never_acknowledged() -> None:
+    verdict = judged(SYN, SYN_ACK, *again(SYN_ACK, 1000, 2000))
+    assert verdict.code == "tcp.handshake_stalled"
+    assert verdict.frames == (1, 2, 3, 4)
+    assert verdict.phase == "connect"
+    assert max(sides(verdict).values()) < 0.8
+
+
+def test_a_late_syn_ack_is_met_by_the_bare_reset_of_a_closed_socket() -> None:
+    verdict = judged(SYN, *again(SYN, 1000), S("SYN,ACK", after=600), C("RST"))
+    assert verdict.code == "tcp.handshake_stalled"
+    assert verdict.ended_by == "initiator"
+    assert verdict.frames == (1, 3, 4)
+
+
+def test_a_layer_4_health_check_is_fine() -> None:
+    verdict = judged(SYN, SYN_ACK, C("RST,ACK", win=500))
+    assert verdict.code == "ok"
+    assert "health check" in verdict.notes[0]
+
+
+def test_a_scanner_is_fine() -> None:
+    assert judged(SYN, SYN_ACK, C("RST")).code == "ok"
+
+
+def test_one_syn_ack_at_the_end_of_the_file_is_open() -> None:
+    assert judged(SYN, SYN_ACK, left=0.5).code == "capture.partial"
+
+
+def test_the_initiators_own_host_dropped_what_its_own_capture_shows() -> None:
+    story = play(SYN, SYN_ACK, *again(SYN_ACK, 1000, 2000))
+    context = around(story)
+    context.capture_hosts = frozenset({story.initiator.address})
+    assert sides(judge(story, context))["initiator"] >= 0.8

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, C, S, judged, sides
+
+
+def test_reset_after_quiet_with_nothing_under_way() -> None:
+    verdict = judged(*HANDSHAKE, *EXCHANGE, S("RST,ACK", win=500, after=5000))
+    assert verdict.code == "tcp.idle_reset"
+    assert verdict.phase == "idle"
+    assert verdict.frames == (4, 6, 8)
+    assert max(sides(verdict).values()) < 0.8
+
+
+def test_a_keep_alive_probe_answered_by_reset() -> None:
+    verdict = judged(*HANDSHAKE, *EXCHANGE, C("ACK", probe=True, after=75_000), S("RST"))
+    assert verdict.code == "tcp.idle_reset"
+
+
+def test_right_after_the_answer_it_is_a_close() -> None:
+    assert judged(*HANDSHAKE, *EXCHANGE, S("RST,ACK", win=500, after=500)).code == "ok"
+
+
+def test_the_initiator_may_drop_its_idle_connection() -> None:
+    assert judged(*HANDSHAKE, *EXCHANGE, C("RST,ACK", win=500, after=5000)).code == "ok"
+
+
+def test_with_a_request_under_way_it_is_stale() -> None:
+    lines = (C("PSH,ACK", GET, after=60_000, lost=True), S("RST"))
+    assert judged(*HANDSHAKE, *EXCHANGE, *lines).code == "tcp.stale_connection"

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pcapdiag.diagnose.judge import judge, refine
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.model.report import Attribution
+from pcapdiag.model.story import Story
+from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, SHORT, C, S, around, play
+
+FORGED = (C("PSH,ACK", GET), S("RST,ACK", ttl=128), S("PSH,ACK", SHORT), C("RST"))
+
+
+def refined(story: Story, side: str, confidence: float) -> tuple[Judgement, Judgement]:
+    context = around(story)
+    first = judge(story, context)
+    who = replace_attribution(side, confidence)
+    return first, refine(first, who, story, context)
+
+
+def replace_attribution(side: str, confidence: float) -> Attribution:
+    return Attribution(side=side, confidence=confidence)  # type: ignore[arg-type]
+
+
+def test_a_reset_that_the_path_sent() -> None:
+    first, second = refined(play(*HANDSHAKE, *FORGED), "path", 0.93)
+    assert first.code == "tcp.reset_before_response"
+    assert second.code == "tcp.injected_reset"
+    assert second.ended_by == "path"
+    assert second.frames == first.frames
+    assert second.alternatives[0].code == first.code
+
+
+def test_not_where_the_path_is_only_likely() -> None:
+    first, second = refined(play(*HANDSHAKE, *FORGED), "path", 0.7)
+    assert second == first
+
+
+def test_not_where_an_end_sent_it() -> None:
+    first, second = refined(play(*HANDSHAKE, *FORGED), "responder", 0.99)
+    assert second == first
+
+
+def test_a_nat_that_forgot_the_connection_keeps_its_code() -> None:
+    late = (C("PSH,ACK", GET, after=350_000, lost=True), S("RST", ttl=63))
+    first, second = refined(play(*HANDSHAKE, *EXCHANGE, *late), "path", 0.97)
+    assert first.code == "tcp.stale_connection"
+    assert second == first
+
+
+def test_lost_state_is_no_injection_unless_the_sender_goes_on() -> None:
+    mid = (C("PSH,ACK", GET), S("PSH,ACK", SHORT), C("ACK"), S("RST"))
+    first, second = refined(play(*HANDSHAKE, *mid), "path", 0.95)
+    assert (first.code, second.code) == ("tcp.state_lost", "tcp.state_lost")
+    going_on = play(*HANDSHAKE, *mid, S("PSH,ACK", b"more"), C("RST"))
+    assert refined(going_on, "path", 0.95)[1].code == "tcp.injected_reset"
+
+
+def test_a_forged_refusal_stays_a_refusal() -> None:
+    story = play(C("SYN"), S("RST,ACK"))
+    first, second = refined(story, "path", 0.95)
+    assert second == replace(first)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, OK, SHORT, C, S, judged
+
+ASKED = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"))
+FIN, RST = "FIN,ACK", "RST,ACK"
+
+
+def after(milliseconds: float, how: str = FIN, **facts: int) -> str:
+    return judged(*ASKED, C(how, after=milliseconds, win=500), left=10.0, **facts).code
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 3, 5, 10, 15, 30, 60])
+@pytest.mark.parametrize("how", [FIN, RST])
+def test_leaving_at_a_timeouts_value(seconds: int, how: str) -> None:
+    assert after(seconds * 1000 + 4, how) == "tcp.response_timeout"
+
+
+@pytest.mark.parametrize("milliseconds", [3, 70, 450, 1370])
+@pytest.mark.parametrize("how", [FIN, RST])
+def test_leaving_soon_at_no_timeouts_value(milliseconds: int, how: str) -> None:
+    assert after(milliseconds, how) == "tcp.initiator_abort"
+
+
+def test_longer_than_this_responder_ever_took() -> None:
+    assert after(2650, turns=50, longest_answer=20_000_000) == "tcp.response_timeout"
+
+
+def test_within_the_time_in_which_this_responder_answers() -> None:
+    assert after(2650, turns=50, longest_answer=8_000_000_000) == "tcp.initiator_abort"
+
+
+def test_the_doubt_is_said() -> None:
+    verdict = judged(*ASKED, C(FIN, after=5003))
+    assert verdict.alternatives[0].code == "tcp.initiator_abort"
+    assert verdict.confidence + verdict.alternatives[0].confidence == pytest.approx(1)
+
+
+def test_who_did_it() -> None:
+    timeout, abort = judged(*ASKED, C(FIN, after=15_002)), judged(*ASKED, C(FIN, after=20))
+    assert timeout.candidates[0].side == "responder"
+    assert abort.candidates[0].side == "initiator"
+    assert timeout.ended_by == abort.ended_by == "initiator"
+
+
+def test_an_answer_that_stopped_half_way() -> None:
+    lines = (S("PSH,ACK", SHORT), C("ACK"), C(FIN, after=30_010))
+    verdict = judged(*ASKED, *lines)
+    assert verdict.code == "tcp.response_timeout"
+    assert verdict.phase == "in_response"
+
+
+def test_leaving_while_the_answer_arrives() -> None:
+    lines = (S("PSH,ACK", SHORT), C("ACK"), C(RST, after=5, win=500))
+    verdict = judged(*ASKED, *lines)
+    assert verdict.code == "tcp.initiator_abort"
+    assert verdict.phase == "in_response"
+
+
+def test_leaving_in_its_own_upload_is_an_abort() -> None:
+    head = b"POST / HTTP/1.1\r\nContent-Length: 9000\r\n\r\n"
+    lines = (C("PSH,ACK", head + b"x" * 1000), S("ACK"), C(FIN, after=5000))
+    verdict = judged(*HANDSHAKE, *lines)
+    assert verdict.code == "tcp.initiator_abort"
+    assert verdict.phase == "in_request"
+
+
+def test_leaving_with_the_answer_in_hand_is_fine() -> None:
+    assert judged(*ASKED, S("PSH,ACK", OK), C("ACK"), C(RST, win=500)).code == "ok"
+    assert judged(*ASKED, S("PSH,ACK", OK), C("ACK"), C(FIN), S(FIN), C("ACK")).code == "ok"
+
+
+def test_a_one_way_transfer_is_fine() -> None:
+    pushed = (C("PSH,ACK", b"<13>log line\n"), S("ACK"), C(FIN, after=1), S(FIN), C("ACK"))
+    assert judged(*HANDSHAKE, *pushed).code == "ok"
+
+
+def test_a_server_that_should_have_spoken_first() -> None:
+    lines = (C(FIN, after=10_002), S("ACK"))
+    assert judged(*HANDSHAKE, *lines, speaks_first=9).code == "tcp.response_timeout"
+    assert judged(*HANDSHAKE, *lines).code == "ok"
+
+
+def test_a_request_still_unanswered_at_the_end_of_the_file() -> None:
+    assert judged(*ASKED).code == "capture.partial"
+
+
+TLS_HELLO, TLS_DATA = b"\x16\x03\x01\x00\x05\x01hell", b"\x17\x03\x03\x00\x40" + b"x" * 64
+GOODBYE = b"\x17\x03\x03\x00\x13" + b"x" * 19
+TLS_USED = (
+    *HANDSHAKE,
+    *(C("PSH,ACK", TLS_HELLO), S("PSH,ACK", TLS_DATA), C("PSH,ACK", TLS_DATA)),
+    *(S("PSH,ACK", TLS_DATA), C("ACK")),
+)
+
+
+def test_curls_reset_to_a_late_close_notify() -> None:
+    lines = (C(FIN), S("PSH,ACK", GOODBYE, after=1), C("RST"), S(FIN), C("RST"))
+    assert judged(*TLS_USED, *lines).code == "ok"
+
+
+def test_a_close_notify_is_no_request() -> None:
+    lines = (C("PSH,ACK", GOODBYE), C(FIN), S("RST,ACK", win=500))
+    assert judged(*TLS_USED, *lines).code == "ok"
+
+
+def test_fin_and_reset_by_the_same_side_is_a_close() -> None:
+    assert judged(*HANDSHAKE, *EXCHANGE, C(FIN), C(RST, win=500)).code == "ok"
+    assert judged(*HANDSHAKE, *EXCHANGE, S(FIN), S(RST, win=500)).code == "ok"

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, OK, C, S, again, judged, sides
+
+USED = (*HANDSHAKE, *EXCHANGE)
+LATE = C("PSH,ACK", GET, after=5000, lost=True)
+
+
+def test_the_request_crossed_the_fin() -> None:
+    verdict = judged(*USED, LATE, S("FIN,ACK", after=0.1), S("RST", after=0.2))
+    assert verdict.code == "tcp.stale_connection"
+    assert verdict.frames == (8, 9, 10)
+    assert sides(verdict)["responder"] > 0.9
+
+
+def test_the_request_was_repeated_into_the_closed_socket() -> None:
+    lines = (LATE, S("FIN,ACK"), C("ACK"), *again(LATE, 200), S("RST"))
+    assert judged(*USED, *lines).code == "tcp.stale_connection"
+
+
+def test_a_forgotten_connection_answers_with_reset() -> None:
+    request = C("PSH,ACK", GET, after=350_000, lost=True)
+    verdict = judged(*USED, request, S("RST"))
+    assert verdict.code == "tcp.stale_connection"
+    assert max(sides(verdict).values()) < 0.8
+
+
+def test_shortly_after_use_it_is_lost_state() -> None:
+    request = C("PSH,ACK", GET, after=100, lost=True)
+    assert judged(*USED, request, S("RST")).code == "tcp.state_lost"
+
+
+def test_a_request_taken_by_a_live_socket_was_not_stale() -> None:
+    request = C("PSH,ACK", GET, after=60_000)
+    assert judged(*USED, request, S("RST,ACK", win=500)).code == "tcp.reset_before_response"
+
+
+def test_the_fin_that_covers_the_request_is_an_answer() -> None:
+    request = C("PSH,ACK", GET, after=60_000)
+    assert judged(*USED, request, S("FIN,ACK")).code == "tcp.closed_before_response"
+
+
+def test_a_request_after_an_idle_time_that_is_answered_is_fine() -> None:
+    request = (C("PSH,ACK", GET, after=60_000), S("PSH,ACK", OK), C("ACK"))
+    assert judged(*USED, *request, S("FIN,ACK"), C("FIN,ACK")).code == "ok"
+
+
+def test_a_farewell_that_crossed_the_fin_is_no_request() -> None:
+    hello, data = b"\x16\x03\x01\x00\x05\x01hell", b"\x17\x03\x03\x00\x40" + b"x" * 64
+    goodbye = b"\x17\x03\x03\x00\x13" + b"x" * 19
+    lines = (
+        *(
+            C("PSH,ACK", hello),
+            S("PSH,ACK", data),
+            C("PSH,ACK", data),
+            S("PSH,ACK", data),
+            C("ACK"),
+        ),
+        *(C("PSH,ACK", goodbye, after=5000, lost=True), S("FIN,ACK"), S("RST")),
+    )
+    assert judged(*HANDSHAKE, *lines).code == "ok"

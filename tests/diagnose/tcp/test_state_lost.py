@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, SHORT, C, S, judged, sides
+
+
+def test_a_bare_reset_in_mid_answer() -> None:
+    lines = (C("PSH,ACK", GET), S("PSH,ACK", SHORT), C("ACK"), S("RST", after=20))
+    verdict = judged(*HANDSHAKE, *lines)
+    assert verdict.code == "tcp.state_lost"
+    assert verdict.phase == "in_response"
+    assert max(sides(verdict).values()) < 0.8
+
+
+def test_a_bare_reset_of_the_initiators_side_in_mid_answer() -> None:
+    lines = (C("PSH,ACK", GET), S("PSH,ACK", SHORT), C("ACK"), S("PSH,ACK", b"x" * 90), C("RST"))
+    verdict = judged(*HANDSHAKE, *lines)
+    assert verdict.code == "tcp.state_lost"
+    assert verdict.ended_by == "initiator"
+
+
+def test_a_live_sockets_reset_is_not_lost_state() -> None:
+    lines = (C("PSH,ACK", GET), S("PSH,ACK", SHORT), C("ACK"), S("RST,ACK", win=500))
+    assert judged(*HANDSHAKE, *lines).code == "tcp.reset_in_response"
+
+
+def test_after_quiet_it_is_stale() -> None:
+    lines = (C("PSH,ACK", GET, after=30_000, lost=True), S("RST"))
+    assert judged(*HANDSHAKE, *EXCHANGE, *lines).code == "tcp.stale_connection"
+
+
+def test_a_reset_to_late_bytes_after_the_initiators_close_is_fine() -> None:
+    late = (C("FIN,ACK"), S("PSH,ACK", b"bye", after=40), C("RST"))
+    assert judged(
+        *HANDSHAKE, C("PSH,ACK", b"\x01"), S("PSH,ACK", b"\x02"), C("ACK"), *late
+    ).code in {
+        "ok",
+        "tcp.initiator_abort",
+    }

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from tests.diagnose.playbook import GET, HANDSHAKE, SHORT, C, S, judged, sides
+
+ASKED = (*HANDSHAKE, C("PSH,ACK", GET), S("PSH,ACK", SHORT))
+SHUT = C("ACK", win=0)
+PROBED = (S("ACK", b"x", probe=True, after=400), SHUT)
+
+
+def test_a_receiver_that_never_reads_again() -> None:
+    verdict = judged(*ASKED, SHUT, *PROBED * 3, S("RST,ACK", win=500, after=5000))
+    assert verdict.code == "tcp.zero_window"
+    assert verdict.frames == (6, 13)
+    assert sides(verdict)["initiator"] > 0.9
+    assert verdict.ended_by == "responder"
+
+
+def test_still_shut_when_the_file_ends() -> None:
+    assert judged(*ASKED, SHUT, *PROBED * 20).code == "tcp.zero_window"
+    assert judged(*ASKED, SHUT, *PROBED, left=0.5).code != "tcp.zero_window"
+
+
+def test_a_window_that_opened_again_is_fine() -> None:
+    rest = (C("ACK", win=500), S("PSH,ACK", b"x" * 495), C("ACK"), S("FIN,ACK"), C("FIN,ACK"))
+    verdict = judged(*ASKED, SHUT, *PROBED * 3, *rest)
+    assert verdict.code == "ok"
+    assert "opened again" in " ".join(verdict.notes)
+
+
+def test_the_zero_window_of_a_reset_means_nothing() -> None:
+    assert judged(*ASKED, C("ACK"), C("RST", after=2000)).code != "tcp.zero_window"

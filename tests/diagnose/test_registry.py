@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import shlex
+
+import pytest
+
+import pcapdiag.diagnose.capture
+import pcapdiag.diagnose.icmp
+import pcapdiag.diagnose.tcp
+from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.registry import KINDS
+from pcapdiag.diagnose.text import fill
+from tests.diagnose.playbook import (
+    CLIENT,
+    EXCHANGE,
+    GET,
+    HANDSHAKE,
+    SERVER,
+    SHORT,
+    C,
+    Line,
+    S,
+    again,
+    around,
+    icmp,
+    play,
+)
+
+pytestmark = pytest.mark.once
+
+SECTIONS = (
+    "What happened",
+    "How pcapdiag can tell",
+    "Usual causes",
+    "Fixes",
+    "Can be confused with",
+    "References",
+)
+REQUEST = C("PSH,ACK", GET, lost=True)
+PROBE = C("ACK", probe=True, after=9000, lost=True)
+ASKED = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"))
+SYN_ACK = S("SYN,ACK")
+LADDERS: dict[str, tuple[Line, ...]] = {
+    "ok": (*HANDSHAKE, *EXCHANGE),
+    "capture.partial": ASKED,
+    "icmp.unreachable": (C("SYN"), icmp(3, 1, "10.0.0.1")),
+    "icmp.prohibited": (C("SYN"), icmp(3, 13, "10.0.0.1")),
+    "icmp.time_exceeded": (C("SYN"), icmp(11, 0, "10.0.0.1")),
+    "tcp.port_reuse": (C("SYN"), S("ACK", seq=9, ack=77), C("RST", seq=77)),
+    "tcp.connection_refused": (C("SYN"), S("RST,ACK")),
+    "tcp.connection_timeout": (C("SYN"),),
+    "tcp.handshake_stalled": (C("SYN"), SYN_ACK, *again(SYN_ACK, 1000, 2000)),
+    "tcp.accept_queue_overflow": (*HANDSHAKE, S("RST", after=0.3)),
+    "tcp.zero_window": (
+        *ASKED,
+        *(S("PSH,ACK", SHORT), C("ACK", win=0), S("ACK", b"x", probe=True), C("ACK", win=0)),
+        S("RST,ACK", win=500, after=5000),
+    ),
+    "tcp.keepalive_timeout": (*HANDSHAKE, *EXCHANGE, PROBE, PROBE, PROBE, C("RST,ACK", after=9000)),
+    "tcp.data_timeout": (*HANDSHAKE, REQUEST, *again(REQUEST, 200, 400, 800), C("FIN,ACK")),
+    "tcp.stale_connection": (*HANDSHAKE, *EXCHANGE, C("PSH,ACK", GET, 9000, lost=True), S("RST")),
+    "tcp.state_lost": (*ASKED, S("PSH,ACK", SHORT), C("ACK"), S("RST")),
+    "tcp.idle_reset": (*HANDSHAKE, *EXCHANGE, S("RST,ACK", win=500, after=5000)),
+    "tcp.reset_before_request": (*HANDSHAKE, S("RST,ACK", win=500)),
+    "tcp.reset_before_response": (*ASKED, S("RST,ACK", win=500)),
+    "tcp.reset_in_response": (*ASKED, S("PSH,ACK", SHORT), C("ACK"), S("RST,ACK", win=500)),
+    "tcp.closed_before_request": (*HANDSHAKE, S("FIN,ACK"), C("FIN,ACK")),
+    "tcp.closed_before_response": (*ASKED, S("FIN,ACK"), C("FIN,ACK")),
+    "tcp.response_timeout": (*ASKED, C("FIN,ACK", after=15_000)),
+    "tcp.initiator_abort": (*ASKED, C("FIN,ACK", after=30)),
+}
+
+
+def modules() -> dict[str, object]:
+    found: dict[str, object] = {}
+    for package in (pcapdiag.diagnose.tcp, pcapdiag.diagnose.icmp, pcapdiag.diagnose.capture):
+        for info in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+            module = importlib.import_module(info.name)
+            if isinstance(getattr(module, "KIND", None), Kind):
+                found[module.KIND.code] = module
+    return found
+
+
+def test_every_kind_is_listed_once() -> None:
+    assert set(modules()) | {"ok"} == set(KINDS)
+
+
+@pytest.mark.parametrize("code", sorted(KINDS))
+def test_the_docstring_has_the_fixed_sections(code: str) -> None:
+    module = modules().get(code) or importlib.import_module("pcapdiag.diagnose.ok")
+    doc = module.__doc__ or ""
+    assert doc.startswith(f"{code}: ")
+    headings = [line for line in doc.splitlines()[1:] if line and not line.startswith(" ")]
+    assert tuple(headings) == SECTIONS
+
+
+@pytest.mark.parametrize("code", sorted(LADDERS))
+def test_the_texts_are_filled(code: str) -> None:
+    story = play(*LADDERS[code])
+    judgement = judge(story, around(story))
+    assert judgement.code == code
+    texts = fill(KINDS[code], judgement, story)
+    assert SERVER[0] in texts.title + texts.explanation
+    for text in (texts.title, texts.explanation, *texts.fixes):
+        assert not re.search(r"[{}]", text)
+    if judgement.failed:
+        assert texts.fixes
+        assert any(SERVER[0] in c or str(SERVER[1]) in c for c in texts.commands)
+
+
+@pytest.mark.parametrize("code", sorted(set(LADDERS) - {"ok"}))
+def test_the_commands_are_shell_words(code: str) -> None:
+    story = play(*LADDERS[code])
+    for command in fill(KINDS[code], judge(story, around(story)), story).commands:
+        assert shlex.split(command, comments=True)
+
+
+@pytest.mark.parametrize("code", sorted(LADDERS))
+def test_the_phase_is_one_of_the_kinds(code: str) -> None:
+    story = play(*LADDERS[code])
+    judgement = judge(story, around(story))
+    assert judgement.phase is None or judgement.phase in KINDS[code].phases
+
+
+def test_addresses_of_version_6_stand_in_brackets() -> None:
+    story = play(*LADDERS["tcp.reset_before_response"])
+    story.initiator.address, story.responder.address = "fd00::5", "fd00::7"
+    texts = fill(KINDS["tcp.reset_before_response"], judge(story, around(story)), story)
+    assert "[fd00::5]:40000" in texts.explanation
+    assert any("http://[fd00::7]:8443/" in command for command in texts.commands)
+    assert CLIENT[0] not in texts.explanation
