@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ssl
+
 from failurelab.certs import Certificate
 from failurelab.connections import Address
 from failurelab.hosts import Host, Process
@@ -53,3 +56,13 @@ def at(address: Address, name: str) -> tuple[str, str]:
     """curl's option that makes it find `name` at an address."""
     ip = f"[{address[0]}]" if ":" in address[0] else address[0]
     return "--resolve", f"{name}:{address[1]}:{ip}"
+
+
+def client_hello(name: str) -> bytes:
+    """A ClientHello of OpenSSL's, for clients that go no further."""
+    context = ssl.create_default_context()
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    machine = context.wrap_bio(incoming, outgoing, server_hostname=name)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        machine.do_handshake()
+    return outgoing.read()
