@@ -1,4 +1,4 @@
-"""Bytes of the initiator that ask for no answer: a TLS close_notify, HTTP/2 housekeeping.
+"""Bytes of the initiator that ask for no answer: a close_notify, a database's quit, HTTP/2 frames.
 
 A turn is made from bytes alone, so a farewell after the last answer looks like a request that
 nobody answered. Reading record and frame headers is enough to know it.
@@ -18,6 +18,15 @@ SMALL_RECORD = 43
 """Two WINDOW_UPDATE frames in one TLS 1.3 record; a request with a path is longer."""
 ALERT_RECORDS = (24, 31)
 """Bytes on the wire of an encrypted alert: TLS 1.3, and TLS 1.2 with AES-GCM."""
+QUITS = (
+    b"\x01\x00\x00\x00\x01",  # MySQL COM_QUIT
+    b"X\x00\x00\x00\x04",  # PostgreSQL Terminate
+    b"\xe0\x00",  # MQTT DISCONNECT
+    b"quit\r\n",  # memcached
+)
+"""Whole messages after which a client closes and a server says nothing."""
+LDAP_UNBIND = b"\x42\x00"
+LDAP_UNBIND_BYTES = range(7, 9)
 H2_PING, H2_SETTINGS, H2_DATA, H2_HEADERS, H2_CONTINUATION = 6, 4, 0, 1, 9
 H2_ACK = 0x01
 
@@ -38,7 +47,13 @@ def asks_for_answer(story: Story) -> bool:
         return _h2_asks(turn.request_head)
     if is_tls(story):
         return _tls_asks(turn.request_head, turn.index)
-    return True
+    return not _quits(turn.request_head)
+
+
+def _quits(request: bytes) -> bool:
+    if len(request) in LDAP_UNBIND_BYTES and request.startswith(b"0"):
+        return request.endswith(LDAP_UNBIND)
+    return request in QUITS
 
 
 def _tls_asks(head: bytes, index: int) -> bool:

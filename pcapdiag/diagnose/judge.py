@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pcapdiag.diagnose import ok
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.registry import ORDER
-from pcapdiag.diagnose.tcp import injected_reset
+from pcapdiag.diagnose.tcp import connection_refused, injected_reset, port_reuse
+from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.model.context import Context
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
+
+RETRIED_WITHIN = 5 * SECOND
+"""A connection on the same ports this soon after a refused one is the next try."""
+RETRIED = (connection_refused.KIND.code, port_reuse.KIND.code)
 
 
 def judge(story: Story, context: Context) -> Judgement:
@@ -32,3 +39,26 @@ def refine(
     ``ended_by`` follows too, where the RST was the path's.
     """
     return injected_reset.refined(judgement, attribution, story) or judgement
+
+
+def cured(judgement: Judgement, story: Story, retry: Story) -> Judgement:
+    """Return the judgement of a refused try once the next connection on its ports is known.
+
+    ``ok`` with a note when that one was established soon after (verdicts.md, recovered trouble).
+    """
+    soon = 0 <= retry.start - story.end <= RETRIED_WITHIN
+    if judgement.code not in RETRIED or not retry.handshake_done or not soon:
+        return judgement
+    note = f"Refused at first; the next try on the same ports worked (frame {retry.first_frame})."
+    facts = judgement.facts | {"requests": "no request", "remark": note}
+    return replace(
+        judgement,
+        code=ok.KIND.code,
+        failed=False,
+        phase=None,
+        reset=None,
+        candidates=(),
+        alternatives=(),
+        notes=(note,),
+        facts=facts,
+    )

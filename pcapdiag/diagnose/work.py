@@ -10,8 +10,9 @@ from pcapdiag.diagnose.completeness import (
     request_incomplete,
     response_completeness,
 )
-from pcapdiag.diagnose.ending import ending
+from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.goodbye import asks_for_answer, responder_said_goodbye
+from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
 
 
@@ -51,17 +52,34 @@ def answer_in_time(story: Story) -> int:
     What a live sender still sends after a forged RST, or after the initiator left, reached nobody.
     """
     end = ending(story)
-    if end is None:
-        return story.turn.response_bytes
-    late = sum(
-        packet.length
+    sent = story.turn.response_bytes
+    half = story.responder
+    if (
+        end is None
+        or not sent
+        or (half.last_data_time, half.last_data_frame)
+        <= (
+            end.time,
+            end.frame,
+        )
+    ):
+        return sent
+    last = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
+    return max(0, sent - max(0, seq_distance(last, _sent_until(story, end))))
+
+
+def _sent_until(story: Story, end: Ending) -> int:
+    """Return the sequence number after the responder's last byte that came before the end."""
+    before = [
+        (packet.seq + packet.length) & 0xFFFFFFFF
         for packet in story.packets
         if not packet.from_initiator
-        and (packet.time, packet.frame) > (end.time, end.frame)
+        and packet.length
         and not packet.is_rst
-        and not packet.is_retransmission
-    )
-    return max(0, story.turn.response_bytes - late)
+        and (packet.time, packet.frame) < (end.time, end.frame)
+    ]
+    read = story.initiator.fin_ack if end.reset is None else story.responder.acked or 0
+    return max(before, key=lambda seq: seq_distance(seq, read), default=read)
 
 
 def sending_request(story: Story) -> bool:

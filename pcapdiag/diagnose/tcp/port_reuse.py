@@ -73,7 +73,6 @@ def match(story: Story, _context: Context) -> Judgement | None:
     reset = next((r for r in story.resets if r.from_initiator), None)
     frames = frames_of(*story.syn_frames[:1], challenge.frame, reset.frame if reset else 0)
     then = f"{story.initiator.address} answered with RST (frame {reset.frame})." if reset else ""
-    why = "it chose a pair of ports that was still in use"
     return Judgement(
         code=KIND.code,
         failed=True,
@@ -82,9 +81,9 @@ def match(story: Story, _context: Context) -> Judgement | None:
         frames=frames,
         ended_by="initiator" if reset else None,
         candidates=(
-            SideHint("initiator", 0.8, why, frames),
-            SideHint("path", 0.1, "a NAT between may have chosen the port", frames),
-            SideHint("responder", 0.08, "it kept the old connection", frames),
+            SideHint("responder", 0.58, "it kept the old connection and refused the new", frames),
+            SideHint("initiator", 0.25, "it chose ports that were still in use", frames),
+            SideHint("path", 0.15, "a NAT may have chosen the port, or lost the cure", frames),
         ),
         facts={
             "syn_frame": str(story.syn_frames[0]),
