@@ -35,8 +35,9 @@ PCAP_HEADER = 24
 class FileReader:
     """Reads one file.
 
-    ``facts`` and ``walker`` are its numbers so far; its interfaces go to ``metadata``. Two buffers take turns, so a batch stays good until the next but one is asked for. Raises
-    FileAccessError when made.
+    ``facts`` and ``walker`` are its numbers so far; its interfaces go to ``metadata``. Two buffers
+    take turns, so a batch stays good until the next but one is asked for. Raises FileAccessError
+    when made.
     """
 
     def __init__(

@@ -17,7 +17,6 @@ from pcapdiag.cli.options import (
     CaptureArguments,
     analyze_options,
     capture_options,
-    is_filtered,
 )
 from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_output, page_for
 from pcapdiag.cli.say import warn
@@ -134,7 +133,7 @@ def _rendered(
     else:
         from pcapdiag.report.text import render_text
 
-        lines = render_text(report, page, time, options.all_connections, is_filtered(options))
+        lines = render_text(report, page, time, options.all_connections, options.is_filtered)
         yield from (line + "\n" for line in lines)
 
 

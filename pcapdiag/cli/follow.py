@@ -10,7 +10,6 @@ from types import FrameType
 
 from pcapdiag import pipeline
 from pcapdiag.cli.analyze import tell_input
-from pcapdiag.cli.options import is_filtered
 from pcapdiag.cli.output import Writer, open_output
 from pcapdiag.cli.status import INTERRUPTED, status_of
 from pcapdiag.model.options import AnalyzeOptions
@@ -85,7 +84,7 @@ class Follower:
             for line in closing_lines(report):
                 target.write(render_line(line))
             return
-        show_all, filtered = options.all_connections, is_filtered(options)
+        show_all, filtered = options.all_connections, options.is_filtered
         for text in render_text(report, self.page, self.time, show_all, filtered):
             target.line(text)
 

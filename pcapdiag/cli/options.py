@@ -93,9 +93,3 @@ def analyze_options(
     if first and last and first.from_start == last.from_start and first.ns > last.ns:
         raise click.UsageError("--from is later than --to")
     return AnalyzeOptions(**chosen, all_connections=all_connections, follow=follow)
-
-
-def is_filtered(options: AnalyzeOptions) -> bool:
-    """Return whether only some connections are reported."""
-    filters = (options.hosts, options.ports, options.nets, options.streams)
-    return any(filters) or options.time_from is not None or options.time_to is not None

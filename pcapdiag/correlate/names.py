@@ -62,6 +62,11 @@ class NameTable:
         elif known is None or rank < known[0]:
             self.names[address] = (rank, name)
 
+    @property
+    def is_full(self) -> bool:
+        """True when no further address is taken."""
+        return len(self.names) >= MAX_NAMES
+
     def name(self, address: str) -> str | None:
         """Return the best name of an address, or None."""
         known = self.names.get(address)

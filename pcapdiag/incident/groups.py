@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -85,14 +85,16 @@ def _new_group(key: GroupKey, connection: Connection) -> Group:
 
 
 def summarize(
-    connections: Iterable[Connection], healthy: int = 0, not_detailed: int = 0
+    connections: Iterable[Connection],
+    unlisted: Mapping[str, int] | None = None,
+    not_detailed: int = 0,
 ) -> Summary:
     """Count connections by verdict and by party.
 
-    ``healthy`` are further ones with verdict ``ok`` of which nothing else is kept. ``by_party``
-    counts an incident once, at its cause: a failure caused on another leg is left out.
+    ``unlisted`` counts further ones by verdict, none of them failed, of which nothing else is kept.
+    ``by_party`` counts an incident once, at its cause: a failure caused on another leg is left out.
     """
-    by_verdict = {"ok": healthy} if healthy else {}
+    by_verdict = {code: count for code, count in (unlisted or {}).items() if count}
     by_party: dict[str, int] = {}
     resets: dict[str, int] = {}
     failed = 0

@@ -95,3 +95,9 @@ class AnalyzeOptions:
     progress: Progress | None = None
     stop: Callable[[], bool] | None = None
     """Asked between reads (``follow``): True ends the reading as if the input had ended there."""
+
+    @property
+    def is_filtered(self) -> bool:
+        """True when only some connections are to be reported."""
+        chosen = (self.hosts, self.ports, self.nets, self.streams)
+        return any(chosen) or self.time_from is not None or self.time_to is not None

@@ -8,6 +8,7 @@ reader never has to ask whether a member exists.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -310,7 +311,7 @@ class Report(Value):
     capture: CaptureSummary
     topology: Topology
     summary: Summary
-    connections: list[Connection]
+    connections: Sequence[Connection]
     findings: list[Finding]
     groups: list[Group] = []
 

@@ -45,7 +45,7 @@ def test_too_many_groups_end_in_one_that_names_no_culprit(monkeypatch: pytest.Mo
 def test_verdicts_add_up_and_a_consequence_is_not_counted_for_a_party() -> None:
     consequence = refused(3)
     consequence.caused_by = 17
-    summary = summarize([refused(), consequence, healthy()], healthy=40)
+    summary = summarize([refused(), consequence, healthy()], unlisted={"ok": 40})
     assert summary.connections == 43
     assert summary.failed == 2
     assert summary.by_verdict == {"ok": 41, "tcp.connection_refused": 2}

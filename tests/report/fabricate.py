@@ -160,7 +160,7 @@ def report(
         generator=Generator(name="pcapdiag", version="0.1.0"),
         capture=capture or summary_of("capture.pcap"),
         topology=Topology(clients=[], proxies=[PROXY], upstreams=[UPSTREAM], assumed=True),
-        summary=summarize(shown, healthy=ok),
+        summary=summarize(shown, {"ok": ok}),
         connections=shown,
         findings=findings or [],
         groups=group(shown),

@@ -1,0 +1,72 @@
+"""The report's ``capture`` part: what was read, and what was odd about it."""
+
+from __future__ import annotations
+
+from pcapdiag.capture import Capture, FileFacts
+from pcapdiag.flow.tracker import Tracker
+from pcapdiag.incident.analysis import Analysis
+from pcapdiag.model.report import CaptureCounts, CaptureFile, CaptureSummary, FileError
+from pcapdiag.model.units import format_seconds
+
+
+def summarize_capture(analysis: Analysis) -> CaptureSummary:
+    """Return what is to be said of the input as a whole."""
+    capture, tracker = analysis.capture, analysis.tracker
+    return CaptureSummary(
+        files=[_file(facts) for facts in capture.files],
+        packets=capture.packets,
+        bytes=capture.wire_bytes,
+        first_time=_time(capture.first_time),
+        last_time=_time(capture.last_time),
+        link_types=capture.link_types,
+        truncated_packets=capture.truncated,
+        duplicate_packets=tracker.duplicates,
+        undecoded_packets=tracker.undecoded,
+        complete=capture.complete,
+        counts=_counts(capture, tracker, analysis),
+    )
+
+
+def _counts(capture: Capture, tracker: Tracker, analysis: Analysis) -> CaptureCounts:
+    limits = capture.limits | {
+        "hosts": tracker.table.hosts_left_out,
+        "endpoints": tracker.table.endpoints_left_out,
+        "heads": tracker.heads_left_out,
+        "names": analysis.names.left_out,
+        "fragments": analysis.fragments.given_up,
+    }
+    return CaptureCounts(
+        lost_by_capture=tracker.acked_unseen,
+        dropped_by_kernel=capture.drops,
+        disordered=capture.disordered,
+        clock_steps=capture.clock_steps,
+        super_segments=tracker.super_segments,
+        bad_checksums=tracker.bad_checksums,
+        midstream=tracker.midstream,
+        one_direction=tracker.one_direction,
+        evicted=tracker.evicted,
+        fragments=tracker.fragments,
+        other_protocols=tracker.other_protocols,
+        limits={name: count for name, count in limits.items() if count},
+    )
+
+
+def _file(facts: FileFacts) -> CaptureFile:
+    file = CaptureFile(
+        path=facts.path,
+        format="pcapng" if facts.format == "pcapng" else "pcap",
+        compression=facts.compression,
+        first_time=_time(facts.first_time),
+        last_time=_time(facts.last_time),
+        packets=facts.packets,
+        size=facts.size,
+        interfaces=facts.interfaces,
+        complete=facts.complete,
+    )
+    if facts.error is not None:
+        file.error = FileError(byte=facts.error.byte, message=facts.error.message)
+    return file
+
+
+def _time(ns: int | None) -> str | None:
+    return None if ns is None else format_seconds(ns)

@@ -1,0 +1,144 @@
+"""A connection as the report shows it, made from its story, its judgement and who did it."""
+
+from __future__ import annotations
+
+from pcapdiag.correlate.names import NameTable
+from pcapdiag.correlate.roles import Ends
+from pcapdiag.diagnose.attribution import attribute_reset
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.registry import KINDS
+from pcapdiag.diagnose.text import fill
+from pcapdiag.flow.slabs import CHUNK_FACTS
+from pcapdiag.flow.tracker import FIRST_CHUNKS
+from pcapdiag.incident.timeline import timeline
+from pcapdiag.model.context import Context
+from pcapdiag.model.report import (
+    Alternative,
+    Attribution,
+    BySide,
+    Connection,
+    Endpoint,
+    EnvoyWords,
+    OptionalBySide,
+    Party,
+    PathFacts,
+    Reset,
+    Role,
+    RttParts,
+    Verdict,
+)
+from pcapdiag.model.story import Half, Story
+from pcapdiag.model.units import NANOSECONDS, format_seconds
+
+FIRST_PACKETS = FIRST_CHUNKS * CHUNK_FACTS
+
+
+def describe(
+    story: Story,
+    judgement: Judgement,
+    attribution: Attribution,
+    ends: Ends,
+    names: NameTable,
+) -> Connection:
+    """Return the connection without timeline and resets; where it was read is left to the caller."""
+    initiator, responder = story.initiator, story.responder
+    return Connection(
+        stream=story.stream,
+        id=f"{story.stream}-{story.first_frame}",
+        initiator=_endpoint(initiator, ends.initiator, names),
+        responder=_endpoint(responder, ends.responder, names),
+        leg=ends.leg,
+        state=story.state,
+        first_frame=story.first_frame,
+        start=format_seconds(story.start),
+        end=format_seconds(story.end),
+        handshake_rtt=_seconds(story.handshake_rtt),
+        handshake_rtt_parts=RttParts(
+            to_initiator=_seconds(story.rtt_to_initiator),
+            to_responder=_seconds(story.rtt_to_responder),
+        ),
+        initiator_inferred=story.initiator_inferred,
+        packets=BySide(initiator=initiator.packets, responder=responder.packets),
+        bytes=BySide(initiator=initiator.payload_bytes, responder=responder.payload_bytes),
+        retransmissions=BySide(
+            initiator=initiator.retransmissions, responder=responder.retransmissions
+        ),
+        out_of_order=BySide(initiator=initiator.out_of_order, responder=responder.out_of_order),
+        duplicate_acks=BySide(
+            initiator=initiator.duplicate_acks, responder=responder.duplicate_acks
+        ),
+        zero_windows=BySide(initiator=initiator.zero_windows, responder=responder.zero_windows),
+        mss=OptionalBySide(initiator=initiator.mss, responder=responder.mss),
+        path=PathFacts(
+            vlans=list(story.vlans),
+            vnis=list(story.vnis),
+        ),
+        resets=[],
+        verdict=_verdict(story, judgement, attribution, ends),
+    )
+
+
+def add_detail(
+    connection: Connection, story: Story, judgement: Judgement, ends: Ends, context: Context
+) -> None:
+    """Add what only a connection that is told in full has: its timeline and its resets."""
+    connection.timeline = timeline(story, judgement.frames, FIRST_PACKETS)
+    for packet in story.resets:
+        attribution = attribute_reset(story, packet, context)
+        ends.assign(attribution)
+        connection.resets.append(
+            Reset(
+                frame=packet.frame,
+                time=format_seconds(packet.time),
+                from_="initiator" if packet.from_initiator else "responder",
+                attribution=attribution,
+            )
+        )
+
+
+def _verdict(
+    story: Story, judgement: Judgement, attribution: Attribution, ends: Ends
+) -> Verdict:
+    kind = KINDS[judgement.code]
+    texts = fill(kind, judgement, story)
+    ends.assign(attribution)
+    envoy = kind.envoy
+    return Verdict(
+        code=judgement.code,
+        failed=judgement.failed,
+        phase=judgement.phase,
+        title=texts.title,
+        explanation=texts.explanation,
+        attribution=attribution,
+        fixes=list(texts.fixes),
+        commands=list(texts.commands),
+        frames=list(judgement.frames),
+        envoy=EnvoyWords(flag=envoy.flag, reset_reason=envoy.reset_reason) if envoy else None,
+        ended_by=judgement.ended_by,
+        fix_at=_parties(kind.fix_at, ends),
+        alternatives=[
+            Alternative(code=other.code, confidence=other.confidence)
+            for other in judgement.alternatives
+        ],
+        confidence=judgement.confidence,
+        notes=list(judgement.notes),
+    )
+
+
+def _parties(actors: tuple[str, ...], ends: Ends) -> list[Party]:
+    found: list[Party] = []
+    for actor in actors:
+        party: Party = "middlebox"
+        if actor != "path":
+            party = ends.initiator if actor == "initiator" else ends.responder
+        if party not in found:
+            found.append(party)
+    return found
+
+
+def _endpoint(half: Half, role: Role, names: NameTable) -> Endpoint:
+    return Endpoint(ip=half.address, port=half.port, role=role, name=names.name(half.address))
+
+
+def _seconds(duration: int | None) -> float | None:
+    return None if duration is None else duration / NANOSECONDS

@@ -1,0 +1,134 @@
+"""The way through the house: from capture files to a report. Read this page first.
+
+    capture/    reads the files and hands over batches of packets, in time order
+    flow/       follows every connection (compiled); a healthy one ends here
+    diagnose/   says of the others what happened, and who did it
+    incident/   brings the connections together: roles, groups, findings
+    report/     prints the Report, which is data and knows nothing of formats
+
+A connection is judged twice: when it ends, and again when the whole capture is known.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+
+from pcapdiag import __version__
+from pcapdiag.capture import Capture
+from pcapdiag.incident.analysis import Analysis
+from pcapdiag.incident.capture_facts import summarize_capture
+from pcapdiag.incident.groups import group, summarize
+from pcapdiag.model.options import AnalyzeOptions
+from pcapdiag.model.report import (
+    SCHEMA,
+    Generator as Program,
+    Line,
+    LineCapture,
+    Report,
+)
+from pcapdiag.model.units import format_seconds
+
+
+def analyze(paths: Sequence[str | os.PathLike[str]], options: AnalyzeOptions) -> Report:
+    """Read captures as one and return everything found out about them.
+
+    Raises pcapdiag.errors.PcapdiagError when nothing can be read, or the options are wrong.
+    """
+    capture = Capture.open(paths)
+    analysis = Analysis(capture, options)
+    with _without_garbage_collection():
+        for batch in capture.batches():
+            if batch is not None:
+                analysis.take(batch)
+            if options.progress:
+                options.progress(*capture.progress())
+        analysis.finish()
+    return _report(analysis)
+
+
+def follow(
+    paths: Sequence[str | os.PathLike[str]], options: AnalyzeOptions
+) -> Generator[Line, None, Report]:
+    """Yield a line for each verdict as soon as it is certain; return the report at the end.
+
+    A verdict that the rest of the capture changed comes again as an ``update`` line. Raises as
+    :func:`analyze` does.
+    """
+    capture = Capture.open(paths, follow=True)
+    analysis = Analysis(capture, options)
+    told: dict[str, tuple[str, str]] = {}
+    for batch in capture.batches():
+        if options.stop and options.stop():
+            capture.stop()
+        if batch is None:
+            analysis.let_time_pass()
+        else:
+            analysis.take(batch)
+        for line in _fresh_lines(analysis):
+            told.update(_gist(line))
+            yield line
+    analysis.finish()
+    report = _report(analysis)
+    where = _line_capture(analysis)
+    for connection in report.connections:
+        known = told.get(connection.id)
+        now = (connection.verdict.code, connection.verdict.attribution.side)
+        if known is None:
+            yield Line(type="connection", capture=where, connection=connection)
+        elif known != now:
+            yield Line(type="update", capture=where, update=connection)
+    return report
+
+
+def _report(analysis: Analysis) -> Report:
+    capture = summarize_capture(analysis)
+    connections = analysis.connections
+    summary = summarize(connections, analysis.unlisted, connections.rows)
+    return Report(
+        schema=SCHEMA,
+        generator=Program(name="pcapdiag", version=__version__),
+        capture=capture,
+        topology=analysis.surroundings.roles().topology(),
+        summary=summary,
+        connections=connections,
+        findings=[],
+        groups=group(connections),
+    )
+
+
+def _fresh_lines(analysis: Analysis) -> Iterator[Line]:
+    where = _line_capture(analysis)
+    for connection in analysis.fresh:
+        yield Line(type="connection", capture=where, connection=connection)
+    analysis.fresh.clear()
+
+
+def _line_capture(analysis: Analysis) -> LineCapture:
+    first = analysis.tracker.first_time
+    return LineCapture(
+        files=[facts.path for facts in analysis.capture.files],
+        first_time=format_seconds(first) if first else None,
+    )
+
+
+def _gist(line: Line) -> dict[str, tuple[str, str]]:
+    connection = line.connection
+    if not connection:
+        return {}
+    verdict = connection.verdict
+    return {connection.id: (verdict.code, verdict.attribution.side)}
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    # The tracker makes no reference cycles, and scanning its tables over and over costs a tenth.
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
