@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 
+from pcapdiag.diagnose.attribution import ttl
 from pcapdiag.diagnose.attribution.combine import (
     NAMED_FROM,
     ceiling,
@@ -61,7 +62,8 @@ def _by_reset(
     closed_first = side == view.side and view.end.fin_frame > 0
     sure_path = side == "path" and prior["path"] > NAMED_FROM
     limit = ceiling(side, signals, by_kind=closed_first or sure_path)
-    return _finish(story, context, conclude(story, probabilities, evidence, limit))
+    device = ttl.device_address(view)
+    return _finish(story, context, conclude(story, probabilities, evidence, limit, device))
 
 
 def _blame(view: ResetView, code: str, logs: dict[Actor, float]) -> dict[Actor, float]:
@@ -88,10 +90,10 @@ def _by_kind(story: Story, judgement: Judgement, context: Context) -> Attributio
     probabilities = posterior(_kind_prior(judgement.candidates, SIDES), likelihoods(signals))
     evidence = _hints(judgement.candidates) if judgement.candidates else []
     evidence += [s.evidence() for s in signals]
-    result = _finish(story, context, conclude(story, probabilities, evidence))
-    if result.side == "path" and story.icmp and judgement.code.startswith(("icmp.", "mtu.")):
-        result.address = story.icmp[-1].source
-    return result
+    by_icmp = story.icmp and judgement.code.startswith(("icmp.", "mtu."))
+    device = story.icmp[-1].source if by_icmp else None
+    result = conclude(story, probabilities, evidence, device=device)
+    return _finish(story, context, result)
 
 
 def _kind_prior(candidates: tuple[SideHint, ...], sides: tuple[Actor, ...]) -> dict[Actor, float]:

@@ -66,14 +66,17 @@ def conclude(
     probabilities: Mapping[Actor, float],
     evidence: list[Evidence],
     limit: float = CEILING,
+    device: str | None = None,
 ) -> Attribution:
-    """Name the most likely side, or nobody and the candidates; parties stay for the roles."""
+    """Name the most likely side, or nobody and the candidates; parties stay for the roles.
+
+    ``device`` is the address of a device on the path that showed itself, if any.
+    """
     side, p = max(probabilities.items(), key=lambda item: item[1])
     confidence = round(min(p, limit), 3)
     if confidence > NAMED_FROM:
-        return Attribution(
-            side=side, address=end_address(story, side), confidence=confidence, evidence=evidence
-        )
+        address = device if side == "path" else story.half(side == "initiator").address
+        return Attribution(side=side, address=address, confidence=confidence, evidence=evidence)
     ranked = sorted(probabilities.items(), key=lambda item: -item[1])
     candidates = [
         Candidate(side=s, party="middlebox" if s == "path" else "unknown", confidence=round(q, 3))
@@ -82,10 +85,3 @@ def conclude(
     ]
     below = min(confidence, math.nextafter(NAMED_FROM, 0))
     return Attribution(confidence=below, evidence=evidence, candidates=candidates)
-
-
-def end_address(story: Story, side: Actor) -> str | None:
-    """Return the address of an end; None for the path."""
-    if side == "path":
-        return None
-    return story.half(side == "initiator").address

@@ -69,7 +69,8 @@ def attribute_reset(story: Story, packet: PacketFact, context: Context) -> Attri
     probabilities = posterior(sides, likelihoods(signals))
     side = max(probabilities, key=lambda s: probabilities[s])
     evidence = [prior_evidence(view, prior), *(s.evidence() for s in signals)]
-    return conclude(story, probabilities, evidence, ceiling(side, signals, by_kind=False))
+    limit = ceiling(side, signals, by_kind=False)
+    return conclude(story, probabilities, evidence, limit, ttl.device_address(view))
 
 
 def weigh_reset(view: ResetView) -> list[Signal]:

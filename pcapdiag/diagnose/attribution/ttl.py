@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, ResetView
+from pcapdiag.model.story import IcmpFact
 
 ROUTE_CHANGE = 2
 """Hops by which routes and load balancing change a TTL without any other sender."""
@@ -31,17 +32,19 @@ def distance(view: ResetView) -> Signal | None:
 
 def like_icmp(view: ResetView) -> Signal | None:
     """Find a router that sent ICMP errors from just as far away as the RST."""
-    ttls, _ = baseline(view)
-    if not ttls or view.reset.ttl in ttls:
+    error = _icmp_from_there(view)
+    if error is None:
         return None
-    for error in view.story.icmp:
-        if error.ttl == view.reset.ttl and error.source != view.end.address:
-            detail = (
-                f"RST has TTL {error.ttl} like the ICMP error of {error.source}, "
-                f"not {mode(ttls)} like {view.end.address}"
-            )
-            return signal("ttl_like_icmp", "path", detail, (view.reset.frame, error.frame))
-    return None
+    ttls, whose = baseline(view)
+    detail = f"RST has TTL {error.ttl} like the ICMP error of {error.source}"
+    detail += f", not {mode(ttls)} like {whose}"
+    return signal("ttl_like_icmp", "path", detail, (view.reset.frame, error.frame))
+
+
+def device_address(view: ResetView) -> str | None:
+    """Return the address of a router that may have made the RST; None when none showed itself."""
+    error = _icmp_from_there(view)
+    return error.source if error else None
 
 
 def shared(view: ResetView) -> Signal | None:
@@ -88,6 +91,15 @@ def hops_text(ttl: int) -> str:
 def mode(ttls: dict[int, int]) -> int:
     """Return the most frequent value."""
     return max(ttls, key=lambda ttl: ttls[ttl])
+
+
+def _icmp_from_there(view: ResetView) -> IcmpFact | None:
+    ttls, _ = baseline(view)
+    if not ttls or view.reset.ttl in ttls:
+        return None
+    ends = (view.end.address, view.peer.address)
+    alike = (e for e in view.story.icmp if e.ttl == view.reset.ttl and e.source not in ends)
+    return next(alike, None)
 
 
 def _same(view: ResetView, ttls: dict[int, int], whose: str) -> Signal:

@@ -211,6 +211,14 @@ def test_dnat_that_lost_its_entry_in_mid_use() -> None:
     assert result.side == "path"
 
 
+def test_a_router_that_also_sent_an_icmp_error_is_named() -> None:
+    exchange = Exchange(rtt=20 * MS).handshake().request().response()
+    exchange.error("192.0.2.1", ttl=63)
+    exchange.wait(SECOND).send("client", PSH | ACK, 100)
+    result = sender(exchange, exchange.wait(MS).reply_reset(ttl=63))
+    assert (result.side, result.address) == ("path", "192.0.2.1")
+
+
 def test_one_family_alone_never_makes_the_path_certain() -> None:
     exchange = Exchange().handshake().request()
     result = sender(exchange, exchange.reply_reset(mac=0x0BAD))
