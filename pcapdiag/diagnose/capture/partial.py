@@ -48,8 +48,8 @@ KIND = Kind(
         "{why}."
     ),
     fixes=(
-        "capture longer, and let tcpdump end by itself (or use --immediate-mode), so that the last "
-        "second is not lost",
+        "capture longer, and let tcpdump end by itself (or use --immediate-mode), so that the "
+        "last second is not lost",
         "capture at a point that sees both directions, with a filter that lets both pass",
         "packets lost by the capture: a bigger buffer (tcpdump -B 65536), a shorter snaplen, a "
         "filter",

@@ -35,8 +35,7 @@ KIND = Kind(
     title="not allowed: {source} rejected the packet to {target}, {error}",
     explanation=(
         "{source} sent {error} for {quoted} of this connection (frame {error_frame}, {after} "
-        "after the "
-        "connection's first packet): a rule there forbids it. {count}"
+        "after the connection's first packet): a rule there forbids it. {count}"
     ),
     phases=("connect", "before_request", "in_request", "before_response", "in_response", "idle"),
     envoy=Envoy("UF", "remote connection failure"),
@@ -45,8 +44,7 @@ KIND = Kind(
     fix_at=("path", "responder", "initiator"),
     fixes=(
         "allow {initiator_ip} to {responder_ip} port {responder_port} on {source} (firewalld: add "
-        "the "
-        "port to the zone; router: its access list)",
+        "the port to the zone; router: its access list)",
         "Kubernetes: a NetworkPolicy that selects the pod of {responder_ip}",
     ),
     commands=(

@@ -34,8 +34,7 @@ KIND = Kind(
     title="routing loop: packets to {target} ran out of hops at {source}",
     explanation=(
         "{source} sent {error} for {quoted} of this connection (frame {error_frame}): the packet "
-        "to "
-        "{target} had used up its hops, which is what a routing loop does. {count}"
+        "to {target} had used up its hops, which is what a routing loop does. {count}"
     ),
     phases=("connect", "before_request", "in_request", "before_response", "in_response", "idle"),
     envoy=Envoy("UF", "remote connection failure"),

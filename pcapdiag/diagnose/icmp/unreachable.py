@@ -41,8 +41,7 @@ KIND = Kind(
     title="unreachable: {source} answered the packet to {target} with {error}",
     explanation=(
         "{source} sent {error} for {quoted} of this connection (frame {error_frame}, {after} "
-        "after the "
-        "connection's first packet): it cannot deliver to {target}. {count}"
+        "after the connection's first packet): it cannot deliver to {target}. {count}"
     ),
     phases=("connect", "before_request", "in_request", "before_response", "in_response", "idle"),
     envoy=Envoy("UF", "remote connection failure"),
@@ -51,8 +50,7 @@ KIND = Kind(
     fix_at=("path", "responder", "initiator"),
     fixes=(
         "host unreachable: is {target_ip} up, and is the address still its own? {source} got no "
-        "ARP or "
-        "neighbour answer",
+        "ARP or neighbour answer",
         "port unreachable: a REJECT rule on {source}, or a Kubernetes Service without ready "
         "endpoints",
         "network unreachable, no route: the route on {source}",

@@ -40,8 +40,8 @@ KIND = Kind(
     title="not accepted: {responder} never took the finished handshake, its accept queue is full",
     explanation=(
         "{initiator} finished the handshake (SYN-ACK in frame {syn_ack_frame}), but {responder} "
-        "{what}."
-        " Its kernel drops finished handshakes while the listening socket's queue is full. {scope}"
+        "{what}. Its kernel drops finished handshakes while the listening socket's queue is full. "
+        "{scope}"
     ),
     phases=("connect", "before_request", "in_request"),
     envoy=Envoy("UC", "connection termination"),

@@ -5,9 +5,10 @@ What happened
     before it had read one byte of the initiator.
 
 How pcapdiag can tell
-    A finished handshake, FIN by the responder first, no payload by either end; or a first request
-    that crossed this FIN on its way (the FIN acknowledges none of it). After ten quiet seconds it
-    is a server's timeout for unused connections, and ``ok``.
+    A finished handshake, FIN by the responder first, no payload by the initiator; or a first
+    request that crossed this FIN on its way (the FIN acknowledges none of it). A greeting counts as
+    before the request: "too many clients" and a close is this code too, less sure. After ten quiet
+    seconds it is a server's timeout for unused connections, and ``ok``.
 
 Usual causes
     A layer-4 proxy or load balancer whose backend is dead. An access list or connection limit in
@@ -26,9 +27,10 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
-from pcapdiag.diagnose.judgement import Judgement, SideHint
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
+from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import IDLE, SECOND, duration
 from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
@@ -39,8 +41,7 @@ KIND = Kind(
     title="closed before the request: {responder} sent FIN {since_start} after the handshake",
     explanation=(
         "The connection from {initiator} came up, and {since_start} later {responder} closed it "
-        "(FIN in "
-        "frame {fin_frame}) without having sent or read a byte."
+        "(FIN in frame {fin_frame}) {said}, before it had read one."
     ),
     phases=("before_request",),
     envoy=Envoy("UC", "connection termination"),
@@ -64,17 +65,25 @@ UNUSED_TIMEOUT = 10 * SECOND
 """From here on the close is a timeout for connections that nobody used."""
 
 
-def match(story: Story, _context: Context) -> Judgement | None:
+def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a FIN by the responder before it read or sent anything."""
     end = ending(story)
     if end is None or end.reset or end.by_initiator or not story.handshake_done:
         return None
-    if story.responder.payload_bytes or answer_may_be_missing(story):
+    if story.turn.response_bytes or answer_may_be_missing(story):
         return None
     since = end.time - story.established_time
     if since >= UNUSED_TIMEOUT or not _nothing_read(story, since):
         return None
+    if story.greeting_bytes and _only_talks(story, context):
+        return None
     return _judgement(story, end, since)
+
+
+def _only_talks(story: Story, context: Context) -> bool:
+    """Return whether nobody ever asks anything on this port: its word is all it is there for."""
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    return endpoint.established > 1 and not endpoint.first_bytes
 
 
 def _nothing_read(story: Story, since: int) -> bool:
@@ -87,16 +96,25 @@ def _nothing_read(story: Story, since: int) -> bool:
 
 
 def _judgement(story: Story, end: Ending, since: int) -> Judgement:
+    sure = 0.95 if since < SECOND else 0.85
+    sent = story.greeting_bytes
     return Judgement(
         code=KIND.code,
         failed=True,
         phase=phase_at(story, end.time),
-        confidence=0.95 if since < SECOND else 0.85,
+        confidence=sure - 0.2 if sent else sure,
         frames=frames_of(end.frame, story.turn.request_frame),
         ended_by="responder",
         candidates=(
             SideHint("responder", 0.97, "the FIN is in order and bears its address", (end.frame,)),
             SideHint("path", 0.03, "a proxy that answers for it would look the same", (end.frame,)),
         ),
-        facts={"since_start": duration(max(0, since)), "fin_frame": str(end.frame)},
+        alternatives=(OtherCode("ok", 0.2),) if sent else (),
+        facts={
+            "since_start": duration(max(0, since)),
+            "fin_frame": str(end.frame),
+            "said": f"after a greeting of {counted(sent, 'byte')}"
+            if sent
+            else "without a byte sent",
+        },
     )

@@ -40,10 +40,9 @@ KIND = Kind(
     title="closed instead of answering: {responder} sent FIN {since_request} after the request",
     explanation=(
         "{initiator} sent a request of {request_bytes} (frame {request_frame}). {responder} "
-        "acknowledged "
-        "it and {since_request} later closed the connection (FIN in frame {fin_frame}) without a "
-        "byte "
-        "of an answer. It was request number {turn} on this connection."
+        "acknowledged it and {since_request} later closed the connection (FIN in frame "
+        "{fin_frame}) without a byte of an answer. It was request number {turn} on this "
+        "connection."
     ),
     phases=("tls_handshake", "in_request", "before_response"),
     envoy=Envoy("UC", "connection termination"),
@@ -52,8 +51,7 @@ KIND = Kind(
     fix_at=("responder", "path"),
     fixes=(
         "did the program on {responder_ip} crash, restart, time out a worker or drop this "
-        "request? its "
-        "log",
+        "request? its log",
         "right protocol for that port: TLS or plaintext, HTTP/1 or HTTP/2, PROXY header?",
         "is {responder} itself a proxy? then look at what it asked behind it",
     ),

@@ -42,9 +42,8 @@ KIND = Kind(
     title="refused: {responder} answered the SYN with {flags}",
     explanation=(
         "{initiator_ip} asked {responder} for a connection (frame {syn_frame}) and got {flags} "
-        "back "
-        "{after} later (frame {rst_frame}): no program takes connections on port {responder_port} "
-        "of that address, or a firewall rejects them. {scope}"
+        "back {after} later (frame {rst_frame}): no program takes connections on port "
+        "{responder_port} of that address, or a firewall rejects them. {scope}"
     ),
     phases=("connect",),
     envoy=Envoy("UF", "remote connection failure"),
@@ -56,8 +55,7 @@ KIND = Kind(
         "readinessProbe, and preStop sleep so that endpoints leave before the listener does)",
         "is it bound to 127.0.0.1, or to the other address family only? bind 0.0.0.0 or ::",
         "is {responder_port} the right port? (Envoy: endpoint socket_address; Istio and "
-        "Kubernetes: "
-        "Service targetPort; NGINX: upstream server; HAProxy: server line)",
+        "Kubernetes: Service targetPort; NGINX: upstream server; HAProxy: server line)",
         "does a rule on {responder_ip} or before it reject with tcp reset?",
     ),
     commands=(

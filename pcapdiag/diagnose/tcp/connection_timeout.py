@@ -41,8 +41,7 @@ KIND = Kind(
     title="no answer: {responder} did not answer {syns} in {waited}",
     explanation=(
         "{initiator_ip} sent {syns} to {responder} (frames {first_syn} to {last_syn}) and got "
-        "nothing "
-        "back, not even an ICMP error. {gave_up} {scope}"
+        "nothing back, not even an ICMP error. {gave_up} {scope}"
     ),
     phases=("connect",),
     envoy=Envoy("UF", "connection timeout"),
@@ -51,13 +50,12 @@ KIND = Kind(
     fix_at=("path", "responder"),
     fixes=(
         "does a firewall, security group or NetworkPolicy between {initiator_ip} and "
-        "{responder_ip} "
-        "allow port {responder_port}, in both directions?",
+        "{responder_ip} allow port {responder_port}, in both directions?",
         "is {responder_ip} up, and still the right address? (Kubernetes: endpoints; DNS: stale "
         "answer)",
         "on {responder_ip}: is the accept queue full (Recv-Q above Send-Q), conntrack full?",
-        "only then a longer connect timeout: Envoy and Istio connect_timeout/connectTimeout, NGINX "
-        "proxy_connect_timeout, HAProxy timeout connect",
+        "only then a longer connect timeout: Envoy and Istio connect_timeout/connectTimeout, "
+        "NGINX proxy_connect_timeout, HAProxy timeout connect",
     ),
     commands=(
         "tcpdump -ni any 'tcp port {responder_port} and host {initiator_ip}'  # on {responder_ip}",

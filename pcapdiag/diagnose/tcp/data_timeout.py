@@ -55,8 +55,7 @@ KIND = Kind(
     fixes=(
         "do the segments arrive at {receiver}? a capture there splits the path from the host",
         "does a firewall, NAT or load balancer between forget connections, or drop what it does "
-        "not "
-        "know? (conntrack -S on it: drop, invalid; "
+        "not know? (conntrack -S on it: drop, invalid; "
         "net.netfilter.nf_conntrack_tcp_timeout_established)",
         "was {receiver} up then? (crash, paused, address moved)",
         "only full-size segments lost? lower the MTU or clamp the MSS (iptables TCPMSS "

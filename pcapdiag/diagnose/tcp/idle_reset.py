@@ -40,10 +40,8 @@ KIND = Kind(
     title="idle connection reset: {sender} sent {flags} after {quiet} of quiet",
     explanation=(
         "The connection from {initiator} to {responder} had nothing under way and had been quiet "
-        "for "
-        "{quiet} when a {flags} with the address of {sender} ended it (frame {rst_frame}). No "
-        "request was "
-        "lost, but one sent at that moment would have been."
+        "for {quiet} when a {flags} with the address of {sender} ended it (frame {rst_frame}). No "
+        "request was lost, but one sent at that moment would have been."
     ),
     phases=("idle",),
     fix_at=("initiator", "path", "responder"),
@@ -51,15 +49,15 @@ KIND = Kind(
         "let the initiator close idle connections before {quiet}: Envoy idle_timeout, Istio "
         "connectionPool.http.idleTimeout, NGINX upstream keepalive_timeout, HAProxy "
         "pool-purge-delay",
-        "or keep them alive more often than that: Envoy tcp_keepalive, Istio connectionPool.tcp."
-        "tcpKeepalive, NGINX proxy_socket_keepalive, HAProxy option srvtcpka, Linux "
-        "tcp_keepalive_time",
+        "or keep them alive more often than that: Envoy tcp_keepalive, Istio "
+        "connectionPool.tcp.tcpKeepalive, NGINX proxy_socket_keepalive, HAProxy option srvtcpka, "
+        "Linux tcp_keepalive_time",
         "or raise the idle timeout of {responder_ip} or of the device between",
     ),
     commands=(
         "ss -tno dst {responder_ip}  # on {initiator_ip}: timer:(keepalive,...) if on",
-        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'"
-        "  # on {responder_ip}: does the same RST leave there?",
+        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'  # on "
+        "{responder_ip}: does the same RST leave there?",
     ),
 )
 

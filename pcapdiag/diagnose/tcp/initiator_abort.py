@@ -36,8 +36,7 @@ KIND = Kind(
     title="left early: {initiator_ip} ended the connection {waited} in, with {got}",
     explanation=(
         "{initiator} had sent {asked} and got {got} from {responder} when it ended the connection "
-        "itself "
-        "({flags} in frame {end_frame}): {reason}."
+        "itself ({flags} in frame {end_frame}): {reason}."
     ),
     phases=("tls_handshake", "in_request", "before_response", "in_response"),
     envoy=Envoy("DC", "downstream disconnect"),
@@ -52,8 +51,8 @@ KIND = Kind(
     ),
     commands=(
         "ss -tnp dst {responder_ip}  # on {initiator_ip}: which program",
-        "curl -so /dev/null -w '%{{time_starttransfer}} %{{time_total}}\\n'"
-        " 'http://{responder_host}:{responder_port}/'  # how long it takes",
+        "curl -so /dev/null -w '%{{time_starttransfer}} %{{time_total}}\\n' "
+        "'http://{responder_host}:{responder_port}/'  # how long it takes",
     ),
 )
 

@@ -40,10 +40,8 @@ KIND = Kind(
     title="reset forged on the path: RST in the name of {sender} (frame {rst_frame})",
     explanation=(
         "A RST with the address of {sender} ended the connection between {initiator} and "
-        "{responder} "
-        "(frame {rst_frame}), but the evidence says that {sender} did not send it: a device "
-        "between them "
-        "did, to cut the connection."
+        "{responder} (frame {rst_frame}), but the evidence says that {sender} did not send it: a "
+        "device between them did, to cut the connection."
     ),
     phases=("tls_handshake", "before_request", "in_request", "before_response", "in_response"),
     envoy=Envoy("UC", "connection termination"),

@@ -39,8 +39,7 @@ KIND = Kind(
     title="peer gone: {probes} keep-alive probes of {prober} to {silent} unanswered",
     explanation=(
         "The connection was idle. {prober} probed {silent} {probes} times, every {interval} (from "
-        "frame "
-        "{probe_frame}), and heard nothing. {then}"
+        "frame {probe_frame}), and heard nothing. {then}"
     ),
     phases=("idle", "before_response", "in_response", "before_request"),
     envoy=Envoy("UC", "connection termination"),
@@ -50,8 +49,7 @@ KIND = Kind(
     fixes=(
         "was {silent} up then? (crash, power, paused virtual machine, node drained)",
         "does a NAT, firewall or load balancer between forget idle connections and drop silently? "
-        "keep "
-        "alive more often than its timeout: Envoy tcp_keepalive keepalive_time, Istio "
+        "keep alive more often than its timeout: Envoy tcp_keepalive keepalive_time, Istio "
         "connectionPool.tcp.tcpKeepalive.time, HAProxy option srvtcpka, Linux tcp_keepalive_time",
     ),
     commands=(

@@ -39,8 +39,8 @@ KIND = Kind(
     title="ports still in use: {responder} took the SYN from {initiator} for an old connection",
     explanation=(
         "The SYN of {initiator} (frame {syn_frame}) was answered by an ACK that belongs to an "
-        "older "
-        "connection on the same two ports (frame {ack_frame}): {responder} still held it. {then}"
+        "older connection on the same two ports (frame {ack_frame}): {responder} still held it. "
+        "{then}"
     ),
     phases=("connect",),
     envoy=Envoy("UF", "remote connection failure"),

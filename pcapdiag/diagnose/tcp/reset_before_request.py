@@ -39,9 +39,8 @@ KIND = Kind(
     title="reset before the request: {sender} sent {flags} {since_start} after the handshake",
     explanation=(
         "The connection from {initiator} to {responder} came up, and {since_start} later a "
-        "{flags} with "
-        "the address of {sender} ended it (frame {rst_frame}), before the initiator had sent a "
-        "byte."
+        "{flags} with the address of {sender} ended it (frame {rst_frame}), before the initiator "
+        "had sent a byte."
     ),
     phases=("before_request",),
     envoy=Envoy("UC", "connection termination"),
@@ -57,8 +56,8 @@ KIND = Kind(
     ),
     commands=(
         "ss -tnp 'sport = :{responder_port}'; journalctl -e  # on {responder_ip}",
-        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'"
-        "  # on {responder_ip}",
+        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'  # on "
+        "{responder_ip}",
         "nc -v -w 5 {responder_ip} {responder_port}  # from {initiator_ip}",
     ),
 )

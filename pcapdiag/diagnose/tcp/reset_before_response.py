@@ -38,10 +38,8 @@ KIND = Kind(
     title="reset instead of an answer: {sender} sent {flags} {since_request} after the request",
     explanation=(
         "{initiator} sent a request of {request_bytes} (frame {request_frame}); {since_request} "
-        "later a "
-        "{flags} with the address of {sender} ended the connection (frame {rst_frame}), before a "
-        "single "
-        "byte of an answer. It was request number {turn} on this connection."
+        "later a {flags} with the address of {sender} ended the connection (frame {rst_frame}), "
+        "before a single byte of an answer. It was request number {turn} on this connection."
     ),
     phases=("tls_handshake", "in_request", "before_response"),
     envoy=Envoy("UC", "connection termination"),
@@ -62,8 +60,8 @@ KIND = Kind(
     commands=(
         "curl -v --max-time 10 'http://{responder_host}:{responder_port}/'  # from {initiator_ip}",
         "journalctl -e; dmesg -T | grep -iE 'oom|segfault'  # on {responder_ip}",
-        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'"
-        "  # on {responder_ip}",
+        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'  # on "
+        "{responder_ip}",
     ),
 )
 

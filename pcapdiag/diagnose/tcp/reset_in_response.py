@@ -40,9 +40,8 @@ KIND = Kind(
     title="answer cut off: {sender} sent {flags} after {response_bytes} of it",
     explanation=(
         "{responder} had sent {response_bytes} of its answer when a {flags} with the address of "
-        "{sender} "
-        "ended the connection (frame {rst_frame}), {since_response} after the last of them. "
-        "{complete}"
+        "{sender} ended the connection (frame {rst_frame}), {since_response} after the last of "
+        "them. {complete}"
     ),
     phases=("tls_handshake", "in_response"),
     envoy=Envoy("UPE", "protocol error"),
@@ -53,14 +52,14 @@ KIND = Kind(
         "did the program on {responder_ip} crash, restart, or hit a time or memory limit just "
         "then?",
         "did its own upstream break off? look at the connections that {responder_ip} opened",
-        "a rolling update: give it time to finish (Kubernetes terminationGracePeriodSeconds, Envoy "
-        "drain_timeout, HAProxy hard-stop-after, NGINX worker_shutdown_timeout)",
+        "a rolling update: give it time to finish (Kubernetes terminationGracePeriodSeconds, "
+        "Envoy drain_timeout, HAProxy hard-stop-after, NGINX worker_shutdown_timeout)",
     ),
     commands=(
         "curl -v -o /dev/null 'http://{responder_host}:{responder_port}/'  # from {initiator_ip}",
         "journalctl -e; dmesg -T | grep -iE 'oom|segfault'  # on {responder_ip}",
-        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'"
-        "  # on {responder_ip}",
+        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'  # on "
+        "{responder_ip}",
     ),
 )
 

@@ -38,10 +38,8 @@ KIND = Kind(
     title="no answer in time: {responder} was silent for {waited}, then {initiator_ip} gave up",
     explanation=(
         "{initiator} sent {asked}; {responder} got it ({delivered}) and sent {got}. After "
-        "{waited} the "
-        "initiator ended the connection ({flags} in frame {end_frame}): {reason}. The host was "
-        "alive, "
-        "its program did not answer."
+        "{waited} the initiator ended the connection ({flags} in frame {end_frame}): {reason}. "
+        "The host was alive, its program did not answer."
     ),
     phases=("tls_handshake", "before_request", "in_request", "before_response", "in_response"),
     envoy=Envoy("UT", "response timeout"),
@@ -60,8 +58,7 @@ KIND = Kind(
     ),
     commands=(
         "curl -so /dev/null -w '%{{time_starttransfer}}\\n' "
-        "'http://{responder_host}:{responder_port}/'"
-        "  # from {initiator_ip}",
+        "'http://{responder_host}:{responder_port}/'  # from {initiator_ip}",
         "ss -tnp 'sport = :{responder_port}'  # on {responder_ip}: Recv-Q not read is a hung "
         "program",
         "ss -ltn 'sport = :{responder_port}'  # on {responder_ip}: Recv-Q is connections not "

@@ -44,9 +44,8 @@ KIND = Kind(
     title="stale connection: request {turn} after {gap} of quiet met {met} of {responder}",
     explanation=(
         "After {gap} of quiet {initiator} sent a request of {request_bytes} (frame "
-        "{request_frame}) on a "
-        "connection that was no longer held at the other side: {how}. The request was not "
-        "processed."
+        "{request_frame}) on a connection that was no longer held at the other side: {how}. The "
+        "request was not processed."
     ),
     phases=("before_response", "in_request", "closing", "before_request"),
     envoy=Envoy("UC", "connection termination"),
@@ -56,20 +55,18 @@ KIND = Kind(
     fixes=(
         "make the initiator's idle timeout shorter than the other side's: Envoy idle_timeout in "
         "HttpProtocolOptions, Istio connectionPool.http.idleTimeout, NGINX upstream "
-        "keepalive_timeout, "
-        "HAProxy pool-purge-delay",
+        "keepalive_timeout, HAProxy pool-purge-delay",
         "or the other side's longer: node keepAliveTimeout, gunicorn --keep-alive, Tomcat "
         "keepAliveTimeout, NGINX keepalive_timeout; NAT or load balancer idle timeout",
         "retry once on a new connection: Envoy and Istio retry_on reset-before-request; NGINX "
         "proxy_next_upstream error; HAProxy retry-on conn-failure empty-response",
         "TCP keep-alive below the idle timeout, where a device between forgets: Envoy "
-        "tcp_keepalive, "
-        "HAProxy option srvtcpka, Linux net.ipv4.tcp_keepalive_time",
+        "tcp_keepalive, HAProxy option srvtcpka, Linux net.ipv4.tcp_keepalive_time",
     ),
     commands=(
         "ss -tno 'sport = :{responder_port}'  # on {responder_ip}: is the connection still there?",
-        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & (tcp-rst|tcp-fin) != 0'"
-        "  # on {responder_ip}: does the same RST leave there?",
+        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & (tcp-rst|tcp-fin) != 0' "
+        " # on {responder_ip}: does the same RST leave there?",
         "conntrack -L -p tcp --dport {responder_port}  # on NATs between",
     ),
 )

@@ -41,9 +41,8 @@ KIND = Kind(
     title="connection forgotten in mid use: bare RST with the address of {sender}",
     explanation=(
         "Traffic between {initiator} and {responder} was under way when {sender} answered with a "
-        "bare "
-        "RST (frame {rst_frame}), as a host does that holds no such connection: it restarted, its "
-        "address moved, or a device between lost the entry."
+        "bare RST (frame {rst_frame}), as a host does that holds no such connection: it "
+        "restarted, its address moved, or a device between lost the entry."
     ),
     phases=("in_request", "before_response", "in_response", "tls_handshake"),
     envoy=Envoy("UC", "connection termination"),
@@ -55,16 +54,16 @@ KIND = Kind(
     fixes=(
         "did {sender} reboot, fail over, or get its address from another host at that moment?",
         "was a load balancer's backend set, a NAT or conntrack table changed or flushed then? "
-        "(drain "
-        "backends instead of removing them; Kubernetes: terminationGracePeriodSeconds, preStop)",
+        "(drain backends instead of removing them; Kubernetes: terminationGracePeriodSeconds, "
+        "preStop)",
         "do all packets take the same device? (ECMP or several NATs without shared state)",
     ),
     commands=(
         "last -x reboot | head; uptime; ip -s neigh show  # on {sender}",
         "conntrack -S; conntrack -L -p tcp --dport {responder_port}  # on NATs and balancers "
         "between",
-        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'"
-        "  # on {sender}: does the same RST leave there?",
+        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'  # on "
+        "{sender}: does the same RST leave there?",
     ),
 )
 

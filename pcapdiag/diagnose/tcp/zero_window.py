@@ -39,8 +39,7 @@ KIND = Kind(
     title="stopped reading: {receiver} kept its window at zero for {stuck}",
     explanation=(
         "{receiver} told {sender} to stop sending (window 0, frame {zero_frame}) and did not read "
-        "again "
-        "for {stuck}. {probes} {then}"
+        "again for {stuck}. {probes} {then}"
     ),
     phases=("in_request", "before_response", "in_response"),
     envoy=Envoy("UT", "response timeout"),

@@ -21,8 +21,16 @@ def test_an_unused_connection_closed_after_long_is_a_timeout_that_hurt_nobody() 
     assert judged(*HANDSHAKE, S("FIN,ACK", after=60_000), C("FIN,ACK"), S("ACK")).code == "ok"
 
 
-def test_a_server_that_said_something_had_its_word() -> None:
-    assert judged(*HANDSHAKE, S("PSH,ACK", b"12:00:01\r\n"), C("ACK"), *HUNG_UP).code == "ok"
+def test_a_greeting_counts_as_before_the_request() -> None:
+    full = (S("PSH,ACK", b"-ERR max number of clients reached\r\n"), C("ACK"), *HUNG_UP)
+    verdict = judged(*HANDSHAKE, *full, established=1)
+    assert verdict.code == "tcp.closed_before_request"
+    assert verdict.alternatives[0].code == "ok"
+
+
+def test_a_port_where_nobody_ever_asks_is_there_for_its_word() -> None:
+    clock = (S("PSH,ACK", b"12:00:01\r\n"), C("ACK"), *HUNG_UP)
+    assert judged(*HANDSHAKE, *clock, established=5).code == "ok"
 
 
 def test_a_port_check_by_the_initiator_is_fine() -> None:
