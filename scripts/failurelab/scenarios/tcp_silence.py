@@ -85,7 +85,7 @@ def envoy_single_syn(lab: Lab) -> None:
     cluster = {"connect_timeout": "0.5s"}
     envoy.simple(lab, (lab.upstream.ip, 9000), listen=8080, cluster=cluster)
     lab.client.curl(f"http://{lab.proxy.ip}:8080/pay")
-    lab.sleep(0.5)
+    lab.sleep(1.6)
     silent = lab.leg(lab.upstream, 9000)
     lab.judge(lab.leg(lab.proxy, 8080), "http.local_reply", "responder", caused_by=silent)
     lab.judge(silent, "tcp.connection_timeout", ["unknown", "path"], ended_by=[None])
