@@ -76,7 +76,7 @@ class FileReader:
         """
         try:
             yield from self._begin()
-            while self.facts.error is None:
+            while True:
                 batch = self._batches.pop(0)
                 self._batches.append(batch)
                 status = self._walk(batch)
@@ -85,7 +85,7 @@ class FileReader:
                     yield batch
                 if status == FULL:
                     self._turn()
-                elif self._ended:
+                elif self.facts.error or self._ended:
                     self._judge_rest()
                     return
                 else:
@@ -182,7 +182,7 @@ class FileReader:
 
     def _judge_rest(self) -> None:
         """Say what is wrong with an end that is not the end of a record."""
-        if self.raw.stopped:
+        if self.facts.error or self.raw.stopped:
             return
         rest = self._filled - self._position
         if self._broken:

@@ -45,9 +45,12 @@ cdef long long read_le32(const unsigned char[::1] data, long long at) noexcept
 @cython.locals(b0="long long", b1="long long", b2="long long", b3="long long")
 cdef long long read_be32(const unsigned char[::1] data, long long at) noexcept
 
-@cython.locals(units="long long", time="long long", seconds="long long", fraction="long long")
+@cython.locals(
+    one="unsigned long long", units="unsigned long long", time="long long",
+    seconds="unsigned long long", fraction="unsigned long long",
+)
 cpdef long long in_nanoseconds(
-    long long high, long long low, long long kind, long long factor, long long offset
+    unsigned long long high, unsigned long long low, long long kind, long long factor, long long offset
 ) noexcept
 
 @cython.locals(times="long long[::1]", last="long long", i="long long", count="long long")

@@ -310,8 +310,7 @@ def in_nanoseconds(high: int, low: int, kind: int, factor: int, offset: int) -> 
     ``factor`` is as ``kind`` says (at least 1; for SHIFT 0 to 62); ``offset`` is in ns, at most
     MAX_TIME either side.
     """
-    if high > 0x7FFFFFFF:
-        return LATEST
+    one = 1
     units = high << 32 | low
     if kind == MULTIPLY:
         time = units * factor if units <= LATEST // factor else LATEST
@@ -319,7 +318,7 @@ def in_nanoseconds(high: int, low: int, kind: int, factor: int, offset: int) -> 
         time = units // factor
     else:
         seconds = units >> factor
-        fraction = units & ((1 << factor) - 1)
+        fraction = units & ((one << factor) - one)
         if factor > SHIFT_BITS:
             fraction = fraction >> (factor - SHIFT_BITS)
             factor = SHIFT_BITS

@@ -124,7 +124,7 @@ def _rendered(
     if output_format == "json":
         from pcapdiag.report.json import render_json
 
-        yield render_json(report)
+        yield from render_json(report)
     elif output_format == "jsonl":
         from pcapdiag.report.json import render_line
         from pcapdiag.report.jsonl import report_lines

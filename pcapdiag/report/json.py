@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from textwrap import indent
+
 import msgspec
 
-from pcapdiag.model.report import Line, Report
+from pcapdiag.model.report import Connection, Line, Report
 from pcapdiag.report.escape import json_safe
 from pcapdiag.report.mask import mask
 
 
-def render_json(report: Report) -> str:
-    """Return the report as one JSON document, indented, with a newline at its end."""
-    return _encode(report, indent=2) + "\n"
+_NO_CONNECTIONS = '"connections": []'
+"""How the indented report looks where its connections go; quotes inside of strings are escaped."""
+
+
+def render_json(report: Report) -> Iterator[str]:
+    """Yield the pieces of one JSON document, indented, with a newline at its end.
+
+    A connection is a piece of its own, so that a million of them need no memory.
+    """
+    shell = _encode(msgspec.structs.replace(report, connections=[]), indent_by=2)
+    head, tail = shell.split(_NO_CONNECTIONS, 1)
+    yield head + '"connections": ['
+    separator = "\n"
+    for connection in report.connections:
+        text = _encode(connection, indent_by=2)
+        yield separator + indent(text, "    ")
+        separator = ",\n"
+    yield ("]" if separator == "\n" else "\n  ]") + tail + "\n"
 
 
 def render_line(line: Line) -> str:
     """Return one line of JSON lines, with its newline."""
-    return _encode(line, indent=0) + "\n"
+    return _encode(line, indent_by=0) + "\n"
 
 
-def _encode(value: Report | Line, indent: int) -> str:
+def _encode(value: Report | Line | Connection, *, indent_by: int) -> str:
     encoded = msgspec.json.encode(_masked(msgspec.to_builtins(value)))
-    if indent:
-        encoded = msgspec.json.format(encoded, indent=indent)
+    if indent_by:
+        encoded = msgspec.json.format(encoded, indent=indent_by)
     return json_safe(encoded.decode())
 
 

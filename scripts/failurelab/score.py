@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from click.testing import CliRunner
 
 from failurelab.tally import tally
 from failurelab.truth import FIXTURES, Sighting, TrueCapture, TrueConnection, Truth, read_all
@@ -57,15 +58,18 @@ class Judged:
 
 def analyze(files: Sequence[Path], command: str, options: Sequence[str]) -> Json:
     """The analyzer's report, every connection in it; raises RuntimeError when there is none."""
-    words = [sys.executable, "-m", "pcapdiag", command, "--format", "json", "--all", *options]
-    done = subprocess.run(
-        [*words, *map(str, files)], capture_output=True, text=True, timeout=120, check=False
-    )
+    # An installed package wins over the source tree, which scripts/ does not see by itself.
+    sys.path.append(str(FIXTURES.parents[1]))
+    from pcapdiag.cli.main import cli
+
+    # In this process: starting a new one for each capture costs more than its analysis.
+    words = [command, "--format", "json", "--all", *options, *map(str, files)]
+    done = CliRunner().invoke(cli, words)
     try:
         report: Json = json.loads(done.stdout)
     except ValueError:
         tail = (done.stderr.strip().splitlines() or ["no report"])[-1]
-        raise RuntimeError(f"exit code {done.returncode}: {tail}") from None
+        raise RuntimeError(f"exit code {done.exit_code}: {tail}") from None
     return report
 
 
@@ -79,8 +83,10 @@ def score_set(
         if (not names or truth.scenario in names) and split in (None, truth.split)
         for capture in truth.captures
     ]
-    with ThreadPoolExecutor(jobs) as pool:
-        judged = list(pool.map(lambda item: _judge_stored(*item), work))
+    if not work:
+        return tally([])
+    with ProcessPoolExecutor(jobs) as pool:
+        judged = list(pool.map(_judge_stored, *zip(*work, strict=True), chunksize=8))
     return tally(judged)
 
 
@@ -88,7 +94,7 @@ def _judge_stored(folder: Path, truth: Truth, capture: TrueCapture) -> Judged:
     try:
         files = [folder / file for file in capture.files]
         report = analyze(files, capture.command, truth.options)
-    except (RuntimeError, subprocess.TimeoutExpired) as error:
+    except RuntimeError as error:
         failed = judge(truth, capture, {"connections": [], "findings": []})
         failed.error = str(error)
         return failed

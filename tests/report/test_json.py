@@ -28,7 +28,7 @@ SCHEMA = json.loads(
 
 
 def checked(shown: Report) -> Any:  # noqa: ANN401
-    document = json.loads(render_json(shown))
+    document = json.loads("".join(render_json(shown)))
     jsonschema.validate(document, SCHEMA)
     return document
 
@@ -86,14 +86,14 @@ def test_json_is_safe_to_print_and_loses_nothing() -> None:
     name = "a\x1b[2J\u202eb\x9b\x7f\u0301\U000e0041 \u00e9 \u4e2d"
     failed = refused()
     failed.responder.name = name
-    printed = render_json(report([failed]))
+    printed = "".join(render_json(report([failed])))
     assert not set("\x1b\u202e\x9b\x7f\u0301\U000e0041") & set(printed)
     assert "\u00e9 \u4e2d" in printed
     assert json.loads(printed)["connections"][0]["responder"]["name"] == name
 
 
 def test_a_file_name_that_is_not_utf8_can_be_written() -> None:
-    assert "b\\\\udcffd" in render_json(report(capture=summary_of("b\udcffd.pcap")))
+    assert "b\\\\udcffd" in "".join(render_json(report(capture=summary_of("b\udcffd.pcap"))))
 
 
 def test_secrets_are_masked_wherever_they_stand() -> None:
@@ -101,7 +101,7 @@ def test_secrets_are_masked_wherever_they_stand() -> None:
     failed.verdict.notes = ["GET /a?key=s3cret"]
     failed.verdict.attribution.evidence[0].detail = "Set-Cookie: id=s3cret"
     failed.timeline[0].detail = "token=s3cret"
-    assert "s3cret" not in render_json(report([failed]))
+    assert "s3cret" not in "".join(render_json(report([failed])))
 
 
 def test_lines_end_with_the_summary_and_each_has_what_its_type_says() -> None:

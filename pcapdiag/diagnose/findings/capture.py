@@ -1,7 +1,7 @@
 """Findings about the capture itself: what it lost, doubled, cut, or took at the wrong place.
 
-Each says what that means for the verdicts: a reader must know how far to trust them. Only counts that
-the reader and the tracker kept go in.
+Each says what that means for the verdicts: a reader must know how far to trust them. Only counts
+that the reader and the tracker kept go in.
 """
 
 from __future__ import annotations

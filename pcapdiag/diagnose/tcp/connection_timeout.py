@@ -82,14 +82,22 @@ def match(story: Story, context: Context) -> Judgement | None:
     if story.syn_count == 0 or not silent or one_direction(story):
         return None
     gave_up = has_given_up(story, context)
-    waited = max(story.end, context.last_time) - story.start
     if not gave_up and not _tried_enough(story, context):
         return None
+    return given_up(story, context, gave_up=gave_up, confidence=_confidence(story, gave_up))
+
+
+def given_up(story: Story, context: Context, *, gave_up: bool, confidence: float) -> Judgement:
+    """Return the verdict for a SYN that had no answer.
+
+    For callers that know from elsewhere that the initiator gave up: a proxy that told its client.
+    """
+    waited = max(story.end, context.last_time) - story.start
     return Judgement(
         code=KIND.code,
         failed=True,
         phase="connect",
-        confidence=_confidence(story, gave_up),
+        confidence=confidence,
         frames=frames_of(*story.syn_frames),
         candidates=_who(story, context),
         facts=_facts(story, context, gave_up, waited),
