@@ -25,6 +25,9 @@ QUITS = (
     b"quit\r\n",  # memcached
 )
 """Whole messages after which a client closes and a server says nothing."""
+TLS_ALERT_RECORD = b"\x15\x03"
+WEBSOCKET_CLOSE = 0x88
+WEBSOCKET_CLOSE_BYTES = range(6, 132)
 LDAP_UNBIND = b"\x42\x00"
 LDAP_UNBIND_BYTES = range(7, 9)
 H2_PING, H2_SETTINGS, H2_DATA, H2_HEADERS, H2_CONTINUATION = 6, 4, 0, 1, 9
@@ -51,6 +54,10 @@ def asks_for_answer(story: Story) -> bool:
 
 
 def _quits(request: bytes) -> bool:
+    if request.startswith(TLS_ALERT_RECORD):
+        return True
+    if len(request) in WEBSOCKET_CLOSE_BYTES and request[0] == WEBSOCKET_CLOSE:
+        return request[1] == 0x80 | (len(request) - 6)
     if len(request) in LDAP_UNBIND_BYTES and request.startswith(b"0"):
         return request.endswith(LDAP_UNBIND)
     return request in QUITS

@@ -7,7 +7,8 @@ What happened
 How pcapdiag can tell
     RST by the responder after a quiet second, every request answered (or, where the protocol
     cannot be read, the last bytes were the responder's). A keep-alive probe of the initiator that
-    is answered by RST is the same: the other side no longer held the connection.
+    is answered by RST is the same: the other side no longer held the connection. A RST with the
+    initiator's address is its own business, unless the signals say that the path sent it.
 
 Usual causes
     An idle timeout of the server, of a load balancer or of a firewall that resets at expiry (Azure
@@ -26,13 +27,15 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.ending import is_bare
+from pcapdiag.diagnose.attribution import attribute_reset
+from pcapdiag.diagnose.ending import ending, is_bare
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Kind
-from pcapdiag.diagnose.tcp.closing_reset import reset_judgement, responder_reset
+from pcapdiag.diagnose.tcp.closing_reset import reset_judgement
 from pcapdiag.diagnose.timing import IDLE, quiet_before
 from pcapdiag.diagnose.work import Work, one_direction, work
 from pcapdiag.model.context import Context
+from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.story import Story
 
 KIND = Kind(
@@ -62,20 +65,34 @@ KIND = Kind(
 )
 
 
-def match(story: Story, _context: Context) -> Judgement | None:
-    """Return the verdict for a RST by the responder on a connection with nothing outstanding."""
-    found = responder_reset(story)
-    if found is None or one_direction(story):
+SURE_ENOUGH = 0.8
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a RST on a connection with nothing outstanding.
+
+    An initiator may drop its own idle connection: a RST with its address counts only where the
+    signals say that the path sent it (a device that resets both ends at expiry).
+    """
+    end = ending(story)
+    reset = end.reset if end else None
+    if end is None or reset is None or one_direction(story):
         return None
-    end, reset = found
     idle = work(story) in (Work.DONE, Work.UNKNOWN) or (story.midstream and not story.turn.index)
     if not idle or quiet_before(story, end.time) < IDLE or story.responder.unacked > 1:
         return None
+    if end.by_initiator and not _sent_by_path(story, reset, context):
+        return None
     why = "a host's own timeout and a device's expiry look alike; the signals of the RST decide"
     even = (
-        SideHint("responder", 0.6, why, (end.frame,)),
+        SideHint(end.actor, 0.6, why, (end.frame,)),
         SideHint("path", 0.4, why, (end.frame,)),
     )
     others = (OtherCode("tcp.state_lost", 0.12),) if is_bare(reset) else ()
     sure = 0.93 if work(story) is Work.DONE else 0.85
     return reset_judgement(story, KIND.code, end, sure, others, even, phase="idle")
+
+
+def _sent_by_path(story: Story, reset: PacketFact, context: Context) -> bool:
+    who = attribute_reset(story, reset, context)
+    return who.side == "path" and who.confidence >= SURE_ENOUGH
