@@ -84,7 +84,7 @@ def probes_open(lab: Lab) -> None:
     "A listener that waits for data: SYN-ACK repeated after the ACK, and then served",
 )
 def defer_accept(lab: Lab) -> None:
-    """The listener has TCP_DEFER_ACCEPT (3 s); the client sends its request 3.5 s after connecting."""
+    """The listener has TCP_DEFER_ACCEPT (3 s); the request comes 3.5 s after connecting."""
     server = lab.upstream.serve(8080, behaviours.answer())
     server.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 3)
     connection = lab.client.connect(server.address)
