@@ -61,6 +61,7 @@ class FileReader:
         self._buffer = bytearray(BLOCK_BYTES)
         self._spare = bytearray(BLOCK_BYTES)
         self._batches = [new_batch(self._buffer, BATCH_RECORDS) for _ in range(2)]
+        self._lent = False
         self._position = 0
         self._filled = 0
         self._base = 0
@@ -77,11 +78,12 @@ class FileReader:
         try:
             yield from self._begin()
             while True:
-                batch = self._batches.pop(0)
-                self._batches.append(batch)
+                batch = self._batches[0]
                 status = self._walk(batch)
                 if batch.count:
                     self._note()
+                    self._lent = True
+                    self._batches.reverse()
                     yield batch
                 if status == FULL:
                     self._turn()
@@ -217,13 +219,20 @@ class FileReader:
                 yield None
 
     def _turn(self) -> None:
-        """Move what is left to the other buffer, which is made larger where a block asks for it."""
+        """Move what is left to the start of a buffer that is not lent out in a batch.
+
+        The buffer is made larger where a block asks for it.
+        """
         rest = self._filled - self._position
         size = max(BLOCK_BYTES, self.walker.needed)
-        following = self._spare if len(self._spare) == size else bytearray(size)
-        memoryview(following)[:rest] = memoryview(self._buffer)[self._position : self._filled]
+        left = memoryview(self._buffer)[self._position : self._filled]
+        if self._lent:
+            self._buffer, self._spare = self._spare, self._buffer
+            self._lent = False
+        if len(self._buffer) != size:
+            self._buffer = bytearray(size)
+        memoryview(self._buffer)[:rest] = left
         self._base += self._position
-        self._buffer, self._spare = following, self._buffer
         self._position = 0
         self._filled = rest
 

@@ -13,6 +13,9 @@ from array import array
 FACT_WORDS = 12
 CHUNK_FACTS = 8
 CHUNK_WORDS = 1 + FACT_WORDS * CHUNK_FACTS
+FIRST_CHUNKS = 2
+LAST_CHUNKS = 5
+"""Chunks of kept packets: the first 16 packets, and the last 33 to 40, of every connection."""
 FACT_CHUNKS = 26_624
 """Most chunks of kept packets of all open connections together: 20 MB."""
 FIRST_FACT_CHUNKS = 832

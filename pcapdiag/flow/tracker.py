@@ -16,13 +16,18 @@ from pcapdiag.capture.batch import Batch
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Flow, HalfFlow, Host
 from pcapdiag.flow.sequence import analyze, distance
-from pcapdiag.flow.slabs import CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FactSlab, HeadSlab
+from pcapdiag.flow.slabs import (
+    CHUNK_FACTS,
+    CHUNK_WORDS,
+    FACT_WORDS,
+    FIRST_CHUNKS,
+    LAST_CHUNKS,
+    FactSlab,
+    HeadSlab,
+)
 from pcapdiag.flow.table import Table
 
 MASK32 = 0xFFFFFFFF
-FIRST_CHUNKS = 2
-LAST_CHUNKS = 5
-"""Chunks of kept packets: the first 16 packets, and the last 33 to 40, of every connection."""
 HEAD = 1_024
 
 LINGER = 2_000_000_000

@@ -8,8 +8,7 @@ from pcapdiag.diagnose.attribution import attribute_reset
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.diagnose.text import fill
-from pcapdiag.flow.slabs import CHUNK_FACTS
-from pcapdiag.flow.tracker import FIRST_CHUNKS
+from pcapdiag.flow.slabs import CHUNK_FACTS, FIRST_CHUNKS
 from pcapdiag.incident.timeline import timeline
 from pcapdiag.model.context import Context
 from pcapdiag.model.report import (

@@ -35,7 +35,6 @@ from pcapdiag.diagnose.tcp.closing_reset import reset_judgement
 from pcapdiag.diagnose.timing import IDLE, quiet_before
 from pcapdiag.diagnose.work import Work, one_direction, work
 from pcapdiag.model.context import Context
-from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.story import Story
 
 KIND = Kind(
@@ -65,14 +64,11 @@ KIND = Kind(
 )
 
 
-SURE_ENOUGH = 0.8
-
-
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a RST on a connection with nothing outstanding.
 
     An initiator may drop its own idle connection: a RST with its address counts only where the
-    signals say that the path sent it (a device that resets both ends at expiry).
+    signals do not let it be the sender (a device that resets both ends at expiry).
     """
     end = ending(story)
     reset = end.reset if end else None
@@ -81,7 +77,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     idle = work(story) in (Work.DONE, Work.UNKNOWN) or (story.midstream and not story.turn.index)
     if not idle or quiet_before(story, end.time) < IDLE or story.responder.unacked > 1:
         return None
-    if end.by_initiator and not _sent_by_path(story, reset, context):
+    if end.by_initiator and attribute_reset(story, reset, context).side == end.actor:
         return None
     why = "a host's own timeout and a device's expiry look alike; the signals of the RST decide"
     even = (
@@ -90,9 +86,6 @@ def match(story: Story, context: Context) -> Judgement | None:
     )
     others = (OtherCode("tcp.state_lost", 0.12),) if is_bare(reset) else ()
     sure = 0.93 if work(story) is Work.DONE else 0.85
+    if end.by_initiator:
+        sure = 0.75
     return reset_judgement(story, KIND.code, end, sure, others, even, phase="idle")
-
-
-def _sent_by_path(story: Story, reset: PacketFact, context: Context) -> bool:
-    who = attribute_reset(story, reset, context)
-    return who.side == "path" and who.confidence >= SURE_ENOUGH
