@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import metadata
+
 from failurelab.hosts import Host, Process
 from failurelab.lab import Lab
 
@@ -52,9 +54,7 @@ channel.close()
 
 def server(lab: Lab, host: Host, port: int) -> Process:
     """A server whose method answers, or says NOT_FOUND, or ALREADY_EXISTS, or streams."""
-    import grpc
-
-    lab.used("grpcio", "echo", grpc.__version__)
+    lab.used("grpcio", "echo", metadata.version("grpcio"))
     return host.python(_SERVER, f"{host.ip}:{port}", port=port)
 
 
