@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import signal
 import struct
 import time
@@ -11,6 +12,10 @@ from pathlib import Path
 
 from failurelab.hosts import Host, Process
 from failurelab.transform import Change, change_file
+
+
+_BUFFER = "65536"
+"""KiB: in immediate mode each packet takes a slot of the snap length, 256 KiB by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,7 @@ class Capture:
             "-n",
             "-i",
             point.interface,
-            *(["--immediate-mode", "-U"] if point.flush else []),
+            *(["--immediate-mode", "-U", "-B", _BUFFER] if point.flush else []),
             "-Z",
             "root",
             "-w",

@@ -76,6 +76,24 @@ class Authority:
             builder = builder.add_extension(x509.UnrecognizedExtension(oid, bytes(padding)), False)
         return self._store(builder.sign(self._key, hashes.SHA256()), key)
 
+    def revocation_list(self, *revoked: Certificate) -> Path:
+        """A revocation list with these certificates, as a file."""
+        now = datetime.datetime.now(datetime.UTC)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._name)
+            .last_update(now - datetime.timedelta(days=1))
+            .next_update(now + datetime.timedelta(days=90))
+        )
+        for files in revoked:
+            known = x509.load_pem_x509_certificate(files.cert.read_bytes())
+            entry = x509.RevokedCertificateBuilder().serial_number(known.serial_number)
+            builder = builder.add_revoked_certificate(entry.revocation_date(now).build())
+        made = builder.sign(self._key, hashes.SHA256())
+        path = self._directory / f"{self._prefix}.crl"
+        path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        return path
+
     def _store(self, made: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Certificate:
         self._count += 1
         stem = self._directory / f"{self._prefix}-{self._count}"
