@@ -55,6 +55,7 @@ class Line:
     ack: int | None = None
     ttl: int = 64
     options: int = 12
+    ip_id: int | None = None
     icmp: tuple[int, int, int, str] | None = None
 
 
@@ -180,7 +181,7 @@ def _packet(me: End, acked: int, line: Line, initiator: bool, frame: int, time: 
         window=window,
         ttl=line.ttl,
         tos=0,
-        ip_id=0 if bare else me.ip_id,
+        ip_id=(0 if bare else me.ip_id) if line.ip_id is None else line.ip_id,
         df=True,
         flow_label=0,
         tsval=None,

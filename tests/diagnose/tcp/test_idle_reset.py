@@ -27,3 +27,9 @@ def test_the_initiator_may_drop_its_idle_connection() -> None:
 def test_with_a_request_under_way_it_is_stale() -> None:
     lines = (C("PSH,ACK", GET, after=60_000, lost=True), S("RST"))
     assert judged(*HANDSHAKE, *EXCHANGE, *lines).code == "tcp.stale_connection"
+
+
+def test_a_device_that_resets_both_ends_in_the_initiators_name() -> None:
+    forged = C("RST,ACK", win=0, ttl=254, options=0, ip_id=0, after=5000)
+    verdict = judged(*HANDSHAKE, *EXCHANGE, forged)
+    assert verdict.code == "tcp.idle_reset"

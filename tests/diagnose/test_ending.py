@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import ending
+from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, OK, C, S, play
+
+USED = (*HANDSHAKE, *EXCHANGE)
+
+
+def test_the_first_closing_word_counts() -> None:
+    end = ending(play(*USED, S("FIN,ACK"), C("RST,ACK", win=500)))
+    assert end is not None
+    assert (end.actor, end.frame, end.reset) == ("responder", 8, None)
+
+
+def test_nothing_ended_it() -> None:
+    assert ending(play(*USED)) is None
+
+
+def test_a_half_close_does_not_count() -> None:
+    lines = (C("PSH,ACK", GET), C("FIN,ACK"), S("PSH,ACK", OK), C("ACK"), S("RST,ACK", win=500))
+    end = ending(play(*HANDSHAKE, *lines))
+    assert end is not None
+    assert (end.actor, end.frame) == ("responder", 8)
+
+
+def test_a_reset_that_both_ends_outlived_does_not_count() -> None:
+    story = play(*USED, S("RST,ACK", seq=77), *EXCHANGE, C("PSH,ACK", GET, after=400), S("ACK"))
+    assert ending(story) is None
+
+
+def test_an_end_that_only_repeats_itself_did_not_outlive_the_reset() -> None:
+    lines = (
+        C("PSH,ACK", GET, lost=True),
+        S("RST,ACK", win=500),
+        C("PSH,ACK", again=True, after=300),
+    )
+    end = ending(play(*HANDSHAKE, *lines))
+    assert end is not None
+    assert end.frame == 5

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.diagnose.goodbye import asks_for_answer
+from tests.diagnose.playbook import GET, HANDSHAKE, OK, SHORT, C, S, judged, play
+
+HELLO, DATA = b"\x16\x03\x01\x00\x05\x01hell", b"\x17\x03\x03\x00\x40" + b"x" * 64
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04\x00" + bytes(4)
+
+
+def record(kind: int, length: int) -> bytes:
+    return bytes([kind, 3, 3, 0, length]) + b"x" * length
+
+
+def frame(kind: int, flags: int = 0, length: int = 4) -> bytes:
+    return bytes([0, 0, length, kind, flags, 0, 0, 0, 0]) + b"x" * length
+
+
+def asks(first: bytes, answer: bytes, last: bytes) -> bool:
+    lines = (C("PSH,ACK", first), S("PSH,ACK", answer), C("PSH,ACK", last))
+    return asks_for_answer(play(*HANDSHAKE, *lines))
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        record(0x17, 19),
+        record(0x15, 26),
+        record(0x17, 26) + record(0x17, 19),
+        record(0x17, 34),
+        record(0x14, 1) + record(0x17, 53),
+    ],
+)
+def test_tls_records_that_nobody_answers(last: bytes) -> None:
+    assert not asks(HELLO, DATA, last)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [record(0x17, 90), record(0x14, 1) + record(0x17, 53) + record(0x17, 90), record(0x16, 70)],
+)
+def test_tls_records_that_want_an_answer(last: bytes) -> None:
+    assert asks(HELLO, DATA, last)
+
+
+@pytest.mark.parametrize("last", [frame(8), frame(7, length=17), frame(4, 1, 0), frame(6, 1, 8)])
+def test_http2_housekeeping(last: bytes) -> None:
+    assert not asks(PREFACE, frame(4), last)
+
+
+@pytest.mark.parametrize("last", [frame(1), frame(6, length=8), frame(8) + frame(1), frame(0)])
+def test_http2_frames_that_want_an_answer(last: bytes) -> None:
+    assert asks(PREFACE, frame(4), last)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        b"\x01\x00\x00\x00\x01",
+        b"X\x00\x00\x00\x04",
+        b"\xe0\x00",
+        b"quit\r\n",
+        b"\x30\x05\x02\x01\x03\x42\x00",
+        b"\x88\x82abcdxy",
+        b"\x15\x03\x01\x00\x02\x02\x46",
+    ],
+    ids=["mysql", "postgresql", "mqtt", "memcached", "ldap", "websocket", "tls-alert"],
+)
+def test_quits_of_other_protocols(last: bytes) -> None:
+    asked = (C("PSH,ACK", b"\x03hello"), S("PSH,ACK", b"\x00world"))
+    closed = (C("PSH,ACK", last), S("FIN,ACK"), C("FIN,ACK"), S("ACK"))
+    assert judged(*HANDSHAKE, *asked, *closed).code == "ok"
+
+
+def test_a_first_message_always_wants_an_answer() -> None:
+    assert asks_for_answer(play(*HANDSHAKE, C("PSH,ACK", b"quit\r\n")))
+
+
+def test_cut_headers_do_no_harm() -> None:
+    for last in (b"\x17", b"\x17\x03", b"\x16\x03\x03\xff\xff", b"\x88", b"0"):
+        asks(HELLO, DATA, last)
+        asks(PREFACE, frame(4), last)
+        asks(GET, OK, last)
+    assert judged(*HANDSHAKE, C("PSH,ACK", GET), S("PSH,ACK", SHORT)).code == "ok"
