@@ -19,7 +19,12 @@ from pcapdiag.diagnose.attribution.combine import (
     posterior,
 )
 from pcapdiag.diagnose.attribution.priors import HOST_ANSWERS, reset_prior
-from pcapdiag.diagnose.attribution.resets import prior_evidence, unexpected_maker, weigh_reset
+from pcapdiag.diagnose.attribution.resets import (
+    prior_evidence,
+    sender_likelihoods,
+    unexpected_maker,
+    weigh_reset,
+)
 from pcapdiag.diagnose.attribution.silence import capture_that_settles, weigh_icmp, weigh_silence
 from pcapdiag.diagnose.attribution.view import ResetView, view_reset
 from pcapdiag.diagnose.judgement import Judgement, SideHint
@@ -55,7 +60,7 @@ def _by_reset(
         prior = {view.side: stage.end, "path": 1 - stage.end}
         evidence = [prior_evidence(view, stage)]
     prior = unexpected_maker(view, signals) | prior
-    logs = _blame(view, judgement.code, likelihoods(signals))
+    logs = _blame(view, judgement.code, sender_likelihoods(view, signals))
     probabilities = posterior(prior, logs)
     side = max(probabilities, key=lambda s: probabilities[s])
     evidence += [s.evidence() for s in signals]

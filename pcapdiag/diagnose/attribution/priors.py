@@ -45,6 +45,14 @@ ALL_PRIORS = (
     RESPONSE,
 )  # fmt: skip
 
+IMITATED = 0.05
+"""Share of the path's RSTs that are written just as the end would write them: TTL, next IP ID,
+window, numbers. So what is easily copied never counts more than 1 / this for the end."""
+IMITATED_IDLE = 0.2
+"""The same on idle connections: a device with an idle timer has seen every packet."""
+IMITATED_CLOCK = 0.01
+"""The same where the RST has a timestamp on the end's own clock line."""
+
 HOST_ANSWERS = {
     "tcp.stale_connection": 0.5,
     "tcp.state_lost": 0.35,
@@ -65,6 +73,13 @@ def reset_prior(view: ResetView) -> Prior:
     if view.side == "initiator":
         return BY_INITIATOR
     return _responder_prior(view)
+
+
+def imitation(view: ResetView) -> float:
+    """Return how many of the path's RSTs look like this end's own in all that can be copied."""
+    if view.reset.tsval is not None:
+        return IMITATED_CLOCK
+    return IMITATED_IDLE if _idle_before(view) else IMITATED
 
 
 def _responder_prior(view: ResetView) -> Prior:

@@ -70,6 +70,7 @@ RATIOS: dict[str, Ratio] = {
     "seq_answers": Ratio("sequence", WEAK, "one RST to each late segment (facts 10)"),
     # Time, and what made it be sent.
     "too_fast": Ratio("timing", STRONG, "the end could not have got the segment yet"),
+    "too_fast_ack": Ratio("timing", VERY_STRONG, "same, and it acknowledges that segment"),
     "usual_rtt": Ratio("timing", 3.0, "a device nearer would be faster"),
     "usual_rtt_short": Ratio("timing", 1.25, "on a short path everything is near"),
     "unprompted_bare": Ratio("trigger", MEDIUM, "Linux sends a bare R only as an answer"),

@@ -16,8 +16,14 @@ from pcapdiag.diagnose.attribution import (
     timing,
     ttl,
 )
-from pcapdiag.diagnose.attribution.combine import ceiling, conclude, likelihoods, posterior
-from pcapdiag.diagnose.attribution.priors import Prior, reset_prior
+from pcapdiag.diagnose.attribution.combine import (
+    ceiling,
+    conclude,
+    likelihoods,
+    posterior,
+    strongest,
+)
+from pcapdiag.diagnose.attribution.priors import Prior, imitation, reset_prior
 from pcapdiag.diagnose.attribution.signal import Signal
 from pcapdiag.diagnose.attribution.view import ResetView, view_reset
 from pcapdiag.model.context import Context
@@ -27,6 +33,9 @@ from pcapdiag.model.story import Story
 
 OTHER_END = 0.05
 """Prior of a RST in an end's name made on the other end's own host (a rule in its OUTPUT chain)."""
+
+NOT_COPIED = frozenset({"vantage", "others"})
+"""Families of signals that no device on the path can bring about."""
 
 RESET_SIGNALS: tuple[Callable[[ResetView], Signal | None], ...] = (
     link.direction,
@@ -66,7 +75,7 @@ def attribute_reset(story: Story, packet: PacketFact, context: Context) -> Attri
     signals = weigh_reset(view)
     prior = reset_prior(view)
     sides = unexpected_maker(view, signals) | {view.side: prior.end, "path": 1 - prior.end}
-    probabilities = posterior(sides, likelihoods(signals))
+    probabilities = posterior(sides, sender_likelihoods(view, signals))
     side = max(probabilities, key=lambda s: probabilities[s])
     evidence = [prior_evidence(view, prior), *(s.evidence() for s in signals)]
     limit = ceiling(side, signals, by_kind=False)
@@ -76,6 +85,19 @@ def attribute_reset(story: Story, packet: PacketFact, context: Context) -> Attri
 def weigh_reset(view: ResetView) -> list[Signal]:
     """Return every signal that has something to say about a RST."""
     return [s for s in (test(view) for test in RESET_SIGNALS) if s is not None]
+
+
+def sender_likelihoods(view: ResetView, signals: list[Signal]) -> dict[Actor, float]:
+    """Return log10 of the likelihoods of who sent the RST.
+
+    What a device can copy counts for the end only as far as devices do not copy it (priors.py).
+    """
+    counted = strongest(signals)
+    copied = [s for s in counted if s.says == view.side and s.family not in NOT_COPIED]
+    logs = likelihoods([s for s in counted if s not in copied])
+    limit = -math.log10(imitation(view))
+    logs[view.side] += min(likelihoods(copied)[view.side], limit)
+    return logs
 
 
 def prior_evidence(view: ResetView, prior: Prior) -> Evidence:

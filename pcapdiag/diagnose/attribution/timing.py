@@ -41,7 +41,8 @@ def answer_time(view: ResetView) -> Signal | None:
             f"RST came {duration(delay)} after the segment that it answers; "
             f"{view.end.address} never took less than {duration(rtt)}"
         )
-        return signal("too_fast", "path", detail, frames)
+        name = "too_fast" if view.bare or not prompts[0].length else "too_fast_ack"
+        return signal(name, "path", detail, frames)
     delay = view.reset.time - prompts[-1].time
     if delay < USUAL[0] * rtt:
         return None

@@ -219,6 +219,26 @@ def test_a_router_that_also_sent_an_icmp_error_is_named() -> None:
     assert (result.side, result.address) == ("path", "192.0.2.1")
 
 
+def test_a_device_that_writes_as_the_server_would_is_not_taken_for_it_with_certainty() -> None:
+    """Idle, no timestamps: TTL, next IP ID, window and numbers are all there is, and all copied."""
+    exchange = Exchange()
+    exchange.client.timestamps = exchange.server.timestamps = False
+    exchange.handshake().request().response().wait(3 * SECOND)
+    who = (SideHint("responder", 0.6, "its timeout"), SideHint("path", 0.4, "a device's"))
+    reset = exchange.live_reset()
+    result = attribute(exchange.story(), judged("tcp.idle_reset", reset, who), NOTHING)
+    assert result.confidence < 0.9
+
+
+def test_a_timestamp_on_the_servers_own_clock_makes_sure() -> None:
+    exchange = talk().wait(3 * SECOND)
+    who = (SideHint("responder", 0.6, "its timeout"), SideHint("path", 0.4, "a device's"))
+    reset = exchange.live_reset()
+    result = attribute(exchange.story(), judged("tcp.idle_reset", reset, who), NOTHING)
+    assert result.side == "responder"
+    assert result.confidence >= 0.95
+
+
 def test_one_family_alone_never_makes_the_path_certain() -> None:
     exchange = Exchange().handshake().request()
     result = sender(exchange, exchange.reply_reset(mac=0x0BAD))

@@ -26,6 +26,13 @@ def test_an_answer_that_came_too_fast() -> None:
     assert "never took less than 10 ms" in found.detail
 
 
+def test_acknowledging_what_cannot_have_arrived_yet() -> None:
+    exchange = talk().wait(SECOND)
+    exchange.send("client", PSH | ACK, 50)
+    reset = exchange.wait(2 * MS).live_reset()
+    assert told(timing.answer_time(seen(exchange, reset))) == ("too_fast_ack", "path")
+
+
 def test_an_answer_at_the_usual_round_trip() -> None:
     exchange = talk()
     exchange.send("client", PSH | ACK, 50)
