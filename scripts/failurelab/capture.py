@@ -13,7 +13,6 @@ from pathlib import Path
 from failurelab.hosts import Host, Process
 from failurelab.transform import Change, change_file
 
-
 _BUFFER = "65536"
 """KiB: in immediate mode each packet takes a slot of the snap length, 256 KiB by default."""
 
@@ -141,6 +140,9 @@ class Capture:
         if self.files:
             return
         self.process.stop(signal.SIGINT if self.point.flush else signal.SIGKILL)
+        lost = re.search(r"([1-9]\d*) packets? dropped by kernel", self.process.output)
+        if lost:
+            raise RuntimeError(f"capture {self.point.label}: {lost.group()}")
         self.files = self._rotated() or [self._path]
         if self.point.change:
             for file in self.files:
