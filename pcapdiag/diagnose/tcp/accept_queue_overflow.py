@@ -30,6 +30,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import ending, frames_of, is_bare
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.tcp.unacknowledged import took_data
 from pcapdiag.diagnose.timing import MS, duration, round_trip
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact
@@ -73,7 +74,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     if not story.handshake_done or story.responder.payload_bytes or story.responder.fin_frame:
         return None
     late = [t for t in story.syn_ack_times if t > story.established_time + REPEAT_MARGIN]
-    if late and not _data_was_acked(story):
+    if late and not took_data(story):
         frames = (*story.syn_ack_frames, story.turn.request_frame)
         what = f"repeated its SYN-ACK {len(late)} more times and acknowledged no data"
         confidence = 0.88 if story.initiator.payload_bytes else 0.7
@@ -84,13 +85,6 @@ def match(story: Story, context: Context) -> Judgement | None:
     what = f"answered the final ACK with RST {duration(reset.time - story.established_time)} later"
     frames = (*story.syn_ack_frames, reset.frame)
     return _judgement(story, context, 0.62, f"{what} (frame {reset.frame})", frames, reset)
-
-
-def _data_was_acked(story: Story) -> bool:
-    half = story.initiator
-    if half.isn is None or half.acked is None:
-        return False
-    return (half.acked - half.isn) & 0xFFFFFFFF > 1
 
 
 def _answer_to_final_ack(story: Story) -> PacketFact | None:

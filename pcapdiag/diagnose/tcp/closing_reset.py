@@ -33,7 +33,9 @@ def reset_judgement(
     """Return a judgement about the RST that ended the connection."""
     reset = end.reset
     facts = reset_facts(story, end)
-    frames = (story.turn.request_frame, story.turn.response_last_frame, end.frame)
+    turn = story.turn
+    answered = turn.response_last_frame if turn.response_last_time <= end.time else 0
+    frames = (turn.request_frame, answered, end.frame)
     return Judgement(
         code=code,
         failed=True,
@@ -60,6 +62,8 @@ def reset_facts(story: Story, end: Ending) -> dict[str, str]:
     """Return the words that texts about a RST use."""
     turn, reset = story.turn, end.reset
     since_request = duration(max(0, end.time - turn.request_last_time))
+    quiet = quiet_before(story, end.time)
+    late = turn.response_last_time > end.time
     return {
         "sender": story.half(end.by_initiator).address,
         "receiver": story.half(not end.by_initiator).address,
@@ -68,7 +72,7 @@ def reset_facts(story: Story, end: Ending) -> dict[str, str]:
         "request_frame": str(turn.request_frame),
         "since_request": since_request,
         "since_start": duration(max(0, end.time - (story.established_time or story.start))),
-        "since_response": duration(max(0, end.time - turn.response_last_time)),
-        "quiet": duration(quiet_before(story, end.time)),
+        "since_response": duration(quiet if late else end.time - turn.response_last_time),
+        "quiet": duration(quiet),
         "turn": str(turn.index),
     }

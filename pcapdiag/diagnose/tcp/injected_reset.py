@@ -61,7 +61,7 @@ KIND = Kind(
     ),
 )
 
-SURE_ENOUGH = 0.8
+SURE_ENOUGH, WORTH_NAMING = 0.8, 0.1
 PLAIN_RESETS = frozenset(
     {
         "tcp.reset_before_request",
@@ -74,24 +74,45 @@ PLAIN_RESETS = frozenset(
 
 
 def refined(judgement: Judgement, attribution: Attribution, story: Story) -> Judgement | None:
-    """Return the verdict for a RST that the path sent; None where another code stays."""
+    """Return the verdict for a RST that the path sent; None where another code stays as it is."""
     reset = judgement.reset
-    if reset is None or attribution.side != "path" or attribution.confidence < SURE_ENOUGH:
-        return None
-    forgotten = judgement.code == "tcp.state_lost" and not _sender_went_on(story, judgement)
     named = judgement.code in PLAIN_RESETS or judgement.code == "tcp.state_lost"
-    if not named or forgotten or not connected(story):
+    if reset is None or not named or not connected(story):
+        return None
+    if judgement.code == "tcp.state_lost" and not _sender_went_on(story, judgement):
+        return None
+    if attribution.side == "unknown":
+        return _doubtful(judgement, attribution)
+    if attribution.side != "path" or attribution.confidence < SURE_ENOUGH:
         return None
     sender = story.half(reset.from_initiator).address
-    facts = judgement.facts | {"sender": sender, "rst_frame": str(reset.frame)}
     return replace(
         judgement,
         code=KIND.code,
         confidence=round(min(attribution.confidence, 0.97), 2),
         ended_by="path",
         alternatives=(OtherCode(judgement.code, round(1 - attribution.confidence, 2)),),
-        facts=facts,
+        facts=judgement.facts | {"sender": sender, "rst_frame": str(reset.frame)},
     )
+
+
+def _doubtful(judgement: Judgement, attribution: Attribution) -> Judgement:
+    """Return the judgement with the forged reset as alternative, as likely as the path is."""
+    path = sum(each.confidence for each in attribution.candidates if each.side == "path")
+    if path < WORTH_NAMING:
+        return judgement
+    kept = 1 - path
+    others = [_scaled(other, kept) for other in judgement.alternatives]
+    return replace(
+        judgement,
+        confidence=round(judgement.confidence * kept, 2),
+        alternatives=(OtherCode(KIND.code, round(path * 0.97, 2)), *others),
+    )
+
+
+def _scaled(other: OtherCode, factor: float) -> OtherCode:
+    """Return an alternative made less likely."""
+    return OtherCode(other.code, round(other.confidence * factor, 2))
 
 
 def _sender_went_on(story: Story, judgement: Judgement) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
-from pcapdiag.diagnose.goodbye import ALERT_RECORDS, H2_PREFACE, is_tls
+from pcapdiag.diagnose.goodbye import H2_PREFACE, is_tls
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.patience import Patience, patience
 from pcapdiag.diagnose.phase import phase_at
@@ -25,8 +25,12 @@ from pcapdiag.model.story import Story
 
 PUSHED = 100 * MS
 """A FIN this soon after the last byte, where nobody ever answers, ends a one-way transfer."""
+FAREWELL = 64
+"""A TLS alert record is at most this long."""
 STALLED_ANSWER = SECOND
 """An answer that paused this long before the initiator left was not on its way any more."""
+AT_ONCE = 5 * MS
+"""Hardly anybody asks and resets this soon; a device that forges resets to both ends does."""
 TIMEOUT, ABORT = "tcp.response_timeout", "tcp.initiator_abort"
 
 
@@ -55,7 +59,7 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if state is Work.WAITING and not _one_way(story, context, end):
         since = max(turn.request_last_time, story.established_time)
         return Leaving(end, _weighed(story, context, since, end), False)
-    if state is Work.ANSWERING or (state is Work.UNKNOWN and _left_bytes_unread(story, end)):
+    if state is Work.ANSWERING or (turn.response_bytes and _left_bytes_unread(story, end)):
         waited = patience(story, context, turn.response_last_time, end.time)
         if end.time - turn.response_last_time < STALLED_ANSWER:
             waited = Patience(waited.waited, 0.05, None, "the answer was still arriving")
@@ -91,9 +95,7 @@ def _left_bytes_unread(story: Story, end: Ending) -> bool:
     half = story.responder
     last_end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
     unread = seq_distance(last_end, reader)
-    if is_tls(story) and unread in ALERT_RECORDS:
-        return False
-    return unread > 0
+    return unread > (FAREWELL if is_tls(story) else 0)
 
 
 def _waited_for_greeting(story: Story, context: Context, end: Ending) -> bool:
@@ -130,7 +132,11 @@ def _who(how: Leaving, timeout: bool) -> tuple[SideHint, ...]:
         why = "the request was delivered and acknowledged, and it did not answer in time"
         return (SideHint("responder", 0.96, why, frames), SideHint("initiator", 0.03, why, frames))
     why = "it ended the connection while its answer was not due yet"
-    return (SideHint("initiator", 0.96, why, frames), SideHint("path", 0.02, why, frames))
+    if how.end.reset is None:
+        return (SideHint("initiator", 0.96, why, frames), SideHint("path", 0.02, why, frames))
+    at_once = how.waited.waited < AT_ONCE and not how.in_answer
+    path = 0.35 if at_once else 0.1
+    return (SideHint("initiator", 0.97 - path, why, frames), SideHint("path", path, why, frames))
 
 
 def _facts(story: Story, how: Leaving, reset: PacketFact | None) -> dict[str, str]:

@@ -33,7 +33,8 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.tcp.closing_reset import reset_facts, responder_reset
-from pcapdiag.diagnose.timing import IDLE, SECOND
+from pcapdiag.diagnose.tcp.unacknowledged import quiet_before_unacked
+from pcapdiag.diagnose.timing import IDLE, SECOND, duration
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact, seq_after
@@ -112,10 +113,11 @@ def _crossed_fin(story: Story, end: Ending) -> Judgement | None:
 
 def _forgotten(story: Story) -> Judgement | None:
     found = responder_reset(story)
-    if found is None or story.turn.gap < IDLE or _covers_request(story, found[1]):
+    gap = quiet_before_unacked(story)
+    if found is None or gap < IDLE or _covers_request(story, found[1]):
         return None
     end, reset = found
-    sure = 0.95 if story.turn.gap >= SURE_GAP else 0.9 if story.turn.gap >= LIKELY_GAP else 0.7
+    sure = 0.95 if gap >= SURE_GAP else 0.9 if gap >= LIKELY_GAP else 0.7
     why = "a host that closed it and a device that forgot it answer alike; the RST's signals decide"
     who = (
         SideHint("responder", 0.55, why, (end.frame,)),
@@ -123,10 +125,12 @@ def _forgotten(story: Story) -> Judgement | None:
     )
     how = f"it was answered by RST at once (frame {end.frame}) and never acknowledged"
     others = (
-        OtherCode("tcp.state_lost", round(0.9 * (1 - sure), 2)),
+        OtherCode("tcp.state_lost", round(0.6 * (1 - sure), 2)),
         OtherCode("tcp.reset_before_response", 0.02),
     )
-    return _judgement(story, end, sure, ("RST", how), who, (end.frame,), reset, others)
+    judgement = _judgement(story, end, sure, ("RST", how), who, (end.frame,), reset, others)
+    judgement.facts["gap"] = duration(gap)
+    return judgement
 
 
 def _covers_request(story: Story, reset: PacketFact) -> bool:

@@ -30,6 +30,7 @@ from pcapdiag.diagnose.ending import Ending, ending, is_bare
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.closing_reset import reset_judgement
+from pcapdiag.diagnose.tcp.unacknowledged import quiet_before_unacked, took_data
 from pcapdiag.diagnose.timing import IDLE, SECOND
 from pcapdiag.diagnose.work import Work, connected, one_direction, work
 from pcapdiag.model.context import Context
@@ -93,8 +94,8 @@ def _in_use(story: Story, end: Ending) -> bool:
     state = work(story)
     turn = story.turn
     if state is Work.WAITING:
-        used_before = turn.index > 1 or story.midstream or turn.request_acked
-        return turn.gap < IDLE and used_before and not end.by_initiator
+        used = turn.index > 1 or story.midstream or took_data(story)
+        return used and quiet_before_unacked(story) < IDLE and not end.by_initiator
     flowing = end.time - max(turn.response_last_time, turn.request_last_time) < RECENT
     if state is Work.ANSWERING:
         return flowing

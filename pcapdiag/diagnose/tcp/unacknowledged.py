@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pcapdiag.diagnose.timing import quiet_before
 from pcapdiag.model.packet import KEEP_ALIVE, WINDOW_PROBE, PacketFact, seq_after, seq_distance
 from pcapdiag.model.story import Half, Story
 
@@ -88,3 +89,24 @@ def size_matters(story: Story, stuck: Stuck) -> bool:
     if not passed:
         return False
     return max(p.length for p in passed) < stuck.length
+
+
+def quiet_before_unacked(story: Story) -> int:
+    """Return how long it had been quiet before the initiator sent what was never acknowledged.
+
+    That of the turn where it cannot be told: in a one-way stream a turn never ends.
+    """
+    acked = story.initiator.acked
+    if acked is not None:
+        for packet in story.packets:
+            if packet.from_initiator and _carries(packet, acked):
+                return quiet_before(story, packet.time)
+    return story.turn.gap
+
+
+def took_data(story: Story) -> bool:
+    """Return whether the responder acknowledged payload of the initiator."""
+    half = story.initiator
+    if half.isn is None or half.acked is None:
+        return story.turn.index > 1
+    return (half.acked - half.isn) & 0xFFFFFFFF > 1

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from pcapdiag.diagnose.judge import judge, refine
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.model.report import Attribution
+from pcapdiag.model.report import Attribution, Candidate
 from pcapdiag.model.story import Story
 from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, SHORT, C, S, around, play
 
@@ -60,3 +60,13 @@ def test_a_forged_refusal_stays_a_refusal() -> None:
     story = play(C("SYN"), S("RST,ACK"))
     first, second = refined(story, "path", 0.95)
     assert second == replace(first)
+
+
+def test_where_nobody_can_be_named_it_is_an_alternative() -> None:
+    story = play(*HANDSHAKE, *FORGED)
+    first = judge(story, around(story))
+    maybe = [Candidate(side="path", party="middlebox", confidence=0.4)]
+    second = refine(first, Attribution(candidates=maybe), story, around(story))
+    assert second.code == first.code
+    assert second.alternatives[0].code == "tcp.injected_reset"
+    assert second.confidence < 0.6
