@@ -23,7 +23,7 @@ cdef class Table:
     cdef public Host other_host
     cdef public Endpoint other_endpoint
 
-    @cython.locals(h=cython.ulonglong)
+    @cython.locals(h=cython.ulonglong, a=cython.ulonglong, b=cython.ulonglong)
     cpdef unsigned long long hash(self, Packet p)
     @cython.locals(flow=Flow)
     cpdef Flow find(self, Packet p, unsigned long long h)

@@ -53,12 +53,15 @@ class Table:
 
     def hash(self, p: Packet) -> int:
         """Return a hash of addresses and ports that is the same for both directions."""
-        h = (p.source_low + p.target_low + self.seed) & MASK
-        h ^= (p.source_high + p.target_high) & MASK
-        h = (h * MIX_A) & MASK
-        h ^= (p.source_port + p.target_port) << 20
-        h ^= p.source_port * p.target_port
-        h = (h * MIX_B) & MASK
+        # Sums alone would give 10.0.0.1 to 10.0.0.4 and 10.0.0.2 to 10.0.0.3 the same hash.
+        a = p.source_low ^ self.seed
+        b = p.target_low ^ self.seed
+        h = ((a + b) * MIX_A ^ a * b) & MASK
+        h ^= (p.source_high + p.target_high) * MIX_B & MASK
+        a = p.source_port
+        b = p.target_port
+        h ^= ((a + b) << 40) ^ (a * b)
+        h = h * MIX_B & MASK
         return h ^ (h >> 29)
 
     def find(self, p: Packet, h: int) -> Flow | None:

@@ -253,3 +253,31 @@ def _pair(files: Certificate) -> Json:
         "certificate_chain": {"filename": str(files.cert)},
         "private_key": {"filename": str(files.key)},
     }
+
+
+def only_for_tls(listener: Json) -> None:
+    """Let the listener's filter chain take TLS only, as Istio's STRICT mode does."""
+    inspector = _TYPES + "extensions.filters.listener.tls_inspector.v3.TlsInspector"
+    listener["listener_filters"] = [{"name": "tls", "typed_config": {"@type": inspector}}]
+    listener["filter_chains"][0]["filter_chain_match"] = {"transport_protocol": "tls"}
+
+
+def wants_proxy_header(listener: Json) -> Json:
+    """The listener with the PROXY protocol required."""
+    kind = _TYPES + "extensions.filters.listener.proxy_protocol.v3.ProxyProtocol"
+    filters = [{"name": "proxy_protocol", "typed_config": {"@type": kind}}]
+    return {**listener, "listener_filters": filters}
+
+
+def proxy_header(cluster: Json) -> Json:
+    """The cluster, sending a PROXY protocol line first."""
+    kind = "extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport"
+    raw = _TYPES + "extensions.transport_sockets.raw_buffer.v3.RawBuffer"
+    plain = {"name": "envoy.transport_sockets.raw_buffer", "typed_config": {"@type": raw}}
+    config = {
+        "@type": _TYPES + kind,
+        "config": {"version": "V1"},
+        "transport_socket": cluster.get("transport_socket", plain),
+    }
+    socket = {"name": "envoy.transport_sockets.upstream_proxy_protocol", "typed_config": config}
+    return {**cluster, "transport_socket": socket}

@@ -28,3 +28,15 @@ def http2_secure(lab: Lab, host: Host, port: int, name: str) -> Process:
     """HTTP/2 over TLS and nothing else."""
     files = lab.authority.issue(name)
     return run(lab, host, _FILES + _HTTP2_SECURE, files.cert, files.key, port, port=port)
+
+
+def http2_plain(lab: Lab, host: Host, port: int) -> Process:
+    """HTTP/2 in clear text, with prior knowledge only."""
+    code = "require('http2').createServer((q, r) => r.end('fine\\n')).listen(process.argv[1]);"
+    return run(lab, host, code, port, port=port)
+
+
+def http(lab: Lab, host: Host, port: int, more: str = "") -> Process:
+    """HTTP/1.1 that answers "fine"; `more` is said of `server`."""
+    code = "const server = require('http').createServer((q, r) => r.end('fine\\n'));"
+    return run(lab, host, f"{code} {more} server.listen(process.argv[1]);", port, port=port)
