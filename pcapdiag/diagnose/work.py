@@ -6,12 +6,14 @@ from enum import Enum
 
 from pcapdiag.diagnose.completeness import (
     HTTP1,
+    METHODS,
     Completeness,
     request_incomplete,
     response_completeness,
 )
 from pcapdiag.diagnose.ending import Ending, ending
-from pcapdiag.diagnose.goodbye import asks_for_answer, responder_said_goodbye
+from pcapdiag.diagnose.goodbye import H2_PREFACE, asks_for_answer, is_tls, responder_said_goodbye
+from pcapdiag.model.context import Context
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
 
@@ -108,3 +110,13 @@ def one_direction(story: Story) -> bool:
 def answer_may_be_missing(story: Story) -> bool:
     """Return whether the capture lost bytes of the answer: then "no answer" is no fact."""
     return story.initiator.acked_unseen > 0 or one_direction(story)
+
+
+def never_answered(story: Story, context: Context) -> bool:
+    """Return whether nobody answers on this port at all: logs, metrics, a copied file.
+
+    Protocols that are known to answer are never read so.
+    """
+    readable = is_tls(story) or story.turn.request_head.startswith((*METHODS, H2_PREFACE))
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    return not readable and endpoint.turns == 0

@@ -34,6 +34,7 @@ from pcapdiag.diagnose.work import (
     Work,
     answer_may_be_missing,
     connected,
+    never_answered,
     one_direction,
     work,
 )
@@ -58,9 +59,9 @@ KIND = Kind(
 )
 
 
-def match(story: Story, _context: Context) -> Judgement | None:
+def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a connection that looks wrong where the capture cannot tell."""
-    found = _doubt(story)
+    found = _doubt(story, context)
     if found is None:
         return None
     why, frames = found
@@ -77,7 +78,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
     )
 
 
-def _doubt(story: Story) -> tuple[str, tuple[int, ...]] | None:
+def _doubt(story: Story, context: Context) -> tuple[str, tuple[int, ...]] | None:
     """Return what looks wrong and its frames, or None where nothing does."""
     if one_direction(story):
         return _one_sided(story)
@@ -85,7 +86,7 @@ def _doubt(story: Story) -> tuple[str, tuple[int, ...]] | None:
         return _handshake_open(story)
     end = ending(story)
     if end is None:
-        return _open_and_waiting(story)
+        return _open_and_waiting(story, context)
     if end.reset is not None and work(story) is Work.WAITING and answer_may_be_missing(story):
         why = "the capture lost packets, and the answer may have been among them"
         return why, (story.turn.request_frame, end.frame)
@@ -111,12 +112,14 @@ def _handshake_open(story: Story) -> tuple[str, tuple[int, ...]] | None:
     return None
 
 
-def _open_and_waiting(story: Story) -> tuple[str, tuple[int, ...]] | None:
+def _open_and_waiting(story: Story, context: Context) -> tuple[str, tuple[int, ...]] | None:
     stuck = stuck_data(story)
     if stuck is not None:
         why = "the file ends while data is repeated and not acknowledged"
         return why, (stuck.first_frame, stuck.last_frame)
-    if work(story) is Work.WAITING and not answer_may_be_missing(story):
+    if answer_may_be_missing(story) or never_answered(story, context):
+        return None
+    if work(story) is Work.WAITING:
         waited = duration(max(0, story.end - story.turn.request_last_time))
         why = f"the file ends with a request unanswered ({waited} of packets after it)"
         return why, (story.turn.request_frame,)

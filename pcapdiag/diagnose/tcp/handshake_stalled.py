@@ -65,6 +65,8 @@ LATE = 900 * MS
 """A SYN-ACK this long after the first SYN may have come after a connect timeout."""
 SLOW_FACTOR = 10
 """... or one that took this many times the host's usual round trip."""
+ABANDONED = 150 * MS
+"""... or one to a program's connect (scanners send SYNs without a window scale) that took this."""
 STILL_DUE = 3 * SECOND
 """Silence after the only SYN-ACK from which the handshake counts as given up."""
 
@@ -101,7 +103,8 @@ def _abandoned(story: Story, context: Context, reset: PacketFact) -> Judgement |
     usual = context.host(story.responder.address).min_rtt or delay
     late = delay >= LATE
     slow = delay >= max(100 * MS, SLOW_FACTOR * usual)
-    if not is_bare(reset) or not (late or slow):
+    abandoned = delay >= ABANDONED and story.initiator.window_scale is not None
+    if not is_bare(reset) or not (late or slow or abandoned):
         return None
     why = "it answered later than the initiator waited; a slow host and a slow path look the same"
     who = (

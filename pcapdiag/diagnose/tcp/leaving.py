@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
-from pcapdiag.diagnose.goodbye import H2_PREFACE, is_tls
+from pcapdiag.diagnose.goodbye import is_tls
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.patience import Patience, patience
 from pcapdiag.diagnose.phase import phase_at
@@ -16,6 +15,7 @@ from pcapdiag.diagnose.work import (
     Work,
     answer_in_time,
     answer_may_be_missing,
+    never_answered,
     sending_request,
     work,
 )
@@ -76,11 +76,8 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
 
 
 def _one_way(story: Story, context: Context, end: Ending) -> bool:
-    """Return whether nobody answers here at all: logs, metrics, a copied file."""
-    endpoint = context.endpoint(story.responder.address, story.responder.port)
-    readable = is_tls(story) or story.turn.request_head.startswith((*METHODS, H2_PREFACE))
     soon = end.time - story.turn.request_last_time < PUSHED
-    return not readable and soon and end.reset is None and endpoint.turns == 0
+    return soon and end.reset is None and never_answered(story, context)
 
 
 def _left_bytes_unread(story: Story, end: Ending) -> bool:

@@ -99,7 +99,9 @@ def _in_use(story: Story, end: Ending) -> bool:
     flowing = end.time - max(turn.response_last_time, turn.request_last_time) < RECENT
     if state is Work.ANSWERING:
         return flowing
-    return state is Work.UNKNOWN and flowing and story.responder.unacked > 0
+    # A program that closed after its answer sends FIN first; a bare RST alone was never its own.
+    unread = flowing and turn.response_bytes > 0 and story.responder.unacked > 0
+    return unread and (state is Work.UNKNOWN or end.by_initiator)
 
 
 def _answers(story: Story, reset: PacketFact) -> bool:

@@ -30,3 +30,9 @@ def test_a_capture_that_starts_within_the_connection() -> None:
 def test_a_repeat_at_the_very_end() -> None:
     request = C("PSH,ACK", GET, lost=True)
     assert judged(*HANDSHAKE, request, *again(request, 200), left=0.1).code == "capture.partial"
+
+
+def test_an_open_one_way_stream_is_fine() -> None:
+    lines = (C("PSH,ACK", b"<13>log line\n"), S("ACK"))
+    assert judged(*HANDSHAKE, *lines).code == "ok"
+    assert judged(*HANDSHAKE, *lines, turns=3).code == "capture.partial"

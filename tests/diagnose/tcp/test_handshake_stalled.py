@@ -40,3 +40,10 @@ def test_the_initiators_own_host_dropped_what_its_own_capture_shows() -> None:
     context = around(story)
     context.capture_hosts = frozenset({story.initiator.address})
     assert sides(judge(story, context))["initiator"] >= 0.8
+
+
+def test_a_programs_connect_that_was_abandoned_is_no_scan() -> None:
+    story = play(SYN, S("SYN,ACK", after=300), C("RST"))
+    assert judge(story, around(story)).code == "ok"
+    story.initiator.window_scale = 7
+    assert judge(story, around(story)).code == "tcp.handshake_stalled"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, SHORT, C, S, judged, sides
+from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, OK, SHORT, C, S, judged, sides
 
 
 def test_a_bare_reset_in_mid_answer() -> None:
@@ -36,3 +36,10 @@ def test_a_reset_to_late_bytes_after_the_initiators_close_is_fine() -> None:
         "ok",
         "tcp.initiator_abort",
     }
+
+
+def test_a_whole_answer_met_by_the_bare_reset_of_a_host_that_forgot() -> None:
+    lines = (C("PSH,ACK", GET), S("ACK"), S("PSH,ACK", OK, after=90), C("RST"))
+    verdict = judged(*HANDSHAKE, *lines)
+    assert verdict.code == "tcp.state_lost"
+    assert verdict.alternatives[0].code == "tcp.initiator_abort"
