@@ -77,7 +77,11 @@ def _sent_before(view: ResetView, packet: PacketFact) -> bool:
 
 
 def _comparable(view: ResetView, packet: PacketFact) -> bool:
-    return packet.tsval is not None and view.reset.tsval is not None
+    """Whether timestamps or near IP IDs tell which of the two was made first."""
+    if packet.tsval is not None and view.reset.tsval is not None:
+        return True
+    near = (packet.ip_id - view.reset.ip_id) & 0xFFFF < RECENT_IDS
+    return bool(packet.ip_id and view.reset.ip_id) and near
 
 
 def _marked(reset: PacketFact) -> bool:

@@ -22,6 +22,10 @@ def continuity(view: ResetView) -> Signal | None:
     if not own or not reset.ip_id or view.story.ip_version != 4:
         return None
     last = own[-1]
+    again = next((p for p in view.later if p.ip_id == reset.ip_id), None)
+    if again is not None:
+        detail = f"RST has IP ID {reset.ip_id}, which {view.end.address} itself used after it"
+        return signal("ip_id_taken", "path", detail, (reset.frame, again.frame))
     if _follows(view, last, reset):
         detail = (
             f"RST has IP ID {reset.ip_id}, next in the flow's own count "

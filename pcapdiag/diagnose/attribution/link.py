@@ -35,7 +35,7 @@ def mac(view: ResetView) -> Signal | None:
 
 def direction(view: ResetView) -> Signal | None:
     """Weigh whether a cooked capture saw the RST leave its host or come in (facts 11: decisive)."""
-    others = {p.direction for p in (*view.earlier, *view.later)}
+    others = {p.direction for p in (*view.earlier, *view.later)} or _elsewhere(view)
     if view.reset.direction == SENT_BY_US:
         return _sent(view, others)
     if view.reset.direction in RECEIVED and others == {SENT_BY_US}:
@@ -82,7 +82,18 @@ def _sent(view: ResetView, others: set[int]) -> Signal | None:
         f"by the captured host: {maker}"
     )
     says = view.peer_side if peer_is_here else "path"
-    return signal("made_by_capturing_host", says, detail, (reset.frame,))
+    other_connections = not view.earlier and not view.later
+    return signal("made_by_capturing_host", says, detail, (reset.frame,), other_connections)
+
+
+def _elsewhere(view: ResetView) -> set[int]:
+    """Return the direction of the address's packets on other connections, where it is one."""
+    host = view.context.host(view.end.address)
+    if host.sent_by_capture_host and host.received_by_capture_host:
+        return set()
+    if host.received_by_capture_host:
+        return {0}
+    return {SENT_BY_US} if host.sent_by_capture_host else set()
 
 
 def _mode(macs: dict[int, int]) -> int:

@@ -43,6 +43,7 @@ RATIOS: dict[str, Ratio] = {
     # IP header.
     "ip_id_continuous": Ratio("ip_header", STRONG, "live socket's own counter (facts 1.1)"),
     "ip_id_off": Ratio("ip_header", MEDIUM, "another counter; a global one looks the same"),
+    "ip_id_taken": Ratio("ip_header", STRONG, "one counter gives no number twice"),
     "header_copied": Ratio("ip_header", MEDIUM, "idle firewalls copy the trigger (facts 2.1)"),
     "header_copied_twice": Ratio("ip_header", STRONG, "both ID and window copied"),
     "df_clear": Ratio("ip_header", MEDIUM, "raw packet tools leave DF clear"),

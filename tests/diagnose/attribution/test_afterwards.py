@@ -47,6 +47,15 @@ def test_data_right_behind_counts_less_when_nothing_tells_its_age() -> None:
     assert found.weight == pytest.approx(math.log10(20))
 
 
+def test_a_later_ip_id_shows_that_data_right_behind_is_newer() -> None:
+    exchange = talk()
+    reset = exchange.forge("server", RST, ip_id=exchange.server.ip_id + 1, tsval=None)
+    exchange.wait(MS // 10).send("server", PSH | ACK, 400)
+    found = afterwards.goes_on(seen(exchange, reset))
+    assert found is not None
+    assert found.weight == 2.0
+
+
 def test_a_refused_syn_may_be_tried_again() -> None:
     exchange = Exchange()
     exchange.send("client", SYN, ack=0)

@@ -31,6 +31,13 @@ def test_ip_id_off_the_flows_count() -> None:
     assert told(ip_id.continuity(seen(exchange, reset))) == ("ip_id_off", "path")
 
 
+def test_ip_id_that_the_host_uses_again() -> None:
+    exchange = talk()
+    reset = exchange.forge("server", RST | ACK, ip_id=exchange.server.ip_id + 1)
+    exchange.send("server", PSH | ACK, 100)
+    assert told(ip_id.continuity(seen(exchange, reset))) == ("ip_id_taken", "path")
+
+
 def test_ip_id_zero_says_nothing() -> None:
     exchange = talk()
     assert ip_id.continuity(seen(exchange, exchange.reply_reset())) is None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution import link
-from pcapdiag.model.context import Context
+from pcapdiag.model.context import Context, HostFacts
+from pcapdiag.model.packet import SYN
 from tests.diagnose.attribution.exchange import CLIENT, MS, SERVER, Exchange, seen, talk, told
 
 
@@ -61,6 +62,17 @@ def test_a_captured_router_that_never_received_the_reset_made_it() -> None:
     exchange = cooked(client=0, server=0)
     reset = exchange.live_reset(direction=4)
     assert told(link.direction(seen(exchange, reset))) == ("made_by_capturing_host", "path")
+
+
+def test_a_captured_router_is_known_by_the_addresss_other_connections() -> None:
+    exchange = Exchange()
+    exchange.client.direction = 0
+    exchange.send("client", SYN, ack=0)
+    reset = exchange.wait(MS).reply_reset(direction=4)
+    facts = HostFacts(SERVER, received_by_capture_host=20)
+    found = link.direction(seen(exchange, reset, Context(hosts={SERVER: facts})))
+    assert told(found) == ("made_by_capturing_host", "path")
+    assert link.direction(seen(exchange, reset)) is None
 
 
 def test_the_other_end_is_meant_where_its_own_host_made_the_reset() -> None:
