@@ -281,3 +281,16 @@ def proxy_header(cluster: Json) -> Json:
     }
     socket = {"name": "envoy.transport_sockets.upstream_proxy_protocol", "typed_config": config}
     return {**cluster, "transport_socket": socket}
+
+
+def pinging(cluster: Json, interval: str, timeout: str) -> Json:
+    """The cluster, with HTTP/2 and its keepalive."""
+    keepalive = {"interval": interval, "timeout": timeout}
+    return http2_options(cluster, {"connection_keepalive": keepalive})
+
+
+def http2_options(cluster: Json, options: Json) -> Json:
+    """The cluster, with HTTP/2 and these options of it."""
+    protocol = {"@type": _OPTIONS, "explicit_http_config": {"http2_protocol_options": options}}
+    name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    return {**cluster, "typed_extension_protocol_options": {name: protocol}}

@@ -168,7 +168,7 @@ class Host:
         *,
         timeout: float = TIMEOUT,
         port: int = 0,
-        options: Sequence[tuple[int, int, int]] = (),
+        options: Sequence[tuple[int, int, int | bytes]] = (),
     ) -> Connection:
         """Connect; a failure is kept in the connection's `error` and not raised."""
         made = self.socket(address[0])

@@ -199,9 +199,9 @@ class Lab:
         """Start a capture that was declared with `later=True`."""
         self._captures[name].start()
 
-    def stop_capture(self, name: str) -> None:
-        """Stop a capture before the scenario ends."""
-        self._captures[name].stop()
+    def capture(self, name: str) -> Capture:
+        """A capture by name: to stop it before the scenario ends, or pause it."""
+        return self._captures[name]
 
     def mix(self, *names: str) -> None:
         """These captures are given to `analyze` as if they were one; not judged by themselves."""

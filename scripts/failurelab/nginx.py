@@ -10,6 +10,7 @@ from failurelab.lab import Lab
 _MAIN = """\
 daemon off;
 worker_processes 1;
+{main}
 pid {directory}/{name}.pid;
 error_log {directory}/{name}-error.log info;
 events {{ worker_connections 128; }}
@@ -26,12 +27,12 @@ http {{
 """
 
 
-def start(lab: Lab, host: Host, http: str, *, port: int) -> Process:
-    """Start NGINX with what stands inside `http {}`; wait for `port`."""
+def start(lab: Lab, host: Host, http: str, *, port: int, main: str = "") -> Process:
+    """Start NGINX with what stands inside `http {}` and before it; wait for `port`."""
     program = shutil.which("nginx") or "nginx"
     lab.used("nginx", program, "-v")
     name = f"nginx-{host.name}"
-    text = _MAIN.format(directory=lab.directory, name=name, http=http)
+    text = _MAIN.format(directory=lab.directory, name=name, http=http, main=main)
     file = lab.file(f"{name}.conf", text)
     command = [program, "-p", str(lab.directory), "-c", str(file), "-e", "stderr"]
     return host.spawn(command, port=port)

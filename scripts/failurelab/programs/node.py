@@ -40,3 +40,16 @@ def http(lab: Lab, host: Host, port: int, more: str = "") -> Process:
     """HTTP/1.1 that answers "fine"; `more` is said of `server`."""
     code = "const server = require('http').createServer((q, r) => r.end('fine\\n'));"
     return run(lab, host, f"{code} {more} server.listen(process.argv[1]);", port, port=port)
+
+
+def http2_resetting(lab: Lab, host: Host, port: int, code: int) -> Process:
+    """HTTP/2 in clear text; resets each stream with this code."""
+    text = """
+    const server = require('http2').createServer();
+    server.on('stream', stream => {
+      stream.on('error', () => {});
+      stream.close(Number(process.argv[2]));
+    });
+    server.listen(process.argv[1]);
+    """
+    return run(lab, host, text, port, code, port=port)

@@ -1,0 +1,34 @@
+"""grpcio's server and client in a host of the lab."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from failurelab.connections import Address
+from failurelab.hosts import Host, Process
+from failurelab.lab import Lab
+
+_PEER = Path(__file__).resolve().parent.parent / "grpc_peer.py"
+
+
+def _note(lab: Lab) -> None:
+    lab.used("grpcio", "echo", metadata.version("grpcio"))
+
+
+def server(lab: Lab, host: Host, port: int, *options: str) -> Process:
+    """A server with the methods of `grpc_peer`; options as in `grpc.max_connection_age_ms=500`."""
+    _note(lab)
+    command = [sys.executable, "-u", str(_PEER), "server", f"{host.ip}:{port}", *options]
+    return host.spawn(command, port=port)
+
+
+def call(
+    lab: Lab, host: Host, address: Address, method: str, *options: str, seconds: float = 5
+) -> str:
+    """Call a method once; what came of it, as text."""
+    _note(lab)
+    target = f"ipv4:{address[0]}:{address[1]}"
+    command = [sys.executable, "-u", str(_PEER), "client", target, method, str(seconds)]
+    return host.run([*command, *options], check=False, timeout=seconds + 15)
