@@ -87,13 +87,16 @@ def _sent(view: ResetView, others: set[int]) -> Signal | None:
 
 
 def _elsewhere(view: ResetView) -> set[int]:
-    """Return the direction of the address's packets on other connections, where it is one."""
+    """Return the direction of the address's packets on other connections, where it is one.
+
+    Its resets are among the packets counted, and prove nothing here.
+    """
     host = view.context.host(view.end.address)
-    if host.sent_by_capture_host and host.received_by_capture_host:
-        return set()
-    if host.received_by_capture_host:
+    resets = sum(host.reset_ttls.values())
+    sent, received = host.sent_by_capture_host, host.received_by_capture_host
+    if received > resets >= sent:
         return {0}
-    return {SENT_BY_US} if host.sent_by_capture_host else set()
+    return {SENT_BY_US} if sent > resets >= received else set()
 
 
 def _mode(macs: dict[int, int]) -> int:
