@@ -37,6 +37,8 @@ class Point:
     """More arguments of tcpdump or dumpcap; -C, -G and -W may make several files."""
     flush: bool = True
     """Without: tcpdump buffers, and is killed outright at the end."""
+    may_drop: bool = False
+    """The capture loses packets on purpose."""
     change: Change | None = None
     """Done to the finished capture; said in its notes."""
     filter: str = ""
@@ -141,7 +143,7 @@ class Capture:
             return
         self.process.stop(signal.SIGINT if self.point.flush else signal.SIGKILL)
         lost = re.search(r"([1-9]\d*) packets? dropped by kernel", self.process.output)
-        if lost:
+        if lost and not self.point.may_drop:
             raise RuntimeError(f"capture {self.point.label}: {lost.group()}")
         self.files = self._rotated() or [self._path]
         if self.point.change:
@@ -152,6 +154,19 @@ class Capture:
                 shift_clock(file, self.point.clock_shift)
         if self.point.gzip:
             self.files = [_compress(file) for file in self.files]
+
+    def pause(self) -> None:
+        """Stop the program (SIGSTOP) until `resume`: its kernel buffer overflows."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        if self.process is None:
+            raise RuntimeError(f"capture {self.point.label} was never started")
+        self.process.popen.send_signal(number)
 
     def _rotated(self) -> list[Path]:
         """The files in order, named by their number only; nothing when there is just one."""

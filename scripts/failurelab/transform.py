@@ -87,6 +87,11 @@ def lose(share: float, *, data_only: bool = True) -> Change:
     return Change(f"{share:.0%} of the {what} (not SYN, FIN, RST) left out at random.", apply)
 
 
+def skip(count: int) -> Change:
+    """The capture began a little later."""
+    return Change(f"The first {count} records left out.", lambda records, _: records[count:])
+
+
 def step_clock(seconds: float, *, at: float = 0.5) -> Change:
     """The capturing clock was set in the middle: later records are shifted."""
 
