@@ -209,7 +209,7 @@ def _mirror(lab: Lab) -> None:
 
 @scenario(
     "capture-mirror-both-sides",
-    "A mirror port that delivers each packet before and after routing: TTL and MAC differ",
+    "A mirror port that delivers each packet twice, before and after routing",
     branches={"monitor": "router"},
     points=(Point("monitor"),),
 )
