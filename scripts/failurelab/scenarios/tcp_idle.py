@@ -149,6 +149,7 @@ def probes_path(lab: Lab) -> None:
     server = lab.upstream.serve(5672, behaviours.respond(b"pong"))
     connection = lab.client.connect(server.address, options=_KEEPALIVE)
     connection.send(b"ping").receive()
+    lab.sleep(0.1)
     lab.bump.add(rules.drop(rules.Match()))
     connection.receive_all()
     lab.sleep(0.3)
