@@ -49,3 +49,8 @@ class NotACaptureError(CaptureError):
 
 class DamagedCaptureError(CaptureError):
     """A capture that breaks off or lies about a length; what comes before ``byte`` is good."""
+
+    byte: int
+
+    def __init__(self, path: str, message: str, advice: str = "", byte: int = 0) -> None:
+        super().__init__(path, message, advice, byte)

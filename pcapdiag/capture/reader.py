@@ -103,19 +103,19 @@ class FileReader:
     def _begin(self) -> Iterator[None]:
         """Read the file's header, and unpack first what is compressed."""
         yield from self._fill_to(MAGIC_BYTES)
-        compression = compression_of(bytes(self._buffer[:MAGIC_BYTES]))
+        compression = compression_of(self._head(MAGIC_BYTES))
         if compression:
             self.facts.compression = compression
-            self._input = Unpacker(self.raw, compression, bytes(self._buffer[: self._filled]))
+            self._input = Unpacker(self.raw, compression, self._head(FIRST_BYTES))
             self._filled = 0
             self._ended = False
             yield from self._fill_to(MAGIC_BYTES)
-            inner = compression_of(bytes(self._buffer[:MAGIC_BYTES]))
+            inner = compression_of(self._head(MAGIC_BYTES))
             if inner:
                 raise NotACaptureError(
                     self.facts.path, f"this is {inner} inside {compression}", "unpack it once first"
                 )
-        magic = bytes(self._buffer[:4])
+        magic = self._head(4)
         if magic == PCAPNG_MAGIC:
             self.facts.format = "pcapng"
             self._blocks = BlockReader(self.walker, self._file, self.facts, self._metadata)
@@ -151,8 +151,11 @@ class FileReader:
                 "this is empty (0 bytes)",
                 "tcpdump writes a header at once: was it started, and the disk not full?",
             )
-        what, advice = what_it_is(bytes(self._buffer[: min(self._filled, LOOK_BYTES)]), path)
+        what, advice = what_it_is(self._head(LOOK_BYTES), path)
         return NotACaptureError(path, f"this is {what}", advice, byte=0)
+
+    def _head(self, most: int) -> bytes:
+        return bytes(self._buffer[: min(self._filled, most)])
 
     def _walk(self, batch: Batch) -> int:
         """Fill ``batch`` with what is in the buffer; MORE when done with it, FULL when not."""

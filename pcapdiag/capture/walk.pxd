@@ -48,6 +48,7 @@ cdef long long read_be32(const unsigned char[::1] data, long long at) noexcept
 @cython.locals(
     one="unsigned long long", units="unsigned long long", time="long long",
     seconds="unsigned long long", fraction="unsigned long long",
+    ceiling="unsigned long long",
 )
 cpdef long long in_nanoseconds(
     unsigned long long high, unsigned long long low, long long kind, long long factor, long long offset

@@ -313,7 +313,8 @@ def in_nanoseconds(high: int, low: int, kind: int, factor: int, offset: int) -> 
     one = 1
     units = high << 32 | low
     if kind == MULTIPLY:
-        time = units * factor if units <= LATEST // factor else LATEST
+        ceiling = LATEST // factor
+        time = units * factor if units <= ceiling else LATEST
     elif kind == DIVIDE:
         time = units // factor
     else:
@@ -322,7 +323,8 @@ def in_nanoseconds(high: int, low: int, kind: int, factor: int, offset: int) -> 
         if factor > SHIFT_BITS:
             fraction = fraction >> (factor - SHIFT_BITS)
             factor = SHIFT_BITS
-        if seconds >= LATEST // SECOND:
+        ceiling = LATEST // SECOND
+        if seconds >= ceiling:
             time = LATEST
         else:
             time = seconds * SECOND + (fraction * SECOND >> factor)

@@ -36,9 +36,7 @@ def pcap(
     out = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, snaplen, link)]
     for time, data in records:
         seconds, rest = divmod(time, SECOND)
-        out.append(
-            struct.pack(order + "IIII", seconds, rest // unit, len(data), len(data) + extra)
-        )
+        out.append(struct.pack(order + "IIII", seconds, rest // unit, len(data), len(data) + extra))
         if modified:
             out.append(struct.pack(order + "IHBB", 3, 0x800, 4, 0))
         out.append(data)
@@ -61,9 +59,7 @@ class Pcapng:
 
     def section(self, order: str = "") -> Pcapng:
         self.order = order or self.order
-        return self.block(
-            0x0A0D0D0A, struct.pack(self.order + "IHHq", 0x1A2B3C4D, 1, 0, -1)
-        )
+        return self.block(0x0A0D0D0A, struct.pack(self.order + "IHHq", 0x1A2B3C4D, 1, 0, -1))
 
     def interface(self, *options: tuple[int, bytes], link: int = 1, snaplen: int = 0) -> Pcapng:
         body = struct.pack(self.order + "HHI", link, 0, snaplen)
@@ -87,7 +83,13 @@ class Pcapng:
 
     def old_packet(self, units: int, data: bytes, *, interface: int = 0) -> Pcapng:
         head = struct.pack(
-            self.order + "HHIIII", interface, 0, units >> 32, units & 0xFFFFFFFF, len(data), len(data)
+            self.order + "HHIIII",
+            interface,
+            0,
+            units >> 32,
+            units & 0xFFFFFFFF,
+            len(data),
+            len(data),
         )
         return self.block(2, head + data)
 
@@ -107,7 +109,9 @@ class Pcapng:
     def statistics(self, interface: int, **counts: int) -> Pcapng:
         codes = {"received": 4, "dropped": 5, "os_dropped": 7}
         options = [(codes[k], struct.pack(self.order + "Q", v)) for k, v in counts.items()]
-        return self.block(5, struct.pack(self.order + "III", interface, 0, 0) + self.options(*options))
+        return self.block(
+            5, struct.pack(self.order + "III", interface, 0, 0) + self.options(*options)
+        )
 
 
 class Read:

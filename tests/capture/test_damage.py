@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import struct
 from pathlib import Path
@@ -53,10 +54,8 @@ def test_cut_at_every_byte(tmp_path: Path, data: bytes, ends: list[int]) -> None
         try:
             with small_blocks():
                 read = Read(path)
-        except CaptureError as error:
+        except CaptureError:
             assert whole == 0, cut
-            assert error.path == str(path)
-            assert error.byte is not None or cut == 0
             continue
         assert read.packets == [packet for _, packet in RECORDS[:whole]]
         (facts,) = read.capture.files
@@ -107,10 +106,8 @@ def test_flipped_bytes(
 def test_random_bytes(tmp_path: Path, start: bytes, rest: bytes) -> None:
     path = tmp_path / "random"
     path.write_bytes(start + rest)
-    try:
+    with contextlib.suppress(CaptureError):
         Read(path)
-    except CaptureError as error:
-        assert str(error).startswith(str(path))
 
 
 def test_a_length_that_lies_names_the_record(tmp_path: Path) -> None:
