@@ -109,9 +109,7 @@ KINDS = {
         _inside_ip(17, 24, 6081),
     ),
     "vlan": Kind(True, _tagged(b"\x81\x00\x00\x64"), _untagged, routed=False),
-    "qinq": Kind(
-        True, _tagged(b"\x88\xa8\x07\xd0", b"\x81\x00\x00\x64"), _untagged, routed=False
-    ),
+    "qinq": Kind(True, _tagged(b"\x88\xa8\x07\xd0", b"\x81\x00\x00\x64"), _untagged, routed=False),
     "mpls": Kind(
         False,
         _link(b"\x88\x47", lambda _: _LABELS),
@@ -169,8 +167,7 @@ class Tunnel:
         ]
         self._ends = ends
         self._views = [
-            Ends(near.host.ip, far.host.ip, near.mac, far.mac)
-            for near, far in (ends, ends[::-1])
+            Ends(near.host.ip, far.host.ip, near.mac, far.mac) for near, far in (ends, ends[::-1])
         ]
         for end in ends:
             if self._kind.routed:  # the kernel would answer "protocol unreachable"
