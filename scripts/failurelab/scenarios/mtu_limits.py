@@ -124,7 +124,8 @@ def envoy_headers(lab: Lab) -> None:
     lost = lab.leg(lab.upstream, 9000)
     lab.healthy(lab.leg(lab.proxy, 8080))
     lab.judge(connection, "http.local_reply", "responder", caused_by=lost)
-    at = {"upstream": Accepted([_HOLE, "capture.partial"], _PATH)}
+    open_end = Accepted([_HOLE, "capture.partial"], _PATH)
+    at = {"upstream": open_end, "proxy-upstream": open_end}
     lab.judge(lost, _HOLE, _PATH, at=at)
 
 

@@ -13,6 +13,8 @@ from failurelab.truth import Accepted
 _CODE = "tcp.injected_reset"
 _PATH = ["path", "unknown"]
 _TOGETHER = {"correlate": Accepted(sides=["path"])}
+_AT_TARGET = Accepted([_CODE, "tcp.initiator_abort"], _PATH)
+"""At the upstream, where the forged RST bears the initiator's name."""
 
 
 def download(lab: Lab, port: int = 80, size: int = 9000, path: str = "/report") -> Connection:
@@ -125,7 +127,9 @@ def on_server_name(lab: Lab) -> None:
         if name == "open.example":
             lab.healthy(connection)
         else:
-            lab.judge(connection, [_CODE, "tls.handshake_reset"], _PATH, at=_TOGETHER)
+            codes = [_CODE, "tls.handshake_reset"]
+            at = {**_TOGETHER, "upstream": Accepted([*codes, "tcp.initiator_abort"], _PATH)}
+            lab.judge(connection, codes, _PATH, at=at)
     lab.correlate("client", "upstream")
 
 
@@ -179,7 +183,7 @@ def mid_transfer_v6(lab: Lab) -> None:
     lab.sleep(0.2)
     lab.correlate("client", "upstream")
     codes = [_CODE, "tcp.reset_before_response"]
-    at = {"correlate": Accepted([_CODE], ["path"])}
+    at = {"correlate": Accepted([_CODE], ["path"]), "upstream": _AT_TARGET}
     lab.judge(connection, codes, _PATH, at=at)
 
 
@@ -237,7 +241,7 @@ def envoy_leg(lab: Lab) -> None:
     cut = lab.leg(lab.upstream, 9000)
     lab.healthy(lab.leg(lab.proxy, 8080))
     lab.judge(lab.leg(lab.proxy, 8080, 1), "http.local_reply", "responder", caused_by=cut)
-    lab.judge(cut, _CODE, _PATH)
+    lab.judge(cut, _CODE, _PATH, at={"upstream": _AT_TARGET})
 
 
 @scenario(

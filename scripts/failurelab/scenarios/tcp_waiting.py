@@ -190,8 +190,8 @@ def reset_soon(lab: Lab) -> None:
     layers=("tcp", "http"),
 )
 def nginx_499(lab: Lab) -> None:
-    """The upstream needs one second, as a first request shows; the second client closes 0.2 s
-    after its request.
+    """The upstream needs one second, as a first request shows; the second client closes
+    0.237 s after its request.
     """
     lab.upstream.serve(8000, behaviours.slow(1))
     conf = f"server {{ listen 80; location / {{ proxy_pass http://{lab.upstream.ip}:8000; }} }}"
@@ -199,7 +199,7 @@ def nginx_499(lab: Lab) -> None:
     lab.client.curl(f"http://{lab.proxy.ip}/one")
     gone = lab.client.connect((lab.proxy.ip, 80))
     gone.send(behaviours.get("/two"))
-    lab.sleep(0.2)
+    lab.sleep(0.237)
     gone.close()
     lab.sleep(1.2)
     lab.healthy(lab.leg(lab.proxy, 80))
@@ -217,7 +217,7 @@ def nginx_499(lab: Lab) -> None:
     layers=("tcp", "http"),
 )
 def envoy_dc(lab: Lab) -> None:
-    """The upstream needs 0.8 s, as a first request shows; the second client resets 0.1 s after
+    """The upstream needs 0.8 s, as a first request shows; the second client resets 0.13 s after
     its request. Round trip of the client 20 ms.
     """
     lab.bump.delay = 0.01
@@ -226,7 +226,7 @@ def envoy_dc(lab: Lab) -> None:
     lab.client.curl(f"http://{lab.proxy.ip}:8080/one")
     gone = lab.client.connect((lab.proxy.ip, 8080))
     gone.send(behaviours.get("/two"))
-    lab.sleep(0.1)
+    lab.sleep(0.13)
     gone.reset()
     lab.sleep(1)
     lab.healthy(lab.leg(lab.proxy, 8080))
