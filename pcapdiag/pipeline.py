@@ -18,6 +18,7 @@ from contextlib import contextmanager
 
 from pcapdiag import __version__
 from pcapdiag.capture import Capture
+from pcapdiag.diagnose.findings.capture import capture_findings
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.capture_facts import summarize_capture
 from pcapdiag.incident.groups import group, summarize
@@ -94,7 +95,9 @@ def _report(analysis: Analysis) -> Report:
         topology=analysis.surroundings.roles().topology(),
         summary=summary,
         connections=connections,
-        findings=[],
+        findings=capture_findings(
+            capture, summary.connections, analysis.tracker.mixed, analysis.tracker.mixed_frame
+        ),
         groups=group(connections),
     )
 

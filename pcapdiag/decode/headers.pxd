@@ -28,7 +28,7 @@ cdef class Packet:
     @cython.locals(v=cython.longlong)
     cdef long long _u32(self, long long o) noexcept
     @cython.locals(high=cython.ulonglong, low=cython.ulonglong)
-    cdef unsigned long long _u64(self, long long o) noexcept
+    cdef unsigned long long u64(self, long long o) noexcept
     cdef long long _u48(self, long long o) noexcept
     cdef long long _link(self, long long link_type) noexcept
     @cython.locals(o=cython.longlong)

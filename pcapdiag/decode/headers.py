@@ -110,7 +110,8 @@ class Packet:
         v = (v << 8) | self.view[o + 2]
         return (v << 8) | self.view[o + 3]
 
-    def _u64(self, o: int) -> int:
+    def u64(self, o: int) -> int:
+        """Return the 8 bytes at an offset that the caller has checked, in network order."""
         high = self._u32(o)
         low = self._u32(o + 4)
         return (high << 32) | low
@@ -343,10 +344,10 @@ class Packet:
         self.ip_id = 0
         self.df = 1
         self.ttl = self.view[o + 7]
-        self.source_high = self._u64(o + 8)
-        self.source_low = self._u64(o + 16)
-        self.target_high = self._u64(o + 24)
-        self.target_low = self._u64(o + 32)
+        self.source_high = self.u64(o + 8)
+        self.source_low = self.u64(o + 16)
+        self.target_high = self.u64(o + 24)
+        self.target_low = self.u64(o + 32)
         self.ip_start = o
         if length == 0:
             self.datagram_end = self.end
@@ -560,10 +561,10 @@ class Packet:
             if self.end - o < 48 or self.view[o + 6] != 6:
                 return OTHER
             self.version = 6
-            self.source_high = self._u64(o + 8)
-            self.source_low = self._u64(o + 16)
-            self.target_high = self._u64(o + 24)
-            self.target_low = self._u64(o + 32)
+            self.source_high = self.u64(o + 8)
+            self.source_low = self.u64(o + 16)
+            self.target_high = self.u64(o + 24)
+            self.target_low = self.u64(o + 32)
             total = self._u16(o + 4)
             o += 40
         else:

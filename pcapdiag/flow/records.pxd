@@ -1,5 +1,6 @@
 import cython
 
+cdef class Endpoint
 cdef class Flow
 cdef class Tombstone
 
@@ -14,6 +15,8 @@ cdef class Host:
     cdef public dict reset_windows
     cdef public dict macs
     cdef public set peers
+    cdef public Host last_peer
+    cdef public Endpoint last_endpoint
 
 @cython.final
 cdef class Endpoint:

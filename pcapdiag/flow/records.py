@@ -30,6 +30,8 @@ class Host:
         self.opened = 0
         self.answered = 0
         self.peers: set[tuple[int, int, int]] = set()
+        self.last_peer: Host | None = None
+        self.last_endpoint: Endpoint | None = None
 
 
 class Endpoint:

@@ -10,6 +10,25 @@ from __future__ import annotations
 
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Flow, HalfFlow
+from pcapdiag.model.packet import (
+    ACK,
+    ACKED_UNSEEN,
+    DUPLICATE_ACK,
+    FAST_RETRANSMISSION,
+    FIN,
+    GAP_BEFORE,
+    KEEP_ALIVE,
+    KEEP_ALIVE_ACK,
+    OUT_OF_ORDER,
+    RETRANSMISSION,
+    RST,
+    SPURIOUS_RETRANSMISSION,
+    SYN,
+    WINDOW_PROBE,
+    WINDOW_PROBE_ACK,
+    WINDOW_UPDATE,
+    ZERO_WINDOW,
+)
 
 MASK32 = 0xFFFFFFFF
 HALF = 0x7FFFFFFF
@@ -31,24 +50,24 @@ def analyze(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
     """Return the marks of the segment in ``p``, sent by half ``f``, and advance both halves."""
     length = p.payload_length
     flags = p.flags
-    control = flags & 0x07
+    control = flags & (FIN | SYN | RST)
     marks = 0
     known = f.next_seq >= 0
     same_place = known and p.seq == f.next_seq
     if length == 1 and same_place and r.window == 0:
-        marks = 1 << 8
+        marks = WINDOW_PROBE
     else:
         marks = _gaps_and_keep_alives(p, f, known, control)
         marks |= _pure_acks(p, f, r, same_place, control)
     if p.ack != f.last_ack:
         f.duplicate_run = 0
-    if flags & 0x10 and r.to_be_acked >= 0 and distance(p.ack, r.to_be_acked) > 0:
-        if same_place and r.last_marks & (1 << 8) and p.ack == ((f.last_ack + 1) & MASK32):
-            marks |= 1 << 10
+    if flags & ACK and r.to_be_acked >= 0 and distance(p.ack, r.to_be_acked) > 0:
+        if same_place and r.last_marks & WINDOW_PROBE and p.ack == ((f.last_ack + 1) & MASK32):
+            marks |= WINDOW_UPDATE
         else:
-            marks |= 1 << 13
+            marks |= ACKED_UNSEEN
         r.to_be_acked = p.ack
-    if (length > 0 or flags & 0x03) and not marks & (1 << 4):
+    if (length > 0 or flags & (SYN | FIN)) and not marks & KEEP_ALIVE:
         marks |= _repeats(p, flow, f, r, time)
     _advance(p, f, marks, time)
     return marks
@@ -57,12 +76,12 @@ def analyze(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
 def _gaps_and_keep_alives(p: Packet, f: HalfFlow, known: int, control: int) -> int:
     marks = 0
     if p.window == 0 and control == 0:
-        marks |= 1 << 7
-    if known and not control & 0x04 and distance(p.seq, f.next_seq) > 0:
-        marks |= 1 << 12
+        marks |= ZERO_WINDOW
+    if known and not control & RST and distance(p.seq, f.next_seq) > 0:
+        marks |= GAP_BEFORE
     if p.payload_length <= 1 and control == 0 and known:
         if p.seq == ((f.next_seq - 1) & MASK32):
-            marks |= 1 << 4
+            marks |= KEEP_ALIVE
     return marks
 
 
@@ -70,22 +89,22 @@ def _pure_acks(p: Packet, f: HalfFlow, r: HalfFlow, same_place: int, control: in
     if p.payload_length != 0 or not same_place or control != 0:
         return 0
     if p.window == 0:
-        if p.window == f.window and r.last_marks & (1 << 8):
+        if p.window == f.window and r.last_marks & WINDOW_PROBE:
             if p.ack == f.last_ack:
-                return 1 << 9
+                return WINDOW_PROBE_ACK
             if p.ack == ((f.last_ack + 1) & MASK32):
                 # Some receivers take the byte that the probe brought (RFC 9293 3.8.6.1).
                 r.next_seq = p.ack
-                return 1 << 9
+                return WINDOW_PROBE_ACK
         return 0
     if p.ack != f.last_ack:
         return 0
     if p.window != f.window:
-        return 1 << 10
-    if r.last_marks & (1 << 4):
-        return 1 << 6
+        return WINDOW_UPDATE
+    if r.last_marks & KEEP_ALIVE:
+        return KEEP_ALIVE_ACK
     f.duplicate_run += 1
-    return 1 << 5
+    return DUPLICATE_ACK
 
 
 def _repeats(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
@@ -95,29 +114,29 @@ def _repeats(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
     if length > 1 and f.next_seq >= 0 and p.seq == ((f.next_seq - 1) & MASK32):
         behind = 0
     if length > 0 and r.last_ack >= 0 and distance(end, r.last_ack) <= 0:
-        return 1 << 2
+        return SPURIOUS_RETRANSMISSION
     if not behind:
         return 0
     since_ack = time - r.ack_time
     if r.duplicate_run >= 2 and since_ack < FAST_WINDOW:
         if r.last_ack == p.seq:
-            return 1 << 1
+            return FAST_RETRANSMISSION
         if r.sack_blocks > 0:
             sacked = distance(p.seq, r.sack_left) >= 0 and distance(end, r.sack_right) <= 0
             if not sacked:
-                return 1 << 1
+                return FAST_RETRANSMISSION
     late = flow.first_rtt if flow.first_rtt > 0 else DEFAULT_DISORDER
     if time - f.next_seq_time < late and f.next_seq != end:
-        return 1 << 3
-    return 1 << 0
+        return OUT_OF_ORDER
+    return RETRANSMISSION
 
 
 def _advance(p: Packet, f: HalfFlow, marks: int, time: int) -> None:
     next_seq = p.seq + p.payload_length
-    if p.flags & 0x03:
+    if p.flags & (SYN | FIN):
         next_seq += 1
     next_seq &= MASK32
-    if not marks & (1 << 8):
+    if not marks & WINDOW_PROBE:
         if f.next_seq < 0 or distance(next_seq, f.next_seq) > 0:
             f.next_seq = next_seq
             f.next_seq_time = time

@@ -21,6 +21,7 @@ cdef class Table:
     cdef public dict hosts
     cdef public dict endpoints
     cdef public Host other_host
+    cdef public list recent_hosts
     cdef public Endpoint other_endpoint
 
     @cython.locals(h=cython.ulonglong, a=cython.ulonglong, b=cython.ulonglong)
@@ -38,11 +39,13 @@ cdef class Table:
     @cython.locals(other=Tombstone, slot=cython.longlong)
     cdef void _forget(self, Tombstone grave)
     @cython.locals(last=Flow)
-    cpdef void append(self, Flow flow, long long queue)
+    cpdef void append(self, Flow flow, long long queue) noexcept
     @cython.locals(queue=cython.longlong)
-    cpdef void unlink(self, Flow flow)
-    cpdef void touch(self, Flow flow, long long queue)
-    @cython.locals(host=Host)
+    cpdef void unlink(self, Flow flow) noexcept
+    cpdef void touch(self, Flow flow, long long queue) noexcept
+    @cython.locals(host=Host, place=cython.longlong)
     cpdef Host host(self, long long version, unsigned long long high, unsigned long long low)
     @cython.locals(opener=Host, answerer=Host, endpoint=Endpoint, high=cython.ulonglong, low=cython.ulonglong, port=cython.longlong)
     cpdef void settle(self, Flow flow)
+    @cython.locals(endpoint=Endpoint)
+    cdef Endpoint _endpoint(self, long long version, unsigned long long high, unsigned long long low, long long port)

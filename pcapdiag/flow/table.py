@@ -47,6 +47,7 @@ class Table:
         self.hosts: dict[tuple[int, int, int], Host] = {}
         self.endpoints: dict[tuple[int, int, int, int], Endpoint] = {}
         self.other_host = Host(4, 0, 0)
+        self.recent_hosts: list[Host | None] = [None] * 256
         self.other_endpoint = Endpoint(4, 0, 0, 0)
         self.hosts_left_out = 0
         self.endpoints_left_out = 0
@@ -226,6 +227,10 @@ class Table:
 
     def host(self, version: int, high: int, low: int) -> Host:
         """Return the record of an address; a shared one when there are too many."""
+        place = (low ^ (low >> 8) ^ high) & 0xFF
+        host = self.recent_hosts[place]
+        if host is not None and host.low == low and host.high == high and host.version == version:
+            return host
         key = (version, high, low)
         host = self.hosts.get(key)
         if host is None:
@@ -234,6 +239,7 @@ class Table:
                 return self.other_host
             host = Host(version, high, low)
             self.hosts[key] = host
+        self.recent_hosts[place] = host
         return host
 
     def settle(self, flow: Flow) -> None:
@@ -245,16 +251,24 @@ class Table:
             opener, answerer = flow.b.host, flow.a.host
             high, low, port = flow.high_a, flow.low_a, flow.port_a
         opener.opened += 1
-        key = (flow.version, high, low, port)
+        endpoint = answerer.last_endpoint
+        if endpoint is None or endpoint.port != port or answerer is self.other_host:
+            endpoint = self._endpoint(flow.version, high, low, port)
+            answerer.last_endpoint = endpoint
+        endpoint.connections += 1
+        flow.endpoint = endpoint
+        if opener.last_peer is not answerer:
+            opener.last_peer = answerer
+            if len(opener.peers) < MAX_PEERS and answerer is not opener:
+                opener.peers.add((answerer.version, answerer.high, answerer.low))
+
+    def _endpoint(self, version: int, high: int, low: int, port: int) -> Endpoint:
+        key = (version, high, low, port)
         endpoint = self.endpoints.get(key)
         if endpoint is None:
             if len(self.endpoints) >= MAX_ENDPOINTS:
                 self.endpoints_left_out += 1
-                endpoint = self.other_endpoint
-            else:
-                endpoint = Endpoint(flow.version, high, low, port)
-                self.endpoints[key] = endpoint
-        endpoint.connections += 1
-        flow.endpoint = endpoint
-        if len(opener.peers) < MAX_PEERS and answerer is not opener:
-            opener.peers.add((answerer.version, answerer.high, answerer.low))
+                return self.other_endpoint
+            endpoint = Endpoint(version, high, low, port)
+            self.endpoints[key] = endpoint
+        return endpoint

@@ -6,13 +6,14 @@ from pcapdiag.flow.sequence cimport analyze, distance
 from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
 from pcapdiag.flow.table cimport Table
 
-cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HEAD
+cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HEAD, CLOSE_NOTIFY, STALLED
 cdef long long LINGER, SYN_IDLE, OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP
 cdef long long DUPLICATE_WINDOW, SOFT_WINDOW, SAME_PATH_WINDOW, RECENT
 
 cdef unsigned long long MASK, MIX_A, MIX_B, MIX_C
 
-cdef long long MASK32, MAX_RESET_WINDOWS, MAX_ICMP, KEPT_ARP, ARP_WINDOW, MAX_FIRST_BYTES, MAX_RESET_PAYLOAD, MAX_INTERFACES
+cdef long long ACK, ACKED_UNSEEN, ANY_RETRANSMISSION, BAD_CHECKSUM, DSACK, DUPLICATE_ACK, FAST_RETRANSMISSION, FIN, GAP_BEFORE, KEEP_ALIVE, KEEP_ALIVE_ACK, OUT_OF_ORDER, RST, SPURIOUS_RETRANSMISSION, SUPER_SEGMENT, SYN, TRUNCATED, WINDOW_PROBE, ZERO_WINDOW
+cdef long long MASK32, MAX_RESET_WINDOWS, MAX_ICMP, KEPT_ARP, ARP_WINDOW, MAX_FIRST_BYTES, FIRST_BYTES_OF, MAX_RESET_PAYLOAD, MAX_INTERFACES
 
 
 @cython.final
@@ -59,23 +60,23 @@ cdef class Tracker:
     @cython.locals(number=cython.longlong)
     cdef long long _path_id(self, long long interface, long long ifindex)
     @cython.locals(p=Packet)
-    cdef void _seen_on(self, Flow flow, long long path)
+    cdef void _seen_on(self, Flow flow, long long path) noexcept
     @cython.locals(p=Packet, key=cython.ulonglong, word=cython.ulonglong, known=cython.longlong, slot=cython.longlong, where=cython.longlong, apart=cython.longlong)
     cdef long long _is_duplicate(self, Flow flow, HalfFlow f, HalfFlow r, long long time, long long path, long long interface)
     @cython.locals(p=Packet)
     cdef long long _same_packet(self, HalfFlow f, HalfFlow r, long long apart, long long same_path)
     cdef void _note_mixed(self, long long path, long long before, long long apart, long long interface)
     @cython.locals(p=Packet)
-    cdef void _baseline(self, HalfFlow f)
+    cdef void _baseline(self, HalfFlow f) noexcept
     @cython.locals(p=Packet, more=cython.longlong, shift=cython.longlong)
     cdef long long _count(self, Flow flow, HalfFlow f, HalfFlow r, long long marks, long long time)
-    cdef void _count_marks(self, HalfFlow f, long long marks)
+    cdef void _count_marks(self, HalfFlow f, long long marks) noexcept
     @cython.locals(p=Packet)
     cdef void _handshake_open(self, Flow flow, HalfFlow f, long long opened, long long time)
     @cython.locals(p=Packet, rtt=cython.longlong)
-    cdef void _acknowledge(self, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long frame, long long time)
+    cdef void _acknowledge(self, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long frame, long long time) noexcept
     @cython.locals(endpoint=Endpoint)
-    cdef void _established(self, Flow flow, long long time)
+    cdef void _established(self, Flow flow, long long time) noexcept
     @cython.locals(p=Packet, position=cython.longlong)
     cdef void _payload(self, Flow flow, HalfFlow f, long long opened, long long fresh, long long frame, long long time)
     @cython.locals(p=Packet)
@@ -85,10 +86,10 @@ cdef class Tracker:
     cdef void _note_first_bytes(self, Flow flow)
     @cython.locals(endpoint=Endpoint, took=cython.longlong, limit=cython.longlong, bucket=cython.longlong)
     cdef void _answered(self, Flow flow, long long frame, long long time)
-    @cython.locals(p=Packet, hello=cython.bint, length=cython.longlong, slot=cython.longlong, source=cython.longlong, stop=cython.longlong, target=cython.longlong)
+    @cython.locals(p=Packet, hello=cython.bint, length=cython.longlong, slot=cython.longlong, source=cython.longlong, stop=cython.longlong, target=cython.longlong, count=cython.longlong)
     cdef void _head(self, HalfFlow f, long long position)
     @cython.locals(p=Packet, count=cython.longlong, end=cython.longlong, start=cython.longlong)
-    cdef void _tail(self, HalfFlow f)
+    cdef void _tail(self, HalfFlow f) noexcept
     @cython.locals(p=Packet)
     cdef void _endings(self, Flow flow, HalfFlow f, HalfFlow r, long long fresh, long long frame, long long time)
     @cython.locals(p=Packet, host=Host)
@@ -112,14 +113,16 @@ cdef class Tracker:
     @cython.locals(f=HalfFlow)
     cdef void _release(self, Flow flow)
     @cython.locals(f=HalfFlow)
-    cdef void _one_sided(self, Flow flow)
+    cdef void _one_sided(self, Flow flow) noexcept
     @cython.locals(host=Host)
     cdef void _fold(self, HalfFlow f)
     cdef void _fold_ttl(self, Host host, long long ttl, long long count)
     @cython.locals(initiator=HalfFlow, responder=HalfFlow, host=Host, endpoint=Endpoint)
-    cdef void _fold_endpoint(self, Flow flow)
+    cdef void _fold_endpoint(self, Flow flow) noexcept
     @cython.locals(i=HalfFlow, r=HalfFlow)
     cdef long long _surely_healthy(self, Flow flow)
+    @cython.locals(start=cython.longlong, kind=cython.longlong, size=cython.longlong)
+    cdef long long _says_goodbye(self, Flow flow, HalfFlow i, HalfFlow r)
 
 
 cpdef long long flow_isn(Flow flow)

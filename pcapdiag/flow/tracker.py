@@ -3,7 +3,8 @@
 
 No Python object is made per packet. A connection that has ended and is quiet for a while is screened:
 one that is surely healthy is folded into totals, every other one is handed to ``finished`` as a
-:class:`~pcapdiag.flow.records.Flow`, and plain Python tells its story (pcapdiag/flow/story.py).
+:class:`~pcapdiag.flow.records.Flow`, and plain Python tells its story (pcapdiag/flow/story.py);
+``finished`` returns the connection's state.
 """
 
 from __future__ import annotations
@@ -26,9 +27,36 @@ from pcapdiag.flow.slabs import (
     HeadSlab,
 )
 from pcapdiag.flow.table import Table
+from pcapdiag.model.packet import (
+    ACK,
+    ACKED_UNSEEN,
+    ANY_RETRANSMISSION,
+    BAD_CHECKSUM,
+    DSACK,
+    DUPLICATE_ACK,
+    FAST_RETRANSMISSION,
+    FIN,
+    GAP_BEFORE,
+    KEEP_ALIVE,
+    KEEP_ALIVE_ACK,
+    OUT_OF_ORDER,
+    RST,
+    SPURIOUS_RETRANSMISSION,
+    SUPER_SEGMENT,
+    SYN,
+    TRUNCATED,
+    WINDOW_PROBE,
+    ZERO_WINDOW,
+)
 
 MASK32 = 0xFFFFFFFF
 HEAD = 1_024
+
+CLOSE_NOTIFY = 69
+"""Bytes of the largest TLS record of a close_notify: CBC with SHA-384 and padding."""
+
+STALLED = 900_000_000
+"""An initiator that closes this long (ns) after the last byte may have waited for more of them."""
 
 LINGER = 2_000_000_000
 """How long (ns) a closed connection is kept, so that what follows its end still belongs to it."""
@@ -47,8 +75,8 @@ SOFT_WINDOW = 10_000_000
 """The same where only the path differs, as without an IP ID."""
 SAME_PATH_WINDOW = 200_000
 """The same for an identical packet on the same path, which a very fast repeat would resemble."""
-RECENT = 16_384
-"""Packets remembered to recognise a second capture of them: 2 to the 14th, half a megabyte."""
+RECENT = 8_192
+"""Packets remembered to recognise a second capture of them: 2 to the 13th, a quarter of a megabyte."""
 MASK = 0xFFFFFFFFFFFFFFFF
 MIX_A = 0x9E3779B97F4A7C15
 MIX_B = 0xC2B2AE3D27D4EB4F
@@ -58,6 +86,8 @@ MAX_ICMP = 16
 KEPT_ARP = 64
 ARP_WINDOW = 1_000_000_000
 MAX_FIRST_BYTES = 16
+FIRST_BYTES_OF = 256
+"""Connections of an endpoint whose first bytes are noted: enough to know what it speaks."""
 MAX_RESET_PAYLOAD = 64
 MAX_RESET_WINDOWS = 64
 """Different window fields of RSTs that are kept of one address."""
@@ -67,7 +97,7 @@ MAX_INTERFACES = 4_096
 class Tracker:
     """All connections of one capture."""
 
-    def __init__(self, finished: Callable[[Flow], None], want_all: bool, seed: int) -> None:
+    def __init__(self, finished: Callable[[Flow], str], want_all: bool, seed: int) -> None:
         self.finished = finished
         self.want_all = 1 if want_all else 0
         self.table = Table(seed)
@@ -241,14 +271,14 @@ class Tracker:
         flow = table.find(p, h)
         if flow is not None:
             f = flow.a if table.from_a else flow.b
-            if p.flags & 0x12 == 0x02 and f.base_seq >= 0 and p.seq != f.base_seq:
+            if p.flags & (SYN | ACK) == SYN and f.base_seq >= 0 and p.seq != f.base_seq:
                 table.remove(flow)
                 self._finish(flow)
                 flow = None
             else:
                 if f.base_seq < 0:
                     f.base_seq = p.seq
-                elif p.flags & 0x12 == 0x02 and self.files[interface] != flow.file:
+                elif p.flags & (SYN | ACK) == SYN and self.files[interface] != flow.file:
                     self._compare_files(flow, frame, time)
                 return flow
         return self._open(h, frame, time, interface)
@@ -260,7 +290,7 @@ class Tracker:
         grave = table.find_grave(p, h)
         if grave is not None:
             base = grave.base_a if table.from_a else grave.base_b
-            fresh_syn = p.flags & 0x12 == 0x02 and p.seq != base
+            fresh_syn = p.flags & (SYN | ACK) == SYN and p.seq != base
             if not fresh_syn:
                 if not grave.evicted:
                     table.late_packets += 1
@@ -302,9 +332,9 @@ class Tracker:
 
     def _infer_opener(self, flow: Flow) -> None:
         p = self.packet
-        if p.flags & 0x12 == 0x02:
+        if p.flags & (SYN | ACK) == SYN:
             return
-        if p.flags & 0x12 == 0x12:
+        if p.flags & (SYN | ACK) == SYN | ACK:
             flow.a_opened = 0
             return
         flow.inferred = 1
@@ -337,8 +367,8 @@ class Tracker:
         fresh = p.payload_length
         if fresh > 0 and known >= 0:
             ahead = distance((p.seq + fresh) & MASK32, known)
-            if ahead < fresh:
-                fresh = ahead if ahead > 0 else 0
+            # A hole before it counts too: the bytes were sent, though the capture lacks them.
+            fresh = ahead if ahead > 0 else 0
         marks = analyze(p, flow, f, r, time)
         marks |= self._count(flow, f, r, marks, time)
         if f.packets == 0:
@@ -350,18 +380,18 @@ class Tracker:
         f.last_time = time
         flow.end = time
         self._baseline(f)
-        if p.flags & 0x02:
+        if p.flags & SYN:
             self._handshake_open(flow, f, opened, time)
-        if p.flags & 0x10:
+        if p.flags & ACK:
             self._acknowledge(flow, f, r, opened, frame, time)
-        if p.payload_length > 0 and not marks & (1 << 4):
+        if p.payload_length > 0 and not marks & KEEP_ALIVE:
             self._payload(flow, f, opened, fresh, frame, time)
-        if marks & 0x07:
+        if marks & ANY_RETRANSMISSION:
             f.sample_seq = -1
-        elif f.sample_seq < 0 and (fresh > 0 or p.flags & 0x03):
+        elif f.sample_seq < 0 and (fresh > 0 or p.flags & (SYN | FIN)):
             f.sample_seq = f.next_seq
             f.sample_time = time
-        if not marks & 0x50:
+        if not marks & (KEEP_ALIVE | KEEP_ALIVE_ACK):
             flow.active_time = time
         self._endings(flow, f, r, fresh, frame, time)
         self._keep(flow, from_a, marks, path, frame, time)
@@ -418,7 +448,7 @@ class Tracker:
         word = (p.sack_left << 32) | p.sack_right
         key ^= word ^ flow.hash
         key = (key * MIX_A) & MASK
-        slot = (key >> 50) << 2
+        slot = (key >> 51) << 2
         known = key >> 1
         where = p.ttl | (path << 8) | (p.vlan << 20) | ((p.mac & 0xFFFF) << 32)
         where |= (p.direction + 1) << 48
@@ -444,7 +474,7 @@ class Tracker:
             return 1 if apart <= SOFT_WINDOW else 0
         if apart > SAME_PATH_WINDOW:
             return 0
-        if p.payload_length == 0 and not p.flags & 0x03:
+        if p.payload_length == 0 and not p.flags & (SYN | FIN):
             # Acknowledgments and resets may be sent twice within microseconds.
             return 1 if f.duplicates + r.duplicates > 0 else 0
         return 1
@@ -463,7 +493,7 @@ class Tracker:
             f.sent += 1
         elif p.direction == 0:
             f.received += 1
-        if p.flags & 0x04:
+        if p.flags & RST:
             return
         if p.ttl == f.ttl0:
             f.ttl0_count += 1
@@ -488,7 +518,7 @@ class Tracker:
             elif p.mac == f.mac1 or f.mac1 == 0:
                 f.mac1 = p.mac
                 f.mac1_count += 1
-        if p.version == 4 and p.ip_id == 0 and p.flags & 0x02 == 0:
+        if p.version == 4 and p.ip_id == 0 and p.flags & SYN == 0:
             f.ids_zero += 1
 
     def _count(self, flow: Flow, f: HalfFlow, r: HalfFlow, marks: int, time: int) -> int:
@@ -499,51 +529,51 @@ class Tracker:
         if p.payload_length > f.max_segment:
             f.max_segment = p.payload_length
         if r.mss > 0 and p.payload_length > r.mss:
-            more |= 1 << 18
+            more |= SUPER_SEGMENT
             f.super_segments += 1
             self.super_segments += 1
         if p.cut:
-            more |= 1 << 16
+            more |= TRUNCATED
             f.truncated += 1
         if p.bad_checksum:
-            more |= 1 << 17
+            more |= BAD_CHECKSUM
             f.bad_checksums += 1
             self.bad_checksums += 1
         if p.has_timestamps:
             f.timestamps = 1
-        if not p.flags & 0x06:
+        if not p.flags & (SYN | RST):
             shift = f.window_scale if f.window_scale > 0 and r.window_scale >= 0 else 0
             f.window_bytes = p.window << shift
             if f.min_window < 0 or f.window_bytes < f.min_window:
                 f.min_window = f.window_bytes
         if p.sack_blocks > 0 and distance(p.sack_right, p.ack) <= 0:
-            more |= 1 << 14
+            more |= DSACK
         if marks:
             self._count_marks(f, marks)
         return more
 
     def _count_marks(self, f: HalfFlow, marks: int) -> None:
-        if marks & 0x07:
+        if marks & ANY_RETRANSMISSION:
             f.retransmissions += 1
-            if marks & 0x02:
+            if marks & FAST_RETRANSMISSION:
                 f.fast_retransmissions += 1
-            elif marks & 0x04:
+            elif marks & SPURIOUS_RETRANSMISSION:
                 f.spurious_retransmissions += 1
-        if marks & (1 << 3):
+        if marks & OUT_OF_ORDER:
             f.out_of_order += 1
-        if marks & (1 << 4):
+        if marks & KEEP_ALIVE:
             f.keep_alives += 1
-        if marks & (1 << 5):
+        if marks & DUPLICATE_ACK:
             f.duplicate_acks += 1
-        if marks & (1 << 6):
+        if marks & KEEP_ALIVE_ACK:
             f.keep_alive_acks += 1
-        if marks & (1 << 7):
+        if marks & ZERO_WINDOW:
             f.zero_windows += 1
-        if marks & (1 << 8):
+        if marks & WINDOW_PROBE:
             f.window_probes += 1
-        if marks & (1 << 12):
+        if marks & GAP_BEFORE:
             f.gaps += 1
-        if marks & (1 << 13):
+        if marks & ACKED_UNSEEN:
             f.acked_unseen += 1
             self.acked_unseen += 1
 
@@ -554,7 +584,7 @@ class Tracker:
             f.mss = p.mss
             f.window_scale = p.window_scale
             f.sack_permitted = p.sack_permitted
-        if not p.flags & 0x10:
+        if not p.flags & ACK:
             if opened:
                 flow.syn_count += 1
                 if flow.syn_ack_count == 0:
@@ -574,7 +604,7 @@ class Tracker:
         self, flow: Flow, f: HalfFlow, r: HalfFlow, opened: int, frame: int, time: int
     ) -> None:
         p = self.packet
-        if p.flags & 0x04 == 0:
+        if p.flags & RST == 0:
             if f.highest_ack < 0 or distance(p.ack, f.highest_ack) > 0:
                 f.highest_ack = p.ack
             if r.sample_seq >= 0 and distance(p.ack, r.sample_seq) >= 0:
@@ -583,7 +613,7 @@ class Tracker:
                     r.min_rtt = rtt
                 r.sample_seq = -1
         if opened:
-            if flow.handshake_done == 0 and flow.syn_ack_count > 0 and not p.flags & 0x06:
+            if flow.handshake_done == 0 and flow.syn_ack_count > 0 and not p.flags & (SYN | RST):
                 if r.isn >= 0 and distance(p.ack, r.isn) > 0 and p.seq != f.isn:
                     flow.handshake_done = 1
                     flow.established_time = time
@@ -682,6 +712,8 @@ class Tracker:
         p = self.packet
         if flow.endpoint is None or p.payload_captured < 4:
             return
+        if flow.endpoint.connections > FIRST_BYTES_OF:
+            return
         seen = flow.endpoint.first_bytes
         first = bytes(self.buffer[p.payload : p.payload + 4])
         if first in seen:
@@ -731,11 +763,9 @@ class Tracker:
         if stop - source > HEAD - length:
             stop = source + HEAD - length
         target = slot * HEAD + length
-        while source < stop:
-            self.head_bytes[target] = p.view[source]
-            source += 1
-            target += 1
-        length = target - slot * HEAD
+        count = stop - source
+        self.head_bytes[target : target + count] = p.view[source:stop]
+        length += count
         if hello:
             f.hello_length = length
         else:
@@ -751,7 +781,12 @@ class Tracker:
             return
         if p.seq != f.tail_end:
             f.tail_length = 0
-        start = end - 16 if count > 16 else p.payload
+        if count >= 16:
+            f.tail_high = p.u64(end - 16)
+            f.tail_low = p.u64(end - 8)
+            start = end
+        else:
+            start = p.payload
         while start < end:
             f.tail_high = ((f.tail_high << 8) | (f.tail_low >> 56)) & MASK
             f.tail_low = ((f.tail_low << 8) | p.view[start]) & MASK
@@ -767,21 +802,21 @@ class Tracker:
         self, flow: Flow, f: HalfFlow, r: HalfFlow, fresh: int, frame: int, time: int
     ) -> None:
         p = self.packet
-        if p.flags & 0x01 and f.fin_seq < 0:
+        if p.flags & FIN and f.fin_seq < 0:
             f.fin_frame = frame
             f.fin_time = time
             f.fin_seq = (p.seq + p.payload_length) & MASK32
             f.fin_ack = p.ack
-        if p.flags & 0x04:
+        if p.flags & RST:
             f.rst_count += 1
             if flow.rst_time == 0:
                 flow.rst_time = time
             self._note_reset(flow, f, time)
-        if p.flags & 0x04 or (f.fin_seq >= 0 and r.fin_seq >= 0):
+        if p.flags & RST or (f.fin_seq >= 0 and r.fin_seq >= 0):
             self.table.touch(flow, 2)
             if self.table.size2 > MAX_CLOSING:
                 self._evict(2)
-        elif flow.closing == 2 and fresh == 0 and not p.flags & 0x02:
+        elif flow.closing == 2 and fresh == 0 and not p.flags & SYN:
             self.table.touch(flow, 2)
         elif flow.handshake_done or flow.midstream:
             self.table.touch(flow, 0)
@@ -822,7 +857,7 @@ class Tracker:
             flow.active_time = time
             self._infer_opener(flow)
             flow.midstream = 1
-            flow.inferred = 0 if p.flags & 0x02 else 1
+            flow.inferred = 0 if p.flags & SYN else 1
             table.settle(flow)
         if flow.icmp is None:
             flow.icmp = []
@@ -847,7 +882,7 @@ class Tracker:
             return
         self._write(flow.fact_last, flow.fact_fill, from_a, marks, path, frame, time)
         flow.fact_fill += 1
-        if self.packet.flags & 0x04 and flow.rst_kept < CHUNK_FACTS:
+        if self.packet.flags & RST and flow.rst_kept < CHUNK_FACTS:
             if flow.rst_chunk < 0:
                 flow.rst_chunk = self.facts.take()
             if flow.rst_chunk >= 0:
@@ -960,9 +995,9 @@ class Tracker:
             if flow.open_at_end == 0:
                 self.table.bury(flow, "SF")
         else:
+            state = self.finished(flow)
             if flow.open_at_end == 0:
-                self.table.bury(flow, "")
-            self.finished(flow)
+                self.table.bury(flow, state)
         self._release(flow)
 
     def _release(self, flow: Flow) -> None:
@@ -1039,6 +1074,8 @@ class Tracker:
             return 0
         if not flow.handshake_done or flow.packets == 0:
             return 0
+        if flow.previous is not None and flow.previous.state == "REJ":
+            return 0
         if i.packets == 0 or r.packets == 0:
             return 0
         if i.acked_unseen + r.acked_unseen > 0 or i.keep_alives + r.keep_alives > 0:
@@ -1051,9 +1088,32 @@ class Tracker:
             if flow.open_at_end == 0 or i.fin_seq >= 0 or r.fin_seq >= 0:
                 return 0
         if flow.turn_index == 0:
-            # Opened and closed without a request: fine when the initiator closed first.
+            # Opened and closed without a request: fine when the initiator closed first, unless it
+            # may have waited for a greeting.
+            if flow.endpoint is not None and flow.endpoint.speaks_first and not flow.greeting_bytes:
+                return 0
             return 1 if i.fin_seq >= 0 and i.fin_time <= r.fin_time else 0
-        return 1 if flow.response_bytes > 0 else 0
+        if i.fin_seq >= 0 and i.fin_time < r.fin_time and flow.response_bytes > 0:
+            if i.fin_time - r.last_data_time >= STALLED:
+                return 0
+        return 1 if flow.response_bytes > 0 else self._says_goodbye(flow, i, r)
+
+    def _says_goodbye(self, flow: Flow, i: HalfFlow, r: HalfFlow) -> int:
+        """Say whether the last bytes are a TLS record that ends a connection in use.
+
+        A close_notify is small; its type is alert, or application
+        data in TLS 1.3. Only after two turns: within the handshake it would be a fatal alert.
+        """
+        if flow.turn_index < 3 or flow.request_bytes > CLOSE_NOTIFY or i.head_length < 5:
+            return 0
+        if i.fin_seq < 0 or i.fin_time > r.fin_time:
+            return 0
+        start = i.head_slot * HEAD
+        kind = self.head_bytes[start]
+        size = self.head_bytes[start + 3] * 256 + self.head_bytes[start + 4]
+        if kind != 0x15 and kind != 0x17:
+            return 0
+        return 1 if self.head_bytes[start + 1] == 3 and size + 5 == flow.request_bytes else 0
 
 
 def _stream_of(flow: Flow) -> int:

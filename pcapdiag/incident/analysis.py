@@ -12,7 +12,7 @@ from pcapdiag.correlate.names import NameTable
 from pcapdiag.correlate.selection import Selection
 from pcapdiag.decode.fragments import Fragments
 from pcapdiag.diagnose.attribution import attribute
-from pcapdiag.diagnose.judge import judge, refine
+from pcapdiag.diagnose.judge import cured, judge, refine
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.story import build_story
 from pcapdiag.flow.tracker import Tracker
@@ -26,6 +26,8 @@ from pcapdiag.protocols.dns import address_names
 from pcapdiag.protocols.server_name import server_name
 
 
+MAX_RETRIES = 1_000
+"""Retries on the same ports that are remembered, to see whether they cured a failure."""
 LIVE = 600_000_000_000
 """A capture whose last packet is at most this old (ns) is live: wall-clock time goes on for it."""
 
@@ -51,6 +53,8 @@ class Analysis:
         """Connections by verdict that the report counts but does not list."""
         self.fresh: list[Connection] = []
         """With ``follow``: verdicts given since the last look."""
+        self._retries: dict[int, Story] = {}
+        """Connections that came up on ports of an earlier one, by the earlier one's stream."""
         self._link_types = array("q")
         self._files = array("q")
 
@@ -78,10 +82,19 @@ class Analysis:
         if not self._filtered:
             self.unlisted["ok"] += self.tracker.healthy
 
-    def _ended(self, flow: Flow) -> None:
+    def _ended(self, flow: Flow) -> str:
         story = build_story(self.tracker, flow)
-        if self._filtered and not self._selected(story):
-            return
+        self._note_retry(story)
+        if not self._filtered or self._selected(story):
+            self._sort_out(story)
+        return story.state
+
+    def _note_retry(self, story: Story) -> None:
+        if story.previous_stream is not None and story.handshake_done:
+            if len(self._retries) < MAX_RETRIES:
+                self._retries.setdefault(story.previous_stream, story)
+
+    def _sort_out(self, story: Story) -> None:
         judgement = judge(story, self.surroundings.context(story))
         self._learn_server_name(story)
         if not judgement.failed and judgement.code == "ok" and not self.options.all_connections:
@@ -105,6 +118,10 @@ class Analysis:
         judgement = judge(story, context)
         attribution = attribute(story, judgement, context)
         judgement = refine(judgement, attribution, story, context)
+        retry = self._retries.get(story.stream)
+        if retry is not None:
+            judgement = cured(judgement, story, retry)
+            attribution = attribute(story, judgement, context)
         ends = self.surroundings.roles().ends(
             (story.initiator.address, story.initiator.port),
             (story.responder.address, story.responder.port),

@@ -14,8 +14,8 @@ FAST_RETRANSMISSION = 1 << 1
 SPURIOUS_RETRANSMISSION = 1 << 2
 """Sent again although it had been acknowledged."""
 OUT_OF_ORDER = 1 << 3
-DUPLICATE_ACK = 1 << 4
-KEEP_ALIVE = 1 << 5
+KEEP_ALIVE = 1 << 4
+DUPLICATE_ACK = 1 << 5
 KEEP_ALIVE_ACK = 1 << 6
 ZERO_WINDOW = 1 << 7
 WINDOW_PROBE = 1 << 8
