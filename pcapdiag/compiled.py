@@ -6,7 +6,9 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec
 
 COMPILED_MODULES = (
+    "pcapdiag.capture.merge",
     "pcapdiag.capture.walk",
+    "pcapdiag.capture.window",
     "pcapdiag.decode.headers",
     "pcapdiag.flow.records",
     "pcapdiag.flow.sequence",
