@@ -200,3 +200,4 @@ def drops_reset(lab: Lab) -> None:
     connection = lab.client.connect(server.address)
     connection.send(behaviours.get("/export")).receive_all()
     lab.judge(connection, "tcp.reset_in_response", "responder", ended_by=["responder"])
+    _dropped(lab)

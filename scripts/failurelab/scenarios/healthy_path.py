@@ -14,6 +14,8 @@ from failurelab.packets import SYN, Packet
 from failurelab.registry import scenario
 
 ZIPPED = (Point("client", gzip=True),)
+COMPLETE = ("capture.dropped", "capture.duplicates")
+"""What the path did may not be blamed on the capture."""
 
 
 def _every(nth: int) -> Callable[[Packet], bool]:
@@ -32,6 +34,7 @@ def _download(lab: Lab, size: int, *, chunk: bytes = b"0123456789abcdef") -> Non
     connection.close()
     lab.sleep(0.2)
     lab.healthy(connection)
+    lab.findings.forbidden = list(COMPLETE)
 
 
 @scenario(
@@ -165,6 +168,7 @@ def _exchange(lab: Lab, after: float = 0.2) -> None:
     connection.close()
     lab.sleep(after)
     lab.healthy(connection)
+    lab.findings.forbidden = list(COMPLETE)
 
 
 @scenario(
