@@ -294,3 +294,17 @@ def http2_options(cluster: Json, options: Json) -> Json:
     protocol = {"@type": _OPTIONS, "explicit_http_config": {"http2_protocol_options": options}}
     name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     return {**cluster, "typed_extension_protocol_options": {name: protocol}}
+
+
+def checked(cluster: Json, interval: str) -> Json:
+    """The cluster, with health checks of /healthz and without panic mode."""
+    check = {
+        "timeout": "0.3s",
+        "interval": interval,
+        "no_traffic_interval": interval,
+        "unhealthy_threshold": 1,
+        "healthy_threshold": 1,
+        "http_health_check": {"path": "/healthz"},
+    }
+    calm = {"healthy_panic_threshold": {"value": 0}}
+    return {**cluster, "health_checks": [check], "common_lb_config": calm}

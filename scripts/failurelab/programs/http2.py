@@ -42,7 +42,7 @@ class Session:
         )
         self.h2 = h2.connection.H2Connection(config)
         if settings:
-            self.h2.local_settings = h2.settings.Settings(client, settings)
+            self.h2.local_settings = h2.settings.Settings(client, _codes(settings))
         self.h2.initiate_connection()
         self.flush()
 
@@ -114,6 +114,10 @@ class Session:
         """GOAWAY; the library goes on afterwards."""
         payload = last.to_bytes(4, "big") + code.to_bytes(4, "big") + text
         self.send_raw(7, 0, 0, payload)
+
+
+def _codes(settings: dict[int, int]) -> dict[h2.settings.SettingCodes, int]:
+    return {h2.settings.SettingCodes(code): value for code, value in settings.items()}
 
 
 OnRequest = Callable[[Session, int], None]

@@ -57,9 +57,7 @@ def goaway_nginx(lab: Lab) -> None:
     lab.judge(session.connection, "http2.goaway", "responder", ended_by=["responder"])
 
 
-@scenario(
-    "http2.rst_stream-nghttpd-flow-control", "A client that sends more than the window allows"
-)
+@scenario("http2.rst_stream-nghttpd-flow-control", "A client sends more than the window allows")
 def goaway_window(lab: Lab) -> None:
     """nghttpd gives a window of 4095 bytes, the client sends 8000: FLOW_CONTROL_ERROR."""
     nghttp2.server(lab, lab.upstream, 8080, "--window-bits=12")

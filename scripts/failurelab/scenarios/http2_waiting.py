@@ -232,22 +232,15 @@ def lost_envoy(lab: Lab) -> None:
     layers=("http2",),
 )
 def graceful(lab: Lab) -> None:
-    """NGINX with keepalive_requests 3; a client makes seven requests one after another and
-    connects anew after each GOAWAY.
-    """
+    """NGINX with keepalive_requests 3; nghttp makes three, three and one requests."""
     text = (
         "server { listen 8080 http2; keepalive_requests 3; location / { return 200 'fine\\n'; } }"
     )
     nginx.start(lab, lab.upstream, text, port=8080)
-    for count in (3, 3, 1):
-        connection = lab.client.connect((lab.upstream.ip, 8080))
-        session = http2.Session(connection, client=True)
-        for _ in range(count):
-            session.request()
-            session.wait(http2.StreamEnded)
-        connection.receive_all(0.2)
-        connection.close()
-        lab.healthy(connection)
+    for nth, count in enumerate((3, 3, 1)):
+        first, *more = [f"http://{lab.upstream.ip}:8080/{number}" for number in range(count)]
+        nghttp2.client(lab, lab.client, first, *more)
+        lab.healthy(lab.leg(lab.upstream, 8080, nth))
     lab.findings.forbidden = ["http2.draining"]
 
 
