@@ -277,7 +277,7 @@ def grpc_calls(lab: Lab) -> None:
 
 
 @scenario(
-    "healthy-grpc-not-found",
+    "healthy-grpc-own-errors",
     "gRPC calls answered with NOT_FOUND and ALREADY_EXISTS: the application's own words",
     layers=("grpc",),
 )
