@@ -3,9 +3,9 @@
     python -m failurelab.grpc_peer server ADDRESS [OPTION=VALUE...]
     python -m failurelab.grpc_peer client ADDRESS METHOD [SECONDS] [OPTION=VALUE...]
 
-The server's methods: `ok`, `status` (the request names the code), `fail` (raises), `hang` (streams
-one answer and then is quiet), `stream` (streams ten a second), `echo`. Channel options as in
-`grpc.keepalive_time_ms=1000`.
+The server's methods: `ok`, `status` (the request names the code), `fail` (raises), `hang`
+(streams one answer and then is quiet), `stream` (streams ten a second), `echo`. Channel options
+as in `grpc.keepalive_time_ms=1000`.
 """
 
 from __future__ import annotations
