@@ -6,7 +6,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from failurelab.connections import Address
+from failurelab.connections import Address, endpoint
 from failurelab.hosts import Host, Process
 from failurelab.lab import Lab
 
@@ -20,7 +20,7 @@ def _note(lab: Lab) -> None:
 def server(lab: Lab, host: Host, port: int, *options: str) -> Process:
     """A server with the methods of `grpc_peer`; options as in `grpc.max_connection_age_ms=500`."""
     _note(lab)
-    command = [sys.executable, "-u", str(_PEER), "server", f"{host.ip}:{port}", *options]
+    command = [sys.executable, "-u", str(_PEER), "server", endpoint((host.ip, port)), *options]
     return host.spawn(command, port=port)
 
 
@@ -29,6 +29,7 @@ def call(
 ) -> str:
     """Call a method once; what came of it, as text."""
     _note(lab)
-    target = f"ipv4:{address[0]}:{address[1]}"
+    family = "ipv6" if ":" in address[0] else "ipv4"
+    target = f"{family}:{endpoint(address)}"
     command = [sys.executable, "-u", str(_PEER), "client", target, method, str(seconds)]
     return host.run([*command, *options], check=False, timeout=seconds + 15)
