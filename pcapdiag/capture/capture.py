@@ -6,6 +6,7 @@ import glob
 import os
 import threading
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import chain
 
 from pcapdiag.capture.batch import Batch, Interface
@@ -34,7 +35,7 @@ class Capture:
         self._follow = follow
         self._digest = digest
         self._stop = threading.Event()
-        self._orderer = Orderer(self.metadata.interfaces, self.metadata.limits)
+        self._orderer = Orderer(self.metadata.interfaces)
         self._origins: Origins | None = None
         self._walkers: list[Walker] = []
         self._open_readers: list[FileReader] = []
@@ -99,7 +100,9 @@ class Capture:
     @property
     def limits(self) -> dict[str, int]:
         """What a limit cut, by the limit's name."""
-        return dict(self.metadata.limits)
+        limits = dict(self.metadata.limits)
+        late = self._orderer.window.late
+        return limits | {"capture_order": late} if late else limits
 
     @property
     def drops(self) -> int:
@@ -109,12 +112,12 @@ class Capture:
     @property
     def disordered(self) -> int:
         """Packets that were earlier than one before them on their interface, by 1 ms at most."""
-        return self._orderer.disordered
+        return self._orderer.window.disordered
 
     @property
     def clock_steps(self) -> int:
         """How often a clock ran backwards by more than that."""
-        return self._orderer.clock_steps
+        return self._orderer.window.clock_steps
 
     @property
     def link_types(self) -> list[str]:
@@ -154,9 +157,13 @@ class Capture:
     def progress(self) -> tuple[int, int | None]:
         """Return (stored bytes read, of all), the second None where the end is not known."""
         taken = self._bytes_read + sum(reader.raw.taken for reader in self._open_readers)
+        return taken, self._size
+
+    @cached_property
+    def _size(self) -> int | None:
         if self._follow or not all(_is_regular(path) for path in self._paths):
-            return taken, None
-        return taken, sum(os.path.getsize(path) for path in self._paths)
+            return None
+        return sum(os.path.getsize(path) for path in self._paths)
 
     def frame_origin(self, frame: int) -> tuple[int, int] | None:
         """Return (index into ``files``, frame number in it), None where it was not remembered."""

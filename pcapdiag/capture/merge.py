@@ -1,8 +1,10 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, annotation_typing=False
 """Several files as one, in the order and with the frame numbers of ``mergecap -w``.
 
 The rule (wiretap's merge): always take the file whose next record is the earliest, and of equal
 ones the file named last. Rotated files hardly overlap, so what is handed on are long runs of one
-file.
+file, without copying; short runs of files that interleave are copied together.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pcapdiag.capture.batch import Batch
-from pcapdiag.capture.pool import Pool, part_of
 from pcapdiag.capture.walk import ascending
+from pcapdiag.capture.window import Columns, Pool
 
 SHORT_RUN = 64
 """A run of fewer packets is copied together with others: a batch of its own costs as much."""
@@ -22,9 +24,7 @@ POOL_PACKETS = 4096
 POOL_BYTES = 1024 * 1024
 MAX_RUNS = 262_144
 """Runs that are remembered to find a frame's file; files that interleave have many."""
-
-Rank = tuple[int, int]
-"""A record's time and minus its file's number: the smallest is next."""
+NEVER = (1 << 63) - 1
 
 
 @dataclass(slots=True)
@@ -43,15 +43,16 @@ class Origins:
         self._frames = array("q")
         self._files = array("q")
         self._locals = array("q")
+        self._last = -1
         self.complete = True
 
     def add(self, frame: int, file: int, local: int) -> None:
         """Note that ``frame`` and those after it are ``local`` and those after it of ``file``."""
-        if self._files and self._files[-1] == file:
+        if file == self._last or not self.complete:
             return
+        self._last = file
         if len(self._frames) >= MAX_RUNS:
             self.complete = False
-            return
         self._frames.append(frame)
         self._files.append(file)
         self._locals.append(local)
@@ -59,105 +60,201 @@ class Origins:
     def find(self, frame: int) -> tuple[int, int] | None:
         """Return (file, frame in it), or None for a frame whose run was not remembered."""
         run = bisect_right(self._frames, frame) - 1
-        if run < 0 or (not self.complete and run == len(self._frames) - 1):
+        if run < 0 or run >= MAX_RUNS:
             return None
         return self._files[run], self._locals[run] + frame - self._frames[run]
 
 
-class _Cursor:
-    """A file that is being read, and its next record."""
+class Cursor:
+    """A file that is being read: its batch and the next record ``at`` which it stands.
+
+    ``time`` is that record's, NEVER after the last one; ``taken`` is the number of the frame before
+    it in the file; ``lent`` says that a part of a batch was handed on as it is.
+    """
 
     def __init__(self, part: Part) -> None:
         self.file = part.file
         self.taken = 0
+        self.at = 0
+        self.count = 0
+        self.time = NEVER
+        self.lent = False
         self._batches = part.open()
         self.more()
 
-    def more(self) -> bool:
-        """Go to the next batch; False at the end of the file."""
+    def more(self) -> None:
+        """Go to the file's next batch."""
         self.at = 0
+        self.count = 0
+        self.time = NEVER
         for batch in self._batches:
             if batch is not None:
                 self.batch = batch
+                self.columns = Columns(batch)
+                self.count = batch.count
+                self.time = batch.times[0]
                 self._sorted = ascending(batch, 0)
-                return True
-        self.batch = Batch(b"")
-        return False
+                return
 
-    @property
-    def rank(self) -> Rank:
-        """The next record's rank."""
-        return self.batch.times[self.at], -self.file
-
-    def run_end(self, bound: Rank | None) -> int:
-        """Return the end of the run of records that rank before ``bound``; at least one."""
-        count = self.batch.count
-        if bound is None:
-            return count
-        # An equal time is still this file's turn where this file was named later.
-        latest = bound[0] if -self.file < bound[1] else bound[0] - 1
-        times = self.batch.times
-        if self._sorted:
-            return max(bisect_right(times, latest, self.at, count), self.at + 1)
+    def run_end(self, latest: int) -> int:
+        """Return the end of the run of records up to the time ``latest``; at least one record."""
+        times = self.columns.times
         end = self.at + 1
-        while end < count and times[end] <= latest:
+        near = min(self.count, end + SHORT_RUN) if self._sorted else self.count
+        while end < near and times[end] <= latest:
             end += 1
-        return end
+        if end < near or end == self.count:
+            return end
+        return bisect_right(self.batch.times, latest, end, self.count)
+
+    def number(self, end: int, frame: int) -> int:
+        """Number the records up to ``end`` (not included) from ``frame`` on; return the last."""
+        frames = self.columns.frames
+        shift = frame - 1 - self.taken
+        self.taken = frames[end - 1]
+        for i in range(self.at, end):
+            frames[i] += shift
+        return self.taken + shift
+
+    def skip_to(self, end: int) -> None:
+        """Stand before the record ``end`` of the batch."""
+        self.at = end
+        self.time = self.columns.times[end] if end < self.count else NEVER
+
+    def run(self, end: int) -> Batch:
+        """Return the records up to ``end`` (not included) as a batch over the same buffer."""
+        whole = self.batch
+        start = self.at
+        if end - start == self.count:
+            return whole
+        return Batch(
+            whole.buffer,
+            end - start,
+            whole.offsets[start:end],
+            whole.times[start:end],
+            whole.captured[start:end],
+            whole.lengths[start:end],
+            whole.interfaces[start:end],
+            whole.frames[start:end],
+        )
+
+
+class Merger:
+    """Takes run after run; a file is opened when its first record's turn may come."""
+
+    def __init__(self, parts: list[Part], origins: Origins) -> None:
+        self._waiting = sorted(parts, key=lambda part: (part.first_time, -part.file))
+        self._open: list[Cursor] = []
+        self._origins = origins
+        self._frame = 0
+        self._used_up = False
+        self._gathered = Pool()
+        self._spare = Pool()
+
+    def next_batch(self) -> Batch | None:
+        """Return the next packets in mergecap's order, None after the last.
+
+        A batch is good until the next but one is asked for.
+        """
+        gathered = self._gathered
+        while gathered.count < POOL_PACKETS and gathered.filled < POOL_BYTES:
+            if self._used_up and not self._read_on():
+                break
+            cursor = self._first()
+            if self._open_next(cursor):
+                continue
+            if cursor is None:
+                break
+            end = cursor.run_end(self._bound(cursor))
+            if end - cursor.at < SHORT_RUN:
+                self._number(cursor, end)
+                gathered.append_run(cursor.columns, cursor.at, end)
+                self._pass(cursor, end)
+            elif gathered.count:
+                break
+            else:
+                self._number(cursor, end)
+                run = cursor.run(end)
+                self._pass(cursor, end)
+                cursor.lent = True
+                return run
+        return self._give_gathered()
+
+    def _number(self, cursor: Cursor, end: int) -> None:
+        self._origins.add(self._frame + 1, cursor.file, cursor.taken + 1)
+        self._frame = cursor.number(end, self._frame + 1)
+
+    def _pass(self, cursor: Cursor, end: int) -> None:
+        cursor.skip_to(end)
+        if end == cursor.count:
+            self._used_up = True
+
+    def _give_gathered(self) -> Batch | None:
+        if not self._gathered.count:
+            return None
+        given = self._gathered
+        self._gathered, self._spare = self._spare, given
+        self._gathered.clear()
+        for cursor in self._open:
+            cursor.lent = False
+        return given.batch()
+
+    def _read_on(self) -> bool:
+        """Read on where a batch is used up; False when what was gathered is to be given first.
+
+        A reader's buffer is used again at the next read but one: what was lent out of it must have
+        been followed by another batch before.
+        """
+        for cursor in self._open:
+            if cursor.at == cursor.count:
+                if cursor.lent and self._gathered.count:
+                    return False
+                cursor.more()
+        self._open = [cursor for cursor in self._open if cursor.count]
+        self._used_up = False
+        return True
+
+    def _open_next(self, head: Cursor | None) -> bool:
+        """Open the next file if its first record comes before that of ``head``."""
+        if not self._waiting:
+            return False
+        part = self._waiting[0]
+        if head is not None and (head.time, -head.file) < (part.first_time, -part.file):
+            return False
+        self._waiting.pop(0)
+        cursor = Cursor(part)
+        if cursor.count:
+            self._open.append(cursor)
+        return True
+
+    def _first(self) -> Cursor | None:
+        """Return the file whose record is next."""
+        best: Cursor | None = None
+        for cursor in self._open:
+            if (
+                best is None
+                or cursor.time < best.time
+                or (cursor.time == best.time and cursor.file > best.file)
+            ):
+                best = cursor
+        return best
+
+    def _bound(self, head: Cursor) -> int:
+        """Return the latest time at which it is still the turn of ``head``."""
+        bound = NEVER
+        for cursor in self._open:
+            if cursor is not head:
+                latest = cursor.time if head.file > cursor.file else cursor.time - 1
+                bound = min(bound, latest)
+        if self._waiting:
+            part = self._waiting[0]
+            latest = part.first_time if head.file > part.file else part.first_time - 1
+            bound = min(bound, latest)
+        return bound
 
 
 def merge(parts: list[Part], origins: Origins) -> Iterator[Batch]:
-    """Yield the records of all files in mergecap's order, ``frames`` numbered through.
-
-    A file is opened when its first record's turn may come, and each is read on only when the batch
-    before is used up. Batches are good until the next but one is asked for.
-    """
-    waiting = sorted(parts, key=lambda part: (part.first_time, -part.file))
-    active: list[_Cursor] = []
-    frame = 0
-    gathered, spare = Pool(), Pool()
-    while waiting or active:
-        active = [cursor for cursor in active if cursor.batch.count]
-        _open_next(waiting, active)
-        if not active:
-            break
-        cursor = min(active, key=lambda one: one.rank)
-        ranks = [one.rank for one in active if one is not cursor]
-        ranks += [(part.first_time, -part.file) for part in waiting[:1]]
-        start, end = cursor.at, cursor.run_end(min(ranks, default=None))
-        origins.add(frame + 1, cursor.file, cursor.taken + 1)
-        taken = cursor.batch.frames[end - 1]
-        _renumber(cursor.batch, start, end, frame - cursor.taken)
-        frame += taken - cursor.taken
-        cursor.taken = taken
-        short = end - start < SHORT_RUN
-        if short:
-            gathered.append_run(cursor.batch, start, end)
-        enough = gathered.batch.count >= POOL_PACKETS or gathered.filled >= POOL_BYTES
-        if gathered.batch.count and (enough or not short):
-            yield gathered.batch
-            gathered, spare = spare, gathered
-            gathered.clear()
-        if not short:
-            whole = end - start == cursor.batch.count
-            yield cursor.batch if whole else part_of(cursor.batch, start, end)
-        cursor.at = end
-        if end == cursor.batch.count:
-            cursor.more()
-    if gathered.batch.count:
-        yield gathered.batch
-
-
-def _open_next(waiting: list[Part], active: list[_Cursor]) -> None:
-    """Open the files whose first record is not later than the next one of those that are open."""
-    while waiting:
-        first = (waiting[0].first_time, -waiting[0].file)
-        if active and min(cursor.rank for cursor in active) < first:
-            return
-        cursor = _Cursor(waiting.pop(0))
-        if cursor.batch.count:
-            active.append(cursor)
-
-
-def _renumber(batch: Batch, start: int, end: int, shift: int) -> None:
-    if shift:
-        batch.frames[start:end] = array("q", [frame + shift for frame in batch.frames[start:end]])
+    """Yield the records of all files in mergecap's order, ``frames`` numbered through."""
+    merger = Merger(parts, origins)
+    while (batch := merger.next_batch()) is not None:
+        yield batch

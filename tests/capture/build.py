@@ -124,8 +124,10 @@ class Read:
         self.interfaces: list[int] = []
         self.lengths: list[int] = []
         self.packets: list[bytes] = []
+        self.most_held = 0
         for batch in self.capture.batches():
             assert batch is not None
+            self.most_held = max(self.most_held, self.capture._orderer.window.count)
             n = batch.count
             frames = list(batch.frames[:n])
             assert batch.disordered == (frames != sorted(frames))

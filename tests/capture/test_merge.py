@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import random
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
 import pytest
 
-from pcapdiag.capture import Capture, merge, reader
-from pcapdiag.capture.pool import Pool
+from pcapdiag.capture import Batch, Capture, merge, reader
 from pcapdiag.errors import CaptureError, FileAccessError, UsageError
 from tests.capture.build import START, Pcapng, Read, packet, pcap, write
 
@@ -75,12 +75,20 @@ def test_a_ring_is_passed_on_file_by_file_without_copying(tmp_path: Path) -> Non
         records = [(start + i * MILLISECOND, packet(number << 16 | i)) for i in range(400)]
         paths.append(write(tmp_path / f"{number}.pcap", pcap(records)))
     most = 0
+    made: list[reader.FileReader] = []
+
+    class Recorded(reader.FileReader):
+        def batches(self) -> Iterator[Batch | None]:
+            made.append(self)
+            return super().batches()
+
     capture = Capture.open(paths)
-    with mock.patch.object(Pool, "append_run", side_effect=AssertionError("copied")):
+    with mock.patch("pcapdiag.capture.capture.FileReader", Recorded):
         for batch in capture.batches():
             assert batch is not None
             assert batch.count == 400
             most = max(most, len(capture._open_readers))
+            assert any(batch.buffer in (file._buffer, file._spare) for file in made)
     assert most <= 2
     assert capture.packets == 12_000
 
