@@ -7,6 +7,7 @@ cdef long long ACK, ACKED_UNSEEN, DUPLICATE_ACK, FAST_RETRANSMISSION, FIN, GAP_B
 cdef long long MASK32, HALF, FAST_WINDOW, DEFAULT_DISORDER
 
 
+@cython.locals(d=cython.longlong)
 cpdef long long distance(long long a, long long b) noexcept
 @cython.locals(length=cython.longlong, flags=cython.longlong, control=cython.longlong, marks=cython.longlong, known=cython.bint, same_place=cython.bint)
 cpdef long long analyze(Packet p, Flow flow, HalfFlow f, HalfFlow r, long long time) noexcept
