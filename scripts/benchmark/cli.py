@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from benchmark.table import Result, Sizes, as_text, write_page
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 PCAPDIAG = SCRIPTS.parent / ".venv" / "bin" / "pcapdiag"
+_ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
 PACKETS = 1_600_000
 TEN_PACKETS = SCRIPTS.parent / "fixtures/pcaps/tcp.reset_before_response-linger-zero/client.pcap"
 
@@ -32,8 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{options.pcapdiag} is not there: run scripts/install first", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="bench-", dir=options.folder) as folder:
-        sizes, results, small = _measure(options, Path(folder))
-    text = as_text(sizes, results, small, machine(), options.runs)
+        text = _measure(options, Path(folder))
     print(text)
     if options.write:
         write_page(text)
@@ -70,7 +71,7 @@ VERSIONS = {
 }
 
 
-def _measure(options: argparse.Namespace, folder: Path) -> tuple[Sizes, list[Result], Cost]:
+def _measure(options: argparse.Namespace, folder: Path) -> str:
     once, twice = folder / "once.pcap", folder / "twice.pcap"
     _generate(once, options.packets)
     _generate(twice, options.packets * 2)
@@ -86,13 +87,24 @@ def _measure(options: argparse.Namespace, folder: Path) -> tuple[Sizes, list[Res
     ]
     sizes = Sizes(options.packets, once.stat().st_size)
     small = [run([options.pcapdiag, "analyze", str(TEN_PACKETS)], (0, 1)) for _ in range(9)]
-    return sizes, results, medians(small)
+    parts = _stages(Path(options.pcapdiag).with_name("python"), once)
+    return as_text(sizes, results, medians(small), parts, machine(), options.runs)
+
+
+def _stages(python: Path, capture: Path) -> dict[str, float]:
+    """How the time divides; empty when pcapdiag is not in an environment of its own."""
+    if not python.exists():
+        return {}
+    warm(capture)
+    command = [str(python), "-m", "benchmark.stages", str(capture)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=_ENVIRONMENT)
+    return dict(json.loads(done.stdout))
 
 
 def _generate(target: Path, packets: int) -> None:
     """In a process of its own: see measure.py."""
     command = [sys.executable, "-m", "benchmark.generate", str(target), str(packets)]
-    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(SCRIPTS)})
+    subprocess.run(command, check=True, env=_ENVIRONMENT)
 
 
 def _rounds(options: argparse.Namespace, capture: Path) -> dict[str, list[Cost]]:

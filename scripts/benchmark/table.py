@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,9 +44,17 @@ def as_text(sizes: Sizes, results: Sequence[Result], small: Cost, machine: str, 
         "",
         f"A capture of ten packets, from the shell: {small.seconds:.2f} s.",
         "",
+        *_divided(parts),
         *(f"- {result.name.split()[0]}: {result.version}" for result in results),
     ]
     return "\n".join(lines)
+
+
+def _divided(parts: Mapping[str, float]) -> list[str]:
+    if not parts:
+        return []
+    rows = [f"| {stage} | {seconds:.2f} |" for stage, seconds in parts.items()]
+    return ["How the time divides:", "", "| stage | seconds |", "|---|---:|", *rows, ""]
 
 
 def _row(result: Result, ours: Cost | None) -> str:
