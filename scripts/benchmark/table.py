@@ -31,7 +31,14 @@ class Result:
     version: str
 
 
-def as_text(sizes: Sizes, results: Sequence[Result], small: Cost, machine: str, runs: int) -> str:
+def as_text(
+    sizes: Sizes,
+    results: Sequence[Result],
+    small: Cost,
+    parts: Mapping[str, float],
+    machine: str,
+    runs: int,
+) -> str:
     """Return the table and what stands around it, as Markdown."""
     ours = results[0].once
     lines = [
