@@ -48,7 +48,7 @@ class Capture:
         """Return the capture of files, globs that no shell expanded, or ``-`` for standard input.
 
         A file named twice is read once. ``follow`` keeps reading one input that grows; ``digest``
-        computes each file's SHA-256 (costs about as much as reading). Raises UsageError, and
+        computes each stored file's SHA-256 (costs more than reading it). Raises UsageError, and
         FileAccessError when none of the files exists.
         """
         names, warnings = _expand([os.fspath(path) for path in paths])
@@ -106,8 +106,16 @@ class Capture:
 
     @property
     def drops(self) -> int:
-        """Packets that interfaces and kernel dropped, as the files say (pcapng statistics)."""
-        return sum(interface.dropped for interface in self.interfaces)
+        """Packets that interfaces and kernel dropped, as the files say (pcapng statistics).
+
+        The files of a ring each give the total since the start: of one interface the largest
+        counts.
+        """
+        largest: dict[str | int, int] = {}
+        for one in self.interfaces:
+            name = one.name or one.index
+            largest[name] = max(largest.get(name, 0), one.dropped)
+        return sum(largest.values())
 
     @property
     def disordered(self) -> int:

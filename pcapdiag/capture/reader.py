@@ -22,7 +22,7 @@ from pcapdiag.capture.source import Input, RawInput
 from pcapdiag.capture.walk import BAD, FULL, MORE, OTHER, Walker
 from pcapdiag.errors import CaptureError, DamagedCaptureError, NotACaptureError
 
-BLOCK_BYTES = 1024 * 1024
+BLOCK_BYTES = 256 * 1024
 """Bytes read in one go: fits into a core's cache with what the tracker needs, and the cost of a
 batch in Python (some 30 microseconds) is small beside it."""
 FIRST_BYTES = 64 * 1024

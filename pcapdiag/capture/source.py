@@ -43,10 +43,10 @@ class RawInput:
         self.size: int | None = None
         self._stop = stop
         self._follow = follow
-        self._hash = hashlib.sha256() if digest else None
         self._file = _open(path)
         facts = os.fstat(self._file.fileno())
         self._regular = stat.S_ISREG(facts.st_mode)
+        self._hash = hashlib.sha256() if digest and self._regular else None
         self.again = self._regular and path != STDIN
         if self._regular:
             self.size = facts.st_size

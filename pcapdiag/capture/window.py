@@ -15,6 +15,7 @@ DISORDER = DISORDER_NS
 
 FIRST_PACKETS = 1024
 FIRST_BYTES = 256 * 1024
+BYTES_STEP = 1024 * 1024
 
 
 class Columns:
@@ -77,8 +78,8 @@ class Pool:
             return
         while room < self.count + packets:
             room *= 2
-        while space < self.filled + size:
-            space *= 2
+        if space < self.filled + size:
+            space = (self.filled + size) // BYTES_STEP * BYTES_STEP + BYTES_STEP
         kept, filled = self.count, self.filled
         new = new_batch(bytearray(space), room)
         memoryview(new.buffer)[:filled] = memoryview(old.buffer)[:filled]

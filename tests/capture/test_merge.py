@@ -58,6 +58,26 @@ def test_frames_as_mergecap_numbers_them(tmp_path: Path, shape: str, block: int)
 
 
 @pytest.mark.needs(program="mergecap")
+@pytest.mark.parametrize("block", [8192, 16_384, 65_536])
+def test_long_runs_and_interleaved_ones_by_turns(tmp_path: Path, block: int) -> None:
+    """A buffer that was handed on is not filled again before the packets in it were judged."""
+    chance = random.Random(block)
+    records: list[list[tuple[int, bytes]]] = [[], []]
+    at = START
+    while at < START + 12_000 * MILLISECOND:
+        alone = chance.randrange(2) if chance.random() < 0.3 else None
+        for _ in range(chance.randrange(20, 300)):
+            at += MILLISECOND
+            file = chance.randrange(2) if alone is None else alone
+            records[file].append((at, packet(len(records[file]), 60 + chance.randrange(40))))
+    paths = [write(tmp_path / f"{i}.pcap", pcap(records[i])) for i in range(2)]
+    with mock.patch.object(reader, "BLOCK_BYTES", block):
+        read = Read(*paths)
+    assert read.in_capture_order == mergecap(paths, tmp_path / "merged.pcapng")
+    assert read.frames == list(range(1, len(read.frames) + 1))
+
+
+@pytest.mark.needs(program="mergecap")
 def test_a_ring_given_in_any_order_is_one_capture(tmp_path: Path) -> None:
     paths = files(tmp_path, "ring", random.Random(7))
     forward, backward = Read(*paths), Read(*reversed(paths))

@@ -238,3 +238,12 @@ def test_names_beyond_the_limit_are_counted(
     capture = Read(write(tmp_path / "a.pcapng", file)).capture
     assert len(capture.names) == 10
     assert capture.limits == {"capture_names": 10}
+
+
+def test_a_rings_drop_counts_are_totals_and_not_added_up(tmp_path: Path) -> None:
+    paths = []
+    for i, dropped in enumerate([3, 10, 12]):
+        file = Pcapng().interface((NAME, b"eth0")).interface((NAME, b"lo"))
+        file.packet(START // 1000 + i, packet(i)).statistics(0, dropped=dropped)
+        paths.append(write(tmp_path / f"{i}.pcapng", file.statistics(1, dropped=1)))
+    assert Read(*paths).capture.drops == 13
