@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,6 @@ from benchmark.table import Result, Sizes, as_text, write_page
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 PCAPDIAG = SCRIPTS.parent / ".venv" / "bin" / "pcapdiag"
-_ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
 PACKETS = 1_600_000
 TEN_PACKETS = SCRIPTS.parent / "fixtures/pcaps/tcp.reset_before_response-linger-zero/client.pcap"
 
@@ -92,19 +90,19 @@ def _measure(options: argparse.Namespace, folder: Path) -> str:
 
 
 def _stages(python: Path, capture: Path) -> dict[str, float]:
-    """How the time divides; empty when pcapdiag is not in an environment of its own."""
+    """How the time divides (a working folder without the source tree); empty when pcapdiag is not in an environment of its own."""
     if not python.exists():
         return {}
     warm(capture)
     command = [str(python), "-m", "benchmark.stages", str(capture)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=_ENVIRONMENT)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=SCRIPTS)
     return dict(json.loads(done.stdout))
 
 
 def _generate(target: Path, packets: int) -> None:
     """In a process of its own: see measure.py."""
     command = [sys.executable, "-m", "benchmark.generate", str(target), str(packets)]
-    subprocess.run(command, check=True, env=_ENVIRONMENT)
+    subprocess.run(command, check=True, cwd=SCRIPTS)
 
 
 def _rounds(options: argparse.Namespace, capture: Path) -> dict[str, list[Cost]]:
