@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{options.pcapdiag} is not there: run scripts/install first", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="bench-", dir=options.folder) as folder:
-        text = _measure(options, Path(folder))
+        text = _measure(options, Path(folder).resolve())
     print(text)
     if options.write:
         write_page(text)
@@ -90,11 +90,12 @@ def _measure(options: argparse.Namespace, folder: Path) -> str:
 
 
 def _stages(python: Path, capture: Path) -> dict[str, float]:
-    """How the time divides (a working folder without the source tree); empty when pcapdiag is not in an environment of its own."""
+    """How the time divides; empty when pcapdiag is not in an environment of its own."""
     if not python.exists():
         return {}
     warm(capture)
     command = [str(python), "-m", "benchmark.stages", str(capture)]
+    # Not in the source tree's folder: the package there is the uncompiled one.
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=SCRIPTS)
     return dict(json.loads(done.stdout))
 
