@@ -37,6 +37,8 @@ class Contents:
 
     openings: list[Opening] = field(default_factory=list)
     flows: set[frozenset[Address]] = field(default_factory=set)
+    answers: set[tuple[Address, int, Address]] = field(default_factory=set)
+    """SYN-ACKs: to whom, the acknowledged number, from whom."""
 
 
 def read_contents(files: list[Path]) -> Contents:
@@ -49,6 +51,8 @@ def read_contents(files: list[Path]) -> Contents:
             continue
         source, target = (packet.src, packet.sport), (packet.dst, packet.dport)
         contents.flows.add(frozenset({source, target}))
+        if packet.flags & (SYN | ACK) == SYN | ACK:
+            contents.answers.add((target, packet.ack, source))
         if packet.flags & (SYN | ACK) != SYN:
             continue
         known = counts.setdefault(packet.flow, [])
@@ -127,8 +131,19 @@ def find(
         if not same and frozenset({opening.seen.initiator, opening.seen.responder}) in held.flows:
             same = [Seen(opening.seen.initiator, opening.seen.responder)]
         if same:
-            found[name] = same
+            found[name] = [*same, *_redirected(same, held, opening.packet.seq)]
     return opening.seen, found
+
+
+def _redirected(same: list[Seen], held: Contents, number: int) -> list[Seen]:
+    """Where iptables REDIRECT hides the answering address: answers come from another one."""
+    known = {(one.initiator, one.responder) for one in same}
+    ack = (number + 1) & 0xFFFFFFFF
+    return [
+        Seen(target, source)
+        for target, acked, source in sorted(held.answers)
+        if acked == ack and (target, source) not in known
+    ]
 
 
 def _opening(who: Connection | Leg, captures: dict[str, Contents]) -> Opening | None:
