@@ -1,5 +1,9 @@
 import cython
 
+# Seen by C alone: plain Python that imports these names finds them in the .py when it is not compiled.
+cdef long long MAX_LAYERS, MAX_EXTENSIONS, CHECKED_PAYLOAD
+cdef long long OTHER, TCP, ICMP_ERROR, DNS, ARP, FRAGMENT, UNDECODED, UNKNOWN_LINK
+
 
 @cython.final
 cdef class Packet:

@@ -55,7 +55,7 @@ cdef class HalfFlow:
 @cython.final
 cdef class Flow:
     cdef public unsigned long long high_a, low_a, high_b, low_b, hash
-    cdef public long long stream, version, port_a, port_b, closing, a_opened, inferred, first_frame
+    cdef public long long stream, version, port_a, port_b, closing, queued, a_opened, inferred, first_frame
     cdef public long long start, end, active_time, last_was_reset, syn_count, syn_time, syn_ack_count
     cdef public long long syn_ack_time, established_time, established_frame, handshake_done, midstream
     cdef public long long rtt_to_responder, rtt_to_initiator, first_rtt, rst_time, turn_index, turn_gap

@@ -185,6 +185,7 @@ class Flow:
         self.older: Flow | None = None
         self.newer: Flow | None = None
         self.closing = 0
+        self.queued = 0
         self.a = HalfFlow()
         self.b = HalfFlow()
         self.a_opened = 1

@@ -217,10 +217,11 @@ class Table:
             self.size2 -= 1
 
     def touch(self, flow: Flow, queue: int) -> None:
-        """Make a connection the youngest of ``queue``."""
-        if flow.closing == queue and flow.newer is None:
+        """Move a connection to another queue, as its youngest; where it is already, it stays."""
+        if flow.closing == queue:
             return
         self.unlink(flow)
+        flow.queued = flow.end
         self.append(flow, queue)
 
     # Hosts and endpoints.

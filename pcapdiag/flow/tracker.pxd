@@ -7,7 +7,7 @@ from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
 from pcapdiag.flow.table cimport Table
 
 cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HEAD, CLOSE_NOTIFY, STALLED
-cdef long long LINGER, SYN_IDLE, OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP
+cdef long long LINGER, SYN_IDLE, OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP, SECOND_CHANCES
 cdef long long DUPLICATE_WINDOW, SOFT_WINDOW, SAME_PATH_WINDOW, RECENT
 
 cdef unsigned long long MASK, MIX_A, MIX_B, MIX_C
@@ -104,7 +104,8 @@ cdef class Tracker:
     cdef void _sweep(self)
     @cython.locals(flow=Flow)
     cdef void _expire(self, long long queue, long long idle)
-    @cython.locals(flow=Flow)
+    cdef void _requeue(self, Flow flow) noexcept
+    @cython.locals(flow=Flow, tries=cython.longlong)
     cdef void _evict(self, long long queue)
     cpdef void tick(self, long long now)
     @cython.locals(flow=Flow, queue=cython.longlong)

@@ -68,6 +68,8 @@ MAX_OPEN = 24_576
 MAX_EMBRYONIC = 16_384
 MAX_CLOSING = 16_384
 SWEEP = 50_000_000
+SECOND_CHANCES = 64
+"""Connections that are passed over, for having been active since they were queued, to evict one."""
 
 DUPLICATE_WINDOW = 100_000_000
 """Two captures of one packet are at most this far apart (ns), where the IP ID proves the identity."""
@@ -817,7 +819,7 @@ class Tracker:
             if self.table.size2 > MAX_CLOSING:
                 self._evict(2)
         elif flow.closing == 2 and fresh == 0 and not p.flags & SYN:
-            self.table.touch(flow, 2)
+            return
         elif flow.handshake_done or flow.midstream:
             self.table.touch(flow, 0)
             if self.table.size0 > MAX_OPEN:
@@ -944,15 +946,30 @@ class Tracker:
 
     def _expire(self, queue: int, idle: int) -> None:
         flow = self.table.oldest[queue]
-        while flow is not None and flow.end + idle < self.now:
-            if queue == 0:
-                flow.evicted = 1
-            self.table.remove(flow)
-            self._finish(flow)
+        while flow is not None and flow.queued + idle < self.now:
+            if flow.end + idle >= self.now:
+                self._requeue(flow)
+            else:
+                if queue == 0:
+                    flow.evicted = 1
+                self.table.remove(flow)
+                self._finish(flow)
             flow = self.table.oldest[queue]
+
+    def _requeue(self, flow: Flow) -> None:
+        # Moving a connection with every packet would touch its neighbours' memory each time; it is
+        # moved only when its turn comes, and then as if it had been at its last packet.
+        self.table.unlink(flow)
+        flow.queued = flow.end
+        self.table.append(flow, flow.closing)
 
     def _evict(self, queue: int) -> None:
         flow = self.table.oldest[queue]
+        tries = 0
+        while flow is not None and flow.end > flow.queued and tries < SECOND_CHANCES:
+            self._requeue(flow)
+            flow = self.table.oldest[queue]
+            tries += 1
         if flow is None:
             return
         if queue != 2:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 
-import dpkt
-
 MAX_ANSWERS = 64
 """Answer records of one message that are read."""
 
@@ -17,6 +15,9 @@ def address_names(message: bytes) -> Iterator[tuple[str, str]]:
     The name is the question's, not that of the last alias: it is what the user knows. A message that
     cannot be parsed yields nothing.
     """
+    # Imported here: most captures have no DNS, and the package imports all of its protocols.
+    import dpkt
+
     try:
         answer = dpkt.dns.DNS(message)
         asked = answer.qd[0].name if answer.qd else ""
