@@ -32,6 +32,6 @@ def client(lab: Lab, host: Host, url: str, *options: str, timeout: float = 10) -
 
 
 def load(lab: Lab, host: Host, url: str, *options: str, timeout: float = 20) -> str:
-    """h2load asks for a URL, by default once."""
+    """h2load asks for a URL; options as in "-n24", "-c2"."""
     lab.used("nghttp2", "h2load", "--version")
-    return host.run(["h2load", *(options or ("-n1",)), url], check=False, timeout=timeout)
+    return host.run(["h2load", *options, url], check=False, timeout=timeout)

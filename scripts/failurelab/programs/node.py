@@ -53,3 +53,20 @@ def http2_resetting(lab: Lab, host: Host, port: int, code: int) -> Process:
     server.listen(process.argv[1]);
     """
     return run(lab, host, text, port, code, port=port)
+
+
+def http2_resetting_secure(lab: Lab, host: Host, port: int, code: int, name: str) -> Process:
+    """HTTP/2 over TLS; resets each stream with this code."""
+    files = lab.authority.issue(name)
+    text = (
+        _FILES
+        + """
+    const server = require('http2').createSecureServer(files);
+    server.on('stream', stream => {
+      stream.on('error', () => {});
+      stream.close(Number(process.argv[4]));
+    });
+    server.listen(port);
+    """
+    )
+    return run(lab, host, text, files.cert, files.key, port, code, port=port)

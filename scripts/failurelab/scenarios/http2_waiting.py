@@ -267,3 +267,17 @@ def cancel(lab: Lab) -> None:
     session.wait(http2.StreamEnded)
     connection.close()
     lab.healthy(connection)
+
+
+@scenario(
+    "healthy-http2-h2load",
+    "Many streams at once on two connections, all answered",
+    layers=("http2",),
+)
+def many_streams(lab: Lab) -> None:
+    """h2load makes 24 requests on two connections, five streams at once each, of nghttpd."""
+    nghttp2.server(lab, lab.upstream, 8080)
+    url = f"http://{lab.upstream.ip}:8080/index.html"
+    nghttp2.load(lab, lab.client, url, "-n24", "-c2", "-m5")
+    for nth in range(2):
+        lab.healthy(lab.leg(lab.upstream, 8080, nth))
