@@ -18,7 +18,7 @@ RESPONDER_SILENT = frozenset(
         "tls.handshake_timeout",
     }
 )
-"""Codes where segments of the initiator stayed without an answer."""
+"""Codes where segments of the initiator, as a rule, stayed without an answer."""
 INITIATOR_SILENT = frozenset({"tcp.handshake_stalled"})
 """Codes where the responder's answer stayed without one."""
 
@@ -40,7 +40,7 @@ def reached(story: Story, code: str, context: Context) -> Signal | None:
     full queue. With a SYN-ACK in the initiator's own capture and no ACK, its host dropped it behind
     the tap.
     """
-    silent_is_initiator = code in INITIATOR_SILENT or _lost_way_back(story)
+    silent_is_initiator = _silent_is_initiator(story, code)
     silent = story.half(silent_is_initiator)
     other = story.half(not silent_is_initiator)
     seen = vantage(story, context)
@@ -49,11 +49,12 @@ def reached(story: Story, code: str, context: Context) -> Signal | None:
     where = f"the capture was taken {'on' if seen.sure else 'beside'} {silent.address}"
     if silent_is_initiator:
         detail = (
-            f"{where}: the answer of {other.address} got there, and that host did not take it "
-            "(INPUT rule, rp_filter)"
+            f"{where}: what {other.address} sent got there, and that host did not take it (INPUT "
+            "rule, rp_filter)"
         )
         name = "reached_initiator" if seen.sure else "reached_near"
-        return signal(name, "initiator", detail, story.syn_ack_frames)
+        frames = story.syn_ack_frames[-1:] or (story.responder.last_frame,)
+        return signal(name, "initiator", detail, frames)
     detail = (
         f"{where}: the segments got there, and that host did not answer (its firewall or a full "
         "accept queue; `nstat` there tells)"
@@ -94,5 +95,12 @@ def capture_that_settles(story: Story, context: Context) -> str:
     )
 
 
-def _lost_way_back(story: Story) -> bool:
-    return bool(story.syn_ack_count) and story.responder.unacked > 0 and not story.turn.index
+def _silent_is_initiator(story: Story, code: str) -> bool:
+    """Return whether it was the initiator that did not answer, by who repeated itself in vain."""
+    initiator, responder = story.initiator, story.responder
+    if code == "tcp.keepalive_timeout":
+        return responder.keep_alives > initiator.keep_alives
+    if code == "tcp.data_timeout":
+        return responder.unacked > 0 and not initiator.unacked
+    lost_way_back = bool(story.syn_ack_count) and responder.unacked > 0 and not story.turn.index
+    return code in INITIATOR_SILENT or lost_way_back
