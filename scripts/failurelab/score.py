@@ -56,12 +56,30 @@ class Judged:
     error: str = ""
 
 
+class NotThereError(RuntimeError):
+    """The analyzer lacks a whole command: nothing to judge."""
+
+
+def find_package() -> None:
+    """Let pcapdiag be imported: an installed one, else the source tree beside scripts/."""
+    sys.path.append(str(FIXTURES.parents[1]))
+
+
+def known_codes() -> frozenset[str]:
+    """The codes that the analyzer can give."""
+    find_package()
+    from pcapdiag.diagnose.registry import KINDS
+
+    return frozenset(KINDS)
+
+
 def analyze(files: Sequence[Path], command: str, options: Sequence[str]) -> Json:
     """The analyzer's report, every connection in it; raises RuntimeError when there is none."""
-    # An installed package wins over the source tree, which scripts/ does not see by itself.
-    sys.path.append(str(FIXTURES.parents[1]))
+    find_package()
     from pcapdiag.cli.main import cli
 
+    if command not in cli.commands:
+        raise NotThereError(f"there is no command {command} yet")
     # In this process: starting a new one for each capture costs more than its analysis.
     words = [command, "--format", "json", "--all", *options, *map(str, files)]
     done = CliRunner().invoke(cli, words)
@@ -84,16 +102,18 @@ def score_set(
         for capture in truth.captures
     ]
     if not work:
-        return tally([])
+        return tally([], known_codes())
     with ProcessPoolExecutor(jobs) as pool:
         judged = list(pool.map(_judge_stored, *zip(*work, strict=True), chunksize=8))
-    return tally(judged)
+    return tally(judged, known_codes())
 
 
 def _judge_stored(folder: Path, truth: Truth, capture: TrueCapture) -> Judged:
     try:
         files = [folder / file for file in capture.files]
         report = analyze(files, capture.command, truth.options)
+    except NotThereError as error:
+        return Judged(truth.scenario, capture.name, truth.split, error=str(error))
     except RuntimeError as error:
         failed = judge(truth, capture, {"connections": [], "findings": []})
         failed.error = str(error)

@@ -8,15 +8,17 @@ Json = dict[str, Any]
 
 
 def as_text(result: Json) -> str:
-    """All of it: totals by split, layers, reliability, and what was wrong."""
+    """All of it: totals by split, code families, reliability, and what was wrong."""
     lines: list[str] = []
-    for name in ("all", "fit", "kept_apart"):
+    for name in ("all", "fit", "kept_apart", "known_fit", "known_kept_apart"):
         lines += _totals(name, result[name])
-    lines += ["", "by layer"]
-    for layer, shares in result["all"]["layers"].items():
-        lines.append(f"  {layer:<10} code {_share(shares['code'])}  side {_share(shares['side'])}")
-    for what in ("code", "side"):
-        lines += _reliability(what, result["all"]["reliability"][what])
+    lines += ["(known: where the expected code is one that the analyzer can give today)"]
+    lines += ["", "by family of the expected code"]
+    for family, shares in result["all"]["families"].items():
+        lines.append(f"  {family:<10} code {_share(shares['code'])}  side {_share(shares['side'])}")
+    for name in ("known_fit", "known_kept_apart"):
+        for what in ("code", "side"):
+            lines += _reliability(name, what, result[name]["reliability"][what])
     for title in ("errors", "false_alarms", "missing_findings", "wrong_findings"):
         if result[title]:
             lines += ["", title.replace("_", " ")]
@@ -46,8 +48,8 @@ def _share(one: Json) -> str:
     return f"{100 * one['share']:.1f} % ({one['right']}/{one['judged']})"
 
 
-def _reliability(what: str, table: Json) -> list[str]:
-    lines = ["", f"confidence of the {what} against outcome, Brier score {table['brier']}"]
+def _reliability(name: str, what: str, table: Json) -> list[str]:
+    lines = ["", f"{name}: confidence of the {what} against outcome, Brier score {table['brier']}"]
     return lines + [
         f"  {row['from']:.2f} to {row['to']:.2f}: {row['count']:4} said"
         f" {row['mean']:.2f}, right {row['right']:.2f}"

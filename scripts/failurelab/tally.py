@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,18 +13,28 @@ Json = dict[str, Any]
 _EDGES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
-def tally(judged: Sequence[Judged]) -> Json:
-    """The whole score, and each split's."""
+def tally(judged: Sequence[Judged], known: frozenset[str] = frozenset()) -> Json:
+    """The whole score, each split's, and that of the codes that the analyzer knows at all."""
     made: Json = {"schema": "failurelab-score/1", "all": summarize(judged)}
     for split in ("fit", "kept_apart"):
         made[split] = summarize([one for one in judged if one.split == split])
+        made[f"known_{split}"] = summarize(_only(judged, known, split))
     return {**made, **_lists(judged)}
 
 
+def _only(judged: Sequence[Judged], known: frozenset[str], split: str) -> list[Judged]:
+    """What is expected to be one of these codes."""
+    return [
+        replace(one, outcomes=[o for o in one.outcomes if o.expected in known])
+        for one in judged
+        if one.split == split
+    ]
+
+
 def summarize(judged: Sequence[Judged]) -> Json:
-    """Counts, accuracies, layers, reliability."""
+    """Counts, accuracies, code families, reliability."""
     outcomes = [outcome for one in judged for outcome in one.outcomes]
-    layers = sorted({layer for outcome in outcomes for layer in outcome.layers})
+    families = sorted({_family(outcome) for outcome in outcomes})
     return {
         "scenarios": len({one.scenario for one in judged}),
         "captures": len(judged),
@@ -38,18 +49,23 @@ def summarize(judged: Sequence[Judged]) -> Json:
         "missing_findings": sum(len(one.missing_findings) for one in judged),
         "wrong_findings": sum(len(one.wrong_findings) for one in judged),
         "errors": sum(bool(one.error) for one in judged),
-        "layers": {
-            layer: {
-                "code": share(o.code_right for o in outcomes if layer in o.layers),
-                "side": share(o.side_right for o in outcomes if layer in o.layers),
+        "families": {
+            family: {
+                "code": share(o.code_right for o in outcomes if _family(o) == family),
+                "side": share(o.side_right for o in outcomes if _family(o) == family),
             }
-            for layer in layers
+            for family in families
         },
         "reliability": {
             "code": reliability(_code_pairs(outcomes)),
             "side": reliability(_side_pairs(outcomes)),
         },
     }
+
+
+def _family(outcome: Outcome) -> str:
+    """The part of the expected code before its dot."""
+    return outcome.expected.partition(".")[0]
 
 
 def share(results: Iterable[bool | None]) -> Json:
