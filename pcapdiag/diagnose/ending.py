@@ -34,11 +34,32 @@ def ending(story: Story) -> Ending | None:
     A FIN after which the initiator went on reading (half close), a RST that both ends outlived, and
     one within a handshake that succeeded all the same do not count.
     """
-    words = sorted(_closing_words(story), key=lambda word: (word.time, word.frame))
+    words = _in_order(story, _closing_words(story))
     by_initiator_fin = len(words) > 1 and words[0].reset is None and words[0].by_initiator
     if by_initiator_fin and half_closed(story):
         return words[1]
     return words[0] if words else None
+
+
+def _in_order(story: Story, words: list[Ending]) -> list[Ending]:
+    """Return the closing words as they were said, earliest first.
+
+    By time, save for a FIN that acknowledges the other end's: it answers that one, though a mirror
+    port may have captured it first.
+    """
+    words.sort(key=lambda word: (word.time, word.frame))
+    if len(words) > 1 and not words[0].reset and not words[1].reset:
+        first, second = words[:2]
+        if acknowledges_fin(story, first.by_initiator):
+            words[:2] = [second, first]
+    return words
+
+
+def acknowledges_fin(story: Story, by_initiator: bool) -> bool:
+    """Return whether one end's FIN acknowledges the other end's FIN."""
+    mine, other = story.half(by_initiator), story.half(not by_initiator)
+    both = bool(mine.fin_frame and other.fin_frame)
+    return both and seq_distance(mine.fin_ack, other.fin_seq) > 0
 
 
 def _closing_words(story: Story) -> list[Ending]:

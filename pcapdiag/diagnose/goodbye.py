@@ -6,10 +6,13 @@ nobody answered. Reading record and frame headers is enough to know it.
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.completeness import METHODS
+from pcapdiag.diagnose.ending import ending
+from pcapdiag.diagnose.timing import MS
 from pcapdiag.model.story import Story
 
 H2_PREFACE = b"PRI * HTTP/2.0"
-TLS_ALERT, TLS_DATA = 0x15, 0x17
+TLS_FIRST, TLS_ALERT, TLS_DATA = 0x14, 0x15, 0x17
 CLOSE_NOTIFY_13 = 19
 """Length of an encrypted alert record in TLS 1.3: 2 bytes, content type, 16-byte tag (facts 11)."""
 FINISHED_13 = (53, 69)
@@ -22,14 +25,25 @@ QUITS = (
     b"\x01\x00\x00\x00\x01",  # MySQL COM_QUIT
     b"X\x00\x00\x00\x04",  # PostgreSQL Terminate
     b"\xe0\x00",  # MQTT DISCONNECT
-    b"quit\r\n",  # memcached
+    b"\xe0\x02\x00\x00",  # MQTT 5 DISCONNECT
 )
 """Whole messages after which a client closes and a server says nothing."""
+LINE_QUITS = (b"QUIT\r\n", b"QUIT\n")
+"""The same in capitals: memcached, FTP, SMTP, POP3 (where an answer is optional for the client)."""
 TLS_ALERT_RECORD = b"\x15\x03"
 WEBSOCKET_CLOSE = 0x88
 WEBSOCKET_CLOSE_BYTES = range(6, 132)
+SSH = b"SSH-"
+SSH_SMALL = 200
+"""After its login SSH says nothing in the clear; its channel and connection closes are small."""
 LDAP_UNBIND = b"\x42\x00"
 LDAP_UNBIND_BYTES = range(7, 9)
+LEFT_AT_ONCE = 5 * MS
+"""An initiator that closes this soon after its last bytes did not wait for an answer to them."""
+SMALL_MESSAGE = 128
+"""Larger messages of a client that ends a TLS connection in use are requests."""
+H2_LENGTHS = {3: (4, 4), 4: (0, 0), 6: (8, 8), 7: (8, 256), 8: (4, 4)}
+"""Payload lengths of RST_STREAM, a SETTINGS ACK, PING, GOAWAY and WINDOW_UPDATE."""
 H2_PING, H2_SETTINGS, H2_DATA, H2_HEADERS, H2_CONTINUATION = 6, 4, 0, 1, 9
 H2_ACK = 0x01
 
@@ -39,18 +53,50 @@ def is_tls(story: Story) -> bool:
     return story.hello_initiator[:2] == b"\x16\x03"
 
 
+def speaks_tls(story: Story) -> bool:
+    """Return whether it is TLS, also where the capture began after its handshake."""
+    first = story.hello_initiator
+    records = len(first) >= 5 and TLS_FIRST <= first[0] <= TLS_DATA and first[1] == 3
+    return is_tls(story) or (story.midstream and records and first[2] <= 4)
+
+
 def asks_for_answer(story: Story) -> bool:
     """Return whether the initiator's last bytes are something that is normally answered."""
     turn = story.turn
     if turn.index == 0 or turn.request_bytes == 0:
         return False
-    if turn.index == 1:
+    if turn.index == 1 and not story.midstream:
+        return True
+    head = turn.request_head
+    if head.startswith(METHODS):
         return True
     if story.hello_initiator.startswith(H2_PREFACE):
-        return _h2_asks(turn.request_head)
-    if is_tls(story):
-        return _tls_asks(turn.request_head, turn.index)
-    return not _quits(turn.request_head)
+        return _h2_asks(head)
+    if speaks_tls(story):
+        small = turn.request_bytes <= SMALL_MESSAGE and _left_at_once(story)
+        return _tls_asks(head, turn.index) and not small
+    return not (_quits(head) or _unreadable_farewell(story) or _left_at_once(story))
+
+
+def _unreadable_farewell(story: Story) -> bool:
+    turn = story.turn
+    if story.hello_initiator.startswith(SSH):
+        return turn.index > 2 and turn.request_bytes <= SSH_SMALL
+    return story.midstream and _h2_housekeeping(turn.request_head)
+
+
+def _left_at_once(story: Story) -> bool:
+    """Return whether the initiator closed right behind its last bytes."""
+    end = ending(story)
+    if end is None or not end.by_initiator:
+        return False
+    return 0 <= end.time - story.turn.request_last_time <= LEFT_AT_ONCE
+
+
+def bytes_not_captured(story: Story) -> bool:
+    """Return whether the last bytes of the initiator were cut off and so few: a farewell, maybe."""
+    turn = story.turn
+    return not turn.request_head and turn.index > 1 and 0 < turn.request_bytes <= SMALL_MESSAGE
 
 
 def _quits(request: bytes) -> bool:
@@ -58,6 +104,8 @@ def _quits(request: bytes) -> bool:
         return True
     if len(request) in WEBSOCKET_CLOSE_BYTES and request[0] == WEBSOCKET_CLOSE:
         return request[1] == 0x80 | (len(request) - 6)
+    if request.upper() in LINE_QUITS:
+        return True
     if len(request) in LDAP_UNBIND_BYTES and request.startswith(b"0"):
         return request.endswith(LDAP_UNBIND)
     return request in QUITS
@@ -87,6 +135,18 @@ def _tls_records(head: bytes) -> list[tuple[int, int]]:
     return records
 
 
+def _h2_housekeeping(head: bytes) -> bool:
+    """Return whether bytes are whole HTTP/2 frames of kinds that nobody answers."""
+    at = 0
+    while at + 9 <= len(head):
+        length = head[at] << 16 | head[at + 1] << 8 | head[at + 2]
+        low, high = H2_LENGTHS.get(head[at + 3], (1, 0))
+        if not low <= length <= high:
+            return False
+        at += 9 + length
+    return at == len(head) > 0 and not _h2_asks(head)
+
+
 def _h2_asks(head: bytes) -> bool:
     at = 0
     while at + 9 <= len(head):
@@ -106,4 +166,4 @@ def responder_said_goodbye(story: Story) -> bool:
     Only the length shows (a fatal alert has the same), so more than that record must have come.
     """
     last = story.responder.last_data_length
-    return is_tls(story) and last in ALERT_RECORDS and story.turn.response_bytes > last
+    return speaks_tls(story) and last in ALERT_RECORDS and story.turn.response_bytes > last

@@ -12,7 +12,13 @@ from pcapdiag.diagnose.completeness import (
     response_completeness,
 )
 from pcapdiag.diagnose.ending import Ending, ending
-from pcapdiag.diagnose.goodbye import H2_PREFACE, asks_for_answer, is_tls, responder_said_goodbye
+from pcapdiag.diagnose.goodbye import (
+    H2_PREFACE,
+    asks_for_answer,
+    bytes_not_captured,
+    is_tls,
+    responder_said_goodbye,
+)
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
@@ -94,7 +100,11 @@ def connected(story: Story) -> bool:
     if story.established:
         return True
     talked = story.responder.payload_bytes > 0 or story.responder.fin_frame > 0
-    return talked or (story.syn_count == 0 and story.initiator.payload_bytes > 0)
+    if talked or (story.syn_count == 0 and story.initiator.payload_bytes > 0):
+        return True
+    # Before its SYN-ACK an initiator acknowledges nothing, save by RST.
+    acks = (p for p in story.packets if p.from_initiator and p.has_ack and not p.is_rst)
+    return not story.syn_ack_count and any(acks)
 
 
 def one_direction(story: Story) -> bool:
@@ -110,6 +120,23 @@ def one_direction(story: Story) -> bool:
 def answer_may_be_missing(story: Story) -> bool:
     """Return whether the capture lost bytes of the answer: then "no answer" is no fact."""
     return story.initiator.acked_unseen > 0 or one_direction(story)
+
+
+def request_may_be_missing(story: Story) -> bool:
+    """Return whether the capture lost bytes of the initiator, or its FIN, or cut them off.
+
+    Then "nothing was asked", or "the responder closed first", is no fact.
+    """
+    half = story.initiator
+    if bytes_not_captured(story):
+        return True
+    if not story.responder.acked_unseen:
+        return False
+    if not half.last_data_frame:
+        return True
+    seen = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
+    closed = story.responder.fin_frame > 0 and not half.fin_frame
+    return closed and seq_distance(story.responder.fin_ack, seen) > 0
 
 
 def never_answered(story: Story, context: Context) -> bool:

@@ -213,7 +213,7 @@ def _count(me: End, peer: End, packet: PacketFact, stage: Stage) -> None:
         half.ttls[packet.ttl] = half.ttls.get(packet.ttl, 0) + 1
     if packet.is_fin and not half.fin_frame:
         half.fin_frame, half.fin_time = packet.frame, packet.time
-        half.fin_seq, half.fin_ack = packet.seq, packet.ack
+        half.fin_seq, half.fin_ack = (packet.seq + packet.length) & 0xFFFFFFFF, packet.ack
     if packet.has_ack and not packet.is_rst:
         _acknowledge(peer.half, packet, stage.turn)
 

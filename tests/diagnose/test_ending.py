@@ -37,3 +37,10 @@ def test_an_end_that_only_repeats_itself_did_not_outlive_the_reset() -> None:
     end = ending(play(*HANDSHAKE, *lines))
     assert end is not None
     assert end.frame == 5
+
+
+def test_a_fin_that_acknowledges_the_other_answered_it() -> None:
+    seen_late = C("FIN,ACK", seq=1_000_001, ack=1, after=0.01)
+    end = ending(play(*HANDSHAKE, S("FIN,ACK", ack=1_000_002), seen_late))
+    assert end is not None
+    assert (end.actor, end.frame) == ("initiator", 5)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.diagnose.goodbye import asks_for_answer
-from tests.diagnose.playbook import GET, HANDSHAKE, OK, SHORT, C, S, judged, play
+from pcapdiag.diagnose.judge import judge
+from tests.diagnose.playbook import GET, HANDSHAKE, OK, SHORT, C, S, around, judged, play
 
 HELLO, DATA = b"\x16\x03\x01\x00\x05\x01hell", b"\x17\x03\x03\x00\x40" + b"x" * 64
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04\x00" + bytes(4)
@@ -61,11 +62,12 @@ def test_http2_frames_that_want_an_answer(last: bytes) -> None:
         b"X\x00\x00\x00\x04",
         b"\xe0\x00",
         b"quit\r\n",
+        b"QUIT\r\n",
         b"\x30\x05\x02\x01\x03\x42\x00",
         b"\x88\x82abcdxy",
         b"\x15\x03\x01\x00\x02\x02\x46",
     ],
-    ids=["mysql", "postgresql", "mqtt", "memcached", "ldap", "websocket", "tls-alert"],
+    ids=["mysql", "postgresql", "mqtt", "memcached", "smtp", "ldap", "websocket", "tls-alert"],
 )
 def test_quits_of_other_protocols(last: bytes) -> None:
     asked = (C("PSH,ACK", b"\x03hello"), S("PSH,ACK", b"\x00world"))
@@ -83,3 +85,52 @@ def test_cut_headers_do_no_harm() -> None:
         asks(PREFACE, frame(4), last)
         asks(GET, OK, last)
     assert judged(*HANDSHAKE, C("PSH,ACK", GET), S("PSH,ACK", SHORT)).code == "ok"
+
+
+def test_an_initiator_that_leaves_at_once_did_not_ask() -> None:
+    asked = (C("PSH,ACK", b"EHLO a\r\n"), S("PSH,ACK", b"250 a\r\n"))
+    bye = C("PSH,ACK", b"BYE\r\n", after=50)
+    late = (S("PSH,ACK", b"221 bye\r\n", after=5), C("RST"), S("FIN,ACK"), C("RST"))
+    assert judged(*HANDSHAKE, *asked, bye, C("FIN,ACK"), *late).code == "ok"
+    assert (
+        judged(*HANDSHAKE, *asked, bye, C("FIN,ACK", after=40), turns=1).code
+        == "tcp.initiator_abort"
+    )
+
+
+def test_an_http_request_is_one_however_soon_its_sender_left() -> None:
+    used = (C("PSH,ACK", GET), S("PSH,ACK", OK), C("PSH,ACK", GET, after=50), C("RST,ACK", win=5))
+    assert judged(*HANDSHAKE, *used).code == "tcp.initiator_abort"
+
+
+@pytest.mark.parametrize(
+    ("use", "last"),
+    [
+        (record(0x17, 90), record(0x17, 19)),
+        (b"\x81\x85abcdhello", b"\x88\x82abcdxy"),
+        (frame(1), frame(7, length=17)),
+    ],
+    ids=["tls", "websocket", "http2"],
+)
+def test_a_farewell_where_the_capture_began_within_the_connection(use: bytes, last: bytes) -> None:
+    lines = (C("PSH,ACK", use), S("PSH,ACK", use), C("PSH,ACK", last), S("FIN,ACK"), C("FIN,ACK"))
+    story = play(*lines)
+    assert story.midstream
+    assert judge(story, around(story)).code == "ok"
+    first = play(*lines[2:])
+    assert judge(first, around(first)).code == "ok"
+
+
+def test_a_late_close_notify_where_the_capture_began_within_the_connection() -> None:
+    used = (C("PSH,ACK", record(0x17, 90)), S("PSH,ACK", record(0x17, 90)), C("FIN,ACK", after=9))
+    story = play(*used, S("PSH,ACK", record(0x17, 19)), C("RST"))
+    assert judge(story, around(story)).code == "ok"
+
+
+def test_small_last_bytes_that_snaplen_cut_off_may_be_a_farewell() -> None:
+    used = (C("PSH,ACK", b"?" * 90), S("PSH,ACK", b"!" * 90), C("PSH,ACK", b"?" * 24))
+    story = play(*HANDSHAKE, *used, S("FIN,ACK"), C("FIN,ACK"))
+    story.turn.request_head = b""
+    assert judge(story, around(story)).code == "capture.partial"
+    story.turn.request_bytes = 400
+    assert judge(story, around(story)).code == "tcp.closed_before_response"

@@ -36,6 +36,7 @@ from pcapdiag.diagnose.work import (
     connected,
     never_answered,
     one_direction,
+    request_may_be_missing,
     work,
 )
 from pcapdiag.model.context import Context
@@ -87,8 +88,13 @@ def _doubt(story: Story, context: Context) -> tuple[str, tuple[int, ...]] | None
     end = ending(story)
     if end is None:
         return _open_and_waiting(story, context)
-    if end.reset is not None and work(story) is Work.WAITING and answer_may_be_missing(story):
+    state = work(story)
+    if end.reset is not None and state is Work.WAITING and answer_may_be_missing(story):
         why = "the capture lost packets, and the answer may have been among them"
+        return why, (story.turn.request_frame, end.frame)
+    early = not end.by_initiator and state in (Work.NOTHING, Work.WAITING)
+    if early and request_may_be_missing(story):
+        why = "bytes of the initiator were not captured, maybe its request or its farewell"
         return why, (story.turn.request_frame, end.frame)
     return None
 

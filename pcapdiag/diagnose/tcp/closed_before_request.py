@@ -32,7 +32,7 @@ from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import IDLE, SECOND, duration
-from pcapdiag.diagnose.work import answer_may_be_missing
+from pcapdiag.diagnose.work import answer_may_be_missing, request_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -63,6 +63,8 @@ KIND = Kind(
 
 UNUSED_TIMEOUT = 10 * SECOND
 """From here on the close is a timeout for connections that nobody used."""
+A_FILE = 1_000
+"""No greeting is as long as this."""
 
 
 def match(story: Story, context: Context) -> Judgement | None:
@@ -71,6 +73,8 @@ def match(story: Story, context: Context) -> Judgement | None:
     if end is None or end.reset or end.by_initiator or not story.handshake_done:
         return None
     if story.turn.response_bytes or answer_may_be_missing(story):
+        return None
+    if request_may_be_missing(story):
         return None
     since = end.time - story.established_time
     if since >= UNUSED_TIMEOUT or not _nothing_read(story, since):
@@ -81,7 +85,12 @@ def match(story: Story, context: Context) -> Judgement | None:
 
 
 def _only_talks(story: Story, context: Context) -> bool:
-    """Return whether nobody ever asks anything on this port: its word is all it is there for."""
+    """Return whether nobody ever asks anything on this port: its word is all it is there for.
+
+    A long one is a file, as on an FTP data connection.
+    """
+    if story.greeting_bytes >= A_FILE:
+        return True
     endpoint = context.endpoint(story.responder.address, story.responder.port)
     return endpoint.established > 1 and not endpoint.first_bytes
 

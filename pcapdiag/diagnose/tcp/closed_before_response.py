@@ -31,7 +31,7 @@ from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.timing import duration
-from pcapdiag.diagnose.work import Work, answer_may_be_missing, work
+from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -68,6 +68,8 @@ def match(story: Story, _context: Context) -> Judgement | None:
     if end is None or end.reset is not None or end.by_initiator:
         return None
     if work(story) is not Work.WAITING or answer_may_be_missing(story):
+        return None
+    if request_may_be_missing(story):
         return None
     turn = story.turn
     return Judgement(

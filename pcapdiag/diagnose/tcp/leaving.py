@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
-from pcapdiag.diagnose.goodbye import is_tls
+from pcapdiag.diagnose.goodbye import asks_for_answer, speaks_tls
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.patience import Patience, patience
 from pcapdiag.diagnose.phase import phase_at
@@ -25,6 +26,8 @@ from pcapdiag.model.story import Story
 
 PUSHED = 100 * MS
 """A FIN this soon after the last byte, where nobody ever answers, ends a one-way transfer."""
+BURSTS = 2
+"""Pauses between bytes that nobody answered, from which on it is a stream such as a log."""
 FAREWELL = 64
 """A TLS alert record is at most this long."""
 STALLED_ANSWER = SECOND
@@ -59,7 +62,8 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if state is Work.WAITING and not _one_way(story, context, end):
         since = max(turn.request_last_time, story.established_time)
         return Leaving(end, _weighed(story, context, since, end), False)
-    if state is Work.ANSWERING or (turn.response_bytes and _left_bytes_unread(story, end)):
+    unread = turn.response_bytes > 0 and asks_for_answer(story) and _left_bytes_unread(story, end)
+    if state is Work.ANSWERING or unread:
         waited = patience(story, context, turn.response_last_time, end.time)
         if end.time - turn.response_last_time < STALLED_ANSWER:
             waited = Patience(waited.waited, 0.05, None, "the answer was still arriving")
@@ -76,8 +80,17 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
 
 
 def _one_way(story: Story, context: Context, end: Ending) -> bool:
+    if end.reset is not None or not never_answered(story, context):
+        return False
     soon = end.time - story.turn.request_last_time < PUSHED
-    return soon and end.reset is None and never_answered(story, context)
+    return soon or _sent_in_bursts(story)
+
+
+def _sent_in_bursts(story: Story) -> bool:
+    """Return whether the initiator went on sending again and again without waiting for a word."""
+    sent = [p for p in story.packets if p.from_initiator and p.length and not p.is_retransmission]
+    pauses = [b.time - a.time for a, b in pairwise(sent)]
+    return sum(1 for pause in pauses if pause >= PUSHED) >= BURSTS
 
 
 def _left_bytes_unread(story: Story, end: Ending) -> bool:
@@ -92,7 +105,8 @@ def _left_bytes_unread(story: Story, end: Ending) -> bool:
     half = story.responder
     last_end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
     unread = seq_distance(last_end, reader)
-    return unread > (FAREWELL if is_tls(story) else 0)
+    readable = story.hello_initiator and not speaks_tls(story)
+    return unread > (0 if readable else FAREWELL)
 
 
 def _waited_for_greeting(story: Story, context: Context, end: Ending) -> bool:

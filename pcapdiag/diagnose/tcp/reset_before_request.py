@@ -30,7 +30,7 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.closing_reset import reset_judgement, responder_reset
 from pcapdiag.diagnose.timing import SECOND, quiet_before
-from pcapdiag.diagnose.work import answer_may_be_missing
+from pcapdiag.diagnose.work import answer_may_be_missing, request_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -70,7 +70,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
     found = responder_reset(story)
     if found is None or story.turn.index or not story.handshake_done:
         return None
-    if answer_may_be_missing(story):
+    if answer_may_be_missing(story) or request_may_be_missing(story):
         return None
     end, _ = found
     if quiet_before(story, end.time) >= LONG_IDLE:

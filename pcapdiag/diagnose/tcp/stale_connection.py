@@ -35,7 +35,7 @@ from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.tcp.closing_reset import reset_facts, responder_reset
 from pcapdiag.diagnose.tcp.unacknowledged import quiet_before_unacked
 from pcapdiag.diagnose.timing import IDLE, SECOND, duration
-from pcapdiag.diagnose.work import Work, answer_may_be_missing, work
+from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact, seq_after
 from pcapdiag.model.story import Story
@@ -80,7 +80,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a request that met a FIN on its way, or a RST after an idle gap."""
     if not asks_for_answer(story) or work(story) is not Work.WAITING:
         return None
-    if answer_may_be_missing(story):
+    if answer_may_be_missing(story) or request_may_be_missing(story):
         return None
     end = ending(story)
     if end is not None and end.reset is None and not end.by_initiator:

@@ -36,3 +36,10 @@ def test_an_open_one_way_stream_is_fine() -> None:
     lines = (C("PSH,ACK", b"<13>log line\n"), S("ACK"))
     assert judged(*HANDSHAKE, *lines).code == "ok"
     assert judged(*HANDSHAKE, *lines, turns=3).code == "capture.partial"
+
+
+def test_a_lost_syn_ack_does_not_undo_the_handshake() -> None:
+    request = C("PSH,ACK", GET)
+    lines = (C("SYN"), C("ACK", ack=77), request, *again(request, 200, 400), S("ACK"), S("ACK"))
+    story = play(*lines)
+    assert judge(story, around(story)).code not in ("tcp.port_reuse", "tcp.connection_refused")

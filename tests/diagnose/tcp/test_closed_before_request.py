@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from tests.diagnose.playbook import GET, HANDSHAKE, C, S, judged
+from pcapdiag.diagnose.judge import judge
+from tests.diagnose.playbook import GET, HANDSHAKE, C, S, around, judged, play
 
 HUNG_UP = (S("FIN,ACK", after=3), C("FIN,ACK"), S("ACK"))
 
@@ -35,3 +36,14 @@ def test_a_port_where_nobody_ever_asks_is_there_for_its_word() -> None:
 
 def test_a_port_check_by_the_initiator_is_fine() -> None:
     assert judged(*HANDSHAKE, C("FIN,ACK"), S("FIN,ACK"), C("ACK")).code == "ok"
+
+
+def test_a_file_sent_without_a_request_is_no_greeting() -> None:
+    listing = (S("PSH,ACK", b"x" * 1400), C("ACK"), *HUNG_UP)
+    assert judged(*HANDSHAKE, *listing, established=1).code == "ok"
+
+
+def test_a_request_that_the_capture_lost() -> None:
+    story = play(*HANDSHAKE, S("FIN,ACK", ack=1_000_200), C("FIN,ACK", seq=1_000_200), S("ACK"))
+    story.responder.acked_unseen = 1
+    assert judge(story, around(story)).code == "capture.partial"

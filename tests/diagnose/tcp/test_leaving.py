@@ -109,3 +109,10 @@ def test_a_close_notify_is_no_request() -> None:
 def test_fin_and_reset_by_the_same_side_is_a_close() -> None:
     assert judged(*HANDSHAKE, *EXCHANGE, C(FIN), C(RST, win=500)).code == "ok"
     assert judged(*HANDSHAKE, *EXCHANGE, S(FIN), S(RST, win=500)).code == "ok"
+
+
+def test_a_stream_that_goes_on_without_an_answer_wants_none() -> None:
+    line = (C("PSH,ACK", b"<13>log line\n", after=400), S("ACK"))
+    lines = (*line, *line, *line, C("FIN,ACK", after=5000), S("FIN,ACK"), C("ACK"))
+    assert judged(*HANDSHAKE, *lines).code == "ok"
+    assert judged(*HANDSHAKE, *lines, turns=5).code == "tcp.response_timeout"
