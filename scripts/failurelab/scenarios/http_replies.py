@@ -49,6 +49,19 @@ def _haproxy(lab: Lab, backend: str = "retries 0") -> None:
     haproxy.start(lab, lab.proxy, body, port=8080, server="1s")
 
 
+def _silent_twice(lab: Lab) -> None:
+    """Two requests, two seconds apart: the capture goes on long after the first has failed."""
+    _ask(lab)
+    lab.sleep(2)
+    _ask(lab)
+    code = "tcp.connection_timeout"
+    for nth, codes in enumerate(([code], [code, "capture.partial"])):
+        cause = lab.leg(lab.upstream, 9000, nth)
+        front = lab.leg(lab.proxy, 8080, nth)
+        lab.judge(front, "http.local_reply", "responder", caused_by=cause)
+        lab.judge(cause, codes, _SILENT, ended_by=[None])
+
+
 # Envoy
 
 
@@ -60,11 +73,10 @@ def _haproxy(lab: Lab, backend: str = "retries 0") -> None:
     layers=("http", "tcp"),
 )
 def envoy_connect_timeout(lab: Lab) -> None:
-    """The router drops SYNs to the upstream's port; connect_timeout 1 s."""
+    """The router drops SYNs to the upstream's port; connect_timeout 1 s. Two requests."""
     lab.router2.iptables("-A FORWARD -p tcp --dport 9000 -j DROP")
     envoy.simple(lab, (lab.upstream.ip, 9000))
-    _ask(lab)
-    _caused(lab, "tcp.connection_timeout", _SILENT, None)
+    _silent_twice(lab)
 
 
 @scenario(
@@ -303,11 +315,12 @@ def haproxy_timeout(lab: Lab) -> None:
     layers=("http", "tcp"),
 )
 def haproxy_connect_timeout(lab: Lab) -> None:
-    """The router drops SYNs to the upstream's port; timeout connect 1 s, no retries."""
+    """The router drops SYNs to the upstream's port; timeout connect 1 s, no retries. Two
+    requests.
+    """
     lab.router2.iptables("-A FORWARD -p tcp --dport 9000 -j DROP")
     _haproxy(lab)
-    _ask(lab)
-    _caused(lab, "tcp.connection_timeout", _SILENT, None)
+    _silent_twice(lab)
 
 
 # proxies in series

@@ -59,21 +59,26 @@ def envoy_refused(lab: Lab) -> None:
     points=_BOTH,
 )
 def envoy_timeout(lab: Lab) -> None:
-    """The router drops SYNs to the backend; the client's request waits unread in Envoy."""
+    """The router drops SYNs to the backend; the client's request waits unread in Envoy. Two
+    clients, two seconds apart.
+    """
     lab.router2.iptables("-A FORWARD -p tcp --dport 9000 -j DROP")
     _envoy(lab)
-    connection = _connect(lab)
-    connection.send(b"login shop\n").receive_all(3)
-    connection.close()
-    cause = lab.leg(lab.upstream, 9000)
-    lab.judge(
-        connection,
-        "tcp.reset_before_response",
-        "responder",
-        ended_by=["responder"],
-        caused_by=cause,
-    )
-    lab.judge(cause, "tcp.connection_timeout", ["unknown", "path"], ended_by=[None])
+    code = "tcp.connection_timeout"
+    for nth, codes in enumerate(([code], [code, "capture.partial"])):
+        connection = _connect(lab)
+        connection.send(b"login shop\n").receive_all(3)
+        connection.close()
+        lab.sleep(2 - 2 * nth)
+        cause = lab.leg(lab.upstream, 9000, nth)
+        lab.judge(
+            connection,
+            "tcp.reset_before_response",
+            "responder",
+            ended_by=["responder"],
+            caused_by=cause,
+        )
+        lab.judge(cause, codes, ["unknown", "path"], ended_by=[None])
 
 
 @scenario(
@@ -150,19 +155,23 @@ def haproxy_timeout(lab: Lab) -> None:
     points=(Point("proxy", "any"),),
 )
 def abort(lab: Lab) -> None:
-    """The backend needs two seconds; the client resets after 200 ms."""
-    lab.upstream.serve(9000, behaviours.slow(2))
+    """The backend needs 0.8 s, which a first client waits for; the second resets after 200 ms."""
+    lab.upstream.serve(9000, behaviours.slow(0.8))
     _envoy(lab)
+    first = _connect(lab)
+    first.send(behaviours.get("/report")).receive_until()
+    first.close()
+    lab.healthy(first)
     connection = _connect(lab)
     connection.send(behaviours.get("/report"))
     lab.sleep(0.2)
     connection.reset()
     lab.sleep(0.3)
     lab.judge(connection, "tcp.initiator_abort", "initiator", ended_by=["initiator"])
-    leg = lab.leg(lab.upstream, 9000)
+    leg = lab.leg(lab.upstream, 9000, 1)
     lab.judge(
         leg,
-        ["tcp.initiator_abort"],
+        "tcp.initiator_abort",
         "initiator",
         party=["proxy", "client"],
         caused_by=connection,
