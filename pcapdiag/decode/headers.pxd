@@ -1,14 +1,14 @@
 import cython
 
 # Seen by C alone: plain Python that imports these names finds them in the .py when it is not compiled.
-cdef long long MAX_LAYERS, MAX_EXTENSIONS, CHECKED_PAYLOAD
+cdef long long SENT_BY_US, MAX_LAYERS, MAX_EXTENSIONS, CHECKED_PAYLOAD
 cdef long long OTHER, TCP, ICMP_ERROR, DNS, ARP, FRAGMENT, UNDECODED, UNKNOWN_LINK
 
 
 @cython.final
 cdef class Packet:
     cdef const unsigned char[::1] view
-    cdef public long long position, end, cut
+    cdef public long long position, end, wire_end, snapped, cut
     cdef public long long mac, vlan, vni, direction, ifindex
     cdef public long long version, tos, ip_id, df, ttl, protocol, flow_label
     cdef public unsigned long long source_high, source_low, target_high, target_low
@@ -41,6 +41,7 @@ cdef class Packet:
     cdef long long _cooked(self) noexcept
     @cython.locals(o=cython.longlong)
     cdef long long _cooked2(self) noexcept
+    cdef void _set_direction(self, long long packet_type) noexcept
     @cython.locals(version=cython.longlong)
     cdef long long _raw(self) noexcept
     cdef long long _loopback(self) noexcept

@@ -21,6 +21,8 @@ FRAGMENT = 5
 UNDECODED = 6
 UNKNOWN_LINK = 7
 
+SENT_BY_US = 4
+"""The last of the packet types in cooked captures that say a direction."""
 MAX_LAYERS = 16
 """Headers below TCP (tags, tunnels, IP in IP) that are followed before giving up."""
 MAX_EXTENSIONS = 16
@@ -36,6 +38,8 @@ class Packet:
         self.view = b""
         self.position = 0
         self.end = 0
+        self.wire_end = 0
+        self.snapped = 0
         self.clear()
 
     def load(self, buffer: bytes) -> None:
@@ -56,7 +60,8 @@ class Packet:
         self.clear()
         self.position = offset
         self.end = offset + captured
-        self.cut = 1 if captured < length else 0
+        self.wire_end = offset + length if length > captured else self.end
+        self.snapped = 1 if length > captured else 0
         kind = self._link(link_type)
         return self._layers(kind)
 
@@ -64,7 +69,8 @@ class Packet:
         """Decode a reassembled IP datagram at ``offset``; link-layer facts stay as they are."""
         self.position = offset
         self.end = offset + captured
-        self.cut = 0
+        self.wire_end = self.end
+        self.snapped = 0
         if captured < 1:
             return UNDECODED
         return self._layers(0x0800 if self.view[offset] >> 4 == 4 else 0x86DD)
@@ -152,7 +158,7 @@ class Packet:
         o = self.position
         if self.end - o < 16:
             return -1000 - UNDECODED
-        self.direction = self._u16(o)
+        self._set_direction(self._u16(o))
         if self._u16(o + 4) == 6:
             self.mac = self._u48(o + 6)
         self.position = o + 16
@@ -163,11 +169,14 @@ class Packet:
         if self.end - o < 20:
             return -1000 - UNDECODED
         self.ifindex = self._u32(o + 4)
-        self.direction = self.view[o + 10]
+        self._set_direction(self.view[o + 10])
         if self.view[o + 11] == 6:
             self.mac = self._u48(o + 12)
         self.position = o + 20
         return self._u16(o)
+
+    def _set_direction(self, packet_type: int) -> None:
+        self.direction = packet_type if packet_type <= SENT_BY_US else -1
 
     def _raw(self) -> int:
         if self.end - self.position < 1:
@@ -227,8 +236,9 @@ class Packet:
                 return -1000 - UNDECODED
             if kind == 9:
                 self.position = o + 4
-                if o + size < self.end:
-                    self.end = o + size
+                self.wire_end = o + size
+                if self.wire_end < self.end:
+                    self.end = self.wire_end
                 return self._raw()
             o += (size + 3) & ~3
         return -1000 - UNDECODED
@@ -287,7 +297,7 @@ class Packet:
             return -1000 - UNDECODED
         if total == 0:
             # A super-segment of 64 KiB and more has length 0 in the sender's own capture.
-            total = self.end - o
+            total = self.wire_end - o
         if total < header:
             return -1000 - UNDECODED
         self.version = 4
@@ -350,7 +360,7 @@ class Packet:
         self.target_low = self.u64(o + 32)
         self.ip_start = o
         if length == 0:
-            self.datagram_end = self.end
+            self.datagram_end = self.wire_end
         else:
             self.datagram_end = o + 40 + length
         if self.datagram_end < self.end:
@@ -412,13 +422,11 @@ class Packet:
         self.payload_length = self.datagram_end - o - header
         captured = self.end - o - header
         self.payload_captured = captured if captured > 0 else 0
-        if self.payload_captured < self.payload_length:
-            self.cut = 1
-        else:
-            self.cut = 0
+        # Negative where the cut is in the header.
+        self.cut = 1 if captured < self.payload_length else 0
         self._options(o + 20, o + header)
         self.bad_checksum = 0
-        if self.cut == 0 and self.payload_length <= CHECKED_PAYLOAD:
+        if self.cut == 0 and self.snapped == 0 and self.payload_length <= CHECKED_PAYLOAD:
             self._verify(o)
         return TCP
 
