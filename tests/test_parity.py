@@ -16,7 +16,7 @@ from tests.captures import CAPTURES, damaged
 
 pytestmark = pytest.mark.once
 
-DAMAGED = 3
+DAMAGED = 2
 """Damaged copies of each capture."""
 
 PROGRAM = """

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from pcapdiag.cli.main import cli
 from tests.captures import CAPTURES, damaged, name_of
 
-TRIES = 6
+TRIES = 4
 """Damaged copies of each capture; the same ones every time."""
 
 
