@@ -21,7 +21,7 @@ def example() -> dict[str, Any]:
     }  # fmt: skip
     capture = {
         "name": "client", "point": "client eth0", "files": ["client.pcap"], "format": "pcap",
-        "command": "analyze", "can_tell": True, "others": "ok", "notes": "",
+        "command": "analyze", "can_tell": True, "others": "ok", "notes": "", "key_log": "",
     }  # fmt: skip
     return {
         "schema": "failurelab-truth/1", "scenario": "healthy-example", "title": "An example of it",
@@ -73,4 +73,5 @@ def test_stored_truth(folder: Path) -> None:
     assert problems(data) == []
     assert data["scenario"] == folder.name
     files = {file for capture in data["captures"] for file in capture["files"]}
+    files |= {key_log for capture in data["captures"] if (key_log := capture.get("key_log"))}
     assert files == {path.name for path in folder.iterdir()} - {"truth.json"}
