@@ -40,8 +40,12 @@ LDAP_UNBIND = b"\x42\x00"
 LDAP_UNBIND_BYTES = range(7, 9)
 LEFT_AT_ONCE = 5 * MS
 """An initiator that closes this soon after its last bytes did not wait for an answer to them."""
+PORT_EDGES = (1024, 32768)
+"""Below are servers' ports and registered ones, from there on Linux's ephemeral ones."""
 SMALL_MESSAGE = 128
 """Larger messages of a client that ends a TLS connection in use are requests."""
+READABLE = 9
+"""Bytes that tell a kind of message: an HTTP/2 frame's head, more than a TLS record's."""
 H2_LENGTHS = {3: (4, 4), 4: (0, 0), 6: (8, 8), 7: (8, 256), 8: (4, 4)}
 """Payload lengths of RST_STREAM, a SETTINGS ACK, PING, GOAWAY and WINDOW_UPDATE."""
 H2_PING, H2_SETTINGS, H2_DATA, H2_HEADERS, H2_CONTINUATION = 6, 4, 0, 1, 9
@@ -54,10 +58,10 @@ def is_tls(story: Story) -> bool:
 
 
 def speaks_tls(story: Story) -> bool:
-    """Return whether it is TLS, also where the capture began after its handshake."""
+    """Return whether it is TLS, also where the capture lacks its first records."""
     first = story.hello_initiator
-    records = len(first) >= 5 and TLS_FIRST <= first[0] <= TLS_DATA and first[1] == 3
-    return is_tls(story) or (story.midstream and records and first[2] <= 4)
+    record = len(first) >= 5 and TLS_FIRST <= first[0] <= TLS_DATA and first[1] == 3
+    return is_tls(story) or (record and first[2] <= 4)
 
 
 def asks_for_answer(story: Story) -> bool:
@@ -70,6 +74,8 @@ def asks_for_answer(story: Story) -> bool:
     head = turn.request_head
     if head.startswith(METHODS):
         return True
+    if roles_guessed(story):
+        return False
     if story.hello_initiator.startswith(H2_PREFACE):
         return _h2_asks(head)
     if speaks_tls(story):
@@ -78,11 +84,18 @@ def asks_for_answer(story: Story) -> bool:
     return not (_quits(head) or _unreadable_farewell(story) or _left_at_once(story))
 
 
+def roles_guessed(story: Story) -> bool:
+    """Return whether nothing but who was seen first says which end is the initiator."""
+    ports = sorted((story.initiator.port, story.responder.port))
+    told = any(ports[0] < edge <= ports[1] for edge in PORT_EDGES)
+    return story.initiator_inferred and not told and not speaks_tls(story)
+
+
 def _unreadable_farewell(story: Story) -> bool:
     turn = story.turn
     if story.hello_initiator.startswith(SSH):
         return turn.index > 2 and turn.request_bytes <= SSH_SMALL
-    return story.midstream and _h2_housekeeping(turn.request_head)
+    return _h2_housekeeping(turn.request_head)
 
 
 def _left_at_once(story: Story) -> bool:
@@ -96,7 +109,8 @@ def _left_at_once(story: Story) -> bool:
 def bytes_not_captured(story: Story) -> bool:
     """Return whether the last bytes of the initiator were cut off and so few: a farewell, maybe."""
     turn = story.turn
-    return not turn.request_head and turn.index > 1 and 0 < turn.request_bytes <= SMALL_MESSAGE
+    unread = len(turn.request_head) < min(turn.request_bytes, READABLE)
+    return unread and turn.index > 1 and turn.request_bytes <= SMALL_MESSAGE
 
 
 def _quits(request: bytes) -> bool:

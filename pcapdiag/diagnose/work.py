@@ -14,14 +14,19 @@ from pcapdiag.diagnose.completeness import (
 from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.goodbye import (
     H2_PREFACE,
+    LEFT_AT_ONCE,
     asks_for_answer,
     bytes_not_captured,
     is_tls,
     responder_said_goodbye,
 )
+from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.model.context import Context
-from pcapdiag.model.packet import seq_distance
+from pcapdiag.model.packet import PacketFact, seq_distance
 from pcapdiag.model.story import Story
+
+CUT_HEAD = 200
+"""Fewer bytes of an answer than this do not show its framing."""
 
 
 class Work(Enum):
@@ -43,7 +48,7 @@ def work(story: Story) -> Work:
     if not asks_for_answer(story) and not in_time:
         return Work.DONE
     if in_time == 0:
-        return Work.WAITING
+        return Work.UNKNOWN if _answer_seen_first(story) else Work.WAITING
     if in_time < turn.response_bytes and turn.response_head.startswith(HTTP1):
         return Work.ANSWERING
     state = response_completeness(turn)
@@ -62,15 +67,9 @@ def answer_in_time(story: Story) -> int:
     end = ending(story)
     sent = story.turn.response_bytes
     half = story.responder
-    if (
-        end is None
-        or not sent
-        or (half.last_data_time, half.last_data_frame)
-        <= (
-            end.time,
-            end.frame,
-        )
-    ):
+    if end is None or not sent or (end.reset is None and not end.by_initiator):
+        return sent
+    if (half.last_data_time, half.last_data_frame) <= (end.time, end.frame):
         return sent
     last = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
     return max(0, sent - max(0, seq_distance(last, _sent_until(story, end))))
@@ -84,10 +83,33 @@ def _sent_until(story: Story, end: Ending) -> int:
         if not packet.from_initiator
         and packet.length
         and not packet.is_rst
-        and (packet.time, packet.frame) < (end.time, end.frame)
+        and _came_before(packet, end)
     ]
     read = story.initiator.fin_ack if end.reset is None else story.responder.acked or 0
     return max(before, key=lambda seq: seq_distance(seq, read), default=read)
+
+
+def _came_before(packet: PacketFact, end: Ending) -> bool:
+    """Return whether the responder's packet came before the end, or was overtaken by its RST."""
+    if (packet.time, packet.frame) < (end.time, end.frame):
+        return True
+    if end.reset is None or end.by_initiator:
+        return False
+    return seq_distance((packet.seq + packet.length) & 0xFFFFFFFF, end.reset.seq) <= 0
+
+
+def _answer_seen_first(story: Story) -> bool:
+    """Return whether the answer was captured before its request: a mirror port in disorder."""
+    half, asked = story.initiator, story.turn.request_frame
+    request_end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
+    return any(
+        not p.from_initiator
+        and p.length
+        and p.frame < asked
+        and p.has_ack
+        and seq_distance(p.ack, request_end) >= 0
+        for p in story.packets
+    )
 
 
 def sending_request(story: Story) -> bool:
@@ -137,6 +159,27 @@ def request_may_be_missing(story: Story) -> bool:
     seen = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
     closed = story.responder.fin_frame > 0 and not half.fin_frame
     return closed and seq_distance(story.responder.fin_ack, seen) > 0
+
+
+def answer_cut_off(story: Story) -> bool:
+    """Return whether snaplen cut the answer's bytes off, all of which were acknowledged.
+
+    Then it may have been complete.
+    """
+    turn = story.turn
+    cut = story.responder.truncated > 0 and len(turn.response_head) < turn.response_bytes
+    return cut and len(turn.response_head) < CUT_HEAD and turn.response_acked
+
+
+def may_be_half_close(story: Story, context: Context) -> bool:
+    """Return whether the file ends so soon behind the initiator's FIN that it may still read on."""
+    end = ending(story)
+    if end is None or end.reset is not None or not end.by_initiator:
+        return False
+    if story.responder.fin_frame or work(story) not in (Work.WAITING, Work.ANSWERING):
+        return False
+    soon = end.time - story.turn.request_last_time <= LEFT_AT_ONCE
+    return soon and context.last_time - end.time < SECOND
 
 
 def never_answered(story: Story, context: Context) -> bool:

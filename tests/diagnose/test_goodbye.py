@@ -134,3 +134,12 @@ def test_small_last_bytes_that_snaplen_cut_off_may_be_a_farewell() -> None:
     assert judge(story, around(story)).code == "capture.partial"
     story.turn.request_bytes = 400
     assert judge(story, around(story)).code == "tcp.closed_before_response"
+
+
+def test_guessed_roles_accuse_nobody() -> None:
+    lines = (C("PSH,ACK", b"\x00\x01" * 40), S("FIN,ACK"), C("FIN,ACK"))
+    story = play(*HANDSHAKE, C("PSH,ACK", b"a"), S("PSH,ACK", b"b"), *lines)
+    story.initiator_inferred = True
+    assert judge(story, around(story)).code == "tcp.closed_before_response"
+    story.responder.port = 50051
+    assert judge(story, around(story)).code == "ok"

@@ -32,8 +32,10 @@ from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import (
     Work,
+    answer_cut_off,
     answer_may_be_missing,
     connected,
+    may_be_half_close,
     never_answered,
     one_direction,
     request_may_be_missing,
@@ -92,6 +94,12 @@ def _doubt(story: Story, context: Context) -> tuple[str, tuple[int, ...]] | None
     if end.reset is not None and state is Work.WAITING and answer_may_be_missing(story):
         why = "the capture lost packets, and the answer may have been among them"
         return why, (story.turn.request_frame, end.frame)
+    if end.reset is not None and state is Work.UNKNOWN and answer_cut_off(story):
+        why = "it was reset after an answer whose bytes snaplen cut off: complete or not"
+        return why, (story.turn.request_frame, end.frame)
+    if may_be_half_close(story, context):
+        why = "the file ends behind the initiator's FIN, and the answer may have come after it"
+        return why, (story.turn.request_frame, end.frame)
     early = not end.by_initiator and state in (Work.NOTHING, Work.WAITING)
     if early and request_may_be_missing(story):
         why = "bytes of the initiator were not captured, maybe its request or its farewell"
@@ -112,7 +120,8 @@ def _handshake_open(story: Story) -> tuple[str, tuple[int, ...]] | None:
     if story.syn_ack_count and not story.resets:
         why = "the file ends (or starts) within the handshake"
         return why, (*story.syn_frames[:1], *story.syn_ack_frames[:1])
-    if story.syn_count and not story.resets and not story.responder.packets:
+    refused = any(not reset.from_initiator for reset in story.resets)
+    if story.syn_count and not story.syn_ack_count and not refused:
         why = "the file ends before the SYN's answer was overdue"
         return why, story.syn_frames
     return None

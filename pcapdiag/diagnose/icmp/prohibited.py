@@ -56,6 +56,6 @@ KIND = Kind(
 )
 
 
-def match(story: Story, _context: Context) -> Judgement | None:
+def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a connection that a device prohibited."""
-    return judged(story, KIND, is_prohibited, 0.98)
+    return judged(story, context, KIND, is_prohibited, 0.98)

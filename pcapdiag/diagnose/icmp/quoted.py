@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.judgement import Actor, SideHint
-from pcapdiag.diagnose.work import connected
+from pcapdiag.diagnose.timing import SECOND, capture_left
+from pcapdiag.diagnose.work import connected, one_direction
+from pcapdiag.model.context import Context
 from pcapdiag.model.story import IcmpFact, Story
 
 DESTINATION_UNREACHABLE, TIME_EXCEEDED = {4: 3, 6: 1}, {4: 11, 6: 3}
@@ -33,6 +35,10 @@ NAMES = {
 }
 
 
+STILL_TRYING = 3 * SECOND
+"""Without an end, silence from which on the sender has given up; until then it is a soft error."""
+
+
 def is_prohibited(error: IcmpFact) -> bool:
     """Return whether an error says "prohibited by policy"."""
     codes = PROHIBITED.get(error.version, ())
@@ -51,7 +57,7 @@ def is_unreachable(error: IcmpFact) -> bool:
     return not (error.version == 4 and error.code == FRAGMENTATION_NEEDED)
 
 
-def fatal(story: Story, wanted: Callable[[IcmpFact], bool]) -> IcmpFact | None:
+def fatal(story: Story, context: Context, wanted: Callable[[IcmpFact], bool]) -> IcmpFact | None:
     """Return the first wanted error if such errors ended the connection.
 
     On an established connection an ICMP error is a soft one (RFC 9293 section 3.9.2.2): it counts
@@ -66,9 +72,12 @@ def fatal(story: Story, wanted: Callable[[IcmpFact], bool]) -> IcmpFact | None:
     other = story.half(not first.from_initiator)
     progress = other.last_time > errors[-1].time
     stuck = story.half(first.from_initiator).unacked > 0
+    if progress or not stuck or one_direction(story):
+        return None
     end = ending(story)
-    caused = end is None or end.time >= first.time
-    return first if stuck and caused and not progress else None
+    if end is None:
+        return first if capture_left(story, context) >= STILL_TRYING else None
+    return first if end.time >= first.time else None
 
 
 def name_of(error: IcmpFact) -> str:

@@ -53,6 +53,6 @@ KIND = Kind(
 )
 
 
-def match(story: Story, _context: Context) -> Judgement | None:
+def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a connection whose packets ran out of hops."""
-    return judged(story, KIND, is_time_exceeded, 0.97)
+    return judged(story, context, KIND, is_time_exceeded, 0.97)

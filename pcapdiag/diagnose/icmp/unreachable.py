@@ -63,16 +63,20 @@ KIND = Kind(
 )
 
 
-def match(story: Story, _context: Context) -> Judgement | None:
+def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a connection that an ICMP unreachable ended."""
-    return judged(story, KIND, is_unreachable, 0.97)
+    return judged(story, context, KIND, is_unreachable, 0.97)
 
 
 def judged(
-    story: Story, kind: Kind, wanted: Callable[[IcmpFact], bool], confidence: float
+    story: Story,
+    context: Context,
+    kind: Kind,
+    wanted: Callable[[IcmpFact], bool],
+    confidence: float,
 ) -> Judgement | None:
     """Return the verdict of an ICMP kind, or None when such an error did not end the connection."""
-    error = fatal(story, wanted)
+    error = fatal(story, context, wanted)
     if error is None:
         return None
     end = ending(story)

@@ -31,7 +31,7 @@ from pcapdiag.diagnose.ending import ending, frames_of, is_bare
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.unacknowledged import took_data
-from pcapdiag.diagnose.timing import MS, duration, round_trip
+from pcapdiag.diagnose.timing import MS, SECOND, capture_left, duration, round_trip
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.story import Story
@@ -65,6 +65,8 @@ KIND = Kind(
 
 REPEAT_MARGIN = 500 * MS
 """A SYN-ACK this long after the handshake is a repeat by timer (1 s), not one in flight."""
+STILL_DUE = 3 * SECOND
+"""Silence from which on nothing more is expected."""
 PROMPT = 20 * MS
 """A RST within this time (or two round trips) of the final ACK answers it."""
 
@@ -74,7 +76,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     if not story.handshake_done or story.responder.payload_bytes or story.responder.fin_frame:
         return None
     late = [t for t in story.syn_ack_times if t > story.established_time + REPEAT_MARGIN]
-    if late and not took_data(story):
+    if late and not took_data(story) and _tried_in_vain(story, context):
         frames = (*story.syn_ack_frames, story.turn.request_frame)
         what = f"repeated its SYN-ACK {len(late)} more times and acknowledged no data"
         confidence = 0.88 if story.initiator.payload_bytes else 0.7
@@ -85,6 +87,14 @@ def match(story: Story, context: Context) -> Judgement | None:
     what = f"answered the final ACK with RST {duration(reset.time - story.established_time)} later"
     frames = (*story.syn_ack_frames, reset.frame)
     return _judgement(story, context, 0.62, f"{what} (frame {reset.frame})", frames, reset)
+
+
+def _tried_in_vain(story: Story, context: Context) -> bool:
+    """Return whether data would have been acknowledged by now, or the file goes on long enough."""
+    client = story.initiator
+    sent = client.first_data_time
+    tried = client.retransmissions > 0 or any(0 < sent < t for t in story.syn_ack_times)
+    return tried or capture_left(story, context) >= STILL_DUE
 
 
 def _answer_to_final_ack(story: Story) -> PacketFact | None:

@@ -68,7 +68,9 @@ SLOW_FACTOR = 10
 ABANDONED = 150 * MS
 """... or one to a program's connect (scanners send SYNs without a window scale) that took this."""
 STILL_DUE = 3 * SECOND
-"""Silence after the only SYN-ACK from which the handshake counts as given up."""
+"""Silence after the last SYN-ACK from which the handshake counts as given up."""
+TRIES = 3
+"""... or this many tries: that one SYN-ACK and its repeat get lost is rare."""
 
 
 def match(story: Story, context: Context) -> Judgement | None:
@@ -82,7 +84,8 @@ def match(story: Story, context: Context) -> Judgement | None:
         return _abandoned(story, context, reset)
     repeated = story.syn_ack_count > 1 or _syn_repeated_after_answer(story)
     left = context.last_time - story.end
-    if not repeated and left < STILL_DUE:
+    tries = max(story.syn_count, story.syn_ack_count)
+    if left < STILL_DUE and tries < TRIES:
         return None
     what = "never acknowledged it, though it was repeated" if repeated else "never acknowledged it"
     confidence = 0.96 if repeated else 0.85

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
+
+import msgspec
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.goodbye import asks_for_answer, speaks_tls
@@ -16,6 +17,7 @@ from pcapdiag.diagnose.work import (
     Work,
     answer_in_time,
     answer_may_be_missing,
+    may_be_half_close,
     never_answered,
     sending_request,
     work,
@@ -37,8 +39,7 @@ AT_ONCE = 5 * MS
 TIMEOUT, ABORT = "tcp.response_timeout", "tcp.initiator_abort"
 
 
-@dataclass(frozen=True, slots=True)
-class Leaving:
+class Leaving(msgspec.Struct, frozen=True):
     """How and when the initiator left, and how likely that was a timeout."""
 
     end: Ending
@@ -56,6 +57,8 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     """Return how the initiator left with its request unanswered or its answer unfinished."""
     end = ending(story)
     if end is None or not end.by_initiator or answer_may_be_missing(story):
+        return None
+    if may_be_half_close(story, context):
         return None
     state = work(story)
     turn = story.turn

@@ -78,3 +78,10 @@ def test_an_error_that_ended_an_established_connection() -> None:
     assert verdict.code == "icmp.unreachable"
     assert verdict.phase == "before_response"
     assert verdict.ended_by == "initiator"
+
+
+def test_a_file_that_ends_while_the_sender_still_tries() -> None:
+    request = C("PSH,ACK", GET, lost=True)
+    lines = (*HANDSHAKE, request, icmp(3, 1, ROUTER), *again(request, 200))
+    assert judged(*lines, left=1).code == "capture.partial"
+    assert judged(*lines, left=9).code == "icmp.unreachable"

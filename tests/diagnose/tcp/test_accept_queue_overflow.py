@@ -46,3 +46,7 @@ def test_a_listener_that_waits_for_data_repeats_its_syn_ack_and_serves() -> None
 def test_data_that_was_acknowledged_was_taken() -> None:
     lines = (C("PSH,ACK", GET), S("ACK"), S("PSH,ACK", OK, after=9), C("ACK"), S("RST,ACK", win=5))
     assert judged(*HANDSHAKE, *lines).code == "ok"
+
+
+def test_a_file_that_ends_right_behind_the_data_is_open() -> None:
+    assert judged(*HANDSHAKE, REPEATED, C("ACK"), REQUEST, left=0.1).code == "capture.partial"

@@ -47,3 +47,8 @@ def test_a_programs_connect_that_was_abandoned_is_no_scan() -> None:
     assert judge(story, around(story)).code == "ok"
     story.initiator.window_scale = 7
     assert judge(story, around(story)).code == "tcp.handshake_stalled"
+
+
+def test_a_file_that_ends_behind_the_first_repeat_is_open() -> None:
+    assert judged(SYN, SYN_ACK, *again(SYN_ACK, 1000), left=0.5).code == "capture.partial"
+    assert judged(SYN, SYN_ACK, *again(SYN_ACK, 1000), left=5).code == "tcp.handshake_stalled"

@@ -116,3 +116,9 @@ def test_a_stream_that_goes_on_without_an_answer_wants_none() -> None:
     lines = (*line, *line, *line, C("FIN,ACK", after=5000), S("FIN,ACK"), C("ACK"))
     assert judged(*HANDSHAKE, *lines).code == "ok"
     assert judged(*HANDSHAKE, *lines, turns=5).code == "tcp.response_timeout"
+
+
+def test_a_file_that_ends_behind_a_half_close() -> None:
+    lines = (*HANDSHAKE, C("PSH,ACK", GET), C(FIN), S("ACK"))
+    assert judged(*lines, left=0.2).code == "capture.partial"
+    assert judged(*lines, left=9).code == "tcp.initiator_abort"

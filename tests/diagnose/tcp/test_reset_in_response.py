@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from tests.diagnose.playbook import GET, HANDSHAKE, OK, SHORT, C, S, judged
+from pcapdiag.diagnose.judge import judge
+from tests.diagnose.playbook import GET, HANDSHAKE, OK, SHORT, C, S, around, judged, play
 
 LIVE = S("RST,ACK", win=500, after=1)
 ASKED = (*HANDSHAKE, C("PSH,ACK", GET))
@@ -42,3 +43,24 @@ def test_what_the_sender_still_sends_after_a_forged_reset_does_not_complete_the_
     body = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"
     lines = (S("PSH,ACK", body), C("ACK"), S("RST", ttl=128), S("PSH,ACK", b"world"), C("RST"))
     assert judged(*ASKED, *lines).failed
+
+
+def test_an_answer_that_was_captured_behind_its_end() -> None:
+    late = S("PSH,ACK", OK, seq=4_294_967_201, after=0.01)
+    fin = S("FIN,ACK", seq=4_294_967_201 + len(OK), after=3)
+    assert judged(*ASKED, fin, late, C("FIN,ACK")).code == "ok"
+    reset = S("RST,ACK", seq=4_294_967_201 + len(OK), win=500, after=3)
+    assert judged(*ASKED, reset, late, C("ACK")).code == "ok"
+
+
+def test_an_answer_that_was_captured_before_its_request() -> None:
+    used = (C("PSH,ACK", GET), S("PSH,ACK", OK), C("ACK"))
+    early = (S("PSH,ACK", OK, ack=1_000_001 + 2 * len(GET)), C("PSH,ACK", GET, after=0.01))
+    assert judged(*HANDSHAKE, *used, *early, S("FIN,ACK"), C("FIN,ACK")).code == "ok"
+
+
+def test_an_answer_that_snaplen_cut_off_may_have_been_complete() -> None:
+    story = play(*ASKED, S("PSH,ACK", OK * 9), C("ACK"), LIVE)
+    story.turn.response_head = story.turn.response_head[:30]
+    story.responder.truncated = 1
+    assert judge(story, around(story)).code == "capture.partial"
