@@ -1,9 +1,10 @@
-"""IP fragments put together again (RFC 791, RFC 8200 4.5): a rare path, in plain Python, bounded."""
+"""IP fragments put together again (RFC 791, RFC 8200 4.5): a rare path, so plain Python."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+
+import msgspec
 
 from pcapdiag.decode.headers import Packet
 
@@ -17,41 +18,42 @@ WAIT = 30_000_000_000
 Key = tuple[int, int, int, int, int, int]
 
 
-@dataclass(slots=True)
-class _Datagram:
+class _Datagram(msgspec.Struct):
     started: int
-    parts: dict[int, bytes] = field(default_factory=dict)
+    parts: dict[int, bytes] = {}
     size: int = -1
     header: bytes = b""
 
 
-@dataclass(slots=True)
-class Fragments:
+class Fragments(msgspec.Struct):
     """The datagrams of one capture that are not complete yet."""
 
-    waiting: OrderedDict[Key, _Datagram] = field(default_factory=OrderedDict)
+    waiting: OrderedDict[Key, _Datagram] = msgspec.field(default_factory=OrderedDict)
     given_up: int = 0
-    """Datagrams dropped for want of room, of fragments, or because a length lied."""
+    """Datagrams dropped for want of room, for too many or cut fragments, or a length that lied."""
 
     def add(self, p: Packet, payload: bytes, time: int) -> bytes | None:
         """Take one fragment; return the whole datagram when it is complete, else None.
 
-        The datagram gets a plain header: without fragment fields, its lengths corrected. Overlapping
-        fragments are resolved for the first bytes seen.
+        The datagram gets a plain header: without fragment fields, its lengths corrected. Where
+        fragments overlap, the bytes seen first count. A fragment that the capture cut leaves its
+        datagram incomplete.
         """
         key = (p.source_high, p.source_low, p.target_high, p.target_low, p.fragment_id, p.protocol)
         datagram = self.waiting.get(key)
         if datagram is None or time - datagram.started > WAIT:
             datagram = self.waiting[key] = _Datagram(time)
             self._make_room()
-        if len(datagram.parts) >= MAX_FRAGMENTS or p.fragment_offset + len(payload) > MAX_DATAGRAM:
+        end = p.fragment_offset + len(payload)
+        cut = p.datagram_end > p.end
+        if cut or end > MAX_DATAGRAM or len(datagram.parts) >= MAX_FRAGMENTS:
             self.given_up += 1
             self.waiting.pop(key, None)
             return None
         if p.fragment_offset == 0:
             datagram.header = _header(p)
         if not p.more_fragments:
-            datagram.size = p.fragment_offset + len(payload)
+            datagram.size = end
         datagram.parts.setdefault(p.fragment_offset, payload)
         whole = _join(datagram)
         if whole is not None:
@@ -66,9 +68,11 @@ class Fragments:
 
 def _header(p: Packet) -> bytes:
     if p.version == 4:
-        return bytes(
-            (0x45, p.tos, 0, 0, p.ip_id >> 8, p.ip_id & 0xFF, 0, 0, p.ttl, p.protocol, 0, 0)
-        ) + p.source_low.to_bytes(4, "big") + p.target_low.to_bytes(4, "big")
+        return (
+            bytes((0x45, p.tos, 0, 0, p.ip_id >> 8, p.ip_id & 0xFF, 0, 0, p.ttl, p.protocol, 0, 0))
+            + p.source_low.to_bytes(4, "big")
+            + p.target_low.to_bytes(4, "big")
+        )
     first = (6 << 28) | (p.tos << 20) | p.flow_label
     ends = ((p.source_high << 64) | p.source_low, (p.target_high << 64) | p.target_low)
     addresses = b"".join(end.to_bytes(16, "big") for end in ends)
@@ -78,13 +82,17 @@ def _header(p: Packet) -> bytes:
 def _join(datagram: _Datagram) -> bytes | None:
     if datagram.size < 0 or not datagram.header:
         return None
-    payload = bytearray()
+    reached = 0
     for offset in sorted(datagram.parts):
-        if offset > len(payload):
+        if offset > reached:
             return None
-        payload += datagram.parts[offset][max(len(payload) - offset, 0) :]
-    if len(payload) < datagram.size:
+        reached = max(reached, offset + len(datagram.parts[offset]))
+    if reached < datagram.size:
         return None
+    payload = bytearray(reached)
+    for offset, part in reversed(datagram.parts.items()):
+        payload[offset : offset + len(part)] = part
+    del payload[datagram.size :]
     header = bytearray(datagram.header)
     if header[0] >> 4 == 4:
         total = min(len(payload) + 20, MAX_DATAGRAM)

@@ -8,7 +8,7 @@ cdef long long OTHER, TCP, ICMP_ERROR, DNS, ARP, FRAGMENT, UNDECODED, UNKNOWN_LI
 @cython.final
 cdef class Packet:
     cdef const unsigned char[::1] view
-    cdef public long long position, end, wire_end, snapped, cut
+    cdef public long long position, end, wire_end, unverifiable, cut
     cdef public long long mac, vlan, vni, direction, ifindex
     cdef public long long version, tos, ip_id, df, ttl, protocol, flow_label
     cdef public unsigned long long source_high, source_low, target_high, target_low
@@ -64,7 +64,7 @@ cdef class Packet:
     cdef long long _ipv6(self) noexcept
     @cython.locals(count=cython.longlong, fragment=cython.longlong)
     cdef long long _extensions(self, long long protocol, long long o) noexcept
-    @cython.locals(o=cython.longlong, header=cython.longlong, captured=cython.longlong)
+    @cython.locals(o=cython.longlong, header=cython.longlong, captured=cython.longlong, whole=cython.bint)
     cdef long long _tcp(self) noexcept
     @cython.locals(kind=cython.longlong, size=cython.longlong)
     cdef void _options(self, long long o, long long stop) noexcept

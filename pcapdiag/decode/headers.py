@@ -1,12 +1,13 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, annotation_typing=False
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, annotation_typing=False
 """Headers of one packet: link layer, tags and tunnels, IP, then TCP, UDP, ICMP or ARP.
 
 One :class:`Packet` is reused for the whole capture. :meth:`Packet.decode` reads the headers at an
 offset of the current buffer and leaves what it found in the attributes; nothing is allocated. Every
-read is bounded by ``end``, the first byte that was not captured (or that lies behind the IP length),
-because lengths in captures lie. Layouts: RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 2784 and 2890
-(GRE), RFC 7348 (VXLAN), RFC 8926 (Geneve), RFC 3032 (MPLS), RFC 2516 (PPPoE), LINKTYPE_* pages of
-tcpdump.org.
+read is bounded by ``end``, the first byte that was not captured (or that lies behind the IP
+length), because lengths in captures lie. Layouts: RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 2784
+and 2890 (GRE), RFC 7348 (VXLAN), RFC 8926 (Geneve), RFC 3032 (MPLS), RFC 2516 (PPPoE), LINKTYPE_*
+pages of tcpdump.org.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ MAX_LAYERS = 16
 MAX_EXTENSIONS = 16
 """IPv6 extension headers that are followed."""
 CHECKED_PAYLOAD = 64
-"""TCP checksums are verified on segments up to this payload: enough to recognise offload, and cheap."""
+"""TCP checksums are verified on payloads up to this size: enough to recognise offload."""
 
 
 class Packet:
@@ -39,7 +40,7 @@ class Packet:
         self.position = 0
         self.end = 0
         self.wire_end = 0
-        self.snapped = 0
+        self.unverifiable = 0
         self.clear()
 
     def load(self, buffer: bytes) -> None:
@@ -61,7 +62,7 @@ class Packet:
         self.position = offset
         self.end = offset + captured
         self.wire_end = offset + length if length > captured else self.end
-        self.snapped = 1 if length > captured else 0
+        self.unverifiable = 1 if length > captured else 0
         kind = self._link(link_type)
         return self._layers(kind)
 
@@ -70,7 +71,7 @@ class Packet:
         self.position = offset
         self.end = offset + captured
         self.wire_end = self.end
-        self.snapped = 0
+        self.unverifiable = 0
         if captured < 1:
             return UNDECODED
         return self._layers(0x0800 if self.view[offset] >> 4 == 4 else 0x86DD)
@@ -134,7 +135,9 @@ class Packet:
             return self._cooked2()
         if link_type == 113:
             return self._cooked()
-        if link_type == 101 or link_type == 12 or link_type == 14 or link_type == 228 or link_type == 229:
+        if link_type == 101 or link_type == 12 or link_type == 14:
+            return self._raw()
+        if link_type == 228 or link_type == 229:
             return self._raw()
         if link_type == 0 or link_type == 108:
             return self._loopback()
@@ -189,8 +192,8 @@ class Packet:
         return -1000 - UNDECODED
 
     def _loopback(self) -> int:
-        # The address family is in the capturing host's byte order (NULL) or in network order (LOOP);
-        # IPv6 has another number on every system, so the IP version decides.
+        # The address family is in the capturing host's byte order (NULL) or in network order
+        # (LOOP); IPv6 has another number on every system, so the IP version decides.
         if self.end - self.position < 5:
             return -1000 - UNDECODED
         self.position += 4
@@ -374,6 +377,9 @@ class Packet:
             if protocol == 0 or protocol == 43 or protocol == 60:
                 if self.end - o < 8:
                     return -1000 - UNDECODED
+                if protocol == 43 and self.view[o + 3] > 0:
+                    # The checksum is over the last segment's address (RFC 8200 8.1).
+                    self.unverifiable = 1
                 protocol = self.view[o]
                 o += (self.view[o + 1] + 1) << 3
             elif protocol == 51:
@@ -426,7 +432,8 @@ class Packet:
         self.cut = 1 if captured < self.payload_length else 0
         self._options(o + 20, o + header)
         self.bad_checksum = 0
-        if self.cut == 0 and self.snapped == 0 and self.payload_length <= CHECKED_PAYLOAD:
+        whole = self.cut == 0 and self.unverifiable == 0
+        if whole and self.payload_length <= CHECKED_PAYLOAD:
             self._verify(o)
         return TCP
 
@@ -526,7 +533,7 @@ class Packet:
         return ARP
 
     def _icmp(self, kind: int) -> int:
-        """Read an ICMP error and the start of the TCP segment that it quotes (RFC 792, RFC 4443)."""
+        """Read an ICMP error and the start of the segment that it quotes (RFC 792, RFC 4443)."""
         o = self.position
         if self.end - o < 8 + 20 + 8:
             return OTHER
