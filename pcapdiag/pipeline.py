@@ -21,7 +21,7 @@ from pcapdiag.capture import Capture
 from pcapdiag.diagnose.findings.capture import capture_findings
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.capture_facts import summarize_capture
-from pcapdiag.incident.groups import group, summarize
+from pcapdiag.incident.groups import summarize
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import (
     SCHEMA,
@@ -60,7 +60,6 @@ def follow(
     """
     capture = Capture.open(paths, follow=True)
     analysis = Analysis(capture, options)
-    told: dict[str, tuple[str, str]] = {}
     for batch in capture.batches():
         if options.stop and options.stop():
             capture.stop()
@@ -68,37 +67,36 @@ def follow(
             analysis.let_time_pass()
         else:
             analysis.take(batch)
-        for line in _fresh_lines(analysis):
-            told.update(_gist(line))
-            yield line
+        yield from _fresh_lines(analysis)
     analysis.finish()
     report = _report(analysis)
     where = _line_capture(analysis)
-    for connection in report.connections:
-        known = told.get(connection.id)
-        now = (connection.verdict.code, connection.verdict.attribution.side)
-        if known is None:
-            yield Line(type="connection", capture=where, connection=connection)
-        elif known != now:
+    for number, changed in analysis.late:
+        connection = analysis.connections.read(number)
+        if changed:
             yield Line(type="update", capture=where, update=connection)
+        else:
+            yield Line(type="connection", capture=where, connection=connection)
     return report
 
 
 def _report(analysis: Analysis) -> Report:
     capture = summarize_capture(analysis)
     connections = analysis.connections
-    summary = summarize(connections, analysis.unlisted, connections.rows)
+    roles = analysis.surroundings.roles()
+    resets = analysis.unlisted_resets.by_party(roles)
+    summary, groups = summarize(connections, analysis.unlisted, resets)
     return Report(
         schema=SCHEMA,
         generator=Program(name="pcapdiag", version=__version__),
         capture=capture,
-        topology=analysis.surroundings.roles().topology(),
+        topology=roles.topology(),
         summary=summary,
         connections=connections,
         findings=capture_findings(
             capture, summary.connections, analysis.tracker.mixed, analysis.tracker.mixed_frame
         ),
-        groups=group(connections),
+        groups=groups,
     )
 
 
@@ -115,14 +113,6 @@ def _line_capture(analysis: Analysis) -> LineCapture:
         files=[facts.path for facts in analysis.capture.files],
         first_time=format_seconds(first) if first else None,
     )
-
-
-def _gist(line: Line) -> dict[str, tuple[str, str]]:
-    connection = line.connection
-    if not connection:
-        return {}
-    verdict = connection.verdict
-    return {connection.id: (verdict.code, verdict.attribution.side)}
 
 
 @contextmanager

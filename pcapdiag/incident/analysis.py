@@ -6,30 +6,33 @@ import os
 import time
 from array import array
 from collections import Counter
+from functools import cached_property
 
 from pcapdiag.capture import Batch, Capture
 from pcapdiag.correlate.names import NameTable
 from pcapdiag.correlate.selection import Selection
 from pcapdiag.decode.fragments import Fragments
-from pcapdiag.diagnose.attribution import attribute
-from pcapdiag.diagnose.judge import cured, judge, refine
+from pcapdiag.diagnose.judge import judge
 from pcapdiag.flow.records import Flow
-from pcapdiag.flow.story import build_story
+from pcapdiag.flow.story import address_text, build_story, connection_state
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.archive import Archive, Connections
-from pcapdiag.incident.describe import add_detail, describe
+from pcapdiag.incident.place import Places
+from pcapdiag.incident.resets import UnlistedResets
+from pcapdiag.incident.scope import Scopes
 from pcapdiag.incident.surroundings import Surroundings
+from pcapdiag.incident.telling import Teller, Told
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection
 from pcapdiag.model.story import Story
 from pcapdiag.protocols.dns import address_names
 from pcapdiag.protocols.server_name import server_name
 
-
-MAX_RETRIES = 1_000
-"""Retries on the same ports that are remembered, to see whether they cured a failure."""
 LIVE = 600_000_000_000
 """A capture whose last packet is at most this old (ns) is live: wall-clock time goes on for it."""
+DETAILED_PER_GROUP = 20
+"""Equal failures at one endpoint that are told in full; further ones are a row."""
+MAX_DETAILED = 5_000
 
 
 class Analysis:
@@ -40,29 +43,37 @@ class Analysis:
         self.options = options
         self.names = NameTable.from_file(options.names) if options.names else NameTable()
         self.fragments = Fragments()
-        # Filters ask for a look at every connection; otherwise healthy ones stay in compiled code.
-        self._filtered = options.is_filtered
-        want_all = options.all_connections or self._filtered
-        self.tracker = Tracker(self._ended, want_all, int.from_bytes(os.urandom(7), "little"))
+        self.tracker = Tracker(self._ended, True, int.from_bytes(os.urandom(7), "little"))
         self.tracker.on_dns = self._learn_names
         self.tracker.reassemble = self.fragments.add
         self.surroundings = Surroundings(self.tracker, options)
-        self.archive = Archive()
-        self.connections = Connections()
+        self.connections = Connections(self._complete)
         self.unlisted: Counter[str] = Counter()
         """Connections by verdict that the report counts but does not list."""
+        self.unlisted_resets = UnlistedResets()
+        self.places = Places()
         self.fresh: list[Connection] = []
         """With ``follow``: verdicts given since the last look."""
-        self._retries: dict[int, Story] = {}
-        """Connections that came up on ports of an earlier one, by the earlier one's stream."""
+        self.late: list[tuple[int, bool]] = []
+        """With ``follow``: what the end of the capture told, by number in ``connections``, and
+        whether it changed a verdict that had been given."""
+        self._teller = Teller(capture, self.tracker, self.surroundings, self.names)
+        self._archive = Archive()
+        self._scopes = Scopes(self.tracker, filtered=options.is_filtered)
+        self._given: dict[str, tuple[str, str]] = {}
+        """With ``follow``: code and side given for each connection that is judged again."""
+        self._detailed: Counter[tuple[str, str, str, int]] = Counter()
+        self._all_detailed = 0
         self._link_types = array("q")
         self._files = array("q")
 
     def take(self, batch: Batch) -> None:
         """Follow the packets of a batch; connections that ended are judged on the way."""
-        for interface in self.capture.interfaces[len(self._link_types) :]:
-            self._link_types.append(interface.link_type)
-            self._files.append(interface.file)
+        fresh = self.capture.interfaces[len(self._link_types) :]
+        if fresh:
+            # The tracker looks into the arrays it has: they can be replaced, but cannot grow.
+            self._link_types = self._link_types + array("q", [one.link_type for one in fresh])
+            self._files = self._files + array("q", [one.file for one in fresh])
         self.tracker.process(batch, self._link_types, self._files)
 
     def let_time_pass(self) -> None:
@@ -71,90 +82,96 @@ class Analysis:
             self.tracker.tick(time.time_ns())
 
     def finish(self) -> None:
-        """Judge what is still open, then everything that failed once more, knowing all."""
+        """Judge what is still open, then everything doubtful or failed once more, knowing all."""
         self.tracker.close()
         for address, name in self.capture.names.items():
             self.names.add(address, name, "capture")
         self.surroundings.conclude()
-        for story in self.archive.stories():
-            self._list(self._tell(story))
-        self.connections.detailed.sort(key=lambda c: (c.stream, c.first_frame))
-        if not self._filtered:
-            self.unlisted["ok"] += self.tracker.healthy
+        for story, watched_until in self._archive.stories():
+            self._judge_again(story, watched_until)
+        self.unlisted["ok"] += self.tracker.healthy
 
     def _ended(self, flow: Flow) -> str:
+        # Filters ask for a look at every connection; otherwise healthy ones stay in compiled code.
+        if self.places.enough and not (self.options.all_connections or self.options.is_filtered):
+            self.tracker.want_all = 0
+        selected = self._selected(flow)
+        if not selected and self.places.enough and flow.previous is None:
+            return connection_state(flow)
         story = build_story(self.tracker, flow)
-        self._note_retry(story)
-        if not self._filtered or self._selected(story):
-            self._sort_out(story)
+        self.places.note(story)
+        self._teller.note_retry(story)
+        if selected:
+            self._judge(story)
         return story.state
 
-    def _note_retry(self, story: Story) -> None:
-        if story.previous_stream is not None and story.handshake_done:
-            if len(self._retries) < MAX_RETRIES:
-                self._retries.setdefault(story.previous_stream, story)
-
-    def _sort_out(self, story: Story) -> None:
-        judgement = judge(story, self.surroundings.context(story))
-        self._learn_server_name(story)
-        if not judgement.failed and judgement.code == "ok" and not self.options.all_connections:
-            self.unlisted["ok"] += 1
-        elif self.archive.keep(story, judgement.code):
-            if self.options.follow and judgement.failed:
-                self.fresh.append(self._tell(story))
-        elif judgement.failed or self.options.all_connections:
-            self.connections.add_row(self._tell(story, in_full=False))
-        else:
-            self.unlisted[judgement.code] += 1
-
-    def _list(self, connection: Connection) -> None:
-        if connection.verdict.failed or self.options.all_connections:
-            self.connections.detailed.append(connection)
-        else:
-            self.unlisted[connection.verdict.code] += 1
-
-    def _tell(self, story: Story, *, in_full: bool = True) -> Connection:
+    def _judge(self, story: Story) -> None:
+        """Judge a connection that ended; set it aside where the rest of the capture may matter."""
         context = self.surroundings.context(story)
         judgement = judge(story, context)
-        attribution = attribute(story, judgement, context)
-        judgement = refine(judgement, attribution, story, context)
-        retry = self._retries.get(story.stream)
-        if retry is not None:
-            judgement = cured(judgement, story, retry)
-            attribution = attribute(story, judgement, context)
-        ends = self.surroundings.roles().ends(
-            (story.initiator.address, story.initiator.port),
-            (story.responder.address, story.responder.port),
-        )
-        connection = describe(story, judgement, attribution, ends, self.names)
-        if connection.path is not None:
-            connection.path.interfaces = [self._interface(n) for n in story.interfaces]
-        if in_full:
-            add_detail(connection, story, judgement, ends, context)
+        self._learn_server_name(story)
+        if judgement.code != "ok":
+            self._scopes.count(story, failed=judgement.failed)
+            if self._archive.keep(story, context.last_time, failed=judgement.failed):
+                if self.options.follow and judgement.failed:
+                    self._give(self._teller.tell(story, context, judgement))
+                return
+        if judgement.failed or self.options.all_connections:
+            connection = self._teller.tell(story, context, judgement).as_row()
+            self.connections.add(connection)
+            if self.options.follow:
+                self.fresh.append(connection)
         else:
-            attribution.evidence = []
-        origin = self.capture.frame_origin(story.first_frame)
-        if origin is not None:
-            connection.file = self.capture.files[origin[0]].path
-            connection.frame_in_file = origin[1]
-        return connection
+            self.unlisted[judgement.code] += 1
+            self.unlisted_resets.add(story, context)
 
-    def _interface(self, number: int) -> str:
-        for (interface, ifindex), known in self.tracker.path_ids.items():
-            if known == number:
-                name = self.capture.interfaces[interface].name or f"interface {interface}"
-                return f"{name}, index {ifindex}" if ifindex else name
-        return "other"
+    def _give(self, told: Told) -> None:
+        connection = told.in_full()
+        self.fresh.append(connection)
+        self._given[connection.id] = _gist(connection)
 
-    def _selected(self, story: Story) -> bool:
-        selection = Selection.from_options(self.options, self.tracker.first_time)
-        return selection.admits(
-            story.stream,
-            (story.initiator.address, story.initiator.port),
-            (story.responder.address, story.responder.port),
-            story.start,
-            story.end,
-        )
+    def _judge_again(self, story: Story, watched_until: int) -> None:
+        until = watched_until if story.evicted else None
+        context = self.surroundings.context(story, until)
+        told = self._teller.tell(story, context)
+        verdict = told.connection.verdict
+        if not (verdict.failed or self.options.all_connections):
+            self.unlisted[verdict.code] += 1
+            self.unlisted_resets.add(story, context)
+            return
+        connection = told.in_full() if self._is_worth_detail(told) else told.as_row()
+        given = self._given.pop(connection.id, None)
+        if self.options.follow and given != _gist(connection):
+            self.late.append((len(self.connections), given is not None))
+        self.connections.add(connection)
+
+    def _is_worth_detail(self, told: Told) -> bool:
+        verdict, responder = told.connection.verdict, told.connection.responder
+        group = verdict.code, verdict.attribution.side, responder.ip, responder.port
+        if self._all_detailed >= MAX_DETAILED or self._detailed[group] >= DETAILED_PER_GROUP:
+            return False
+        self._detailed[group] += 1
+        self._all_detailed += 1
+        return True
+
+    def _complete(self, connection: Connection) -> None:
+        """Add what was not known yet when a connection was told."""
+        if not connection.timeline:
+            self._teller.name_ends(connection)
+        elif connection.verdict.failed:
+            responder = connection.responder
+            connection.scope = self._scopes.scope(responder.ip, responder.port)
+
+    def _selected(self, flow: Flow) -> bool:
+        if not self.options.is_filtered:
+            return True
+        one = address_text(flow.version, flow.high_a, flow.low_a), flow.port_a
+        other = address_text(flow.version, flow.high_b, flow.low_b), flow.port_b
+        return self._selection.admits(flow.stream, one, other, flow.start, flow.end)
+
+    @cached_property
+    def _selection(self) -> Selection:
+        return Selection.from_options(self.options, self.tracker.first_time)
 
     def _learn_names(self, _time: int, message: bytes) -> None:
         if not self.names.is_full:
@@ -165,3 +182,7 @@ class Analysis:
         name = server_name(story.hello_initiator)
         if name:
             self.names.add(story.responder.address, name, "sni")
+
+
+def _gist(connection: Connection) -> tuple[str, str]:
+    return connection.verdict.code, connection.verdict.attribution.side

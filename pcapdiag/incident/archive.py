@@ -1,14 +1,15 @@
 """Failed connections set aside until the whole capture is known, in memory that does not grow.
 
-A group (the same failure at the same responder) keeps its first stories whole; further failures keep
-one compact row. Both are written to a spill file that starts in memory and moves to disk.
+Stories wait for their second judgement in a spill file, which starts in memory and moves to disk;
+so do the report's connections until somebody reads them.
 """
 
 from __future__ import annotations
 
 import tempfile
+from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
 import msgspec
@@ -16,93 +17,121 @@ import msgspec
 from pcapdiag.model.report import Connection
 from pcapdiag.model.story import Story
 
-STORIES_PER_GROUP = 20
-MAX_STORIES = 5_000
+MAX_FAILED = 100_000
+"""Failed connections that are judged again at the end; of others the first judgement stays."""
+MAX_DOUBTFUL = 5_000
+"""Connections judged again of those that the capture, so far, could not tell to have failed."""
+DOUBTFUL_PER_ENDPOINT = 20
 IN_MEMORY = 8 * 1024 * 1024
 """Bytes of a spill that stay in memory before a temporary file takes them."""
 
 
 class Spill:
-    """Records in the order in which they were added, read back one at a time."""
+    """Records in the order in which they were added, read back by number."""
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
-        self.count = 0
+        self._ends = array("q", [0])
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
 
     def add(self, record: bytes) -> None:
         """Append a record."""
-        self._file.write(len(record).to_bytes(4, "little"))
+        self._file.seek(self._ends[-1])
         self._file.write(record)
-        self.count += 1
+        self._ends.append(self._ends[-1] + len(record))
 
-    def __iter__(self) -> Iterator[bytes]:
-        position = 0
-        for _ in range(self.count):
-            self._file.seek(position)
-            size = int.from_bytes(self._file.read(4), "little")
-            record = self._file.read(size)
-            position += 4 + size
-            yield record
-        self._file.seek(0, 2)
+    def read(self, number: int) -> bytes:
+        """Return a record."""
+        start = self._ends[number]
+        self._file.seek(start)
+        return self._file.read(self._ends[number + 1] - start)
 
 
 class Archive:
-    """The stories and rows of one analysis."""
+    """Stories that are to be judged again when the whole capture is known."""
 
     def __init__(self) -> None:
         self._stories = Spill()
-        self._groups: Counter[tuple[str, str, int]] = Counter()
+        self._failed = 0
+        self._doubtful = 0
+        self._doubtful_by_endpoint: Counter[tuple[str, int]] = Counter()
         self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(Story)
+        self._decoder = msgspec.msgpack.Decoder(tuple[Story, int])
 
-    def keep(self, story: Story, code: str) -> bool:
-        """Set a story aside; False when its group has enough of them, and a row will do."""
-        if code == "ok":
+    def keep(self, story: Story, watched_until: int, *, failed: bool) -> bool:
+        """Set a story aside; False where there is no room for it, and its judgement has to stay.
+
+        ``watched_until`` is the capture's time (ns) when it was judged.
+        """
+        if not (self._has_room() if failed else self._has_room_for_doubt(story)):
             return False
-        key = (code, story.responder.address, story.responder.port)
-        if self._stories.count >= MAX_STORIES or self._groups[key] >= STORIES_PER_GROUP:
-            return False
-        self._groups[key] += 1
-        self._stories.add(self._encoder.encode(story))
+        self._stories.add(self._encoder.encode((story, watched_until)))
         return True
 
-    def stories(self) -> Iterator[Story]:
+    def stories(self) -> Iterator[tuple[Story, int]]:
         """Yield what was kept, in the order in which it was judged."""
-        for record in self._stories:
-            yield self._decoder.decode(record)
+        for number in range(len(self._stories)):
+            yield self._decoder.decode(self._stories.read(number))
+
+    def _has_room(self) -> bool:
+        self._failed += 1
+        return self._failed <= MAX_FAILED
+
+    def _has_room_for_doubt(self, story: Story) -> bool:
+        endpoint = (story.responder.address, story.responder.port)
+        if self._doubtful >= MAX_DOUBTFUL:
+            return False
+        if self._doubtful_by_endpoint[endpoint] >= DOUBTFUL_PER_ENDPOINT:
+            return False
+        self._doubtful += 1
+        self._doubtful_by_endpoint[endpoint] += 1
+        return True
 
 
 class Connections(Sequence[Connection]):
-    """The report's connections: the detailed ones in memory, compact rows in a spill."""
+    """The report's connections in the order of their streams, read from a spill when asked for.
 
-    def __init__(self) -> None:
-        self.detailed: list[Connection] = []
-        self._rows = Spill()
+    ``complete`` adds to each, when it is read, what was only known at the end of the capture.
+    """
+
+    def __init__(self, complete: Callable[[Connection], None]) -> None:
+        self._complete = complete
+        self._records = Spill()
+        self._streams = array("q")
+        self._order = array("q")
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(Connection)
 
-    @property
-    def rows(self) -> int:
-        """How many are rows, without timeline and evidence."""
-        return self._rows.count
+    def add(self, connection: Connection) -> None:
+        """Append a connection."""
+        self._records.add(self._encoder.encode(connection))
+        self._streams.append(connection.stream)
 
-    def add_row(self, connection: Connection) -> None:
-        """Append a compact connection."""
-        self._rows.add(self._encoder.encode(connection))
+    def read(self, number: int) -> Connection:
+        """Return the connection that was added when there were ``number`` of them."""
+        connection = self._decoder.decode(self._records.read(number))
+        self._complete(connection)
+        return connection
 
     def __len__(self) -> int:
-        return len(self.detailed) + self._rows.count
+        return len(self._records)
 
     def __iter__(self) -> Iterator[Connection]:
-        yield from self.detailed
-        for record in self._rows:
-            yield self._decoder.decode(record)
+        return map(self.read, self._sorted())
 
     @overload
     def __getitem__(self, index: int) -> Connection: ...
     @overload
     def __getitem__(self, index: slice) -> list[Connection]: ...
     def __getitem__(self, index: int | slice) -> Connection | list[Connection]:
-        if isinstance(index, int) and 0 <= index < len(self.detailed):
-            return self.detailed[index]
-        return list(self)[index]
+        if isinstance(index, slice):
+            return [self.read(number) for number in self._sorted()[index]]
+        return self.read(self._sorted()[index])
+
+    def _sorted(self) -> array[int]:
+        """Return the records' numbers by stream; those of one stream stay in their order."""
+        if len(self._order) != len(self):
+            self._order = array("q", sorted(range(len(self)), key=self._streams.__getitem__))
+        return self._order

@@ -23,6 +23,7 @@ def summarize_capture(analysis: Analysis) -> CaptureSummary:
         duplicate_packets=tracker.duplicates,
         undecoded_packets=tracker.undecoded,
         complete=capture.complete,
+        vantage=analysis.places.conclude(analysis.surroundings),
         counts=_counts(capture, tracker, analysis),
     )
 

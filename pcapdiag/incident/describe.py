@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from pcapdiag.correlate.names import NameTable
 from pcapdiag.correlate.roles import Ends
 from pcapdiag.diagnose.attribution import attribute_reset
@@ -11,6 +13,7 @@ from pcapdiag.diagnose.text import fill
 from pcapdiag.flow.slabs import CHUNK_FACTS, FIRST_CHUNKS
 from pcapdiag.incident.timeline import timeline
 from pcapdiag.model.context import Context
+from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.report import (
     Alternative,
     Attribution,
@@ -39,7 +42,7 @@ def describe(
     ends: Ends,
     names: NameTable,
 ) -> Connection:
-    """Return the connection without timeline and resets; where it was read is left to the caller."""
+    """Return the connection without timeline and resets; the caller adds where it was read."""
     initiator, responder = story.initiator, story.responder
     return Connection(
         stream=story.stream,
@@ -77,14 +80,20 @@ def describe(
     )
 
 
-def add_detail(
-    connection: Connection, story: Story, judgement: Judgement, ends: Ends, context: Context
+def add_resets(
+    connection: Connection,
+    story: Story,
+    ends: Ends,
+    context: Context,
+    decisive: PacketFact | None = None,
 ) -> None:
-    """Add what only a connection that is told in full has: its timeline and its resets."""
-    connection.timeline = timeline(story, judgement.frames, FIRST_PACKETS)
+    """Add every reset and who sent it; ``decisive`` is one whose sender the verdict has named."""
     for packet in story.resets:
-        attribution = attribute_reset(story, packet, context)
-        ends.assign(attribution)
+        if packet == decisive:
+            attribution = msgspec.structs.replace(connection.verdict.attribution)
+        else:
+            attribution = attribute_reset(story, packet, context)
+            ends.assign(attribution)
         connection.resets.append(
             Reset(
                 frame=packet.frame,
@@ -93,6 +102,20 @@ def add_detail(
                 attribution=attribution,
             )
         )
+
+
+def add_timeline(connection: Connection, story: Story, judgement: Judgement) -> None:
+    """Add what only a connection that is told in full has."""
+    connection.timeline = timeline(story, judgement.frames, FIRST_PACKETS)
+
+
+def shorten(connection: Connection) -> None:
+    """Take away what equal failures that are told in full have too: evidence and advice."""
+    verdict = connection.verdict
+    for attribution in (verdict.attribution, *(reset.attribution for reset in connection.resets)):
+        attribution.evidence = []
+    if verdict.failed:
+        verdict.explanation, verdict.fixes, verdict.commands = "", [], []
 
 
 def _verdict(

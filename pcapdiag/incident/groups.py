@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection, Group, Party, Side, Summary
 
 MAX_GROUPS = 1_000
-"""Groups kept; failures of any further kind share one last group per code."""
+"""Groups kept while counting; failures of any further kind share one group per code and culprit."""
+SEPARATE = 10
+"""Groups of one code, side and party up to which each keeps its own entry."""
+OWN_SHARE = 0.05
+"""Share of such a family's connections from which a group keeps its own entry all the same."""
 GROUP_STREAMS = 100
 """Stream numbers listed in one group; ``connections`` counts all of them."""
+WITH_A_REQUEST = frozenset({"in_request", "before_response", "in_response"})
+"""Phases in which a request had been sent and its answer was missing or incomplete."""
+
+
+class Family(NamedTuple):
+    """What even the groups that are put together share."""
+
+    code: str
+    side: Side
+    party: Party
 
 
 class GroupKey(NamedTuple):
@@ -24,12 +40,16 @@ class GroupKey(NamedTuple):
     address: str | None
     responder: str | None
 
+    @property
+    def family(self) -> Family:
+        """The group's code, side and party."""
+        return Family(self.code, self.side, self.party)
 
-@dataclass(slots=True)
-class Grouper:
+
+class Grouper(msgspec.Struct):
     """Collects failed connections one by one, so that none of them needs to be kept."""
 
-    groups: dict[GroupKey, Group] = field(default_factory=dict)
+    groups: dict[GroupKey, Group] = {}
 
     def add(self, connection: Connection) -> None:
         """Count a connection into its group; one that did not fail is left out."""
@@ -37,19 +57,40 @@ class Grouper:
             return
         key = group_key(connection)
         if key not in self.groups and len(self.groups) >= MAX_GROUPS:
-            key = GroupKey(key.code, "unknown", "unknown", None, None)
+            key = GroupKey(*key.family, None, None)
         group = self.groups.get(key)
         if group is None:
             group = self.groups[key] = _new_group(key, connection)
         group.connections += 1
+        group.requests += connection.verdict.phase in WITH_A_REQUEST
         group.first = min(group.first, connection.start, key=float)
         group.last = max(group.last, connection.end, key=float)
         if len(group.streams) < GROUP_STREAMS:
             group.streams.append(connection.stream)
 
     def result(self) -> list[Group]:
-        """Return the groups, the largest first, then by time."""
-        return sorted(self.groups.values(), key=lambda g: (-g.connections, float(g.first)))
+        """Return the groups, the largest first, then by time.
+
+        A scan, or a service with many endpoints, makes many small groups of one family: those are
+        put together, and name the responder's address where it is one.
+        """
+        families: dict[Family, list[GroupKey]] = {}
+        for key in self.groups:
+            families.setdefault(key.family, []).append(key)
+        found: list[Group] = []
+        for keys in families.values():
+            found += self._put_together(keys) if len(keys) > SEPARATE else self._of(keys)
+        return sorted(found, key=lambda g: (-g.connections, float(g.first)))
+
+    def _put_together(self, keys: list[GroupKey]) -> list[Group]:
+        total = sum(group.connections for group in self._of(keys))
+        least = max(2.0, OWN_SHARE * total)
+        small = [key for key in keys if self.groups[key].connections < least]
+        large = [key for key in keys if key not in set(small)]
+        return self._of(large) + ([_union(self._of(small))] if small else [])
+
+    def _of(self, keys: list[GroupKey]) -> list[Group]:
+        return [self.groups[key] for key in keys]
 
 
 def group(connections: Iterable[Connection]) -> list[Group]:
@@ -76,7 +117,7 @@ def _new_group(key: GroupKey, connection: Connection) -> Group:
         side=key.side,
         party=key.party,
         connections=0,
-        title=connection.verdict.title,
+        title=connection.verdict.title if key.responder else _short(connection.verdict.title),
         address=key.address,
         responder=key.responder,
         first=connection.start,
@@ -84,41 +125,64 @@ def _new_group(key: GroupKey, connection: Connection) -> Group:
     )
 
 
-def summarize(
-    connections: Iterable[Connection],
-    unlisted: Mapping[str, int] | None = None,
-    not_detailed: int = 0,
-) -> Summary:
-    """Count connections by verdict and by party.
-
-    ``unlisted`` counts further ones by verdict, none of them failed, of which nothing else is kept.
-    ``by_party`` counts an incident once, at its cause: a failure caused on another leg is left out.
-    """
-    by_verdict = {code: count for code, count in (unlisted or {}).items() if count}
-    by_party: dict[str, int] = {}
-    resets: dict[str, int] = {}
-    failed = 0
-    for connection in connections:
-        verdict = connection.verdict
-        _count(by_verdict, verdict.code)
-        failed += verdict.failed
-        if verdict.failed and connection.caused_by is None:
-            _count(by_party, verdict.attribution.party)
-        for reset in connection.resets:
-            _count(resets, reset.attribution.party)
-    return Summary(
-        connections=sum(by_verdict.values()),
-        failed=failed,
-        by_verdict=_largest_first(by_verdict),
-        by_party=_largest_first(by_party),
-        resets=_largest_first(resets),
-        not_detailed=not_detailed,
+def _union(groups: list[Group]) -> Group:
+    first = min(groups, key=lambda g: float(g.first))
+    hosts = {g.responder.rpartition(":")[0] if g.responder else None for g in groups}
+    addresses = {g.address for g in groups}
+    streams = sorted(stream for g in groups for stream in g.streams)
+    return Group(
+        code=first.code,
+        side=first.side,
+        party=first.party,
+        connections=sum(g.connections for g in groups),
+        requests=sum(g.requests for g in groups),
+        title=_short(first.title),
+        address=addresses.pop() if len(addresses) == 1 else None,
+        responder=hosts.pop() if len(hosts) == 1 else None,
+        first=first.first,
+        last=max((g.last for g in groups), key=float),
+        streams=streams[:GROUP_STREAMS],
     )
 
 
-def _count(counts: dict[str, int], name: str) -> None:
-    counts[name] = counts.get(name, 0) + 1
+def _short(title: str) -> str:
+    """Return a title without what it says of one connection: a title is ``what: of whom``."""
+    return title.partition(": ")[0]
 
 
-def _largest_first(counts: dict[str, int]) -> dict[str, int]:
+def summarize(
+    connections: Iterable[Connection],
+    unlisted: Mapping[str, int] | None = None,
+    unlisted_resets: Mapping[Party, int] | None = None,
+) -> tuple[Summary, list[Group]]:
+    """Count connections by verdict and by party, and group the failed ones, in one pass.
+
+    ``unlisted`` counts further connections by verdict, none of them failed, of which nothing else
+    is kept; ``unlisted_resets`` their resets by party. ``by_party`` counts an incident once, at its
+    cause: a failure caused on another leg is left out.
+    """
+    by_verdict = Counter({code: count for code, count in (unlisted or {}).items() if count})
+    by_party: Counter[str] = Counter()
+    resets: Counter[str] = Counter(unlisted_resets or {})
+    grouper = Grouper()
+    summary = Summary()
+    for connection in connections:
+        verdict = connection.verdict
+        by_verdict[verdict.code] += 1
+        resets.update(reset.attribution.party for reset in connection.resets)
+        if verdict.failed:
+            grouper.add(connection)
+            summary.failed += 1
+            summary.not_detailed += not connection.timeline
+            summary.failed_requests += verdict.phase in WITH_A_REQUEST
+            if connection.caused_by is None:
+                by_party[verdict.attribution.party] += 1
+    summary.connections = by_verdict.total()
+    summary.by_verdict = _largest_first(by_verdict)
+    summary.by_party = _largest_first(by_party)
+    summary.resets = _largest_first(resets)
+    return summary, grouper.result()
+
+
+def _largest_first(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

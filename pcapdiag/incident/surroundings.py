@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import replace
+import math
+from functools import lru_cache
+
+from msgspec.structs import replace
 
 from pcapdiag.correlate.roles import Overrides, Roles
 from pcapdiag.diagnose.attribution.vantage import capture_hosts
@@ -13,8 +16,13 @@ from pcapdiag.model.context import Context, EndpointFacts, HostFacts
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.story import Story
 
+Key = tuple[int, int, int]
+"""IP version, high and low 64 bits of an address: how the tracker knows it."""
+
 MAX_COMPARED_HOSTS = 4_096
 """Hosts over which the capturing host is looked for."""
+ROLES_AGE = 0.1
+"""Roles are collected anew, while the capture runs, when it has this share of connections more."""
 
 
 class Surroundings:
@@ -28,9 +36,8 @@ class Surroundings:
         self._tracker = tracker
         self._overrides = Overrides.from_options(options)
         self._base: Context | None = None
-        self._roles: Roles | None = None
-        self.lost_by_capture = 0
-        self.dropped_by_kernel = 0
+        self._roles = Roles(self._overrides)
+        self._roles_due = 0.0
 
     def conclude(self) -> None:
         """Say that the whole capture has been read: contexts are final from now on."""
@@ -44,21 +51,28 @@ class Surroundings:
         base = self._new_context(hosts)
         self._base = replace(base, final=True, capture_hosts=capture_hosts(base))
         self._roles = self._collect_roles()
+        self._roles_due = math.inf
 
-    def context(self, story: Story) -> Context:
-        """Return what is known around a connection."""
+    def context(self, story: Story, until: int | None = None) -> Context:
+        """Return what is known around a connection.
+
+        ``until`` is when the connection was last watched (ns), where that was before the end.
+        """
         base = self._base or self._new_context({})
-        hosts = base.hosts if base.final else {}
         endpoint = self._endpoint(story)
         return replace(
             base,
-            hosts=hosts | {facts.address: facts for facts in self._hosts(story)},
+            last_time=base.last_time if until is None else min(until, base.last_time),
+            hosts=self._hosts(story, base.hosts),
             endpoints={(endpoint.address, endpoint.port): endpoint} if endpoint else {},
         )
 
     def roles(self) -> Roles:
-        """Return who is who, as far as the capture was read."""
-        return self._roles or self._collect_roles()
+        """Return who is who, as far as the capture was read (while it runs: lately)."""
+        if self._tracker.connections >= self._roles_due:
+            self._roles = self._collect_roles()
+            self._roles_due = self._tracker.connections * (1 + ROLES_AGE)
+        return self._roles
 
     def _new_context(self, hosts: dict[str, HostFacts]) -> Context:
         tracker = self._tracker
@@ -67,21 +81,22 @@ class Surroundings:
             last_time=tracker.last_time,
             hosts=hosts,
             lost_by_capture=tracker.acked_unseen,
-            dropped_by_kernel=self.dropped_by_kernel,
             duplicates=tracker.duplicates,
             packets=tracker.packets,
         )
 
-    def _hosts(self, story: Story) -> list[HostFacts]:
-        table = self._tracker.table
-        found = (
-            table.hosts.get(key_of(story.ip_version, half.address))
-            for half in (story.initiator, story.responder)
-        )
-        return [host_facts(record) for record in found if record is not None]
+    def _hosts(self, story: Story, known: dict[str, HostFacts]) -> dict[str, HostFacts]:
+        """Return ``known``, with the connection's own hosts where they are not among them."""
+        missing = {}
+        for half in (story.initiator, story.responder):
+            if half.address not in known:
+                record = self._tracker.table.hosts.get(key_of(half.address))
+                if record is not None:
+                    missing[half.address] = host_facts(record)
+        return known | missing if missing else known
 
     def _endpoint(self, story: Story) -> EndpointFacts | None:
-        key = (*key_of(story.ip_version, story.responder.address), story.responder.port)
+        key = (*key_of(story.responder.address), story.responder.port)
         record = self._tracker.table.endpoints.get(key)
         return endpoint_facts(record) if record is not None else None
 
@@ -97,7 +112,9 @@ class Surroundings:
         return roles
 
 
-def key_of(version: int, address: str) -> tuple[int, int, int]:
+@lru_cache(MAX_COMPARED_HOSTS)
+def key_of(address: str) -> Key:
     """Return the tracker's key of an address."""
-    number = int(ipaddress.ip_address(address))
-    return version, number >> 64, number & 0xFFFFFFFFFFFFFFFF
+    parsed = ipaddress.ip_address(address)
+    number = int(parsed)
+    return parsed.version, number >> 64, number & 0xFFFFFFFFFFFFFFFF

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
+
+import msgspec
 
 from pcapdiag.model import packet as marks
 from pcapdiag.model.packet import FIN, RST, SYN, PacketFact, flag_letters, seq_after, seq_distance
@@ -56,8 +57,7 @@ _ICMP6_UNREACHABLE = {
 }
 
 
-@dataclass(slots=True)
-class _Line:
+class _Line(msgspec.Struct):
     """A timeline entry that can still grow."""
 
     time: int

@@ -96,7 +96,11 @@ class Topology(Value):
 
 
 class Summary(Value):
-    """The first numbers that a reader wants."""
+    """The first numbers that a reader wants.
+
+    ``failed_requests``, and ``requests`` of a group, count connections that failed with a request
+    sent and its answer missing or incomplete: one request each.
+    """
 
     connections: int = 0
     failed: int = 0
@@ -229,6 +233,28 @@ class PathFacts(Value):
     interfaces: list[str] = []
 
 
+class Scope(Value):
+    """How the called address and port, and its other ports, did over the whole capture.
+
+    ``failed`` and ``worked`` are None where filters chose the connections: the others were not
+    judged. Times are starts of connections.
+    """
+
+    connections: int
+    established: int = 0
+    refused: int = 0
+    unanswered: int = 0
+    failed: int | None = None
+    worked: int | None = None
+    first_established: str | None = None
+    last_established: str | None = None
+    first_failed: str | None = None
+    last_failed: str | None = None
+    ports_working: list[int] = []
+    """Other ports of the address on which connections came up and none failed."""
+    ports_failing: list[int] = []
+
+
 class Connection(Value):
     """One TCP connection and its verdict."""
 
@@ -258,6 +284,7 @@ class Connection(Value):
     path: PathFacts | None = None
     timeline: list[TimelineEntry] = []
     caused_by: int | None = None
+    scope: Scope | None = None
 
 
 class Finding(Value):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pcapdiag.incident.groups import GroupKey, group_key
 from pcapdiag.model.report import CaptureFile, CaptureSummary, Connection, Group, Report
 from pcapdiag.report import words
 from pcapdiag.report.clock import Clock, TimeMode, between, duration
@@ -165,9 +164,9 @@ def _addresses(addresses: list[str]) -> str:
 
 
 def _failures(report: Report, writer: EntryWriter) -> Iterator[Iterator[str]]:
-    samples = _samples(report.connections)
+    samples = _samples(report)
     for number, group in enumerate(report.groups):
-        sample = samples.get(_key(group))
+        sample = samples.get(number)
         if number >= FULL_ENTRIES + SHORT_ENTRIES:
             rest = len(report.groups) - number
             yield iter([f"and {words.count(rest, 'more kind')} of failure (in the JSON)"])
@@ -180,16 +179,29 @@ def _failures(report: Report, writer: EntryWriter) -> Iterator[Iterator[str]]:
             yield writer.group(group, sample)
 
 
-def _samples(connections: list[Connection]) -> dict[GroupKey, Connection]:
-    samples: dict[GroupKey, Connection] = {}
-    for connection in connections:
-        if connection.verdict.failed:
-            samples.setdefault(group_key(connection), connection)
+def _samples(report: Report) -> dict[int, Connection]:
+    """Return one connection of each group that is told in full, by the group's number.
+
+    It is one with a timeline where there is one.
+    """
+    wanted = {
+        stream: number
+        for number, group in enumerate(report.groups[:FULL_ENTRIES])
+        for stream in group.streams
+    }
+    samples: dict[int, Connection] = {}
+    full = 0
+    for connection in report.connections:
+        number = wanted.get(connection.stream)
+        if number is None or not connection.verdict.failed:
+            continue
+        known = samples.get(number)
+        if known is None or (connection.timeline and not known.timeline):
+            samples[number] = connection
+            full += bool(connection.timeline)
+            if full == min(len(report.groups), FULL_ENTRIES):
+                break
     return samples
-
-
-def _key(group: Group) -> GroupKey:
-    return GroupKey(group.code, group.side, group.party, group.address, group.responder)
 
 
 def _head(report: Report, connection: Connection, writer: EntryWriter) -> str:

@@ -34,20 +34,56 @@ def test_streams_of_a_large_group_are_bounded_and_all_are_counted() -> None:
     assert len(only.streams) == GROUP_STREAMS
 
 
-def test_too_many_groups_end_in_one_that_names_no_culprit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_groups_without_room_share_one_of_the_same_culprit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(groups, "MAX_GROUPS", 3)
     result = group(refused(n, port=1000 + n) for n in range(10))
     assert sum(g.connections for g in result) == 10
     assert len(result) == 4
-    assert (result[0].connections, result[0].responder, result[0].side) == (7, None, "unknown")
+    assert (result[0].connections, result[0].responder, result[0].side) == (7, None, "responder")
+
+
+def test_a_port_scan_is_one_group_of_the_address() -> None:
+    scan = [refused(n, offset=n, port=1000 + n) for n in range(200)]
+    for connection in scan:
+        connection.verdict.title = f"refused: {connection.responder.port} answered by RST"
+    (only,) = group(scan)
+    assert (only.connections, only.responder, only.title) == (200, "10.0.2.7", "refused")
+    assert only.streams == list(range(GROUP_STREAMS))
+    assert (only.first, only.last) == (seconds(0), seconds(199.00031))
+
+
+def test_a_service_that_fails_much_stands_apart_from_a_scan() -> None:
+    scan = [refused(n, port=1000 + n) for n in range(200)]
+    service = [refused(1000 + n, port=8443) for n in range(300)]
+    result = group(scan + service)
+    assert [(g.connections, g.responder) for g in result] == [
+        (300, "10.0.2.7:8443"),
+        (200, "10.0.2.7"),
+    ]
 
 
 def test_verdicts_add_up_and_a_consequence_is_not_counted_for_a_party() -> None:
     consequence = refused(3)
     consequence.caused_by = 17
-    summary = summarize([refused(), consequence, healthy()], unlisted={"ok": 40})
+    summary, found = summarize([refused(), consequence, healthy()], {"ok": 40}, {"client": 5})
     assert summary.connections == 43
     assert summary.failed == 2
     assert summary.by_verdict == {"ok": 41, "tcp.connection_refused": 2}
     assert summary.by_party == {"upstream": 1}
-    assert summary.resets == {"upstream": 2}
+    assert summary.resets == {"client": 5, "upstream": 2}
+    assert [g.connections for g in found] == [2]
+
+
+def test_rows_are_counted_as_not_detailed_and_healthy_ones_are_not() -> None:
+    row = refused(3)
+    row.timeline = []
+    summary, _ = summarize([refused(), row, healthy()])
+    assert summary.not_detailed == 1
+
+
+def test_a_failed_request_is_one_that_was_sent() -> None:
+    cut = refused(4)
+    cut.verdict.phase = "in_response"
+    summary, found = summarize([refused(), cut])
+    assert summary.failed_requests == 1
+    assert sum(g.requests for g in found) == 1

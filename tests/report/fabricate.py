@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pcapdiag.incident.groups import group, summarize
+from pcapdiag.incident.groups import summarize
 from pcapdiag.model.report import (
     SCHEMA,
     Attribution,
@@ -155,15 +155,16 @@ def report(
 ) -> Report:
     """Return a report of these connections and ``ok`` healthy ones that are only counted."""
     shown = [refused()] if connections is None else connections
+    summary, groups = summarize(shown, {"ok": ok})
     return Report(
         schema=SCHEMA,
         generator=Generator(name="pcapdiag", version="0.1.0"),
         capture=capture or summary_of("capture.pcap"),
         topology=Topology(clients=[], proxies=[PROXY], upstreams=[UPSTREAM], assumed=True),
-        summary=summarize(shown, {"ok": ok}),
+        summary=summary,
         connections=shown,
         findings=findings or [],
-        groups=group(shown),
+        groups=groups,
     )
 
 

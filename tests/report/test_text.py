@@ -92,7 +92,10 @@ def test_a_thousand_equal_failures_are_one_entry() -> None:
 
 def test_many_kinds_of_failure_become_short_lines_and_then_a_count() -> None:
     total = FULL_ENTRIES + SHORT_ENTRIES + 7
-    output = lines(report([refused(n, port=1000 + n) for n in range(total)]))
+    failed = [refused(n) for n in range(total)]
+    for number, connection in enumerate(failed):
+        connection.verdict.code = f"tcp.kind_{number}"
+    output = lines(report(failed))
     heads = [line for line in output if line.startswith("FAILED")]
     assert len(heads) == FULL_ENTRIES + SHORT_ENTRIES
     assert sum(line.startswith("WHAT") for line in output) == FULL_ENTRIES

@@ -1,0 +1,110 @@
+"""How far a failure reaches: what became of the other connections to the same address and port."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pcapdiag.flow.tracker import Tracker
+from pcapdiag.incident.surroundings import Key, key_of
+from pcapdiag.model.report import Scope
+from pcapdiag.model.story import Story
+from pcapdiag.model.units import format_seconds
+
+MAX_ENDPOINTS = 20_000
+"""Endpoints whose failures are counted."""
+MAX_PORTS = 8
+"""Other ports of one address that are named."""
+
+
+class _Outcome(msgspec.Struct):
+    """What was judged of one address and port."""
+
+    failed: int = 0
+    doubtful: int = 0
+    first_failed: int = 0
+    last_failed: int = 0
+
+
+class _Ports(msgspec.Struct):
+    """The lowest ports of an address on which something failed, or nothing did."""
+
+    address: str = ""
+    failing: list[int] = []
+    working: list[int] = []
+
+    def add(self, port: int, *, failed: bool) -> None:
+        """Note a port; they come in ascending order."""
+        ports = self.failing if failed else self.working
+        if len(ports) <= MAX_PORTS:
+            ports.append(port)
+
+
+class Scopes:
+    """Counts the judged connections of every endpoint; memory is bounded."""
+
+    def __init__(self, tracker: Tracker, *, filtered: bool) -> None:
+        self._tracker = tracker
+        self._filtered = filtered
+        self._outcomes: dict[tuple[str, int], _Outcome] = {}
+        self._ports: dict[Key, _Ports] | None = None
+
+    def count(self, story: Story, *, failed: bool) -> None:
+        """Note a connection that failed, or of which the capture cannot tell."""
+        endpoint = (story.responder.address, story.responder.port)
+        outcome = self._outcomes.get(endpoint)
+        if outcome is None:
+            if len(self._outcomes) >= MAX_ENDPOINTS:
+                return
+            outcome = self._outcomes[endpoint] = _Outcome()
+        if not failed:
+            outcome.doubtful += 1
+            return
+        outcome.failed += 1
+        outcome.first_failed = min(outcome.first_failed or story.start, story.start)
+        outcome.last_failed = max(outcome.last_failed, story.start)
+
+    def scope(self, address: str, port: int) -> Scope | None:
+        """Return what became of the connections to an endpoint; None where that was not counted."""
+        key = key_of(address)
+        record = self._tracker.table.endpoints.get((*key, port))
+        outcome = self._outcomes.get((address, port))
+        if record is None or outcome is None:
+            return None
+        scope = Scope(
+            connections=record.connections,
+            established=record.established,
+            refused=record.refused,
+            unanswered=record.unanswered,
+            first_established=_time(record.first_established),
+            last_established=_time(record.last_established),
+        )
+        if not self._filtered:
+            scope.failed = outcome.failed
+            scope.worked = max(0, record.connections - outcome.failed - outcome.doubtful)
+            scope.first_failed = _time(outcome.first_failed)
+            scope.last_failed = _time(outcome.last_failed)
+            self._add_other_ports(scope, key, port)
+        return scope
+
+    def _add_other_ports(self, scope: Scope, key: Key, port: int) -> None:
+        if self._ports is None:
+            self._ports = self._collect_ports()
+        ports = self._ports.get(key, _Ports())
+        scope.ports_working = [p for p in ports.working if p != port][:MAX_PORTS]
+        scope.ports_failing = [p for p in ports.failing if p != port][:MAX_PORTS]
+
+    def _collect_ports(self) -> dict[Key, _Ports]:
+        """Return the lowest ports of every failing address, those that failed apart."""
+        failing = {end for end, outcome in self._outcomes.items() if outcome.failed}
+        ports: dict[Key, _Ports] = {}
+        for address, port in sorted(failing):
+            ports.setdefault(key_of(address), _Ports(address)).add(port, failed=True)
+        for (version, high, low, port), record in sorted(self._tracker.table.endpoints.items()):
+            known = ports.get((version, high, low))
+            if known is not None and record.established and (known.address, port) not in failing:
+                known.add(port, failed=False)
+        return ports
+
+
+def _time(ns: int) -> str | None:
+    return format_seconds(ns) if ns else None

@@ -1,0 +1,107 @@
+"""From a connection's story to the report's connection: judged, attributed, named, described."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pcapdiag.capture import Capture
+from pcapdiag.correlate.names import NameTable
+from pcapdiag.correlate.roles import Ends
+from pcapdiag.diagnose.attribution import attribute
+from pcapdiag.diagnose.judge import cured, judge, refine
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.flow.tracker import Tracker
+from pcapdiag.incident.describe import add_resets, add_timeline, describe, shorten
+from pcapdiag.incident.surroundings import Surroundings
+from pcapdiag.model.context import Context
+from pcapdiag.model.report import Connection
+from pcapdiag.model.story import Story
+
+MAX_RETRIES = 1_000
+"""Retries on the same ports that are remembered, to see whether they cured a failure."""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A connection of the report, and what is still needed to tell it in full."""
+
+    connection: Connection
+    story: Story
+    judgement: Judgement
+    ends: Ends
+    context: Context
+
+    def in_full(self) -> Connection:
+        """Return it with timeline, resets and evidence."""
+        add_resets(self.connection, self.story, self.ends, self.context)
+        add_timeline(self.connection, self.story, self.judgement)
+        return self.connection
+
+    def as_row(self) -> Connection:
+        """Return it without timeline, evidence and texts, which equal ones have."""
+        decisive = self.judgement.reset
+        add_resets(self.connection, self.story, self.ends, self.context, decisive)
+        shorten(self.connection)
+        return self.connection
+
+
+class Teller(msgspec.Struct):
+    """Tells connections with what is known at the moment, so later ones are told better."""
+
+    capture: Capture
+    tracker: Tracker
+    surroundings: Surroundings
+    names: NameTable
+    _retries: dict[int, Story] = {}
+    """Connections that came up on ports of an earlier one, by the earlier one's stream."""
+
+    def note_retry(self, story: Story) -> None:
+        """Remember a connection that may have cured an earlier one's failure."""
+        if story.previous_stream is not None and story.handshake_done:
+            if len(self._retries) < MAX_RETRIES:
+                self._retries.setdefault(story.previous_stream, story)
+
+    def tell(self, story: Story, context: Context, judgement: Judgement | None = None) -> Told:
+        """Return a connection; ``judgement`` is the first one in this context, where it is known."""
+        judgement = judgement or judge(story, context)
+        attribution = attribute(story, judgement, context)
+        judgement = refine(judgement, attribution, story, context)
+        retry = self._retries.get(story.stream)
+        if retry is not None:
+            judgement = cured(judgement, story, retry)
+            attribution = attribute(story, judgement, context)
+        ends = self.surroundings.roles().ends(
+            (story.initiator.address, story.initiator.port),
+            (story.responder.address, story.responder.port),
+        )
+        connection = describe(story, judgement, attribution, ends, self.names)
+        self._say_where(connection, story)
+        return Told(connection, story, judgement, ends, context)
+
+    def name_ends(self, connection: Connection) -> None:
+        """Bring names and roles of a connection that was told early to what is known now."""
+        initiator, responder = connection.initiator, connection.responder
+        ends = self.surroundings.roles().ends(
+            (initiator.ip, initiator.port), (responder.ip, responder.port)
+        )
+        initiator.role, responder.role, connection.leg = ends.initiator, ends.responder, ends.leg
+        initiator.name = self.names.name(initiator.ip)
+        responder.name = self.names.name(responder.ip)
+        ends.assign(connection.verdict.attribution)
+        for reset in connection.resets:
+            ends.assign(reset.attribution)
+
+    def _say_where(self, connection: Connection, story: Story) -> None:
+        """Add where in the input the connection was read."""
+        if connection.path is not None:
+            connection.path.interfaces = [self._interface(n) for n in story.interfaces]
+        origin = self.capture.frame_origin(story.first_frame)
+        if origin is not None:
+            connection.file = self.capture.files[origin[0]].path
+            connection.frame_in_file = origin[1]
+
+    def _interface(self, number: int) -> str:
+        for (interface, ifindex), known in self.tracker.path_ids.items():
+            if known == number:
+                name = self.capture.interfaces[interface].name or f"interface {interface}"
+                return f"{name}, index {ifindex}" if ifindex else name
+        return "other"
