@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
+
+import msgspec
 
 MAX_TIME = (1 << 62) - 1
 """Times are 0 to this many ns since the epoch (the year 2116); what claims more is cut to it."""
 
 
-@dataclass(slots=True)
-class Interface:
+class Interface(msgspec.Struct):
     """One interface of one input file; ``index`` numbers them over all files from 0."""
 
     index: int
@@ -24,8 +24,7 @@ class Interface:
     """Packets that the interface or the kernel dropped, by the same statistics."""
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(msgspec.Struct):
     """Some packets in the order in which they are to be judged (time order, see capture/order.py).
 
     All arrays have typecode ``q`` and ``count`` valid items. ``frames`` are numbers from 1 in
@@ -35,17 +34,17 @@ class Batch:
 
     buffer: bytes | bytearray
     count: int = 0
-    offsets: array[int] = field(default_factory=lambda: array("q"))
+    offsets: array[int] = msgspec.field(default_factory=lambda: array("q"))
     """Where the packet's first byte is in ``buffer``."""
-    times: array[int] = field(default_factory=lambda: array("q"))
+    times: array[int] = msgspec.field(default_factory=lambda: array("q"))
     """Nanoseconds since the epoch."""
-    captured: array[int] = field(default_factory=lambda: array("q"))
+    captured: array[int] = msgspec.field(default_factory=lambda: array("q"))
     """Bytes in the buffer."""
-    lengths: array[int] = field(default_factory=lambda: array("q"))
+    lengths: array[int] = msgspec.field(default_factory=lambda: array("q"))
     """Bytes on the wire."""
-    interfaces: array[int] = field(default_factory=lambda: array("q"))
+    interfaces: array[int] = msgspec.field(default_factory=lambda: array("q"))
     """Index into the capture's list of interfaces."""
-    frames: array[int] = field(default_factory=lambda: array("q"))
+    frames: array[int] = msgspec.field(default_factory=lambda: array("q"))
     disordered: bool = False
 
 

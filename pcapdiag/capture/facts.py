@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+import msgspec
+
 from pcapdiag.capture.batch import Interface
 from pcapdiag.errors import DamagedCaptureError
 
@@ -13,8 +15,7 @@ MAX_NAMES = 100_000
 MAX_SECRET_BYTES = 16 * 1024 * 1024
 
 
-@dataclass(slots=True)
-class FileFacts:
+class FileFacts(msgspec.Struct):
     """One input file: ``size`` in bytes as stored, times in ns or None without a packet.
 
     ``error`` says where it broke, None when it did not.
@@ -28,7 +29,7 @@ class FileFacts:
     packets: int = 0
     first_time: int | None = None
     last_time: int | None = None
-    interfaces: list[str] = field(default_factory=list)
+    interfaces: list[str] = []
     error: DamagedCaptureError | None = None
 
     @property

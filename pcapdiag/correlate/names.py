@@ -9,8 +9,9 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from pcapdiag.errors import UsageError
 from pcapdiag.model.harmless import harmless
@@ -27,11 +28,10 @@ MAX_FILE = 256 * 1024 * 1024
 _RANK: dict[Source, int] = {"file": 0, "capture": 1, "dns": 2, "sni": 3}
 
 
-@dataclass(slots=True)
-class NameTable:
+class NameTable(msgspec.Struct):
     """Names by address, bounded, every one of them harmless for a terminal."""
 
-    names: dict[str, tuple[int, str]] = field(default_factory=dict)
+    names: dict[str, tuple[int, str]] = {}
     left_out: int = 0
 
     @classmethod

@@ -9,7 +9,8 @@ the outside and the application to the sidecar.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from pcapdiag.model.options import AnalyzeOptions, EndPattern
 from pcapdiag.model.report import Attribution, End, Leg, Party, Role, Side, Topology
@@ -35,8 +36,7 @@ _RESPONDER_OF: dict[Role, Role] = {"client": "proxy", "proxy": "upstream"}
 _INITIATOR_OF: dict[Role, Role] = {"proxy": "client", "upstream": "proxy"}
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
+class Overrides(msgspec.Struct, frozen=True):
     """What the user says with ``--proxy``, ``--client`` and ``--upstream``."""
 
     proxies: tuple[EndPattern, ...] = ()
@@ -58,8 +58,7 @@ class Overrides:
         return next((role for role, said in given if any(p.matches(ip, port) for p in said)), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Ends:
+class Ends(msgspec.Struct, frozen=True):
     """The roles of one connection's two ends; ``assumed`` when nothing in the capture said so."""
 
     initiator: Role
@@ -86,23 +85,21 @@ class Ends:
             candidate.party = self.party(candidate.side)
 
 
-@dataclass(slots=True)
-class _Peers:
+class _Peers(msgspec.Struct):
     """Some of the addresses that one address opened connections to, and answered."""
 
-    opened_to: set[str] = field(default_factory=set)
-    answered: set[str] = field(default_factory=set)
+    opened_to: set[str] = set()
+    answered: set[str] = set()
 
 
-@dataclass(slots=True)
-class Roles:
+class Roles(msgspec.Struct):
     """Collects who opens connections to whom, and names the roles; memory is bounded."""
 
-    overrides: Overrides = field(default_factory=Overrides)
+    overrides: Overrides = msgspec.field(default_factory=Overrides)
     left_out: int = 0
     """How often a connection's end was not remembered, because there was no room."""
-    _addresses: dict[str, _Peers] = field(default_factory=dict)
-    _given: dict[str, Role] = field(default_factory=dict)
+    _addresses: dict[str, _Peers] = {}
+    _given: dict[str, Role] = {}
     _pairs: int = 0
 
     def add(self, initiator: tuple[str, int], responder: tuple[str, int], answered: bool) -> None:

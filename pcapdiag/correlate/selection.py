@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from pcapdiag.model.options import AnalyzeOptions, EndPattern
 from pcapdiag.model.report import Connection
@@ -11,8 +11,7 @@ from pcapdiag.model.units import parse_seconds
 End = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """The filters of one analysis: values of one option are alternatives, options add up."""
 
     hosts: tuple[EndPattern, ...] = ()

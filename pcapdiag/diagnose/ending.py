@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from pcapdiag.diagnose.judgement import Actor
 from pcapdiag.diagnose.timing import MS, round_trip
@@ -13,8 +13,7 @@ SURVIVED_AFTER = 50 * MS
 """Packets later than this (or two round trips) after a RST were not in flight when it came."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """The FIN or RST that ended the connection; ``reset`` is None for a FIN."""
 
     by_initiator: bool

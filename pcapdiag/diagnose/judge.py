@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from pcapdiag.diagnose import ok
 from pcapdiag.diagnose.judgement import Judgement

@@ -6,8 +6,9 @@ the title, the explanation, the fixes and the commands from the kind's templates
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+
+import msgspec
 
 from pcapdiag.model.packet import PacketFact
 
@@ -44,8 +45,7 @@ class OtherCode(NamedTuple):
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True):
     """What happened to a connection: the code and what it rests on."""
 
     code: str
@@ -64,5 +64,5 @@ class Judgement:
     move; empty then means the prior of any reset."""
     alternatives: tuple[OtherCode, ...] = ()
     notes: tuple[str, ...] = ()
-    facts: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, str] = {}
     """Words for the kind's templates, beyond those that every connection has (text.py)."""

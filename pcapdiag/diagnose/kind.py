@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from pcapdiag.diagnose.judgement import Actor, Phase
 
@@ -15,8 +16,7 @@ class Envoy(NamedTuple):
     reset_reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """One verdict code. Texts are ``str.format`` templates: words of text.py, and facts."""
 
     code: str

@@ -8,7 +8,7 @@ why.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from pcapdiag.diagnose.timing import MS, SECOND, duration
 from pcapdiag.model.context import Context
@@ -36,8 +36,7 @@ LONGER_THAN_USUAL_FACTOR, WITHIN_USUAL_FACTOR = 4.0, 0.3
 MOST_SURE = 0.97
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(msgspec.Struct, frozen=True):
     """How long the initiator waited and what that says."""
 
     waited: int

@@ -6,7 +6,7 @@ write.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
@@ -15,8 +15,7 @@ from pcapdiag.diagnose.work import answer_in_time
 from pcapdiag.model.story import Half, Story
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(msgspec.Struct, frozen=True):
     """What the report shows of a verdict in words; commands are ready for a POSIX shell."""
 
     title: str

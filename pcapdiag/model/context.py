@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 
-@dataclass(slots=True)
-class HostFacts:
+class HostFacts(msgspec.Struct):
     """One address, over all its connections that were kept count of (capture duplicates left out)."""
 
     address: str
     packets: int = 0
-    ttls: dict[int, int] = field(default_factory=dict)
+    ttls: dict[int, int] = {}
     """TTL (hop limit) of its TCP packets other than RST, with counts."""
-    reset_ttls: dict[int, int] = field(default_factory=dict)
-    reset_windows: dict[int, int] = field(default_factory=dict)
+    reset_ttls: dict[int, int] = {}
+    reset_windows: dict[int, int] = {}
     """Raw window fields of its RSTs, with counts (some vendors put a reason code there)."""
-    macs: dict[int, int] = field(default_factory=dict)
+    macs: dict[int, int] = {}
     """Source MACs of its TCP packets other than RST, with counts."""
     ip_ids_zero: int = 0
     """How many of its IPv4 packets other than RST and SYN-ACK had IP ID 0."""
@@ -36,8 +35,7 @@ class HostFacts:
     """Connections that it answered (as responder, SYN-ACK or data seen)."""
 
 
-@dataclass(slots=True)
-class EndpointFacts:
+class EndpointFacts(msgspec.Struct):
     """One responder address and port, over its connections."""
 
     address: str
@@ -59,23 +57,22 @@ class EndpointFacts:
     last_refused: int = 0
     longest_answer: int = 0
     """Longest time from request to the first byte of its answer that was seen, nanoseconds."""
-    answers_within: list[int] = field(default_factory=lambda: [0] * 16)
+    answers_within: list[int] = msgspec.field(default_factory=lambda: [0] * 16)
     """Histogram of answer times: bucket i counts those under 1 ms * 2**i (the last: all longer)."""
     speaks_first: int = 0
     """Connections on which it sent bytes before the initiator did."""
-    first_bytes: dict[bytes, int] = field(default_factory=dict)
+    first_bytes: dict[bytes, int] = {}
     """First 4 bytes that initiators sent to it, with counts (16 kinds at most)."""
 
 
-@dataclass(slots=True)
-class Context:
+class Context(msgspec.Struct):
     """The capture around a connection."""
 
     first_time: int = 0
     last_time: int = 0
-    hosts: dict[str, HostFacts] = field(default_factory=dict)
-    endpoints: dict[tuple[str, int], EndpointFacts] = field(default_factory=dict)
-    interfaces: list[str] = field(default_factory=list)
+    hosts: dict[str, HostFacts] = {}
+    endpoints: dict[tuple[str, int], EndpointFacts] = {}
+    interfaces: list[str] = []
     lost_by_capture: int = 0
     dropped_by_kernel: int = 0
     duplicates: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 FIN, SYN, RST, PSH, ACK, URG = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 
@@ -39,8 +39,7 @@ SUPER_SEGMENT = 1 << 18
 ANY_RETRANSMISSION = RETRANSMISSION | FAST_RETRANSMISSION | SPURIOUS_RETRANSMISSION
 
 
-@dataclass(frozen=True, slots=True)
-class PacketFact:
+class PacketFact(msgspec.Struct, frozen=True):
     """One packet of a connection, as far as a verdict may need it.
 
     ``time`` is in nanoseconds since the epoch; ``seq`` and ``ack`` are the raw 32-bit values;

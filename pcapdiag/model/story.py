@@ -12,13 +12,12 @@ initiator said anything. All times are nanoseconds since the epoch; frames count
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from pcapdiag.model.packet import PacketFact
 
 
-@dataclass(slots=True)
-class Half:
+class Half(msgspec.Struct):
     """What one end of the connection sent."""
 
     address: str
@@ -79,9 +78,9 @@ class Half:
     fin_ack: int = 0
     """The acknowledgment number on this end's FIN: what it had read (or its kernel had) by then."""
     rst_count: int = 0
-    ttls: dict[int, int] = field(default_factory=dict)
+    ttls: dict[int, int] = {}
     """TTL (hop limit) of its packets other than RST, with counts; at most a few values are kept."""
-    macs: dict[int, int] = field(default_factory=dict)
+    macs: dict[int, int] = {}
     """Source MAC addresses of its packets other than RST, with counts."""
     ip_ids_zero: int = 0
     """Packets other than RST with IP ID 0 (and DF); IPv6 packets are not counted."""
@@ -95,8 +94,7 @@ class Half:
         return d if d < 0x80000000 else 0
 
 
-@dataclass(slots=True)
-class Turn:
+class Turn(msgspec.Struct):
     """The last request and answer seen on the connection."""
 
     index: int = 0
@@ -127,8 +125,7 @@ class Turn:
     """Last 16 bytes of the answer, when they were seen in order."""
 
 
-@dataclass(slots=True, frozen=True)
-class IcmpFact:
+class IcmpFact(msgspec.Struct, frozen=True):
     """An ICMP or ICMPv6 error that quotes a segment of this connection."""
 
     frame: int
@@ -150,8 +147,7 @@ class IcmpFact:
     """TTL of the ICMP packet itself."""
 
 
-@dataclass(slots=True)
-class Story:
+class Story(msgspec.Struct):
     """All that is known of one connection."""
 
     stream: int

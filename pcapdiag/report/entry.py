@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from pcapdiag.model.report import Connection, Evidence, Finding, Group, TimelineEntry, Verdict
 from pcapdiag.report import words
@@ -22,8 +23,7 @@ GROUP_STREAMS = 8
 """Streams named of a group."""
 
 
-@dataclass(frozen=True, slots=True)
-class EntryWriter:
+class EntryWriter(msgspec.Struct, frozen=True):
     """Writes failures and findings on one page with one clock."""
 
     page: Page

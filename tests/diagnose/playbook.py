@@ -9,7 +9,10 @@ story is made here without the tracker, so a test of a verdict does not rest on 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.judgement import Judgement
@@ -39,8 +42,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhello"
 
 
-@dataclass
-class Line:
+class Line(msgspec.Struct):
     """One packet of the ladder, or an ICMP error."""
 
     who: str
@@ -114,7 +116,7 @@ def play(*lines: Line, **changes: object) -> Story:
             _add_icmp(stage, line, frame, time)
         else:
             _add_packet(stage, line, frame, time)
-    return replace(_story(stage), **changes)  # type: ignore[arg-type]
+    return replace(_story(stage), **changes)
 
 
 def _add_icmp(stage: Stage, line: Line, frame: int, time: int) -> None:

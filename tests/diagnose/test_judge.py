@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from string import printable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import cured, judge
 from pcapdiag.diagnose.registry import KINDS

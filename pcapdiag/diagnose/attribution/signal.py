@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+import msgspec
 
 from pcapdiag.diagnose.attribution.ratios import CONFOUNDED, RATIOS
 from pcapdiag.model.report import Actor, Evidence
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(msgspec.Struct, frozen=True):
     """One observation about who did it.
 
     ``weight`` is log10 of P(observation | ``says``) / P(observation | not); 0 means that it was

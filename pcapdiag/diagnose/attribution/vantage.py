@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Literal
+
+import msgspec
 
 from pcapdiag.diagnose.attribution.ttl import hops
 from pcapdiag.model.context import Context, HostFacts
@@ -21,8 +22,7 @@ MUCH_NEARER = 4
 """How many times shorter one half of the handshake's round trip must be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Vantage:
+class Vantage(msgspec.Struct, frozen=True):
     """Where one connection was captured; ``sure`` where the capture itself says so."""
 
     place: Place

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact, seq_after
@@ -14,8 +15,7 @@ INITIAL_TTLS = (64, 128, 255)
 """What stacks start with: a packet that still has it was made on the capture's link."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResetView:
+class ResetView(msgspec.Struct, frozen=True):
     """One RST: ``end`` is whose address it bears, ``peer`` the other end.
 
     Packets are those kept by the story, in time order, resets left out.

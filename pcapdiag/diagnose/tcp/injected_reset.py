@@ -26,7 +26,7 @@ References
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.ending import is_bare
 from pcapdiag.diagnose.judgement import Judgement, OtherCode

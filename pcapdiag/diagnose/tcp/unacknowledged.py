@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from pcapdiag.diagnose.timing import quiet_before
 from pcapdiag.model.packet import KEEP_ALIVE, WINDOW_PROBE, PacketFact, seq_after, seq_distance
@@ -12,8 +12,7 @@ FULL_SIZE = 1000
 """Payload from which a segment may be too big for a tunnel's MTU."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stuck:
+class Stuck(msgspec.Struct, frozen=True):
     """The first unacknowledged segment and its repeats."""
 
     by_initiator: bool

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
+
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution.signal import Signal
 from pcapdiag.diagnose.attribution.view import ResetView, view_reset

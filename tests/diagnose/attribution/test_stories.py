@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution import attribute, attribute_reset
 from pcapdiag.diagnose.judgement import Judgement, SideHint
