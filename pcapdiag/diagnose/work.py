@@ -48,7 +48,7 @@ def work(story: Story) -> Work:
     if not asks_for_answer(story) and not in_time:
         return Work.DONE
     if in_time == 0:
-        return Work.UNKNOWN if _answer_seen_first(story) else Work.WAITING
+        return Work.UNKNOWN if _answer_in_disorder(story) else Work.WAITING
     if in_time < turn.response_bytes and turn.response_head.startswith(HTTP1):
         return Work.ANSWERING
     state = response_completeness(turn)
@@ -98,18 +98,23 @@ def _came_before(packet: PacketFact, end: Ending) -> bool:
     return seq_distance((packet.seq + packet.length) & 0xFFFFFFFF, end.reset.seq) <= 0
 
 
-def _answer_seen_first(story: Story) -> bool:
-    """Return whether the answer was captured before its request: a mirror port in disorder."""
+def _answer_in_disorder(story: Story) -> bool:
+    """Return whether the answer was captured before its request, or behind the FIN that follows it.
+
+    A mirror port may do that; its bytes then count for no turn.
+    """
     half, asked = story.initiator, story.turn.request_frame
     request_end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
-    return any(
-        not p.from_initiator
-        and p.length
-        and p.frame < asked
-        and p.has_ack
-        and seq_distance(p.ack, request_end) >= 0
-        for p in story.packets
-    )
+    sent: set[int] = set()
+    for packet in story.packets:
+        if packet.from_initiator or not packet.length:
+            continue
+        answers = packet.has_ack and seq_distance(packet.ack, request_end) >= 0
+        behind = packet.frame > asked and packet.seq not in sent and not story.packets_left_out
+        if answers and (packet.frame < asked or behind):
+            return True
+        sent.add(packet.seq)
+    return False
 
 
 def sending_request(story: Story) -> bool:

@@ -64,3 +64,13 @@ def test_an_answer_that_snaplen_cut_off_may_have_been_complete() -> None:
     story.turn.response_head = story.turn.response_head[:30]
     story.responder.truncated = 1
     assert judge(story, around(story)).code == "capture.partial"
+
+
+def test_an_answer_that_was_counted_for_no_turn() -> None:
+    fin, late = (
+        S("FIN,ACK", seq=4_294_967_201 + len(OK), after=3),
+        S("PSH,ACK", OK, seq=4_294_967_201),
+    )
+    story = play(*ASKED, fin, late, C("FIN,ACK"))
+    story.turn.response_bytes = 0
+    assert judge(story, around(story)).code == "ok"
