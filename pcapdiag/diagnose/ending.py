@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from pcapdiag.diagnose.judgement import Actor
 from pcapdiag.diagnose.timing import MS, round_trip
-from pcapdiag.model.packet import PacketFact, seq_distance
+from pcapdiag.model.packet import RST, PacketFact, seq_distance
 from pcapdiag.model.story import Story
 
 SURVIVED_AFTER = 50 * MS
@@ -27,11 +29,13 @@ class Ending(msgspec.Struct, frozen=True):
         return "initiator" if self.by_initiator else "responder"
 
 
+@lru_cache(maxsize=1)
 def ending(story: Story) -> Ending | None:
     """Return what ended the connection; None when nothing has.
 
     A FIN after which the initiator went on reading (half close), a RST that both ends outlived, and
-    one within a handshake that succeeded all the same do not count.
+    one within a handshake that succeeded all the same do not count. A dozen kinds
+    ask in turn for the same story, so the last answer is kept.
     """
     words = _in_order(story, _closing_words(story))
     by_initiator_fin = len(words) > 1 and words[0].reset is None and words[0].by_initiator
@@ -86,7 +90,7 @@ def outlived(story: Story, reset: PacketFact) -> bool:
     later = reset.time + max(SURVIVED_AFTER, 2 * round_trip(story))
     sender = receiver = False
     for packet in story.packets:
-        if packet.is_rst or packet.is_syn or packet.frame <= reset.frame:
+        if packet.frame <= reset.frame or packet.flags & RST or packet.is_syn:
             continue
         if packet.from_initiator == reset.from_initiator:
             sender = True

@@ -65,7 +65,7 @@ class EndpointFacts(msgspec.Struct):
     """First 4 bytes that initiators sent to it, with counts (16 kinds at most)."""
 
 
-class Context(msgspec.Struct):
+class Context(msgspec.Struct, eq=False):
     """The capture around a connection."""
 
     first_time: int = 0

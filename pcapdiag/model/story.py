@@ -147,8 +147,8 @@ class IcmpFact(msgspec.Struct, frozen=True):
     """TTL of the ICMP packet itself."""
 
 
-class Story(msgspec.Struct):
-    """All that is known of one connection."""
+class Story(msgspec.Struct, eq=False):
+    """All that is known of one connection. Two are equal only when they are the same object."""
 
     stream: int
     initiator: Half

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
 from pcapdiag.model.context import Context
-from pcapdiag.model.packet import PacketFact, seq_after
+from pcapdiag.model.packet import DUPLICATE, RST, PacketFact, seq_after
 from pcapdiag.model.report import End
 from pcapdiag.model.story import Half, Story
 
+MAX_VIEWS = 32
+"""Views kept, as signals ask for them again: more than one story has resets."""
 INITIAL_TTLS = (64, 128, 255)
 """What stacks start with: a packet that still has it was made on the capture's link."""
 
@@ -100,13 +103,14 @@ class ResetView(msgspec.Struct, frozen=True):
         )
 
 
+@lru_cache(maxsize=MAX_VIEWS)
 def view_reset(story: Story, reset: PacketFact, context: Context) -> ResetView:
     """Return the view of one RST of a story."""
     initiator = reset.from_initiator
     own: tuple[list[PacketFact], list[PacketFact]] = ([], [])
     other: tuple[list[PacketFact], list[PacketFact]] = ([], [])
     for packet in story.packets:
-        if packet.is_rst or packet.is_duplicate:
+        if packet.flags & RST or packet.marks & DUPLICATE:
             continue
         after = (packet.time, packet.frame) > (reset.time, reset.frame)
         if after and packet.is_syn:
