@@ -106,11 +106,12 @@ def _answer_in_disorder(story: Story) -> bool:
     half, asked = story.initiator, story.turn.request_frame
     request_end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
     sent: set[int] = set()
+    closed = story.responder.fin_frame > 0 and not story.resets and not story.packets_left_out
     for packet in story.packets:
         if packet.from_initiator or not packet.length:
             continue
         answers = packet.has_ack and seq_distance(packet.ack, request_end) >= 0
-        behind = packet.frame > asked and packet.seq not in sent and not story.packets_left_out
+        behind = closed and packet.frame > asked and packet.seq not in sent
         if answers and (packet.frame < asked or behind):
             return True
         sent.add(packet.seq)
