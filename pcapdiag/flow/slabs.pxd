@@ -14,7 +14,8 @@ cdef class FactSlab:
     cdef void link(self, long long chunk, long long following) noexcept
     @cython.locals(chunk=cython.longlong, following=cython.longlong)
     cdef void give_chain(self, long long first) noexcept
-    cpdef long long word(self, long long chunk, long long fact, long long index)
+    @cython.locals(start=cython.longlong)
+    cpdef object row(self, long long chunk, long long fact)
     @cython.locals(size=cython.longlong)
     cdef void _grow(self)
 

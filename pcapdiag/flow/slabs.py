@@ -77,9 +77,10 @@ class FactSlab:
             self.free = chunk
             chunk = following
 
-    def word(self, chunk: int, fact: int, index: int) -> int:
-        """Return one word of a fact."""
-        return self.view[chunk * _CHUNK_WORDS + 1 + fact * _FACT_WORDS + index]
+    def row(self, chunk: int, fact: int) -> array[int]:
+        """Return the words of a fact."""
+        start = chunk * _CHUNK_WORDS + 1 + fact * _FACT_WORDS
+        return self.words[start : start + _FACT_WORDS]
 
     def _grow(self) -> None:
         size = self.size * 2

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
+from operator import attrgetter
+from socket import inet_ntoa
 
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
-from pcapdiag.flow.slabs import CHUNK_FACTS, FACT_WORDS, FactSlab
+from pcapdiag.flow.slabs import CHUNK_FACTS, FactSlab
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.context import EndpointFacts, HostFacts
 from pcapdiag.model.packet import PacketFact
@@ -18,12 +20,13 @@ _SAME_NAME = (
     "first_time last_frame last_time first_data_frame first_data_time last_data_frame last_data_time "
     "last_data_seq last_data_length fin_frame fin_time rst_count fin_ack"
 ).split()
+_same_name = attrgetter(*_SAME_NAME)
 
 
 def address_text(version: int, high: int, low: int) -> str:
     """Return an address as people write it."""
     if version == 4:
-        return str(IPv4Address(low))
+        return inet_ntoa(low.to_bytes(4, "big"))
     return str(IPv6Address((high << 64) | low))
 
 
@@ -94,9 +97,9 @@ def _known(value: int) -> int | None:
 
 def _half(flow: Flow, f: HalfFlow, other: HalfFlow, is_a: bool) -> Half:
     high, low = (flow.high_a, flow.low_a) if is_a else (flow.high_b, flow.low_b)
-    half = Half(address_text(flow.version, high, low), flow.port_a if is_a else flow.port_b)
-    for name in _SAME_NAME:
-        setattr(half, name, getattr(f, name))
+    address = address_text(flow.version, high, low)
+    same = dict(zip(_SAME_NAME, _same_name(f), strict=True))
+    half = Half(address, flow.port_a if is_a else flow.port_b, **same)
     half.isn = _known(f.isn)
     half.next_seq = _known(f.next_seq)
     half.acked = _known(other.highest_ack)
@@ -197,8 +200,8 @@ def _packets(facts: FactSlab, flow: Flow) -> tuple[tuple[PacketFact, ...], int]:
 
 
 def _fact(facts: FactSlab, flow: Flow, chunk: int, fact: int) -> PacketFact:
-    frame, time, seq, ack, tsval, tsecr, bits, sizes, marks, left, right, link = (
-        facts.word(chunk, fact, n) for n in range(FACT_WORDS)
+    frame, time, seq, ack, tsval, tsecr, bits, sizes, marks, left, right, link = facts.row(
+        chunk, fact
     )
     has_timestamps = bool(bits >> 9 & 1)
     return PacketFact(
