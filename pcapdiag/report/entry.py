@@ -11,6 +11,7 @@ from pcapdiag.report import words
 from pcapdiag.report.clock import Clock, between, duration
 from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page
+from pcapdiag.report.scope import scope_text
 
 FOR_LINES = 4
 AGAINST_LINES = 2
@@ -32,19 +33,26 @@ class EntryWriter(msgspec.Struct, frozen=True):
     def connection(self, connection: Connection, head: str) -> Iterator[str]:
         """Yield the lines of one failed connection under its first line's words."""
         yield from self.page.labelled("FAILED", head, "bad")
-        yield from self._body(connection)
-        yield from self.page.labelled("SEE", _streams([connection.stream], 1))
+        yield from self._why(connection)
+        scope = scope_text(connection, self.clock)
+        if scope:
+            yield from self.page.labelled("SCOPE", scope)
+        yield from self._what_next(connection.verdict, _streams([connection.stream], 1))
 
     def group(self, group: Group, sample: Connection) -> Iterator[str]:
         """Yield the lines of many equal failures, told by the one of them that is at hand."""
         yield from self.page.labelled("FAILED", self._group_head(group), "bad")
-        yield from self._body(sample)
+        yield from self._why(sample)
         yield from self.page.labelled("SCOPE", self._scope(group, sample))
-        yield from self.page.labelled("SEE", _streams(group.streams, group.connections))
+        yield from self._what_next(sample.verdict, _streams(group.streams, group.connections))
 
     def finding(self, finding: Finding) -> Iterator[str]:
-        """Yield the lines of a finding."""
+        """Yield the lines of a finding; what only informs gets one line."""
         label, style = _SEVERITY[finding.severity]
+        if finding.severity == "info":
+            text = shown(f"{finding.title}: {finding.detail}")
+            yield from self.page.with_right(label, text, finding.code, style)
+            return
         yield from self.page.with_right(label, shown(finding.title), finding.code, style)
         yield from self.page.labelled("", shown(finding.detail))
         yield from self._what_to_do(finding.fixes, finding.commands)
@@ -61,22 +69,29 @@ class EntryWriter(msgspec.Struct, frozen=True):
         to = f" to {shown(group.responder)}" if group.responder else ""
         return f"{words.count(group.connections, 'connection')}{to}, {first} to {last}"
 
-    def _body(self, connection: Connection) -> Iterator[str]:
+    def _why(self, connection: Connection) -> Iterator[str]:
+        """Yield what happened, who did it, and the evidence."""
         verdict = connection.verdict
         what = f"{verdict.code}  {words.confidence(verdict.confidence)}"
         yield from self.page.with_right("WHAT", shown(verdict.title), what)
         if verdict.explanation:
             yield from self.page.labelled("", shown(verdict.explanation))
         yield from self._who(connection)
+        if 0 < len(connection.timeline) <= CHAIN_ENTRIES:
+            yield from self.page.labelled("CHAIN", _chain(connection))
         yield from self._evidence(connection)
-        yield from self._timeline(connection)
+        yield from self._alternatives(verdict)
+        if len(connection.timeline) > CHAIN_ENTRIES:
+            yield from self._timeline(connection)
         for note in verdict.notes:
             yield from self.page.labelled("NOTE", shown(note))
-        if verdict.envoy and verdict.envoy.flag:
-            logged = f"{verdict.envoy.flag}, {verdict.envoy.reset_reason}"
-            yield from self.page.labelled("ENVOY", f"logs this as {shown(logged)}")
-        yield from self._alternatives(verdict)
+
+    def _what_next(self, verdict: Verdict, display_filter: str) -> Iterator[str]:
         yield from self._what_to_do(verdict.fixes, verdict.commands)
+        logged = ""
+        if verdict.envoy and verdict.envoy.flag:
+            logged = f"   Envoy log: {verdict.envoy.flag}, {shown(verdict.envoy.reset_reason)}"
+        yield from self.page.labelled("SEE", display_filter + logged)
 
     def _who(self, connection: Connection) -> Iterator[str]:
         who = connection.verdict.attribution
@@ -96,8 +111,9 @@ class EntryWriter(msgspec.Struct, frozen=True):
         if who.side == "unknown":
             yield from self._some("SIGNS", _signs(connection, ordered), SIGN_LINES)
             return
-        speaks_for = [e for e in ordered if _supports(e, who.side)]
-        told = {e.detail for e in speaks_for}
+        by_detail = {e.detail: e for e in reversed(ordered) if _supports(e, who.side)}
+        speaks_for = [e for e in ordered if by_detail.get(e.detail) is e]
+        told = by_detail.keys()
         against = [e for e in ordered if not _supports(e, who.side) and e.detail not in told]
         yield from self._some("FOR", [_with_frames(e) for e in speaks_for], FOR_LINES)
         yield from self._some("AGAINST", [_with_frames(e) for e in against], AGAINST_LINES)
@@ -109,14 +125,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
             yield from self.page.labelled("", f"and {len(texts) - most} more (in the JSON)")
 
     def _timeline(self, connection: Connection) -> Iterator[str]:
-        entries = connection.timeline
-        if not entries:
-            return
-        if len(entries) <= CHAIN_ENTRIES:
-            yield from self.page.labelled("CHAIN", _chain(connection))
-            return
         label = "TIME"
-        for line in _timeline_rows(connection, _shortened(entries)):
+        for line in _timeline_rows(connection, _shortened(connection.timeline)):
             yield from self.page.verbatim(label, [line[: max(self.page.width - 8, 32)]])
             label = ""
 
@@ -129,12 +139,13 @@ class EntryWriter(msgspec.Struct, frozen=True):
         if fixes:
             yield from self.page.numbered("FIX", [shown(fix) for fix in fixes])
         if commands:
-            yield from self.page.verbatim("NEXT", [shown(command) for command in commands])
+            yield from self.page.commands("NEXT", [shown(command) for command in commands])
 
     def _scope(self, group: Group, sample: Connection) -> str:
-        text = f"the lines above are of stream {sample.stream}"
-        span = between(group.first, group.last)
-        return f"{words.count(group.connections, 'time')} within {duration(span)}; {text}"
+        reach = scope_text(sample, self.clock)
+        if group.responder is None or not group.responder.endswith(f":{sample.responder.port}"):
+            reach = "many endpoints"
+        return f"{reach or 'the same each time'}; the lines above are of stream {sample.stream}"
 
 
 _SEVERITY = {

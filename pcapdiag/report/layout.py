@@ -77,6 +77,16 @@ class Page:
             yield self.paint(f"{label:<{LABEL_WIDTH}}", "label") + item
             label = ""
 
+    def commands(self, label: str, items: list[str]) -> Iterator[str]:
+        """Yield commands one a line and whole; one too long has its comment on a line before."""
+        for item in items:
+            command, comment, place = item.rpartition("  # ")
+            if comment and len(item) > self._room():
+                yield from self.labelled(label, f"# {place}:")
+                label, item = "", command
+            yield from self.verbatim(label, [item])
+            label = ""
+
     def _room(self) -> int:
         return max(self.width, MIN_WIDTH) - LABEL_WIDTH
 

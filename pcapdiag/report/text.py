@@ -18,15 +18,8 @@ SHORT_ENTRIES = 100
 NAMED_ADDRESSES = 4
 """Addresses named of one role."""
 
-_COUNTS = (
-    ("lost_by_capture", "packets that the capture itself lost"),
-    ("dropped_by_kernel", "packets dropped by the capturing kernel or card"),
-    ("clock_steps", "steps of the capture's clock"),
-    ("midstream", "connections open before the capture began"),
-    ("one_direction", "connections seen in one direction only"),
-    ("evicted", "connections judged early, too many were open"),
-    ("other_protocols", "packets of other protocols than TCP, not judged"),
-)
+_OTHER_SHARE = 0.05
+"""Share of packets from which other protocols are worth a word; a few of them are in any capture."""
 
 
 def render_text(
@@ -91,14 +84,22 @@ def _files(files: list[CaptureFile]) -> str:
 
 
 def _counts(capture: CaptureSummary) -> str:
-    named = [(getattr(capture.counts, member), what) for member, what in _COUNTS]
-    named += [
-        (capture.duplicate_packets, "packets captured twice, counted once"),
-        (capture.truncated_packets, "packets cut short by the capture"),
-        (capture.undecoded_packets, "packets that could not be decoded"),
-        *((n, f"times over the limit {shown(what)}") for what, n in capture.counts.limits.items()),
+    """Return what no finding says."""
+    counts = capture.counts
+    others = counts.other_protocols
+    named = [
+        (counts.midstream, "connection", "already open when the capture began"),
+        (counts.evicted, "connection", "judged early, because too many were open"),
+        (
+            others if others >= _OTHER_SHARE * capture.packets else 0,
+            "packet",
+            "of other protocols than TCP, not judged",
+        ),
+        (capture.undecoded_packets, "packet", "not decoded"),
     ]
-    return "; ".join(f"{number:,} {what}" for number, what in named if number)
+    told = [f"{words.count(number, one)} {what}" for number, one, what in named if number]
+    told += [f"limit of {shown(what)} met {n:,} times" for what, n in counts.limits.items() if n]
+    return "; ".join(told)
 
 
 def _summary(report: Report, page: Page, filtered: bool) -> Iterator[str]:
@@ -142,6 +143,11 @@ def _outcome(report: Report, filtered: bool) -> str:
 
 def _roles(report: Report) -> str:
     topology = report.topology
+    if topology.assumed:
+        return (
+            "assumed: who connects is a proxy, who is called its upstream "
+            "(say it with --proxy, --client or --upstream ADDRESS)"
+        )
     named = [
         (role, addresses)
         for role, addresses in (
@@ -151,10 +157,7 @@ def _roles(report: Report) -> str:
         )
         if addresses
     ]
-    text = "; ".join(f"{role} {_addresses(addresses)}" for role, addresses in named)
-    if text and topology.assumed:
-        text += " (assumed; --proxy, --client and --upstream ADDRESS say it)"
-    return text
+    return "; ".join(f"{role} {_addresses(addresses)}" for role, addresses in named)
 
 
 def _addresses(addresses: list[str]) -> str:

@@ -18,6 +18,7 @@ from pcapdiag.model.report import (
     Report,
     Reset,
     RttParts,
+    Scope,
     TimelineEntry,
     Topology,
     Verdict,
@@ -89,6 +90,17 @@ def refused(stream: int = 17, offset: float = 1.204, port: int = 8443) -> Connec
             ended_by="responder",
             fix_at=["upstream", "proxy"],
             confidence=0.99,
+        ),
+        scope=Scope(
+            connections=15,
+            established=14,
+            refused=1,
+            failed=1,
+            worked=14,
+            first_established=seconds(offset - 90),
+            last_established=seconds(offset - 1),
+            first_failed=seconds(offset),
+            last_failed=seconds(offset),
         ),
         timeline=[
             TimelineEntry(

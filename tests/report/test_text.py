@@ -63,11 +63,12 @@ WHO     upstream 1
     assert len(entry[1]) == 100
     labels = [line[:8].strip() for line in entry if line[:8].strip()]
     assert labels == [
-        "FAILED", "WHAT", "WHO", "FOR", "AGAINST", "CHAIN", "ENVOY", "FIX", "NEXT", "SEE", "Numbers",
+        "FAILED", "WHAT", "WHO", "CHAIN", "FOR", "AGAINST", "SCOPE", "FIX", "NEXT", "SEE", "Numbers",
     ]  # fmt: skip
     assert "CHAIN   #291 proxy SYN > #292 upstream RST,ACK +0.31 ms" in entry
     assert "NEXT    ss -ltnp 'sport = :8443'" in entry
-    assert "SEE     tcp.stream==17" in entry
+    assert "SCOPE   1 of 15 connections to :8443 failed, 14 worked before" in entry
+    assert "SEE     tcp.stream==17   Envoy log: UF, remote connection failure" in entry
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 120])
@@ -86,7 +87,7 @@ def test_a_thousand_equal_failures_are_one_entry() -> None:
     output = text(report([refused(n, offset=n) for n in range(1000)], ok=500))
     assert output.count("FAILED") == 1
     assert "FAILED  1,000 connections to 10.0.2.7:8443, 22:13:20.000Z to 22:29:59.000Z" in output
-    assert "SCOPE   1,000 times within 16 min 39 s" in output
+    assert "; the lines above are of stream 0" in output
     assert "SEE     tcp.stream in {0, 1, 2, 3, 4, 5, 6, 7} and 992 more" in output
 
 
@@ -251,17 +252,25 @@ def test_what_the_capture_suffered_is_said() -> None:
     capture = summary_of("c.pcap")
     capture.files[0].error = FileError(byte=4711, message="record says 4 GB")
     capture.duplicate_packets = 12
-    capture.counts = CaptureCounts(lost_by_capture=3, limits={"streams": 2})
+    capture.counts = CaptureCounts(midstream=1, lost_by_capture=3, limits={"streams": 2})
     output = text(report([], ok=1, capture=capture))
     assert "WARNING c.pcap is damaged at byte 4,711: record says 4 GB" in output
-    assert "3 packets that the capture itself lost; 12 packets captured twice" in output
-    assert "2 times over the limit streams" in " ".join(output.split())
+    assert "NOTED   1 connection already open when the capture began; limit of streams" in output
+    assert "met 2 times" in output
+
+
+@pytest.mark.parametrize(("packets", "told"), [(50, False), (200, True)])
+def test_other_protocols_are_told_when_there_is_much_of_them(packets: int, told: bool) -> None:
+    capture = summary_of("c.pcap", packets=1000)
+    capture.counts = CaptureCounts(other_protocols=packets // 2)
+    output = text(report([], ok=1, capture=capture))
+    assert ("of other protocols than TCP, not judged" in output) is told
 
 
 def test_follow_prints_one_failure_at_a_time() -> None:
     output = list(render_connection(refused(), Page(), Clock(start=seconds(0))))
     assert output[0] == ("FAILED  10.0.1.5:40017 -> 10.0.2.7:8443 at 22:13:21.204Z (frame 291)")
-    assert output[-1] == "SEE     tcp.stream==17"
+    assert output[-1].startswith("SEE     tcp.stream==17   ")
 
 
 def test_ipv6_ends_are_in_brackets() -> None:

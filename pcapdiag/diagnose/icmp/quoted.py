@@ -92,11 +92,11 @@ def sender_hints(story: Story, error: IcmpFact) -> tuple[SideHint, ...]:
     frames = (error.frame,)
     if error.source == story.half(not error.from_initiator).address:
         side: Actor = "responder" if error.from_initiator else "initiator"
-        why = f"the ICMP error comes from {error.source} itself: its kernel or its own firewall"
+        why = f"the ICMP error came from {error.source} itself: its own firewall, or no listener"
         return (SideHint(side, 0.93, why, frames), SideHint("path", 0.06, why, frames))
     if error.source == story.half(error.from_initiator).address:
         side = "initiator" if error.from_initiator else "responder"
-        why = f"the ICMP error comes from the sender's own host {error.source} (its route or rule)"
+        why = f"the ICMP error came from {error.source}, the sender's own host or its firewall"
         return (SideHint(side, 0.9, why, frames), SideHint("path", 0.09, why, frames))
-    why = f"the ICMP error comes from {error.source}, which is neither end"
+    why = f"the ICMP error came from {error.source}, which is neither end"
     return (SideHint("path", 0.98, why, frames),)

@@ -43,7 +43,7 @@ KIND = Kind(
     explanation=(
         "{initiator_ip} asked {responder} for a connection (frame {syn_frame}) and got {flags} "
         "back {after} later (frame {rst_frame}): no program takes connections on port "
-        "{responder_port} of that address, or a firewall rejects them. {scope}"
+        "{responder_port} of that address, or a firewall rejects them."
     ),
     phases=("connect",),
     envoy=Envoy("UF", "remote connection failure"),
@@ -66,7 +66,7 @@ KIND = Kind(
 )
 
 
-def match(story: Story, context: Context) -> Judgement | None:
+def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a SYN answered by RST and never by SYN-ACK."""
     if story.syn_count == 0 or story.syn_ack_count or connected(story):
         return None
@@ -86,7 +86,7 @@ def match(story: Story, context: Context) -> Judgement | None:
             SideHint("responder", 0.93, "a closed port is by far the usual cause", (reset.frame,)),
             SideHint("path", 0.07, "a firewall on the way can answer the same", (reset.frame,)),
         ),
-        facts=_facts(story, context, reset),
+        facts=_facts(story, reset),
     )
 
 
@@ -95,14 +95,11 @@ def _acks_the_syn(story: Story, reset: PacketFact) -> bool:
     return reset.has_ack and isn is not None and reset.ack == (isn + 1) & 0xFFFFFFFF
 
 
-def _facts(story: Story, context: Context, reset: PacketFact) -> dict[str, str]:
+def _facts(story: Story, reset: PacketFact) -> dict[str, str]:
     asked = [time for time in story.syn_times if time <= reset.time]
-    endpoint = context.endpoint(story.responder.address, story.responder.port)
-    scope = f"{endpoint.refused} connections to it were refused, {endpoint.established} worked."
     return {
         "flags": "RST,ACK" if reset.has_ack else "RST",
         "syn_frame": str(story.syn_frames[0] if story.syn_frames else story.first_frame),
         "rst_frame": str(reset.frame),
         "after": duration(reset.time - (asked[-1] if asked else story.start)),
-        "scope": scope if endpoint.refused > 1 else "",
     }

@@ -41,7 +41,7 @@ KIND = Kind(
     title="no answer: {responder} did not answer {syns} in {waited}",
     explanation=(
         "{initiator_ip} sent {syns} to {responder} (frames {first_syn} to {last_syn}) and got "
-        "nothing back, not even an ICMP error. {gave_up} {scope}"
+        "nothing back, not even an ICMP error. {gave_up}"
     ),
     phases=("connect",),
     envoy=Envoy("UF", "connection timeout"),
@@ -100,7 +100,7 @@ def given_up(story: Story, context: Context, *, gave_up: bool, confidence: float
         confidence=confidence,
         frames=frames_of(*story.syn_frames),
         candidates=_who(story, context),
-        facts=_facts(story, context, gave_up, waited),
+        facts=_facts(story, gave_up, waited),
     )
 
 
@@ -146,13 +146,10 @@ def _who(story: Story, context: Context) -> tuple[SideHint, ...]:
     return (SideHint("path", 0.55, why, frames), SideHint("responder", 0.43, why, frames))
 
 
-def _facts(story: Story, context: Context, gave_up: bool, waited: int) -> dict[str, str]:
-    endpoint = context.endpoint(story.responder.address, story.responder.port)
-    others = f"Of {endpoint.connections} connections to it {endpoint.unanswered} went unanswered."
+def _facts(story: Story, gave_up: bool, waited: int) -> dict[str, str]:
     return {
         "waited": duration(waited),
         "first_syn": str(story.syn_frames[0]),
         "last_syn": str(story.syn_frames[-1]),
         "gave_up": "Then it gave up." if gave_up else "The capture ends soon after.",
-        "scope": others if endpoint.connections > 1 else "",
     }
