@@ -69,7 +69,7 @@ def asks_for_answer(story: Story) -> bool:
     turn = story.turn
     if turn.index == 0 or turn.request_bytes == 0:
         return False
-    if turn.index == 1 and not story.midstream:
+    if turn.index == 1 and _is_first_message(story):
         return True
     head = turn.request_head
     if head.startswith(METHODS):
@@ -82,6 +82,15 @@ def asks_for_answer(story: Story) -> bool:
         small = turn.request_bytes <= SMALL_MESSAGE and _left_at_once(story)
         return _tls_asks(head, turn.index) and not small
     return not (_quits(head) or _unreadable_farewell(story) or _left_at_once(story))
+
+
+def _is_first_message(story: Story) -> bool:
+    """Return whether nothing was sent before the first request seen, captured or not."""
+    half = story.initiator
+    if story.midstream or half.isn is None:
+        return not story.midstream
+    sent = (half.last_data_seq + half.last_data_length - half.isn - 1) & 0xFFFFFFFF
+    return sent <= story.turn.request_bytes
 
 
 def roles_guessed(story: Story) -> bool:

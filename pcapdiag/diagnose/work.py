@@ -147,7 +147,20 @@ def one_direction(story: Story) -> bool:
 
 def answer_may_be_missing(story: Story) -> bool:
     """Return whether the capture lost bytes of the answer: then "no answer" is no fact."""
-    return story.initiator.acked_unseen > 0 or one_direction(story)
+    if story.initiator.acked_unseen or one_direction(story):
+        return True
+    return work(story) is Work.WAITING and _acknowledged_answer(story)
+
+
+def _acknowledged_answer(story: Story) -> bool:
+    """Return whether the initiator acknowledged more bytes than it had when it asked."""
+    asked = next((p for p in story.packets if p.frame == story.turn.request_frame), None)
+    acked, closed = story.responder.acked, story.responder.fin_frame
+    if asked is None or not asked.has_ack or acked is None:
+        return False
+    if closed and seq_distance(acked, story.responder.fin_seq) > 0:
+        acked = story.responder.fin_seq
+    return seq_distance(acked, asked.ack) > (0 if closed else 1)
 
 
 def request_may_be_missing(story: Story) -> bool:
@@ -158,10 +171,10 @@ def request_may_be_missing(story: Story) -> bool:
     half = story.initiator
     if bytes_not_captured(story):
         return True
+    if not half.last_data_frame:
+        return story.responder.acked_unseen > 0 or _acknowledged_request(story)
     if not story.responder.acked_unseen:
         return False
-    if not half.last_data_frame:
-        return True
     seen = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
     closed = story.responder.fin_frame > 0 and not half.fin_frame
     return closed and seq_distance(story.responder.fin_ack, seen) > 0
@@ -186,6 +199,13 @@ def may_be_half_close(story: Story, context: Context) -> bool:
         return False
     soon = end.time - story.turn.request_last_time <= LEFT_AT_ONCE
     return soon and context.last_time - end.time < SECOND
+
+
+def _acknowledged_request(story: Story) -> bool:
+    """Return whether the responder acknowledged payload since its SYN-ACK."""
+    syn_ack = next((p for p in story.packets if p.is_syn_ack and not p.from_initiator), None)
+    acked = story.initiator.acked
+    return syn_ack is not None and acked is not None and seq_distance(acked, syn_ack.ack) > 1
 
 
 def never_answered(story: Story, context: Context) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.judgement import Actor, SideHint
 from pcapdiag.diagnose.timing import SECOND, capture_left
-from pcapdiag.diagnose.work import connected, one_direction
+from pcapdiag.diagnose.work import answer_may_be_missing, connected
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import IcmpFact, Story
 
@@ -72,7 +72,7 @@ def fatal(story: Story, context: Context, wanted: Callable[[IcmpFact], bool]) ->
     other = story.half(not first.from_initiator)
     progress = other.last_time > errors[-1].time
     stuck = story.half(first.from_initiator).unacked > 0
-    if progress or not stuck or one_direction(story):
+    if progress or not stuck or answer_may_be_missing(story):
         return None
     end = ending(story)
     if end is None:

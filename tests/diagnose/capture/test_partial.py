@@ -43,3 +43,26 @@ def test_a_lost_syn_ack_does_not_undo_the_handshake() -> None:
     lines = (C("SYN"), C("ACK", ack=77), request, *again(request, 200, 400), S("ACK"), S("ACK"))
     story = play(*lines)
     assert judge(story, around(story)).code not in ("tcp.port_reuse", "tcp.connection_refused")
+
+
+def test_an_answer_that_was_acknowledged_and_not_captured() -> None:
+    lines = (C("PSH,ACK", GET), C("ACK", ack=4_294_967_261, after=2))
+    closed = (S("FIN,ACK", seq=4_294_967_261, after=2), C("FIN,ACK"))
+    assert judged(*HANDSHAKE, *lines, *closed).code == "ok"
+    assert judged(*HANDSHAKE, *lines, C("FIN,ACK", after=2000), *closed[:1]).code == "ok"
+    reset = S("RST,ACK", seq=4_294_967_261, win=5)
+    assert judged(*HANDSHAKE, *lines, reset).code == "capture.partial"
+
+
+def test_a_request_that_was_acknowledged_and_not_captured() -> None:
+    lines = (S("SYN,ACK"), S("ACK", ack=1_000_100), C("ACK", seq=1_000_100))
+    verdict = judged(C("SYN"), *lines, S("FIN,ACK", ack=1_000_100), C("FIN,ACK", seq=1_000_100))
+    assert verdict.code == "capture.partial"
+
+
+def test_what_follows_a_first_message_that_was_not_captured_may_be_a_farewell() -> None:
+    bye = b"\x17\x03\x03\x00\x13" + b"x" * 19
+    later = (C("ACK", seq=1_000_518), C("PSH,ACK", bye, seq=1_000_518))
+    closed = (S("FIN,ACK", ack=1_000_542, after=2), C("FIN,ACK", seq=1_000_542))
+    first = S("PSH,ACK", b"\x16\x03\x03\x00\x02" + b"x" * 90, ack=1_000_518)
+    assert not judged(*HANDSHAKE, first, *later, *closed).failed

@@ -43,3 +43,9 @@ def test_a_whole_answer_met_by_the_bare_reset_of_a_host_that_forgot() -> None:
     verdict = judged(*HANDSHAKE, *lines)
     assert verdict.code == "tcp.state_lost"
     assert verdict.alternatives[0].code == "tcp.initiator_abort"
+
+
+def test_a_reset_from_behind_a_fin_that_was_not_captured_is_the_late_answers_end() -> None:
+    used = (C("PSH,ACK", b"\x01"), S("PSH,ACK", b"\x02" * 90), C("ACK"))
+    late = (S("PSH,ACK", b"\x02" * 24, ack=1_000_003, after=40), C("RST", seq=1_000_003))
+    assert not judged(*HANDSHAKE, *used, *late).failed
