@@ -7,9 +7,13 @@ import struct
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scapy.layers.inet import ICMP, UDP
+from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6ExtHdrFragment
+from scapy.layers.l2 import ARP
 
 from pcapdiag.decode import headers
 from pcapdiag.decode.headers import Packet
+from tests.decode.scapy_packets import ether, ip4, ip6, tcp
 from tests.decode.test_link_layers import LINKS
 
 LINK_TYPES = (0, 1, 9, 12, 14, 50, 51, 101, 105, 108, 113, 228, 229, 239, 276)
@@ -58,9 +62,34 @@ def check(data: bytes, link: int, more: int) -> None:
         assert facts["payload_captured"] <= facts["payload_length"] < 1 << 32
 
 
+QUOTE = bytes(ip4() / tcp() / b"data")
+QUOTE6 = bytes(ip6() / tcp() / b"data")
+OTHERS: dict[str, tuple[int, object]] = {
+    "arp": (1, ether() / ARP()),
+    "icmp": (101, ip4() / ICMP(type=3, code=4) / QUOTE),
+    "icmp-options": (101, ip4() / ICMP(type=11) / (b"\x4f" + QUOTE[1:20] + bytes(40) + QUOTE[20:])),
+    "icmpv6": (101, ip6() / ICMPv6PacketTooBig() / QUOTE6),
+    "dns": (101, ip4() / UDP(sport=53, dport=4) / bytes((0, 0, 0x80, *bytes(20)))),
+    "fragment": (101, ip6() / IPv6ExtHdrFragment(nh=6, m=1) / bytes(20)),
+    "ah": (101, ip6(nh=51) / bytes((6, 1, *bytes(30)))),
+    "timestamps": (101, ip4() / tcp(options=[("SAck", (1, 2)), ("Timestamp", (3, 4))])),
+}
+
+
+@pytest.mark.parametrize(
+    ("link", "data"),
+    [*((link, data) for link, data, _ in LINKS.values()), *OTHERS.values()],
+    ids=[*LINKS, *OTHERS],
+)
+def test_cut_at_every_byte(link: int, data: object) -> None:
+    raw = bytes(data)  # type: ignore[call-overload]
+    for size in range(len(raw) + 1):
+        check(raw[:size], link, len(raw) - size)
+
+
 @pytest.mark.parametrize("link", LINK_TYPES)
 @given(data=st.binary(max_size=200), more=st.sampled_from((0, 1, 1500)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_random_bytes(link: int, data: bytes, more: int) -> None:
     check(data, link, more)
 
@@ -71,7 +100,7 @@ def test_random_bytes(link: int, data: bytes, more: int) -> None:
     patches=st.lists(st.tuples(st.integers(0, 199), st.integers(0, 255)), max_size=4),
     more=st.sampled_from((0, 1, 1500, (1 << 32) - 1 - 262144)),
 )
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=800, deadline=None)
 def test_bent_and_cut_packets(
     wrapped: tuple[int, bytes], cut: int, patches: list[tuple[int, int]], more: int
 ) -> None:

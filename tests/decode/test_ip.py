@@ -58,6 +58,7 @@ EXTENSIONS: dict[str, Layers] = {
     / IPv6ExtHdrFragment(id=5)
     / IPv6ExtHdrDestOpt(),
     "atomic-fragment": IPv6ExtHdrFragment(id=5),
+    "atomic-fragment-reserved-bits": IPv6ExtHdrFragment(id=5, res2=3),
 }
 
 

@@ -164,8 +164,8 @@ def test_facts_of_one_packet_do_not_stick_to_the_next() -> None:
 
 
 def test_nflog_ends_where_its_attribute_ends() -> None:
-    short = nflog(FOUR[:30])
-    assert decode(short + FOUR, 239)[0] == headers.UNDECODED
+    kind, p = decode(nflog(FOUR[:50]) + FOUR, 239)
+    assert (kind, p.payload_length, p.payload_captured, p.cut) == (1, len(PAYLOAD), 10, 1)
 
 
 def nested(depth: int) -> Layers:
