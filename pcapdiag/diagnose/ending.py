@@ -99,6 +99,12 @@ def outlived(story: Story, reset: PacketFact) -> bool:
     return sender and receiver
 
 
+def behind_unseen_bytes(story: Story, reset: PacketFact) -> bool:
+    """Return whether a RST's host had sent more than was captured: its FIN may be missing."""
+    sent = story.half(reset.from_initiator).next_seq
+    return sent is not None and seq_distance(reset.seq, sent) > 0
+
+
 def is_bare(reset: PacketFact) -> bool:
     """Return whether a RST has no ACK flag: the answer of a host without the socket (facts 1.1)."""
     return not reset.has_ack

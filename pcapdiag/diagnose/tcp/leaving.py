@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import msgspec
 
-from pcapdiag.diagnose.ending import Ending, ending, frames_of
+from pcapdiag.diagnose.ending import Ending, behind_unseen_bytes, ending, frames_of
 from pcapdiag.diagnose.goodbye import asks_for_answer, speaks_tls
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.patience import Patience, patience
@@ -59,6 +59,8 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if end is None or not end.by_initiator or answer_may_be_missing(story):
         return None
     if may_be_half_close(story, context):
+        return None
+    if end.reset is not None and behind_unseen_bytes(story, end.reset):
         return None
     state = work(story)
     turn = story.turn

@@ -26,7 +26,7 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.ending import Ending, ending, is_bare
+from pcapdiag.diagnose.ending import Ending, behind_unseen_bytes, ending, is_bare
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.closing_reset import reset_judgement
@@ -34,7 +34,7 @@ from pcapdiag.diagnose.tcp.unacknowledged import quiet_before_unacked, took_data
 from pcapdiag.diagnose.timing import IDLE, SECOND
 from pcapdiag.diagnose.work import Work, connected, one_direction, work
 from pcapdiag.model.context import Context
-from pcapdiag.model.packet import PacketFact, seq_after
+from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.story import Story
 
 KIND = Kind(
@@ -79,7 +79,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
         return None
     if one_direction(story) or not _in_use(story, end) or not _answers(story, end.reset):
         return None
-    if _closed_unseen(story, end.reset):
+    if behind_unseen_bytes(story, end.reset):
         return None
     why = "a host that lost the connection and a device that lost it answer alike"
     who = (
@@ -90,12 +90,6 @@ def match(story: Story, _context: Context) -> Judgement | None:
     other = plain if not end.by_initiator else "tcp.initiator_abort"
     sure = 0.85 if work(story) is not Work.UNKNOWN else 0.75
     return reset_judgement(story, KIND.code, end, sure, (OtherCode(other, 0.1),), who)
-
-
-def _closed_unseen(story: Story, reset: PacketFact) -> bool:
-    """Return whether its host had sent more than was captured: its FIN may be missing."""
-    sent = story.half(reset.from_initiator).next_seq
-    return sent is not None and seq_after(reset.seq, sent)
 
 
 def _in_use(story: Story, end: Ending) -> bool:
