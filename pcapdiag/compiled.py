@@ -10,6 +10,7 @@ COMPILED_MODULES = (
     "pcapdiag.capture.walk",
     "pcapdiag.capture.window",
     "pcapdiag.decode.headers",
+    "pcapdiag.flow.legs",
     "pcapdiag.flow.records",
     "pcapdiag.flow.sequence",
     "pcapdiag.flow.slabs",

@@ -28,6 +28,12 @@ cdef class Endpoint:
     cdef public dict first_bytes
 
 @cython.final
+cdef class Moment:
+    cdef public long long kind, stream, since, answered, time, local
+    cdef public Host opener
+    cdef public Host answerer
+
+@cython.final
 cdef class Tombstone:
     cdef public unsigned long long hash, high_a, low_a, high_b, low_b
     cdef public long long port_a, port_b, stream, base_a, base_b, end, evicted
@@ -57,7 +63,7 @@ cdef class Flow:
     cdef public unsigned long long high_a, low_a, high_b, low_b, hash
     cdef public long long stream, version, port_a, port_b, closing, queued, a_opened, inferred, first_frame
     cdef public long long start, end, active_time, last_was_reset, syn_count, syn_time, syn_ack_count
-    cdef public long long syn_ack_time, established_time, established_frame, handshake_done, midstream
+    cdef public long long syn_ack_time, established_time, established_frame, early_resets, lost_to, handshake_done, midstream
     cdef public long long rtt_to_responder, rtt_to_initiator, first_rtt, rst_time, turn_index, turn_gap
     cdef public long long request_frame, request_time, request_last_frame, request_last_time
     cdef public long long request_bytes, request_acked_time, response_frame, response_time

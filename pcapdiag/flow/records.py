@@ -59,6 +59,20 @@ class Endpoint:
         self.first_bytes: dict[bytes, int] = {}
 
 
+class Moment:
+    """When a responder answered or closed, or an initiator left: what another leg may explain."""
+
+    def __init__(self) -> None:
+        self.kind = 0
+        self.stream = -1
+        self.since = 0
+        self.answered = 0
+        self.time = 0
+        self.opener: Host | None = None
+        self.answerer: Host | None = None
+        self.local = 0
+
+
 class Tombstone:
     """A judged connection whose late packets must not be taken for a new one."""
 
@@ -202,6 +216,8 @@ class Flow:
         self.syn_ack_time = 0
         self.established_time = 0
         self.established_frame = 0
+        self.early_resets = 0
+        self.lost_to = -1
         self.handshake_done = 0
         self.midstream = 0
         self.rtt_to_responder = 0

@@ -5,13 +5,15 @@ from __future__ import annotations
 from ipaddress import IPv6Address
 from operator import attrgetter
 from socket import inet_ntoa
+from typing import Literal
 
+from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
 from pcapdiag.flow.slabs import CHUNK_FACTS, FactSlab
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.context import EndpointFacts, HostFacts
 from pcapdiag.model.packet import PacketFact
-from pcapdiag.model.story import Half, IcmpFact, Story, Turn
+from pcapdiag.model.story import Half, IcmpFact, LegMoment, Story, Turn
 
 _SAME_NAME = (
     "packets payload_bytes max_segment data_segments retransmissions fast_retransmissions "
@@ -21,6 +23,14 @@ _SAME_NAME = (
     "last_data_seq last_data_length fin_frame fin_time rst_count fin_ack"
 ).split()
 _same_name = attrgetter(*_SAME_NAME)
+
+
+_KINDS: dict[int, Literal["opened", "answered", "closed", "left"]] = {
+    OPENED: "opened",
+    ANSWERED: "answered",
+    CLOSED: "closed",
+    LEFT: "left",
+}
 
 
 def address_text(version: int, high: int, low: int) -> str:
@@ -84,6 +94,10 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
         previous_end=previous.end if previous is not None else 0,
         previous_state=previous.state if previous is not None else "",
         neighbour_arp=flow.arp_frames,
+        early_resets=flow.early_resets,
+        lost_to=_known(flow.lost_to),
+        legs_before=_legs(tracker, flow, of_initiator=True),
+        legs_behind=_legs(tracker, flow, of_initiator=False),
     )
 
 
@@ -187,6 +201,12 @@ def _icmp(flow: Flow) -> tuple[IcmpFact, ...]:
             )
         )
     return tuple(facts)
+
+
+def _legs(tracker: Tracker, flow: Flow, *, of_initiator: bool) -> tuple[LegMoment, ...]:
+    rows = tracker.moments.around(flow, 1 if of_initiator else 0)
+    moments = (LegMoment(_KINDS[kind], *rest, opened == 1) for kind, *rest, opened in rows)
+    return tuple(sorted(moments, key=lambda moment: (moment.time, moment.stream)))
 
 
 def _packets(facts: FactSlab, flow: Flow) -> tuple[tuple[PacketFact, ...], int]:

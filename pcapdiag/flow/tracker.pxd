@@ -1,6 +1,7 @@
 import cython
 
 from pcapdiag.decode.headers cimport Packet
+from pcapdiag.flow.legs cimport Moments, note_race
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host, Tombstone
 from pcapdiag.flow.sequence cimport analyze, distance
 from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
@@ -8,6 +9,7 @@ from pcapdiag.flow.table cimport Table
 
 cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HEAD, CLOSE_NOTIFY, STALLED
 cdef long long LINGER, SYN_IDLE, OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP, SECOND_CHANCES
+cdef long long ANSWERED, CLOSED, LEFT, OPENED
 cdef long long DUPLICATE_WINDOW, SOFT_WINDOW, SAME_PATH_WINDOW, RECENT
 
 cdef unsigned long long MASK, MIX_A, MIX_B, MIX_C
@@ -23,6 +25,7 @@ cdef class Tracker:
     cdef public Packet packet
     cdef public FactSlab facts
     cdef public HeadSlab heads
+    cdef public Moments moments
     cdef unsigned char[::1] head_bytes
     cdef long long[::1] recent
     cdef const long long[::1] offsets, times, captured, lengths, interfaces, frames
@@ -90,7 +93,7 @@ cdef class Tracker:
     cdef void _head(self, HalfFlow f, long long position)
     @cython.locals(p=Packet, count=cython.longlong, end=cython.longlong, start=cython.longlong)
     cdef void _tail(self, HalfFlow f) noexcept
-    @cython.locals(p=Packet)
+    @cython.locals(p=Packet, opener=HalfFlow)
     cdef void _endings(self, Flow flow, HalfFlow f, HalfFlow r, long long fresh, long long frame, long long time)
     @cython.locals(p=Packet, host=Host)
     cdef void _note_reset(self, Flow flow, HalfFlow f, long long time)

@@ -15,6 +15,7 @@ from typing import Any
 
 from pcapdiag.capture.batch import Batch
 from pcapdiag.decode.headers import Packet
+from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED, Moments, note_race
 from pcapdiag.flow.records import Flow, HalfFlow, Host
 from pcapdiag.flow.sequence import analyze, distance
 from pcapdiag.flow.slabs import (
@@ -106,6 +107,7 @@ class Tracker:
         self.packet = Packet()
         self.facts = FactSlab()
         self.heads = HeadSlab()
+        self.moments = Moments()
         self.head_bytes = self.heads.view
         self.recent = array("q", bytes(8 * 4 * RECENT))
         self.offsets = array("q")
@@ -365,6 +367,11 @@ class Tracker:
             self.duplicates += 1
             return
         opened = 1 if from_a == flow.a_opened else 0
+        if p.flags & SYN and f.isn < 0 and f.packets > 0:
+            # A RST, or the ACK of an older connection, came before it and had other numbers.
+            f.next_seq = -1
+            f.to_be_acked = -1
+            f.highest_ack = -1
         known = f.next_seq
         fresh = p.payload_length
         if fresh > 0 and known >= 0:
@@ -589,6 +596,8 @@ class Tracker:
         if not p.flags & ACK:
             if opened:
                 flow.syn_count += 1
+                if flow.syn_count == 1:
+                    self.moments.note(flow, OPENED, time)
                 if flow.syn_ack_count == 0:
                     flow.syn_time = time
             return
@@ -620,6 +629,7 @@ class Tracker:
                     flow.handshake_done = 1
                     flow.established_time = time
                     flow.established_frame = frame
+                    flow.early_resets = flow.rst_kept
                     flow.rtt_to_initiator = time - flow.syn_ack_time
                     if flow.syn_time > 0:
                         flow.first_rtt = time - flow.syn_time
@@ -629,6 +639,7 @@ class Tracker:
                 flow.request_acked_time = time
 
     def _established(self, flow: Flow, time: int) -> None:
+        note_race(self.table, flow, time)
         endpoint = flow.endpoint
         if endpoint is None:
             return
@@ -726,6 +737,7 @@ class Tracker:
     def _answered(self, flow: Flow, frame: int, time: int) -> None:
         flow.response_frame = frame
         flow.response_time = time
+        self.moments.note(flow, ANSWERED, time)
         endpoint = flow.endpoint
         if endpoint is None:
             return
@@ -804,6 +816,9 @@ class Tracker:
         self, flow: Flow, f: HalfFlow, r: HalfFlow, fresh: int, frame: int, time: int
     ) -> None:
         p = self.packet
+        if p.flags & (FIN | RST) and f.fin_seq < 0 and r.fin_seq < 0 and flow.rst_time == 0:
+            opener = flow.a if flow.a_opened else flow.b
+            self.moments.note(flow, LEFT if f is opener else CLOSED, time)
         if p.flags & FIN and f.fin_seq < 0:
             f.fin_frame = frame
             f.fin_time = time

@@ -12,6 +12,8 @@ initiator said anything. All times are nanoseconds since the epoch; frames count
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from pcapdiag.model.packet import PacketFact
@@ -147,6 +149,22 @@ class IcmpFact(msgspec.Struct, frozen=True):
     """TTL of the ICMP packet itself."""
 
 
+class LegMoment(msgspec.Struct, frozen=True):
+    """Something that one end's host did on another connection, while it waited on this one."""
+
+    kind: Literal["opened", "answered", "closed", "left"]
+    """It was opened; its responder began to answer; its responder closed first (FIN or RST); its
+    initiator did."""
+    stream: int
+    since: int
+    """When that connection's last request began; of a first request, when it was opened."""
+    answered: int
+    """When the answer to it had begun before; 0 when it had not."""
+    time: int
+    opened: bool
+    """The host opened that connection; False: it is the responder there."""
+
+
 class Story(msgspec.Struct, eq=False):
     """All that is known of one connection. Two are equal only when they are the same object."""
 
@@ -213,6 +231,15 @@ class Story(msgspec.Struct, eq=False):
     previous_state: str = ""
     neighbour_arp: tuple[int, ...] = ()
     """Frames of ARP or ND requests by the responder's MAC just before its reset, if any."""
+
+    early_resets: int = 0
+    """How many of ``resets`` came before the handshake was done, in the order of the packets."""
+    lost_to: int | None = None
+    """The connection over the other address family that the same host got in its place."""
+    legs_before: tuple[LegMoment, ...] = ()
+    """What the initiator's host did on other connections; empty where that was too much."""
+    legs_behind: tuple[LegMoment, ...] = ()
+    """What the responder's host did on other connections; empty where that was too much."""
 
     def half(self, initiator: bool) -> Half:
         """Return the initiator's half, or the responder's."""

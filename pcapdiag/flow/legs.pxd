@@ -1,0 +1,25 @@
+import cython
+
+from pcapdiag.flow.records cimport Flow, HalfFlow, Host, Moment
+from pcapdiag.flow.table cimport Table
+
+cdef long long KEPT, MAX_AROUND, SOON, OPENED, ANSWERED, CLOSED, LEFT, MAX_COMPARED, RACE
+
+
+@cython.final
+cdef class Moments:
+    cdef public long long count
+    cdef public list ring
+    @cython.locals(moment=Moment, opener=HalfFlow, answerer=HalfFlow)
+    cdef void note(self, Flow flow, long long kind, long long time)
+    @cython.locals(moment=Moment, initiator=HalfFlow, responder=HalfFlow, me=HalfFlow, peer=HalfFlow, first=cython.bint, start=cython.longlong, until=cython.longlong, mine=cython.longlong, i=cython.longlong, opened=cython.bint, answered=cython.bint, way=cython.longlong)
+    cpdef list around(self, Flow flow, long long of_initiator)
+
+
+@cython.locals(host=Host)
+cdef long long is_local(HalfFlow f) noexcept
+@cython.locals(first=cython.longlong)
+cdef long long _closed_at(HalfFlow a, HalfFlow b, long long rst_time) noexcept
+@cython.locals(me=HalfFlow, loser=Flow, port=cython.longlong, ahead=cython.longlong, same_host=cython.bint, near=cython.bint)
+cpdef void note_race(Table table, Flow winner, long long time) noexcept
+cdef long long _is_initial(long long ttl) noexcept

@@ -1,0 +1,139 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, annotation_typing=False
+"""What a host did on its other connections: the link between the two legs of a proxy.
+
+A healthy connection leaves no story, so the few moments of it that another leg may need are kept
+here: when it was opened, when its responder answered or closed, and when its initiator left. A ring
+holds the newest of all connections; on a busy host it says nothing, and that is right: there nobody
+can tell whose request was whose. A TCP proxy connects before its client has asked, so a first
+request counts from the SYN.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.flow.records import Flow, HalfFlow, Host, Moment
+from pcapdiag.flow.table import Table
+
+KEPT = 256
+"""Moments kept over all connections, a power of two."""
+MAX_AROUND = 16
+"""More of them around one connection than this do not tell whose request was whose."""
+SOON = 50_000_000
+"""Up to this long (ns) after a connection was closed, another leg may show why."""
+
+OPENED = 1
+ANSWERED = 2
+CLOSED = 3
+LEFT = 4
+
+MAX_COMPARED = 32
+"""Open attempts that are compared with a connection that came up."""
+RACE = 900_000_000
+"""Within this time (ns) of the first SYN a second family is a race (RFC 8305), not a retry: kernels
+repeat a SYN after 1 s (RFC 6298)."""
+
+
+class Moments:
+    """The newest moments of all connections."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.ring: list[Moment] = [Moment() for _ in range(KEPT)]
+
+    def note(self, flow: Flow, kind: int, time: int) -> None:
+        """Keep what happened on a connection at ``time``."""
+        moment: Moment = self.ring[self.count & (KEPT - 1)]
+        self.count += 1
+        opener = flow.a if flow.a_opened else flow.b
+        answerer = flow.b if flow.a_opened else flow.a
+        moment.kind = kind
+        moment.stream = flow.stream
+        moment.since = flow.request_time if flow.turn_index > 1 else flow.start
+        moment.answered = flow.response_time if kind != ANSWERED else 0
+        moment.time = time
+        moment.opener = opener.host
+        moment.answerer = answerer.host
+        moment.local = is_local(opener) | is_local(answerer) << 1
+
+    def around(self, flow: Flow, of_initiator: int) -> list[tuple[int, int, int, int, int, int]]:
+        """Return what one end's host did on other connections while it waited on this one.
+
+        Each is (kind, stream, since, answered, time, whether the host opened that connection);
+        empty where there was too much to tell.
+        """
+        initiator = flow.a if flow.a_opened else flow.b
+        responder = flow.b if flow.a_opened else flow.a
+        me = initiator if of_initiator else responder
+        peer = responder if of_initiator else initiator
+        mine = is_local(me)
+        first = flow.turn_index <= 1 if not of_initiator else flow.turn_index == 0
+        start = flow.start if first else flow.request_time
+        until = _closed_at(initiator, responder, flow.rst_time)
+        found: list[tuple[int, int, int, int, int, int]] = []
+        for i in range(KEPT):
+            moment: Moment = self.ring[i]
+            if moment.kind == 0 or moment.time < start or moment.stream == flow.stream:
+                continue
+            if until > 0 and moment.time > until + SOON:
+                continue
+            opened = moment.opener is me.host or (mine and moment.local & 1)
+            answered = moment.answerer is me.host or (mine and moment.local & 2)
+            if opened and answered:
+                # Both ends are here: what leads to this connection's own peer goes on from here.
+                answered = moment.answerer is not peer.host
+                opened = not answered
+            if not opened and not answered:
+                continue
+            if len(found) >= MAX_AROUND:
+                return []
+            way = 1 if opened else 0
+            found.append(
+                (moment.kind, moment.stream, moment.since, moment.answered, moment.time, way)
+            )
+        return found
+
+
+def is_local(f: HalfFlow) -> int:
+    """Say whether a half is sent by the capturing host: cooked captures tell; loopback is."""
+    host = f.host
+    if f.sent > 0:
+        return 1 if f.received == 0 else 0
+    if host is None:
+        return 0
+    if host.version == 4:
+        return 1 if host.low >> 24 == 127 else 0
+    return 1 if host.high == 0 and host.low == 1 else 0
+
+
+def _closed_at(a: HalfFlow, b: HalfFlow, rst_time: int) -> int:
+    """Return when the connection was first closed; 0 while it has not been."""
+    first = rst_time
+    if a.fin_seq >= 0 and (first == 0 or a.fin_time < first):
+        first = a.fin_time
+    if b.fin_seq >= 0 and (first == 0 or b.fin_time < first):
+        first = b.fin_time
+    return first
+
+
+def note_race(table: Table, winner: Flow, time: int) -> None:
+    """Mark the attempts over the other address family that ``winner`` beat (RFC 8305).
+
+    Only where both began on the capture's own link (TTL never lowered), so that the source MAC
+    names the host; and only a SYN that was never answered nor repeated.
+    """
+    me = winner.a if winner.a_opened else winner.b
+    port = winner.port_b if winner.a_opened else winner.port_a
+    loser = table.newest[1]
+    for _ in range(MAX_COMPARED):
+        if loser is None or time - loser.start > 2 * RACE:
+            return
+        if loser.version != winner.version and loser.syn_count == 1 and loser.syn_ack_count == 0:
+            ahead = winner.start - loser.start
+            same_host = loser.a.mac0 == me.mac0 and me.mac0 != 0
+            near = _is_initial(loser.a.ttl0) and _is_initial(me.ttl0)
+            if 0 <= ahead < RACE and same_host and near and loser.port_b == port:
+                loser.lost_to = winner.stream
+        loser = loser.older
+
+
+def _is_initial(ttl: int) -> int:
+    return 1 if ttl == 64 or ttl == 128 or ttl == 255 else 0
