@@ -32,7 +32,7 @@ ALL = sum(ANALYSIS.values())
 
 PLACES = {
     "plain": (0x1000, 0x9000),
-    "wraps-early": (0xFFFFFFFE, 0xFFFFFFFE),
+    "wraps-early": (0xFFFFFFFD, 0xFFFFFFFE),
     "wraps-in-the-data": (0xFFFFFFFF - 99, 0xFFFFFFFF - 150),
     "sign-bit": (0x7FFFFFFF - 50, 0x7FFFFFFF - 250),
     "zero": (0, 0),

@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from pcapdiag.capture.batch import Batch
 from pcapdiag.flow.records import Flow
@@ -25,37 +26,17 @@ SECOND = 1_000 * MS
 START = 1_700_000_000 * SECOND
 ETHERNET, SLL2 = 1, 276
 LETTERS = {"S": SYN, "A": ACK, "F": FIN, "R": RST, "P": PSH}
-Sack = tuple[int, int]
+MASK = 0xFFFFFFFF
+Pair = tuple[int, int]
 
 
 def checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
-    total = sum(struct.unpack(f">{len(data) // 2}H", data[: len(data) // 2 * 2]))
+    total: int = sum(struct.unpack(f">{len(data) // 2}H", data[: len(data) // 2 * 2]))
     total += data[-1] << 8 if len(data) % 2 else 0
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
-
-
-def options(
-    *,
-    mss: int = 0,
-    scale: int = -1,
-    sack_ok: bool = False,
-    stamps: Sack | None = None,
-    sack: Iterable[Sack] = (),
-) -> bytes:
-    """TCP options, padded."""
-    out = struct.pack(">BBH", 2, 4, mss) if mss else b""
-    out += b"\4\2" if sack_ok else b""
-    out += struct.pack(">BBII", 8, 10, *stamps) if stamps else b""
-    blocks = b"".join(struct.pack(">II", left & MASK, right & MASK) for left, right in sack)
-    out += bytes((5, 2 + len(blocks))) + blocks if blocks else b""
-    out += struct.pack(">BBB", 3, 3, scale) if scale >= 0 else b""
-    return out + b"\1" * (-len(out) % 4)
-
-
-MASK = 0xFFFFFFFF
 
 
 @dataclass
@@ -114,6 +95,27 @@ class Wire:
         return self.add(at, bytes(data), interface=interface)
 
 
+class More(TypedDict, total=False):
+    """What a packet may have besides flags, numbers and data."""
+
+    window: int
+    mss: int
+    scale: int
+    sack_ok: bool
+    sack: Iterable[Pair]
+    """Blocks in the other end's relative numbers."""
+    stamps: Pair
+    ip_id: int
+    ttl: int
+    mac: bytes
+    interface: int
+    snaplen: int
+    absolute: bool
+    """Sequence and acknowledgment number are the raw ones."""
+    spoil: bool
+    """Its checksum is wrong."""
+
+
 @dataclass
 class Link:
     """One connection; ``c`` writes a packet of the initiator, ``s`` one of the responder."""
@@ -122,19 +124,20 @@ class Link:
     client: End = field(default_factory=lambda: End("10.0.0.1", 40000, 0x1000, b"\2\0\0\0\0\1"))
     server: End = field(default_factory=lambda: End("10.0.0.2", 443, 0x9000, b"\2\0\0\0\0\2"))
     stamped: bool = False
+    """Every packet has timestamps: milliseconds."""
     vlan: int = 0
     cooked: int = -1
-    """With 0 or more: a cooked packet (SLL2) of this packet type."""
+    """With 0 or more: cooked packets (SLL2) of this packet type."""
 
     def c(
-        self, at: float, flags: str, seq: int, ack: int = 0, data: bytes = b"", **more: object
+        self, at: float, flags: str, seq: int, ack: int = 0, data: bytes = b"", **more: Unpack[More]
     ) -> int:
-        return self._write(self.client, self.server, at, flags, seq, ack, data, **more)
+        return self._write(self.client, self.server, at, flags, (seq, ack), data, more)
 
     def s(
-        self, at: float, flags: str, seq: int, ack: int = 0, data: bytes = b"", **more: object
+        self, at: float, flags: str, seq: int, ack: int = 0, data: bytes = b"", **more: Unpack[More]
     ) -> int:
-        return self._write(self.server, self.client, at, flags, seq, ack, data, **more)
+        return self._write(self.server, self.client, at, flags, (seq, ack), data, more)
 
     def handshake(
         self, at: float = 0, *, rtt: float = 10, mss: int = 1460, scale: int = 7, sack: bool = True
@@ -150,84 +153,57 @@ class Link:
         target: End,
         at: float,
         flags: str,
-        seq: int,
-        ack: int,
+        numbers: Pair,
         data: bytes,
-        *,
-        window: int = 500,
-        ip_id: int | None = None,
-        ttl: int | None = None,
-        interface: int = 0,
-        snaplen: int = 1 << 18,
-        sack: Iterable[Sack] = (),
-        absolute: bool = False,
-        spoil: bool = False,
-        mac: bytes = b"",
-        **syn: object,
+        more: More,
     ) -> int:
         bits = sum(LETTERS[letter] for letter in flags)
-        blocks = [(left + target.isn, right + target.isn) for left, right in sack]
-        stamps = (round(at) + 1000, 7) if self.stamped else None
-        opts = options(stamps=stamps, sack=blocks, **syn)  # type: ignore[arg-type]
-        seq = seq if absolute else seq + sender.isn
-        ack = (ack if absolute else ack + target.isn) if bits & ACK else ack
-        if ip_id is None:
-            ip_id = sender.next_id
-            sender.next_id = (sender.next_id + 1) & 0xFFFF
-        datagram = ip_datagram(
-            sender.address,
-            target.address,
-            sender.ttl if ttl is None else ttl,
-            ip_id,
-            tcp_segment(
-                sender, target, (seq & MASK, ack & MASK), bits, window, opts, data, spoil=spoil
-            ),
-        )
-        frame = self._frame(mac or sender.mac, target.mac, datagram)
+        seq, ack = numbers
+        if not more.get("absolute"):
+            seq += sender.isn
+            ack += target.isn if bits & ACK else 0
+        if self.stamped:
+            more = {"stamps": (round(at) + 1000, 7), **more}
+        ip_id = more.get("ip_id", sender.next_id)
+        sender.next_id += "ip_id" not in more
+        segment = tcp_segment(sender, target, (seq & MASK, ack & MASK), bits, data, more)
+        ttl = more.get("ttl", sender.ttl)
+        datagram = ip_datagram(sender.address, target.address, ttl, ip_id & 0xFFFF, segment)
+        frame = self._frame(more.get("mac", sender.mac), target.mac, datagram)
+        interface, snaplen = more.get("interface", 0), more.get("snaplen", 1 << 18)
         return self.wire.add(at, frame, interface=interface, snaplen=snaplen)
 
     def _frame(self, source: bytes, target: bytes, datagram: bytes) -> bytes:
         kind = 0x0800 if datagram[0] >> 4 == 4 else 0x86DD
         if self.cooked >= 0:
-            return (
-                struct.pack(">HHIHBB", kind, 0, 3, 1, self.cooked, 6) + source + b"\0\0" + datagram
-            )
+            head = struct.pack(">HHIHBB", kind, 0, 3, 1, self.cooked, 6)
+            return head + source + b"\0\0" + datagram
         tag = struct.pack(">HH", 0x8100, self.vlan) if self.vlan else b""
         return target + source + tag + struct.pack(">H", kind) + datagram
 
 
+def options(target: End, more: More) -> bytes:
+    """TCP options, padded."""
+    out = struct.pack(">BBH", 2, 4, more["mss"]) if "mss" in more else b""
+    out += b"\4\2" if more.get("sack_ok") else b""
+    out += struct.pack(">BBII", 8, 10, *more["stamps"]) if "stamps" in more else b""
+    edges = [(edge + target.isn) & MASK for block in more.get("sack", ()) for edge in block]
+    out += struct.pack(f">BB{len(edges)}I", 5, 2 + 4 * len(edges), *edges) if edges else b""
+    out += struct.pack(">BBB", 3, 3, more["scale"]) if more.get("scale", -1) >= 0 else b""
+    return out + b"\1" * (-len(out) % 4)
+
+
 def tcp_segment(
-    sender: End,
-    target: End,
-    numbers: tuple[int, int],
-    flags: int,
-    window: int,
-    opts: bytes,
-    data: bytes,
-    *,
-    spoil: bool = False,
+    sender: End, target: End, numbers: Pair, flags: int, data: bytes, more: More
 ) -> bytes:
     """A TCP segment with a right checksum, or a wrong one."""
-    header = (
-        struct.pack(
-            ">HHIIBBHHH",
-            sender.port,
-            target.port,
-            *numbers,
-            (20 + len(opts)) // 4 << 4,
-            flags,
-            window,
-            0,
-            0,
-        )
-        + opts
-    )
-    pseudo = (
-        packed(sender.address)
-        + packed(target.address)
-        + struct.pack(">II", len(header) + len(data), 6)
-    )
-    total = checksum(pseudo + header + data) ^ (0x5555 if spoil else 0)
+    opts = options(target, more)
+    offset = (20 + len(opts)) // 4 << 4
+    ports = struct.pack(">HHII", sender.port, target.port, *numbers)
+    header = ports + struct.pack(">BBHHH", offset, flags, more.get("window", 500), 0, 0) + opts
+    pseudo = packed(sender.address) + packed(target.address)
+    pseudo += struct.pack(">II", len(header) + len(data), 6)
+    total = checksum(pseudo + header + data) ^ (0x5555 if more.get("spoil") else 0)
     return header[:16] + struct.pack(">H", total) + header[18:] + data
 
 
@@ -238,7 +214,8 @@ def ip_datagram(
     if ":" in source:
         head = struct.pack(">IHBB", 6 << 28, len(payload), protocol, ttl)
     else:
-        head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(payload), ip_id, 0x4000, ttl, protocol, 0)
+        size = 20 + len(payload)
+        head = struct.pack(">BBHHHBBH", 0x45, 0, size, ip_id, 0x4000, ttl, protocol, 0)
     return head + packed(source) + packed(target) + payload
 
 
