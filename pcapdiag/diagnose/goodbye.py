@@ -40,6 +40,8 @@ LDAP_UNBIND = b"\x42\x00"
 LDAP_UNBIND_BYTES = range(7, 9)
 LEFT_AT_ONCE = 5 * MS
 """An initiator that closes this soon after its last bytes did not wait for an answer to them."""
+LARGEST_ALERT = 69
+"""Bytes of a TLS alert record with CBC, SHA-384 and padding."""
 PORT_EDGES = (1024, 32768)
 """Below are servers' ports and registered ones, from there on Linux's ephemeral ones."""
 SMALL_MESSAGE = 128
@@ -119,7 +121,7 @@ def bytes_not_captured(story: Story) -> bool:
     """Return whether the last bytes of the initiator were cut off and so few: a farewell, maybe."""
     turn = story.turn
     unread = len(turn.request_head) < min(turn.request_bytes, READABLE)
-    return unread and turn.index > 1 and turn.request_bytes <= SMALL_MESSAGE
+    return unread and turn.index > 1 and turn.request_bytes <= LARGEST_ALERT
 
 
 def _quits(request: bytes) -> bool:

@@ -25,9 +25,6 @@ from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact, seq_distance
 from pcapdiag.model.story import Story
 
-CUT_HEAD = 200
-"""Fewer bytes of an answer than this do not show its framing."""
-
 
 class Work(Enum):
     """Where the last request stood."""
@@ -178,16 +175,6 @@ def request_may_be_missing(story: Story) -> bool:
     seen = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
     closed = story.responder.fin_frame > 0 and not half.fin_frame
     return closed and seq_distance(story.responder.fin_ack, seen) > 0
-
-
-def answer_cut_off(story: Story) -> bool:
-    """Return whether snaplen cut the answer's bytes off, all of which were acknowledged.
-
-    Then it may have been complete.
-    """
-    turn = story.turn
-    cut = story.responder.truncated > 0 and len(turn.response_head) < turn.response_bytes
-    return cut and len(turn.response_head) < CUT_HEAD and turn.response_acked
 
 
 def may_be_half_close(story: Story, context: Context) -> bool:

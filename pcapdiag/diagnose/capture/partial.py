@@ -32,7 +32,6 @@ from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import (
     Work,
-    answer_cut_off,
     answer_may_be_missing,
     connected,
     may_be_half_close,
@@ -93,9 +92,6 @@ def _doubt(story: Story, context: Context) -> tuple[str, tuple[int, ...]] | None
     state = work(story)
     if end.reset is not None and state is Work.WAITING and answer_may_be_missing(story):
         why = "the capture lost packets, and the answer may have been among them"
-        return why, (story.turn.request_frame, end.frame)
-    if end.reset is not None and state is Work.UNKNOWN and answer_cut_off(story):
-        why = "it was reset after an answer whose bytes snaplen cut off: complete or not"
         return why, (story.turn.request_frame, end.frame)
     if may_be_half_close(story, context):
         why = "the file ends behind the initiator's FIN, and the answer may have come after it"

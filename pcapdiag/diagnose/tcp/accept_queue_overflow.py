@@ -73,7 +73,9 @@ PROMPT = 20 * MS
 
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a handshake that the responder's kernel did not take."""
-    if not story.handshake_done or story.responder.payload_bytes or story.responder.fin_frame:
+    if not story.handshake_done or not story.syn_ack_frames:
+        return None
+    if story.responder.payload_bytes or story.responder.fin_frame:
         return None
     late = [t for t in story.syn_ack_times if t > story.established_time + REPEAT_MARGIN]
     if late and not took_data(story) and _tried_in_vain(story, context):

@@ -75,7 +75,7 @@ TRIES = 3
 
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a SYN-ACK that was never taken up."""
-    if not story.syn_ack_count or connected(story) or story.initiator.packets == 0:
+    if not story.syn_ack_frames or connected(story) or story.initiator.packets == 0:
         return None
     if _acked(story):
         return None

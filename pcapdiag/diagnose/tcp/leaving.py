@@ -30,8 +30,8 @@ PUSHED = 100 * MS
 """A FIN this soon after the last byte, where nobody ever answers, ends a one-way transfer."""
 BURSTS = 2
 """Pauses between bytes that nobody answered, from which on it is a stream such as a log."""
-FAREWELL = 64
-"""A TLS alert record is at most this long."""
+FAREWELL = 69
+"""A TLS alert record is at most this long (CBC with SHA-384 and padding)."""
 STALLED_ANSWER = SECOND
 """An answer that paused this long before the initiator left was not on its way any more."""
 AT_ONCE = 5 * MS

@@ -65,7 +65,7 @@ KIND = Kind(
 
 def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a SYN met by an ACK of an older connection, and never accepted."""
-    if story.syn_count == 0 or story.syn_ack_count or connected(story):
+    if not story.syn_frames or story.syn_ack_count or connected(story):
         return None
     challenge = challenge_ack(story)
     if challenge is None:

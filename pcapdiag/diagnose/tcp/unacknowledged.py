@@ -71,8 +71,12 @@ def _carries(packet: PacketFact, acked: int) -> bool:
 
 
 def _sent_after(story: Story, initiator: bool, time: int) -> bool:
+    until = min((reset.time for reset in story.resets), default=story.end)
     return any(
-        p.from_initiator == initiator and p.time > time and not p.is_rst and not p.is_syn_ack
+        p.from_initiator == initiator
+        and time < p.time <= until
+        and not p.is_rst
+        and not p.is_syn_ack
         for p in story.packets
     )
 

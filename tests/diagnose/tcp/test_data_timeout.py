@@ -60,3 +60,10 @@ def test_an_end_that_lives_accuses_the_path() -> None:
 def test_an_acknowledged_request_is_another_code() -> None:
     lines = (C("PSH,ACK", GET), S("ACK"), C("FIN,ACK", after=15_000))
     assert judged(*HANDSHAKE, *lines).code == "tcp.response_timeout"
+
+
+def test_an_acknowledgment_after_the_sender_gave_up_is_no_life_meanwhile() -> None:
+    stuck = (*HANDSHAKE, *EXCHANGE, *TRIES, C("RST,ACK", win=500, after=900))
+    assert sides(judged(*stuck, S("ACK", ack=1_000_001)))["path"] < 0.8
+    meanwhile = (*HANDSHAKE, *EXCHANGE, *TRIES, S("ACK", ack=1_000_028), C("RST,ACK", win=500))
+    assert sides(judged(*meanwhile))["path"] >= 0.8

@@ -59,13 +59,6 @@ def test_an_answer_that_was_captured_before_its_request() -> None:
     assert judged(*HANDSHAKE, *used, *early, S("FIN,ACK"), C("FIN,ACK")).code == "ok"
 
 
-def test_an_answer_that_snaplen_cut_off_may_have_been_complete() -> None:
-    story = play(*ASKED, S("PSH,ACK", OK * 9), C("ACK"), LIVE)
-    story.turn.response_head = story.turn.response_head[:30]
-    story.responder.truncated = 1
-    assert judge(story, around(story)).code == "capture.partial"
-
-
 def test_an_answer_that_was_counted_for_no_turn() -> None:
     fin, late = (
         S("FIN,ACK", seq=4_294_967_201 + len(OK), after=3),
