@@ -62,11 +62,7 @@ def analyze(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
     if p.ack != f.last_ack:
         f.duplicate_run = 0
     if flags & ACK and r.to_be_acked >= 0 and distance(p.ack, r.to_be_acked) > 0:
-        if same_place and r.last_marks & WINDOW_PROBE and p.ack == ((f.last_ack + 1) & MASK32):
-            marks |= WINDOW_UPDATE
-        else:
-            marks |= ACKED_UNSEEN
-        r.to_be_acked = p.ack
+        marks |= _beyond(p, f, r, same_place)
     if (length > 0 or flags & (SYN | FIN)) and not marks & KEEP_ALIVE:
         marks |= _repeats(p, flow, f, r, time)
     _advance(p, f, marks, time)
@@ -105,6 +101,18 @@ def _pure_acks(p: Packet, f: HalfFlow, r: HalfFlow, same_place: int, control: in
         return KEEP_ALIVE_ACK
     f.duplicate_run += 1
     return DUPLICATE_ACK
+
+
+def _beyond(p: Packet, f: HalfFlow, r: HalfFlow, same_place: int) -> int:
+    """Name an acknowledgment of bytes that were not seen."""
+    if f.isn < 0 and r.isn >= 0 and r.next_seq == ((r.isn + 1) & MASK32):
+        # All it can acknowledge is the SYN: its numbers are those of an older connection on these
+        # ports (challenge ACK, RFC 5961 4).
+        return 0
+    r.to_be_acked = p.ack
+    if same_place and r.last_marks & WINDOW_PROBE and p.ack == ((f.last_ack + 1) & MASK32):
+        return WINDOW_UPDATE
+    return ACKED_UNSEEN
 
 
 def _repeats(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
