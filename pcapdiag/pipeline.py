@@ -38,7 +38,7 @@ def analyze(paths: Sequence[str | os.PathLike[str]], options: AnalyzeOptions) ->
 
     Raises pcapdiag.errors.PcapdiagError when nothing can be read, or the options are wrong.
     """
-    capture = Capture.open(paths)
+    capture = Capture.open(paths, stop=options.stop)
     analysis = Analysis(capture, options)
     with _without_garbage_collection():
         for batch in capture.batches():
@@ -58,19 +58,20 @@ def follow(
     A verdict that the rest of the capture changed comes again as an ``update`` line. Raises as
     :func:`analyze` does.
     """
-    capture = Capture.open(paths, follow=True)
+    capture = Capture.open(paths, follow=True, stop=options.stop)
     analysis = Analysis(capture, options)
     for batch in capture.batches():
-        if options.stop and options.stop():
-            capture.stop()
         if batch is None:
             analysis.let_time_pass()
         else:
             analysis.take(batch)
         yield from _fresh_lines(analysis)
     analysis.finish()
+    yield from _fresh_lines(analysis)
     report = _report(analysis)
     where = _line_capture(analysis)
+    for connection in analysis.withdrawn:
+        yield Line(type="update", capture=where, update=connection)
     for number, changed in analysis.late:
         connection = analysis.connections.read(number)
         if changed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import threading
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import chain
@@ -18,6 +17,7 @@ from pcapdiag.capture.reader import FileReader
 from pcapdiag.capture.source import STDIN
 from pcapdiag.capture.walk import Walker
 from pcapdiag.errors import CaptureError, DamagedCaptureError, FileAccessError, UsageError
+from pcapdiag.model.options import Stop
 
 
 class Capture:
@@ -27,14 +27,14 @@ class Capture:
     ``warnings`` (errors of those that could not be read at all), ``metadata``.
     """
 
-    def __init__(self, paths: list[str], *, follow: bool, digest: bool) -> None:
+    def __init__(self, paths: list[str], *, follow: bool, digest: bool, stop: Stop) -> None:
         self.files: list[FileFacts] = []
         self.warnings: list[CaptureError] = []
         self.metadata = Metadata()
         self._paths = paths
         self._follow = follow
         self._digest = digest
-        self._stop = threading.Event()
+        self._stop = stop
         self._orderer = Orderer(self.metadata.interfaces)
         self._origins: Origins | None = None
         self._walkers: list[Walker] = []
@@ -43,20 +43,26 @@ class Capture:
 
     @classmethod
     def open(
-        cls, paths: Iterable[str | os.PathLike[str]], *, follow: bool = False, digest: bool = False
+        cls,
+        paths: Iterable[str | os.PathLike[str]],
+        *,
+        follow: bool = False,
+        digest: bool = False,
+        stop: Stop | None = None,
     ) -> Capture:
         """Return the capture of files, globs that no shell expanded, or ``-`` for standard input.
 
         A file named twice is read once. ``follow`` keeps reading one input that grows; ``digest``
-        computes each stored file's SHA-256 (costs more than reading it). Raises UsageError, and
-        FileAccessError when none of the files exists.
+        computes each stored file's SHA-256 (costs more than reading it); ``stop`` is where somebody
+        else may ask for the end. Raises UsageError, and FileAccessError when none of the files
+        exists.
         """
         names, warnings = _expand([os.fspath(path) for path in paths])
         if not names:
             raise warnings[0] if warnings else UsageError("no capture given", "name a file, or -")
         if follow and len(names) > 1:
             raise UsageError("--follow reads one input", "name one file, or -")
-        capture = cls(names, follow=follow, digest=digest)
+        capture = cls(names, follow=follow, digest=digest, stop=stop or Stop())
         capture.warnings.extend(warnings)
         return capture
 
@@ -77,7 +83,7 @@ class Capture:
             raise next(facts.error for facts in self.files if facts.error)
 
     def stop(self) -> None:
-        """End the reading as if the input ended here; may be called from a signal handler."""
+        """End the reading as if the input ended here; what a pipe still holds is taken."""
         self._stop.set()
 
     def close(self) -> None:

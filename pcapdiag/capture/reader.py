@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import threading
 from collections.abc import Iterator
 
 from pcapdiag.capture.batch import Batch, Interface, new_batch
@@ -21,6 +20,7 @@ from pcapdiag.capture.pcapng import BlockReader
 from pcapdiag.capture.source import Input, RawInput
 from pcapdiag.capture.walk import BAD, FULL, MORE, OTHER, Walker
 from pcapdiag.errors import CaptureError, DamagedCaptureError, NotACaptureError
+from pcapdiag.model.options import Stop
 
 BLOCK_BYTES = 256 * 1024
 """Bytes read in one go: fits into a core's cache with what the tracker needs, and the cost of a
@@ -45,7 +45,7 @@ class FileReader:
         path: str,
         file: int,
         metadata: Metadata,
-        stop: threading.Event,
+        stop: Stop,
         *,
         follow: bool = False,
         digest: bool = False,

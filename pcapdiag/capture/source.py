@@ -9,14 +9,17 @@ import os
 import select
 import stat
 import sys
-import threading
+import time
 from typing import Protocol
 
 from pcapdiag.errors import DamagedCaptureError, FileAccessError
+from pcapdiag.model.options import Stop
 
 STDIN = "-"
 TICK_SECONDS = 0.2
 """How long a silent input is waited for before that is said."""
+LAST_WORDS = 1024 * 1024
+"""Bytes that are still taken from a pipe after reading was stopped: the largest pipe is as long."""
 
 
 class Input(Protocol):
@@ -36,12 +39,13 @@ class RawInput:
     """
 
     def __init__(
-        self, path: str, stop: threading.Event, *, follow: bool = False, digest: bool = False
+        self, path: str, stop: Stop, *, follow: bool = False, digest: bool = False
     ) -> None:
         self.path = "standard input" if path == STDIN else path
         self.taken = 0
         self.size: int | None = None
         self._stop = stop
+        self._last_words = LAST_WORDS
         self._follow = follow
         self._file = _open(path)
         facts = os.fstat(self._file.fileno())
@@ -73,6 +77,8 @@ class RawInput:
         if not got:
             return self._at_end()
         self.taken += got
+        if self._stop.is_set():
+            self._last_words -= got
         if self._hash:
             self._hash.update(view[:got])
         return got
@@ -97,12 +103,15 @@ class RawInput:
                 return True
             if self._follow:
                 return False
-        return False
+        # ^C reached tcpdump, too: it writes what it still has, and closes.
+        if self._poll is None or self._last_words <= 0:
+            return False
+        return bool(self._poll.poll(TICK_SECONDS * 1000))
 
     def _at_end(self) -> int | None:
         if not (self._follow and self._regular):
             return 0
-        self._stop.wait(TICK_SECONDS)
+        time.sleep(TICK_SECONDS)
         return 0 if self._stop.is_set() else None
 
 

@@ -6,6 +6,7 @@ import glob
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Unpack
 
@@ -13,6 +14,7 @@ import click
 
 from pcapdiag.cli import progress
 from pcapdiag.cli.examples import examples
+from pcapdiag.cli.interrupt import ending_on_interrupt
 from pcapdiag.cli.options import (
     CaptureArguments,
     analyze_options,
@@ -20,7 +22,7 @@ from pcapdiag.cli.options import (
 )
 from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_output, page_for
 from pcapdiag.cli.say import warn
-from pcapdiag.cli.status import status_of
+from pcapdiag.cli.status import INTERRUPTED, status_of
 from pcapdiag.compiled import is_compiled
 from pcapdiag.report.clock import TimeMode
 
@@ -97,7 +99,8 @@ def analyze(
 
         follower = Follower(page, time_mode, as_lines=output_format == "jsonl")
         return follower.run(paths, options, output)
-    report = _read(paths, options)
+    with ending_on_interrupt() if paths == ["-"] else nullcontext() as stop:
+        report = _read(paths, replace(options, stop=stop))
     tell_input(report)
     try:
         with open_output(output) as target:
@@ -105,7 +108,7 @@ def analyze(
                 target.write(text)
     except ClosedPipeError:
         drop_standard_output()
-    return status_of(report)
+    return INTERRUPTED if stop and stop.is_set() else status_of(report)
 
 
 def _read(paths: Sequence[str], options: AnalyzeOptions) -> Report:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from types import FrameType
 
 from pcapdiag import pipeline
 from pcapdiag.cli.analyze import tell_input
+from pcapdiag.cli.interrupt import ending_on_interrupt
 from pcapdiag.cli.output import Writer, open_output
 from pcapdiag.cli.status import INTERRUPTED, status_of
 from pcapdiag.model.options import AnalyzeOptions
@@ -19,23 +17,6 @@ from pcapdiag.report.json import render_line
 from pcapdiag.report.jsonl import closing_lines
 from pcapdiag.report.layout import Page
 from pcapdiag.report.text import render_connection, render_text
-
-
-class Interrupt:
-    """The first ^C asks the reading to end; a second one ends the program."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __call__(self) -> bool:
-        """Return whether ^C was pressed."""
-        return self.asked
-
-    def handle(self, _signal: int, _frame: FrameType | None) -> None:
-        """Take the signal."""
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +29,12 @@ class Follower:
 
     def run(self, paths: Sequence[str], options: AnalyzeOptions, output: str | None) -> int:
         """Print verdicts until the input or the user ends, then the report; return the status."""
-        interrupt = Interrupt()
-        with _handling(interrupt), open_output(output) as target:
-            lines = pipeline.follow(paths, replace(options, stop=interrupt))
+        with ending_on_interrupt() as stop, open_output(output) as target:
+            lines = pipeline.follow(paths, replace(options, stop=stop))
             report = self._print(lines, target)
             tell_input(report)
             self._print_report(report, options, target)
-        return INTERRUPTED if interrupt.asked else status_of(report)
+        return INTERRUPTED if stop.is_set() else status_of(report)
 
     def _print(self, lines: Generator[Line, None, Report], target: Writer) -> Report:
         while True:
@@ -87,12 +67,3 @@ class Follower:
         show_all, filtered = options.all_connections, options.is_filtered
         for text in render_text(report, self.page, self.time, show_all, filtered):
             target.line(text)
-
-
-@contextmanager
-def _handling(interrupt: Interrupt) -> Iterator[None]:
-    before = signal.signal(signal.SIGINT, interrupt.handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

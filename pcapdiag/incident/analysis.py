@@ -57,9 +57,12 @@ class Analysis:
         self.late: list[tuple[int, bool]] = []
         """With ``follow``: what the end of the capture told, by number in ``connections``, and
         whether it changed a verdict that had been given."""
+        self.withdrawn: list[Connection] = []
+        """With ``follow``: what was given as failed, and did not fail after all."""
         self._teller = Teller(capture, self.tracker, self.surroundings, self.names)
         self._archive = Archive()
         self._scopes = Scopes(self.tracker, filtered=options.is_filtered)
+        self._live = options.follow
         self._given: dict[str, tuple[str, str]] = {}
         """With ``follow``: code and side given for each connection that is judged again."""
         self._detailed: Counter[tuple[str, str, str, int]] = Counter()
@@ -83,6 +86,7 @@ class Analysis:
 
     def finish(self) -> None:
         """Judge what is still open, then everything doubtful or failed once more, knowing all."""
+        self._live = False
         self.tracker.close()
         for address, name in self.capture.names.items():
             self.names.add(address, name, "capture")
@@ -113,7 +117,7 @@ class Analysis:
         if judgement.code != "ok":
             self._scopes.count(story, failed=judgement.failed)
             if self._archive.keep(story, context.last_time, failed=judgement.failed):
-                if self.options.follow and judgement.failed:
+                if self._live and judgement.failed:
                     self._give(self._teller.tell(story, context, judgement))
                 return
         if judgement.failed or self.options.all_connections:
@@ -135,12 +139,14 @@ class Analysis:
         context = self.surroundings.context(story, until)
         told = self._teller.tell(story, context)
         verdict = told.connection.verdict
+        given = self._given.pop(told.connection.id, None)
         if not (verdict.failed or self.options.all_connections):
             self.unlisted[verdict.code] += 1
             self.unlisted_resets.add(story, context)
+            if given is not None:
+                self.withdrawn.append(told.in_full())
             return
         connection = told.in_full() if self._is_worth_detail(told) else told.as_row()
-        given = self._given.pop(connection.id, None)
         if self.options.follow and given != _gist(connection):
             self.late.append((len(self.connections), given is not None))
         self.connections.add(connection)

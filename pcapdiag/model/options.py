@@ -70,6 +70,21 @@ class TimeBound:
         return self.ns + capture_start if self.from_start else self.ns
 
 
+class Stop:
+    """Asks a reading to end as if the input ended there; a signal handler may set it."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def set(self) -> None:
+        """Ask for the end."""
+        self._asked = True
+
+    def is_set(self) -> bool:
+        """Return whether it was asked for."""
+        return self._asked
+
+
 @dataclass(frozen=True, slots=True)
 class AnalyzeOptions:
     """Options of ``pcapdiag analyze`` that change what is analysed, not how it is printed.
@@ -93,8 +108,7 @@ class AnalyzeOptions:
     """Report the healthy connections too."""
     follow: bool = False
     progress: Progress | None = None
-    stop: Callable[[], bool] | None = None
-    """Asked between reads (``follow``): True ends the reading as if the input had ended there."""
+    stop: Stop | None = None
 
     @property
     def is_filtered(self) -> bool:

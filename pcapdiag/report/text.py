@@ -19,7 +19,7 @@ NAMED_ADDRESSES = 4
 """Addresses named of one role."""
 
 _OTHER_SHARE = 0.05
-"""Share of packets from which other protocols are worth a word; a few of them are in any capture."""
+"""Share of packets from which other protocols are worth a word: a few are in any capture."""
 
 
 def render_text(

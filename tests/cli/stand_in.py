@@ -66,7 +66,7 @@ def pipeline(kind: str, seen: list[AnalyzeOptions] | None = None) -> ModuleType:
             yield Line(type="connection", capture=capture, connection=connection)
         yield Line(type="update", capture=capture, update=refused())
         until = time.monotonic() + PATIENCE
-        while options.stop and not options.stop() and time.monotonic() < until:
+        while options.stop and not options.stop.is_set() and time.monotonic() < until:
             time.sleep(0.01)
         return done
 
