@@ -71,7 +71,7 @@ def _closing_words(story: Story) -> list[Ending]:
         for initiator, half in ((True, story.initiator), (False, story.responder))
         if half.fin_frame
     ]
-    later = (reset for reset in story.resets if reset.time >= story.established_time)
+    later = story.resets[story.early_resets :]
     resets = (reset for reset in later if not outlived(story, reset))
     words += [Ending(r.from_initiator, r.frame, r.time, r) for r in resets]
     return words

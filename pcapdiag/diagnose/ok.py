@@ -80,8 +80,12 @@ def _handshake_notes(story: Story) -> list[str]:
     notes = []
     if challenge_ack(story) is not None and story.syn_ack_count:
         notes.append("The ports were still held by an old connection; the repeated SYN cured it.")
-    if story.syn_ack_count and any(r.frame < story.syn_ack_frames[0] for r in story.resets):
+    answered = story.syn_ack_frames[:1]
+    if any(r.frame < frame for frame in answered for r in story.resets):
         notes.append("A first SYN was refused; the repeated one was accepted.")
+    if story.lost_to is not None and not connected(story):
+        note = f"The same host came through over the other address family (stream {story.lost_to})"
+        notes.append(f"{note}: this attempt lost the race (RFC 8305).")
     if story.syn_count > 1 and connected(story):
         notes.append(f"The SYN was sent {story.syn_count} times.")
     served_from = story.established_time + REPEAT_MARGIN

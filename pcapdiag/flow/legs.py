@@ -1,8 +1,9 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, annotation_typing=False
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, annotation_typing=False
 """What a host did on its other connections: the link between the two legs of a proxy.
 
 A healthy connection leaves no story, so the few moments of it that another leg may need are kept
-here: when it was opened, when its responder answered or closed, and when its initiator left. A ring
+here: when it was opened and accepted, when its responder answered or closed, and when its initiator left. A ring
 holds the newest of all connections; on a busy host it says nothing, and that is right: there nobody
 can tell whose request was whose. A TCP proxy connects before its client has asked, so a first
 request counts from the SYN.
@@ -10,10 +11,10 @@ request counts from the SYN.
 
 from __future__ import annotations
 
-from pcapdiag.flow.records import Flow, HalfFlow, Host, Moment
+from pcapdiag.flow.records import Flow, HalfFlow, Moment
 from pcapdiag.flow.table import Table
 
-KEPT = 256
+KEPT = 512
 """Moments kept over all connections, a power of two."""
 MAX_AROUND = 16
 """More of them around one connection than this do not tell whose request was whose."""
@@ -21,9 +22,10 @@ SOON = 50_000_000
 """Up to this long (ns) after a connection was closed, another leg may show why."""
 
 OPENED = 1
-ANSWERED = 2
-CLOSED = 3
-LEFT = 4
+ACCEPTED = 2
+ANSWERED = 3
+CLOSED = 4
+LEFT = 5
 
 MAX_COMPARED = 32
 """Open attempts that are compared with a connection that came up."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 from ipaddress import IPv6Address
 from operator import attrgetter
 from socket import inet_ntoa
-from typing import Literal
 
-from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED
+from pcapdiag.flow.legs import ACCEPTED, ANSWERED, CLOSED, LEFT, OPENED
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
 from pcapdiag.flow.slabs import CHUNK_FACTS, FactSlab
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.context import EndpointFacts, HostFacts
 from pcapdiag.model.packet import PacketFact
-from pcapdiag.model.story import Half, IcmpFact, LegMoment, Story, Turn
+from pcapdiag.model.story import Half, IcmpFact, LegKind, LegMoment, Story, Turn
 
 _SAME_NAME = (
     "packets payload_bytes max_segment data_segments retransmissions fast_retransmissions "
@@ -25,8 +24,9 @@ _SAME_NAME = (
 _same_name = attrgetter(*_SAME_NAME)
 
 
-_KINDS: dict[int, Literal["opened", "answered", "closed", "left"]] = {
+_KINDS: dict[int, LegKind] = {
     OPENED: "opened",
+    ACCEPTED: "accepted",
     ANSWERED: "answered",
     CLOSED: "closed",
     LEFT: "left",
@@ -205,7 +205,10 @@ def _icmp(flow: Flow) -> tuple[IcmpFact, ...]:
 
 def _legs(tracker: Tracker, flow: Flow, *, of_initiator: bool) -> tuple[LegMoment, ...]:
     rows = tracker.moments.around(flow, 1 if of_initiator else 0)
-    moments = (LegMoment(_KINDS[kind], *rest, opened == 1) for kind, *rest, opened in rows)
+    moments = (
+        LegMoment(_KINDS[kind], stream, since, answered, time, opened == 1)
+        for kind, stream, since, answered, time, opened in rows
+    )
     return tuple(sorted(moments, key=lambda moment: (moment.time, moment.stream)))
 
 

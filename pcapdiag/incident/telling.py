@@ -10,6 +10,7 @@ from pcapdiag.correlate.roles import Ends
 from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.judge import cured, judge, refine
 from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.other_leg import cause
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.describe import add_resets, add_timeline, describe, shorten
 from pcapdiag.incident.surroundings import Surroundings
@@ -74,6 +75,8 @@ class Teller(msgspec.Struct):
             (story.responder.address, story.responder.port),
         )
         connection = describe(story, judgement, attribution, ends, self.names)
+        if judgement.failed:
+            connection.caused_by = cause(story, judgement.code)
         self._say_where(connection, story)
         return Told(connection, story, judgement, ends, context)
 

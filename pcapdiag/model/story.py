@@ -149,12 +149,15 @@ class IcmpFact(msgspec.Struct, frozen=True):
     """TTL of the ICMP packet itself."""
 
 
+LegKind = Literal["opened", "accepted", "answered", "closed", "left"]
+
+
 class LegMoment(msgspec.Struct, frozen=True):
     """Something that one end's host did on another connection, while it waited on this one."""
 
-    kind: Literal["opened", "answered", "closed", "left"]
-    """It was opened; its responder began to answer; its responder closed first (FIN or RST); its
-    initiator did."""
+    kind: LegKind
+    """It was opened; its handshake was done; its responder began to answer; its responder closed
+    first (FIN or RST); its initiator did."""
     stream: int
     since: int
     """When that connection's last request began; of a first request, when it was opened."""

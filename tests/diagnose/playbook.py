@@ -322,7 +322,12 @@ def _story(stage: Stage) -> Story:
         ip_version=4,
         evicted=False,
         capture_ended=True,
+        early_resets=_early_resets(packets, acks) if done else 0,
     )
+
+
+def _early_resets(packets: list[PacketFact], acks: list[PacketFact]) -> int:
+    return sum(p.is_rst for p in packets[: packets.index(acks[0])])
 
 
 def around(story: Story, left: float = 10.0, **facts: object) -> Context:

@@ -117,7 +117,8 @@ def _handshake_open(story: Story) -> tuple[str, tuple[int, ...]] | None:
         why = "the file ends (or starts) within the handshake"
         return why, (*story.syn_frames[:1], *story.syn_ack_frames[:1])
     refused = any(not reset.from_initiator for reset in story.resets)
-    if story.syn_count and not story.syn_ack_count and not refused:
+    lost = story.lost_to is not None and story.syn_count == 1
+    if story.syn_count and not story.syn_ack_count and not refused and not lost:
         why = "the file ends before the SYN's answer was overdue"
         return why, story.syn_frames
     return None

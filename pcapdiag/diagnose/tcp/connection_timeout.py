@@ -7,8 +7,9 @@ How pcapdiag can tell
     SYNs and not one packet back, neither TCP nor ICMP. Linux repeats after 1, 2, 3, 4 s (before
     6.5: 1, 3, 7 s); a proxy whose connect timeout is 1 s leaves one single SYN. It counts as
     given up when the next repeat was due and did not come while the capture went on, or when
-    three seconds of trying went unanswered. A SYN at the very end of the file is
-    ``capture.partial``.
+    three seconds of trying went unanswered, or when the initiator, a proxy, told its client
+    meanwhile. A SYN at the very end of the file is ``capture.partial``. One over IPv6 is ``ok``
+    where the same host got its connection over IPv4 at the same time, or the other way round.
 
 Usual causes
     A firewall, security group or network policy that drops. A host that is down or gone, an address
@@ -31,6 +32,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import frames_of
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.other_leg import told_its_client
 from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.context import Context
@@ -79,9 +81,11 @@ LINUX_TTL = 64
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for SYNs that nothing ever answered."""
     silent = story.responder.packets == 0 and not story.icmp and not story.initiator.rst_count
-    if story.syn_count == 0 or not silent or one_direction(story):
+    if not story.syn_frames or not silent or one_direction(story):
         return None
-    gave_up = has_given_up(story, context)
+    if story.lost_to is not None and story.syn_count == 1:
+        return None
+    gave_up = has_given_up(story, context) or told_its_client(story) is not None
     if not gave_up and not _tried_enough(story, context):
         return None
     return given_up(story, context, gave_up=gave_up, confidence=_confidence(story, gave_up))

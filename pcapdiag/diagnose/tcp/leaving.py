@@ -9,7 +9,8 @@ import msgspec
 from pcapdiag.diagnose.ending import Ending, behind_unseen_bytes, ending, frames_of
 from pcapdiag.diagnose.goodbye import asks_for_answer, speaks_tls
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
-from pcapdiag.diagnose.patience import Patience, patience
+from pcapdiag.diagnose.other_leg import client_left, told_its_client
+from pcapdiag.diagnose.patience import MOST_SURE, Patience, patience
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import MS, SECOND, duration
@@ -81,7 +82,16 @@ def leaving(story: Story, context: Context) -> Leaving | None:
 def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patience:
     if sending_request(story):
         return Patience(max(0, end.time - since), 0.1, None, "it was still sending the request")
-    return patience(story, context, since, end.time)
+    waited = patience(story, context, since, end.time)
+    told = told_its_client(story, end.time)
+    if told is not None:
+        reason = f"it told its own client so at that moment (stream {told.stream})"
+        return Patience(waited.waited, MOST_SURE, waited.round_value, reason)
+    left = client_left(story, end.time)
+    if left is not None:
+        reason = f"{waited.reason}; its own client had left just before (stream {left.stream})"
+        return Patience(waited.waited, waited.timeout, waited.round_value, reason)
+    return waited
 
 
 def _one_way(story: Story, context: Context, end: Ending) -> bool:
