@@ -3,7 +3,7 @@ import cython
 from pcapdiag.flow.records cimport Flow, HalfFlow, Host, Moment
 from pcapdiag.flow.table cimport Table
 
-cdef long long KEPT, MAX_AROUND, SOON, OPENED, ACCEPTED, ANSWERED, CLOSED, LEFT, MAX_COMPARED, RACE
+cdef long long KEPT, MAX_AROUND, SOON, _ANSWERED, MAX_COMPARED, RACE
 
 
 @cython.final

@@ -3,7 +3,8 @@
 """What a host did on its other connections: the link between the two legs of a proxy.
 
 A healthy connection leaves no story, so the few moments of it that another leg may need are kept
-here: when it was opened and accepted, when its responder answered or closed, and when its initiator left. A ring
+here: when it was opened and accepted, when its responder answered or closed, and when its
+initiator left. A ring
 holds the newest of all connections; on a busy host it says nothing, and that is right: there nobody
 can tell whose request was whose. A TCP proxy connects before its client has asked, so a first
 request counts from the SYN.
@@ -26,6 +27,9 @@ ACCEPTED = 2
 ANSWERED = 3
 CLOSED = 4
 LEFT = 5
+
+# Twin in C of a constant that plain Python imports.
+_ANSWERED = ANSWERED
 
 MAX_COMPARED = 32
 """Open attempts that are compared with a connection that came up."""
@@ -50,7 +54,7 @@ class Moments:
         moment.kind = kind
         moment.stream = flow.stream
         moment.since = flow.request_time if flow.turn_index > 1 else flow.start
-        moment.answered = flow.response_time if kind != ANSWERED else 0
+        moment.answered = flow.response_time if kind != _ANSWERED else 0
         moment.time = time
         moment.opener = opener.host
         moment.answerer = answerer.host
