@@ -44,3 +44,10 @@ def test_a_fin_that_acknowledges_the_other_answered_it() -> None:
     end = ending(play(*HANDSHAKE, S("FIN,ACK", ack=1_000_002), seen_late))
     assert end is not None
     assert (end.actor, end.frame) == ("initiator", 5)
+
+
+def test_a_reset_after_a_clock_that_was_set_back_still_ends_it() -> None:
+    story = play(*HANDSHAKE, C("PSH,ACK", GET), S("ACK"), S("RST,ACK", after=-1950))
+    end = ending(story)
+    assert end is not None
+    assert end.reset is story.resets[0]

@@ -56,3 +56,17 @@ def test_the_host_is_named_where_the_syn_reached_it() -> None:
     context = around(story, 5)
     context.capture_hosts = frozenset({story.responder.address})
     assert sides(judge(story, context))["responder"] > 0.9
+
+
+def test_a_family_that_lost_the_race_is_fine() -> None:
+    """Happy Eyeballs (RFC 8305): the same host came through over IPv4."""
+    story = play(SYN, lost_to=3)
+    for left in (0.1, 5):
+        verdict = judge(story, around(story, left))
+        assert verdict.code == "ok"
+        assert "lost the race" in verdict.notes[0]
+
+
+def test_a_family_that_kept_trying_after_the_race_failed() -> None:
+    story = play(SYN, *again(SYN, 1000, 1000, 1000), lost_to=3)
+    assert judge(story, around(story)).code == "tcp.connection_timeout"

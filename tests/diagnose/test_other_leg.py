@@ -1,0 +1,128 @@
+"""What a proxy's other leg says: ladders of one leg, with moments of the other."""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.other_leg import cause, client_left, told_its_client
+from pcapdiag.model.story import LegKind, LegMoment
+from tests.diagnose.playbook import GET, HANDSHAKE, MS, START, C, Line, S, again, around, play
+
+ASKED = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"))
+SYN = C("SYN")
+EARLIER, OTHER = -5.0, 7
+
+
+def leg(
+    kind: LegKind,
+    time: float,
+    *,
+    since: float = EARLIER,
+    answered: float = 0,
+    opened: bool = False,
+    stream: int = OTHER,
+) -> LegMoment:
+    """A moment of another connection; times in ms from the ladder's start."""
+    first = START + int(answered * MS) if answered else 0
+    return LegMoment(kind, stream, START + int(since * MS), first, START + int(time * MS), opened)
+
+
+def judged(*lines: Line, before: tuple[LegMoment, ...] = (), left: float = 0.05) -> Judgement:
+    story = play(*lines, legs_before=before)
+    return judge(story, around(story, left))
+
+
+def test_one_syn_is_given_up_when_the_proxy_told_its_client() -> None:
+    told = judged(SYN, before=(leg("answered", 1002),), left=1.05)
+    assert told.code == "tcp.connection_timeout"
+    assert judged(SYN, left=1.05).code == "capture.partial"
+
+
+def test_a_quick_answer_to_the_client_is_no_giving_up() -> None:
+    assert judged(SYN, before=(leg("answered", 30),)).code == "capture.partial"
+
+
+def test_an_answer_that_another_upstream_gave_is_no_giving_up() -> None:
+    helped = leg("answered", 900, since=100, opened=True, stream=9)
+    assert told_its_client(play(SYN, legs_before=(helped, leg("answered", 1002)))) is None
+
+
+def test_of_two_clients_nobody_knows_whose_request_it_was() -> None:
+    both = (leg("answered", 1002), leg("answered", 1003, stream=8))
+    assert told_its_client(play(SYN, legs_before=both)) is None
+
+
+def test_a_client_answered_before_is_not_the_one() -> None:
+    done = leg("closed", 1002, answered=-2)
+    assert told_its_client(play(SYN, legs_before=(done,))) is None
+
+
+def test_leaving_at_no_round_time_is_a_timeout_where_the_client_was_told() -> None:
+    lines = (*ASKED, C("FIN,ACK", after=437))
+    verdict = judged(*lines, before=(leg("answered", 439),))
+    assert verdict.code == "tcp.response_timeout"
+    assert verdict.confidence > 0.9
+    assert "told its own client" in verdict.facts["reason"]
+    assert judged(*lines).code == "tcp.initiator_abort"
+
+
+def test_an_abort_is_caused_by_the_client_that_left_just_before() -> None:
+    lines = (*ASKED, C("FIN,ACK", after=237))
+    story = play(*lines, legs_before=(leg("left", 236),))
+    verdict = judge(story, around(story, 1))
+    assert verdict.code == "tcp.initiator_abort"
+    assert cause(story, verdict.code) == OTHER
+
+
+def test_a_client_that_left_long_before_or_after_is_not_the_cause() -> None:
+    for time in (100.0, 260.0):
+        story = play(*ASKED, C("FIN,ACK", after=237), legs_before=(leg("left", time),))
+        assert client_left(story, story.end) is None
+
+
+def test_a_client_that_left_with_its_answer_is_not_the_cause() -> None:
+    left = leg("left", 237, answered=236)
+    story = play(*ASKED, C("FIN,ACK", after=237), legs_before=(left,))
+    assert client_left(story, story.end) is None
+
+
+def behind(*moments: LegMoment) -> int | None:
+    """The cause of a client's leg that the proxy closed without an answer, 500 ms in."""
+    story = play(*ASKED, S("FIN,ACK", after=499.5), legs_behind=moments)
+    return cause(story, "tcp.closed_before_response")
+
+
+def up(kind: LegKind, time: float, *, since: float = 2, answered: float = 0) -> LegMoment:
+    return leg(kind, time, since=since, answered=answered, opened=True)
+
+
+def test_a_refused_upstream_is_the_cause_of_the_clients_close() -> None:
+    assert behind(up("opened", 2), up("closed", 499.8)) == OTHER
+
+
+def test_an_upstream_that_never_answered_its_syn_is_the_cause() -> None:
+    assert behind(up("opened", 2)) == OTHER
+
+
+def test_an_upstream_that_serves_is_not_the_cause() -> None:
+    assert behind(up("opened", 2), up("accepted", 3), up("answered", 4)) is None
+    assert behind(up("opened", 2), up("accepted", 3)) is None
+
+
+def test_an_upstream_that_the_proxy_dropped_after_its_client_is_not_the_cause() -> None:
+    assert behind(up("opened", 2), up("accepted", 3), up("left", 520)) is None
+
+
+def test_the_last_of_several_tries_is_the_cause() -> None:
+    first = leg("closed", 100, since=2, opened=True, stream=3)
+    assert behind(first, up("opened", 101, since=101), up("closed", 500, since=101)) == OTHER
+
+
+def test_an_upstream_that_was_opened_for_a_later_client_is_not_the_cause() -> None:
+    later = leg("answered", 600, since=1.5, stream=4)
+    assert behind(up("opened", 2), up("closed", 499), later) is None
+
+
+def test_an_upstreams_own_failure_needs_no_other_leg() -> None:
+    story = play(SYN, *again(SYN, 1000, 1000, 1000), legs_behind=(up("closed", 499),))
+    assert cause(story, "tcp.connection_timeout") is None

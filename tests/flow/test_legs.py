@@ -1,0 +1,157 @@
+"""What a connection is told of its ends' other connections."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.flow.legs import KEPT, MAX_AROUND
+from pcapdiag.model.story import LegMoment, Story
+from tests.flow.wire import MS, SLL2, START, End, Link, Wire, tell
+
+CLIENT, UPSTREAM = "10.0.1.1", "10.0.3.1"
+FRONT, BACK = "10.0.2.1", "10.0.2.1"
+Seen = list[tuple[str, int, float, bool]]
+
+
+def link(wire: Wire, source: str, target: str, port: int = 40000, cooked: int = -1) -> Link:
+    client = End(source, port, 0x1000, b"\2\0\0\0\0\1")
+    return Link(wire, client, End(target, 80, 0x9000, b"\2\0\0\0\0\2"), cooked=cooked)
+
+
+def seen(moments: tuple[LegMoment, ...]) -> Seen:
+    return [(m.kind, m.stream, (m.time - START) / MS, m.opened) for m in moments]
+
+
+def proxied(wire: Wire, front: str = FRONT, back: str = BACK) -> tuple[Link, Link]:
+    """A client asks at 10 ms, the proxy opens to its upstream at 12 ms and asks there at 14 ms."""
+    down = link(wire, CLIENT, front)
+    down.handshake(0, rtt=1)
+    down.c(10, "PA", 1, 1, b"question")
+    up = link(wire, back, UPSTREAM, 50000)
+    up.handshake(12, rtt=1)
+    up.c(14, "PA", 1, 1, b"question")
+    return down, up
+
+
+def test_a_client_that_leaves_shows_on_the_upstream_leg() -> None:
+    wire = Wire()
+    down, up = proxied(wire)
+    down.c(500, "FA", 9, 1)
+    up.c(501, "FA", 9, 1)
+    story = tell(wire).stream(1)
+    assert seen(story.legs_before) == [("left", 0, 500, False)]
+    assert story.legs_before[0].since == START
+    assert story.legs_behind == ()
+
+
+def test_the_proxys_own_answer_shows_on_the_upstream_leg() -> None:
+    wire = Wire()
+    down, up = proxied(wire)
+    up.c(1000, "FA", 9, 1)
+    down.s(1001, "PA", 1, 9, b"504")
+    assert seen(tell(wire).stream(1).legs_before) == [("answered", 0, 1001, False)]
+
+
+def test_the_upstream_shows_on_the_clients_leg() -> None:
+    wire = Wire()
+    down, up = proxied(wire)
+    up.s(20, "RA", 1, 9)
+    down.s(21, "FA", 1, 9)
+    assert seen(tell(wire).stream(0).legs_behind) == [
+        ("opened", 1, 12, True),
+        ("accepted", 1, 13.1, True),
+        ("closed", 1, 20, True),
+    ]
+
+
+def test_what_came_before_the_question_is_not_told() -> None:
+    wire = Wire()
+    other = link(wire, "10.0.1.2", FRONT)
+    other.handshake(0, rtt=1)
+    other.c(2, "FA", 1, 1)
+    _, up = proxied(wire)
+    up.c(501, "FA", 9, 1)
+    assert tell(wire).stream(2).legs_before == ()
+
+
+def test_what_came_long_after_the_close_is_not_told() -> None:
+    wire = Wire()
+    down, up = proxied(wire)
+    up.c(501, "FA", 9, 1)
+    down.s(700, "PA", 1, 9, b"answer")
+    assert tell(wire).stream(1).legs_before == ()
+
+
+@pytest.mark.parametrize(("cooked", "told"), [(4, True), (-1, False)])
+def test_two_addresses_are_one_host_where_the_capture_sends_with_both(
+    cooked: int, told: bool
+) -> None:
+    wire = Wire()
+    down = link(wire, CLIENT, "10.0.2.1", cooked=0 if cooked >= 0 else -1)
+    down.c(0, "S", 0)
+    down.cooked = cooked
+    down.s(0.1, "SA", 0, 1)
+    up = link(wire, "10.9.9.9", UPSTREAM, 50000, cooked=cooked)
+    up.c(1, "S", 0)
+    down.s(1001, "RA", 1, 1)
+    up = tell(wire, link=SLL2 if cooked >= 0 else 1).stream(1)
+    assert seen(up.legs_before) == ([("closed", 0, 1001, False)] if told else [])
+
+
+def test_a_busy_host_tells_nothing() -> None:
+    wire = Wire()
+    down, up = proxied(wire)
+    for n in range(MAX_AROUND):
+        other = link(wire, "10.0.1.2", FRONT, 41000 + n)
+        other.c(20 + n, "S", 0)
+    down.c(500, "FA", 9, 1)
+    up.c(501, "FA", 9, 1)
+    assert tell(wire).stream(1).legs_before == ()
+
+
+def test_old_moments_are_forgotten() -> None:
+    wire = Wire()
+    down, up = proxied(wire)
+    down.s(100, "PA", 1, 9, b"504")
+    for n in range(KEPT):
+        link(wire, "10.7.0.1", "10.7.0.2", 1000 + n).c(200 + n, "S", 0)
+    up.c(5000, "A", 9, 1)
+    assert tell(wire).stream(1).legs_before == ()
+
+
+def race(
+    wire: Wire, *, ahead: float = 250, mac: bytes = b"\2\0\0\0\0\1", ttl: int = 64, port: int = 443
+) -> Story:
+    """A SYN over IPv6 that nobody answers, and a connection over IPv4 ``ahead`` ms later."""
+    v6 = Link(wire, End("2001:db8::1", 40000, 1, b"\2\0\0\0\0\1", ttl), End("2001:db8::2", 443, 1, b"\2"))
+    v6.server.mac = b"\2\0\0\0\0\2"
+    v6.c(0, "S", 0)
+    server = End("10.0.0.2", port, 0x9000, b"\2\0\0\0\0\2")
+    Link(wire, End("10.0.0.1", 40001, 1, mac, ttl), server).handshake(ahead, rtt=20)
+    return tell(wire).stream(0)
+
+
+def test_the_family_that_lost_the_race_knows_the_winner() -> None:
+    assert race(Wire()).lost_to == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"ahead": 1010}, {"mac": b"\2\0\0\0\0\7"}, {"ttl": 63}, {"port": 8443}],
+    ids=["a retry", "another host", "behind a router: whose MAC", "another service"],
+)
+def test_what_is_no_race(change: dict[str, float]) -> None:
+    assert race(Wire(), **change).lost_to is None  # type: ignore[arg-type]
+
+
+def test_resets_before_the_handshake_are_counted() -> None:
+    wire = Wire()
+    one = Link(wire)
+    one.c(0, "S", 0)
+    one.s(1, "RA", 0, 0x1001, absolute=True)
+    one.c(1000, "S", 0)
+    one.s(1001, "SA", 0, 1)
+    one.c(1002, "A", 1, 1)
+    one.s(1500, "RA", 1, 1)
+    story = tell(wire).only
+    assert (story.early_resets, len(story.resets)) == (1, 2)
