@@ -81,8 +81,10 @@ class Analysis:
 
     def let_time_pass(self) -> None:
         """Let wall-clock time end connections, while a live input is silent."""
-        if self.tracker.now and time.time_ns() - self.tracker.now < LIVE:
-            self.tracker.tick(time.time_ns())
+        now = time.time_ns()
+        if self.tracker.now and now - self.tracker.last_time < LIVE:
+            self.surroundings.watched_until = now
+            self.tracker.tick(now)
 
     def finish(self) -> None:
         """Judge what is still open, then everything doubtful or failed once more, knowing all."""

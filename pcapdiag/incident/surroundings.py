@@ -1,4 +1,4 @@
-"""What the rest of the capture says: baselines, the capturing host and roles, for each connection."""
+"""What the rest of the capture says of a connection: baselines, capturing host, roles."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ class Surroundings:
         self._base: Context | None = None
         self._roles = Roles(self._overrides)
         self._roles_due = 0.0
+        self.watched_until = 0
+        """When a live capture was last looked at, though no packet came (ns since the epoch)."""
 
     def conclude(self) -> None:
         """Say that the whole capture has been read: contexts are final from now on."""
@@ -78,7 +80,7 @@ class Surroundings:
         tracker = self._tracker
         return Context(
             first_time=tracker.first_time,
-            last_time=tracker.last_time,
+            last_time=max(tracker.last_time, self.watched_until),
             hosts=hosts,
             lost_by_capture=tracker.acked_unseen,
             duplicates=tracker.duplicates,
@@ -101,7 +103,7 @@ class Surroundings:
         return endpoint_facts(record) if record is not None else None
 
     def _collect_roles(self) -> Roles:
-        roles = Roles(self._overrides)
+        roles = Roles(self._overrides, own_addresses(self._base))
         table = self._tracker.table
         for record in table.hosts.values():
             opener = address_text(record.version, record.high, record.low)
@@ -110,6 +112,13 @@ class Surroundings:
                 answered = peer is not None and peer.answered > 0
                 roles.add((opener, 0), (address_text(*key), 0), answered)
         return roles
+
+
+def own_addresses(context: Context | None) -> frozenset[str]:
+    """Return the capturing host's addresses where it has several; loopback is each program's own."""
+    found = context.capture_hosts if context else frozenset()
+    own = frozenset(one for one in found if not ipaddress.ip_address(one).is_loopback)
+    return own if len(own) > 1 else frozenset()
 
 
 @lru_cache(MAX_COMPARED_HOSTS)

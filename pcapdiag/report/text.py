@@ -18,8 +18,9 @@ SHORT_ENTRIES = 100
 NAMED_ADDRESSES = 4
 """Addresses named of one role."""
 
+_OTHERS = 10
 _OTHER_SHARE = 0.05
-"""Share of packets from which other protocols are worth a word: a few are in any capture."""
+"""Packets, and share of them, from which other protocols are worth a word."""
 
 
 def render_text(
@@ -55,7 +56,7 @@ def render_connection(connection: Connection, page: Page, clock: Clock) -> Itera
         writer = EntryWriter(page, clock)
         yield from writer.connection(connection, writer.head(connection))
     else:
-        yield _one_line(connection, page)
+        yield from _one_line(connection, page)
 
 
 def _capture(report: Report, writer: EntryWriter) -> Iterator[str]:
@@ -91,7 +92,7 @@ def _counts(capture: CaptureSummary) -> str:
         (counts.midstream, "connection", "already open when the capture began"),
         (counts.evicted, "connection", "judged early, because too many were open"),
         (
-            others if others >= _OTHER_SHARE * capture.packets else 0,
+            others if others >= max(_OTHERS, _OTHER_SHARE * capture.packets) else 0,
             "packet",
             "of other protocols than TCP, not judged",
         ),
@@ -221,14 +222,14 @@ def _others(report: Report, page: Page) -> Iterator[str]:
     if others:
         yield ""
     for connection in others:
-        yield _one_line(connection, page)
+        yield from _one_line(connection, page)
 
 
-def _one_line(connection: Connection, page: Page) -> str:
+def _one_line(connection: Connection, page: Page) -> Iterator[str]:
     partial = connection.verdict.code == "capture.partial"
-    label = page.paint("PARTIAL " if partial else "OK      ", "warn" if partial else "good")
     span = duration(between(connection.start, connection.end))
     sent, got = words.size(connection.bytes.initiator), words.size(connection.bytes.responder)
     text = f"{words.ends(connection)}  {span}, {sent} out, {got} back"
     notes = "; ".join(shown(note) for note in connection.verdict.notes)
-    return f"{label}{text}  tcp.stream=={connection.stream}" + (f"  {notes}" if notes else "")
+    text += f"  tcp.stream=={connection.stream}" + (f"  {notes}" if notes else "")
+    yield from page.labelled("PARTIAL" if partial else "OK", text, "warn" if partial else "good")
