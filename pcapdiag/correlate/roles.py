@@ -1,8 +1,8 @@
 """Who is client, proxy and upstream, from who opens connections to whom (verdicts.md, Attribution).
 
-An address that answers connections and opens others to a third party is a proxy; what opens
-connections to it is a client; what it opens connections to is an upstream. What the user says wins.
-Roles belong to a connection's end, not to an address alone: in a pod one address is the sidecar to
+An address (or a host with several) that answers connections and opens others to a third party is a
+proxy; what opens connections to it is a client; what it opens connections to is an upstream. What
+the user says wins. Roles belong to a connection's end, not to an address alone: in a pod one address is the sidecar to
 the outside and the application to the sidecar.
 """
 
@@ -96,6 +96,8 @@ class Roles(msgspec.Struct):
     """Collects who opens connections to whom, and names the roles; memory is bounded."""
 
     overrides: Overrides = msgspec.field(default_factory=Overrides)
+    own: frozenset[str] = frozenset()
+    """Addresses of one host (the capturing one, where it has several): they count as one."""
     left_out: int = 0
     """How often a connection's end was not remembered, because there was no room."""
     _addresses: dict[str, _Peers] = {}
@@ -122,10 +124,10 @@ class Roles(msgspec.Struct):
 
         One that does both with itself only (loopback) does not.
         """
-        peers = self._addresses.get(address)
-        if peers is None:
-            return False
-        before, behind = peers.answered - {address}, peers.opened_to - {address}
+        host = self.own if address in self.own else {address}
+        known = [self._addresses[each] for each in host if each in self._addresses]
+        before = {peer for peers in known for peer in peers.answered} - host
+        behind = {peer for peers in known for peer in peers.opened_to} - host
         return bool(before and behind) and len(before | behind) > 1
 
     def ends(
@@ -142,7 +144,7 @@ class Roles(msgspec.Struct):
         hints = hints or {}
         opener = self.overrides.role(*initiator) or hints.get("initiator")
         answerer = self.overrides.role(*responder) or hints.get("responder")
-        if initiator[0] != responder[0]:
+        if initiator[0] != responder[0] and not self.own >= {initiator[0], responder[0]}:
             opener = opener or self._initiator_by_peers(initiator[0])
             answerer = answerer or self._responder_by_peers(initiator[0], responder[0])
         if opener is None and answerer is None:

@@ -132,3 +132,20 @@ def test_memory_is_bounded_and_the_rest_counted(monkeypatch: pytest.MonkeyPatch)
     roles = seen((f"10.1.0.{n}", UPSTREAM) for n in range(50))
     assert roles.left_out > 0
     assert len(roles.topology().proxies) <= 10
+
+
+def test_a_host_with_two_addresses_is_one_proxy() -> None:
+    front, back = PROXY, "10.0.5.5"
+    roles = Roles(own=frozenset({front, back}))
+    roles.add((CLIENT, 1), (front, 443), answered=True)
+    roles.add((back, 2), (UPSTREAM, 8443), answered=False)
+    assert ends(roles, CLIENT, front) == Ends("client", "proxy")
+    assert ends(roles, back, UPSTREAM) == Ends("proxy", "upstream")
+    assert ends(roles, front, back).assumed
+
+
+def test_two_addresses_that_only_answer_make_no_proxy() -> None:
+    roles = Roles(own=frozenset({PROXY, OTHER}))
+    roles.add((CLIENT, 1), (PROXY, 443), answered=True)
+    roles.add((CLIENT, 2), (OTHER, 443), answered=True)
+    assert not roles.is_proxy(PROXY)
