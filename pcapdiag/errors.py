@@ -34,9 +34,14 @@ class CaptureError(PcapdiagError):
         self.path = path
         self.byte = byte
 
+    @property
+    def told(self) -> str:
+        """What is wrong and what to do, without the file's name."""
+        text = super().__str__()
+        return text if self.byte is None else f"byte {self.byte}: {text}"
+
     def __str__(self) -> str:
-        place = self.path if self.byte is None else f"{self.path}: byte {self.byte}"
-        return f"{place}: {super().__str__()}"
+        return f"{self.path}: {self.told}"
 
 
 class FileAccessError(CaptureError):

@@ -150,7 +150,7 @@ def _inputs(captures: Sequence[str]) -> list[str]:
             paths += sorted(glob.glob(capture)) or [capture]
     if "-" in paths and len(paths) > 1:
         raise click.UsageError("- (standard input) cannot be read together with files")
-    if paths == ["-"] and sys.stdin.isatty():
+    if paths == ["-"] and sys.stdin is not None and sys.stdin.isatty():
         raise click.UsageError("standard input is a terminal; pipe a capture into it")
     return paths
 
@@ -159,6 +159,8 @@ def tell_input(report: Report) -> None:
     """Say on standard error what a reader of the result alone would miss."""
     if not is_compiled():
         warn("running uncompiled, which is slower (pcapdiag --version)")
+    for unreadable in report.capture.unreadable:
+        warn(f"{unreadable.path}: {unreadable.message}")
     for file in report.capture.files:
         if file.error:
             warn(f"{file.path}: damaged at byte {file.error.byte}: {file.error.message}")

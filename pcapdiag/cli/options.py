@@ -13,7 +13,8 @@ from pcapdiag.model.options import AnalyzeOptions, EndPattern, TimeBound
 Command = TypeVar("Command", bound=Callable[..., object])
 
 _OPTIONS = (
-    click.argument("captures", metavar="CAPTURE...", nargs=-1, required=True, type=click.Path()),
+    click.argument("captures", metavar="CAPTURE...", nargs=-1, required=True,
+        type=click.Path(readable=False)),
     click.option(
         "--host", "hosts", callback=values.ends, multiple=True, metavar="ADDRESS",
         help="Only connections of this address (or address:port, [IPv6]:port). Repeatable.",

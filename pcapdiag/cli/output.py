@@ -101,7 +101,9 @@ def _told(name: str) -> Iterator[None]:
 
 def _standard_output() -> TextIO:
     """Return standard output in UTF-8, as JSON has to be and names may be."""
-    stream = sys.stdout
+    stream: TextIO | None = sys.stdout
+    if stream is None:
+        raise OutputError("cannot write standard output: it is closed")
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     return stream
@@ -124,8 +126,8 @@ def page_for(path: str | None, width: int | None, no_color: bool) -> Page:
     return Page(width, terminal and not plain)
 
 
-def _is_terminal(stream: TextIO) -> bool:
+def _is_terminal(stream: TextIO | None) -> bool:
     try:
-        return stream.isatty()
+        return stream is not None and stream.isatty()
     except (OSError, ValueError):
         return False

@@ -57,7 +57,7 @@ class ProgressBar:
 def wanted() -> bool:
     """Return whether somebody watches standard error."""
     try:
-        return sys.stderr.isatty()
+        return sys.stderr is not None and sys.stderr.isatty()
     except (OSError, ValueError):
         return False
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from pcapdiag.capture import Capture, FileFacts
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.analysis import Analysis
-from pcapdiag.model.report import CaptureCounts, CaptureFile, CaptureSummary, FileError
+from pcapdiag.model.report import (
+    CaptureCounts,
+    CaptureFile,
+    CaptureSummary,
+    FileError,
+    UnreadableFile,
+)
 from pcapdiag.model.units import format_seconds
 
 
@@ -25,6 +31,9 @@ def summarize_capture(analysis: Analysis) -> CaptureSummary:
         complete=capture.complete,
         vantage=analysis.places.conclude(analysis.surroundings),
         counts=_counts(capture, tracker, analysis),
+        unreadable=[
+            UnreadableFile(path=error.path, message=error.told) for error in capture.warnings
+        ],
     )
 
 

@@ -52,6 +52,13 @@ class CaptureFile(Value):
     error: FileError | None = None
 
 
+class UnreadableFile(Value):
+    """An input of which nothing could be read, beside others that could."""
+
+    path: str
+    message: str
+
+
 class CaptureCounts(Value):
     """What was met in the capture and how often; each 0 where not met."""
 
@@ -84,6 +91,7 @@ class CaptureSummary(Value):
     complete: bool = True
     vantage: Literal["initiator", "responder", "path", "mixed", "unknown"] = "unknown"
     counts: CaptureCounts = msgspec.field(default_factory=CaptureCounts)
+    unreadable: list[UnreadableFile] = []
 
 
 class Topology(Value):

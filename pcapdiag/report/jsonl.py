@@ -22,6 +22,9 @@ def closing_lines(report: Report) -> Iterator[Line]:
         yield Line(type="group", capture=capture, group=group)
     for finding in report.findings:
         yield Line(type="finding", capture=capture, finding=finding)
+    for unreadable in report.capture.unreadable:
+        error = LineError(file=unreadable.path, message=unreadable.message)
+        yield Line(type="error", capture=capture, error=error)
     for file in report.capture.files:
         if file.error:
             error = LineError(file=file.path, message=file.error.message, byte=file.error.byte)

@@ -67,6 +67,9 @@ def _capture(report: Report, writer: EntryWriter) -> Iterator[str]:
         span = duration(between(capture.first_time, capture.last_time))
         text += f", {span} from {writer.clock.full(capture.first_time)}"
     yield from page.labelled("CAPTURE", text)
+    for unreadable in capture.unreadable:
+        what = f"{shown(unreadable.path)} was not read: {shown(unreadable.message)}"
+        yield from page.labelled("WARNING", what, "warn")
     for file in capture.files:
         if file.error:
             where = f"{shown(file.path)} is damaged at byte {file.error.byte:,}"
