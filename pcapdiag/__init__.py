@@ -1,5 +1,7 @@
 """pcapdiag: read a packet capture, say which connections failed, why, and who did it.
 
+For example::
+
     report = pcapdiag.analyze("capture.pcap")
     for connection in report.connections:
         print(connection.stream, connection.verdict.code, connection.verdict.attribution.party)

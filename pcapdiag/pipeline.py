@@ -25,10 +25,12 @@ from pcapdiag.incident.groups import summarize
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import (
     SCHEMA,
-    Generator as Program,
     Line,
     LineCapture,
     Report,
+)
+from pcapdiag.model.report import (
+    Generator as Program,
 )
 from pcapdiag.model.units import format_seconds
 

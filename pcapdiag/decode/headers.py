@@ -36,14 +36,14 @@ class Packet:
     """The headers of the packet decoded last. Numbers are as in the header, in host order."""
 
     def __init__(self) -> None:
-        self.view = b""
+        self.view: bytes | bytearray = b""
         self.position = 0
         self.end = 0
         self.wire_end = 0
         self.unverifiable = 0
         self.clear()
 
-    def load(self, buffer: bytes) -> None:
+    def load(self, buffer: bytes | bytearray) -> None:
         """Set the buffer that the next offsets refer to."""
         self.view = buffer
 

@@ -33,8 +33,8 @@ FORWARDED = frozenset(
 def told_its_client(story: Story, at: int | None = None) -> LegMoment | None:
     """Return when the initiator, a proxy, answered or dropped its own client by itself.
 
-    No upstream had answered it meanwhile. ``at`` (ns) is the moment around which it must be; without
-    it, the initiator must have waited long enough to have given up.
+    No upstream had answered it meanwhile. ``at`` (ns) is the moment around which it must be;
+    without it, the initiator must have waited long enough to have given up.
     """
     asked = _asked(story)
     words = _of_clients(story, ("answered", "closed"))

@@ -3,7 +3,7 @@ import cython
 from pcapdiag.flow.records cimport Flow, HalfFlow, Host, Moment
 from pcapdiag.flow.table cimport Table
 
-cdef long long KEPT, MAX_AROUND, SOON, _ANSWERED, MAX_COMPARED, RACE
+cdef long long KEPT, MAX_AROUND, SOON, TWINS, SAME_MOMENT, _ANSWERED, MAX_COMPARED, RACE
 
 
 @cython.final
@@ -12,6 +12,8 @@ cdef class Moments:
     cdef public list ring
     @cython.locals(moment=Moment, opener=HalfFlow, answerer=HalfFlow)
     cdef void note(self, Flow flow, long long kind, long long time)
+    @cython.locals(moment=Moment, host=Host, back=cython.longlong)
+    cdef void _find_twin(self, Flow flow, HalfFlow opener, long long time)
     @cython.locals(moment=Moment, initiator=HalfFlow, responder=HalfFlow, me=HalfFlow, peer=HalfFlow, first=cython.bint, start=cython.longlong, until=cython.longlong, mine=cython.longlong, i=cython.longlong, opened=cython.bint, answered=cython.bint, way=cython.longlong)
     cpdef list around(self, Flow flow, long long of_initiator)
 

@@ -22,6 +22,11 @@ MAX_AROUND = 16
 SOON = 50_000_000
 """Up to this long (ns) after a connection was closed, another leg may show why."""
 
+TWINS = 8
+"""Moments within which the other side of a NAT shows the same SYN again."""
+SAME_MOMENT = 5_000_000
+"""A router that translates addresses sends a packet on within this time (ns)."""
+
 OPENED = 1
 ACCEPTED = 2
 ANSWERED = 3
@@ -47,10 +52,13 @@ class Moments:
 
     def note(self, flow: Flow, kind: int, time: int) -> None:
         """Keep what happened on a connection at ``time``."""
-        moment: Moment = self.ring[self.count & (KEPT - 1)]
-        self.count += 1
         opener = flow.a if flow.a_opened else flow.b
         answerer = flow.b if flow.a_opened else flow.a
+        if kind == OPENED:
+            self._find_twin(flow, opener, time)
+        moment: Moment = self.ring[self.count & (KEPT - 1)]
+        self.count += 1
+        moment.isn = opener.isn
         moment.kind = kind
         moment.stream = flow.stream
         moment.since = flow.request_time if flow.turn_index > 1 else flow.start
@@ -59,6 +67,17 @@ class Moments:
         moment.opener = opener.host
         moment.answerer = answerer.host
         moment.local = is_local(opener) | is_local(answerer) << 1
+
+    def _find_twin(self, flow: Flow, opener: HalfFlow, time: int) -> None:
+        """Mark the address of a SYN that came just before with the same number: a NAT's."""
+        for back in range(1, TWINS + 1):
+            moment: Moment = self.ring[(self.count - back) & (KEPT - 1)]
+            if moment.kind != OPENED or time - moment.time > SAME_MOMENT:
+                continue
+            if moment.isn == opener.isn and moment.stream != flow.stream:
+                host = moment.answerer
+                if host is not None:
+                    host.translated = 1
 
     def around(self, flow: Flow, of_initiator: int) -> list[tuple[int, int, int, int, int, int]]:
         """Return what one end's host did on other connections while it waited on this one.
@@ -103,8 +122,6 @@ def is_local(f: HalfFlow) -> int:
     host = f.host
     if f.sent > 0:
         return 1 if f.received == 0 else 0
-    if host is None:
-        return 0
     if host.version == 4:
         return 1 if host.low >> 24 == 127 else 0
     return 1 if host.high == 0 and host.low == 1 else 0

@@ -9,7 +9,7 @@ cdef class Tombstone
 cdef class Host:
     cdef public unsigned long long high, low
     cdef public long long version, packets, ids_zero, min_rtt, sent, received, bad_checksums
-    cdef public long long super_segments, opened, answered
+    cdef public long long super_segments, opened, answered, translated
     cdef public dict ttls
     cdef public dict reset_ttls
     cdef public dict reset_windows
@@ -29,7 +29,7 @@ cdef class Endpoint:
 
 @cython.final
 cdef class Moment:
-    cdef public long long kind, stream, since, answered, time, local
+    cdef public long long kind, stream, since, answered, time, local, isn
     cdef public Host opener
     cdef public Host answerer
 
@@ -39,6 +39,7 @@ cdef class Tombstone:
     cdef public long long port_a, port_b, stream, base_a, base_b, end, evicted
     cdef public str state
     cdef public Tombstone next
+    cdef void identify(self, Flow flow) noexcept
 
 @cython.final
 cdef class HalfFlow:

@@ -1,9 +1,10 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, annotation_typing=False
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, annotation_typing=False
 """What the tracker keeps of connections, hosts and endpoints: numbers only, one object each.
 
-A :class:`Flow` has two halves, A and B; A is the sender of the first packet seen. Which of them is the
-initiator is said by ``a_opened``. -1 means "not seen" for sequence numbers, windows and scales. The
-meaning of the counters is given where users see them: pcapdiag/model/story.py.
+A :class:`Flow` has two halves, A and B; A is the sender of the first packet seen. Which of them is
+the initiator is said by ``a_opened``. -1 means "not seen" for sequence numbers, windows and scales.
+The meaning of the counters is given where users see them: pcapdiag/model/story.py.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Host:
         self.super_segments = 0
         self.opened = 0
         self.answered = 0
+        self.translated = 0
         self.peers: set[tuple[int, int, int]] = set()
         self.last_peer: Host | None = None
         self.last_endpoint: Endpoint | None = None
@@ -71,12 +73,18 @@ class Moment:
         self.opener: Host | None = None
         self.answerer: Host | None = None
         self.local = 0
+        self.isn = -1
 
 
 class Tombstone:
     """A judged connection whose late packets must not be taken for a new one."""
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, state: str) -> None:
+        self.state = state
+        self.next: Tombstone | None = None
+
+    def identify(self, flow: Flow) -> None:
+        """Take over what the connection's packets are known by."""
         self.high_a = flow.high_a
         self.low_a = flow.low_a
         self.high_b = flow.high_b
@@ -89,15 +97,13 @@ class Tombstone:
         self.base_b = flow.b.base_seq
         self.end = flow.end
         self.evicted = flow.evicted
-        self.state = ""
-        self.next: Tombstone | None = None
 
 
 class HalfFlow:
     """What one end sent."""
 
-    def __init__(self) -> None:
-        self.host: Host | None = None
+    def __init__(self, host: Host) -> None:
+        self.host = host
         self.packets = 0
         self.payload_bytes = 0
         self.isn = -1
@@ -185,7 +191,7 @@ class HalfFlow:
 class Flow:
     """One TCP connection."""
 
-    def __init__(self, stream: int) -> None:
+    def __init__(self, stream: int, host_a: Host, host_b: Host) -> None:
         self.stream = stream
         self.version = 4
         self.high_a = 0
@@ -200,8 +206,8 @@ class Flow:
         self.newer: Flow | None = None
         self.closing = 0
         self.queued = 0
-        self.a = HalfFlow()
-        self.b = HalfFlow()
+        self.a = HalfFlow(host_a)
+        self.b = HalfFlow(host_b)
         self.a_opened = 1
         self.inferred = 0
         self.endpoint: Endpoint | None = None

@@ -1,7 +1,9 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, annotation_typing=False
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, annotation_typing=False
 """Sequence analysis of one segment: repeats, disorder, duplicate ACKs, windows, keep-alives.
 
-The rules are Wireshark's (tcp.analysis.*, "TCP Analysis" in its User's Guide), so that a user finds the
+The rules are Wireshark's (tcp.analysis.*, "TCP Analysis" in its User's Guide), so that a user
+finds the
 same numbers there. What differs on purpose stands in docs/tcp-analysis.md. The order of the tests
 matters: it decides which name a segment gets.
 """
@@ -120,7 +122,7 @@ def _repeats(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
     behind = f.next_seq >= 0 and distance(p.seq, f.next_seq) < 0
     end = (p.seq + length) & MASK32
     if length > 1 and f.next_seq >= 0 and p.seq == ((f.next_seq - 1) & MASK32):
-        behind = 0
+        behind = False
     if length > 0 and r.last_ack >= 0 and distance(end, r.last_ack) <= 0:
         return SPURIOUS_RETRANSMISSION
     if not behind:
@@ -144,7 +146,8 @@ def _advance(p: Packet, f: HalfFlow, marks: int, time: int) -> None:
     if p.flags & (SYN | FIN):
         next_seq += 1
     next_seq &= MASK32
-    if not marks & WINDOW_PROBE:
+    if not marks & WINDOW_PROBE and not p.flags & RST:
+        # A RST takes no sequence space, and may have any number: an older connection's, a forger's.
         if f.next_seq < 0 or distance(next_seq, f.next_seq) > 0:
             f.next_seq = next_seq
             f.next_seq_time = time

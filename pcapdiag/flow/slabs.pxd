@@ -12,8 +12,7 @@ cdef class FactSlab:
     cdef long long take(self)
     cpdef long long following(self, long long chunk)
     cdef void link(self, long long chunk, long long following) noexcept
-    @cython.locals(chunk=cython.longlong, following=cython.longlong)
-    cdef void give_chain(self, long long first) noexcept
+    cdef void give_chain(self, long long first, long long last) noexcept
     @cython.locals(start=cython.longlong)
     cpdef object row(self, long long chunk, long long fact)
     @cython.locals(size=cython.longlong)

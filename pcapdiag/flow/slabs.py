@@ -1,9 +1,10 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, annotation_typing=False
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, annotation_typing=False
 """Shared, bounded storage for kept packets and for the first bytes of requests and answers.
 
-Both slabs hand out slots of a fixed size from one array that grows to a limit and then no further, so
-that memory does not depend on how many connections a capture has. Slots have plain numbers; -1 means
-none. A chunk of facts begins with the number of the next chunk of its connection.
+Both slabs hand out slots of a fixed size from one array that grows to a limit and then no further,
+so that memory does not depend on how many connections a capture has. Slots have plain numbers; -1
+means none. A chunk of facts begins with the number of the next chunk of its connection.
 """
 
 from __future__ import annotations
@@ -68,14 +69,11 @@ class FactSlab:
         """Set the next chunk of a chain."""
         self.view[chunk * _CHUNK_WORDS] = following
 
-    def give_chain(self, first: int) -> None:
-        """Give back a whole chain of chunks."""
-        chunk = first
-        while chunk >= 0:
-            following = self.view[chunk * _CHUNK_WORDS]
-            self.view[chunk * _CHUNK_WORDS] = self.free
-            self.free = chunk
-            chunk = following
+    def give_chain(self, first: int, last: int) -> None:
+        """Give back a chain of chunks, if there is one."""
+        if first >= 0:
+            self.view[last * _CHUNK_WORDS] = self.free
+            self.free = first
 
     def row(self, chunk: int, fact: int) -> array[int]:
         """Return the words of a fact."""

@@ -1,4 +1,4 @@
-"""From the tracker's numbers to a :class:`~pcapdiag.model.story.Story`, for connections worth one."""
+"""From the tracker's numbers to a :class:`~pcapdiag.model.story.Story`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.story import Half, IcmpFact, LegKind, LegMoment, Story, Turn
 
 _SAME_NAME = (
-    "packets payload_bytes max_segment data_segments retransmissions fast_retransmissions "
-    "spurious_retransmissions out_of_order duplicate_acks zero_windows window_probes keep_alives "
-    "keep_alive_acks acked_unseen gaps super_segments bad_checksums duplicates truncated first_frame "
-    "first_time last_frame last_time first_data_frame first_data_time last_data_frame last_data_time "
-    "last_data_seq last_data_length fin_frame fin_time rst_count fin_ack"
-).split()
+    "packets", "payload_bytes", "max_segment", "data_segments", "retransmissions",
+    "fast_retransmissions", "spurious_retransmissions", "out_of_order", "duplicate_acks",
+    "zero_windows", "window_probes", "keep_alives", "keep_alive_acks", "acked_unseen", "gaps",
+    "super_segments", "bad_checksums", "duplicates", "truncated", "first_frame", "first_time",
+    "last_frame", "last_time", "first_data_frame", "first_data_time", "last_data_frame",
+    "last_data_time", "last_data_seq", "last_data_length", "fin_frame", "fin_time", "rst_count",
+    "fin_ack",
+)  # fmt: skip
 _same_name = attrgetter(*_SAME_NAME)
 
 

@@ -1,9 +1,11 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, annotation_typing=False
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, annotation_typing=False
 """The connection table: addresses and ports to the connection, in three queues by age.
 
-Connections are numbered as tshark numbers tcp.stream: by the first frame, a SYN with another initial
-sequence number on the same addresses and ports opens a new one, from either end; a connection that was
-judged leaves a :class:`Tombstone`, so that its late packets do not look like a new one.
+Connections are numbered as tshark numbers tcp.stream: by the first frame, and a SYN with another
+initial sequence number on the same addresses and ports opens a new one, from either end. A
+connection that was judged leaves a :class:`Tombstone`, so that its late packets do not look like a
+new one.
 """
 
 from __future__ import annotations
@@ -122,7 +124,9 @@ class Table:
 
     def add(self, p: Packet, h: int, stream: int) -> Flow:
         """Open a connection whose first packet is ``p``; it becomes the youngest."""
-        flow = Flow(stream)
+        source = self.host(p.version, p.source_high, p.source_low)
+        target = self.host(p.version, p.target_high, p.target_low)
+        flow = Flow(stream, source, target)
         flow.version = p.version
         flow.high_a = p.source_high
         flow.low_a = p.source_low
@@ -131,8 +135,6 @@ class Table:
         flow.port_a = p.source_port
         flow.port_b = p.target_port
         flow.hash = h
-        flow.a.host = self.host(p.version, p.source_high, p.source_low)
-        flow.b.host = self.host(p.version, p.target_high, p.target_low)
         flow.next = self.buckets[h & 0xFFFF]
         self.buckets[h & 0xFFFF] = flow
         self.from_a = 1
@@ -155,8 +157,8 @@ class Table:
 
     def bury(self, flow: Flow, state: str) -> None:
         """Remember a judged connection, so that late packets find it."""
-        grave = Tombstone(flow)
-        grave.state = state
+        grave = Tombstone(state)
+        grave.identify(flow)
         slot = flow.hash & 0xFFFF
         grave.next = self.graves[slot]
         self.graves[slot] = grave

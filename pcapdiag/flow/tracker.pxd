@@ -72,7 +72,7 @@ cdef class Tracker:
     @cython.locals(p=Packet)
     cdef void _baseline(self, HalfFlow f) noexcept
     @cython.locals(p=Packet, more=cython.longlong, shift=cython.longlong)
-    cdef long long _count(self, Flow flow, HalfFlow f, HalfFlow r, long long marks, long long time)
+    cdef long long _count(self, HalfFlow f, HalfFlow r, long long marks)
     cdef void _count_marks(self, HalfFlow f, long long marks) noexcept
     @cython.locals(p=Packet)
     cdef void _handshake_open(self, Flow flow, HalfFlow f, long long opened, long long time)

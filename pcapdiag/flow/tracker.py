@@ -1,7 +1,9 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, annotation_typing=False
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, annotation_typing=False
 """Follow every TCP connection of a capture: the loop that sees each packet.
 
-No Python object is made per packet. A connection that has ended and is quiet for a while is screened:
+No Python object is made per packet. A connection that has ended and is quiet for a while is
+screened:
 one that is surely healthy is folded into totals, every other one is handed to ``finished`` as a
 :class:`~pcapdiag.flow.records.Flow`, and plain Python tells its story (pcapdiag/flow/story.py);
 ``finished`` returns the connection's state.
@@ -73,14 +75,15 @@ SECOND_CHANCES = 64
 """Connections that are passed over, for having been active since they were queued, to evict one."""
 
 DUPLICATE_WINDOW = 100_000_000
-"""Two captures of one packet are at most this far apart (ns), where the IP ID proves the identity."""
+"""Two captures of one packet are at most this far apart (ns), where the IP ID proves the
+identity."""
 SOFT_WINDOW = 10_000_000
 """The same where only the path differs, as without an IP ID."""
 SAME_PATH_WINDOW = 200_000
 """The same for an identical packet on the same path, which a very fast repeat would resemble."""
 RECENT = 2_048
-"""Packets remembered to recognise a second capture of them: 2 to the 11th. Their 64 kB stay in cache;
-four times as many cost 3 % of a whole run in cache misses."""
+"""Packets remembered to recognise a second capture of them: 2 to the 11th. Their 64 kB stay in
+cache; four times as many cost 3 % of a whole run in cache misses."""
 MASK = 0xFFFFFFFFFFFFFFFF
 MIX_A = 0x9E3779B97F4A7C15
 MIX_B = 0xC2B2AE3D27D4EB4F
@@ -380,7 +383,7 @@ class Tracker:
             # A hole before it counts too: the bytes were sent, though the capture lacks them.
             fresh = ahead if ahead > 0 else 0
         marks = analyze(p, flow, f, r, time)
-        marks |= self._count(flow, f, r, marks, time)
+        marks |= self._count(f, r, marks)
         if f.packets == 0:
             f.first_frame = frame
             f.first_time = time
@@ -531,7 +534,7 @@ class Tracker:
         if p.version == 4 and p.ip_id == 0 and p.flags & SYN == 0:
             f.ids_zero += 1
 
-    def _count(self, flow: Flow, f: HalfFlow, r: HalfFlow, marks: int, time: int) -> int:
+    def _count(self, f: HalfFlow, r: HalfFlow, marks: int) -> int:
         """Add the segment to the counters of its half; return further marks."""
         p = self.packet
         more = 0
@@ -1035,8 +1038,8 @@ class Tracker:
         self._release(flow)
 
     def _release(self, flow: Flow) -> None:
-        self.facts.give_chain(flow.fact_first)
-        self.facts.give_chain(flow.rst_chunk)
+        self.facts.give_chain(flow.fact_first, flow.fact_last)
+        self.facts.give_chain(flow.rst_chunk, flow.rst_chunk)
         flow.fact_first = -1
         flow.rst_chunk = -1
         for f in (flow.a, flow.b):

@@ -109,7 +109,8 @@ class Surroundings:
             opener = address_text(record.version, record.high, record.low)
             for key in record.peers:
                 peer = table.hosts.get(key)
-                answered = peer is not None and peer.answered > 0
+                # An address that a router only translates hands connections on and ends none.
+                answered = peer is not None and peer.answered > 0 and not peer.translated
                 roles.add((opener, 0), (address_text(*key), 0), answered)
         return roles
 

@@ -62,7 +62,7 @@ class Teller(msgspec.Struct):
                 self._retries.setdefault(story.previous_stream, story)
 
     def tell(self, story: Story, context: Context, judgement: Judgement | None = None) -> Told:
-        """Return a connection; ``judgement`` is the first one in this context, where it is known."""
+        """Return a connection; ``judgement`` is what ``judge`` said in this context, if known."""
         judgement = judgement or judge(story, context)
         attribution = attribute(story, judgement, context)
         judgement = refine(judgement, attribution, story, context)

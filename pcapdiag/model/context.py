@@ -1,4 +1,4 @@
-"""What the rest of the capture says about the ends of one connection: baselines to judge it against."""
+"""What the rest of the capture says about the ends of one connection: its baselines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class HostFacts(msgspec.Struct):
-    """One address, over all its connections that were kept count of (capture duplicates left out)."""
+    """One address, over all its connections (capture duplicates left out)."""
 
     address: str
     packets: int = 0
@@ -27,7 +27,7 @@ class HostFacts(msgspec.Struct):
     received_by_capture_host: int = 0
     """Packets of this address that a cooked capture marks as addressed to the capturing host."""
     bad_checksums: int = 0
-    """Its packets with a wrong TCP checksum: with many of them it is the capturing host (offload)."""
+    """Its packets with a wrong TCP checksum: many of them show the capturing host (offload)."""
     super_segments: int = 0
     opened: int = 0
     """Connections that it opened (as initiator)."""

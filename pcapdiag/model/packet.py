@@ -1,4 +1,4 @@
-"""One kept packet, and the bits that describe it. Shared by the compiled tracker and plain Python."""
+"""One kept packet, and the bits that describe it: for the tracker and for plain Python."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ class PacketFact(msgspec.Struct, frozen=True):
     """One packet of a connection, as far as a verdict may need it.
 
     ``time`` is in nanoseconds since the epoch; ``seq`` and ``ack`` are the raw 32-bit values;
-    ``length`` is TCP payload by the IP header, not by what was captured; ``window`` is the raw field;
+    ``length`` is TCP payload by the IP header, not by what was captured; ``window`` is the raw
+    field;
     ``tsval`` and ``tsecr`` are None without the timestamps option; ``option_bytes`` counts TCP
     options with padding; ``direction`` is the cooked capture's packet type (0 to us, 1 broadcast,
     2 multicast, 3 other host, 4 sent by us, -1 not known); ``mac`` is the source MAC as a number,
@@ -127,7 +128,8 @@ def seq_distance(a: int, b: int) -> int:
 
 def flag_letters(flags: int) -> str:
     """Return flags as tcpdump writes them for people: ``SYN``, ``RST,ACK``, ``FIN,ACK`` ..."""
-    names = [n for bit, n in ((SYN, "SYN"), (FIN, "FIN"), (RST, "RST"), (PSH, "PSH")) if flags & bit]
+    letters = ((SYN, "SYN"), (FIN, "FIN"), (RST, "RST"), (PSH, "PSH"))
+    names = [name for bit, name in letters if flags & bit]
     if flags & ACK and (not names or names != ["PSH"]):
         names.append("ACK")
     elif flags & ACK:

@@ -6,8 +6,8 @@ failed is a :class:`Story` made of them. A story is plain data: no parser, no ju
 
 Words: a *turn* is one request and its answer as TCP shows them, whatever the protocol: the bytes of
 the initiator since the responder's last byte, then the bytes of the responder until the initiator
-speaks again (verdicts.md, "What counts as failed"). A *greeting* is what a responder says before the
-initiator said anything. All times are nanoseconds since the epoch; frames count from 1.
+speaks again (verdicts.md, "What counts as failed"). A *greeting* is what a responder says before
+the initiator said anything. All times are nanoseconds since the epoch; frames count from 1.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ class Turn(msgspec.Struct):
     index: int = 0
     """How many turns there were, this one included; 0 when the initiator sent no payload."""
     gap: int = 0
-    """Quiet time before the request's first byte: since the last packet of either end that was not a
-    keep-alive, nanoseconds."""
+    """Quiet time before the request's first byte: since the last packet of either end that was not
+    a keep-alive, nanoseconds."""
     request_frame: int = 0
     request_time: int = 0
     request_last_frame: int = 0

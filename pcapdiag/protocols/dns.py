@@ -12,8 +12,8 @@ MAX_ANSWERS = 64
 def address_names(message: bytes) -> Iterator[tuple[str, str]]:
     """Yield (address, name asked for) of a DNS response (RFC 1035, RFC 3596).
 
-    The name is the question's, not that of the last alias: it is what the user knows. A message that
-    cannot be parsed yields nothing.
+    The name is the question's, not that of the last alias: it is what the user knows. A message
+    that cannot be parsed yields nothing.
     """
     # Imported here: most captures have no DNS, and the package imports all of its protocols.
     import dpkt

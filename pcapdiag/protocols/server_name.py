@@ -1,4 +1,4 @@
-"""The server name in a TLS ClientHello (RFC 6066 section 3), read from a connection's first bytes."""
+"""The server name in a TLS ClientHello (RFC 6066 section 3)."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from pcapdiag.model.report import Connection, Line, Report
 from pcapdiag.report.escape import json_safe
 from pcapdiag.report.mask import mask
 
-
 _NO_CONNECTIONS = '"connections": []'
 """How the indented report looks where its connections go; quotes inside of strings are escaped."""
 

@@ -94,8 +94,8 @@ def test_two_addresses_are_one_host_where_the_capture_sends_with_both(
     up = link(wire, "10.9.9.9", UPSTREAM, 50000, cooked=cooked)
     up.c(1, "S", 0)
     down.s(1001, "RA", 1, 1)
-    up = tell(wire, link=SLL2 if cooked >= 0 else 1).stream(1)
-    assert seen(up.legs_before) == ([("closed", 0, 1001, False)] if told else [])
+    story = tell(wire, link=SLL2 if cooked >= 0 else 1).stream(1)
+    assert seen(story.legs_before) == ([("closed", 0, 1001, False)] if told else [])
 
 
 def test_a_busy_host_tells_nothing() -> None:
@@ -155,3 +155,14 @@ def test_resets_before_the_handshake_are_counted() -> None:
     one.s(1500, "RA", 1, 1)
     story = tell(wire).only
     assert (story.early_resets, len(story.resets)) == (1, 2)
+
+
+@pytest.mark.parametrize(("isn", "translated"), [(0x1000, 1), (0x2000, 0)])
+def test_the_same_syn_to_another_address_shows_a_nat(isn: int, translated: int) -> None:
+    wire = Wire()
+    link(wire, CLIENT, "10.0.2.1").c(0, "S", 0)
+    inside = link(wire, CLIENT, UPSTREAM)
+    inside.client.isn = isn
+    inside.c(0.02, "S", 0)
+    hosts = tell(wire).tracker.table.hosts.values()
+    assert [host.translated for host in hosts if host.low == 0x0A000201] == [translated]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from failurelab.score import judge
 from failurelab.score_text import as_text
 from failurelab.tally import reliability, tally

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from failurelab.truth import FIXTURES, Truth, problems
 
 FOLDERS = sorted(path.parent for path in FIXTURES.glob("*/truth.json"))
