@@ -53,7 +53,7 @@ def reports(
     targets = [into / f"{number}.json" for number in range(len(sources))]
     pairs = zip(sources, targets, strict=True)
     done = subprocess.run(
-        [sys.executable, "-P", "-W", "ignore", "-c", PROGRAM],
+        [sys.executable, "-P", "-c", PROGRAM],
         input="".join(json.dumps([str(source), str(target)]) + "\n" for source, target in pairs),
         env={**os.environ, "PYTHONPATH": str(root)},
         capture_output=True,
