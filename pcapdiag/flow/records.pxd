@@ -40,6 +40,7 @@ cdef class Tombstone:
     cdef public str state
     cdef public Tombstone next
     cdef void identify(self, Flow flow) noexcept
+    cdef void identify(self, Flow flow) noexcept
 
 @cython.final
 cdef class HalfFlow:
