@@ -33,6 +33,11 @@ class Clock:
             return self._time_of_day(text)
         return self.full(text)
 
+    def span(self, first: str, last: str) -> str:
+        """Return ``FIRST to LAST``, or one moment where they read the same."""
+        begun, ended = self.short(first), self.short(last)
+        return f"at {begun}" if begun == ended else f"{begun} to {ended}"
+
     def _relative(self, text: str) -> str:
         since = parse_seconds(text) - parse_seconds(self.start or text)
         return f"{since / NANOSECONDS:+,.3f} s"

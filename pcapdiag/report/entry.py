@@ -20,6 +20,11 @@ MEND_PLACES = 2
 CHAIN_ENTRIES = 4
 """A timeline this short is told in one line."""
 TIMELINE_LINES = 12
+EVENT_COLUMNS = 24
+UNLIKELY = 0.05
+"""Other codes below this probability are only in the JSON."""
+ENOUGH_SIGNS = 2
+"""Signs for a culprit from which what is usual need not be told beside them."""
 GROUP_STREAMS = 8
 """Streams named of a group."""
 
@@ -65,9 +70,9 @@ class EntryWriter(msgspec.Struct, frozen=True):
         return f"{words.ends(connection)} at {when} (frame {connection.first_frame})"
 
     def _group_head(self, group: Group) -> str:
-        first, last = self.clock.short(group.first), self.clock.short(group.last)
         to = f" to {shown(group.responder)}" if group.responder else ""
-        return f"{words.count(group.connections, 'connection')}{to}, {first} to {last}"
+        when = self.clock.span(group.first, group.last)
+        return f"{words.count(group.connections, 'connection')}{to}, {when}"
 
     def _why(self, connection: Connection) -> Iterator[str]:
         """Yield what happened, who did it, and the evidence."""
@@ -75,7 +80,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
         what = f"{verdict.code}  {words.confidence(verdict.confidence)}"
         yield from self.page.with_right("WHAT", shown(verdict.title), what)
         if verdict.explanation:
-            yield from self.page.labelled("", shown(verdict.explanation))
+            yield from self.page.labelled("", " ".join(shown(verdict.explanation).split()))
         yield from self._who(connection)
         if 0 < len(connection.timeline) <= CHAIN_ENTRIES:
             yield from self.page.labelled("CHAIN", _chain(connection))
@@ -114,6 +119,9 @@ class EntryWriter(msgspec.Struct, frozen=True):
         by_detail = {e.detail: e for e in reversed(ordered) if _supports(e, who.side)}
         speaks_for = [e for e in ordered if by_detail.get(e.detail) is e]
         told = by_detail.keys()
+        seen = [e for e in speaks_for if e.signal != "prior"]
+        if len(seen) >= ENOUGH_SIGNS:
+            speaks_for = seen
         against = [e for e in ordered if not _supports(e, who.side) and e.detail not in told]
         yield from self._some("FOR", [_with_frames(e) for e in speaks_for], FOR_LINES)
         yield from self._some("AGAINST", [_with_frames(e) for e in against], AGAINST_LINES)
@@ -131,8 +139,9 @@ class EntryWriter(msgspec.Struct, frozen=True):
             label = ""
 
     def _alternatives(self, verdict: Verdict) -> Iterator[str]:
-        if verdict.alternatives:
-            names = [f"{o.code} {words.confidence(o.confidence)}" for o in verdict.alternatives]
+        likely = [o for o in verdict.alternatives if o.confidence >= UNLIKELY]
+        if likely:
+            names = [f"{o.code} {words.confidence(o.confidence)}" for o in likely]
             yield from self.page.labelled("OR", f"could also be {', '.join(names)}")
 
     def _what_to_do(self, fixes: list[str], commands: list[str]) -> Iterator[str]:
@@ -206,6 +215,8 @@ def _timeline_rows(connection: Connection, entries: list[TimelineEntry | None]) 
     start = connection.timeline[0].time
     frames = max(len(str(entry.frame)) for entry in entries if entry)
     senders = max(len(words.sender(connection, entry.from_)) for entry in entries if entry)
+    events = max(len(shown(entry.event)) for entry in entries if entry)
+    events = min(events, EVENT_COLUMNS)
     for entry in entries:
         if entry is None:
             yield f"... {len(connection.timeline) - len(entries) + 1} lines left out (in the JSON)"
@@ -213,7 +224,7 @@ def _timeline_rows(connection: Connection, entries: list[TimelineEntry | None]) 
         name = words.sender(connection, entry.from_)
         yield (
             f"+{between(start, entry.time):<11.6f} #{entry.frame:<{frames}}  {name:<{senders}}  "
-            f"{shown(entry.event):<14}  {shown(entry.detail)}"
+            f"{shown(entry.event):<{events}}  {shown(entry.detail)}"
         ).rstrip()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,8 +44,7 @@ class Page:
         room, kept = self._room(), len(right) + 2
         if kept > room // 2:
             kept = 0
-        lines = textwrap.wrap(text, room, break_on_hyphens=False, initial_indent=" " * kept)
-        lines = lines or [" " * kept]
+        lines = _wrapped(text, room, first=" " * kept) or [" " * kept]
         head = self.paint(f"{label:<{LABEL_WIDTH}}", style)
         if kept:
             yield f"{head}{lines[0][kept:]:<{room - kept + 2}}{self.paint(right, 'code')}"
@@ -82,7 +82,7 @@ class Page:
         for item in items:
             command, comment, place = item.rpartition("  # ")
             if comment and len(item) > self._room():
-                yield from self.labelled(label, f"# {place}:")
+                yield from self.labelled(label, f"# {place}" + ("" if place.endswith("?") else ":"))
                 label, item = "", command
             yield from self.verbatim(label, [item])
             label = ""
@@ -91,4 +91,17 @@ class Page:
         return max(self.width, MIN_WIDTH) - LABEL_WIDTH
 
     def _wrap(self, text: str, room: int, hang: str = "") -> list[str]:
-        return textwrap.wrap(text, room, break_on_hyphens=False, subsequent_indent=hang) or [""]
+        return _wrapped(text, room, hang=hang) or [""]
+
+
+_QUANTITY = re.compile(r"(?<=\d) (?=(?:ns|ms|s|min|h|B|kB|MB|GB|TB|bytes?|hops?)\b)")
+_GLUE = "\u00a0"
+
+
+def _wrapped(text: str, room: int, *, first: str = "", hang: str = "") -> list[str]:
+    """Break text into lines, but not between a number and its unit."""
+    whole = _QUANTITY.sub(_GLUE, text)
+    lines = textwrap.wrap(
+        whole, room, break_on_hyphens=False, initial_indent=first, subsequent_indent=hang
+    )
+    return [line.replace(_GLUE, " ") for line in lines]

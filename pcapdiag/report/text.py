@@ -138,19 +138,21 @@ def _outcome(report: Report, filtered: bool) -> str:
     worked = summary.connections - summary.failed - partial
     if not summary.failed and not partial:
         return f"nothing failed: {words.count(summary.connections, 'connection')}, all worked"
-    head = f"{summary.failed:,} failed" if summary.failed else "nothing failed"
-    text = f"{words.count(summary.connections, 'connection')}: {head}, {worked:,} worked"
+    told = [f"{summary.failed:,} failed" if summary.failed else "nothing failed"]
+    if worked:
+        told.append(f"{worked:,} worked")
     if partial:
-        text += f", {partial:,} not told (the capture holds too little of them)"
-    return text
+        them = "it" if partial == 1 else "them"
+        told.append(f"{partial:,} not told (the capture holds too little of {them})")
+    return f"{words.count(summary.connections, 'connection')}: {', '.join(told)}"
 
 
 def _roles(report: Report) -> str:
     topology = report.topology
     if topology.assumed:
         return (
-            "assumed: who connects is a proxy, who is called its upstream "
-            "(say it with --proxy, --client or --upstream ADDRESS)"
+            "assumed: who connects is a proxy, who is called its upstream; "
+            "change it with --proxy ADDRESS"
         )
     named = [
         (role, addresses)

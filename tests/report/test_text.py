@@ -200,9 +200,9 @@ def test_a_long_timeline_is_a_table_with_its_middle_left_out() -> None:
     ]  # fmt: skip
     output = lines(report([failed]))
     first = next(i for i, line in enumerate(output) if line.startswith("TIME"))
-    assert output[first] == "TIME    +0.000000    #1   proxy   SYN             seq 0"
+    assert output[first] == "TIME    +0.000000    #1   proxy   SYN        seq 0"
     assert output[first + 4] == "        ... 19 lines left out (in the JSON)"
-    assert output[first + 11] == "        +29.000000   #30  device  100 bytes       seq 29"
+    assert output[first + 11] == "        +29.000000   #30  device  100 bytes  seq 29"
 
 
 def test_nothing_captured_steers_the_terminal() -> None:

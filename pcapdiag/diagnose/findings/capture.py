@@ -37,9 +37,10 @@ def _dropped(summary: CaptureSummary) -> Finding | None:
         return None
     parts = []
     if unseen:
-        parts.append(f"{unseen:,} acknowledgments are for bytes that are not in the capture")
+        are = "acknowledgment is" if unseen == 1 else "acknowledgments are"
+        parts.append(f"{unseen:,} {are} for bytes that are not in the capture")
     if kernel:
-        parts.append(f"the capturing system counted {kernel:,} dropped packets")
+        parts.append(f"the capturing system counted {_packets(kernel, 'dropped ')}")
     return Finding(
         code="capture.dropped",
         severity="warning",
@@ -68,7 +69,7 @@ def _duplicates(summary: CaptureSummary) -> Finding | None:
         code="capture.duplicates",
         severity="info",
         title="packets were captured more than once",
-        detail=_sentence(f"{number:,} packets ({share:.0%}) are copies of another one"),
+        detail=_sentence(f"{_packets(number)} ({share:.0%}) repeat another one, and count once"),
         explanation=(
             "Usual with -i any on a host that forwards, with bridges, and with mirror ports that "
             "copy both directions. Copies are not counted as retransmissions."
@@ -90,7 +91,7 @@ def _truncated(summary: CaptureSummary) -> Finding | None:
         severity="warning" if share >= FEW else "info",
         title="the snaplen cut packets",
         detail=_sentence(
-            f"{number:,} packets ({share:.0%}) are shorter in the file than on the wire"
+            f"{_packets(number)} ({share:.0%}) cut: shorter in the file than on the wire"
         ),
         explanation=(
             "TCP verdicts do not need the payload. Whether an HTTP answer was complete, and what "
@@ -111,7 +112,10 @@ def _clock(summary: CaptureSummary) -> Finding | None:
         code="capture.clock",
         severity="warning",
         title="the capture's clock stepped",
-        detail=_sentence(f"time ran backwards by more than a millisecond {steps:,} times"),
+        detail=_sentence(
+            "time ran backwards by more than a millisecond "
+            + ("once" if steps == 1 else f"{steps:,} times")
+        ),
         explanation=(
             "The capturing host's clock was set, or files were joined in the wrong order. Packets "
             "are judged in the order of the file; times across a step say nothing."
@@ -157,7 +161,7 @@ def _mixed_points(summary: CaptureSummary, mixed: int, frame: int) -> Finding | 
         code="capture.mixed_points",
         severity="warning",
         title="these files were taken at different points",
-        detail=_sentence(f"{mixed:,} packets are in more than one file, as two points see them"),
+        detail=_sentence(f"{_packets(mixed)} in more than one file, as two points see them"),
         explanation=(
             "Read as one capture, the second copy looks like a duplicate and the time between the "
             "points is lost. Compared with each other the files say more: which packet left one "
@@ -169,6 +173,10 @@ def _mixed_points(summary: CaptureSummary, mixed: int, frame: int) -> Finding | 
         numbers={"packets": mixed},
         commands=[f"pcapdiag correlate {files}"] if files else [],
     )
+
+
+def _packets(number: int, kind: str = "") -> str:
+    return f"{number:,} {kind}{'packet' if number == 1 else 'packets'}"
 
 
 def _sentence(text: str) -> str:
