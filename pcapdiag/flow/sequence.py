@@ -3,9 +3,8 @@
 """Sequence analysis of one segment: repeats, disorder, duplicate ACKs, windows, keep-alives.
 
 The rules are Wireshark's (tcp.analysis.*, "TCP Analysis" in its User's Guide), so that a user
-finds the
-same numbers there. What differs on purpose stands in docs/tcp-analysis.md. The order of the tests
-matters: it decides which name a segment gets.
+finds the same numbers there. What differs on purpose stands in docs/tcp-analysis.md. The order of
+the tests matters: it decides which name a segment gets.
 """
 
 from __future__ import annotations
@@ -154,7 +153,7 @@ def _advance(p: Packet, f: HalfFlow, marks: int, time: int) -> None:
         if f.to_be_acked < 0 or p.seq == f.to_be_acked:
             f.to_be_acked = f.next_seq
     f.window = p.window
-    f.last_ack = p.ack
+    f.last_ack = p.ack if p.flags & ACK else -1
     f.ack_time = time
     f.sack_left = p.sack_left
     f.sack_right = p.sack_right
