@@ -20,7 +20,7 @@ MEND_PLACES = 2
 CHAIN_ENTRIES = 4
 """A timeline this short is told in one line."""
 TIMELINE_LINES = 12
-EVENT_COLUMNS = 24
+EVENT_COLUMNS = 16
 UNLIKELY = 0.05
 """Other codes below this probability are only in the JSON."""
 ENOUGH_SIGNS = 2
@@ -135,7 +135,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
     def _timeline(self, connection: Connection) -> Iterator[str]:
         label = "TIME"
         for line in _timeline_rows(connection, _shortened(connection.timeline)):
-            yield from self.page.verbatim(label, [line[: max(self.page.width - 8, 32)]])
+            yield from self.page.verbatim(label, [self.page.cut(line)])
             label = ""
 
     def _alternatives(self, verdict: Verdict) -> Iterator[str]:

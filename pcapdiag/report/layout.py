@@ -87,6 +87,11 @@ class Page:
             yield from self.verbatim(label, [item])
             label = ""
 
+    def cut(self, line: str) -> str:
+        """Return a line that fits beside a label; what is cut off is marked."""
+        room = self._room()
+        return line if len(line) <= room else f"{line[: room - 3]}..."
+
     def _room(self) -> int:
         return max(self.width, MIN_WIDTH) - LABEL_WIDTH
 
