@@ -12,7 +12,8 @@ from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection, Group, Party, Side, Summary
 
 MAX_GROUPS = 1_000
-"""Groups kept while counting; failures of any further kind share one group per code and culprit."""
+"""Groups kept by endpoint while counting, then as many by responding address; failures of any
+further kind share one group per code and culprit."""
 SEPARATE = 10
 """Groups of one code, side and party up to which each keeps its own entry."""
 OWN_SHARE = 0.05
@@ -41,6 +42,11 @@ class GroupKey(NamedTuple):
     responder: str | None
 
     @property
+    def is_one_endpoint(self) -> bool:
+        """True for a responder's address and port, False for an address, or for any."""
+        return self.responder is not None and self.responder != _host(self.responder)
+
+    @property
     def family(self) -> Family:
         """The group's code, side and party."""
         return Family(self.code, self.side, self.party)
@@ -57,7 +63,9 @@ class Grouper(msgspec.Struct):
             return
         key = group_key(connection)
         if key not in self.groups and len(self.groups) >= MAX_GROUPS:
-            key = GroupKey(*key.family, None, None)
+            key = GroupKey(*key.family, None, _host(key.responder or ""))
+            if key not in self.groups and len(self.groups) >= 2 * MAX_GROUPS:
+                key = GroupKey(*key.family, None, None)
         group = self.groups.get(key)
         if group is None:
             group = self.groups[key] = _new_group(key, connection)
@@ -85,8 +93,11 @@ class Grouper(msgspec.Struct):
     def _put_together(self, keys: list[GroupKey]) -> list[Group]:
         total = sum(group.connections for group in self._of(keys))
         least = max(2.0, OWN_SHARE * total)
-        small = [key for key in keys if self.groups[key].connections < least]
-        large = [key for key in keys if key not in set(small)]
+        small: list[GroupKey] = []
+        large: list[GroupKey] = []
+        for key in keys:
+            own = key.is_one_endpoint and self.groups[key].connections >= least
+            (large if own else small).append(key)
         return self._of(large) + ([_union(self._of(small))] if small else [])
 
     def _of(self, keys: list[GroupKey]) -> list[Group]:
@@ -117,7 +128,7 @@ def _new_group(key: GroupKey, connection: Connection) -> Group:
         side=key.side,
         party=key.party,
         connections=0,
-        title=connection.verdict.title if key.responder else _short(connection.verdict.title),
+        title=connection.verdict.title if key.is_one_endpoint else _short(connection.verdict.title),
         address=key.address,
         responder=key.responder,
         first=connection.start,
@@ -127,7 +138,7 @@ def _new_group(key: GroupKey, connection: Connection) -> Group:
 
 def _union(groups: list[Group]) -> Group:
     first = min(groups, key=lambda g: float(g.first))
-    hosts = {g.responder.rpartition(":")[0] if g.responder else None for g in groups}
+    hosts = {_host(g.responder) if g.responder else None for g in groups}
     addresses = {g.address for g in groups}
     streams = sorted(stream for g in groups for stream in g.streams)
     return Group(
@@ -143,6 +154,12 @@ def _union(groups: list[Group]) -> Group:
         last=max((g.last for g in groups), key=float),
         streams=streams[:GROUP_STREAMS],
     )
+
+
+def _host(responder: str) -> str:
+    """Return the address of ``address:port`` or ``[address]:port``, as it stands there."""
+    end = responder.find("]")
+    return responder[: end + 1] if end >= 0 else responder.partition(":")[0]
 
 
 def _short(title: str) -> str:

@@ -152,8 +152,10 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     def _scope(self, group: Group, sample: Connection) -> str:
         reach = scope_text(sample, self.clock)
-        if group.responder is None or not group.responder.endswith(f":{sample.responder.port}"):
+        if group.responder is None:
             reach = "many endpoints"
+        elif not group.responder.endswith(f":{sample.responder.port}"):
+            reach = f"many ports of {shown(group.responder)}"
         return f"{reach or 'the same each time'}; the lines above are of stream {sample.stream}"
 
 

@@ -39,7 +39,30 @@ def test_groups_without_room_share_one_of_the_same_culprit(monkeypatch: pytest.M
     result = group(refused(n, port=1000 + n) for n in range(10))
     assert sum(g.connections for g in result) == 10
     assert len(result) == 4
-    assert (result[0].connections, result[0].responder, result[0].side) == (7, None, "responder")
+    assert (result[0].connections, result[0].responder) == (7, "10.0.2.7")
+
+
+def test_a_sweep_over_more_addresses_than_there_is_room_for_is_one_group(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(groups, "MAX_GROUPS", 20)
+    sweep = [refused(n) for n in range(100)]
+    for number, connection in enumerate(sweep):
+        connection.responder.ip = f"10.9.0.{number}"
+        connection.verdict.attribution.address = connection.responder.ip
+    (only,) = group(sweep)
+    assert (only.connections, only.responder, only.address) == (100, None, None)
+
+
+def test_a_scan_beyond_the_room_for_groups_is_still_one_of_its_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(groups, "MAX_GROUPS", 20)
+    scan = [refused(n, port=1000 + n) for n in range(300)]
+    for connection in scan:
+        connection.responder.ip = "2001:db8::7"
+    (only,) = group(scan)
+    assert (only.connections, only.responder) == (300, "[2001:db8::7]")
 
 
 def test_a_port_scan_is_one_group_of_the_address() -> None:
