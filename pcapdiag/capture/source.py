@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import io
 import os
 import select
 import stat
 import sys
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pcapdiag.errors import DamagedCaptureError, FileAccessError
 from pcapdiag.model.options import Stop
+
+if TYPE_CHECKING:
+    import hashlib
 
 STDIN = "-"
 TICK_SECONDS = 0.2
@@ -50,7 +52,7 @@ class RawInput:
         self._file = _open(path)
         facts = os.fstat(self._file.fileno())
         self._regular = stat.S_ISREG(facts.st_mode)
-        self._hash = hashlib.sha256() if digest and self._regular else None
+        self._hash = _sha256() if digest and self._regular else None
         self.again = self._regular and path != STDIN
         if self._regular:
             self.size = facts.st_size
@@ -113,6 +115,12 @@ class RawInput:
             return 0
         time.sleep(TICK_SECONDS)
         return 0 if self._stop.is_set() else None
+
+
+def _sha256() -> hashlib._Hash:
+    import hashlib  # Only here: it takes 4 ms, and most runs ask for no digest.
+
+    return hashlib.sha256()
 
 
 def _open(path: str) -> io.FileIO:

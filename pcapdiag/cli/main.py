@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-import traceback
 
 import click
 
@@ -53,6 +52,8 @@ class Program(click.Group):
 
 def _internal(error: Exception) -> None:
     if os.environ.get("PCAPDIAG_DEBUG") == "1":
+        import traceback
+
         traceback.print_exc()
     kind = type(error).__name__
     warn(f"internal error ({kind}: {error}); PCAPDIAG_DEBUG=1 shows where. Please report it")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ipaddress import IPv6Address
 from operator import attrgetter
-from socket import inet_ntoa
 
 from pcapdiag.flow.legs import ACCEPTED, ANSWERED, CLOSED, LEFT, OPENED
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
@@ -38,7 +37,7 @@ _KINDS: dict[int, LegKind] = {
 def address_text(version: int, high: int, low: int) -> str:
     """Return an address as people write it."""
     if version == 4:
-        return inet_ntoa(low.to_bytes(4, "big"))
+        return f"{low >> 24}.{low >> 16 & 255}.{low >> 8 & 255}.{low & 255}"
     return str(IPv6Address((high << 64) | low))
 
 
