@@ -40,7 +40,6 @@ cdef class Tombstone:
     cdef public str state
     cdef public Tombstone next
     cdef void identify(self, Flow flow) noexcept
-    cdef void identify(self, Flow flow) noexcept
 
 @cython.final
 cdef class HalfFlow:
@@ -59,6 +58,7 @@ cdef class HalfFlow:
     cdef public long long spurious_retransmissions, out_of_order, duplicate_acks, zero_windows
     cdef public long long window_probes, keep_alives, keep_alive_acks, acked_unseen, gaps
     cdef public long long super_segments, bad_checksums, duplicates, truncated, first_frame
+    cdef public long long copy_seq, copy_length, copy_marks, resent_seq
     cdef public long long first_time, first_data_frame, first_data_time, fin_frame, fin_time
     cdef public long long fin_ack, rst_count, ttl1, ttl2, ttl3, ttl1_count, ttl2_count, ttl3_count
     cdef public long long mac1, mac1_count, sent, received

@@ -142,6 +142,10 @@ class HalfFlow:
         self.super_segments = 0
         self.bad_checksums = 0
         self.duplicates = 0
+        self.copy_seq = -1
+        self.copy_length = 0
+        self.copy_marks = 0
+        self.resent_seq = -1
         self.truncated = 0
         self.first_frame = 0
         self.first_time = 0

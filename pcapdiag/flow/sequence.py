@@ -65,7 +65,7 @@ def analyze(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
     if flags & ACK and r.to_be_acked >= 0 and distance(p.ack, r.to_be_acked) > 0:
         marks |= _beyond(p, f, r, same_place)
     if (length > 0 or flags & (SYN | FIN)) and not marks & KEEP_ALIVE:
-        marks |= _repeats(p, flow, f, r, time)
+        marks |= repeats(p, flow, f, r, time)
     _advance(p, f, marks, time)
     return marks
 
@@ -116,7 +116,8 @@ def _beyond(p: Packet, f: HalfFlow, r: HalfFlow, same_place: int) -> int:
     return ACKED_UNSEEN
 
 
-def _repeats(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
+def repeats(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
+    """Return what a segment is that was sent before: the mark, or 0; nothing is advanced."""
     length = p.payload_length
     behind = f.next_seq >= 0 and distance(p.seq, f.next_seq) < 0
     end = (p.seq + length) & MASK32

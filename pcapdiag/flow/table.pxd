@@ -5,7 +5,7 @@ from pcapdiag.flow.records cimport Endpoint, Flow, Host, Tombstone
 
 cdef unsigned long long MASK, MIX_A, MIX_B
 
-cdef long long ACTIVE, EMBRYONIC, CLOSING, MAX_HOSTS, MAX_ENDPOINTS, MAX_PEERS, MAX_TOMBSTONES
+cdef long long ACTIVE, EMBRYONIC, CLOSING, GONE, MAX_HOSTS, MAX_ENDPOINTS, MAX_PEERS, MAX_TOMBSTONES
 
 
 @cython.final

@@ -28,6 +28,7 @@ MAX_PEERS = 4
 ACTIVE = 0
 EMBRYONIC = 1
 CLOSING = 2
+GONE = -1
 
 
 class Table:
@@ -142,8 +143,9 @@ class Table:
         return flow
 
     def remove(self, flow: Flow) -> None:
-        """Take a connection out of the table."""
+        """Take a connection out of the table; its ``closing`` says so from now on."""
         self.unlink(flow)
+        flow.closing = GONE
         slot = flow.hash & 0xFFFF
         other = self.buckets[slot]
         if other is flow:

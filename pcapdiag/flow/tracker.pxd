@@ -3,7 +3,7 @@ import cython
 from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.legs cimport Moments, note_race
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host, Tombstone
-from pcapdiag.flow.sequence cimport analyze, distance
+from pcapdiag.flow.sequence cimport analyze, distance, repeats
 from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
 from pcapdiag.flow.table cimport Table
 
@@ -42,17 +42,27 @@ cdef class Tracker:
     cpdef void process(self, batch, link_types, files)
     @cython.locals(i=cython.longlong, flow=Flow)
     cdef void _process_ordered(self, long long count)
-    @cython.locals(i=cython.longlong, flow=Flow, kind=cython.longlong, assigned=list)
+    @cython.locals(i=cython.longlong, assigned=list, waiting=list)
     cdef void _process_disordered(self, long long count)
+    @cython.locals(flow=Flow)
+    cdef long long _replaces(self)
+    @cython.locals(p=Packet, base=cython.longlong)
+    cdef long long _is_another(self, Flow flow) noexcept
+    @cython.locals(i=cython.longlong, flow=Flow)
+    cdef void _track_assigned(self, list waiting, list assigned)
     cpdef long long _frame_at(self, long long i)
     cdef long long _is_from_a(self, Flow flow)
     @cython.locals(time=cython.longlong, kind=cython.longlong)
     cdef long long _decode(self, long long i)
-    @cython.locals(p=Packet, flow=Flow)
-    cdef long long _other(self, long long kind, long long frame, long long time)
+    @cython.locals(link_type=cython.longlong)
+    cdef long long _decode_at(self, long long i)
+    @cython.locals(p=Packet)
+    cdef long long _other(self, long long kind, long long frame, long long time, long long interface)
+    @cython.locals(p=Packet, flow=Flow, kind=cython.longlong)
+    cdef void _reassembled(self, object whole, long long frame, long long time, long long interface)
     @cython.locals(p=Packet, table=Table, h=cython.ulonglong, flow=Flow, f=HalfFlow)
     cdef Flow _assign(self, long long frame, long long time, long long interface)
-    @cython.locals(p=Packet, table=Table, stream=cython.longlong, base=cython.longlong, grave=Tombstone, fresh_syn=cython.bint, flow=Flow)
+    @cython.locals(p=Packet, table=Table, stream=cython.longlong, base=cython.longlong, grave=Tombstone, is_syn=cython.bint, flow=Flow)
     cdef Flow _open(self, unsigned long long h, long long frame, long long time, long long interface)
     @cython.locals(p=Packet, same=cython.bint)
     cdef void _compare_files(self, Flow flow, long long frame, long long time)
@@ -66,6 +76,9 @@ cdef class Tracker:
     cdef void _seen_on(self, Flow flow, long long path) noexcept
     @cython.locals(p=Packet, key=cython.ulonglong, word=cython.ulonglong, known=cython.longlong, slot=cython.longlong, where=cython.longlong, apart=cython.longlong)
     cdef long long _is_duplicate(self, Flow flow, HalfFlow f, HalfFlow r, long long time, long long path, long long interface)
+    @cython.locals(p=Packet)
+    cdef void _note_copy(self, Flow flow, HalfFlow f, HalfFlow r, long long time) noexcept
+    cdef void _delivered_twice(self, HalfFlow f) noexcept
     @cython.locals(p=Packet)
     cdef long long _same_packet(self, HalfFlow f, HalfFlow r, long long apart, long long same_path)
     cdef void _note_mixed(self, long long path, long long before, long long apart, long long interface)

@@ -19,7 +19,7 @@ from pcapdiag.capture.batch import Batch
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.legs import ACCEPTED, ANSWERED, CLOSED, LEFT, OPENED, Moments, note_race
 from pcapdiag.flow.records import Flow, HalfFlow, Host
-from pcapdiag.flow.sequence import analyze, distance
+from pcapdiag.flow.sequence import analyze, distance, repeats
 from pcapdiag.flow.slabs import (
     CHUNK_FACTS,
     CHUNK_WORDS,
@@ -189,23 +189,43 @@ class Tracker:
         # Streams are numbered in file order, and followed in time order.
         order = sorted(range(count), key=self._frame_at)
         assigned: list[Flow | None] = [None] * count
+        waiting: list[int] = []
         for i in order:
-            kind = self.packet.decode(
-                self.offsets[i],
-                self.captured[i],
-                self.lengths[i],
-                self.link_types[self.interfaces[i]],
-            )
-            if kind == 1:
+            if self._decode_at(i) == 1:
+                if self._replaces():
+                    # What waits belongs to the connection that ends here.
+                    self._track_assigned(waiting, assigned)
+                    waiting = []
+                    self._decode_at(i)
                 assigned[i] = self._assign(self.frames[i], self.times[i], self.interfaces[i])
-        for i in range(count):
-            if self._decode(i) == 1:
-                flow = assigned[i]
-                if flow is not None:
-                    self.table.from_a = self._is_from_a(flow)
-                    self._track(flow, self.frames[i], self.times[i], self.interfaces[i])
+            waiting.append(i)
+        self._track_assigned(waiting, assigned)
         if self.now >= self.next_sweep:
             self._sweep()
+
+    def _replaces(self) -> int:
+        """Say whether the packet is a SYN that ends a connection on the same ports."""
+        flow = self.table.find(self.packet, self.table.hash(self.packet))
+        return 0 if flow is None else self._is_another(flow)
+
+    def _is_another(self, flow: Flow) -> int:
+        p = self.packet
+        base = flow.a.base_seq if self.table.from_a else flow.b.base_seq
+        return 1 if p.flags & (SYN | ACK) == SYN and base >= 0 and p.seq != base else 0
+
+    def _track_assigned(self, waiting: list[int], assigned: list[Flow | None]) -> None:
+        for i in sorted(waiting):
+            if self._decode(i) == 1:
+                flow = assigned[i]
+                if flow is None:
+                    continue
+                if flow.closing < 0:
+                    # Judged since, for want of room.
+                    flow = self._assign(self.frames[i], self.times[i], self.interfaces[i])
+                else:
+                    self.table.from_a = self._is_from_a(flow)
+                if flow is not None:
+                    self._track(flow, self.frames[i], self.times[i], self.interfaces[i])
 
     def _frame_at(self, i: int) -> int:
         return self.frames[i]
@@ -228,31 +248,24 @@ class Tracker:
         self.now = time
         if self.captured[i] < self.lengths[i]:
             self.truncated += 1
-        kind = self.packet.decode(
-            self.offsets[i], self.captured[i], self.lengths[i], self.link_types[self.interfaces[i]]
-        )
+        kind = self._decode_at(i)
         if kind == 1:
             return 1
-        return self._other(kind, self.frames[i], time)
+        return self._other(kind, self.frames[i], time, self.interfaces[i])
 
-    def _other(self, kind: int, frame: int, time: int) -> int:
+    def _decode_at(self, i: int) -> int:
+        link_type = self.link_types[self.interfaces[i]]
+        return self.packet.decode(self.offsets[i], self.captured[i], self.lengths[i], link_type)
+
+    def _other(self, kind: int, frame: int, time: int, interface: int) -> int:
         p = self.packet
         if kind == 5:
             self.fragments += 1
             if self.reassemble is None:
                 return 0
             whole = self.reassemble(p, bytes(self.buffer[p.position : p.end]), time)
-            if whole is None:
-                return 0
-            p.load(whole)
-            kind = p.decode_ip(0, len(whole))
-            if kind == 1:
-                flow = self._assign(frame, time, 0)
-                if flow is not None:
-                    self._track(flow, frame, time, 0)
-            elif kind != 5:
-                self._other(kind, frame, time)
-            p.load(self.buffer)
+            if whole is not None:
+                self._reassembled(whole, frame, time, interface)
         elif kind == 2:
             self._icmp(frame, time)
         elif kind == 6:
@@ -270,6 +283,21 @@ class Tracker:
                 self.on_dns(time, bytes(self.buffer[p.payload : p.payload + p.payload_captured]))
         return 0
 
+    def _reassembled(self, whole: bytes, frame: int, time: int, interface: int) -> None:
+        p = self.packet
+        buffer = self.buffer
+        self.buffer = whole
+        p.load(whole)
+        kind = p.decode_ip(0, len(whole))
+        if kind == 1:
+            flow = self._assign(frame, time, interface)
+            if flow is not None:
+                self._track(flow, frame, time, interface)
+        elif kind != 5:
+            self._other(kind, frame, time, interface)
+        self.buffer = buffer
+        p.load(buffer)
+
     # Which connection.
 
     def _assign(self, frame: int, time: int, interface: int) -> Flow | None:
@@ -278,12 +306,12 @@ class Tracker:
         h = table.hash(p)
         flow = table.find(p, h)
         if flow is not None:
-            f = flow.a if table.from_a else flow.b
-            if p.flags & (SYN | ACK) == SYN and f.base_seq >= 0 and p.seq != f.base_seq:
+            if self._is_another(flow):
                 table.remove(flow)
                 self._finish(flow)
                 flow = None
             else:
+                f = flow.a if table.from_a else flow.b
                 if f.base_seq < 0:
                     f.base_seq = p.seq
                 elif p.flags & (SYN | ACK) == SYN and self.files[interface] != flow.file:
@@ -298,9 +326,10 @@ class Tracker:
         grave = table.find_grave(p, h)
         if grave is not None:
             base = grave.base_a if table.from_a else grave.base_b
-            fresh_syn = p.flags & (SYN | ACK) == SYN and p.seq != base
-            if not fresh_syn:
-                if not grave.evicted:
+            is_syn = p.flags & (SYN | ACK) == SYN
+            if not is_syn or p.seq == base:
+                # A refused SYN may be sent again, and accepted, when the RST did not arrive.
+                if not grave.evicted and not (is_syn and grave.state == "REJ"):
                     table.late_packets += 1
                     return None
                 stream = grave.stream
@@ -401,6 +430,9 @@ class Tracker:
             self._payload(flow, f, opened, fresh, frame, time)
         if marks & ANY_RETRANSMISSION:
             f.sample_seq = -1
+            f.resent_seq = p.seq
+            if f.copy_seq == p.seq:
+                f.copy_seq = -1
         elif f.sample_seq < 0 and (fresh > 0 or p.flags & (SYN | FIN)):
             f.sample_seq = f.next_seq
             f.sample_time = time
@@ -471,11 +503,30 @@ class Tracker:
                 apart = -apart
             if self._same_packet(f, r, apart, where == self.recent[slot + 2]):
                 self._note_mixed(path, self.recent[slot + 2], apart, interface)
+                if where == self.recent[slot + 2]:
+                    self._note_copy(flow, f, r, time)
                 return 1
         self.recent[slot] = known
         self.recent[slot + 1] = time
         self.recent[slot + 2] = where
         return 0
+
+    def _note_copy(self, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> None:
+        # On one path it may be the network that made the copy: the receiver's DSACK would show it.
+        p = self.packet
+        if p.payload_length > 0 and p.seq != f.resent_seq:
+            f.copy_seq = p.seq
+            f.copy_length = p.payload_length
+            f.copy_marks = repeats(p, flow, f, r, time)
+
+    def _delivered_twice(self, f: HalfFlow) -> None:
+        """Take back that the last copy was only one of the capture (RFC 2883)."""
+        f.duplicates -= 1
+        self.duplicates -= 1
+        f.packets += 1
+        f.payload_bytes += f.copy_length
+        self._count_marks(f, f.copy_marks)
+        f.copy_seq = -1
 
     def _same_packet(self, f: HalfFlow, r: HalfFlow, apart: int, same_path: int) -> int:
         p = self.packet
@@ -561,6 +612,9 @@ class Tracker:
                 f.min_window = f.window_bytes
         if p.sack_blocks > 0 and distance(p.sack_right, p.ack) <= 0:
             more |= DSACK
+            if r.copy_seq == p.sack_left:
+                if (r.copy_seq + r.copy_length) & MASK32 == p.sack_right:
+                    self._delivered_twice(r)
         if marks:
             self._count_marks(f, marks)
         return more
@@ -881,6 +935,8 @@ class Tracker:
             flow.midstream = 1
             flow.inferred = 0 if p.flags & SYN else 1
             table.settle(flow)
+            if table.size1 > MAX_EMBRYONIC:
+                self._evict(1)
         if flow.icmp is None:
             flow.icmp = []
         if len(flow.icmp) >= MAX_ICMP:
