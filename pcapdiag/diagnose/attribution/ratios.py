@@ -27,7 +27,7 @@ RATIOS: dict[str, Ratio] = {
     "ttl_same_once": Ratio("distance", WEAK, "few packets to compare with"),
     "ttl_near": Ratio("distance", WEAK, "routes change by a hop or two"),
     "ttl_on_link": Ratio("distance", 10.0, "TTL never lowered: made on the capture's own link"),
-    "ttl_other_system": Ratio("distance", MEDIUM, "same hops, other initial TTL: another stack"),
+    "ttl_other_system": Ratio("distance", 10.0, "other initial TTL: few hosts use two (IP_TTL)"),
     "ttl_differs": Ratio("distance", STRONG, "off by more than routes change"),
     "ttl_varies": Ratio("distance", MEDIUM, "off, but the host's own TTL varies"),
     "ttl_like_icmp": Ratio("distance", STRONG, "as far as a router that spoke for itself"),

@@ -26,7 +26,8 @@ INITIATOR_SILENT = frozenset({"tcp.handshake_stalled"})
 def weigh_silence(story: Story, code: str, context: Context) -> list[Signal]:
     """Return the signals for a failure by silence; empty for other codes."""
     found: list[Signal | None] = []
-    if code in RESPONDER_SILENT | INITIATOR_SILENT:
+    spoke_up = code in INITIATOR_SILENT and story.initiator.rst_count
+    if code in RESPONDER_SILENT | INITIATOR_SILENT and not spoke_up:
         found.append(reached(story, code, context))
     if code == "tcp.connection_timeout":
         found.append(host_alive(story, context))

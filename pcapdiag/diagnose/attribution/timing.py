@@ -44,7 +44,8 @@ def answer_time(view: ResetView) -> Signal | None:
         name = "too_fast" if view.bare or not prompts[0].length else "too_fast_ack"
         return signal(name, "path", detail, frames)
     delay = view.reset.time - prompts[-1].time
-    if delay < USUAL[0] * rtt:
+    spoke_since = any(p.time >= prompts[-1].time for p in view.earlier)
+    if delay < USUAL[0] * rtt or spoke_since:
         return None
     frames = (prompts[-1].frame, view.reset.frame)
     detail = f"RST came after {duration(delay)}, the usual round trip of {view.end.address}"

@@ -118,9 +118,9 @@ def _difference(view: ResetView, ttls: dict[int, int]) -> str:
         return "ttl_on_link"
     if abs(ttl - nearest) <= ROUTE_CHANGE:
         return "ttl_near"
-    if hops(ttl) == hops(nearest):
-        return "ttl_other_system"
-    return "ttl_differs" if steady else "ttl_varies"
+    if not steady:
+        return "ttl_varies"
+    return "ttl_other_system" if hops(ttl) == hops(nearest) else "ttl_differs"
 
 
 def _packets(ttls: dict[int, int]) -> str:

@@ -36,6 +36,7 @@ from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE, Stuck, size_matters,
 from pcapdiag.diagnose.timing import MS, SECOND, capture_left, duration
 from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
+from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
 
 KIND = Kind(
@@ -83,7 +84,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     if stuck is None or answer_may_be_missing(story):
         return None
     end = ending(story)
-    if end is not None and not _ends_the_tries(end, stuck):
+    if end is not None and not _ends_the_tries(story, end, stuck):
         return None
     if end is None and not _given_up(story, context, stuck):
         return None
@@ -93,10 +94,20 @@ def match(story: Story, context: Context) -> Judgement | None:
     return _judgement(story, context, stuck, end, tried)
 
 
-def _ends_the_tries(end: Ending, stuck: Stuck) -> bool:
-    """A RST of the silent end is an answer; anything else ended the wait for one."""
+def _ends_the_tries(story: Story, end: Ending, stuck: Stuck) -> bool:
+    """A RST of the silent end is an answer; anything else ended the wait for one.
+
+    Save for a live socket's, whose ACK number says that it had not got the data (facts 1.2).
+    """
     answered = end.reset is not None and end.by_initiator != stuck.by_initiator
-    return end.time >= stuck.first_time and not answered
+    return end.time >= stuck.first_time and (not answered or _never_got_it(story, end, stuck))
+
+
+def _never_got_it(story: Story, end: Ending, stuck: Stuck) -> bool:
+    reset, acked = end.reset, story.half(stuck.by_initiator).acked
+    if reset is None or not reset.has_ack or acked is None:
+        return False
+    return end.by_initiator != stuck.by_initiator and not seq_after(reset.ack, acked)
 
 
 def _given_up(story: Story, context: Context, stuck: Stuck) -> bool:
@@ -120,7 +131,7 @@ def _judgement(
         confidence=sure,
         frames=frames_of(stuck.first_frame, stuck.last_frame, end.frame if end else 0),
         ended_by=end.actor if end else None,
-        candidates=_who(story, context, stuck),
+        candidates=_who(story, context, stuck, end),
         alternatives=others,
         facts=_facts(story, stuck, end, tried),
     )
@@ -140,13 +151,15 @@ def _alternatives(story: Story, stuck: Stuck) -> tuple[OtherCode, ...]:
     return tuple(others)
 
 
-def _who(story: Story, context: Context, stuck: Stuck) -> tuple[SideHint, ...]:
+def _who(
+    story: Story, context: Context, stuck: Stuck, end: Ending | None
+) -> tuple[SideHint, ...]:
     silent: Actor = "responder" if stuck.by_initiator else "initiator"
     address, frames = story.half(not stuck.by_initiator).address, (stuck.first_frame,)
     if address in context.capture_hosts:
         why = f"the data reached {address}, where the capture was taken, and was not acknowledged"
         return (SideHint(silent, 0.9, why, frames), SideHint("path", 0.07, why, frames))
-    if stuck.alive:
+    if stuck.alive or (end is not None and _never_got_it(story, end, stuck)):
         why = f"{address} was alive and sent packets meanwhile, none of which acknowledged the data"
         return (SideHint("path", 0.9, why, frames), SideHint(silent, 0.08, why, frames))
     why = "a host that died and a path that drops look the same from the other end"

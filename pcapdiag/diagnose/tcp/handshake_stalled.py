@@ -6,7 +6,8 @@ What happened
 
 How pcapdiag can tell
     SYN and SYN-ACK, no final ACK: the SYN-ACK is repeated (after 1, 3, 7 s), or the SYN is, or a
-    SYN-ACK that took longer than the initiator was willing to wait is met by its bare RST. A RST
+    SYN-ACK that took longer than the initiator was willing to wait is met by its bare RST (seen at
+    the responder: the RST comes long after a prompt SYN-ACK). A RST
     right after a prompt SYN-ACK is a layer-4 health check or a port scan and ``ok``.
 
 Usual causes
@@ -67,6 +68,8 @@ SLOW_FACTOR = 10
 """... or one that took this many times the host's usual round trip."""
 ABANDONED = 150 * MS
 """... or one to a program's connect (scanners send SYNs without a window scale) that took this."""
+PROMPT_SHARE = 0.2
+"""A SYN-ACK within this share of the whole time was not what took long."""
 STILL_DUE = 3 * SECOND
 """Silence after the last SYN-ACK from which the handshake counts as given up."""
 TRIES = 3
@@ -102,20 +105,26 @@ def _syn_repeated_after_answer(story: Story) -> bool:
 
 
 def _abandoned(story: Story, context: Context, reset: PacketFact) -> Judgement | None:
-    delay = _delay(story)
+    """Return the verdict for a SYN-ACK that came too late, wherever on its way it was captured."""
+    delay, whole = _delay(story), reset.time - story.start
     usual = context.host(story.responder.address).min_rtt or delay
-    late = delay >= LATE
+    late = whole >= LATE
     slow = delay >= max(100 * MS, SLOW_FACTOR * usual)
-    abandoned = delay >= ABANDONED and story.initiator.window_scale is not None
+    abandoned = whole >= ABANDONED and story.initiator.window_scale is not None
     if not is_bare(reset) or not (late or slow or abandoned):
         return None
-    why = "it answered later than the initiator waited; a slow host and a slow path look the same"
-    who = (
-        SideHint("responder", 0.5, why, story.syn_ack_frames[:1]),
-        SideHint("path", 0.45, why, story.syn_ack_frames[:1]),
-    )
-    what = f"had given up by then and answered with RST (frame {reset.frame})"
+    what = f"had given up when it came and answered with RST (frame {reset.frame})"
+    who = _who_was_late(story, delay, whole)
     return _judgement(story, 0.93 if late else 0.7, what, reset, who)
+
+
+def _who_was_late(story: Story, delay: int, whole: int) -> tuple[SideHint, ...]:
+    frames = story.syn_ack_frames[:1]
+    if delay < PROMPT_SHARE * whole:
+        why = "the SYN-ACK passed the capture in time, and was late behind it"
+        return (SideHint("path", 0.85, why, frames), SideHint("initiator", 0.1, why, frames))
+    why = "it answered later than the initiator waited; a slow host and a slow path look the same"
+    return (SideHint("responder", 0.5, why, frames), SideHint("path", 0.45, why, frames))
 
 
 def _who(story: Story, context: Context) -> tuple[SideHint, ...]:

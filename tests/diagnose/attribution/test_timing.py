@@ -83,3 +83,11 @@ def test_a_known_timer_is_a_weak_hint() -> None:
     assert "proves nothing" in found.detail
     other = talk().wait(300 * SECOND).request(answered=False)
     assert timing.idle_timer(seen(other, other.reply_reset())) is None
+
+
+def test_an_end_that_had_answered_already_shows_no_round_trip() -> None:
+    exchange = talk()
+    exchange.send("client", PSH | ACK, 50)
+    exchange.wait(10 * MS).send("server", ACK)
+    reset = exchange.wait(MS).live_reset()
+    assert timing.answer_time(seen(exchange, reset)) is None

@@ -67,3 +67,19 @@ def test_an_acknowledgment_after_the_sender_gave_up_is_no_life_meanwhile() -> No
     assert sides(judged(*stuck, S("ACK", ack=1_000_001)))["path"] < 0.8
     meanwhile = (*HANDSHAKE, *EXCHANGE, *TRIES, S("ACK", ack=1_000_028), C("RST,ACK", win=500))
     assert sides(judged(*meanwhile))["path"] >= 0.8
+
+
+ANSWER = S("PSH,ACK", b"HTTP/1.1 200 OK\r\n\r\n", lost=True)
+UNHEARD = (C("PSH,ACK", GET), S("ACK"), ANSWER, *again(ANSWER, 200, 400, 800))
+
+
+def test_an_initiator_that_resets_without_having_got_the_answer() -> None:
+    """Its ACK number says so: the path lost the answer, and the responder is not to blame."""
+    verdict = judged(*HANDSHAKE, *UNHEARD, C("RST,ACK", after=600, win=500))
+    assert verdict.code == "tcp.data_timeout"
+    assert verdict.ended_by == "initiator"
+    assert sides(verdict)["path"] >= 0.9
+
+
+def test_a_bare_reset_in_answer_to_the_data_is_no_silence() -> None:
+    assert judged(*HANDSHAKE, *UNHEARD, C("RST", after=0.2)).code != "tcp.data_timeout"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.judge import judge
 from tests.diagnose.playbook import C, S, again, around, judged, play, sides
 
@@ -52,3 +53,20 @@ def test_a_programs_connect_that_was_abandoned_is_no_scan() -> None:
 def test_a_file_that_ends_behind_the_first_repeat_is_open() -> None:
     assert judged(SYN, SYN_ACK, *again(SYN_ACK, 1000), left=0.5).code == "capture.partial"
     assert judged(SYN, SYN_ACK, *again(SYN_ACK, 1000), left=5).code == "tcp.handshake_stalled"
+
+
+def test_seen_at_the_responder_the_reset_is_what_comes_late() -> None:
+    story = play(SYN, SYN_ACK, C("RST", after=1400))
+    verdict = judge(story, around(story))
+    assert verdict.code == "tcp.handshake_stalled"
+    assert sides(verdict)["path"] > 0.8
+
+
+def test_who_reset_is_not_who_was_late() -> None:
+    """The initiator's RST, leaving its own captured host, accuses nobody."""
+    story = play(SYN, *again(SYN, 1000), S("SYN,ACK", after=600), C("RST"))
+    context = around(story)
+    context.capture_hosts = frozenset({story.initiator.address})
+    verdict = judge(story, context)
+    assert verdict.reset is None
+    assert attribute(story, verdict, context).side == "unknown"
