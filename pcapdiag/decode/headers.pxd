@@ -1,8 +1,7 @@
 import cython
 
-# Seen by C alone: plain Python that imports these names finds them in the .py when it is not compiled.
-cdef long long SENT_BY_US, MAX_LAYERS, MAX_EXTENSIONS, CHECKED_PAYLOAD
-cdef long long OTHER, TCP, ICMP_ERROR, DNS, ARP, FRAGMENT, UNDECODED, UNKNOWN_LINK
+cdef long long _MAX_LAYERS, _MAX_EXTENSIONS, _CHECKED_PAYLOAD
+cdef long long _OTHER, _TCP, _ICMP_ERROR, _DNS, _ARP, _FRAGMENT, _UNDECODED, _UNKNOWN_LINK
 
 
 @cython.final

@@ -31,6 +31,19 @@ MAX_EXTENSIONS = 16
 CHECKED_PAYLOAD = 64
 """TCP checksums are verified on payloads up to this size: enough to recognise offload."""
 
+# Twins in C of the constants above, which plain Python imports.
+_MAX_LAYERS = MAX_LAYERS
+_MAX_EXTENSIONS = MAX_EXTENSIONS
+_CHECKED_PAYLOAD = CHECKED_PAYLOAD
+_OTHER = OTHER
+_TCP = TCP
+_ICMP_ERROR = ICMP_ERROR
+_DNS = DNS
+_ARP = ARP
+_FRAGMENT = FRAGMENT
+_UNDECODED = UNDECODED
+_UNKNOWN_LINK = UNKNOWN_LINK
+
 
 class Packet:
     """The headers of the packet decoded last. Numbers are as in the header, in host order."""
@@ -73,12 +86,12 @@ class Packet:
         self.wire_end = self.end
         self.unverifiable = 0
         if captured < 1:
-            return UNDECODED
+            return _UNDECODED
         return self._layers(0x0800 if self.view[offset] >> 4 == 4 else 0x86DD)
 
     def _layers(self, kind: int) -> int:
         layers = 0
-        while layers < MAX_LAYERS:
+        while layers < _MAX_LAYERS:
             layers += 1
             if kind == 0x0800:
                 kind = self._ipv4()
@@ -105,8 +118,8 @@ class Packet:
             elif kind <= -1000:
                 return -1000 - kind
             else:
-                return OTHER
-        return UNDECODED
+                return _OTHER
+        return _UNDECODED
 
     def _u16(self, o: int) -> int:
         return (self.view[o] << 8) | self.view[o + 1]
@@ -147,12 +160,12 @@ class Packet:
             return self._pppoe()
         if link_type == 239:
             return self._nflog()
-        return -1000 - UNKNOWN_LINK
+        return -1000 - _UNKNOWN_LINK
 
     def _ethernet(self) -> int:
         o = self.position
         if self.end - o < 14:
-            return -1000 - UNDECODED
+            return -1000 - _UNDECODED
         self.mac = self._u48(o + 6)
         self.position = o + 14
         return self._u16(o + 12)
@@ -160,7 +173,7 @@ class Packet:
     def _cooked(self) -> int:
         o = self.position
         if self.end - o < 16:
-            return -1000 - UNDECODED
+            return -1000 - _UNDECODED
         self._set_direction(self._u16(o))
         if self._u16(o + 4) == 6:
             self.mac = self._u48(o + 6)
@@ -170,7 +183,7 @@ class Packet:
     def _cooked2(self) -> int:
         o = self.position
         if self.end - o < 20:
-            return -1000 - UNDECODED
+            return -1000 - _UNDECODED
         self.ifindex = self._u32(o + 4)
         self._set_direction(self.view[o + 10])
         if self.view[o + 11] == 6:
@@ -183,26 +196,26 @@ class Packet:
 
     def _raw(self) -> int:
         if self.end - self.position < 1:
-            return -1000 - UNDECODED
+            return -1000 - _UNDECODED
         version = self.view[self.position] >> 4
         if version == 4:
             return 0x0800
         if version == 6:
             return 0x86DD
-        return -1000 - UNDECODED
+        return -1000 - _UNDECODED
 
     def _loopback(self) -> int:
         # The address family is in the capturing host's byte order (NULL) or in network order
         # (LOOP); IPv6 has another number on every system, so the IP version decides.
         if self.end - self.position < 5:
-            return -1000 - UNDECODED
+            return -1000 - _UNDECODED
         self.position += 4
         return self._raw()
 
     def _ppp(self) -> int:
         o = self.position
         if self.end - o < 4:
-            return -1000 - UNDECODED
+            return -1000 - _UNDECODED
         if self.view[o] == 0xFF and self.view[o + 1] == 0x03:
             o += 2
         if self.view[o] & 1:
@@ -218,14 +231,14 @@ class Packet:
             return 0x86DD
         if protocol == 0x0281:
             return 0x8847
-        return -1000 - OTHER
+        return -1000 - _OTHER
 
     def _pppoe(self) -> int:
         o = self.position
         if self.end - o < 8:
-            return -1000 - UNDECODED
+            return -1000 - _UNDECODED
         if self.view[o + 1] != 0:
-            return -1000 - OTHER
+            return -1000 - _OTHER
         self.position = o + 6
         return self._ppp()
 
@@ -236,7 +249,7 @@ class Packet:
             size = self.view[o] | (self.view[o + 1] << 8)
             kind = (self.view[o + 2] | (self.view[o + 3] << 8)) & 0x7FFF
             if size < 4:
-                return -1000 - UNDECODED
+                return -1000 - _UNDECODED
             if kind == 9:
                 self.position = o + 4
                 self.wire_end = o + size
@@ -244,12 +257,12 @@ class Packet:
                     self.end = self.wire_end
                 return self._raw()
             o += (size + 3) & ~3
-        return -1000 - UNDECODED
+        return -1000 - _UNDECODED
 
     def _vlan_tag(self) -> int:
         o = self.position
         if self.end - o < 4:
-            return -1000 - UNDECODED
+            return -1000 - _UNDECODED
         if self.vlan == 0:
             self.vlan = self._u16(o) & 0x0FFF
         self.position = o + 4
@@ -263,12 +276,12 @@ class Packet:
             if bottom:
                 self.position = o
                 return self._raw()
-        return -1000 - UNDECODED
+        return -1000 - _UNDECODED
 
     def _gre(self) -> int:
         o = self.position
         if self.end - o < 4:
-            return -1000 - UNDECODED
+            return -1000 - _UNDECODED
         flags = self._u16(o)
         protocol = self._u16(o + 2)
         o += 4
@@ -276,7 +289,7 @@ class Packet:
             o += 4
         if flags & 0x2000:
             if self.end - o < 4:
-                return -1000 - UNDECODED
+                return -1000 - _UNDECODED
             if self.vni == 0:
                 self.vni = self._u32(o)
             o += 4
@@ -284,25 +297,25 @@ class Packet:
             o += 4
         if flags & 0x4007:
             # Routing (RFC 1701) and enhanced GRE (PPTP) are not followed.
-            return -1000 - OTHER
+            return -1000 - _OTHER
         self.position = o
-        return protocol if protocol != 0 else -1000 - OTHER
+        return protocol if protocol != 0 else -1000 - _OTHER
 
     # Network layer.
 
     def _ipv4(self) -> int:
         o = self.position
         if self.end - o < 20 or self.view[o] >> 4 != 4:
-            return -1000 - UNDECODED
+            return -1000 - _UNDECODED
         header = (self.view[o] & 0x0F) << 2
         total = self._u16(o + 2)
         if header < 20 or self.end - o < header:
-            return -1000 - UNDECODED
+            return -1000 - _UNDECODED
         if total == 0:
             # A super-segment of 64 KiB and more has length 0 in the sender's own capture.
             total = self.wire_end - o
         if total < header:
-            return -1000 - UNDECODED
+            return -1000 - _UNDECODED
         self.version = 4
         self.tos = self.view[o + 1]
         self.ip_id = self._u16(o + 4)
@@ -325,7 +338,7 @@ class Packet:
             self.fragment_offset = (fragment & 0x1FFF) << 3
             self.more_fragments = 1 if fragment & 0x2000 else 0
             self.fragment_id = self.ip_id
-            return -1000 - FRAGMENT
+            return -1000 - _FRAGMENT
         return self._transport(self.protocol)
 
     def _transport(self, protocol: int) -> int:
@@ -343,12 +356,12 @@ class Packet:
             return 0x86DD
         if protocol == 47:
             return -47
-        return -1000 - OTHER
+        return -1000 - _OTHER
 
     def _ipv6(self) -> int:
         o = self.position
         if self.end - o < 40 or self.view[o] >> 4 != 6:
-            return -1000 - UNDECODED
+            return -1000 - _UNDECODED
         self.version = 6
         first = self._u32(o)
         self.tos = (first >> 20) & 0xFF
@@ -372,11 +385,11 @@ class Packet:
 
     def _extensions(self, protocol: int, o: int) -> int:
         count = 0
-        while count < MAX_EXTENSIONS:
+        while count < _MAX_EXTENSIONS:
             count += 1
             if protocol == 0 or protocol == 43 or protocol == 60:
                 if self.end - o < 8:
-                    return -1000 - UNDECODED
+                    return -1000 - _UNDECODED
                 if protocol == 43 and self.view[o + 3] > 0:
                     # The checksum is over the last segment's address (RFC 8200 8.1).
                     self.unverifiable = 1
@@ -384,12 +397,12 @@ class Packet:
                 o += (self.view[o + 1] + 1) << 3
             elif protocol == 51:
                 if self.end - o < 8:
-                    return -1000 - UNDECODED
+                    return -1000 - _UNDECODED
                 protocol = self.view[o]
                 o += (self.view[o + 1] + 2) << 2
             elif protocol == 44:
                 if self.end - o < 8:
-                    return -1000 - UNDECODED
+                    return -1000 - _UNDECODED
                 fragment = self._u16(o + 2)
                 if fragment & 0xFFF9:
                     self.protocol = self.view[o]
@@ -398,7 +411,7 @@ class Packet:
                     self.fragment_id = self._u32(o + 4)
                     self.header_bytes = o + 8 - self.ip_start
                     self.position = o + 8
-                    return -1000 - FRAGMENT
+                    return -1000 - _FRAGMENT
                 protocol = self.view[o]
                 o += 8
             else:
@@ -406,17 +419,17 @@ class Packet:
                 self.header_bytes = o - self.ip_start
                 self.position = o
                 return self._transport(protocol)
-        return -1000 - UNDECODED
+        return -1000 - _UNDECODED
 
     # Transport layer and control messages.
 
     def _tcp(self) -> int:
         o = self.position
         if self.end - o < 20:
-            return UNDECODED
+            return _UNDECODED
         header = (self.view[o + 12] >> 4) << 2
         if header < 20 or self.datagram_end - o < header:
-            return UNDECODED
+            return _UNDECODED
         self.source_port = self._u16(o)
         self.target_port = self._u16(o + 2)
         self.seq = self._u32(o + 4)
@@ -433,9 +446,9 @@ class Packet:
         self._options(o + 20, o + header)
         self.bad_checksum = 0
         whole = self.cut == 0 and self.unverifiable == 0
-        if whole and self.payload_length <= CHECKED_PAYLOAD:
+        if whole and self.payload_length <= _CHECKED_PAYLOAD:
             self._verify(o)
-        return TCP
+        return _TCP
 
     def _options(self, o: int, stop: int) -> None:
         self.mss = -1
@@ -503,7 +516,7 @@ class Packet:
     def _udp(self) -> int:
         o = self.position
         if self.end - o < 8:
-            return -1000 - UNDECODED
+            return -1000 - _UNDECODED
         source = self._u16(o)
         target = self._u16(o + 2)
         o += 8
@@ -518,36 +531,36 @@ class Packet:
         if source == 53 and self.end - o >= 12 and self.view[o + 2] & 0x80:
             self.payload = o
             self.payload_captured = self.end - o
-            return -1000 - DNS
-        return -1000 - OTHER
+            return -1000 - _DNS
+        return -1000 - _OTHER
 
     def _arp(self) -> int:
         o = self.position
         if self.end - o < 28 or self._u16(o + 2) != 0x0800 or self._u16(o + 6) != 1:
-            return OTHER
+            return _OTHER
         self.mac = self._u48(o + 8)
         self.source_high = 0
         self.source_low = self._u32(o + 14)
         self.target_high = 0
         self.target_low = self._u32(o + 24)
-        return ARP
+        return _ARP
 
     def _icmp(self, kind: int) -> int:
         """Read an ICMP error and the start of the segment that it quotes (RFC 792, RFC 4443)."""
         o = self.position
         if self.end - o < 8 + 20 + 8:
-            return OTHER
+            return _OTHER
         self.icmp_type = self.view[o]
         self.icmp_code = self.view[o + 1]
         self.icmp_mtu = 0
         if kind == -1:
             if self.icmp_type != 3 and self.icmp_type != 11 and self.icmp_type != 12:
-                return OTHER
+                return _OTHER
             if self.icmp_type == 3 and self.icmp_code == 4:
                 self.icmp_mtu = self._u16(o + 6)
         else:
             if self.icmp_type < 1 or self.icmp_type > 4:
-                return OTHER
+                return _OTHER
             if self.icmp_type == 2:
                 self.icmp_mtu = self._u32(o + 4)
         self.icmp_version = self.version
@@ -562,9 +575,9 @@ class Packet:
         if self.view[o] >> 4 == 4:
             header = (self.view[o] & 0x0F) << 2
             if header < 20 or self.end - o < header + 8 or self.view[o + 9] != 6:
-                return OTHER
+                return _OTHER
             if self._u16(o + 6) & 0x1FFF:
-                return OTHER
+                return _OTHER
             self.version = 4
             self.source_high = 0
             self.source_low = self._u32(o + 12)
@@ -574,7 +587,7 @@ class Packet:
             o += header
         elif self.view[o] >> 4 == 6:
             if self.end - o < 48 or self.view[o + 6] != 6:
-                return OTHER
+                return _OTHER
             self.version = 6
             self.source_high = self.u64(o + 8)
             self.source_low = self.u64(o + 16)
@@ -583,7 +596,7 @@ class Packet:
             total = self._u16(o + 4)
             o += 40
         else:
-            return OTHER
+            return _OTHER
         self.source_port = self._u16(o)
         self.target_port = self._u16(o + 2)
         self.seq = self._u32(o + 4)
@@ -595,4 +608,4 @@ class Packet:
             self.flags = self.view[o + 13]
             self.quote_full = 1
             self.payload_length = total - header if total > header else 0
-        return ICMP_ERROR
+        return _ICMP_ERROR

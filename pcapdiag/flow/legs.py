@@ -34,6 +34,8 @@ CLOSED = 4
 LEFT = 5
 
 # Twin in C of a constant that plain Python imports.
+_KEPT = KEPT
+_MAX_AROUND = MAX_AROUND
 _ANSWERED = ANSWERED
 
 MAX_COMPARED = 32
@@ -48,7 +50,7 @@ class Moments:
 
     def __init__(self) -> None:
         self.count = 0
-        self.ring: list[Moment] = [Moment() for _ in range(KEPT)]
+        self.ring: list[Moment] = [Moment() for _ in range(_KEPT)]
 
     def note(self, flow: Flow, kind: int, time: int) -> None:
         """Keep what happened on a connection at ``time``."""
@@ -56,7 +58,7 @@ class Moments:
         answerer = flow.b if flow.a_opened else flow.a
         if kind == OPENED:
             self._find_twin(flow, opener, time)
-        moment: Moment = self.ring[self.count & (KEPT - 1)]
+        moment: Moment = self.ring[self.count & (_KEPT - 1)]
         self.count += 1
         moment.isn = opener.isn
         moment.kind = kind
@@ -71,7 +73,7 @@ class Moments:
     def _find_twin(self, flow: Flow, opener: HalfFlow, time: int) -> None:
         """Mark the address of a SYN that came just before with the same number: a NAT's."""
         for back in range(1, TWINS + 1):
-            moment: Moment = self.ring[(self.count - back) & (KEPT - 1)]
+            moment: Moment = self.ring[(self.count - back) & (_KEPT - 1)]
             if moment.kind != OPENED or time - moment.time > SAME_MOMENT:
                 continue
             if moment.isn == opener.isn and moment.stream != flow.stream:
@@ -94,7 +96,7 @@ class Moments:
         start = flow.start if first else flow.request_time
         until = _closed_at(initiator, responder, flow.rst_time)
         found: list[tuple[int, int, int, int, int, int]] = []
-        for i in range(KEPT):
+        for i in range(_KEPT):
             moment: Moment = self.ring[i]
             if moment.kind == 0 or moment.time < start or moment.stream == flow.stream:
                 continue
@@ -108,7 +110,7 @@ class Moments:
                 opened = not answered
             if not opened and not answered:
                 continue
-            if len(found) >= MAX_AROUND:
+            if len(found) >= _MAX_AROUND:
                 return []
             way = 1 if opened else 0
             found.append(
