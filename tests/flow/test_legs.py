@@ -123,7 +123,9 @@ def race(
     wire: Wire, *, ahead: float = 250, mac: bytes = b"\2\0\0\0\0\1", ttl: int = 64, port: int = 443
 ) -> Story:
     """A SYN over IPv6 that nobody answers, and a connection over IPv4 ``ahead`` ms later."""
-    v6 = Link(wire, End("2001:db8::1", 40000, 1, b"\2\0\0\0\0\1", ttl), End("2001:db8::2", 443, 1, b"\2"))
+    v6 = Link(
+        wire, End("2001:db8::1", 40000, 1, b"\2\0\0\0\0\1", ttl), End("2001:db8::2", 443, 1, b"\2")
+    )
     v6.server.mac = b"\2\0\0\0\0\2"
     v6.c(0, "S", 0)
     server = End("10.0.0.2", port, 0x9000, b"\2\0\0\0\0\2")
