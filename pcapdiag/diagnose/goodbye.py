@@ -26,6 +26,7 @@ QUITS = (
     b"X\x00\x00\x00\x04",  # PostgreSQL Terminate
     b"\xe0\x00",  # MQTT DISCONNECT
     b"\xe0\x02\x00\x00",  # MQTT 5 DISCONNECT
+    b"\x08\x00\x00\x00\x00\x00\x00\xce",  # AMQP heartbeat
 )
 """Whole messages after which a client closes and a server says nothing."""
 LINE_QUITS = (b"QUIT\r\n", b"QUIT\n")

@@ -6,18 +6,15 @@ from enum import Enum
 
 from pcapdiag.diagnose.completeness import (
     HTTP1,
-    METHODS,
     Completeness,
     request_incomplete,
     response_completeness,
 )
 from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.goodbye import (
-    H2_PREFACE,
     LEFT_AT_ONCE,
     asks_for_answer,
     bytes_not_captured,
-    is_tls,
     responder_said_goodbye,
 )
 from pcapdiag.diagnose.timing import SECOND
@@ -150,14 +147,18 @@ def answer_may_be_missing(story: Story) -> bool:
 
 
 def _acknowledged_answer(story: Story) -> bool:
-    """Return whether the initiator acknowledged more bytes than it had when it asked."""
+    """Return whether the initiator acknowledged more bytes than were captured of the responder."""
     asked = next((p for p in story.packets if p.frame == story.turn.request_frame), None)
-    acked, closed = story.responder.acked, story.responder.fin_frame
+    acked, half = story.responder.acked, story.responder
     if asked is None or not asked.has_ack or acked is None:
         return False
-    if closed and seq_distance(acked, story.responder.fin_seq) > 0:
-        acked = story.responder.fin_seq
-    return seq_distance(acked, asked.ack) > (0 if closed else 1)
+    if half.fin_frame and seq_distance(acked, half.fin_seq) > 0:
+        acked = half.fin_seq
+    seen = asked.ack
+    if half.last_data_frame:
+        last = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
+        seen = last if seq_distance(last, seen) > 0 else seen
+    return seq_distance(acked, seen) > (0 if half.fin_frame else 1)
 
 
 def request_may_be_missing(story: Story) -> bool:
@@ -193,13 +194,3 @@ def _acknowledged_request(story: Story) -> bool:
     syn_ack = next((p for p in story.packets if p.is_syn_ack and not p.from_initiator), None)
     acked = story.initiator.acked
     return syn_ack is not None and acked is not None and seq_distance(acked, syn_ack.ack) > 1
-
-
-def never_answered(story: Story, context: Context) -> bool:
-    """Return whether nobody answers on this port at all: logs, metrics, a copied file.
-
-    Protocols that are known to answer are never read so.
-    """
-    readable = is_tls(story) or story.turn.request_head.startswith((*METHODS, H2_PREFACE))
-    endpoint = context.endpoint(story.responder.address, story.responder.port)
-    return not readable and endpoint.turns == 0

@@ -28,6 +28,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.one_way import never_answered
 from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import (
@@ -35,7 +36,6 @@ from pcapdiag.diagnose.work import (
     answer_may_be_missing,
     connected,
     may_be_half_close,
-    never_answered,
     one_direction,
     request_may_be_missing,
     work,

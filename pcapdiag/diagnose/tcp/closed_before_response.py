@@ -29,6 +29,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.one_way import is_one_way
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
@@ -62,14 +63,14 @@ KIND = Kind(
 )
 
 
-def match(story: Story, _context: Context) -> Judgement | None:
+def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a FIN by the responder that took a request and answered nothing."""
     end = ending(story)
     if end is None or end.reset is not None or end.by_initiator:
         return None
     if work(story) is not Work.WAITING or answer_may_be_missing(story):
         return None
-    if request_may_be_missing(story):
+    if request_may_be_missing(story) or is_one_way(story, context):
         return None
     turn = story.turn
     return Judgement(

@@ -80,7 +80,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a SYN-ACK that was never taken up."""
     if not story.syn_ack_frames or connected(story) or story.initiator.packets == 0:
         return None
-    if _acked(story):
+    if _acked(story) or story.lost_to is not None:
         return None
     reset = next((r for r in story.resets if r.from_initiator), None)
     if reset is not None:

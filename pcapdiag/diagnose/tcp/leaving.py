@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import msgspec
 
 from pcapdiag.diagnose.ending import Ending, behind_unseen_bytes, ending, frames_of
 from pcapdiag.diagnose.goodbye import asks_for_answer, speaks_tls
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.one_way import is_one_way, known_to_answer, never_answered
 from pcapdiag.diagnose.other_leg import client_left, told_its_client
 from pcapdiag.diagnose.patience import MOST_SURE, Patience, patience
 from pcapdiag.diagnose.phase import phase_at
@@ -19,7 +18,6 @@ from pcapdiag.diagnose.work import (
     answer_in_time,
     answer_may_be_missing,
     may_be_half_close,
-    never_answered,
     sending_request,
     work,
 )
@@ -29,8 +27,10 @@ from pcapdiag.model.story import Story
 
 PUSHED = 100 * MS
 """A FIN this soon after the last byte, where nobody ever answers, ends a one-way transfer."""
-BURSTS = 2
-"""Pauses between bytes that nobody answered, from which on it is a stream such as a log."""
+MOST_SURE_UNREAD = 0.75
+"""Probability of a timeout at most in a protocol that cannot be read: maybe no answer was due."""
+ENDLESS = (b"text/event-stream", b"multipart/x-mixed-replace")
+"""Bodies that go on until the client has had enough."""
 FAREWELL = 69
 """A TLS alert record is at most this long (CBC with SHA-384 and padding)."""
 STALLED_ANSWER = SECOND
@@ -68,6 +68,8 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if state is Work.WAITING and not _one_way(story, context, end):
         since = max(turn.request_last_time, story.established_time)
         return Leaving(end, _weighed(story, context, since, end), False)
+    if any(kind in turn.response_head.lower() for kind in ENDLESS):
+        return None
     unread = turn.response_bytes > 0 and asks_for_answer(story) and _left_bytes_unread(story, end)
     if state is Work.ANSWERING or unread:
         waited = patience(story, context, turn.response_last_time, end.time)
@@ -91,21 +93,15 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
     if left is not None:
         reason = f"{waited.reason}; its own client had left just before (stream {left.stream})"
         return Patience(waited.waited, waited.timeout, waited.round_value, reason)
+    if story.turn.index > 1 and not known_to_answer(story):
+        sure = min(waited.timeout, MOST_SURE_UNREAD)
+        return Patience(waited.waited, sure, waited.round_value, waited.reason)
     return waited
 
 
 def _one_way(story: Story, context: Context, end: Ending) -> bool:
-    if end.reset is not None or not never_answered(story, context):
-        return False
-    soon = end.time - story.turn.request_last_time < PUSHED
-    return soon or _sent_in_bursts(story)
-
-
-def _sent_in_bursts(story: Story) -> bool:
-    """Return whether the initiator went on sending again and again without waiting for a word."""
-    sent = [p for p in story.packets if p.from_initiator and p.length and not p.is_retransmission]
-    pauses = [b.time - a.time for a, b in pairwise(sent)]
-    return sum(1 for pause in pauses if pause >= PUSHED) >= BURSTS
+    soon = end.reset is None and end.time - story.turn.request_last_time < PUSHED
+    return is_one_way(story, context) or (soon and never_answered(story, context))
 
 
 def _left_bytes_unread(story: Story, end: Ending) -> bool:
@@ -154,15 +150,21 @@ def leaving_judgement(story: Story, code: str, how: Leaving) -> Judgement:
 
 def _who(how: Leaving, timeout: bool) -> tuple[SideHint, ...]:
     frames = (how.end.frame,)
+    late = how.waited.timeout
     if timeout:
         why = "the request was delivered and acknowledged, and it did not answer in time"
-        return (SideHint("responder", 0.96, why, frames), SideHint("initiator", 0.03, why, frames))
+        return (
+            SideHint("responder", round(0.97 * late, 3), why, frames),
+            SideHint("initiator", round(0.99 - 0.97 * late, 3), why, frames),
+        )
     why = "it ended the connection while its answer was not due yet"
-    if how.end.reset is None:
-        return (SideHint("initiator", 0.96, why, frames), SideHint("path", 0.02, why, frames))
     at_once = how.waited.waited < AT_ONCE and not how.in_answer
-    path = 0.35 if at_once else 0.1
-    return (SideHint("initiator", 0.97 - path, why, frames), SideHint("path", path, why, frames))
+    path = 0.02 if how.end.reset is None else 0.35 if at_once else 0.1
+    return (
+        SideHint("initiator", round((0.98 - path) * (1 - late), 3), why, frames),
+        SideHint("responder", round((0.98 - path) * late, 3), why, frames),
+        SideHint("path", path, why, frames),
+    )
 
 
 def _facts(story: Story, how: Leaving, reset: PacketFact | None) -> dict[str, str]:

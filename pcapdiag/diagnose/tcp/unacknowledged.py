@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.goodbye import asks_for_answer, responder_said_goodbye
 from pcapdiag.diagnose.timing import quiet_before
 from pcapdiag.model.packet import KEEP_ALIVE, WINDOW_PROBE, PacketFact, seq_after, seq_distance
 from pcapdiag.model.story import Half, Story
@@ -28,8 +29,13 @@ class Stuck(msgspec.Struct, frozen=True):
 
 
 def stuck_data(story: Story) -> Stuck | None:
-    """Return the data that was repeated and never acknowledged, or None."""
-    found = [_stuck(story, initiator) for initiator in (True, False)]
+    """Return the data that was repeated and never acknowledged, or None.
+
+    A farewell that got lost does not count.
+    """
+    goodbyes = (not asks_for_answer(story), responder_said_goodbye(story))
+    sides = [side for side, bye in zip((True, False), goodbyes, strict=True) if not bye]
+    found = [_stuck(story, initiator) for initiator in sides]
     known = [stuck for stuck in found if stuck is not None]
     return min(known, key=lambda stuck: stuck.first_time) if known else None
 

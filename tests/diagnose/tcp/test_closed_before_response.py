@@ -34,3 +34,9 @@ def test_an_answered_request_is_fine() -> None:
 def test_a_half_closed_initiator_still_waits_for_its_answer() -> None:
     lines = (C("FIN,ACK"), S("PSH,ACK", OK, after=9), C("ACK"), S("FIN,ACK"), C("ACK"))
     assert judged(*ASKED, *lines).code == "ok"
+
+
+def test_a_stream_that_nobody_answers_may_be_closed_by_its_reader() -> None:
+    line = (C("PSH,ACK", b"a:1|c\n", after=400), S("ACK"))
+    closed = (S("FIN,ACK", after=60_000), C("FIN,ACK"), S("ACK"))
+    assert judged(*HANDSHAKE, *line, *line, *line, *closed).code == "ok"

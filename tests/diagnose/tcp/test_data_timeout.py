@@ -83,3 +83,14 @@ def test_an_initiator_that_resets_without_having_got_the_answer() -> None:
 
 def test_a_bare_reset_in_answer_to_the_data_is_no_silence() -> None:
     assert judged(*HANDSHAKE, *UNHEARD, C("RST", after=0.2)).code != "tcp.data_timeout"
+
+
+def test_a_farewell_that_got_lost_hurts_nobody() -> None:
+    hello, data = b"\x16\x03\x01\x00\x05\x01hell", b"\x17\x03\x03\x00\x40" + b"x" * 64
+    bye = b"\x17\x03\x03\x00\x13" + b"x" * 19
+    used = (*HANDSHAKE, C("PSH,ACK", hello), S("PSH,ACK", data), C("ACK"))
+    lost = S("PSH,ACK", bye, after=60_000, lost=True)
+    assert judged(*used, lost, *again(lost, 200, 400, 800, 1600), left=30).code == "ok"
+    asked = (C("PSH,ACK", data), S("PSH,ACK", data), C("ACK"))
+    left = C("PSH,ACK", bye, after=60_000, lost=True)
+    assert judged(*used, *asked, left, *again(left, 200, 400, 800, 1600), left=30).code == "ok"

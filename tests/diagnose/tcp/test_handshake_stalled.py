@@ -70,3 +70,10 @@ def test_who_reset_is_not_who_was_late() -> None:
     verdict = judge(story, context)
     assert verdict.reset is None
     assert attribute(story, verdict, context).side == "unknown"
+
+
+def test_an_attempt_that_lost_the_race_against_the_other_family_is_fine() -> None:
+    story = play(SYN, S("SYN,ACK", after=1300), C("RST"))
+    assert judge(story, around(story)).code == "tcp.handshake_stalled"
+    story.lost_to = 5
+    assert judge(story, around(story)).code == "ok"

@@ -2,7 +2,20 @@ from __future__ import annotations
 
 import pytest
 
-from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, OK, SHORT, C, S, judged
+from pcapdiag.diagnose.judge import judge
+from tests.diagnose.playbook import (
+    EXCHANGE,
+    GET,
+    HANDSHAKE,
+    OK,
+    SHORT,
+    C,
+    S,
+    around,
+    judged,
+    play,
+    sides,
+)
 
 ASKED = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"))
 FIN, RST = "FIN,ACK", "RST,ACK"
@@ -115,7 +128,36 @@ def test_a_stream_that_goes_on_without_an_answer_wants_none() -> None:
     line = (C("PSH,ACK", b"<13>log line\n", after=400), S("ACK"))
     lines = (*line, *line, *line, C("FIN,ACK", after=5000), S("FIN,ACK"), C("ACK"))
     assert judged(*HANDSHAKE, *lines).code == "ok"
-    assert judged(*HANDSHAKE, *lines, turns=5).code == "tcp.response_timeout"
+    assert judged(*HANDSHAKE, *lines, turns=5).code == "ok"
+    waits = (*line, *line, C("FIN,ACK", after=5000), S("FIN,ACK"), C("ACK"))
+    assert judged(*HANDSHAKE, *waits, turns=5).code == "tcp.response_timeout"
+
+
+def test_one_message_to_a_port_where_nobody_answers() -> None:
+    line = (C("PSH,ACK", b"a.b.c 1 1700000000\n"), S("ACK"), C("FIN,ACK", after=10_000))
+    story = play(*HANDSHAKE, *line, S("FIN,ACK"))
+    assert judge(story, around(story)).code == "tcp.response_timeout"
+    story.responder.port = 2003
+    assert judge(story, around(story)).code == "ok"
+
+
+def test_an_unreadable_message_in_mid_use_may_have_wanted_no_answer() -> None:
+    used = (C("PSH,ACK", b"\x01" * 30), S("PSH,ACK", b"\x02" * 30), C("PSH,ACK", b"\x03" * 30))
+    verdict = judged(*HANDSHAKE, *used, S("ACK"), C("FIN,ACK", after=10_000), turns=1)
+    assert verdict.code == "tcp.response_timeout"
+    assert verdict.confidence <= 0.75
+    assert max(sides(verdict).values()) < 0.8
+
+
+def test_an_endless_answer_ends_when_the_client_has_had_enough() -> None:
+    events = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n"
+    lines = (C("PSH,ACK", GET), S("PSH,ACK", events), C("ACK"), C("FIN,ACK", after=2000))
+    assert judged(*HANDSHAKE, *lines, S("FIN,ACK")).code == "ok"
+
+
+def test_how_sure_the_side_is_follows_from_timeout_or_abort() -> None:
+    assert sides(judged(*ASKED, C(FIN, after=30_003)))["responder"] > 0.8
+    assert max(sides(judged(*ASKED, C(FIN, after=1370))).values()) < 0.8
 
 
 def test_a_file_that_ends_behind_a_half_close() -> None:

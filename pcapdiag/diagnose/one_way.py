@@ -1,0 +1,58 @@
+"""Bytes that ask for no answer, by how and where they are sent: logs, metrics, heartbeats.
+
+Where a protocol cannot be read, bytes without an answer look like a request that was not served.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from pcapdiag.diagnose.completeness import METHODS
+from pcapdiag.diagnose.goodbye import H2_PREFACE, speaks_tls
+from pcapdiag.diagnose.timing import MS
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+ONE_WAY_PORTS = frozenset({514, 601, 1514, 2003, 2004, 5140, 8125, 9100, 10514, 12201, 24224})
+"""Syslog, Graphite, StatsD, printers, GELF, Fluentd: where nobody answers."""
+PAUSE = 100 * MS
+"""Who waits for an answer does not send on after such a pause."""
+BURSTS = 2
+"""Pauses from which on it is a stream such as a log."""
+
+
+def known_to_answer(story: Story) -> bool:
+    """Return whether its protocol is one in which requests are answered: TLS, HTTP."""
+    head, hello = story.turn.request_head, story.hello_initiator
+    return speaks_tls(story) or head.startswith(METHODS) or hello.startswith(H2_PREFACE)
+
+
+def never_answered(story: Story, context: Context) -> bool:
+    """Return whether nobody answers on this port at all: logs, metrics, a copied file.
+
+    Protocols that are known to answer are never read so.
+    """
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    return not known_to_answer(story) and endpoint.turns == 0
+
+
+def is_one_way(story: Story, context: Context) -> bool:
+    """Return whether the initiator's last bytes are part of a stream that nobody answers."""
+    if known_to_answer(story):
+        return False
+    listed = story.responder.port in ONE_WAY_PORTS and never_answered(story, context)
+    return listed or _sent_in_bursts(story)
+
+
+def _sent_in_bursts(story: Story) -> bool:
+    """Return whether the initiator went on sending again and again without waiting for a word."""
+    asked = story.turn.request_frame
+    sent = [
+        packet.time
+        for packet in story.packets
+        if packet.from_initiator
+        and packet.length
+        and packet.frame >= asked
+        and not packet.is_retransmission
+    ]
+    return sum(1 for a, b in pairwise(sent) if b - a >= PAUSE) >= BURSTS
