@@ -56,7 +56,7 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
         first_frame=flow.first_frame,
         start=flow.start,
         end=flow.end,
-        state=connection_state(flow),
+        state=connection_state(flow, resets[flow.early_resets :]),
         initiator_inferred=bool(flow.inferred),
         midstream=bool(flow.midstream),
         handshake_done=bool(flow.handshake_done),
@@ -253,14 +253,17 @@ def _fact(facts: FactSlab, flow: Flow, chunk: int, fact: int) -> PacketFact:
     )
 
 
-def connection_state(flow: Flow) -> str:
-    """Return Zeek's conn_state: how far the connection came and how it ended."""
+def connection_state(flow: Flow, resets: tuple[PacketFact, ...]) -> str:
+    """Return Zeek's conn_state: how far the connection came and how it ended.
+
+    ``resets`` are those since it was established: a SYN that was refused may be accepted later.
+    """
     initiator, responder = _halves(flow)
     opened = flow.syn_count > 0
     answered = flow.syn_ack_count > 0
-    if opened and answered and (flow.handshake_done or initiator.fin_seq >= 0):
-        return _established_state(initiator, responder)
-    if opened and not answered:
+    if opened and answered:
+        return _answered_state(initiator, responder, resets)
+    if opened:
         if responder.rst_count:
             return "REJ"
         if initiator.rst_count:
@@ -268,24 +271,20 @@ def connection_state(flow: Flow) -> str:
         if initiator.fin_seq >= 0:
             return "SH"
         return "S0" if responder.packets == 0 else "OTH"
-    if answered and not opened:
+    if answered:
         if responder.rst_count:
             return "RSTRH"
         return "SHR" if responder.fin_seq >= 0 else "OTH"
-    if opened and answered:
-        if initiator.rst_count:
-            return "RSTO"
-        return "RSTR" if responder.rst_count else "S1"
     return "OTH"
 
 
-def _established_state(initiator: HalfFlow, responder: HalfFlow) -> str:
+def _answered_state(
+    initiator: HalfFlow, responder: HalfFlow, resets: tuple[PacketFact, ...]
+) -> str:
     if initiator.fin_seq >= 0 and responder.fin_seq >= 0:
         return "SF"
-    if initiator.rst_count:
-        return "RSTO"
-    if responder.rst_count:
-        return "RSTR"
+    if resets:
+        return "RSTO" if all(packet.from_initiator for packet in resets) else "RSTR"
     if initiator.fin_seq >= 0:
         return "S2"
     return "S3" if responder.fin_seq >= 0 else "S1"
