@@ -47,7 +47,7 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
     packets, left_out = _packets(tracker.facts, flow)
     syns = [p for p in packets if p.is_syn and p.from_initiator]
     syn_acks = [p for p in packets if p.is_syn_ack and not p.from_initiator]
-    resets = tuple(_fact(tracker.facts, flow, flow.rst_chunk, n) for n in range(flow.rst_kept))
+    resets = _resets(tracker.facts, flow, 0)
     previous = flow.previous
     return Story(
         stream=flow.stream,
@@ -56,7 +56,7 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
         first_frame=flow.first_frame,
         start=flow.start,
         end=flow.end,
-        state=connection_state(flow, resets[flow.early_resets :]),
+        state=connection_state(tracker, flow),
         initiator_inferred=bool(flow.inferred),
         midstream=bool(flow.midstream),
         handshake_done=bool(flow.handshake_done),
@@ -253,15 +253,18 @@ def _fact(facts: FactSlab, flow: Flow, chunk: int, fact: int) -> PacketFact:
     )
 
 
-def connection_state(flow: Flow, resets: tuple[PacketFact, ...]) -> str:
-    """Return Zeek's conn_state: how far the connection came and how it ended.
+def _resets(facts: FactSlab, flow: Flow, first: int) -> tuple[PacketFact, ...]:
+    return tuple(_fact(facts, flow, flow.rst_chunk, n) for n in range(first, flow.rst_kept))
 
-    ``resets`` are those since it was established: a SYN that was refused may be accepted later.
-    """
+
+def connection_state(tracker: Tracker, flow: Flow) -> str:
+    """Return Zeek's conn_state: how far the connection came and how it ended."""
     initiator, responder = _halves(flow)
     opened = flow.syn_count > 0
     answered = flow.syn_ack_count > 0
     if opened and answered:
+        # A SYN that was refused may be accepted later.
+        resets = _resets(tracker.facts, flow, flow.early_resets)
         return _answered_state(initiator, responder, resets)
     if opened:
         if responder.rst_count:

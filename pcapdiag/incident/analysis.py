@@ -103,7 +103,7 @@ class Analysis:
             self.tracker.want_all = 0
         selected = self._selected(flow)
         if not selected and self.places.enough and flow.previous is None:
-            return connection_state(flow)
+            return connection_state(self.tracker, flow)
         story = build_story(self.tracker, flow)
         self.places.note(story)
         self._teller.note_retry(story)
