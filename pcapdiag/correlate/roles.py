@@ -48,6 +48,12 @@ class Overrides(msgspec.Struct, frozen=True):
         """Take the roles from the options of an analysis."""
         return cls(options.proxies, options.clients, options.upstreams)
 
+    @property
+    def name_ports(self) -> bool:
+        """True when a role was given to an address and port, not to an address alone."""
+        said = (*self.proxies, *self.clients, *self.upstreams)
+        return any(pattern.port is not None for pattern in said)
+
     def role(self, ip: str, port: int) -> Role | None:
         """Return the role given to an end; None when nothing was said about it."""
         given: tuple[tuple[Role, tuple[EndPattern, ...]], ...] = (
@@ -85,13 +91,6 @@ class Ends(msgspec.Struct, frozen=True):
             candidate.party = self.party(candidate.side)
 
 
-class _Peers(msgspec.Struct):
-    """Some of the addresses that one address opened connections to, and answered."""
-
-    opened_to: set[str] = set()
-    answered: set[str] = set()
-
-
 class Roles(msgspec.Struct):
     """Collects who opens connections to whom, and names the roles; memory is bounded."""
 
@@ -100,7 +99,10 @@ class Roles(msgspec.Struct):
     """Addresses of one host (the capturing one, where it has several): they count as one."""
     left_out: int = 0
     """How often a connection's end was not remembered, because there was no room."""
-    _addresses: dict[str, _Peers] = {}
+    _opened_to: dict[str, set[str]] = {}
+    """Some of the addresses that an address opened connections to."""
+    _answered: dict[str, set[str]] = {}
+    """Some of those whose connections it answered."""
     _given: dict[str, Role] = {}
     _pairs: int = 0
 
@@ -109,15 +111,17 @@ class Roles(msgspec.Struct):
 
         ``answered`` says that the responder sent a SYN-ACK or data.
         """
-        for ip, port in (initiator, responder):
-            role = self.overrides.role(ip, port)
-            if role is not None and len(self._given) < MAX_ADDRESSES:
-                self._given[ip] = role
-        opener, answerer = self._of(initiator[0]), self._of(responder[0])
-        if opener is not None:
-            self._remember(opener.opened_to, responder[0])
-        if answerer is not None and answered:
-            self._remember(answerer.answered, initiator[0])
+        self.add_end(*initiator)
+        self.add_end(*responder)
+        self._remember(self._opened_to, initiator[0], responder[0])
+        if answered:
+            self._remember(self._answered, responder[0], initiator[0])
+
+    def add_end(self, ip: str, port: int) -> None:
+        """Note an end that was met, for what the user says of it."""
+        role = self.overrides.role(ip, port)
+        if role is not None and len(self._given) < MAX_ADDRESSES:
+            self._given[ip] = role
 
     def is_proxy(self, address: str) -> bool:
         """Return whether an address answers connections and opens others to a third party.
@@ -125,9 +129,8 @@ class Roles(msgspec.Struct):
         One that does both with itself only (loopback) does not.
         """
         host = self.own if address in self.own else {address}
-        known = [self._addresses[each] for each in host if each in self._addresses]
-        before = {peer for peers in known for peer in peers.answered} - host
-        behind = {peer for peers in known for peer in peers.opened_to} - host
+        before = {peer for each in host for peer in self._answered.get(each, ())} - host
+        behind = {peer for each in host for peer in self._opened_to.get(each, ())} - host
         return bool(before and behind) and len(before | behind) > 1
 
     def ends(
@@ -157,14 +160,20 @@ class Roles(msgspec.Struct):
     def topology(self) -> Topology:
         """Return who is who over the whole capture; assumed where nothing in it says so."""
         listed: dict[Role, set[str]] = {"client": set(), "proxy": set(), "upstream": set()}
-        assumed = not self._given and not any(map(self._acts_as_proxy, self._addresses))
-        for address, peers in self._addresses.items():
-            for peer in peers.opened_to:
-                ends = self.ends((address, 0), (peer, 0))
+        shown = any(map(self._acts_as_proxy, self._answered)) or SIDECAR_SOURCE in self._opened_to
+        assumed = not self._given and not shown
+        for address, peers in self._opened_to.items():
+            for peer in peers:
+                said: dict[End, Role] = {}
+                if address in self._given:
+                    said["initiator"] = self._given[address]
+                if peer in self._given:
+                    said["responder"] = self._given[peer]
+                ends = self.ends((address, 0), (peer, 0), said)
                 if ends.assumed and not assumed:
                     continue
-                listed.setdefault(self._given.get(address, ends.initiator), set()).add(address)
-                listed.setdefault(self._given.get(peer, ends.responder), set()).add(peer)
+                listed.setdefault(ends.initiator, set()).add(address)
+                listed.setdefault(ends.responder, set()).add(peer)
         for address, role in self._given.items():
             listed.setdefault(role, set()).add(address)
         return Topology(
@@ -184,21 +193,17 @@ class Roles(msgspec.Struct):
         return "proxy" if self._acts_as_proxy(responder) else None
 
     def _acts_as_proxy(self, address: str) -> bool:
-        sidecar = self._addresses.get(SIDECAR_SOURCE)
-        return self.is_proxy(address) or (sidecar is not None and address in sidecar.opened_to)
+        return self.is_proxy(address) or address in self._opened_to.get(SIDECAR_SOURCE, ())
 
-    def _of(self, address: str) -> _Peers | None:
-        peers = self._addresses.get(address)
-        if peers is None and len(self._addresses) < MAX_ADDRESSES:
-            peers = self._addresses[address] = _Peers()
-        self.left_out += peers is None
-        return peers
-
-    def _remember(self, peers: set[str], address: str) -> None:
-        if address in peers:
-            return
-        if len(peers) >= MAX_PEERS or self._pairs >= MAX_PAIRS:
+    def _remember(self, table: dict[str, set[str]], address: str, peer: str) -> None:
+        peers = table.get(address)
+        if peers is None and len(table) < MAX_ADDRESSES:
+            peers = table[address] = set()
+        if peers is None or (peer not in peers and self._is_full(peers)):
             self.left_out += 1
-            return
-        peers.add(address)
-        self._pairs += 1
+        elif peer not in peers:
+            peers.add(peer)
+            self._pairs += 1
+
+    def _is_full(self, peers: set[str]) -> bool:
+        return len(peers) >= MAX_PEERS or self._pairs >= MAX_PAIRS

@@ -112,6 +112,10 @@ class Surroundings:
                 # An address that a router only translates hands connections on and ends none.
                 answered = peer is not None and peer.answered > 0 and not peer.translated
                 roles.add((opener, 0), (address_text(*key), 0), answered)
+        if self._overrides.name_ports:
+            for endpoint in table.endpoints.values():
+                address = address_text(endpoint.version, endpoint.high, endpoint.low)
+                roles.add_end(address, endpoint.port)
         return roles
 
 

@@ -108,6 +108,16 @@ def test_topology_lists_each_role() -> None:
     assert not topology.assumed
 
 
+def test_a_role_given_to_an_address_and_port_is_in_the_topology_with_its_peer() -> None:
+    said = Overrides(upstreams=(EndPattern.parse(f"{UPSTREAM}:8443"),))
+    roles = Roles(said)
+    roles.add((PROXY, 0), (UPSTREAM, 0), answered=True)
+    roles.add_end(UPSTREAM, 8443)
+    topology = roles.topology()
+    assert (topology.proxies, topology.upstreams) == ([PROXY], [UPSTREAM])
+    assert not topology.assumed
+
+
 def test_parties_follow_from_the_roles() -> None:
     roles = Ends("client", "proxy")
     assert [roles.party(s) for s in ("initiator", "responder", "path", "unknown")] == [
