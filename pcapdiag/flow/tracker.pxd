@@ -60,10 +60,12 @@ cdef class Tracker:
     cdef long long _other(self, long long kind, long long frame, long long time, long long interface)
     @cython.locals(p=Packet, flow=Flow, kind=cython.longlong)
     cdef void _reassembled(self, object whole, long long frame, long long time, long long interface)
-    @cython.locals(p=Packet, table=Table, h=cython.ulonglong, flow=Flow, f=HalfFlow)
+    @cython.locals(p=Packet, table=Table, h=cython.ulonglong, flow=Flow, f=HalfFlow, again=cython.bint)
     cdef Flow _assign(self, long long frame, long long time, long long interface)
     @cython.locals(p=Packet, table=Table, stream=cython.longlong, base=cython.longlong, grave=Tombstone, is_syn=cython.bint, flow=Flow)
     cdef Flow _open(self, unsigned long long h, long long frame, long long time, long long interface)
+    @cython.locals(p=Packet, f=HalfFlow, r=HalfFlow)
+    cdef void _note_base(self, Flow flow) noexcept
     @cython.locals(p=Packet, same=cython.bint)
     cdef void _compare_files(self, Flow flow, long long frame, long long time)
     @cython.locals(p=Packet)

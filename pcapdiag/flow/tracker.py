@@ -312,9 +312,10 @@ class Tracker:
                 flow = None
             else:
                 f = flow.a if table.from_a else flow.b
-                if f.base_seq < 0:
-                    f.base_seq = p.seq
-                elif p.flags & (SYN | ACK) == SYN and self.files[interface] != flow.file:
+                again = f.base_seq >= 0 and p.flags & (SYN | ACK) == SYN
+                if flow.a.base_seq < 0 or flow.b.base_seq < 0:
+                    self._note_base(flow)
+                if again and self.files[interface] != flow.file:
                     self._compare_files(flow, frame, time)
                 return flow
         return self._open(h, frame, time, interface)
@@ -345,12 +346,22 @@ class Tracker:
         flow.file = self.files[interface]
         flow.syn_tsval = p.tsval
         flow.syn_ip_id = p.ip_id
-        flow.a.base_seq = p.seq
+        self._note_base(flow)
         self._infer_opener(flow)
         table.settle(flow)
         if table.size1 > MAX_EMBRYONIC:
             self._evict(1)
         return flow
+
+    def _note_base(self, flow: Flow) -> None:
+        # As Wireshark: a segment seen before its SYN tells where both began, if it is an ACK.
+        p = self.packet
+        f = flow.a if self.table.from_a else flow.b
+        r = flow.b if self.table.from_a else flow.a
+        if f.base_seq < 0:
+            f.base_seq = p.seq if p.flags & SYN else (p.seq - 1) & MASK32
+        if r.base_seq < 0 and p.flags & ACK:
+            r.base_seq = (p.ack - 1) & MASK32
 
     def _compare_files(self, flow: Flow, frame: int, time: int) -> None:
         # The same SYN in two files at two times was captured at two points; one that was sent again
