@@ -120,7 +120,7 @@ class Surroundings:
 
 
 def own_addresses(context: Context | None) -> frozenset[str]:
-    """Return the capturing host's addresses where it has several; loopback is each program's own."""
+    """Return the capturing host's addresses where it has several; loopback is nobody's own."""
     found = context.capture_hosts if context else frozenset()
     own = frozenset(one for one in found if not ipaddress.ip_address(one).is_loopback)
     return own if len(own) > 1 else frozenset()
