@@ -6,6 +6,7 @@ What happened
 
 How pcapdiag can tell
     The same bytes sent three times or more, the acknowledgment number never moved, no ICMP error.
+    Captured behind the loss: a hole that the receiver went on asking for and nobody filled.
     Then FIN or RST by the one who sent them, or by the other end for want of a request, or
     silence while the capture went on. When only full-size segments vanish, ``mtu.black_hole`` is
     named as an alternative; after an idle gap, ``tcp.stale_connection``; right after the
@@ -37,15 +38,12 @@ from pcapdiag.diagnose.timing import MS, SECOND, capture_left, duration
 from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import seq_after
-from pcapdiag.model.story import Story
+from pcapdiag.model.story import IcmpFact, Story
 
 KIND = Kind(
     code="tcp.data_timeout",
-    title="data lost: {sender} sent the same {length} {times} times in {tried}, never acknowledged",
-    explanation=(
-        "{sender} sent {length} to {receiver} (frame {data_frame}), repeated them until frame "
-        "{last_frame}, {tried} in all, and never got an acknowledgment. {then}"
-    ),
+    title="data lost: {what}",
+    explanation="{how} {then}",
     phases=("tls_handshake", "in_request", "before_response", "in_response", "idle"),
     envoy=Envoy("UT", "response timeout"),
     nginx=(
@@ -70,12 +68,16 @@ KIND = Kind(
     ),
 )
 
+PACKET_TOO_BIG = 2
+"""ICMPv6 type (RFC 4443 section 3.2)."""
 ENOUGH_REPEATS = 2
 GAVE_UP = 3 * SECOND
 """Silence that ends the tries, where the pauses before were shorter."""
 TRIED = 5 * SECOND
 """Trying this long in vain counts, also when the file ends there."""
 SHORTEST = 300 * MS
+UNFILLED = SECOND
+"""A hole that is still there after this long was not the disorder or loss of a moment."""
 
 
 def match(story: Story, context: Context) -> Judgement | None:
@@ -89,7 +91,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     if end is None and not _given_up(story, context, stuck):
         return None
     tried = (end.time if end else story.end) - stuck.first_time
-    if tried < SHORTEST:
+    if tried < (UNFILLED if stuck.hole else SHORTEST):
         return None
     return _judgement(story, context, stuck, end, tried)
 
@@ -112,7 +114,7 @@ def _never_got_it(story: Story, end: Ending, stuck: Stuck) -> bool:
 
 def _given_up(story: Story, context: Context, stuck: Stuck) -> bool:
     silence = capture_left(story, context)
-    enough = stuck.repeats >= ENOUGH_REPEATS
+    enough = stuck.hole or stuck.repeats >= ENOUGH_REPEATS
     gave_up = silence >= max(GAVE_UP, 3 * stuck.last_pause)
     tried = stuck.repeats > ENOUGH_REPEATS and story.end - stuck.first_time >= TRIED
     return enough and (gave_up or tried)
@@ -122,7 +124,7 @@ def _judgement(
     story: Story, context: Context, stuck: Stuck, end: Ending | None, tried: int
 ) -> Judgement:
     others = _alternatives(story, stuck)
-    sure = 0.94 if stuck.repeats >= ENOUGH_REPEATS else 0.7
+    sure = 0.94 if stuck.hole or stuck.repeats >= ENOUGH_REPEATS else 0.7
     sure = min(sure, round(0.97 - sum(each.confidence for each in others), 2))
     return Judgement(
         code=KIND.code,
@@ -139,7 +141,9 @@ def _judgement(
 
 def _alternatives(story: Story, stuck: Stuck) -> tuple[OtherCode, ...]:
     others = []
-    if size_matters(story, stuck):
+    if any(_too_big(error) for error in story.icmp):
+        others.append(OtherCode("mtu.fragmentation_needed", 0.5))
+    elif size_matters(story, stuck):
         others.append(OtherCode("mtu.black_hole", 0.45))
     elif stuck.length >= FULL_SIZE:
         others.append(OtherCode("mtu.black_hole", 0.2))
@@ -171,13 +175,28 @@ def _facts(story: Story, stuck: Stuck, end: Ending | None, tried: int) -> dict[s
     if end is not None:
         word = "RST" if end.reset else "FIN"
         then = f"Then {story.half(end.by_initiator).address} gave up ({word} in frame {end.frame})."
-    return {
-        "sender": story.half(stuck.by_initiator).address,
-        "receiver": story.half(not stuck.by_initiator).address,
-        "length": f"{stuck.length:,} bytes",
-        "times": str(stuck.repeats + 1),
-        "tried": duration(tried),
-        "data_frame": str(stuck.first_frame),
-        "last_frame": str(stuck.last_frame),
-        "then": then,
-    }
+    sender = story.half(stuck.by_initiator).address
+    receiver = story.half(not stuck.by_initiator).address
+    words = {"sender": sender, "receiver": receiver, "then": then}
+    length, took = f"{stuck.length:,} bytes", duration(tried)
+    if stuck.hole:
+        what = f"{length} of {sender} never came, what it sent after them did"
+        how = (
+            f"{length} that {sender} sent before frame {stuck.first_frame} were lost on the way: "
+            f"{receiver} got what came after them and went on asking for them for {took}."
+        )
+        return words | {"what": what, "how": how}
+    times = stuck.repeats + 1
+    what = f"{sender} sent the same {length} {times} times in {took}, never acknowledged"
+    how = (
+        f"{sender} sent {length} to {receiver} (frame {stuck.first_frame}), repeated them until "
+        f"frame {stuck.last_frame}, {took} in all, and never got an acknowledgment."
+    )
+    return words | {"what": what, "how": how}
+
+
+def _too_big(error: IcmpFact) -> bool:
+    """Return whether an error says "packet too big" (RFC 1191, RFC 8201)."""
+    return (error.version, error.type, error.code) == (4, 3, 4) or (
+        error.version == 6 and error.type == PACKET_TOO_BIG
+    )

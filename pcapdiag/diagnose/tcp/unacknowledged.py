@@ -26,6 +26,9 @@ class Stuck(msgspec.Struct, frozen=True):
     length: int
     alive: bool
     """The other end sent packets after the first try, none of which acknowledged it."""
+    hole: bool = False
+    """The bytes were lost before the capture: what came after them is ``first_frame``, and
+    ``length`` is what is missing; the repeats were not seen."""
 
 
 def stuck_data(story: Story) -> Stuck | None:
@@ -46,6 +49,11 @@ def _stuck(story: Story, initiator: bool) -> Stuck | None:
         return None
     acked = half.acked or 0
     tries = [p for p in story.packets if p.from_initiator == initiator and _carries(p, acked)]
+    if not tries:
+        return _hole(story, initiator, acked)
+    if len(tries) == 1:
+        # A sender may begin with its last segment (tail loss probe, RFC 8985).
+        tries += _later_repeats(story, initiator, acked)
     if len(tries) < 2:
         return None
     first, last = tries[0], tries[-1]
@@ -61,6 +69,35 @@ def _stuck(story: Story, initiator: bool) -> Stuck | None:
     )
 
 
+def _hole(story: Story, initiator: bool, acked: int) -> Stuck | None:
+    """Return bytes that the other end says it never got, while it got later ones."""
+    sent = (p for p in story.packets if p.from_initiator == initiator and _is_data(p))
+    behind = [p for p in sent if seq_after(p.seq, acked)]
+    if not behind:
+        return None
+    first = behind[0]
+    still = (p.has_ack and p.ack == acked for p in story.packets if _is_later(p, first))
+    if not any(still):
+        return None
+    lowest = min(seq_distance(p.seq, acked) for p in behind)
+    return Stuck(initiator, first.frame, first.time, first.frame, 0, 0, lowest, True, hole=True)
+
+
+def _is_later(packet: PacketFact, first: PacketFact) -> bool:
+    """Return whether the other end sent a packet after ``first``."""
+    other = packet.from_initiator != first.from_initiator
+    return other and (packet.time, packet.frame) > (first.time, first.frame)
+
+
+def _later_repeats(story: Story, initiator: bool, acked: int) -> list[PacketFact]:
+    return [
+        p
+        for p in story.packets
+        if p.from_initiator == initiator and _is_data(p)
+        if p.is_retransmission and seq_after(p.seq, acked)
+    ]
+
+
 def _has_unacked_data(half: Half) -> bool:
     if half.acked is None or not half.last_data_frame:
         return False
@@ -70,10 +107,12 @@ def _has_unacked_data(half: Half) -> bool:
 
 def _carries(packet: PacketFact, acked: int) -> bool:
     """Return whether a packet carries the first byte that was never acknowledged."""
-    if packet.length == 0 or packet.is_rst or packet.marks & (KEEP_ALIVE | WINDOW_PROBE):
-        return False
-    before = seq_distance(acked, packet.seq)
-    return 0 <= before < packet.length
+    return _is_data(packet) and 0 <= seq_distance(acked, packet.seq) < packet.length
+
+
+def _is_data(packet: PacketFact) -> bool:
+    probe = packet.marks & (KEEP_ALIVE | WINDOW_PROBE)
+    return packet.length > 0 and not packet.is_rst and not probe
 
 
 def _sent_after(story: Story, initiator: bool, time: int) -> bool:
