@@ -95,8 +95,10 @@ cdef class Tracker:
     cdef void _acknowledge(self, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long frame, long long time) noexcept
     @cython.locals(endpoint=Endpoint)
     cdef void _established(self, Flow flow, long long time) noexcept
-    @cython.locals(p=Packet, position=cython.longlong)
-    cdef void _payload(self, Flow flow, HalfFlow f, long long opened, long long fresh, long long frame, long long time)
+    @cython.locals(p=Packet, position=cython.longlong, seq=cython.longlong)
+    cdef void _payload(self, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long fresh, long long known, long long frame, long long time)
+    @cython.locals(start=cython.longlong)
+    cdef long long _start_of_turn(self, long long seq, long long known, long long acked) noexcept
     @cython.locals(p=Packet)
     cdef long long _opener_by_content(self, Flow flow, long long opened)
     cdef void _new_turn(self, Flow flow, long long frame, long long time)
@@ -107,7 +109,7 @@ cdef class Tracker:
     @cython.locals(p=Packet, hello=cython.bint, length=cython.longlong, slot=cython.longlong, source=cython.longlong, stop=cython.longlong, target=cython.longlong, count=cython.longlong)
     cdef void _head(self, HalfFlow f, long long position)
     @cython.locals(p=Packet, count=cython.longlong, end=cython.longlong, start=cython.longlong)
-    cdef void _tail(self, HalfFlow f) noexcept
+    cdef void _tail(self, HalfFlow f, long long seq) noexcept
     @cython.locals(p=Packet, opener=HalfFlow)
     cdef void _endings(self, Flow flow, HalfFlow f, HalfFlow r, long long fresh, long long frame, long long time)
     @cython.locals(p=Packet, host=Host)

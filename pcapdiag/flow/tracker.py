@@ -438,7 +438,7 @@ class Tracker:
         if p.flags & ACK:
             self._acknowledge(flow, f, r, opened, frame, time)
         if p.payload_length > 0 and not marks & KEEP_ALIVE:
-            self._payload(flow, f, opened, fresh, frame, time)
+            self._payload(flow, f, r, opened, fresh, known, frame, time)
         if marks & ANY_RETRANSMISSION:
             f.sample_seq = -1
             f.resent_seq = p.seq
@@ -721,9 +721,11 @@ class Tracker:
     # Turns: requests and answers as TCP shows them.
 
     def _payload(
-        self, flow: Flow, f: HalfFlow, opened: int, fresh: int, frame: int, time: int
-    ) -> None:
+        self, flow: Flow, f: HalfFlow, r: HalfFlow, opened: int, fresh: int, known: int,
+        frame: int, time: int,
+    ) -> None:  # fmt: skip
         p = self.packet
+        seq = (p.seq + 1) & MASK32 if p.flags & SYN else p.seq
         if fresh > 0:
             if flow.inferred and flow.turn_index == 0 and flow.greeting_bytes == 0:
                 opened = self._opener_by_content(flow, opened)
@@ -750,16 +752,26 @@ class Tracker:
             f.data_segments += 1
             f.last_data_frame = frame
             f.last_data_time = time
-            f.last_data_seq = p.seq
+            f.last_data_seq = seq
             f.last_data_length = p.payload_length
             if f.turn_seq < 0:
-                f.turn_seq = p.seq
+                f.turn_seq = self._start_of_turn(seq, known, r.highest_ack)
         if f.turn_seq >= 0:
-            position = distance(p.seq, f.turn_seq)
-            if position < HEAD and position + p.payload_captured > 0:
+            position = distance(seq, f.turn_seq)
+            if position < HEAD:
                 self._head(f, position)
             if fresh > 0:
-                self._tail(f)
+                self._tail(f, seq)
+
+    def _start_of_turn(self, seq: int, known: int, acked: int) -> int:
+        """Return where a turn's bytes begin, though its first segment may not be here yet."""
+        start = seq
+        if known >= 0 and distance(seq, known) != 0 and not self.packet.flags & SYN:
+            start = known
+            # What the other end has got was before the turn, seen or not.
+            if acked >= 0 and distance(acked, start) > 0 and distance(seq, acked) >= 0:
+                start = acked
+        return start
 
     def _opener_by_content(self, flow: Flow, opened: int) -> int:
         """Correct a guessed initiator when the responder's first bytes are a request."""
@@ -786,8 +798,10 @@ class Tracker:
         if flow.turn_index > 1 or flow.greeting_bytes > 0:
             flow.b.turn_seq = -1
             flow.b.head_length = 0
+            flow.b.tail_length = 0
             flow.a.turn_seq = -1
             flow.a.head_length = 0
+            flow.a.tail_length = 0
         if flow.turn_index == 1:
             self._note_first_bytes(flow)
 
@@ -829,7 +843,7 @@ class Tracker:
             f.hello_seq = f.turn_seq
         hello = f.turn_seq == f.hello_seq
         length = f.hello_length if hello else f.head_length
-        if position > length or length >= HEAD:
+        if position > length or position + p.payload_captured <= length or length >= HEAD:
             return
         slot = f.hello_slot if hello else f.head_slot
         if slot < 0:
@@ -855,7 +869,7 @@ class Tracker:
         else:
             f.head_length = length
 
-    def _tail(self, f: HalfFlow) -> None:
+    def _tail(self, f: HalfFlow, seq: int) -> None:
         """Keep the last 16 bytes, where they were seen without a hole."""
         p = self.packet
         count = p.payload_captured
@@ -863,7 +877,7 @@ class Tracker:
         if p.cut:
             f.tail_length = 0
             return
-        if p.seq != f.tail_end:
+        if seq != f.tail_end:
             f.tail_length = 0
         if count >= 16:
             f.tail_high = p.u64(end - 16)
@@ -878,7 +892,7 @@ class Tracker:
         f.tail_length += count
         if f.tail_length > 16:
             f.tail_length = 16
-        f.tail_end = (p.seq + p.payload_length) & MASK32
+        f.tail_end = (seq + p.payload_length) & MASK32
 
     # Endings.
 
