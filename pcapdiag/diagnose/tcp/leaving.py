@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.cancel import cancelled
 from pcapdiag.diagnose.ending import Ending, behind_unseen_bytes, ending, frames_of
 from pcapdiag.diagnose.goodbye import asks_for_answer, speaks_tls
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
@@ -47,6 +48,8 @@ class Leaving(msgspec.Struct, frozen=True):
     waited: Patience
     in_answer: bool
     """The answer had begun."""
+    word: str = "FIN"
+    """How it left, where that was not a RST."""
 
     @property
     def is_timeout(self) -> bool:
@@ -56,8 +59,15 @@ class Leaving(msgspec.Struct, frozen=True):
 
 def leaving(story: Story, context: Context) -> Leaving | None:
     """Return how the initiator left with its request unanswered or its answer unfinished."""
+    if answer_may_be_missing(story):
+        return None
+    cancel = cancelled(story)
+    if cancel is not None:
+        word = Ending(by_initiator=True, frame=cancel.frame, time=cancel.time)
+        waited = _weighed(story, context, cancel.asked, word)
+        return Leaving(word, waited, False, "RST_STREAM(CANCEL)")
     end = ending(story)
-    if end is None or not end.by_initiator or answer_may_be_missing(story):
+    if end is None or not end.by_initiator:
         return None
     if may_be_half_close(story, context):
         return None
@@ -129,7 +139,7 @@ def _waited_for_greeting(story: Story, context: Context, end: Ending) -> bool:
 
 def leaving_judgement(story: Story, code: str, how: Leaving) -> Judgement:
     """Return the judgement for one of the two codes, with the other one as alternative."""
-    end, turn = how.end, story.turn
+    end, last, turn = how.end, ending(story), story.turn
     timeout = code == TIMEOUT
     sure = how.waited.timeout if timeout else 1 - how.waited.timeout
     sure = round(min(sure, 0.97), 2)
@@ -140,7 +150,7 @@ def leaving_judgement(story: Story, code: str, how: Leaving) -> Judgement:
         phase="in_response" if how.in_answer else phase_at(story, end.time),
         confidence=sure,
         frames=frames_of(turn.request_frame, turn.response_last_frame, end.frame),
-        ended_by="initiator",
+        ended_by=last.actor if last else None,
         reset=end.reset if not timeout else None,
         candidates=_who(how, timeout),
         alternatives=(other,) if other.confidence >= 0.03 else (),
@@ -174,7 +184,7 @@ def _facts(story: Story, how: Leaving, reset: PacketFact | None) -> dict[str, st
         "asked": asked if turn.index else "nothing yet, for the server speaks first",
         "request_frame": str(turn.request_frame),
         "end_frame": str(how.end.frame),
-        "flags": flag_letters(reset.flags) if reset else "FIN",
+        "flags": flag_letters(reset.flags) if reset else how.word,
         "waited": duration(how.waited.waited),
         "reason": how.waited.reason,
         "got": f"{counted(answer_in_time(story), 'byte')} of the answer"
