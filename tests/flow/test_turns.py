@@ -28,7 +28,7 @@ class Talk:
         return frame
 
     def ack(self, at: float) -> int:
-        return self.link.c(at, "A", *self.sent)
+        return self.link.c(at, "A", self.sent[0], self.sent[1])
 
     @property
     def turn(self) -> Turn:
