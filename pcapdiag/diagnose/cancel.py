@@ -16,7 +16,8 @@ from pcapdiag.model.story import Story
 PREFACE_BYTES = 24
 FRAME_HEADER = 9
 HEADERS, RST_STREAM = 1, 3
-CANCEL = 8
+GAVE_UP = tuple(code.to_bytes(4, "big") for code in (0, 2, 8))
+"""NO_ERROR, INTERNAL_ERROR and CANCEL (RFC 9113 section 7): Envoy says the second at its timeouts."""
 CANCEL_BYTES = FRAME_HEADER + 4
 
 
@@ -37,7 +38,7 @@ def cancelled(story: Story) -> Cancel | None:
     opened, gone = set(), set()
     number = 0
     for kind, stream, payload in _frames(head):
-        if kind == RST_STREAM and payload == CANCEL.to_bytes(4, "big"):
+        if kind == RST_STREAM and payload in GAVE_UP:
             gone.add(stream)
             number += 1
         elif kind == HEADERS:

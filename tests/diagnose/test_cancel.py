@@ -36,13 +36,18 @@ def test_cancelled_at_a_deadline_is_a_timeout_although_the_close_follows_at_once
     verdict = judged(*call(2000, C("FIN,ACK", after=4)))
     assert verdict.code == "tcp.response_timeout"
     assert verdict.ended_by == "initiator"
-    assert verdict.facts["flags"] == "RST_STREAM(CANCEL)"
+    assert verdict.facts["flags"] == "RST_STREAM"
 
 
 def test_cancelled_on_a_connection_that_stays_open() -> None:
     verdict = judged(*call(5000), left=0.01)
     assert verdict.code == "tcp.response_timeout"
     assert verdict.ended_by is None
+
+
+def test_envoy_gives_up_by_internal_error() -> None:
+    lines = call(1002, go=frame(3, 1, b"\0\0\0\x02"))
+    assert judged(*lines, left=0.01).code == "tcp.response_timeout"
 
 
 def test_cancelled_soon_is_an_abort() -> None:

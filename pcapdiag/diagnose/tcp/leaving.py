@@ -65,7 +65,7 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if cancel is not None:
         word = Ending(by_initiator=True, frame=cancel.frame, time=cancel.time)
         waited = _weighed(story, context, cancel.asked, word)
-        return Leaving(word, waited, False, "RST_STREAM(CANCEL)")
+        return Leaving(word, waited, False, "RST_STREAM")
     end = ending(story)
     if end is None or not end.by_initiator:
         return None
