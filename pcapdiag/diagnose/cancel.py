@@ -17,7 +17,7 @@ PREFACE_BYTES = 24
 FRAME_HEADER = 9
 HEADERS, RST_STREAM = 1, 3
 GAVE_UP = tuple(code.to_bytes(4, "big") for code in (0, 2, 8))
-"""NO_ERROR, INTERNAL_ERROR and CANCEL (RFC 9113 section 7): Envoy says the second at its timeouts."""
+"""NO_ERROR, INTERNAL_ERROR and CANCEL (RFC 9113 section 7); Envoy says the second at timeouts."""
 CANCEL_BYTES = FRAME_HEADER + 4
 
 
