@@ -2,8 +2,8 @@
 
 An address (or a host with several) that answers connections and opens others to a third party is a
 proxy; what opens connections to it is a client; what it opens connections to is an upstream. What
-the user says wins. Roles belong to a connection's end, not to an address alone: in a pod one address
-is the sidecar to the outside and the application to the sidecar.
+the user says wins. Roles belong to a connection's end, not to an address alone: in a pod one
+address is the sidecar to the outside and the application to the sidecar.
 """
 
 from __future__ import annotations
