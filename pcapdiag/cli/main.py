@@ -43,6 +43,9 @@ class Program(click.Group):
             status = OK
         except PcapdiagError as error:
             status = OUTPUT_FAILED if isinstance(error, OutputError) else WRONG_USE
+            if isinstance(error, OutputError):
+                # What could not be written is still in the buffer: the last flush would fail too.
+                drop_standard_output()
             warn(str(error))
         except Exception as error:
             status = INTERNAL
