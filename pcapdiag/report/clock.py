@@ -21,8 +21,10 @@ class Clock:
 
     def full(self, text: str) -> str:
         """Return a moment with its date: ``2023-11-14T22:13:20.204Z``, or ``+1.204 s``."""
-        if self.mode == "relative":
-            return self._relative(text)
+        return self._relative(text) if self.mode == "relative" else self.absolute(text)
+
+    def absolute(self, text: str) -> str:
+        """Return a moment with its date in any mode: relative times begin at one."""
         return self._date(text) + "T" + self._time_of_day(text)
 
     def short(self, text: str) -> str:
@@ -47,7 +49,7 @@ class Clock:
 
     def _time_of_day(self, text: str) -> str:
         moment = self._moment(text)
-        zone = "Z" if self.mode == "utc" else moment.strftime("%z")
+        zone = moment.strftime("%z") if self.mode == "local" else "Z"
         thousandths = parse_seconds(text) % NANOSECONDS // 1_000_000
         return f"{moment:%H:%M:%S}.{thousandths:03d}{zone}"
 
@@ -55,7 +57,7 @@ class Clock:
         """Return the second of a time; one that no calendar holds becomes the first or last."""
         whole = min(max(parse_seconds(text) // NANOSECONDS, 0), _LAST_SECOND)
         moment = datetime.fromtimestamp(whole, UTC)
-        return moment if self.mode == "utc" else moment.astimezone()
+        return moment.astimezone() if self.mode == "local" else moment
 
 
 _LAST_SECOND = 253_402_214_400

@@ -65,7 +65,7 @@ def _capture(report: Report, writer: EntryWriter) -> Iterator[str]:
     text += f", {words.size(capture.bytes)}"
     if capture.first_time and capture.last_time:
         span = duration(between(capture.first_time, capture.last_time))
-        text += f", {span} from {writer.clock.full(capture.first_time)}"
+        text += f", {span} from {writer.clock.absolute(capture.first_time)}"
     yield from page.labelled("CAPTURE", text)
     for unreadable in capture.unreadable:
         what = f"{shown(unreadable.path)} was not read: {shown(unreadable.message)}"

@@ -246,6 +246,7 @@ def test_colour_only_when_asked_and_it_changes_no_words() -> None:
 def test_times_are_written_as_asked(mode: str, words: str) -> None:
     shown = list(render_text(report(), Page(), time="relative" if mode == "relative" else "utc"))
     assert any(words in line for line in shown)
+    assert "from 2023-11-14T22:13:20.000Z" in shown[0]
 
 
 def test_what_the_capture_suffered_is_said() -> None:
