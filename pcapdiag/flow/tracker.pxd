@@ -8,7 +8,7 @@ from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
 from pcapdiag.flow.table cimport Table
 
 cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HEAD, CLOSE_NOTIFY, STALLED
-cdef long long LINGER, SYN_IDLE, OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP, SECOND_CHANCES
+cdef long long _LINGER, _SYN_IDLE, _OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP, SECOND_CHANCES
 cdef long long ACCEPTED, ANSWERED, CLOSED, LEFT, OPENED
 cdef long long DUPLICATE_WINDOW, SOFT_WINDOW, SAME_PATH_WINDOW, RECENT
 
@@ -33,7 +33,7 @@ cdef class Tracker:
     cdef public long long want_all, now, next_sweep
     cdef public long long packets, bytes, first_time, last_time, truncated, duplicates, undecoded
     cdef public long long other_protocols, fragments, unknown_link, mixed, mixed_frame, evicted
-    cdef public long long heads_left_out, unmatched_icmp, connections, healthy, midstream
+    cdef public long long facts_left_out, heads_left_out, unmatched_icmp, connections, healthy, midstream
     cdef public long long one_direction, acked_unseen, super_segments, bad_checksums
     cdef public list arp
     cdef public dict path_ids

@@ -100,6 +100,11 @@ MAX_RESET_WINDOWS = 64
 """Different window fields of RSTs that are kept of one address."""
 MAX_INTERFACES = 4_096
 
+# Twins in C of the constants above, which plain Python imports.
+_LINGER = LINGER
+_SYN_IDLE = SYN_IDLE
+_OPEN_IDLE = OPEN_IDLE
+
 
 class Tracker:
     """All connections of one capture."""
@@ -138,6 +143,7 @@ class Tracker:
         self.mixed = 0
         self.mixed_frame = 0
         self.evicted = 0
+        self.facts_left_out = 0
         self.heads_left_out = 0
         self.unmatched_icmp = 0
         self.connections = 0
@@ -982,6 +988,7 @@ class Tracker:
         self, flow: Flow, from_a: int, marks: int, path: int, frame: int, time: int
     ) -> None:
         if (flow.fact_last < 0 or flow.fact_fill == CHUNK_FACTS) and not self._next_chunk(flow):
+            self.facts_left_out += 1
             return
         self._write(flow.fact_last, flow.fact_fill, from_a, marks, path, frame, time)
         flow.fact_fill += 1
@@ -1041,9 +1048,9 @@ class Tracker:
 
     def _sweep(self) -> None:
         self.next_sweep = self.now + SWEEP
-        self._expire(2, LINGER)
-        self._expire(1, SYN_IDLE)
-        self._expire(0, OPEN_IDLE)
+        self._expire(2, _LINGER)
+        self._expire(1, _SYN_IDLE)
+        self._expire(0, _OPEN_IDLE)
 
     def _expire(self, queue: int, idle: int) -> None:
         flow = self.table.oldest[queue]

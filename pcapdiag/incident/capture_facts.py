@@ -41,6 +41,7 @@ def _counts(capture: Capture, tracker: Tracker, analysis: Analysis) -> CaptureCo
     limits = capture.limits | {
         "hosts": tracker.table.hosts_left_out,
         "endpoints": tracker.table.endpoints_left_out,
+        "kept_packets": tracker.facts_left_out,
         "heads": tracker.heads_left_out,
         "names": analysis.names.left_out,
         "fragments": analysis.fragments.given_up,
