@@ -63,6 +63,8 @@ class Judgement(msgspec.Struct, frozen=True):
     """Who did it by the kind's own logic. With ``reset`` set they are the prior that the signals
     move; empty then means the prior of any reset."""
     alternatives: tuple[OtherCode, ...] = ()
+    exchange: int | None = None
+    """Index of the HTTP exchange that failed, where the failure is of one and not of the whole."""
     notes: tuple[str, ...] = ()
     facts: dict[str, str] = {}
     """Words for the kind's templates, beyond those that every connection has (text.py)."""

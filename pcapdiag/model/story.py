@@ -16,6 +16,7 @@ from typing import Literal
 
 import msgspec
 
+from pcapdiag.model.application import Application
 from pcapdiag.model.packet import PacketFact
 
 
@@ -235,6 +236,8 @@ class Story(msgspec.Struct, eq=False):
     neighbour_arp: tuple[int, ...] = ()
     """Frames of ARP or ND requests by the responder's MAC just before its reset, if any."""
 
+    application: Application | None = None
+    """What the protocols above TCP showed; None where nothing was kept of them."""
     early_resets: int = 0
     """How many of ``resets`` came before the handshake was done, in the order of the packets."""
     lost_to: int | None = None
