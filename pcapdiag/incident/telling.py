@@ -8,14 +8,20 @@ from pcapdiag.capture import Capture
 from pcapdiag.correlate.names import NameTable
 from pcapdiag.correlate.roles import Ends
 from pcapdiag.diagnose.attribution import attribute
-from pcapdiag.diagnose.judge import cured, judge, refine
+from pcapdiag.diagnose.judge import cured, judge, other_failures, refine
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.other_leg import cause
 from pcapdiag.flow.tracker import Tracker
-from pcapdiag.incident.describe import add_resets, add_timeline, describe, shorten
+from pcapdiag.incident.describe import (
+    add_resets,
+    add_timeline,
+    describe,
+    describe_verdict,
+    shorten,
+)
 from pcapdiag.incident.surroundings import Surroundings
 from pcapdiag.model.context import Context
-from pcapdiag.model.report import Connection
+from pcapdiag.model.report import Connection, Verdict
 from pcapdiag.model.story import Story
 
 MAX_RETRIES = 1_000
@@ -75,6 +81,7 @@ class Teller(msgspec.Struct):
             (story.responder.address, story.responder.port),
         )
         connection = describe(story, judgement, attribution, ends, self.names)
+        connection.other_failures = self._others(story, judgement, context, ends)
         if judgement.failed:
             connection.caused_by = cause(story, judgement.code)
         self._say_where(connection, story)
@@ -89,9 +96,20 @@ class Teller(msgspec.Struct):
         initiator.role, responder.role, connection.leg = ends.initiator, ends.responder, ends.leg
         initiator.name = self.names.name(initiator.ip)
         responder.name = self.names.name(responder.ip)
-        ends.assign(connection.verdict.attribution)
+        for verdict in (connection.verdict, *connection.other_failures):
+            ends.assign(verdict.attribution)
         for reset in connection.resets:
             ends.assign(reset.attribution)
+
+    def _others(
+        self, story: Story, judgement: Judgement, context: Context, ends: Ends
+    ) -> list[Verdict]:
+        """Return the failed requests that the connection's verdict is not about."""
+        found = []
+        for other in other_failures(story, judgement, context):
+            attribution = attribute(story, other.judgement, context)
+            found.append(describe_verdict(story, other.judgement, attribution, ends, other.count))
+        return found
 
     def _say_where(self, connection: Connection, story: Story) -> None:
         """Add where in the input the connection was read."""

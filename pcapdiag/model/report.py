@@ -13,6 +13,8 @@ from typing import Literal
 
 import msgspec
 
+from pcapdiag.model.report_http import Http
+
 SCHEMA = "pcapdiag-report/1"
 LINE_SCHEMA = "pcapdiag-line/1"
 
@@ -178,11 +180,21 @@ class Attribution(Value):
     candidates: list[Candidate] = []
 
 
+class EnvoyObserved(Value):
+    """What a local reply or a joined log line said; ``agrees`` with what the wire shows, or not."""
+
+    flag: str | None = None
+    reset_reason: str | None = None
+    details: str | None = None
+    agrees: bool | None = None
+
+
 class EnvoyWords(Value):
-    """What Envoy prints for this failure."""
+    """What Envoy prints for this failure, and what it did say where that is in the capture."""
 
     flag: str
     reset_reason: str
+    observed: EnvoyObserved | None = None
 
 
 class Alternative(Value):
@@ -208,7 +220,9 @@ class Verdict(Value):
     ended_by: Actor | None = None
     fix_at: list[Party] = []
     exchange: int | None = None
+    """``index`` of the request in ``http.exchanges`` that failed."""
     count: int = 1
+    """Equal failures folded into this one, itself included."""
     alternatives: list[Alternative] = []
     confidence: float = 0.0
     notes: list[str] = []
@@ -293,6 +307,8 @@ class Connection(Value):
     timeline: list[TimelineEntry] = []
     caused_by: int | None = None
     scope: Scope | None = None
+    http: Http | None = None
+    other_failures: list[Verdict] = []
 
 
 class Finding(Value):
