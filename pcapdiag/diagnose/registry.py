@@ -16,6 +16,14 @@ from pcapdiag.diagnose.exchanges import EXCHANGES
 from pcapdiag.diagnose.icmp import prohibited, time_exceeded, unreachable
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.protocol import (
+    http1_to_http2,
+    http2_to_http1,
+    missing_proxy_header,
+    plaintext_to_tls,
+    tls_to_plaintext,
+    unexpected_proxy_header,
+)
 from pcapdiag.diagnose.tcp import (
     accept_queue_overflow,
     closed_before_request,
@@ -51,8 +59,13 @@ class Entry(NamedTuple):
 
 
 ORDER: tuple[Entry, ...] = (
-    # A protocol that shows the mismatch by its bytes (protocol.*), then TLS alerts and HTTP/2
-    # codes, come before everything below.
+    # A protocol that shows the mismatch by its bytes, then TLS alerts and HTTP/2 codes, come before
+    # everything below.
+    Entry(unexpected_proxy_header.KIND, unexpected_proxy_header.match),
+    Entry(tls_to_plaintext.KIND, tls_to_plaintext.match),
+    Entry(plaintext_to_tls.KIND, plaintext_to_tls.match),
+    Entry(http2_to_http1.KIND, http2_to_http1.match),
+    Entry(http1_to_http2.KIND, http1_to_http2.match),
     Entry(prohibited.KIND, prohibited.match),
     Entry(time_exceeded.KIND, time_exceeded.match),
     Entry(unreachable.KIND, unreachable.match),
@@ -72,6 +85,13 @@ ORDER: tuple[Entry, ...] = (
     Entry(stale_connection.KIND, stale_connection.match),
     Entry(state_lost.KIND, state_lost.match),
     Entry(idle_reset.KIND, idle_reset.match),
+    # A close at the first bytes, where other connections say what the port speaks.
+    Entry(missing_proxy_header.KIND, missing_proxy_header.match_close),
+    Entry(unexpected_proxy_header.KIND, unexpected_proxy_header.match_close),
+    Entry(tls_to_plaintext.KIND, tls_to_plaintext.match_close),
+    Entry(plaintext_to_tls.KIND, plaintext_to_tls.match_close),
+    Entry(http2_to_http1.KIND, http2_to_http1.match_close),
+    Entry(http1_to_http2.KIND, http1_to_http2.match_close),
     Entry(reset_before_request.KIND, reset_before_request.match),
     Entry(reset_before_response.KIND, reset_before_response.match),
     Entry(reset_in_response.KIND, reset_in_response.match),
