@@ -24,10 +24,10 @@ MAX_OTHER_FAILURES = 20
 
 
 class Folded(msgspec.Struct, frozen=True):
-    """A failed request, and how many of the connection failed alike, this one included."""
+    """A failed request, and which of the connection's failed alike: itself and later ones."""
 
     judgement: Judgement
-    count: int
+    exchanges: tuple[int, ...]
 
 
 def judge(story: Story, context: Context) -> Judgement:
@@ -63,10 +63,11 @@ def other_failures(story: Story, verdict: Judgement, context: Context) -> list[F
             continue
         key = judgement.code, judgement.phase, judgement.alike
         known = found.get(key)
+        index = (judgement.exchange or 0,)
         if known is not None:
-            found[key] = Folded(known.judgement, known.count + 1)
+            found[key] = Folded(known.judgement, known.exchanges + index)
         elif len(found) < MAX_OTHER_FAILURES:
-            found[key] = Folded(judgement, 1)
+            found[key] = Folded(judgement, index)
     return list(found.values())
 
 

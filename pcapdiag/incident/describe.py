@@ -12,6 +12,7 @@ from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.diagnose.text import fill
 from pcapdiag.flow.slabs import CHUNK_FACTS, FIRST_CHUNKS
+from pcapdiag.incident.labels import labels
 from pcapdiag.incident.timeline import timeline
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact
@@ -108,7 +109,7 @@ def add_resets(
 
 def add_timeline(connection: Connection, story: Story, judgement: Judgement) -> None:
     """Add what only a connection that is told in full has."""
-    connection.timeline = timeline(story, judgement.frames, FIRST_PACKETS)
+    connection.timeline = timeline(story, judgement.frames, FIRST_PACKETS, labels(story))
 
 
 def shorten(connection: Connection) -> None:
@@ -120,6 +121,10 @@ def shorten(connection: Connection) -> None:
     for verdict in verdicts:
         if verdict.failed:
             verdict.explanation, verdict.fixes, verdict.commands = "", [], []
+    if connection.verdict.failed and connection.http:
+        told = {verdict.exchange for verdict in verdicts}
+        listed = connection.http.exchanges
+        connection.http.exchanges = [one for one in listed if one.index in told]
 
 
 def describe_verdict(

@@ -19,9 +19,10 @@ from pcapdiag.incident.describe import (
     describe_verdict,
     shorten,
 )
+from pcapdiag.incident.describe_http import describe_http
 from pcapdiag.incident.surroundings import Surroundings
 from pcapdiag.model.context import Context
-from pcapdiag.model.report import Connection, Verdict
+from pcapdiag.model.report import Connection
 from pcapdiag.model.story import Story
 
 MAX_RETRIES = 1_000
@@ -43,6 +44,23 @@ class Told(msgspec.Struct, frozen=True):
         add_timeline(self.connection, self.story, self.judgement)
         return self.connection
 
+    def add_requests(self, list_all: bool) -> None:
+        """Add the failed requests that the verdict is not about, and the exchanges worth listing.
+
+        ``list_all`` lists the first ones, whether they failed or not.
+        """
+        failed = {self.judgement.exchange}
+        for other in other_failures(self.story, self.judgement, self.context):
+            failed.update(other.exchanges)
+            attribution = attribute(self.story, other.judgement, self.context)
+            count = len(other.exchanges)
+            verdict = describe_verdict(self.story, other.judgement, attribution, self.ends, count)
+            self.connection.other_failures.append(verdict)
+        facts = self.story.application.http if self.story.application else None
+        if facts is not None:
+            chosen = None if list_all else failed
+            self.connection.http = describe_http(facts, chosen, self.story.responder.address)
+
     def as_row(self) -> Connection:
         """Return it without timeline, evidence and texts, which equal ones have."""
         decisive = self.judgement.reset
@@ -58,6 +76,8 @@ class Teller(msgspec.Struct):
     tracker: Tracker
     surroundings: Surroundings
     names: NameTable
+    list_all: bool = False
+    """List the first exchanges of a connection, not only the failed ones and their neighbours."""
     _retries: dict[int, Story] = {}
     """Connections that came up on ports of an earlier one, by the earlier one's stream."""
 
@@ -81,11 +101,12 @@ class Teller(msgspec.Struct):
             (story.responder.address, story.responder.port),
         )
         connection = describe(story, judgement, attribution, ends, self.names)
-        connection.other_failures = self._others(story, judgement, context, ends)
         if judgement.failed:
             connection.caused_by = cause(story, judgement.code)
         self._say_where(connection, story)
-        return Told(connection, story, judgement, ends, context)
+        told = Told(connection, story, judgement, ends, context)
+        told.add_requests(self.list_all)
+        return told
 
     def name_ends(self, connection: Connection) -> None:
         """Bring names and roles of a connection that was told early to what is known now."""
@@ -100,16 +121,6 @@ class Teller(msgspec.Struct):
             ends.assign(verdict.attribution)
         for reset in connection.resets:
             ends.assign(reset.attribution)
-
-    def _others(
-        self, story: Story, judgement: Judgement, context: Context, ends: Ends
-    ) -> list[Verdict]:
-        """Return the failed requests that the connection's verdict is not about."""
-        found = []
-        for other in other_failures(story, judgement, context):
-            attribution = attribute(story, other.judgement, context)
-            found.append(describe_verdict(story, other.judgement, attribution, ends, other.count))
-        return found
 
     def _say_where(self, connection: Connection, story: Story) -> None:
         """Add where in the input the connection was read."""
