@@ -71,7 +71,7 @@ KIND = Kind(
 
 ENDLESS = ("text/event-stream", "multipart/x-mixed-replace")
 BOTH_LEGS = 1_300 * MS
-"""A proxy ends both legs within this: Envoy one at once, the other after its delayed close (1 s)."""
+"""A proxy ends both legs within this: Envoy the second after its delayed close (1 s)."""
 CANCEL = 8
 """RST_STREAM code of whoever does not want the stream any more (RFC 9113 section 7)."""
 BY_TIMER, BY_BOTH_LEGS = 0.75, 0.9
