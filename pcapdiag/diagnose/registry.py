@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from pcapdiag.diagnose import ok
 from pcapdiag.diagnose.capture import partial
-from pcapdiag.diagnose.exchanges import EXCHANGES
+from pcapdiag.diagnose.exchanges import EXCHANGES, at_the_end
+from pcapdiag.diagnose.http import malformed_response, response_rejected, stream_idle_timeout
+from pcapdiag.diagnose.http2 import enhance_your_calm, flow_control_stall, goaway, ping_timeout
 from pcapdiag.diagnose.icmp import prohibited, time_exceeded, unreachable
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
@@ -66,6 +68,8 @@ ORDER: tuple[Entry, ...] = (
     Entry(plaintext_to_tls.KIND, plaintext_to_tls.match),
     Entry(http2_to_http1.KIND, http2_to_http1.match),
     Entry(http1_to_http2.KIND, http1_to_http2.match),
+    Entry(enhance_your_calm.KIND, enhance_your_calm.match),
+    Entry(goaway.KIND, goaway.match),
     Entry(prohibited.KIND, prohibited.match),
     Entry(time_exceeded.KIND, time_exceeded.match),
     Entry(unreachable.KIND, unreachable.match),
@@ -75,9 +79,13 @@ ORDER: tuple[Entry, ...] = (
     Entry(connection_timeout.KIND, connection_timeout.match),
     Entry(handshake_stalled.KIND, handshake_stalled.match),
     Entry(accept_queue_overflow.KIND, accept_queue_overflow.match),
+    # What one end said and the other could not take: earlier than whatever close followed.
+    Entry(malformed_response.KIND, at_the_end(malformed_response.match)),
     # What stopped the flow before anybody closed: earlier causes than the FIN or RST that followed.
     # mtu.* comes first here.
     Entry(zero_window.KIND, zero_window.match),
+    Entry(flow_control_stall.KIND, flow_control_stall.match),
+    Entry(ping_timeout.KIND, ping_timeout.match),
     Entry(keepalive_timeout.KIND, keepalive_timeout.match),
     Entry(data_timeout.KIND, data_timeout.match),
     # The close itself, the narrower code first. The TLS handshake's codes come after the stale
@@ -92,11 +100,13 @@ ORDER: tuple[Entry, ...] = (
     Entry(plaintext_to_tls.KIND, plaintext_to_tls.match_close),
     Entry(http2_to_http1.KIND, http2_to_http1.match_close),
     Entry(http1_to_http2.KIND, http1_to_http2.match_close),
+    Entry(stream_idle_timeout.KIND, at_the_end(stream_idle_timeout.match)),
     Entry(reset_before_request.KIND, reset_before_request.match),
     Entry(reset_before_response.KIND, reset_before_response.match),
     Entry(reset_in_response.KIND, reset_in_response.match),
     Entry(closed_before_request.KIND, closed_before_request.match),
     Entry(closed_before_response.KIND, closed_before_response.match),
+    Entry(response_rejected.KIND, at_the_end(response_rejected.match)),
     Entry(response_timeout.KIND, response_timeout.match),
     Entry(initiator_abort.KIND, initiator_abort.match),
 )
