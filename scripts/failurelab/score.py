@@ -99,7 +99,8 @@ def score_set(
     work = [
         (folder, truth, capture)
         for folder, truth in read_all(root)
-        if (not names or any(fnmatch(truth.scenario, one) for one in names)) and split in (None, truth.split)
+        if split in (None, truth.split)
+        and (not names or any(fnmatch(truth.scenario, one) for one in names))
         for capture in truth.captures
     ]
     if not work:
