@@ -121,8 +121,10 @@ class BlockProtection:
         if self._encrypt_then_mac and not self._mac.matches(kind, version, sealed, tag, sequence):
             return None
         content = _without_padding(self._decrypt(iv, sealed[first:]))
-        if content is None or self._encrypt_then_mac:
-            return None if content is None else (kind, content)
+        if content is None:
+            return None
+        if self._encrypt_then_mac:
+            return kind, content
         return self._mac.open(kind, version, content, sequence)
 
     def updated(self) -> BlockProtection:
