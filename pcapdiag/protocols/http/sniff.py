@@ -23,6 +23,7 @@ _FRAME_HEADER = 9
 _SETTINGS, _GOAWAY, _WINDOW_UPDATE, _PING, _RST_STREAM = 4, 7, 8, 6, 3
 _FIXED_SIZES = {_RST_STREAM: 4, _PING: 8, _WINDOW_UPDATE: 4}
 _CONNECTION_FRAMES = (_SETTINGS, _PING, _GOAWAY)
+_RECORD_HEADER, _MAX_RECORD = 5, (1 << 14) + 2_048
 _LAST_TYPE = 9
 _DEFAULT_FRAME_SIZE = 16_384
 
@@ -57,6 +58,8 @@ def speaks_in_the_middle(data: bytes, from_initiator: bool) -> Protocol | None:
     """Return the protocol of a packet's bytes somewhere in a connection; None where not certain."""
     if frames_begin(data):
         return "http2"
+    if _records_begin(data):
+        return "tls"
     return "http1" if plausible_head(data[:MAX_LINE], from_initiator) == 0 else None
 
 
@@ -71,6 +74,18 @@ def frames_begin(data: bytes) -> bool:
         count += 1
         offset += _FRAME_HEADER + length
     return offset == len(data) and count > 0 and (known > 0 or count > 2)
+
+
+def _records_begin(data: bytes) -> bool:
+    """Return whether bytes can only be TLS records, the last of them perhaps cut off."""
+    offset = 0
+    while offset + _RECORD_HEADER <= len(data):
+        kind, major, minor = data[offset : offset + 3]
+        length = int.from_bytes(data[offset + 3 : offset + _RECORD_HEADER], "big")
+        if not 0x14 <= kind <= 0x17 or major != 3 or minor > 4 or not 0 < length <= _MAX_RECORD:
+            return False
+        offset += _RECORD_HEADER + length
+    return offset > 0
 
 
 def _frame_header(data: bytes, offset: int) -> tuple[int, int, int]:
