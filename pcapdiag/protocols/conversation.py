@@ -10,6 +10,7 @@ from __future__ import annotations
 from pcapdiag.model.application import Application, Piece
 from pcapdiag.protocols.capture_order import CaptureOrder
 from pcapdiag.protocols.layer import Layer
+from pcapdiag.protocols.tls.keylog import KeyLog
 
 
 class Conversation:
@@ -21,9 +22,9 @@ class Conversation:
     Nothing here raises, whatever the bytes are.
     """
 
-    def __init__(self, started: bool = True) -> None:
+    def __init__(self, keys: KeyLog | None = None, started: bool = True) -> None:
         self._order = CaptureOrder()
-        self._outer = Layer(started)
+        self._outer = Layer(keys, started)
 
     def feed(self, piece: Piece) -> None:
         """Read the next bytes of an end."""

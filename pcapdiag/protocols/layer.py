@@ -9,6 +9,9 @@ from pcapdiag.model.http import HttpFacts
 from pcapdiag.protocols.first_bytes import FirstBytes
 from pcapdiag.protocols.http.http1 import WEBSOCKET, Http1Reader
 from pcapdiag.protocols.http.http2 import Http2Reader
+from pcapdiag.protocols.tls.keylog import KeyLog
+from pcapdiag.protocols.tls.reader import TlsReader
+from pcapdiag.protocols.tls.sniff import HANDSHAKE, speaks_tls
 
 MAX_HELD = 64 * 1024
 """Bytes that are held until a protocol is known; the first of them are dropped beyond."""
@@ -28,15 +31,17 @@ class HttpReader(Interface):
 
 
 class Layer:
-    """Takes pieces in the order of the capture."""
+    """Takes pieces in capture order; ``started`` is False where the first ones are missing."""
 
-    def __init__(self, started: bool = True, depth: int = 0) -> None:
+    def __init__(self, keys: KeyLog | None, started: bool = True, depth: int = 0) -> None:
+        self._keys = keys
         self._initiator = FirstBytes(True, started)
         self._responder = FirstBytes(False, started)
         self._started = started
         self._depth = depth
         self._held: list[Piece] = []
         self._held_bytes = 0
+        self._tls: TlsReader | None = None
         self._http: HttpReader | None = None
         self._stray: HttpReader | None = None
         """Reads a responder that speaks HTTP where the initiator does not, or another version."""
@@ -47,24 +52,27 @@ class Layer:
         """Read the next bytes of an end."""
         end = self._initiator if piece.from_initiator else self._responder
         end.take(piece)
-        if self._http is None:
+        if not self._is_read:
             self._hold(piece)
         if self._stray is None:
             self._look_for_stray()
         elif not piece.from_initiator:
             self._stray.feed(piece)
-        if self._http is not None:
+        if self._is_read:
             self._read(piece)
             end.forget()
         elif self._leader().is_known:
             self._begin(self._leader())
+        elif self._starts_tls(piece):
+            self._held = [piece]
+            self._begin_tls(started=True)
         elif self._initiator.protocol and self._responder.protocol:
             self._held.clear()
             self._held_bytes = 0
 
     def finish(self) -> Application:
         """Return what was read in this layer and in those inside it."""
-        if self._http is None and self._stray is None and self._responder.is_known:
+        if not self._is_read and self._stray is None and self._responder.is_known:
             self._begin(self._responder)
         facts = [reader.finish() for reader in (self._http, self._stray, self._h2c) if reader]
         application = Application(
@@ -72,11 +80,24 @@ class Layer:
             responder_speaks=self._responder.protocol,
             proxy_header=self._initiator.proxy_header,
             responder_head=self._responder.head,
+            tls=self._tls.finish() if self._tls is not None else None,
             http=_joined(facts),
         )
         if self._inner is not None:
-            _put_inside(application, self._inner.finish())
+            inner = self._inner.finish()
+            _put_inside(application, inner)
+            if self._tls is not None:
+                application.inside = inner.initiator_speaks or inner.responder_speaks
         return application
+
+    @property
+    def _is_read(self) -> bool:
+        return self._http is not None or self._tls is not None
+
+    def _starts_tls(self, piece: Piece) -> bool:
+        """Return whether a plain protocol's initiator goes on with a ClientHello (STARTTLS)."""
+        is_plain = self._initiator.protocol == "other" and piece.from_initiator
+        return is_plain and piece.data[:1] == bytes([HANDSHAKE]) and speaks_tls(piece.data)
 
     def _leader(self) -> FirstBytes:
         """Return the end whose protocol decides how the layer is read."""
@@ -102,15 +123,28 @@ class Layer:
         elif leader.protocol == "http2":
             self._http = Http2Reader(started)
         else:
-            self._held.clear()
+            self._begin_tls(started)
             return
+        self._read_held()
+
+    def _begin_tls(self, started: bool) -> None:
+        self._tls = TlsReader(self._keys)
+        if self._depth < MAX_DEPTH:
+            self._inner = Layer(self._keys, started, self._depth + 1)
+        self._read_held()
+
+    def _read_held(self) -> None:
         held, self._held = self._held, []
         header = self._initiator.proxy_header
         for piece in _without(held, header.length if header is not None else 0):
             self._read(piece)
 
     def _read(self, piece: Piece) -> None:
-        if self._h2c is not None:
+        if self._tls is not None:
+            for inside in self._tls.feed(piece):
+                if self._inner is not None:
+                    self._inner.feed(inside)
+        elif self._h2c is not None:
             self._h2c.feed(piece)
         elif self._inner is not None:
             self._inner.feed(piece)
@@ -125,7 +159,7 @@ class Layer:
         if reader.switched == H2C:
             self._h2c = Http2Reader(switched=reader.take_upgraded())
         elif self._depth < MAX_DEPTH:
-            self._inner = Layer(depth=self._depth + 1)
+            self._inner = Layer(self._keys, depth=self._depth + 1)
         for piece in reader.take_rest():
             if self._h2c is not None or self._inner is not None:
                 self._read(piece)
@@ -141,7 +175,7 @@ class Layer:
         else:
             return
         said = [piece for piece in self._held if not piece.from_initiator]
-        for piece in said if self._http is None else responder.looked_at():
+        for piece in said if not self._is_read else responder.looked_at():
             self._stray.feed(piece)
 
 

@@ -6,6 +6,7 @@ import re
 
 from pcapdiag.model.application import Protocol
 from pcapdiag.protocols.http.heads import TOKEN, plausible_head
+from pcapdiag.protocols.tls.sniff import HEADER, plausible_header, speaks_tls
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 """The client connection preface (RFC 9113 section 3.4)."""
@@ -23,7 +24,6 @@ _FRAME_HEADER = 9
 _SETTINGS, _GOAWAY, _WINDOW_UPDATE, _PING, _RST_STREAM = 4, 7, 8, 6, 3
 _FIXED_SIZES = {_RST_STREAM: 4, _PING: 8, _WINDOW_UPDATE: 4}
 _CONNECTION_FRAMES = (_SETTINGS, _PING, _GOAWAY)
-_RECORD_HEADER, _MAX_RECORD = 5, (1 << 14) + 2_048
 _LAST_TYPE = 9
 _DEFAULT_FRAME_SIZE = 16_384
 
@@ -39,19 +39,9 @@ def speaks(data: bytes, from_initiator: bool) -> Protocol | None:
         return None
     if speaks_tls(data):
         return "tls"
-    if data[0] in b"\x15\x16" and len(data) < 6:
+    if len(data) <= HEADER and (data[0] in b"\x15\x16" or data[0] & 0x80):
         return None
     return _initiator_speaks(data) if from_initiator else _responder_speaks(data)
-
-
-def speaks_tls(data: bytes) -> bool:
-    """Return whether bytes begin with a handshake record or an alert (RFC 8446 section 5.1)."""
-    return len(data) >= 6 and data[0] in b"\x15\x16" and data[1] == 3 and data[2] <= 4
-
-
-def begins_hello(data: bytes) -> bool:
-    """Return whether bytes begin with a record that holds a ClientHello."""
-    return len(data) >= 6 and data[0] == 0x16 and data[1] == 3 and data[5] == 1
 
 
 def speaks_in_the_middle(data: bytes, from_initiator: bool) -> Protocol | None:
@@ -79,12 +69,10 @@ def frames_begin(data: bytes) -> bool:
 def _records_begin(data: bytes) -> bool:
     """Return whether bytes can only be TLS records, the last of them perhaps cut off."""
     offset = 0
-    while offset + _RECORD_HEADER <= len(data):
-        kind, major, minor = data[offset : offset + 3]
-        length = int.from_bytes(data[offset + 3 : offset + _RECORD_HEADER], "big")
-        if not 0x14 <= kind <= 0x17 or major != 3 or minor > 4 or not 0 < length <= _MAX_RECORD:
+    while offset + HEADER <= len(data):
+        if not plausible_header(data[offset : offset + HEADER]):
             return False
-        offset += _RECORD_HEADER + length
+        offset += HEADER + int.from_bytes(data[offset + 3 : offset + HEADER], "big")
     return offset > 0
 
 
