@@ -220,7 +220,7 @@ class Http2Reader:
     def _open_stream(self, stream_id: int, exchange: Exchange) -> Stream:
         stream = self._open[stream_id] = Stream(stream_id, exchange)
         for end in self._ends:
-            end.windows.open(stream_id)
+            end.windows.follow(stream_id)
         return stream
 
     def _note_open(self) -> None:

@@ -30,7 +30,7 @@ class SendWindows:
         self._known = False
         self._shut.clear()
 
-    def open(self, stream_id: int) -> None:
+    def follow(self, stream_id: int) -> None:
         """Begin to follow a stream."""
         self._windows.setdefault(stream_id, self._initial)
 
