@@ -66,5 +66,9 @@ class Judgement(msgspec.Struct, frozen=True):
     exchange: int | None = None
     """Index of the HTTP exchange that failed, where the failure is of one and not of the whole."""
     notes: tuple[str, ...] = ()
+    fix_at: tuple[Actor, ...] = ()
+    """Where this one can be mended, likeliest first; empty: where the kind says."""
+    envoy: tuple[str, str] | None = None
+    """Envoy's response flag and reset reason for this one; None: those of the kind."""
     facts: dict[str, str] = {}
     """Words for the kind's templates, beyond those that every connection has (text.py)."""

@@ -124,7 +124,7 @@ def _verdict(
     kind = KINDS[judgement.code]
     texts = fill(kind, judgement, story)
     ends.assign(attribution)
-    envoy = kind.envoy
+    envoy = judgement.envoy or kind.envoy
     return Verdict(
         code=judgement.code,
         failed=judgement.failed,
@@ -135,9 +135,9 @@ def _verdict(
         fixes=list(texts.fixes),
         commands=list(texts.commands),
         frames=list(judgement.frames),
-        envoy=EnvoyWords(flag=envoy.flag, reset_reason=envoy.reset_reason) if envoy else None,
+        envoy=EnvoyWords(flag=envoy[0], reset_reason=envoy[1]) if envoy else None,
         ended_by=judgement.ended_by,
-        fix_at=_parties(kind.fix_at, ends),
+        fix_at=_parties(judgement.fix_at or kind.fix_at, ends),
         alternatives=[
             Alternative(code=other.code, confidence=other.confidence)
             for other in judgement.alternatives
