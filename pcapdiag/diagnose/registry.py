@@ -1,7 +1,8 @@
 """Every verdict code with its constants and its test, in the order in which they are tried.
 
 The first that matches wins, so the order is the rule "which code wins" (verdicts.md): what never
-came up before what broke later, and within one cause the narrower code first.
+came up before what broke later, and within one cause the narrower code first. A connection that did
+not fail itself may hold failed requests: those are in exchanges.py.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import NamedTuple
 
 from pcapdiag.diagnose import ok
 from pcapdiag.diagnose.capture import partial
+from pcapdiag.diagnose.exchanges import EXCHANGES, at_the_end
+from pcapdiag.diagnose.http import malformed_response, response_rejected, stream_idle_timeout
 from pcapdiag.diagnose.icmp import prohibited, time_exceeded, unreachable
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
@@ -85,6 +88,8 @@ ORDER: tuple[Entry, ...] = (
     Entry(connection_timeout.KIND, connection_timeout.match),
     Entry(handshake_stalled.KIND, handshake_stalled.match),
     Entry(accept_queue_overflow.KIND, accept_queue_overflow.match),
+    # What one end said and the other could not take: earlier than whatever close followed.
+    Entry(malformed_response.KIND, at_the_end(malformed_response.match)),
     # What stopped the flow before anybody closed: earlier causes than the FIN or RST that followed.
     # mtu.* comes first here.
     Entry(zero_window.KIND, zero_window.match),
@@ -97,19 +102,32 @@ ORDER: tuple[Entry, ...] = (
     Entry(handshake_reset.KIND, handshake_reset.match),
     Entry(handshake_closed.KIND, handshake_closed.match),
     Entry(idle_reset.KIND, idle_reset.match),
+    Entry(stream_idle_timeout.KIND, at_the_end(stream_idle_timeout.match)),
     Entry(reset_before_request.KIND, reset_before_request.match),
     Entry(reset_before_response.KIND, reset_before_response.match),
     Entry(reset_in_response.KIND, reset_in_response.match),
     Entry(closed_before_request.KIND, closed_before_request.match),
     Entry(closed_before_response.KIND, closed_before_response.match),
+    Entry(response_rejected.KIND, at_the_end(response_rejected.match)),
     Entry(response_timeout.KIND, response_timeout.match),
     Entry(initiator_abort.KIND, initiator_abort.match),
-    # No failure.
+)
+
+NO_FAILURE: tuple[Entry, ...] = (
     Entry(partial.KIND, partial.match),
     Entry(ok.KIND, ok.match),
 )
+"""Tried where neither the connection nor one of its requests failed."""
 
 REFINED = (injected_reset.KIND,)
 """Kinds that only the second step can give, when it is known who did it."""
 
-KINDS: dict[str, Kind] = {kind.code: kind for kind in (*(e.kind for e in ORDER), *REFINED)}
+KINDS: dict[str, Kind] = {
+    kind.code: kind
+    for kind in (
+        *(entry.kind for entry in ORDER),
+        *REFINED,
+        *(entry.kind for entry in EXCHANGES),
+        *(entry.kind for entry in NO_FAILURE),
+    )
+}

@@ -117,6 +117,8 @@ _OLDER: tuple[tuple[str, Mode, Hash, str], ...] = (
     ("CAMELLIA_256", "CBC", "SHA384", "c073 c075 c077 c079 c095 c097 c099 c09b"),
     ("SEED", "CBC", "SHA", "0096-009b"),
     ("IDEA", "CBC", "SHA", "0007 0021"),
+    ("IDEA", "CBC", "MD5", "0025"),
+    ("3DES_EDE", "CBC", "MD5", "0023"),
     (
         "3DES_EDE",
         "CBC",
