@@ -38,6 +38,21 @@ from pcapdiag.diagnose.tcp import (
     state_lost,
     zero_window,
 )
+from pcapdiag.diagnose.tls import (
+    alert,
+    alpn_mismatch,
+    certificate_expired,
+    certificate_name_mismatch,
+    certificate_rejected,
+    certificate_untrusted,
+    client_certificate_required,
+    handshake_closed,
+    handshake_reset,
+    handshake_timeout,
+    no_shared_cipher,
+    sni_rejected,
+    version_mismatch,
+)
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -53,7 +68,17 @@ class Entry(NamedTuple):
 
 ORDER: tuple[Entry, ...] = (
     # A protocol that shows the mismatch by its bytes (protocol.*), then TLS alerts and HTTP/2
-    # codes, come before everything below.
+    # codes, come before everything below. Of the alerts, the one that names its reason first.
+    Entry(alpn_mismatch.KIND, alpn_mismatch.match),
+    Entry(sni_rejected.KIND, sni_rejected.match),
+    Entry(version_mismatch.KIND, version_mismatch.match),
+    Entry(no_shared_cipher.KIND, no_shared_cipher.match),
+    Entry(client_certificate_required.KIND, client_certificate_required.match),
+    Entry(certificate_expired.KIND, certificate_expired.match),
+    Entry(certificate_untrusted.KIND, certificate_untrusted.match),
+    Entry(certificate_name_mismatch.KIND, certificate_name_mismatch.match),
+    Entry(certificate_rejected.KIND, certificate_rejected.match),
+    Entry(alert.KIND, alert.match),
     Entry(prohibited.KIND, prohibited.match),
     Entry(time_exceeded.KIND, time_exceeded.match),
     Entry(unreachable.KIND, unreachable.match),
@@ -69,11 +94,13 @@ ORDER: tuple[Entry, ...] = (
     # mtu.* comes first here.
     Entry(zero_window.KIND, zero_window.match),
     Entry(keepalive_timeout.KIND, keepalive_timeout.match),
+    Entry(handshake_timeout.KIND, handshake_timeout.match),
     Entry(data_timeout.KIND, data_timeout.match),
-    # The close itself, the narrower code first. The TLS handshake's codes come after the stale
-    # connection and the lost state.
+    # The close itself, the narrower code first.
     Entry(stale_connection.KIND, stale_connection.match),
     Entry(state_lost.KIND, state_lost.match),
+    Entry(handshake_reset.KIND, handshake_reset.match),
+    Entry(handshake_closed.KIND, handshake_closed.match),
     Entry(idle_reset.KIND, idle_reset.match),
     Entry(stream_idle_timeout.KIND, at_the_end(stream_idle_timeout.match)),
     Entry(reset_before_request.KIND, reset_before_request.match),

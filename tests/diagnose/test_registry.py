@@ -12,6 +12,7 @@ from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.diagnose.text import fill
+from pcapdiag.model.story import Story
 from tests.diagnose.playbook import (
     CLIENT,
     EXCHANGE,
@@ -27,6 +28,7 @@ from tests.diagnose.playbook import (
     icmp,
     play,
 )
+from tests.diagnose.tls import scenes as tls
 
 pytestmark = pytest.mark.once
 
@@ -71,6 +73,35 @@ LADDERS: dict[str, tuple[Line, ...]] = {
     "tcp.response_timeout": (*ASKED, C("FIN,ACK", after=15_000)),
     "tcp.initiator_abort": (*ASKED, C("FIN,ACK", after=30)),
 }
+STORIES: dict[str, Story] = {
+    **{code: play(*lines) for code, lines in LADDERS.items()},
+    "tls.alpn_mismatch": tls.scene(tls.HELLO, tls.alert(S, 120), *tls.HUNG_UP),
+    "tls.sni_rejected": tls.scene(tls.HELLO, tls.alert(S, 112), *tls.HUNG_UP),
+    "tls.version_mismatch": tls.scene(tls.HELLO, tls.alert(S, 70), *tls.HUNG_UP),
+    "tls.no_shared_cipher": tls.scene(tls.HELLO, tls.alert(S, 71), *tls.HUNG_UP),
+    "tls.certificate_untrusted": tls.scene(
+        tls.HELLO, tls.FLIGHT_12, tls.alert(C, 48), *tls.LEFT, **tls.given()
+    ),
+    "tls.certificate_expired": tls.scene(
+        tls.HELLO, tls.FLIGHT_12, tls.alert(C, 45), *tls.LEFT, **tls.given()
+    ),
+    "tls.certificate_name_mismatch": tls.scene(
+        tls.HELLO, tls.FLIGHT_12, tls.alert(C, 46), *tls.LEFT, **tls.given("other.example")
+    ),
+    "tls.certificate_rejected": tls.scene(
+        tls.HELLO, tls.FLIGHT_12, tls.alert(C, 44), *tls.LEFT, **tls.given()
+    ),
+    "tls.client_certificate_required": tls.scene(
+        *(tls.HELLO, tls.FLIGHT_12, C("PSH,ACK", tls.KEYS_12), tls.alert(S, 40), *tls.HUNG_UP),
+        certificate_request=6,
+        client_certificates=tls.NO_CERTIFICATE,
+        **tls.given(),
+    ),
+    "tls.alert": tls.scene(tls.HELLO, tls.alert(S, 80), *tls.HUNG_UP),
+    "tls.handshake_reset": tls.scene(tls.HELLO, tls.ACKED, S("RST,ACK", win=500)),
+    "tls.handshake_closed": tls.scene(tls.HELLO, tls.ACKED, *tls.HUNG_UP),
+    "tls.handshake_timeout": tls.scene(tls.HELLO, tls.ACKED, C("FIN,ACK", after=5000)),
+}
 
 
 def modules() -> dict[str, object]:
@@ -94,9 +125,9 @@ def test_the_docstring_has_the_fixed_sections(code: str) -> None:
     assert tuple(headings) == SECTIONS
 
 
-@pytest.mark.parametrize("code", sorted(LADDERS))
+@pytest.mark.parametrize("code", sorted(STORIES))
 def test_the_texts_are_filled(code: str) -> None:
-    story = play(*LADDERS[code])
+    story = STORIES[code]
     judgement = judge(story, around(story))
     assert judgement.code == code
     texts = fill(KINDS[code], judgement, story)
@@ -108,16 +139,16 @@ def test_the_texts_are_filled(code: str) -> None:
         assert any(SERVER[0] in c or str(SERVER[1]) in c for c in texts.commands)
 
 
-@pytest.mark.parametrize("code", sorted(set(LADDERS) - {"ok"}))
+@pytest.mark.parametrize("code", sorted(set(STORIES) - {"ok"}))
 def test_the_commands_are_shell_words(code: str) -> None:
-    story = play(*LADDERS[code])
+    story = STORIES[code]
     for command in fill(KINDS[code], judge(story, around(story)), story).commands:
         assert shlex.split(command, comments=True)
 
 
-@pytest.mark.parametrize("code", sorted(LADDERS))
+@pytest.mark.parametrize("code", sorted(STORIES))
 def test_the_phase_is_one_of_the_kinds(code: str) -> None:
-    story = play(*LADDERS[code])
+    story = STORIES[code]
     judgement = judge(story, around(story))
     assert judgement.phase is None or judgement.phase in KINDS[code].phases
 
