@@ -6,6 +6,7 @@ import re
 import shlex
 
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.exchanges import EXCHANGES, judge_exchange
 from pcapdiag.diagnose.judgement import Judgement
@@ -53,8 +54,7 @@ FAILED: dict[str, tuple[Story, Exchange]] = {
 
 def judged(code: str, **changes: object) -> tuple[Judgement, Texts]:
     story, one = FAILED[code]
-    for name, value in changes.items():
-        setattr(one, name, value)
+    one = replace(one, **changes)
     told = spoken(story, one)
     judgement = judge_exchange(told, one, around(told))
     assert judgement is not None
