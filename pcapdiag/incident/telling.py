@@ -70,10 +70,7 @@ class Teller(msgspec.Struct):
         if retry is not None:
             judgement = cured(judgement, story, retry)
             attribution = attribute(story, judgement, context)
-        ends = self.surroundings.roles().ends(
-            (story.initiator.address, story.initiator.port),
-            (story.responder.address, story.responder.port),
-        )
+        ends = self.surroundings.ends(story)
         connection = describe(story, judgement, attribution, ends, self.names)
         if judgement.failed:
             connection.caused_by = cause(story, judgement.code)
