@@ -1116,7 +1116,8 @@ class Tracker:
         self._fold(flow.b)
         self._fold_endpoint(flow)
         if self.want_all == 0 and self._surely_healthy(flow):
-            self.healthy += 1
+            if flow.same_as < 0:
+                self.healthy += 1
             if flow.open_at_end == 0:
                 self.table.bury(flow, "SF")
         else:

@@ -242,6 +242,8 @@ class Story(msgspec.Struct, eq=False):
     """How many of ``resets`` came before the handshake was done, in the order of the packets."""
     lost_to: int | None = None
     """The connection over the other address family that the same host got in its place."""
+    same_as: int | None = None
+    """The stream of the same connection before a NAT changed its addresses, in this capture."""
     legs_before: tuple[LegMoment, ...] = ()
     """What the initiator's host did on other connections; empty where that was too much."""
     legs_behind: tuple[LegMoment, ...] = ()
