@@ -76,7 +76,8 @@ class Moments:
     def _find_twin(self, flow: Flow, opener: HalfFlow, answerer: HalfFlow, time: int) -> None:
         """Join a connection with the one whose SYN, just before, was the same packet before a NAT.
 
-        A NAT changes the addresses and keeps the numbers. Equal sequence numbers alone are not enough: a scanner's are the same in all its SYNs.
+        A NAT changes the addresses and keeps the numbers. Equal sequence numbers alone are not
+        enough: a scanner's are the same in all its SYNs.
         """
         for back in range(1, TWINS + 1):
             moment: Moment = self.ring[(self.count - back) & (_KEPT - 1)]
