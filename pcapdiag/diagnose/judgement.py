@@ -45,6 +45,14 @@ class OtherCode(NamedTuple):
     confidence: float
 
 
+class Observed(NamedTuple):
+    """What Envoy itself said of the failure, in its reply: as its access log would print it."""
+
+    flag: str | None
+    reset_reason: str | None
+    details: str | None
+
+
 class Judgement(msgspec.Struct, frozen=True):
     """What happened to a connection: the code and what it rests on."""
 
@@ -64,7 +72,10 @@ class Judgement(msgspec.Struct, frozen=True):
     move; empty then means the prior of any reset."""
     alternatives: tuple[OtherCode, ...] = ()
     exchange: int | None = None
-    """Index of the HTTP exchange that failed, where the failure is of one and not of the whole."""
+    """``Exchange.index`` of the request that failed, where the failure is of one request."""
+    alike: str = ""
+    """Beside code and phase, what equal failures of one connection share: they are folded."""
+    observed: Observed | None = None
     notes: tuple[str, ...] = ()
     facts: dict[str, str] = {}
     """Words for the kind's templates, beyond those that every connection has (text.py)."""

@@ -1,7 +1,8 @@
 """Every verdict code with its constants and its test, in the order in which they are tried.
 
 The first that matches wins, so the order is the rule "which code wins" (verdicts.md): what never
-came up before what broke later, and within one cause the narrower code first.
+came up before what broke later, and within one cause the narrower code first. A connection that did
+not fail itself may hold failed requests: those are in exchanges.py.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 from pcapdiag.diagnose import ok
 from pcapdiag.diagnose.capture import partial
+from pcapdiag.diagnose.exchanges import EXCHANGES
 from pcapdiag.diagnose.icmp import prohibited, time_exceeded, unreachable
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
@@ -77,12 +79,23 @@ ORDER: tuple[Entry, ...] = (
     Entry(closed_before_response.KIND, closed_before_response.match),
     Entry(response_timeout.KIND, response_timeout.match),
     Entry(initiator_abort.KIND, initiator_abort.match),
-    # No failure.
+)
+
+NO_FAILURE: tuple[Entry, ...] = (
     Entry(partial.KIND, partial.match),
     Entry(ok.KIND, ok.match),
 )
+"""Tried where neither the connection nor one of its requests failed."""
 
 REFINED = (injected_reset.KIND,)
 """Kinds that only the second step can give, when it is known who did it."""
 
-KINDS: dict[str, Kind] = {kind.code: kind for kind in (*(e.kind for e in ORDER), *REFINED)}
+KINDS: dict[str, Kind] = {
+    kind.code: kind
+    for kind in (
+        *(entry.kind for entry in ORDER),
+        *REFINED,
+        *(entry.kind for entry in EXCHANGES),
+        *(entry.kind for entry in NO_FAILURE),
+    )
+}

@@ -61,7 +61,9 @@ class Analysis:
         whether it changed a verdict that had been given."""
         self.withdrawn: list[Connection] = []
         """With ``follow``: what was given as failed, and did not fail after all."""
-        self._teller = Teller(capture, self.tracker, self.surroundings, self.names)
+        self._teller = Teller(
+            capture, self.tracker, self.surroundings, self.names, options.all_connections
+        )
         self._archive = Archive()
         self._twins = Twins(options.is_filtered)
         self._scopes = Scopes(self.tracker, filtered=options.is_filtered)

@@ -8,9 +8,11 @@ from pcapdiag.correlate.names import NameTable
 from pcapdiag.correlate.roles import Ends
 from pcapdiag.diagnose.attribution import attribute_reset
 from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.diagnose.text import fill
 from pcapdiag.flow.slabs import CHUNK_FACTS, FIRST_CHUNKS
+from pcapdiag.incident.labels import labels
 from pcapdiag.incident.timeline import timeline
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact
@@ -20,6 +22,7 @@ from pcapdiag.model.report import (
     BySide,
     Connection,
     Endpoint,
+    EnvoyObserved,
     EnvoyWords,
     OptionalBySide,
     Party,
@@ -77,7 +80,7 @@ def describe(
             vnis=list(story.vnis),
         ),
         resets=[],
-        verdict=_verdict(story, judgement, attribution, ends),
+        verdict=describe_verdict(story, judgement, attribution, ends),
     )
 
 
@@ -107,25 +110,31 @@ def add_resets(
 
 def add_timeline(connection: Connection, story: Story, judgement: Judgement) -> None:
     """Add what only a connection that is told in full has."""
-    connection.timeline = timeline(story, judgement.frames, FIRST_PACKETS)
+    connection.timeline = timeline(story, judgement.frames, FIRST_PACKETS, labels(story))
 
 
 def shorten(connection: Connection) -> None:
     """Take away what equal failures that are told in full have too: evidence and advice."""
-    verdict = connection.verdict
-    for attribution in (verdict.attribution, *(reset.attribution for reset in connection.resets)):
+    verdicts = (connection.verdict, *connection.other_failures)
+    resets = (reset.attribution for reset in connection.resets)
+    for attribution in (*(verdict.attribution for verdict in verdicts), *resets):
         attribution.evidence = []
-    if verdict.failed:
-        verdict.explanation, verdict.fixes, verdict.commands = "", [], []
+    for verdict in verdicts:
+        if verdict.failed:
+            verdict.explanation, verdict.fixes, verdict.commands = "", [], []
+    if connection.verdict.failed and connection.http:
+        told = {verdict.exchange for verdict in verdicts}
+        listed = connection.http.exchanges
+        connection.http.exchanges = [one for one in listed if one.index in told]
 
 
-def _verdict(
-    story: Story, judgement: Judgement, attribution: Attribution, ends: Ends
+def describe_verdict(
+    story: Story, judgement: Judgement, attribution: Attribution, ends: Ends, count: int = 1
 ) -> Verdict:
+    """Return a verdict in words; ``count`` equal ones are folded into it."""
     kind = KINDS[judgement.code]
     texts = fill(kind, judgement, story)
     ends.assign(attribution)
-    envoy = kind.envoy
     return Verdict(
         code=judgement.code,
         failed=judgement.failed,
@@ -136,9 +145,11 @@ def _verdict(
         fixes=list(texts.fixes),
         commands=list(texts.commands),
         frames=list(judgement.frames),
-        envoy=EnvoyWords(flag=envoy.flag, reset_reason=envoy.reset_reason) if envoy else None,
+        envoy=_envoy_words(kind, judgement),
         ended_by=judgement.ended_by,
         fix_at=_parties(kind.fix_at, ends),
+        exchange=judgement.exchange,
+        count=count,
         alternatives=[
             Alternative(code=other.code, confidence=other.confidence)
             for other in judgement.alternatives
@@ -146,6 +157,25 @@ def _verdict(
         confidence=judgement.confidence,
         notes=list(judgement.notes),
     )
+
+
+def _envoy_words(kind: Kind, judgement: Judgement) -> EnvoyWords | None:
+    """Return what Envoy prints for the code, or where that depends, what it said of this one."""
+    said = judgement.observed
+    if kind.envoy is not None:
+        words = EnvoyWords(flag=kind.envoy.flag, reset_reason=kind.envoy.reset_reason)
+    elif said is not None and said.flag is not None:
+        words = EnvoyWords(flag=said.flag, reset_reason=said.reset_reason or "")
+    else:
+        return None
+    if said is not None:
+        agrees = None
+        if kind.envoy is not None and said.flag is not None:
+            agrees = said.flag in kind.envoy.flag.split(" / ")
+        words.observed = EnvoyObserved(
+            flag=said.flag, reset_reason=said.reset_reason, details=said.details, agrees=agrees
+        )
+    return words
 
 
 def _parties(actors: tuple[str, ...], ends: Ends) -> list[Party]:

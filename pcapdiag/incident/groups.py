@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from pcapdiag.diagnose.exchanges import WITH_A_REQUEST
 from pcapdiag.model.ends import join_port
-from pcapdiag.model.report import Connection, Group, Party, Side, Summary
+from pcapdiag.model.report import Connection, Group, Party, Side, Summary, Verdict
 
 MAX_GROUPS = 1_000
 """Groups kept by endpoint while counting, then as many by responding address; failures of any
@@ -20,8 +21,6 @@ OWN_SHARE = 0.05
 """Share of such a family's connections from which a group keeps its own entry all the same."""
 GROUP_STREAMS = 100
 """Stream numbers listed in one group; ``connections`` counts all of them."""
-WITH_A_REQUEST = frozenset({"in_request", "before_response", "in_response"})
-"""Phases in which a request had been sent and its answer was missing or incomplete."""
 
 
 class Family(NamedTuple):
@@ -70,7 +69,7 @@ class Grouper(msgspec.Struct):
         if group is None:
             group = self.groups[key] = _new_group(key, connection)
         group.connections += 1
-        group.requests += connection.verdict.phase in WITH_A_REQUEST
+        group.requests += _hit_a_request(connection.verdict)
         group.first = min(group.first, connection.start, key=float)
         group.last = max(group.last, connection.end, key=float)
         if len(group.streams) < GROUP_STREAMS:
@@ -194,7 +193,7 @@ def summarize(
             grouper.add(connection)
             summary.failed += 1
             summary.not_detailed += not connection.timeline
-            summary.failed_requests += verdict.phase in WITH_A_REQUEST
+            summary.failed_requests += failed_requests(connection)
             if connection.caused_by is None:
                 by_party[verdict.attribution.party] += 1
     summary.connections = by_verdict.total()
@@ -202,6 +201,16 @@ def summarize(
     summary.by_party = _largest_first(by_party)
     summary.resets = _largest_first(resets)
     return summary, grouper.result()
+
+
+def failed_requests(connection: Connection) -> int:
+    """Return how many requests of a failed connection failed: its verdict's and the others."""
+    others = (other.count for other in connection.other_failures if _hit_a_request(other))
+    return _hit_a_request(connection.verdict) + sum(others)
+
+
+def _hit_a_request(verdict: Verdict) -> bool:
+    return verdict.exchange is not None or verdict.phase in WITH_A_REQUEST
 
 
 def _largest_first(counts: Mapping[str, int]) -> dict[str, int]:

@@ -8,11 +8,18 @@ from pcapdiag.capture import Capture
 from pcapdiag.correlate.names import NameTable
 from pcapdiag.correlate.roles import Ends
 from pcapdiag.diagnose.attribution import attribute
-from pcapdiag.diagnose.judge import cured, judge, refine
+from pcapdiag.diagnose.judge import cured, judge, other_failures, refine
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.other_leg import cause
 from pcapdiag.flow.tracker import Tracker
-from pcapdiag.incident.describe import add_resets, add_timeline, describe, shorten
+from pcapdiag.incident.describe import (
+    add_resets,
+    add_timeline,
+    describe,
+    describe_verdict,
+    shorten,
+)
+from pcapdiag.incident.describe_http import describe_http
 from pcapdiag.incident.surroundings import Surroundings
 from pcapdiag.model.context import Context
 from pcapdiag.model.report import Connection
@@ -37,6 +44,23 @@ class Told(msgspec.Struct, frozen=True):
         add_timeline(self.connection, self.story, self.judgement)
         return self.connection
 
+    def add_requests(self, list_all: bool) -> None:
+        """Add the failed requests that the verdict is not about, and the exchanges worth listing.
+
+        ``list_all`` lists the first ones, whether they failed or not.
+        """
+        failed = {self.judgement.exchange}
+        for other in other_failures(self.story, self.judgement, self.context):
+            failed.update(other.exchanges)
+            attribution = attribute(self.story, other.judgement, self.context)
+            count = len(other.exchanges)
+            verdict = describe_verdict(self.story, other.judgement, attribution, self.ends, count)
+            self.connection.other_failures.append(verdict)
+        facts = self.story.application.http if self.story.application else None
+        if facts is not None:
+            chosen = None if list_all else failed
+            self.connection.http = describe_http(facts, chosen, self.story.responder.address)
+
     def as_row(self) -> Connection:
         """Return it without timeline, evidence and texts, which equal ones have."""
         decisive = self.judgement.reset
@@ -52,6 +76,8 @@ class Teller(msgspec.Struct):
     tracker: Tracker
     surroundings: Surroundings
     names: NameTable
+    list_all: bool = False
+    """List the first exchanges of a connection, not only the failed ones and their neighbours."""
     _retries: dict[int, Story] = {}
     """Connections that came up on ports of an earlier one, by the earlier one's stream."""
 
@@ -75,7 +101,9 @@ class Teller(msgspec.Struct):
         if judgement.failed:
             connection.caused_by = cause(story, judgement.code)
         self._say_where(connection, story)
-        return Told(connection, story, judgement, ends, context)
+        told = Told(connection, story, judgement, ends, context)
+        told.add_requests(self.list_all)
+        return told
 
     def name_ends(self, connection: Connection) -> None:
         """Bring names and roles of a connection that was told early to what is known now."""
@@ -86,7 +114,8 @@ class Teller(msgspec.Struct):
         initiator.role, responder.role, connection.leg = ends.initiator, ends.responder, ends.leg
         initiator.name = self.names.name(initiator.ip)
         responder.name = self.names.name(responder.ip)
-        ends.assign(connection.verdict.attribution)
+        for verdict in (connection.verdict, *connection.other_failures):
+            ends.assign(verdict.attribution)
         for reset in connection.resets:
             ends.assign(reset.attribution)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 import msgspec
@@ -73,31 +73,49 @@ class _Line(msgspec.Struct):
     last_packet: PacketFact | None = None
     acked: bool = False
     plain_ack: bool = False
+    labelled: bool = False
+    """Its event is what the protocol above TCP said in that packet."""
 
 
 def timeline(
-    story: Story, decisive: Iterable[int] = (), left_out_after: int = 0
+    story: Story,
+    decisive: Iterable[int] = (),
+    left_out_after: int = 0,
+    labels: Mapping[int, str] | None = None,
 ) -> list[TimelineEntry]:
     """Return the story's packets and ICMP errors as lines in time order, MAX_ENTRIES at most.
 
-    ``decisive`` frames always get a line of their own. ``left_out_after`` is how many packets the
-    story keeps before those that it left out.
+    ``decisive`` frames always get a line of their own, and so do those in ``labels``, which say
+    what the packet's bytes meant. ``left_out_after`` is how many packets the story keeps before
+    those that it left out.
     """
-    lines = _merge(_packet_lines(story, frozenset(decisive), left_out_after), _icmp_lines(story))
+    packets = _packet_lines(story, frozenset(decisive), left_out_after, labels or {})
+    lines = _merge(packets, _icmp_lines(story))
     _tell_pauses(lines)
     return [_entry(line) for line in _shorten(lines)]
 
 
-def _packet_lines(story: Story, decisive: frozenset[int], left_out_after: int) -> list[_Line]:
+def _packet_lines(
+    story: Story, decisive: frozenset[int], left_out_after: int, labels: Mapping[int, str]
+) -> list[_Line]:
     lines: list[_Line] = []
     for number, packet in enumerate(story.packets):
         if story.packets_left_out and number == left_out_after and number:
             lines.append(_left_out(story.packets_left_out, packet))
-        if packet.frame in decisive or not _folds(lines, packet, decisive):
+        label = labels.get(packet.frame, "") if packet.length else ""
+        if packet.frame in decisive or label or not _folds(lines, packet, decisive):
             lines.append(_line(story, packet))
+        if label:
+            _label(lines[-1], label)
     for line in lines:
         _finish_data(story, line)
     return lines
+
+
+def _label(line: _Line, label: str) -> None:
+    size = line.event
+    line.event, line.labelled = label, True
+    line.detail = f"{size}, {line.detail}" if line.detail else size
 
 
 def _folds(lines: list[_Line], packet: PacketFact, decisive: frozenset[int]) -> bool:
@@ -111,7 +129,7 @@ def _folds(lines: list[_Line], packet: PacketFact, decisive: frozenset[int]) -> 
     if before is None or packet.time - last.end >= QUIET:
         return False
     same = last.sender == _sender(packet)
-    if packet.length and last.segments and same:
+    if packet.length and last.segments and same and not last.labelled:
         last.segments += 1
         last.bytes += packet.length
         last.last_packet, last.acked = packet, False

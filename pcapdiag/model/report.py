@@ -13,6 +13,13 @@ from typing import Literal
 
 import msgspec
 
+from pcapdiag.model.report_capture import CaptureCounts as CaptureCounts
+from pcapdiag.model.report_capture import CaptureFile as CaptureFile
+from pcapdiag.model.report_capture import CaptureSummary as CaptureSummary
+from pcapdiag.model.report_capture import FileError as FileError
+from pcapdiag.model.report_capture import UnreadableFile as UnreadableFile
+from pcapdiag.model.report_http import Http
+
 SCHEMA = "pcapdiag-report/1"
 LINE_SCHEMA = "pcapdiag-line/1"
 
@@ -29,71 +36,6 @@ class Value(msgspec.Struct, kw_only=True):
     """Base of all report values: keyword-only, encodable, comparable."""
 
 
-class FileError(Value):
-    """Where a damaged file broke: the byte in the (decompressed) file, and what was wrong."""
-
-    byte: int
-    message: str
-
-
-class CaptureFile(Value):
-    """One input file."""
-
-    path: str
-    format: Literal["pcap", "pcapng"]
-    compression: str | None = None
-    sha256: str | msgspec.UnsetType = msgspec.UNSET
-    first_time: str | None = None
-    last_time: str | None = None
-    packets: int = 0
-    size: int = 0
-    interfaces: list[str] = []
-    complete: bool = True
-    error: FileError | None = None
-
-
-class UnreadableFile(Value):
-    """An input of which nothing could be read, beside others that could."""
-
-    path: str
-    message: str
-
-
-class CaptureCounts(Value):
-    """What was met in the capture and how often; each 0 where not met."""
-
-    lost_by_capture: int = 0
-    dropped_by_kernel: int = 0
-    disordered: int = 0
-    clock_steps: int = 0
-    super_segments: int = 0
-    bad_checksums: int = 0
-    midstream: int = 0
-    one_direction: int = 0
-    evicted: int = 0
-    fragments: int = 0
-    other_protocols: int = 0
-    limits: dict[str, int] = {}
-
-
-class CaptureSummary(Value):
-    """The input as a whole."""
-
-    files: list[CaptureFile] = []
-    packets: int = 0
-    bytes: int = 0
-    first_time: str | None = None
-    last_time: str | None = None
-    link_types: list[str] = []
-    truncated_packets: int = 0
-    duplicate_packets: int = 0
-    undecoded_packets: int = 0
-    complete: bool = True
-    vantage: Literal["initiator", "responder", "path", "mixed", "unknown"] = "unknown"
-    counts: CaptureCounts = msgspec.field(default_factory=CaptureCounts)
-    unreadable: list[UnreadableFile] = []
-
-
 class Topology(Value):
     """Who is who; ``assumed`` when nothing in the capture said so."""
 
@@ -106,8 +48,9 @@ class Topology(Value):
 class Summary(Value):
     """The first numbers that a reader wants.
 
-    ``failed_requests``, and ``requests`` of a group, count connections that failed with a request
-    sent and its answer missing or incomplete: one request each.
+    ``failed_requests`` counts every failed request that was read, and connections that failed with
+    a request sent and its answer missing or incomplete: one request each. ``requests`` of a group
+    counts those that failed as the group says.
     """
 
     connections: int = 0
@@ -178,11 +121,21 @@ class Attribution(Value):
     candidates: list[Candidate] = []
 
 
+class EnvoyObserved(Value):
+    """What a local reply or a joined log line said; ``agrees`` with what the wire shows, or not."""
+
+    flag: str | None = None
+    reset_reason: str | None = None
+    details: str | None = None
+    agrees: bool | None = None
+
+
 class EnvoyWords(Value):
-    """What Envoy prints for this failure."""
+    """What Envoy prints for this failure, and what it did say where that is in the capture."""
 
     flag: str
     reset_reason: str
+    observed: EnvoyObserved | None = None
 
 
 class Alternative(Value):
@@ -208,7 +161,9 @@ class Verdict(Value):
     ended_by: Actor | None = None
     fix_at: list[Party] = []
     exchange: int | None = None
+    """``index`` of the request in ``http.exchanges`` that failed."""
     count: int = 1
+    """Equal failures folded into this one, itself included."""
     alternatives: list[Alternative] = []
     confidence: float = 0.0
     notes: list[str] = []
@@ -314,6 +269,8 @@ class Connection(Value):
     causes: list[Cause] = []
     same_as: int | None = None
     scope: Scope | None = None
+    http: Http | None = None
+    other_failures: list[Verdict] = []
 
 
 class Finding(Value):
