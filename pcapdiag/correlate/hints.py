@@ -42,8 +42,14 @@ _PROXY_HEADERS = (b"PROXY TCP", b"PROXY UNKNOWN", b"\r\n\r\n\x00\r\nQUIT\n")
 
 
 def content_hints(story: Story) -> dict[End, Role]:
-    """Return which ends of a connection its content shows to be proxies."""
+    """Return which ends of a connection its content shows to be proxies.
+
+    One direction alone may be half of a redirected connection, whose answers bear the address that
+    the application called (facts 3.5): its ends are not who they seem.
+    """
     found: dict[End, Role] = {}
+    if not (story.initiator.packets and story.responder.packets):
+        return {"responder": "proxy"} if story.responder.port in SIDECAR_PORTS else {}
     if _asks_like_a_proxy(story):
         found["initiator"] = "proxy"
     if story.responder.port in SIDECAR_PORTS or _answers_like_a_proxy(story):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv6Address
 from operator import attrgetter
 
-from pcapdiag.flow.legs import ACCEPTED, ANSWERED, CLOSED, LEFT, OPENED
+from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
 from pcapdiag.flow.slabs import CHUNK_FACTS, FactSlab
 from pcapdiag.flow.tracker import Tracker
@@ -27,7 +27,6 @@ _same_name = attrgetter(*_SAME_NAME)
 
 _KINDS: dict[int, LegKind] = {
     OPENED: "opened",
-    ACCEPTED: "accepted",
     ANSWERED: "answered",
     CLOSED: "closed",
     LEFT: "left",
@@ -98,8 +97,7 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
         early_resets=flow.early_resets,
         lost_to=_known(flow.lost_to),
         same_as=_known(flow.same_as),
-        legs_before=_legs(tracker, flow, of_initiator=True),
-        legs_behind=_legs(tracker, flow, of_initiator=False),
+        legs_before=_legs(tracker, flow),
     )
 
 
@@ -205,8 +203,8 @@ def _icmp(flow: Flow) -> tuple[IcmpFact, ...]:
     return tuple(facts)
 
 
-def _legs(tracker: Tracker, flow: Flow, *, of_initiator: bool) -> tuple[LegMoment, ...]:
-    rows = tracker.moments.around(flow, 1 if of_initiator else 0)
+def _legs(tracker: Tracker, flow: Flow) -> tuple[LegMoment, ...]:
+    rows = tracker.moments.around(flow)
     moments = (
         LegMoment(_KINDS[kind], stream, since, answered, time, opened == 1)
         for kind, stream, since, answered, time, opened in rows

@@ -17,7 +17,7 @@ from typing import Any
 
 from pcapdiag.capture.batch import Batch
 from pcapdiag.decode.headers import Packet
-from pcapdiag.flow.legs import ACCEPTED, ANSWERED, CLOSED, LEFT, OPENED, Moments, note_race
+from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED, Moments, note_race
 from pcapdiag.flow.records import Flow, HalfFlow, Host
 from pcapdiag.flow.sequence import analyze, distance, repeats
 from pcapdiag.flow.slabs import (
@@ -715,7 +715,6 @@ class Tracker:
 
     def _established(self, flow: Flow, time: int) -> None:
         note_race(self.table, flow, time)
-        self.moments.note(flow, ACCEPTED, time)
         endpoint = flow.endpoint
         if endpoint is None:
             return

@@ -17,6 +17,7 @@ from pcapdiag.flow.records import Flow
 from pcapdiag.flow.story import address_text, build_story, connection_state
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.archive import Archive, Connections
+from pcapdiag.incident.legs import ProxyLegs
 from pcapdiag.incident.place import Places
 from pcapdiag.incident.resets import UnlistedResets
 from pcapdiag.incident.scope import Scopes
@@ -66,6 +67,7 @@ class Analysis:
         )
         self._archive = Archive()
         self._twins = Twins(options.is_filtered)
+        self.legs = ProxyLegs()
         self._scopes = Scopes(self.tracker, filtered=options.is_filtered)
         self._live = options.follow
         self._given: dict[str, tuple[str, str]] = {}
@@ -98,6 +100,7 @@ class Analysis:
         for address, name in self.capture.names.items():
             self.names.add(address, name, "capture")
         self.surroundings.conclude()
+        self.legs.conclude(self.surroundings.capture_hosts)
         for story, watched_until in self._archive.stories():
             self._judge_again(story, watched_until)
         self.unlisted["ok"] += self.tracker.healthy
@@ -125,6 +128,7 @@ class Analysis:
         self._learn_server_name(story)
         if judgement.code != "ok":
             self._scopes.count(story, failed=judgement.failed)
+            self.legs.note(story, judgement, context)
             if self._archive.keep(story, context.last_time, failed=judgement.failed):
                 if self._live and judgement.failed:
                     self._give(self._teller.tell(story, context, judgement))
@@ -153,6 +157,7 @@ class Analysis:
         context = self.surroundings.context(story, until)
         told = self._teller.tell(story, context)
         verdict = told.connection.verdict
+        self.legs.settle(told.connection)
         given = self._given.pop(told.connection.id, None)
         if not (verdict.failed or self.options.all_connections):
             self._leave_out(story, context, verdict.code)
@@ -177,6 +182,7 @@ class Analysis:
     def _complete(self, connection: Connection) -> None:
         """Add what was not known yet when a connection was told."""
         self._twins.join(connection)
+        self.legs.join(connection)
         if not connection.timeline:
             self._teller.name_ends(connection)
         elif connection.verdict.failed:

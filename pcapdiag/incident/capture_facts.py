@@ -45,6 +45,7 @@ def _counts(capture: Capture, tracker: Tracker, analysis: Analysis) -> CaptureCo
         "heads": tracker.heads_left_out,
         "names": analysis.names.left_out,
         "fragments": analysis.fragments.given_up,
+        "legs": analysis.legs.left_out,
     }
     return CaptureCounts(
         lost_by_capture=tracker.acked_unseen,

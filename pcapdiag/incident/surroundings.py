@@ -57,6 +57,11 @@ class Surroundings:
         self._roles = self._collect_roles()
         self._roles_due = math.inf
 
+    @property
+    def capture_hosts(self) -> frozenset[str]:
+        """The capturing host's addresses, when the whole capture is known."""
+        return self._base.capture_hosts if self._base else frozenset()
+
     def context(self, story: Story, until: int | None = None) -> Context:
         """Return what is known around a connection.
 
