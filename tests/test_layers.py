@@ -31,6 +31,8 @@ FACE = {"__init__", "__main__", "compiled", "errors"}
 OPENERS = {
     "capture": "captures are its job",
     "correlate/names.py": "reads the file of --names",
+    "correlate/secrets.py": "reads the file of --keylog",
+    "protocols/tls": "what it opens are encrypted records",
     "cli": "writes the file of -o",
     "report": "writes the file of -o",
 }

@@ -58,6 +58,10 @@ _OPTIONS = (
         "'kubectl get pods,services -A -o json'.",
     ),
     click.option(
+        "--keylog", type=click.Path(), metavar="FILE",
+        help="TLS secrets, as SSLKEYLOGFILE writes them; the file may still grow.",
+    ),
+    click.option(
         "--time", "time_mode", type=click.Choice(["utc", "local", "relative"]), default="utc",
         show_default=True, help="How times are written.",
     ),
@@ -77,6 +81,7 @@ class CaptureArguments(TypedDict):
     clients: tuple[EndPattern, ...]
     upstreams: tuple[EndPattern, ...]
     names: str | None
+    keylog: str | None
 
 
 def capture_options(command: Command) -> Command:

@@ -11,6 +11,17 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from pcapdiag.diagnose.grpc import error as grpc_error
+from pcapdiag.diagnose.http import (
+    local_reply,
+    malformed_response,
+    no_healthy_upstream,
+    overflow,
+    response_lost,
+    response_rejected,
+    stream_idle_timeout,
+    truncated_response,
+)
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.model.context import Context
@@ -29,7 +40,21 @@ class ExchangeEntry(NamedTuple):
     match: MatchExchange
 
 
-EXCHANGES: tuple[ExchangeEntry, ...] = ()
+EXCHANGES: tuple[ExchangeEntry, ...] = (
+    # Bytes that are no answer at all come before anything that they might be taken for.
+    ExchangeEntry(malformed_response.KIND, malformed_response.match),
+    # A proxy's own words, the narrower first, before the gRPC status that carries them.
+    ExchangeEntry(no_healthy_upstream.KIND, no_healthy_upstream.match),
+    ExchangeEntry(overflow.KIND, overflow.match),
+    ExchangeEntry(local_reply.KIND, local_reply.match),
+    ExchangeEntry(grpc_error.KIND, grpc_error.match),
+    # Answers that were cut, refused or lost. A quiet stream's end is a RST_STREAM or a FIN, too, so
+    # it is asked before http2.rst_stream and http.truncated_response.
+    ExchangeEntry(stream_idle_timeout.KIND, stream_idle_timeout.match),
+    ExchangeEntry(response_rejected.KIND, response_rejected.match),
+    ExchangeEntry(response_lost.KIND, response_lost.match),
+    ExchangeEntry(truncated_response.KIND, truncated_response.match),
+)
 
 
 def exchanges(story: Story) -> list[Exchange]:
@@ -61,3 +86,22 @@ def judge_exchange(story: Story, exchange: Exchange, context: Context) -> Judgem
 def broken_off(story: Story) -> Exchange | None:
     """Return the first request without a complete answer: the one that the connection's end hit."""
     return next((one for one in exchanges(story) if not one.complete), None)
+
+
+def at_the_end(match: MatchExchange) -> Callable[[Story, Context], Judgement | None]:
+    """Return a connection's test from an exchange's: whether its end is that request's failure.
+
+    For kinds that are narrower than the plain TCP code of the close. Only requests are asked that
+    had no complete answer and were not reset on their own.
+    """
+
+    def of_connection(story: Story, context: Context) -> Judgement | None:
+        for exchange in exchanges(story):
+            if exchange.complete or exchange.ended_by is not None:
+                continue
+            judgement = match(story, exchange, context)
+            if judgement is not None:
+                return replace(judgement, exchange=exchange.index)
+        return None
+
+    return of_connection

@@ -25,6 +25,8 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import ending, is_bare, outlived
+from pcapdiag.diagnose.http.response_lost import early_answer_note
+from pcapdiag.diagnose.http.response_rejected import rejection_note
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
@@ -43,6 +45,7 @@ KIND = Kind(
 HIGH_LOSS = 3
 """Retransmissions from which a note is worth its line."""
 REPEAT_MARGIN = 500 * MS
+MAX_REQUEST_NOTES = 3
 
 
 def match(story: Story, context: Context) -> Judgement:
@@ -65,6 +68,7 @@ def match(story: Story, context: Context) -> Judgement:
 
 def _notes(story: Story, context: Context) -> list[str]:
     notes = [*_handshake_notes(story), *_reset_notes(story), *_repair_notes(story)]
+    notes += _request_notes(story)
     if one_direction(story):
         notes.append("Only one direction was captured.")
     if story.midstream:
@@ -111,6 +115,17 @@ def _reset_notes(story: Story) -> list[str]:
     elif work(story) is Work.DONE:
         notes.append(f"RST in frame {end.frame} came after the answer was complete.")
     return notes
+
+
+def _request_notes(story: Story) -> list[str]:
+    """Tell of answers that were complete, and may have been of no use all the same."""
+    http = story.application.http if story.application else None
+    found = (
+        tell(story, exchange)
+        for exchange in (http.exchanges if http else [])
+        for tell in (early_answer_note, rejection_note)
+    )
+    return [note for note in found if note][:MAX_REQUEST_NOTES]
 
 
 def _repair_notes(story: Story) -> list[str]:

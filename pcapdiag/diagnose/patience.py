@@ -81,14 +81,21 @@ def _prior(waited: int) -> float:
     return PRIOR_ODDS_LONG
 
 
+def round_seconds(waited: int) -> float | None:
+    """Return the usual timer value, seconds, that a wait in nanoseconds fits; None for no such."""
+    for value in ROUND_SECONDS:
+        nominal = int(value * SECOND)
+        if -EARLY <= waited - nominal <= max(LATE, nominal * LATE_SHARE):
+            return value
+    return None
+
+
 def _round_value(starts: list[int], left: int) -> float | None:
     """Return the timeout value that fits the wait from one of the possible starts of the timer."""
     for start in starts:
-        waited = left - start
-        for value in ROUND_SECONDS:
-            nominal = int(value * SECOND)
-            if -EARLY <= waited - nominal <= max(LATE, nominal * LATE_SHARE):
-                return value
+        value = round_seconds(left - start)
+        if value is not None:
+            return value
     waited = left - starts[0]
     for value in ROUND_FRACTIONS:
         if abs(waited - int(value * SECOND)) <= FRACTION_SLACK:

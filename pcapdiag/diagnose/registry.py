@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from pcapdiag.diagnose import ok
 from pcapdiag.diagnose.capture import partial
-from pcapdiag.diagnose.exchanges import EXCHANGES
+from pcapdiag.diagnose.exchanges import EXCHANGES, at_the_end
+from pcapdiag.diagnose.http import malformed_response, response_rejected, stream_idle_timeout
 from pcapdiag.diagnose.icmp import prohibited, time_exceeded, unreachable
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
@@ -62,6 +63,8 @@ ORDER: tuple[Entry, ...] = (
     Entry(connection_timeout.KIND, connection_timeout.match),
     Entry(handshake_stalled.KIND, handshake_stalled.match),
     Entry(accept_queue_overflow.KIND, accept_queue_overflow.match),
+    # What one end said and the other could not take: earlier than whatever close followed.
+    Entry(malformed_response.KIND, at_the_end(malformed_response.match)),
     # What stopped the flow before anybody closed: earlier causes than the FIN or RST that followed.
     # mtu.* comes first here.
     Entry(zero_window.KIND, zero_window.match),
@@ -72,11 +75,13 @@ ORDER: tuple[Entry, ...] = (
     Entry(stale_connection.KIND, stale_connection.match),
     Entry(state_lost.KIND, state_lost.match),
     Entry(idle_reset.KIND, idle_reset.match),
+    Entry(stream_idle_timeout.KIND, at_the_end(stream_idle_timeout.match)),
     Entry(reset_before_request.KIND, reset_before_request.match),
     Entry(reset_before_response.KIND, reset_before_response.match),
     Entry(reset_in_response.KIND, reset_in_response.match),
     Entry(closed_before_request.KIND, closed_before_request.match),
     Entry(closed_before_response.KIND, closed_before_response.match),
+    Entry(response_rejected.KIND, at_the_end(response_rejected.match)),
     Entry(response_timeout.KIND, response_timeout.match),
     Entry(initiator_abort.KIND, initiator_abort.match),
 )

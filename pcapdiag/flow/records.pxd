@@ -43,6 +43,12 @@ cdef class Tombstone:
     cdef void identify(self, Flow flow) noexcept
 
 @cython.final
+cdef class Lane:
+    cdef public long long next_seq, position, length, hole
+    cdef public list pieces
+    cdef public list waiting
+
+@cython.final
 cdef class HalfFlow:
     # First what every segment touches: the fewer cache lines, the faster.
     cdef public Host host
@@ -55,6 +61,7 @@ cdef class HalfFlow:
     cdef public long long last_data_length, turn_seq, hello_seq, hello_slot, hello_length, head_slot
     cdef public long long head_length, tail_length, tail_end
     cdef public unsigned long long tail_high, tail_low
+    cdef public Lane lane
     cdef public long long sack_permitted, retransmissions, fast_retransmissions
     cdef public long long spurious_retransmissions, out_of_order, duplicate_acks, zero_windows
     cdef public long long window_probes, keep_alives, keep_alive_acks, acked_unseen, gaps
@@ -77,7 +84,7 @@ cdef class Flow:
     cdef public long long port_a, port_b, file, a_opened, inferred, closing, queued, end
     cdef public long long active_time, packets, interface0, vlan0, vni0, handshake_done, midstream
     cdef public long long turn_index, response_bytes, request_acked_time, greeting_bytes, fact_last
-    cdef public long long fact_fill, fact_chunks, fact_pivot, fact_first, first_rtt
+    cdef public long long lanes, fact_fill, fact_chunks, fact_pivot, fact_first, first_rtt
     cdef public long long response_last_frame, response_last_time, request_bytes, request_last_frame
     cdef public long long request_last_time
     cdef public long long stream, version, first_frame, start, last_was_reset, syn_count, syn_time
@@ -86,7 +93,9 @@ cdef class Flow:
     cdef public long long rtt_to_responder, rtt_to_initiator, rst_time, turn_gap, request_frame
     cdef public long long request_time, response_frame, response_time, interface1, interface2
     cdef public long long interface3, vlan1, vni1, evicted, open_at_end, syn_tsval, syn_ip_id
-    cdef public long long rst_chunk, rst_kept
+    cdef public long long rst_chunk, rst_kept, largest_answer, alarming
+    cdef public list noted
+    cdef public object reading
     cdef public list icmp
     cdef public bytes reset_payload
     cdef public tuple arp_frames

@@ -9,6 +9,8 @@ The meaning of the counters is given where users see them: pcapdiag/model/story.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class Host:
     """One address over all its connections: the baseline that a reset is compared with."""
@@ -102,6 +104,18 @@ class Tombstone:
         self.evicted = flow.evicted
 
 
+class Lane:
+    """The bytes of one end in order, from ``next_seq`` at its making (pcapdiag/flow/lanes.py)."""
+
+    def __init__(self, next_seq: int) -> None:
+        self.next_seq = next_seq
+        self.position = 0
+        self.length = 0
+        self.hole = 0
+        self.pieces: list[tuple[int, int, int, bytes]] = []
+        self.waiting: list[tuple[int, int, bytes, int, int]] = []
+
+
 class HalfFlow:
     """What one end sent."""
 
@@ -193,6 +207,7 @@ class HalfFlow:
         self.tail_low = 0
         self.tail_length = 0
         self.tail_end = -1
+        self.lane: Lane | None = None
 
 
 class Flow:
@@ -277,3 +292,8 @@ class Flow:
         self.fact_chunks = 0
         self.rst_chunk = -1
         self.rst_kept = 0
+        self.lanes = 0
+        self.largest_answer = 0
+        self.alarming = 0
+        self.noted: list[tuple[Any, ...]] | None = None
+        self.reading: object | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv6Address
 from operator import attrgetter
+from typing import Any
 
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
@@ -75,6 +76,7 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
         packets_left_out=left_out,
         resets=resets,
         turn=_turn(tracker, flow, initiator, responder),
+        noted_turns=tuple(_noted_turn(row) for row in flow.noted or ()),
         greeting_bytes=flow.greeting_bytes,
         hello_initiator=_hello(tracker, initiator),
         hello_responder=_hello(tracker, responder),
@@ -159,6 +161,16 @@ def _turn(tracker: Tracker, flow: Flow, initiator: HalfFlow, responder: HalfFlow
             tail = (responder.tail_high << 64) | responder.tail_low
             turn.response_tail = tail.to_bytes(16, "big")[16 - responder.tail_length :]
     return turn
+
+
+def _noted_turn(row: tuple[Any, ...]) -> Turn:
+    names = (
+        "index", "gap", "request_frame", "request_time", "request_last_frame", "request_last_time",
+        "request_bytes", "response_frame", "response_time", "response_last_frame",
+        "response_last_time", "response_bytes", "request_head", "response_head", "response_tail",
+    )  # fmt: skip
+    # The initiator went on to the next request: this one's answer had reached it.
+    return Turn(**dict(zip(names, row, strict=True)), request_acked=True, response_acked=True)
 
 
 def _end_of_data(f: HalfFlow) -> int:

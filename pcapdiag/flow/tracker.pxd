@@ -1,8 +1,10 @@
 import cython
 
 from pcapdiag.decode.headers cimport Packet
+from pcapdiag.flow.lanes cimport Lanes
 from pcapdiag.flow.legs cimport Moments, note_race
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host, Tombstone
+from pcapdiag.flow.screen cimport completeness, is_alarming, is_answer, is_request, status
 from pcapdiag.flow.sequence cimport analyze, distance, repeats
 from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
 from pcapdiag.flow.table cimport Table
@@ -11,6 +13,8 @@ cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, 
 cdef long long _LINGER, _SYN_IDLE, _OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP, SECOND_CHANCES
 cdef long long ANSWERED, CLOSED, LEFT, OPENED
 cdef long long DUPLICATE_WINDOW, SOFT_WINDOW, SAME_PATH_WINDOW, RECENT
+
+cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN, ENCRYPTED_ANSWER, _MAX_NOTED, INTERIM
 
 cdef unsigned long long MASK, MIX_A, MIX_B, MIX_C
 
@@ -25,6 +29,7 @@ cdef class Tracker:
     cdef public Packet packet
     cdef public FactSlab facts
     cdef public HeadSlab heads
+    cdef public Lanes lanes
     cdef public Moments moments
     cdef unsigned char[::1] head_bytes
     cdef long long[::1] recent
@@ -33,7 +38,7 @@ cdef class Tracker:
     cdef public long long want_all, now, next_sweep
     cdef public long long packets, bytes, first_time, last_time, truncated, duplicates, undecoded
     cdef public long long other_protocols, fragments, unknown_link, mixed, mixed_frame, evicted
-    cdef public long long facts_left_out, heads_left_out, unmatched_icmp, connections, healthy, midstream
+    cdef public long long note_all, facts_left_out, heads_left_out, unmatched_icmp, connections, healthy, midstream
     cdef public long long one_direction, acked_unseen, super_segments, bad_checksums
     cdef public list arp
     cdef public dict path_ids
@@ -101,6 +106,11 @@ cdef class Tracker:
     cdef long long _start_of_turn(self, long long seq, long long known, long long acked) noexcept
     @cython.locals(p=Packet)
     cdef long long _opener_by_content(self, Flow flow, long long opened)
+    @cython.locals(slot=cython.longlong, length=cython.longlong, code=cython.longlong)
+    cdef long long _is_interim(self, Flow flow, HalfFlow r)
+    @cython.locals(i=HalfFlow, r=HalfFlow, first=cython.bint, asked=cython.longlong, asked_length=cython.longlong, told=cython.longlong, told_length=cython.longlong, look=cython.longlong)
+    cdef void _close_turn(self, Flow flow, long long keep)
+    cdef bytes _tail_bytes(self, HalfFlow f)
     cdef void _new_turn(self, Flow flow, long long frame, long long time)
     @cython.locals(p=Packet)
     cdef void _note_first_bytes(self, Flow flow)
@@ -142,6 +152,8 @@ cdef class Tracker:
     cdef void _fold_endpoint(self, Flow flow) noexcept
     @cython.locals(i=HalfFlow, r=HalfFlow)
     cdef long long _surely_healthy(self, Flow flow)
+    @cython.locals(first=cython.bint, slot=cython.longlong, length=cython.longlong, found=cython.longlong)
+    cdef long long _is_whole(self, HalfFlow r, long long total)
     @cython.locals(start=cython.longlong, kind=cython.longlong, size=cython.longlong)
     cdef long long _says_goodbye(self, Flow flow, HalfFlow i, HalfFlow r)
 

@@ -17,8 +17,19 @@ from typing import Any
 
 from pcapdiag.capture.batch import Batch
 from pcapdiag.decode.headers import Packet
+from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS, Lanes
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED, Moments, note_race
 from pcapdiag.flow.records import Flow, HalfFlow, Host
+from pcapdiag.flow.screen import (
+    COMPLETE,
+    UNKNOWN,
+    UNTIL_CLOSE,
+    completeness,
+    is_alarming,
+    is_answer,
+    is_request,
+    status,
+)
 from pcapdiag.flow.sequence import analyze, distance, repeats
 from pcapdiag.flow.slabs import (
     CHUNK_FACTS,
@@ -99,11 +110,24 @@ MAX_RESET_PAYLOAD = 64
 MAX_RESET_WINDOWS = 64
 """Different window fields of RSTs that are kept of one address."""
 MAX_INTERFACES = 4_096
+INTERIM = 512
+"""An interim answer (1xx) is no longer than this."""
+ENCRYPTED_ANSWER = 600
+"""An answer inside TLS of this many bytes is more than an alert or two session tickets."""
+MAX_NOTED = 100
+"""Turns of one connection that are kept for a look, each with its first bytes."""
 
 # Twins in C of the constants above, which plain Python imports.
 _LINGER = LINGER
 _SYN_IDLE = SYN_IDLE
 _OPEN_IDLE = OPEN_IDLE
+_MAX_NOTED = MAX_NOTED
+_TURNS = TURNS
+_TRANSCRIPT = TRANSCRIPT
+_STREAMED = STREAMED
+_COMPLETE = COMPLETE
+_UNTIL_CLOSE = UNTIL_CLOSE
+_UNKNOWN = UNKNOWN
 
 
 class Tracker:
@@ -116,6 +140,7 @@ class Tracker:
         self.packet = Packet()
         self.facts = FactSlab()
         self.heads = HeadSlab()
+        self.lanes = Lanes()
         self.moments = Moments()
         self.head_bytes = self.heads.view
         self.recent = array("q", bytes(8 * 4 * RECENT))
@@ -145,6 +170,7 @@ class Tracker:
         self.evicted = 0
         self.facts_left_out = 0
         self.heads_left_out = 0
+        self.note_all = 0
         self.unmatched_icmp = 0
         self.connections = 0
         self.healthy = 0
@@ -735,8 +761,16 @@ class Tracker:
             if flow.inferred and flow.turn_index == 0 and flow.greeting_bytes == 0:
                 opened = self._opener_by_content(flow, opened)
             if opened:
-                if flow.turn_index == 0 or flow.response_bytes > 0:
+                if flow.response_bytes > 0 and self._is_interim(flow, r):
+                    # 100 Continue: the request goes on.
+                    flow.response_bytes = 0
+                    flow.response_frame = 0
+                    r.turn_seq = -1
+                    r.head_length = 0
+                    r.tail_length = 0
+                elif flow.turn_index == 0 or flow.response_bytes > 0:
                     self._new_turn(flow, frame, time)
+                    self.lanes.begin_turn(p, flow, f, r, seq)
                 flow.request_bytes += fresh
                 flow.request_last_frame = frame
                 flow.request_last_time = time
@@ -751,6 +785,8 @@ class Tracker:
                 flow.response_bytes += fresh
                 flow.response_last_frame = frame
                 flow.response_last_time = time
+                if flow.response_bytes > flow.largest_answer and flow.turn_index > 1:
+                    flow.largest_answer = flow.response_bytes
             if f.data_segments == 0:
                 f.first_data_frame = frame
                 f.first_data_time = time
@@ -767,6 +803,8 @@ class Tracker:
                 self._head(f, position)
             if fresh > 0:
                 self._tail(f, seq)
+        if flow.lanes != _TURNS:
+            self.lanes.take(p, self.buffer, flow, f, r, seq, opened, frame, time)
 
     def _start_of_turn(self, seq: int, known: int, acked: int) -> int:
         """Return where a turn's bytes begin, though its first segment may not be here yet."""
@@ -791,7 +829,63 @@ class Tracker:
         flow.inferred = 1
         return 1
 
+    def _is_interim(self, flow: Flow, r: HalfFlow) -> int:
+        """Say whether the answer so far is only ``HTTP/1.1 1xx``, save for a change of protocol."""
+        slot = r.hello_slot if r.turn_seq == r.hello_seq else r.head_slot
+        length = r.hello_length if r.turn_seq == r.hello_seq else r.head_length
+        if slot < 0 or flow.lanes != _TURNS or flow.response_bytes > INTERIM:
+            return 0
+        code = status(self.head_bytes, slot * HEAD, length)
+        return 100 <= code < 200 and code != 101
+
+    def _close_turn(self, flow: Flow, keep: int) -> None:
+        """Note a turn of HTTP/1 that is not plainly in order; ``keep`` its first bytes too."""
+        i = flow.a if flow.a_opened else flow.b
+        r = flow.b if flow.a_opened else flow.a
+        if flow.turn_index == 0 or i.turn_seq < 0:
+            return
+        first = i.turn_seq == i.hello_seq
+        asked = i.hello_slot if first else i.head_slot
+        asked_length = i.hello_length if first else i.head_length
+        first = r.turn_seq == r.hello_seq
+        told = r.hello_slot if first else r.head_slot
+        told_length = r.hello_length if first else r.head_length
+        if r.turn_seq < 0 or flow.response_bytes == 0:
+            told = -1
+            told_length = 0
+        look = 0
+        if told >= 0 and is_answer(self.head_bytes, told * HEAD, told_length):
+            look = is_alarming(status(self.head_bytes, told * HEAD, told_length))
+        elif told >= 0 and asked >= 0:
+            look = is_request(self.head_bytes, asked * HEAD, asked_length)
+        if look:
+            flow.alarming = 1
+        if not keep or not (look or self.note_all):
+            return
+        if flow.noted is None:
+            flow.noted = []
+        if len(flow.noted) < _MAX_NOTED:
+            flow.noted.append(
+                (
+                    flow.turn_index, flow.turn_gap, flow.request_frame, flow.request_time,
+                    flow.request_last_frame, flow.request_last_time, flow.request_bytes,
+                    flow.response_frame, flow.response_time, flow.response_last_frame,
+                    flow.response_last_time, flow.response_bytes,
+                    self.heads.read(asked, asked_length) if asked >= 0 else b"",
+                    self.heads.read(told, told_length) if told >= 0 else b"",
+                    self._tail_bytes(r),
+                )
+            )  # fmt: skip
+
+    def _tail_bytes(self, f: HalfFlow) -> bytes:
+        if f.tail_length == 0:
+            return b""
+        tail = (int(f.tail_high) << 64) | int(f.tail_low)
+        return tail.to_bytes(16, "big")[16 - f.tail_length :]
+
     def _new_turn(self, flow: Flow, frame: int, time: int) -> None:
+        if flow.lanes == _TURNS:
+            self._close_turn(flow, 1)
         flow.turn_index += 1
         flow.turn_gap = time - flow.active_time
         flow.request_frame = frame
@@ -1114,6 +1208,8 @@ class Tracker:
         self._fold(flow.a)
         self._fold(flow.b)
         self._fold_endpoint(flow)
+        if flow.lanes == _TURNS:
+            self._close_turn(flow, 0)
         if self.want_all == 0 and self._surely_healthy(flow):
             if flow.same_as < 0:
                 self.healthy += 1
@@ -1128,6 +1224,7 @@ class Tracker:
     def _release(self, flow: Flow) -> None:
         self.facts.give_chain(flow.fact_first, flow.fact_last)
         self.facts.give_chain(flow.rst_chunk, flow.rst_chunk)
+        self.lanes.finish(flow)
         flow.fact_first = -1
         flow.rst_chunk = -1
         for f in (flow.a, flow.b):
@@ -1212,16 +1309,35 @@ class Tracker:
         if i.fin_seq < 0 or r.fin_seq < 0:
             if flow.open_at_end == 0 or i.fin_seq >= 0 or r.fin_seq >= 0:
                 return 0
+        if flow.alarming or flow.lanes == _STREAMED:
+            return 0
+        if flow.lanes == _TRANSCRIPT and flow.largest_answer < ENCRYPTED_ANSWER:
+            # Within TLS, maybe: whether the handshake worked has to be read.
+            return 0
         if flow.turn_index == 0:
             # Opened and closed without a request: fine when the initiator closed first, unless it
             # may have waited for a greeting.
             if flow.endpoint is not None and flow.endpoint.speaks_first and not flow.greeting_bytes:
                 return 0
             return 1 if i.fin_seq >= 0 and i.fin_time <= r.fin_time else 0
+        if flow.lanes == _TURNS and flow.response_bytes > 0 and r.fin_seq >= 0:
+            if not self._is_whole(r, flow.response_bytes):
+                return 0
         if i.fin_seq >= 0 and i.fin_time < r.fin_time and flow.response_bytes > 0:
             if i.fin_time - r.last_data_time >= STALLED:
                 return 0
         return 1 if flow.response_bytes > 0 else self._says_goodbye(flow, i, r)
+
+    def _is_whole(self, r: HalfFlow, total: int) -> int:
+        """Say whether the last answer is no HTTP/1 that was cut short."""
+        first = r.turn_seq == r.hello_seq
+        slot = r.hello_slot if first else r.head_slot
+        length = r.hello_length if first else r.head_length
+        if r.turn_seq < 0 or slot < 0 or not is_answer(self.head_bytes, slot * HEAD, length):
+            return 1
+        found = completeness(self.head_bytes, slot * HEAD, length, total, r.tail_low)
+        # A head too long to be seen whole is taken to be in order: most of them are.
+        return found in (_COMPLETE, _UNTIL_CLOSE) or (found == _UNKNOWN and length >= HEAD)
 
     def _says_goodbye(self, flow: Flow, i: HalfFlow, r: HalfFlow) -> int:
         """Say whether the last bytes are a TLS record that ends a connection in use.

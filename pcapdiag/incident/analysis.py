@@ -10,15 +10,18 @@ from functools import cached_property
 
 from pcapdiag.capture import Batch, Capture
 from pcapdiag.correlate.names import NameTable
+from pcapdiag.correlate.secrets import KeyLogFile
 from pcapdiag.correlate.selection import Selection
 from pcapdiag.decode.fragments import Fragments
 from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.text import counted
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.story import address_text, build_story, connection_state
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.archive import Archive, Connections
 from pcapdiag.incident.legs import ProxyLegs
 from pcapdiag.incident.place import Places
+from pcapdiag.incident.reading import Readers
 from pcapdiag.incident.resets import UnlistedResets
 from pcapdiag.incident.scope import Scopes
 from pcapdiag.incident.surroundings import Surroundings
@@ -30,6 +33,7 @@ from pcapdiag.model.report import Connection
 from pcapdiag.model.story import Story
 from pcapdiag.protocols.dns import address_names
 from pcapdiag.protocols.server_name import server_name
+from pcapdiag.protocols.tls.keylog import KeyLog
 
 LIVE = 600_000_000_000
 """A capture whose last packet is at most this old (ns) is live: wall-clock time goes on for it."""
@@ -48,7 +52,14 @@ class Analysis:
         self.fragments = Fragments()
         self.tracker = Tracker(self._ended, True, int.from_bytes(os.urandom(7), "little"))
         self.tracker.on_dns = self._learn_names
+        self.tracker.note_all = options.all_connections
         self.tracker.reassemble = self.fragments.add
+        self.keys = KeyLog()
+        self._key_file = KeyLogFile(options.keylog, self.keys) if options.keylog else None
+        self._secrets_taken = 0
+        self.wrong_secrets = 0
+        """Connections that the key log has secrets for which do not open them."""
+        self._readers = Readers(self.tracker)
         self.surroundings = Surroundings(self.tracker, options)
         self.connections = Connections(self._complete)
         self.unlisted: Counter[str] = Counter()
@@ -84,6 +95,7 @@ class Analysis:
             # The tracker looks into the arrays it has: they can be replaced, but cannot grow.
             self._link_types = self._link_types + array("q", [one.link_type for one in fresh])
             self._files = self._files + array("q", [one.file for one in fresh])
+        self._learn_secrets()
         self.tracker.process(batch, self._link_types, self._files)
 
     def let_time_pass(self) -> None:
@@ -113,6 +125,8 @@ class Analysis:
         if not selected and self.places.enough and flow.previous is None:
             return connection_state(self.tracker, flow)
         story = build_story(self.tracker, flow)
+        story.application = self._readers.application(flow)
+        self._count_wrong_secrets(story)
         self.places.note(story)
         self._teller.note_retry(story)
         if selected:
@@ -200,13 +214,39 @@ class Analysis:
     def _selection(self) -> Selection:
         return Selection.from_options(self.options, self.tracker.first_time)
 
+    def _learn_secrets(self) -> None:
+        """Take up what the key log and the capture's own secrets have come to hold."""
+        if self._key_file is not None:
+            self._key_file.look_again()
+        secrets = self.capture.metadata.secrets
+        for text in secrets[self._secrets_taken :]:
+            self.keys.add(text)
+        self._secrets_taken = len(secrets)
+        if self.keys or self._key_file is not None:
+            self.tracker.lanes.has_secrets = 1
+
+    def _count_wrong_secrets(self, story: Story) -> None:
+        tls = story.application.tls if story.application else None
+        if tls is not None and tls.key_state == "wrong secret":
+            self.wrong_secrets += 1
+
+    def key_notes(self) -> list[str]:
+        """Return what is to be said of the TLS secrets; nothing of what they are."""
+        notes = [f"key log: {problem}" for problem in self.keys.problems]
+        if self.wrong_secrets:
+            count = counted(self.wrong_secrets, "connection")
+            notes.append(f"key log: its secrets do not open {count}; judged without keys")
+        return notes
+
     def _learn_names(self, _time: int, message: bytes) -> None:
         if not self.names.is_full:
             for address, name in address_names(message):
                 self.names.add(address, name, "dns")
 
     def _learn_server_name(self, story: Story) -> None:
-        name = server_name(story.hello_initiator)
+        tls = story.application.tls if story.application else None
+        hello = tls.client_hello if tls else None
+        name = hello.sni if hello else server_name(story.hello_initiator)
         if name:
             self.names.add(story.responder.address, name, "sni")
 

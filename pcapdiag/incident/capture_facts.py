@@ -34,6 +34,7 @@ def summarize_capture(analysis: Analysis) -> CaptureSummary:
         unreadable=[
             UnreadableFile(path=error.path, message=error.told) for error in capture.warnings
         ],
+        notes=analysis.key_notes(),
     )
 
 
@@ -43,6 +44,7 @@ def _counts(capture: Capture, tracker: Tracker, analysis: Analysis) -> CaptureCo
         "endpoints": tracker.table.endpoints_left_out,
         "kept_packets": tracker.facts_left_out,
         "heads": tracker.heads_left_out,
+        "transcripts": tracker.lanes.left_out,
         "names": analysis.names.left_out,
         "fragments": analysis.fragments.given_up,
         "legs": analysis.legs.left_out,

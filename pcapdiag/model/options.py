@@ -104,6 +104,8 @@ class AnalyzeOptions:
     upstreams: tuple[EndPattern, ...] = ()
     names: str | None = None
     """Path of a names file (``correlate/names.py`` reads it)."""
+    keylog: str | None = None
+    """Path of a TLS key log (``correlate/secrets.py`` reads it)."""
     all_connections: bool = False
     """Report the healthy connections too."""
     follow: bool = False

@@ -70,3 +70,5 @@ class CaptureSummary(msgspec.Struct, kw_only=True):
     vantage: Literal["initiator", "responder", "path", "mixed", "unknown"] = "unknown"
     counts: CaptureCounts = msgspec.field(default_factory=CaptureCounts)
     unreadable: list[UnreadableFile] = []
+    notes: list[str] = []
+    """What else is to be known of the input: lines of a key log that are none, and the like."""

@@ -236,6 +236,8 @@ class Story(msgspec.Struct, eq=False):
     neighbour_arp: tuple[int, ...] = ()
     """Frames of ARP or ND requests by the responder's MAC just before its reset, if any."""
 
+    noted_turns: tuple[Turn, ...] = ()
+    """Turns of HTTP/1 before the last one that need a look (with ``--all``: the first ones)."""
     application: Application | None = None
     """What the protocols above TCP showed; None where nothing was kept of them."""
     early_resets: int = 0

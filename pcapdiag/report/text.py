@@ -75,6 +75,8 @@ def _capture(report: Report, writer: EntryWriter) -> Iterator[str]:
             where = f"{shown(file.path)} is damaged at byte {file.error.byte:,}"
             what = f"{where}: {shown(file.error.message)}; what could be read is reported"
             yield from page.labelled("WARNING", what, "warn")
+    for note in capture.notes:
+        yield from page.labelled("WARNING", shown(note), "warn")
     noted = _counts(capture)
     if noted:
         yield from page.labelled("NOTED", noted)

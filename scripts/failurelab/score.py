@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,8 @@ def score_set(
     work = [
         (folder, truth, capture)
         for folder, truth in read_all(root)
-        if (not names or truth.scenario in names) and split in (None, truth.split)
+        if split in (None, truth.split)
+        and (not names or any(fnmatch(truth.scenario, one) for one in names))
         for capture in truth.captures
     ]
     if not work:

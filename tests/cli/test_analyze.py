@@ -124,7 +124,7 @@ def test_options_reach_the_pipeline(run: Run) -> None:
         "healthy", "--host", "10.0.0.5", "--host", "[2001:db8::1]:443", "--port", "443",
         "--net", "10.0.0.0/8", "--stream", "7", "--from", "2026-11-22T12:00:01.5+01:00",
         "--to", "1795348801.25", "--proxy", "10.0.1.5:15001", "--client", "10.0.2.0/24",
-        "--upstream", "10.0.3.1", "--names", "hosts", "--all", "x", seen=seen,
+        "--upstream", "10.0.3.1", "--names", "hosts", "--keylog", "keys", "--all", "x", seen=seen,
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     (options,) = seen
@@ -140,6 +140,7 @@ def test_options_reach_the_pipeline(run: Run) -> None:
         clients=(parse("10.0.2.0/24"),),
         upstreams=(parse("10.0.3.1"),),
         names="hosts",
+        keylog="keys",
         all_connections=True,
     )
 

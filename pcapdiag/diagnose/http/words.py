@@ -12,6 +12,7 @@ from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.http import Exchange
+from pcapdiag.model.story import Story
 
 MAX_TARGET = 80
 """Characters of a request's target in a text; the report's ``http`` member has more."""
@@ -51,14 +52,16 @@ def frame_words(frame: int | None) -> str:
     return NOT_CAPTURED if frame is None else f"frame {frame}"
 
 
-def exchange_facts(exchange: Exchange) -> dict[str, str]:
+def exchange_facts(story: Story, exchange: Exchange) -> dict[str, str]:
     """Return the words that every kind of failed request may use in its templates."""
     asked = exchange.request_end_time or exchange.request_time
     answered = exchange.response_time
     took = ""
     if asked is not None and answered is not None:
         took = f" after {duration(max(0, answered - asked))}"
+    over_tls = story.application is not None and story.application.tls is not None
     return {
+        "scheme": "https" if over_tls else "http",
         "request": request_words(exchange),
         "status": status_words(exchange),
         "request_where": frame_words(exchange.request_frame),

@@ -1,0 +1,126 @@
+"""grpc.error: a gRPC call ended with a status that means the server or the way to it failed.
+
+What happened
+    The call was answered, and the grpc-status in its trailers says that it failed: UNKNOWN (2),
+    DEADLINE_EXCEEDED (4), RESOURCE_EXHAUSTED (8), UNIMPLEMENTED (12), INTERNAL (13), UNAVAILABLE
+    (14) or DATA_LOSS (15).
+
+How pcapdiag can tell
+    grpc-status in trailers, or in the headers of a trailers-only answer. The other statuses
+    (NOT_FOUND, PERMISSION_DENIED ...) are an application's answers: ``ok``. A status with a proxy's
+    own text is http.local_reply.
+
+Usual causes
+    2: an exception in the server's method. 4: a deadline that passed further behind. 8: a quota, or
+    a message over the size limit. 12: the method is not there: other version, wrong service name,
+    a proxy that speaks no gRPC. 13: a broken message or library. 14: the server's own backend is
+    away, or it is shutting down.
+
+Fixes
+    Read the server's log for that method at that moment.
+
+Can be confused with
+    http2.rst_stream: the call was cut without any status. http.local_reply.
+
+References
+    grpc/doc/statuscodes.md, grpc/doc/PROTOCOL-HTTP2.md; facts 6.1.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.grpc.status import status_name
+from pcapdiag.diagnose.http.failure import request_failed
+from pcapdiag.diagnose.http.words import frame_words, quoted
+from pcapdiag.diagnose.judgement import Judgement, SideHint
+from pcapdiag.diagnose.kind import Kind
+from pcapdiag.model.context import Context
+from pcapdiag.model.http import Exchange
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="grpc.error",
+    title="gRPC call failed with {grpc_name}: {request} -> grpc-status {grpc_status}",
+    explanation=(
+        "{initiator} called {request} on {responder} ({request_where}). The answer ended with "
+        "grpc-status {grpc_status} {grpc_name}{message} ({status_where}). {meaning}"
+    ),
+    phases=("before_response", "in_response"),
+    fix_at=("responder",),
+    fixes=(
+        "read the log of the server on {responder_ip} for {grpc_status} {grpc_name} at that moment",
+        "{advice}",
+        "is {responder} a proxy? it handed the status on: look at the connections that it opened",
+    ),
+    commands=(
+        "grpcurl -v {plaintext}{responder_host}:{responder_port} list  # from {initiator_ip}",
+        "tcpdump -ni any -w behind.pcap 'host {responder_ip} and not host {initiator_ip}'  # on "
+        "{responder_ip}: what it asked behind it",
+    ),
+)
+
+MEANINGS = {
+    2: (
+        "The server's method raised an error that it did not turn into a status.",
+        "catch the exception in the method and give it a status of its own",
+    ),
+    4: (
+        "A deadline passed before the server had its answer.",
+        "give the call more time (grpc-timeout; Envoy: the route's timeout and "
+        "max_stream_duration; Istio: VirtualService timeout), or find what was slow behind it",
+    ),
+    8: (
+        "A quota or a limit was used up, or a message was larger than allowed (4 MB by default).",
+        "raise the limit (max_receive_message_length, quotas), or send less",
+    ),
+    12: (
+        "The server does not have this method or service.",
+        "same version of the .proto on both ends? right host and path? does the route lead to a "
+        "server that speaks gRPC?",
+    ),
+    13: (
+        "Something that both ends rely on is broken.",
+        "same library versions and compression on both ends? does a proxy change the messages?",
+    ),
+    14: (
+        "The service is away for now: the call may be tried again.",
+        "is it shutting down, or is what it needs away? Kubernetes: readiness and "
+        "terminationGracePeriodSeconds; gRPC: a retryPolicy in the service config; Envoy: retry_on "
+        "unavailable",
+    ),
+    15: (
+        "The server says that data was lost or damaged beyond repair.",
+        "look after the data on the server: this is no matter of the network",
+    ),
+}
+"""Statuses that count as a failure: what they mean, and what to do."""
+
+
+def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
+    """Return the verdict for a call whose status says that it failed."""
+    grpc = exchange.grpc
+    if grpc is None or grpc.status is None or grpc.status not in MEANINGS:
+        return None
+    meaning, advice = MEANINGS[grpc.status]
+    name = status_name(grpc.status) or str(grpc.status)
+    frame = exchange.response_end_frame or exchange.response_frame
+    frames = (frame,) if frame else ()
+    plaintext = story.application is None or story.application.tls is None
+    return request_failed(
+        story,
+        exchange,
+        KIND.code,
+        "in_response" if grpc.messages else "before_response",
+        0.97,
+        (SideHint("responder", 0.96, f"its answer bears grpc-status {grpc.status}", frames),),
+        frames=frames,
+        alike=f"{grpc.status}",
+        facts={
+            "grpc_status": str(grpc.status),
+            "grpc_name": name,
+            "message": f", {quoted(grpc.message)}" if grpc.message else "",
+            "status_where": frame_words(frame),
+            "meaning": meaning,
+            "advice": advice,
+            "plaintext": "-plaintext " if plaintext else "",
+        },
+    )

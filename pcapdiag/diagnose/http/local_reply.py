@@ -1,0 +1,87 @@
+"""http.local_reply: a proxy answered in its upstream's place.
+
+What happened
+    The proxy could not get an answer from what stands behind it and made one itself: 502, 503 or
+    504; to a gRPC client 200 with grpc-status 14 (4 for a timeout) and the proxy's text.
+
+How pcapdiag can tell
+    By the body's text (Envoy "upstream connect error or disconnect/reset before headers. reset
+    reason: ...", "upstream request timeout"; NGINX's, HAProxy's and other proxies' pages). An
+    origin's own 5xx has none of these and is ``ok``. With x-envoy-upstream-service-time the reply
+    was only handed on: a proxy further behind made it. NGINX's 503 page is left out: NGINX gives
+    502 and 504 for upstreams, and 503 for its own limits or by configuration.
+
+Usual causes
+    What the other leg shows: the upstream refused, reset, closed, or never answered; TLS or the
+    protocol did not fit.
+
+Fixes
+    Look at the leg behind the proxy: its verdict is the cause.
+
+Can be confused with
+    http.no_healthy_upstream and http.overflow, where the proxy did not even try. An origin that
+    copies a proxy's page.
+
+References
+    RFC 9110 sections 15.6.3 to 15.6.5; facts 3.2, 3.3, 4, 11 (proxies in series).
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.http.reply import handed_on, reply_in_place, reply_judgement
+from pcapdiag.diagnose.judgement import Judgement, OtherCode
+from pcapdiag.diagnose.kind import Kind
+from pcapdiag.model.context import Context
+from pcapdiag.model.http import Exchange
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="http.local_reply",
+    title="{product} answered in the upstream's place: {request} -> {status} ({reason})",
+    explanation=(
+        "{initiator} asked {responder} for {request} ({request_where}). {product} answered "
+        "{status} itself{took} ({response_where}): {reason}{details}.{maker} The leg behind it "
+        "shows what went wrong."
+    ),
+    phases=("before_response",),
+    fix_at=("responder",),
+    fixes=(
+        "look at the connections that {responder_ip} opened just before: the first that failed is "
+        "the cause",
+        "is the upstream up, and are address, port, TLS and protocol right? Envoy: the cluster and "
+        "its transport_socket (Istio: DestinationRule); NGINX: upstream and proxy_pass; HAProxy: "
+        "the server lines",
+        "timeouts: Envoy connect_timeout and the route's timeout (Istio: VirtualService timeout); "
+        "NGINX proxy_connect_timeout, proxy_read_timeout; HAProxy timeout connect, timeout server",
+        "retry what is safe to retry: Envoy retry_on connect-failure,reset (Istio: VirtualService "
+        "retries), NGINX proxy_next_upstream, HAProxy retry-on and option redispatch",
+    ),
+    commands=(
+        "curl -sv -o /dev/null '{scheme}://{responder_host}:{responder_port}/'  # from "
+        "{initiator_ip}",
+        "tcpdump -ni any -w behind.pcap 'host {responder_ip} and not host {initiator_ip}'  # on "
+        "{responder_ip}: the leg behind the proxy",
+        "curl -s localhost:9901/clusters | grep -E 'health_flags|cx_connect_fail|rq_error'  # "
+        "Envoy's admin port on {responder_ip}; Istio: port 15000",
+    ),
+)
+
+SURE, HANDED_ON, PAGE_ALONE = 0.97, 0.9, 0.92
+"""Probability with Envoy's own text, with one that was passed on, and with a page of others."""
+NO_SERVER = 0.3
+"""Share of HAProxy's 503s that mean "no server is up": its page says the same either way."""
+
+
+def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
+    """Return the verdict for an answer that the responder, a proxy, made itself."""
+    reply = reply_in_place(exchange)
+    if reply is None:
+        return None
+    others: tuple[OtherCode, ...] = ()
+    confidence = SURE if reply.product == "envoy" else PAGE_ALONE
+    if handed_on(exchange):
+        confidence = HANDED_ON
+    elif reply.product == "haproxy" and exchange.status == 503:
+        others = (OtherCode("http.no_healthy_upstream", NO_SERVER),)
+        confidence = round(PAGE_ALONE - NO_SERVER, 2)
+    return reply_judgement(story, exchange, reply, KIND.code, confidence, others)

@@ -1,0 +1,115 @@
+"""http.malformed_response: the answer is not HTTP, or breaks its rules.
+
+What happened
+    The responder's bytes have no status line, or a header, a length or a chunk in them is not what
+    HTTP allows.
+
+How pcapdiag can tell
+    The reader could not go on, and says at what. Bytes of TLS or HTTP/2 have codes of their own
+    (``protocol.*``), and so do bytes that the capture lost.
+
+Usual causes
+    The port belongs to another protocol (SSH, Redis, MySQL, a message queue): a wrong port in the
+    endpoint. A hand-written server; a program that writes to the socket beside its framework (debug
+    output, a warning of PHP or CGI before the headers).
+
+Fixes
+    Is that the right port? If it is, mend what writes the answer.
+
+Can be confused with
+    protocol.http2_to_http1, protocol.http1_to_http2, protocol.tls_to_plaintext: the two ends speak
+    different protocols that pcapdiag knows. http.response_rejected: readable, and refused all the
+    same.
+
+References
+    RFC 9112 sections 2.2, 4, 5, 6, 7.1; facts 3.1 (UPE), 4.1 ("upstream sent no valid HTTP/1.0
+    header"), 4.2 (PH).
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.http.failure import request_failed
+from pcapdiag.diagnose.judgement import Judgement, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.work import one_direction
+from pcapdiag.model.context import Context
+from pcapdiag.model.harmless import harmless
+from pcapdiag.model.http import Exchange
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="http.malformed_response",
+    title="the answer of {responder} is not HTTP: {request} -> {problem}",
+    explanation=(
+        "{initiator} asked {responder} for {request} ({request_where}). What came back "
+        "({response_where}) is not HTTP: {problem}.{speaks}"
+    ),
+    phases=("before_response", "in_response"),
+    envoy=Envoy("UPE", "protocol error"),
+    nginx="upstream sent no valid HTTP/1.0 header / upstream sent invalid header",
+    haproxy="PH",
+    fix_at=("responder", "initiator"),
+    fixes=(
+        "is {responder_port} the port that speaks HTTP? look at the endpoint (Kubernetes Service "
+        "targetPort, Envoy cluster endpoint, NGINX upstream, HAProxy server line)",
+        "does the program write to the connection beside its framework, or count chunks by hand?",
+        "is it gRPC or HTTP/2? then say so: Envoy http2_protocol_options, Istio port name grpc- or "
+        "http2-, NGINX grpc_pass, HAProxy proto h2",
+    ),
+    commands=(
+        "curl -sv --http1.1 --max-time 10 -o /dev/null "
+        "'{scheme}://{responder_host}:{responder_port}/'  # from {initiator_ip}",
+        "ss -ltnp 'sport = :{responder_port}'  # on {responder_ip}: which program listens?",
+    ),
+)
+
+GREETINGS = (
+    (b"SSH-", "an SSH server"),
+    (b"-ERR", "Redis"),
+    (b"+OK", "Redis or POP3"),
+    (b"220 ", "SMTP or FTP"),
+    (b"* OK", "IMAP"),
+    (b"AMQP", "AMQP"),
+    (b"RFB ", "VNC"),
+)
+"""First bytes that give a port away."""
+MYSQL_GREETING = b"\x00\x00\x00\x0a"
+"""Packet number 0 and protocol version 10, behind the length's first byte."""
+OTHER_CODES = ("tls", "http2")
+"""Protocols that make it a ``protocol.*`` verdict."""
+SURE, BROKEN_LATER = 0.95, 0.9
+
+
+def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
+    """Return the verdict for bytes in the answer's place that are not HTTP."""
+    application = story.application
+    if not exchange.malformed or exchange.malformed_by != "responder" or application is None:
+        return None
+    http = application.http
+    uncertain = http is None or http.incomplete or one_direction(story)
+    if uncertain or (story.midstream and exchange.status is None):
+        return None
+    if not application.inside and application.responder_speaks in OTHER_CODES:
+        return None
+    begun = exchange.status is not None
+    frames = tuple(frame for frame in (exchange.response_frame,) if frame)
+    problem = harmless(exchange.malformed, 120)
+    speaker = speaks(application.responder_head)
+    return request_failed(
+        story,
+        exchange,
+        KIND.code,
+        "in_response" if begun else "before_response",
+        BROKEN_LATER if begun else SURE,
+        (SideHint("responder", 0.95, f"its bytes: {problem}", frames),),
+        frames=frames,
+        alike=problem,
+        facts={"problem": problem, "speaks": f" It looks like {speaker}." if speaker else ""},
+    )
+
+
+def speaks(head: bytes) -> str:
+    """Return what the responder seems to be, by its first bytes; empty when they say nothing."""
+    if head[1:5] == MYSQL_GREETING:
+        return "MySQL"
+    return next((name for first, name in GREETINGS if head.startswith(first)), "")

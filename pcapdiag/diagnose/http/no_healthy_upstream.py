@@ -1,0 +1,81 @@
+"""http.no_healthy_upstream: the proxy had no endpoint to send the request to.
+
+What happened
+    The proxy answered 503 at once, without a try: its cluster has no endpoint, or all are out of
+    use by health checks or outlier detection.
+
+How pcapdiag can tell
+    The reply says so ("no healthy upstream"; Traefik "no available server"). HAProxy's page does
+    not tell this from a refused connection: that is http.local_reply with this code as
+    alternative.
+
+Usual causes
+    A Kubernetes Service whose selector matches no ready pod; a failing health check or readiness
+    probe; all hosts ejected after errors; a subset without endpoints (Istio: DestinationRule
+    subset); names that do not resolve.
+
+Fixes
+    Bring an endpoint back: readiness first, then health checks, then outlier detection.
+
+Can be confused with
+    http.local_reply after failed tries. With all hosts unhealthy Envoy still tries them (panic
+    threshold 50 percent by default), which gives connection failures instead.
+
+References
+    facts 3.1 (UH), 3.2, 11 (panic threshold).
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.http.reply import reply_in_place, reply_judgement
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.model.context import Context
+from pcapdiag.model.http import Exchange, LocalReply
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="http.no_healthy_upstream",
+    title="{product} had no endpoint in use: {request} -> {status}",
+    explanation=(
+        "{initiator} asked {responder} for {request} ({request_where}). {product} answered "
+        "{status} itself{took} ({response_where}) without asking anybody: {reason}{details}.{maker}"
+    ),
+    phases=("before_response",),
+    envoy=Envoy("UH", "no healthy upstream"),
+    nginx="no live upstreams while connecting to upstream",
+    haproxy="SC",
+    fix_at=("responder",),
+    fixes=(
+        "are there endpoints at all? Kubernetes: does the Service's selector match ready pods; "
+        "Istio: does the DestinationRule's subset match labels; Envoy: EDS or DNS results",
+        "why did they go out? failing health checks (path, port, status), or outlier detection "
+        "after errors (Envoy outlier_detection; NGINX max_fails and fail_timeout; HAProxy check "
+        "fall, observe)",
+        "keep some traffic going while all are out: Envoy healthy_panic_threshold and "
+        "max_ejection_percent; NGINX tries all again after fail_timeout; HAProxy backup servers",
+    ),
+    commands=(
+        "curl -s localhost:9901/clusters | grep health_flags  # Envoy's admin port on "
+        "{responder_ip}; Istio: port 15000",
+        "kubectl get endpointslices -A; kubectl get pods -A -o wide  # are pods ready?",
+        "tcpdump -ni any 'host {responder_ip} and tcp[tcpflags] & (tcp-syn|tcp-rst) != 0'  # on "
+        "{responder_ip}: do its health checks fail?",
+    ),
+)
+
+WORDS = ("no healthy upstream", "no available server", "no live upstreams", "no healthy backend")
+"""What proxies say; in lower case."""
+
+
+def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
+    """Return the verdict for a reply that says that no endpoint is in use."""
+    reply = reply_in_place(exchange)
+    if reply is None or not _says_so(reply):
+        return None
+    return reply_judgement(story, exchange, reply, KIND.code, 0.97)
+
+
+def _says_so(reply: LocalReply) -> bool:
+    said = f"{reply.reason or ''} {reply.details or ''}".lower()
+    return any(words in said for words in WORDS)

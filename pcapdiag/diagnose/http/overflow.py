@@ -1,0 +1,72 @@
+"""http.overflow: a circuit breaker or pool limit of the proxy was reached.
+
+What happened
+    The proxy answered 503 at once, because as many connections, pending requests, requests or
+    retries as it allows were already under way to that cluster.
+
+How pcapdiag can tell
+    Envoy's reply ends in "reset reason: overflow"; it has x-envoy-overloaded besides.
+
+Usual causes
+    A burst; an upstream that became slow, so that requests pile up; limits left at Envoy's
+    defaults (1,024 connections, pending and running requests, 3 retries) for a busy cluster; an
+    HTTP/1 pool with one request per connection; retries that pile on.
+
+Fixes
+    Find out what made the upstream slow before the limits are raised.
+
+Can be confused with
+    http.no_healthy_upstream. Overload of Envoy itself (reset reason: overload manager reset). A
+    full queue of HAProxy is http.local_reply: its page does not say.
+
+References
+    facts 3.1 (UO), 3.2, 3.4 (defaults).
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.http.reply import reply_in_place, reply_judgement
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.model.context import Context
+from pcapdiag.model.http import Exchange
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="http.overflow",
+    title="{product} was over its limit towards the upstream: {request} -> {status}",
+    explanation=(
+        "{initiator} asked {responder} for {request} ({request_where}). {product} answered "
+        "{status} itself{took} ({response_where}): a circuit breaker or pool limit was "
+        "reached{details}.{maker}"
+    ),
+    phases=("before_response",),
+    envoy=Envoy("UO", "overflow"),
+    haproxy="PC / sQ",
+    fix_at=("responder",),
+    fixes=(
+        "did the upstream become slow? then requests pile up until the limit: look at its answer "
+        "times first",
+        "raise the limits that are too low: Envoy circuit_breakers (max_connections, "
+        "max_pending_requests, max_requests, max_retries), Istio DestinationRule connectionPool "
+        "(http1MaxPendingRequests, http2MaxRequests, maxConnections)",
+        "more replicas of the upstream, or fewer requests: rate limits, retry budgets (Envoy "
+        "retry_budget)",
+    ),
+    commands=(
+        "curl -s localhost:9901/stats | grep -E 'overflow|cx_active|rq_active|rq_pending_active'  "
+        "# Envoy's admin port on {responder_ip}; Istio: port 15000",
+        "curl -s localhost:9901/stats | grep -E 'circuit_breakers.*(open|remaining)'  # on "
+        "{responder_ip}",
+    ),
+)
+
+REASON = "overflow"
+
+
+def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
+    """Return the verdict for a reply with the reset reason overflow."""
+    reply = reply_in_place(exchange)
+    if reply is None or (reply.reason or "").strip().lower() != REASON:
+        return None
+    return reply_judgement(story, exchange, reply, KIND.code, 0.98)

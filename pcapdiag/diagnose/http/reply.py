@@ -1,0 +1,111 @@
+"""A proxy's own answer in an upstream's place, and how Envoy's access log would call it."""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.http.failure import request_failed
+from pcapdiag.diagnose.http.words import quoted
+from pcapdiag.diagnose.judgement import Judgement, Observed, OtherCode, SideHint
+from pcapdiag.model.harmless import harmless
+from pcapdiag.model.http import Exchange, LocalReply
+from pcapdiag.model.story import Story
+
+IN_PLACE = (502, 503, 504)
+"""Statuses for "what stands behind me did not answer" (RFC 9110 sections 15.6.3 to 15.6.5)."""
+GRPC_IN_PLACE = (4, 8, 13, 14)
+"""grpc-status that stands for them where the HTTP status is 200."""
+NGINX_LIMITS = 503
+"""NGINX gives this status for its own limits and by ``return``, never for an upstream."""
+PRODUCTS = {"envoy": "Envoy", "nginx": "NGINX", "haproxy": "HAProxy", "traefik": "Traefik"}
+
+FLAGS = {
+    "connection failure": "UF",
+    "remote connection failure": "UF",
+    "local connection failure": "UF",
+    "connection timeout": "UF",
+    "connection termination": "UC",
+    "remote reset": "UR",
+    "remote reset (no error)": "UR",
+    "remote refused stream reset": "UR",
+    "remote error with connect request": "UR",
+    "local reset": "LR",
+    "local refused stream reset": "LR",
+    "overflow": "UO",
+    "protocol error": "UPE",
+    "overload manager reset": "OM",
+    "no healthy upstream": "UH",
+    "upstream request timeout": "UT",
+    "response timeout": "UT",
+    "upstream max stream duration reached": "UMSDR",
+}
+"""Envoy's response flag by the reason in its reply (facts 3.1, 3.2)."""
+
+
+def reply_in_place(exchange: Exchange) -> LocalReply | None:
+    """Return the proxy's reply where it stands for an upstream's answer; None for any other."""
+    reply = exchange.local_reply
+    if reply is None or (reply.product == "nginx" and exchange.status == NGINX_LIMITS):
+        return None
+    if exchange.status in IN_PLACE:
+        return reply
+    called = exchange.grpc is not None and exchange.grpc.status in GRPC_IN_PLACE
+    return reply if called else None
+
+
+def handed_on(exchange: Exchange) -> bool:
+    """Return whether the responder only passed a reply on that a proxy behind it had made."""
+    return exchange.upstream_service_time
+
+
+def product_name(reply: LocalReply) -> str:
+    """Return the proxy's name as it is written."""
+    return PRODUCTS.get(reply.product.lower(), harmless(reply.product, 40))
+
+
+def observed(reply: LocalReply) -> Observed | None:
+    """Return Envoy's response flag and reset reason as its reply tells them."""
+    if reply.product.lower() != "envoy" or not reply.reason:
+        return None
+    flag = FLAGS.get(reply.reason.strip().lower())
+    return Observed(flag, reply.reason, reply.details)
+
+
+def reply_judgement(
+    story: Story,
+    exchange: Exchange,
+    reply: LocalReply,
+    code: str,
+    confidence: float,
+    alternatives: tuple[OtherCode, ...] = (),
+) -> Judgement:
+    """Return the judgement on a request that a proxy answered by itself."""
+    product = product_name(reply)
+    why = f"the answer is {product}'s own"
+    if reply.reason:
+        why += f": {quoted(reply.reason)}"
+    passed_on = handed_on(exchange)
+    maker = ""
+    if passed_on:
+        maker = (
+            " It was only handed on here (x-envoy-upstream-service-time): a proxy behind "
+            f"{story.responder.address} made it."
+        )
+        why += ", handed on by this proxy"
+    reason = reply.reason or "its page does not say why"
+    frames = tuple(frame for frame in (exchange.response_frame,) if frame)
+    return request_failed(
+        story,
+        exchange,
+        code,
+        "before_response",
+        confidence,
+        (SideHint("responder", 0.97, why, frames),),
+        alternatives=alternatives,
+        observed=observed(reply),
+        alike=f"{reply.product} {reply.reason} {reply.details}",
+        facts={
+            "product": product,
+            "reason": harmless(reason, 120),
+            "details": f", {quoted(reply.details)}" if reply.details else "",
+            "maker": maker,
+        },
+    )

@@ -1,0 +1,181 @@
+"""http.stream_idle_timeout: an open stream was cut because nothing moved on it for a while.
+
+What happened
+    A WebSocket, a stream of events or a gRPC stream was open and quiet; a proxy's idle timer ran
+    out, and it ended the stream on both legs.
+
+How pcapdiag can tell
+    The end came after a quiet time, with no Close frame, last chunk or status before it, and the
+    quiet time has a timer's value or the proxy's other leg was cut at the same time. Whoever opens
+    such a stream may leave it as it likes: its own end alone is no failure.
+
+Usual causes
+    Envoy stream_idle_timeout (5 min by default) or the route's timeout; NGINX proxy_read_timeout
+    (60 s); HAProxy timeout tunnel, or timeout client and server; a load balancer's idle timeout
+    (AWS ALB 60 s).
+
+Fixes
+    Send something more often than the timer runs, or set the timer to what the stream needs.
+
+Can be confused with
+    tcp.idle_reset and tcp.stale_connection: cut by RST or forgotten by a device on the path.
+    http.truncated_response: cut in the middle of data. A server that was stopped.
+
+References
+    RFC 6455 section 7.1.1 (Close frame), WHATWG HTML 9.2 (server-sent events); facts 3.3 (SI), 3.4,
+    2.5, 11 (one leg at once, the other a second later).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pcapdiag.diagnose.ending import ending
+from pcapdiag.diagnose.http.failure import request_failed
+from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.patience import round_seconds
+from pcapdiag.diagnose.timing import MS, SECOND, duration
+from pcapdiag.model.context import Context
+from pcapdiag.model.http import Exchange
+from pcapdiag.model.packet import KEEP_ALIVE
+from pcapdiag.model.story import LegMoment, Story
+
+KIND = Kind(
+    code="http.stream_idle_timeout",
+    title="open stream cut after {quiet} of quiet: {request} ended by {cutter}",
+    explanation=(
+        "{request} ({request_where}) had opened {stream} that was still open. After {quiet} "
+        "without a byte either way {cutter} ended it (frame {end_frame}), with no sign of an "
+        "orderly end. {shown}"
+    ),
+    phases=("in_response",),
+    envoy=Envoy("SI / UT", "stream timeout"),
+    nginx="upstream timed out (110: Connection timed out) while proxying upgraded connection",
+    haproxy="sD / cD",
+    fix_at=("initiator", "responder"),
+    fixes=(
+        "send something more often than every {quiet}: WebSocket ping, a comment line in the "
+        "stream of events, gRPC keepalive (GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_permit)",
+        "or give the stream more time: Envoy stream_idle_timeout of the connection manager and "
+        "idle_timeout of the route (Istio: EnvoyFilter); NGINX proxy_read_timeout and "
+        "proxy_send_timeout, grpc_read_timeout; HAProxy timeout tunnel; AWS ALB "
+        "idle_timeout.timeout_seconds",
+        "let the client open the stream again by itself: it will be cut again some day",
+    ),
+    commands=(
+        "curl -sN -v --max-time 600 '{scheme}://{responder_host}:{responder_port}/'  # from "
+        "{initiator_ip}: after what time is it cut?",
+    ),
+)
+
+ENDLESS = ("text/event-stream", "multipart/x-mixed-replace")
+BOTH_LEGS = 1_300 * MS
+"""A proxy ends both legs within this: Envoy the second after its delayed close (1 s)."""
+CANCEL = 8
+"""RST_STREAM code of whoever does not want the stream any more (RFC 9113 section 7)."""
+BY_TIMER, BY_BOTH_LEGS = 0.75, 0.9
+
+
+class _Cut(msgspec.Struct, frozen=True):
+    """How the stream was ended, and how long it had been quiet then (ns)."""
+
+    by_initiator: bool
+    frame: int
+    quiet: int
+    wished: bool
+    """Its opener may just have had enough of it."""
+    other_leg: int | None
+    """Stream of the proxy's other leg that was cut then, too."""
+
+    @property
+    def actor(self) -> Actor:
+        return "initiator" if self.by_initiator else "responder"
+
+
+def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
+    """Return the verdict for an open stream that somebody's timer cut."""
+    stream = _open_stream(exchange)
+    cut = _cut(story, exchange) if stream else None
+    if cut is None or cut.quiet < SECOND:
+        return None
+    value = round_seconds(cut.quiet)
+    if cut.other_leg is None and (value is None or cut.wished or exchange.until_close):
+        return None
+    cutter = story.half(cut.by_initiator)
+    shown = f"That is the value of a {value:g} s timer." if value is not None else ""
+    if cut.other_leg is not None:
+        shown = f"{shown} The proxy cut its other leg then, too (stream {cut.other_leg}).".strip()
+    both = cut.other_leg is not None
+    frames = (cut.frame,)
+    return request_failed(
+        story,
+        exchange,
+        KIND.code,
+        "in_response",
+        BY_BOTH_LEGS if both else BY_TIMER,
+        (SideHint(cut.actor, 0.93, "it ended the stream after the quiet time", frames),),
+        frames=frames,
+        alternatives=() if both else (OtherCode("http.truncated_response", 0.2),),
+        facts={
+            "stream": stream,
+            "cutter": cutter.address,
+            "quiet": duration(cut.quiet),
+            "end_frame": str(cut.frame),
+            "shown": shown,
+        },
+    )
+
+
+def _open_stream(exchange: Exchange) -> str:
+    """Return what kind of stream was open; empty where none was, or it ended in order."""
+    if exchange.complete or exchange.websocket_close or exchange.status is None:
+        return ""
+    if exchange.upgrade.lower() == "websocket":
+        return "a WebSocket"
+    if exchange.content_type.lower().startswith(ENDLESS):
+        return "a stream of events"
+    return "a gRPC stream" if exchange.grpc is not None and exchange.grpc.messages else ""
+
+
+def _cut(story: Story, exchange: Exchange) -> _Cut | None:
+    if exchange.reset_frame is not None and exchange.reset_time is not None:
+        mine = exchange.ended_by == "initiator"
+        return _Cut(
+            by_initiator=mine,
+            frame=exchange.reset_frame,
+            quiet=_quiet(story, exchange.reset_time),
+            wished=mine and exchange.reset_code == CANCEL,
+            other_leg=None,
+        )
+    end = ending(story)
+    if end is None:
+        return None
+    other = _other_leg(story, end.time, end.by_initiator)
+    quiet = _quiet(story, end.time)
+    return _Cut(end.by_initiator, end.frame, quiet, end.by_initiator, other)
+
+
+def _quiet(story: Story, time: int) -> int:
+    """Return how long no payload had been seen either way at ``time``, nanoseconds."""
+    said = [
+        p.time for p in story.packets if p.length and p.time < time and not p.marks & KEEP_ALIVE
+    ]
+    return time - max(said, default=story.start)
+
+
+def _other_leg(story: Story, time: int, by_initiator: bool) -> int | None:
+    """Return the proxy's other leg that it ended at about ``time``, and not its client."""
+    if by_initiator:
+        clients = [m for m in story.legs_before if not m.opened]
+        if any(m.kind == "left" and m.time <= time for m in clients):
+            return None
+        ended = [m for m in clients if m.kind == "closed"]
+    else:
+        ended = [m for m in story.legs_behind if m.opened and m.kind == "left"]
+    return _nearest(ended, time)
+
+
+def _nearest(moments: list[LegMoment], time: int) -> int | None:
+    near = [m for m in moments if abs(m.time - time) <= BOTH_LEGS]
+    return min(near, key=lambda m: abs(m.time - time)).stream if near else None

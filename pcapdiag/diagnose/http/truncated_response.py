@@ -1,0 +1,119 @@
+"""http.truncated_response: the answer stopped short, and the connection was closed in order.
+
+What happened
+    The responder announced how long its answer would be (Content-Length, or chunks up to a last
+    one), sent less, and closed the connection by FIN.
+
+How pcapdiag can tell
+    The bytes of Content-Length were not reached, or the last chunk never came, and the first
+    closing word is the responder's FIN, behind the last bytes. A body that only the close ends has
+    no length to miss. What the initiator leaves early is its own wish.
+
+Usual causes
+    The program was killed in mid answer (the kernel sends FIN where nothing is unread), it ran into
+    a time limit of its own worker, or it counted its bytes wrong. A proxy whose upstream broke off:
+    it has sent the 200 on already and can only cut.
+
+Fixes
+    Read the program's log at that moment; where it is a proxy, look at the leg behind.
+
+Can be confused with
+    tcp.reset_in_response (the same with RST). http.stream_idle_timeout: a stream that was cut after
+    a quiet time.
+
+References
+    RFC 9112 sections 6.3 and 8; facts 3.3 (Envoy cuts a second later), 10.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import Ending, ending
+from pcapdiag.diagnose.http.failure import request_failed
+from pcapdiag.diagnose.judgement import Judgement, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.text import counted
+from pcapdiag.diagnose.timing import duration, quiet_before
+from pcapdiag.diagnose.work import one_direction
+from pcapdiag.model.context import Context
+from pcapdiag.model.http import Exchange
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="http.truncated_response",
+    title="answer cut short by {responder}: {request} -> {status}, {missing}",
+    explanation=(
+        "{responder} answered {request} with {status} ({response_where}) and sent {answer_bytes} "
+        "of the body; {missing}. It closed the connection by FIN (frame {fin_frame}), {quiet} "
+        "after the last of them."
+    ),
+    phases=("in_response",),
+    envoy=Envoy("UPE", "protocol error"),
+    nginx="upstream prematurely closed connection while reading upstream",
+    haproxy="SD",
+    fix_at=("responder",),
+    fixes=(
+        "was the program on {responder_ip} killed, restarted, or stopped by a worker's time or "
+        "memory limit just then? its log",
+        "is it a proxy? then it passed a cut on: look at the connections that it opened (NGINX "
+        "proxy_read_timeout, Envoy route timeout, HAProxy timeout server)",
+        "a rolling update: give answers time to finish (Kubernetes terminationGracePeriodSeconds "
+        "and preStop, Envoy drain time, NGINX worker_shutdown_timeout, HAProxy hard-stop-after)",
+        "does the program count Content-Length before it compresses or changes the body?",
+    ),
+    commands=(
+        "curl -sv -o /dev/null '{scheme}://{responder_host}:{responder_port}/'  # from "
+        "{initiator_ip}: curl says 18 when an answer is cut short",
+        "journalctl -e; dmesg -T | grep -iE 'oom|segfault'  # on {responder_ip}",
+    ),
+)
+
+
+def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
+    """Return the verdict for an answer whose announced end never came before the FIN."""
+    end = _closed_by_responder(story)
+    if end is None or not _stopped_short(story, exchange):
+        return None
+    got, announced = exchange.length or 0, exchange.expected_length
+    missing = (
+        "the last chunk never came"
+        if announced is None
+        else f"{counted(announced - got, 'byte')} of {announced:,} missing"
+    )
+    frames = (end.frame,)
+    return request_failed(
+        story,
+        exchange,
+        KIND.code,
+        "in_response",
+        0.95,
+        (
+            SideHint("responder", 0.94, "the FIN is in order and bears its address", frames),
+            SideHint("path", 0.04, "a proxy that answers for it would look the same", frames),
+        ),
+        frames=frames,
+        facts={
+            "missing": missing,
+            "fin_frame": str(end.frame),
+            "quiet": duration(quiet_before(story, end.time)),
+        },
+    )
+
+
+def _closed_by_responder(story: Story) -> Ending | None:
+    end = ending(story)
+    lost = story.initiator.acked_unseen or story.responder.gaps or one_direction(story)
+    if end is None or end.by_initiator or end.reset is not None or lost:
+        return None
+    return end
+
+
+def _stopped_short(story: Story, exchange: Exchange) -> bool:
+    """Return whether HTTP/1 framing says that more was to come."""
+    facts = story.application.http if story.application else None
+    if facts is None or facts.incomplete or exchange.version == "2":
+        return False
+    begun = exchange.status is not None and not exchange.complete and not exchange.upgrade
+    if not begun or exchange.until_close or exchange.malformed:
+        return False
+    announced = exchange.expected_length
+    return announced is None or (exchange.length or 0) < announced

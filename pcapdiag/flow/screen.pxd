@@ -1,0 +1,19 @@
+import cython
+
+cdef long long _UNKNOWN, _INCOMPLETE, _COMPLETE, _UNTIL_CLOSE, MAX_DIGITS
+
+
+@cython.locals(word=cython.longlong)
+cpdef long long is_request(unsigned char[::1] v, long long start, long long size) noexcept
+cpdef long long is_answer(unsigned char[::1] v, long long start, long long size) noexcept
+@cython.locals(code=cython.longlong, digit=cython.longlong, i=cython.longlong)
+cpdef long long status(unsigned char[::1] v, long long start, long long size) noexcept
+cpdef long long is_alarming(long long code) noexcept
+@cython.locals(end=cython.longlong, code=cython.longlong, body=cython.longlong, length=cython.longlong, chunked=cython.bint, o=cython.longlong, first=cython.longlong, ends=cython.bint)
+cpdef long long completeness(unsigned char[::1] v, long long start, long long size, long long total, unsigned long long tail_low) noexcept
+@cython.locals(o=cython.longlong, stop=cython.longlong)
+cdef long long _head_end(unsigned char[::1] v, long long start, long long size) noexcept
+@cython.locals(i=cython.longlong, count=cython.longlong)
+cdef long long _is_name(unsigned char[::1] v, long long o, long long end, bytes name) noexcept
+@cython.locals(number=cython.longlong, digits=cython.longlong)
+cdef long long _number(unsigned char[::1] v, long long o, long long end) noexcept

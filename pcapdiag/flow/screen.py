@@ -1,0 +1,140 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, annotation_typing=False
+"""A first look at HTTP/1 in the tracker: what plain Python has to explain, and what it need not.
+
+Only the first bytes of a turn's request and answer are at hand, and the last 16 of the answer. What
+cannot be told from them counts as unknown and is looked at again in plain Python. Rules: RFC 9112
+section 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Head = Sequence[int]
+"""Bytes of which some are a head: the tracker's slab."""
+
+UNKNOWN = -1
+INCOMPLETE = 0
+COMPLETE = 1
+UNTIL_CLOSE = 2
+"""The connection's end is the answer's."""
+
+MAX_DIGITS = 18
+"""A Content-Length with more digits than this is none."""
+
+# Twins in C of the constants above, which plain Python imports.
+_UNKNOWN = UNKNOWN
+_INCOMPLETE = INCOMPLETE
+_COMPLETE = COMPLETE
+_UNTIL_CLOSE = UNTIL_CLOSE
+
+
+def is_request(v: Head, start: int, size: int) -> int:
+    """Say whether bytes begin like an HTTP/1 request: a registered method and a blank."""
+    if size < 5:
+        return 0
+    word = v[start] << 24 | v[start + 1] << 16 | v[start + 2] << 8 | v[start + 3]
+    if word in (0x47455420, 0x50555420):  # "GET ", "PUT "
+        return 1
+    # First four letters of POST HEAD DELETE PATCH OPTIONS CONNECT TRACE.
+    return word in (
+        0x504F5354, 0x48454144, 0x44454C45, 0x50415443, 0x4F505449, 0x434F4E4E, 0x54524143,
+    )  # fmt: skip
+
+
+def is_answer(v: Head, start: int, size: int) -> int:
+    """Say whether bytes begin like an HTTP/1 status line: ``HTTP/1.``."""
+    if size < 12 or v[start] != 0x48 or v[start + 1] != 0x54 or v[start + 2] != 0x54:
+        return 0
+    return v[start + 3] == 0x50 and v[start + 4] == 0x2F and v[start + 5] == 0x31
+
+
+def status(v: Head, start: int, size: int) -> int:
+    """Return the status code of an answer, or -1."""
+    if not is_answer(v, start, size):
+        return -1
+    code = 0
+    for i in range(start + 9, start + 12):
+        digit = v[i] - 0x30
+        if digit < 0 or digit > 9:
+            return -1
+        code = code * 10 + digit
+    return code
+
+
+def is_alarming(code: int) -> int:
+    """Say whether a status asks for a look: the proxies' own, and those of a misunderstanding."""
+    return code >= 500 or code in (400, 408, 413, 421, 431)
+
+
+def completeness(v: Head, start: int, size: int, total: int, tail_low: int) -> int:
+    """Return whether an answer of ``total`` bytes is complete, as far as its head tells.
+
+    ``tail_low`` are its last 8 bytes. Unknown where the head is not here to its end.
+    """
+    end = _head_end(v, start, size)
+    if end < 0:
+        return _UNKNOWN
+    code = status(v, start, size)
+    if code < 200:
+        return _UNKNOWN
+    body = total - (end - start)
+    if code == 204 or code == 304:
+        return _COMPLETE
+    length = -1
+    chunked = 0
+    o = start
+    while o < end - 2:
+        if v[o] == 0x0A:
+            first = v[o + 1] | 0x20
+            if first == 0x63 and _is_name(v, o + 1, end, b"content-length:"):
+                length = _number(v, o + 16, end)
+                if length < 0:
+                    return _UNKNOWN
+            elif first == 0x74 and _is_name(v, o + 1, end, b"transfer-encoding:"):
+                chunked = 1
+        o += 1
+    if chunked:
+        if length >= 0:
+            return _UNKNOWN
+        # "0", an empty line, and the line before it, as the last 7 bytes: CRLF 0 CRLF CRLF.
+        ends = tail_low & 0xFFFFFFFFFFFFFF == 0x0D0A300D0A0D0A
+        return _COMPLETE if ends else _UNKNOWN
+    if length < 0:
+        return _UNTIL_CLOSE
+    if body > length:
+        return _UNKNOWN
+    return _COMPLETE if body == length else _INCOMPLETE
+
+
+def _head_end(v: Head, start: int, size: int) -> int:
+    o = start
+    stop = start + size - 3
+    while o < stop:
+        if v[o] == 0x0D and v[o + 1] == 0x0A and v[o + 2] == 0x0D and v[o + 3] == 0x0A:
+            return o + 4
+        o += 1
+    return -1
+
+
+def _is_name(v: Head, o: int, end: int, name: bytes) -> int:
+    count = len(name)
+    for i in range(count):
+        if o + i >= end or (v[o + i] | 0x20) != (name[i] | 0x20):
+            return 0
+    return 1
+
+
+def _number(v: Head, o: int, end: int) -> int:
+    while o < end and v[o] == 0x20:
+        o += 1
+    number = 0
+    digits = 0
+    while o < end and 0x30 <= v[o] <= 0x39:
+        number = number * 10 + v[o] - 0x30
+        digits += 1
+        if digits > MAX_DIGITS:
+            return -1
+        o += 1
+    return number if digits > 0 else -1

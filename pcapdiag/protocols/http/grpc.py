@@ -1,0 +1,135 @@
+"""gRPC over HTTP/2: calls, outcomes, and what HTTP's own errors mean to a gRPC client.
+
+Rules: grpc/doc/PROTOCOL-HTTP2.md, statuscodes.md and http-grpc-status-mapping.md.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+import msgspec
+
+from pcapdiag.model.http import GrpcFacts
+from pcapdiag.protocols.http.heads import Fields, text, value
+
+MAX_MESSAGE = 500
+"""Characters of a grpc-message that are kept."""
+MAX_NAME = 200
+
+STATUS_NAMES = (
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+)
+"""By number (statuscodes.md)."""
+_INTERNAL, _UNAVAILABLE, _UNKNOWN = 13, 14, 2
+_OF_RST_CODE = {7: 14, 8: 1, 11: 8, 12: 7}
+"""Of RST_STREAM codes (PROTOCOL-HTTP2.md, "Errors"); the other errors are INTERNAL."""
+_INTERNAL_RST_CODES = (0, 1, 2, 3, 4, 6, 9, 10)
+_OF_HTTP_STATUS = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
+_TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")
+_UNITS = {
+    b"H": 3_600_000_000_000,
+    b"M": 60_000_000_000,
+    b"S": 1_000_000_000,
+    b"m": 1_000_000,
+    b"u": 1_000,
+    b"n": 1,
+}
+
+
+def call_of(target: str | None, fields: Fields) -> GrpcFacts | None:
+    """Return the call that a request makes, or None where its content-type is not gRPC's."""
+    if not (value(fields, b"content-type") or b"").lower().startswith(b"application/grpc"):
+        return None
+    service, slash, method = (target or "").removeprefix("/").rpartition("/")
+    timeout = _TIMEOUT.fullmatch(value(fields, b"grpc-timeout") or b"")
+    return GrpcFacts(
+        service=service[:MAX_NAME] if slash else None,
+        method=method[:MAX_NAME] if slash else None,
+        timeout=int(timeout[1]) * _UNITS[timeout[2]] if timeout else None,
+    )
+
+
+def outcome_of(call: GrpcFacts | None, fields: Fields) -> GrpcFacts | None:
+    """Return the call with the status and message that a response's fields or trailers give."""
+    status = value(fields, b"grpc-status") or b""
+    if not status.isdigit() or len(status) > 9:
+        return call
+    message = value(fields, b"grpc-message")
+    readable = None if message is None else unquote(text(message[: 3 * MAX_MESSAGE]))
+    return msgspec.structs.replace(
+        call or GrpcFacts(),
+        status=int(status),
+        message=None if readable is None else readable[:MAX_MESSAGE],
+    )
+
+
+def status_name(status: int) -> str:
+    """Return the name of a grpc-status, or its number where it has none."""
+    return STATUS_NAMES[status] if 0 <= status < len(STATUS_NAMES) else str(status)
+
+
+def status_of_reset(code: int) -> int | None:
+    """Return the grpc-status that a client makes of a RST_STREAM code, or None.
+
+    PROTOCOL-HTTP2.md: there is none for STREAM_CLOSED and HTTP_1_1_REQUIRED.
+    """
+    if code in _INTERNAL_RST_CODES:
+        return _INTERNAL
+    return _OF_RST_CODE.get(code)
+
+
+def status_of_http(status: int) -> int:
+    """Return the grpc-status that a client makes of an HTTP status without a grpc-status."""
+    return _OF_HTTP_STATUS.get(status, _UNKNOWN)
+
+
+CONNECTION_LOST = _UNAVAILABLE
+"""The grpc-status that a client makes of a lost connection."""
+
+
+class MessageCounter:
+    """Counts length-prefixed messages (PROTOCOL-HTTP2.md: flag, four bytes of length, message)."""
+
+    PREFIX = 5
+
+    def __init__(self) -> None:
+        self.count = 0
+        """Messages whose prefix was seen in full."""
+        self._prefix = bytearray()
+        self._left = 0
+
+    def add(self, data: bytes) -> None:
+        """Take the next bytes of a body."""
+        offset = 0
+        while offset < len(data):
+            if self._left:
+                passed = min(self._left, len(data) - offset)
+                self._left -= passed
+            else:
+                passed = min(self.PREFIX - len(self._prefix), len(data) - offset)
+                self._prefix += data[offset : offset + passed]
+                self._begin_message()
+            offset += passed
+
+    def _begin_message(self) -> None:
+        if len(self._prefix) == self.PREFIX:
+            self._left = int.from_bytes(self._prefix[1:], "big")
+            self._prefix.clear()
+            self.count += 1

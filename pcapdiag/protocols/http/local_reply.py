@@ -1,0 +1,202 @@
+"""Answers that a proxy made itself, known by their texts and headers.
+
+One entry a text, with where it stands. A status alone never makes one: an origin may say 503 too.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from pcapdiag.model.http import Exchange, LocalReply
+
+MAX_DETAILS = 300
+"""Characters of a transport failure reason that are kept."""
+NO_ROUTE = "no route or cluster"
+"""Envoy's empty answers: flags NR (404) and NC (503)."""
+
+_BAD_GATEWAY, _UNAVAILABLE, _TIMEOUT = 502, 503, 504
+_GATEWAY_STATUS = (_BAD_GATEWAY, _UNAVAILABLE, _TIMEOUT)
+_EARLY_STATUS = (400, 408, 413, 431)
+_INVALID = "the upstream failed or gave no valid answer"
+_NO_SERVER = "no upstream could be used"
+_LATE = "the upstream did not answer in time"
+_MEANINGS = {
+    400: "a request that is not valid",
+    408: "the request did not come in time",
+    413: "a request that is too large",
+    431: "request headers that are too large",
+    _BAD_GATEWAY: _INVALID,
+    _UNAVAILABLE: _NO_SERVER,
+    _TIMEOUT: _LATE,
+}
+
+_ENVOY_RESET = re.compile(
+    # Envoy source/common/router/router.cc, onUpstreamReset; the transport failure reason is there
+    # in 1.16 to 1.38.0 only. The oldest releases say no reset reason at all.
+    r"upstream connect error or disconnect/reset before headers"
+    r"(?:\. (?:retried and the latest )?reset reason: (?P<reason>[A-Za-z0-9/() ]{1,80})"
+    r"(?:, transport failure reason: (?P<details>.*))?)?[\"'}\s]*",
+    re.DOTALL,
+)
+_ENVOY_TEXTS = frozenset(
+    {
+        "no healthy upstream",  # router.cc, sendNoHealthyUpstreamResponse
+        "upstream request timeout",  # router.cc, onResponseTimeout
+        "upstream max stream duration reached",  # router.cc, onStreamMaxDurationReached
+        "stream timeout",  # http/conn_manager_impl.cc, onIdleTimeout
+        "downstream duration timeout",  # http/conn_manager_impl.cc, max_stream_duration
+    }
+)
+
+
+class _Page(NamedTuple):
+    product: str
+    statuses: tuple[int, ...]
+    text: re.Pattern[str]
+    server: str | None = None
+    """What ``server`` must begin with; None: anything that does not name another product."""
+
+
+def _page(product: str, statuses: tuple[int, ...], text: str, server: str | None = None) -> _Page:
+    return _Page(product, statuses, re.compile(text, re.DOTALL | re.IGNORECASE), server)
+
+
+_PAGES = (
+    # ngx_http_special_response.c: every page ends with the name of the program.
+    _page(
+        "nginx",
+        (*_EARLY_STATUS, *_GATEWAY_STATUS),
+        r"<h1>(?:\d{3} [^<]*)</h1></center>.*?<hr><center>(?:nginx|openresty|tengine|angie)",
+    ),
+    # HAProxy src/http.c, http_err_msgs.
+    _page("haproxy", (_UNAVAILABLE,), r"No server is available to handle this request\."),
+    _page("haproxy", (_BAD_GATEWAY,), r"The server returned an invalid or incomplete response\."),
+    _page("haproxy", (_TIMEOUT,), r"The server didn't respond in time\."),
+    _page("haproxy", (408,), r"Your browser didn't send a complete request in time\."),
+    _page("haproxy", (400,), r"<html><body><h1>400 Bad request</h1>\nYour browser sent an invalid"),
+    # Apache httpd modules/http/http_protocol.c, get_canned_error_string.
+    _page("apache", (_BAD_GATEWAY,), r"The proxy server received an invalid\s+response from an"),
+    _page("apache", (_TIMEOUT,), r"The gateway did not receive a timely response\s+from the"),
+    _page(
+        "apache",
+        (_UNAVAILABLE,),
+        r"temporarily unable to service your\s+request due to maintenance downtime or capacity",
+        "apache",
+    ),
+    # AWS "Troubleshoot your Application Load Balancers": its own answers carry this server.
+    _page("aws alb", _GATEWAY_STATUS, r"<h1>50[234] ", "awselb/"),
+    # Azure Application Gateway: NGINX's template with its own name.
+    _page("azure application gateway", _GATEWAY_STATUS, r"<center>Microsoft-Azure-Application-Ga"),
+    # Google Cloud "Troubleshoot external Application Load Balancers".
+    _page(
+        "google cloud load balancer",
+        _GATEWAY_STATUS,
+        r"<h1>Error: Server Error</h1>\s*<h2>The server encountered a temporary error",
+    ),
+    # Traefik pkg/server/service/loadbalancer/wrr, ErrorNoAvailableServer.
+    _page("traefik", (_UNAVAILABLE,), r"\Ano available server\s*\Z"),
+    # Kong kong/error_handlers.lua and runloop/balancer.
+    _page("kong", (_BAD_GATEWAY,), r"An invalid response was received from the upstream server"),
+    _page("kong", (_UNAVAILABLE,), r"failure to get a peer from the ring-balancer"),
+    _page("kong", (_TIMEOUT,), r"\"message\":\s*\"The upstream server is timing out\""),
+    # Varnish bin/varnishd/builtin.vcl, vcl_backend_error and vcl_synth.
+    _page("varnish", (_UNAVAILABLE,), r"<title>503 Backend fetch failed</title>"),
+    _page("varnish", _GATEWAY_STATUS, r"<h3>Guru Meditation:</h3>"),
+    # Squid errors/templates.
+    _page("squid", _GATEWAY_STATUS, r"ERR_(?:CONNECT_FAIL|READ_ERROR|ZERO_SIZE_OBJECT)", "squid"),
+    # Cloudflare "Troubleshooting 5XX errors".
+    _page("cloudflare", (_BAD_GATEWAY, _TIMEOUT), r"\Aerror code: 50[24]\s*\Z", "cloudflare"),
+    # IIS Application Request Routing.
+    _page(
+        "iis",
+        (_BAD_GATEWAY,),
+        r"Web server received an invalid response while acting as a gateway or proxy server",
+    ),
+)
+_SERVERS = {
+    "envoy": "envoy",
+    "istio-envoy": "envoy",
+    "nginx": "nginx",
+    "openresty": "nginx",
+    "haproxy": "haproxy",
+    "apache": "apache",
+    "awselb": "aws alb",
+    "kong": "kong",
+    "varnish": "varnish",
+    "squid": "squid",
+    "caddy": "caddy",
+    "cloudflare": "cloudflare",
+}
+"""First words of ``server``, and the product that puts them on what it hands on, too."""
+
+
+def recognise(exchange: Exchange) -> LocalReply | None:
+    """Return who made an answer in the upstream's place; None where none is recognised.
+
+    An answer that was only handed on is none: it has x-envoy-upstream-service-time, or its text is
+    one product's and its ``server`` another's.
+    """
+    if exchange.upstream_service_time or exchange.status is None:
+        return None
+    reply = _of_grpc(exchange) or _of_envoy(exchange) or _of_page(exchange)
+    if reply is None:
+        return _of_empty_body(exchange)
+    named = _SERVERS.get(re.split(r"[/ ]", exchange.server.lower(), maxsplit=1)[0])
+    return reply if named in (None, reply.product) else None
+
+
+def _of_grpc(exchange: Exchange) -> LocalReply | None:
+    call = exchange.grpc
+    if exchange.status != 200 or call is None or call.message is None or not call.status:
+        return None
+    return _envoy_text(call.message)
+
+
+def _of_envoy(exchange: Exchange) -> LocalReply | None:
+    if exchange.status not in (*_GATEWAY_STATUS, 408):
+        return None
+    return _envoy_text(_body(exchange))
+
+
+def _envoy_text(text: str) -> LocalReply | None:
+    words = text.strip()
+    if words in _ENVOY_TEXTS:
+        return LocalReply("envoy", words)
+    match = _ENVOY_RESET.search(words)
+    if match is None:
+        return None
+    details = match["details"]
+    return LocalReply("envoy", match["reason"], details[:MAX_DETAILS] if details else None)
+
+
+def _of_page(exchange: Exchange) -> LocalReply | None:
+    text = _body(exchange)
+    for page in _PAGES:
+        if exchange.status not in page.statuses or not page.text.search(text):
+            continue
+        if page.server is None or exchange.server.lower().startswith(page.server):
+            return LocalReply(page.product, _MEANINGS[exchange.status], _title(text))
+    return None
+
+
+def _of_empty_body(exchange: Exchange) -> LocalReply | None:
+    if exchange.length or not exchange.complete or exchange.method == "HEAD":
+        return None
+    server = exchange.server.lower()
+    if server in ("envoy", "istio-envoy") and exchange.status in (404, _UNAVAILABLE):
+        # An origin's answer would have x-envoy-upstream-service-time, and mostly a content-type.
+        return None if exchange.content_type or exchange.grpc else LocalReply("envoy", NO_ROUTE)
+    # Caddy modules/caddyhttp/reverseproxy: an empty answer under its own name.
+    if server == "caddy" and exchange.status in _GATEWAY_STATUS and not exchange.via:
+        return LocalReply("caddy", _MEANINGS[exchange.status])
+    return None
+
+
+def _body(exchange: Exchange) -> str:
+    return exchange.body_head.decode("utf-8", "replace")
+
+
+def _title(text: str) -> str | None:
+    match = re.search(r"<title>([^<]{1,100})</title>", text)
+    return match[1].strip() if match else None

@@ -1,0 +1,173 @@
+"""Certificates of a Certificate message, read through ``cryptography``.
+
+RFC 5246 section 7.4.2, RFC 8446 section 4.4.2, RFC 5280. A certificate that it refuses is a fact.
+"""
+
+from __future__ import annotations
+
+import warnings
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pcapdiag.model.tls import Certificate, CertificateFlight
+from pcapdiag.protocols.tls.cursor import Cursor, CutShortError
+from pcapdiag.protocols.tls.handshake import HandshakeMessage
+from pcapdiag.protocols.tls.limits import MAX_CERTIFICATE_NAMES, MAX_CERTIFICATES, MAX_TEXT
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+LATEST = (1 << 63) - 1
+"""Later dates (31 December 9999 stands for "never", RFC 5280 section 4.1.2.5) are cut to this."""
+MAX_NAME = 4 * MAX_TEXT
+"""Characters of a distinguished name that are kept."""
+CUT = "the capture holds only a part of it"
+_PURPOSES = {
+    "1.3.6.1.5.5.7.3.1": "serverAuth",
+    "1.3.6.1.5.5.7.3.2": "clientAuth",
+    "1.3.6.1.5.5.7.3.3": "codeSigning",
+    "1.3.6.1.5.5.7.3.4": "emailProtection",
+    "1.3.6.1.5.5.7.3.8": "timeStamping",
+    "1.3.6.1.5.5.7.3.9": "OCSPSigning",
+    "2.5.29.37.0": "anyExtendedKeyUsage",
+}
+
+
+def read_certificates(message: HandshakeMessage, is_tls13: bool) -> CertificateFlight:
+    """Read a Certificate message; TLS 1.3 adds a context and extensions per certificate."""
+    found: list[bytes] = []
+    cut = False
+    try:
+        cursor = Cursor(message.body)
+        if is_tls13:
+            cursor.vector(1)
+        length = cursor.number(3)
+        block = cursor.rest()[:length]
+        cursor = Cursor(block)
+        cut = len(block) < length
+        while cursor:
+            found.append(cursor.vector(3))
+            if is_tls13:
+                cursor.vector(2)
+    except CutShortError:
+        cut = True
+    certificates = [read_certificate(each) for each in found[:MAX_CERTIFICATES]]
+    if cut and len(certificates) < MAX_CERTIFICATES:
+        certificates.append(Certificate(problem=CUT))
+    return CertificateFlight(
+        frame=message.frame,
+        time=message.time,
+        certificates=tuple(certificates),
+        left_out=max(len(found) - MAX_CERTIFICATES, 0),
+    )
+
+
+def read_certificate(der: bytes) -> Certificate:
+    """Read one certificate; what cannot be read says why in ``problem``."""
+    # Imported here: it is heavy, and most captures have no certificate in clear.
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    refusals = (
+        ValueError,
+        TypeError,
+        UnsupportedAlgorithm,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    )
+    try:
+        with warnings.catch_warnings():
+            # It warns of what strangers' certificates do wrong and is read all the same.
+            warnings.simplefilter("ignore")
+            return _facts(x509.load_der_x509_certificate(der))
+    except refusals as error:
+        return Certificate(problem=str(error)[:MAX_TEXT] or type(error).__name__)
+
+
+def _facts(certificate: x509.Certificate) -> Certificate:
+    from cryptography.x509.oid import NameOID
+
+    subject, issuer = certificate.subject, certificate.issuer
+    common = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return Certificate(
+        subject=subject.rfc4514_string()[:MAX_NAME],
+        issuer=issuer.rfc4514_string()[:MAX_NAME],
+        names=_names(certificate),
+        common_name=_text(common[-1].value) if common else "",
+        not_before=_nanoseconds(certificate.not_valid_before_utc),
+        not_after=_nanoseconds(certificate.not_valid_after_utc),
+        key=_key(certificate),
+        signature=_signature(certificate),
+        is_ca=_is_ca(certificate),
+        self_issued=subject == issuer,
+        purposes=_purposes(certificate),
+    )
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+    from cryptography import x509
+
+    try:
+        kind = x509.SubjectAlternativeName
+        alternatives = certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return ()
+    hosts = alternatives.get_values_for_type(x509.DNSName)
+    addresses = alternatives.get_values_for_type(x509.IPAddress)
+    every = [*(_text(host) for host in hosts), *(str(address) for address in addresses)]
+    return tuple(every[:MAX_CERTIFICATE_NAMES])
+
+
+def _is_ca(certificate: x509.Certificate) -> bool:
+    from cryptography import x509
+
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    except x509.ExtensionNotFound:
+        return False
+    return constraints.value.ca
+
+
+def _purposes(certificate: x509.Certificate) -> tuple[str, ...]:
+    from cryptography import x509
+
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    except x509.ExtensionNotFound:
+        return ()
+    dotted = [purpose.dotted_string for purpose in usage.value]
+    return tuple(_PURPOSES.get(each, each) for each in dotted[:MAX_CERTIFICATE_NAMES])
+
+
+def _key(certificate: x509.Certificate) -> str:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        # A key of a kind, or on a curve, that is not known here: the rest can still be read.
+        return certificate.public_key_algorithm_oid.dotted_string
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA {key.key_size}"
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"EC {key.curve.name}"
+    if isinstance(key, dsa.DSAPublicKey):
+        return f"DSA {key.key_size}"
+    return type(key).__name__.removesuffix("PublicKey")
+
+
+def _signature(certificate: x509.Certificate) -> str:
+    oid = certificate.signature_algorithm_oid
+    name = oid._name
+    return oid.dotted_string if name == "Unknown OID" else name
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return min(int(moment.timestamp()) * 1_000_000_000, LATEST)
+
+
+def _text(value: str | bytes) -> str:
+    text = value if isinstance(value, str) else value.decode("ascii", "backslashreplace")
+    return text[:MAX_TEXT]

@@ -1,0 +1,120 @@
+"""What the handshake messages of both ends say, in whatever order the ends are read."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pcapdiag.model.tls import CertificateFlight, ClientHello, Message, ServerHello
+from pcapdiag.protocols.tls.certificates import read_certificates
+from pcapdiag.protocols.tls.hello import (
+    RETRY_RANDOM,
+    add_encrypted_extensions,
+    read_client_hello,
+    read_server_hello,
+)
+from pcapdiag.protocols.tls.handshake import HandshakeMessage
+from pcapdiag.protocols.tls.limits import MAX_MESSAGES
+
+(
+    CLIENT_HELLO,
+    SERVER_HELLO,
+    NEW_SESSION_TICKET,
+    END_OF_EARLY_DATA,
+    ENCRYPTED_EXTENSIONS,
+    CERTIFICATE,
+    SERVER_KEY_EXCHANGE,
+    CERTIFICATE_REQUEST,
+    FINISHED,
+    KEY_UPDATE,
+) = (1, 2, 4, 5, 8, 11, 12, 13, 20, 24)
+TLS13 = 0x0304
+_NAMED_CURVE = 3
+
+
+class Conversation:
+    """Facts of the messages; what one end says never depends on when the other is read."""
+
+    def __init__(self) -> None:
+        self.client_hello: ClientHello | None = None
+        self.second_hello: ClientHello | None = None
+        self.retry: ServerHello | None = None
+        self.server_hello: ServerHello | None = None
+        self.server_certificates: CertificateFlight | None = None
+        self.client_certificates: CertificateFlight | None = None
+        self.certificate_request: int | None = None
+        self.tickets = 0
+        self.messages: dict[bool, list[Message]] = {True: [], False: []}
+        self.finished: dict[bool, bool] = {True: False, False: False}
+
+    @property
+    def is_tls13(self) -> bool:
+        """True when TLS 1.3 was chosen; a HelloRetryRequest says so too."""
+        chosen = self.server_hello or self.retry
+        return chosen is not None and chosen.version == TLS13
+
+    def add(self, from_initiator: bool, message: HandshakeMessage) -> None:
+        """Take a message of one end; its messages come in order."""
+        kept = self.messages[from_initiator]
+        if len(kept) < MAX_MESSAGES:
+            place = message.frame, message.time, from_initiator
+            kept.append(Message(*place, message.type, message.length, message.encrypted))
+        if message.type == FINISHED:
+            self.finished[from_initiator] = True
+        elif from_initiator:
+            self._by_client(message)
+        else:
+            self._by_server(message)
+
+    def _by_client(self, message: HandshakeMessage) -> None:
+        if message.type == CLIENT_HELLO and not message.encrypted:
+            if self.client_hello is None:
+                self.client_hello = read_client_hello(message)
+            elif self.second_hello is None:
+                self.second_hello = read_client_hello(message)
+        elif message.type == CERTIFICATE and self.client_certificates is None:
+            self.client_certificates = self._certificates(message)
+
+    def _by_server(self, message: HandshakeMessage) -> None:
+        kind = message.type
+        if kind == SERVER_HELLO and not message.encrypted:
+            self._hello(message)
+        elif kind == ENCRYPTED_EXTENSIONS and self.server_hello is not None:
+            self.server_hello = add_encrypted_extensions(self.server_hello, message)
+        elif kind == CERTIFICATE and self.server_certificates is None:
+            self.server_certificates = self._certificates(message)
+        elif kind == SERVER_KEY_EXCHANGE:
+            self._key_exchange(message)
+        elif kind == CERTIFICATE_REQUEST and self.certificate_request is None:
+            self.certificate_request = message.frame
+        elif kind == NEW_SESSION_TICKET:
+            self.tickets += 1
+
+    def _certificates(self, message: HandshakeMessage) -> CertificateFlight:
+        return read_certificates(message, is_tls13=message.encrypted and self.is_tls13)
+
+    def _hello(self, message: HandshakeMessage) -> None:
+        hello = read_server_hello(message)
+        if hello is None:
+            return
+        if hello.random == RETRY_RANDOM:
+            self.retry = self.retry or hello
+        elif self.server_hello is None:
+            self.server_hello = hello
+
+    def _key_exchange(self, message: HandshakeMessage) -> None:
+        """Take the named curve of an ECDHE key exchange (RFC 8422 section 5.4)."""
+        hello, body = self.server_hello, message.body
+        if hello is None or hello.group is not None or len(body) < 3 or body[0] != _NAMED_CURVE:
+            return
+        group = int.from_bytes(body[1:3], "big")
+        self.server_hello = msgspec.structs.replace(hello, group=group)
+
+    @property
+    def resumed(self) -> bool:
+        """True when an earlier session was taken up (RFC 8446 section 2.2, RFC 5246 F.1.4)."""
+        hello, server = self.client_hello, self.server_hello
+        if server is None:
+            return False
+        if self.is_tls13:
+            return server.resumed_psk is not None
+        return hello is not None and server.session_id == hello.session_id != b""

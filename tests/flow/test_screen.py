@@ -1,0 +1,154 @@
+"""Which HTTP/1 turns the tracker asks plain Python to look at, and which it lets pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.flow.screen import COMPLETE, INCOMPLETE, UNKNOWN, UNTIL_CLOSE, completeness
+from pcapdiag.flow.tracker import MAX_NOTED, Tracker
+from tests.flow.wire import End, Link, Told, Wire, tell
+
+GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+BAD = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 3\r\nserver: envoy\r\n\r\nbad"
+
+
+def exchanges(
+    *answers: bytes, close: str = "c", note_all: bool = False, asked: bytes = GET, all_: bool = False
+) -> Told:
+    """One connection with a request for each answer, closed in order by ``c`` or ``s`` first."""
+    wire = Wire()
+    link = Link(wire, End("10.0.0.1", 40000, 0x1000, b"\2\0\0\0\0\1"))
+    link.handshake()
+    seq = ack = 1
+    at = 20.0
+    for n, answer in enumerate(answers):
+        request = asked % n if b"%d" in asked else asked
+        link.c(at, "PA", seq, ack, request)
+        seq += len(request)
+        for word in answer.split(b"|"):
+            link.s(at + 1, "PA", ack, seq, word)
+            ack += len(word)
+        at += 3
+    if close == "c":
+        link.c(at, "FA", seq, ack)
+        link.s(at + 1, "FA", ack, seq + 1)
+        link.c(at + 2, "A", seq + 1, ack + 1)
+    elif close == "s":
+        link.s(at, "FA", ack, seq)
+        link.c(at + 1, "FA", seq, ack + 1)
+        link.s(at + 2, "A", ack + 1, seq + 1)
+
+    def prepare(tracker: Tracker) -> None:
+        tracker.note_all = note_all
+
+    return tell(wire, want_all=all_, prepare=prepare)
+
+
+@pytest.mark.parametrize("close", ["c", "s"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OK,
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 404 Not Found\r\nCONTENT-LENGTH:2\r\n\r\nno",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2000 + b"\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_plain_exchanges_stay_in_compiled_code(answer: bytes, close: str) -> None:
+    told = exchanges(OK, answer, close=close)
+    assert (told.stories, told.tracker.healthy) == ([], 1)
+
+
+def test_a_body_until_the_servers_fin_is_whole() -> None:
+    told = exchanges(b"HTTP/1.0 200 OK\r\n\r\nall there is", close="s")
+    assert told.tracker.healthy == 1
+
+
+@pytest.mark.parametrize("close", ["c", "s"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Len",
+        b"\0\0\0\4\0\0\0\0\0",
+        b"\x15\x03\x01\0\2\2\x46",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+    ],
+)
+def test_what_is_cut_short_or_no_http_is_told(answer: bytes, close: str) -> None:
+    told = exchanges(answer, close=close)
+    assert len(told.stories) == 1
+
+
+@pytest.mark.parametrize("status", [400, 408, 413, 421, 431, 500, 502, 503, 504])
+def test_an_alarming_answer_is_noted_wherever_it_stands(status: int) -> None:
+    bad = BAD.replace(b"503", b"%d" % status)
+    told = exchanges(OK, bad, OK, OK)
+    noted = told.only.noted_turns
+    assert [(turn.index, turn.request_head, turn.response_head) for turn in noted] == [
+        (2, GET % 1, bad)
+    ]
+    assert (noted[0].request_bytes, noted[0].response_bytes) == (len(GET % 1), len(bad))
+    assert (noted[0].request_frame, noted[0].response_frame) == (6, 7)
+    assert noted[0].response_tail == bad[-16:]
+    assert told.only.turn.index == 4
+
+
+def test_the_last_turn_is_in_the_story_itself() -> None:
+    told = exchanges(OK, BAD)
+    assert (told.only.noted_turns, told.only.turn.response_head) == ((), BAD)
+
+
+def test_an_answer_to_something_else_than_http_is_not_looked_at() -> None:
+    told = exchanges(b"pong", b"pong", asked=b"ping")
+    assert told.stories == []
+
+
+def test_all_turns_are_noted_where_all_are_wanted() -> None:
+    told = exchanges(OK, OK, OK, note_all=True, all_=True)
+    assert [turn.index for turn in told.only.noted_turns] == [1, 2]
+
+
+def test_only_so_many_are_noted() -> None:
+    told = exchanges(*[BAD] * (MAX_NOTED + 10))
+    assert [turn.index for turn in told.only.noted_turns] == list(range(1, MAX_NOTED + 1))
+
+
+def test_the_request_goes_on_behind_100_continue() -> None:
+    wire = Wire()
+    link = Link(wire)
+    link.handshake()
+    asked = b"PUT /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    link.c(20, "PA", 1, 1, asked)
+    link.s(21, "PA", 1, 1 + len(asked), interim)
+    link.c(22, "PA", 1 + len(asked), 1 + len(interim), b"12345")
+    link.s(23, "PA", 1 + len(interim), 6 + len(asked), BAD)
+    turn = tell(wire).only.turn
+    assert (turn.index, turn.request_bytes, turn.response_bytes) == (1, len(asked) + 5, len(BAD))
+    assert turn.request_head == asked + b"12345"
+    assert turn.response_head == BAD
+
+
+@pytest.mark.parametrize(
+    ("answer", "total", "expected"),
+    [
+        (OK, len(OK), COMPLETE),
+        (OK, len(OK) - 1, INCOMPLETE),
+        (OK, len(OK) + 1, UNKNOWN),
+        (b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody", 30, UNTIL_CLOSE),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n", 48, COMPLETE),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1234567890123456789\r\n\r\n", 60, UNKNOWN),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", 60, UNKNOWN),
+        (b"HTTP/1.1 2x0 OK\r\nContent-Length: 0\r\n\r\n", 38, UNKNOWN),
+        (b"HTTP/1.1 200 OK\r\n", 17, UNKNOWN),
+    ],
+)
+def test_completeness(answer: bytes, total: int, expected: int) -> None:
+    tail = int.from_bytes(answer[-8:], "big")
+    assert completeness(bytearray(answer), 0, len(answer), total, tail) == expected
