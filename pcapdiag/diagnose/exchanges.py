@@ -92,12 +92,13 @@ def at_the_end(match: MatchExchange) -> Callable[[Story, Context], Judgement | N
     """Return a connection's test from an exchange's: whether its end is that request's failure.
 
     For kinds that are narrower than the plain TCP code of the close. Only requests are asked that
-    had no complete answer and were not reset on their own.
+    had no complete answer (or switched protocols) and were not reset on their own.
     """
 
     def of_connection(story: Story, context: Context) -> Judgement | None:
         for exchange in exchanges(story):
-            if exchange.complete or exchange.ended_by is not None:
+            over = exchange.complete and not exchange.upgrade
+            if over or exchange.ended_by is not None:
                 continue
             judgement = match(story, exchange, context)
             if judgement is not None:

@@ -129,10 +129,10 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
 
 def _open_stream(exchange: Exchange) -> str:
     """Return what kind of stream was open; empty where none was, or it ended in order."""
-    if exchange.complete or exchange.websocket_close or exchange.status is None:
-        return ""
-    if exchange.upgrade.lower() == "websocket":
+    if exchange.upgrade.lower() == "websocket" and not exchange.websocket_close:
         return "a WebSocket"
+    if exchange.complete or exchange.status is None:
+        return ""
     if exchange.content_type.lower().startswith(ENDLESS):
         return "a stream of events"
     return "a gRPC stream" if exchange.grpc is not None and exchange.grpc.messages else ""
