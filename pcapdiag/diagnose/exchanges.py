@@ -22,6 +22,14 @@ from pcapdiag.diagnose.http import (
     stream_idle_timeout,
     truncated_response,
 )
+from pcapdiag.diagnose.http2 import (
+    enhance_your_calm,
+    flow_control_stall,
+    goaway,
+    refused_stream,
+    rst_stream,
+    stream_lost,
+)
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.model.context import Context
@@ -43,6 +51,8 @@ class ExchangeEntry(NamedTuple):
 EXCHANGES: tuple[ExchangeEntry, ...] = (
     # Bytes that are no answer at all come before anything that they might be taken for.
     ExchangeEntry(malformed_response.KIND, malformed_response.match),
+    ExchangeEntry(enhance_your_calm.KIND, enhance_your_calm.match_exchange),
+    ExchangeEntry(refused_stream.KIND, refused_stream.match),
     # A proxy's own words, the narrower first, before the gRPC status that carries them.
     ExchangeEntry(no_healthy_upstream.KIND, no_healthy_upstream.match),
     ExchangeEntry(overflow.KIND, overflow.match),
@@ -51,6 +61,10 @@ EXCHANGES: tuple[ExchangeEntry, ...] = (
     # Answers that were cut, refused or lost. A quiet stream's end is a RST_STREAM or a FIN, too, so
     # it is asked before http2.rst_stream and http.truncated_response.
     ExchangeEntry(stream_idle_timeout.KIND, stream_idle_timeout.match),
+    ExchangeEntry(goaway.KIND, goaway.match_exchange),
+    ExchangeEntry(flow_control_stall.KIND, flow_control_stall.match_exchange),
+    ExchangeEntry(stream_lost.KIND, stream_lost.match),
+    ExchangeEntry(rst_stream.KIND, rst_stream.match),
     ExchangeEntry(response_rejected.KIND, response_rejected.match),
     ExchangeEntry(response_lost.KIND, response_lost.match),
     ExchangeEntry(truncated_response.KIND, truncated_response.match),

@@ -9,9 +9,11 @@ import pytest
 
 import pcapdiag.diagnose
 from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.diagnose.text import fill
+from pcapdiag.model.story import Story
 from tests.diagnose.playbook import (
     CLIENT,
     EXCHANGE,
@@ -27,6 +29,7 @@ from tests.diagnose.playbook import (
     icmp,
     play,
 )
+from tests.diagnose.protocol import scenes as protocol
 
 pytestmark = pytest.mark.once
 
@@ -70,7 +73,20 @@ LADDERS: dict[str, tuple[Line, ...]] = {
     "tcp.closed_before_response": (*ASKED, S("FIN,ACK"), C("FIN,ACK")),
     "tcp.response_timeout": (*ASKED, C("FIN,ACK", after=15_000)),
     "tcp.initiator_abort": (*ASKED, C("FIN,ACK", after=30)),
+    "protocol.tls_to_plaintext": protocol.met(protocol.HELLO, protocol.BAD),
+    "protocol.plaintext_to_tls": protocol.met(GET, protocol.TO_HTTPS),
+    "protocol.http2_to_http1": protocol.met(protocol.PREFACE, protocol.BAD),
+    "protocol.http1_to_http2": protocol.met(GET, protocol.SETTINGS),
+    "protocol.unexpected_proxy_header": protocol.met(protocol.V1 + GET, protocol.BAD),
+    "protocol.missing_proxy_header": protocol.shut(GET),
 }
+FACTS = {"protocol.missing_proxy_header": protocol.others(get=1, v1=3)}
+"""What the endpoint is known for, where the verdict needs it."""
+
+
+def judged_ladder(code: str) -> tuple[Story, Judgement]:
+    story = play(*LADDERS[code])
+    return story, judge(story, around(story, **FACTS.get(code, {})))  # type: ignore[arg-type]
 
 
 def modules() -> dict[str, object]:
@@ -96,8 +112,7 @@ def test_the_docstring_has_the_fixed_sections(code: str) -> None:
 
 @pytest.mark.parametrize("code", sorted(LADDERS))
 def test_the_texts_are_filled(code: str) -> None:
-    story = play(*LADDERS[code])
-    judgement = judge(story, around(story))
+    story, judgement = judged_ladder(code)
     assert judgement.code == code
     texts = fill(KINDS[code], judgement, story)
     assert SERVER[0] in texts.title + texts.explanation
@@ -110,15 +125,14 @@ def test_the_texts_are_filled(code: str) -> None:
 
 @pytest.mark.parametrize("code", sorted(set(LADDERS) - {"ok"}))
 def test_the_commands_are_shell_words(code: str) -> None:
-    story = play(*LADDERS[code])
-    for command in fill(KINDS[code], judge(story, around(story)), story).commands:
+    story, judgement = judged_ladder(code)
+    for command in fill(KINDS[code], judgement, story).commands:
         assert shlex.split(command, comments=True)
 
 
 @pytest.mark.parametrize("code", sorted(LADDERS))
 def test_the_phase_is_one_of_the_kinds(code: str) -> None:
-    story = play(*LADDERS[code])
-    judgement = judge(story, around(story))
+    _, judgement = judged_ladder(code)
     assert judgement.phase is None or judgement.phase in KINDS[code].phases
 
 
