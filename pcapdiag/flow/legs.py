@@ -5,7 +5,8 @@
 A healthy connection leaves no story, so the few moments of it that another leg may need are kept
 here: when it was opened, when its responder answered or closed, and when its initiator left. A ring
 holds the newest of all connections; on a busy host it says nothing, and that is right: there nobody
-can tell whose request was whose. The same SYN on both sides of a NAT is found in the ring, too.
+can tell whose request was whose. A TCP proxy connects before its client has asked, so a first
+request counts from the SYN. The same SYN on both sides of a NAT is found in the ring, too.
 """
 
 from __future__ import annotations
@@ -90,17 +91,20 @@ class Moments:
                     host.translated = 1
                 return
 
-    def around(self, flow: Flow) -> list[tuple[int, int, int, int, int, int]]:
-        """Return what the initiator's host did on other connections while it waited on this one.
+    def around(self, flow: Flow, of_initiator: int) -> list[tuple[int, int, int, int, int, int]]:
+        """Return what one end's host did on other connections while it waited on this one.
 
         Each is (kind, stream, since, answered, time, whether the host opened that connection);
         empty where there was too much to tell.
         """
-        me = flow.a if flow.a_opened else flow.b
-        peer = flow.b if flow.a_opened else flow.a
+        initiator = flow.a if flow.a_opened else flow.b
+        responder = flow.b if flow.a_opened else flow.a
+        me = initiator if of_initiator else responder
+        peer = responder if of_initiator else initiator
         mine = is_local(me)
-        start = flow.start if flow.turn_index == 0 else flow.request_time
-        until = _closed_at(me, peer, flow.rst_time)
+        first = flow.turn_index <= 1 if not of_initiator else flow.turn_index == 0
+        start = flow.start if first else flow.request_time
+        until = _closed_at(initiator, responder, flow.rst_time)
         found: list[tuple[int, int, int, int, int, int]] = []
         for i in range(_KEPT):
             moment: Moment = self.ring[i]

@@ -99,7 +99,8 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
         early_resets=flow.early_resets,
         lost_to=_known(flow.lost_to),
         same_as=_known(flow.same_as),
-        legs_before=_legs(tracker, flow),
+        legs_before=_legs(tracker, flow, of_initiator=True),
+        legs_behind=_legs(tracker, flow, of_initiator=False),
     )
 
 
@@ -215,8 +216,8 @@ def _icmp(flow: Flow) -> tuple[IcmpFact, ...]:
     return tuple(facts)
 
 
-def _legs(tracker: Tracker, flow: Flow) -> tuple[LegMoment, ...]:
-    rows = tracker.moments.around(flow)
+def _legs(tracker: Tracker, flow: Flow, *, of_initiator: bool) -> tuple[LegMoment, ...]:
+    rows = tracker.moments.around(flow, 1 if of_initiator else 0)
     moments = (
         LegMoment(_KINDS[kind], stream, since, answered, time, opened == 1)
         for kind, stream, since, answered, time, opened in rows

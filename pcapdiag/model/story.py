@@ -154,7 +154,7 @@ LegKind = Literal["opened", "answered", "closed", "left"]
 
 
 class LegMoment(msgspec.Struct, frozen=True):
-    """Something that the initiator's host did on another connection, waiting on this one."""
+    """Something that one end's host did on another connection, while it waited on this one."""
 
     kind: LegKind
     """It was opened; its responder began to answer; its responder closed first (FIN or RST); its
@@ -248,6 +248,8 @@ class Story(msgspec.Struct, eq=False):
     """The stream of the same connection before a NAT changed its addresses, in this capture."""
     legs_before: tuple[LegMoment, ...] = ()
     """What the initiator's host did on other connections; empty where that was too much."""
+    legs_behind: tuple[LegMoment, ...] = ()
+    """What the responder's host did on other connections; empty where that was too much."""
 
     def half(self, initiator: bool) -> Half:
         """Return the initiator's half, or the responder's."""

@@ -41,6 +41,7 @@ def test_a_client_that_leaves_shows_on_the_upstream_leg() -> None:
     story = tell(wire).stream(1)
     assert seen(story.legs_before) == [("left", 0, 500, False)]
     assert story.legs_before[0].since == START
+    assert story.legs_behind == ()
 
 
 def test_the_proxys_own_answer_shows_on_the_upstream_leg() -> None:
@@ -49,6 +50,17 @@ def test_the_proxys_own_answer_shows_on_the_upstream_leg() -> None:
     up.c(1000, "FA", 9, 1)
     down.s(1001, "PA", 1, 9, b"504")
     assert seen(tell(wire).stream(1).legs_before) == [("answered", 0, 1001, False)]
+
+
+def test_the_upstream_shows_on_the_clients_leg() -> None:
+    wire = Wire()
+    down, up = proxied(wire)
+    up.s(20, "RA", 1, 9)
+    down.s(21, "FA", 1, 9)
+    assert seen(tell(wire).stream(0).legs_behind) == [
+        ("opened", 1, 12, True),
+        ("closed", 1, 20, True),
+    ]
 
 
 def test_what_came_before_the_question_is_not_told() -> None:
