@@ -10,7 +10,6 @@ from pcapdiag.correlate.roles import Ends
 from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.judge import cured, judge, other_failures, refine
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.diagnose.other_leg import cause
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.describe import (
     add_resets,
@@ -98,13 +97,8 @@ class Teller(msgspec.Struct):
         if retry is not None:
             judgement = cured(judgement, story, retry)
             attribution = attribute(story, judgement, context)
-        ends = self.surroundings.roles().ends(
-            (story.initiator.address, story.initiator.port),
-            (story.responder.address, story.responder.port),
-        )
+        ends = self.surroundings.ends(story)
         connection = describe(story, judgement, attribution, ends, self.names)
-        if judgement.failed:
-            connection.caused_by = cause(story, judgement.code)
         self._say_where(connection, story)
         told = Told(connection, story, judgement, ends, context)
         told.add_requests(self.list_all)
