@@ -80,7 +80,7 @@ def goaway_facts(story: Story, goaway: GoAway, open_ones: list[Exchange]) -> dic
     sender = story.half(goaway.from_initiator)
     receiver = story.half(not goaway.from_initiator)
     facts = http2_facts(story)
-    return error_facts(goaway.code) | {
+    return error_facts(goaway.code, sender.address, receiver.address) | {
         "sender": host_in_url(sender.address),
         "receiver": host_in_url(receiver.address),
         "goaway_frame": str(goaway.frame),

@@ -66,11 +66,7 @@ KIND = Kind(
     fix_at=("responder", "initiator"),
     fixes=(
         "what did {sender} log at that moment for this request? (exception, deadline, limit)",
-        "is {sender} a proxy (Envoy, NGINX, HAProxy)? then it lost its own upstream: see that leg",
-        "PROTOCOL_ERROR, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, COMPRESSION_ERROR: {receiver} sent "
-        "what {sender} does not allow (header names, sizes, windows); compare versions and limits "
-        "(Envoy max_request_headers_kb, NGINX large_client_header_buffers, HAProxy tune.h2.*)",
-        "HTTP_1_1_REQUIRED: let the client use HTTP/1.1 there",
+        "{advice}",
         "retry where safe: Envoy and Istio retry_on reset",
     ),
     commands=(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.http.words import exchange_facts
-from pcapdiag.diagnose.http2.errors import NO_ERROR, error_meaning, error_name
+from pcapdiag.diagnose.http2.errors import NO_ERROR, error_advice, error_meaning, error_name
 from pcapdiag.diagnose.judgement import Actor, Phase, SideHint
 from pcapdiag.diagnose.text import host_in_url
 from pcapdiag.diagnose.timing import duration
@@ -110,15 +110,20 @@ def stream_facts(story: Story, exchange: Exchange) -> dict[str, str]:
         "got": _got(exchange),
     }
     if exchange.reset_code is not None:
-        facts |= error_facts(exchange.reset_code)
+        facts |= error_facts(exchange.reset_code, sender.address, receiver.address)
         facts["reset_frame"] = str(exchange.reset_frame)
         facts["waited"] = _waited(exchange)
     return facts
 
 
-def error_facts(code: int) -> dict[str, str]:
-    """Return an error code's words."""
-    return {"error": error_name(code), "error_number": str(code), "meaning": error_meaning(code)}
+def error_facts(code: int, sender: str, receiver: str) -> dict[str, str]:
+    """Return an error code's words, where an address sent it to another."""
+    return {
+        "error": error_name(code),
+        "error_number": str(code),
+        "meaning": error_meaning(code),
+        "advice": error_advice(code, host_in_url(sender), host_in_url(receiver)),
+    }
 
 
 def _got(exchange: Exchange) -> str:
