@@ -19,7 +19,7 @@ from pcapdiag.capture.batch import Batch
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS, Lanes
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED, Moments, note_race
-from pcapdiag.flow.records import Flow, HalfFlow, Host
+from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
 from pcapdiag.flow.screen import (
     COMPLETE,
     UNKNOWN,
@@ -917,6 +917,14 @@ class Tracker:
         elif len(seen) < MAX_FIRST_BYTES:
             seen[first] = 1
 
+    def _note_first_answered(self, flow: Flow, endpoint: Endpoint) -> None:
+        f = flow.a if flow.a_opened else flow.b
+        if f.hello_slot < 0 or f.hello_length < 4:
+            return
+        first = self.heads.read(f.hello_slot, 4)
+        if first in endpoint.first_bytes:
+            endpoint.first_answered[first] = endpoint.first_answered.get(first, 0) + 1
+
     def _answered(self, flow: Flow, frame: int, time: int) -> None:
         flow.response_frame = frame
         flow.response_time = time
@@ -925,6 +933,8 @@ class Tracker:
         if endpoint is None:
             return
         endpoint.turns += 1
+        if flow.turn_index == 1 and endpoint.connections <= FIRST_BYTES_OF:
+            self._note_first_answered(flow, endpoint)
         took = time - flow.request_last_time
         if took > endpoint.longest_answer:
             endpoint.longest_answer = took

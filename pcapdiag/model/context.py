@@ -84,7 +84,10 @@ class EndpointFacts(msgspec.Struct):
     speaks_first: int = 0
     """Connections on which it sent bytes before the initiator did."""
     first_bytes: dict[bytes, int] = {}
-    """First 4 bytes that initiators sent to it, with counts (16 kinds at most)."""
+    """First 4 bytes that initiators sent to it, with counts (16 kinds at most), of its first 256
+    connections."""
+    first_answered: dict[bytes, int] = {}
+    """How many of those connections got an answer, whatever it was, by the same 4 bytes."""
     tls: TlsServerFacts | None = None
     """What is known of it as a TLS server; None where no handshake with it was read."""
 

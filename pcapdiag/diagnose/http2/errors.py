@@ -41,8 +41,8 @@ _MEANINGS = (
 )
 
 _OWN_TROUBLE = (
-    "is {sender} a proxy (Envoy, NGINX, HAProxy)? then it lost its own upstream: see that leg; else "
-    "a crash, an exception or a limit of its program"
+    "is {sender} a proxy (Envoy, NGINX, HAProxy)? then it lost its own upstream: see that leg; "
+    "else a crash, an exception or a limit of its program"
 )
 _BREACH = (
     "{receiver} sent what {sender} does not take: compare versions of both, and limits of headers, "
@@ -54,7 +54,7 @@ _ADVICE = {
     INTERNAL_ERROR: _OWN_TROUBLE,
     CANCEL: "which deadline or cancel at {sender} ended it: a timeout there, a context, a handler?",
     10: "what did the connection that CONNECT asked for end with? see that leg of {sender}",
-    12: "TLS 1.2 or later with a cipher that is not on RFC 9113's list (appendix A), at both ends",
+    12: "TLS 1.2 or later with a cipher that RFC 9113 does not rule out (appendix A), at both ends",
     13: "let {receiver} use HTTP/1.1 there (ALPN http/1.1; Envoy explicit http_protocol_options)",
 }
 
