@@ -176,10 +176,10 @@ def first_word(kept: bytes) -> Kept:
     return Said.OTHER
 
 
-def answered_at(endpoint: EndpointFacts) -> dict[Kept, int]:
-    """Return how many connections that an endpoint answered began with what."""
+def accepted_at(endpoint: EndpointFacts) -> dict[Kept, int]:
+    """Return how many connections that an endpoint accepted began with what."""
     found: dict[Kept, int] = {}
-    for kept, number in endpoint.first_answered.items():
+    for kept, number in endpoint.first_accepted.items():
         word = first_word(kept)
         found[word] = found.get(word, 0) + number
     return found

@@ -917,13 +917,21 @@ class Tracker:
         elif len(seen) < MAX_FIRST_BYTES:
             seen[first] = 1
 
-    def _note_first_answered(self, flow: Flow, endpoint: Endpoint) -> None:
+    def _note_accepted(self, flow: Flow, endpoint: Endpoint) -> None:
+        """Count the connection's first bytes as accepted, unless its answer is a refusal.
+
+        A refusal is an HTTP/1 status of 400 or more, or a TLS alert.
+        """
+        p = self.packet
         f = flow.a if flow.a_opened else flow.b
         if f.hello_slot < 0 or f.hello_length < 4:
             return
+        answer = bytes(self.buffer[p.payload : p.payload + min(p.payload_captured, 10)])
+        if answer.startswith(b"\x15\x03") or (answer.startswith(b"HTTP/1.") and answer[9:] >= b"4"):
+            return
         first = self.heads.read(f.hello_slot, 4)
         if first in endpoint.first_bytes:
-            endpoint.first_answered[first] = endpoint.first_answered.get(first, 0) + 1
+            endpoint.first_accepted[first] = endpoint.first_accepted.get(first, 0) + 1
 
     def _answered(self, flow: Flow, frame: int, time: int) -> None:
         flow.response_frame = frame
@@ -934,7 +942,7 @@ class Tracker:
             return
         endpoint.turns += 1
         if flow.turn_index == 1 and endpoint.connections <= FIRST_BYTES_OF:
-            self._note_first_answered(flow, endpoint)
+            self._note_accepted(flow, endpoint)
         took = time - flow.request_last_time
         if took > endpoint.longest_answer:
             endpoint.longest_answer = took

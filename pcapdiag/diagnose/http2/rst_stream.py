@@ -96,7 +96,8 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     if code is None or exchange.complete or exchange.ended_by not in ("initiator", "responder"):
         return None
     by_initiator = exchange.ended_by == "initiator"
-    if by_initiator and code in BY_ITS_OWN_WISH:
+    pushed = exchange.stream_id is None or exchange.stream_id % 2 == 0
+    if by_initiator and (code in BY_ITS_OWN_WISH or pushed):
         return None
     if code in ENDS_A_TUNNEL and (exchange.upgrade or exchange.websocket_close):
         return None

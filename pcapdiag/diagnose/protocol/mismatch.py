@@ -17,8 +17,8 @@ from pcapdiag.diagnose.speech import (
     PROXIED,
     Kept,
     Said,
+    accepted_at,
     answered,
-    answered_at,
     opening,
     refuses_by_goaway,
     spoken_before,
@@ -79,20 +79,20 @@ def endpoint_of(story: Story, context: Context) -> EndpointFacts:
 
 
 def others_work(endpoint: EndpointFacts, mine: frozenset[Kept], others: frozenset[Kept]) -> int:
-    """Return how many that began with ``others`` were answered; 0 where one of ``mine`` was."""
-    answers = answered_at(endpoint)
+    """Return how many that began with ``others`` were accepted; 0 where one of ``mine`` was."""
+    answers = accepted_at(endpoint)
     if any(answers.get(word) for word in mine):
         return 0
     return sum(answers.get(word, 0) for word in others)
 
 
 def mine_works(story: Story, context: Context) -> bool:
-    """Return whether another connection that began like this one was answered."""
-    return bool(answered_at(endpoint_of(story, context)).get(my_word(story)))
+    """Return whether another connection that began like this one was accepted."""
+    return bool(accepted_at(endpoint_of(story, context)).get(my_word(story)))
 
 
 def my_word(story: Story) -> Kept:
-    """Return how this connection began, in the words of ``answered_at``."""
+    """Return how this connection began, in the words of ``accepted_at``."""
     first = opening(story)
     return PROXIED if first.proxy_version else first.said
 

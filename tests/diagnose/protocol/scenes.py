@@ -41,4 +41,4 @@ def others(**first: int) -> dict[str, object]:
     """Return an endpoint that answered so many connections by how they began."""
     words = {"tls": HELLO, "get": GET, "h2": PREFACE, "v1": V1, "v2": V2}
     counts = {words[name][:4]: number for name, number in first.items()}
-    return {"turns": sum(counts.values()), "first_answered": counts}
+    return {"turns": sum(counts.values()), "first_accepted": counts}

@@ -39,7 +39,7 @@ def test_others_say_what_the_port_speaks(
 @pytest.mark.parametrize(("first", "endpoint", "code"), CASES)
 def test_not_where_one_like_it_was_answered(first: bytes, endpoint: Facts, code: str) -> None:
     mine = {first[:4]: 1}
-    answered = {"first_answered": endpoint["first_answered"] | mine}  # type: ignore[operator]
+    answered = {"first_accepted": endpoint["first_accepted"] | mine}  # type: ignore[operator]
     assert judged(*shut(first), **endpoint | answered).code != code
 
 
@@ -49,7 +49,7 @@ def test_a_close_alone_is_the_plain_code(first: bytes) -> None:
     assert verdict.code == "tcp.closed_before_response"
     assert all(other.code.startswith("protocol.") for other in verdict.alternatives)
     assert verdict.confidence + sum(o.confidence for o in verdict.alternatives) <= 1.001
-    served = judged(*shut(first), first_answered={first[:4]: 2})
+    served = judged(*shut(first), first_accepted={first[:4]: 2})
     assert (served.confidence, served.alternatives) == (0.96, ())
 
 
