@@ -64,6 +64,35 @@ class Overrides(msgspec.Struct, frozen=True):
         return next((role for role, said in given if any(p.matches(ip, port) for p in said)), None)
 
 
+class Spoken(msgspec.Struct):
+    """What the content of single connections showed, for the other ones of the same ends."""
+
+    openers: set[str] = set()
+    """Addresses that asked as proxies do."""
+    endpoints: set[tuple[str, int]] = set()
+    """Addresses and ports that answered as proxies do."""
+
+    def note(self, initiator: str, responder: tuple[str, int], hints: Mapping[End, Role]) -> None:
+        """Remember which ends a connection's content showed to be proxies, while there is room."""
+        if hints.get("initiator") == "proxy" and len(self.openers) < MAX_ADDRESSES:
+            self.openers.add(initiator)
+        if hints.get("responder") == "proxy" and len(self.endpoints) < MAX_ADDRESSES:
+            self.endpoints.add(responder)
+
+    def ends(self, initiator: str, responder: tuple[str, int]) -> dict[End, Role]:
+        """Return what was shown of these ends before; within one host that says nothing."""
+        found: dict[End, Role] = {}
+        if initiator in self.openers and not (initiator == responder[0] or _loops(responder[0])):
+            found["initiator"] = "proxy"
+        if responder in self.endpoints and not _loops(initiator):
+            found["responder"] = "proxy"
+        return found
+
+
+def _loops(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"
+
+
 class Ends(msgspec.Struct, frozen=True):
     """The roles of one connection's two ends; ``assumed`` when nothing in the capture said so."""
 
@@ -97,6 +126,7 @@ class Roles(msgspec.Struct):
     overrides: Overrides = msgspec.field(default_factory=Overrides)
     own: frozenset[str] = frozenset()
     """Addresses of one host (the capturing one, where it has several): they count as one."""
+    spoken: Spoken = msgspec.field(default_factory=Spoken)
     left_out: int = 0
     """How often a connection's end was not remembered, because there was no room."""
     _opened_to: dict[str, set[str]] = {}
@@ -141,10 +171,11 @@ class Roles(msgspec.Struct):
     ) -> Ends:
         """Return the roles of a connection's ends, given as (address, port).
 
-        The user's word comes first, then ``hints`` (what the content shows), then whom else the
-        two talk to. With nothing to go by it is a proxy's connection to an upstream, and assumed.
+        The user's word comes first, then ``hints`` (what the content shows) and what other content
+        of these ends showed, then whom else the two talk to. With nothing to go by it is a proxy's
+        connection to an upstream, and assumed.
         """
-        hints = hints or {}
+        hints = {**self.spoken.ends(initiator[0], responder), **(hints or {})}
         opener = self.overrides.role(*initiator) or hints.get("initiator")
         answerer = self.overrides.role(*responder) or hints.get("responder")
         if initiator[0] != responder[0] and not self.own >= {initiator[0], responder[0]}:
@@ -161,10 +192,14 @@ class Roles(msgspec.Struct):
         """Return who is who over the whole capture; assumed where nothing in it says so."""
         listed: dict[Role, set[str]] = {"client": set(), "proxy": set(), "upstream": set()}
         shown = any(map(self._acts_as_proxy, self._answered)) or SIDECAR_SOURCE in self._opened_to
+        shown = shown or bool(self.spoken.openers or self.spoken.endpoints)
+        speaking = {address for address, _ in self.spoken.endpoints}
         assumed = not self._given and not shown
         for address, peers in self._opened_to.items():
             for peer in peers:
                 said: dict[End, Role] = {}
+                if peer in speaking and not _loops(address):
+                    said["responder"] = "proxy"
                 if address in self._given:
                     said["initiator"] = self._given[address]
                 if peer in self._given:

@@ -22,8 +22,18 @@ from pcapdiag.diagnose.http import (
     stream_idle_timeout,
     truncated_response,
 )
+from pcapdiag.diagnose.http2 import (
+    enhance_your_calm,
+    flow_control_stall,
+    given_up,
+    goaway,
+    refused_stream,
+    rst_stream,
+    stream_lost,
+)
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.tcp import response_timeout
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
@@ -43,6 +53,8 @@ class ExchangeEntry(NamedTuple):
 EXCHANGES: tuple[ExchangeEntry, ...] = (
     # Bytes that are no answer at all come before anything that they might be taken for.
     ExchangeEntry(malformed_response.KIND, malformed_response.match),
+    ExchangeEntry(enhance_your_calm.KIND, enhance_your_calm.match_exchange),
+    ExchangeEntry(refused_stream.KIND, refused_stream.match),
     # A proxy's own words, the narrower first, before the gRPC status that carries them.
     ExchangeEntry(no_healthy_upstream.KIND, no_healthy_upstream.match),
     ExchangeEntry(overflow.KIND, overflow.match),
@@ -51,6 +63,11 @@ EXCHANGES: tuple[ExchangeEntry, ...] = (
     # Answers that were cut, refused or lost. A quiet stream's end is a RST_STREAM or a FIN, too, so
     # it is asked before http2.rst_stream and http.truncated_response.
     ExchangeEntry(stream_idle_timeout.KIND, stream_idle_timeout.match),
+    ExchangeEntry(goaway.KIND, goaway.match_exchange),
+    ExchangeEntry(flow_control_stall.KIND, flow_control_stall.match_exchange),
+    ExchangeEntry(stream_lost.KIND, stream_lost.match),
+    ExchangeEntry(rst_stream.KIND, rst_stream.match),
+    ExchangeEntry(response_timeout.KIND, given_up.match),
     ExchangeEntry(response_rejected.KIND, response_rejected.match),
     ExchangeEntry(response_lost.KIND, response_lost.match),
     ExchangeEntry(truncated_response.KIND, truncated_response.match),
@@ -92,12 +109,13 @@ def at_the_end(match: MatchExchange) -> Callable[[Story, Context], Judgement | N
     """Return a connection's test from an exchange's: whether its end is that request's failure.
 
     For kinds that are narrower than the plain TCP code of the close. Only requests are asked that
-    had no complete answer and were not reset on their own.
+    had no complete answer (or switched protocols) and were not reset on their own.
     """
 
     def of_connection(story: Story, context: Context) -> Judgement | None:
         for exchange in exchanges(story):
-            if exchange.complete or exchange.ended_by is not None:
+            over = exchange.complete and not exchange.upgrade
+            if over or exchange.ended_by is not None:
                 continue
             judgement = match(story, exchange, context)
             if judgement is not None:

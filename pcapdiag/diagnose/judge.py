@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from pcapdiag.diagnose import ok
 from pcapdiag.diagnose.exchanges import WITH_A_REQUEST, broken_off, judge_exchanges
 from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.protocol.mismatch import with_suspicions
 from pcapdiag.diagnose.registry import NO_FAILURE, ORDER
 from pcapdiag.diagnose.tcp import connection_refused, injected_reset, port_reuse
 from pcapdiag.diagnose.timing import SECOND
@@ -39,7 +40,7 @@ def judge(story: Story, context: Context) -> Judgement:
     for entry in ORDER:
         judgement = entry.match(story, context)
         if judgement is not None:
-            return _with_exchange(judgement, story)
+            return _with_exchange(with_suspicions(judgement, story, context), story)
     for judgement in judge_exchanges(story, context):
         return judgement
     for entry in NO_FAILURE:

@@ -14,9 +14,18 @@ from pcapdiag.diagnose import ok
 from pcapdiag.diagnose.capture import partial
 from pcapdiag.diagnose.exchanges import EXCHANGES, at_the_end
 from pcapdiag.diagnose.http import malformed_response, response_rejected, stream_idle_timeout
+from pcapdiag.diagnose.http2 import enhance_your_calm, flow_control_stall, goaway, ping_timeout
 from pcapdiag.diagnose.icmp import prohibited, time_exceeded, unreachable
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.protocol import (
+    http1_to_http2,
+    http2_to_http1,
+    missing_proxy_header,
+    plaintext_to_tls,
+    tls_to_plaintext,
+    unexpected_proxy_header,
+)
 from pcapdiag.diagnose.tcp import (
     accept_queue_overflow,
     closed_before_request,
@@ -67,8 +76,13 @@ class Entry(NamedTuple):
 
 
 ORDER: tuple[Entry, ...] = (
-    # A protocol that shows the mismatch by its bytes (protocol.*), then TLS alerts and HTTP/2
-    # codes, come before everything below. Of the alerts, the one that names its reason first.
+    # A protocol that shows the mismatch by its bytes, then TLS alerts (of these, the one that names
+    # its reason first) and HTTP/2 codes, come before everything below.
+    Entry(unexpected_proxy_header.KIND, unexpected_proxy_header.match),
+    Entry(tls_to_plaintext.KIND, tls_to_plaintext.match),
+    Entry(plaintext_to_tls.KIND, plaintext_to_tls.match),
+    Entry(http2_to_http1.KIND, http2_to_http1.match),
+    Entry(http1_to_http2.KIND, http1_to_http2.match),
     Entry(alpn_mismatch.KIND, alpn_mismatch.match),
     Entry(sni_rejected.KIND, sni_rejected.match),
     Entry(version_mismatch.KIND, version_mismatch.match),
@@ -79,6 +93,8 @@ ORDER: tuple[Entry, ...] = (
     Entry(certificate_name_mismatch.KIND, certificate_name_mismatch.match),
     Entry(certificate_rejected.KIND, certificate_rejected.match),
     Entry(alert.KIND, alert.match),
+    Entry(enhance_your_calm.KIND, enhance_your_calm.match),
+    Entry(goaway.KIND, goaway.match),
     Entry(prohibited.KIND, prohibited.match),
     Entry(time_exceeded.KIND, time_exceeded.match),
     Entry(unreachable.KIND, unreachable.match),
@@ -93,6 +109,8 @@ ORDER: tuple[Entry, ...] = (
     # What stopped the flow before anybody closed: earlier causes than the FIN or RST that followed.
     # mtu.* comes first here.
     Entry(zero_window.KIND, zero_window.match),
+    Entry(flow_control_stall.KIND, flow_control_stall.match),
+    Entry(ping_timeout.KIND, ping_timeout.match),
     Entry(keepalive_timeout.KIND, keepalive_timeout.match),
     Entry(handshake_timeout.KIND, handshake_timeout.match),
     Entry(data_timeout.KIND, data_timeout.match),
@@ -102,6 +120,13 @@ ORDER: tuple[Entry, ...] = (
     Entry(handshake_reset.KIND, handshake_reset.match),
     Entry(handshake_closed.KIND, handshake_closed.match),
     Entry(idle_reset.KIND, idle_reset.match),
+    # A close at the first bytes, where other connections say what the port speaks.
+    Entry(missing_proxy_header.KIND, missing_proxy_header.match_close),
+    Entry(unexpected_proxy_header.KIND, unexpected_proxy_header.match_close),
+    Entry(tls_to_plaintext.KIND, tls_to_plaintext.match_close),
+    Entry(plaintext_to_tls.KIND, plaintext_to_tls.match_close),
+    Entry(http2_to_http1.KIND, http2_to_http1.match_close),
+    Entry(http1_to_http2.KIND, http1_to_http2.match_close),
     Entry(stream_idle_timeout.KIND, at_the_end(stream_idle_timeout.match)),
     Entry(reset_before_request.KIND, reset_before_request.match),
     Entry(reset_before_response.KIND, reset_before_response.match),

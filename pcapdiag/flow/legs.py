@@ -3,11 +3,10 @@
 """What a host did on its other connections: the link between the two legs of a proxy.
 
 A healthy connection leaves no story, so the few moments of it that another leg may need are kept
-here: when it was opened and accepted, when its responder answered or closed, and when its
-initiator left. A ring
+here: when it was opened, when its responder answered or closed, and when its initiator left. A ring
 holds the newest of all connections; on a busy host it says nothing, and that is right: there nobody
 can tell whose request was whose. A TCP proxy connects before its client has asked, so a first
-request counts from the SYN.
+request counts from the SYN. The same SYN on both sides of a NAT is found in the ring, too.
 """
 
 from __future__ import annotations
@@ -22,16 +21,15 @@ MAX_AROUND = 16
 SOON = 50_000_000
 """Up to this long (ns) after a connection was closed, another leg may show why."""
 
-TWINS = 8
+TWINS = 32
 """Moments within which the other side of a NAT shows the same SYN again."""
 SAME_MOMENT = 5_000_000
 """A router that translates addresses sends a packet on within this time (ns)."""
 
 OPENED = 1
-ACCEPTED = 2
-ANSWERED = 3
-CLOSED = 4
-LEFT = 5
+ANSWERED = 2
+CLOSED = 3
+LEFT = 4
 
 # Twin in C of a constant that plain Python imports.
 _KEPT = KEPT
@@ -57,7 +55,7 @@ class Moments:
         opener = flow.a if flow.a_opened else flow.b
         answerer = flow.b if flow.a_opened else flow.a
         if kind == OPENED:
-            self._find_twin(flow, opener, time)
+            self._find_twin(flow, opener, answerer, time)
         moment: Moment = self.ring[self.count & (_KEPT - 1)]
         self.count += 1
         moment.isn = opener.isn
@@ -69,17 +67,29 @@ class Moments:
         moment.opener = opener.host
         moment.answerer = answerer.host
         moment.local = is_local(opener) | is_local(answerer) << 1
+        moment.origin = flow.same_as if flow.same_as >= 0 else flow.stream
+        moment.ip_id = flow.syn_ip_id
+        moment.tsval = flow.syn_tsval
 
-    def _find_twin(self, flow: Flow, opener: HalfFlow, time: int) -> None:
-        """Mark the address of a SYN that came just before with the same number: a NAT's."""
+    def _find_twin(self, flow: Flow, opener: HalfFlow, answerer: HalfFlow, time: int) -> None:
+        """Join a connection with the one whose SYN, just before, was the same packet before a NAT.
+
+        A NAT changes the addresses and keeps the numbers. Equal sequence numbers alone are not
+        enough: a scanner's are the same in all its SYNs.
+        """
         for back in range(1, TWINS + 1):
             moment: Moment = self.ring[(self.count - back) & (_KEPT - 1)]
-            if moment.kind != OPENED or time - moment.time > SAME_MOMENT:
+            if time - moment.time > SAME_MOMENT:
+                return
+            if moment.kind != OPENED or moment.isn != opener.isn or moment.stream == flow.stream:
                 continue
-            if moment.isn == opener.isn and moment.stream != flow.stream:
+            same_id = flow.version == 4 and moment.ip_id == flow.syn_ip_id and flow.syn_ip_id > 0
+            if same_id or (moment.tsval == flow.syn_tsval and flow.syn_tsval > 0):
+                flow.same_as = moment.origin
                 host = moment.answerer
-                if host is not None:
+                if host is not None and host is not answerer.host:
                     host.translated = 1
+                return
 
     def around(self, flow: Flow, of_initiator: int) -> list[tuple[int, int, int, int, int, int]]:
         """Return what one end's host did on other connections while it waited on this one.

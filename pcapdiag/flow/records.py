@@ -76,6 +76,9 @@ class Moment:
         self.answerer: Host | None = None
         self.local = 0
         self.isn = -1
+        self.origin = -1
+        self.ip_id = 0
+        self.tsval = 0
 
 
 class Tombstone:
@@ -243,6 +246,7 @@ class Flow:
         self.established_frame = 0
         self.early_resets = 0
         self.lost_to = -1
+        self.same_as = -1
         self.handshake_done = 0
         self.midstream = 0
         self.rtt_to_responder = 0

@@ -6,7 +6,7 @@ from ipaddress import IPv6Address
 from operator import attrgetter
 from typing import Any
 
-from pcapdiag.flow.legs import ACCEPTED, ANSWERED, CLOSED, LEFT, OPENED
+from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
 from pcapdiag.flow.slabs import CHUNK_FACTS, FactSlab
 from pcapdiag.flow.tracker import Tracker
@@ -28,7 +28,6 @@ _same_name = attrgetter(*_SAME_NAME)
 
 _KINDS: dict[int, LegKind] = {
     OPENED: "opened",
-    ACCEPTED: "accepted",
     ANSWERED: "answered",
     CLOSED: "closed",
     LEFT: "left",
@@ -99,6 +98,7 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
         neighbour_arp=flow.arp_frames,
         early_resets=flow.early_resets,
         lost_to=_known(flow.lost_to),
+        same_as=_known(flow.same_as),
         legs_before=_legs(tracker, flow, of_initiator=True),
         legs_behind=_legs(tracker, flow, of_initiator=False),
     )

@@ -18,7 +18,7 @@ from typing import Any
 from pcapdiag.capture.batch import Batch
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS, Lanes
-from pcapdiag.flow.legs import ACCEPTED, ANSWERED, CLOSED, LEFT, OPENED, Moments, note_race
+from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED, Moments, note_race
 from pcapdiag.flow.records import Flow, HalfFlow, Host
 from pcapdiag.flow.screen import (
     COMPLETE,
@@ -741,7 +741,6 @@ class Tracker:
 
     def _established(self, flow: Flow, time: int) -> None:
         note_race(self.table, flow, time)
-        self.moments.note(flow, ACCEPTED, time)
         endpoint = flow.endpoint
         if endpoint is None:
             return
@@ -1212,7 +1211,8 @@ class Tracker:
         if flow.lanes == _TURNS:
             self._close_turn(flow, 0)
         if self.want_all == 0 and self._surely_healthy(flow):
-            self.healthy += 1
+            if flow.same_as < 0:
+                self.healthy += 1
             if flow.open_at_end == 0:
                 self.table.bury(flow, "SF")
         else:

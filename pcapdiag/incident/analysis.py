@@ -19,12 +19,15 @@ from pcapdiag.flow.records import Flow
 from pcapdiag.flow.story import address_text, build_story, connection_state
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.archive import Archive, Connections
+from pcapdiag.incident.legs import ProxyLegs
 from pcapdiag.incident.place import Places
 from pcapdiag.incident.reading import Readers
 from pcapdiag.incident.resets import UnlistedResets
 from pcapdiag.incident.scope import Scopes
 from pcapdiag.incident.surroundings import Surroundings
 from pcapdiag.incident.telling import Teller, Told
+from pcapdiag.incident.twins import Twins
+from pcapdiag.model.context import Context
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection
 from pcapdiag.model.story import Story
@@ -56,7 +59,7 @@ class Analysis:
         self._secrets_taken = 0
         self.wrong_secrets = 0
         """Connections that the key log has secrets for which do not open them."""
-        self._readers = Readers(self.tracker)
+        self._readers = Readers(self.tracker, self.keys)
         self.surroundings = Surroundings(self.tracker, options)
         self.connections = Connections(self._complete)
         self.unlisted: Counter[str] = Counter()
@@ -74,6 +77,8 @@ class Analysis:
             capture, self.tracker, self.surroundings, self.names, options.all_connections
         )
         self._archive = Archive()
+        self._twins = Twins(options.is_filtered)
+        self.legs = ProxyLegs()
         self._scopes = Scopes(self.tracker, filtered=options.is_filtered)
         self._live = options.follow
         self._given: dict[str, tuple[str, str]] = {}
@@ -107,6 +112,7 @@ class Analysis:
         for address, name in self.capture.names.items():
             self.names.add(address, name, "capture")
         self.surroundings.conclude()
+        self.legs.conclude(self.surroundings.capture_hosts)
         for story, watched_until in self._archive.stories():
             self._judge_again(story, watched_until)
         self.unlisted["ok"] += self.tracker.healthy
@@ -119,7 +125,7 @@ class Analysis:
         if not selected and self.places.enough and flow.previous is None:
             return connection_state(self.tracker, flow)
         story = build_story(self.tracker, flow)
-        story.application = self._readers.application(flow)
+        story.application = self._readers.application(flow, story)
         self._count_wrong_secrets(story)
         self.places.note(story)
         self._teller.note_retry(story)
@@ -131,20 +137,28 @@ class Analysis:
         """Judge a connection that ended; set it aside where the rest of the capture may matter."""
         context = self.surroundings.context(story)
         judgement = judge(story, context)
+        self.surroundings.learn(story)
+        self._twins.note(story)
         self._learn_server_name(story)
         if judgement.code != "ok":
             self._scopes.count(story, failed=judgement.failed)
+            self.legs.note(story, judgement, context)
             if self._archive.keep(story, context.last_time, failed=judgement.failed):
                 if self._live and judgement.failed:
                     self._give(self._teller.tell(story, context, judgement))
                 return
         if judgement.failed or self.options.all_connections:
             connection = self._teller.tell(story, context, judgement).as_row()
+            self._twins.settle(story.stream, failed=judgement.failed)
             self.connections.add(connection)
             if self.options.follow:
                 self.fresh.append(connection)
         else:
-            self.unlisted[judgement.code] += 1
+            self._leave_out(story, context, judgement.code)
+
+    def _leave_out(self, story: Story, context: Context, code: str) -> None:
+        if self._twins.counts(story):
+            self.unlisted[code] += 1
             self.unlisted_resets.add(story, context)
 
     def _give(self, told: Told) -> None:
@@ -157,13 +171,14 @@ class Analysis:
         context = self.surroundings.context(story, until)
         told = self._teller.tell(story, context)
         verdict = told.connection.verdict
+        self.legs.settle(told.connection)
         given = self._given.pop(told.connection.id, None)
         if not (verdict.failed or self.options.all_connections):
-            self.unlisted[verdict.code] += 1
-            self.unlisted_resets.add(story, context)
+            self._leave_out(story, context, verdict.code)
             if given is not None:
                 self.withdrawn.append(told.in_full())
             return
+        self._twins.settle(story.stream, failed=verdict.failed)
         connection = told.in_full() if self._is_worth_detail(told) else told.as_row()
         if self.options.follow and given != _gist(connection):
             self.late.append((len(self.connections), given is not None))
@@ -180,6 +195,8 @@ class Analysis:
 
     def _complete(self, connection: Connection) -> None:
         """Add what was not known yet when a connection was told."""
+        self._twins.join(connection)
+        self.legs.join(connection)
         if not connection.timeline:
             self._teller.name_ends(connection)
         elif connection.verdict.failed:

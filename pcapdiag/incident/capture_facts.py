@@ -47,6 +47,7 @@ def _counts(capture: Capture, tracker: Tracker, analysis: Analysis) -> CaptureCo
         "transcripts": tracker.lanes.left_out,
         "names": analysis.names.left_out,
         "fragments": analysis.fragments.given_up,
+        "legs": analysis.legs.left_out,
     }
     return CaptureCounts(
         lost_by_capture=tracker.acked_unseen,

@@ -63,6 +63,7 @@ def describe(
             to_responder=_seconds(story.rtt_to_responder),
         ),
         initiator_inferred=story.initiator_inferred,
+        same_as=story.same_as,
         packets=BySide(initiator=initiator.packets, responder=responder.packets),
         bytes=BySide(initiator=initiator.payload_bytes, responder=responder.payload_bytes),
         retransmissions=BySide(

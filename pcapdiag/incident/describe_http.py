@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
-from pcapdiag.diagnose.grpc.status import status_name
+from pcapdiag.diagnose.http.reply import product_name
 from pcapdiag.diagnose.http.words import quoted, request_words, status_words
 from pcapdiag.model.http import Exchange, GrpcFacts, HttpFacts
 from pcapdiag.model.report_http import GrpcCall, Http, HttpExchange, LocalReplyFacts
 from pcapdiag.model.units import NANOSECONDS, format_seconds
+from pcapdiag.protocols.http.grpc import status_name
 
 MAX_LISTED = 100
 """Exchanges of one connection in the report."""
@@ -35,16 +36,16 @@ def http_labels(facts: HttpFacts) -> Iterator[tuple[int, str]]:
             yield one.request_frame, request_words(one)
         if one.response_frame is not None and one.status is not None:
             reply = one.local_reply
-            maker = f" ({reply.product}'s own)" if reply and not one.upstream_service_time else ""
+            maker = f" ({product_name(reply)}'s own)" if reply and not reply.handed_on else ""
             yield one.response_frame, status_words(one) + maker
         if one.grpc is not None and one.grpc.status is not None:
             frame = one.response_end_frame or one.response_frame
             if frame is not None:
-                yield frame, _grpc_words(one.grpc)
+                yield frame, _grpc_words(one.grpc, one.grpc.status)
 
 
-def _grpc_words(grpc: GrpcFacts) -> str:
-    words = f"grpc-status {grpc.status} {status_name(grpc.status) or ''}".rstrip()
+def _grpc_words(grpc: GrpcFacts, status: int) -> str:
+    words = f"grpc-status {status} {status_name(status)}"
     return f"{words}: {quoted(grpc.message)}" if grpc.message else words
 
 
@@ -59,7 +60,7 @@ def _with_neighbours(exchanges: list[Exchange], failed: AbstractSet[int | None])
 
 def _exchange(one: Exchange, responder: str) -> HttpExchange:
     reply = one.local_reply
-    made_here = reply is not None and not one.upstream_service_time
+    made_here = reply is not None and not reply.handed_on
     return HttpExchange(
         index=one.index,
         stream_id=one.stream_id,
@@ -88,7 +89,7 @@ def _grpc(grpc: GrpcFacts) -> GrpcCall:
     return GrpcCall(
         service=grpc.service,
         status=grpc.status,
-        name=status_name(grpc.status),
+        name=None if grpc.status is None else status_name(grpc.status),
         message=grpc.message,
         timeout=None if grpc.timeout is None else grpc.timeout / NANOSECONDS,
     )

@@ -174,8 +174,9 @@ def summarize(
     """Count connections by verdict and by party, and group the failed ones, in one pass.
 
     ``unlisted`` counts further connections by verdict, none of them failed, of which nothing else
-    is kept; ``unlisted_resets`` their resets by party. ``by_party`` counts an incident once, at its
-    cause: a failure caused on another leg is left out.
+    is kept; ``unlisted_resets`` their resets by party. What is told a second time behind a NAT is
+    not counted. ``by_party`` counts an incident once, at its cause: a failure caused on another leg
+    is left out.
     """
     by_verdict = Counter({code: count for code, count in (unlisted or {}).items() if count})
     by_party: Counter[str] = Counter()
@@ -183,6 +184,8 @@ def summarize(
     grouper = Grouper()
     summary = Summary()
     for connection in connections:
+        if connection.same_as is not None:
+            continue
         verdict = connection.verdict
         by_verdict[verdict.code] += 1
         resets.update(reset.attribution.party for reset in connection.resets)

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
-from pcapdiag.correlate.roles import Overrides, Roles
+from pcapdiag.correlate.hints import content_hints
+from pcapdiag.correlate.roles import Ends, Overrides, Roles, Spoken
 from pcapdiag.diagnose.attribution.vantage import capture_hosts
 from pcapdiag.flow.story import address_text, endpoint_facts, host_facts
 from pcapdiag.flow.tracker import Tracker
@@ -36,7 +37,8 @@ class Surroundings:
         self._tracker = tracker
         self._overrides = Overrides.from_options(options)
         self._base: Context | None = None
-        self._roles = Roles(self._overrides)
+        self._spoken = Spoken()
+        self._roles = Roles(self._overrides, spoken=self._spoken)
         self._roles_due = 0.0
         self.watched_until = 0
         """When a live capture was last looked at, though no packet came (ns since the epoch)."""
@@ -55,6 +57,11 @@ class Surroundings:
         self._roles = self._collect_roles()
         self._roles_due = math.inf
 
+    @property
+    def capture_hosts(self) -> frozenset[str]:
+        """The capturing host's addresses, when the whole capture is known."""
+        return self._base.capture_hosts if self._base else frozenset()
+
     def context(self, story: Story, until: int | None = None) -> Context:
         """Return what is known around a connection.
 
@@ -67,6 +74,19 @@ class Surroundings:
             last_time=base.last_time if until is None else min(until, base.last_time),
             hosts=self._hosts(story, base.hosts),
             endpoints={(endpoint.address, endpoint.port): endpoint} if endpoint else {},
+        )
+
+    def learn(self, story: Story) -> None:
+        """Remember what a connection's content says of its ends, for other ones of theirs."""
+        endpoint = story.responder.address, story.responder.port
+        self._spoken.note(story.initiator.address, endpoint, content_hints(story))
+
+    def ends(self, story: Story) -> Ends:
+        """Return the roles of a connection's ends, by its content and by all that is known."""
+        return self.roles().ends(
+            (story.initiator.address, story.initiator.port),
+            (story.responder.address, story.responder.port),
+            content_hints(story),
         )
 
     def roles(self) -> Roles:
@@ -103,7 +123,7 @@ class Surroundings:
         return endpoint_facts(record) if record is not None else None
 
     def _collect_roles(self) -> Roles:
-        roles = Roles(self._overrides, own_addresses(self._base))
+        roles = Roles(self._overrides, own_addresses(self._base), self._spoken)
         table = self._tracker.table
         for record in table.hosts.values():
             opener = address_text(record.version, record.high, record.low)

@@ -10,7 +10,6 @@ from pcapdiag.correlate.roles import Ends
 from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.judge import cured, judge, other_failures, refine
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.diagnose.other_leg import cause
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.describe import (
     add_resets,
@@ -20,6 +19,7 @@ from pcapdiag.incident.describe import (
     shorten,
 )
 from pcapdiag.incident.describe_http import describe_http
+from pcapdiag.incident.describe_http2 import describe_http2
 from pcapdiag.incident.surroundings import Surroundings
 from pcapdiag.model.context import Context
 from pcapdiag.model.report import Connection
@@ -60,6 +60,7 @@ class Told(msgspec.Struct, frozen=True):
         if facts is not None:
             chosen = None if list_all else failed
             self.connection.http = describe_http(facts, chosen, self.story.responder.address)
+            self.connection.http2 = describe_http2(facts.http2) if facts.http2 else None
 
     def as_row(self) -> Connection:
         """Return it without timeline, evidence and texts, which equal ones have."""
@@ -96,13 +97,8 @@ class Teller(msgspec.Struct):
         if retry is not None:
             judgement = cured(judgement, story, retry)
             attribution = attribute(story, judgement, context)
-        ends = self.surroundings.roles().ends(
-            (story.initiator.address, story.initiator.port),
-            (story.responder.address, story.responder.port),
-        )
+        ends = self.surroundings.ends(story)
         connection = describe(story, judgement, attribution, ends, self.names)
-        if judgement.failed:
-            connection.caused_by = cause(story, judgement.code)
         self._say_where(connection, story)
         told = Told(connection, story, judgement, ends, context)
         told.add_requests(self.list_all)

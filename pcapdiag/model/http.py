@@ -18,6 +18,8 @@ class LocalReply(msgspec.Struct, frozen=True):
     """Envoy's reset reason (``connection failure`` ...), or what the status means there."""
     details: str | None = None
     """Envoy's transport failure reason, or other words of the body."""
+    handed_on: bool = False
+    """The responder only passed it on: ``product`` stands further behind."""
 
 
 class GrpcFacts(msgspec.Struct, frozen=True):

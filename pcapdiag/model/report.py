@@ -19,6 +19,7 @@ from pcapdiag.model.report_capture import CaptureSummary as CaptureSummary
 from pcapdiag.model.report_capture import FileError as FileError
 from pcapdiag.model.report_capture import UnreadableFile as UnreadableFile
 from pcapdiag.model.report_http import Http
+from pcapdiag.model.report_http2 import Http2
 
 SCHEMA = "pcapdiag-report/1"
 LINE_SCHEMA = "pcapdiag-line/1"
@@ -218,8 +219,27 @@ class Scope(Value):
     ports_failing: list[int] = []
 
 
+class Cause(Value):
+    """What happened on another leg of the proxy and made this connection fail.
+
+    ``code`` is the verdict there, ``time`` when it happened, ``endpoint`` whom that leg called.
+    """
+
+    stream: int
+    frame: int
+    exchange: int | None = None
+    code: str = ""
+    time: str = ""
+    endpoint: str = ""
+
+
 class Connection(Value):
-    """One TCP connection and its verdict."""
+    """One TCP connection and its verdict.
+
+    ``causes`` are all attempts on the other leg that its failure came from, in time order;
+    ``caused_by`` is the last one's stream. ``same_as`` is the stream of the same connection before
+    NAT: it is counted once, there.
+    """
 
     stream: int
     initiator: Endpoint
@@ -247,8 +267,11 @@ class Connection(Value):
     path: PathFacts | None = None
     timeline: list[TimelineEntry] = []
     caused_by: int | None = None
+    causes: list[Cause] = []
+    same_as: int | None = None
     scope: Scope | None = None
     http: Http | None = None
+    http2: Http2 | None = None
     other_failures: list[Verdict] = []
 
 

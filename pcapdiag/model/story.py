@@ -150,15 +150,15 @@ class IcmpFact(msgspec.Struct, frozen=True):
     """TTL of the ICMP packet itself."""
 
 
-LegKind = Literal["opened", "accepted", "answered", "closed", "left"]
+LegKind = Literal["opened", "answered", "closed", "left"]
 
 
 class LegMoment(msgspec.Struct, frozen=True):
     """Something that one end's host did on another connection, while it waited on this one."""
 
     kind: LegKind
-    """It was opened; its handshake was done; its responder began to answer; its responder closed
-    first (FIN or RST); its initiator did."""
+    """It was opened; its responder began to answer; its responder closed first (FIN or RST); its
+    initiator did."""
     stream: int
     since: int
     """When that connection's last request began; of a first request, when it was opened."""
@@ -244,6 +244,8 @@ class Story(msgspec.Struct, eq=False):
     """How many of ``resets`` came before the handshake was done, in the order of the packets."""
     lost_to: int | None = None
     """The connection over the other address family that the same host got in its place."""
+    same_as: int | None = None
+    """The stream of the same connection before a NAT changed its addresses, in this capture."""
     legs_before: tuple[LegMoment, ...] = ()
     """What the initiator's host did on other connections; empty where that was too much."""
     legs_behind: tuple[LegMoment, ...] = ()

@@ -9,6 +9,7 @@ import pytest
 
 import pcapdiag.diagnose
 from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.diagnose.text import fill
@@ -28,6 +29,7 @@ from tests.diagnose.playbook import (
     icmp,
     play,
 )
+from tests.diagnose.protocol import scenes as protocol
 from tests.diagnose.tls import scenes as tls
 
 pytestmark = pytest.mark.once
@@ -72,6 +74,12 @@ LADDERS: dict[str, tuple[Line, ...]] = {
     "tcp.closed_before_response": (*ASKED, S("FIN,ACK"), C("FIN,ACK")),
     "tcp.response_timeout": (*ASKED, C("FIN,ACK", after=15_000)),
     "tcp.initiator_abort": (*ASKED, C("FIN,ACK", after=30)),
+    "protocol.tls_to_plaintext": protocol.met(protocol.HELLO, protocol.BAD),
+    "protocol.plaintext_to_tls": protocol.met(GET, protocol.TO_HTTPS),
+    "protocol.http2_to_http1": protocol.met(protocol.PREFACE, protocol.BAD),
+    "protocol.http1_to_http2": protocol.met(GET, protocol.SETTINGS),
+    "protocol.unexpected_proxy_header": protocol.met(protocol.V1 + GET, protocol.BAD),
+    "protocol.missing_proxy_header": protocol.shut(GET),
 }
 STORIES: dict[str, Story] = {
     **{code: play(*lines) for code, lines in LADDERS.items()},
@@ -102,6 +110,13 @@ STORIES: dict[str, Story] = {
     "tls.handshake_closed": tls.scene(tls.HELLO, tls.ACKED, *tls.HUNG_UP),
     "tls.handshake_timeout": tls.scene(tls.HELLO, tls.ACKED, C("FIN,ACK", after=5000)),
 }
+FACTS = {"protocol.missing_proxy_header": protocol.others(get=1, v1=3)}
+"""What the endpoint is known for, where the verdict needs it."""
+
+
+def judged(code: str) -> tuple[Story, Judgement]:
+    story = STORIES[code]
+    return story, judge(story, around(story, **FACTS.get(code, {})))  # type: ignore[arg-type]
 
 
 def modules() -> dict[str, object]:
@@ -127,8 +142,7 @@ def test_the_docstring_has_the_fixed_sections(code: str) -> None:
 
 @pytest.mark.parametrize("code", sorted(STORIES))
 def test_the_texts_are_filled(code: str) -> None:
-    story = STORIES[code]
-    judgement = judge(story, around(story))
+    story, judgement = judged(code)
     assert judgement.code == code
     texts = fill(KINDS[code], judgement, story)
     assert SERVER[0] in texts.title + texts.explanation
@@ -141,15 +155,14 @@ def test_the_texts_are_filled(code: str) -> None:
 
 @pytest.mark.parametrize("code", sorted(set(STORIES) - {"ok"}))
 def test_the_commands_are_shell_words(code: str) -> None:
-    story = STORIES[code]
-    for command in fill(KINDS[code], judge(story, around(story)), story).commands:
+    story, judgement = judged(code)
+    for command in fill(KINDS[code], judgement, story).commands:
         assert shlex.split(command, comments=True)
 
 
 @pytest.mark.parametrize("code", sorted(STORIES))
 def test_the_phase_is_one_of_the_kinds(code: str) -> None:
-    story = STORIES[code]
-    judgement = judge(story, around(story))
+    _, judgement = judged(code)
     assert judgement.phase is None or judgement.phase in KINDS[code].phases
 
 

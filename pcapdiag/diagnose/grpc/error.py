@@ -28,7 +28,6 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.grpc.status import status_name
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.words import frame_words, quoted
 from pcapdiag.diagnose.judgement import Judgement, SideHint
@@ -36,6 +35,7 @@ from pcapdiag.diagnose.kind import Kind
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
+from pcapdiag.protocols.http.grpc import status_name
 
 KIND = Kind(
     code="grpc.error",
@@ -101,7 +101,6 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     if grpc is None or grpc.status is None or grpc.status not in MEANINGS:
         return None
     meaning, advice = MEANINGS[grpc.status]
-    name = status_name(grpc.status) or str(grpc.status)
     frame = exchange.response_end_frame or exchange.response_frame
     frames = (frame,) if frame else ()
     plaintext = story.application is None or story.application.tls is None
@@ -116,7 +115,7 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         alike=f"{grpc.status}",
         facts={
             "grpc_status": str(grpc.status),
-            "grpc_name": name,
+            "grpc_name": status_name(grpc.status),
             "message": f", {quoted(grpc.message)}" if grpc.message else "",
             "status_where": frame_words(frame),
             "meaning": meaning,

@@ -28,7 +28,7 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.http.reply import handed_on, reply_in_place, reply_judgement
+from pcapdiag.diagnose.http.reply import reply_in_place, reply_judgement
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.model.context import Context
@@ -79,7 +79,7 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         return None
     others: tuple[OtherCode, ...] = ()
     confidence = SURE if reply.product == "envoy" else PAGE_ALONE
-    if handed_on(exchange):
+    if reply.handed_on:
         confidence = HANDED_ON
     elif reply.product == "haproxy" and exchange.status == 503:
         others = (OtherCode("http.no_healthy_upstream", NO_SERVER),)

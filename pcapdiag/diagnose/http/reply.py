@@ -51,11 +51,6 @@ def reply_in_place(exchange: Exchange) -> LocalReply | None:
     return reply if called else None
 
 
-def handed_on(exchange: Exchange) -> bool:
-    """Return whether the responder only passed a reply on that a proxy behind it had made."""
-    return exchange.upstream_service_time
-
-
 def product_name(reply: LocalReply) -> str:
     """Return the proxy's name as it is written."""
     return PRODUCTS.get(reply.product.lower(), harmless(reply.product, 40))
@@ -82,13 +77,9 @@ def reply_judgement(
     why = f"the answer is {product}'s own"
     if reply.reason:
         why += f": {quoted(reply.reason)}"
-    passed_on = handed_on(exchange)
     maker = ""
-    if passed_on:
-        maker = (
-            " It was only handed on here (x-envoy-upstream-service-time): a proxy behind "
-            f"{story.responder.address} made it."
-        )
+    if reply.handed_on:
+        maker = f" {story.responder.address} only handed it on: a proxy behind it made it."
         why += ", handed on by this proxy"
     reason = reply.reason or "its page does not say why"
     frames = tuple(frame for frame in (exchange.response_frame,) if frame)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from pcapdiag.model.http import Exchange, LocalReply
 
 MAX_DETAILS = 300
@@ -134,16 +136,17 @@ _SERVERS = {
 def recognise(exchange: Exchange) -> LocalReply | None:
     """Return who made an answer in the upstream's place; None where none is recognised.
 
-    An answer that was only handed on is none: it has x-envoy-upstream-service-time, or its text is
-    one product's and its ``server`` another's.
+    ``handed_on`` is set where it has x-envoy-upstream-service-time, or its text is one product's
+    and its ``server`` another's.
     """
-    if exchange.upstream_service_time or exchange.status is None:
+    if exchange.status is None:
         return None
     reply = _of_grpc(exchange) or _of_envoy(exchange) or _of_page(exchange)
     if reply is None:
-        return _of_empty_body(exchange)
+        return None if exchange.upstream_service_time else _of_empty_body(exchange)
     named = _SERVERS.get(re.split(r"[/ ]", exchange.server.lower(), maxsplit=1)[0])
-    return reply if named in (None, reply.product) else None
+    passed_on = exchange.upstream_service_time or named not in (None, reply.product)
+    return replace(reply, handed_on=True) if passed_on else reply
 
 
 def _of_grpc(exchange: Exchange) -> LocalReply | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
 from pcapdiag.model.tls import Alert, KeyState, Record, TlsFacts
-from pcapdiag.protocols.tls.conversation import Conversation
+from pcapdiag.protocols.tls.conversation import SERVER_HELLO, Conversation
 from pcapdiag.protocols.tls.infer import Told, infer
 from pcapdiag.protocols.tls.limits import FIRST_RECORDS, LAST_RECORDS
 from pcapdiag.protocols.tls.names import message_name
@@ -106,7 +106,11 @@ def _stopped_at(talk: Conversation, client: Side, server: Side, told: Told | Non
     for side in (server, client):
         if talk.messages[side.is_initiator]:
             last = talk.messages[side.is_initiator][-1]
-            steps.append((last.time, last.frame, message_name(last.type), side))
+            is_retry = (
+                last.type == SERVER_HELLO and talk.retry is not None and not talk.server_hello
+            )
+            name = "HelloRetryRequest" if is_retry else message_name(last.type)
+            steps.append((last.time, last.frame, name, side))
         if side.sealed_finished is not None:
             steps.append((*_place(side.sealed_finished), "Finished", side))
     if told is not None and told.server_flight is not None:

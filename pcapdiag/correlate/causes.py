@@ -1,0 +1,172 @@
+"""What made each failure fail on another leg: one cause, with the tries before it, or none.
+
+Where several calls fit equally well there is no cause rather than a wrong one. A call that is the
+only one to explain a failure is struck out for the others.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from pcapdiag.correlate.fitting import LEFT, STALLS, is_effect
+from pcapdiag.correlate.leg_failure import Key, LegFailure
+from pcapdiag.correlate.legs import (
+    AT_ONCE,
+    GAVE_UP,
+    MAX_COMPARED,
+    MS,
+    SAME_MOMENT,
+    Legs,
+    asked,
+    calls_the_same,
+    decided,
+    is_same_leg,
+    likeness,
+)
+
+BETWEEN_TRIES = 300 * MS
+"""Envoy waits up to 250 ms before a retry (its base interval of 25 ms, ten times)."""
+TURN_AROUND = 1_300 * MS
+"""HAProxy waits 1 s before it tries a server again that refused (facts 11: FIN after 3 s)."""
+MAX_TRIES = 16
+"""Attempts named for one failure."""
+ROUNDS = 4
+"""How often causes that are taken are struck out, to see what is left for others."""
+
+Causes = dict[Key, list[LegFailure]]
+
+
+def find_causes(failures: Sequence[LegFailure], own: frozenset[str] = frozenset()) -> Causes:
+    """Return for each failure that another leg explains its causes: the attempts in time order.
+
+    The last of them is that which ended it. ``own`` are the addresses of the capturing host.
+    """
+    legs = Legs.of(failures, own)
+    effects = [one for one in failures if is_effect(one) and one.decided]
+    options = {effect.key: _best(effect, legs.candidates(effect)) for effect in effects}
+    last = _assign(options)
+    taken = {cause.key for cause in last.values()}
+    found = {
+        effect.key: [*_tries_before(effect, last[effect.key], legs, taken), last[effect.key]]
+        for effect in effects
+        if effect.key in last
+    }
+    for failure in failures:
+        client = _client_behind(failure, legs)
+        if client is not None and failure.key not in found:
+            explained = {cause.key for cause in found.get(client.key, ())}
+            if failure.key not in explained:
+                found[failure.key] = [client]
+    return found
+
+
+def _best(effect: LegFailure, candidates: list[LegFailure]) -> list[LegFailure]:
+    """Return the candidates that nothing tells apart: likeness first, then the moment."""
+    candidates = _most_alike(effect, candidates)
+    near = [call for call in candidates if _distance(effect, call) <= SAME_MOMENT]
+    return near or candidates
+
+
+def _most_alike(effect: LegFailure, calls: list[LegFailure]) -> list[LegFailure]:
+    most = max((likeness(effect, call) for call in calls), default=0)
+    return [call for call in calls if likeness(effect, call) == most]
+
+
+def _distance(effect: LegFailure, call: LegFailure) -> int:
+    return AT_ONCE if call.is_silent else abs(effect.decided - call.decided)
+
+
+def _assign(options: Causes) -> dict[Key, LegFailure]:
+    """Give each effect its only candidate; what is taken is struck out for those with several.
+
+    Of several that can only be tries one after the other the last is the cause.
+    """
+    found: dict[Key, LegFailure] = {}
+    for _ in range(ROUNDS):
+        fresh = {key: calls[0] for key, calls in options.items() if len(calls) == 1}
+        if not fresh:
+            break
+        found |= fresh
+        taken = {call.key for call in found.values()}
+        options = {
+            key: [call for call in calls if call.key not in taken]
+            for key, calls in options.items()
+            if key not in fresh
+        }
+    last = {key: calls[-1] for key, calls in options.items() if _in_turn(calls)}
+    claims = Counter(call.key for call in last.values())
+    return found | {key: call for key, call in last.items() if claims[call.key] == 1}
+
+
+def _tries_before(
+    effect: LegFailure, last: LegFailure, legs: Legs, taken: set[Key]
+) -> list[LegFailure]:
+    """Return the calls that were tried for one request before the last; only what is certain."""
+    since, until = effect.since - SAME_MOMENT, last.asked + SAME_MOMENT
+    calls = legs.calls(last.opener, since, until, since, last.asked - GAVE_UP)
+    before = [call for call in calls[-MAX_COMPARED:] if _may_be_a_try(effect, call, since)]
+    before = [call for call in before if call.key not in taken]
+    tries: list[LegFailure] = []
+    following = last
+    while len(tries) < MAX_TRIES:
+        fitting = [call for call in before if _is_next_try(call, following)]
+        fitting = _most_alike(effect, fitting)
+        if not _in_turn(fitting):
+            break
+        following = fitting[-1]
+        tries.insert(0, following)
+        before.remove(following)
+    return tries
+
+
+def _in_turn(calls: list[LegFailure]) -> bool:
+    """Sort calls by their beginning; return whether each can be a try after the one before."""
+    calls.sort(key=asked)
+    return bool(calls) and all(_is_next_try(one, other) for one, other in pairwise(calls))
+
+
+def _may_be_a_try(effect: LegFailure, call: LegFailure, since: int) -> bool:
+    return call.asked >= since and call.code != LEFT and not is_same_leg(effect, call)
+
+
+def _is_next_try(call: LegFailure, following: LegFailure) -> bool:
+    """Return whether a call can have been followed by another one for the same request."""
+    if call.is_silent:
+        return following.asked - max(call.last_try, call.asked + GAVE_UP) >= 0
+    pause = following.asked - call.decided
+    longest = TURN_AROUND if calls_the_same(call, following) else BETWEEN_TRIES
+    # A proxy that gives up may call the next before it closes the last.
+    shortest = -SAME_MOMENT if call.by == "initiator" else 0
+    return following.asked > call.asked and shortest <= pause <= longest
+
+
+def _client_behind(failure: LegFailure, legs: Legs) -> LegFailure | None:
+    """Return the client's failure that made the proxy fail its upstream: it left, or read late."""
+    stalled = failure.code in STALLS and failure.side == "initiator"
+    if failure.code != LEFT and not stalled:
+        return None
+    clients = legs.clients.get(legs.host(failure.opener), [])
+    if not stalled:
+        low = bisect_left(clients, failure.decided - AT_ONCE, key=decided)
+        high = bisect_right(clients, failure.decided + SAME_MOMENT, key=decided)
+        clients = clients[low:high]
+    if len(clients) > MAX_COMPARED:
+        return None
+    found = [
+        client
+        for client in clients
+        if not is_same_leg(failure, client)
+        and client.asked <= failure.asked + SAME_MOMENT
+        and _left_or_stalled(client, failure)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _left_or_stalled(client: LegFailure, failure: LegFailure) -> bool:
+    if failure.code == LEFT:
+        return client.code == LEFT and client.decided > 0
+    slow = client.code in STALLS and client.side == "initiator"
+    return slow and (client.is_silent or client.decided >= failure.asked)

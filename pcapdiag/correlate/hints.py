@@ -1,0 +1,120 @@
+"""What the content of a connection says of its ends (verdicts.md, Attribution).
+
+A proxy shows itself by what it adds: its own replies, its server name, Via and x-envoy-* fields in
+answers; X-Forwarded-For and the like, a PROXY header and health checks in requests; Istio's ports
+and ALPN names. An origin does none of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pcapdiag.model.application import Application
+from pcapdiag.model.http import Exchange
+from pcapdiag.model.report import End, Role
+from pcapdiag.model.story import Story
+
+SIDECAR_PORTS = frozenset({15001, 15006, 15008, 15020, 15021, 15090})
+"""Ports of an Istio sidecar (facts 3.5): outbound, inbound, HBONE, metrics and readiness."""
+MESH_ALPN = "istio"
+"""Every ALPN name that only a sidecar offers begins with it (facts 3.5)."""
+PROXY_SERVERS = frozenset({"envoy", "istio-envoy", "awselb/2.0", "varnish", "cloudflare"})
+"""``server`` fields that only proxies send."""
+HEALTH_CHECKERS = (
+    "amazon-route53-health-check",
+    "consul health check",
+    "edge health probe",
+    "elb-healthchecker/",
+    "envoy/hc",
+    "googlehc/",
+    "haproxy",
+    "kube-probe/",
+    "load balancer agent",
+)
+"""How the user agents of proxies' and platforms' health checks begin, in lower case."""
+GATEWAY_STATUSES = frozenset({502, 503, 504})
+"""Statuses with which only something in front of an origin answers (RFC 9110 section 15.6)."""
+
+_REQUEST_FIELDS = ("x-forwarded-for", "forwarded", "via", "x-envoy-")
+_RESPONSE_FIELDS = ("via", "x-envoy-")
+_PROXY_HEADERS = (b"PROXY TCP", b"PROXY UNKNOWN", b"\r\n\r\n\x00\r\nQUIT\n")
+"""First bytes of the PROXY protocol's two versions (proxy-protocol.txt, section 2)."""
+
+
+def content_hints(story: Story) -> dict[End, Role]:
+    """Return which ends of a connection its content shows to be proxies.
+
+    One direction alone may be half of a redirected connection, whose answers bear the address that
+    the application called (facts 3.5): its ends are not who they seem.
+    """
+    found: dict[End, Role] = {}
+    if not (story.initiator.packets and story.responder.packets):
+        return {"responder": "proxy"} if story.responder.port in SIDECAR_PORTS else {}
+    if _asks_like_a_proxy(story):
+        found["initiator"] = "proxy"
+    if story.responder.port in SIDECAR_PORTS or _answers_like_a_proxy(story):
+        found["responder"] = "proxy"
+    return found
+
+
+def _asks_like_a_proxy(story: Story) -> bool:
+    application = story.application
+    if story.hello_initiator.startswith(_PROXY_HEADERS):
+        return True
+    if application is not None and (application.proxy_header or _offers_mesh(application)):
+        return True
+    if any(e.forwarded or is_health_check(e.user_agent) for e in _exchanges(application)):
+        return True
+    heads = (story.turn.request_head, story.hello_initiator)
+    return any(_shows(head, _REQUEST_FIELDS, "user-agent", HEALTH_CHECKERS) for head in heads)
+
+
+def _answers_like_a_proxy(story: Story) -> bool:
+    if any(map(_is_a_proxys, _exchanges(story.application))):
+        return True
+    heads = (story.turn.response_head, story.hello_responder)
+    servers = tuple(PROXY_SERVERS)
+    return any(
+        head.startswith(b"HTTP/1.") and _shows(head, _RESPONSE_FIELDS, "server", servers)
+        for head in heads
+    )
+
+
+def is_health_check(user_agent: str) -> bool:
+    """Return whether a user agent is a proxy's or a platform's health check."""
+    return user_agent.lower().startswith(HEALTH_CHECKERS)
+
+
+def _is_a_proxys(exchange: Exchange) -> bool:
+    own = exchange.local_reply is not None
+    if own and (exchange.status in GATEWAY_STATUSES or exchange.grpc is not None):
+        return True
+    added = exchange.via or exchange.envoy_headers or exchange.upstream_service_time
+    return bool(added) or exchange.server.lower() in PROXY_SERVERS
+
+
+def _offers_mesh(application: Application) -> bool:
+    hello = application.tls.client_hello if application.tls else None
+    return hello is not None and any(name.startswith(MESH_ALPN) for name in hello.alpn)
+
+
+def _exchanges(application: Application | None) -> Iterable[Exchange]:
+    return application.http.exchanges if application and application.http else ()
+
+
+def _shows(head: bytes, names: tuple[str, ...], field: str, values: tuple[str, ...]) -> bool:
+    """Return whether an HTTP/1 head has a field named so, or ``field`` with such a value.
+
+    ``names`` and ``values`` are beginnings. A last line that may be cut off counts by its name.
+    """
+    for line in head.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]:
+        name, colon, value = line.partition(b":")
+        if not colon:
+            continue
+        lowered = name.decode("latin-1").lower()
+        said = value.decode("latin-1").strip().lower()
+        if lowered == field and said.startswith(values):
+            return True
+        if any(lowered == n or (n.endswith("-") and lowered.startswith(n)) for n in names):
+            return True
+    return False

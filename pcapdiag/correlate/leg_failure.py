@@ -1,0 +1,63 @@
+"""One failed request or connection as the other legs of a proxy may need it: plain numbers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+By = Literal["initiator", "responder", "path"]
+Key = tuple[int, int | None]
+"""Stream and exchange: what failed; None for the connection as a whole."""
+
+
+class LegFailure(msgspec.Struct, frozen=True):
+    """What failed, between whom, when, and what can be read of it.
+
+    Times are nanoseconds since the epoch. ``asked`` is when the request began, or the connection
+    was opened where none was sent; ``since`` when the earliest call for it can have been made: a
+    TCP proxy calls before its client has asked. ``decided`` is when somebody ended it (0: nobody
+    did, it was given up in silence), and ``by`` who did. ``last_try`` is the initiator's last
+    packet.
+    """
+
+    stream: int
+    opener: str
+    answerer: str
+    answerer_port: int
+    code: str
+    phase: str | None
+    since: int
+    asked: int
+    decided: int
+    frame: int
+    by: By | None = None
+    side: By | None = None
+    """Who did it, where the failure's own logic says so."""
+    came_up: bool = True
+    last_try: int = 0
+    exchange: int | None = None
+    method: str | None = None
+    target: str | None = None
+    request_id: str | None = None
+    trace: str | None = None
+    """Trace id of the traceparent field (W3C Trace Context section 3.2.2.3)."""
+    status: int | None = None
+    grpc_status: int | None = None
+    product: str = ""
+    """Which proxy made the answer by itself; empty for none."""
+    reason: str = ""
+    handed_on: bool = False
+    """The answer says that it came from an upstream: another proxy made it."""
+    same_as: int | None = None
+    health_check: bool = False
+
+    @property
+    def key(self) -> Key:
+        """What tells it from every other one."""
+        return self.stream, self.exchange
+
+    @property
+    def is_silent(self) -> bool:
+        """True where nothing came back and nobody said so: given up unseen."""
+        return self.decided == 0

@@ -1,0 +1,113 @@
+"""http2.enhance_your_calm: an end says that the other one asks too much.
+
+What happened
+    A stream was reset, or the connection given up, with ENHANCE_YOUR_CALM: too many pings, resets,
+    settings or streams for the sender's taste.
+
+How pcapdiag can tell
+    The code, in GOAWAY (gRPC: with the text ``too_many_pings``) or in RST_STREAM.
+
+Usual causes
+    A gRPC client whose keep-alive pings come more often than the server allows (default: one in 5
+    minutes, none without calls). Protection against rapid reset (CVE-2023-44487) that a client
+    which cancels a lot runs into. Rate limits of a gateway.
+
+Fixes
+    Ping less often, or permit it at the server; cancel less; spread over more connections.
+
+Can be confused with
+    http2.refused_stream: a limit of streams, without reproach. http2.goaway: another code.
+
+References
+    RFC 9113 section 7; gRPC's keepalive guide (A8); facts 6.1.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.http.failure import request_failed
+from pcapdiag.diagnose.http.words import exchange_frames
+from pcapdiag.diagnose.http2.closing import error_goaway, exchange_judgement, goaway_judgement
+from pcapdiag.diagnose.http2.errors import ENHANCE_YOUR_CALM
+from pcapdiag.diagnose.http2.streams import (
+    http2_facts,
+    phase_of,
+    refused_by,
+    stream_facts,
+)
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.text import counted
+from pcapdiag.model.context import Context
+from pcapdiag.model.http import Exchange, GoAway
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="http2.enhance_your_calm",
+    title="too much asked: {sender} told {receiver} ENHANCE_YOUR_CALM",
+    explanation=(
+        "{sender} sent {what} with ENHANCE_YOUR_CALM (code 11){debug}: {receiver} asks too much of "
+        "it. {lost} {pings} had been sent on this connection."
+    ),
+    phases=("in_request", "before_response", "in_response", "idle"),
+    envoy=Envoy("UR / UC", "remote reset / connection termination"),
+    nginx="upstream rejected request with error 11, or upstream sent goaway with error 11",
+    haproxy="SH",
+    fix_at=("initiator", "responder"),
+    fixes=(
+        "gRPC too_many_pings: at {receiver} raise GRPC_ARG_KEEPALIVE_TIME_MS (5 minutes or more), "
+        "keepalive_permit_without_calls off; Envoy connection_keepalive.interval",
+        "or permit it at {sender}: gRPC EnforcementPolicy.MinTime and PermitWithoutStream "
+        "(permitKeepAliveTime, GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS)",
+        "rapid reset protection: why does {receiver} cancel so many requests (deadlines too short, "
+        "retries)? limits: Envoy premature_reset runtime keys and max_inbound_* options, NGINX "
+        "keepalive_requests, http2_max_concurrent_streams",
+        "rate limits of a gateway: spread over more connections, slow down",
+    ),
+    commands=(
+        "tshark -r FILE -Y 'http2.ping || http2.goaway || http2.rst_stream' -d "
+        "tcp.port=={responder_port},http2",
+        "curl -s localhost:15000/stats | grep -E 'http2.*(flood|reset|keepalive)'  # in Istio; "
+        "Envoy's own admin port is often 9901",
+    ),
+)
+
+
+def match(story: Story, _context: Context) -> Judgement | None:
+    """Return the verdict for a connection given up so."""
+    goaway = _goaway(story)
+    return goaway_judgement(story, KIND.code, goaway) if goaway is not None else None
+
+
+def match_exchange(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
+    """Return the verdict for one stream that was reset so, or ended with such a connection."""
+    if exchange.reset_code == ENHANCE_YOUR_CALM and not exchange.complete:
+        return _stream_judgement(story, exchange)
+    goaway = _goaway(story)
+    return exchange_judgement(story, KIND.code, goaway, exchange) if goaway is not None else None
+
+
+def _goaway(story: Story) -> GoAway | None:
+    goaway = error_goaway(story)
+    return goaway if goaway is not None and goaway.code == ENHANCE_YOUR_CALM else None
+
+
+def _stream_judgement(story: Story, exchange: Exchange) -> Judgement:
+    facts = http2_facts(story)
+    frames = exchange_frames(exchange, exchange.reset_frame)
+    by_initiator = exchange.ended_by == "initiator"
+    return request_failed(
+        story,
+        exchange,
+        KIND.code,
+        phase_of(exchange),
+        0.97,
+        refused_by(by_initiator, "its RST_STREAM says so", frames),
+        frames=(exchange.reset_frame,),
+        facts=stream_facts(story, exchange)
+        | {
+            "what": f"RST_STREAM on stream {exchange.stream_id} (frame {exchange.reset_frame})",
+            "debug": "",
+            "lost": "The stream's request failed.",
+            "pings": counted(facts.ping_count if facts else 0, "PING frame"),
+        },
+    )

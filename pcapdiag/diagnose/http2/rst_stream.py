@@ -1,0 +1,130 @@
+"""http2.rst_stream: one stream was reset with an error; the connection goes on.
+
+What happened
+    An end sent RST_STREAM before the answer was complete. Other streams of the connection are not
+    concerned.
+
+How pcapdiag can tell
+    The frame, on a stream whose answer's end (END_STREAM) was not seen: by the responder with any
+    code, NO_ERROR and CANCEL included; by the initiator with a code that finds fault with what it
+    got. Not a failure: a reset after a complete answer, the initiator's own CANCEL, NO_ERROR or
+    INTERNAL_ERROR (it left, or its timeout fired), the end of a tunnel or WebSocket.
+
+Usual causes
+    INTERNAL_ERROR: the program failed in this request, or a proxy lost its own upstream within the
+    answer (Envoy says INTERNAL_ERROR, before 1.37 NO_ERROR). CANCEL: deadline or cancelled by the
+    server. PROTOCOL_ERROR and the like: the two ends' HTTP/2 do not agree on a frame or header.
+
+Fixes
+    Read the sender's log at that moment; with a proxy, look at its own upstream first.
+
+Can be confused with
+    http2.refused_stream and http2.enhance_your_calm: narrower codes. grpc.error: trailers with a
+    status came before.
+
+References
+    RFC 9113 sections 5.4.2, 6.4, 7; gRPC's PROTOCOL-HTTP2.md; facts 3.3, 6.1.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.http.failure import request_failed
+from pcapdiag.diagnose.http.words import exchange_frames
+from pcapdiag.diagnose.http2.errors import (
+    CANCEL,
+    INTERNAL_ERROR,
+    NO_ERROR,
+    error_name,
+)
+from pcapdiag.diagnose.http2.streams import (
+    drained,
+    is_effect,
+    is_incomplete,
+    phase_of,
+    refused_by,
+    stream_facts,
+)
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.model.context import Context
+from pcapdiag.model.http import Exchange
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="http2.rst_stream",
+    title="stream reset: {sender} ended {request} by RST_STREAM {error} (stream {stream})",
+    explanation=(
+        "{initiator} sent {request} on stream {stream} ({request_where}). {sender} reset the "
+        "stream {waited} after the request (RST_STREAM {error}, code {error_number}, frame "
+        "{reset_frame}); {got}. With this code {sender} says: {meaning}.{draining} gRPC turns it "
+        "into status {grpc_status}."
+    ),
+    phases=("in_request", "before_response", "in_response"),
+    envoy=Envoy("UR / UPE", "remote reset (code 1: protocol error)"),
+    nginx="upstream rejected request with error N",
+    haproxy="SH",
+    fix_at=("responder", "initiator"),
+    fixes=(
+        "what did {sender} log at that moment for this request? (exception, deadline, limit)",
+        "is {sender} a proxy (Envoy, NGINX, HAProxy)? then it lost its own upstream: see that leg",
+        "PROTOCOL_ERROR, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, COMPRESSION_ERROR: {receiver} sent "
+        "what {sender} does not allow (header names, sizes, windows); compare versions and limits "
+        "(Envoy max_request_headers_kb, NGINX large_client_header_buffers, HAProxy tune.h2.*)",
+        "HTTP_1_1_REQUIRED: let the client use HTTP/1.1 there",
+        "retry where safe: Envoy and Istio retry_on reset",
+    ),
+    commands=(
+        "curl -v --http2-prior-knowledge --max-time 10 'http://{responder_host}:{responder_port}/'",
+        "tshark -r FILE -Y 'http2.streamid == {stream}' -d tcp.port=={responder_port},http2",
+    ),
+)
+
+BY_ITS_OWN_WISH = frozenset({NO_ERROR, INTERNAL_ERROR, CANCEL})
+"""An initiator with these left or gave up waiting: its timeout or its user, not the answer."""
+ENDS_A_TUNNEL = frozenset({NO_ERROR, CANCEL})
+NEED_ALL_BYTES = frozenset({NO_ERROR, CANCEL})
+"""Codes that are harmless behind a complete answer, whose end a hole in the capture may hide."""
+GRPC_STATUS = {
+    5: "13 INTERNAL or 2 UNKNOWN, as the library likes",
+    7: "14 UNAVAILABLE",
+    8: "1 CANCELLED",
+    11: "8 RESOURCE_EXHAUSTED",
+    12: "7 PERMISSION_DENIED",
+}
+"""gRPC's own mapping (PROTOCOL-HTTP2.md); every other code is INTERNAL."""
+
+
+def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
+    """Return the verdict for a stream that was reset before its answer was complete."""
+    code = exchange.reset_code
+    if code is None or exchange.complete or exchange.ended_by not in ("initiator", "responder"):
+        return None
+    by_initiator = exchange.ended_by == "initiator"
+    if by_initiator and code in BY_ITS_OWN_WISH:
+        return None
+    if code in ENDS_A_TUNNEL and (exchange.upgrade or exchange.websocket_close):
+        return None
+    if code in NEED_ALL_BYTES and is_incomplete(story):
+        return None
+    if is_effect(story, exchange.reset_time or 0, by_initiator):
+        return None
+    return _judgement(story, exchange, code, by_initiator)
+
+
+def _judgement(story: Story, exchange: Exchange, code: int, by_initiator: bool) -> Judgement:
+    frames = exchange_frames(exchange, exchange.reset_frame)
+    why = f"the RST_STREAM ({error_name(code)}) bears its address"
+    going = drained(story)
+    draining = "" if going is None else f" It was draining then (GOAWAY, frame {going.frame})."
+    return request_failed(
+        story,
+        exchange,
+        KIND.code,
+        phase_of(exchange),
+        0.9 if is_incomplete(story) else 0.97,
+        refused_by(by_initiator, why, frames),
+        frames=(exchange.reset_frame,),
+        alike=error_name(code),
+        facts=stream_facts(story, exchange)
+        | {"draining": draining, "grpc_status": GRPC_STATUS.get(code, "13 INTERNAL")},
+    )

@@ -1,0 +1,108 @@
+"""protocol.http2_to_http1: HTTP/2 to a server that speaks HTTP/1 only.
+
+What happened
+    The initiator began with the HTTP/2 preface (``PRI * HTTP/2.0``) without having agreed on it;
+    the server takes that for a strange HTTP/1 request.
+
+How pcapdiag can tell
+    An HTTP/1 response (400, 404, 505 ...) or a bare HTML page answers the preface, where HTTP/2
+    wants SETTINGS (RFC 9113 section 3.4). Or a close without a byte, where other connections to
+    that port speak HTTP/1 and get answers.
+
+Usual causes
+    Envoy http2_protocol_options (or use_downstream_protocol) for an HTTP/1 upstream; a Kubernetes
+    port named ``grpc`` or ``http2`` (appProtocol) whose server speaks HTTP/1; NGINX grpc_pass; gRPC
+    to the REST port of the service.
+
+Fixes
+    Speak HTTP/1 to it, or switch HTTP/2 (h2c) on at the server.
+
+Can be confused with
+    tls.alpn_mismatch: inside TLS, where ALPN should have said it. protocol.plaintext_to_tls: the
+    preface is answered with an alert.
+
+References
+    facts 3.3 (Envoy: 502 UPE, GOAWAY "SETTINGS expected"), 4.1 ("too large http2 frame: 4740180"),
+    6.2 for who answers what.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.protocol.mismatch import (
+    SURE_BY_OTHERS,
+    by_others,
+    endpoint_of,
+    others_work,
+    shown_by_bytes,
+    shown_by_others,
+    unanswered_close,
+)
+from pcapdiag.diagnose.speech import Said, answered, opening, spoken_before, status_of
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="protocol.http2_to_http1",
+    title="HTTP/2 to an HTTP/1 server: {responder} met the preface {answer_short}",
+    explanation=(
+        "{initiator} began with the HTTP/2 preface (frame {asked_frame}); {responder} answered "
+        "{answer}. It does not speak HTTP/2 here: {because}."
+    ),
+    phases=("before_response",),
+    envoy=Envoy("UPE", "protocol error"),
+    nginx="upstream sent too large http2 frame: 4740180",
+    haproxy="SC",
+    fix_at=("initiator", "responder"),
+    fixes=(
+        "speak HTTP/1 to {responder}: Envoy cluster without http2_protocol_options, HAProxy server "
+        "without proto h2, NGINX proxy_pass instead of grpc_pass",
+        "Kubernetes, Istio: the Service port's name or appProtocol says http2 or grpc for an "
+        "HTTP/1 server; DestinationRule connectionPool.http.h2UpgradePolicy, useClientProtocol",
+        "or let the server speak it: NGINX listen ... http2, Envoy codec_type AUTO, h2c in the "
+        "program; for gRPC check that it is the gRPC port",
+    ),
+    commands=(
+        "curl -v --http2-prior-knowledge --max-time 5 'http://{responder_host}:{responder_port}/'",
+        "curl -v --http1.1 --max-time 5 'http://{responder_host}:{responder_port}/'  # from "
+        "{initiator_ip}",
+    ),
+)
+
+ANSWERS = frozenset({Said.HTTP1_RESPONSE, Said.HTML, Said.TEXT})
+
+
+def match(story: Story, _context: Context) -> Judgement | None:
+    """Return the verdict for a preface that was answered with HTTP/1."""
+    first, answer = opening(story), answered(story)
+    if first.said is not Said.H2_PREFACE or first.proxy_version or spoken_before(story):
+        return None
+    if answer not in ANSWERS or story.greeting_bytes:
+        return None
+    status = status_of(story.hello_responder)
+    words = f"with HTTP/1 status {status}" if status is not None else f"with {answer.value}"
+    return shown_by_bytes(
+        story,
+        KIND.code,
+        0.98 if answer is Said.HTTP1_RESPONSE else 0.92,
+        "it answered the HTTP/2 preface with HTTP/1",
+        answer=f"{words} (frame {story.responder.first_data_frame})",
+        answer_short=words,
+        because="an HTTP/2 server answers with SETTINGS",
+    )
+
+
+def match_close(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a preface met by a close, where others speak HTTP/1 there."""
+    close, first = unanswered_close(story), opening(story)
+    if close is None or first.said is not Said.H2_PREFACE or first.proxy_version:
+        return None
+    mine, others = frozenset({Said.H2_PREFACE}), frozenset({Said.HTTP1_REQUEST})
+    number = others_work(endpoint_of(story, context), mine, others)
+    if not number:
+        return None
+    why = by_others(number, "an HTTP/1 request")
+    return shown_by_others(
+        story, KIND.code, close, SURE_BY_OTHERS, why, answer_short="with a close"
+    )

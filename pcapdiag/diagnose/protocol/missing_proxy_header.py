@@ -1,0 +1,89 @@
+"""protocol.missing_proxy_header: no PROXY protocol header to a server that wants one.
+
+What happened
+    The server's listener reads a PROXY header before anything else. This connection began without
+    one, and the server closed or reset it at its first bytes.
+
+How pcapdiag can tell
+    A FIN (NGINX) or RST (HAProxy, Envoy) within moments of the first bytes, not a byte of an
+    answer, and other connections to that port that begin with a PROXY header and get answers, while
+    none without it does. Without those the close alone says nothing, and this is not even an
+    alternative.
+
+Usual causes
+    A client or health check that goes straight to a backend behind a load balancer; a second proxy
+    in front of it, or a new one, without send-proxy; proxy protocol switched on at the listener
+    only.
+
+Fixes
+    Send the header, or let the listener accept both.
+
+Can be confused with
+    tcp.closed_before_response, tcp.reset_before_response: the same without the other connections.
+
+References
+    HAProxy's proxy-protocol.txt section 2; facts 3.3, 4.1 ("broken header"), 6.2 (NGINX FIN,
+    HAProxy and Envoy RST).
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.protocol.mismatch import (
+    endpoint_of,
+    my_word,
+    others_work,
+    shown_by_others,
+    unanswered_close,
+)
+from pcapdiag.diagnose.speech import PROXIED, opening
+from pcapdiag.diagnose.text import counted
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="protocol.missing_proxy_header",
+    title="missing PROXY header: {responder} met {asked} {answer_short}",
+    explanation=(
+        "{initiator} began with {asked} and no PROXY protocol header (frame {asked_frame}); "
+        "{responder} answered {answer}. It wants the header first: {because}."
+    ),
+    phases=("tls_handshake", "before_response"),
+    envoy=Envoy("UC", "connection termination"),
+    nginx="upstream prematurely closed connection while reading response header from upstream",
+    haproxy="SH",
+    fix_at=("initiator", "responder"),
+    fixes=(
+        "send the header from {initiator_ip}: HAProxy server ... send-proxy-v2 (and "
+        "check-send-proxy), Envoy transport_socket upstream_proxy_protocol, NGINX stream "
+        "proxy_protocol on",
+        "is {initiator_ip} meant to come here directly? if not, let it use the load balancer",
+        "or do not demand it: Envoy proxy_protocol filter allow_requests_without_proxy_protocol, a "
+        "listener of its own for direct clients (NGINX listen without proxy_protocol, HAProxy bind "
+        "without accept-proxy)",
+    ),
+    commands=(
+        "curl -v --haproxy-protocol --max-time 5 'http://{responder_host}:{responder_port}/'  # "
+        "works with the header?",
+        "grep -i 'proxy protocol' /var/log/nginx/error.log  # on {responder_ip}: 'broken header'",
+    ),
+)
+
+SURE = 0.93
+
+
+def match_close(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for first bytes met by a close, where only those with a header work."""
+    close = unanswered_close(story)
+    if close is None or opening(story).proxy_version:
+        return None
+    mine = frozenset({my_word(story)})
+    number = others_work(endpoint_of(story, context), mine, frozenset({PROXIED}))
+    if not number:
+        return None
+    why = (
+        f"{counted(number, 'other connection')} to that port began with a PROXY header and got "
+        "answers, none without it did"
+    )
+    return shown_by_others(story, KIND.code, close, SURE, why, answer_short="with a close")

@@ -1,0 +1,152 @@
+"""protocol.plaintext_to_tls: plaintext to a port that speaks TLS.
+
+What happened
+    The initiator sent an HTTP request in the clear; what listens on that port wants TLS first.
+
+How pcapdiag can tell
+    The request is answered with a TLS alert, or with a 400 that says so (NGINX, Go, Apache,
+    Tomcat). Most servers only close (OpenSSL, HAProxy, Envoy by FIN; Istio STRICT, Python by RST):
+    then other connections to that port that begin with a ClientHello and get answers tell it, or,
+    as weak evidence, a port that is always used for TLS.
+
+Usual causes
+    ``http://`` or a cluster without TLS context for a TLS port. In Istio a client without a
+    sidecar, or with DestinationRule tls DISABLE, to a workload whose PeerAuthentication is STRICT.
+    A health check by HTTP on the HTTPS port.
+
+Fixes
+    Speak TLS to that port, or use the plaintext port.
+
+Can be confused with
+    tcp.closed_before_response and tcp.reset_before_response: the same close, where nothing says
+    that the port speaks TLS. protocol.missing_proxy_header: a close where others send a PROXY
+    header.
+
+References
+    facts 3.3, 3.5 (STRICT: RST,ACK and not a byte), 5.2, 10, 11.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.judgement import Judgement, OtherCode
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.protocol.mismatch import (
+    SURE_BY_OTHERS,
+    TLS_PORTS,
+    by_others,
+    by_port,
+    endpoint_of,
+    others_work,
+    shown_by_bytes,
+    shown_by_others,
+    unanswered_close,
+)
+from pcapdiag.diagnose.speech import (
+    PLAIN,
+    Said,
+    answered,
+    opening,
+    spoken_before,
+    status_of,
+)
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="protocol.plaintext_to_tls",
+    title="plaintext to a TLS port: {responder} met {asked} {answer_short}",
+    explanation=(
+        "{initiator} sent {asked} in the clear (frame {asked_frame}); {responder} answered "
+        "{answer}. That port wants TLS: {because}."
+    ),
+    phases=("before_response",),
+    envoy=Envoy("UC", "connection termination"),
+    nginx="upstream prematurely closed connection, or upstream sent no valid HTTP/1.0 header",
+    haproxy="SH",
+    fix_at=("initiator", "responder"),
+    fixes=(
+        "speak TLS to {responder}: Envoy cluster with transport_socket tls, NGINX proxy_pass "
+        "https:// (grpcs://), HAProxy server ... ssl verify required, https:// in the client",
+        "Istio: the workload's PeerAuthentication is STRICT? give the client a sidecar, "
+        "DestinationRule trafficPolicy.tls.mode ISTIO_MUTUAL, or PERMISSIVE while it has none",
+        "health checks: scheme HTTPS (Kubernetes httpGet.scheme, Envoy health check on the TLS "
+        "cluster, HAProxy check-ssl)",
+        "or use the plaintext port of the service",
+    ),
+    commands=(
+        "curl -vk --max-time 5 'https://{responder_host}:{responder_port}/'  # from {initiator_ip}",
+        "openssl s_client -connect {responder_host}:{responder_port} </dev/null",
+        "istioctl x describe pod POD; kubectl get peerauthentication -A  # in a mesh: STRICT?",
+    ),
+)
+
+SAYS_SO = (
+    b"plain http request was sent to https port",
+    b"client sent an http request to an https server",
+    b"speaking plain http to an ssl-enabled server port",
+    b"this combination of host and port requires tls",
+)
+"""Words of NGINX (and what is built on it), Go's net/http, Apache httpd, Tomcat."""
+HANDED_ON = (b"x-envoy-upstream-service-time:", b"\r\nvia:", b"\r\nserver: envoy")
+"""Headers of a proxy that only handed its upstream's answer on: the mismatch is on that leg."""
+TLS_REFUSALS = frozenset({Said.TLS_ALERT, Said.TLS})
+
+
+def match(story: Story, _context: Context) -> Judgement | None:
+    """Return the verdict for plaintext that was answered with an alert, or a 400 that says so."""
+    first = opening(story)
+    if first.said not in PLAIN or spoken_before(story):
+        return None
+    frame = story.responder.first_data_frame
+    if answered(story) in TLS_REFUSALS:
+        header = OtherCode("protocol.unexpected_proxy_header", 0.3)
+        return shown_by_bytes(
+            story,
+            KIND.code,
+            0.65 if first.proxy_version else 0.97,
+            "it answered plaintext with a TLS record",
+            (header,) if first.proxy_version else (),
+            answer=f"with a TLS record (frame {frame})",
+            answer_short="with a TLS alert",
+            because="only a TLS server answers so",
+        )
+    if first.proxy_version or not says_so(story.hello_responder) or story.turn.index > 1:
+        return None
+    return shown_by_bytes(
+        story,
+        KIND.code,
+        0.96,
+        "its answer says that the port is for TLS",
+        answer=f"with HTTP status {status_of(story.hello_responder)} (frame {frame})",
+        answer_short=f"with status {status_of(story.hello_responder)}",
+        because="the answer's text says so",
+    )
+
+
+def says_so(answer: bytes) -> bool:
+    """Return whether an answer is a TLS server's own error page to plaintext.
+
+    Such a server closes behind it; a proxy that hands the page on keeps its connection, and leaves
+    its own headers.
+    """
+    low = answer.lower()
+    closes = low.startswith(b"http/1.0") or b"\r\nconnection: close" in low
+    own = closes and not any(header in low for header in HANDED_ON)
+    return own and status_of(answer) == 400 and any(words in low for words in SAYS_SO)
+
+
+def match_close(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for plaintext met by a close, where the port is known for TLS."""
+    close, first = unanswered_close(story), opening(story)
+    if close is None or first.said not in PLAIN or first.proxy_version:
+        return None
+    endpoint = endpoint_of(story, context)
+    number = others_work(endpoint, frozenset(PLAIN), frozenset({Said.TLS_HELLO}))
+    port = story.responder.port
+    if number:
+        sure, why = SURE_BY_OTHERS, by_others(number, "a TLS ClientHello")
+    elif port in TLS_PORTS and not endpoint.turns:
+        sure, why = TLS_PORTS[port], by_port(port, "TLS")
+    else:
+        return None
+    return shown_by_others(story, KIND.code, close, sure, why, answer_short="with a close")

@@ -1,0 +1,143 @@
+"""protocol.tls_to_plaintext: a TLS ClientHello to a port that speaks plaintext.
+
+What happened
+    The initiator began a TLS handshake; what listens on that port does not speak TLS.
+
+How pcapdiag can tell
+    The initiator's first bytes are a ClientHello, and the responder's first bytes are no TLS
+    record: an HTTP/1 status line (mostly 400), HTTP/2 frames in the clear, a mail or SSH greeting,
+    other text. Or it closes without a byte where other connections to that port speak plaintext and
+    get answers. A close alone is not enough.
+
+Usual causes
+    ``https://`` or a TLS context (Envoy UpstreamTlsContext, proxy_pass https://, HAProxy "ssl") for
+    a port that serves plain HTTP. In Istio a client with mTLS (DestinationRule ISTIO_MUTUAL, or
+    auto mTLS on stale data) to a pod without a sidecar. A wrong port. STARTTLS services on their
+    plain port.
+
+Fixes
+    Speak plaintext to that port, use the TLS port, or switch TLS on at the server.
+
+Can be confused with
+    tls.handshake_closed and tls.handshake_reset: the same close, where nothing says that the port
+    speaks plaintext. protocol.unexpected_proxy_header, where a PROXY header stood before.
+
+References
+    facts 3.3 (Envoy: UF, WRONG_VERSION_NUMBER), 4.1 (wrong version number), 5.1, 10 (NGINX answers
+    a ClientHello on a plain port with 400).
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.protocol.mismatch import (
+    PLAIN_PORTS,
+    SURE_BY_OTHERS,
+    by_others,
+    by_port,
+    endpoint_of,
+    is_mesh_client,
+    others_work,
+    shown_by_bytes,
+    shown_by_others,
+    unanswered_close,
+)
+from pcapdiag.diagnose.speech import (
+    PLAIN,
+    Opening,
+    Said,
+    answered,
+    banner,
+    opening,
+    spoken_before,
+    status_of,
+)
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="protocol.tls_to_plaintext",
+    title="TLS to a plaintext port: {responder} met the ClientHello {answer_short}",
+    explanation=(
+        "{initiator} began TLS (ClientHello in frame {asked_frame}); {responder} answered "
+        "{answer}. So that port speaks plaintext: {because}.{mesh}"
+    ),
+    phases=("tls_handshake",),
+    envoy=Envoy("UF", "remote connection failure, TLS_error WRONG_VERSION_NUMBER"),
+    nginx="SSL_do_handshake() failed (SSL: ... wrong version number) while SSL handshaking",
+    haproxy="SC",
+    fix_at=("initiator", "responder"),
+    fixes=(
+        "speak plaintext to {responder}: Envoy cluster without transport_socket tls, NGINX "
+        "proxy_pass http:// (grpc://), HAProxy server without ssl",
+        "is it the wrong port? the TLS port of that service is often another one (8443, 443)",
+        "Istio: DestinationRule trafficPolicy.tls.mode DISABLE for a workload without sidecar, or "
+        "give it one; PeerAuthentication tells what the server side expects",
+        "or switch TLS on at {responder}: NGINX listen ... ssl, Envoy DownstreamTlsContext, "
+        "HAProxy bind ... ssl crt",
+    ),
+    commands=(
+        "curl -v --max-time 5 'http://{responder_host}:{responder_port}/'  # from {initiator_ip}",
+        "openssl s_client -connect {responder_host}:{responder_port} </dev/null  # 'wrong version "
+        "number' confirms it",
+        "istioctl proxy-config cluster POD --port {responder_port} -o json  # in a mesh: is "
+        "transportSocket tls there?",
+    ),
+)
+
+ANSWERS = {
+    Said.HTTP1_RESPONSE: "an HTTP/1 response in the clear",
+    Said.H2_FRAMES: "HTTP/2 frames in the clear",
+    Said.HTML: "an HTML page in the clear",
+    Said.TEXT: "plain text",
+    Said.OTHER: "bytes that are no TLS record",
+}
+SURE = {Said.HTTP1_RESPONSE: 0.98, Said.H2_FRAMES: 0.97, Said.HTML: 0.97, Said.TEXT: 0.95}
+SURE_OTHERWISE = 0.85
+
+
+def match(story: Story, _context: Context) -> Judgement | None:
+    """Return the verdict for a ClientHello whose answer is no TLS."""
+    first, answer = opening(story), answered(story)
+    if not _is_lone_hello(story, first) or answer not in ANSWERS:
+        return None
+    words = _words(story, answer)
+    return shown_by_bytes(
+        story,
+        KIND.code,
+        SURE.get(answer, SURE_OTHERWISE),
+        f"the ClientHello was answered with {words}",
+        answer=f"with {words} (frame {story.responder.first_data_frame})",
+        answer_short=f"with {words}",
+        because="a TLS server answers with TLS records, also when it refuses",
+    )
+
+
+def _is_lone_hello(story: Story, first: Opening) -> bool:
+    lone = first.said is Said.TLS_HELLO and not first.proxy_version
+    return lone and not spoken_before(story)
+
+
+def _words(story: Story, answer: Said) -> str:
+    status, name = status_of(story.hello_responder), banner(story.hello_responder)
+    if status is not None:
+        return f"HTTP/1 status {status} in the clear"
+    return f"plain text ({name})" if answer is Said.TEXT and name else ANSWERS[answer]
+
+
+def match_close(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a ClientHello met by a close, where the port is known as plaintext."""
+    close = unanswered_close(story)
+    if close is None or not _is_lone_hello(story, opening(story)):
+        return None
+    endpoint = endpoint_of(story, context)
+    number = others_work(endpoint, frozenset({Said.TLS_HELLO}), frozenset(PLAIN))
+    port = story.responder.port
+    if number:
+        sure, why = SURE_BY_OTHERS, by_others(number, "plaintext HTTP")
+    elif port in PLAIN_PORTS and not is_mesh_client(story) and not endpoint.turns:
+        sure, why = PLAIN_PORTS[port], by_port(port, "plain HTTP")
+    else:
+        return None
+    return shown_by_others(story, KIND.code, close, sure, why, answer_short="with a close")

@@ -1,0 +1,185 @@
+"""What the first bytes of an end are: TLS, HTTP/1, HTTP/2, text, behind a PROXY header or not.
+
+A few bytes tell, for all of these begin with fixed ones (RFC 8446 section 5.1, RFC 9112 section
+2.1, RFC 9113 section 3.4, HAProxy's proxy-protocol.txt section 2). Where two ends do not speak the
+same, the first bytes of both are all that there is.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+from pcapdiag.diagnose.completeness import HTTP1, METHODS
+from pcapdiag.diagnose.goodbye import H2_PREFACE
+from pcapdiag.model.context import EndpointFacts
+from pcapdiag.model.story import Story
+
+PROXY_V1, PROXY_V2 = b"PROXY ", b"\r\n\r\n\x00\r\nQUIT\n"
+PROXY_V1_LONGEST = 107
+PROXY_V2_HEADER = 16
+ALERT, HANDSHAKE, DATA = 0x15, 0x16, 0x17
+CLIENT_HELLO = 1
+H2_SETTINGS, H2_GOAWAY = 4, 7
+H2_FRAME_HEADER = 9
+H2_FIRST_LONGEST = 256
+"""A first SETTINGS frame is a few parameters of 6 bytes, a GOAWAY a code and some text."""
+HTML = (b"<!doctype html", b"<html", b"<head", b"<?xml")
+BANNERS = (
+    (b"SSH-", "SSH"),
+    (b"220", "a mail or FTP server's greeting"),
+    (b"+OK", "a POP3 or Redis answer"),
+    (b"* OK", "IMAP"),
+    (b"-ERR", "a Redis or POP3 error"),
+    (b"HTTP/", "HTTP"),
+)
+
+
+class Said(Enum):
+    """What some first bytes are, in words."""
+
+    NOTHING = "nothing"
+    TLS_HELLO = "a TLS ClientHello"
+    TLS_ALERT = "a TLS alert"
+    TLS = "TLS"
+    HTTP1_REQUEST = "an HTTP/1 request"
+    HTTP1_RESPONSE = "an HTTP/1 response"
+    H2_PREFACE = "an HTTP/2 preface"
+    H2_FRAMES = "HTTP/2 frames"
+    HTML = "a bare HTML page, without a status line"
+    TEXT = "plain text"
+    OTHER = "bytes of another protocol"
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """The initiator's first bytes, without the PROXY header that may stand before them."""
+
+    said: Said
+    data: bytes
+    proxy_version: int = 0
+    """1 or 2; 0 without a header."""
+    cut: bool = False
+    """The bytes kept end within the header."""
+
+
+def said(data: bytes) -> Said:
+    """Return what an end's first bytes are; no bytes are allowed."""
+    if not data:
+        return Said.NOTHING
+    tls = _tls(data)
+    if tls is not None:
+        return tls
+    if data.startswith(H2_PREFACE):
+        return Said.H2_PREFACE
+    if data.startswith(METHODS):
+        return Said.HTTP1_REQUEST
+    if data.startswith((HTTP1, b"HTTP/2")):
+        return Said.HTTP1_RESPONSE
+    if is_h2_frame(data):
+        return Said.H2_FRAMES
+    if data[:16].lower().startswith(HTML):
+        return Said.HTML
+    return Said.TEXT if _is_text(data[:64]) else Said.OTHER
+
+
+def _tls(data: bytes) -> Said | None:
+    if len(data) < 3 or data[1] != 3 or data[2] > 4:
+        return None
+    if data[0] == ALERT:
+        return Said.TLS_ALERT
+    if data[0] == HANDSHAKE:
+        hello = len(data) < 6 or data[5] == CLIENT_HELLO
+        return Said.TLS_HELLO if hello else Said.TLS
+    return Said.TLS if data[0] in (ALERT - 1, DATA) else None
+
+
+def is_h2_frame(data: bytes) -> bool:
+    """Return whether bytes begin with a SETTINGS or GOAWAY frame on stream 0 (RFC 9113 4.1)."""
+    if len(data) < H2_FRAME_HEADER:
+        return False
+    length = int.from_bytes(data[:3], "big")
+    kind, stream = data[3], int.from_bytes(data[5:9], "big")
+    settings = kind == H2_SETTINGS and length % 6 == 0 and data[4] in (0, 1)
+    goaway = kind == H2_GOAWAY and length >= 8
+    return stream == 0 and length <= H2_FIRST_LONGEST and (settings or goaway)
+
+
+def refuses_by_goaway(data: bytes) -> bool:
+    """Return whether HTTP/2 frames that an end began with hold a GOAWAY with an error."""
+    at = 0
+    while at + H2_FRAME_HEADER + 8 <= len(data):
+        length = int.from_bytes(data[at : at + 3], "big")
+        error = data[at + H2_FRAME_HEADER + 4 : at + H2_FRAME_HEADER + 8]
+        if data[at + 3] == H2_GOAWAY and length >= 8:
+            return error != bytes(4)
+        at += H2_FRAME_HEADER + length
+    return False
+
+
+def _is_text(data: bytes) -> bool:
+    return all(0x20 <= byte < 0x7F or byte in b"\t\r\n" for byte in data)
+
+
+def opening(story: Story) -> Opening:
+    """Return the initiator's first bytes behind a PROXY header."""
+    data = story.hello_initiator
+    if data.startswith(PROXY_V1):
+        end = data.find(b"\r\n", 0, PROXY_V1_LONGEST)
+        rest = data[end + 2 :] if end >= 0 else b""
+        return Opening(said(rest), rest, 1, cut=end < 0)
+    if data.startswith(PROXY_V2) and len(data) >= PROXY_V2_HEADER:
+        length = PROXY_V2_HEADER + int.from_bytes(data[14:16], "big")
+        return Opening(said(data[length:]), data[length:], 2, cut=length > len(data))
+    return Opening(said(data), data)
+
+
+def answered(story: Story) -> Said:
+    """Return what the responder's first bytes are, its greeting included."""
+    return said(story.hello_responder)
+
+
+def spoken_before(story: Story) -> bool:
+    """Return whether both ends' first bytes may not be the connection's first."""
+    unseen = story.initiator.isn is None or story.responder.isn is None
+    return story.midstream or unseen
+
+
+def banner(data: bytes) -> str:
+    """Return which protocol's greeting some text is, in our words; empty when not known."""
+    return next((name for start, name in BANNERS if data.startswith(start)), "")
+
+
+def status_of(data: bytes) -> int | None:
+    """Return the status code of an HTTP/1 response's first line."""
+    digits = data[9:12]
+    http = data.startswith(HTTP1) and len(digits) == 3 and digits.isdigit()
+    return int(digits) if http else None
+
+
+PLAIN = frozenset({Said.HTTP1_REQUEST, Said.H2_PREFACE})
+PROXIED = "proxy header"
+Kept = Said | str
+"""What the 4 bytes that are kept of a connection to an endpoint tell; PROXIED for a header."""
+
+
+def first_word(kept: bytes) -> Kept:
+    """Return what the 4 first bytes of a connection tell (EndpointFacts.first_bytes)."""
+    if kept == PROXY_V1[:4] or kept == PROXY_V2[:4]:
+        return PROXIED
+    if kept[:2] == b"\x16\x03":
+        return Said.TLS_HELLO
+    if kept == H2_PREFACE[:4]:
+        return Said.H2_PREFACE
+    if any(method[:4] == kept for method in METHODS):
+        return Said.HTTP1_REQUEST
+    return Said.OTHER
+
+
+def spoken_at(endpoint: EndpointFacts) -> dict[Kept, int]:
+    """Return how many connections to an endpoint began with what."""
+    found: dict[Kept, int] = {}
+    for kept, number in endpoint.first_bytes.items():
+        word = first_word(kept)
+        found[word] = found.get(word, 0) + number
+    return found

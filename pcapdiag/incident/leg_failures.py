@@ -1,0 +1,128 @@
+"""From a connection's story and judgements to what the other legs need of its failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from pcapdiag.correlate.fitting import REPLIES
+from pcapdiag.correlate.hints import is_health_check
+from pcapdiag.correlate.leg_failure import By, LegFailure
+from pcapdiag.diagnose.ending import ending
+from pcapdiag.diagnose.exchanges import exchanges, judge_exchanges
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.model.context import Context
+from pcapdiag.model.http import Exchange
+from pcapdiag.model.story import Story
+
+MAX_PER_CONNECTION = 20
+"""Failed requests of one connection that other legs are searched for."""
+TRACE_LENGTH = 32
+
+
+class _End(msgspec.Struct, frozen=True):
+    """When, in which frame and by whom a failure was decided."""
+
+    time: int
+    frame: int
+    by: By | None
+
+
+def leg_failures(story: Story, judgement: Judgement, context: Context) -> Iterator[LegFailure]:
+    """Yield a connection's failures: the verdict's, then those of its other requests."""
+    yield _leg_failure(story, judgement)
+    told = 1
+    for other in judge_exchanges(story, context):
+        if other.exchange == judgement.exchange:
+            continue
+        if told >= MAX_PER_CONNECTION:
+            return
+        told += 1
+        yield _leg_failure(story, other)
+
+
+def _leg_failure(story: Story, judgement: Judgement) -> LegFailure:
+    exchange = _exchange(story, judgement)
+    end = _end(story, judgement, exchange)
+    asked = _asked(story, exchange)
+    failure = LegFailure(
+        stream=story.stream,
+        opener=story.initiator.address,
+        answerer=story.responder.address,
+        answerer_port=story.responder.port,
+        code=judgement.code,
+        phase=judgement.phase,
+        since=asked if exchange is not None or story.turn.index > 1 else story.start,
+        asked=asked,
+        decided=end.time,
+        frame=end.frame or max(judgement.frames, default=story.first_frame),
+        by=end.by,
+        side=_side(judgement),
+        came_up=story.established,
+        last_try=story.initiator.last_time,
+        same_as=story.same_as,
+        exchange=judgement.exchange,
+        health_check=any(is_health_check(one.user_agent) for one in exchanges(story)),
+    )
+    return failure if exchange is None else _with_content(failure, exchange)
+
+
+def _with_content(failure: LegFailure, exchange: Exchange) -> LegFailure:
+    reply = exchange.local_reply
+    return msgspec.structs.replace(
+        failure,
+        method=exchange.method,
+        target=exchange.target,
+        request_id=exchange.request_id,
+        trace=_trace(exchange.traceparent),
+        status=exchange.status,
+        grpc_status=exchange.grpc.status if exchange.grpc else None,
+        product=reply.product if reply else "",
+        reason=" ".join(filter(None, (reply.reason, reply.details))) if reply else "",
+        handed_on=exchange.upstream_service_time,
+    )
+
+
+def _exchange(story: Story, judgement: Judgement) -> Exchange | None:
+    if judgement.exchange is None:
+        return None
+    return next((one for one in exchanges(story) if one.index == judgement.exchange), None)
+
+
+def _asked(story: Story, exchange: Exchange | None) -> int:
+    """Return when the request began; of several at once on one connection, the last."""
+    if exchange is not None and exchange.request_time is not None:
+        return exchange.request_time
+    waiting = [one.request_time for one in exchanges(story) if not one.complete]
+    known = [time for time in waiting if time is not None]
+    return max(known, default=story.turn.request_time or story.start)
+
+
+def _end(story: Story, judgement: Judgement, exchange: Exchange | None) -> _End:
+    if exchange is not None:
+        if judgement.code in REPLIES and exchange.response_time is not None:
+            time = exchange.response_time
+            if exchange.grpc is not None and exchange.response_end_time is not None:
+                time = exchange.response_end_time
+            return _End(time, exchange.response_frame or 0, "responder")
+        if exchange.reset_time is not None:
+            return _End(exchange.reset_time, exchange.reset_frame or 0, exchange.ended_by)
+    end = ending(story)
+    if end is not None and (story.established or not end.by_initiator):
+        return _End(end.time, end.frame, end.actor)
+    if judgement.code.startswith("icmp.") and story.icmp:
+        last = story.icmp[-1]
+        return _End(last.time, last.frame, "path")
+    # Late packets of a handshake that was given up meet a reset: nobody decided by that.
+    return _End(0, 0, None)
+
+
+def _side(judgement: Judgement) -> By | None:
+    best = max(judgement.candidates, key=lambda hint: hint.probability, default=None)
+    return best.side if best else None
+
+
+def _trace(traceparent: str | None) -> str | None:
+    parts = (traceparent or "").split("-")
+    return parts[1] if len(parts) > 2 and len(parts[1]) == TRACE_LENGTH else None

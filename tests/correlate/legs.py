@@ -1,0 +1,75 @@
+"""Failures of two legs written by hand: times in milliseconds from one moment."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from pcapdiag.correlate.leg_failure import LegFailure
+
+CLIENT, OTHER_CLIENT = "10.0.0.9", "10.0.0.8"
+FRONT, BACK, UPSTREAM = "10.0.1.5", "10.0.1.5", "10.0.2.7"
+MS = 1_000_000
+BASE = 1_700_000_000_000 * MS
+
+
+def at(ms: float) -> int:
+    """Return a time; 0 stays 0 (nobody decided)."""
+    return BASE + round(ms * MS) if ms else 0
+
+
+def reply(
+    stream: int = 0, *, asked: float = 10, decided: float = 20, client: str = CLIENT, **more: object
+) -> LegFailure:
+    """Return a client's request that its proxy answered 503 by itself."""
+    made = LegFailure(
+        stream=stream,
+        opener=client,
+        answerer=FRONT,
+        answerer_port=80,
+        code="http.local_reply",
+        phase="before_response",
+        since=at(asked),
+        asked=at(asked),
+        decided=at(decided),
+        frame=int(decided),
+        by="responder",
+        exchange=0,
+        status=503,
+        product="envoy",
+        reason="connection failure",
+    )
+    return replace(made, **more)
+
+
+def refused(
+    stream: int = 1, *, asked: float = 11, decided: float = 19, **more: object
+) -> LegFailure:
+    """Return a call of the proxy that its upstream refused."""
+    made = LegFailure(
+        stream=stream,
+        opener=BACK,
+        answerer=UPSTREAM,
+        answerer_port=8080,
+        code="tcp.connection_refused",
+        phase="connect",
+        since=at(asked),
+        asked=at(asked),
+        decided=at(decided),
+        frame=int(decided),
+        by="responder",
+        came_up=False,
+        last_try=at(asked),
+    )
+    return replace(made, **more)
+
+
+def dropped(stream: int = 1, *, asked: float = 11, **more: object) -> LegFailure:
+    """Return a call of the proxy that nothing answered."""
+    silent = refused(stream, asked=asked, decided=0, code="tcp.connection_timeout", by=None)
+    return replace(silent, **{"decided": 0, "frame": int(asked), **more})
+
+
+def reset(stream: int = 1, *, asked: float = 11, decided: float = 19, **more: object) -> LegFailure:
+    """Return a call of the proxy that was reset before its answer."""
+    established = refused(stream, asked=asked, decided=decided, code="tcp.reset_before_response")
+    return replace(established, **{"phase": "before_response", "came_up": True, **more})

@@ -1,0 +1,231 @@
+"""Which call of a proxy made it fail its client."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.correlate import legs as module
+from pcapdiag.correlate.causes import find_causes
+from pcapdiag.correlate.leg_failure import LegFailure
+from tests.correlate.legs import BACK, FRONT, OTHER_CLIENT, at, dropped, refused, reply, reset
+
+pytestmark = pytest.mark.once
+
+
+def causes(*failures: LegFailure, own: frozenset[str] = frozenset()) -> dict[int, list[int]]:
+    """Streams of the causes by stream of the failure."""
+    found = find_causes(failures, own)
+    return {stream: [one.stream for one in calls] for (stream, _), calls in found.items()}
+
+
+def test_a_refused_call_just_before_is_the_cause() -> None:
+    assert causes(reply(), refused()) == {0: [1]}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        refused(asked=4),
+        refused(decided=26),
+        refused(asked=21, decided=22),
+        refused(opener="10.0.1.6"),
+        refused(same_as=0),
+        refused(health_check=True),
+        refused(opener="10.0.0.9", answerer=FRONT, answerer_port=80),
+    ],
+    ids=[
+        "asked before the client did",
+        "failed after the reply",
+        "made after the reply",
+        "another proxy's",
+        "the same connection behind a NAT",
+        "a health check",
+        "the client's own next call",
+    ],
+)
+def test_what_is_no_cause(call: LegFailure) -> None:
+    assert causes(reply(), call) == {}
+
+
+def test_a_call_that_failed_long_before_the_reply_is_not_the_cause() -> None:
+    assert causes(reply(decided=120), refused()) == {}
+
+
+def test_two_addresses_of_the_capturing_host_are_one_proxy() -> None:
+    call = refused(opener="10.9.9.9")
+    assert causes(reply(), call, own=frozenset({FRONT, "10.9.9.9"})) == {0: [1]}
+    assert causes(reply(), call) == {}
+
+
+def test_the_same_request_id_shows_two_addresses_to_be_one_proxy() -> None:
+    asked, call = reply(request_id="a-1"), reset(opener="10.9.9.9", request_id="a-1")
+    assert causes(reply(request_id="a-1", reason="connection termination"), call) == {0: [1]}
+    assert causes(asked, call) == {}
+
+
+def test_two_clients_at_once_get_their_own_causes_where_the_calls_began_in_turn() -> None:
+    found = causes(
+        reply(0, asked=10, decided=20),
+        reply(2, asked=12, decided=20.4, client=OTHER_CLIENT),
+        refused(1, asked=11, decided=19),
+        refused(3, asked=18, decided=19.5),
+    )
+    assert found == {}
+    later = causes(
+        reply(0, asked=10, decided=20),
+        reply(2, asked=22, decided=28, client=OTHER_CLIENT),
+        refused(1, asked=11, decided=19),
+        refused(3, asked=23, decided=27),
+    )
+    assert later == {0: [1], 2: [3]}
+
+
+def test_of_two_calls_that_fit_equally_none_is_the_cause() -> None:
+    assert causes(reply(), refused(1), refused(2, asked=12, decided=18.5)) == {}
+
+
+def test_what_is_taken_by_one_client_is_not_anothers() -> None:
+    found = causes(
+        reply(0, asked=10, decided=20),
+        reply(2, asked=17, decided=22, client=OTHER_CLIENT),
+        refused(1, asked=11, decided=19),
+        refused(3, asked=18, decided=21),
+    )
+    assert found == {0: [1], 2: [3]}
+
+
+@pytest.mark.parametrize("member", ["request_id", "trace", "target"])
+def test_what_can_be_read_tells_requests_apart(member: str) -> None:
+    said = {"reason": "connection termination"}
+    found = causes(
+        reply(0, **said, **{member: "a"}),
+        reply(2, client=OTHER_CLIENT, **said, **{member: "b"}),
+        reset(1, **{member: "b"}),
+        reset(3, **{member: "a"}),
+    )
+    assert found == {0: [3], 2: [1]}
+
+
+def test_a_call_for_another_request_is_not_the_cause() -> None:
+    said = {"reason": "connection termination"}
+    asked = reply(**said, method="GET", target="/a", request_id="a")
+    assert causes(asked, reset(method="POST", target="/a")) == {}
+    assert causes(asked, reset(method="GET", target="/b", request_id="b")) == {}
+    assert causes(asked, reset(method="GET", target="/a", request_id="b")) == {0: [1]}
+    assert causes(asked, reset(method="GET", target="/rewritten", request_id="a")) == {0: [1]}
+
+
+@pytest.mark.parametrize(
+    ("said", "call", "fits"),
+    [
+        ({"reason": "connection failure"}, refused(), True),
+        ({"reason": "connection failure"}, reset(), False),
+        ({"reason": "connection failure"}, reset(code="tls.alert", phase="tls_handshake"), True),
+        ({"reason": "connection termination"}, refused(), False),
+        ({"reason": "connection termination"}, reset(), True),
+        ({"reason": "connection timeout"}, refused(), False),
+        ({"reason": "remote reset"}, reset(), False),
+        ({"reason": "remote reset"}, reset(code="http2.rst_stream"), True),
+        ({"reason": "upstream request timeout", "status": 504}, reset(), False),
+        ({"reason": "upstream request timeout", "status": 504}, reset(by="initiator"), True),
+        ({"reason": "overflow", "code": "http.overflow"}, refused(), False),
+        ({"reason": "no healthy upstream", "code": "http.no_healthy_upstream"}, refused(), False),
+        ({"product": "haproxy", "reason": ""}, refused(), True),
+        ({"product": "haproxy", "reason": ""}, reset(), False),
+        ({"product": "haproxy", "reason": "", "status": 502}, reset(), True),
+        ({"product": "haproxy", "reason": "", "status": 504}, reset(), False),
+        ({"product": "nginx", "reason": "", "status": 502}, refused(), True),
+        ({"product": "nginx", "reason": "", "status": 504}, refused(), False),
+        ({"handed_on": True}, refused(), False),
+    ],
+)
+def test_the_reply_says_what_kind_of_failure_it_was(
+    said: dict[str, object], call: LegFailure, fits: bool
+) -> None:
+    assert causes(reply(**said), call) == ({0: [1]} if fits else {})
+
+
+def test_a_reply_that_was_handed_on_leads_to_the_proxy_that_made_it() -> None:
+    outer = reply(handed_on=True, decided=22)
+    inner = reply(1, asked=11, decided=21, client=BACK, answerer="10.0.3.3")
+    last = refused(2, asked=12, decided=20, opener="10.0.3.3")
+    assert causes(outer, inner, last) == {0: [1], 1: [2]}
+
+
+def test_a_call_that_nothing_answered_is_the_cause_once_it_was_given_up() -> None:
+    said = {"reason": "connection timeout", "decided": 1011}
+    assert causes(reply(**said), dropped()) == {0: [1]}
+    assert causes(reply(**said), dropped(asked=900)) == {}
+    assert causes(reply(**said), dropped(last_try=at(1100))) == {}
+
+
+def test_all_tries_are_told_and_the_last_one_is_the_cause() -> None:
+    found = causes(
+        reply(decided=90),
+        refused(1, asked=11, decided=12),
+        refused(2, asked=35, decided=36, answerer="10.0.2.8"),
+        refused(3, asked=88, decided=89),
+    )
+    assert found == {0: [1, 2, 3]}
+
+
+def test_silent_tries_are_told_in_turn() -> None:
+    said = {"product": "haproxy", "reason": "", "decided": 2015}
+    calls = dropped(1, asked=11, last_try=at(11)), dropped(2, asked=1012, last_try=at(1012))
+    assert causes(reply(**said), *calls) == {0: [1, 2]}
+
+
+def test_a_try_for_another_client_is_not_told() -> None:
+    found = causes(
+        reply(0, decided=90),
+        reply(4, asked=20, decided=37, client=OTHER_CLIENT),
+        refused(2, asked=35, decided=36),
+        refused(3, asked=88, decided=89),
+    )
+    assert found == {0: [3], 4: [2]}
+
+
+def test_a_broken_answer_may_be_cut_a_second_later() -> None:
+    cut = reply(code="http.truncated_response", phase="in_response", decided=1025, product="")
+    call = reset(code="tcp.reset_in_response", phase="in_response")
+    assert causes(cut, call) == {0: [1]}
+    assert causes(cut, reset(code="tcp.idle_reset", phase="idle")) == {}
+    assert causes(cut, refused()) == {}
+
+
+def left(stream: int, ms: float, **more: object) -> LegFailure:
+    return reset(stream, decided=ms, code="tcp.initiator_abort", by="initiator", **more)
+
+
+def test_a_client_that_left_is_why_the_proxy_left_its_upstream() -> None:
+    client = left(0, 236, asked=10, opener="10.0.0.9", answerer=FRONT, answerer_port=80)
+    assert causes(client, left(1, 237)) == {1: [0]}
+    assert causes(client, left(1, 300)) == {}
+    assert causes(client, left(1, 200)) == {}
+    other = left(2, 236.5, asked=10, opener=OTHER_CLIENT, answerer=FRONT, answerer_port=80)
+    assert causes(client, other, left(1, 237)) == {}
+
+
+def test_a_client_that_reads_slowly_is_why_the_upstream_waits() -> None:
+    stall = {"code": "tcp.zero_window", "side": "initiator"}
+    upstream = reset(1, decided=900, **stall)
+    client = reset(
+        0, asked=10, decided=950, opener="10.0.0.9", answerer=FRONT, answerer_port=80, **stall
+    )
+    assert causes(client, upstream) == {1: [0]}
+    assert causes(client, reset(1, code="tcp.zero_window", side="responder")) == {}
+
+
+def test_of_too_many_at_one_moment_none_is_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_COMPARED", 3)
+    calls = [reset(n, target="/a" if n == 2 else "/b") for n in range(1, 6)]
+    said = {"reason": "connection termination"}
+    assert causes(reply(**said, target="/a"), *calls) == {}
+    calls[2] = reset(3, trace="t")
+    assert causes(reply(**said, trace="t"), *calls) == {0: [3]}
+
+
+def test_what_a_path_did_to_the_client_has_no_cause_behind_the_proxy() -> None:
+    cut = reply(code="tcp.reset_before_response", by="path", product="")
+    assert causes(cut, reset()) == {}
+    assert causes(reply(code="tcp.reset_before_response", product=""), reset()) == {0: [1]}

@@ -1,0 +1,100 @@
+"""Mismatches that the answer's bytes show."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.diagnose.protocol import tls_to_plaintext
+from tests.diagnose.playbook import GET, OK, C, Line, S, around, judged, play, sides
+from tests.diagnose.protocol.scenes import (
+    ALERT,
+    BAD,
+    BAD_KEPT,
+    CLOSE,
+    GOAWAY,
+    HELLO,
+    PREFACE,
+    SETTINGS,
+    TO_HTTPS,
+    V1,
+    V2,
+    greeted,
+    met,
+)
+
+LEFT = (C("FIN,ACK"), S("FIN,ACK"), C("ACK"))
+HTML = b"<!DOCTYPE HTML>\n<html>400</html>"
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        (met(HELLO, BAD), "protocol.tls_to_plaintext"),
+        (met(HELLO, SETTINGS), "protocol.tls_to_plaintext"),
+        (met(HELLO, b"SSH-2.0-OpenSSH_9.2\r\n"), "protocol.tls_to_plaintext"),
+        (greeted(b"220 mail ESMTP\r\n", HELLO, *LEFT), "protocol.tls_to_plaintext"),
+        (met(GET, ALERT + b"\x0a"), "protocol.plaintext_to_tls"),
+        (met(PREFACE, ALERT + b"\x0a"), "protocol.plaintext_to_tls"),
+        (met(GET, TO_HTTPS), "protocol.plaintext_to_tls"),
+        (met(PREFACE, BAD), "protocol.http2_to_http1"),
+        (met(PREFACE, HTML), "protocol.http2_to_http1"),
+        (met(GET, SETTINGS), "protocol.http1_to_http2"),
+        (greeted(SETTINGS, GET, *LEFT), "protocol.http1_to_http2"),
+        (met(V1 + GET, BAD), "protocol.unexpected_proxy_header"),
+        (met(V2 + GET, BAD), "protocol.unexpected_proxy_header"),
+        (met(V2 + PREFACE, BAD), "protocol.unexpected_proxy_header"),
+        (met(V1 + HELLO, ALERT + b"\x46"), "protocol.unexpected_proxy_header"),
+        (met(V1 + HELLO, BAD), "protocol.unexpected_proxy_header"),
+        (met(V1, ALERT + b"\x46"), "protocol.unexpected_proxy_header"),
+    ],
+)
+def test_bytes_that_show_it(lines: tuple[Line, ...], code: str) -> None:
+    verdict = judged(*lines)
+    assert verdict.code == code
+    assert verdict.confidence >= 0.7
+    assert verdict.frames[0] > 3
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        (met(HELLO, b"\x16\x03\x03\x00\x04\x02\x00\x00\x00", *CLOSE), "ok"),
+        (met(PREFACE, SETTINGS), "ok"),
+        (met(GET, OK), "ok"),
+        (met(GET, BAD), "ok"),
+        (met(V1 + GET, OK), "ok"),
+        (met(V1 + GET, BAD_KEPT, *LEFT), "ok"),
+    ],
+    ids=["TLS", "h2", "h1", "an origin's own 400", "expected header", "400 that keeps it open"],
+)
+def test_near_misses(lines: tuple[Line, ...], code: str) -> None:
+    assert judged(*lines).code == code
+
+
+def test_an_alert_about_the_hello_itself_is_not_the_header() -> None:
+    assert not judged(*met(V1 + HELLO, ALERT + b"\x70")).code.startswith("protocol.")
+
+
+@pytest.mark.parametrize(
+    "header", [b"x-envoy-upstream-service-time: 3\r\n", b"Via: 1.1 lb\r\n", b"Server: envoy\r\n"]
+)
+def test_a_page_that_a_proxy_hands_on_is_about_its_other_leg(header: bytes) -> None:
+    page = TO_HTTPS.replace(b"Server: nginx\r\n", header)
+    assert judged(*met(GET, page)).code == "ok"
+    kept = TO_HTTPS.replace(b"Connection: close\r\n", b"Content-Length: 62\r\n")
+    assert judged(*met(GET, kept)).code == "ok"
+
+
+def test_who_refused() -> None:
+    by_answer = judged(*met(PREFACE, BAD))
+    assert sides(by_answer)["responder"] > 0.9
+    goaway = greeted(SETTINGS, GET, S("PSH,ACK", GOAWAY), C("FIN,ACK"), S("FIN,ACK"), C("ACK"))
+    assert sides(judged(*greeted(SETTINGS, GET, *LEFT)))["initiator"] > 0.8
+    assert sides(judged(*greeted(SETTINGS + GOAWAY, GET, *LEFT)))["responder"] > 0.9
+    assert judged(*goaway).ended_by == "initiator"
+
+
+def test_bytes_from_the_middle_of_a_connection_show_nothing() -> None:
+    story = play(*met(HELLO, BAD))
+    story.responder.isn = None
+    assert tls_to_plaintext.match(story, around(story)) is None

@@ -1,0 +1,89 @@
+"""A close at the first bytes: what other connections and the port say of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.model.application import Application
+from pcapdiag.model.context import Context, EndpointFacts
+from pcapdiag.model.tls import ClientHello, TlsFacts
+from tests.diagnose.playbook import GET, OK, C, Line, S, around, judge, judged, play
+from tests.diagnose.protocol.scenes import FIN, HELLO, PREFACE, RST, V1, V2, met, others, shut
+
+Facts = dict[str, object]
+CASES = [
+    (HELLO, others(tls=1, get=3), "protocol.tls_to_plaintext"),
+    (GET, others(get=1, tls=3), "protocol.plaintext_to_tls"),
+    (PREFACE, others(h2=1, tls=3), "protocol.plaintext_to_tls"),
+    (PREFACE, others(h2=1, get=3), "protocol.http2_to_http1"),
+    (GET, others(get=1, h2=3), "protocol.http1_to_http2"),
+    (V1 + GET, others(v1=1, get=3), "protocol.unexpected_proxy_header"),
+    (V2 + HELLO, others(v2=1, tls=3), "protocol.unexpected_proxy_header"),
+    (GET, others(get=1, v1=3), "protocol.missing_proxy_header"),
+    (HELLO, others(tls=1, v2=3), "protocol.missing_proxy_header"),
+]
+
+
+@pytest.mark.parametrize(("first", "endpoint", "code"), CASES)
+@pytest.mark.parametrize("end", [FIN, RST], ids=["FIN", "RST"])
+def test_others_say_what_the_port_speaks(
+    first: bytes, endpoint: Facts, code: str, end: tuple[Line, ...]
+) -> None:
+    verdict = judged(*shut(first, *end), **endpoint)
+    assert verdict.code == code
+    assert verdict.confidence >= 0.9
+    assert (verdict.reset is not None) == (end is RST)
+    assert verdict.alternatives[0].code.startswith(("tcp.", "tls."))
+
+
+@pytest.mark.parametrize(("first", "endpoint", "code"), CASES)
+def test_not_where_one_like_it_was_answered(first: bytes, endpoint: Facts, code: str) -> None:
+    assert judged(*shut(first), **endpoint | {"unanswered_turns": 0}).code != code
+
+
+@pytest.mark.parametrize("first", [HELLO, GET, PREFACE, V1 + GET])
+def test_a_close_alone_is_the_plain_code(first: bytes) -> None:
+    verdict = judged(*shut(first), unanswered_turns=1, first_bytes={first[:4]: 1})
+    assert verdict.code == "tcp.closed_before_response"
+    assert all(other.code.startswith("protocol.") for other in verdict.alternatives)
+    assert verdict.confidence + sum(o.confidence for o in verdict.alternatives) <= 1.001
+    served = judged(*shut(first), unanswered_turns=1, first_bytes={first[:4]: 2})
+    assert (served.confidence, served.alternatives) == (0.96, ())
+
+
+def test_a_port_for_tls_is_weak_evidence_and_said_as_such() -> None:
+    story = play(*shut(GET))
+    story.responder.port = 443
+    verdict = judge(story, around(story))
+    assert (verdict.code, verdict.confidence) == ("protocol.plaintext_to_tls", 0.75)
+    assert "weak" in verdict.facts["because"]
+    assert verdict.alternatives[0].code == "tcp.closed_before_response"
+    served = EndpointFacts(story.responder.address, 443, turns=1)
+    context = Context(endpoints={(served.address, 443): served})
+    assert judge(story, context).code == "tcp.closed_before_response"
+
+
+def test_port_80_says_nothing_about_a_mesh_client() -> None:
+    story = play(*shut(HELLO))
+    story.responder.port = 80
+    assert judge(story, around(story)).code == "protocol.tls_to_plaintext"
+    hello = ClientHello(4, 0, 0x0303, alpn=("istio-peer-exchange", "istio"))
+    story = play(*shut(HELLO), application=Application(tls=TlsFacts(client_hello=hello)))
+    story.responder.port = 80
+    assert judge(story, around(story)).code != "protocol.tls_to_plaintext"
+
+
+def test_a_late_close_is_a_timeout() -> None:
+    late = (S("FIN,ACK", after=5000), C("FIN,ACK"), S("ACK"))
+    assert judged(*shut(GET, *late), **others(get=1, tls=3)).code == "tcp.closed_before_response"
+
+
+def test_the_initiators_own_close_says_nothing() -> None:
+    left = (C("FIN,ACK", after=40), S("FIN,ACK"), C("ACK"))
+    assert not judged(*shut(GET, *left), **others(get=1, tls=3)).code.startswith("protocol.")
+
+
+def test_a_later_request_was_understood_before() -> None:
+    again = (C("PSH,ACK", GET), S("ACK"), *FIN)
+    verdict = judged(*met(GET, OK, C("ACK"), *again), **others(get=1, tls=3))
+    assert verdict.code == "tcp.closed_before_response"

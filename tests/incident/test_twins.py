@@ -1,0 +1,47 @@
+"""A connection on both sides of a NAT."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.incident.groups import summarize
+from pcapdiag.incident.twins import Twins
+from tests.diagnose.playbook import C, S, play
+from tests.report.fabricate import refused
+
+pytestmark = pytest.mark.once
+
+
+def joined(*, failed: bool, filtered: bool = False) -> int | None:
+    twins = Twins(filtered)
+    twins.note(play(C("SYN"), S("RST,ACK"), same_as=3))
+    twins.settle(3, failed=failed)
+    told = refused(stream=4)
+    told.same_as = 3
+    twins.join(told)
+    return told.same_as
+
+
+def test_a_failure_on_both_sides_of_a_nat_is_counted_once() -> None:
+    before, behind = refused(stream=3), refused(stream=4)
+    behind.same_as = 3
+    summary, groups = summarize([before, behind])
+    assert (summary.connections, summary.failed, summary.by_party) == (1, 1, {"upstream": 1})
+    assert summary.resets == {"upstream": 1}
+    assert [group.connections for group in groups] == [1]
+
+
+def test_a_failure_behind_the_nat_alone_is_counted_there() -> None:
+    assert joined(failed=True) == 3
+    assert joined(failed=False) is None
+
+
+def test_filters_may_have_left_out_the_other_side() -> None:
+    assert joined(failed=True, filtered=True) is None
+
+
+def test_what_worked_behind_a_nat_is_not_counted_again() -> None:
+    twin = play(C("SYN"), S("RST,ACK"), same_as=3)
+    assert not Twins().counts(twin)
+    assert Twins(filtered=True).counts(twin)
+    assert Twins().counts(play(C("SYN"), S("RST,ACK")))
