@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pcapdiag import __version__
 from pcapdiag.capture import Capture
 from pcapdiag.diagnose.findings.capture import capture_findings
+from pcapdiag.diagnose.findings.draining import Draining
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.capture_facts import summarize_capture
 from pcapdiag.incident.groups import summarize
@@ -88,7 +89,8 @@ def _report(analysis: Analysis) -> Report:
     connections = analysis.connections
     roles = analysis.surroundings.roles()
     resets = analysis.unlisted_resets.by_party(roles)
-    summary, groups = summarize(connections, analysis.unlisted, resets)
+    draining = Draining()
+    summary, groups = summarize(draining.watch(connections), analysis.unlisted, resets)
     return Report(
         schema=SCHEMA,
         generator=Program(name="pcapdiag", version=__version__),
@@ -96,9 +98,12 @@ def _report(analysis: Analysis) -> Report:
         topology=roles.topology(),
         summary=summary,
         connections=connections,
-        findings=capture_findings(
-            capture, summary.connections, analysis.tracker.mixed, analysis.tracker.mixed_frame
-        ),
+        findings=[
+            *draining.findings(),
+            *capture_findings(
+                capture, summary.connections, analysis.tracker.mixed, analysis.tracker.mixed_frame
+            ),
+        ],
         groups=groups,
     )
 

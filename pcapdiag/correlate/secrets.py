@@ -49,9 +49,6 @@ class KeyLogFile:
         with open(self._path, "rb") as file:
             file.seek(self._taken)
             text = file.read(MAX_FILE - self._taken)
-        whole = text.rfind(b"\n") + 1
-        if not self._taken and not whole:
-            # A last line without its end is complete when nothing is written any more.
-            whole = len(text)
-        self._taken += whole
-        self._keys.add(text[:whole])
+        self._keys.add(text)
+        # A last line without its end may be all there is of it, or grow: it is read again.
+        self._taken += text.rfind(b"\n") + 1

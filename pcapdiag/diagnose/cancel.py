@@ -1,7 +1,8 @@
 """HTTP/2: a request that its initiator cancelled by RST_STREAM, on a connection that may go on.
 
-Only the plain case is read here, in which the turn holds nothing else: streams opened and all of
-them cancelled, with not a byte back (RFC 9113 sections 5.4.2, 6.4).
+Where the frames were read, they tell. Where only the turn's first bytes are at hand, the plain case
+is seen in which the turn holds nothing else: streams opened and all of them cancelled, with not a
+byte back (RFC 9113 sections 5.4.2, 6.4).
 """
 
 from __future__ import annotations
@@ -11,13 +12,19 @@ from collections.abc import Iterator
 import msgspec
 
 from pcapdiag.diagnose.goodbye import H2_PREFACE
+from pcapdiag.diagnose.patience import MOST_SURE, Patience
+from pcapdiag.diagnose.timing import MS, duration
+from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
 
 PREFACE_BYTES = 24
 FRAME_HEADER = 9
 HEADERS, RST_STREAM = 1, 3
-GAVE_UP = tuple(code.to_bytes(4, "big") for code in (0, 2, 8))
+GAVE_UP_CODES = (0, 2, 8)
+GAVE_UP = tuple(code.to_bytes(4, "big") for code in GAVE_UP_CODES)
 """NO_ERROR, INTERNAL_ERROR and CANCEL (RFC 9113 section 7); Envoy says the second at timeouts."""
+DEADLINE_SLACK, DEADLINE_SHARE = 60 * MS, 0.05
+"""How far from grpc-timeout a client's own clock may fire, at least and as a share of it."""
 CANCEL_BYTES = FRAME_HEADER + 4
 
 
@@ -27,10 +34,15 @@ class Cancel(msgspec.Struct, frozen=True):
     asked: int
     time: int
     frame: int
+    deadline: int | None = None
+    """The request's grpc-timeout, nanoseconds."""
 
 
 def cancelled(story: Story) -> Cancel | None:
     """Return the cancelling of all that the initiator asked for in the last turn, or None."""
+    http = story.application.http if story.application else None
+    if http is not None and http.http2 is not None and not http.incomplete:
+        return _last_cancelled(http.exchanges)
     turn, head = story.turn, story.turn.request_head
     readable = story.hello_initiator.startswith(H2_PREFACE) and turn.request_bytes <= len(head)
     if not readable or turn.response_bytes:
@@ -47,6 +59,31 @@ def cancelled(story: Story) -> Cancel | None:
         else:
             number = 0
     return _times(story, number * CANCEL_BYTES) if opened and opened <= gone else None
+
+
+def at_deadline(cancel: Cancel) -> Patience | None:
+    """Return that it was a timeout, where the request's own grpc-timeout had passed just then."""
+    waited, deadline = max(0, cancel.time - cancel.asked), cancel.deadline
+    if deadline is None:
+        return None
+    slack = max(DEADLINE_SLACK, round(deadline * DEADLINE_SHARE))
+    if abs(waited - deadline) > slack:
+        return None
+    reason = f"it waited {duration(waited)}, and had asked with grpc-timeout {duration(deadline)}"
+    return Patience(waited, MOST_SURE, None, reason)
+
+
+def _last_cancelled(exchanges: list[Exchange]) -> Cancel | None:
+    """Return the cancelling of the last request, where nothing was answered after it."""
+    last = exchanges[-1] if exchanges else None
+    if last is None or last.ended_by != "initiator" or last.reset_code not in GAVE_UP_CODES:
+        return None
+    asked, gone = last.request_end_time or last.request_time, last.reset_time
+    if asked is None or gone is None or last.status is not None or last.complete:
+        return None
+    if any((one.response_end_time or 0) > gone for one in exchanges):
+        return None
+    return Cancel(asked, gone, last.reset_frame or 0, last.grpc.timeout if last.grpc else None)
 
 
 def _times(story: Story, size: int) -> Cancel | None:

@@ -25,6 +25,7 @@ from pcapdiag.diagnose.http import (
 from pcapdiag.diagnose.http2 import (
     enhance_your_calm,
     flow_control_stall,
+    given_up,
     goaway,
     refused_stream,
     rst_stream,
@@ -32,6 +33,7 @@ from pcapdiag.diagnose.http2 import (
 )
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.tcp import response_timeout
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
@@ -65,6 +67,7 @@ EXCHANGES: tuple[ExchangeEntry, ...] = (
     ExchangeEntry(flow_control_stall.KIND, flow_control_stall.match_exchange),
     ExchangeEntry(stream_lost.KIND, stream_lost.match),
     ExchangeEntry(rst_stream.KIND, rst_stream.match),
+    ExchangeEntry(response_timeout.KIND, given_up.match),
     ExchangeEntry(response_rejected.KIND, response_rejected.match),
     ExchangeEntry(response_lost.KIND, response_lost.match),
     ExchangeEntry(truncated_response.KIND, truncated_response.match),

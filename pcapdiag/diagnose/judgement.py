@@ -77,5 +77,9 @@ class Judgement(msgspec.Struct, frozen=True):
     """Beside code and phase, what equal failures of one connection share: they are folded."""
     observed: Observed | None = None
     notes: tuple[str, ...] = ()
+    fix_at: tuple[Actor, ...] = ()
+    """Where this one can be mended, likeliest first; empty: where the kind says."""
+    envoy: tuple[str, str] | None = None
+    """Envoy's response flag and reset reason for this one; None: those of the kind."""
     facts: dict[str, str] = {}
     """Words for the kind's templates, beyond those that every connection has (text.py)."""

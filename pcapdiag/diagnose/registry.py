@@ -47,6 +47,21 @@ from pcapdiag.diagnose.tcp import (
     state_lost,
     zero_window,
 )
+from pcapdiag.diagnose.tls import (
+    alert,
+    alpn_mismatch,
+    certificate_expired,
+    certificate_name_mismatch,
+    certificate_rejected,
+    certificate_untrusted,
+    client_certificate_required,
+    handshake_closed,
+    handshake_reset,
+    handshake_timeout,
+    no_shared_cipher,
+    sni_rejected,
+    version_mismatch,
+)
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -61,13 +76,23 @@ class Entry(NamedTuple):
 
 
 ORDER: tuple[Entry, ...] = (
-    # A protocol that shows the mismatch by its bytes, then TLS alerts and HTTP/2 codes, come before
-    # everything below.
+    # A protocol that shows the mismatch by its bytes, then TLS alerts (of these, the one that names
+    # its reason first) and HTTP/2 codes, come before everything below.
     Entry(unexpected_proxy_header.KIND, unexpected_proxy_header.match),
     Entry(tls_to_plaintext.KIND, tls_to_plaintext.match),
     Entry(plaintext_to_tls.KIND, plaintext_to_tls.match),
     Entry(http2_to_http1.KIND, http2_to_http1.match),
     Entry(http1_to_http2.KIND, http1_to_http2.match),
+    Entry(alpn_mismatch.KIND, alpn_mismatch.match),
+    Entry(sni_rejected.KIND, sni_rejected.match),
+    Entry(version_mismatch.KIND, version_mismatch.match),
+    Entry(no_shared_cipher.KIND, no_shared_cipher.match),
+    Entry(client_certificate_required.KIND, client_certificate_required.match),
+    Entry(certificate_expired.KIND, certificate_expired.match),
+    Entry(certificate_untrusted.KIND, certificate_untrusted.match),
+    Entry(certificate_name_mismatch.KIND, certificate_name_mismatch.match),
+    Entry(certificate_rejected.KIND, certificate_rejected.match),
+    Entry(alert.KIND, alert.match),
     Entry(enhance_your_calm.KIND, enhance_your_calm.match),
     Entry(goaway.KIND, goaway.match),
     Entry(prohibited.KIND, prohibited.match),
@@ -87,11 +112,13 @@ ORDER: tuple[Entry, ...] = (
     Entry(flow_control_stall.KIND, flow_control_stall.match),
     Entry(ping_timeout.KIND, ping_timeout.match),
     Entry(keepalive_timeout.KIND, keepalive_timeout.match),
+    Entry(handshake_timeout.KIND, handshake_timeout.match),
     Entry(data_timeout.KIND, data_timeout.match),
-    # The close itself, the narrower code first. The TLS handshake's codes come after the stale
-    # connection and the lost state.
+    # The close itself, the narrower code first.
     Entry(stale_connection.KIND, stale_connection.match),
     Entry(state_lost.KIND, state_lost.match),
+    Entry(handshake_reset.KIND, handshake_reset.match),
+    Entry(handshake_closed.KIND, handshake_closed.match),
     Entry(idle_reset.KIND, idle_reset.match),
     # A close at the first bytes, where other connections say what the port speaks.
     Entry(missing_proxy_header.KIND, missing_proxy_header.match_close),

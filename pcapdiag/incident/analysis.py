@@ -59,7 +59,7 @@ class Analysis:
         self._secrets_taken = 0
         self.wrong_secrets = 0
         """Connections that the key log has secrets for which do not open them."""
-        self._readers = Readers(self.tracker)
+        self._readers = Readers(self.tracker, self.keys)
         self.surroundings = Surroundings(self.tracker, options)
         self.connections = Connections(self._complete)
         self.unlisted: Counter[str] = Counter()
@@ -125,7 +125,7 @@ class Analysis:
         if not selected and self.places.enough and flow.previous is None:
             return connection_state(self.tracker, flow)
         story = build_story(self.tracker, flow)
-        story.application = self._readers.application(flow)
+        story.application = self._readers.application(flow, story)
         self._count_wrong_secrets(story)
         self.places.note(story)
         self._teller.note_retry(story)

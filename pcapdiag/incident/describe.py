@@ -147,7 +147,7 @@ def describe_verdict(
         frames=list(judgement.frames),
         envoy=_envoy_words(kind, judgement),
         ended_by=judgement.ended_by,
-        fix_at=_parties(kind.fix_at, ends),
+        fix_at=_parties(judgement.fix_at or kind.fix_at, ends),
         exchange=judgement.exchange,
         count=count,
         alternatives=[
@@ -161,17 +161,17 @@ def describe_verdict(
 
 def _envoy_words(kind: Kind, judgement: Judgement) -> EnvoyWords | None:
     """Return what Envoy prints for the code, or where that depends, what it said of this one."""
-    said = judgement.observed
-    if kind.envoy is not None:
-        words = EnvoyWords(flag=kind.envoy.flag, reset_reason=kind.envoy.reset_reason)
+    said, usual = judgement.observed, judgement.envoy or kind.envoy
+    if usual is not None:
+        words = EnvoyWords(flag=usual[0], reset_reason=usual[1])
     elif said is not None and said.flag is not None:
         words = EnvoyWords(flag=said.flag, reset_reason=said.reset_reason or "")
     else:
         return None
     if said is not None:
         agrees = None
-        if kind.envoy is not None and said.flag is not None:
-            agrees = said.flag in kind.envoy.flag.split(" / ")
+        if usual is not None and said.flag is not None:
+            agrees = said.flag in usual[0].split(" / ")
         words.observed = EnvoyObserved(
             flag=said.flag, reset_reason=said.reset_reason, details=said.details, agrees=agrees
         )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from pcapdiag.incident.describe_http import http_labels
+from pcapdiag.incident.describe_http2 import http2_labels
 from pcapdiag.model.story import Story
 
 MAX_PER_FRAME = 3
@@ -30,7 +31,11 @@ def _all_labels(story: Story) -> Iterator[Label]:
     application = story.application
     if application is None:
         return iter(())
-    return chain(http_labels(application.http) if application.http else ())
+    http = application.http
+    return chain(
+        http_labels(http) if http else (),
+        http2_labels(http.http2) if http and http.http2 else (),
+    )
 
 
 def _joined(texts: list[str]) -> str:

@@ -6,35 +6,41 @@ from pcapdiag.flow.lanes import end_waiting
 from pcapdiag.flow.records import Flow, HalfFlow
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.application import Application, Piece
+from pcapdiag.model.http import HttpFacts
+from pcapdiag.model.story import Story
 from pcapdiag.protocols.conversation import Conversation
+from pcapdiag.protocols.http.from_turn import exchange_from_turn
+from pcapdiag.protocols.tls.keylog import KeyLog
 
 
 class Readers:
     """Reads connections: streamed ones while they go on, the others when their story is told."""
 
-    def __init__(self, tracker: Tracker) -> None:
+    def __init__(self, tracker: Tracker, keys: KeyLog) -> None:
+        self._keys = keys
         tracker.lanes.hand_on = self._take
 
-    def application(self, flow: Flow) -> Application | None:
+    def application(self, flow: Flow, story: Story) -> Application | None:
         """Return what was read of a connection that has ended; None where nothing was kept."""
         if flow.reading is None and flow.a.lane is None and flow.b.lane is None:
-            return None
+            return _from_turns(story)
         for half in (flow.a, flow.b):
             if half.lane is not None:
                 end_waiting(half.lane)
         self._take(flow)
-        conversation = flow.reading
-        assert isinstance(conversation, Conversation)
-        return conversation.finish()
+        return self._conversation(flow).finish()
 
     def _take(self, flow: Flow) -> None:
-        if flow.reading is None:
-            flow.reading = Conversation()
-        conversation = flow.reading
-        assert isinstance(conversation, Conversation)
+        conversation = self._conversation(flow)
         for piece in _pieces(flow):
             conversation.feed(piece)
         conversation.settle()
+
+    def _conversation(self, flow: Flow) -> Conversation:
+        if not isinstance(flow.reading, Conversation):
+            keys = self._keys if self._keys else None
+            flow.reading = Conversation(keys, started=not flow.midstream)
+        return flow.reading
 
 
 def _pieces(flow: Flow) -> list[Piece]:
@@ -51,3 +57,19 @@ def _of_half(half: HalfFlow, from_initiator: bool) -> list[Piece]:
         return []
     rows, lane.pieces = lane.pieces, []
     return [Piece(from_initiator, frame, time, data, hole) for frame, time, hole, data in rows]
+
+
+def _from_turns(story: Story) -> Application | None:
+    """Return what the first bytes of HTTP/1 turns tell; None where it is no HTTP/1."""
+    turns = (*story.noted_turns, story.turn)
+    found = [one for one in map(exchange_from_turn, turns) if one is not None]
+    if not found:
+        return None
+    asked = any(exchange.method for exchange in found)
+    answered = any(exchange.status for exchange in found)
+    return Application(
+        initiator_speaks="http1" if asked else "other" if story.turn.index else "",
+        responder_speaks="http1" if answered else "other" if story.turn.response_bytes else "",
+        responder_head=story.turn.response_head[:64],
+        http=HttpFacts(requests=story.turn.index, exchanges=found),
+    )

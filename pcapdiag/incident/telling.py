@@ -19,6 +19,7 @@ from pcapdiag.incident.describe import (
     shorten,
 )
 from pcapdiag.incident.describe_http import describe_http
+from pcapdiag.incident.describe_http2 import describe_http2
 from pcapdiag.incident.surroundings import Surroundings
 from pcapdiag.model.context import Context
 from pcapdiag.model.report import Connection
@@ -59,6 +60,7 @@ class Told(msgspec.Struct, frozen=True):
         if facts is not None:
             chosen = None if list_all else failed
             self.connection.http = describe_http(facts, chosen, self.story.responder.address)
+            self.connection.http2 = describe_http2(facts.http2) if facts.http2 else None
 
     def as_row(self) -> Connection:
         """Return it without timeline, evidence and texts, which equal ones have."""

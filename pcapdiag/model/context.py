@@ -35,6 +35,28 @@ class HostFacts(msgspec.Struct):
     """Connections that it answered (as responder, SYN-ACK or data seen)."""
 
 
+class TlsServerFacts(msgspec.Struct):
+    """What one TLS server took and refused, over those of its connections that were read.
+
+    Every table is bounded; a healthy connection that nobody looked at is not in it.
+    """
+
+    accepted: int = 0
+    """Handshakes that were finished."""
+    names_accepted: dict[str, int] = {}
+    """Server names of finished handshakes, with counts; ``""`` where the client sent none."""
+    names_used: dict[str, int] = {}
+    """The same, of those on which the client then sent application data."""
+    names_refused: dict[str, int] = {}
+    """Server names after which the server ended the connection instead of a ServerHello."""
+    versions: dict[int, int] = {}
+    """Versions that it chose, with counts."""
+    ciphers: dict[int, int] = {}
+    groups: dict[int, int] = {}
+    alpn: dict[str, int] = {}
+    """Application protocols that it chose where that could be read."""
+
+
 class EndpointFacts(msgspec.Struct):
     """One responder address and port, over its connections."""
 
@@ -63,6 +85,8 @@ class EndpointFacts(msgspec.Struct):
     """Connections on which it sent bytes before the initiator did."""
     first_bytes: dict[bytes, int] = {}
     """First 4 bytes that initiators sent to it, with counts (16 kinds at most)."""
+    tls: TlsServerFacts | None = None
+    """What is known of it as a TLS server; None where no handshake with it was read."""
 
 
 class Context(msgspec.Struct, eq=False):

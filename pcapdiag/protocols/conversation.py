@@ -10,6 +10,7 @@ from __future__ import annotations
 from pcapdiag.model.application import Application, Piece
 from pcapdiag.protocols.capture_order import CaptureOrder
 from pcapdiag.protocols.layer import Layer
+from pcapdiag.protocols.tls.keylog import KeyLog
 
 
 class Conversation:
@@ -17,12 +18,13 @@ class Conversation:
 
     One end's pieces must come in order; those of the two ends may come up to MAX_HELD bytes out of
     the capture's order (capture_order.py). :meth:`settle`, called when both were fed up to the same
-    time, frees what is held. Nothing here raises, whatever the bytes are.
+    time, frees what is held. ``started`` is False where the capture begins within the connection.
+    Nothing here raises, whatever the bytes are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keys: KeyLog | None = None, started: bool = True) -> None:
         self._order = CaptureOrder()
-        self._outer = Layer()
+        self._outer = Layer(keys, started)
 
     def feed(self, piece: Piece) -> None:
         """Read the next bytes of an end."""

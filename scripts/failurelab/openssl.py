@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+from collections.abc import Sequence
 
 from failurelab.certs import Certificate
 from failurelab.connections import Address
@@ -32,15 +33,21 @@ def client(
     name: str = "",
     *options: str,
     request: str = REQUEST,
+    more: Sequence[str] = (),
     stay: float = 0.3,
 ) -> str:
-    """s_client: sends a request after the handshake, stays so long, and leaves."""
+    """s_client: sends a request after the handshake, stays so long, and leaves.
+
+    `more` is typed afterwards, each a while after the other: further requests, or its commands
+    (``K`` on a line asks for a KeyUpdate).
+    """
     lab.used("openssl", "openssl", "version")
     target = f"[{address[0]}]" if ":" in address[0] else address[0]
     words = ["openssl", "s_client", "-connect", f"{target}:{address[1]}"]
     words += ["-servername", name] if name else ["-noservername"]
     words += ["-keylogfile", str(lab.key_log), *options]
-    feed = f"(sleep 0.1; printf '{request}'; sleep {stay}) | "
+    typed = "".join(f"sleep 0.1; printf '{text}'; " for text in (request, *more))
+    feed = f"({typed}sleep {stay}) | "
     return host.run(["sh", "-c", feed + 'exec "$@"', "sh", *words], check=False)
 
 

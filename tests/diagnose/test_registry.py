@@ -30,6 +30,7 @@ from tests.diagnose.playbook import (
     play,
 )
 from tests.diagnose.protocol import scenes as protocol
+from tests.diagnose.tls import scenes as tls
 
 pytestmark = pytest.mark.once
 
@@ -80,12 +81,41 @@ LADDERS: dict[str, tuple[Line, ...]] = {
     "protocol.unexpected_proxy_header": protocol.met(protocol.V1 + GET, protocol.BAD),
     "protocol.missing_proxy_header": protocol.shut(GET),
 }
+STORIES: dict[str, Story] = {
+    **{code: play(*lines) for code, lines in LADDERS.items()},
+    "tls.alpn_mismatch": tls.scene(tls.HELLO, tls.alert(S, 120), *tls.HUNG_UP),
+    "tls.sni_rejected": tls.scene(tls.HELLO, tls.alert(S, 112), *tls.HUNG_UP),
+    "tls.version_mismatch": tls.scene(tls.HELLO, tls.alert(S, 70), *tls.HUNG_UP),
+    "tls.no_shared_cipher": tls.scene(tls.HELLO, tls.alert(S, 71), *tls.HUNG_UP),
+    "tls.certificate_untrusted": tls.scene(
+        tls.HELLO, tls.FLIGHT_12, tls.alert(C, 48), *tls.LEFT, **tls.given()
+    ),
+    "tls.certificate_expired": tls.scene(
+        tls.HELLO, tls.FLIGHT_12, tls.alert(C, 45), *tls.LEFT, **tls.given()
+    ),
+    "tls.certificate_name_mismatch": tls.scene(
+        tls.HELLO, tls.FLIGHT_12, tls.alert(C, 46), *tls.LEFT, **tls.given("other.example")
+    ),
+    "tls.certificate_rejected": tls.scene(
+        tls.HELLO, tls.FLIGHT_12, tls.alert(C, 44), *tls.LEFT, **tls.given()
+    ),
+    "tls.client_certificate_required": tls.scene(
+        *(tls.HELLO, tls.FLIGHT_12, C("PSH,ACK", tls.KEYS_12), tls.alert(S, 40), *tls.HUNG_UP),
+        certificate_request=6,
+        client_certificates=tls.NO_CERTIFICATE,
+        **tls.given(),
+    ),
+    "tls.alert": tls.scene(tls.HELLO, tls.alert(S, 80), *tls.HUNG_UP),
+    "tls.handshake_reset": tls.scene(tls.HELLO, tls.ACKED, S("RST,ACK", win=500)),
+    "tls.handshake_closed": tls.scene(tls.HELLO, tls.ACKED, *tls.HUNG_UP),
+    "tls.handshake_timeout": tls.scene(tls.HELLO, tls.ACKED, C("FIN,ACK", after=5000)),
+}
 FACTS = {"protocol.missing_proxy_header": protocol.others(get=1, v1=3)}
 """What the endpoint is known for, where the verdict needs it."""
 
 
-def judged_ladder(code: str) -> tuple[Story, Judgement]:
-    story = play(*LADDERS[code])
+def judged(code: str) -> tuple[Story, Judgement]:
+    story = STORIES[code]
     return story, judge(story, around(story, **FACTS.get(code, {})))  # type: ignore[arg-type]
 
 
@@ -110,9 +140,9 @@ def test_the_docstring_has_the_fixed_sections(code: str) -> None:
     assert tuple(headings) == SECTIONS
 
 
-@pytest.mark.parametrize("code", sorted(LADDERS))
+@pytest.mark.parametrize("code", sorted(STORIES))
 def test_the_texts_are_filled(code: str) -> None:
-    story, judgement = judged_ladder(code)
+    story, judgement = judged(code)
     assert judgement.code == code
     texts = fill(KINDS[code], judgement, story)
     assert SERVER[0] in texts.title + texts.explanation
@@ -123,16 +153,16 @@ def test_the_texts_are_filled(code: str) -> None:
         assert any(SERVER[0] in c or str(SERVER[1]) in c for c in texts.commands)
 
 
-@pytest.mark.parametrize("code", sorted(set(LADDERS) - {"ok"}))
+@pytest.mark.parametrize("code", sorted(set(STORIES) - {"ok"}))
 def test_the_commands_are_shell_words(code: str) -> None:
-    story, judgement = judged_ladder(code)
+    story, judgement = judged(code)
     for command in fill(KINDS[code], judgement, story).commands:
         assert shlex.split(command, comments=True)
 
 
-@pytest.mark.parametrize("code", sorted(LADDERS))
+@pytest.mark.parametrize("code", sorted(STORIES))
 def test_the_phase_is_one_of_the_kinds(code: str) -> None:
-    _, judgement = judged_ladder(code)
+    _, judgement = judged(code)
     assert judgement.phase is None or judgement.phase in KINDS[code].phases
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.incident import groups
 from pcapdiag.incident.groups import GROUP_STREAMS, group, summarize
@@ -22,6 +23,20 @@ def test_another_culprit_is_another_group() -> None:
     other = refused(2)
     other.verdict.attribution.side = "path"
     assert len(group([refused(1), other])) == 2
+
+
+def test_every_failed_request_of_a_connection_counts() -> None:
+    failed, alike = refused(1), replace(refused(2).verdict, exchange=3, count=4)
+    failed.verdict = replace(failed.verdict, exchange=0)
+    failed.other_failures = [alike]
+    summary, (only,) = summarize([failed])
+    assert summary.failed_requests == 5
+    assert only.requests == 1
+
+
+def test_a_failure_without_a_request_counts_none() -> None:
+    summary, (only,) = summarize([refused(1)])
+    assert (summary.failed_requests, only.requests) == (0, 0)
 
 
 def test_healthy_connections_are_in_no_group() -> None:

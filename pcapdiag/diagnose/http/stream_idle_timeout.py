@@ -35,7 +35,7 @@ from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.patience import round_seconds
-from pcapdiag.diagnose.timing import MS, SECOND, duration
+from pcapdiag.diagnose.timing import MS, duration
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.packet import KEEP_ALIVE
@@ -70,6 +70,8 @@ KIND = Kind(
 )
 
 ENDLESS = ("text/event-stream", "multipart/x-mixed-replace")
+SHORTEST = 950 * MS
+"""Less quiet than this is no idle timer's (1 s, as timers seem to fire early)."""
 BOTH_LEGS = 1_300 * MS
 """A proxy ends both legs within this: Envoy the second after its delayed close (1 s)."""
 CANCEL = 8
@@ -97,7 +99,7 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     """Return the verdict for an open stream that somebody's timer cut."""
     stream = _open_stream(exchange)
     cut = _cut(story, exchange) if stream else None
-    if cut is None or cut.quiet < SECOND:
+    if cut is None or cut.quiet < SHORTEST:
         return None
     value = round_seconds(cut.quiet)
     if cut.other_leg is None and (value is None or cut.wished or exchange.until_close):

@@ -41,7 +41,7 @@ from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="http2.flow_control_stall",
-    title="flow control: {receiver} did not read on, {sender} could not send {request}",
+    title="flow control stall: {receiver} did not read on, {sender} could not send {request}",
     explanation=(
         "{sender} was sending {what} of {request} (stream {stream}). The window of {scope} was "
         "used up in frame {stall_frame}, and {receiver} sent no WINDOW_UPDATE for {waited}, until "

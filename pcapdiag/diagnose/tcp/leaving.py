@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.diagnose.cancel import cancelled
+from pcapdiag.diagnose.cancel import at_deadline, cancelled
 from pcapdiag.diagnose.ending import Ending, behind_unseen_bytes, ending, frames_of
 from pcapdiag.diagnose.goodbye import asks_for_answer, speaks_tls
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
@@ -64,7 +64,7 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     cancel = cancelled(story)
     if cancel is not None:
         word = Ending(by_initiator=True, frame=cancel.frame, time=cancel.time)
-        waited = _weighed(story, context, cancel.asked, word)
+        waited = at_deadline(cancel) or _weighed(story, context, cancel.asked, word)
         return Leaving(word, waited, False, "RST_STREAM")
     end = ending(story)
     if end is None or not end.by_initiator:

@@ -90,6 +90,8 @@ class Http1Reader:
         self._open: dict[int, Exchange] = {}
         self._begun: Exchange | None = None
         """A request whose head is not complete, but answered already."""
+        self._greeted: Exchange | None = None
+        """What a server said before the first request that is no answer: it belongs to that one."""
         self._asked: dict[int, str] = {}
         """Exchanges (by id) that ask to switch, and to what."""
         self._count = 0
@@ -287,7 +289,9 @@ class Http1Reader:
 
     def _malformed_response(self, end: _End, problem: str) -> bool:
         exchange = self._answered(end.buffer.moment())
-        if exchange.request_frame is None and self._count:
+        if not self._count:
+            self._greeted = exchange
+        elif exchange.request_frame is None:
             problem = f"bytes behind the end of an answer ({problem})"
         self._asked.pop(id(exchange), None)
         exchanges.note(exchange, problem, "responder")
@@ -312,10 +316,12 @@ class Http1Reader:
         return exchange
 
     def _open_exchange(self, first: Moment) -> Exchange:
-        exchange = Exchange(index=self._count, version="1.1")
+        exchange = self._greeted or Exchange(index=self._count, version="1.1")
         exchange.request_frame, exchange.request_time = first
         self._count += 1
-        self._pending.append(exchange)
+        if self._greeted is None:
+            self._pending.append(exchange)
+        self._greeted = None
         self._open[id(exchange)] = exchange
         return exchange
 

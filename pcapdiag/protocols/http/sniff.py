@@ -6,6 +6,7 @@ import re
 
 from pcapdiag.model.application import Protocol
 from pcapdiag.protocols.http.heads import TOKEN, plausible_head
+from pcapdiag.protocols.tls.sniff import HEADER, plausible_header, speaks_tls
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 """The client connection preface (RFC 9113 section 3.4)."""
@@ -38,25 +39,17 @@ def speaks(data: bytes, from_initiator: bool) -> Protocol | None:
         return None
     if speaks_tls(data):
         return "tls"
-    if data[0] in b"\x15\x16" and len(data) < 6:
+    if len(data) <= HEADER and (data[0] in b"\x15\x16" or data[0] & 0x80):
         return None
     return _initiator_speaks(data) if from_initiator else _responder_speaks(data)
-
-
-def speaks_tls(data: bytes) -> bool:
-    """Return whether bytes begin with a handshake record or an alert (RFC 8446 section 5.1)."""
-    return len(data) >= 6 and data[0] in b"\x15\x16" and data[1] == 3 and data[2] <= 4
-
-
-def begins_hello(data: bytes) -> bool:
-    """Return whether bytes begin with a record that holds a ClientHello."""
-    return len(data) >= 6 and data[0] == 0x16 and data[1] == 3 and data[5] == 1
 
 
 def speaks_in_the_middle(data: bytes, from_initiator: bool) -> Protocol | None:
     """Return the protocol of a packet's bytes somewhere in a connection; None where not certain."""
     if frames_begin(data):
         return "http2"
+    if _records_begin(data):
+        return "tls"
     return "http1" if plausible_head(data[:MAX_LINE], from_initiator) == 0 else None
 
 
@@ -71,6 +64,16 @@ def frames_begin(data: bytes) -> bool:
         count += 1
         offset += _FRAME_HEADER + length
     return offset == len(data) and count > 0 and (known > 0 or count > 2)
+
+
+def _records_begin(data: bytes) -> bool:
+    """Return whether bytes can only be TLS records, the last of them perhaps cut off."""
+    offset = 0
+    while offset + HEADER <= len(data):
+        if not plausible_header(data[offset : offset + HEADER]):
+            return False
+        offset += HEADER + int.from_bytes(data[offset + 3 : offset + HEADER], "big")
+    return offset > 0
 
 
 def _frame_header(data: bytes, offset: int) -> tuple[int, int, int]:

@@ -87,10 +87,11 @@ class BlockProtection:
     """CBC records: MAC inside (RFC 5246 section 6.2.3.2), or outside (RFC 7366).
 
     TLS 1.0 chains them: the IV is the last block of the record before, so that records must come in
-    order, each once. One that does not authenticate still gives the IV of the next.
+    order. One that does not authenticate still gives the IV of the next, and may be tried again
+    with another number before that comes.
     """
 
-    __slots__ = ("_cipher", "_encrypt_then_mac", "_last", "_mac", "_size")
+    __slots__ = ("_chained", "_cipher", "_encrypt_then_mac", "_iv", "_last", "_mac", "_size")
 
     def __init__(
         self, cipher: BlockCipherAlgorithm, mac: RecordMac, iv: bytes, encrypt_then_mac: bool
@@ -101,7 +102,9 @@ class BlockProtection:
         """
         self._cipher = cipher
         self._mac = mac
-        self._last = iv
+        self._chained = iv
+        self._iv = iv
+        self._last = b""
         self._encrypt_then_mac = encrypt_then_mac
         self._size = cipher.block_size // 8
         self._decrypt(bytes(self._size), b"")
@@ -111,23 +114,30 @@ class BlockProtection:
     ) -> tuple[int, bytes] | None:
         """See :meth:`pcapdiag.protocols.tls.protection.Protection.open`."""
         end = len(fragment) - self._mac.size if self._encrypt_then_mac else len(fragment)
-        first = 0 if self._last else self._size
+        first = 0 if self._chained else self._size
         if not first < end <= MAX_FRAGMENT or end % self._size:
             return None
-        iv = self._last or fragment[:first]
-        if self._last:
-            self._last = fragment[end - self._size : end]
+        iv = self._chain(fragment, end) if self._chained else fragment[:first]
         sealed, tag = fragment[:end], fragment[end:]
         if self._encrypt_then_mac and not self._mac.matches(kind, version, sealed, tag, sequence):
             return None
         content = _without_padding(self._decrypt(iv, sealed[first:]))
-        if content is None or self._encrypt_then_mac:
-            return None if content is None else (kind, content)
+        if content is None:
+            return None
+        if self._encrypt_then_mac:
+            return kind, content
         return self._mac.open(kind, version, content, sequence)
 
     def updated(self) -> BlockProtection:
         """Itself: these versions know no KeyUpdate."""
         return self
+
+    def _chain(self, fragment: bytes, end: int) -> bytes:
+        """Return the IV of this record, and keep the next one's in ``_chained``."""
+        if fragment != self._last:
+            self._iv, self._last = self._chained, fragment
+            self._chained = fragment[end - self._size : end]
+        return self._iv
 
     def _decrypt(self, iv: bytes, blocks: bytes) -> bytes:
         decryptor = Cipher(self._cipher, modes.CBC(iv)).decryptor()

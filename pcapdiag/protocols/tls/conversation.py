@@ -6,13 +6,13 @@ import msgspec
 
 from pcapdiag.model.tls import CertificateFlight, ClientHello, Message, ServerHello
 from pcapdiag.protocols.tls.certificates import read_certificates
+from pcapdiag.protocols.tls.handshake import HandshakeMessage
 from pcapdiag.protocols.tls.hello import (
     RETRY_RANDOM,
     add_encrypted_extensions,
     read_client_hello,
     read_server_hello,
 )
-from pcapdiag.protocols.tls.handshake import HandshakeMessage
 from pcapdiag.protocols.tls.limits import MAX_MESSAGES
 
 (
@@ -45,6 +45,9 @@ class Conversation:
         self.tickets = 0
         self.messages: dict[bool, list[Message]] = {True: [], False: []}
         self.finished: dict[bool, bool] = {True: False, False: False}
+        self.new_client: ClientHello | None = None
+        self.new_server: ServerHello | None = None
+        """Hellos of the handshake that goes on: the first, or a renegotiation."""
 
     @property
     def is_tls13(self) -> bool:
@@ -66,17 +69,20 @@ class Conversation:
             self._by_server(message)
 
     def _by_client(self, message: HandshakeMessage) -> None:
-        if message.type == CLIENT_HELLO and not message.encrypted:
+        if message.type == CLIENT_HELLO:
+            self.new_client = hello = read_client_hello(message)
+            if message.encrypted:
+                return
             if self.client_hello is None:
-                self.client_hello = read_client_hello(message)
+                self.client_hello = hello
             elif self.second_hello is None:
-                self.second_hello = read_client_hello(message)
+                self.second_hello = hello
         elif message.type == CERTIFICATE and self.client_certificates is None:
             self.client_certificates = self._certificates(message)
 
     def _by_server(self, message: HandshakeMessage) -> None:
         kind = message.type
-        if kind == SERVER_HELLO and not message.encrypted:
+        if kind == SERVER_HELLO:
             self._hello(message)
         elif kind == ENCRYPTED_EXTENSIONS and self.server_hello is not None:
             self.server_hello = add_encrypted_extensions(self.server_hello, message)
@@ -98,7 +104,9 @@ class Conversation:
             return
         if hello.random == RETRY_RANDOM:
             self.retry = self.retry or hello
-        elif self.server_hello is None:
+            return
+        self.new_server = hello
+        if self.server_hello is None and not message.encrypted:
             self.server_hello = hello
 
     def _key_exchange(self, message: HandshakeMessage) -> None:

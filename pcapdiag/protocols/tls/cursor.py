@@ -8,7 +8,7 @@ class CutShortError(Exception):
 
 
 class Cursor:
-    """Reads big-endian fields one after the other; raises CutShortError where bytes end within one."""
+    """Reads big-endian fields in order; raises CutShortError where bytes end within one."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

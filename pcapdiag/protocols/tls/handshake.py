@@ -37,7 +37,12 @@ class HandshakeJoiner:
         self._skip = 0
         """Bytes to come of a message of which some are missing; ``_bytes`` is its beginning."""
         self._segments = 0
-        self._last_frame = 0
+        self._frame = self._time = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """True when no message waits for its end."""
+        return not self._bytes
 
     def add(self, record: RawRecord, content: bytes) -> Iterator[HandshakeMessage]:
         """Yield the messages that a record completes.
@@ -49,25 +54,25 @@ class HandshakeJoiner:
         if self._skip:
             passed = min(self._skip, len(content))
             content = content[passed:]
-            yield from self._pass_over(passed, record)
+            yield from self._pass_over(passed)
         if not self._skip:
             self._bytes += content
             while len(self._bytes) >= _HEADER and len(self._bytes) >= self._length():
-                yield self._take(record)
+                yield self._take()
         if not record.complete:
-            yield from self._leave_out(max(record.length - len(record.fragment), 0), record)
+            yield from self._leave_out(max(record.length - len(record.fragment), 0))
 
-    def cut_off(self, frame: int, time: int) -> Iterator[HandshakeMessage]:
+    def cut_off(self) -> Iterator[HandshakeMessage]:
         """Yield what is there of a message whose end will not be seen."""
         if len(self._bytes) >= _HEADER:
-            yield self._message(self._length(), frame, time)
+            yield self._message(self._length())
         self._bytes.clear()
         self._skip = self._segments = 0
 
     def _count(self, record: RawRecord) -> None:
-        is_same = self._segments > 0 and record.first_frame == self._last_frame
+        is_same = self._segments > 0 and record.first_frame == self._frame
         self._segments += record.segments - is_same
-        self._last_frame = record.frame
+        self._frame, self._time = record.frame, record.time
 
     def _length(self) -> int:
         """Bytes of the message that begins here."""
@@ -79,30 +84,37 @@ class HandshakeJoiner:
             raise ValueError(f"no handshake message begins with {header.hex()}")
         return length
 
-    def _take(self, record: RawRecord) -> HandshakeMessage:
+    def _take(self) -> HandshakeMessage:
         length = self._length()
-        message = self._message(length, record.frame, record.time)
+        message = self._message(length)
         del self._bytes[:length]
         self._segments = 1 if self._bytes else 0
         return message
 
-    def _message(self, length: int, frame: int, time: int) -> HandshakeMessage:
+    def _message(self, length: int) -> HandshakeMessage:
         body = bytes(self._bytes[_HEADER:length])
         complete = len(body) == length - _HEADER
         return HandshakeMessage(
-            self._bytes[0], length, body, frame, time, self._segments, complete, self._encrypted
+            self._bytes[0],
+            length,
+            body,
+            self._frame,
+            self._time,
+            self._segments,
+            complete,
+            self._encrypted,
         )
 
-    def _leave_out(self, missing: int, record: RawRecord) -> Iterator[HandshakeMessage]:
+    def _leave_out(self, missing: int) -> Iterator[HandshakeMessage]:
         if self._skip:
-            yield from self._pass_over(min(missing, self._skip), record)
+            yield from self._pass_over(min(missing, self._skip))
         elif len(self._bytes) >= _HEADER:
             self._skip = self._length() - len(self._bytes)
-            yield from self._pass_over(min(missing, self._skip), record)
+            yield from self._pass_over(min(missing, self._skip))
         else:
             self._bytes.clear()
 
-    def _pass_over(self, count: int, record: RawRecord) -> Iterator[HandshakeMessage]:
+    def _pass_over(self, count: int) -> Iterator[HandshakeMessage]:
         self._skip -= count
         if not self._skip:
-            yield from self.cut_off(record.frame, record.time)
+            yield from self.cut_off()

@@ -29,7 +29,14 @@ _FIELDS = {
     b"CLIENT_TRAFFIC_SECRET_0": ("client_traffic", _TRAFFIC_SIZES),
     b"SERVER_TRAFFIC_SECRET_0": ("server_traffic", _TRAFFIC_SIZES),
 }
-_NOT_NEEDED = {b"EXPORTER_SECRET", b"EARLY_EXPORTER_MASTER_SECRET", b"EARLY_EXPORTER_SECRET"}
+_NOT_NEEDED = {
+    b"EXPORTER_SECRET",
+    b"EARLY_EXPORTER_MASTER_SECRET",
+    b"EARLY_EXPORTER_SECRET",
+    b"CLIENT_TRAFFIC_SECRET_N",
+    b"SERVER_TRAFFIC_SECRET_N",
+}
+"""OpenSSL writes the last three; those after a KeyUpdate (N) follow from the ones before it."""
 _BY_OTHER_KEYS = {b"RSA", b"PMS_CLIENT_RANDOM"}
 """Master secrets by session ID, and pre-master secrets: old, and not derived from here."""
 _LABELS = {*_FIELDS, *_NOT_NEEDED, *_BY_OTHER_KEYS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 MAX_RECORD = (1 << 14) + 2048
 """Bytes of a record after its header (RFC 5246 section 6.2.3; TLS 1.3 allows 256 over 2^14)."""
 MAX_MESSAGE = 256 * 1024
-"""Bytes of a handshake message that are held back until it is complete; longer ones are not read."""
+"""Bytes of a handshake message that are held back until it is complete; none longer is read."""
 FIRST_RECORDS = 64
 """Records of a connection that are kept from its start."""
 LAST_RECORDS = 16
@@ -30,3 +30,7 @@ MAX_LOST_RECORDS = 256
 """Sequence numbers that are tried behind a hole."""
 MAX_FALSE_STARTS = 64
 """Times that what looked like a record behind a hole may turn out to be none."""
+MAX_FAILURES = 16
+"""Records in a row that do not open; then this end is read as without keys."""
+WRONG_AFTER = 3
+"""As many are enough at the start, where no early data explains them."""

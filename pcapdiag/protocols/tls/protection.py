@@ -35,7 +35,8 @@ class Protection(Protocol):
         ``kind`` and ``version`` are those of the record's header, ``fragment`` is what follows it;
         ``sequence`` counts the records under these keys from 0. The type is the inner one in TLS
         1.3, where the padding is taken off, and ``kind`` before. Never raises on any bytes. With
-        CBC in TLS 1.0 every record must be given, in order, each once.
+        CBC in TLS 1.0 every record must be given, in order; again only before the next, and what
+        reads ahead needs a ``copy.copy`` of its own.
         """
 
     def updated(self) -> Protection:

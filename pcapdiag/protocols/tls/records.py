@@ -121,16 +121,20 @@ class RecordReader:
             yield from self._search(at_end=False)
 
     def finish(self) -> Iterator[RawRecord]:
-        """Yield what can be said when nothing more comes: the last may not be complete."""
+        """Yield what can be said when nothing more comes."""
         if self._lost is not None:
             yield from self._search(at_end=True)
+        header = bytes(self._part.header) if self._part else b""
+        if 0 < len(header) < HEADER and not _HEADER_LOOK.match(header.ljust(3, b"\x03")):
+            self.bad_header = header
+
+    def rest(self) -> RawRecord | None:
+        """A record whose header was seen and whose end was not."""
         part, self._part = self._part, None
-        if part is not None:
-            if part.length:
-                part.complete = False
-                yield part.record()
-            elif not _HEADER_LOOK.match(bytes(part.header).ljust(3, b"\x03")):
-                self.bad_header = bytes(part.header)
+        if part is None or not part.length:
+            return None
+        part.complete = False
+        return part.record()
 
     def _skip(self, hole: int) -> Iterator[RawRecord]:
         """Step over a hole: to the known end of a record, or into the unknown."""
@@ -166,7 +170,7 @@ class RecordReader:
             part.seen_in(piece)
             if not part.length:
                 at = self._read_header(part, piece, at)
-            if part is self._part and len(part.header) == HEADER:
+            if part is self._part and len(part.header) == HEADER and not self.bad_header:
                 at = self._fill(part, piece.data, at)
                 if not part.left:
                     self._part = None

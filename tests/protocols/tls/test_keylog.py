@@ -79,12 +79,15 @@ def test_lines_as_programs_and_editors_write_them() -> None:
         upper,
         line("EXPORTER_SECRET", RANDOM, SECRET32),
         line("EARLY_EXPORTER_MASTER_SECRET", RANDOM, SECRET32),
+        line("EARLY_EXPORTER_SECRET", RANDOM, SECRET32),
+        line("SERVER_TRAFFIC_SECRET_N", RANDOM, SECRET32),
         line("CLIENT_TRAFFIC_SECRET_0", OTHER, SECRET48).rstrip(),
     )
     first, second = log.find(RANDOM), log.find(OTHER)
     assert first is not None
     assert second is not None
     assert (first.master, second.client_traffic) == (MASTER, SECRET48)
+    assert first.server_traffic is None
     assert log.problems == []
 
 

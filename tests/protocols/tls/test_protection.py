@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 
 import pytest
@@ -148,7 +149,10 @@ def test_tls10_goes_on_after_a_record_that_did_not_open() -> None:
     first, second, third = (sealer.seal(DATA, text) for text in (b"one", b"two", b"three"))
     assert client.open(DATA, TLS10, first, 0) == (DATA, b"one")
     broken = bytes([second[0] ^ 1]) + second[1:]
+    ahead = copy.copy(client)
+    assert ahead.open(DATA, TLS10, second, 1) == (DATA, b"two")
     assert client.open(DATA, TLS10, broken, 1) is None
+    assert client.open(DATA, TLS10, third, 1) is None
     assert client.open(DATA, TLS10, third, 2) == (DATA, b"three")
 
 

@@ -1,0 +1,131 @@
+"""Finding http2.draining: a server announced graceful ends, and streams were lost around them.
+
+Made from the connections of the report, in one pass; a drain in which nothing was lost is no
+finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from pcapdiag.diagnose.http2.errors import NO_ERROR
+from pcapdiag.diagnose.text import counted
+from pcapdiag.model.ends import join_port
+from pcapdiag.model.report import Connection, Finding, Verdict
+from pcapdiag.model.report_http2 import Http2GoAway
+
+MAX_ENDPOINTS = 1_000
+"""Endpoints that are told apart; drains of further ones are not told."""
+MAX_STREAMS = 100
+"""Stream numbers and frames listed for one endpoint; ``count`` counts all."""
+LOST = frozenset(
+    {
+        "http2.stream_lost",
+        "http2.rst_stream",
+        "http2.refused_stream",
+        "grpc.error",
+        "http.truncated_response",
+        "tcp.reset_in_response",
+        "tcp.reset_before_response",
+        "tcp.closed_before_response",
+    }
+)
+"""Failures that a drain may be behind, where they come after its GOAWAY."""
+
+
+class _Drain(msgspec.Struct):
+    """What is known of one endpoint's graceful ends."""
+
+    connections: int = 0
+    lost: int = 0
+    streams: list[int] = []
+    frames: list[int] = []
+    first: str = ""
+    last: str = ""
+
+
+class Draining:
+    """Watches the connections of a report go by."""
+
+    def __init__(self) -> None:
+        self._drains: dict[str, _Drain] = {}
+
+    def watch(self, connections: Iterable[Connection]) -> Iterator[Connection]:
+        """Yield every connection as it is, once it was looked at."""
+        for connection in connections:
+            self._look(connection)
+            yield connection
+
+    def findings(self) -> list[Finding]:
+        """Return a finding for each endpoint that lost streams, the worst first."""
+        order = sorted(self._drains.items(), key=lambda item: (-item[1].lost, item[0]))
+        return [_finding(endpoint, drain) for endpoint, drain in order]
+
+    def _look(self, connection: Connection) -> None:
+        goaway = _graceful(connection)
+        lost = sum(_lost(verdict, goaway) for verdict in _verdicts(connection)) if goaway else 0
+        if goaway is None or not lost:
+            return
+        endpoint = join_port(connection.responder.ip, connection.responder.port)
+        drain = self._drains.get(endpoint)
+        if drain is None:
+            if len(self._drains) >= MAX_ENDPOINTS:
+                return
+            drain = self._drains[endpoint] = _Drain(first=goaway.time, last=goaway.time)
+        drain.connections += 1
+        drain.lost += lost
+        drain.first = min(drain.first, goaway.time, key=float)
+        drain.last = max(drain.last, goaway.time, key=float)
+        if len(drain.streams) < MAX_STREAMS:
+            drain.streams.append(connection.stream)
+            drain.frames.append(goaway.frame)
+
+
+def _graceful(connection: Connection) -> Http2GoAway | None:
+    """Return the responder's first GOAWAY(NO_ERROR), where it sent none with an error."""
+    sent = connection.http2.goaway if connection.http2 else []
+    own = [one for one in sent if one.from_ == "responder"]
+    return own[0] if own and all(one.error_code == NO_ERROR for one in own) else None
+
+
+def _verdicts(connection: Connection) -> list[Verdict]:
+    return [connection.verdict, *connection.other_failures]
+
+
+def _lost(verdict: Verdict, goaway: Http2GoAway) -> int:
+    """Return how many requests failed so after the drain had begun."""
+    after = max(verdict.frames, default=0) >= goaway.frame
+    return verdict.count if verdict.failed and verdict.code in LOST and after else 0
+
+
+def _finding(endpoint: str, drain: _Drain) -> Finding:
+    where = counted(drain.connections, "connection")
+    return Finding(
+        code="http2.draining",
+        severity="failure",
+        title=f"{endpoint} drained, and streams were lost",
+        detail=(
+            f"{where} announced a graceful end (GOAWAY NO_ERROR), and "
+            f"{counted(drain.lost, 'request')} on it failed after that"
+        ),
+        explanation=(
+            "A server that restarts, or limits the age of connections, sends GOAWAY and then "
+            "finishes the streams it has. These were not finished in time, or were opened when the "
+            "GOAWAY was already on its way. The latter may be retried safely."
+        ),
+        streams=drain.streams,
+        endpoint=endpoint,
+        frames=drain.frames,
+        first=drain.first,
+        last=drain.last,
+        count=drain.lost,
+        numbers={"connections": drain.connections, "requests": drain.lost},
+        fixes=[
+            "drain longer than the longest stream: NGINX worker_shutdown_timeout, Envoy "
+            "--drain-time-s, gRPC MaxConnectionAgeGrace, Kubernetes terminationGracePeriodSeconds",
+            "take the endpoint out of service before it drains: readiness, preStop sleep",
+            "retry what was not processed: Envoy and Istio retry_on refused-stream,reset",
+        ],
+    )

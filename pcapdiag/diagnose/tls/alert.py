@@ -1,0 +1,129 @@
+"""tls.alert: one end broke off with an alert that no narrower code explains.
+
+What happened
+    One end sent a fatal TLS alert: something in the other's messages, its own configuration, or the
+    bytes on the way was not as it should be.
+
+How pcapdiag can tell
+    A readable fatal alert that came first and is about no protocol list, name, version, cipher or
+    certificate; or is, but nothing in the offers explains it.
+
+Usual causes
+    80 internal_error: configuration or certificate missing at the sender; its log tells. 40
+    handshake_failure to a usual ClientHello: a name or certificate problem at the server. 20
+    bad_record_mac, 51 decrypt_error: different keys, or bytes changed on the way. 50 decode_error
+    to a large ClientHello: a server that cannot read one of two segments. 49 access_denied: an
+    access list.
+
+Fixes
+    The log of the end that sent the alert names the reason.
+
+Can be confused with
+    tls.sni_rejected and tls.version_mismatch: some servers say 40 or 80 to a name or version that
+    they do not have.
+
+References
+    RFC 8446 section 6; facts 5.1, 5.2, 5.3 (post-quantum ClientHello), 11.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.judgement import Judgement, OtherCode
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.tls.alerts import Refusal, refusal, refused
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="tls.alert",
+    title="TLS alert {alert}: {refuser} broke off",
+    explanation=(
+        "{refuser} sent the fatal alert {alert} in frame {alert_frame}: {meaning}. Client: "
+        "{offer}. Server: {answer}."
+    ),
+    phases=(
+        "tls_handshake",
+        "before_request",
+        "in_request",
+        "before_response",
+        "in_response",
+        "idle",
+        "closing",
+    ),
+    envoy=Envoy("UF", "remote connection failure"),
+    nginx="SSL_do_handshake() failed (...:SSL alert number N) while SSL handshaking to upstream",
+    haproxy="SC",
+    fix_at=("responder", "initiator"),
+    fixes=(
+        "read the log of {refuser_ip} at that moment: it knows why it sent {alert}",
+        "{advice}",
+        "try the same handshake with one thing changed at a time: other name, other version, no "
+        "ALPN",
+    ),
+    commands=(
+        "{s_client}  # from {initiator_ip}",
+        "{s_client_tls12}",
+        "journalctl -e  # on {refuser_ip}",
+    ),
+)
+
+HANDSHAKE_FAILURE, INTERNAL_ERROR, DECODE_ERROR = 40, 80, 50
+MEANINGS = {
+    10: "a message came that it did not expect there",
+    20: "a record did not carry the right authentication code: different keys, or changed bytes",
+    21: "a record could not be decrypted",
+    22: "a record was longer than allowed",
+    40: "it could not agree on anything, or wants something that it did not get",
+    47: "a field in the handshake had a value that is not allowed",
+    49: "the certificate was valid, and access is not allowed with it",
+    50: "a message could not be read",
+    51: "a signature, Finished or key did not check out",
+    60: "export restrictions",
+    70: "it does not take this version",
+    71: "the parameters offered are too weak for it",
+    80: "something went wrong inside it, not in the messages",
+    90: "a person or program cancelled the handshake",
+    109: "an extension that it needs was missing",
+    110: "an extension came that it had not asked for",
+    115: "it does not know the pre-shared key's identity",
+    121: "it needs the encrypted ClientHello to be retried",
+}
+KEYS = "do both ends have the same key? (pre-shared key, certificate and key file of one pair)"
+ADVICE = {
+    20: KEYS,
+    51: KEYS,
+    21: KEYS,
+    80: "certificate and key configured for this name? right file rights? enough memory?",
+    50: "large ClientHello (post-quantum key share, two segments)? try without X25519MLKEM768",
+    49: "access list by certificate: Istio AuthorizationPolicy, Envoy RBAC, HAProxy ACL",
+}
+NEW_ENOUGH = 0x0303
+LARGE_HELLO = 1_200
+
+
+def match(story: Story, _context: Context) -> Judgement | None:
+    """Return the verdict for a fatal alert that no narrower kind took."""
+    found = refusal(story)
+    if found is None:
+        return None
+    others = tuple(_alternatives(found))
+    sure = round(0.95 - sum(other.confidence for other in others), 2)
+    meaning = MEANINGS.get(found.code, "it could not go on")
+    advice = ADVICE.get(found.code, "name, versions, lists and certificates of both ends, as above")
+    told = {"meaning": meaning, "advice": advice}
+    return refused(story, KIND.code, found, sure, told, others)
+
+
+def _alternatives(found: Refusal) -> list[OtherCode]:
+    hello = found.facts.client_hello
+    if hello is None or not found.before_server_hello:
+        return []
+    if found.code not in (HANDSHAKE_FAILURE, INTERNAL_ERROR):
+        return []
+    others = []
+    if hello.versions and hello.versions[0] < NEW_ENOUGH:
+        others.append(OtherCode("tls.version_mismatch", 0.4))
+    if not hello.encrypted_hello:
+        others.append(OtherCode("tls.sni_rejected", 0.15 if hello.sni else 0.3))
+    others.append(OtherCode("tls.no_shared_cipher", 0.1))
+    return others

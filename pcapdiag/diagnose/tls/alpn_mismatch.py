@@ -1,0 +1,140 @@
+"""tls.alpn_mismatch: the two ends have no application protocol in common.
+
+What happened
+    The client named the protocols it can speak inside TLS (ALPN), and the server has none of them;
+    or the server picked none, and the client then spoke one that the server does not know.
+
+How pcapdiag can tell
+    Alert no_application_protocol (120). Or the client offered HTTP/2 alone, a server whose answer
+    is readable (TLS 1.2, or with a key log) picked none, and the connection was given up after the
+    first exchange or before it.
+
+Usual causes
+    A proxy configured for HTTP/2 (gRPC) upstreams in front of a server with HTTP/1 only, or the
+    other way round. NGINX without http2, HAProxy without alpn on its bind, a TLS library that was
+    not told any protocol.
+
+Fixes
+    Let both ends have one protocol in common.
+
+Can be confused with
+    protocol.http2_to_http1: HTTP/2 bytes met an HTTP/1 server, whatever ALPN said.
+
+References
+    RFC 7301 section 3.2; facts 3.3, 5.2 (Envoy, HAProxy and Python ignore an ALPN they do not
+    have), 6.2.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import Ending, ending, frames_of
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.phase import phase_at
+from pcapdiag.diagnose.text import base_words
+from pcapdiag.diagnose.timing import SECOND
+from pcapdiag.diagnose.tls import words
+from pcapdiag.diagnose.tls.alerts import refusal, refused
+from pcapdiag.diagnose.tls.commands import s_client
+from pcapdiag.diagnose.tls_state import first_data, tls_facts
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+from pcapdiag.model.tls import TlsFacts
+
+KIND = Kind(
+    code="tls.alpn_mismatch",
+    title="no common ALPN protocol: {initiator_ip} offered {offered}, {responder} {picked}",
+    explanation=(
+        "{initiator} offered the application protocols {offered} (ClientHello in frame "
+        "{hello_frame}) and {responder} {picked}: {how}."
+    ),
+    phases=("tls_handshake", "before_request", "before_response", "in_response", "idle", "closing"),
+    envoy=Envoy("UF", "remote connection failure"),
+    nginx="SSL_do_handshake() failed (...:SSL alert number 120) while SSL handshaking to upstream",
+    haproxy="SC",
+    fix_at=("initiator", "responder"),
+    fixes=(
+        "let {initiator_ip} offer what the server has: Envoy http_protocol_options or auto_config "
+        "instead of http2_protocol_options, Istio port name http- instead of grpc- or http2-, "
+        "HAProxy server ... alpn http/1.1, gRPC needs h2",
+        "or let {responder_ip} have it: NGINX listen ... ssl http2 (from 1.25.1: http2 on), "
+        "HAProxy bind ... alpn h2,http/1.1, Envoy alpn_protocols, Go NextProtos",
+        "Kubernetes: appProtocol of the Service (kubernetes.io/h2c is without TLS), Ingress "
+        "backend-protocol GRPCS or HTTPS",
+    ),
+    commands=(
+        "{s_client} 2>&1 | grep -i alpn  # from {initiator_ip}",
+        "{s_client_http1} 2>&1 | grep -i alpn  # what does the server take?",
+    ),
+)
+
+NO_PROTOCOL = 120
+HTTP2 = "h2"
+AT_ONCE = SECOND
+"""A connection given up this soon after its first data was not used for anything."""
+
+
+def match(story: Story, _context: Context) -> Judgement | None:
+    """Return the verdict for alert 120, or for HTTP/2 spoken where no protocol was picked."""
+    found = refusal(story)
+    if found is not None and found.code == NO_PROTOCOL:
+        picked = "has none of them" if not found.by_initiator else "picked another"
+        how = f"alert {words.alert(found.code)} in frame {found.alert.frame} ended the handshake"
+        told = _words(story, found.facts, picked, how)
+        return refused(story, KIND.code, found, 0.97, told)
+    facts = tls_facts(story)
+    end = ending(story)
+    if facts is None or end is None or not _only_http2_and_none_picked(facts):
+        return None
+    return _given_up(story, facts, end)
+
+
+def _only_http2_and_none_picked(facts: TlsFacts) -> bool:
+    hello, answer = facts.client_hello, facts.server_hello
+    if hello is None or answer is None or not words.alpn_answer_known(facts):
+        return False
+    return facts.established and hello.alpn == (HTTP2,) and answer.alpn is None
+
+
+def _given_up(story: Story, facts: TlsFacts, end: Ending) -> Judgement | None:
+    hello = facts.client_hello
+    last = facts.records[-1].time if facts.records else story.start
+    since = first_data(facts)
+    started = since.time if since else last
+    answered = story.turn.response_frame if facts.client_data and facts.server_data else 0
+    if end.time - started > AT_ONCE or facts.records_left_out:
+        return None
+    how = "it then spoke HTTP/2 all the same and the connection was given up after one exchange"
+    sure = 0.8
+    if not facts.client_data:
+        how, sure = "it closed the connection without a request", 0.75
+    address = story.initiator.address
+    why = f"{address} accepts nothing but HTTP/2, and went on without an agreement"
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase=phase_at(story, end.time),
+        confidence=sure,
+        frames=frames_of(hello.frame if hello else 0, answered, end.frame),
+        ended_by=end.actor,
+        candidates=(
+            SideHint("initiator", 0.5, why, (end.frame,)),
+            SideHint("responder", 0.45, "it has no HTTP/2, and did not say so"),
+        ),
+        alternatives=(OtherCode("protocol.http2_to_http1", 0.1), OtherCode("ok", 0.08)),
+        envoy=("UPE", "protocol error"),
+        facts=_words(story, facts, "picked none", how),
+    )
+
+
+def _words(story: Story, facts: TlsFacts, picked: str, how: str) -> dict[str, str]:
+    hello = facts.client_hello
+    plain = base_words(story)["responder"]
+    return {
+        "offered": words.listed(map(words.shown, hello.alpn if hello else ()), "nothing readable"),
+        "hello_frame": str(hello.frame if hello else 0),
+        "picked": picked,
+        "how": how,
+        "s_client": s_client(story, facts),
+        "s_client_http1": f"openssl s_client -connect '{plain}' -alpn h2,http/1.1 </dev/null",
+    }

@@ -1,0 +1,161 @@
+"""A TLS handshake that was broken off without an alert: where it stood, and what it may have been.
+
+Shared by tls.handshake_reset, tls.handshake_closed and tls.handshake_timeout.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pcapdiag.diagnose.ending import Ending, ending
+from pcapdiag.diagnose.judgement import OtherCode
+from pcapdiag.diagnose.text import base_words
+from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.tls import words
+from pcapdiag.diagnose.tls.certificates import fits_name, leaf, out_of_date
+from pcapdiag.diagnose.tls.commands import s_client
+from pcapdiag.diagnose.tls.hidden import client_flight
+from pcapdiag.diagnose.tls_state import tls_facts
+from pcapdiag.diagnose.work import one_direction
+from pcapdiag.model.story import Story
+from pcapdiag.model.tls import Record, TlsFacts
+
+REFUSED_WITHIN = 10 * SECOND
+"""A server that closes later than this after the client's Finished had not refused it."""
+
+
+class BreakOff(msgspec.Struct, frozen=True):
+    """The end of a connection within its TLS handshake."""
+
+    end: Ending
+    facts: TlsFacts
+    last: Record | None
+    """The last record before it."""
+
+    @property
+    def unanswered_hello(self) -> bool:
+        """True when the server had said nothing at all."""
+        return self.facts.server_hello is None and not self._server_spoke
+
+    @property
+    def _server_spoke(self) -> bool:
+        return any(not record.from_initiator for record in self.facts.records)
+
+
+def open_handshake(story: Story) -> TlsFacts | None:
+    """Return the facts of a connection whose TLS handshake was not finished, or None.
+
+    A server that answers in another protocol has no handshake to break off.
+    """
+    facts = tls_facts(story)
+    application = story.application
+    if facts is None or application is None or one_direction(story):
+        return None
+    if application.responder_speaks not in ("", "tls") or facts.problem:
+        return None
+    if application.initiator_speaks not in ("", "tls"):
+        return None
+    return facts if not facts.established or refused_late(facts) else None
+
+
+def refused_late(facts: TlsFacts) -> bool:
+    """Return whether a TLS 1.3 server had done nothing since the client's Finished.
+
+    No session ticket and no data: whether it took the Finished is not known.
+    """
+    silent = not facts.server_data and not facts.tickets and not facts.client_data
+    return facts.is_tls13 and facts.established and silent
+
+
+def break_off(story: Story) -> BreakOff | None:
+    """Return how an unfinished handshake was ended by FIN or RST, or None."""
+    facts, end = open_handshake(story), ending(story)
+    if facts is None or end is None:
+        return None
+    if facts.established and (end.by_initiator or not _soon(facts, end)):
+        return None
+    before = [record for record in facts.records if (record.time, record.frame) <= _place(end)]
+    return BreakOff(end, facts, before[-1] if before else None)
+
+
+def _place(end: Ending) -> tuple[int, int]:
+    return end.time, end.frame
+
+
+def _soon(facts: TlsFacts, end: Ending) -> bool:
+    """Return whether a server closed soon after the client's Finished."""
+    last = max((r.time for r in facts.records if r.from_initiator), default=0)
+    return end.time - last < REFUSED_WITHIN
+
+
+def alternatives(found: BreakOff) -> tuple[OtherCode, ...]:
+    """Return the narrower codes that a break-off without an alert does not exclude."""
+    facts = found.facts
+    if found.end.by_initiator:
+        return _of_client(facts, found)
+    if refused_late(facts):
+        plain = "tcp.reset_before_request" if found.end.reset else "tcp.closed_before_request"
+        others = [OtherCode(plain, 0.2)]
+        held = client_flight(facts)
+        if held == "no certificate":
+            others.insert(0, OtherCode("tls.client_certificate_required", 0.4))
+        elif held == "certificate":
+            others.insert(0, OtherCode("tls.certificate_rejected", 0.4))
+        return tuple(others)
+    if not found.unanswered_hello:
+        return ()
+    others = [OtherCode("protocol.tls_to_plaintext", 0.06)]
+    if facts.client_hello is not None and facts.client_hello.sni:
+        others.insert(0, OtherCode("tls.sni_rejected", 0.12))
+    return tuple(others)
+
+
+def _of_client(facts: TlsFacts, found: BreakOff) -> tuple[OtherCode, ...]:
+    if facts.server_hello is None:
+        return (OtherCode("tcp.initiator_abort", 0.15),)
+    told = leaf(facts.server_certificates)
+    if told is not None and fits_name(told, facts) == "no":
+        return (OtherCode("tls.certificate_name_mismatch", 0.3),)
+    if told is not None and out_of_date(told, found.end.time):
+        return (OtherCode("tls.certificate_expired", 0.3),)
+    return (OtherCode("tls.certificate_rejected", 0.2),)
+
+
+def step_words(story: Story, found: BreakOff) -> dict[str, str]:
+    """Return the words that texts about a broken handshake use."""
+    facts, end = found.facts, found.end
+    hello = facts.client_hello
+    since = end.time - (found.last.time if found.last else story.start)
+    names = base_words(story)
+    return {
+        "ender": names["initiator" if end.by_initiator else "responder"],
+        "ender_ip": story.half(end.by_initiator).address,
+        "end_frame": str(end.frame),
+        "hello_frame": str(hello.frame if hello else 0),
+        "since": duration(max(0, since)),
+        "step": step(facts),
+        "offer": words.client_offer(facts),
+        "answer": words.server_answer(facts),
+        "s_client": s_client(story, facts),
+        "s_client_tls12": s_client(story, facts, "-tls1_2"),
+        "hint": _hint(found),
+    }
+
+
+def step(facts: TlsFacts) -> str:
+    """Return the last handshake message seen, in words."""
+    return words.shown(facts.stopped_at) if facts.stopped_at else "ClientHello by the client"
+
+
+def _hint(found: BreakOff) -> str:
+    if found.end.by_initiator and found.facts.server_hello is not None:
+        return "The client had the server's answer and left without saying why: its log knows."
+    if refused_late(found.facts):
+        return (
+            "The client had sent its Finished. A server that refuses the client's certificate, an "
+            "access list, and a TLS proxy whose backend is dead look alike here."
+        )
+    hello = found.facts.client_hello
+    if hello is not None and hello.segments > 1:
+        return f"The ClientHello took {hello.segments} segments: some devices read only the first."
+    return ""

@@ -1,0 +1,131 @@
+"""tls.certificate_rejected: a certificate was refused for a reason that the capture does not name.
+
+What happened
+    One end got the other's certificate and broke off.
+
+How pcapdiag can tell
+    A certificate alert (41 to 44, 46, 113, 114) that no name, date or issuer explains. Without keys
+    in TLS 1.3 the alert is hidden, and its place tells: the client's only encrypted record after
+    the server's flight has an alert's size, and its Finished never came; or the server, right
+    after a client flight with a real certificate in it and before any session ticket, sends such a
+    record and closes.
+
+Usual causes
+    In this order: unknown issuer, wrong name, expired; then revoked, wrong purpose (no clientAuth
+    or serverAuth), weak key, pinning, or an application that checks more (Envoy
+    match_typed_subject_alt_names).
+
+Fixes
+    The log of the end that refused has the reason. A key log makes the alert readable.
+
+Can be confused with
+    tls.client_certificate_required: there the client had no certificate. A close_notify has the
+    size of an alert: a TLS proxy whose backend is dead closes like this too.
+
+References
+    RFC 8446 sections 4.4.2.4, 6.2; RFC 5280; facts 3.3, 5.1, 5.3, 10, 11.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import frames_of
+from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.text import base_words
+from pcapdiag.diagnose.tls import words
+from pcapdiag.diagnose.tls.certificate import certificate_words, judgement, owner_first, rejection
+from pcapdiag.diagnose.tls.certificates import judged_leaf, wrong_purpose
+from pcapdiag.diagnose.tls.commands import s_client
+from pcapdiag.diagnose.tls.hidden import HiddenAlert, hidden_alert
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="tls.certificate_rejected",
+    title="certificate rejected: {refuser} refused the one of {owner_ip}",
+    explanation=(
+        "{refuser} refused the {whose}'s certificate: {how}. {certificate}.{inspection} {purpose}"
+    ),
+    phases=("tls_handshake", "before_request", "before_response"),
+    envoy=Envoy("UF", "remote connection failure"),
+    nginx=(
+        "upstream SSL certificate verify error: (N:...) while SSL handshaking to upstream; or "
+        "SSL alert number 42 to 46"
+    ),
+    haproxy="SC",
+    fix_at=("responder", "initiator"),
+    fixes=(
+        "read the log of {refuser_ip} at that moment: Envoy "
+        "%UPSTREAM_TRANSPORT_FAILURE_REASON% or %DOWNSTREAM_TRANSPORT_FAILURE_REASON%, NGINX error "
+        "log (client side: level info), HAProxy log with %[ssl_fc_err] or %[ssl_bc_err]",
+        "issuer, name and dates of the {whose} certificate of {owner_ip}: are they what "
+        "{refuser_ip} expects?",
+        "purpose: serverAuth for a server, clientAuth for a client (openssl x509 -ext "
+        "extendedKeyUsage); revoked? (CRL, OCSP)",
+        "to see the alert itself: capture with SSLKEYLOGFILE set at one end",
+    ),
+    commands=(
+        "{s_client} -showcerts  # from {initiator_ip}",
+        "openssl x509 -in CERTIFICATE.pem -noout -subject -issuer -dates -ext "
+        "subjectAltName,extendedKeyUsage  # the {whose}'s, on {owner_ip}",
+    ),
+)
+
+BY_CLIENT, BY_SERVER = 0.8, 0.72
+"""Probability of the code where only the place of a hidden alert tells."""
+
+
+def match(story: Story, _context: Context) -> Judgement | None:
+    """Return the verdict for a certificate that was refused, in clear or by a hidden alert."""
+    seen = rejection(story)
+    if seen is not None:
+        alert = words.alert(seen.found.code)
+        how = f"alert {alert} in frame {seen.found.alert.frame}"
+        told = judged_leaf(seen.found.facts, seen.found.by_initiator)
+        wrong = told is not None and wrong_purpose(told, of_server=seen.found.by_initiator)
+        purpose = f"It is for {', '.join(told.purposes)} only." if wrong and told else ""
+        return judgement(story, KIND.code, "rejected", {"how": how, "purpose": purpose})
+    hidden = hidden_alert(story)
+    if hidden is None or hidden.about == "missing certificate":
+        return None
+    return _by_place(story, hidden)
+
+
+def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
+    by_client = hidden.alert.from_initiator
+    facts = hidden.facts
+    names = base_words(story)
+    refuser: Actor = "initiator" if by_client else "responder"
+    if by_client:
+        how = (
+            f"right after the server's flight it sent an encrypted record of an alert's size "
+            f"(frame {hidden.alert.frame}) instead of its Finished, and the connection ended"
+        )
+        others = (OtherCode("tls.alert", 0.12), OtherCode("tls.handshake_closed", 0.04))
+    else:
+        how = (
+            f"the client's flight held a certificate; the server answered with an encrypted record "
+            f"of an alert's size (frame {hidden.alert.frame}), no session ticket, and closed"
+        )
+        others = (OtherCode("tcp.closed_before_response", 0.13), OtherCode("tls.alert", 0.08))
+    why = f"{story.half(by_client).address} ended the handshake as soon as it had the certificate"
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase="tls_handshake",
+        confidence=BY_CLIENT if by_client else BY_SERVER,
+        frames=frames_of(hidden.after, hidden.alert.frame, hidden.ended),
+        ended_by=refuser,
+        candidates=(SideHint(refuser, 0.95, why, (hidden.alert.frame,)),),
+        alternatives=others,
+        fix_at=owner_first(by_client),
+        envoy=None if by_client else ("UC", "connection termination"),
+        facts={
+            "refuser": names[refuser],
+            "refuser_ip": names[f"{refuser}_ip"],
+            "how": how,
+            "purpose": "",
+            "s_client": s_client(story, facts),
+        }
+        | certificate_words(story, None, None, by_client),
+    )

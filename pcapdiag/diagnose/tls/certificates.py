@@ -1,0 +1,118 @@
+"""What a certificate says against the name asked for and the time of the capture.
+
+The chain is not verified: which authorities the other end trusts is nowhere in a capture.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Literal
+
+from pcapdiag.diagnose.tls.words import date
+from pcapdiag.model.tls import Certificate, CertificateFlight, TlsFacts
+
+Fits = Literal["yes", "no", "unknown"]
+INSPECTION = (
+    "zscaler", "palo alto", "fortinet", "fortigate", "netskope", "cisco umbrella", "blue coat",
+    "bluecoat", "forcepoint", "websense", "sophos", "check point", "checkpoint", "barracuda",
+    "mcafee web gateway", "skyhigh", "watchguard", "sonicwall", "squid", "mitmproxy", "portswigger",
+    "ssl inspection", "tls inspection", "ssl decryption", "decryption trust", "iboss", "smoothwall",
+    "cloudflare for teams", "lightspeed", "contentkeeper", "untangle", "menlo security",
+)  # fmt: skip
+"""Names in issuers of devices and programs that decrypt TLS on the way."""
+
+
+def leaf(flight: CertificateFlight | None) -> Certificate | None:
+    """Return the first certificate of a flight where it could be read."""
+    if flight is None or not flight.certificates or flight.certificates[0].problem:
+        return None
+    return flight.certificates[0]
+
+
+def judged_leaf(facts: TlsFacts, by_initiator: bool) -> Certificate | None:
+    """Return the certificate that an end had to judge: the other end's."""
+    return leaf(facts.server_certificates if by_initiator else facts.client_certificates)
+
+
+def fits_name(certificate: Certificate, facts: TlsFacts) -> Fits:
+    """Return whether a server's certificate is for the name in the ClientHello.
+
+    Without a server name, or with an encrypted one, the name that was meant is not known.
+    """
+    hello = facts.client_hello
+    if hello is None or not hello.sni or hello.encrypted_hello:
+        return "unknown"
+    return "yes" if matches(certificate, hello.sni) else "no"
+
+
+def matches(certificate: Certificate, host: str) -> bool:
+    """Return whether a certificate is for a host (RFC 6125 section 6.4, RFC 9525 section 6.3).
+
+    The common name counts only where there is no subjectAltName at all, as older clients do.
+    """
+    wanted = host.rstrip(".").lower()
+    address = _address(wanted)
+    names = certificate.names or ((certificate.common_name,) if certificate.common_name else ())
+    if address is not None:
+        return any(_address(name) == address for name in names)
+    return any(_same_name(name.lower(), _ascii(wanted)) for name in names)
+
+
+def by_common_name(certificate: Certificate) -> bool:
+    """Return whether only the subject's common name says whom a certificate is for."""
+    return not certificate.names and bool(certificate.common_name)
+
+
+def _same_name(pattern: str, host: str) -> bool:
+    pattern = _ascii(pattern.rstrip("."))
+    if not pattern.startswith("*."):
+        return "*" not in pattern and pattern == host
+    first, dot, rest = host.partition(".")
+    parent = pattern[2:]
+    return bool(first and dot) and "." in parent and "*" not in parent and rest == parent
+
+
+def _ascii(name: str) -> str:
+    """Return a name with its labels as IDNA A-labels (RFC 5890), or as it is where that fails."""
+    if name.isascii():
+        return name
+    try:
+        return name.encode("idna").decode("ascii")
+    except UnicodeError:
+        return name
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def out_of_date(certificate: Certificate, time: int) -> str:
+    """Return in words how a certificate's dates exclude ``time`` (ns); empty where they do not."""
+    begins, ends = certificate.not_before, certificate.not_after
+    if ends and time > ends:
+        return f"it ended {date(ends)}, and the capture's clock says {date(time)}"
+    if begins and time < begins:
+        return f"it begins {date(begins)}, and the capture's clock says {date(time)}"
+    return ""
+
+
+def wrong_purpose(certificate: Certificate, of_server: bool) -> bool:
+    """Return whether its extendedKeyUsage does not allow what it was used for (RFC 5280 4.2.1.12).
+
+    ``anyExtendedKeyUsage`` allows everything.
+    """
+    needed = "serverAuth" if of_server else "clientAuth"
+    allowed = (needed, "anyExtendedKeyUsage", "2.5.29.37.0")
+    return bool(certificate.purposes) and not any(p in allowed for p in certificate.purposes)
+
+
+def inspection_issuer(flight: CertificateFlight | None) -> str:
+    """Return the issuer of a flight that names a TLS inspection product, or an empty text."""
+    for certificate in flight.certificates if flight else ():
+        lower = certificate.issuer.lower()
+        if any(vendor in lower for vendor in INSPECTION):
+            return certificate.issuer
+    return ""

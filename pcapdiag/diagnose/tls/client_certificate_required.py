@@ -1,0 +1,133 @@
+"""tls.client_certificate_required: the server wants a certificate that the client did not send.
+
+What happened
+    The server asked for a client certificate (mutual TLS), and the client had none.
+
+How pcapdiag can tell
+    Alert certificate_required (116). Or a CertificateRequest, an empty Certificate in answer and
+    then an alert of the server (40 or 42 by TLS 1.2). In TLS 1.3 without keys: the client's flight
+    is 8 bytes longer than a bare Finished (an empty Certificate, or a record of 25 bytes before
+    it), and the server answers with a record of an alert's size and closes, with no session ticket
+    before.
+
+Usual causes
+    Istio in STRICT mode or a mutual TLS listener, and a client or proxy without a certificate: no
+    sidecar, a DestinationRule without ISTIO_MUTUAL, NGINX without proxy_ssl_certificate, a secret
+    that was not mounted.
+
+Fixes
+    Give the client a certificate of an authority that the server trusts.
+
+Can be confused with
+    A TLS proxy whose backend is dead closes at the same step. NGINX answers 400 inside TLS instead:
+    without keys that looks like success.
+
+References
+    RFC 8446 sections 4.3.2, 4.4.2, 6.2; RFC 5246 section 7.4.6; facts 3.3 (Envoy: UC by TLS 1.3, UF
+    by TLS 1.2), 10, 11.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.ending import frames_of
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.text import base_words
+from pcapdiag.diagnose.tls import words
+from pcapdiag.diagnose.tls.alerts import Refusal, refusal, refused
+from pcapdiag.diagnose.tls.commands import s_client
+from pcapdiag.diagnose.tls.hidden import HiddenAlert, hidden_alert
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="tls.client_certificate_required",
+    title="client certificate missing: {responder} wants one, {initiator_ip} sent none",
+    explanation=(
+        "{responder} asked {initiator} for a client certificate, and it sent none: {how}. The "
+        "client may have thought that the handshake was done: TLS 1.3 tells it only afterwards."
+    ),
+    phases=("tls_handshake", "before_request", "before_response"),
+    envoy=Envoy("UF", "remote connection failure"),
+    nginx=(
+        "TLS 1.2: SSL_do_handshake() failed (...:SSL alert number 40); TLS 1.3: upstream "
+        "prematurely closed connection, or recv() failed (...:SSL alert number 116)"
+    ),
+    haproxy="SC (TLS 1.2), SH (TLS 1.3)",
+    fix_at=("initiator", "responder"),
+    fixes=(
+        "give {initiator_ip} a certificate: Envoy UpstreamTlsContext tls_certificates, Istio "
+        "DestinationRule tls.mode ISTIO_MUTUAL (or MUTUAL with clientCertificate), NGINX "
+        "proxy_ssl_certificate, HAProxy server ... crt, curl --cert",
+        "in a mesh: has the client a sidecar? (STRICT refuses those without); PeerAuthentication "
+        "PERMISSIVE while migrating",
+        "or do not require it: Envoy require_client_certificate, NGINX ssl_verify_client optional, "
+        "HAProxy bind ... verify optional",
+        "is a certificate configured and its file or secret unreadable, or of an authority that "
+        "the server did not name?",
+    ),
+    commands=(
+        "{s_client} -cert CLIENT.pem -key CLIENT.key  # from {initiator_ip}",
+        "istioctl proxy-config secret POD; istioctl x describe pod POD  # what the sidecar has, "
+        "and the mTLS mode",
+    ),
+)
+
+CERTIFICATE_REQUIRED = 116
+AFTER_EMPTY = range(40, 50)
+"""handshake_failure to access_denied: what servers say to an empty Certificate by TLS 1.2."""
+
+
+def match(story: Story, _context: Context) -> Judgement | None:
+    """Return the verdict for a server that wanted a client certificate and got none."""
+    found = refusal(story)
+    if found is not None:
+        return _by_alert(story, found)
+    hidden = hidden_alert(story)
+    if hidden is None or hidden.about != "missing certificate":
+        return None
+    return _by_place(story, hidden)
+
+
+def _by_alert(story: Story, found: Refusal) -> Judgement | None:
+    if found.by_initiator:
+        return None
+    given = found.facts.client_certificates
+    empty = given is not None and not given.certificates
+    if found.code != CERTIFICATE_REQUIRED and not (empty and found.code in AFTER_EMPTY):
+        return None
+    how = f"alert {words.alert(found.code)} in frame {found.alert.frame}"
+    if given is not None and empty:
+        how = f"an empty Certificate in frame {given.frame}, then {how}"
+    late = found.facts.is_tls13
+    judgement = refused(story, KIND.code, found, 0.97, {"how": how})
+    return _late_words(judgement) if late else judgement
+
+
+def _late_words(judgement: Judgement) -> Judgement:
+    """Return the judgement with Envoy's words where its handshake had been finished already."""
+    return replace(judgement, envoy=("UC", "connection termination"))
+
+
+def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
+    names = base_words(story)
+    how = (
+        f"its flight (frame {hidden.after}) is longer than a bare Finished by just an empty "
+        f"Certificate, and {names['responder']} answered with an encrypted record of an alert's "
+        f"size (frame {hidden.alert.frame}), no session ticket, and closed"
+    )
+    why = f"{story.responder.address} ended the handshake at the empty certificate"
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase="tls_handshake",
+        confidence=0.87,
+        frames=frames_of(hidden.after, hidden.alert.frame, hidden.ended),
+        ended_by="responder",
+        candidates=(SideHint("responder", 0.96, why, (hidden.alert.frame,)),),
+        alternatives=(OtherCode("tcp.closed_before_response", 0.08),),
+        envoy=("UC", "connection termination"),
+        facts={"how": how, "s_client": s_client(story, hidden.facts)},
+    )

@@ -1,0 +1,32 @@
+"""``openssl s_client`` with this connection's own address, name and protocols filled in."""
+
+from __future__ import annotations
+
+import shlex
+
+from pcapdiag.diagnose.text import end_name
+from pcapdiag.model.harmless import command_word, is_command_word
+from pcapdiag.model.story import Story
+from pcapdiag.model.tls import TlsFacts
+
+ALPN_LISTED = 6
+"""Protocols of the client's list that go into a command."""
+WITH_SLASH = ("http/1.1", "http/1.0")
+"""Registered names that are no plain words and harmless all the same."""
+
+
+def s_client(story: Story, facts: TlsFacts | None, *options: str) -> str:
+    """Return the command that repeats the handshake, ready for a POSIX shell.
+
+    A name or protocol that a shell or OpenSSL could misread is left out.
+    """
+    hello = facts.client_hello if facts else None
+    parts = ["openssl s_client -connect", shlex.quote(end_name(story.responder))]
+    sent = hello.sni if hello else None
+    name = command_word(sent) if sent else None
+    if name or not sent:
+        parts += ["-servername", name] if name else ["-noservername"]
+    protocols = [p for p in (hello.alpn if hello else ()) if is_command_word(p) or p in WITH_SLASH]
+    if protocols:
+        parts += ["-alpn", ",".join(protocols[:ALPN_LISTED])]
+    return " ".join([*parts, *options, "</dev/null"])

@@ -1,0 +1,100 @@
+"""tls.handshake_reset: the TLS handshake was cut by a reset.
+
+What happened
+    TCP worked, the TLS handshake had begun, and a RST ended it without an alert.
+
+How pcapdiag can tell
+    A ClientHello, then RST before both ends had sent their Finished, and no alert before it. Who
+    sent the RST is weighed by its signals. A RST behind an alert or FIN is an effect.
+
+Usual causes
+    A server that does not want the name (an Envoy listener without a filter chain resets without an
+    alert), a crash, a process killed, a load balancer without a healthy backend, a server that
+    cannot read a large ClientHello in two segments; a filter between that reads the name.
+
+Fixes
+    Try other names and a smaller ClientHello, then read the server's log.
+
+Can be confused with
+    tls.sni_rejected: only where another name is known to work. tcp.injected_reset: where the
+    signals say that neither end sent the RST.
+
+References
+    RFC 8446 section 6; facts 2.3, 3.3, 5.2, 5.3.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import frames_of
+from pcapdiag.diagnose.judgement import Judgement, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.tcp.closing_reset import reset_facts
+from pcapdiag.diagnose.tls.breakoff import BreakOff, alternatives, break_off, step_words
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="tls.handshake_reset",
+    title="TLS handshake reset: {sender} sent {flags} {since} after the last message",
+    explanation=(
+        "{initiator} began a TLS handshake with {responder} (ClientHello in frame {hello_frame}: "
+        "{offer}). The last message was {step}; {since} later a {flags} with the address of "
+        "{sender} ended it (frame {rst_frame}), without an alert. {hint}"
+    ),
+    phases=("tls_handshake",),
+    envoy=Envoy("UF", "remote connection failure"),
+    nginx="peer closed connection in SSL handshake (104: Connection reset by peer)",
+    haproxy="SC",
+    fix_at=("responder", "path", "initiator"),
+    fixes=(
+        "does the server know this name? (Envoy filter_chain_match server_names, Istio Gateway "
+        "hosts, a load balancer's listener rules) try another name",
+        "did the program behind {responder} crash or restart, or has its load balancer no healthy "
+        "backend?",
+        "is the ClientHello in several segments the difference? try without X25519MLKEM768 (curl "
+        "--curves x25519, Envoy ecdh_curves)",
+        "a filter by name between? compare a capture at both ends",
+    ),
+    commands=(
+        "{s_client}  # from {initiator_ip}",
+        "{s_client_tls12}",
+        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'  # on "
+        "{responder_ip}: does the same RST leave there?",
+    ),
+)
+
+
+def match(story: Story, _context: Context) -> Judgement | None:
+    """Return the verdict for a RST within the TLS handshake."""
+    found = break_off(story)
+    if found is None or found.end.reset is None:
+        return None
+    others = alternatives(found)
+    sure = min(0.93, round(0.98 - sum(other.confidence for other in others), 2))
+    facts = reset_facts(story, found.end) | step_words(story, found)
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase="tls_handshake",
+        confidence=sure,
+        frames=frames_of(_hello(found), found.last.frame if found.last else 0, found.end.frame),
+        ended_by=found.end.actor,
+        reset=found.end.reset,
+        candidates=_who(found),
+        alternatives=others,
+        fix_at=("initiator", "responder") if found.end.by_initiator else (),
+        facts=facts,
+    )
+
+
+def _hello(found: BreakOff) -> int:
+    return found.facts.client_hello.frame if found.facts.client_hello else 0
+
+
+def _who(found: BreakOff) -> tuple[SideHint, ...]:
+    """Return no hint for a server's RST: the prior after a ClientHello is attribution's own."""
+    if not found.end.by_initiator:
+        return ()
+    why = "clients that give up in a handshake reset it"
+    frames = (found.end.frame,)
+    return (SideHint("initiator", 0.92, why, frames), SideHint("path", 0.08, why, frames))

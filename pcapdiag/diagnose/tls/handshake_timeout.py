@@ -1,0 +1,196 @@
+"""tls.handshake_timeout: a message of the TLS handshake was never answered.
+
+What happened
+    TCP worked, the TLS handshake had begun, and one end waited for the other's next message until
+    somebody gave up.
+
+How pcapdiag can tell
+    The ClientHello (or a later flight) acknowledged by TCP and not answered, and the waiting end
+    closed after a time that is a timeout's value, or the server closed on a client that never
+    finished. Or the flight itself repeated and never acknowledged: it, or its answer, was lost on
+    the way; full-size segments only: see mtu.black_hole.
+
+Usual causes
+    A server program that hangs or does not accept (TCP is the kernel's), a proxy whose backend does
+    not answer, a filter that drops by name, a path MTU hole for a large ClientHello or certificate,
+    a port where the other end waits for the client to speak another protocol.
+
+Fixes
+    Acknowledged: the program. Not acknowledged: the path, and the size of the segments.
+
+Can be confused with
+    tls.handshake_closed: the initiator left at no timeout's value. mtu.black_hole.
+
+References
+    RFC 8446 section 4; facts 3.3, 3.4 (connect_timeout covers TLS), 4.1, 5.3, 7.1.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pcapdiag.diagnose.ending import Ending, ending, frames_of
+from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.patience import patience
+from pcapdiag.diagnose.tcp import data_timeout
+from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE, size_matters, stuck_data
+from pcapdiag.diagnose.text import base_words
+from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.tls import words
+from pcapdiag.diagnose.tls.breakoff import open_handshake, step
+from pcapdiag.diagnose.tls.commands import s_client
+from pcapdiag.diagnose.work import answer_may_be_missing
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+from pcapdiag.model.tls import TlsFacts
+
+KIND = Kind(
+    code="tls.handshake_timeout",
+    title="TLS handshake never answered: {silent} was silent for {waited}",
+    explanation=(
+        "{initiator} began a TLS handshake with {responder} (ClientHello in frame {hello_frame}: "
+        "{offer}). The last message was {step}; then {how}. {then}"
+    ),
+    phases=("tls_handshake",),
+    envoy=Envoy("UF", "connection timeout"),
+    nginx="upstream timed out (110: Connection timed out) while SSL handshaking to upstream",
+    haproxy="sC",
+    fix_at=("responder", "path", "initiator"),
+    fixes=(
+        "acknowledged and not answered: does the program on {silent_ip} hang, or not accept? (ss "
+        "-ltn Recv-Q, CPU, its log); is a backend behind it silent?",
+        "not acknowledged: does a device between drop by name or by size? compare a capture at "
+        "both ends, try another name and a smaller ClientHello (no X25519MLKEM768)",
+        "full-size segments lost: lower the MTU or clamp the MSS (iptables TCPMSS "
+        "--clamp-mss-to-pmtu)",
+        "does the port wait for another protocol? (STARTTLS, PROXY header, plaintext)",
+    ),
+    commands=(
+        "{s_client}  # from {initiator_ip}",
+        "ss -ltnp 'sport = :{responder_port}'  # on {responder_ip}: Recv-Q is connections not "
+        "accepted",
+        "ping -c 3 -M do -s 1472 {responder_ip}  # from {initiator_ip}: does full size pass?",
+    ),
+)
+
+SERVER_WAITS = 5 * SECOND
+"""A server that closes this long after its flight gave up on a client that said nothing."""
+
+
+class Silence(msgspec.Struct, frozen=True):
+    """Whose turn it was, how long the other waited, and how sure it is that this was a timeout."""
+
+    silent: Actor
+    waited: int
+    confidence: float
+    end: Ending | None
+    others: tuple[OtherCode, ...] = ()
+    who: tuple[SideHint, ...] = ()
+    lost: bool = False
+    """The segments were never acknowledged."""
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a TLS handshake in which somebody waited in vain."""
+    facts = open_handshake(story)
+    if facts is None or facts.established or facts.alerts:
+        return None
+    silence = _never_acknowledged(story, context) or _never_answered(story, context, facts)
+    return _judgement(story, facts, silence) if silence else None
+
+
+def _never_acknowledged(story: Story, context: Context) -> Silence | None:
+    stuck = stuck_data(story)
+    found = data_timeout.match(story, context) if stuck is not None else None
+    if stuck is None or found is None:
+        return None
+    end = ending(story)
+    tried = (end.time if end else story.end) - stuck.first_time
+    big = stuck.length >= FULL_SIZE
+    share = 0.45 if size_matters(story, stuck) or (big and stuck.hole) else 0.2 if big else 0.03
+    others = (OtherCode("mtu.black_hole", share), OtherCode("tcp.data_timeout", 0.03))
+    silent: Actor = "responder" if stuck.by_initiator else "initiator"
+    return Silence(silent, tried, round(0.95 - share, 2), end, others, found.candidates, lost=True)
+
+
+def _never_answered(story: Story, context: Context, facts: TlsFacts) -> Silence | None:
+    end = ending(story)
+    last = facts.records[-1] if facts.records else None
+    if end is None or last is None or answer_may_be_missing(story) or facts.incomplete:
+        return None
+    if last.from_initiator and end.by_initiator and story.turn.request_acked:
+        return _client_gave_up(story, context, end, last.time)
+    if not last.from_initiator and not end.by_initiator:
+        return _server_gave_up(story, end, last.time)
+    return None
+
+
+def _client_gave_up(story: Story, context: Context, end: Ending, since: int) -> Silence | None:
+    waited = patience(story, context, since, end.time)
+    if waited.timeout < 0.5:
+        return None
+    sure = round(min(waited.timeout, 0.95), 2)
+    address = story.responder.address
+    why = f"{address} acknowledged the handshake message and did not answer it"
+    who = (
+        SideHint("responder", 0.93, why, (end.frame,)),
+        SideHint("initiator", 0.04, "it may have given up too soon", (end.frame,)),
+    )
+    others = (OtherCode("tls.handshake_closed", round(0.98 - sure, 2)),)
+    return Silence("responder", end.time - since, sure, end, others, who)
+
+
+def _server_gave_up(story: Story, end: Ending, since: int) -> Silence | None:
+    if end.time - since < SERVER_WAITS:
+        return None
+    address = story.initiator.address
+    why = f"{address} had the server's flight and did not go on"
+    who = (
+        SideHint("initiator", 0.85, why, (end.frame,)),
+        SideHint("path", 0.1, "its answer may have been lost on the way", (end.frame,)),
+    )
+    others = (OtherCode("tls.handshake_closed", 0.15),)
+    return Silence("initiator", end.time - since, 0.8, end, others, who)
+
+
+def _judgement(story: Story, facts: TlsFacts, silence: Silence) -> Judgement:
+    hello, end = facts.client_hello, silence.end
+    last = facts.records[-1].frame if facts.records else 0
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase="tls_handshake",
+        confidence=silence.confidence,
+        frames=frames_of(hello.frame if hello else 0, last, end.frame if end else 0),
+        ended_by=end.actor if end else None,
+        candidates=silence.who,
+        alternatives=silence.others,
+        fix_at=("initiator", "responder") if silence.silent == "initiator" else (),
+        facts=_words(story, facts, silence),
+    )
+
+
+def _words(story: Story, facts: TlsFacts, silence: Silence) -> dict[str, str]:
+    hello, end = facts.client_hello, silence.end
+    names = base_words(story)
+    silent = names[silence.silent]
+    waited = duration(silence.waited)
+    how = f"{silent} acknowledged it and did not answer for {waited}"
+    if silence.lost:
+        how = f"the same segments were sent again and again for {waited}, never acknowledged"
+    then = "Then nothing more came."
+    if end is not None:
+        word = "RST" if end.reset else "FIN"
+        then = f"Then {names[end.actor]} gave up ({word} in frame {end.frame})."
+    return {
+        "silent": silent,
+        "silent_ip": names[f"{silence.silent}_ip"],
+        "waited": waited,
+        "hello_frame": str(hello.frame if hello else 0),
+        "offer": words.client_offer(facts),
+        "step": step(facts),
+        "how": how,
+        "then": then,
+        "s_client": s_client(story, facts),
+    }

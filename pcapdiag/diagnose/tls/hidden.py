@@ -1,0 +1,138 @@
+"""TLS 1.3 without keys: what an encrypted alert was about, by its place (facts 5.3, 11).
+
+Every record behind the ServerHello looks alike, and a fatal alert and a close_notify have the same
+19 bytes. What came before and after tells them apart: a client that refuses the server's
+certificate sends one instead of its Finished; a server that refuses the client's sends one before
+any session ticket. An empty Certificate adds 8 bytes to the client's flight, or a record of 25
+bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from pcapdiag.diagnose.ending import Ending, ending
+from pcapdiag.diagnose.timing import SECOND, round_trip
+from pcapdiag.diagnose.tls_state import (
+    ALERT_LENGTH,
+    answers_the_close,
+    encrypted_records,
+    first_data,
+    tls_facts,
+    unread_alert,
+)
+from pcapdiag.model.story import Story
+from pcapdiag.model.tls import Alert, Record, TlsFacts
+
+FINISHED = (53, 69)
+"""Record of a Finished alone, with SHA-256 and SHA-384: 4 + hash + 1 + 16 bytes (RFC 8446 5.2)."""
+EMPTY_CERTIFICATE = 25
+"""Record of an empty Certificate alone: 8 + 1 + 16 bytes (RFC 8446 section 4.4.2)."""
+WITH_EMPTY_CERTIFICATE = (61, 77)
+"""Both in one record."""
+SMALLEST_CERTIFICATE = 250
+"""A client's Certificate with a real certificate in it is never smaller."""
+AT_ONCE = SECOND
+"""An alert and the end of the connection come together."""
+
+Flight = Literal["bare", "no certificate", "certificate", "unknown"]
+About = Literal["server certificate", "client certificate", "missing certificate"]
+
+
+class HiddenAlert(msgspec.Struct, frozen=True):
+    """An encrypted record that must be an alert about a certificate."""
+
+    alert: Alert
+    about: About
+    facts: TlsFacts
+    after: int
+    """Frame of what it answers."""
+    ended: int
+    """Frame of the FIN or RST that followed; 0 when none was seen."""
+
+
+def hidden_alert(story: Story) -> HiddenAlert | None:
+    """Return the encrypted alert that ended a TLS 1.3 handshake over a certificate, or None."""
+    facts = tls_facts(story)
+    if facts is None or not facts.is_tls13 or facts.key_state == "decrypted" or facts.incomplete:
+        return None
+    if facts.resumed or facts.records_left_out:
+        return None
+    return _of_client(story, facts) or _of_server(story, facts)
+
+
+def client_flight(facts: TlsFacts) -> Flight:
+    """Return what the client's last flight of the handshake held, by its records' lengths."""
+    lengths = [record.length for record in _flight(facts)]
+    if not lengths:
+        return "unknown"
+    if lengths[0] == EMPTY_CERTIFICATE and lengths[1:2] and lengths[1] in FINISHED:
+        return "no certificate"
+    if lengths[0] in WITH_EMPTY_CERTIFICATE:
+        return "no certificate"
+    if lengths[0] in FINISHED:
+        return "bare"
+    return "certificate" if lengths[0] >= SMALLEST_CERTIFICATE else "unknown"
+
+
+def _flight(facts: TlsFacts) -> list[Record]:
+    """Return the client's encrypted records up to its first application data."""
+    records = encrypted_records(facts, from_initiator=True)
+    data = first_data(facts)
+    return records[: records.index(data)] if data in records else records
+
+
+def _of_client(story: Story, facts: TlsFacts) -> HiddenAlert | None:
+    records = encrypted_records(facts, from_initiator=True)
+    if facts.client_finished or len(records) != 1 or records[0].length != ALERT_LENGTH:
+        return None
+    answer = facts.server_hello
+    alert = unread_alert(facts, from_initiator=True) or _as_alert(records[0])
+    if answer is None or answers_the_close(story, alert):
+        return None
+    ended = _end_after(story, alert)
+    if ended is None:
+        return None
+    return HiddenAlert(alert, "server certificate", facts, answer.frame, ended.frame)
+
+
+def _of_server(story: Story, facts: TlsFacts) -> HiddenAlert | None:
+    flight = _flight(facts)
+    if not flight or not facts.client_finished or facts.tickets or facts.server_data:
+        return None
+    records = encrypted_records(facts, from_initiator=False)
+    last = records[-1] if records else None
+    if last is None or last.length != ALERT_LENGTH or _position(last) < _position(flight[0]):
+        return None
+    alert = unread_alert(facts, from_initiator=False) or _as_alert(last)
+    held = client_flight(facts)
+    if held not in ("no certificate", "certificate") or answers_the_close(story, alert):
+        return None
+    ended = _end_after(story, alert)
+    if ended is None or ended.by_initiator or alert.time - flight[0].time > _patience(story):
+        return None
+    about: About = "client certificate" if held == "certificate" else "missing certificate"
+    return HiddenAlert(alert, about, facts, flight[0].frame, ended.frame)
+
+
+def _position(record: Record) -> tuple[int, int]:
+    return record.time, record.frame
+
+
+def _as_alert(record: Record) -> Alert:
+    return Alert(record.frame, record.time, record.from_initiator, None, None)
+
+
+def _patience(story: Story) -> int:
+    """Return how long after the flight a verdict on it may come: checks may ask a CRL or OCSP."""
+    return AT_ONCE + 2 * round_trip(story)
+
+
+def _end_after(story: Story, alert: Alert) -> Ending | None:
+    """Return the FIN or RST that followed an alert at once."""
+    end = ending(story)
+    if end is None or not 0 <= end.time - alert.time <= _patience(story):
+        return None
+    return end

@@ -1,0 +1,90 @@
+"""tls.no_shared_cipher: no cipher suite, group or signature algorithm in common.
+
+What happened
+    The server read the ClientHello and found nothing in one of its lists that it has itself.
+
+How pcapdiag can tell
+    Alert handshake_failure (40) or insufficient_security (71) by the server before its ServerHello,
+    and a list in the ClientHello that is short: it lacks what every current server has, or what
+    this server took on other connections. Alert 40 to a ClientHello that offers everything usual
+    is tls.alert.
+
+Usual causes
+    A hardened or very old server; a client or proxy with its own cipher list; a server with an
+    ECDSA certificate and clients with RSA suites or signatures only; one group only on either side.
+
+Fixes
+    Give both ends one in common.
+
+Can be confused with
+    tls.sni_rejected: some servers answer 40 to a missing or unknown name.
+
+References
+    RFC 8446 sections 4.1.1, 6.2, 9.1; RFC 9325 section 4.2; facts 5.1, 11.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.judgement import Judgement, OtherCode
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.tls.alerts import refusal, refused
+from pcapdiag.diagnose.tls.offers import shortages, taken_elsewhere
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+KIND = Kind(
+    code="tls.no_shared_cipher",
+    title="nothing in common: {responder} found no {missing} to its liking",
+    explanation=(
+        "{initiator} offered {lists} (ClientHello in frame {hello_frame}), and {responder} "
+        "refused with the alert {alert} in frame {alert_frame}. {known}"
+    ),
+    phases=("tls_handshake",),
+    envoy=Envoy("UF", "remote connection failure"),
+    nginx="SSL_do_handshake() failed (...:SSL alert number 40) while SSL handshaking to upstream",
+    haproxy="SC",
+    fix_at=("initiator", "responder"),
+    fixes=(
+        "give {initiator_ip} the usual lists: Envoy and Istio tls_params cipher_suites, "
+        "ecdh_curves, NGINX proxy_ssl_ciphers, HAProxy ssl-default-server-ciphers, "
+        "ssl-default-server-curves",
+        "or {responder_ip}: NGINX ssl_ciphers, ssl_ecdh_curve, HAProxy bind ... ciphers, "
+        "ciphersuites, curves, Envoy tls_params; OpenSSL system-wide: CipherString and Groups in "
+        "openssl.cnf, update-crypto-policies",
+        "has the server an ECDSA key only? add an RSA certificate beside it, or let clients take "
+        "ECDSA",
+    ),
+    commands=(
+        "{s_client}  # from {initiator_ip}",
+        "nmap --script ssl-enum-ciphers -p {responder_port} {responder_ip}  # what it has",
+    ),
+)
+
+HANDSHAKE_FAILURE, INSUFFICIENT_SECURITY = 40, 71
+PROVEN, SHORT, UNEXPLAINED = 0.95, 0.87, 0.8
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for alert 40 or 71 to a ClientHello whose lists explain it."""
+    found = refusal(story)
+    codes = (HANDSHAKE_FAILURE, INSUFFICIENT_SECURITY)
+    if found is None or found.code not in codes or not found.before_server_hello:
+        return None
+    server = context.endpoint(story.responder.address, story.responder.port).tls
+    short = shortages(found.facts, server)
+    if not short and found.code == HANDSHAKE_FAILURE:
+        return None
+    if short and short[0].proven:
+        short = [each for each in short if each.proven]
+    hello = found.facts.client_hello
+    named = hello is not None and hello.sni
+    sure = UNEXPLAINED if not short else PROVEN if short[0].proven else SHORT
+    rest = round(0.98 - sure, 2)
+    told = {
+        "missing": " or ".join(each.what for each in short) or "cipher suite",
+        "lists": "; ".join(each.text for each in short) or "the usual lists",
+        "hello_frame": str(hello.frame if hello else 0),
+        "known": taken_elsewhere(server),
+    }
+    others = (OtherCode("tls.alert" if named else "tls.sni_rejected", rest),)
+    return refused(story, KIND.code, found, sure, told, others)

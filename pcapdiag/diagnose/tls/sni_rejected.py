@@ -1,0 +1,165 @@
+"""tls.sni_rejected: the server does not serve the name that the client asked for.
+
+What happened
+    The ClientHello named a host (SNI), or none, and the server has no certificate or route for it.
+
+How pcapdiag can tell
+    Alert unrecognized_name (112). Or the server ended the connection right after the ClientHello
+    (RST, FIN, or alert 40 or 80), again and again for this name and never for others on the same
+    port: then the name is the difference. A close alone does not make this code.
+
+Usual causes
+    A cluster that sends the wrong SNI (Envoy without sni, NGINX without proxy_ssl_server_name), a
+    new host name that nobody added to the server, HAProxy strict-sni, NGINX ssl_reject_handshake,
+    an Envoy listener without a filter chain for the name.
+
+Fixes
+    Send the name that the server has, or give the server the name.
+
+Can be confused with
+    tls.handshake_reset: no name is known to work. tcp.injected_reset: a filter by name between.
+
+References
+    RFC 6066 section 3; facts 3.3 (Envoy: RST without an alert), 5.1, 5.2.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import Ending, ending, frames_of
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.text import base_words, counted
+from pcapdiag.diagnose.tls import words
+from pcapdiag.diagnose.tls.alerts import refusal, refused
+from pcapdiag.diagnose.tls.commands import s_client
+from pcapdiag.diagnose.tls_state import tls_facts
+from pcapdiag.model.context import Context, TlsServerFacts
+from pcapdiag.model.harmless import command_word
+from pcapdiag.model.story import Story
+from pcapdiag.model.tls import TlsFacts
+
+KIND = Kind(
+    code="tls.sni_rejected",
+    title="server name rejected: {responder} refused {name}",
+    explanation=(
+        "{initiator} asked for {name} (ClientHello in frame {hello_frame}) and {responder} refused "
+        "it: {how}."
+    ),
+    phases=("tls_handshake",),
+    envoy=Envoy("UF", "remote connection failure"),
+    nginx="SSL_do_handshake() failed (...:SSL alert number 112) while SSL handshaking to upstream",
+    haproxy="SC",
+    fix_at=("initiator", "responder"),
+    fixes=(
+        "let {initiator_ip} send the name that the server has: Envoy UpstreamTlsContext sni or "
+        "auto_sni, Istio DestinationRule tls.sni, NGINX proxy_ssl_server_name on and "
+        "proxy_ssl_name, HAProxy server ... sni str(NAME)",
+        "or give the server the name: NGINX server_name (ssl_reject_handshake refuses the rest), "
+        "HAProxy crt-list without strict-sni, Envoy filter_chain_match server_names, Istio Gateway "
+        "hosts, Kubernetes Ingress tls.hosts",
+        "does DNS lead this name to the right server?",
+    ),
+    commands=(
+        "{s_client}  # from {initiator_ip}",
+        "{s_client_other}  # a name that works, for comparison",
+        "istioctl proxy-config listeners POD --port {responder_port}  # Envoy: server_names it has",
+    ),
+)
+
+UNRECOGNIZED_NAME, HANDSHAKE_FAILURE, INTERNAL_ERROR = 112, 40, 80
+"""Go answers 80 where it has no certificate for a name, others 40 (facts 5.1, 5.2)."""
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for alert 112, or for a name that alone is refused at this server."""
+    found = refusal(story)
+    if found is not None and found.code == UNRECOGNIZED_NAME:
+        how = f"alert {words.alert(found.code)} in frame {found.alert.frame}"
+        told = _words(story, found.facts, context, how)
+        return refused(story, KIND.code, found, 0.97, told)
+    other = other_name_works(story, context)
+    if other is None:
+        return None
+    if found is not None:
+        if not found.before_server_hello or found.code not in (HANDSHAKE_FAILURE, INTERNAL_ERROR):
+            return None
+        how = f"alert {words.alert(found.code)}, while {other}"
+        told = _words(story, found.facts, context, how)
+        return refused(story, KIND.code, found, 0.75, told, (OtherCode("tls.alert", 0.2),))
+    return _by_close(story, context, other)
+
+
+def other_name_works(story: Story, context: Context) -> str | None:
+    """Return in words that the server takes other names and never this one, or None."""
+    facts = tls_facts(story)
+    server = context.endpoint(story.responder.address, story.responder.port).tls
+    if facts is None or server is None or facts.server_hello is not None:
+        return None
+    hello = facts.client_hello
+    if hello is None or hello.encrypted_hello:
+        return None
+    name = hello.sni or ""
+    if name in server.names_accepted or not server.names_accepted:
+        return None
+    works = words.listed(words.shown(each) if each else "no name" for each in server.names_accepted)
+    times = _refusals(server, name)
+    return f"{works} works on this port; this was refused {counted(times, 'time')}, taken never"
+
+
+def _refusals(server: TlsServerFacts, name: str) -> int:
+    return max(1, server.names_refused.get(name, 0))
+
+
+def _by_close(story: Story, context: Context, other: str) -> Judgement | None:
+    end, facts = ending(story), tls_facts(story)
+    if end is None or facts is None or end.by_initiator or story.responder.payload_bytes:
+        return None
+    word = "RST" if end.reset else "FIN"
+    how = f"it sent {word} (frame {end.frame}) instead of a ServerHello, while {other}"
+    server = context.endpoint(story.responder.address, story.responder.port).tls
+    again = server is not None and _refusals(server, _name(facts)) > 1
+    sure = 0.75 if again else 0.6
+    plain = "tls.handshake_reset" if end.reset else "tls.handshake_closed"
+    hello = facts.client_hello
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase="tls_handshake",
+        confidence=sure,
+        frames=frames_of(hello.frame if hello else 0, end.frame),
+        ended_by=end.actor,
+        reset=end.reset,
+        candidates=_who(end),
+        alternatives=(OtherCode(plain, round(0.95 - sure, 2)),),
+        facts=_words(story, facts, context, how),
+    )
+
+
+def _name(facts: TlsFacts) -> str:
+    return (facts.client_hello.sni if facts.client_hello else "") or ""
+
+
+def _who(end: Ending) -> tuple[SideHint, ...]:
+    why = "servers refuse names they do not have, and filters cut names they forbid"
+    path = 0.25 if end.reset else 0.06
+    return (
+        SideHint("responder", round(0.98 - path, 2), why, (end.frame,)),
+        SideHint("path", path, why, (end.frame,)),
+    )
+
+
+def _words(story: Story, facts: TlsFacts, context: Context, how: str) -> dict[str, str]:
+    hello = facts.client_hello
+    server = context.endpoint(story.responder.address, story.responder.port).tls
+    known = (command_word(name) for name in (server.names_accepted if server else ()) if name)
+    other = next((name for name in known if name), "NAME")
+    plain = base_words(story)["responder"]
+    reset = ending(story)
+    return {
+        "name": words.server_name(facts),
+        "hello_frame": str(hello.frame if hello else 0),
+        "how": how,
+        "s_client": s_client(story, facts),
+        "s_client_other": f"openssl s_client -connect '{plain}' -servername {other} </dev/null",
+        "sender": story.half(reset.by_initiator).address if reset else "",
+    }

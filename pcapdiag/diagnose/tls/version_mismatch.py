@@ -1,0 +1,99 @@
+"""tls.version_mismatch: the two ends have no TLS version in common.
+
+What happened
+    One end wants a newer version of TLS than the other has, or refuses an old one.
+
+How pcapdiag can tell
+    Alert protocol_version (70): by the server in answer to the ClientHello, or by the client in
+    answer to a ServerHello with a version that it does not take. Alert inappropriate_fallback (86):
+    the client came back with a lower version although both ends have a higher one.
+
+Usual causes
+    A server hardened to TLS 1.3 or 1.2 and an old client; a proxy whose upstream TLS ends at 1.2
+    (Envoy's default maximum); an old appliance with TLS 1.0.
+
+Fixes
+    Raise the maximum of the old end, or lower the minimum of the other.
+
+Can be confused with
+    protocol.tls_to_plaintext: BoringSSL says 70 to bytes that are no TLS at all.
+
+References
+    RFC 8446 sections 4.1.3, 6.2, appendix D; RFC 7507 (fallback); facts 3.4, 5.1, 5.2.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.judgement import Actor, Judgement
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.tls import words
+from pcapdiag.diagnose.tls.alerts import Refusal, refusal, refused
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+from pcapdiag.protocols.tls import names
+
+KIND = Kind(
+    code="tls.version_mismatch",
+    title="no common TLS version: client offered {versions}; {refuser} refused",
+    explanation=(
+        "{initiator} offered {versions} (ClientHello in frame {hello_frame}); {chosen}. "
+        "{refuser} refused with the alert {alert} in frame {alert_frame}. {known}"
+    ),
+    phases=("tls_handshake",),
+    envoy=Envoy("UF", "remote connection failure"),
+    nginx="SSL_do_handshake() failed (...:SSL alert number 70) while SSL handshaking to upstream",
+    haproxy="SC",
+    fix_at=("initiator", "responder"),
+    fixes=(
+        "let {initiator_ip} offer newer versions: Envoy tls_params tls_maximum_protocol_version "
+        "TLSv1_3 (its upstream default ends at TLS 1.2), NGINX proxy_ssl_protocols, HAProxy server "
+        "... ssl-max-ver, curl --tls-max",
+        "or let {responder_ip} take older ones where that is safe: Envoy and Istio "
+        "minProtocolVersion, NGINX ssl_protocols, HAProxy bind ... ssl-min-ver, OpenSSL "
+        "MinProtocol",
+        "very old versions also need a lower security level (OpenSSL: @SECLEVEL=0)",
+    ),
+    commands=(
+        "{s_client_tls12}  # from {initiator_ip}",
+        "{s_client_tls13}  # from {initiator_ip}",
+    ),
+)
+
+PROTOCOL_VERSION, INAPPROPRIATE_FALLBACK = 70, 86
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for alerts 70 and 86."""
+    found = refusal(story)
+    if found is None or found.code not in (PROTOCOL_VERSION, INAPPROPRIATE_FALLBACK):
+        return None
+    if found.facts.established:
+        return None
+    first: Actor = "responder" if found.by_initiator else "initiator"
+    second: Actor = "initiator" if found.by_initiator else "responder"
+    told = _words(story, context, found)
+    return refused(story, KIND.code, found, 0.96, told, fix_at=(first, second))
+
+
+def _words(story: Story, context: Context, found: Refusal) -> dict[str, str]:
+    hello, answer = found.facts.client_hello, found.facts.server_hello
+    chosen = "the server chose none"
+    if answer is not None:
+        chosen = f"the server chose {names.version_name(answer.version)}"
+    if found.code == INAPPROPRIATE_FALLBACK:
+        chosen = "it said that this was a fallback (TLS_FALLBACK_SCSV) from a higher version"
+    return {
+        "versions": words.numbers(hello.versions if hello else (), names.version_name),
+        "hello_frame": str(hello.frame if hello else 0),
+        "chosen": chosen,
+        "known": _known(story, context),
+    }
+
+
+def _known(story: Story, context: Context) -> str:
+    """Return which versions the same server took on other connections."""
+    server = context.endpoint(story.responder.address, story.responder.port).tls
+    if server is None or not server.versions:
+        return "The server's own list is in no packet."
+    taken = words.numbers(sorted(server.versions, reverse=True), names.version_name)
+    return f"On other connections of this capture it took {taken}."

@@ -1,0 +1,66 @@
+"""HTTP/2 header blocks: put together from their frames and decoded with bounds (RFC 7541)."""
+
+from __future__ import annotations
+
+from pcapdiag.protocols.http.heads import Fields
+from pcapdiag.protocols.packet_buffer import Moment
+
+MAX_BLOCK = 256 * 1024
+"""Bytes of a header block, all CONTINUATION frames together."""
+MAX_LIST = 512 * 1024
+"""Bytes that a block may decode to, counted as RFC 9113 section 10.5.1 does (32 more a field)."""
+MAX_TABLE = 64 * 1024
+"""Bytes of the dynamic table that a sender may ask for; browsers and Go ask for as much."""
+
+
+class HeaderBlocks:
+    """Follows the header compression of one end. Once it is lost it stays lost."""
+
+    def __init__(self) -> None:
+        # Imported here: most captures have no HTTP/2, and start-up counts.
+        import hpack
+
+        self.lost = False
+        """State is missing: nothing can be decoded any more."""
+        self.problem = ""
+        """A block could not be decoded although none was missed."""
+        self.stream_id = 0
+        """Of the block that is not complete; 0 without one."""
+        self.flags = 0
+        self.first = Moment(0, 0)
+        self.is_promise = False
+        self._block = bytearray()
+        self._too_long = False
+        self._error = hpack.HPACKError
+        self._decoder = hpack.Decoder(max_header_list_size=MAX_LIST)
+        self._decoder.max_allowed_table_size = MAX_TABLE
+
+    def begin(self, stream_id: int, flags: int, first: Moment, is_promise: bool) -> None:
+        """Begin a block with HEADERS or PUSH_PROMISE."""
+        self.stream_id, self.flags, self.first = stream_id, flags, first
+        self.is_promise = is_promise
+        self._block.clear()
+        self._too_long = False
+
+    def add(self, fragment: bytes) -> None:
+        """Take the next fragment."""
+        self._too_long = self._too_long or len(self._block) + len(fragment) > MAX_BLOCK
+        if not self._too_long:
+            self._block += fragment
+
+    def end(self) -> Fields | None:
+        """Decode the block; None where that cannot be done."""
+        self.stream_id = 0
+        block = bytes(self._block)
+        self._block.clear()
+        if self._too_long:
+            self.lost = True
+        if self.lost:
+            return None
+        try:
+            decoded = self._decoder.decode(block, raw=True)
+        except self._error as error:
+            self.lost = True
+            self.problem = f"a header block that cannot be decoded ({type(error).__name__})"
+            return None
+        return [(bytes(name), bytes(value)) for name, value in decoded]

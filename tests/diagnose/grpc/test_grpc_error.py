@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.diagnose.http.spoken import ENVOY_REFUSED, RESPONSE, after_answer, call, verdict
+from tests.diagnose.playbook import sides
+
+
+@pytest.mark.parametrize("status", [2, 4, 8, 12, 13, 14, 15])
+def test_statuses_that_mean_a_failure(status: int) -> None:
+    judgement = verdict(after_answer(), call(status, "away"))
+    assert judgement.code == "grpc.error"
+    assert sides(judgement)["responder"] > 0.9
+    assert judgement.frames[-1] == RESPONSE
+    assert '"away"' in judgement.facts["message"]
+
+
+@pytest.mark.parametrize("status", [None, 0, 1, 3, 5, 6, 7, 9, 10, 11, 16, 17, 400])
+def test_an_application_s_answers_are_ok(status: int | None) -> None:
+    assert verdict(after_answer(), call(status)).code == "ok"
+
+
+def test_a_proxy_s_own_text_is_a_local_reply() -> None:
+    assert verdict(after_answer(), call(14, local_reply=ENVOY_REFUSED)).code == "http.local_reply"
+
+
+def test_a_stranger_s_words_are_made_harmless() -> None:
+    judgement = verdict(after_answer(), call(13, "\x1b[2Jgone\n{status}", target="/a.B/\x1b[31m"))
+    texts = "".join(judgement.facts.values())
+    assert "\x1b" not in texts
+    assert "\n" not in texts

@@ -1,0 +1,75 @@
+"""Which failure is the connection's verdict, and which stand beside it."""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.judge import MAX_OTHER_FAILURES, judge, other_failures
+from pcapdiag.model.http import LocalReply
+from tests.diagnose.http.spoken import (
+    ASKED,
+    ENVOY_REFUSED,
+    after_answer,
+    exchange,
+    failed_codes,
+    spoken,
+    verdict,
+)
+from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, C, S, around, play
+
+LATE = LocalReply("envoy", "upstream request timeout")
+
+
+def refused(index: int) -> object:
+    return exchange(index, status=503, local_reply=ENVOY_REFUSED)
+
+
+def test_the_first_failed_request_is_the_verdict_of_a_connection_that_worked() -> None:
+    requests = exchange(0), refused(1), exchange(2, status=504, local_reply=LATE)
+    judgement = verdict(after_answer(), *requests)
+    assert (judgement.code, judgement.exchange) == ("http.local_reply", 1)
+
+
+def test_the_connection_s_own_failure_comes_first_and_the_requests_stand_beside_it() -> None:
+    story = play(*HANDSHAKE, *EXCHANGE, C("PSH,ACK", GET), S("ACK"), S("RST,ACK", win=500))
+    unanswered = exchange(1, status=None, complete=False, response_time=None)
+    told = spoken(story, refused(0), unanswered)
+    judgement = judge(told, around(told))
+    assert (judgement.code, judgement.exchange) == ("tcp.reset_before_response", 1)
+    (other,) = other_failures(told, judgement, around(told))
+    assert (other.judgement.code, other.exchanges) == ("http.local_reply", (0,))
+
+
+def test_a_failure_before_any_request_names_none() -> None:
+    story = spoken(play(*HANDSHAKE, S("RST,ACK", win=500)))
+    judgement = judge(story, around(story))
+    assert (judgement.code, judgement.exchange) == ("tcp.reset_before_request", None)
+
+
+def test_equal_failures_are_folded_and_others_are_not() -> None:
+    late = exchange(3, status=504, local_reply=LATE)
+    requests = refused(0), exchange(1), refused(2), late, refused(4)
+    told = spoken(after_answer(), *requests)
+    others = other_failures(told, judge(told, around(told)), around(told))
+    assert [(other.judgement.exchange, other.exchanges) for other in others] == [
+        (2, (2, 4)),
+        (3, (3,)),
+    ]
+
+
+def test_different_failures_beyond_the_limit_are_not_told() -> None:
+    many = [
+        exchange(n, status=503, local_reply=LocalReply("envoy", f"reason {n}")) for n in range(99)
+    ]
+    told = spoken(after_answer(), *many)
+    others = other_failures(told, judge(told, around(told)), around(told))
+    assert len(others) == MAX_OTHER_FAILURES
+
+
+def test_an_open_request_at_the_end_of_the_file_does_not_hide_a_failed_one() -> None:
+    waiting = exchange(1, status=None, complete=False)
+    assert verdict(play(*ASKED), refused(0), waiting, left=0.1).code == "http.local_reply"
+    assert verdict(play(*ASKED), waiting, left=0.1).code == "capture.partial"
+
+
+def test_without_facts_nothing_is_said_of_requests() -> None:
+    assert failed_codes(after_answer()) == []
+    assert judge(after_answer(), around(after_answer())).code == "ok"

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.diagnose.http.malformed_response import speaks
+from tests.diagnose.http.spoken import ASKED, exchange, short, verdict
+from tests.diagnose.playbook import C, S, play
+
+GREETED = (*ASKED, S("PSH,ACK", b"-ERR unknown command\r\n"), C("ACK"))
+GAVE_UP = (C("FIN,ACK", after=0.3), S("FIN,ACK"), C("ACK"))
+STRANGE = {"malformed": "no status line", "malformed_by": "responder"}
+
+
+def test_bytes_without_a_status_line() -> None:
+    no_status = exchange(status=None, complete=False, **STRANGE)
+    judgement = verdict(play(*GREETED, *GAVE_UP), no_status, responder_head=b"-ERR unknown")
+    assert judgement.code == "http.malformed_response"
+    assert judgement.phase == "before_response"
+    assert "Redis" in judgement.facts["speaks"]
+
+
+def test_a_bad_chunk_wins_over_the_close_that_follows() -> None:
+    bad = short(malformed="a chunk size that is no number", malformed_by="responder")
+    judgement = verdict(play(*GREETED, *GAVE_UP), bad)
+    assert judgement.code == "http.malformed_response"
+    assert judgement.phase == "in_response"
+
+
+def test_a_request_that_is_not_http_is_the_initiator_s() -> None:
+    strange = exchange(status=400, malformed="a header without a colon", malformed_by="initiator")
+    assert verdict(play(*GREETED, *GAVE_UP), strange).code != "http.malformed_response"
+
+
+@pytest.mark.parametrize("protocol", ["tls", "http2"])
+def test_protocols_that_are_known_have_their_own_codes(protocol: str) -> None:
+    strange = exchange(status=None, complete=False, **STRANGE)
+    story = play(*GREETED, *GAVE_UP)
+    assert verdict(story, strange, responder_speaks=protocol).code != "http.malformed_response"
+
+
+def test_the_middle_of_an_answer_has_no_status_line() -> None:
+    story = play(*GREETED, *GAVE_UP, midstream=True)
+    strange = exchange(status=None, complete=False, **STRANGE)
+    assert verdict(story, strange).code != "http.malformed_response"
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2", "an SSH server"),
+        (b"\x4a\x00\x00\x00\x0a8.0.36", "MySQL"),
+        (b"HTTP/1.1 200 OK", ""),
+        (b"", ""),
+    ],
+)
+def test_first_bytes_give_a_server_away(head: bytes, name: str) -> None:
+    assert speaks(head) == name

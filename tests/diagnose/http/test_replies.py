@@ -1,0 +1,101 @@
+"""A proxy's own replies: in an upstream's place, without an endpoint, over a limit."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.diagnose.http.reply import FLAGS
+from pcapdiag.diagnose.judgement import OtherCode
+from pcapdiag.model.http import GrpcFacts, LocalReply
+from tests.diagnose.http.spoken import (
+    ENVOY_REFUSED,
+    REQUEST,
+    RESPONSE,
+    after_answer,
+    call,
+    exchange,
+    verdict,
+)
+from tests.diagnose.playbook import sides
+
+
+def replied(status: int, reply: LocalReply | None) -> str:
+    return verdict(after_answer(), exchange(status=status, local_reply=reply)).code
+
+
+def test_envoy_s_own_503_is_the_proxy_s_doing() -> None:
+    judgement = verdict(after_answer(), exchange(status=503, local_reply=ENVOY_REFUSED))
+    assert judgement.code == "http.local_reply"
+    assert judgement.failed
+    assert judgement.exchange == 0
+    assert judgement.frames == (REQUEST, RESPONSE)
+    assert max(sides(judgement), key=lambda side: sides(judgement)[side]) == "responder"
+    assert judgement.observed
+    assert judgement.observed[:2] == ("UF", "remote connection failure")
+
+
+@pytest.mark.parametrize("status", [400, 404, 429, 500, 502, 503, 504])
+def test_an_origin_s_own_error_is_ok(status: int) -> None:
+    assert replied(status, None) == "ok"
+
+
+@pytest.mark.parametrize("status", [400, 404, 408, 413, 431])
+def test_what_a_proxy_refuses_of_its_client_stands_for_no_upstream(status: int) -> None:
+    assert replied(status, LocalReply("nginx", "a request that is too large")) == "ok"
+
+
+def test_nginx_gives_503_only_for_its_own_limits() -> None:
+    assert replied(503, LocalReply("nginx", "no upstream could be used")) == "ok"
+    assert replied(502, LocalReply("nginx", "the upstream failed")) == "http.local_reply"
+    assert replied(504, LocalReply("nginx", "the upstream was late")) == "http.local_reply"
+
+
+def test_haproxy_s_503_may_mean_that_no_server_is_up() -> None:
+    reply = LocalReply("haproxy", "no upstream could be used")
+    judgement = verdict(after_answer(), exchange(status=503, local_reply=reply))
+    assert judgement.code == "http.local_reply"
+    assert judgement.alternatives == (OtherCode("http.no_healthy_upstream", 0.3),)
+    assert judgement.observed is None
+
+
+def test_a_reply_that_was_handed_on_is_one_of_the_chain() -> None:
+    reply = LocalReply("envoy", "connection timeout", handed_on=True)
+    judgement = verdict(after_answer(), exchange(status=503, local_reply=reply))
+    assert judgement.code == "http.local_reply"
+    assert "handed it on" in judgement.facts["maker"]
+    assert judgement.confidence < 0.95
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ("no healthy upstream", "http.no_healthy_upstream"),
+        ("overflow", "http.overflow"),
+        ("connection termination", "http.local_reply"),
+        ("stream overflowed", "http.local_reply"),
+        (None, "http.local_reply"),
+    ],
+)
+def test_the_narrower_code_comes_first(reason: str | None, code: str) -> None:
+    assert replied(503, LocalReply("envoy", reason)) == code
+
+
+def test_to_grpc_the_text_stands_in_the_status() -> None:
+    text = "upstream connect error or disconnect/reset before headers. reset reason: overflow"
+    reply = LocalReply("envoy", "overflow")
+    grpc = GrpcFacts("shop.Pay", "Charge", 14, text)
+    assert verdict(after_answer(), call(14, local_reply=reply, grpc=grpc)).code == "http.overflow"
+    assert verdict(after_answer(), call(14, local_reply=ENVOY_REFUSED)).code == "http.local_reply"
+    assert verdict(after_answer(), call(4, local_reply=ENVOY_REFUSED)).code == "http.local_reply"
+
+
+def test_every_flag_is_one_of_envoy_s() -> None:
+    assert set(FLAGS.values()) == {"UF", "UC", "UR", "UT", "UO", "UH", "UPE", "LR", "OM", "UMSDR"}
+    assert all(reason == reason.lower() for reason in FLAGS)
+
+
+def test_a_reason_without_a_flag_is_quoted_and_names_none() -> None:
+    reply = LocalReply("envoy", "something new")
+    judgement = verdict(after_answer(), exchange(status=503, local_reply=reply))
+    assert judgement.observed
+    assert judgement.observed.flag is None

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from pcapdiag.model.http import Exchange, GrpcFacts
+from pcapdiag.model.story import LegMoment, Story
+from tests.diagnose.http.spoken import ANSWERED, ASKED, call, exchange, short, verdict
+from tests.diagnose.playbook import C, S, play, sides
+
+WEBSOCKET = exchange(status=101, upgrade="websocket")
+EVENTS = short(expected_length=None, content_type="text/event-stream")
+
+
+SWITCHED = (*ASKED, S("PSH,ACK", b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), C("ACK"))
+
+
+def cut(quiet: float, by: str = "S") -> Story:
+    """A stream that was quiet for ``quiet`` ms before one end closed."""
+    one, other = (S, C) if by == "S" else (C, S)
+    return play(*SWITCHED, one("FIN,ACK", after=quiet), other("FIN,ACK"), one("ACK"))
+
+
+def with_leg(story: Story, kind: str, after: int = 0) -> Story:
+    """The proxy's other leg ended ``after`` ns behind this one."""
+    end = story.responder if kind == "left" else story.initiator
+    moment = LegMoment(kind, 7, 0, 1, end.fin_time + after, opened=kind == "left")
+    where = "legs_behind" if kind == "left" else "legs_before"
+    return replace(story, **{where: (moment,)})
+
+
+def test_a_websocket_that_the_responder_cuts_at_a_timer_s_value() -> None:
+    judgement = verdict(cut(60_000), WEBSOCKET)
+    assert judgement.code == "http.stream_idle_timeout"
+    assert sides(judgement)["responder"] > 0.9
+    assert judgement.facts["quiet"] == "60 s"
+
+
+def test_a_close_frame_is_an_orderly_end() -> None:
+    assert verdict(cut(60_000), replace(WEBSOCKET, websocket_close=True)).code == "ok"
+
+
+def test_no_timer_s_value_and_no_other_leg_accuse_nobody_of_one() -> None:
+    assert verdict(cut(47_300), WEBSOCKET).code == "ok"
+    assert verdict(cut(47_300), EVENTS).code == "http.truncated_response"
+
+
+def test_the_other_leg_cut_at_the_same_time_says_it_too() -> None:
+    judgement = verdict(with_leg(cut(47_300), "left"), WEBSOCKET)
+    assert judgement.code == "http.stream_idle_timeout"
+    assert judgement.confidence >= 0.9
+    assert "stream 7" in judgement.facts["shown"]
+
+
+def test_who_opened_a_stream_may_leave_it() -> None:
+    assert verdict(cut(60_000, "C"), WEBSOCKET).code == "ok"
+    assert verdict(cut(60_000, "C"), EVENTS).code != "http.stream_idle_timeout"
+
+
+def test_a_proxy_that_cuts_both_legs_is_the_initiator_of_one() -> None:
+    judgement = verdict(with_leg(cut(60_000, "C"), "closed", 1_000_000_000), EVENTS)
+    assert judgement.code == "http.stream_idle_timeout"
+    assert sides(judgement)["initiator"] > 0.9
+
+
+def test_a_proxy_whose_client_had_left_was_not_timing_out() -> None:
+    story = with_leg(cut(60_000, "C"), "closed")
+    gone = LegMoment("left", 8, 0, 1, story.end - 1_000_000, opened=False)
+    assert verdict(replace(story, legs_before=(*story.legs_before, gone)), WEBSOCKET).code == "ok"
+
+
+def test_a_body_that_only_the_close_ends_may_end_so() -> None:
+    assert verdict(cut(60_000), replace(EVENTS, until_close=True)).code == "ok"
+
+
+def grpc_stream(by: str, code: int) -> Exchange:
+    reset = {"ended_by": by, "reset_code": code, "reset_frame": 8}
+    grpc = GrpcFacts("shop.Basket", "hang", messages=1)
+    return call(None, grpc=grpc, complete=False, **reset)
+
+
+def reset_after(quiet: float, by: str, code: int) -> str:
+    story = play(*ANSWERED, S("PSH,ACK", bytes(13), after=quiet), C("ACK"))
+    stream = replace(grpc_stream(by, code), reset_time=story.packets[-2].time)
+    return verdict(story, stream, left=0.1).code
+
+
+def test_a_quiet_grpc_stream_that_the_proxy_resets() -> None:
+    assert reset_after(1000, "responder", 2) == "http.stream_idle_timeout"
+    assert reset_after(300, "responder", 2) != "http.stream_idle_timeout"
+
+
+def test_a_client_may_cancel_its_stream() -> None:
+    assert reset_after(1000, "initiator", 8) != "http.stream_idle_timeout"

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from pcapdiag.model.http import HttpFacts
+from tests.diagnose.http.spoken import ASKED, CUT, exchange, short, verdict
+from tests.diagnose.playbook import OK, C, S, play
+
+HUNG_UP = (S("FIN,ACK", after=30), C("FIN,ACK"), S("ACK"))
+
+
+def test_content_length_not_reached_before_the_fin() -> None:
+    judgement = verdict(play(*CUT, *HUNG_UP), short())
+    assert judgement.code == "http.truncated_response"
+    assert judgement.facts["missing"] == "495 bytes of 500 missing"
+    assert judgement.frames == (4, 6, 8)
+    assert judgement.ended_by == "responder"
+
+
+def test_the_last_chunk_never_came() -> None:
+    judgement = verdict(play(*CUT, *HUNG_UP), short(expected_length=None))
+    assert judgement.code == "http.truncated_response"
+    assert judgement.facts["missing"] == "the last chunk never came"
+
+
+def test_a_body_that_the_close_ends_is_whole() -> None:
+    assert verdict(play(*CUT, *HUNG_UP), short(expected_length=None, until_close=True)).code == "ok"
+
+
+def test_a_complete_answer_is_whole() -> None:
+    story = play(*ASKED, S("PSH,ACK", OK, after=2), C("ACK"), *HUNG_UP)
+    assert verdict(story, exchange()).code == "ok"
+
+
+def test_by_reset_it_is_another_code() -> None:
+    assert verdict(play(*CUT, S("RST,ACK", win=500)), short()).code == "tcp.reset_in_response"
+
+
+def test_what_the_initiator_leaves_is_not_cut_short() -> None:
+    left = (C("FIN,ACK", after=30), S("FIN,ACK"), C("ACK"))
+    assert verdict(play(*CUT, *left), short()).code != "http.truncated_response"
+
+
+def test_bytes_that_the_capture_lost_are_not_missing() -> None:
+    story = play(*CUT, *HUNG_UP)
+    holed = HttpFacts(requests=1, exchanges=[short()], incomplete=True)
+    assert verdict(story, short(), http=holed).code == "ok"
+    lossy = replace(story, responder=replace(story.responder, gaps=1))
+    assert verdict(lossy, short()).code == "ok"
+
+
+def test_streams_of_http2_and_tunnels_are_not_asked() -> None:
+    story = play(*CUT, *HUNG_UP)
+    assert verdict(story, short(version="2", stream_id=1)).code == "ok"
+    assert verdict(story, short(status=101, upgrade="tunnel")).code == "ok"
