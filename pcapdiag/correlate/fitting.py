@@ -29,6 +29,8 @@ HANDED = frozenset(
         "tcp.reset_before_response",
         "tcp.reset_in_response",
         "tcp.response_timeout",
+        "tls.handshake_closed",
+        "tls.handshake_reset",
     }
 )
 """Other failures of a client's leg that a proxy may only have handed on."""

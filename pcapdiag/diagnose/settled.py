@@ -34,7 +34,7 @@ def suspects(story: Story) -> list[Suspect]:
     """Return requests whose answers were complete, and may have been of no use all the same."""
     found = []
     for exchange in exchanges(story):
-        end = response_rejected.left_at_once(story, exchange)
+        end = response_rejected.left_at_once(story, exchange, surely=True)
         if end is not None:
             code = response_rejected.KIND.code
             found.append(Suspect(code, exchange.index, end.time, end.frame, True))

@@ -68,7 +68,7 @@ def _leg_failure(story: Story, judgement: Judgement) -> LegFailure:
         by=end.by,
         side=_side(judgement),
         came_up=story.established,
-        last_try=story.initiator.last_time,
+        last_try=story.initiator.last_time if story.established else _last_syn(story),
         same_as=story.same_as,
         exchange=judgement.exchange,
         health_check=any(is_health_check(one.user_agent) for one in exchanges(story)),
@@ -136,6 +136,10 @@ def _end(story: Story, judgement: Judgement, exchange: Exchange | None) -> _End:
         return _End(last.time, last.frame, "path")
     # Late packets of a handshake that was given up meet a reset: nobody decided by that.
     return _End(0, 0, None)
+
+
+def _last_syn(story: Story) -> int:
+    return max(story.syn_times, default=story.start)
 
 
 def _side(judgement: Judgement) -> By | None:
