@@ -40,7 +40,7 @@ from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="http.response_rejected",
-    title="{initiator} would not take the answer: {request} -> {status} with {problem}",
+    title="{initiator} would not take the answer: {request} -> {answer} with {problem}",
     explanation=(
         "{responder} answered {request} with {status} ({response_where}), and the answer has "
         "{problem}. {initiator} ended the connection {since} later (frame {end_frame}). {shown}"
