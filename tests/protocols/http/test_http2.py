@@ -138,7 +138,7 @@ def test_goaway_with_text_that_is_hostile() -> None:
 
 def test_pings_and_their_answers() -> None:
     ask, answer = frame(PING, 0, b"12345678"), frame(PING, 0, b"12345678", 1)
-    facts = events((CLIENT, ask), (SERVER, answer), (CLIENT, frame(PING, 0, b"unheard."))) 
+    facts = events((CLIENT, ask), (SERVER, answer), (CLIENT, frame(PING, 0, b"unheard.")))
     assert facts.ping_count == 2
     assert [(ping.frame, ping.ack_frame) for ping in facts.pings] == [(3, 4), (5, 0)]
 
