@@ -13,6 +13,7 @@ from pcapdiag.correlate.roles import Ends, Overrides, Roles, Spoken
 from pcapdiag.diagnose.attribution.vantage import capture_hosts
 from pcapdiag.flow.story import address_text, endpoint_facts, host_facts
 from pcapdiag.flow.tracker import Tracker
+from pcapdiag.incident.tls_servers import TlsServers
 from pcapdiag.model.context import Context, EndpointFacts, HostFacts
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.story import Story
@@ -40,6 +41,7 @@ class Surroundings:
         self._spoken = Spoken()
         self._roles = Roles(self._overrides, spoken=self._spoken)
         self._roles_due = 0.0
+        self.tls_servers = TlsServers()
         self.watched_until = 0
         """When a live capture was last looked at, though no packet came (ns since the epoch)."""
 
@@ -59,8 +61,22 @@ class Surroundings:
 
     @property
     def capture_hosts(self) -> frozenset[str]:
-        """The capturing host's addresses, when the whole capture is known."""
-        return self._base.capture_hosts if self._base else frozenset()
+        """The capturing host's addresses, when the whole capture is known.
+
+        What talks with loopback is the host's own, whichever way its packets went: in a pod an
+        address sends on eth0 and receives on lo.
+        """
+        known = self._base.capture_hosts if self._base else frozenset()
+        hosts = self._tracker.table.hosts
+        beside: set[str] = set()
+        for record in hosts.values():
+            address = address_text(record.version, record.high, record.low)
+            peers = [address_text(*key) for key in record.peers]
+            if ipaddress.ip_address(address).is_loopback:
+                beside.update(peers)
+            elif any(ipaddress.ip_address(peer).is_loopback for peer in peers):
+                beside.add(address)
+        return known | beside
 
     def context(self, story: Story, until: int | None = None) -> Context:
         """Return what is known around a connection.
@@ -120,7 +136,11 @@ class Surroundings:
     def _endpoint(self, story: Story) -> EndpointFacts | None:
         key = (*key_of(story.responder.address), story.responder.port)
         record = self._tracker.table.endpoints.get(key)
-        return endpoint_facts(record) if record is not None else None
+        if record is None:
+            return None
+        facts = endpoint_facts(record)
+        facts.tls = self.tls_servers.get(facts.address, facts.port)
+        return facts
 
     def _collect_roles(self) -> Roles:
         roles = Roles(self._overrides, own_addresses(self._base), self._spoken)
