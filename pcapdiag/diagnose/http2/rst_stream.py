@@ -36,14 +36,8 @@ from pcapdiag.diagnose.http2.errors import (
     NO_ERROR,
     error_name,
 )
-from pcapdiag.diagnose.http2.streams import (
-    drained,
-    is_effect,
-    is_incomplete,
-    phase_of,
-    refused_by,
-    stream_facts,
-)
+from pcapdiag.diagnose.http2.known import drained, is_incomplete
+from pcapdiag.diagnose.http2.streams import is_effect, phase_of, refused_by, stream_facts
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.model.context import Context
