@@ -128,7 +128,7 @@ class Layer:
         self._read_held()
 
     def _begin_tls(self, started: bool) -> None:
-        self._tls = TlsReader(self._keys)
+        self._tls = TlsReader(self._keys, started)
         if self._depth < MAX_DEPTH:
             self._inner = Layer(self._keys, started, self._depth + 1)
         self._read_held()

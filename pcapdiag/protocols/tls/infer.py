@@ -66,10 +66,16 @@ def infer(hello: ServerHello, has_early: bool, client: Sealed, server: Sealed) -
     alert_size = ALERT_CONTENT + overhead(hello.cipher)
     client_alert = _alert(client, alert_size)
     server_alert = _alert(server, alert_size)
-    answers = [each for each in client.records if _key(each) > (hello.time, hello.frame)]
+    answers = client.records
+    if has_early:
+        answers = [each for each in answers if _key(each) > (hello.time, hello.frame)]
     end = _finished(answers, finished_size(hello.cipher), has_early, alert_size)
     finished = None if end is None else answers[end]
     flight, rest = _server_flight(server.records, answers, has_early, finished)
+    if has_early:
+        # It may answer early data at once, before the initiator's Finished (RFC 8446 section 2.3).
+        whole = _last_of(flight, finished_size(hello.cipher)) + 1
+        flight = flight[: whole or None]
     if server_alert is not None and server_alert in flight:
         flight.remove(server_alert)
     tickets = client_data = server_data = 0
@@ -125,6 +131,12 @@ def _server_flight(
         return list(records), []
     flight = [each for each in records if _key(each) < _key(first)]
     return flight, records[len(flight) :]
+
+
+def _last_of(records: list[Record], length: int) -> int:
+    """Index of the last record of a length; -1 without one."""
+    found = [index for index, record in enumerate(records) if record.length == length]
+    return found[-1] if found else -1
 
 
 def _tickets(rest: list[Record], asked: Record | None) -> int:

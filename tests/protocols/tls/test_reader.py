@@ -6,7 +6,7 @@ import pytest
 
 from pcapdiag.model.application import Piece
 from pcapdiag.model.tls import TlsFacts
-from pcapdiag.protocols.tls.limits import FIRST_RECORDS, LAST_RECORDS
+from pcapdiag.protocols.tls.limits import FIRST_RECORDS, LAST_RECORDS, MAX_ALERTS, MAX_HELD
 from pcapdiag.protocols.tls.reader import TlsReader
 from tests.protocols.tls.wire import (
     DATA,
@@ -244,10 +244,13 @@ def test_early_data_and_psk() -> None:
     facts = read(
         talk(
             client(handshake(1, hello), change_cipher_spec(), sealed(400)),
-            server(handshake(2, chosen), change_cipher_spec(), sealed(100)),
+            server(handshake(2, chosen), change_cipher_spec(), sealed(27), sealed(53)),
+            server(sealed(900)),
             client(sealed(21), sealed(53), sealed(77)),
+            server(sealed(250)),
         )
     )
+    assert (facts.server_data, facts.tickets) == (2, 0)
     assert facts.client_hello is not None
     assert facts.client_hello.early_data
     assert facts.client_hello.has_ticket
@@ -396,3 +399,66 @@ def test_data_records_of_a_type_nobody_knows_end_the_reading() -> None:
     facts = read(talk(*tls13_opening(), CLIENT_FINISHED, client(record(DATA + 9, b"x"))))
     assert facts.problem
     assert facts.client_finished
+
+
+def test_client_alone_in_tls13() -> None:
+    opening = client(handshake(1, client_hello()))
+    finished = read(talk(opening, CLIENT_FINISHED, client(sealed(99), sealed(99))))
+    assert finished.client_finished
+    assert finished.client_data == 2
+    refused = read(talk(opening, client(change_cipher_spec(), sealed(19))))
+    assert not refused.client_finished
+    assert alerts(refused) == [(True, None, None)]
+
+
+def test_client_alone_in_tls12() -> None:
+    facts = read(
+        talk(
+            tls12_opening()[0],
+            client(handshake(16), change_cipher_spec(), sealed(40, HANDSHAKE)),
+            client(sealed(99)),
+        )
+    )
+    assert facts.client_finished
+    assert facts.client_data == 1
+    assert facts.stopped_at == "Finished by the client"
+
+
+def test_tls12_resumed_by_a_ticket_without_a_session_id() -> None:
+    ticket = extension(35, b"t" * 100)
+    opening = client(handshake(1, client_hello((ticket,), session=b"")))
+    choice = handshake(2, server_hello((), session=b"", cipher=0xC02F))
+    end = (change_cipher_spec(), sealed(40, HANDSHAKE))
+    assert read(talk(opening, server(choice, *end))).resumed
+    assert read(talk(opening, server(choice, handshake(4), *end))).resumed
+    assert not read(talk(opening, server(choice, handshake(11), handshake(14)))).resumed
+
+
+def test_first_records_are_searched_where_the_capture_starts_late() -> None:
+    reader = TlsReader(started=False)
+    for piece in talk(
+        client(b"the rest of a record", sealed(50), sealed(60)),
+        server(b"and another", sealed(500), sealed(19)),
+    ):
+        reader.feed(piece)
+    facts = reader.finish()
+    assert not facts.started
+    assert not facts.problem
+    assert [each.length for each in facts.records] == [50, 60, 500, 19]
+
+
+def test_too_many_alerts_are_said() -> None:
+    warnings = record(21, b"\x01\x5a" * (MAX_ALERTS + 1))
+    facts = read(talk(*tls12_opening(), client(warnings)))
+    assert len(facts.alerts) == MAX_ALERTS
+    assert facts.incomplete
+
+
+def test_what_waits_for_ever_is_read_in_the_end() -> None:
+    data = sealed(10)
+    turns = [client(data * 100) for _ in range(MAX_HELD // 100 + 2)]
+    reader = TlsReader()
+    for piece in talk(tls12_opening()[0], *turns):
+        reader.feed(piece)
+    assert len(reader._client.queue) == 0
+    assert reader.finish().records_left_out > MAX_HELD - 100
