@@ -13,7 +13,7 @@ from pcapdiag.protocols.tls.conversation import (
     TLS13,
     Conversation,
 )
-from pcapdiag.protocols.tls.infer import MAX_FLIGHT, Told, finished_size, infer
+from pcapdiag.protocols.tls.infer import MAX_FLIGHT, Sizes, Told, infer
 from pcapdiag.protocols.tls.limits import FIRST_RECORDS, LAST_RECORDS
 from pcapdiag.protocols.tls.names import message_name
 from pcapdiag.protocols.tls.side import Side
@@ -101,7 +101,7 @@ def _unseen_hello(talk: Conversation, client: Side) -> ServerHello | None:
     if offer.complete and TLS13 not in offer.versions:
         return None
     lengths = {record.length for record in client.sealed.records[:MAX_FLIGHT]}
-    cipher = next((each for each in CIPHERS if finished_size(each) in lengths), CIPHERS[0])
+    cipher = next((each for each in CIPHERS if Sizes.of(each).finished in lengths), CIPHERS[0])
     return ServerHello(frame=offer.frame, time=offer.time, version=TLS13, cipher=cipher)
 
 

@@ -166,6 +166,26 @@ def test_tls13_finished_has_the_size_of_the_hash() -> None:
     assert read(talk(hello, flight, client(sealed(69)))).client_finished
 
 
+def test_tls13_records_that_are_padded() -> None:
+    opening = tls13_opening()
+    full = read(
+        talk(
+            *opening,
+            client(change_cipher_spec(), sealed(69), sealed(133)),
+            server(sealed(700), sealed(19)),
+            client(sealed(35)),
+        )
+    )
+    assert full.client_finished
+    assert full.client_data == 1
+    assert alerts(full) == [(False, None, None), (True, None, None)]
+    refused = read(talk(*opening, client(change_cipher_spec(), sealed(35))))
+    assert not refused.client_finished
+    assert alerts(refused) == [(True, None, None)]
+    unpadded = read(talk(*opening, CLIENT_FINISHED, client(sealed(35))))
+    assert (unpadded.client_data, unpadded.alerts) == (1, ())
+
+
 def test_tls13_server_flight_in_one_record_is_not_known_to_be_whole() -> None:
     hello, _ = tls13_opening()
     flight = server(handshake(2, server_hello()), change_cipher_spec(), sealed(1000))
