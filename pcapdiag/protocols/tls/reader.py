@@ -122,6 +122,8 @@ class TlsReader:
             sum(each.queued_bytes for each in held) > MAX_HELD_BYTES
         ):
             self._waits = False
+            # What is read now could have been opened with the hello that did not come.
+            self._talk.has_left_out = self._talk.has_left_out or self._keys is not None
             return False
         record = side.queue[0]
         if record.type == CHANGE_CIPHER_SPEC:
