@@ -41,7 +41,7 @@ from pcapdiag.diagnose.tls.certificates import (
     judged_leaf,
     leaf,
 )
-from pcapdiag.diagnose.tls.commands import s_client
+from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls_state import left_first, nothing_asked, tls_facts
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
@@ -49,7 +49,7 @@ from pcapdiag.model.tls import Certificate, TlsFacts
 
 KIND = Kind(
     code="tls.certificate_name_mismatch",
-    title="certificate for other names: {initiator_ip} asked for {name}, got one for {subject}",
+    title="certificate for other names: {initiator_ip} asked for {host}, got one for {subject}",
     explanation=(
         "{initiator} asked {responder} for {name} and got a certificate for {subject}{by_name}: "
         "{how}. {certificate}.{inspection}"
@@ -87,7 +87,12 @@ def match(story: Story, context: Context) -> Judgement | None:
             return None
         alert = words.alert(seen.found.code)
         how = f"it refused with the alert {alert} in frame {seen.found.alert.frame}"
-        return judgement(story, KIND.code, "name", {"how": how, "by_name": _by_name(told)})
+        return judgement(
+            story,
+            KIND.code,
+            "name",
+            {"how": how, "by_name": _by_name(told), "host": _host(seen.found.facts)},
+        )
     return _left_at_once(story, context)
 
 
@@ -138,10 +143,16 @@ def _by_close(story: Story, facts: TlsFacts, told: Certificate, end: Ending) -> 
             "name": words.server_name(facts),
             "how": how,
             "by_name": _by_name(told),
-            "s_client": s_client(story, facts),
+            "host": _host(facts),
         }
+        | s_client_words(story, facts)
         | certificate_words(story, flight, told, by_initiator=True),
     )
+
+
+def _host(facts: TlsFacts) -> str:
+    hello = facts.client_hello
+    return words.shown(hello.sni or "") if hello else ""
 
 
 def _by_name(told: Certificate) -> str:

@@ -39,7 +39,7 @@ from pcapdiag.diagnose.text import base_words
 from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.breakoff import open_handshake, records_before, step
-from pcapdiag.diagnose.tls.commands import s_client
+from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
@@ -198,5 +198,4 @@ def _words(story: Story, facts: TlsFacts, silence: Silence) -> dict[str, str]:
         "step": step(facts),
         "how": how,
         "then": then,
-        "s_client": s_client(story, facts),
-    }
+    } | s_client_words(story, facts)

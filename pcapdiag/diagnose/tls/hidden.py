@@ -37,6 +37,11 @@ SMALLEST_CERTIFICATE = 250
 AT_ONCE = SECOND
 """An alert and the end of the connection come together."""
 
+LATE = (
+    "A TLS 1.3 client learns of this only after its handshake: Envoy logs UC and connection "
+    "termination, HAProxy SH, and neither says a word of TLS."
+)
+
 Flight = Literal["bare", "no certificate", "certificate", "unknown"]
 About = Literal["server certificate", "client certificate", "missing certificate"]
 
