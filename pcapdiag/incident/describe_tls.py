@@ -48,12 +48,11 @@ def describe_tls(facts: TlsFacts) -> Tls:
 
 def tls_labels(facts: TlsFacts) -> Iterator[tuple[int, str]]:
     """Yield what the handshake and alerts of a connection said, by frame, in words."""
-    for frame, told in _by_frame(facts):
-        yield frame, told
+    yield from _by_frame(facts)
     for alert in facts.alerts:
-        name = words.alert(alert.code)
-        level = "" if alert.level in (None, 2) else "warning "
-        yield alert.frame, f"{level}alert {name}" if alert.code is not None else f"{name} alert"
+        level = "warning " if alert.level == WARNING and alert.code else ""
+        told = f"{level}alert {words.alert(alert.code)}"
+        yield alert.frame, told if alert.code is not None else "encrypted alert or close_notify"
 
 
 def _by_frame(facts: TlsFacts) -> Iterator[tuple[int, str]]:

@@ -48,7 +48,8 @@ class Told(msgspec.Struct, frozen=True):
     def add_protocols(self, list_all: bool) -> None:
         """Add what was said above TCP, and the failed requests that the verdict is not about.
 
-        Of the exchanges those worth listing; ``list_all`` lists the first ones, whether they failed or not.
+        Of the exchanges those worth listing; ``list_all`` lists the first ones, whether they failed
+        or not.
         """
         failed = {self.judgement.exchange}
         for other in other_failures(self.story, self.judgement, self.context):

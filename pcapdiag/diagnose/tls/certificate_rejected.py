@@ -109,7 +109,7 @@ def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
         )
         others = (OtherCode("tcp.closed_before_response", 0.13), OtherCode("tls.alert", 0.08))
     address = story.half(by_client).address
-    why = f"{address} had just got the certificate, and its next record of an alert's size was the last"
+    why = f"{address} had just got the certificate, and sent a record of an alert's size last"
     return Judgement(
         code=KIND.code,
         failed=True,

@@ -119,8 +119,8 @@ def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
         f"size (frame {hidden.alert.frame}), no session ticket, and closed"
     )
     why = (
-        "client flight = Finished + 8 bytes: an empty Certificate, so one was asked for; then a record "
-        "of an alert's size by the server, no session ticket before it, and the close"
+        "client flight = Finished + 8 bytes: an empty Certificate, so one was asked for; then a "
+        "record of an alert's size by the server, no session ticket before it, and the close"
     )
     return Judgement(
         code=KIND.code,
