@@ -10,8 +10,9 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
-from pcapdiag.correlate.fitting import LEFT, STALLS, is_effect
+from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, STALLS, is_effect
 from pcapdiag.correlate.leg_failure import Key, LegFailure
 from pcapdiag.correlate.legs import (
     AT_ONCE,
@@ -36,35 +37,57 @@ MAX_TRIES = 16
 ROUNDS = 4
 """How often causes that are taken are struck out, to see what is left for others."""
 
-Causes = dict[Key, list[LegFailure]]
+Options = dict[Key, list[LegFailure]]
 
 
-def find_causes(failures: Sequence[LegFailure], own: frozenset[str] = frozenset()) -> Causes:
-    """Return for each failure that another leg explains its causes: the attempts in time order.
+class Explanation(NamedTuple):
+    """Why a failure failed: calls of its responder in time order, the last of which ended it.
 
-    The last of them is that which ended it. ``own`` are the addresses of the capturing host.
+    ``by_client`` turns it round: the one cause is the failure of a client of its initiator.
+    """
+
+    causes: list[LegFailure]
+    by_client: bool = False
+
+    @property
+    def last(self) -> LegFailure:
+        """The cause itself; the ones before it were earlier tries."""
+        return self.causes[-1]
+
+
+def find_causes(
+    failures: Sequence[LegFailure], own: frozenset[str] = frozenset()
+) -> dict[Key, Explanation]:
+    """Return why failures failed, for each that another leg explains.
+
+    ``own`` are the addresses of the capturing host.
     """
     legs = Legs.of(failures, own)
-    effects = [one for one in failures if is_effect(one) and one.decided]
+    effects = [one for one in failures if is_effect(one) and one.decided and not one.suspected]
     options = {effect.key: _best(effect, legs.candidates(effect)) for effect in effects}
     last = _assign(options)
     taken = {cause.key for cause in last.values()}
-    found = {
-        effect.key: [*_tries_before(effect, last[effect.key], legs, taken), last[effect.key]]
-        for effect in effects
-        if effect.key in last
-    }
+    found: dict[Key, Explanation] = {}
+    for effect in effects:
+        cause = last.get(effect.key)
+        if cause is not None:
+            tries = _tries_before(effect, cause, legs, taken)
+            found[effect.key] = Explanation([*tries, cause])
+    explaining = {cause.key for explanation in found.values() for cause in explanation.causes}
     for failure in failures:
-        client = _client_behind(failure, legs)
-        if client is not None and failure.key not in found:
-            explained = {cause.key for cause in found.get(client.key, ())}
-            if failure.key not in explained:
-                found[failure.key] = [client]
+        if failure.key not in found and failure.key not in explaining:
+            client = _client_behind(failure, legs)
+            if client is not None:
+                found[failure.key] = Explanation([client], by_client=True)
     return found
 
 
 def _best(effect: LegFailure, candidates: list[LegFailure]) -> list[LegFailure]:
-    """Return the candidates that nothing tells apart: likeness first, then the moment."""
+    """Return the candidates that nothing tells apart: likeness first, then the moment.
+
+    What surely failed comes before what is only suspected.
+    """
+    candidates = [call for call in candidates if not call.suspected] or candidates
     candidates = _most_alike(effect, candidates)
     near = [call for call in candidates if _distance(effect, call) <= SAME_MOMENT]
     return near or candidates
@@ -79,7 +102,7 @@ def _distance(effect: LegFailure, call: LegFailure) -> int:
     return AT_ONCE if call.is_silent else abs(effect.decided - call.decided)
 
 
-def _assign(options: Causes) -> dict[Key, LegFailure]:
+def _assign(options: Options) -> dict[Key, LegFailure]:
     """Give each effect its only candidate; what is taken is struck out for those with several.
 
     Of several that can only be tries one after the other the last is the cause.
@@ -146,7 +169,8 @@ def _is_next_try(call: LegFailure, following: LegFailure) -> bool:
 def _client_behind(failure: LegFailure, legs: Legs) -> LegFailure | None:
     """Return the client's failure that made the proxy fail its upstream: it left, or read late."""
     stalled = failure.code in STALLS and failure.side == "initiator"
-    if failure.code != LEFT and not stalled:
+    went = failure.code in {LEFT, GIVEN_UP} and failure.by == "initiator"
+    if not (went or stalled):
         return None
     clients = legs.clients.get(legs.host(failure.opener), [])
     if not stalled:
@@ -166,7 +190,7 @@ def _client_behind(failure: LegFailure, legs: Legs) -> LegFailure | None:
 
 
 def _left_or_stalled(client: LegFailure, failure: LegFailure) -> bool:
-    if failure.code == LEFT:
+    if failure.code in {LEFT, GIVEN_UP}:
         return client.code == LEFT and client.decided > 0
     slow = client.code in STALLS and client.side == "initiator"
     return slow and (client.is_silent or client.decided >= failure.asked)

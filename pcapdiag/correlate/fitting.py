@@ -29,10 +29,13 @@ HANDED = frozenset(
         "tcp.reset_before_response",
         "tcp.reset_in_response",
         "tcp.response_timeout",
+        "tls.handshake_closed",
+        "tls.handshake_reset",
     }
 )
 """Other failures of a client's leg that a proxy may only have handed on."""
-LEFT = "tcp.initiator_abort"
+LEFT, GIVEN_UP = "tcp.initiator_abort", "tcp.response_timeout"
+"""An initiator that left without its answer, and one that had waited long enough."""
 STALLS = frozenset({"tcp.zero_window", "http2.flow_control_stall"})
 """Failures of an upstream leg that a slow client may be behind (back-pressure, facts 11)."""
 _IDLE = frozenset({"tcp.idle_reset", "http.stream_idle_timeout"})
@@ -95,7 +98,7 @@ def fits(effect: LegFailure, cause: LegFailure) -> bool:
         return False
     if effect.code in _BROKEN_ANSWERS:
         return cause.came_up and cause.phase not in _CONNECTING
-    if effect.code == "tcp.response_timeout":
+    if effect.code == GIVEN_UP:
         return _gave_up(cause)
     return True
 

@@ -51,6 +51,8 @@ class LegFailure(msgspec.Struct, frozen=True):
     """The answer says that it came from an upstream: another proxy made it."""
     same_as: int | None = None
     health_check: bool = False
+    suspected: bool = False
+    """It failed only if it explains another leg's failure."""
 
     @property
     def key(self) -> Key:

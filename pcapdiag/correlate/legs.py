@@ -150,10 +150,18 @@ def _in_time(effect: LegFailure, call: LegFailure) -> bool:
     if call.is_silent:
         waited = effect.decided - call.asked
         return waited >= GAVE_UP and (call.came_up or call.last_try <= effect.decided + SAME_MOMENT)
-    cut = effect.phase in {"in_response", "closing", "idle"} and effect.by == "responder"
     late = effect.decided - call.decided
     ahead = AT_ONCE if call.by == "initiator" else SAME_MOMENT
-    return -ahead <= late <= (DELAYED_CLOSE if cut else AT_ONCE)
+    return -ahead <= late <= _longest_delay(effect, call)
+
+
+def _longest_delay(effect: LegFailure, call: LegFailure) -> int:
+    """Return how long after a call's failure its client may see it, nanoseconds.
+
+    A proxy that passes an upload on notices when it writes again.
+    """
+    cut = effect.phase in {"in_response", "closing", "idle"} and effect.by == "responder"
+    return DELAYED_CLOSE if cut or call.phase == "in_request" else AT_ONCE
 
 
 def decided(failure: LegFailure) -> int:

@@ -143,7 +143,7 @@ class Analysis:
         self._learn_server_name(story)
         if judgement.code != "ok":
             self._scopes.count(story, failed=judgement.failed)
-            self.legs.note(story, judgement, context)
+        if self.legs.note(story, judgement, context):
             if self._archive.keep(story, context.last_time, failed=judgement.failed):
                 if self._live and judgement.failed:
                     self._give(self._teller.tell(story, context, judgement))
@@ -170,7 +170,7 @@ class Analysis:
     def _judge_again(self, story: Story, watched_until: int) -> None:
         until = watched_until if story.evicted else None
         context = self.surroundings.context(story, until)
-        told = self._teller.tell(story, context)
+        told = self._teller.tell(story, context, self.legs.judgement(story, context))
         verdict = told.connection.verdict
         self.legs.settle(told.connection)
         given = self._given.pop(told.connection.id, None)

@@ -37,7 +37,7 @@ def http_labels(facts: HttpFacts) -> Iterator[tuple[int, str]]:
         if one.response_frame is not None and one.status is not None:
             reply = one.local_reply
             maker = f" ({product_name(reply)}'s own)" if reply and not reply.handed_on else ""
-            yield one.response_frame, status_words(one) + maker
+            yield one.response_frame, (f"{one.status}{maker}" if maker else status_words(one))
         if one.grpc is not None and one.grpc.status is not None:
             frame = one.response_end_frame or one.response_frame
             if frame is not None:

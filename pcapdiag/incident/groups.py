@@ -69,7 +69,7 @@ class Grouper(msgspec.Struct):
         if group is None:
             group = self.groups[key] = _new_group(key, connection)
         group.connections += 1
-        group.requests += _hit_a_request(connection.verdict)
+        group.requests += failed_requests(connection, connection.verdict.code)
         group.first = min(group.first, connection.start, key=float)
         group.last = max(group.last, connection.end, key=float)
         if len(group.streams) < GROUP_STREAMS:
@@ -203,10 +203,11 @@ def summarize(
     return summary, grouper.result()
 
 
-def failed_requests(connection: Connection) -> int:
-    """Return how many requests of a failed connection failed: its verdict's and the others."""
-    others = (other.count for other in connection.other_failures if _hit_a_request(other))
-    return _hit_a_request(connection.verdict) + sum(others)
+def failed_requests(connection: Connection, code: str | None = None) -> int:
+    """Return how many requests of a failed connection failed, or failed by ``code``."""
+    others = (other for other in connection.other_failures if code in (None, other.code))
+    counts = (other.count for other in others if _hit_a_request(other))
+    return _hit_a_request(connection.verdict) + sum(counts)
 
 
 def _hit_a_request(verdict: Verdict) -> bool:

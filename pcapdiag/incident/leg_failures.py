@@ -11,7 +11,9 @@ from pcapdiag.correlate.hints import is_health_check
 from pcapdiag.correlate.leg_failure import By, LegFailure
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.exchanges import exchanges, judge_exchanges
-from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.judgement import Judgement, Phase
+from pcapdiag.diagnose.ok import KIND as WORKED
+from pcapdiag.diagnose.settled import Suspect, suspects
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
@@ -30,7 +32,13 @@ class _End(msgspec.Struct, frozen=True):
 
 
 def leg_failures(story: Story, judgement: Judgement, context: Context) -> Iterator[LegFailure]:
-    """Yield a connection's failures: the verdict's, then those of its other requests."""
+    """Yield a connection's failures: the verdict's, then those of its other requests.
+
+    Of a connection that did not fail, as far as it shows, what another leg may show to have failed.
+    """
+    if judgement.code == WORKED.code:
+        yield from (_suspected(story, suspect) for suspect in suspects(story))
+        return
     yield _leg_failure(story, judgement)
     told = 1
     for other in judge_exchanges(story, context):
@@ -60,12 +68,24 @@ def _leg_failure(story: Story, judgement: Judgement) -> LegFailure:
         by=end.by,
         side=_side(judgement),
         came_up=story.established,
-        last_try=story.initiator.last_time,
+        last_try=story.initiator.last_time if story.established else _last_syn(story),
         same_as=story.same_as,
         exchange=judgement.exchange,
         health_check=any(is_health_check(one.user_agent) for one in exchanges(story)),
     )
     return failure if exchange is None else _with_content(failure, exchange)
+
+
+def _suspected(story: Story, suspect: Suspect) -> LegFailure:
+    phase: Phase = "in_response" if suspect.by_initiator else "in_request"
+    judgement = Judgement(suspect.code, False, phase, 0, exchange=suspect.exchange)
+    return msgspec.structs.replace(
+        _leg_failure(story, judgement),
+        decided=suspect.time,
+        frame=suspect.frame,
+        by="initiator" if suspect.by_initiator else "responder",
+        suspected=True,
+    )
 
 
 def _with_content(failure: LegFailure, exchange: Exchange) -> LegFailure:
@@ -116,6 +136,10 @@ def _end(story: Story, judgement: Judgement, exchange: Exchange | None) -> _End:
         return _End(last.time, last.frame, "path")
     # Late packets of a handshake that was given up meet a reset: nobody decided by that.
     return _End(0, 0, None)
+
+
+def _last_syn(story: Story) -> int:
+    return max(story.syn_times, default=story.start)
 
 
 def _side(judgement: Judgement) -> By | None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.correlate.causes import find_causes
+from pcapdiag.correlate.causes import Explanation, find_causes
+from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES
 from pcapdiag.correlate.leg_failure import Key, LegFailure
 from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.settled import confirm, followed_its_client, gave_up
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.incident.leg_failures import leg_failures
 from pcapdiag.model.context import Context
@@ -36,25 +38,47 @@ class ProxyLegs(msgspec.Struct):
 
     left_out: int = 0
     _failures: list[LegFailure] = []
-    _causes: dict[Key, list[LegFailure]] = {}
+    _causes: dict[Key, Explanation] = {}
     _effects: dict[Key, LegFailure] = {}
+    _explained: dict[int, tuple[LegFailure, LegFailure]] = {}
+    """By stream of a cause: itself, and the first failure that it explains."""
     _told: dict[int, _Told | None] = {}
     """By stream of a cause: what was told of it, None until it was; gone when it had not failed."""
 
-    def note(self, story: Story, judgement: Judgement, context: Context) -> None:
-        """Remember how a connection and its requests failed."""
+    def note(self, story: Story, judgement: Judgement, context: Context) -> bool:
+        """Remember how a connection and its requests failed, or may have; False for neither."""
+        noted = False
         for failure in leg_failures(story, judgement, context):
+            noted = True
             if len(self._failures) < MAX_FAILURES:
                 self._failures.append(failure)
             else:
                 self.left_out += 1
+        return noted
 
     def conclude(self, own: frozenset[str]) -> None:
         """Join the legs; ``own`` are the capturing host's addresses. Nothing is noted later."""
         self._causes = find_causes(self._failures, own)
         self._effects = {one.key: one for one in self._failures if one.key in self._causes}
-        self._told = {cause.stream: None for found in self._causes.values() for cause in found}
+        for key, found in self._causes.items():
+            self._told |= {cause.stream: None for cause in found.causes}
+            if not found.by_client:
+                self._explained.setdefault(found.last.stream, (found.last, self._effects[key]))
         self._failures = []
+
+    def judgement(self, story: Story, context: Context) -> Judgement | None:
+        """Return the verdict on a connection that its other leg settles; None where none does."""
+        cause, effect = self._explained.get(story.stream, (None, None))
+        if cause is not None and effect is not None:
+            if cause.suspected:
+                shown = f"Its client got an error in its place (stream {effect.stream})."
+                return confirm(story, cause.code, cause.exchange, shown)
+            if cause.code == LEFT and effect.code in {GIVEN_UP, *REPLIES}:
+                return gave_up(story, context, effect.stream)
+        behind = self._causes.get((story.stream, None))
+        if behind is not None and behind.by_client and behind.last.code == LEFT:
+            return followed_its_client(story, context, behind.last.stream)
+        return None
 
     def settle(self, connection: Connection) -> None:
         """Take the final verdict of a connection that may be the cause of another's failure."""
@@ -72,32 +96,39 @@ class ProxyLegs(msgspec.Struct):
         effect = self._effects.get((connection.stream, verdict.exchange))
         if effect is None or not verdict.failed:
             return
-        causes = self._causes[effect.key]
-        if causes[-1].stream not in self._told:
+        found = self._causes[effect.key]
+        if found.last.stream not in self._told:
             return
-        connection.causes = [self._cause(one) for one in causes if one.stream in self._told]
-        connection.caused_by = causes[-1].stream
-        verdict.notes.append(self._sentence(effect, causes))
+        connection.causes = [self._cause(one) for one in found.causes if one.stream in self._told]
+        connection.caused_by = found.last.stream
+        verdict.notes.append(self._sentence(effect, found))
 
     def _cause(self, failure: LegFailure) -> Cause:
-        told = self._told.get(failure.stream)
-        same = told is not None and told.exchange == failure.exchange
+        told = self._told_of(failure)
         return Cause(
             stream=failure.stream,
             frame=failure.frame,
             exchange=failure.exchange,
-            code=told.code if told is not None and same else failure.code,
+            code=told.code if told is not None else failure.code,
             time=format_seconds(failure.decided) if failure.decided else "",
             endpoint=join_port(failure.answerer, failure.answerer_port),
         )
 
-    def _sentence(self, effect: LegFailure, causes: list[LegFailure]) -> str:
-        last = causes[-1]
-        told = self._told.get(last.stream)
-        what = told.title if told is not None and told.exchange == last.exchange else last.code
+    def _told_of(self, failure: LegFailure) -> _Told | None:
+        """Return the final verdict of a cause, where the verdict is about this failure."""
+        told = self._told.get(failure.stream)
+        if told is None:
+            return None
+        return told if told.exchange == failure.exchange or told.code == failure.code else None
+
+    def _sentence(self, effect: LegFailure, found: Explanation) -> str:
+        last, tries = found.last, len(found.causes)
+        told = self._told_of(last)
+        what = told.title if told is not None else last.code
         where = f"stream {last.stream}, frame {last.frame}"
         when = ""
         if last.decided and last.decided < effect.decided:
             when = f", {duration(effect.decided - last.decided)} before"
-        tries = f" It was try {len(causes)} of {len(causes)}." if len(causes) > 1 else ""
-        return f"Caused on the other leg{when}: {what} ({where}).{tries}"
+        more = f" It was the last of {tries} tries." if tries > 1 else ""
+        leg = "its client's leg" if found.by_client else "the other leg"
+        return f"Caused on {leg}{when}: {what} ({where}).{more}"

@@ -61,8 +61,22 @@ class Surroundings:
 
     @property
     def capture_hosts(self) -> frozenset[str]:
-        """The capturing host's addresses, when the whole capture is known."""
-        return self._base.capture_hosts if self._base else frozenset()
+        """The capturing host's addresses, when the whole capture is known.
+
+        What talks with loopback is the host's own, whichever way its packets went: in a pod an
+        address sends on eth0 and receives on lo.
+        """
+        known = self._base.capture_hosts if self._base else frozenset()
+        hosts = self._tracker.table.hosts
+        beside: set[str] = set()
+        for record in hosts.values():
+            address = address_text(record.version, record.high, record.low)
+            peers = [address_text(*key) for key in record.peers]
+            if ipaddress.ip_address(address).is_loopback:
+                beside.update(peers)
+            elif any(ipaddress.ip_address(peer).is_loopback for peer in peers):
+                beside.add(address)
+        return known | beside
 
     def context(self, story: Story, until: int | None = None) -> Context:
         """Return what is known around a connection.

@@ -75,6 +75,8 @@ class Exchange(msgspec.Struct):
     reset_code: int | None = None
     reset_frame: int | None = None
     reset_time: int | None = None
+    active_time: int | None = None
+    """HTTP/2: when body bytes of either end were last seen on the stream."""
     upgrade: str = ""
     """Protocol that a 101 or CONNECT switched to."""
     # Headers that tell who speaks and join the two legs of a proxy.

@@ -11,6 +11,7 @@ from pcapdiag.report import words
 from pcapdiag.report.clock import Clock, between, duration
 from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page
+from pcapdiag.report.requests import failed_exchange, other_text, request_head
 from pcapdiag.report.scope import scope_text
 from pcapdiag.report.tls import offers
 
@@ -18,6 +19,8 @@ FOR_LINES = 4
 AGAINST_LINES = 2
 SIGN_LINES = 5
 MEND_PLACES = 2
+OTHER_LINES = 3
+"""Kinds of further failures of one connection that are told."""
 CHAIN_ENTRIES = 4
 """A timeline this short is told in one line."""
 TIMELINE_LINES = 12
@@ -66,14 +69,22 @@ class EntryWriter(msgspec.Struct, frozen=True):
             yield from self.page.labelled("SEE", _streams(finding.streams, len(finding.streams)))
 
     def head(self, connection: Connection) -> str:
-        """Return who called whom, when, and where in the capture."""
+        """Return what was asked, where a request failed, who called whom, when, and the frame."""
+        exchange = failed_exchange(connection)
+        if exchange is not None:
+            when = self.clock.short(exchange.request_time or connection.start)
+            frame = exchange.request_frame or connection.first_frame
+            return f"{request_head(connection, exchange)} at {when} (frame {frame})"
         when = self.clock.short(connection.start)
         return f"{words.ends(connection)} at {when} (frame {connection.first_frame})"
 
     def _group_head(self, group: Group) -> str:
         to = f" to {shown(group.responder)}" if group.responder else ""
         when = self.clock.span(group.first, group.last)
-        return f"{words.count(group.connections, 'connection')}{to}, {when}"
+        many = words.count(group.connections, "connection")
+        if group.requests > group.connections:
+            many = f"{words.count(group.requests, 'request')} on {many}"
+        return f"{many}{to}, {when}"
 
     def _why(self, connection: Connection) -> Iterator[str]:
         """Yield what happened, who did it, and the evidence."""
@@ -93,6 +104,16 @@ class EntryWriter(msgspec.Struct, frozen=True):
             yield from self._timeline(connection)
         for note in verdict.notes:
             yield from self.page.labelled("NOTE", shown(note))
+        yield from self._others(connection)
+
+    def _others(self, connection: Connection) -> Iterator[str]:
+        """Yield the further requests of the connection that failed."""
+        others = connection.other_failures
+        for other in others[:OTHER_LINES]:
+            yield from self.page.with_right("ALSO", other_text(other), other.code)
+        rest = sum(other.count for other in others[OTHER_LINES:])
+        if rest:
+            yield from self.page.labelled("", f"and {rest:,} more (in the JSON)")
 
     def _what_next(self, verdict: Verdict, display_filter: str) -> Iterator[str]:
         yield from self._what_to_do(verdict.fixes, verdict.commands)

@@ -46,6 +46,8 @@ def culprit(connection: Connection) -> str:
     text = _who(connection, who.side, who.party)
     if who.side == "path":
         return f"{text}: {shown(who.address)}" if who.address else text
+    if connection.verdict.code.startswith(SAID_BY_A_PROGRAM):
+        return text
     return f"{text} (the host, its own firewall, or its sidecar)"
 
 
@@ -70,6 +72,8 @@ def _who(connection: Connection, side: str, party: str) -> str:
     return f"the {role} {shown(endpoint.ip)}"
 
 
+SAID_BY_A_PROGRAM = ("http.", "grpc.")
+"""Codes of what a program said in its own protocol: no firewall and no kernel says that."""
 PARTY = {
     "client": "client",
     "proxy": "proxy",

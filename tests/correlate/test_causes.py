@@ -15,7 +15,7 @@ pytestmark = pytest.mark.once
 def causes(*failures: LegFailure, own: frozenset[str] = frozenset()) -> dict[int, list[int]]:
     """Streams of the causes by stream of the failure."""
     found = find_causes(failures, own)
-    return {stream: [one.stream for one in calls] for (stream, _), calls in found.items()}
+    return {stream: [one.stream for one in why.causes] for (stream, _), why in found.items()}
 
 
 def test_a_refused_call_just_before_is_the_cause() -> None:

@@ -58,7 +58,7 @@ def test_labels_name_request_answer_and_status() -> None:
     reply = exchange(0, status=503, local_reply=ENVOY_REFUSED)
     assert list(http_labels(facts(reply))) == [
         (4, "GET /pay"),
-        (6, "503 Service Unavailable (Envoy's own)"),
+        (6, "503 (Envoy's own)"),
     ]
     ended = list(http_labels(facts(call(14, "no\x1b"))))
     assert ended[-1] == (6, 'grpc-status 14 UNAVAILABLE: "no\\x1b"')
@@ -74,4 +74,4 @@ def test_the_timeline_says_what_a_packet_meant() -> None:
     lines = {line.frame: line for line in timeline(story, labels=labels(story))}
     assert lines[4].event == "GET /pay"
     assert lines[4].detail.startswith("27 bytes, seq 1")
-    assert lines[6].event == "503 Service Unavailable (Envoy's own)"
+    assert lines[6].event == "503 (Envoy's own)"

@@ -31,7 +31,7 @@ def test_every_failed_request_of_a_connection_counts() -> None:
     failed.other_failures = [alike]
     summary, (only,) = summarize([failed])
     assert summary.failed_requests == 5
-    assert only.requests == 1
+    assert only.requests == 5
 
 
 def test_a_failure_without_a_request_counts_none() -> None:

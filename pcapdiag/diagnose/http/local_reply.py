@@ -37,7 +37,7 @@ from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="http.local_reply",
-    title="{product} answered in the upstream's place: {request} -> {status} ({reason})",
+    title="{product} answered in the upstream's place: {request} -> {answer} ({reason})",
     explanation=(
         "{initiator} asked {responder} for {request} ({request_where}). {product} answered "
         "{status} itself{took} ({response_where}): {reason}{details}.{maker} The leg behind it "

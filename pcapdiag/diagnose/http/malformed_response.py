@@ -42,7 +42,7 @@ KIND = Kind(
     title="the answer of {responder} is not HTTP: {request} -> {problem}",
     explanation=(
         "{initiator} asked {responder} for {request} ({request_where}). What came back "
-        "({response_where}) is not HTTP: {problem}.{speaks}"
+        "({response_where}) is not HTTP: {problem}."
     ),
     phases=("before_response", "in_response"),
     envoy=Envoy("UPE", "protocol error"),
@@ -63,18 +63,6 @@ KIND = Kind(
     ),
 )
 
-GREETINGS = (
-    (b"SSH-", "an SSH server"),
-    (b"-ERR", "Redis"),
-    (b"+OK", "Redis or POP3"),
-    (b"220 ", "SMTP or FTP"),
-    (b"* OK", "IMAP"),
-    (b"AMQP", "AMQP"),
-    (b"RFB ", "VNC"),
-)
-"""First bytes that give a port away."""
-MYSQL_GREETING = b"\x00\x00\x00\x0a"
-"""Packet number 0 and protocol version 10, behind the length's first byte."""
 OTHER_CODES = ("tls", "http2")
 """Protocols that make it a ``protocol.*`` verdict."""
 SURE, BROKEN_LATER = 0.95, 0.9
@@ -94,7 +82,6 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     begun = exchange.status is not None
     frames = tuple(frame for frame in (exchange.response_frame,) if frame)
     problem = harmless(exchange.malformed, 120)
-    speaker = speaks(application.responder_head)
     return request_failed(
         story,
         exchange,
@@ -104,12 +91,5 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         (SideHint("responder", 0.95, f"its bytes: {problem}", frames),),
         frames=frames,
         alike=problem,
-        facts={"problem": problem, "speaks": f" It looks like {speaker}." if speaker else ""},
+        facts={"problem": problem},
     )
-
-
-def speaks(head: bytes) -> str:
-    """Return what the responder seems to be, by its first bytes; empty when they say nothing."""
-    if head[1:5] == MYSQL_GREETING:
-        return "MySQL"
-    return next((name for first, name in GREETINGS if head.startswith(first)), "")

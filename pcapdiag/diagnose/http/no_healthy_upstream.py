@@ -36,7 +36,7 @@ from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="http.no_healthy_upstream",
-    title="{product} had no endpoint in use: {request} -> {status}",
+    title="{product} had no endpoint in use: {request} -> {answer}",
     explanation=(
         "{initiator} asked {responder} for {request} ({request_where}). {product} answered "
         "{status} itself{took} ({response_where}) without asking anybody: {reason}{details}.{maker}"

@@ -34,7 +34,7 @@ from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="http.overflow",
-    title="{product} was over its limit towards the upstream: {request} -> {status}",
+    title="{product} was over its limit towards the upstream: {request} -> {answer}",
     explanation=(
         "{initiator} asked {responder} for {request} ({request_where}). {product} answered "
         "{status} itself{took} ({response_where}): a circuit breaker or pool limit was "

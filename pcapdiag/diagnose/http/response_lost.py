@@ -39,7 +39,7 @@ from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="http.response_lost",
-    title="early answer lost behind a reset: {request} -> {status}, never read by {initiator}",
+    title="early answer lost behind a reset: {request} -> {answer}, never read by {initiator}",
     explanation=(
         "{responder} answered {request} with a complete {status} ({response_where}) while the "
         "request's body was still being sent, and reset the connection {since} later (frame "

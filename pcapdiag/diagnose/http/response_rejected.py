@@ -40,7 +40,7 @@ from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="http.response_rejected",
-    title="{initiator} would not take the answer: {request} -> {status} with {problem}",
+    title="{initiator} would not take the answer: {request} -> {answer} with {problem}",
     explanation=(
         "{responder} answered {request} with {status} ({response_where}), and the answer has "
         "{problem}. {initiator} ended the connection {since} later (frame {end_frame}). {shown}"
@@ -71,6 +71,8 @@ SMALLEST_HEADER_LIMIT = 4_096
 """Bytes: NGINX's proxy_buffer_size where a memory page is 4 kB, the least of the usual limits."""
 SMALLEST_COUNT_LIMIT = 100
 """Headers: Envoy's max_headers_count; HAProxy has 101."""
+KEPT_HEAD = 1_024
+"""Bytes of an answer that are kept where only its beginning is."""
 SEEN_HERE, CONFIRMED = 0.7, 0.95
 
 
@@ -82,8 +84,11 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     return rejected(story, exchange, SEEN_HERE, "It did not wait for the rest.")
 
 
-def objection(exchange: Exchange) -> str:
-    """Return what a strict proxy may object to in an answer that can be read; empty: nothing."""
+def objection(exchange: Exchange, *, surely: bool = False) -> str:
+    """Return what a strict proxy may object to in an answer that can be read; empty: nothing.
+
+    ``surely`` says that one did object: then headers of which the end was not kept are enough.
+    """
     if exchange.status is None or exchange.malformed:
         return ""
     if exchange.framing_conflict:
@@ -92,14 +97,19 @@ def objection(exchange: Exchange) -> str:
         return f"{exchange.response_headers} headers"
     if exchange.response_head_bytes > SMALLEST_HEADER_LIMIT:
         return f"{exchange.response_head_bytes:,} bytes of headers"
+    kept = exchange.response_head_bytes
+    if surely and kept >= KEPT_HEAD and exchange.length and not exchange.body_head:
+        return f"more than {kept:,} bytes of headers"
     return ""
 
 
-def left_at_once(story: Story, exchange: Exchange) -> Ending | None:
+def left_at_once(story: Story, exchange: Exchange, *, surely: bool = False) -> Ending | None:
     """Return how the initiator ended the connection right after an answer with such a fault."""
     end = ending(story)
     answered = exchange.response_time
-    if end is None or not end.by_initiator or answered is None or not objection(exchange):
+    if end is None or not end.by_initiator or answered is None:
+        return None
+    if not objection(exchange, surely=surely):
         return None
     soon = 0 <= end.time - answered <= max(AT_ONCE, 2 * round_trip(story))
     return end if soon else None
@@ -110,11 +120,12 @@ def rejected(story: Story, exchange: Exchange, confidence: float, shown: str) ->
 
     A 502 of the initiator to its own client makes it certain (CONFIRMED).
     """
-    end = left_at_once(story, exchange)
+    surely = confidence >= CONFIRMED
+    end = left_at_once(story, exchange, surely=surely)
     if end is None:
         return None
-    problem = objection(exchange)
-    others = () if confidence >= CONFIRMED else (OtherCode("tcp.initiator_abort", 0.2),)
+    problem = objection(exchange, surely=surely)
+    others = () if surely else (OtherCode("tcp.initiator_abort", 0.2),)
     frames = (end.frame,)
     return request_failed(
         story,

@@ -146,7 +146,7 @@ def _cut(story: Story, exchange: Exchange) -> _Cut | None:
         return _Cut(
             by_initiator=mine,
             frame=exchange.reset_frame,
-            quiet=_quiet(story, exchange.reset_time),
+            quiet=_stream_quiet(exchange, exchange.reset_time),
             wished=mine and exchange.reset_code == CANCEL,
             other_leg=None,
         )
@@ -156,6 +156,12 @@ def _cut(story: Story, exchange: Exchange) -> _Cut | None:
     other = _other_leg(story, end.time, end.by_initiator)
     quiet = _quiet(story, end.time)
     return _Cut(end.by_initiator, end.frame, quiet, end.by_initiator, other)
+
+
+def _stream_quiet(exchange: Exchange, time: int) -> int:
+    """Return how long nothing had moved on one stream of HTTP/2 at ``time``, nanoseconds."""
+    moved = (exchange.request_time, exchange.response_time, exchange.active_time)
+    return time - max((moment for moment in moved if moment is not None), default=time)
 
 
 def _quiet(story: Story, time: int) -> int:

@@ -40,7 +40,7 @@ from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="http.truncated_response",
-    title="answer cut short by {responder}: {request} -> {status}, {missing}",
+    title="answer cut short by {responder}: {request} -> {answer}, {missing}",
     explanation=(
         "{responder} answered {request} with {status} ({response_where}) and sent {answer_bytes} "
         "of the body; {missing}. It closed the connection by FIN (frame {fin_frame}), {quiet} "

@@ -64,6 +64,7 @@ def exchange_facts(story: Story, exchange: Exchange) -> dict[str, str]:
         "scheme": "https" if over_tls else "http",
         "request": request_words(exchange),
         "status": status_words(exchange),
+        "answer": "no status" if exchange.status is None else str(exchange.status),
         "request_where": frame_words(exchange.request_frame),
         "response_where": frame_words(exchange.response_frame),
         "took": took,

@@ -163,6 +163,7 @@ class Http2Reader:
         if stream is None:
             return
         stream.data(from_initiator, frame.payload, frame.missing)
+        stream.exchange.active_time = frame.last.time
         if frame.ends and frame.flags & END_STREAM:
             self._end_stream(from_initiator, frame.stream_id, frame.last)
 

@@ -2,10 +2,18 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from pcapdiag.model.http import Exchange, GrpcFacts
+from pcapdiag.model.http import GrpcFacts
 from pcapdiag.model.story import LegMoment, Story
-from tests.diagnose.http.spoken import ANSWERED, ASKED, call, exchange, short, verdict
-from tests.diagnose.playbook import C, S, play, sides
+from tests.diagnose.http.spoken import (
+    ASKED,
+    after_answer,
+    call,
+    exchange,
+    failed_codes,
+    short,
+    verdict,
+)
+from tests.diagnose.playbook import MS, START, C, S, play, sides
 
 WEBSOCKET = exchange(status=101, upgrade="websocket")
 EVENTS = short(expected_length=None, content_type="text/event-stream")
@@ -72,22 +80,30 @@ def test_a_body_that_only_the_close_ends_may_end_so() -> None:
     assert verdict(cut(60_000), replace(EVENTS, until_close=True)).code == "ok"
 
 
-def grpc_stream(by: str, code: int) -> Exchange:
-    reset = {"ended_by": by, "reset_code": code, "reset_frame": 8}
-    grpc = GrpcFacts("shop.Basket", "hang", messages=1)
-    return call(None, grpc=grpc, complete=False, **reset)
-
-
-def reset_after(quiet: float, by: str, code: int) -> str:
-    story = play(*ANSWERED, S("PSH,ACK", bytes(13), after=quiet), C("ACK"))
-    stream = replace(grpc_stream(by, code), reset_time=story.packets[-2].time)
-    return verdict(story, stream, left=0.1).code
+def reset_after(quiet: float, by: str, code: int, **changes: object) -> str:
+    """The verdict of a gRPC stream reset ``quiet`` ms after its last message."""
+    grpc = {"grpc": GrpcFacts("shop.Basket", "hang", messages=1)}
+    last = START + 50 * MS
+    fields = {"active_time": last, "reset_time": last + int(quiet * MS), "reset_frame": 8}
+    reset = {"ended_by": by, "reset_code": code, "complete": False}
+    stream = call(None, **(grpc | fields | reset | changes))
+    return ",".join(failed_codes(after_answer(), exchange(0), replace(stream, index=1)))
 
 
 def test_a_quiet_grpc_stream_that_the_proxy_resets() -> None:
     assert reset_after(1000, "responder", 2) == "http.stream_idle_timeout"
-    assert reset_after(300, "responder", 2) != "http.stream_idle_timeout"
+    assert reset_after(300_000, "initiator", 2) == "http.stream_idle_timeout"
+
+
+def test_a_stream_on_which_something_moved_was_not_quiet() -> None:
+    assert reset_after(300, "responder", 2) == ""
+    assert reset_after(47_300, "responder", 2) == ""
+
+
+def test_a_stream_without_a_message_yet_is_a_call_that_waits() -> None:
+    waiting = GrpcFacts("shop.Basket", "hang", messages=0)
+    assert reset_after(1000, "responder", 2, grpc=waiting) == ""
 
 
 def test_a_client_may_cancel_its_stream() -> None:
-    assert reset_after(1000, "initiator", 8) != "http.stream_idle_timeout"
+    assert reset_after(1000, "initiator", 8) == ""

@@ -1,0 +1,77 @@
+"""What only a proxy's other leg can settle of a connection, once both are known.
+
+An answer that its reader would not take, or lost to the RST behind it, looks like a good one until
+the proxy's client gets an error in its place. An initiator that left had lost patience where it
+told its client so, and only followed its client where that had left first.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.exchanges import exchanges
+from pcapdiag.diagnose.http import response_lost, response_rejected
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.patience import MOST_SURE, Patience
+from pcapdiag.diagnose.tcp.leaving import ABORT, TIMEOUT, leaving, leaving_judgement
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+
+
+class Suspect(NamedTuple):
+    """A request that failed only if another leg shows it, and when that was decided (ns)."""
+
+    code: str
+    exchange: int
+    time: int
+    frame: int
+    by_initiator: bool
+
+
+def suspects(story: Story) -> list[Suspect]:
+    """Return requests whose answers were complete, and may have been of no use all the same."""
+    found = []
+    for exchange in exchanges(story):
+        end = response_rejected.left_at_once(story, exchange, surely=True)
+        if end is not None:
+            code = response_rejected.KIND.code
+            found.append(Suspect(code, exchange.index, end.time, end.frame, True))
+        reset = response_lost.early_answer(story, exchange)
+        if reset is not None:
+            code = response_lost.KIND.code
+            found.append(Suspect(code, exchange.index, reset.time, reset.frame, False))
+    return found
+
+
+def confirm(story: Story, code: str, index: int | None, shown: str) -> Judgement | None:
+    """Return the verdict for a suspect whose failure the other leg shows, as ``shown`` says."""
+    for exchange in exchanges(story):
+        if exchange.index != index:
+            continue
+        if code == response_rejected.KIND.code:
+            return response_rejected.rejected(story, exchange, response_rejected.CONFIRMED, shown)
+        if code == response_lost.KIND.code:
+            return response_lost.lost(story, exchange, response_lost.CONFIRMED, shown)
+    return None
+
+
+def gave_up(story: Story, context: Context, stream: int) -> Judgement | None:
+    """Return the verdict where an initiator that left had told its client that it timed out."""
+    why = f"it told its own client so at that moment (stream {stream})"
+    return _left(story, context, TIMEOUT, MOST_SURE, why)
+
+
+def followed_its_client(story: Story, context: Context, stream: int) -> Judgement | None:
+    """Return the verdict where an initiator left because its own client had."""
+    why = f"its own client had left just before (stream {stream})"
+    return _left(story, context, ABORT, 1 - MOST_SURE, why)
+
+
+def _left(story: Story, context: Context, code: str, timeout: float, why: str) -> Judgement | None:
+    how = leaving(story, context)
+    if how is None:
+        return None
+    waited = Patience(how.waited.waited, timeout, how.waited.round_value, why)
+    return leaving_judgement(story, code, replace(how, waited=waited))
