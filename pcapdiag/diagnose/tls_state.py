@@ -82,11 +82,12 @@ def _behind_handshake(facts: TlsFacts) -> list[int]:
 def is_error(alert: Alert, facts: TlsFacts) -> bool:
     """Return whether an alert that can be read reports an error.
 
-    In TLS 1.3 every alert but two is an error, whatever its level says (RFC 8446 section 6).
+    In TLS 1.3 every alert but two is an error, whatever its level says (RFC 8446 section 6); one
+    after which the handshake was finished all the same was none.
     """
     if alert.code in (None, CLOSE_NOTIFY, USER_CANCELED):
         return False
-    return alert.level == 2 or facts.is_tls13
+    return alert.level == 2 or (facts.is_tls13 and not facts.established)
 
 
 def answers_the_close(story: Story, alert: Alert) -> bool:

@@ -41,6 +41,8 @@ LATE = (
     "A TLS 1.3 client learns of this only after its handshake: Envoy logs UC and connection "
     "termination, HAProxy SH, and neither says a word of TLS."
 )
+CHECKED_WITHIN = SECOND // 4
+"""A certificate, or its absence, is judged when the flight is read; a dead backend takes longer."""
 
 Flight = Literal["bare", "no certificate", "certificate", "unknown"]
 About = Literal["server certificate", "client certificate", "missing certificate"]
@@ -116,10 +118,19 @@ def _of_server(story: Story, facts: TlsFacts) -> HiddenAlert | None:
     if held not in ("no certificate", "certificate") or answers_the_close(story, alert):
         return None
     ended = _end_after(story, alert)
-    if ended is None or ended.by_initiator or alert.time - flight[0].time > _patience(story):
+    if ended is None or ended.by_initiator or _answers_the_request(story, facts, flight, alert):
         return None
     about: About = "client certificate" if held == "certificate" else "missing certificate"
     return HiddenAlert(alert, about, facts, flight[0].frame, ended.frame)
+
+
+def _answers_the_request(
+    story: Story, facts: TlsFacts, flight: list[Record], alert: Alert
+) -> bool:
+    """Return whether the server had time to refuse the flight, and ended only after a request."""
+    data, sent = first_data(facts), flight[-1].time
+    checked = sent + CHECKED_WITHIN + 2 * round_trip(story)
+    return alert.time > checked or (data is not None and data.time > checked)
 
 
 def _position(record: Record) -> tuple[int, int]:
@@ -131,7 +142,7 @@ def _as_alert(record: Record) -> Alert:
 
 
 def _patience(story: Story) -> int:
-    """Return how long after the flight a verdict on it may come: checks may ask a CRL or OCSP."""
+    """Return how long after an alert the close may come."""
     return AT_ONCE + 2 * round_trip(story)
 
 
