@@ -118,19 +118,15 @@ def _of_server(story: Story, facts: TlsFacts) -> HiddenAlert | None:
     if held not in ("no certificate", "certificate") or answers_the_close(story, alert):
         return None
     ended = _end_after(story, alert)
-    if ended is None or ended.by_initiator or _answers_the_request(story, facts, flight, alert):
+    if ended is None or ended.by_initiator or _too_late(story, flight, alert):
         return None
     about: About = "client certificate" if held == "certificate" else "missing certificate"
     return HiddenAlert(alert, about, facts, flight[0].frame, ended.frame)
 
 
-def _answers_the_request(
-    story: Story, facts: TlsFacts, flight: list[Record], alert: Alert
-) -> bool:
-    """Return whether the server had time to refuse the flight, and ended only after a request."""
-    data, sent = first_data(facts), flight[-1].time
-    checked = sent + CHECKED_WITHIN + 2 * round_trip(story)
-    return alert.time > checked or (data is not None and data.time > checked)
+def _too_late(story: Story, flight: list[Record], alert: Alert) -> bool:
+    """Return whether the server had time to refuse the flight before, and ended over a request."""
+    return alert.time - flight[-1].time > CHECKED_WITHIN + 2 * round_trip(story)
 
 
 def _position(record: Record) -> tuple[int, int]:
