@@ -42,8 +42,9 @@ from pcapdiag.diagnose.tls.breakoff import open_handshake, records_before, step
 from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.work import answer_may_be_missing, request_may_be_missing
 from pcapdiag.model.context import Context
+from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
-from pcapdiag.model.tls import TlsFacts
+from pcapdiag.model.tls import Record, TlsFacts
 
 KIND = Kind(
     code="tls.handshake_timeout",
@@ -128,11 +129,19 @@ def _never_answered(story: Story, context: Context, facts: TlsFacts) -> Silence 
     if end is None or not before or answer_may_be_missing(story) or facts.incomplete:
         return None
     last = before[-1]
-    if last.from_initiator and end.by_initiator and story.turn.request_acked:
+    if last.from_initiator and end.by_initiator and _was_taken(story, last):
         return _client_gave_up(story, context, end, last.time)
     if not last.from_initiator and not end.by_initiator:
         return _server_gave_up(story, end, last.time)
     return None
+
+
+def _was_taken(story: Story, message: Record) -> bool:
+    """Return whether the responder's host acknowledged a record of the initiator."""
+    sent = next((p for p in story.packets if p.frame == message.frame), None)
+    if sent is None or story.initiator.acked is None:
+        return story.turn.request_acked
+    return not seq_after(sent.end_seq, story.initiator.acked)
 
 
 def _client_gave_up(story: Story, context: Context, end: Ending, since: int) -> Silence | None:
