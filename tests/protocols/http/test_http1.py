@@ -47,7 +47,12 @@ def test_an_interim_answer_is_no_answer() -> None:
 
 @pytest.mark.parametrize("status", [204, 304])
 def test_answers_without_a_body(status: int) -> None:
-    facts = read((CLIENT, GET), (SERVER, b"HTTP/1.1 %d x\r\nContent-Length: 7\r\n\r\n" % status), (CLIENT, GET), (SERVER, OK))
+    facts = read(
+        (CLIENT, GET),
+        (SERVER, b"HTTP/1.1 %d x\r\nContent-Length: 7\r\n\r\n" % status),
+        (CLIENT, GET),
+        (SERVER, OK),
+    )
     assert [each.status for each in facts.exchanges] == [status, 200]
     assert facts.exchanges[0].complete
 
@@ -87,14 +92,21 @@ def test_a_request_that_is_not_complete() -> None:
 
 
 def test_an_answer_to_a_request_whose_head_is_not_complete() -> None:
-    exchange = only((CLIENT, b"GET / HTTP/1.1\r\nX: " + b"y" * 9000), (SERVER, b"HTTP/1.1 431 Big\r\nContent-Length: 0\r\n\r\n"))
+    exchange = only(
+        (CLIENT, b"GET / HTTP/1.1\r\nX: " + b"y" * 9000),
+        (SERVER, b"HTTP/1.1 431 Big\r\nContent-Length: 0\r\n\r\n"),
+    )
     assert (exchange.request_frame, exchange.status, exchange.complete) == (1, 431, True)
     assert not exchange.request_complete
 
 
 def test_an_early_answer_to_an_upload() -> None:
     upload = b"POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n"
-    exchange = only((CLIENT, upload), (SERVER, b"HTTP/1.1 413 Big\r\nContent-Length: 2\r\n\r\nno"), (CLIENT, b"x" * 500))
+    exchange = only(
+        (CLIENT, upload),
+        (SERVER, b"HTTP/1.1 413 Big\r\nContent-Length: 2\r\n\r\nno"),
+        (CLIENT, b"x" * 500),
+    )
     assert (exchange.status, exchange.complete, exchange.request_complete) == (413, True, False)
     assert exchange.request_length == 500
 
@@ -155,21 +167,31 @@ def test_framing_that_contradicts_itself(fields: bytes, words: str) -> None:
 
 
 def test_equal_lengths_are_no_conflict() -> None:
-    exchange = only((CLIENT, GET), (SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nhello"))
+    exchange = only(
+        (CLIENT, GET), (SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nhello")
+    )
     assert exchange.complete
     assert not exchange.framing_conflict
 
 
 def test_a_hole_in_a_body_of_known_length() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
-    facts = read((CLIENT, GET), (SERVER, head + b"a" * 100), (SERVER, b"b" * 300, 600), (CLIENT, GET), (SERVER, OK))
+    facts = read(
+        (CLIENT, GET),
+        (SERVER, head + b"a" * 100),
+        (SERVER, b"b" * 300, 600),
+        (CLIENT, GET),
+        (SERVER, OK),
+    )
     assert [(each.length, each.complete) for each in facts.exchanges] == [(1000, True), (5, True)]
     assert facts.incomplete
 
 
 def test_a_hole_in_a_chunk() -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n"
-    exchange = only((CLIENT, GET), (SERVER, head + b"a" * 10), (SERVER, b"b" * 10 + b"\r\n0\r\n\r\n", 80))
+    exchange = only(
+        (CLIENT, GET), (SERVER, head + b"a" * 10), (SERVER, b"b" * 10 + b"\r\n0\r\n\r\n", 80)
+    )
     assert (exchange.length, exchange.complete) == (100, True)
 
 
@@ -222,7 +244,11 @@ def test_headers_that_tell_who_speaks() -> None:
     exchange = only((CLIENT, request), (SERVER, answer))
     assert (exchange.user_agent, exchange.request_id, exchange.forwarded) == ("Envoy/HC", "7", True)
     assert exchange.traceparent == "00-1-2-00"
-    assert (exchange.server, exchange.via, exchange.content_type) == ("envoy", "1.1 x", "text/plain")
+    assert (exchange.server, exchange.via, exchange.content_type) == (
+        "envoy",
+        "1.1 x",
+        "text/plain",
+    )
     assert exchange.upstream_service_time
     assert exchange.envoy_headers
     assert exchange.connection_close
@@ -238,7 +264,11 @@ def test_no_secret_is_kept() -> None:
 
 def test_many_healthy_exchanges_leave_the_last_and_what_was_alarming() -> None:
     bad = b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"
-    said = [(CLIENT, GET), (SERVER, OK)] * 50 + [(CLIENT, GET), (SERVER, bad)] + [(CLIENT, GET), (SERVER, OK)] * 50
+    said = (
+        [(CLIENT, GET), (SERVER, OK)] * 50
+        + [(CLIENT, GET), (SERVER, bad)]
+        + [(CLIENT, GET), (SERVER, OK)] * 50
+    )
     facts = read(*said)
     assert [each.index for each in facts.exchanges] == [48, 49, 50, 51, 52, 99, 100]
     assert (facts.requests, facts.left_out) == (101, 94)
