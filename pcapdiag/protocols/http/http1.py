@@ -204,6 +204,9 @@ class Http1Reader:
         if not _may_be_status_line(end.buffer.data):
             if len(end.buffer.data) < TELLING and not self._finished:
                 return False
+            if self._answers_nothing():
+                # What clients read as the beginning of their next request's answer.
+                return self._skip_surplus(end)
             words = exchanges.not_a_status_line(bytes(end.buffer.data[:TELLING]))
             return self._malformed_response(end, words)
         taken = end.take_head()
@@ -257,13 +260,20 @@ class Http1Reader:
         exchange = self._answered(end.buffer.moment())
         if not self._count:
             self._greeted = exchange
-        elif exchange.request_frame is None:
-            problem = f"bytes behind the end of an answer ({problem})"
         self._asked.pop(id(exchange), None)
         exchanges.note(exchange, problem, "responder")
         exchange.length = 0
         end.exchange, end.body = exchange, BodyReader()
         return True
+
+    def _answers_nothing(self) -> bool:
+        return bool(self._count) and not self._pending and not self._requests.buffer.data
+
+    def _skip_surplus(self, end: Http1End) -> bool:
+        if len(end.buffer.data) > MAX_REST:
+            end.body = BodyReader()
+            return True
+        return False
 
     def _answered(self, moment: Moment) -> Exchange:
         """Return the exchange that a response belongs to; a new one where no request was seen."""
@@ -336,7 +346,8 @@ class Http1Reader:
             head = request_head(bytes(requests.buffer.data).rpartition(b"\n")[0])
             if head.method:
                 exchanges.take_request(exchange, head)
-        if responses.buffer.data and not (responses.lost or responses.body):
+        is_answer = responses.buffer.data and _may_be_status_line(responses.buffer.data)
+        if is_answer and not (responses.lost or responses.body):
             exchange = self._answered(responses.buffer.moment())
             exchange.response_head_bytes = len(responses.buffer.data)
             head_lines = status_head(bytes(responses.buffer.data).rpartition(b"\n")[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.protocols.http.kept import MAX_EXCHANGES
-from tests.protocols.http.talk import CLIENT, SERVER, only, read
+from tests.protocols.http.talk import CLIENT, SERVER, Line, only, read
 
 pytestmark = pytest.mark.once
 
@@ -147,10 +147,13 @@ def test_a_greeting_of_another_protocol_belongs_to_the_first_request() -> None:
     assert "SSH" in exchange.malformed
 
 
-def test_bytes_behind_the_end_of_an_answer() -> None:
-    facts = read((CLIENT, GET), (SERVER, OK + b"surplus"))
-    assert facts.exchanges[0].complete
-    assert "behind the end" in facts.exchanges[1].malformed
+def test_bytes_behind_the_end_of_an_answer_spoil_the_next_one_only() -> None:
+    said: list[Line] = [(CLIENT, GET), (SERVER, OK + b"surplus that nobody reads")]
+    assert only(*said).complete
+    assert not only(*said).malformed
+    first, second = read(*said, (CLIENT, GET), (SERVER, OK)).exchanges
+    assert not first.malformed
+    assert second.malformed == "no status line"
 
 
 @pytest.mark.parametrize(
