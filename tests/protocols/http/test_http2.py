@@ -237,6 +237,13 @@ def test_bytes_that_break_the_protocol_are_told(broken: bytes, words: str) -> No
     assert (facts.problem_by, facts.problem_frame) == ("responder", 3)
 
 
+def test_a_request_on_a_stream_of_the_server_is_told() -> None:
+    facts = talk((CLIENT, Http2Peer().request(2)))
+    assert facts.http2 is not None
+    assert "stream 2" in facts.http2.problem
+    assert facts.requests == 0
+
+
 def test_forbidden_fields_and_a_wrong_length_are_malformed() -> None:
     client, server = Http2Peer(), Http2Peer()
     facts = talk(

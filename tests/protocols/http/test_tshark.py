@@ -50,6 +50,9 @@ CAPTURES = sorted(
     if "tls" not in folder.name and any(folder.glob("*.pcap*")) and "pcapng" not in folder.name
 )
 
+SERVERS_STREAM = "http2.goaway-nginx-protocol-error"
+"""There the client asks on a stream that is not its own: tshark calls it a request all the same."""
+
 
 class Seen(NamedTuple):
     requests: Counter[tuple[str, str]]
@@ -132,6 +135,8 @@ def test_the_same_as_tshark(capture: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert ours.statuses == Counter(
         {code: count for code, count in theirs.statuses.items() if code >= 200 or code == 101}
     )
+    if capture.parent.name == SERVERS_STREAM:
+        theirs.requests["GET", ""] -= 1
     assert ours.requests == theirs.requests
     assert ours.resets == theirs.resets
     assert ours.goaways == theirs.goaways
