@@ -198,6 +198,30 @@ def test_a_hole_in_a_chunk() -> None:
     assert (exchange.length, exchange.complete) == (100, True)
 
 
+def test_a_hole_over_the_end_of_a_chunk_leaves_unknown_where_the_body_ends() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n"
+    facts = read((CLIENT, GET), (SERVER, head + b"a" * 10), (SERVER, b"5\r\nhello\r\n" + OK, 102))
+    assert not facts.exchanges[0].complete
+    assert facts.incomplete
+    assert not any(each.malformed for each in facts.exchanges)
+
+
+def test_another_coding_than_chunked_ends_with_the_connection() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n"
+    exchange = only((CLIENT, GET), (SERVER, head + b"\x1f\x8b"))
+    assert exchange.until_close
+    assert not exchange.malformed
+
+
+def test_lines_that_do_not_end_are_given_up() -> None:
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert "without a size" in only((CLIENT, GET), (SERVER, chunked + b"1" * 9000)).malformed
+    endless = b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000
+    assert "does not end" in only((CLIENT, GET), (SERVER, endless)).malformed
+    trailers = b"0\r\n" + b"X: y\r\n" * 30_000
+    assert "trailer" in only((CLIENT, GET), (SERVER, chunked + trailers)).malformed
+
+
 def test_behind_a_hole_reading_goes_on_at_the_next_head() -> None:
     facts = read(
         (CLIENT, GET),

@@ -6,7 +6,8 @@ import hpack
 import pytest
 
 from pcapdiag.model.http import Exchange, Http2Facts, HttpFacts
-from pcapdiag.protocols.http.header_block import MAX_LIST, MAX_TABLE
+from pcapdiag.protocols.http.header_block import MAX_BLOCK, MAX_LIST, MAX_TABLE
+from pcapdiag.protocols.http.http2_events import MAX_EVENTS
 from pcapdiag.protocols.http.kept import MAX_EXCHANGES, MAX_OPEN
 from tests.protocols.http.talk import (
     CLIENT,
@@ -350,6 +351,32 @@ def test_a_header_bomb_is_bounded() -> None:
     assert len(bomb) < MAX_LIST < 15_000 * 3900
     facts = talk((CLIENT, frames))
     assert facts.exchanges[0].headers_unknown
+
+
+def test_a_header_block_that_is_too_long_is_not_decoded() -> None:
+    block = hpack.Encoder().encode([(":method", "GET"), ("x", "~" * MAX_BLOCK)], huffman=False)
+    parts = [block[at : at + 16_000] for at in range(0, len(block), 16_000)]
+    frames = [frame(CONTINUATION, 1, part) for part in parts[1:]]
+    end = frame(CONTINUATION, 1, b"", 0x4)
+    facts = talk((CLIENT, frame(HEADERS, 1, parts[0]) + b"".join(frames) + end))
+    assert facts.exchanges[0].headers_unknown
+
+
+def test_events_are_bounded() -> None:
+    client = Http2Peer()
+    resets = [client.request(each) + frame(RST, each, number(8)) for each in range(1, 4001, 2)]
+    pings = [frame(PING, 0, number(each) + number(0)) for each in range(2000)]
+    goaways = [frame(GOAWAY, 0, number(each) + number(0)) for each in range(2000)]
+    facts = events(*((CLIENT, each) for each in (*resets, *pings, *goaways)))
+    assert len(facts.rst_streams) == len(facts.pings) == len(facts.goaways) == MAX_EVENTS
+    assert (facts.ping_count, facts.streams) == (2000, 2000)
+
+
+def test_no_secret_is_kept() -> None:
+    client, server = Http2Peer(), Http2Peer()
+    request = client.request(1, authorization="Bearer S3CRET", cookie="a=S3CRET")
+    answer = server.headers(1, _status="200", set_cookie="a=S3CRET") + data(1, b"S3CRET", end=True)
+    assert "S3CRET" not in repr(talk((CLIENT, request), (SERVER, answer)))
 
 
 def test_healthy_streams_are_dropped_and_open_ones_bounded() -> None:
