@@ -10,7 +10,16 @@ from pcapdiag.model.application import Application, Piece
 from pcapdiag.protocols.capture_order import MAX_HELD, CaptureOrder
 from pcapdiag.protocols.conversation import Conversation
 from pcapdiag.protocols.tls.keylog import KeyLog
-from tests.protocols.http.talk import CLIENT, PREFACE, SERVER, Http2Peer, converse, pieces, settings
+from tests.protocols.http.talk import (
+    CLIENT,
+    PREFACE,
+    SERVER,
+    Http2Peer,
+    Line,
+    converse,
+    pieces,
+    settings,
+)
 from tests.protocols.pieces import connections
 
 pytestmark = pytest.mark.once
@@ -162,6 +171,37 @@ def test_a_protocol_whose_beginning_was_not_captured_is_found_later() -> None:
     assert application.http is not None
     assert application.http.exchanges[0].complete
     assert not application.http.exchanges[0].malformed
+
+
+def test_a_first_request_that_was_not_captured() -> None:
+    lines: list[Line] = [
+        (CLIENT, b"rest of a head\r\n\r\n", 900),
+        (SERVER, OK),
+        (CLIENT, GET),
+        (SERVER, OK),
+    ]
+    application = converse(pieces(*lines))
+    assert application.http is not None
+    assert [(each.method, each.status) for each in application.http.exchanges] == [
+        (None, 200),
+        ("GET", 200),
+    ]
+    assert application.http.incomplete
+
+
+def test_a_preface_that_was_not_captured() -> None:
+    client, server = Http2Peer(), Http2Peer()
+    application = converse(
+        pieces(
+            (CLIENT, client.request(1) + client.request(3) + client.request(5), 33),
+            (SERVER, settings(s3=7) + server.headers(1, True, _status="404")),
+        )
+    )
+    assert application.http is not None
+    (exchange, *_) = application.http.exchanges
+    assert (exchange.method, exchange.headers_unknown, exchange.status) == (None, True, 404)
+    assert application.http.http2 is not None
+    assert application.http.http2.settings_responder == {3: 7}
 
 
 def test_one_end_may_come_in_bulk_before_the_other() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.protocols.http.kept import MAX_EXCHANGES
-from tests.protocols.http.talk import CLIENT, SERVER, only, read
+from tests.protocols.http.talk import CLIENT, SERVER, Line, only, read
 
 pytestmark = pytest.mark.once
 
@@ -147,10 +147,13 @@ def test_a_greeting_of_another_protocol_belongs_to_the_first_request() -> None:
     assert "SSH" in exchange.malformed
 
 
-def test_bytes_behind_the_end_of_an_answer() -> None:
-    facts = read((CLIENT, GET), (SERVER, OK + b"surplus"))
-    assert facts.exchanges[0].complete
-    assert "behind the end" in facts.exchanges[1].malformed
+def test_bytes_behind_the_end_of_an_answer_spoil_the_next_one_only() -> None:
+    said: list[Line] = [(CLIENT, GET), (SERVER, OK + b"surplus that nobody reads")]
+    assert only(*said).complete
+    assert not only(*said).malformed
+    first, second = read(*said, (CLIENT, GET), (SERVER, OK)).exchanges
+    assert not first.malformed
+    assert second.malformed == "no status line"
 
 
 @pytest.mark.parametrize(
@@ -193,6 +196,30 @@ def test_a_hole_in_a_chunk() -> None:
         (CLIENT, GET), (SERVER, head + b"a" * 10), (SERVER, b"b" * 10 + b"\r\n0\r\n\r\n", 80)
     )
     assert (exchange.length, exchange.complete) == (100, True)
+
+
+def test_a_hole_over_the_end_of_a_chunk_leaves_unknown_where_the_body_ends() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n"
+    facts = read((CLIENT, GET), (SERVER, head + b"a" * 10), (SERVER, b"5\r\nhello\r\n" + OK, 102))
+    assert not facts.exchanges[0].complete
+    assert facts.incomplete
+    assert not any(each.malformed for each in facts.exchanges)
+
+
+def test_another_coding_than_chunked_ends_with_the_connection() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n"
+    exchange = only((CLIENT, GET), (SERVER, head + b"\x1f\x8b"))
+    assert exchange.until_close
+    assert not exchange.malformed
+
+
+def test_lines_that_do_not_end_are_given_up() -> None:
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert "without a size" in only((CLIENT, GET), (SERVER, chunked + b"1" * 9000)).malformed
+    endless = b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000
+    assert "does not end" in only((CLIENT, GET), (SERVER, endless)).malformed
+    trailers = b"0\r\n" + b"X: y\r\n" * 30_000
+    assert "trailer" in only((CLIENT, GET), (SERVER, chunked + trailers)).malformed
 
 
 def test_behind_a_hole_reading_goes_on_at_the_next_head() -> None:

@@ -6,7 +6,8 @@ import hpack
 import pytest
 
 from pcapdiag.model.http import Exchange, Http2Facts, HttpFacts
-from pcapdiag.protocols.http.header_block import MAX_LIST, MAX_TABLE
+from pcapdiag.protocols.http.header_block import MAX_BLOCK, MAX_LIST, MAX_TABLE
+from pcapdiag.protocols.http.http2_events import MAX_EVENTS
 from pcapdiag.protocols.http.kept import MAX_EXCHANGES, MAX_OPEN
 from tests.protocols.http.talk import (
     CLIENT,
@@ -161,61 +162,6 @@ def test_pings_and_their_answers() -> None:
     assert [(ping.frame, ping.ack_frame) for ping in facts.pings] == [(3, 4), (5, 0)]
 
 
-def test_a_stall_of_a_stream_that_lasts() -> None:
-    client, server = Http2Peer(), Http2Peer()
-    facts = read(
-        (CLIENT, PREFACE + settings(s4=10)),
-        (SERVER, settings()),
-        (CLIENT, client.request(1)),
-        (SERVER, server.headers(1, _status="200") + data(1, b"x" * 10)),
-    ).http2
-    assert facts is not None
-    (stall,) = facts.stalls
-    assert (stall.stream_id, stall.frame, stall.from_initiator, stall.until) == (1, 4, False, 0)
-
-
-@pytest.mark.parametrize("opened_by", ["update", "settings"])
-def test_a_stall_that_is_lifted_later(opened_by: str) -> None:
-    client, server = Http2Peer(), Http2Peer()
-    lift = frame(WINDOW_UPDATE, 1, number(5)) if opened_by == "update" else settings(s4=20)
-    facts = read(
-        (CLIENT, PREFACE + settings(s4=10)),
-        (SERVER, settings()),
-        (CLIENT, client.request(1)),
-        (SERVER, server.headers(1, _status="200") + data(1, b"x" * 10)),
-        (SERVER, frame(PING, 0, bytes(8))),
-        (CLIENT, lift),
-        (SERVER, data(1, b"y", end=True)),
-    ).http2
-    assert facts is not None
-    assert [stall.until for stall in facts.stalls] == [6_000_000_000]
-
-
-def test_a_stall_of_the_connection() -> None:
-    client, server = Http2Peer(), Http2Peer()
-    body = b"".join(data(1, bytes(size)) for size in (16384, 16384, 16384, 16383))
-    lines: list[Line] = [
-        (CLIENT, settings(s4=1_000_000) + client.request(1)),
-        (SERVER, server.headers(1, _status="200") + body),
-    ]
-    (stall,) = events(*lines).stalls
-    assert stall.stream_id == 0
-    done = (SERVER, data(1, b"", end=True))
-    assert not events(*lines, done).stalls
-
-
-def test_a_window_used_up_by_the_last_byte_is_no_stall() -> None:
-    client, server = Http2Peer(), Http2Peer()
-    facts = read(
-        (CLIENT, PREFACE + settings(s4=10)),
-        (SERVER, settings()),
-        (CLIENT, client.request(1)),
-        (SERVER, server.headers(1, _status="200") + data(1, b"x" * 10, end=True)),
-    ).http2
-    assert facts is not None
-    assert not facts.stalls
-
-
 def test_padding_and_priority_are_no_content() -> None:
     client = Http2Peer()
     block = client.encoder.encode([(":method", "POST"), (":path", "/p")])
@@ -290,6 +236,13 @@ def test_bytes_that_break_the_protocol_are_told(broken: bytes, words: str) -> No
     facts = events((SERVER, broken))
     assert words in facts.problem
     assert (facts.problem_by, facts.problem_frame) == ("responder", 3)
+
+
+def test_a_request_on_a_stream_of_the_server_is_told() -> None:
+    facts = talk((CLIENT, Http2Peer().request(2)))
+    assert facts.http2 is not None
+    assert "stream 2" in facts.http2.problem
+    assert facts.requests == 0
 
 
 def test_forbidden_fields_and_a_wrong_length_are_malformed() -> None:
@@ -398,6 +351,32 @@ def test_a_header_bomb_is_bounded() -> None:
     assert len(bomb) < MAX_LIST < 15_000 * 3900
     facts = talk((CLIENT, frames))
     assert facts.exchanges[0].headers_unknown
+
+
+def test_a_header_block_that_is_too_long_is_not_decoded() -> None:
+    block = hpack.Encoder().encode([(":method", "GET"), ("x", "~" * MAX_BLOCK)], huffman=False)
+    parts = [block[at : at + 16_000] for at in range(0, len(block), 16_000)]
+    frames = [frame(CONTINUATION, 1, part) for part in parts[1:]]
+    end = frame(CONTINUATION, 1, b"", 0x4)
+    facts = talk((CLIENT, frame(HEADERS, 1, parts[0]) + b"".join(frames) + end))
+    assert facts.exchanges[0].headers_unknown
+
+
+def test_events_are_bounded() -> None:
+    client = Http2Peer()
+    resets = [client.request(each) + frame(RST, each, number(8)) for each in range(1, 4001, 2)]
+    pings = [frame(PING, 0, number(each) + number(0)) for each in range(2000)]
+    goaways = [frame(GOAWAY, 0, number(each) + number(0)) for each in range(2000)]
+    facts = events(*((CLIENT, each) for each in (*resets, *pings, *goaways)))
+    assert len(facts.rst_streams) == len(facts.pings) == len(facts.goaways) == MAX_EVENTS
+    assert (facts.ping_count, facts.streams) == (2000, 2000)
+
+
+def test_no_secret_is_kept() -> None:
+    client, server = Http2Peer(), Http2Peer()
+    request = client.request(1, authorization="Bearer S3CRET", cookie="a=S3CRET")
+    answer = server.headers(1, _status="200", set_cookie="a=S3CRET") + data(1, b"S3CRET", end=True)
+    assert "S3CRET" not in repr(talk((CLIENT, request), (SERVER, answer)))
 
 
 def test_healthy_streams_are_dropped_and_open_ones_bounded() -> None:
