@@ -6,7 +6,8 @@ import msgspec
 from msgspec.structs import replace
 
 from pcapdiag.diagnose import ok
-from pcapdiag.diagnose.exchanges import WITH_A_REQUEST, broken_off, judge_exchanges
+from pcapdiag.diagnose.exchanges import WITH_A_REQUEST, judge_exchanges
+from pcapdiag.diagnose.http.facts import broken_off
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.protocol.mismatch import with_suspicions
 from pcapdiag.diagnose.registry import NO_FAILURE, ORDER

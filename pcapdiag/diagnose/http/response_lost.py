@@ -66,7 +66,7 @@ KIND = Kind(
     ),
 )
 
-UNREAD = 0.6
+UNREAD = 0.55
 """Probability that an answer which was not acknowledged before the RST was lost: an ACK may also
 have been on its way."""
 CONFIRMED = 0.95
@@ -121,7 +121,7 @@ def lost(story: Story, exchange: Exchange, confidence: float, shown: str) -> Jud
             ),
         ),
         frames=frames,
-        alternatives=() if confidence >= CONFIRMED else (OtherCode("ok", 0.35),),
+        alternatives=() if confidence >= CONFIRMED else (OtherCode("ok", 0.4),),
         facts={
             "rst_frame": str(reset.frame),
             "since": duration(max(0, reset.time - answered)),

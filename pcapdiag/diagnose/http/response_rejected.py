@@ -89,8 +89,10 @@ def objection(exchange: Exchange, *, surely: bool = False) -> str:
 
     ``surely`` says that one did object: then headers of which the end was not kept are enough.
     """
-    if exchange.status is None or exchange.malformed:
+    if exchange.status is None or exchange.malformed_by == "initiator":
         return ""
+    if exchange.malformed:
+        return harmless(exchange.malformed, 120)
     if exchange.framing_conflict:
         return harmless(exchange.framing_conflict, 120)
     if exchange.response_headers > SMALLEST_COUNT_LIMIT:

@@ -101,8 +101,8 @@ def _read_body_head(exchange: Exchange, body: BodyReader, turn: Turn, begins: in
 
 
 def _is_complete(exchange: Exchange, head: StatusHead, body: BodyReader, turn: Turn) -> bool:
-    if body.done:
-        return True
+    if body.done or body.problem:
+        return body.done
     frame = framing(head.fields)
     if frame.chunked:
         return turn.response_tail.endswith(_LAST_CHUNK)

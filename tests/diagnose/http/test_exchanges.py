@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.http.facts import broken_off
 from pcapdiag.diagnose.judge import MAX_OTHER_FAILURES, judge, other_failures
 from pcapdiag.model.http import LocalReply
 from tests.diagnose.http.spoken import (
@@ -10,6 +11,7 @@ from tests.diagnose.http.spoken import (
     after_answer,
     exchange,
     failed_codes,
+    short,
     spoken,
     verdict,
 )
@@ -73,3 +75,15 @@ def test_an_open_request_at_the_end_of_the_file_does_not_hide_a_failed_one() -> 
 def test_without_facts_nothing_is_said_of_requests() -> None:
     assert failed_codes(after_answer()) == []
     assert judge(after_answer(), around(after_answer())).code == "ok"
+
+
+def test_the_request_that_the_end_hit_is_the_first_after_the_last_whole_answer() -> None:
+    def unanswered(index: int, **changes: object) -> object:
+        return exchange(index, status=None, complete=False, **changes)
+
+    holed = short(index=0)
+    told = spoken(after_answer(), holed, exchange(1), unanswered(2), unanswered(3))
+    assert broken_off(told).index == 2
+    assert broken_off(spoken(after_answer(), exchange(0))) is None
+    streams = [unanswered(n, version="2", ended_by="initiator" if n == 0 else None) for n in (0, 1)]
+    assert broken_off(spoken(after_answer(), *streams, exchange(2, version="2"))).index == 1

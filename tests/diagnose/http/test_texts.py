@@ -97,7 +97,7 @@ def test_inside_tls_the_url_says_so() -> None:
     assert any(f"https://{SERVER[0]}" in command for command in commands)
 
 
-@pytest.mark.parametrize("code", FAILED)
+@pytest.mark.parametrize("code", sorted(set(FAILED) - {"http.truncated_response"}))
 def test_what_was_not_captured_is_said(code: str) -> None:
     unseen = {"request_frame": None, "request_time": None, "method": None, "target": None}
     _, texts = judged(code, **unseen)
