@@ -34,10 +34,12 @@ from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.work import one_direction
+from pcapdiag.model.application import Application
 from pcapdiag.model.context import Context
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
+from pcapdiag.protocols.http.sniff import speaks
 
 KIND = Kind(
     code="http.malformed_response",
@@ -81,7 +83,7 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         return None
     if exchange.complete or _went_on(story, exchange):
         return None
-    if not application.inside and application.responder_speaks in OTHER_CODES:
+    if not application.inside and _is_known(application):
         return None
     begun = exchange.status is not None
     frames = tuple(frame for frame in (exchange.response_frame,) if frame)
@@ -97,6 +99,12 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         alike=problem,
         facts={"problem": problem},
     )
+
+
+def _is_known(application: Application) -> bool:
+    """Return whether the bytes are another protocol's that has its own code."""
+    first = speaks(application.responder_head, from_initiator=False)
+    return application.responder_speaks in OTHER_CODES or first in OTHER_CODES
 
 
 def _went_on(story: Story, exchange: Exchange) -> bool:

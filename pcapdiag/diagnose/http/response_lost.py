@@ -85,7 +85,7 @@ def early_answer(story: Story, exchange: Exchange) -> PacketFact | None:
     if exchange.version == "2" or not exchange.complete or status is None or status < 400:
         return None
     answered = exchange.response_time
-    if answered is None or _was_asked_in_full(exchange, answered):
+    if exchange.method is None or answered is None or _was_asked_in_full(exchange, answered):
         return None
     behind = (r for r in story.resets if not r.from_initiator and r.time >= answered)
     return next(behind, None)

@@ -56,6 +56,10 @@ def _take_request(exchange: Exchange, turn: Turn) -> None:
 
 
 def _take_response(exchange: Exchange, turn: Turn) -> None:
+    if not turn.response_head:
+        # Its first bytes were not captured: what came says nothing.
+        exchange.length = turn.response_bytes
+        return
     if not turn.response_head.startswith(_STATUS_LINE):
         exchanges.note(exchange, exchanges.not_a_status_line(turn.response_head), "responder")
         exchange.length = turn.response_bytes
