@@ -13,14 +13,15 @@ def exchanges(story: Story) -> list[Exchange]:
 
 
 def broken_off(story: Story) -> Exchange | None:
-    """Return the request without a complete answer that the connection's end hit, if any.
+    """Return the request without a complete answer that the connection's failure hit, if any.
 
     Of several it is the first: in HTTP/1 of those after the last complete answer, in HTTP/2 of the
-    streams that were not reset.
+    streams that were not reset, or the last one that was.
     """
     known = exchanges(story)
-    if known and known[-1].version == "2":
-        return next((one for one in known if not one.complete and one.ended_by is None), None)
+    streams = [one for one in known if one.version == "2" and not one.complete]
+    if streams:
+        return next((one for one in streams if one.ended_by is None), streams[-1])
     found = None
     for one in reversed(known):
         if one.complete:
