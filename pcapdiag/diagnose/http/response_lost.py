@@ -57,8 +57,6 @@ KIND = Kind(
         "let the server read the rest before it closes (NGINX lingering_close always and "
         "lingering_time; in a program: read on for a while, or half-close and wait)",
         "let the client wait for permission: Expect: 100-continue",
-        "a proxy between may read early answers better: HAProxy option abortonclose off, NGINX "
-        "proxy_request_buffering on",
     ),
     commands=(
         "head -c 1000000 /dev/zero | curl -sv -H 'Expect: 100-continue' --data-binary @- -o "

@@ -56,7 +56,8 @@ KIND = Kind(
     fix_at=("initiator", "responder"),
     fixes=(
         "send something more often than every {quiet}: WebSocket ping, a comment line in the "
-        "stream of events, gRPC keepalive (GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_permit)",
+        "stream of events, a message of its own for gRPC (HTTP/2 PINGs do not count: they belong "
+        "to no stream)",
         "or give the stream more time: Envoy stream_idle_timeout of the connection manager and "
         "idle_timeout of the route (Istio: EnvoyFilter); NGINX proxy_read_timeout and "
         "proxy_send_timeout, grpc_read_timeout; HAProxy timeout tunnel; AWS ALB "
