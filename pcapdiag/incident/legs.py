@@ -130,7 +130,7 @@ class ProxyLegs(msgspec.Struct):
             frame=failure.frame,
             exchange=failure.exchange,
             code=told.code if told is not None else failure.code,
-            time=format_seconds(failure.decided) if failure.decided else "",
+            time=format_seconds(failure.decided or failure.last_try),
             endpoint=join_port(failure.answerer, failure.answerer_port),
         )
 

@@ -70,5 +70,5 @@ def _joined(steps: list[Step]) -> str:
         if before and step.time:
             text += f" +{duration(max(between(before, step.time), 0.0))}"
         told.append(text)
-        before = step.time or before
+        before = step.time
     return " > ".join(told)
