@@ -9,6 +9,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.timing import MS
+from pcapdiag.diagnose.tls_state import nothing_asked
 from pcapdiag.model.story import Story
 
 H2_PREFACE = b"PRI * HTTP/2.0"
@@ -70,7 +71,7 @@ def speaks_tls(story: Story) -> bool:
 def asks_for_answer(story: Story) -> bool:
     """Return whether the initiator's last bytes are something that is normally answered."""
     turn = story.turn
-    if turn.index == 0 or turn.request_bytes == 0:
+    if turn.index == 0 or turn.request_bytes == 0 or nothing_asked(story):
         return False
     if turn.index == 1 and _is_first_message(story):
         return True

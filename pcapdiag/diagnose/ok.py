@@ -32,6 +32,7 @@ from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import MS
+from pcapdiag.diagnose.tls_state import nothing_asked, request_number
 from pcapdiag.diagnose.work import Work, connected, one_direction, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
@@ -60,10 +61,16 @@ def match(story: Story, context: Context) -> Judgement:
         ended_by=end.actor if end else None,
         notes=notes,
         facts={
-            "requests": counted(story.turn.index, "request") if story.turn.index else "no request",
+            "requests": _requests(story),
             "remark": " ".join(notes),
         },
     )
+
+
+def _requests(story: Story) -> str:
+    """Return how many requests were made, in words; the turns of a TLS handshake are none."""
+    number = 0 if nothing_asked(story) else request_number(story)
+    return counted(number, "request") if number else "no request"
 
 
 def _notes(story: Story, context: Context) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.goodbye import is_tls
 from pcapdiag.diagnose.judgement import Phase
 from pcapdiag.diagnose.timing import IDLE, quiet_before
+from pcapdiag.diagnose.tls_state import handshake_open
 from pcapdiag.diagnose.work import Work, connected, sending_request, work
 from pcapdiag.model.story import Story
 
@@ -31,11 +32,15 @@ def phase_at(story: Story, time: int) -> Phase:
 
 
 def in_tls_handshake(story: Story) -> bool:
-    """Return whether nothing but TLS handshake records had been sent by the initiator.
+    """Return whether the TLS handshake had begun and was not finished by both ends.
 
-    The ClientHello, and in TLS 1.2 the flight after it; once the last flight carries application
-    data (or what TLS 1.3 shows as such) the handshake is over for the initiator.
+    Without facts: whether nothing but handshake records had been sent by the initiator, the
+    ClientHello, and in TLS 1.2 the flight after it; once the last flight carries application data
+    (or what TLS 1.3 shows as such) the handshake is over for the initiator.
     """
+    is_open = handshake_open(story)
+    if is_open is not None:
+        return is_open
     turn = story.turn
     if not is_tls(story) or turn.index > 2:
         return False

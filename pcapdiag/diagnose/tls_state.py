@@ -45,13 +45,38 @@ def handshake_open(story: Story) -> bool | None:
 def nothing_asked(story: Story) -> bool:
     """Return whether the handshake was finished, and the initiator then sent no data."""
     facts = tls_facts(story)
-    return facts is not None and facts.established and not facts.client_data
+    if facts is None or facts.incomplete:
+        return False
+    return facts.established and not facts.client_data
 
 
 def nothing_answered(story: Story) -> bool:
-    """Return whether the responder sent no data behind the handshake, session tickets apart."""
+    """Return whether the responder sent no data behind the handshake, session tickets apart.
+
+    Without keys a ticket and a short answer look alike. Two records of the same length and nothing
+    else are tickets; of a single one this is not known, and the answer is no.
+    """
     facts = tls_facts(story)
-    return facts is not None and facts.established and not facts.server_data
+    if facts is None or not facts.established or facts.incomplete or facts.server_data:
+        return False
+    if not facts.is_tls13 or facts.key_state == "decrypted" or not facts.tickets:
+        return True
+    behind = _behind_handshake(facts)
+    return len(behind) > 1 and len(set(behind)) == 1
+
+
+def _behind_handshake(facts: TlsFacts) -> list[int]:
+    """Return the lengths of the responder's records since the initiator's flight, alerts apart."""
+    flight = encrypted_records(facts, from_initiator=True)
+    if not flight or facts.records_left_out:
+        return []
+    start = flight[0].time, flight[0].frame
+    alert = unread_alert(facts, from_initiator=False)
+    records = encrypted_records(facts, from_initiator=False)
+    behind = [record for record in records if (record.time, record.frame) >= start]
+    if alert is not None and behind and behind[-1].frame == alert.frame:
+        behind.pop()
+    return [record.length for record in behind]
 
 
 def is_error(alert: Alert, facts: TlsFacts) -> bool:
@@ -71,6 +96,19 @@ def answers_the_close(story: Story, alert: Alert) -> bool:
         return False
     packet = next((p for p in story.packets if p.frame == alert.frame), None)
     return packet is None or not packet.has_ack or seq_distance(packet.ack, other.fin_seq) > 0
+
+
+def left_first(story: Story, time: int, frame: int) -> bool:
+    """Return whether the initiator had sent a close_notify, or what has its size, before.
+
+    ``time`` (ns) and ``frame`` are those of the first FIN or RST: that is not always who left first
+    (facts 11).
+    """
+    facts = tls_facts(story)
+    if facts is None:
+        return False
+    alerts = [a for a in facts.alerts if (a.time, a.frame) <= (time, frame)]
+    return bool(alerts) and alerts[0].from_initiator and not is_error(alerts[0], facts)
 
 
 def unread_alert(facts: TlsFacts, from_initiator: bool) -> Alert | None:
@@ -93,12 +131,26 @@ def first_data(facts: TlsFacts) -> Record | None:
     if not facts.established or not facts.client_data or facts.records_left_out:
         return None
     records = encrypted_records(facts, from_initiator=True)
+    if facts.is_tls13 and facts.key_state == "decrypted":
+        return next((r for r in records if r.inner_type == APPLICATION_DATA), None)
     alerts = sum(a.from_initiator and a.code is None for a in facts.alerts)
     last = records[-1] if records else None
     if last is not None and last.length == ALERT_LENGTH and alerts and facts.is_tls13:
         records.pop()
     before = len(records) - facts.client_data
     return next(islice(records, before, None), None) if before >= 0 else None
+
+
+def secured_at(facts: TlsFacts) -> int:
+    """Return when the initiator had sent the last record of its handshake (ns); 0 without one."""
+    alerts = {alert.frame for alert in facts.alerts}
+    times = [r.time for r in facts.records if r.from_initiator and r.frame not in alerts]
+    return max(times, default=0)
+
+
+def request_number(story: Story) -> int:
+    """Return the number of the connection's last request; turns of a TLS handshake are none."""
+    return max(min(1, story.turn.index), story.turn.index - handshake_turns(story))
 
 
 def handshake_turns(story: Story) -> int:
@@ -113,4 +165,4 @@ def handshake_turns(story: Story) -> int:
             return turns if speaker is not True else turns - 1
         turns += record.from_initiator and speaker is not True
         speaker = record.from_initiator
-    return turns if data is None and not facts.client_data else 1
+    return turns if not facts.client_data else 1

@@ -18,6 +18,7 @@ from pcapdiag.diagnose.goodbye import (
     responder_said_goodbye,
 )
 from pcapdiag.diagnose.timing import SECOND
+from pcapdiag.diagnose.tls_state import nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact, seq_distance
 from pcapdiag.model.story import Story
@@ -36,7 +37,7 @@ class Work(Enum):
 def work(story: Story) -> Work:
     """Return where the last request stood when the connection ended, as far as its bytes tell."""
     turn = story.turn
-    if turn.index == 0:
+    if turn.index == 0 or nothing_asked(story):
         return Work.NOTHING
     in_time = answer_in_time(story)
     if not asks_for_answer(story) and not in_time:
@@ -58,6 +59,8 @@ def answer_in_time(story: Story) -> int:
 
     What a live sender still sends after a forged RST, or after the initiator left, reached nobody.
     """
+    if nothing_answered(story):
+        return 0
     end = ending(story)
     sent = story.turn.response_bytes
     half = story.responder

@@ -127,6 +127,7 @@ class Analysis:
         story = build_story(self.tracker, flow)
         story.application = self._readers.application(flow, story)
         self._count_wrong_secrets(story)
+        self.surroundings.tls_servers.note(story)
         self.places.note(story)
         self._teller.note_retry(story)
         if selected:

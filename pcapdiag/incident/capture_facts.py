@@ -48,6 +48,7 @@ def _counts(capture: Capture, tracker: Tracker, analysis: Analysis) -> CaptureCo
         "names": analysis.names.left_out,
         "fragments": analysis.fragments.given_up,
         "legs": analysis.legs.left_out,
+        "tls_servers": analysis.surroundings.tls_servers.left_out,
     }
     return CaptureCounts(
         lost_by_capture=tracker.acked_unseen,

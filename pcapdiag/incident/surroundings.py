@@ -13,6 +13,7 @@ from pcapdiag.correlate.roles import Ends, Overrides, Roles, Spoken
 from pcapdiag.diagnose.attribution.vantage import capture_hosts
 from pcapdiag.flow.story import address_text, endpoint_facts, host_facts
 from pcapdiag.flow.tracker import Tracker
+from pcapdiag.incident.tls_servers import TlsServers
 from pcapdiag.model.context import Context, EndpointFacts, HostFacts
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.story import Story
@@ -42,6 +43,7 @@ class Surroundings:
         self._roles_due = 0.0
         self.capture_hosts: frozenset[str] = frozenset()
         """The capturing host's addresses, when the whole capture is known."""
+        self.tls_servers = TlsServers()
         self.watched_until = 0
         """When a live capture was last looked at, though no packet came (ns since the epoch)."""
 
@@ -141,7 +143,11 @@ class Surroundings:
     def _endpoint(self, story: Story) -> EndpointFacts | None:
         key = (*key_of(story.responder.address), story.responder.port)
         record = self._tracker.table.endpoints.get(key)
-        return endpoint_facts(record) if record is not None else None
+        if record is None:
+            return None
+        facts = endpoint_facts(record)
+        facts.tls = self.tls_servers.get(facts.address, facts.port)
+        return facts
 
     def _collect_roles(self) -> Roles:
         roles = Roles(self._overrides, own_addresses(self._base), self._spoken)

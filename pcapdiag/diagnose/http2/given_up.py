@@ -12,7 +12,7 @@ from pcapdiag.diagnose.http.words import request_words
 from pcapdiag.diagnose.http2.streams import is_incomplete, phase_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.patience import Patience, patience
-from pcapdiag.diagnose.tcp.response_timeout import KIND
+from pcapdiag.diagnose.tcp import response_timeout
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
@@ -51,7 +51,7 @@ def _judgement(story: Story, exchange: Exchange, waited: Patience) -> Judgement:
     return request_failed(
         story,
         exchange,
-        KIND.code,
+        response_timeout.KIND.code,
         phase_of(exchange),
         sure,
         (

@@ -70,7 +70,7 @@ KIND = Kind(
     ),
 )
 
-ANSWERS = frozenset({Said.HTTP1_RESPONSE, Said.HTML, Said.TEXT})
+ANSWERS = frozenset({Said.HTTP1_RESPONSE, Said.HTML})
 
 
 def match(story: Story, _context: Context) -> Judgement | None:

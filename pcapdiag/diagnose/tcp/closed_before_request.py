@@ -32,6 +32,7 @@ from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import IDLE, SECOND, duration
+from pcapdiag.diagnose.tls_state import left_first, nothing_asked, secured_at, tls_facts
 from pcapdiag.diagnose.work import answer_may_be_missing, request_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
@@ -72,11 +73,13 @@ def match(story: Story, context: Context) -> Judgement | None:
     end = ending(story)
     if end is None or end.reset or end.by_initiator or not story.handshake_done:
         return None
-    if story.turn.response_bytes or answer_may_be_missing(story):
+    answered = story.turn.response_bytes and not nothing_asked(story)
+    if answered or answer_may_be_missing(story) or request_may_be_missing(story):
         return None
-    if request_may_be_missing(story):
+    if left_first(story, end.time, end.frame):
         return None
-    since = end.time - story.established_time
+    facts = tls_facts(story)
+    since = end.time - max(story.established_time, secured_at(facts) if facts else 0)
     if since >= UNUSED_TIMEOUT or not _nothing_read(story, since):
         return None
     if story.greeting_bytes and _only_talks(story, context):
@@ -97,7 +100,7 @@ def _only_talks(story: Story, context: Context) -> bool:
 
 def _nothing_read(story: Story, since: int) -> bool:
     """Return whether the FIN came before the first request, or crossed it on a fresh connection."""
-    if story.turn.index == 0:
+    if story.turn.index == 0 or nothing_asked(story):
         return True
     isn = story.initiator.isn
     fresh = story.turn.index == 1 and since < IDLE and isn is not None

@@ -32,6 +32,7 @@ from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.one_way import is_one_way
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.diagnose.tls_state import request_number
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
@@ -88,6 +89,6 @@ def match(story: Story, context: Context) -> Judgement | None:
             "request_frame": str(turn.request_frame),
             "fin_frame": str(end.frame),
             "since_request": duration(max(0, end.time - turn.request_last_time)),
-            "turn": str(turn.index),
+            "turn": str(request_number(story)),
         },
     )

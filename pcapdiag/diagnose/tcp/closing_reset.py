@@ -6,6 +6,7 @@ from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, Phase, SideHint
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.timing import duration, quiet_before
+from pcapdiag.diagnose.tls_state import request_number
 from pcapdiag.model.packet import PacketFact, flag_letters
 from pcapdiag.model.story import Story
 
@@ -74,5 +75,5 @@ def reset_facts(story: Story, end: Ending) -> dict[str, str]:
         "since_start": duration(max(0, end.time - (story.established_time or story.start))),
         "since_response": duration(quiet if late else end.time - turn.response_last_time),
         "quiet": duration(quiet),
-        "turn": str(turn.index),
+        "turn": str(request_number(story)),
     }

@@ -133,7 +133,7 @@ def _judgement(
         confidence=sure,
         frames=frames_of(stuck.first_frame, stuck.last_frame, end.frame if end else 0),
         ended_by=end.actor if end else None,
-        candidates=_who(story, context, stuck, end),
+        candidates=who(story, context, stuck, end),
         alternatives=others,
         facts=_facts(story, stuck, end, tried),
     )
@@ -155,9 +155,10 @@ def _alternatives(story: Story, stuck: Stuck) -> tuple[OtherCode, ...]:
     return tuple(others)
 
 
-def _who(
+def who(
     story: Story, context: Context, stuck: Stuck, end: Ending | None
 ) -> tuple[SideHint, ...]:
+    """Return who may have let the data go unacknowledged: the end that should have, or the path."""
     silent: Actor = "responder" if stuck.by_initiator else "initiator"
     address, frames = story.half(not stuck.by_initiator).address, (stuck.first_frame,)
     if address in context.capture_hosts:

@@ -88,4 +88,6 @@ def match(story: Story, context: Context) -> Judgement | None:
     sure = 0.93 if work(story) is Work.DONE else 0.85
     if end.by_initiator:
         sure = 0.75
+    if others:
+        sure = min(sure, 0.88)
     return reset_judgement(story, KIND.code, end, sure, others, even, phase="idle")

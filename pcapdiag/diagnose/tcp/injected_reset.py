@@ -69,6 +69,8 @@ PLAIN_RESETS = frozenset(
         "tcp.reset_in_response",
         "tcp.initiator_abort",
         "tcp.accept_queue_overflow",
+        "tls.handshake_reset",
+        "tls.sni_rejected",
     }
 )
 

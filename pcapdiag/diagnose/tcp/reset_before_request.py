@@ -30,7 +30,8 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.closing_reset import reset_judgement, responder_reset
 from pcapdiag.diagnose.timing import SECOND, quiet_before
-from pcapdiag.diagnose.work import answer_may_be_missing, request_may_be_missing
+from pcapdiag.diagnose.tls_state import left_first
+from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -68,11 +69,13 @@ LONG_IDLE = 5 * SECOND
 def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a RST by the responder before the first request."""
     found = responder_reset(story)
-    if found is None or story.turn.index or not story.handshake_done:
+    if found is None or not story.handshake_done or work(story) is not Work.NOTHING:
         return None
     if answer_may_be_missing(story) or request_may_be_missing(story):
         return None
     end, _ = found
+    if left_first(story, end.time, end.frame):
+        return None
     if quiet_before(story, end.time) >= LONG_IDLE:
         other = (OtherCode("tcp.idle_reset", 0.25),)
         return reset_judgement(story, KIND.code, end, 0.72, other)

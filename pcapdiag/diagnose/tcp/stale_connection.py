@@ -35,6 +35,7 @@ from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.tcp.closing_reset import reset_facts, responder_reset
 from pcapdiag.diagnose.tcp.unacknowledged import quiet_before_unacked
 from pcapdiag.diagnose.timing import IDLE, SECOND, duration
+from pcapdiag.diagnose.tls_state import request_number
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact, seq_after
@@ -93,7 +94,7 @@ def _crossed_fin(story: Story, end: Ending) -> Judgement | None:
     start = (request_end - story.turn.request_bytes) & 0xFFFFFFFF
     if seq_after(story.responder.fin_ack, start) or story.turn.request_bytes == 0:
         return None
-    if story.turn.index == 1 and story.turn.gap < IDLE:
+    if request_number(story) == 1 and story.turn.gap < IDLE:
         return None
     told = story.turn.request_time - end.time
     how = f"its FIN (frame {end.frame}) does not acknowledge the request; they crossed on the way"

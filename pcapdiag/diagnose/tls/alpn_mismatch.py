@@ -28,7 +28,7 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
-from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.text import base_words
@@ -108,8 +108,7 @@ def _given_up(story: Story, facts: TlsFacts, end: Ending) -> Judgement | None:
     sure = 0.8
     if not facts.client_data:
         how, sure = "it closed the connection without a request", 0.75
-    address = story.initiator.address
-    why = f"{address} accepts nothing but HTTP/2, and went on without an agreement"
+    why = "it gave up on the protocol that the two had not agreed on"
     return Judgement(
         code=KIND.code,
         failed=True,
@@ -118,13 +117,17 @@ def _given_up(story: Story, facts: TlsFacts, end: Ending) -> Judgement | None:
         frames=frames_of(hello.frame if hello else 0, answered, end.frame),
         ended_by=end.actor,
         candidates=(
-            SideHint("initiator", 0.5, why, (end.frame,)),
-            SideHint("responder", 0.45, "it has no HTTP/2, and did not say so"),
+            SideHint(end.actor, 0.88, why, (end.frame,)),
+            SideHint(_other(end), 0.1, "the server has no HTTP/2, and neither end said so"),
         ),
         alternatives=(OtherCode("protocol.http2_to_http1", 0.1), OtherCode("ok", 0.08)),
         envoy=("UPE", "protocol error"),
         facts=_words(story, facts, "picked none", how),
     )
+
+
+def _other(end: Ending) -> Actor:
+    return "responder" if end.by_initiator else "initiator"
 
 
 def _words(story: Story, facts: TlsFacts, picked: str, how: str) -> dict[str, str]:

@@ -29,17 +29,18 @@ class BreakOff(msgspec.Struct, frozen=True):
 
     end: Ending
     facts: TlsFacts
-    last: Record | None
-    """The last record before it."""
+    records: tuple[Record, ...]
+    """Those before it, or the first of them."""
 
     @property
     def unanswered_hello(self) -> bool:
-        """True when the server had said nothing at all."""
-        return self.facts.server_hello is None and not self._server_spoke
+        """True when the server had said nothing by then."""
+        return not any(not record.from_initiator for record in self.records)
 
     @property
-    def _server_spoke(self) -> bool:
-        return any(not record.from_initiator for record in self.facts.records)
+    def last(self) -> Record | None:
+        """The last record before the end."""
+        return self.records[-1] if self.records else None
 
 
 def open_handshake(story: Story) -> TlsFacts | None:
@@ -51,9 +52,9 @@ def open_handshake(story: Story) -> TlsFacts | None:
     application = story.application
     if facts is None or application is None or one_direction(story):
         return None
-    if application.responder_speaks not in ("", "tls") or facts.problem:
-        return None
-    if application.initiator_speaks not in ("", "tls"):
+    # Behind a hole no bytes tell what they are.
+    other = application.responder_speaks not in ("", "tls") or facts.problem
+    if application.initiator_speaks != "tls" or (other and not facts.incomplete):
         return None
     return facts if not facts.established or refused_late(facts) else None
 
@@ -74,12 +75,12 @@ def break_off(story: Story) -> BreakOff | None:
         return None
     if facts.established and (end.by_initiator or not _soon(facts, end)):
         return None
-    before = [record for record in facts.records if (record.time, record.frame) <= _place(end)]
-    return BreakOff(end, facts, before[-1] if before else None)
+    return BreakOff(end, facts, records_before(facts, end))
 
 
-def _place(end: Ending) -> tuple[int, int]:
-    return end.time, end.frame
+def records_before(facts: TlsFacts, end: Ending) -> tuple[Record, ...]:
+    """Return the records that came before the end; what came later reached nobody."""
+    return tuple(r for r in facts.records if (r.time, r.frame) <= (end.time, end.frame))
 
 
 def _soon(facts: TlsFacts, end: Ending) -> bool:
@@ -111,7 +112,7 @@ def alternatives(found: BreakOff) -> tuple[OtherCode, ...]:
 
 
 def _of_client(facts: TlsFacts, found: BreakOff) -> tuple[OtherCode, ...]:
-    if facts.server_hello is None:
+    if found.unanswered_hello:
         return (OtherCode("tcp.initiator_abort", 0.15),)
     told = leaf(facts.server_certificates)
     if told is not None and fits_name(told, facts) == "no":
@@ -148,7 +149,7 @@ def step(facts: TlsFacts) -> str:
 
 
 def _hint(found: BreakOff) -> str:
-    if found.end.by_initiator and found.facts.server_hello is not None:
+    if found.end.by_initiator and not found.unanswered_hello:
         return "The client had the server's answer and left without saying why: its log knows."
     if refused_late(found.facts):
         return (

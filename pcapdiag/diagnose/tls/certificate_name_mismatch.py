@@ -42,7 +42,7 @@ from pcapdiag.diagnose.tls.certificates import (
     leaf,
 )
 from pcapdiag.diagnose.tls.commands import s_client
-from pcapdiag.diagnose.tls_state import nothing_asked, tls_facts
+from pcapdiag.diagnose.tls_state import left_first, nothing_asked, tls_facts
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Certificate, TlsFacts
@@ -93,12 +93,14 @@ def match(story: Story, context: Context) -> Judgement | None:
 
 def _left_at_once(story: Story, context: Context) -> Judgement | None:
     facts, end = tls_facts(story), ending(story)
-    if facts is None or end is None or not end.by_initiator or not nothing_asked(story):
+    if facts is None or end is None or not nothing_asked(story):
+        return None
+    if not end.by_initiator and not left_first(story, end.time, end.frame):
         return None
     told = leaf(facts.server_certificates)
     if told is None or facts.resumed or fits_name(told, facts) != "no":
         return None
-    finished = max((record.time for record in facts.records[:-1]), default=end.time)
+    finished = max((r.time for r in facts.records if r.from_initiator), default=end.time)
     if end.time - finished > AT_ONCE or _name_is_used(story, facts, context):
         return None
     return _by_close(story, facts, told, end)

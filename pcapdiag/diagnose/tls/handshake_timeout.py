@@ -38,7 +38,7 @@ from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE, size_matters, stuck_
 from pcapdiag.diagnose.text import base_words
 from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.diagnose.tls import words
-from pcapdiag.diagnose.tls.breakoff import open_handshake, step
+from pcapdiag.diagnose.tls.breakoff import open_handshake, records_before, step
 from pcapdiag.diagnose.tls.commands import s_client
 from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
@@ -76,6 +76,8 @@ KIND = Kind(
 
 SERVER_WAITS = 5 * SECOND
 """A server that closes this long after its flight gave up on a client that said nothing."""
+TRIES = 4
+"""Repeats of the same handshake message, none acknowledged, that no passing loss explains."""
 
 
 class Silence(msgspec.Struct, frozen=True):
@@ -102,23 +104,27 @@ def match(story: Story, context: Context) -> Judgement | None:
 
 def _never_acknowledged(story: Story, context: Context) -> Silence | None:
     stuck = stuck_data(story)
-    found = data_timeout.match(story, context) if stuck is not None else None
-    if stuck is None or found is None:
+    if stuck is None:
         return None
     end = ending(story)
+    certain = stuck.repeats >= TRIES and end is None
+    if not certain and data_timeout.match(story, context) is None:
+        return None
     tried = (end.time if end else story.end) - stuck.first_time
     big = stuck.length >= FULL_SIZE
     share = 0.45 if size_matters(story, stuck) or (big and stuck.hole) else 0.2 if big else 0.03
-    others = (OtherCode("mtu.black_hole", share), OtherCode("tcp.data_timeout", 0.03))
+    others = (OtherCode("mtu.black_hole", share),)
     silent: Actor = "responder" if stuck.by_initiator else "initiator"
-    return Silence(silent, tried, round(0.95 - share, 2), end, others, found.candidates, lost=True)
+    who = data_timeout.who(story, context, stuck, end)
+    return Silence(silent, tried, round(0.95 - share, 2), end, others, who, lost=True)
 
 
 def _never_answered(story: Story, context: Context, facts: TlsFacts) -> Silence | None:
     end = ending(story)
-    last = facts.records[-1] if facts.records else None
-    if end is None or last is None or answer_may_be_missing(story) or facts.incomplete:
+    before = records_before(facts, end) if end is not None else ()
+    if end is None or not before or answer_may_be_missing(story) or facts.incomplete:
         return None
+    last = before[-1]
     if last.from_initiator and end.by_initiator and story.turn.request_acked:
         return _client_gave_up(story, context, end, last.time)
     if not last.from_initiator and not end.by_initiator:

@@ -16,8 +16,9 @@ from pcapdiag.protocols.tls import names
 TLS12, TLS13 = 0x0303, 0x0304
 TLS13_SUITES = frozenset({0x1301, 0x1302, 0x1303})
 """AES-128-GCM (mandatory), AES-256-GCM and ChaCha20."""
-ECDHE_RSA = frozenset({0xC02F, 0xC030, 0xCCA8})
-ECDHE_ECDSA = frozenset({0xC02B, 0xC02C, 0xCCA9})
+ECDHE_RSA = frozenset({0xC02F, 0xC030})
+ECDHE_ECDSA = frozenset({0xC02B, 0xC02C})
+"""With AES-GCM, as recommended: what every current server of TLS 1.2 has one of, by its key."""
 COMMON_GROUPS = frozenset({23, 29})
 """secp256r1 (mandatory) and x25519: who offers both fits every current server."""
 RSA_SIGNATURES = frozenset({0x0401, 0x0804})

@@ -37,6 +37,14 @@ _STATUS_PREFIX = b"HTTP/1."
 _LINE_ENDS = b"\r\n"
 
 
+TELLING = 16
+"""Bytes by which another protocol's answer is told; with fewer, more of them are waited for."""
+
+
+def _may_be_status_line(data: bytearray) -> bool:
+    return _STATUS_PREFIX.startswith(bytes(data[: len(_STATUS_PREFIX)]))
+
+
 class _End:
     """How far one end's stream is read."""
 
@@ -95,6 +103,7 @@ class Http1Reader:
         self._asked: dict[int, str] = {}
         """Exchanges (by id) that ask to switch, and to what."""
         self._count = 0
+        self._finished = False
         self._kept = KeptExchanges()
         self._rest: list[Piece] = []
         self._incomplete = not started
@@ -236,9 +245,10 @@ class Http1Reader:
             return False
         if self._skip_line_end(end):
             return True
-        data = bytes(end.buffer.data[: len(_STATUS_PREFIX)])
-        if not _STATUS_PREFIX.startswith(data):
-            words = exchanges.not_a_status_line(bytes(end.buffer.data[:16]))
+        if not _may_be_status_line(end.buffer.data):
+            if len(end.buffer.data) < TELLING and not self._finished:
+                return False
+            words = exchanges.not_a_status_line(bytes(end.buffer.data[:TELLING]))
             return self._malformed_response(end, words)
         taken = end.take_head()
         if taken is not None:
@@ -363,6 +373,8 @@ class Http1Reader:
 
     def _finish_partial(self) -> None:
         requests, responses = self._requests, self._responses
+        self._finished = True
+        self._read()
         if requests.buffer.data and not (requests.lost or requests.body or self._asked):
             exchange = self._begun or self._open_exchange(requests.buffer.moment())
             head = request_head(bytes(requests.buffer.data).rpartition(b"\n")[0])

@@ -7,7 +7,7 @@ from pcapdiag.protocols.packet_buffer import Moment
 
 DEFAULT_WINDOW = 65_535
 """Both windows before SETTINGS or WINDOW_UPDATE (RFC 9113 section 6.9.2)."""
-SHORTEST_STALL = 1_000_000_000
+SHORTEST_STALL = 900_000_000
 """Nanoseconds for which a window must stay shut to be told of; shorter ones are everyday."""
 MAX_STALLS = 50
 CONNECTION = 0

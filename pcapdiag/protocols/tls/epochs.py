@@ -23,14 +23,28 @@ class Opened(NamedTuple):
     content: bytes
     skipped: int
     """Records of this epoch before it that were not opened."""
+    is_early: bool = False
+    """Under the keys of early data."""
+
+
+class Keys(NamedTuple):
+    """What a key log has for a handshake."""
+
+    state: KeyState
+    protections: dict[bool, list[Protection]]
+    """Of the initiator (True) and the responder, in the order of their use."""
+    early: Protection | None = None
+    """The first of the initiator's, where it is that of early data."""
 
 
 class Epochs:
     """Opens one end's records; after a hole the next sequence numbers and epochs are tried."""
 
-    def __init__(self, protections: list[Protection], patience: int = WRONG_AFTER) -> None:
+    def __init__(self, protections: list[Protection], early: Protection | None = None) -> None:
         self._protections = protections
-        self._patience = patience
+        self._early = early
+        self.patience = WRONG_AFTER
+        """Records that may fail before the first that opens."""
         self._sequence = 0
         self._slack = 0
         """Further sequence numbers that the next record may have."""
@@ -40,7 +54,8 @@ class Epochs:
 
     def __deepcopy__(self, memo: dict[int, object]) -> Epochs:
         """A copy that goes on by itself; protections are shared, as they hold nothing of it."""
-        copied = Epochs(list(self._protections), self._patience)
+        copied = Epochs(list(self._protections), self._early)
+        copied.patience = self.patience
         copied._sequence, copied._slack = self._sequence, self._slack
         copied._failures, copied.has_opened = self._failures, self.has_opened
         copied._next = self._next
@@ -49,7 +64,7 @@ class Epochs:
     @property
     def are_useless(self) -> bool:
         """True when so many records in a row did not open that the next ones will not either."""
-        return self._failures >= (MAX_FAILURES if self.has_opened else self._patience)
+        return self._failures >= (MAX_FAILURES if self.has_opened else self.patience)
 
     def open(self, record: RawRecord) -> Opened | None:
         """Decrypt a record, or return None: damaged, lost its place, or not under these keys."""
@@ -74,7 +89,7 @@ class Epochs:
             if found is not None:
                 self._sequence, self._slack, self._failures = sequence + 1, 0, 0
                 self.has_opened = True
-                return Opened(*found, skipped=sequence - start)
+                return Opened(*found, sequence - start, protection is self._early)
         return None
 
     def lose(self, count: int) -> None:
@@ -105,20 +120,15 @@ class Epochs:
             self._sequence = 0
 
 
-def derive(
-    keys: KeyLog, client: ClientHello, server: ServerHello
-) -> tuple[KeyState, dict[bool, list[Protection]]]:
-    """Find the protections of the initiator (True) and the responder, each in order.
-
-    Of TLS 1.2 and before they begin with change_cipher_spec.
-    """
-    secrets = keys.find(client.random)
+def derive(log: KeyLog, client: ClientHello, server: ServerHello) -> Keys:
+    """Find the keys of a handshake; in TLS 1.2 and before they begin with change_cipher_spec."""
+    secrets = log.find(client.random)
     if secrets is None:
-        return "no secret", {}
+        return Keys("no secret", {})
     if server.version == TLS13:
         return _derive_tls13(secrets, client, server)
     if secrets.master is None:
-        return "no secret", {}
+        return Keys("no secret", {})
     from pcapdiag.protocols.tls.protection import protect_tls12
 
     both_encrypt = ENCRYPT_THEN_MAC in server.extensions
@@ -126,13 +136,11 @@ def derive(
         secrets.master, client.random, server.random, server.version, server.cipher, both_encrypt
     )
     if pair is None:
-        return "unsupported cipher", {}
-    return "decrypted", {True: [pair[0]], False: [pair[1]]}
+        return Keys("unsupported cipher", {})
+    return Keys("decrypted", {True: [pair[0]], False: [pair[1]]})
 
 
-def _derive_tls13(
-    secrets: Secrets, client: ClientHello, server: ServerHello
-) -> tuple[KeyState, dict[bool, list[Protection]]]:
+def _derive_tls13(secrets: Secrets, client: ClientHello, server: ServerHello) -> Keys:
     from pcapdiag.protocols.tls.protection import protect_tls13
 
     early = secrets.client_early if client.early_data else None
@@ -141,12 +149,12 @@ def _derive_tls13(
         False: (secrets.server_handshake, secrets.server_traffic),
     }
     if not any(secret for side in wanted.values() for secret in side):
-        return "no secret", {}
+        return Keys("no secret", {})
     found: dict[bool, list[Protection]] = {True: [], False: []}
     for is_client, side in wanted.items():
         for secret in filter(None, side):
             protection = protect_tls13(secret, server.cipher)
             if protection is None:
-                return "unsupported cipher", {}
+                return Keys("unsupported cipher", {})
             found[is_client].append(protection)
-    return "decrypted", found
+    return Keys("decrypted", found, found[True][0] if early else None)

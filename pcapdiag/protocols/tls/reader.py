@@ -26,7 +26,6 @@ from pcapdiag.protocols.tls.limits import (
     MAX_FAILURES,
     MAX_HELD,
     MAX_HELD_BYTES,
-    WRONG_AFTER,
 )
 from pcapdiag.protocols.tls.records import RawRecord
 from pcapdiag.protocols.tls.side import Side
@@ -58,7 +57,7 @@ class TlsReader:
         self._client = Side(True, self._keys is not None)
         self._server = Side(False, self._keys is not None)
         self._talk = Conversation()
-        self._key_state: KeyState = "none" if self._keys is None else "no secret"
+        self._key_state: KeyState = "none"
         self._waits = True
 
     def feed(self, piece: Piece) -> list[Piece]:
@@ -241,7 +240,7 @@ class TlsReader:
         overhead = HEADER + record.length - len(opened.content)
         hole = max(side.lost - opened.skipped * overhead, 1) if opened.skipped else 0
         side.lost = 0
-        side.data += self._talk.finished[side.is_initiator]
+        side.data += not opened.is_early
         return Piece(side.is_initiator, record.frame, record.time, opened.content, hole)
 
     def _change_cipher(self, side: Side) -> None:
@@ -265,14 +264,15 @@ class TlsReader:
         if self._keys is None or client is None or server is None:
             return
         self._talk.new_client = self._talk.new_server = None
-        state, protections = derive(self._keys, client, server)
+        keys = derive(self._keys, client, server)
         if not (self._client.has_opened or self._server.has_opened):
-            self._key_state = state
+            self._key_state = keys.state
         for side in (self._client, self._server):
-            found = protections.get(side.is_initiator, [])
+            found = keys.protections.get(side.is_initiator, [])
             if self._talk.is_tls13 and found:
-                has_early = side.is_initiator and client.early_data
-                side.epochs = Epochs(found, MAX_FAILURES if has_early else WRONG_AFTER)
+                side.epochs = Epochs(found, keys.early)
+                if side.is_initiator and client.early_data:
+                    side.epochs.patience = MAX_FAILURES
             elif found:
                 side.epochs = side.epochs or Epochs([])
                 side.epochs.prepare(found[0])
