@@ -124,6 +124,7 @@ ORDER: tuple[Entry, ...] = (
     # The close itself, the narrower code first.
     Entry(stale_connection.KIND, stale_connection.match),
     Entry(state_lost.KIND, state_lost.match),
+    Entry(sni_rejected.KIND, sni_rejected.match_close),
     Entry(handshake_reset.KIND, handshake_reset.match),
     Entry(handshake_closed.KIND, handshake_closed.match),
     Entry(idle_reset.KIND, idle_reset.match),

@@ -47,7 +47,8 @@ def work(story: Story) -> Work:
     if not asks_for_answer(story) and not in_time:
         return Work.DONE
     if in_time == 0:
-        return Work.UNKNOWN if _answer_in_disorder(story) else Work.WAITING
+        disordered = not nothing_answered(story) and _answer_in_disorder(story)
+        return Work.UNKNOWN if disordered else Work.WAITING
     if in_time < turn.response_bytes and turn.response_head.startswith(HTTP1):
         return Work.ANSWERING
     state = response_completeness(turn)

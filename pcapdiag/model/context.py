@@ -49,6 +49,10 @@ class TlsServerFacts(msgspec.Struct):
     """The same, of those on which the client then sent application data."""
     names_refused: dict[str, int] = {}
     """Server names after which the server ended the connection instead of a ServerHello."""
+    first_refused: dict[str, int] = {}
+    """When (ns) that happened first, by name."""
+    last_accepted: int = 0
+    """When (ns) it sent its last ServerHello."""
     versions: dict[int, int] = {}
     """Versions that it chose, with counts."""
     ciphers: dict[int, int] = {}

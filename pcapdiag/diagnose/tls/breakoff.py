@@ -13,7 +13,7 @@ from pcapdiag.diagnose.text import base_words
 from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.certificates import fits_name, leaf, out_of_date
-from pcapdiag.diagnose.tls.commands import s_client
+from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls.hidden import client_flight
 from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.diagnose.work import one_direction
@@ -137,10 +137,8 @@ def step_words(story: Story, found: BreakOff) -> dict[str, str]:
         "step": step(facts),
         "offer": words.client_offer(facts),
         "answer": words.server_answer(facts),
-        "s_client": s_client(story, facts),
-        "s_client_tls12": s_client(story, facts, "-tls1_2"),
         "hint": _hint(found),
-    }
+    } | s_client_words(story, facts)
 
 
 def step(facts: TlsFacts) -> str:

@@ -37,8 +37,8 @@ from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.text import base_words
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.alerts import Refusal, refusal, refused
-from pcapdiag.diagnose.tls.commands import s_client
-from pcapdiag.diagnose.tls.hidden import HiddenAlert, hidden_alert
+from pcapdiag.diagnose.tls.commands import s_client_words
+from pcapdiag.diagnose.tls.hidden import LATE, HiddenAlert, hidden_alert
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -69,7 +69,7 @@ KIND = Kind(
         "the server did not name?",
     ),
     commands=(
-        "{s_client} -cert CLIENT.pem -key CLIENT.key  # from {initiator_ip}",
+        "{s_client_key}  # from {initiator_ip}",
         "istioctl proxy-config secret POD; istioctl x describe pod POD  # what the sidecar has, "
         "and the mTLS mode",
     ),
@@ -108,7 +108,7 @@ def _by_alert(story: Story, found: Refusal) -> Judgement | None:
 
 def _late_words(judgement: Judgement) -> Judgement:
     """Return the judgement with Envoy's words where its handshake had been finished already."""
-    return replace(judgement, envoy=("UC", "connection termination"))
+    return replace(judgement, envoy=("UC", "connection termination"), notes=(LATE,))
 
 
 def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
@@ -118,7 +118,10 @@ def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
         f"Certificate, and {names['responder']} answered with an encrypted record of an alert's "
         f"size (frame {hidden.alert.frame}), no session ticket, and closed"
     )
-    why = f"{story.responder.address} ended the handshake at the empty certificate"
+    why = (
+        "client flight = Finished + 8 bytes: an empty Certificate, so one was asked for; then a "
+        "record of an alert's size by the server, no session ticket before it, and the close"
+    )
     return Judgement(
         code=KIND.code,
         failed=True,
@@ -126,8 +129,12 @@ def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
         confidence=0.87,
         frames=frames_of(hidden.after, hidden.alert.frame, hidden.ended),
         ended_by="responder",
-        candidates=(SideHint("responder", 0.96, why, (hidden.alert.frame,)),),
+        candidates=(
+            SideHint("responder", 0.96, why, (hidden.after, hidden.alert.frame)),
+            SideHint("path", 0.02, "no keys: the alert (116 expected) is not readable"),
+        ),
         alternatives=(OtherCode("tcp.closed_before_response", 0.08),),
         envoy=("UC", "connection termination"),
-        facts={"how": how, "s_client": s_client(story, hidden.facts)},
+        notes=(LATE,),
+        facts={"how": how} | s_client_words(story, hidden.facts),
     )

@@ -37,6 +37,13 @@ SMALLEST_CERTIFICATE = 250
 AT_ONCE = SECOND
 """An alert and the end of the connection come together."""
 
+LATE = (
+    "A TLS 1.3 client learns of this only after its handshake: Envoy logs UC and connection "
+    "termination, HAProxy SH, and neither says a word of TLS."
+)
+CHECKED_WITHIN = SECOND // 4
+"""A certificate, or its absence, is judged when the flight is read; a dead backend takes longer."""
+
 Flight = Literal["bare", "no certificate", "certificate", "unknown"]
 About = Literal["server certificate", "client certificate", "missing certificate"]
 
@@ -111,10 +118,15 @@ def _of_server(story: Story, facts: TlsFacts) -> HiddenAlert | None:
     if held not in ("no certificate", "certificate") or answers_the_close(story, alert):
         return None
     ended = _end_after(story, alert)
-    if ended is None or ended.by_initiator or alert.time - flight[0].time > _patience(story):
+    if ended is None or ended.by_initiator or _too_late(story, flight, alert):
         return None
     about: About = "client certificate" if held == "certificate" else "missing certificate"
     return HiddenAlert(alert, about, facts, flight[0].frame, ended.frame)
+
+
+def _too_late(story: Story, flight: list[Record], alert: Alert) -> bool:
+    """Return whether the server had time to refuse the flight before, and ended over a request."""
+    return alert.time - flight[-1].time > CHECKED_WITHIN + 2 * round_trip(story)
 
 
 def _position(record: Record) -> tuple[int, int]:
@@ -126,7 +138,7 @@ def _as_alert(record: Record) -> Alert:
 
 
 def _patience(story: Story) -> int:
-    """Return how long after the flight a verdict on it may come: checks may ask a CRL or OCSP."""
+    """Return how long after an alert the close may come."""
     return AT_ONCE + 2 * round_trip(story)
 
 

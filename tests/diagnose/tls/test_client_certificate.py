@@ -1,0 +1,132 @@
+"""Client certificates: wanted and missing, or refused; in clear, and hidden by TLS 1.3."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.diagnose.judgement import Judgement
+from tests.diagnose.playbook import C, Line, S, sides
+from tests.diagnose.tls.scenes import (
+    CCS,
+    FLIGHT_12,
+    FLIGHT_13,
+    HELLO,
+    HUNG_UP,
+    KEYS_12,
+    LEFT,
+    NO_CERTIFICATE,
+    TICKETS,
+    TLS13,
+    alert,
+    answer,
+    given,
+    record,
+    records,
+    told,
+)
+
+pytestmark = pytest.mark.once
+
+CLIENTS_CCS = record(CCS, 1)
+REFUSAL = S("PSH,ACK", records(19), after=1)
+SECURED = {"client_finished": True, "server_finished": True, "server_hello": answer(TLS13)}
+
+
+@pytest.mark.parametrize("code", [40, 42, 116])
+def test_an_alert_after_an_empty_certificate(code: int) -> None:
+    verdict = told(
+        *(HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), alert(S, code), *HUNG_UP),
+        certificate_request=6,
+        client_certificates=NO_CERTIFICATE,
+        **given(),
+    )
+    assert verdict.code == "tls.client_certificate_required"
+    assert verdict.envoy is None
+    assert sides(verdict)["responder"] > 0.9
+
+
+def test_alert_116_read_with_keys() -> None:
+    lines = (HELLO, FLIGHT_13, C("PSH,ACK", CLIENTS_CCS + records(25, 69)), alert(S, 116))
+    verdict = told(*lines, *HUNG_UP, key_state="decrypted", **SECURED)
+    assert verdict.code == "tls.client_certificate_required"
+    assert verdict.envoy == ("UC", "connection termination")
+
+
+def hidden(flight: bytes, *after: Line, **facts: object) -> Judgement:
+    lines = (HELLO, FLIGHT_13, C("PSH,ACK", flight))
+    return told(*lines, *(after or (REFUSAL, *HUNG_UP)), **{**SECURED, **facts})
+
+
+@pytest.mark.parametrize("sizes", [(25, 53), (25, 69), (61,), (77,)])
+def test_a_flight_longer_by_an_empty_certificate(sizes: tuple[int, ...]) -> None:
+    verdict = hidden(CLIENTS_CCS + records(*sizes))
+    assert verdict.code == "tls.client_certificate_required"
+    assert verdict.confidence < 0.9
+    assert verdict.envoy == ("UC", "connection termination")
+    assert verdict.notes
+
+
+def test_the_request_may_have_been_sent_already() -> None:
+    verdict = hidden(CLIENTS_CCS + records(25, 53, 90), client_data=1)
+    assert verdict.code == "tls.client_certificate_required"
+
+
+def test_a_flight_with_a_real_certificate() -> None:
+    verdict = hidden(CLIENTS_CCS + records(820, 96, 69))
+    assert verdict.code == "tls.certificate_rejected"
+    assert verdict.fix_at == ("initiator", "responder")
+    assert "tcp.closed_before_response" in [other.code for other in verdict.alternatives]
+
+
+def test_a_bare_finished_may_have_met_a_dead_backend() -> None:
+    verdict = hidden(CLIENTS_CCS + records(69))
+    assert verdict.code == "tls.handshake_closed"
+    assert verdict.confidence < 0.85
+    assert "backend" in verdict.facts["hint"]
+
+
+def test_a_bare_finished_and_a_request() -> None:
+    verdict = hidden(CLIENTS_CCS + records(69, 90), client_data=1)
+    assert verdict.code == "tcp.closed_before_response"
+
+
+def test_tickets_show_that_the_flight_was_taken() -> None:
+    lines = (TICKETS, C("PSH,ACK", records(92)), S("PSH,ACK", records(406, 19)), *HUNG_UP)
+    facts = {"tickets": 2, "client_data": 1, "server_data": 1}
+    assert hidden(CLIENTS_CCS + records(25, 69), *lines, **facts).code == "ok"
+
+
+def test_a_refusal_comes_at_once() -> None:
+    late = S("PSH,ACK", records(19), after=3000)
+    verdict = hidden(CLIENTS_CCS + records(820, 96, 69), late, *HUNG_UP)
+    assert verdict.code != "tls.certificate_rejected"
+
+
+def test_the_client_refuses_instead_of_its_finished() -> None:
+    facts = {"client_finished": False, "server_finished": True}
+    refusal = C("PSH,ACK", CLIENTS_CCS + records(19))
+    verdict = told(HELLO, FLIGHT_13, refusal, *LEFT, server_hello=answer(TLS13), **facts)
+    assert verdict.code == "tls.certificate_rejected"
+    assert sides(verdict)["initiator"] > 0.9
+    assert verdict.confidence == pytest.approx(0.8)
+
+
+def test_the_server_may_close_first_after_the_clients_refusal() -> None:
+    facts = {"client_finished": False, "server_finished": True}
+    refusal = C("PSH,ACK", CLIENTS_CCS + records(19))
+    verdict = told(HELLO, FLIGHT_13, refusal, *HUNG_UP, server_hello=answer(TLS13), **facts)
+    assert verdict.code == "tls.certificate_rejected"
+    assert verdict.ended_by == "initiator"
+
+
+def test_an_encrypted_alert_behind_the_servers_fin_is_an_effect() -> None:
+    lines = (S("FIN,ACK", after=1), C("PSH,ACK", CLIENTS_CCS + records(19)), C("FIN,ACK"))
+    facts = {"client_finished": False, "server_finished": True}
+    verdict = told(HELLO, FLIGHT_13, *lines, server_hello=answer(TLS13), **facts)
+    assert verdict.code == "tls.handshake_closed"
+    assert verdict.ended_by == "responder"
+
+
+def test_a_resumed_session_shows_no_certificate() -> None:
+    verdict = hidden(CLIENTS_CCS + records(820, 96, 69), resumed=True)
+    assert verdict.code != "tls.certificate_rejected"
