@@ -29,9 +29,6 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         return None
     if end is None or end.by_initiator or drained(story) is not None:
         return None
-    asked = exchange.request_time
-    if asked is not None and asked > end.time:
-        return None
     if end.reset is not None:
         code = "tcp.reset_in_response" if has_begun(exchange) else "tcp.reset_before_response"
     elif has_begun(exchange):
