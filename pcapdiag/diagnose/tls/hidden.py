@@ -1,10 +1,10 @@
 """TLS 1.3 without keys: what an encrypted alert was about, by its place (facts 5.3, 11).
 
 Every record behind the ServerHello looks alike, and a fatal alert and a close_notify have the same
-19 bytes. What came before and after tells them apart: a client that refuses the server's
-certificate sends one instead of its Finished; a server that refuses the client's sends one before
-any session ticket. An empty Certificate adds 8 bytes to the client's flight, or a record of 25
-bytes.
+19 bytes (35 from OpenJDK). What came before and after tells them apart: a client that refuses the
+server's certificate sends one instead of its Finished; a server that refuses the client's sends one
+before any session ticket. An empty Certificate adds 8 bytes to the client's flight, or a record of
+25 bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import msgspec
 from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.timing import SECOND, round_trip
 from pcapdiag.diagnose.tls_state import (
-    ALERT_LENGTH,
     answers_the_close,
     encrypted_records,
     first_data,
@@ -25,13 +24,12 @@ from pcapdiag.diagnose.tls_state import (
 )
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
+from pcapdiag.protocols.tls.infer import finished_size, overhead
 
-FINISHED = (53, 69)
-"""Record of a Finished alone, with SHA-256 and SHA-384: 4 + hash + 1 + 16 bytes (RFC 8446 5.2)."""
-EMPTY_CERTIFICATE = 25
-"""Record of an empty Certificate alone: 8 + 1 + 16 bytes (RFC 8446 section 4.4.2)."""
-WITH_EMPTY_CERTIFICATE = (61, 77)
-"""Both in one record."""
+PADDINGS = (0, 16)
+"""Zeros that stacks add to every record: none, or 16 (OpenJDK, measured with version 17)."""
+ALERT_CONTENT, EMPTY_CERTIFICATE = 2, 8
+"""Bytes of an alert, and of a Certificate message with none inside (RFC 8446 section 4.4.2)."""
 SMALLEST_CERTIFICATE = 250
 """A client's Certificate with a real certificate in it is never smaller."""
 AT_ONCE = SECOND
@@ -72,16 +70,24 @@ def hidden_alert(story: Story) -> HiddenAlert | None:
 
 def client_flight(facts: TlsFacts) -> Flight:
     """Return what the client's last flight of the handshake held, by its records' lengths."""
-    lengths = [record.length for record in _flight(facts)]
-    if not lengths:
+    lengths, answer = [record.length for record in _flight(facts)], facts.server_hello
+    if not lengths or answer is None:
         return "unknown"
-    if lengths[0] == EMPTY_CERTIFICATE and lengths[1:2] and lengths[1] in FINISHED:
-        return "no certificate"
-    if lengths[0] in WITH_EMPTY_CERTIFICATE:
-        return "no certificate"
-    if lengths[0] in FINISHED:
-        return "bare"
-    return "certificate" if lengths[0] >= SMALLEST_CERTIFICATE else "unknown"
+    bare, first = finished_size(answer.cipher), lengths[0]
+    alone = EMPTY_CERTIFICATE + overhead(answer.cipher)
+    for padding in PADDINGS:
+        if first == bare + padding:
+            return "bare"
+        if first == bare + EMPTY_CERTIFICATE + padding:
+            return "no certificate"
+        if first == alone + padding and lengths[1:2] == [bare + padding]:
+            return "no certificate"
+    return "certificate" if first >= SMALLEST_CERTIFICATE else "unknown"
+
+
+def _has_size_of_alert(record: Record, facts: TlsFacts) -> bool:
+    size = ALERT_CONTENT + overhead(facts.server_hello.cipher) if facts.server_hello else 0
+    return record.length in [size + padding for padding in PADDINGS]
 
 
 def _flight(facts: TlsFacts) -> list[Record]:
@@ -93,7 +99,7 @@ def _flight(facts: TlsFacts) -> list[Record]:
 
 def _of_client(story: Story, facts: TlsFacts) -> HiddenAlert | None:
     records = encrypted_records(facts, from_initiator=True)
-    if facts.client_finished or len(records) != 1 or records[0].length != ALERT_LENGTH:
+    if facts.client_finished or len(records) != 1 or not _has_size_of_alert(records[0], facts):
         return None
     answer = facts.server_hello
     alert = unread_alert(facts, from_initiator=True) or _as_alert(records[0])
@@ -111,7 +117,9 @@ def _of_server(story: Story, facts: TlsFacts) -> HiddenAlert | None:
         return None
     records = encrypted_records(facts, from_initiator=False)
     last = records[-1] if records else None
-    if last is None or last.length != ALERT_LENGTH or _position(last) < _position(flight[0]):
+    if last is None or _position(last) < _position(flight[0]):
+        return None
+    if not _has_size_of_alert(last, facts):
         return None
     alert = unread_alert(facts, from_initiator=False) or _as_alert(last)
     held = client_flight(facts)
