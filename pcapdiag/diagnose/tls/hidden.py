@@ -19,9 +19,11 @@ from pcapdiag.diagnose.tls_state import (
     answers_the_close,
     encrypted_records,
     first_data,
+    left_first,
     tls_facts,
     unread_alert,
 )
+from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
 from pcapdiag.protocols.tls.infer import finished_size, overhead
@@ -47,15 +49,17 @@ About = Literal["server certificate", "client certificate", "missing certificate
 
 
 class HiddenAlert(msgspec.Struct, frozen=True):
-    """An encrypted record that must be an alert about a certificate."""
+    """The end of a handshake that must have been about a certificate."""
 
-    alert: Alert
+    by_initiator: bool
     about: About
     facts: TlsFacts
     after: int
     """Frame of what it answers."""
+    alert: int
+    """Frame of the encrypted record that must be an alert; 0 where the server closed without."""
     ended: int
-    """Frame of the FIN or RST that followed; 0 when none was seen."""
+    """Frame of the FIN or RST."""
 
 
 def hidden_alert(story: Story) -> HiddenAlert | None:
@@ -65,7 +69,7 @@ def hidden_alert(story: Story) -> HiddenAlert | None:
         return None
     if facts.resumed or facts.records_left_out:
         return None
-    return _of_client(story, facts) or _of_server(story, facts)
+    return _of_client(story, facts) or _of_server(story, facts) or _in_silence(story, facts)
 
 
 def client_flight(facts: TlsFacts) -> Flight:
@@ -80,7 +84,7 @@ def client_flight(facts: TlsFacts) -> Flight:
             return "bare"
         if first == bare + EMPTY_CERTIFICATE + padding:
             return "no certificate"
-        if first == alone + padding and lengths[1:2] == [bare + padding]:
+        if first == alone + padding and lengths[1:2] in ([], [bare + padding]):
             return "no certificate"
     return "certificate" if first >= SMALLEST_CERTIFICATE else "unknown"
 
@@ -108,33 +112,70 @@ def _of_client(story: Story, facts: TlsFacts) -> HiddenAlert | None:
     ended = _end_after(story, alert)
     if ended is None:
         return None
-    return HiddenAlert(alert, "server certificate", facts, answer.frame, ended.frame)
+    about: About = "server certificate"
+    return HiddenAlert(True, about, facts, answer.frame, alert.frame, ended.frame)
 
 
 def _of_server(story: Story, facts: TlsFacts) -> HiddenAlert | None:
-    flight = _flight(facts)
-    if not flight or not facts.client_finished or facts.tickets or facts.server_data:
+    flight, last = _unanswered_flight(facts), _last_of_server(facts)
+    if not flight or last is None or not _has_size_of_alert(last, facts):
         return None
-    records = encrypted_records(facts, from_initiator=False)
-    last = records[-1] if records else None
-    if last is None or _position(last) < _position(flight[0]):
-        return None
-    if not _has_size_of_alert(last, facts):
+    if _position(last) < _position(flight[0]):
         return None
     alert = unread_alert(facts, from_initiator=False) or _as_alert(last)
-    held = client_flight(facts)
+    held, ended = client_flight(facts), _end_after(story, alert)
     if held not in ("no certificate", "certificate") or answers_the_close(story, alert):
         return None
-    ended = _end_after(story, alert)
-    if ended is None or ended.by_initiator or _too_late(story, flight, alert):
+    if ended is None or _too_late(story, flight, alert.time):
+        return None
+    if left_first(story, alert.time, alert.frame):
         return None
     about: About = "client certificate" if held == "certificate" else "missing certificate"
-    return HiddenAlert(alert, about, facts, flight[0].frame, ended.frame)
+    return HiddenAlert(False, about, facts, flight[0].frame, alert.frame, ended.frame)
 
 
-def _too_late(story: Story, flight: list[Record], alert: Alert) -> bool:
+def _in_silence(story: Story, facts: TlsFacts) -> HiddenAlert | None:
+    """Return how a server closed at an empty certificate without an alert, as some in Java do."""
+    flight, last, end = _unanswered_flight(facts), _last_of_server(facts), ending(story)
+    if not flight or end is None or end.by_initiator or client_flight(facts) != "no certificate":
+        return None
+    if last is not None and _position(last) > _position(flight[0]):
+        return None
+    sent = next((p for p in story.packets if p.frame == flight[0].frame), None)
+    acked = story.responder.fin_ack if end.reset is None else end.reset.ack
+    if sent is None or seq_after(sent.end_seq, acked) or _too_late(story, flight[:1], end.time):
+        return None
+    return HiddenAlert(False, "missing certificate", facts, flight[0].frame, 0, end.frame)
+
+
+def _unanswered_flight(facts: TlsFacts) -> list[Record]:
+    """Return the client's flight where the server sent neither tickets nor data after it."""
+    return [] if facts.tickets or facts.server_data else _flight(facts)
+
+
+def _last_of_server(facts: TlsFacts) -> Record | None:
+    records = encrypted_records(facts, from_initiator=False)
+    return records[-1] if records else None
+
+
+def refused_flight(story: Story) -> bool:
+    """Return whether a server ended right after a client flight with a certificate in it.
+
+    Without an alert that is no proof: some servers just close on a certificate they do not take.
+    """
+    facts, end = tls_facts(story), ending(story)
+    if facts is None or end is None or not facts.is_tls13 or facts.key_state == "decrypted":
+        return False
+    if facts.incomplete or facts.records_left_out or end.by_initiator:
+        return False
+    flight = _unanswered_flight(facts)
+    taken = not flight or client_flight(facts) != "certificate"
+    return not taken and not _too_late(story, flight, end.time)
+
+
+def _too_late(story: Story, flight: list[Record], time: int) -> bool:
     """Return whether the server had time to refuse the flight before, and ended over a request."""
-    return alert.time - flight[-1].time > CHECKED_WITHIN + 2 * round_trip(story)
+    return time - flight[-1].time > CHECKED_WITHIN + 2 * round_trip(story)
 
 
 def _position(record: Record) -> tuple[int, int]:

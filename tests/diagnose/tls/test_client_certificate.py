@@ -148,3 +148,45 @@ def test_an_encrypted_alert_behind_the_servers_fin_is_an_effect() -> None:
 def test_a_resumed_session_shows_no_certificate() -> None:
     verdict = hidden(CLIENTS_CCS + records(820, 96, 53), resumed=True)
     assert verdict.code != "tls.certificate_rejected"
+
+
+def test_a_server_that_closes_at_the_empty_certificate_without_an_alert() -> None:
+    lines = (HELLO, FLIGHT_13, C("PSH,ACK", CLIENTS_CCS + records(41)), *HUNG_UP)
+    facts = {"client_finished": False, "server_finished": False, "server_hello": SHA384}
+    verdict = told(*lines, **facts)
+    assert verdict.code == "tls.client_certificate_required"
+    assert verdict.confidence < 0.8
+    assert verdict.alternatives[0].code == "tls.handshake_closed"
+
+
+def test_a_close_that_crossed_the_flight_did_not_refuse_it() -> None:
+    lost = C("PSH,ACK", CLIENTS_CCS + records(25, 53), lost=True)
+    verdict = told(HELLO, FLIGHT_13, lost, *HUNG_UP, **SECURED)
+    assert verdict.code != "tls.client_certificate_required"
+
+
+def test_the_client_may_answer_the_refusal_with_its_fin() -> None:
+    verdict = hidden(CLIENTS_CCS + records(25, 53), REFUSAL, *LEFT)
+    assert verdict.code == "tls.client_certificate_required"
+    assert verdict.ended_by == "responder"
+
+
+def test_a_farewell_that_answers_the_clients_is_no_refusal() -> None:
+    flight = CLIENTS_CCS + records(25, 53)
+    goodbye = C("PSH,ACK", records(19), after=0.1)
+    assert hidden(flight, goodbye, REFUSAL, *LEFT).code == "ok"
+
+
+@pytest.mark.parametrize("end", [S("FIN,ACK", after=2), S("RST,ACK", win=500, after=2)])
+def test_a_close_behind_a_real_certificate_may_be_a_refusal(end: Line) -> None:
+    flight = CLIENTS_CCS + records(820, 96, 53, 90)
+    verdict = hidden(flight, S("ACK"), end, C("FIN,ACK"), client_data=1)
+    assert verdict.code in ("tcp.closed_before_response", "tcp.reset_before_response")
+    assert verdict.alternatives[0].code == "tls.certificate_rejected"
+
+
+def test_a_close_long_after_a_certificate_is_not() -> None:
+    flight, late = CLIENTS_CCS + records(820, 96, 53, 90), S("FIN,ACK", after=900)
+    verdict = hidden(flight, S("ACK"), late, C("FIN,ACK"), client_data=1)
+    assert verdict.code == "tcp.closed_before_response"
+    assert verdict.alternatives == ()
