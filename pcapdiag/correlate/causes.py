@@ -55,17 +55,22 @@ class Explanation(NamedTuple):
         return self.causes[-1]
 
 
-def find_causes(
-    failures: Sequence[LegFailure], own: frozenset[str] = frozenset()
-) -> dict[Key, Explanation]:
-    """Return why failures failed, for each that another leg explains.
+class Joined(NamedTuple):
+    """Why failures failed, for each that another leg explains, and what could not be told.
 
-    ``own`` are the addresses of the capturing host.
+    ``unclear`` has, for a failure, the calls of which each may be the cause, and none is named.
     """
+
+    explained: dict[Key, Explanation]
+    unclear: Options
+
+
+def join_legs(failures: Sequence[LegFailure], own: frozenset[str] = frozenset()) -> Joined:
+    """Join the legs of all failures; ``own`` are the addresses of the capturing host."""
     legs = Legs.of(failures, own)
     effects = [one for one in failures if is_effect(one) and one.decided and not one.suspected]
     options = {effect.key: _best(effect, legs.candidates(effect)) for effect in effects}
-    last = _assign(options)
+    last, unclear = _assign(options)
     taken = {cause.key for cause in last.values()}
     found: dict[Key, Explanation] = {}
     for effect in effects:
@@ -79,7 +84,7 @@ def find_causes(
             client = _client_behind(failure, legs)
             if client is not None:
                 found[failure.key] = Explanation([client], by_client=True)
-    return found
+    return Joined(found, unclear)
 
 
 def _best(effect: LegFailure, candidates: list[LegFailure]) -> list[LegFailure]:
@@ -102,10 +107,11 @@ def _distance(effect: LegFailure, call: LegFailure) -> int:
     return AT_ONCE if call.is_silent else abs(effect.decided - call.decided)
 
 
-def _assign(options: Options) -> dict[Key, LegFailure]:
+def _assign(options: Options) -> tuple[dict[Key, LegFailure], Options]:
     """Give each effect its only candidate; what is taken is struck out for those with several.
 
-    Of several that can only be tries one after the other the last is the cause.
+    Of several that can only be tries one after the other the last is the cause. What is left is
+    returned, too.
     """
     found: dict[Key, LegFailure] = {}
     for _ in range(ROUNDS):
@@ -121,7 +127,8 @@ def _assign(options: Options) -> dict[Key, LegFailure]:
         }
     last = {key: calls[-1] for key, calls in options.items() if _in_turn(calls)}
     claims = Counter(call.key for call in last.values())
-    return found | {key: call for key, call in last.items() if claims[call.key] == 1}
+    found |= {key: call for key, call in last.items() if claims[call.key] == 1}
+    return found, {key: calls for key, calls in options.items() if calls and key not in found}
 
 
 def _tries_before(

@@ -88,7 +88,8 @@ def reply_of(failure: LegFailure) -> Reply:
 
 def fits(effect: LegFailure, cause: LegFailure) -> bool:
     """Return whether ``cause`` is of a kind that makes a proxy fail its client so."""
-    if cause.code in _IDLE and effect.code not in _IDLE:
+    if cause.code in _IDLE and (effect.code not in _IDLE or cause.by == "initiator"):
+        # A proxy that ends both legs for quiet is the cause of both.
         return False
     if effect.code in REPLIES:
         if cause.code in REPLIES:

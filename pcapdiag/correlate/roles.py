@@ -153,6 +153,11 @@ class Roles(msgspec.Struct):
         if role is not None and len(self._given) < MAX_ADDRESSES:
             self._given[ip] = role
 
+    def calls_others(self, address: str) -> bool:
+        """Return whether an address, or its host's others, opened connections."""
+        host = self.own if address in self.own else {address}
+        return any(self._opened_to.get(each) for each in host)
+
     def is_proxy(self, address: str) -> bool:
         """Return whether an address answers connections and opens others to a third party.
 

@@ -22,6 +22,7 @@ from pcapdiag.diagnose.http import (
     stream_idle_timeout,
     truncated_response,
 )
+from pcapdiag.diagnose.http.facts import exchanges as exchanges
 from pcapdiag.diagnose.http2 import (
     enhance_your_calm,
     flow_control_stall,
@@ -74,12 +75,6 @@ EXCHANGES: tuple[ExchangeEntry, ...] = (
 )
 
 
-def exchanges(story: Story) -> list[Exchange]:
-    """Return what is known of the connection's requests, in order; empty where nothing is."""
-    application = story.application
-    return application.http.exchanges if application and application.http else []
-
-
 def judge_exchanges(story: Story, context: Context) -> Iterator[Judgement]:
     """Yield a judgement for every failed request, in the order of the requests.
 
@@ -98,11 +93,6 @@ def judge_exchange(story: Story, exchange: Exchange, context: Context) -> Judgem
         if judgement is not None:
             return replace(judgement, exchange=exchange.index)
     return None
-
-
-def broken_off(story: Story) -> Exchange | None:
-    """Return the first request without a complete answer: the one that the connection's end hit."""
-    return next((one for one in exchanges(story) if not one.complete), None)
 
 
 def at_the_end(match: MatchExchange) -> Callable[[Story, Context], Judgement | None]:

@@ -197,7 +197,8 @@ class Analysis:
     def _complete(self, connection: Connection) -> None:
         """Add what was not known yet when a connection was told."""
         self._twins.join(connection)
-        self.legs.join(connection)
+        calls_others = self.surroundings.calls_others(connection.responder.ip)
+        self.legs.join(connection, calls_others=calls_others)
         if not connection.timeline:
             self._teller.name_ends(connection)
         elif connection.verdict.failed:

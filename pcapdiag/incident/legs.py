@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.correlate.causes import Explanation, find_causes
+from pcapdiag.correlate.causes import Explanation, Joined, join_legs
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES
 from pcapdiag.correlate.leg_failure import Key, LegFailure
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.settled import confirm, followed_its_client, gave_up
-from pcapdiag.diagnose.timing import duration
 from pcapdiag.incident.leg_failures import leg_failures
+from pcapdiag.incident.leg_words import absence, explanation
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import join_port
-from pcapdiag.model.report import Cause, Connection
+from pcapdiag.model.report import Cause, Connection, Verdict
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import format_seconds
 
@@ -25,24 +25,17 @@ MAX_FAILURES = 20_000
 """Failures among which causes are looked for; later ones are counted in ``left_out``."""
 
 
-class _Told(msgspec.Struct, frozen=True):
-    """What the report says of a connection that made another one fail."""
-
-    code: str
-    title: str
-    exchange: int | None
-
-
 class ProxyLegs(msgspec.Struct):
     """Notes the failures of a capture and joins those of one request; memory is bounded."""
 
     left_out: int = 0
     _failures: list[LegFailure] = []
-    _causes: dict[Key, Explanation] = {}
+    _joined: Joined = Joined({}, {})
     _effects: dict[Key, LegFailure] = {}
+    """The failures that another leg explains."""
     _explained: dict[int, tuple[LegFailure, LegFailure]] = {}
     """By stream of a cause: itself, and the first failure that it explains."""
-    _told: dict[int, _Told | None] = {}
+    _told: dict[int, Verdict | None] = {}
     """By stream of a cause: what was told of it, None until it was; gone when it had not failed."""
 
     def note(self, story: Story, judgement: Judgement, context: Context) -> bool:
@@ -58,9 +51,10 @@ class ProxyLegs(msgspec.Struct):
 
     def conclude(self, own: frozenset[str]) -> None:
         """Join the legs; ``own`` are the capturing host's addresses. Nothing is noted later."""
-        self._causes = find_causes(self._failures, own)
-        self._effects = {one.key: one for one in self._failures if one.key in self._causes}
-        for key, found in self._causes.items():
+        self._joined = join_legs(self._failures, own)
+        explained = self._joined.explained
+        self._effects = {one.key: one for one in self._failures if one.key in explained}
+        for key, found in explained.items():
             self._told |= {cause.stream: None for cause in found.causes}
             if not found.by_client:
                 self._explained.setdefault(found.last.stream, (found.last, self._effects[key]))
@@ -75,33 +69,59 @@ class ProxyLegs(msgspec.Struct):
                 return confirm(story, cause.code, cause.exchange, shown)
             if cause.code == LEFT and effect.code in {GIVEN_UP, *REPLIES}:
                 return gave_up(story, context, effect.stream)
-        behind = self._causes.get((story.stream, None))
-        if behind is not None and behind.by_client and behind.last.code == LEFT:
-            return followed_its_client(story, context, behind.last.stream)
+        found = self._joined.explained.get((story.stream, None))
+        if found is not None and found.by_client and found.last.code == LEFT:
+            return followed_its_client(story, context, found.last.stream)
         return None
 
     def settle(self, connection: Connection) -> None:
         """Take the final verdict of a connection that may be the cause of another's failure."""
         if connection.stream not in self._told:
             return
-        verdict = connection.verdict
-        if verdict.code == "ok":
+        if connection.verdict.code == "ok":
             del self._told[connection.stream]
         else:
-            self._told[connection.stream] = _Told(verdict.code, verdict.title, verdict.exchange)
+            self._told[connection.stream] = connection.verdict
 
-    def join(self, connection: Connection) -> None:
-        """Add to a failed connection what on another leg made it fail."""
+    def join(self, connection: Connection, *, calls_others: bool) -> None:
+        """Add to a failed connection what on another leg made it fail, or why that is not told.
+
+        ``calls_others`` says that its responder opened connections in this capture.
+        """
         verdict = connection.verdict
-        effect = self._effects.get((connection.stream, verdict.exchange))
-        if effect is None or not verdict.failed:
+        key = connection.stream, verdict.exchange
+        found = self._joined.explained.get(key)
+        if not verdict.failed:
             return
-        found = self._causes[effect.key]
-        if found.last.stream not in self._told:
+        if found is None or found.last.stream not in self._told:
+            unclear = self._joined.unclear.get(key, [])
+            verdict.notes.extend(absence(connection, unclear, calls_others=calls_others))
             return
         connection.causes = [self._cause(one) for one in found.causes if one.stream in self._told]
         connection.caused_by = found.last.stream
-        verdict.notes.append(self._sentence(effect, found))
+        told = self._told_of(found.last)
+        title = told.title if told is not None else found.last.code
+        verdict.notes.insert(0, explanation(found, title, self._effects[key].decided))
+        self._name_makers(connection)
+
+    def _name_makers(self, connection: Connection) -> None:
+        """Say of replies that were handed on which proxy made them."""
+        for exchange in connection.http.exchanges if connection.http else []:
+            maker = self._maker(connection.stream, exchange.index)
+            if maker is not None and exchange.local_reply is not None:
+                exchange.made_by = maker
+                if exchange.index == connection.verdict.exchange:
+                    connection.verdict.attribution.address = maker
+
+    def _maker(self, stream: int, exchange: int) -> str | None:
+        """Return who made the reply that a leg's responder only handed on."""
+        maker, passed = None, set()
+        found = self._joined.explained.get((stream, exchange))
+        while found is not None and found.last.code in REPLIES and found.last.key not in passed:
+            passed.add(found.last.key)
+            maker = found.last.answerer
+            found = self._joined.explained.get(found.last.key)
+        return maker
 
     def _cause(self, failure: LegFailure) -> Cause:
         told = self._told_of(failure)
@@ -110,25 +130,13 @@ class ProxyLegs(msgspec.Struct):
             frame=failure.frame,
             exchange=failure.exchange,
             code=told.code if told is not None else failure.code,
-            time=format_seconds(failure.decided) if failure.decided else "",
+            time=format_seconds(failure.decided or failure.last_try),
             endpoint=join_port(failure.answerer, failure.answerer_port),
         )
 
-    def _told_of(self, failure: LegFailure) -> _Told | None:
+    def _told_of(self, failure: LegFailure) -> Verdict | None:
         """Return the final verdict of a cause, where the verdict is about this failure."""
         told = self._told.get(failure.stream)
         if told is None:
             return None
         return told if told.exchange == failure.exchange or told.code == failure.code else None
-
-    def _sentence(self, effect: LegFailure, found: Explanation) -> str:
-        last, tries = found.last, len(found.causes)
-        told = self._told_of(last)
-        what = told.title if told is not None else last.code
-        where = f"stream {last.stream}, frame {last.frame}"
-        when = ""
-        if last.decided and last.decided < effect.decided:
-            when = f", {duration(effect.decided - last.decided)} before"
-        more = f" It was the last of {tries} tries." if tries > 1 else ""
-        leg = "its client's leg" if found.by_client else "the other leg"
-        return f"Caused on {leg}{when}: {what} ({where}).{more}"

@@ -41,6 +41,8 @@ class Surroundings:
         self._spoken = Spoken()
         self._roles = Roles(self._overrides, spoken=self._spoken)
         self._roles_due = 0.0
+        self.capture_hosts: frozenset[str] = frozenset()
+        """The capturing host's addresses, when the whole capture is known."""
         self.tls_servers = TlsServers()
         self.watched_until = 0
         """When a live capture was last looked at, though no packet came (ns since the epoch)."""
@@ -56,12 +58,17 @@ class Surroundings:
             hosts[facts.address] = facts
         base = self._new_context(hosts)
         self._base = replace(base, final=True, capture_hosts=capture_hosts(base))
+        self.capture_hosts = self._known_as_own()
         self._roles = self._collect_roles()
         self._roles_due = math.inf
 
-    @property
-    def capture_hosts(self) -> frozenset[str]:
-        """The capturing host's addresses, when the whole capture is known.
+    def calls_others(self, address: str) -> bool:
+        """Return whether an address, or another one of its host, opened connections."""
+        host = self.capture_hosts if address in self.capture_hosts else {address}
+        return any(map(self._roles.calls_others, host))
+
+    def _known_as_own(self) -> frozenset[str]:
+        """Return the capturing host's addresses.
 
         What talks with loopback is the host's own, whichever way its packets went: in a pod an
         address sends on eth0 and receives on lo.

@@ -88,7 +88,11 @@ class EndpointFacts(msgspec.Struct):
     speaks_first: int = 0
     """Connections on which it sent bytes before the initiator did."""
     first_bytes: dict[bytes, int] = {}
-    """First 4 bytes that initiators sent to it, with counts (16 kinds at most)."""
+    """First 4 bytes that initiators sent to it, with counts (16 kinds at most), of its first 256
+    connections."""
+    first_accepted: dict[bytes, int] = {}
+    """How many of those connections got an answer that is no refusal (an HTTP/1 status of 400 or
+    more, a TLS alert), by the same 4 bytes."""
     tls: TlsServerFacts | None = None
     """What is known of it as a TLS server; None where no handshake with it was read."""
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from pcapdiag.model.report import Connection, Evidence, Finding, Group, TimelineEntry, Verdict
-from pcapdiag.report import words
-from pcapdiag.report.clock import Clock, between, duration
+from pcapdiag.report import chain, words
+from pcapdiag.report.clock import Clock, between
 from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page
 from pcapdiag.report.requests import failed_exchange, other_text, request_head
@@ -94,8 +94,10 @@ class EntryWriter(msgspec.Struct, frozen=True):
         if verdict.explanation:
             yield from self.page.labelled("", " ".join(shown(verdict.explanation).split()))
         yield from self._who(connection)
-        if 0 < len(connection.timeline) <= CHAIN_ENTRIES:
-            yield from self.page.labelled("CHAIN", _chain(connection))
+        if connection.causes:
+            yield from self.page.labelled("CHAIN", chain.both_legs(connection))
+        elif 0 < len(connection.timeline) <= CHAIN_ENTRIES:
+            yield from self.page.labelled("CHAIN", chain.packets(connection))
         yield from self._evidence(connection)
         for line in offers(connection):
             yield from self.page.labelled("TLS", line)
@@ -216,17 +218,6 @@ def _with_frames(evidence: Evidence) -> str:
     if not evidence.frames or "#" in text:
         return text
     return f"{text} ({', '.join(f'#{frame}' for frame in evidence.frames[:3])})"
-
-
-def _chain(connection: Connection) -> str:
-    steps, before = [], ""
-    for entry in connection.timeline:
-        step = f"#{entry.frame} {words.sender(connection, entry.from_)} {shown(entry.event)}"
-        if before:
-            step += f" +{duration(max(between(before, entry.time), 0.0))}"
-        steps.append(step)
-        before = entry.time
-    return " > ".join(steps)
 
 
 def _shortened(entries: list[TimelineEntry]) -> list[TimelineEntry | None]:

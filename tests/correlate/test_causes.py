@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.correlate import legs as module
-from pcapdiag.correlate.causes import find_causes
+from pcapdiag.correlate.causes import join_legs
 from pcapdiag.correlate.leg_failure import LegFailure
 from tests.correlate.legs import BACK, FRONT, OTHER_CLIENT, at, dropped, refused, reply, reset
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.once
 
 def causes(*failures: LegFailure, own: frozenset[str] = frozenset()) -> dict[int, list[int]]:
     """Streams of the causes by stream of the failure."""
-    found = find_causes(failures, own)
+    found = join_legs(failures, own).explained
     return {stream: [one.stream for one in why.causes] for (stream, _), why in found.items()}
 
 
@@ -81,7 +81,10 @@ def test_two_clients_at_once_get_their_own_causes_where_the_calls_began_in_turn(
 
 
 def test_of_two_calls_that_fit_equally_none_is_the_cause() -> None:
-    assert causes(reply(), refused(1), refused(2, asked=12, decided=18.5)) == {}
+    both = refused(1), refused(2, asked=12, decided=18.5)
+    assert causes(reply(), *both) == {}
+    unclear = join_legs((reply(), *both)).unclear
+    assert [call.stream for call in unclear[0, 0]] == [1, 2]
 
 
 def test_what_is_taken_by_one_client_is_not_anothers() -> None:
@@ -191,6 +194,13 @@ def test_a_broken_answer_may_be_cut_a_second_later() -> None:
     assert causes(cut, call) == {0: [1]}
     assert causes(cut, reset(code="tcp.idle_reset", phase="idle")) == {}
     assert causes(cut, refused()) == {}
+
+
+def test_a_proxy_that_ends_both_legs_for_quiet_is_the_cause_of_both() -> None:
+    quiet = {"code": "tcp.idle_reset", "phase": "idle"}
+    client = reply(product="", **quiet)
+    assert causes(client, reset(by="initiator", **quiet)) == {}
+    assert causes(client, reset(by="path", **quiet)) == {0: [1]}
 
 
 def left(stream: int, ms: float, **more: object) -> LegFailure:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.http.words import quoted, request_words
 from pcapdiag.diagnose.http2.errors import NO_ERROR, PEERS_FAULT, error_name
+from pcapdiag.diagnose.http2.known import http2_facts, streams
 from pcapdiag.diagnose.http2.pings import unanswered_ping
 from pcapdiag.diagnose.http2.streams import (
     error_facts,
-    http2_facts,
     is_effect,
     phase_of,
     refused_by,
     side_of,
-    streams,
     unfinished_at,
 )
 from pcapdiag.diagnose.judgement import Judgement
@@ -80,7 +79,7 @@ def goaway_facts(story: Story, goaway: GoAway, open_ones: list[Exchange]) -> dic
     sender = story.half(goaway.from_initiator)
     receiver = story.half(not goaway.from_initiator)
     facts = http2_facts(story)
-    return error_facts(goaway.code) | {
+    return error_facts(goaway.code, sender.address, receiver.address) | {
         "sender": host_in_url(sender.address),
         "receiver": host_in_url(receiver.address),
         "goaway_frame": str(goaway.frame),

@@ -30,14 +30,8 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.http.failure import request_failed
-from pcapdiag.diagnose.http2.streams import (
-    drained,
-    is_incomplete,
-    is_unfinished,
-    phase_of,
-    refused_by,
-    stream_facts,
-)
+from pcapdiag.diagnose.http2.known import drained, is_incomplete, is_unfinished
+from pcapdiag.diagnose.http2.streams import phase_of, refused_by, stream_facts
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.timing import duration

@@ -56,6 +56,10 @@ def _take_request(exchange: Exchange, turn: Turn) -> None:
 
 
 def _take_response(exchange: Exchange, turn: Turn) -> None:
+    if not turn.response_head:
+        # Its first bytes were not captured: what came says nothing.
+        exchange.length = turn.response_bytes
+        return
     if not turn.response_head.startswith(_STATUS_LINE):
         exchanges.note(exchange, exchanges.not_a_status_line(turn.response_head), "responder")
         exchange.length = turn.response_bytes
@@ -101,8 +105,8 @@ def _read_body_head(exchange: Exchange, body: BodyReader, turn: Turn, begins: in
 
 
 def _is_complete(exchange: Exchange, head: StatusHead, body: BodyReader, turn: Turn) -> bool:
-    if body.done:
-        return True
+    if body.done or body.problem:
+        return body.done
     frame = framing(head.fields)
     if frame.chunked:
         return turn.response_tail.endswith(_LAST_CHUNK)

@@ -36,6 +36,20 @@ def test_protocols_that_are_known_have_their_own_codes(protocol: str) -> None:
     assert verdict(story, strange, responder_speaks=protocol).code != "http.malformed_response"
 
 
+def test_the_first_bytes_alone_may_tell_the_protocol() -> None:
+    goaway = bytes.fromhex("000008070000000000 0000000000000002")
+    strange = exchange(status=None, complete=False, **STRANGE)
+    judgement = verdict(play(*GREETED, *GAVE_UP), strange, responder_head=goaway)
+    assert judgement.code != "http.malformed_response"
+
+
+def test_a_fault_that_was_read_over_is_no_failure() -> None:
+    story = play(*GREETED, *GAVE_UP)
+    assert verdict(story, exchange(**STRANGE)).code == "ok"
+    unread = exchange(status=None, complete=False, **STRANGE)
+    assert verdict(story, unread, exchange(1)).code != "http.malformed_response"
+
+
 def test_the_middle_of_an_answer_has_no_status_line() -> None:
     story = play(*GREETED, *GAVE_UP, midstream=True)
     strange = exchange(status=None, complete=False, **STRANGE)

@@ -39,6 +39,10 @@ def test_a_responder_that_resets_a_stream_fails_it_whatever_the_code(code: int) 
     assert sides(verdict)["responder"] > 0.9
 
 
+def test_a_refused_push_is_the_clients_own_wish() -> None:
+    assert judged(http2(answered(1), reset(begun(2), "initiator", 7))).code == "ok"
+
+
 def test_within_the_answer() -> None:
     verdict = judged(http2(reset(begun(1), "responder", 2)))
     assert (verdict.code, verdict.phase) == ("http2.rst_stream", "in_response")

@@ -96,7 +96,7 @@ def test_a_server_that_should_have_spoken_first() -> None:
     assert judged(*HANDSHAKE, *lines).code == "ok"
 
 
-def test_a_request_still_unanswered_at_the_end_of_the_file() -> None:
+def test_a_request_still_unaccepted_at_the_end_of_the_file() -> None:
     assert judged(*ASKED).code == "capture.partial"
 
 

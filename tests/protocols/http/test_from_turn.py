@@ -66,10 +66,27 @@ def test_how_far_an_answer_came(answer: bytes, complete: bool, until_close: bool
 
 def test_the_same_fields_as_a_stream_gives() -> None:
     body = b"upstream request timeout"
-    exchange = made(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 504 x\r\nserver: envoy\r\ncontent-length: 24\r\n\r\n" + body)
-    assert (exchange.index, exchange.method, exchange.target, exchange.host) == (2, "GET", "/a", "shop")
-    assert (exchange.request_frame, exchange.request_end_frame, exchange.request_complete) == (5, 6, True)
-    assert (exchange.interim, exchange.status, exchange.length, exchange.complete) == (1, 504, 24, True)
+    exchange = made(
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 504 x\r\nserver: envoy\r\ncontent-length: 24\r\n\r\n"
+        + body
+    )
+    assert (exchange.index, exchange.method, exchange.target, exchange.host) == (
+        2,
+        "GET",
+        "/a",
+        "shop",
+    )
+    assert (exchange.request_frame, exchange.request_end_frame, exchange.request_complete) == (
+        5,
+        6,
+        True,
+    )
+    assert (exchange.interim, exchange.status, exchange.length, exchange.complete) == (
+        1,
+        504,
+        24,
+        True,
+    )
     assert exchange.body_head == body
     assert exchange.local_reply is not None
 
@@ -87,5 +104,8 @@ def test_an_answer_that_is_not_http() -> None:
 
 
 def test_an_http_answer_to_something_else() -> None:
-    exchange = made(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n", b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00")
+    exchange = made(
+        b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n",
+        b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00",
+    )
     assert (exchange.method, exchange.status) == (None, 400)

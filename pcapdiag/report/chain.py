@@ -1,0 +1,74 @@
+"""A failure as one line of steps: what was sent when, across both legs where a cause is known."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pcapdiag.model.report import Connection
+from pcapdiag.model.report_http import HttpExchange
+from pcapdiag.report import words
+from pcapdiag.report.clock import between, duration
+from pcapdiag.report.escape import shown
+from pcapdiag.report.requests import failed_exchange
+
+MAX_TRIES = 3
+"""Tries on the other leg that are told, the last ones."""
+
+
+class Step(NamedTuple):
+    """One step: a frame, what happened, and when (empty where that is not known)."""
+
+    frame: int | None
+    text: str
+    time: str
+
+
+def packets(connection: Connection) -> str:
+    """Return the connection's own timeline in one line."""
+    return _joined(
+        [
+            Step(
+                entry.frame,
+                f"{words.sender(connection, entry.from_)} {shown(entry.event)}",
+                entry.time,
+            )
+            for entry in connection.timeline
+        ]
+    )
+
+
+def both_legs(connection: Connection) -> str:
+    """Return the request, what became of it on the other leg, and how it ended here."""
+    times = {entry.frame: entry.time for entry in connection.timeline}
+    exchange = failed_exchange(connection)
+    steps = [_beginning(connection, exchange)]
+    left_out = len(connection.causes) - MAX_TRIES
+    if left_out > 0:
+        steps.append(Step(None, words.count(left_out, "earlier try", "earlier tries"), ""))
+    for cause in connection.causes[-MAX_TRIES:]:
+        text = f"{cause.code} at {shown(cause.endpoint)} (stream {cause.stream})"
+        steps.append(Step(cause.frame, text, cause.time))
+    if exchange is not None and exchange.response_frame is not None:
+        last, text = exchange.response_frame, str(exchange.status or "answer")
+    else:
+        last, text = max(connection.verdict.frames, default=0), "end of this leg"
+    if last > (steps[0].frame or 0):
+        steps.append(Step(last, text, times.get(last, "")))
+    return _joined(steps)
+
+
+def _beginning(connection: Connection, exchange: HttpExchange | None) -> Step:
+    if exchange is None or exchange.request_frame is None:
+        return Step(connection.first_frame, "connection", connection.start)
+    return Step(exchange.request_frame, "request", exchange.request_time or "")
+
+
+def _joined(steps: list[Step]) -> str:
+    told, before = [], ""
+    for step in steps:
+        text = step.text if step.frame is None else f"#{step.frame} {step.text}"
+        if before and step.time:
+            text += f" +{duration(max(between(before, step.time), 0.0))}"
+        told.append(text)
+        before = step.time
+    return " > ".join(told)

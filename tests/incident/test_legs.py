@@ -1,0 +1,199 @@
+"""Causes across a proxy, on stories of two legs and on stored captures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.judge import judge
+from pcapdiag.incident import legs as module
+from pcapdiag.incident.legs import ProxyLegs
+from pcapdiag.model.application import Application
+from pcapdiag.model.context import Context
+from pcapdiag.model.http import Exchange, HttpFacts, LocalReply
+from pcapdiag.model.options import AnalyzeOptions
+from pcapdiag.model.report import Report
+from pcapdiag.model.report_http import Http, HttpExchange, LocalReplyFacts
+from pcapdiag.model.story import Story
+from pcapdiag.pipeline import analyze
+from tests.diagnose.playbook import GET, HANDSHAKE, MS, START, C, S, around, play
+from tests.report.fabricate import refused
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "pcaps"
+PROXY, UPSTREAM = "10.0.1.5", "10.0.2.7"
+
+
+def answered(product: str = "envoy", reason: str = "connection failure") -> Story:
+    """A client's request that its proxy answered 503 itself, 20 ms after it was asked."""
+    exchange = Exchange(
+        index=0,
+        version="1.1",
+        method="GET",
+        target="/pay",
+        request_frame=4,
+        request_time=START + MS,
+        request_complete=True,
+        status=503,
+        response_frame=6,
+        response_time=START + 20 * MS,
+        complete=True,
+        local_reply=LocalReply(product, reason),
+    )
+    lines = (
+        *HANDSHAKE,
+        C("PSH,ACK", GET),
+        S("ACK"),
+        S("PSH,ACK", b"HTTP/1.1 503 x\r\n\r\n", after=18),
+    )
+    story = play(*lines, application=Application(http=HttpFacts(requests=1, exchanges=[exchange])))
+    story.stream = 1
+    story.initiator.address, story.responder.address = "10.0.0.9", PROXY
+    return story
+
+
+def refused_call() -> Story:
+    story = play(C("SYN"), S("RST,ACK", after=1))
+    story.stream = 2
+    return story
+
+
+def concluded(*stories: Story) -> ProxyLegs:
+    legs = ProxyLegs()
+    for story in stories:
+        context = around(story, 1)
+        assert legs.note(story, judge(story, context), context)
+    legs.conclude(frozenset())
+    return legs
+
+
+def test_a_proxys_reply_is_told_with_the_refused_call_behind_it() -> None:
+    legs = concluded(answered(), refused_call())
+    call = refused(stream=2)
+    legs.settle(call)
+    client = refused(stream=1)
+    client.verdict.exchange = 0
+    legs.join(client, calls_others=True)
+    assert client.caused_by == 2
+    cause = client.causes[0]
+    assert (cause.frame, cause.code, cause.endpoint) == (
+        2,
+        "tcp.connection_refused",
+        f"{UPSTREAM}:8443",
+    )
+    assert client.verdict.notes[0].startswith(
+        f"Caused on the other leg, 19 ms before: {call.verdict.title}"
+    )
+
+
+def test_a_cause_that_had_not_failed_after_all_is_not_told() -> None:
+    legs = concluded(answered(), refused_call())
+    cured = refused(stream=2)
+    cured.verdict.code, cured.verdict.failed = "ok", False
+    legs.settle(cured)
+    client = refused(stream=1)
+    client.verdict.exchange, client.verdict.code = 0, "http.local_reply"
+    legs.join(client, calls_others=True)
+    assert (client.caused_by, client.causes) == (None, [])
+    assert "None of the connections" in client.verdict.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("calls_others", "said"), [(True, "in a way and at a moment"), (False, "holds no connection")]
+)
+def test_a_reply_without_a_call_says_why(calls_others: bool, said: str) -> None:
+    legs = concluded(answered())
+    client = refused(stream=1)
+    client.verdict.exchange, client.verdict.code = 0, "http.local_reply"
+    legs.join(client, calls_others=calls_others)
+    assert client.caused_by is None
+    assert said in client.verdict.notes[0]
+
+
+def test_several_calls_that_fit_are_named_and_none_is_the_cause() -> None:
+    other = refused_call()
+    other.stream = 3
+    legs = concluded(answered(), refused_call(), other)
+    client = refused(stream=1)
+    client.verdict.exchange = 0
+    legs.join(client, calls_others=True)
+    assert client.caused_by is None
+    assert "(streams 2, 3)" in client.verdict.notes[0]
+
+
+def test_failures_beyond_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_FAILURES", 1)
+    assert concluded(answered(), refused_call()).left_out == 1
+
+
+def test_a_connection_that_worked_is_not_noted() -> None:
+    story = play(*HANDSHAKE, C("FIN,ACK"), S("FIN,ACK"), C("ACK"))
+    context = Context()
+    assert not ProxyLegs().note(story, judge(story, context), context)
+
+
+def test_the_maker_of_a_reply_is_behind_the_one_that_handed_it_on() -> None:
+    inner = answered()
+    outer = replace(answered())
+    outer.stream = 0
+    outer.initiator = replace(inner.initiator, address="10.0.0.8")
+    outer.responder = replace(inner.responder, address="10.0.0.9")
+    assert outer.application
+    assert outer.application.http
+    exchange = replace(outer.application.http.exchanges[0], upstream_service_time=True)
+    outer.application = Application(http=HttpFacts(requests=1, exchanges=[exchange]))
+    legs = concluded(outer, inner)
+    client = refused(stream=0)
+    client.verdict.exchange = 0
+    reply = HttpExchange(index=0, local_reply=LocalReplyFacts(product="envoy"))
+    client.http = Http(requests=1, exchanges=[reply])
+    legs.join(client, calls_others=True)
+    assert (client.caused_by, reply.made_by) == (1, PROXY)
+    assert client.verdict.attribution.address == PROXY
+
+
+def read(name: str, capture: str = "proxy.pcap") -> Report:
+    return analyze([FIXTURES / name / capture], AnalyzeOptions())
+
+
+def test_every_try_of_a_request_is_told() -> None:
+    client = read("http.local_reply-envoy-retries").connections[0]
+    assert [cause.stream for cause in client.causes] == [1, 2, 3]
+    assert client.caused_by == 3
+
+
+def test_an_incident_is_counted_once_at_its_cause() -> None:
+    summary = read("http.local_reply-envoy-refused").summary
+    assert summary.failed == 2
+    assert summary.by_party == {"upstream": 1}
+
+
+def test_a_chain_of_proxies_leads_to_the_one_that_answered() -> None:
+    outer, inner = read("http.local_reply-chain-of-envoys").connections
+    assert outer.caused_by == inner.stream
+    assert outer.http
+    assert outer.http.exchanges[0].made_by == inner.responder.ip
+
+
+def test_an_upstream_that_was_left_because_the_client_left() -> None:
+    connections = read("tcp.initiator_abort-nginx-499").connections
+    assert [one.verdict.code for one in connections] == ["tcp.initiator_abort"] * 2
+    assert [one.caused_by for one in connections] == [None, connections[0].stream]
+
+
+@pytest.mark.parametrize(
+    "name", ["http.response_rejected-envoy-many-headers", "http.response_lost-envoy-413"]
+)
+def test_the_other_leg_settles_what_one_leg_only_suggests(name: str) -> None:
+    client, call = read(name).connections
+    assert call.verdict.code == name.partition("-")[0]
+    assert call.verdict.confidence >= 0.9
+    assert client.caused_by == call.stream
+
+
+def test_both_sides_of_a_nat_are_one_failure() -> None:
+    report = read("tcp.connection_refused-behind-dnat", "router.pcap")
+    assert [one.same_as for one in report.connections] == [None, 0]
+    assert (report.summary.connections, report.summary.failed) == (1, 1)
+    assert [group.connections for group in report.groups] == [1]

@@ -1,0 +1,57 @@
+"""A failure as one line of steps."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.model.report import Cause, TimelineEntry
+from pcapdiag.model.report_http import Http, HttpExchange
+from pcapdiag.report.chain import both_legs, packets
+from tests.report.fabricate import refused, seconds
+
+pytestmark = pytest.mark.once
+
+
+def test_a_connections_own_packets() -> None:
+    assert packets(refused()) == "#291 proxy SYN > #292 upstream RST,ACK +0.31 ms"
+
+
+def test_a_request_the_refused_call_behind_it_and_the_reply() -> None:
+    client = refused()
+    client.verdict.exchange = 0
+    client.http = Http(
+        requests=1,
+        exchanges=[
+            HttpExchange(
+                index=0, request_frame=118, request_time=seconds(1), status=503, response_frame=123
+            )
+        ],
+    )
+    client.timeline = [
+        TimelineEntry(time=seconds(1.0014), frame=123, from_="responder", event="503")
+    ]
+    client.causes = [
+        Cause(
+            stream=17,
+            frame=122,
+            code="tcp.connection_refused",
+            time=seconds(1.0003),
+            endpoint="10.0.2.7:8443",
+        )
+    ]
+    assert both_legs(client) == (
+        "#118 request > #122 tcp.connection_refused at 10.0.2.7:8443 (stream 17) +0.30 ms > "
+        "#123 503 +1.1 ms"
+    )
+
+
+def test_of_many_tries_the_last_are_told() -> None:
+    client = refused()
+    client.causes = [
+        Cause(stream=n, frame=n, code="tcp.connection_timeout", endpoint="10.0.2.7:1")
+        for n in range(10, 16)
+    ]
+    told = both_legs(client)
+    assert "3 earlier tries > #13 " in told
+    assert told.count("tcp.connection_timeout") == 3
+    assert told.endswith("#292 end of this leg")
