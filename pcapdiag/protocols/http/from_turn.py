@@ -17,6 +17,7 @@ from pcapdiag.protocols.http.sniff import speaks
 from pcapdiag.protocols.packet_buffer import Moment, PacketBuffer
 
 _LAST_CHUNK = b"\r\n0\r\n\r\n"
+_HEAD_END = b"\r\n\r\n"
 _STATUS_LINE = b"HTTP/"
 
 
@@ -77,6 +78,9 @@ def _take_response(exchange: Exchange, turn: Turn) -> None:
         exchange.upgrade, exchange.complete = protocol, True
     elif is_whole:
         exchange.complete = _is_complete(exchange, head, body, turn)
+        exchange.end_unknown = not exchange.complete and _tail_says_nothing(head, body, turn)
+    else:
+        exchange.end_unknown = turn.response_bytes > len(turn.response_head)
     if exchange.complete:
         moment = Moment(turn.response_last_frame, turn.response_last_time)
         exchanges.response_ends(exchange, moment)
@@ -111,6 +115,13 @@ def _is_complete(exchange: Exchange, head: StatusHead, body: BodyReader, turn: T
     if frame.chunked:
         return turn.response_tail.endswith(_LAST_CHUNK)
     return frame.length is not None and (exchange.length or 0) >= frame.length
+
+
+def _tail_says_nothing(head: StatusHead, body: BodyReader, turn: Turn) -> bool:
+    """Return whether the last chunk may have come and not be seen: bytes missing, or trailers."""
+    if body.problem or not framing(head.fields).chunked:
+        return False
+    return not turn.response_tail or turn.response_tail.endswith(_HEAD_END)
 
 
 def _whole_lines(data: bytes) -> tuple[bytes, int]:
