@@ -86,6 +86,18 @@ def test_an_end_that_was_not_kept_is_neither_here_nor_missing(
     assert (exchange.complete, exchange.end_unknown) == (False, unknown)
 
 
+@pytest.mark.parametrize(
+    ("kept", "status"),
+    [(30, 404), (13, 404), (12, None), (5, None)],
+)
+def test_a_status_line_that_was_cut_off_breaks_no_rule(kept: int, status: int | None) -> None:
+    told = turn(b"HTTP/1.1 404 No such thing as this anywhere\r\nContent-Length: 0\r\n\r\n")
+    told.response_head, told.response_tail = told.response_head[:kept], b""
+    exchange = exchange_from_turn(told)
+    assert exchange is not None
+    assert (exchange.status, exchange.malformed, exchange.end_unknown) == (status, "", True)
+
+
 def test_the_same_fields_as_a_stream_gives() -> None:
     body = b"upstream request timeout"
     exchange = made(
