@@ -7,6 +7,7 @@ import msgspec
 from pcapdiag.diagnose.cancel import at_deadline, cancelled
 from pcapdiag.diagnose.ending import Ending, behind_unseen_bytes, ending, frames_of
 from pcapdiag.diagnose.goodbye import asks_for_answer, speaks_tls
+from pcapdiag.diagnose.http2.asked import asked_at, asked_facts
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.one_way import is_one_way, known_to_answer, never_answered
 from pcapdiag.diagnose.other_leg import client_left, told_its_client
@@ -76,7 +77,7 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     state = work(story)
     turn = story.turn
     if state is Work.WAITING and not _one_way(story, context, end):
-        since = max(turn.request_last_time, story.established_time)
+        since = asked_at(story) or max(turn.request_last_time, story.established_time)
         return Leaving(end, _weighed(story, context, since, end), False)
     if any(kind in turn.response_head.lower() for kind in ENDLESS):
         return None
@@ -179,10 +180,14 @@ def _who(how: Leaving, timeout: bool) -> tuple[SideHint, ...]:
 
 def _facts(story: Story, how: Leaving, reset: PacketFact | None) -> dict[str, str]:
     turn = story.turn
-    asked = f"a request of {counted(turn.request_bytes, 'byte')} (frame {turn.request_frame})"
+    size, frame = counted(turn.request_bytes, "byte"), str(turn.request_frame)
+    stream = asked_facts(story, how.end.time)
+    if stream:
+        size, frame = stream["request_bytes"], stream["request_frame"]
+    asked = f"a request of {size} (frame {frame})"
     return {
         "asked": asked if turn.index else "nothing yet, for the server speaks first",
-        "request_frame": str(turn.request_frame),
+        "request_frame": frame,
         "end_frame": str(how.end.frame),
         "flags": flag_letters(reset.flags) if reset else how.word,
         "waited": duration(how.waited.waited),
