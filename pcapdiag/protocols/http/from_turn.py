@@ -43,6 +43,14 @@ def exchange_from_turn(turn: Turn) -> Exchange | None:
     return exchange
 
 
+def lacks_answer_head(turn: Turn) -> bool:
+    """Return whether an answer came whose first bytes the capture lost, or there was no room for.
+
+    Nothing says then what they were.
+    """
+    return turn.response_bytes > 0 and _STATUS_LINE.startswith(turn.response_head)
+
+
 def _take_request(exchange: Exchange, turn: Turn) -> None:
     exchange.request_frame, exchange.request_time = turn.request_frame, turn.request_time
     head, size = _whole_lines(turn.request_head)
@@ -60,8 +68,7 @@ def _take_request(exchange: Exchange, turn: Turn) -> None:
 
 
 def _take_response(exchange: Exchange, turn: Turn) -> None:
-    if not turn.response_head:
-        # Its first bytes were not captured: what came says nothing.
+    if lacks_answer_head(turn):
         exchange.length = turn.response_bytes
         return
     if not turn.response_head.startswith(_STATUS_LINE):

@@ -6,7 +6,7 @@ import pytest
 
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Turn
-from pcapdiag.protocols.http.from_turn import exchange_from_turn
+from pcapdiag.protocols.http.from_turn import exchange_from_turn, lacks_answer_head
 
 pytestmark = pytest.mark.once
 
@@ -143,3 +143,13 @@ def test_an_http_answer_to_something_else() -> None:
         b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00",
     )
     assert (exchange.method, exchange.status) == (None, 400)
+
+
+def test_an_answer_whose_first_bytes_were_not_captured_says_nothing() -> None:
+    lost = turn(b"HTTP/1.1 200 OK\r\n\r\n")
+    lost.response_head = b""
+    exchange = exchange_from_turn(lost)
+    assert exchange is not None
+    assert (exchange.malformed, exchange.status, exchange.complete) == ("", None, False)
+    assert lacks_answer_head(lost)
+    assert not lacks_answer_head(turn(b"SSH-2.0-x\r\n"))
