@@ -9,7 +9,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.timing import MS
-from pcapdiag.diagnose.tls_state import nothing_asked
+from pcapdiag.diagnose.tls_state import nothing_asked, tls_facts
 from pcapdiag.model.story import Story
 
 H2_PREFACE = b"PRI * HTTP/2.0"
@@ -62,10 +62,17 @@ def is_tls(story: Story) -> bool:
 
 
 def speaks_tls(story: Story) -> bool:
-    """Return whether it is TLS, also where the capture lacks its first records."""
-    first = story.hello_initiator
-    record = len(first) >= 5 and TLS_FIRST <= first[0] <= TLS_DATA and first[1] == 3
-    return is_tls(story) or (record and first[2] <= 4)
+    """Return whether it is TLS by now: from the start, or begun within another protocol.
+
+    The last request's bytes tell where the capture lacks the first records, or nobody read them.
+    """
+    if is_tls(story) or tls_facts(story) is not None:
+        return True
+    return _is_record(story.hello_initiator) or _is_record(story.turn.request_head)
+
+
+def _is_record(data: bytes) -> bool:
+    return len(data) >= 5 and TLS_FIRST <= data[0] <= TLS_DATA and data[1] == 3 and data[2] <= 4
 
 
 def asks_for_answer(story: Story) -> bool:

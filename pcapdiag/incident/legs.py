@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.correlate.causes import Explanation, Joined, join_legs
+from pcapdiag.correlate.causes import Joined, join_legs
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES
 from pcapdiag.correlate.leg_failure import Key, LegFailure
 from pcapdiag.diagnose.judgement import Judgement

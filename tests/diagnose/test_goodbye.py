@@ -45,6 +45,11 @@ def test_tls_records_that_want_an_answer(last: bytes) -> None:
     assert asks(HELLO, DATA, last)
 
 
+@pytest.mark.parametrize(("last", "wanted"), [(record(0x17, 22), False), (record(0x17, 90), True)])
+def test_tls_that_began_within_another_protocol(last: bytes, wanted: bool) -> None:
+    assert asks(b"EHLO a\r\n", b"220 go\r\n", last) is wanted
+
+
 @pytest.mark.parametrize("last", [frame(8), frame(7, length=17), frame(4, 1, 0), frame(6, 1, 8)])
 def test_http2_housekeeping(last: bytes) -> None:
     assert not asks(PREFACE, frame(4), last)

@@ -38,6 +38,7 @@ from pcapdiag.model.application import Application
 from pcapdiag.model.context import Context
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.http import Exchange
+from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
 from pcapdiag.protocols.http.sniff import speaks
 
@@ -83,6 +84,8 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         return None
     if exchange.complete or _went_on(story, exchange):
         return None
+    if exchange.status is None and not application.inside and not _begins_there(story, exchange):
+        return None
     if not application.inside and _is_known(application):
         return None
     begun = exchange.status is not None
@@ -105,6 +108,20 @@ def _is_known(application: Application) -> bool:
     """Return whether the bytes are another protocol's that has its own code."""
     first = speaks(application.responder_head, from_initiator=False)
     return application.responder_speaks in OTHER_CODES or first in OTHER_CODES
+
+
+def _begins_there(story: Story, exchange: Exchange) -> bool:
+    """Return whether the answer's first packet is the one that the request waited for.
+
+    Where the capture lost it, what follows has no status line either.
+    """
+    asked, first = (
+        next((p for p in story.packets if p.frame == frame and p.length), None)
+        for frame in (exchange.request_frame, exchange.response_frame)
+    )
+    if asked is None or first is None or not asked.has_ack:
+        return not (story.responder.gaps or story.initiator.acked_unseen)
+    return seq_distance(first.seq, asked.ack) <= 0
 
 
 def _went_on(story: Story, exchange: Exchange) -> bool:

@@ -130,5 +130,7 @@ def _stopped_short(story: Story, exchange: Exchange) -> bool:
     # Without the request nobody knows whether it was HEAD, whose answer has a length and no body.
     if not begun or exchange.until_close or exchange.malformed or exchange.method is None:
         return False
+    if exchange.end_unknown:
+        return False
     announced = exchange.expected_length
     return announced is None or (exchange.length or 0) < announced

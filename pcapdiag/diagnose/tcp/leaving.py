@@ -35,6 +35,8 @@ ENDLESS = (b"text/event-stream", b"multipart/x-mixed-replace")
 """Bodies that go on until the client has had enough."""
 FAREWELL = 69
 """A TLS alert record is at most this long (CBC with SHA-384 and padding)."""
+LAST_WORDS = 512
+"""Bytes at most that a server still says when it has read its client's FIN: an error, a goodbye."""
 STALLED_ANSWER = SECOND
 """An answer that paused this long before the initiator left was not on its way any more."""
 AT_ONCE = 5 * MS
@@ -127,8 +129,21 @@ def _left_bytes_unread(story: Story, end: Ending) -> bool:
     half = story.responder
     last_end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
     unread = seq_distance(last_end, reader)
+    if end.reset is None and unread <= LAST_WORDS and _heard_the_end(story):
+        return False
     readable = story.hello_initiator and not speaks_tls(story)
     return unread > (0 if readable else FAREWELL)
+
+
+def _heard_the_end(story: Story) -> bool:
+    """Return whether all that the responder sent behind the initiator's FIN acknowledges it."""
+    fin = story.initiator
+    behind = [
+        packet.has_ack and seq_distance(packet.ack, fin.fin_seq) > 0
+        for packet in story.packets
+        if packet.frame > fin.fin_frame and not packet.from_initiator and packet.length
+    ]
+    return bool(behind) and all(behind)
 
 
 def _waited_for_greeting(story: Story, context: Context, end: Ending) -> bool:

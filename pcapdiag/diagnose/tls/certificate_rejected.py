@@ -92,20 +92,20 @@ def match(story: Story, _context: Context) -> Judgement | None:
 
 
 def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
-    by_client = hidden.alert.from_initiator
+    by_client = hidden.by_initiator
     facts = hidden.facts
     names = base_words(story)
     refuser: Actor = "initiator" if by_client else "responder"
     if by_client:
         how = (
             f"right after the server's flight it sent an encrypted record of an alert's size "
-            f"(frame {hidden.alert.frame}) instead of its Finished, and the connection ended"
+            f"(frame {hidden.alert}) instead of its Finished, and the connection ended"
         )
         others = (OtherCode("tls.alert", 0.12), OtherCode("tls.handshake_closed", 0.04))
     else:
         how = (
             f"the client's flight held a certificate; the server answered with an encrypted record "
-            f"of an alert's size (frame {hidden.alert.frame}), no session ticket, and closed"
+            f"of an alert's size (frame {hidden.alert}), no session ticket, and closed"
         )
         others = (OtherCode("tcp.closed_before_response", 0.13), OtherCode("tls.alert", 0.08))
     address = story.half(by_client).address
@@ -115,10 +115,10 @@ def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
         failed=True,
         phase="tls_handshake",
         confidence=BY_CLIENT if by_client else BY_SERVER,
-        frames=frames_of(hidden.after, hidden.alert.frame, hidden.ended),
+        frames=frames_of(hidden.after, hidden.alert, hidden.ended),
         ended_by=refuser,
         candidates=(
-            SideHint(refuser, 0.95, why, (hidden.after, hidden.alert.frame)),
+            SideHint(refuser, 0.95, why, (hidden.after, hidden.alert)),
             SideHint("path", 0.02, "no keys: what the alert said is not readable"),
         ),
         notes=() if by_client else (LATE,),

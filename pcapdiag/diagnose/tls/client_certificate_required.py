@@ -76,6 +76,8 @@ KIND = Kind(
 )
 
 CERTIFICATE_REQUIRED = 116
+BY_PLACE, SILENT = 0.87, 0.72
+"""Probability of the code where the alert is hidden, and where there is none."""
 AFTER_EMPTY = range(40, 50)
 """handshake_failure to access_denied: what servers say to an empty Certificate by TLS 1.2."""
 
@@ -112,29 +114,45 @@ def _late_words(judgement: Judgement) -> Judgement:
 
 
 def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
-    names = base_words(story)
-    how = (
+    server = base_words(story)["responder"]
+    flight = (
         f"its flight (frame {hidden.after}) is longer than a bare Finished by just an empty "
-        f"Certificate, and {names['responder']} answered with an encrypted record of an alert's "
-        f"size (frame {hidden.alert.frame}), no session ticket, and closed"
+        "Certificate"
     )
+    refusal_of_it, sure = f"{server} closed at once (frame {hidden.ended})", SILENT
+    if hidden.alert:
+        refusal_of_it, sure = (
+            (
+                f"{server} answered with an encrypted record of an alert's size (frame "
+                f"{hidden.alert}), no session ticket, and closed"
+            ),
+            BY_PLACE,
+        )
     why = (
-        "client flight = Finished + 8 bytes: an empty Certificate, so one was asked for; then a "
-        "record of an alert's size by the server, no session ticket before it, and the close"
+        "client flight = Finished + 8 bytes: an empty Certificate, so one was asked for; then "
+        f"{'a record of the size of an alert' if hidden.alert else 'the close'} by the server, no "
+        "session ticket before it"
     )
+    frames = frames_of(hidden.after, hidden.alert, hidden.ended)
     return Judgement(
         code=KIND.code,
         failed=True,
         phase="tls_handshake",
-        confidence=0.87,
-        frames=frames_of(hidden.after, hidden.alert.frame, hidden.ended),
+        confidence=sure,
+        frames=frames,
         ended_by="responder",
         candidates=(
-            SideHint("responder", 0.96, why, (hidden.after, hidden.alert.frame)),
-            SideHint("path", 0.02, "no keys: the alert (116 expected) is not readable"),
+            SideHint("responder", 0.96, why, frames),
+            SideHint("path", 0.02, "no keys: an alert (116 expected) is not readable"),
         ),
-        alternatives=(OtherCode("tcp.closed_before_response", 0.08),),
+        alternatives=_others(hidden, sure),
         envoy=("UC", "connection termination"),
         notes=(LATE,),
-        facts={"how": how} | s_client_words(story, hidden.facts),
+        facts={"how": f"{flight}, and {refusal_of_it}"} | s_client_words(story, hidden.facts),
     )
+
+
+def _others(hidden: HiddenAlert, sure: float) -> tuple[OtherCode, ...]:
+    asked = hidden.facts.client_data > 0
+    plain = "tcp.closed_before_response" if asked else "tls.handshake_closed"
+    return (OtherCode(plain, round(0.95 - sure, 2)),)
