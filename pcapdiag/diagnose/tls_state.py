@@ -13,8 +13,6 @@ from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
 
 ALERT, APPLICATION_DATA = 21, 23
-ALERT_LENGTH = 19
-"""Length of an encrypted alert's record in TLS 1.3: 2 bytes, content type, 16-byte tag."""
 CLOSE_NOTIFY, USER_CANCELED = 0, 90
 
 
@@ -134,9 +132,8 @@ def first_data(facts: TlsFacts) -> Record | None:
     records = encrypted_records(facts, from_initiator=True)
     if facts.is_tls13 and facts.key_state == "decrypted":
         return next((r for r in records if r.inner_type == APPLICATION_DATA), None)
-    alerts = sum(a.from_initiator and a.code is None for a in facts.alerts)
-    last = records[-1] if records else None
-    if last is not None and last.length == ALERT_LENGTH and alerts and facts.is_tls13:
+    alert = unread_alert(facts, from_initiator=True)
+    if alert is not None and records and records[-1].frame == alert.frame and facts.is_tls13:
         records.pop()
     before = len(records) - facts.client_data
     return next(islice(records, before, None), None) if before >= 0 else None

@@ -26,12 +26,11 @@ from pcapdiag.diagnose.tls_state import (
 from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
-from pcapdiag.protocols.tls.infer import finished_size, overhead
+from pcapdiag.protocols.tls.infer import PADDING, Sizes
 
-PADDINGS = (0, 16)
-"""Zeros that stacks add to every record: none, or 16 (OpenJDK, measured with version 17)."""
-ALERT_CONTENT, EMPTY_CERTIFICATE = 2, 8
-"""Bytes of an alert, and of a Certificate message with none inside (RFC 8446 section 4.4.2)."""
+PADDINGS = (0, PADDING)
+EMPTY_CERTIFICATE = 8
+"""Bytes of a Certificate message with none inside (RFC 8446 section 4.4.2)."""
 SMALLEST_CERTIFICATE = 250
 """A client's Certificate with a real certificate in it is never smaller."""
 AT_ONCE = SECOND
@@ -77,20 +76,20 @@ def client_flight(facts: TlsFacts) -> Flight:
     lengths, answer = [record.length for record in _flight(facts)], facts.server_hello
     if not lengths or answer is None:
         return "unknown"
-    bare, first = finished_size(answer.cipher), lengths[0]
-    alone = EMPTY_CERTIFICATE + overhead(answer.cipher)
+    sizes, first = Sizes.of(answer.cipher), lengths[0]
     for padding in PADDINGS:
-        if first == bare + padding:
+        finished = sizes.finished + padding
+        if first == finished:
             return "bare"
-        if first == bare + EMPTY_CERTIFICATE + padding:
+        if first == finished + EMPTY_CERTIFICATE:
             return "no certificate"
-        if first == alone + padding and lengths[1:2] in ([], [bare + padding]):
+        if first == sizes.empty + padding and lengths[1:2] in ([], [finished]):
             return "no certificate"
     return "certificate" if first >= SMALLEST_CERTIFICATE else "unknown"
 
 
 def _has_size_of_alert(record: Record, facts: TlsFacts) -> bool:
-    size = ALERT_CONTENT + overhead(facts.server_hello.cipher) if facts.server_hello else 0
+    size = Sizes.of(facts.server_hello.cipher).alert if facts.server_hello else 0
     return record.length in [size + padding for padding in PADDINGS]
 
 
@@ -103,11 +102,10 @@ def _flight(facts: TlsFacts) -> list[Record]:
 
 def _of_client(story: Story, facts: TlsFacts) -> HiddenAlert | None:
     records = encrypted_records(facts, from_initiator=True)
-    if facts.client_finished or len(records) != 1 or not _has_size_of_alert(records[0], facts):
+    alert, answer = unread_alert(facts, from_initiator=True), facts.server_hello
+    if facts.client_finished or len(records) != 1 or alert is None or answer is None:
         return None
-    answer = facts.server_hello
-    alert = unread_alert(facts, from_initiator=True) or _as_alert(records[0])
-    if answer is None or answers_the_close(story, alert):
+    if records[0].frame != alert.frame or answers_the_close(story, alert):
         return None
     ended = _end_after(story, alert)
     if ended is None:
