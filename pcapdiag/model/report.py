@@ -239,8 +239,8 @@ class Connection(Value):
 
     ``causes`` are all attempts on the other leg that its failure came from, in time order;
     ``caused_by`` is the last one's stream. ``streams`` has several numbers where Wireshark has the
-    answers of a redirected connection as a stream of their own. ``same_as`` is the stream of the same connection before
-    NAT: it is counted once, there.
+    answers of a redirected connection as a stream of their own. ``same_as`` is the stream of the
+    same connection before NAT: it is counted once, there.
     """
 
     stream: int
