@@ -22,18 +22,20 @@ from pcapdiag.diagnose.http import (
     stream_idle_timeout,
     truncated_response,
 )
+from pcapdiag.diagnose.http.facts import exchanges as exchanges
 from pcapdiag.diagnose.http2 import (
     enhance_your_calm,
     flow_control_stall,
     given_up,
     goaway,
+    left_open,
     refused_stream,
     rst_stream,
     stream_lost,
 )
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
-from pcapdiag.diagnose.tcp import response_timeout
+from pcapdiag.diagnose.tcp import reset_before_response, response_timeout
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
@@ -68,16 +70,11 @@ EXCHANGES: tuple[ExchangeEntry, ...] = (
     ExchangeEntry(stream_lost.KIND, stream_lost.match),
     ExchangeEntry(rst_stream.KIND, rst_stream.match),
     ExchangeEntry(response_timeout.KIND, given_up.match),
+    ExchangeEntry(reset_before_response.KIND, left_open.match),
     ExchangeEntry(response_rejected.KIND, response_rejected.match),
     ExchangeEntry(response_lost.KIND, response_lost.match),
     ExchangeEntry(truncated_response.KIND, truncated_response.match),
 )
-
-
-def exchanges(story: Story) -> list[Exchange]:
-    """Return what is known of the connection's requests, in order; empty where nothing is."""
-    application = story.application
-    return application.http.exchanges if application and application.http else []
 
 
 def judge_exchanges(story: Story, context: Context) -> Iterator[Judgement]:
@@ -98,11 +95,6 @@ def judge_exchange(story: Story, exchange: Exchange, context: Context) -> Judgem
         if judgement is not None:
             return replace(judgement, exchange=exchange.index)
     return None
-
-
-def broken_off(story: Story) -> Exchange | None:
-    """Return the first request without a complete answer: the one that the connection's end hit."""
-    return next((one for one in exchanges(story) if not one.complete), None)
 
 
 def at_the_end(match: MatchExchange) -> Callable[[Story, Context], Judgement | None]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
 from msgspec.structs import replace
 
 from pcapdiag.diagnose import ok
-from pcapdiag.diagnose.exchanges import WITH_A_REQUEST, broken_off, judge_exchanges
+from pcapdiag.diagnose.exchanges import judge_exchanges
+from pcapdiag.diagnose.failed_requests import other_failures as other_failures
+from pcapdiag.diagnose.failed_requests import with_exchange
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.protocol.mismatch import with_suspicions
 from pcapdiag.diagnose.registry import NO_FAILURE, ORDER
@@ -19,15 +20,6 @@ from pcapdiag.model.story import Story
 RETRIED_WITHIN = 5 * SECOND
 """A connection on the same ports this soon after a refused one is the next try."""
 RETRIED = (connection_refused.KIND.code, port_reuse.KIND.code)
-MAX_OTHER_FAILURES = 20
-"""Different failures of one connection's requests that are told beside its verdict."""
-
-
-class Folded(msgspec.Struct, frozen=True):
-    """A failed request, and which of the connection's failed alike: itself and later ones."""
-
-    judgement: Judgement
-    exchanges: tuple[int, ...]
 
 
 def judge(story: Story, context: Context) -> Judgement:
@@ -40,7 +32,7 @@ def judge(story: Story, context: Context) -> Judgement:
     for entry in ORDER:
         judgement = entry.match(story, context)
         if judgement is not None:
-            return _with_exchange(with_suspicions(judgement, story, context), story)
+            return with_exchange(with_suspicions(judgement, story, context), story)
     for judgement in judge_exchanges(story, context):
         return judgement
     for entry in NO_FAILURE:
@@ -48,35 +40,6 @@ def judge(story: Story, context: Context) -> Judgement:
         if judgement is not None:
             return judgement
     return ok.match(story, context)
-
-
-def other_failures(story: Story, verdict: Judgement, context: Context) -> list[Folded]:
-    """Return the failed requests that the verdict is not about, equal ones folded.
-
-    MAX_OTHER_FAILURES at most; further requests of the same kinds are still counted.
-    """
-    if not verdict.failed:
-        return []
-    found: dict[tuple[str, str | None, str], Folded] = {}
-    for judgement in judge_exchanges(story, context):
-        if judgement.exchange == verdict.exchange:
-            continue
-        key = judgement.code, judgement.phase, judgement.alike
-        known = found.get(key)
-        index = (judgement.exchange or 0,)
-        if known is not None:
-            found[key] = Folded(known.judgement, known.exchanges + index)
-        elif len(found) < MAX_OTHER_FAILURES:
-            found[key] = Folded(judgement, index)
-    return list(found.values())
-
-
-def _with_exchange(judgement: Judgement, story: Story) -> Judgement:
-    """Name the request that the connection's own failure broke off."""
-    if judgement.exchange is not None or judgement.phase not in WITH_A_REQUEST:
-        return judgement
-    exchange = broken_off(story)
-    return judgement if exchange is None else replace(judgement, exchange=exchange.index)
 
 
 def refine(

@@ -27,6 +27,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import ending, is_bare, outlived
 from pcapdiag.diagnose.http.response_lost import early_answer_note
 from pcapdiag.diagnose.http.response_rejected import rejection_note
+from pcapdiag.diagnose.http.stream_idle_timeout import idle_note
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
@@ -130,7 +131,7 @@ def _request_notes(story: Story) -> list[str]:
     found = (
         tell(story, exchange)
         for exchange in (http.exchanges if http else [])
-        for tell in (early_answer_note, rejection_note)
+        for tell in (early_answer_note, rejection_note, idle_note)
     )
     return [note for note in found if note][:MAX_REQUEST_NOTES]
 

@@ -164,7 +164,7 @@ Kept = Said | str
 
 
 def first_word(kept: bytes) -> Kept:
-    """Return what the 4 first bytes of a connection tell (EndpointFacts.first_bytes)."""
+    """Return what the 4 first bytes of a connection tell (EndpointFacts)."""
     if kept == PROXY_V1[:4] or kept == PROXY_V2[:4]:
         return PROXIED
     if kept[:2] == b"\x16\x03":
@@ -176,10 +176,10 @@ def first_word(kept: bytes) -> Kept:
     return Said.OTHER
 
 
-def spoken_at(endpoint: EndpointFacts) -> dict[Kept, int]:
-    """Return how many connections to an endpoint began with what."""
+def accepted_at(endpoint: EndpointFacts) -> dict[Kept, int]:
+    """Return how many connections that an endpoint accepted began with what."""
     found: dict[Kept, int] = {}
-    for kept, number in endpoint.first_bytes.items():
+    for kept, number in endpoint.first_accepted.items():
         word = first_word(kept)
         found[word] = found.get(word, 0) + number
     return found

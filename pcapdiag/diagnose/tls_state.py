@@ -12,9 +12,7 @@ from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
 
-APPLICATION_DATA = 23
-ALERT_LENGTH = 19
-"""Length of an encrypted alert's record in TLS 1.3: 2 bytes, content type, 16-byte tag."""
+ALERT, APPLICATION_DATA = 21, 23
 CLOSE_NOTIFY, USER_CANCELED = 0, 90
 
 
@@ -82,11 +80,12 @@ def _behind_handshake(facts: TlsFacts) -> list[int]:
 def is_error(alert: Alert, facts: TlsFacts) -> bool:
     """Return whether an alert that can be read reports an error.
 
-    In TLS 1.3 every alert but two is an error, whatever its level says (RFC 8446 section 6).
+    In TLS 1.3 every alert but two is an error, whatever its level says (RFC 8446 section 6); one
+    after which the handshake was finished all the same was none.
     """
     if alert.code in (None, CLOSE_NOTIFY, USER_CANCELED):
         return False
-    return alert.level == 2 or facts.is_tls13
+    return alert.level == 2 or (facts.is_tls13 and not facts.established)
 
 
 def answers_the_close(story: Story, alert: Alert) -> bool:
@@ -133,9 +132,8 @@ def first_data(facts: TlsFacts) -> Record | None:
     records = encrypted_records(facts, from_initiator=True)
     if facts.is_tls13 and facts.key_state == "decrypted":
         return next((r for r in records if r.inner_type == APPLICATION_DATA), None)
-    alerts = sum(a.from_initiator and a.code is None for a in facts.alerts)
-    last = records[-1] if records else None
-    if last is not None and last.length == ALERT_LENGTH and alerts and facts.is_tls13:
+    alert = unread_alert(facts, from_initiator=True)
+    if alert is not None and records and records[-1].frame == alert.frame and facts.is_tls13:
         records.pop()
     before = len(records) - facts.client_data
     return next(islice(records, before, None), None) if before >= 0 else None
@@ -143,8 +141,12 @@ def first_data(facts: TlsFacts) -> Record | None:
 
 def secured_at(facts: TlsFacts) -> int:
     """Return when the initiator had sent the last record of its handshake (ns); 0 without one."""
-    alerts = {alert.frame for alert in facts.alerts}
-    times = [r.time for r in facts.records if r.from_initiator and r.frame not in alerts]
+    said = {(alert.frame, alert.from_initiator) for alert in facts.alerts}
+    times = [
+        record.time
+        for record in facts.records
+        if record.from_initiator and record.type != ALERT and (record.frame, True) not in said
+    ]
     return max(times, default=0)
 
 

@@ -26,6 +26,7 @@ cdef class Endpoint:
     cdef public long long last_refused, longest_answer, speaks_first
     cdef public list answers_within
     cdef public dict first_bytes
+    cdef public dict first_accepted
 
 @cython.final
 cdef class Moment:

@@ -61,6 +61,7 @@ class Endpoint:
         self.answers_within = [0] * 16
         self.speaks_first = 0
         self.first_bytes: dict[bytes, int] = {}
+        self.first_accepted: dict[bytes, int] = {}
 
 
 class Moment:

@@ -346,4 +346,5 @@ def endpoint_facts(endpoint: Endpoint) -> EndpointFacts:
         answers_within=list(endpoint.answers_within),
         speaks_first=endpoint.speaks_first,
         first_bytes=dict(endpoint.first_bytes),
+        first_accepted=dict(endpoint.first_accepted),
     )

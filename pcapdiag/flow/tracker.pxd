@@ -119,6 +119,8 @@ cdef class Tracker:
     cdef void _new_turn(self, Flow flow, long long frame, long long time)
     @cython.locals(p=Packet)
     cdef void _note_first_bytes(self, Flow flow)
+    @cython.locals(p=Packet, f=HalfFlow, answer=bytes)
+    cdef void _note_accepted(self, Flow flow, Endpoint endpoint)
     @cython.locals(endpoint=Endpoint, took=cython.longlong, limit=cython.longlong, bucket=cython.longlong)
     cdef void _answered(self, Flow flow, long long frame, long long time)
     @cython.locals(p=Packet, hello=cython.bint, length=cython.longlong, slot=cython.longlong, source=cython.longlong, stop=cython.longlong, target=cython.longlong, count=cython.longlong)

@@ -19,7 +19,7 @@ from pcapdiag.capture.batch import Batch
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS, Lanes
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED, Moments, note_race
-from pcapdiag.flow.records import Flow, HalfFlow, Host
+from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
 from pcapdiag.flow.screen import (
     COMPLETE,
     UNKNOWN,
@@ -814,6 +814,9 @@ class Tracker:
                 elif flow.turn_index == 0 or flow.response_bytes > 0:
                     self._new_turn(flow, frame, time)
                     self.lanes.begin_turn(p, flow, f, r, seq)
+                elif flow.turn_index == 1 and flow.greeting_bytes > 0:
+                    # MySQL: a ClientHello right behind the plain request for TLS.
+                    self.lanes.begin_turn(p, flow, f, r, seq)
                 flow.request_bytes += fresh
                 flow.request_last_frame = frame
                 flow.request_last_time = time
@@ -960,6 +963,22 @@ class Tracker:
         elif len(seen) < MAX_FIRST_BYTES:
             seen[first] = 1
 
+    def _note_accepted(self, flow: Flow, endpoint: Endpoint) -> None:
+        """Count the connection's first bytes as accepted, unless its answer is a refusal.
+
+        A refusal is an HTTP/1 status of 400 or more, or a TLS alert.
+        """
+        p = self.packet
+        f = flow.a if flow.a_opened else flow.b
+        if f.hello_slot < 0 or f.hello_length < 4:
+            return
+        answer = bytes(self.buffer[p.payload : p.payload + min(p.payload_captured, 10)])
+        if answer.startswith(b"\x15\x03") or (answer.startswith(b"HTTP/1.") and answer[9:] >= b"4"):
+            return
+        first = self.heads.read(f.hello_slot, 4)
+        if first in endpoint.first_bytes:
+            endpoint.first_accepted[first] = endpoint.first_accepted.get(first, 0) + 1
+
     def _answered(self, flow: Flow, frame: int, time: int) -> None:
         flow.response_frame = frame
         flow.response_time = time
@@ -968,6 +987,8 @@ class Tracker:
         if endpoint is None:
             return
         endpoint.turns += 1
+        if flow.turn_index == 1 and endpoint.connections <= FIRST_BYTES_OF:
+            self._note_accepted(flow, endpoint)
         took = time - flow.request_last_time
         if took > endpoint.longest_answer:
             endpoint.longest_answer = took

@@ -1,4 +1,4 @@
-"""A connection's HTTP/2 as the report shows it: RST_STREAM and GOAWAY, in JSON and in the timeline."""
+"""A connection's HTTP/2 as the report shows it: RST_STREAM and GOAWAY, in JSON and timeline."""
 
 from __future__ import annotations
 

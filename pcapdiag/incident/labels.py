@@ -10,6 +10,7 @@ from itertools import chain
 
 from pcapdiag.incident.describe_http import http_labels
 from pcapdiag.incident.describe_http2 import http2_labels
+from pcapdiag.incident.describe_tls import tls_labels
 from pcapdiag.model.story import Story
 
 MAX_PER_FRAME = 3
@@ -33,6 +34,7 @@ def _all_labels(story: Story) -> Iterator[Label]:
         return iter(())
     http = application.http
     return chain(
+        tls_labels(application.tls) if application.tls else (),
         http_labels(http) if http else (),
         http2_labels(http.http2) if http and http.http2 else (),
     )

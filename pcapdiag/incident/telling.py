@@ -20,6 +20,7 @@ from pcapdiag.incident.describe import (
 )
 from pcapdiag.incident.describe_http import describe_http
 from pcapdiag.incident.describe_http2 import describe_http2
+from pcapdiag.incident.describe_tls import describe_tls
 from pcapdiag.incident.surroundings import Surroundings
 from pcapdiag.model.context import Context
 from pcapdiag.model.report import Connection
@@ -44,10 +45,11 @@ class Told(msgspec.Struct, frozen=True):
         add_timeline(self.connection, self.story, self.judgement)
         return self.connection
 
-    def add_requests(self, list_all: bool) -> None:
-        """Add the failed requests that the verdict is not about, and the exchanges worth listing.
+    def add_protocols(self, list_all: bool) -> None:
+        """Add what was said above TCP, and the failed requests that the verdict is not about.
 
-        ``list_all`` lists the first ones, whether they failed or not.
+        Of the exchanges those worth listing; ``list_all`` lists the first ones, whether they failed
+        or not.
         """
         failed = {self.judgement.exchange}
         for other in other_failures(self.story, self.judgement, self.context):
@@ -56,7 +58,10 @@ class Told(msgspec.Struct, frozen=True):
             count = len(other.exchanges)
             verdict = describe_verdict(self.story, other.judgement, attribution, self.ends, count)
             self.connection.other_failures.append(verdict)
-        facts = self.story.application.http if self.story.application else None
+        above = self.story.application
+        if above is not None and above.tls is not None:
+            self.connection.tls = describe_tls(above.tls)
+        facts = above.http if above else None
         if facts is not None:
             chosen = None if list_all else failed
             self.connection.http = describe_http(facts, chosen, self.story.responder.address)
@@ -101,7 +106,7 @@ class Teller(msgspec.Struct):
         connection = describe(story, judgement, attribution, ends, self.names)
         self._say_where(connection, story)
         told = Told(connection, story, judgement, ends, context)
-        told.add_requests(self.list_all)
+        told.add_protocols(self.list_all)
         return told
 
     def name_ends(self, connection: Connection) -> None:

@@ -47,6 +47,9 @@ class TlsServers:
             self._took(server, facts, facts.server_hello, name)
         elif _refused_by_server(story, facts):
             self._count(server.names_refused, name, MAX_NAMES)
+            if name in server.names_refused:
+                before = server.first_refused.get(name, story.end)
+                server.first_refused[name] = min(before, facts.client_hello.time)
 
     def get(self, address: str, port: int) -> TlsServerFacts | None:
         """Return what is known of a server, if it is one."""
@@ -55,6 +58,7 @@ class TlsServers:
     def _took(
         self, server: TlsServerFacts, facts: TlsFacts, answer: ServerHello, name: str
     ) -> None:
+        server.last_accepted = max(server.last_accepted, answer.time)
         self._count(server.names_accepted, name, MAX_NAMES)
         self._count(server.versions, answer.version, MAX_VALUES)
         self._count(server.ciphers, answer.cipher, MAX_VALUES)

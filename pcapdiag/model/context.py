@@ -49,6 +49,10 @@ class TlsServerFacts(msgspec.Struct):
     """The same, of those on which the client then sent application data."""
     names_refused: dict[str, int] = {}
     """Server names after which the server ended the connection instead of a ServerHello."""
+    first_refused: dict[str, int] = {}
+    """When (ns) that happened first, by name."""
+    last_accepted: int = 0
+    """When (ns) it sent its last ServerHello."""
     versions: dict[int, int] = {}
     """Versions that it chose, with counts."""
     ciphers: dict[int, int] = {}
@@ -84,7 +88,11 @@ class EndpointFacts(msgspec.Struct):
     speaks_first: int = 0
     """Connections on which it sent bytes before the initiator did."""
     first_bytes: dict[bytes, int] = {}
-    """First 4 bytes that initiators sent to it, with counts (16 kinds at most)."""
+    """First 4 bytes that initiators sent to it, with counts (16 kinds at most), of its first 256
+    connections."""
+    first_accepted: dict[bytes, int] = {}
+    """How many of those connections got an answer that is no refusal (an HTTP/1 status of 400 or
+    more, a TLS alert), by the same 4 bytes."""
     tls: TlsServerFacts | None = None
     """What is known of it as a TLS server; None where no handshake with it was read."""
 

@@ -20,6 +20,7 @@ from pcapdiag.model.report_capture import FileError as FileError
 from pcapdiag.model.report_capture import UnreadableFile as UnreadableFile
 from pcapdiag.model.report_http import Http
 from pcapdiag.model.report_http2 import Http2
+from pcapdiag.model.report_tls import Tls
 
 SCHEMA = "pcapdiag-report/1"
 LINE_SCHEMA = "pcapdiag-line/1"
@@ -222,8 +223,8 @@ class Scope(Value):
 class Cause(Value):
     """What happened on another leg of the proxy and made this connection fail.
 
-    ``code`` is the verdict there, ``time`` when it happened (of a call that nobody answered, when it
-    was last tried), ``endpoint`` whom that leg called.
+    ``code`` is the verdict there, ``time`` when it happened (of a call that nobody answered, when
+    it was last tried), ``endpoint`` whom that leg called.
     """
 
     stream: int
@@ -273,6 +274,7 @@ class Connection(Value):
     streams: list[int] = []
     same_as: int | None = None
     scope: Scope | None = None
+    tls: Tls | None = None
     http: Http | None = None
     http2: Http2 | None = None
     other_failures: list[Verdict] = []

@@ -1,4 +1,4 @@
-"""The report's HTTP/2 member: what belongs to the connection, or ended a stream, as JSON shows it."""
+"""The report's HTTP/2 member: what belongs to the connection, or ended a stream."""
 
 from __future__ import annotations
 

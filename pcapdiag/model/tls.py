@@ -22,7 +22,7 @@ class ClientHello(msgspec.Struct, frozen=True):
     alpn: tuple[str, ...] = ()
     versions: tuple[int, ...] = ()
     """supported_versions, or every version up to ``legacy_version`` where there is none; highest
-    first."""
+    first. Empty where a hello was cut off before they came."""
     ciphers: tuple[int, ...] = ()
     groups: tuple[int, ...] = ()
     key_shares: tuple[int, ...] = ()

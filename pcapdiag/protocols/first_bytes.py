@@ -36,9 +36,11 @@ class FirstBytes:
         """Look at the next bytes, unless all is known."""
         if len(self.head) < RESPONDER_HEAD:
             self.head += piece.data[: RESPONDER_HEAD - len(self.head)]
-        if self.is_known or not piece.data:
+        if self.is_known:
             return
         self.started = self.started and not piece.hole
+        if not piece.data:
+            return
         if not self.started or self.protocol == "other":
             self._look_in_the_middle(piece)
             return

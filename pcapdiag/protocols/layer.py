@@ -41,10 +41,14 @@ class Layer:
         self._depth = depth
         self._held: list[Piece] = []
         self._held_bytes = 0
+        self._dropped = False
+        """Pieces were let go unread, so that a reader begins in the middle."""
         self._tls: TlsReader | None = None
         self._http: HttpReader | None = None
         self._stray: HttpReader | None = None
         """Reads a responder that speaks HTTP where the initiator does not, or another version."""
+        self._earlier: list[HttpFacts] = []
+        """What the responder said before the initiator's protocol was found."""
         self._h2c: Http2Reader | None = None
         self._inner: Layer | None = None
 
@@ -69,12 +73,14 @@ class Layer:
         elif self._initiator.protocol and self._responder.protocol:
             self._held.clear()
             self._held_bytes = 0
+            self._dropped = True
 
     def finish(self) -> Application:
         """Return what was read in this layer and in those inside it."""
         if not self._is_read and self._stray is None and self._responder.is_known:
             self._begin(self._responder)
-        facts = [reader.finish() for reader in (self._http, self._stray, self._h2c) if reader]
+        readers = (self._http, self._stray, self._h2c)
+        facts = [*self._earlier, *(reader.finish() for reader in readers if reader)]
         application = Application(
             initiator_speaks=self._initiator.protocol,
             responder_speaks=self._responder.protocol,
@@ -117,7 +123,10 @@ class Layer:
             self._held_bytes -= len(self._held.pop(0).data)
 
     def _begin(self, leader: FirstBytes) -> None:
-        started = self._started and leader.started
+        if self._stray is not None and leader.protocol == self._responder.protocol:
+            self._earlier = [self._stray.finish()]
+            self._stray = None
+        started = self._started and not self._dropped
         if leader.protocol == "http1":
             self._http = Http1Reader(started)
         elif leader.protocol == "http2":
@@ -128,7 +137,7 @@ class Layer:
         self._read_held()
 
     def _begin_tls(self, started: bool) -> None:
-        self._tls = TlsReader(self._keys)
+        self._tls = TlsReader(self._keys, started)
         if self._depth < MAX_DEPTH:
             self._inner = Layer(self._keys, started, self._depth + 1)
         self._read_held()

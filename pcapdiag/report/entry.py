@@ -13,6 +13,7 @@ from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page
 from pcapdiag.report.requests import failed_exchange, other_text, request_head
 from pcapdiag.report.scope import scope_text
+from pcapdiag.report.tls import offers
 
 FOR_LINES = 4
 AGAINST_LINES = 2
@@ -98,6 +99,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
         elif 0 < len(connection.timeline) <= CHAIN_ENTRIES:
             yield from self.page.labelled("CHAIN", chain.packets(connection))
         yield from self._evidence(connection)
+        for line in offers(connection):
+            yield from self.page.labelled("TLS", line)
         yield from self._alternatives(verdict)
         if len(connection.timeline) > CHAIN_ENTRIES:
             yield from self._timeline(connection)

@@ -110,7 +110,7 @@ STORIES: dict[str, Story] = {
     "tls.handshake_closed": tls.scene(tls.HELLO, tls.ACKED, *tls.HUNG_UP),
     "tls.handshake_timeout": tls.scene(tls.HELLO, tls.ACKED, C("FIN,ACK", after=5000)),
 }
-FACTS = {"protocol.missing_proxy_header": protocol.others(get=1, v1=3)}
+FACTS = {"protocol.missing_proxy_header": protocol.others(v1=3)}
 """What the endpoint is known for, where the verdict needs it."""
 
 

@@ -28,9 +28,10 @@ def test_another_culprit_is_another_group() -> None:
 def test_every_failed_request_of_a_connection_counts() -> None:
     failed, alike = refused(1), replace(refused(2).verdict, exchange=3, count=4)
     failed.verdict = replace(failed.verdict, exchange=0)
-    failed.other_failures = [alike]
+    other = replace(alike, code="grpc.error", count=2)
+    failed.other_failures = [alike, other]
     summary, (only,) = summarize([failed])
-    assert summary.failed_requests == 5
+    assert summary.failed_requests == 7
     assert only.requests == 5
 
 

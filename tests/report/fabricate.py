@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from pcapdiag.incident.groups import summarize
 from pcapdiag.model.report import (
     SCHEMA,
@@ -11,6 +13,7 @@ from pcapdiag.model.report import (
     CaptureSummary,
     Connection,
     Endpoint,
+    EnvoyObserved,
     EnvoyWords,
     Evidence,
     Finding,
@@ -23,6 +26,7 @@ from pcapdiag.model.report import (
     Topology,
     Verdict,
 )
+from pcapdiag.model.report_http import GrpcCall, Http, HttpExchange, LocalReplyFacts
 from pcapdiag.model.units import NANOSECONDS, format_seconds
 
 START = 1_700_000_000
@@ -116,6 +120,44 @@ def refused(stream: int = 17, offset: float = 1.204, port: int = 8443) -> Connec
         ],
         id=f"c{stream}",
     )
+
+
+def replied(stream: int = 17) -> Connection:
+    """Return a connection on which a proxy answered a request in its upstream's place."""
+    connection = refused(stream)
+    failed = connection.verdict
+    failed.code, failed.phase, failed.exchange = "http.local_reply", "before_response", 3
+    failed.title = "Envoy answered in the upstream's place: GET /pay?token=abc -> 503"
+    failed.envoy = EnvoyWords(
+        flag="UF",
+        reset_reason="remote connection failure",
+        observed=EnvoyObserved(flag="UF", reset_reason="remote connection failure", agrees=True),
+    )
+    connection.http = Http(
+        requests=9,
+        exchanges=[
+            HttpExchange(index=2, method="GET", target="/", status=200, complete=True),
+            HttpExchange(
+                index=3,
+                method="GET",
+                target="/pay?token=abc",
+                request_frame=123,
+                request_time=seconds(2),
+                status=503,
+                complete=True,
+                local_reply=LocalReplyFacts(product="envoy", reason="remote connection failure"),
+                grpc=None,
+                made_by=UPSTREAM,
+            ),
+        ],
+    )
+    other = msgspec.structs.replace(failed, exchange=5, count=4, envoy=None)
+    call = GrpcCall(service="shop.Pay", status=14, name="UNAVAILABLE", message="x", timeout=1.5)
+    connection.http.exchanges.append(
+        HttpExchange(index=5, stream_id=1, target="/shop.Pay/Charge", grpc=call, ended_by="path")
+    )
+    connection.other_failures = [other]
+    return connection
 
 
 def healthy(stream: int = 1) -> Connection:

@@ -20,7 +20,7 @@ from pcapdiag.model.report import (
 )
 from pcapdiag.report.json import render_json, render_line
 from pcapdiag.report.jsonl import report_lines
-from tests.report.fabricate import finding, healthy, refused, report, summary_of
+from tests.report.fabricate import finding, healthy, refused, replied, report, summary_of
 
 SCHEMA = json.loads(
     (Path(__file__).resolve().parents[2] / "docs" / "report.schema.json").read_text()
@@ -46,6 +46,7 @@ def damaged() -> CaptureSummary:
         report([]),
         report(),
         report([refused(), healthy()], ok=3, findings=[finding()]),
+        report([replied()]),
         report([], capture=summary_of("empty.pcap", packets=0)),
         report([], capture=damaged()),
     ],
@@ -82,6 +83,22 @@ def test_every_member_we_write_is_in_the_schema() -> None:
     assert set(document["groups"][0]) <= set(SCHEMA["properties"]["groups"]["items"]["properties"])
 
 
+def test_every_member_of_a_request_is_in_the_schema() -> None:
+    (connection,) = checked(report([replied()]))["connections"]
+    http = SCHEMA["$defs"]["connection"]["properties"]["http"]["properties"]
+    exchange = http["exchanges"]["items"]["properties"]
+    assert set(connection["http"]) <= set(http)
+    for told in connection["http"]["exchanges"]:
+        assert set(told) <= set(exchange)
+        for member in ("local_reply", "grpc"):
+            assert set(told[member] or {}) <= set(exchange[member]["properties"])
+    verdict = SCHEMA["$defs"]["verdict"]["properties"]
+    for told in (connection["verdict"], *connection["other_failures"]):
+        assert set(told) <= set(verdict)
+    envoy = verdict["envoy"]["properties"]
+    assert set(connection["verdict"]["envoy"]["observed"]) <= set(envoy["observed"]["properties"])
+
+
 def test_json_is_safe_to_print_and_loses_nothing() -> None:
     name = "a\x1b[2J\u202eb\x9b\x7f\u0301\U000e0041 \u00e9 \u4e2d"
     failed = refused()
@@ -102,6 +119,10 @@ def test_secrets_are_masked_wherever_they_stand() -> None:
     failed.verdict.attribution.evidence[0].detail = "Set-Cookie: id=s3cret"
     failed.timeline[0].detail = "token=s3cret"
     assert "s3cret" not in "".join(render_json(report([failed])))
+    asked = replied()
+    assert asked.http
+    asked.http.exchanges[1].target = "/pay?a=1&session=s3cret"
+    assert "s3cret" not in "".join(render_json(report([asked])))
 
 
 def test_lines_end_with_the_summary_and_each_has_what_its_type_says() -> None:
@@ -130,7 +151,7 @@ def test_one_line_is_one_line() -> None:
 
 
 def test_whatever_may_be_null_may_be_null_in_the_schema() -> None:
-    failed = refused()
+    failed = replied()
     everything = report([failed, healthy()], findings=[finding()], capture=damaged())
     failed.path = PathFacts()
     emptied = 0

@@ -17,10 +17,12 @@ from pcapdiag.model.report import (
     Report,
     TimelineEntry,
 )
+from pcapdiag.model.report_http import GrpcCall, HttpExchange
 from pcapdiag.report.clock import Clock
 from pcapdiag.report.layout import Page
+from pcapdiag.report.requests import exchange_text
 from pcapdiag.report.text import FULL_ENTRIES, SHORT_ENTRIES, render_connection, render_text
-from tests.report.fabricate import finding, healthy, refused, report, seconds, summary_of
+from tests.report.fabricate import finding, healthy, refused, replied, report, seconds, summary_of
 
 HOSTILE = "x\x1b[31m\x1b]0;t\x07\u202egnp.exe\u2066\r\n\x9b2J"
 
@@ -279,3 +281,38 @@ def test_ipv6_ends_are_in_brackets() -> None:
     failed.responder.ip = "2001:db8::7"
     failed.bytes = BySide()
     assert "-> [2001:db8::7]:8443" in text(report([failed]))
+
+
+def test_a_failed_request_is_named_first_and_the_others_of_its_connection_after_it() -> None:
+    output = text(report([replied()], ok=41), width=110)
+    assert (
+        "FAILED  1 of 42 connections: GET /pay?token=*** -> 503 to 10.0.1.5:40017 by 10.0.2.7:8443 at"
+    ) in output
+    assert "(frame 123)" in output
+    assert re.search(r"ALSO +4 more like it: Envoy answered", output)
+    assert "abc" not in output
+    assert "sidecar" not in output
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"status": None}, "GET /a -> no answer"),
+        ({"status": 200, "complete": False}, "GET /a -> 200, not complete"),
+        ({"method": None, "target": None, "status": 502}, "a request -> 502"),
+        ({"grpc": GrpcCall(status=14, name="UNAVAILABLE")}, "gRPC /a -> UNAVAILABLE"),
+        ({"grpc": GrpcCall(status=99)}, "gRPC /a -> grpc-status 99"),
+        ({"target": "/" + 99 * "a", "status": 1}, f"GET /{56 * 'a'}... -> 1"),
+        ({"method": HOSTILE, "target": HOSTILE, "status": 1}, "-> 1"),
+    ],
+)
+def test_a_request_in_words(fields: dict[str, object], words: str) -> None:
+    whole = {"index": 0, "method": "GET", "target": "/a", "complete": True}
+    told = exchange_text(HttpExchange(**(whole | fields)))
+    assert words in told
+    assert told.isprintable()
+
+
+def test_many_requests_on_few_connections_are_counted() -> None:
+    output = text(report([replied(1), replied(2)]))
+    assert "FAILED  10 requests on 2 connections to 10.0.2.7:8443" in output

@@ -95,10 +95,18 @@ MEANINGS = {
 """Statuses that count as a failure: what they mean, and what to do."""
 
 
+UNIMPLEMENTED = 12
+REFLECTION = "grpc.reflection."
+"""Tools ask for the newer of two reflection services first, and for the other when it is not there
+(grpc/doc/server-reflection.md)."""
+
+
 def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
     """Return the verdict for a call whose status says that it failed."""
     grpc = exchange.grpc
     if grpc is None or grpc.status is None or grpc.status not in MEANINGS:
+        return None
+    if grpc.status == UNIMPLEMENTED and (grpc.service or "").startswith(REFLECTION):
         return None
     meaning, advice = MEANINGS[grpc.status]
     frame = exchange.response_end_frame or exchange.response_frame

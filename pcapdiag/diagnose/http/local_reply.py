@@ -34,6 +34,7 @@ from pcapdiag.diagnose.kind import Kind
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
+from pcapdiag.protocols.http.local_reply import NO_ROUTE
 
 KIND = Kind(
     code="http.local_reply",
@@ -66,8 +67,9 @@ KIND = Kind(
     ),
 )
 
-SURE, HANDED_ON, PAGE_ALONE = 0.97, 0.9, 0.92
-"""Probability with Envoy's own text, with one that was passed on, and with a page of others."""
+SURE, HANDED_ON, PAGE_ALONE, EMPTY = 0.97, 0.9, 0.92, 0.8
+"""Probability with Envoy's own text, with one that was passed on, with a page of others, and where
+only an empty body under Envoy's name speaks."""
 NO_SERVER = 0.3
 """Share of HAProxy's 503s that mean "no server is up": its page says the same either way."""
 
@@ -79,7 +81,9 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         return None
     others: tuple[OtherCode, ...] = ()
     confidence = SURE if reply.product == "envoy" else PAGE_ALONE
-    if reply.handed_on:
+    if reply.reason == NO_ROUTE:
+        confidence = EMPTY
+    elif reply.handed_on:
         confidence = HANDED_ON
     elif reply.product == "haproxy" and exchange.status == 503:
         others = (OtherCode("http.no_healthy_upstream", NO_SERVER),)

@@ -5,8 +5,9 @@ What happened
     HTTP allows.
 
 How pcapdiag can tell
-    The reader could not go on, and says at what. Bytes of TLS or HTTP/2 have codes of their own
-    (``protocol.*``), and so do bytes that the capture lost.
+    The reader could not go on, and says at what, and no later request was answered. A fault in an
+    answer that can be read to its end is no failure by itself (http.response_rejected where the
+    other leg says so). Bytes of TLS or HTTP/2 have codes of their own (``protocol.*``).
 
 Usual causes
     The port belongs to another protocol (SSH, Redis, MySQL, a message queue): a wrong port in the
@@ -28,14 +29,17 @@ References
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.http.facts import exchanges
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.work import one_direction
+from pcapdiag.model.application import Application
 from pcapdiag.model.context import Context
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
+from pcapdiag.protocols.http.sniff import speaks
 
 KIND = Kind(
     code="http.malformed_response",
@@ -77,7 +81,11 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     uncertain = http is None or http.incomplete or one_direction(story)
     if uncertain or (story.midstream and exchange.status is None):
         return None
-    if not application.inside and application.responder_speaks in OTHER_CODES:
+    if exchange.complete or _went_on(story, exchange):
+        return None
+    if exchange.status is None and not application.inside and not _begins_there(story, exchange):
+        return None
+    if not application.inside and _is_known(application):
         return None
     begun = exchange.status is not None
     frames = tuple(frame for frame in (exchange.response_frame,) if frame)
@@ -93,3 +101,29 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         alike=problem,
         facts={"problem": problem},
     )
+
+
+def _is_known(application: Application) -> bool:
+    """Return whether the bytes are another protocol's that has its own code."""
+    first = speaks(application.responder_head, from_initiator=False)
+    return application.responder_speaks in OTHER_CODES or first in OTHER_CODES
+
+
+def _begins_there(story: Story, exchange: Exchange) -> bool:
+    """Return whether the answer's first packet is the one that the request waited for.
+
+    Where the capture lost it, what follows has no status line either.
+    """
+    asked, first = (
+        next((p for p in story.packets if p.frame == frame and p.length), None)
+        for frame in (exchange.request_frame, exchange.response_frame)
+    )
+    if asked is None or first is None or not asked.has_ack:
+        return not (story.responder.gaps or story.initiator.acked_unseen)
+    return first.seq == asked.ack
+
+
+def _went_on(story: Story, exchange: Exchange) -> bool:
+    """Return whether a later request was answered: then the initiator could read this one."""
+    later = (one for one in exchanges(story) if one.index > exchange.index)
+    return any(one.complete for one in later)

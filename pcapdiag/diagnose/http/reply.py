@@ -8,6 +8,7 @@ from pcapdiag.diagnose.judgement import Judgement, Observed, OtherCode, SideHint
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.http import Exchange, LocalReply
 from pcapdiag.model.story import Story
+from pcapdiag.protocols.http.local_reply import NO_ROUTE
 
 IN_PLACE = (502, 503, 504)
 """Statuses for "what stands behind me did not answer" (RFC 9110 sections 15.6.3 to 15.6.5)."""
@@ -15,7 +16,23 @@ GRPC_IN_PLACE = (4, 8, 13, 14)
 """grpc-status that stands for them where the HTTP status is 200."""
 NGINX_LIMITS = 503
 """NGINX gives this status for its own limits and by ``return``, never for an upstream."""
-PRODUCTS = {"envoy": "Envoy", "nginx": "NGINX", "haproxy": "HAProxy", "traefik": "Traefik"}
+PRODUCTS = {
+    "envoy": "Envoy",
+    "nginx": "NGINX",
+    "haproxy": "HAProxy",
+    "traefik": "Traefik",
+    "apache": "Apache",
+    "aws alb": "AWS ALB",
+    "azure application gateway": "Azure Application Gateway",
+    "google cloud load balancer": "Google Cloud load balancer",
+    "kong": "Kong",
+    "varnish": "Varnish",
+    "squid": "Squid",
+    "caddy": "Caddy",
+    "cloudflare": "Cloudflare",
+    "iis": "IIS",
+}
+"""Names of local_reply.py as they are written."""
 
 FLAGS = {
     "connection failure": "UF",
@@ -36,6 +53,8 @@ FLAGS = {
     "upstream request timeout": "UT",
     "response timeout": "UT",
     "upstream max stream duration reached": "UMSDR",
+    "stream timeout": "SI",
+    NO_ROUTE: "NC",
 }
 """Envoy's response flag by the reason in its reply (facts 3.1, 3.2)."""
 
@@ -79,6 +98,7 @@ def reply_judgement(
         why += f": {quoted(reply.reason)}"
     maker = ""
     if reply.handed_on:
+        product += " further behind"
         maker = f" {story.responder.address} only handed it on: a proxy behind it made it."
         why += ", handed on by this proxy"
     reason = reply.reason or "its page does not say why"
@@ -92,7 +112,7 @@ def reply_judgement(
         (SideHint("responder", 0.97, why, frames),),
         alternatives=alternatives,
         observed=observed(reply),
-        alike=f"{reply.product} {reply.reason} {reply.details}",
+        alike=f"{reply.product} {reply.reason}",
         facts={
             "product": product,
             "reason": harmless(reason, 120),

@@ -57,8 +57,6 @@ KIND = Kind(
         "let the server read the rest before it closes (NGINX lingering_close always and "
         "lingering_time; in a program: read on for a while, or half-close and wait)",
         "let the client wait for permission: Expect: 100-continue",
-        "a proxy between may read early answers better: HAProxy option abortonclose off, NGINX "
-        "proxy_request_buffering on",
     ),
     commands=(
         "head -c 1000000 /dev/zero | curl -sv -H 'Expect: 100-continue' --data-binary @- -o "
@@ -66,7 +64,7 @@ KIND = Kind(
     ),
 )
 
-UNREAD = 0.6
+UNREAD = 0.55
 """Probability that an answer which was not acknowledged before the RST was lost: an ACK may also
 have been on its way."""
 CONFIRMED = 0.95
@@ -85,7 +83,7 @@ def early_answer(story: Story, exchange: Exchange) -> PacketFact | None:
     if exchange.version == "2" or not exchange.complete or status is None or status < 400:
         return None
     answered = exchange.response_time
-    if answered is None or _was_asked_in_full(exchange, answered):
+    if exchange.method is None or answered is None or _was_asked_in_full(exchange, answered):
         return None
     behind = (r for r in story.resets if not r.from_initiator and r.time >= answered)
     return next(behind, None)
@@ -121,7 +119,7 @@ def lost(story: Story, exchange: Exchange, confidence: float, shown: str) -> Jud
             ),
         ),
         frames=frames,
-        alternatives=() if confidence >= CONFIRMED else (OtherCode("ok", 0.35),),
+        alternatives=() if confidence >= CONFIRMED else (OtherCode("ok", 0.4),),
         facts={
             "rst_frame": str(reset.frame),
             "since": duration(max(0, reset.time - answered)),

@@ -52,9 +52,9 @@ KIND = Kind(
     fix_at=("responder", "initiator"),
     fixes=(
         "mend the answer on {responder_ip}: {problem}",
-        "or raise the limit on {initiator_ip}: NGINX proxy_buffer_size and large_client_header_"
-        "buffers, Envoy max_response_headers_kb and max_headers_count of the cluster's "
-        "common_http_protocol_options, HAProxy tune.bufsize and tune.http.maxhdr",
+        "or raise the limit on {initiator_ip}: NGINX proxy_buffer_size and proxy_buffers; Envoy "
+        "max_headers_count (common_http_protocol_options of the cluster) and "
+        "max_response_headers_kb; HAProxy tune.bufsize and tune.http.maxhdr",
         "Content-Length and Transfer-Encoding together: the program sets a length that its "
         "framework replaces by chunks; remove one (Envoy allow_chunked_length and HAProxy option "
         "accept-invalid-http-response only hide it)",
@@ -79,7 +79,7 @@ SEEN_HERE, CONFIRMED = 0.7, 0.95
 def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
     """Return the verdict where the initiator cut such an answer before it was complete."""
     end = left_at_once(story, exchange)
-    if end is None or exchange.complete:
+    if end is None or exchange.complete or exchange.end_unknown:
         return None
     return rejected(story, exchange, SEEN_HERE, "It did not wait for the rest.")
 
@@ -89,8 +89,10 @@ def objection(exchange: Exchange, *, surely: bool = False) -> str:
 
     ``surely`` says that one did object: then headers of which the end was not kept are enough.
     """
-    if exchange.status is None or exchange.malformed:
+    if exchange.status is None or exchange.malformed_by == "initiator":
         return ""
+    if exchange.malformed:
+        return harmless(exchange.malformed, 120)
     if exchange.framing_conflict:
         return harmless(exchange.framing_conflict, 120)
     if exchange.response_headers > SMALLEST_COUNT_LIMIT:

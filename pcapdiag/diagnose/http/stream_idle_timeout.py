@@ -35,7 +35,7 @@ from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.patience import round_seconds
-from pcapdiag.diagnose.timing import MS, duration
+from pcapdiag.diagnose.timing import MS, SECOND, duration
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.packet import KEEP_ALIVE
@@ -56,7 +56,8 @@ KIND = Kind(
     fix_at=("initiator", "responder"),
     fixes=(
         "send something more often than every {quiet}: WebSocket ping, a comment line in the "
-        "stream of events, gRPC keepalive (GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_permit)",
+        "stream of events, a message of its own for gRPC (HTTP/2 PINGs do not count: they belong "
+        "to no stream)",
         "or give the stream more time: Envoy stream_idle_timeout of the connection manager and "
         "idle_timeout of the route (Istio: EnvoyFilter); NGINX proxy_read_timeout and "
         "proxy_send_timeout, grpc_read_timeout; HAProxy timeout tunnel; AWS ALB "
@@ -74,6 +75,12 @@ SHORTEST = 950 * MS
 """Less quiet than this is no idle timer's (1 s, as timers seem to fire early)."""
 BOTH_LEGS = 1_300 * MS
 """A proxy ends both legs within this: Envoy the second after its delayed close (1 s)."""
+DELAYED_CLOSE = SECOND
+ENVOY_CLOSES_LATE_FROM = 10 * SECOND
+"""Envoy closes an HTTP/1 client's side its delayed close after the timer; told only of long ones,
+for of short times every second one is some timer's value."""
+NOTED = 5 * SECOND
+DEADLINE_SLACK = 60 * MS
 CANCEL = 8
 """RST_STREAM code of whoever does not want the stream any more (RFC 9113 section 7)."""
 BY_TIMER, BY_BOTH_LEGS = 0.75, 0.9
@@ -101,8 +108,9 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     cut = _cut(story, exchange) if stream else None
     if cut is None or cut.quiet < SHORTEST:
         return None
-    value = round_seconds(cut.quiet)
-    if cut.other_leg is None and (value is None or cut.wished or exchange.until_close):
+    value = _timer(exchange, cut)
+    unsure = value is None or cut.wished or exchange.until_close
+    if cut.other_leg is None and (unsure or _met_its_deadline(exchange)):
         return None
     cutter = story.half(cut.by_initiator)
     shown = f"That is the value of a {value:g} s timer." if value is not None else ""
@@ -133,7 +141,7 @@ def _open_stream(exchange: Exchange) -> str:
     """Return what kind of stream was open; empty where none was, or it ended in order."""
     if exchange.upgrade.lower() == "websocket" and not exchange.websocket_close:
         return "a WebSocket"
-    if exchange.complete or exchange.status is None:
+    if exchange.complete or exchange.end_unknown or exchange.status is None:
         return ""
     if exchange.content_type.lower().startswith(ENDLESS):
         return "a stream of events"
@@ -156,6 +164,24 @@ def _cut(story: Story, exchange: Exchange) -> _Cut | None:
     other = _other_leg(story, end.time, end.by_initiator)
     quiet = _quiet(story, end.time)
     return _Cut(end.by_initiator, end.frame, quiet, end.by_initiator, other)
+
+
+def _timer(exchange: Exchange, cut: _Cut) -> float | None:
+    """Return the timer's value, seconds, that the quiet time fits."""
+    value = round_seconds(cut.quiet)
+    is_envoy = exchange.envoy_headers or "envoy" in exchange.server.lower()
+    if value is None and is_envoy and cut.quiet > ENVOY_CLOSES_LATE_FROM:
+        return round_seconds(cut.quiet - DELAYED_CLOSE)
+    return value
+
+
+def _met_its_deadline(exchange: Exchange) -> bool:
+    """Return whether the stream was reset when the call's own grpc-timeout had passed."""
+    timeout = exchange.grpc.timeout if exchange.grpc else None
+    asked, reset = exchange.request_time, exchange.reset_time
+    if timeout is None or asked is None or reset is None:
+        return False
+    return abs(reset - asked - timeout) <= max(DEADLINE_SLACK, timeout // 100)
 
 
 def _stream_quiet(exchange: Exchange, time: int) -> int:
@@ -187,3 +213,19 @@ def _other_leg(story: Story, time: int, by_initiator: bool) -> int | None:
 def _nearest(moments: list[LegMoment], time: int) -> int | None:
     near = [m for m in moments if abs(m.time - time) <= BOTH_LEGS]
     return min(near, key=lambda m: abs(m.time - time)).stream if near else None
+
+
+def idle_note(story: Story, exchange: Exchange) -> str | None:
+    """Return a note on a WebSocket that its opener, maybe a proxy, ended at a timer's value."""
+    if _open_stream(exchange) != "a WebSocket":
+        return None
+    cut = _cut(story, exchange)
+    if cut is None or not cut.by_initiator or cut.quiet < NOTED:
+        return None
+    value = round_seconds(cut.quiet)
+    if value is None:
+        return None
+    return (
+        f"The initiator ended the WebSocket after {duration(cut.quiet)} of quiet, without a Close "
+        f"frame (frame {cut.frame}): the value of a {value:g} s timer."
+    )

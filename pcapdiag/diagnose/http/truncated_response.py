@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.http.failure import request_failed
+from pcapdiag.diagnose.http2.known import drained, has_begun, is_unfinished, tells_all
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.text import counted
@@ -36,6 +37,7 @@ from pcapdiag.diagnose.timing import duration, quiet_before
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
+from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
 
 KIND = Kind(
@@ -74,8 +76,9 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     if end is None or not _stopped_short(story, exchange):
         return None
     got, announced = exchange.length or 0, exchange.expected_length
+    last = "END_STREAM" if exchange.version == "2" else "the last chunk"
     missing = (
-        "the last chunk never came"
+        f"{last} never came"
         if announced is None
         else f"{counted(announced - got, 'byte')} of {announced:,} missing"
     )
@@ -100,20 +103,34 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
 
 
 def _closed_by_responder(story: Story) -> Ending | None:
+    """Return the responder's FIN where it closed first, and every byte before it was captured."""
     end = ending(story)
-    lost = story.initiator.acked_unseen or story.responder.gaps or one_direction(story)
-    if end is None or end.by_initiator or end.reset is not None or lost:
+    if end is None or end.by_initiator or end.reset is not None:
         return None
-    return end
+    left_first = 0 < story.initiator.fin_time < end.time
+    lost = story.initiator.acked_unseen or one_direction(story) or _hole_before_fin(story)
+    return None if left_first or lost else end
+
+
+def _hole_before_fin(story: Story) -> bool:
+    half = story.responder
+    last = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
+    return half.last_data_frame > 0 and seq_distance(half.fin_seq, last) > 0
 
 
 def _stopped_short(story: Story, exchange: Exchange) -> bool:
-    """Return whether HTTP/1 framing says that more was to come."""
+    """Return whether the framing says that more was to come."""
     facts = story.application.http if story.application else None
-    if facts is None or facts.incomplete or exchange.version == "2":
+    if facts is None or facts.incomplete:
         return False
+    if exchange.version == "2":
+        ended = not tells_all(story) or drained(story) is not None or bool(exchange.upgrade)
+        return has_begun(exchange) and is_unfinished(exchange) and not ended
     begun = exchange.status is not None and not exchange.complete and not exchange.upgrade
-    if not begun or exchange.until_close or exchange.malformed:
+    # Without the request nobody knows whether it was HEAD, whose answer has a length and no body.
+    if not begun or exchange.until_close or exchange.malformed or exchange.method is None:
+        return False
+    if exchange.end_unknown:
         return False
     announced = exchange.expected_length
     return announced is None or (exchange.length or 0) < announced

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.http.words import quoted, request_words
 from pcapdiag.diagnose.http2.errors import NO_ERROR, PEERS_FAULT, error_name
+from pcapdiag.diagnose.http2.known import http2_facts, streams
 from pcapdiag.diagnose.http2.pings import unanswered_ping
 from pcapdiag.diagnose.http2.streams import (
     error_facts,
-    http2_facts,
     is_effect,
     phase_of,
     refused_by,
     side_of,
-    streams,
     unfinished_at,
 )
 from pcapdiag.diagnose.judgement import Judgement
@@ -28,8 +27,8 @@ SURE, SURE_NOTHING_LOST = 0.97, 0.8
 def error_goaway(story: Story) -> GoAway | None:
     """Return the first GOAWAY with an error that is no effect of something else.
 
-    One that came when every request was done counts only where it accuses the other end of breaking
-    the protocol: programs that leave say INTERNAL_ERROR and the like without any harm.
+    One that came when every request was done counts only where the responder accuses the initiator
+    of breaking the protocol: programs that leave say INTERNAL_ERROR and the like without any harm.
     """
     facts = http2_facts(story)
     for goaway in facts.goaways if facts else ():
@@ -39,7 +38,8 @@ def error_goaway(story: Story) -> GoAway | None:
             return None
         if unanswered_ping(story, goaway.from_initiator, goaway.time) is not None:
             return None
-        harm = goaway.code in PEERS_FAULT or bool(unfinished_at(story, goaway.time))
+        accuses = goaway.code in PEERS_FAULT and not goaway.from_initiator
+        harm = accuses or bool(unfinished_at(story, goaway.time))
         return goaway if harm else None
     return None
 
@@ -80,7 +80,7 @@ def goaway_facts(story: Story, goaway: GoAway, open_ones: list[Exchange]) -> dic
     sender = story.half(goaway.from_initiator)
     receiver = story.half(not goaway.from_initiator)
     facts = http2_facts(story)
-    return error_facts(goaway.code) | {
+    return error_facts(goaway.code, sender.address, receiver.address) | {
         "sender": host_in_url(sender.address),
         "receiver": host_in_url(receiver.address),
         "goaway_frame": str(goaway.frame),

@@ -28,12 +28,8 @@ from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.words import exchange_frames
 from pcapdiag.diagnose.http2.closing import error_goaway, exchange_judgement, goaway_judgement
 from pcapdiag.diagnose.http2.errors import ENHANCE_YOUR_CALM
-from pcapdiag.diagnose.http2.streams import (
-    http2_facts,
-    phase_of,
-    refused_by,
-    stream_facts,
-)
+from pcapdiag.diagnose.http2.known import http2_facts
+from pcapdiag.diagnose.http2.streams import phase_of, refused_by, stream_facts
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.text import counted

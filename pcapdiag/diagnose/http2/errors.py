@@ -40,6 +40,24 @@ _MEANINGS = (
     "it wants HTTP/1.1 for this request (client certificates, NTLM)",
 )
 
+_OWN_TROUBLE = (
+    "is {sender} a proxy (Envoy, NGINX, HAProxy)? then it lost its own upstream: see that leg; "
+    "else a crash, an exception or a limit of its program"
+)
+_BREACH = (
+    "{receiver} sent what {sender} does not take: compare versions of both, and limits of headers, "
+    "frames and windows (Envoy max_request_headers_kb and http2_protocol_options, NGINX "
+    "large_client_header_buffers, HAProxy tune.h2.*); does a device between edit HTTP/2?"
+)
+_ADVICE = {
+    NO_ERROR: _OWN_TROUBLE,
+    INTERNAL_ERROR: _OWN_TROUBLE,
+    CANCEL: "which deadline or cancel at {sender} ended it: a timeout there, a context, a handler?",
+    10: "what did the connection that CONNECT asked for end with? see that leg of {sender}",
+    12: "TLS 1.2 or later with a cipher that RFC 9113 does not rule out (appendix A), at both ends",
+    13: "let {receiver} use HTTP/1.1 there (ALPN http/1.1; Envoy explicit http_protocol_options)",
+}
+
 PEERS_FAULT = frozenset({1, 3, 4, 5, 6, 9, 11, 12})
 """Codes by which an end says that the other one broke the protocol or asked too much."""
 
@@ -47,6 +65,13 @@ PEERS_FAULT = frozenset({1, 3, 4, 5, 6, 9, 11, 12})
 def error_name(code: int) -> str:
     """Return a code's name; a code that is in no table as a number, ``0x1f``."""
     return _NAMES[code] if 0 <= code < len(_NAMES) else f"{code:#x}"
+
+
+def error_advice(code: int, sender: str, receiver: str) -> str:
+    """Return what to look at first where ``sender`` sent this code to ``receiver``."""
+    known = 0 <= code < len(_NAMES)
+    advice = _ADVICE.get(code, _BREACH if known else _OWN_TROUBLE)
+    return advice.format(sender=sender, receiver=receiver)
 
 
 def error_meaning(code: int) -> str:

@@ -30,7 +30,8 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.http.words import request_words
 from pcapdiag.diagnose.http2.errors import CANCEL, NO_ERROR
-from pcapdiag.diagnose.http2.streams import http2_facts, is_incomplete, last_word, side_of, streams
+from pcapdiag.diagnose.http2.known import http2_facts, is_incomplete, streams
+from pcapdiag.diagnose.http2.streams import last_word, side_of
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.text import host_in_url

@@ -9,7 +9,8 @@ from __future__ import annotations
 from pcapdiag.diagnose.cancel import GAVE_UP_CODES, Cancel, at_deadline
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.words import request_words
-from pcapdiag.diagnose.http2.streams import is_incomplete, phase_of
+from pcapdiag.diagnose.http2.known import is_incomplete
+from pcapdiag.diagnose.http2.streams import phase_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.patience import Patience, patience
 from pcapdiag.diagnose.tcp import response_timeout

@@ -51,11 +51,8 @@ KIND = Kind(
     fixes=(
         "what did {sender} log at that moment? Envoy: http2.* stats (rx_messaging_error, "
         "header_overflow, protocol errors), trace logging of http2",
-        "PROTOCOL_ERROR, FRAME_SIZE_ERROR, COMPRESSION_ERROR, FLOW_CONTROL_ERROR: {receiver} sent "
-        "what {sender} does not take; compare versions, and limits of header and frame size (Envoy "
-        "max_request_headers_kb, NGINX large_client_header_buffers, HAProxy tune.h2.*)",
-        "does a device between edit or inspect HTTP/2? try without it",
-        "INTERNAL_ERROR: crash or limit of the program at {sender}",
+        "{advice}",
+        "retry where safe: Envoy and Istio retry_on reset,refused-stream",
     ),
     commands=(
         "tshark -r FILE -Y 'http2.goaway' -V -d tcp.port=={responder_port},http2",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.http2.streams import http2_facts
+from pcapdiag.diagnose.http2.known import http2_facts
 from pcapdiag.diagnose.timing import MS, round_trip
 from pcapdiag.model.http import Ping
 from pcapdiag.model.packet import seq_after

@@ -28,13 +28,8 @@ from __future__ import annotations
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.words import exchange_frames
 from pcapdiag.diagnose.http2.errors import PROTOCOL_ERROR, REFUSED_STREAM
-from pcapdiag.diagnose.http2.streams import (
-    http2_facts,
-    phase_of,
-    refused_by,
-    stream_facts,
-    stream_limit,
-)
+from pcapdiag.diagnose.http2.known import http2_facts
+from pcapdiag.diagnose.http2.streams import phase_of, refused_by, stream_facts, stream_limit
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.model.context import Context

@@ -36,14 +36,8 @@ from pcapdiag.diagnose.http2.errors import (
     NO_ERROR,
     error_name,
 )
-from pcapdiag.diagnose.http2.streams import (
-    drained,
-    is_effect,
-    is_incomplete,
-    phase_of,
-    refused_by,
-    stream_facts,
-)
+from pcapdiag.diagnose.http2.known import drained, is_incomplete
+from pcapdiag.diagnose.http2.streams import is_effect, phase_of, refused_by, stream_facts
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.model.context import Context
@@ -66,11 +60,7 @@ KIND = Kind(
     fix_at=("responder", "initiator"),
     fixes=(
         "what did {sender} log at that moment for this request? (exception, deadline, limit)",
-        "is {sender} a proxy (Envoy, NGINX, HAProxy)? then it lost its own upstream: see that leg",
-        "PROTOCOL_ERROR, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, COMPRESSION_ERROR: {receiver} sent "
-        "what {sender} does not allow (header names, sizes, windows); compare versions and limits "
-        "(Envoy max_request_headers_kb, NGINX large_client_header_buffers, HAProxy tune.h2.*)",
-        "HTTP_1_1_REQUIRED: let the client use HTTP/1.1 there",
+        "{advice}",
         "retry where safe: Envoy and Istio retry_on reset",
     ),
     commands=(
@@ -100,7 +90,8 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     if code is None or exchange.complete or exchange.ended_by not in ("initiator", "responder"):
         return None
     by_initiator = exchange.ended_by == "initiator"
-    if by_initiator and code in BY_ITS_OWN_WISH:
+    pushed = exchange.stream_id is None or exchange.stream_id % 2 == 0
+    if by_initiator and (code in BY_ITS_OWN_WISH or pushed):
         return None
     if code in ENDS_A_TUNNEL and (exchange.upgrade or exchange.websocket_close):
         return None

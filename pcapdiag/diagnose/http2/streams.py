@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.http.words import exchange_facts
-from pcapdiag.diagnose.http2.errors import NO_ERROR, error_meaning, error_name
+from pcapdiag.diagnose.http2.errors import error_advice, error_meaning, error_name
+from pcapdiag.diagnose.http2.known import http2_facts, streams
 from pcapdiag.diagnose.judgement import Actor, Phase, SideHint
 from pcapdiag.diagnose.text import host_in_url
 from pcapdiag.diagnose.timing import duration
-from pcapdiag.model.http import Exchange, GoAway, Http2Facts
+from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
 
 MAX_CONCURRENT_STREAMS = 3
 """Number of the SETTINGS parameter (RFC 9113 section 6.5.2)."""
-
-
-def streams(story: Story) -> list[Exchange]:
-    """Return what is known of the connection's requests on HTTP/2 streams, in order."""
-    application = story.application
-    found = application.http.exchanges if application and application.http else []
-    return [one for one in found if one.stream_id]
-
-
-def http2_facts(story: Story) -> Http2Facts | None:
-    """Return what is known of the connection's HTTP/2; None where it is none, or cannot be read."""
-    application = story.application
-    return application.http.http2 if application and application.http else None
-
-
-def is_incomplete(story: Story) -> bool:
-    """Return whether bytes were missing, so that an end of a stream may have gone unseen."""
-    application = story.application
-    return bool(application and application.http and application.http.incomplete)
 
 
 def phase_of(exchange: Exchange) -> Phase:
@@ -41,11 +21,6 @@ def phase_of(exchange: Exchange) -> Phase:
     if exchange.status is not None or exchange.response_frame is not None:
         return "in_response"
     return "before_response" if exchange.request_complete else "in_request"
-
-
-def is_unfinished(exchange: Exchange) -> bool:
-    """Return whether neither the answer's end nor a RST_STREAM of the stream was seen."""
-    return not exchange.complete and exchange.ended_by is None
 
 
 def unfinished_at(story: Story, time: int) -> list[Exchange]:
@@ -68,19 +43,6 @@ def last_word(story: Story) -> Actor | None:
     """Return who ended the connection, as far as somebody did (the report's ``ended_by``)."""
     end = ending(story)
     return end.actor if end is not None else None
-
-
-def last_goaway(goaways: Iterable[GoAway], from_initiator: bool) -> GoAway | None:
-    """Return an end's last GOAWAY: in a two-step shutdown only that has the real last stream."""
-    own = [one for one in goaways if one.from_initiator == from_initiator]
-    return own[-1] if own else None
-
-
-def drained(story: Story) -> GoAway | None:
-    """Return the responder's last GOAWAY where it was a graceful one (NO_ERROR)."""
-    facts = http2_facts(story)
-    found = last_goaway(facts.goaways, False) if facts else None
-    return found if found is not None and found.code == NO_ERROR else None
 
 
 def stream_limit(story: Story) -> int | None:
@@ -110,15 +72,20 @@ def stream_facts(story: Story, exchange: Exchange) -> dict[str, str]:
         "got": _got(exchange),
     }
     if exchange.reset_code is not None:
-        facts |= error_facts(exchange.reset_code)
+        facts |= error_facts(exchange.reset_code, sender.address, receiver.address)
         facts["reset_frame"] = str(exchange.reset_frame)
         facts["waited"] = _waited(exchange)
     return facts
 
 
-def error_facts(code: int) -> dict[str, str]:
-    """Return an error code's words."""
-    return {"error": error_name(code), "error_number": str(code), "meaning": error_meaning(code)}
+def error_facts(code: int, sender: str, receiver: str) -> dict[str, str]:
+    """Return an error code's words, where an address sent it to another."""
+    return {
+        "error": error_name(code),
+        "error_number": str(code),
+        "meaning": error_meaning(code),
+        "advice": error_advice(code, host_in_url(sender), host_in_url(receiver)),
+    }
 
 
 def _got(exchange: Exchange) -> str:

@@ -17,10 +17,10 @@ from pcapdiag.diagnose.speech import (
     PROXIED,
     Kept,
     Said,
+    accepted_at,
     answered,
     opening,
     refuses_by_goaway,
-    spoken_at,
     spoken_before,
     status_of,
 )
@@ -79,26 +79,20 @@ def endpoint_of(story: Story, context: Context) -> EndpointFacts:
 
 
 def others_work(endpoint: EndpointFacts, mine: frozenset[Kept], others: frozenset[Kept]) -> int:
-    """Return how many connections began with ``others``, where those are answered and mine never.
-
-    No connection's answer is kept, only how many there were: were more connections begun my way
-    than requests stayed unanswered, one of mine was answered.
-    """
-    begun = spoken_at(endpoint)
-    if not endpoint.turns or sum(begun.get(word, 0) for word in mine) > endpoint.unanswered_turns:
+    """Return how many that began with ``others`` were accepted; 0 where one of ``mine`` was."""
+    answers = accepted_at(endpoint)
+    if any(answers.get(word) for word in mine):
         return 0
-    return sum(begun.get(word, 0) for word in others)
+    return sum(answers.get(word, 0) for word in others)
 
 
 def mine_works(story: Story, context: Context) -> bool:
-    """Return whether another connection that began like this one was answered."""
-    endpoint = endpoint_of(story, context)
-    word = my_word(story)
-    return spoken_at(endpoint).get(word, 0) > endpoint.unanswered_turns > 0
+    """Return whether another connection that began like this one was accepted."""
+    return bool(accepted_at(endpoint_of(story, context)).get(my_word(story)))
 
 
 def my_word(story: Story) -> Kept:
-    """Return how this connection began, in the words of ``spoken_at``."""
+    """Return how this connection began, in the words of ``accepted_at``."""
     first = opening(story)
     return PROXIED if first.proxy_version else first.said
 
@@ -144,7 +138,11 @@ def _refused_by_answer(story: Story) -> bool:
 def _who(by_initiator: bool, why: str, frames: tuple[int, ...]) -> tuple[SideHint, ...]:
     if by_initiator:
         left = f"it could not use the answer, and closed: {why}"
-        return (SideHint("initiator", 0.9, left, frames), SideHint("responder", 0.09, why, frames))
+        other = "it speaks something else there than the initiator was told"
+        return (
+            SideHint("initiator", 0.9, left, frames),
+            SideHint("responder", 0.09, other, frames),
+        )
     return (SideHint("responder", 0.95, why, frames), SideHint("path", 0.02, why, frames))
 
 

@@ -110,7 +110,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
             answer_short="with a TLS alert",
             because="only a TLS server answers so",
         )
-    if first.proxy_version or not says_so(story.hello_responder) or story.turn.index > 1:
+    if not says_so(story.hello_responder) or story.turn.index > 1:
         return None
     return shown_by_bytes(
         story,

@@ -28,6 +28,8 @@ References
 
 from __future__ import annotations
 
+import re
+
 from pcapdiag.diagnose.completeness import HEAD_END
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
@@ -36,6 +38,7 @@ from pcapdiag.diagnose.protocol.mismatch import (
     SURE_BY_OTHERS,
     by_others,
     endpoint_of,
+    mine_works,
     others_work,
     shown_by_bytes,
     shown_by_others,
@@ -84,21 +87,34 @@ KIND = Kind(
 NOT_OF_THE_HELLO = frozenset({10, 22, 70})
 """unexpected_message, record_overflow, protocol_version: what bytes that are no TLS record earn."""
 PLAIN_ANSWERS = frozenset({Said.HTTP1_RESPONSE, Said.HTML})
-SURE, SURE_BEHIND_TLS, SURE_OF_ODD_REQUEST = 0.95, 0.9, 0.7
+SURE, SURE_BEHIND_TLS, SURE_BEFORE_H2 = 0.95, 0.9, 0.7
+REQUEST_LINE = re.compile(rb"[A-Z]+ [!-~]+ HTTP/1\.[01]\r\n")
+NOT_THE_PARSER = (b"application/json", b"too large")
+"""Words of answers by a program, or about a request's size: not about its first line."""
 
 
-def match(story: Story, _context: Context) -> Judgement | None:
-    """Return the verdict for a header that was answered with a refusal."""
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a header that was answered with a refusal.
+
+    Where another connection with a header was accepted, the refusal is about something else.
+    """
     first = opening(story)
     if not first.proxy_version or spoken_before(story) or story.greeting_bytes:
         return None
+    if mine_works(story, context):
+        return None
     if first.said is Said.TLS_HELLO or (first.said is Said.NOTHING and _is_alert(story)):
         return _behind_tls(story, first)
-    status = status_of(story.hello_responder)
-    if status != 400 or story.turn.index > 1 or not _closes(story):
+    answer = story.hello_responder
+    if status_of(answer) != 400 or story.turn.index > 1 or not _closes(story):
         return None
-    sure = SURE if _is_sound(first) else SURE_OF_ODD_REQUEST
-    return _shown(story, first, sure, "with HTTP status 400 and closed", _TAKEN_FOR_A_REQUEST)
+    if says_so(answer) or not _is_sound(first) or _is_about_the_request(answer):
+        return None
+    words = "with HTTP status 400 and closed"
+    if first.said is Said.H2_PREFACE:
+        other = OtherCode("protocol.http2_to_http1", 0.28)
+        return _shown(story, first, SURE_BEFORE_H2, words, _TAKEN_FOR_A_REQUEST, (other,))
+    return _shown(story, first, SURE, words, _TAKEN_FOR_A_REQUEST)
 
 
 _TAKEN_FOR_A_REQUEST = "it took the header for a request line"
@@ -157,7 +173,13 @@ def _is_sound(first: Opening) -> bool:
     """Return whether the request behind the header gives no reason for a 400 itself."""
     if first.said in (Said.H2_PREFACE, Said.NOTHING):
         return True
-    return first.said is Said.HTTP1_REQUEST and b"\nhost:" in first.data.lower()
+    line = REQUEST_LINE.match(first.data)
+    return line is not None and b"\nhost:" in first.data.lower()
+
+
+def _is_about_the_request(answer: bytes) -> bool:
+    low = answer.lower()
+    return any(words in low for words in NOT_THE_PARSER)
 
 
 def match_close(story: Story, context: Context) -> Judgement | None:

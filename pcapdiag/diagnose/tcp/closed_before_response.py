@@ -27,11 +27,13 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import ending, frames_of
-from pcapdiag.diagnose.judgement import Judgement, SideHint
+from pcapdiag.diagnose.http2.asked import asked_facts
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.one_way import is_one_way
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.diagnose.tls.hidden import refused_flight
 from pcapdiag.diagnose.tls_state import request_number
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
@@ -63,6 +65,9 @@ KIND = Kind(
     ),
 )
 
+REFUSED = (OtherCode("tls.certificate_rejected", 0.35),)
+"""What a close right behind a client's certificate in TLS 1.3 may be too."""
+
 
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a FIN by the responder that took a request and answered nothing."""
@@ -78,17 +83,19 @@ def match(story: Story, context: Context) -> Judgement | None:
         code=KIND.code,
         failed=True,
         phase=phase_at(story, end.time),
-        confidence=0.96,
+        confidence=0.6 if refused_flight(story) else 0.96,
         frames=frames_of(turn.request_frame, end.frame),
         ended_by="responder",
         candidates=(
             SideHint("responder", 0.97, "the FIN is in order and bears its address", (end.frame,)),
             SideHint("path", 0.03, "a proxy that answers for it would look the same", (end.frame,)),
         ),
+        alternatives=REFUSED if refused_flight(story) else (),
         facts={
             "request_frame": str(turn.request_frame),
             "fin_frame": str(end.frame),
             "since_request": duration(max(0, end.time - turn.request_last_time)),
             "turn": str(request_number(story)),
-        },
+        }
+        | asked_facts(story, end.time),
     )

@@ -28,7 +28,9 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import is_bare
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.tcp.closed_before_response import REFUSED
 from pcapdiag.diagnose.tcp.closing_reset import reset_judgement, responder_reset
+from pcapdiag.diagnose.tls.hidden import refused_flight
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
@@ -75,4 +77,6 @@ def match(story: Story, _context: Context) -> Judgement | None:
     if is_bare(reset) and not story.turn.request_acked:
         others = (OtherCode("tcp.state_lost", 0.12), OtherCode("tcp.accept_queue_overflow", 0.06))
         return reset_judgement(story, KIND.code, end, 0.8, others)
+    if refused_flight(story):
+        return reset_judgement(story, KIND.code, end, 0.6, REFUSED)
     return reset_judgement(story, KIND.code, end, 0.95)

@@ -16,7 +16,7 @@ from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.text import base_words
 from pcapdiag.diagnose.tls import words
-from pcapdiag.diagnose.tls.commands import s_client
+from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls_state import answers_the_close, is_error, tls_facts
 from pcapdiag.diagnose.work import Work, work
 from pcapdiag.model.story import Story
@@ -130,7 +130,4 @@ def alert_words(story: Story, found: Refusal) -> dict[str, str]:
         "offer": words.client_offer(facts),
         "answer": words.server_answer(facts),
         "name": words.server_name(facts),
-        "s_client": s_client(story, facts),
-        "s_client_tls12": s_client(story, facts, "-tls1_2"),
-        "s_client_tls13": s_client(story, facts, "-tls1_3"),
-    }
+    } | s_client_words(story, facts)

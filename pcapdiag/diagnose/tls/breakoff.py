@@ -13,9 +13,9 @@ from pcapdiag.diagnose.text import base_words
 from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.certificates import fits_name, leaf, out_of_date
-from pcapdiag.diagnose.tls.commands import s_client
+from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls.hidden import client_flight
-from pcapdiag.diagnose.tls_state import tls_facts
+from pcapdiag.diagnose.tls_state import left_first, tls_facts, unread_alert
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Record, TlsFacts
@@ -46,11 +46,13 @@ class BreakOff(msgspec.Struct, frozen=True):
 def open_handshake(story: Story) -> TlsFacts | None:
     """Return the facts of a connection whose TLS handshake was not finished, or None.
 
-    A server that answers in another protocol has no handshake to break off.
+    Where the capture lost bytes that were acknowledged, the rest of it may be among them. A server that answers in another protocol has no handshake to break off.
     """
     facts = tls_facts(story)
     application = story.application
     if facts is None or application is None or one_direction(story):
+        return None
+    if not facts.established and (story.initiator.acked_unseen or story.responder.acked_unseen):
         return None
     # Behind a hole no bytes tell what they are.
     other = application.responder_speaks not in ("", "tls") or facts.problem
@@ -71,11 +73,26 @@ def refused_late(facts: TlsFacts) -> bool:
 def break_off(story: Story) -> BreakOff | None:
     """Return how an unfinished handshake was ended by FIN or RST, or None."""
     facts, end = open_handshake(story), ending(story)
+    if facts is not None and facts.established and end is not None:
+        end = _servers_end(story, facts, end)
     if facts is None or end is None:
         return None
-    if facts.established and (end.by_initiator or not _soon(facts, end)):
-        return None
     return BreakOff(end, facts, records_before(facts, end))
+
+
+def _servers_end(story: Story, facts: TlsFacts, end: Ending) -> Ending | None:
+    """Return how the server ended a handshake soon after the client had finished it.
+
+    A client that answers the server's farewell with FIN is not who ended it.
+    """
+    if left_first(story, end.time, end.frame):
+        return None
+    said = unread_alert(facts, from_initiator=False)
+    if end.by_initiator and (said is None or (said.time, said.frame) > (end.time, end.frame)):
+        return None
+    if end.by_initiator and said is not None:
+        end = Ending(by_initiator=False, frame=said.frame, time=said.time)
+    return end if _soon(facts, end) else None
 
 
 def records_before(facts: TlsFacts, end: Ending) -> tuple[Record, ...]:
@@ -134,13 +151,12 @@ def step_words(story: Story, found: BreakOff) -> dict[str, str]:
         "end_frame": str(end.frame),
         "hello_frame": str(hello.frame if hello else 0),
         "since": duration(max(0, since)),
+        "word": "FIN" if story.half(end.by_initiator).fin_frame == end.frame else "its farewell",
         "step": step(facts),
         "offer": words.client_offer(facts),
         "answer": words.server_answer(facts),
-        "s_client": s_client(story, facts),
-        "s_client_tls12": s_client(story, facts, "-tls1_2"),
         "hint": _hint(found),
-    }
+    } | s_client_words(story, facts)
 
 
 def step(facts: TlsFacts) -> str:

@@ -15,7 +15,12 @@ import msgspec
 from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode
 from pcapdiag.diagnose.tls import certificates, words
 from pcapdiag.diagnose.tls.alerts import Refusal, refusal, refused
-from pcapdiag.diagnose.tls.certificates import fits_name, judged_leaf, out_of_date, wrong_purpose
+from pcapdiag.diagnose.tls.certificates import (
+    fits_name,
+    judged_leaf,
+    out_of_date,
+    wrong_purpose,
+)
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Certificate, CertificateFlight
 

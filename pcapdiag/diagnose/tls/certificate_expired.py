@@ -5,8 +5,9 @@ What happened
     compared them with.
 
 How pcapdiag can tell
-    Alert certificate_expired (45). Or a vaguer certificate alert (42, 46), and the certificate,
-    where it can be read, had ended or not begun by the capture's clock.
+    Alert certificate_expired (45); or a client that finishes the handshake and closes at once
+    without a request, with a certificate that was out of date. Or a vaguer certificate alert (42,
+    46), and the certificate, where it can be read, had ended or not begun by the capture's clock.
 
 Usual causes
     A renewal that did not happen, or happened on disk while the server still holds the old one in
@@ -28,19 +29,19 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.certificate import judgement, rejection
-from pcapdiag.diagnose.tls.certificates import out_of_date
+from pcapdiag.diagnose.tls.certificates import fits_name, out_of_date
+from pcapdiag.diagnose.tls.leaving import left_at_once, left_judgement
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
+from pcapdiag.model.tls import CertificateFlight
 
 KIND = Kind(
     code="tls.certificate_expired",
     title="certificate out of date: {refuser} refused the one of {owner_ip}",
-    explanation=(
-        "{refuser} refused the {whose}'s certificate with the alert {alert} in frame "
-        "{alert_frame}: {dates}. {certificate}."
-    ),
-    phases=("tls_handshake", "before_request", "before_response"),
+    explanation=("{refuser} got the {whose}'s certificate and {how}: {dates}. {certificate}."),
+    phases=("tls_handshake", "before_request", "before_response", "closing", "idle"),
     envoy=Envoy("UF", "remote connection failure"),
     nginx="upstream SSL certificate verify error: (10:certificate has expired)",
     haproxy="SC",
@@ -61,16 +62,35 @@ KIND = Kind(
 )
 
 
-def match(story: Story, _context: Context) -> Judgement | None:
+def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a certificate that was refused for its dates."""
     seen = rejection(story)
-    if seen is None or seen.reason != "expired":
+    if seen is None:
+        return _left_at_once(story, context)
+    if seen.reason != "expired":
         return None
-    dates = "by this code because of its dates"
-    if seen.flight is not None:
-        for number, each in enumerate(seen.flight.certificates):
-            late = out_of_date(each, seen.found.alert.time)
-            if late:
-                dates = late if number == 0 else f"in certificate {number + 1} of its chain, {late}"
-                break
-    return judgement(story, KIND.code, "expired", {"dates": dates})
+    alert = seen.found.alert
+    told = {
+        "how": f"refused it with the alert {words.alert(alert.code)} in frame {alert.frame}",
+        "dates": _dates(seen.flight, alert.time) or "its dates are not readable",
+    }
+    return judgement(story, KIND.code, "expired", told)
+
+
+def _left_at_once(story: Story, context: Context) -> Judgement | None:
+    left = left_at_once(story, context)
+    if left is None or fits_name(left.certificate, left.facts) == "no":
+        return None
+    dates = _dates(left.flight, left.end.time)
+    how = f"finished the handshake and closed without a request (frame {left.end.frame})"
+    told = {"how": how, "dates": dates}
+    return left_judgement(story, KIND.code, left, 0.75, told) if dates else None
+
+
+def _dates(flight: CertificateFlight | None, time: int) -> str:
+    """Return what is wrong with the dates of a flight, the first certificate first."""
+    for number, each in enumerate(flight.certificates if flight else ()):
+        late = out_of_date(each, time)
+        if late:
+            return f"{late}{f' (number {number + 1} of its chain)' if number else ''}"
+    return ""

@@ -27,29 +27,26 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.ending import Ending, ending, frames_of
-from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.text import base_words
-from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.tls import words
-from pcapdiag.diagnose.tls.certificate import certificate_words, judgement, owner_first, rejection
+from pcapdiag.diagnose.tls.certificate import judgement, rejection
 from pcapdiag.diagnose.tls.certificates import (
     by_common_name,
     fits_name,
     inspection_issuer,
     judged_leaf,
-    leaf,
 )
-from pcapdiag.diagnose.tls.commands import s_client
-from pcapdiag.diagnose.tls_state import left_first, nothing_asked, tls_facts
+from pcapdiag.diagnose.tls.leaving import Left, left_at_once, left_judgement
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Certificate, TlsFacts
 
 KIND = Kind(
     code="tls.certificate_name_mismatch",
-    title="certificate for other names: {initiator_ip} asked for {name}, got one for {subject}",
+    title="certificate for other names: {initiator_ip} asked for {host}, got one for {subject}",
     explanation=(
         "{initiator} asked {responder} for {name} and got a certificate for {subject}{by_name}: "
         "{how}. {certificate}.{inspection}"
@@ -74,9 +71,6 @@ KIND = Kind(
     ),
 )
 
-AT_ONCE = SECOND
-"""A client that closes this soon after the handshake did not want to keep the connection."""
-
 
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a certificate that does not hold the name asked for."""
@@ -87,61 +81,42 @@ def match(story: Story, context: Context) -> Judgement | None:
             return None
         alert = words.alert(seen.found.code)
         how = f"it refused with the alert {alert} in frame {seen.found.alert.frame}"
-        return judgement(story, KIND.code, "name", {"how": how, "by_name": _by_name(told)})
+        return judgement(
+            story,
+            KIND.code,
+            "name",
+            {"how": how, "by_name": _by_name(told), "host": _host(seen.found.facts)},
+        )
     return _left_at_once(story, context)
 
 
 def _left_at_once(story: Story, context: Context) -> Judgement | None:
-    facts, end = tls_facts(story), ending(story)
-    if facts is None or end is None or not nothing_asked(story):
+    left = left_at_once(story, context)
+    if left is None or fits_name(left.certificate, left.facts) != "no":
         return None
-    if not end.by_initiator and not left_first(story, end.time, end.frame):
-        return None
-    told = leaf(facts.server_certificates)
-    if told is None or facts.resumed or fits_name(told, facts) != "no":
-        return None
-    finished = max((r.time for r in facts.records if r.from_initiator), default=end.time)
-    if end.time - finished > AT_ONCE or _name_is_used(story, facts, context):
-        return None
-    return _by_close(story, facts, told, end)
+    return _by_close(story, left)
 
 
-def _name_is_used(story: Story, facts: TlsFacts, context: Context) -> bool:
-    """Return whether others ask this server for the name and go on: nobody checks it then."""
-    server = context.endpoint(story.responder.address, story.responder.port).tls
-    name = facts.client_hello.sni if facts.client_hello else None
-    return server is not None and (name or "") in server.names_used
-
-
-def _by_close(story: Story, facts: TlsFacts, told: Certificate, end: Ending) -> Judgement:
-    hello, flight = facts.client_hello, facts.server_certificates
-    names = base_words(story)
-    why = f"{story.initiator.address} left as soon as it had the certificate"
-    inspected = bool(inspection_issuer(flight))
+def _by_close(story: Story, left: Left) -> Judgement:
     how = (
-        f"it finished the handshake and closed without a request (frame {end.frame}), as clients "
-        "do that check the name afterwards"
+        f"it finished the handshake and closed without a request (frame {left.end.frame}), as "
+        "clients do that check the name afterwards"
     )
-    return Judgement(
-        code=KIND.code,
-        failed=True,
-        phase="before_request",
-        confidence=0.8,
-        frames=frames_of(hello.frame if hello else 0, flight.frame if flight else 0, end.frame),
-        ended_by="initiator",
-        candidates=(SideHint("initiator", 0.95, why, (end.frame,)),),
-        alternatives=(OtherCode("ok", 0.15),),
-        fix_at=("path", "responder") if inspected else owner_first(by_initiator=True),
-        facts={
-            "refuser": names["initiator"],
-            "refuser_ip": names["initiator_ip"],
-            "name": words.server_name(facts),
-            "how": how,
-            "by_name": _by_name(told),
-            "s_client": s_client(story, facts),
-        }
-        | certificate_words(story, flight, told, by_initiator=True),
-    )
+    told = {
+        "name": words.server_name(left.facts),
+        "how": how,
+        "by_name": _by_name(left.certificate),
+        "host": _host(left.facts),
+    }
+    found = left_judgement(story, KIND.code, left, 0.8, told)
+    if inspection_issuer(left.flight):
+        return replace(found, fix_at=("path", "responder"))
+    return found
+
+
+def _host(facts: TlsFacts) -> str:
+    hello = facts.client_hello
+    return words.shown(hello.sni or "") if hello else ""
 
 
 def _by_name(told: Certificate) -> str:

@@ -35,8 +35,8 @@ from pcapdiag.diagnose.text import base_words
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.certificate import certificate_words, judgement, owner_first, rejection
 from pcapdiag.diagnose.tls.certificates import judged_leaf, wrong_purpose
-from pcapdiag.diagnose.tls.commands import s_client
-from pcapdiag.diagnose.tls.hidden import HiddenAlert, hidden_alert
+from pcapdiag.diagnose.tls.commands import s_client_words
+from pcapdiag.diagnose.tls.hidden import LATE, HiddenAlert, hidden_alert
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -65,7 +65,7 @@ KIND = Kind(
         "to see the alert itself: capture with SSLKEYLOGFILE set at one end",
     ),
     commands=(
-        "{s_client} -showcerts  # from {initiator_ip}",
+        "{s_client_chain}  # from {initiator_ip}",
         "openssl x509 -in CERTIFICATE.pem -noout -subject -issuer -dates -ext "
         "subjectAltName,extendedKeyUsage  # the {whose}'s, on {owner_ip}",
     ),
@@ -92,31 +92,36 @@ def match(story: Story, _context: Context) -> Judgement | None:
 
 
 def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
-    by_client = hidden.alert.from_initiator
+    by_client = hidden.by_initiator
     facts = hidden.facts
     names = base_words(story)
     refuser: Actor = "initiator" if by_client else "responder"
     if by_client:
         how = (
             f"right after the server's flight it sent an encrypted record of an alert's size "
-            f"(frame {hidden.alert.frame}) instead of its Finished, and the connection ended"
+            f"(frame {hidden.alert}) instead of its Finished, and the connection ended"
         )
         others = (OtherCode("tls.alert", 0.12), OtherCode("tls.handshake_closed", 0.04))
     else:
         how = (
             f"the client's flight held a certificate; the server answered with an encrypted record "
-            f"of an alert's size (frame {hidden.alert.frame}), no session ticket, and closed"
+            f"of an alert's size (frame {hidden.alert}), no session ticket, and closed"
         )
         others = (OtherCode("tcp.closed_before_response", 0.13), OtherCode("tls.alert", 0.08))
-    why = f"{story.half(by_client).address} ended the handshake as soon as it had the certificate"
+    address = story.half(by_client).address
+    why = f"{address} had just got the certificate, and sent a record of an alert's size last"
     return Judgement(
         code=KIND.code,
         failed=True,
         phase="tls_handshake",
         confidence=BY_CLIENT if by_client else BY_SERVER,
-        frames=frames_of(hidden.after, hidden.alert.frame, hidden.ended),
+        frames=frames_of(hidden.after, hidden.alert, hidden.ended),
         ended_by=refuser,
-        candidates=(SideHint(refuser, 0.95, why, (hidden.alert.frame,)),),
+        candidates=(
+            SideHint(refuser, 0.95, why, (hidden.after, hidden.alert)),
+            SideHint("path", 0.02, "no keys: what the alert said is not readable"),
+        ),
+        notes=() if by_client else (LATE,),
         alternatives=others,
         fix_at=owner_first(by_client),
         envoy=None if by_client else ("UC", "connection termination"),
@@ -125,7 +130,7 @@ def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
             "refuser_ip": names[f"{refuser}_ip"],
             "how": how,
             "purpose": "",
-            "s_client": s_client(story, facts),
         }
+        | s_client_words(story, facts)
         | certificate_words(story, None, None, by_client),
     )

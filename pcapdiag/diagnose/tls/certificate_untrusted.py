@@ -60,7 +60,7 @@ KIND = Kind(
         "mesh: same trust domain and root on both sides? istioctl proxy-config secret POD",
     ),
     commands=(
-        "{s_client} -showcerts  # from {initiator_ip}: the chain, and its verify error",
+        "{s_client_chain}  # from {initiator_ip}: the chain, and its verify error",
         "openssl verify -CAfile CA.pem -untrusted CHAIN.pem LEAF.pem  # on {refuser_ip}",
     ),
 )

@@ -12,6 +12,8 @@ from pcapdiag.diagnose.tls.words import date
 from pcapdiag.model.tls import Certificate, CertificateFlight, TlsFacts
 
 Fits = Literal["yes", "no", "unknown"]
+MESH_NAMES = ("outbound_.", "inbound_.")
+"""How Istio's server names begin."""
 INSPECTION = (
     "zscaler", "palo alto", "fortinet", "fortigate", "netskope", "cisco umbrella", "blue coat",
     "bluecoat", "forcepoint", "websense", "sophos", "check point", "checkpoint", "barracuda",
@@ -37,10 +39,14 @@ def judged_leaf(facts: TlsFacts, by_initiator: bool) -> Certificate | None:
 def fits_name(certificate: Certificate, facts: TlsFacts) -> Fits:
     """Return whether a server's certificate is for the name in the ClientHello.
 
-    Without a server name, or with an encrypted one, the name that was meant is not known.
+    Without a server name, or with an encrypted one, the name that was meant is not known. In a mesh
+    certificates hold identities (SPIFFE) and server names are routes: they are not compared.
     """
     hello = facts.client_hello
     if hello is None or not hello.sni or hello.encrypted_hello:
+        return "unknown"
+    named = certificate.names or certificate.common_name
+    if not named or hello.sni.startswith(MESH_NAMES):
         return "unknown"
     return "yes" if matches(certificate, hello.sni) else "no"
 

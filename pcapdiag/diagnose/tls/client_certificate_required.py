@@ -37,8 +37,8 @@ from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.text import base_words
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.alerts import Refusal, refusal, refused
-from pcapdiag.diagnose.tls.commands import s_client
-from pcapdiag.diagnose.tls.hidden import HiddenAlert, hidden_alert
+from pcapdiag.diagnose.tls.commands import s_client_words
+from pcapdiag.diagnose.tls.hidden import LATE, HiddenAlert, hidden_alert
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -69,13 +69,15 @@ KIND = Kind(
         "the server did not name?",
     ),
     commands=(
-        "{s_client} -cert CLIENT.pem -key CLIENT.key  # from {initiator_ip}",
+        "{s_client_key}  # from {initiator_ip}",
         "istioctl proxy-config secret POD; istioctl x describe pod POD  # what the sidecar has, "
         "and the mTLS mode",
     ),
 )
 
 CERTIFICATE_REQUIRED = 116
+BY_PLACE, SILENT = 0.87, 0.72
+"""Probability of the code where the alert is hidden, and where there is none."""
 AFTER_EMPTY = range(40, 50)
 """handshake_failure to access_denied: what servers say to an empty Certificate by TLS 1.2."""
 
@@ -108,26 +110,49 @@ def _by_alert(story: Story, found: Refusal) -> Judgement | None:
 
 def _late_words(judgement: Judgement) -> Judgement:
     """Return the judgement with Envoy's words where its handshake had been finished already."""
-    return replace(judgement, envoy=("UC", "connection termination"))
+    return replace(judgement, envoy=("UC", "connection termination"), notes=(LATE,))
 
 
 def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
-    names = base_words(story)
-    how = (
+    server = base_words(story)["responder"]
+    flight = (
         f"its flight (frame {hidden.after}) is longer than a bare Finished by just an empty "
-        f"Certificate, and {names['responder']} answered with an encrypted record of an alert's "
-        f"size (frame {hidden.alert.frame}), no session ticket, and closed"
+        "Certificate"
     )
-    why = f"{story.responder.address} ended the handshake at the empty certificate"
+    refusal_of_it, sure = f"{server} closed at once (frame {hidden.ended})", SILENT
+    if hidden.alert:
+        refusal_of_it, sure = (
+            (
+                f"{server} answered with an encrypted record of an alert's size (frame "
+                f"{hidden.alert}), no session ticket, and closed"
+            ),
+            BY_PLACE,
+        )
+    why = (
+        "client flight = Finished + 8 bytes: an empty Certificate, so one was asked for; then "
+        f"{'a record of the size of an alert' if hidden.alert else 'the close'} by the server, no "
+        "session ticket before it"
+    )
+    frames = frames_of(hidden.after, hidden.alert, hidden.ended)
     return Judgement(
         code=KIND.code,
         failed=True,
         phase="tls_handshake",
-        confidence=0.87,
-        frames=frames_of(hidden.after, hidden.alert.frame, hidden.ended),
+        confidence=sure,
+        frames=frames,
         ended_by="responder",
-        candidates=(SideHint("responder", 0.96, why, (hidden.alert.frame,)),),
-        alternatives=(OtherCode("tcp.closed_before_response", 0.08),),
+        candidates=(
+            SideHint("responder", 0.96, why, frames),
+            SideHint("path", 0.02, "no keys: an alert (116 expected) is not readable"),
+        ),
+        alternatives=_others(hidden, sure),
         envoy=("UC", "connection termination"),
-        facts={"how": how, "s_client": s_client(story, hidden.facts)},
+        notes=(LATE,),
+        facts={"how": f"{flight}, and {refusal_of_it}"} | s_client_words(story, hidden.facts),
     )
+
+
+def _others(hidden: HiddenAlert, sure: float) -> tuple[OtherCode, ...]:
+    asked = hidden.facts.client_data > 0
+    plain = "tcp.closed_before_response" if asked else "tls.handshake_closed"
+    return (OtherCode(plain, round(0.95 - sure, 2)),)

@@ -15,6 +15,17 @@ WITH_SLASH = ("http/1.1", "http/1.0")
 """Registered names that are no plain words and harmless all the same."""
 
 
+def s_client_words(story: Story, facts: TlsFacts | None) -> dict[str, str]:
+    """Return the commands that the kinds' templates use, by name."""
+    return {
+        "s_client": s_client(story, facts),
+        "s_client_tls12": s_client(story, facts, "-tls1_2"),
+        "s_client_tls13": s_client(story, facts, "-tls1_3"),
+        "s_client_chain": s_client(story, facts, "-showcerts"),
+        "s_client_key": s_client(story, facts, "-cert CLIENT.pem -key CLIENT.key"),
+    }
+
+
 def s_client(story: Story, facts: TlsFacts | None, *options: str) -> str:
     """Return the command that repeats the handshake, ready for a POSIX shell.
 

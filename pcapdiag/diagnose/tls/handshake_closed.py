@@ -1,7 +1,7 @@
 """tls.handshake_closed: the TLS handshake was ended by an orderly close, with no word why.
 
 What happened
-    TCP worked, the TLS handshake had begun, and one end closed the connection (FIN) without an
+    TCP worked, the TLS handshake had begun, and one end closed the connection ({word}) without an
     alert.
 
 How pcapdiag can tell
@@ -43,11 +43,11 @@ from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="tls.handshake_closed",
-    title="TLS handshake closed: {ender} sent FIN {since} after the last message, no alert",
+    title="TLS handshake closed: {ender} sent {word} {since} after the last message, no alert",
     explanation=(
         "{initiator} began a TLS handshake with {responder} (ClientHello in frame {hello_frame}: "
-        "{offer}). The last message was {step}; {since} later {ender} closed the connection (FIN "
-        "in frame {end_frame}) without an alert. {hint}"
+        "{offer}). The last message was {step}; {since} later {ender} closed the connection "
+        "({word} in frame {end_frame}) without an alert. {hint}"
     ),
     phases=("tls_handshake",),
     envoy=Envoy("UF", "remote connection failure"),

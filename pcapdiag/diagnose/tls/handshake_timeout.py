@@ -39,11 +39,12 @@ from pcapdiag.diagnose.text import base_words
 from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.breakoff import open_handshake, records_before, step
-from pcapdiag.diagnose.tls.commands import s_client
-from pcapdiag.diagnose.work import answer_may_be_missing
+from pcapdiag.diagnose.tls.commands import s_client_words
+from pcapdiag.diagnose.work import answer_may_be_missing, request_may_be_missing
 from pcapdiag.model.context import Context
+from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
-from pcapdiag.model.tls import TlsFacts
+from pcapdiag.model.tls import Record, TlsFacts
 
 KIND = Kind(
     code="tls.handshake_timeout",
@@ -74,6 +75,8 @@ KIND = Kind(
     ),
 )
 
+ALERT = 21
+"""Record type: a close_notify by who gives up is not what it waited for."""
 SERVER_WAITS = 5 * SECOND
 """A server that closes this long after its flight gave up on a client that said nothing."""
 TRIES = 4
@@ -96,7 +99,7 @@ class Silence(msgspec.Struct, frozen=True):
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a TLS handshake in which somebody waited in vain."""
     facts = open_handshake(story)
-    if facts is None or facts.established or facts.alerts:
+    if facts is None or facts.established or any(alert.code for alert in facts.alerts):
         return None
     silence = _never_acknowledged(story, context) or _never_answered(story, context, facts)
     return _judgement(story, facts, silence) if silence else None
@@ -121,15 +124,24 @@ def _never_acknowledged(story: Story, context: Context) -> Silence | None:
 
 def _never_answered(story: Story, context: Context, facts: TlsFacts) -> Silence | None:
     end = ending(story)
-    before = records_before(facts, end) if end is not None else ()
+    until = records_before(facts, end) if end is not None else ()
+    before = [record for record in until if record.type != ALERT]
     if end is None or not before or answer_may_be_missing(story) or facts.incomplete:
         return None
     last = before[-1]
-    if last.from_initiator and end.by_initiator and story.turn.request_acked:
+    if last.from_initiator and end.by_initiator and _was_taken(story, last):
         return _client_gave_up(story, context, end, last.time)
     if not last.from_initiator and not end.by_initiator:
         return _server_gave_up(story, end, last.time)
     return None
+
+
+def _was_taken(story: Story, message: Record) -> bool:
+    """Return whether the responder's host acknowledged a record of the initiator."""
+    sent = next((p for p in story.packets if p.frame == message.frame), None)
+    if sent is None or story.initiator.acked is None:
+        return story.turn.request_acked
+    return not seq_after(sent.end_seq, story.initiator.acked)
 
 
 def _client_gave_up(story: Story, context: Context, end: Ending, since: int) -> Silence | None:
@@ -148,7 +160,7 @@ def _client_gave_up(story: Story, context: Context, end: Ending, since: int) -> 
 
 
 def _server_gave_up(story: Story, end: Ending, since: int) -> Silence | None:
-    if end.time - since < SERVER_WAITS:
+    if end.time - since < SERVER_WAITS or request_may_be_missing(story):
         return None
     address = story.initiator.address
     why = f"{address} had the server's flight and did not go on"
@@ -198,5 +210,4 @@ def _words(story: Story, facts: TlsFacts, silence: Silence) -> dict[str, str]:
         "step": step(facts),
         "how": how,
         "then": then,
-        "s_client": s_client(story, facts),
-    }
+    } | s_client_words(story, facts)

@@ -1,10 +1,10 @@
 """TLS 1.3 without keys: what an encrypted alert was about, by its place (facts 5.3, 11).
 
 Every record behind the ServerHello looks alike, and a fatal alert and a close_notify have the same
-19 bytes. What came before and after tells them apart: a client that refuses the server's
-certificate sends one instead of its Finished; a server that refuses the client's sends one before
-any session ticket. An empty Certificate adds 8 bytes to the client's flight, or a record of 25
-bytes.
+19 bytes (35 from OpenJDK). What came before and after tells them apart: a client that refuses the
+server's certificate sends one instead of its Finished; a server that refuses the client's sends one
+before any session ticket. An empty Certificate adds 8 bytes to the client's flight, or a record of
+25 bytes.
 """
 
 from __future__ import annotations
@@ -16,41 +16,49 @@ import msgspec
 from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.timing import SECOND, round_trip
 from pcapdiag.diagnose.tls_state import (
-    ALERT_LENGTH,
     answers_the_close,
     encrypted_records,
     first_data,
+    left_first,
     tls_facts,
     unread_alert,
 )
+from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
+from pcapdiag.protocols.tls.infer import PADDING, Sizes
 
-FINISHED = (53, 69)
-"""Record of a Finished alone, with SHA-256 and SHA-384: 4 + hash + 1 + 16 bytes (RFC 8446 5.2)."""
-EMPTY_CERTIFICATE = 25
-"""Record of an empty Certificate alone: 8 + 1 + 16 bytes (RFC 8446 section 4.4.2)."""
-WITH_EMPTY_CERTIFICATE = (61, 77)
-"""Both in one record."""
+PADDINGS = (0, PADDING)
+EMPTY_CERTIFICATE = 8
+"""Bytes of a Certificate message with none inside (RFC 8446 section 4.4.2)."""
 SMALLEST_CERTIFICATE = 250
 """A client's Certificate with a real certificate in it is never smaller."""
 AT_ONCE = SECOND
 """An alert and the end of the connection come together."""
+
+LATE = (
+    "A TLS 1.3 client learns of this only after its handshake: Envoy logs UC and connection "
+    "termination, HAProxy SH, and neither says a word of TLS."
+)
+CHECKED_WITHIN = SECOND // 4
+"""A certificate, or its absence, is judged when the flight is read; a dead backend takes longer."""
 
 Flight = Literal["bare", "no certificate", "certificate", "unknown"]
 About = Literal["server certificate", "client certificate", "missing certificate"]
 
 
 class HiddenAlert(msgspec.Struct, frozen=True):
-    """An encrypted record that must be an alert about a certificate."""
+    """The end of a handshake that must have been about a certificate."""
 
-    alert: Alert
+    by_initiator: bool
     about: About
     facts: TlsFacts
     after: int
     """Frame of what it answers."""
+    alert: int
+    """Frame of the encrypted record that must be an alert; 0 where the server closed without."""
     ended: int
-    """Frame of the FIN or RST that followed; 0 when none was seen."""
+    """Frame of the FIN or RST."""
 
 
 def hidden_alert(story: Story) -> HiddenAlert | None:
@@ -60,21 +68,29 @@ def hidden_alert(story: Story) -> HiddenAlert | None:
         return None
     if facts.resumed or facts.records_left_out:
         return None
-    return _of_client(story, facts) or _of_server(story, facts)
+    return _of_client(story, facts) or _of_server(story, facts) or _in_silence(story, facts)
 
 
 def client_flight(facts: TlsFacts) -> Flight:
     """Return what the client's last flight of the handshake held, by its records' lengths."""
-    lengths = [record.length for record in _flight(facts)]
-    if not lengths:
+    lengths, answer = [record.length for record in _flight(facts)], facts.server_hello
+    if not lengths or answer is None:
         return "unknown"
-    if lengths[0] == EMPTY_CERTIFICATE and lengths[1:2] and lengths[1] in FINISHED:
-        return "no certificate"
-    if lengths[0] in WITH_EMPTY_CERTIFICATE:
-        return "no certificate"
-    if lengths[0] in FINISHED:
-        return "bare"
-    return "certificate" if lengths[0] >= SMALLEST_CERTIFICATE else "unknown"
+    sizes, first = Sizes.of(answer.cipher), lengths[0]
+    for padding in PADDINGS:
+        finished = sizes.finished + padding
+        if first == finished:
+            return "bare"
+        if first == finished + EMPTY_CERTIFICATE:
+            return "no certificate"
+        if first == sizes.empty + padding and lengths[1:2] in ([], [finished]):
+            return "no certificate"
+    return "certificate" if first >= SMALLEST_CERTIFICATE else "unknown"
+
+
+def _has_size_of_alert(record: Record, facts: TlsFacts) -> bool:
+    size = Sizes.of(facts.server_hello.cipher).alert if facts.server_hello else 0
+    return record.length in [size + padding for padding in PADDINGS]
 
 
 def _flight(facts: TlsFacts) -> list[Record]:
@@ -86,35 +102,78 @@ def _flight(facts: TlsFacts) -> list[Record]:
 
 def _of_client(story: Story, facts: TlsFacts) -> HiddenAlert | None:
     records = encrypted_records(facts, from_initiator=True)
-    if facts.client_finished or len(records) != 1 or records[0].length != ALERT_LENGTH:
+    alert, answer = unread_alert(facts, from_initiator=True), facts.server_hello
+    if facts.client_finished or len(records) != 1 or alert is None or answer is None:
         return None
-    answer = facts.server_hello
-    alert = unread_alert(facts, from_initiator=True) or _as_alert(records[0])
-    if answer is None or answers_the_close(story, alert):
+    if records[0].frame != alert.frame or answers_the_close(story, alert):
         return None
     ended = _end_after(story, alert)
     if ended is None:
         return None
-    return HiddenAlert(alert, "server certificate", facts, answer.frame, ended.frame)
+    about: About = "server certificate"
+    return HiddenAlert(True, about, facts, answer.frame, alert.frame, ended.frame)
 
 
 def _of_server(story: Story, facts: TlsFacts) -> HiddenAlert | None:
-    flight = _flight(facts)
-    if not flight or not facts.client_finished or facts.tickets or facts.server_data:
+    flight, last = _unanswered_flight(facts), _last_of_server(facts)
+    if not flight or last is None or not _has_size_of_alert(last, facts):
         return None
-    records = encrypted_records(facts, from_initiator=False)
-    last = records[-1] if records else None
-    if last is None or last.length != ALERT_LENGTH or _position(last) < _position(flight[0]):
+    if _position(last) < _position(flight[0]):
         return None
     alert = unread_alert(facts, from_initiator=False) or _as_alert(last)
-    held = client_flight(facts)
+    held, ended = client_flight(facts), _end_after(story, alert)
     if held not in ("no certificate", "certificate") or answers_the_close(story, alert):
         return None
-    ended = _end_after(story, alert)
-    if ended is None or ended.by_initiator or alert.time - flight[0].time > _patience(story):
+    if ended is None or _too_late(story, flight, alert.time):
+        return None
+    if left_first(story, alert.time, alert.frame):
         return None
     about: About = "client certificate" if held == "certificate" else "missing certificate"
-    return HiddenAlert(alert, about, facts, flight[0].frame, ended.frame)
+    return HiddenAlert(False, about, facts, flight[0].frame, alert.frame, ended.frame)
+
+
+def _in_silence(story: Story, facts: TlsFacts) -> HiddenAlert | None:
+    """Return how a server closed at an empty certificate without an alert, as some in Java do."""
+    flight, last, end = _unanswered_flight(facts), _last_of_server(facts), ending(story)
+    if not flight or end is None or end.by_initiator or client_flight(facts) != "no certificate":
+        return None
+    if last is not None and _position(last) > _position(flight[0]):
+        return None
+    sent = next((p for p in story.packets if p.frame == flight[0].frame), None)
+    acked = story.responder.fin_ack if end.reset is None else end.reset.ack
+    if sent is None or seq_after(sent.end_seq, acked) or _too_late(story, flight[:1], end.time):
+        return None
+    return HiddenAlert(False, "missing certificate", facts, flight[0].frame, 0, end.frame)
+
+
+def _unanswered_flight(facts: TlsFacts) -> list[Record]:
+    """Return the client's flight where the server sent neither tickets nor data after it."""
+    return [] if facts.tickets or facts.server_data else _flight(facts)
+
+
+def _last_of_server(facts: TlsFacts) -> Record | None:
+    records = encrypted_records(facts, from_initiator=False)
+    return records[-1] if records else None
+
+
+def refused_flight(story: Story) -> bool:
+    """Return whether a server ended right after a client flight with a certificate in it.
+
+    Without an alert that is no proof: some servers just close on a certificate they do not take.
+    """
+    facts, end = tls_facts(story), ending(story)
+    if facts is None or end is None or not facts.is_tls13 or facts.key_state == "decrypted":
+        return False
+    if facts.incomplete or facts.records_left_out or end.by_initiator:
+        return False
+    flight = _unanswered_flight(facts)
+    taken = not flight or client_flight(facts) != "certificate"
+    return not taken and not _too_late(story, flight, end.time)
+
+
+def _too_late(story: Story, flight: list[Record], time: int) -> bool:
+    """Return whether the server had time to refuse the flight before, and ended over a request."""
+    return time - flight[-1].time > CHECKED_WITHIN + 2 * round_trip(story)
 
 
 def _position(record: Record) -> tuple[int, int]:
@@ -126,7 +185,7 @@ def _as_alert(record: Record) -> Alert:
 
 
 def _patience(story: Story) -> int:
-    """Return how long after the flight a verdict on it may come: checks may ask a CRL or OCSP."""
+    """Return how long after an alert the close may come."""
     return AT_ONCE + 2 * round_trip(story)
 
 

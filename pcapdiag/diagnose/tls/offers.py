@@ -52,8 +52,8 @@ def shortages(facts: TlsFacts, server: TlsServerFacts | None) -> list[Shortage]:
     if hello is None or not hello.complete:
         return []
     found = [
-        Shortage("cipher suites", _ciphers(hello), _never_taken(hello.ciphers, server, "ciphers")),
-        Shortage("groups", _groups(hello), _never_taken(hello.groups, server, "groups")),
+        Shortage("cipher suites", _ciphers(hello), _never_taken_ciphers(hello, server)),
+        Shortage("groups", _groups(hello), _never_taken_groups(hello, server)),
         Shortage("signature algorithms", _signatures(hello)),
     ]
     short = (_few_ciphers(hello), _few_groups(hello), _few_signatures(hello))
@@ -61,9 +61,19 @@ def shortages(facts: TlsFacts, server: TlsServerFacts | None) -> list[Shortage]:
     return sorted(kept, key=lambda each: not each.proven)
 
 
-def _never_taken(offered: tuple[int, ...], server: TlsServerFacts | None, table: str) -> bool:
-    taken: dict[int, int] = getattr(server, table) if server is not None else {}
-    return bool(taken and offered) and not any(number in taken for number in offered)
+def _never_taken_ciphers(hello: ClientHello, server: TlsServerFacts | None) -> bool:
+    """Return whether the suites that the server took are none of these, of the same TLS version."""
+    new = TLS13 in hello.versions
+    if server is None:
+        return False
+    taken = {cipher for cipher in server.ciphers if (cipher in TLS13_SUITES) == new}
+    return bool(taken) and not taken.intersection(hello.ciphers)
+
+
+def _never_taken_groups(hello: ClientHello, server: TlsServerFacts | None) -> bool:
+    """Return whether the groups that the server took are none of these."""
+    taken = server.groups if server is not None else {}
+    return bool(taken and hello.groups) and not any(group in taken for group in hello.groups)
 
 
 def _few_ciphers(hello: ClientHello) -> bool:

@@ -31,7 +31,9 @@ from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.text import base_words, counted
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.alerts import refusal, refused
+from pcapdiag.diagnose.tls.breakoff import BreakOff, break_off
 from pcapdiag.diagnose.tls.commands import s_client
+from pcapdiag.diagnose.tls.offers import shortages
 from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.context import Context, TlsServerFacts
 from pcapdiag.model.harmless import command_word
@@ -66,59 +68,70 @@ KIND = Kind(
     ),
 )
 
-UNRECOGNIZED_NAME, HANDSHAKE_FAILURE, INTERNAL_ERROR = 112, 40, 80
+UNRECOGNIZED_NAME = 112
+VAGUE = (40, 80)
 """Go answers 80 where it has no certificate for a name, others 40 (facts 5.1, 5.2)."""
 
 
 def match(story: Story, context: Context) -> Judgement | None:
-    """Return the verdict for alert 112, or for a name that alone is refused at this server."""
+    """Return the verdict for an alert: 112, or 40 or 80 where the name alone is the difference."""
     found = refusal(story)
-    if found is not None and found.code == UNRECOGNIZED_NAME:
-        how = f"alert {words.alert(found.code)} in frame {found.alert.frame}"
-        told = _words(story, found.facts, context, how)
-        return refused(story, KIND.code, found, 0.97, told)
-    other = other_name_works(story, context)
-    if other is None:
+    if found is None:
         return None
-    if found is not None:
-        if not found.before_server_hello or found.code not in (HANDSHAKE_FAILURE, INTERNAL_ERROR):
-            return None
-        how = f"alert {words.alert(found.code)}, while {other}"
-        told = _words(story, found.facts, context, how)
-        return refused(story, KIND.code, found, 0.75, told, (OtherCode("tls.alert", 0.2),))
-    return _by_close(story, context, other)
+    if found.code == UNRECOGNIZED_NAME and not found.by_initiator:
+        how = f"alert {words.alert(found.code)} in frame {found.alert.frame}"
+        return refused(story, KIND.code, found, 0.97, _words(story, found.facts, context, how))
+    server, other = _server(story, context), other_name_works(story, context)
+    if other is None or not found.before_server_hello or found.code not in VAGUE:
+        return None
+    if shortages(found.facts, server):
+        return None
+    how = f"alert {words.alert(found.code)}, while {other}"
+    told = _words(story, found.facts, context, how)
+    return refused(story, KIND.code, found, 0.75, told, (OtherCode("tls.alert", 0.2),))
+
+
+def match_close(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a RST or FIN after a ClientHello whose name alone is the difference.
+
+    The server must have taken another name after it had first refused this one: then it was up.
+    """
+    found, other = break_off(story), other_name_works(story, context)
+    server = _server(story, context)
+    if found is None or other is None or server is None or found.end.by_initiator:
+        return None
+    name = _name(found.facts)
+    since = server.first_refused.get(name)
+    if not found.unanswered_hello or since is None or server.last_accepted < since:
+        return None
+    return _by_close(story, context, found, other)
+
+
+def _server(story: Story, context: Context) -> TlsServerFacts | None:
+    return context.endpoint(story.responder.address, story.responder.port).tls
 
 
 def other_name_works(story: Story, context: Context) -> str | None:
     """Return in words that the server takes other names and never this one, or None."""
-    facts = tls_facts(story)
-    server = context.endpoint(story.responder.address, story.responder.port).tls
-    if facts is None or server is None or facts.server_hello is not None:
-        return None
-    hello = facts.client_hello
-    if hello is None or hello.encrypted_hello:
+    facts, server = tls_facts(story), _server(story, context)
+    hello = facts.client_hello if facts else None
+    if server is None or hello is None or hello.encrypted_hello:
         return None
     name = hello.sni or ""
     if name in server.names_accepted or not server.names_accepted:
         return None
     works = words.listed(words.shown(each) if each else "no name" for each in server.names_accepted)
-    times = _refusals(server, name)
-    return f"{works} works on this port; this was refused {counted(times, 'time')}, taken never"
+    times = counted(max(1, server.names_refused.get(name, 0)), "time")
+    return f"{works} works on this port; this was refused {times}, taken never"
 
 
-def _refusals(server: TlsServerFacts, name: str) -> int:
-    return max(1, server.names_refused.get(name, 0))
-
-
-def _by_close(story: Story, context: Context, other: str) -> Judgement | None:
-    end, facts = ending(story), tls_facts(story)
-    if end is None or facts is None or end.by_initiator or story.responder.payload_bytes:
-        return None
+def _by_close(story: Story, context: Context, found: BreakOff, other: str) -> Judgement:
+    end, facts = found.end, found.facts
     word = "RST" if end.reset else "FIN"
     how = f"it sent {word} (frame {end.frame}) instead of a ServerHello, while {other}"
-    server = context.endpoint(story.responder.address, story.responder.port).tls
-    again = server is not None and _refusals(server, _name(facts)) > 1
-    sure = 0.75 if again else 0.6
+    server = _server(story, context)
+    again = server is not None and server.names_refused.get(_name(facts), 0) > 1
+    sure = 0.78 if again else 0.65
     plain = "tls.handshake_reset" if end.reset else "tls.handshake_closed"
     hello = facts.client_hello
     return Judgement(
@@ -150,7 +163,7 @@ def _who(end: Ending) -> tuple[SideHint, ...]:
 
 def _words(story: Story, facts: TlsFacts, context: Context, how: str) -> dict[str, str]:
     hello = facts.client_hello
-    server = context.endpoint(story.responder.address, story.responder.port).tls
+    server = _server(story, context)
     known = (command_word(name) for name in (server.names_accepted if server else ()) if name)
     other = next((name for name in known if name), "NAME")
     plain = base_words(story)["responder"]

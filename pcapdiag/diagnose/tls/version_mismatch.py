@@ -83,7 +83,7 @@ def _words(story: Story, context: Context, found: Refusal) -> dict[str, str]:
     if found.code == INAPPROPRIATE_FALLBACK:
         chosen = "it said that this was a fallback (TLS_FALLBACK_SCSV) from a higher version"
     return {
-        "versions": words.numbers(hello.versions if hello else (), names.version_name),
+        "versions": words.offered_versions(hello) if hello else "none",
         "hello_frame": str(hello.frame if hello else 0),
         "chosen": chosen,
         "known": _known(story, context),

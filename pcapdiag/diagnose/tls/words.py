@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from pcapdiag.model.harmless import harmless
-from pcapdiag.model.tls import Certificate, TlsFacts
+from pcapdiag.model.tls import Certificate, ClientHello, TlsFacts
 from pcapdiag.model.units import NANOSECONDS
 from pcapdiag.protocols.tls import names
 
@@ -17,6 +17,8 @@ LISTED = 6
 """Entries of a list that a text shows; the rest is counted."""
 NAME_LENGTH = 120
 """Characters of one name that a text shows."""
+SUPPORTED_VERSIONS = 43
+"""Extension type (RFC 8446 section 4.2.1)."""
 LATEST = 253_402_300_799
 """9999-12-31, the last date that X.509 and Python can write, seconds since the epoch."""
 
@@ -52,13 +54,20 @@ def server_name(facts: TlsFacts) -> str:
     return f"server name {shown(hello.sni)}{outer}"
 
 
+def offered_versions(hello: ClientHello) -> str:
+    """Return the versions of a ClientHello; without its list of them, up to which it goes."""
+    if SUPPORTED_VERSIONS in hello.extensions or not hello.versions:
+        return numbers(hello.versions, names.version_name)
+    return f"up to {names.version_name(hello.versions[0])}"
+
+
 def client_offer(facts: TlsFacts) -> str:
     """Return what the ClientHello offered: versions, name and protocols."""
     hello = facts.client_hello
     if hello is None:
         return "an unreadable ClientHello"
     cut = "" if hello.complete else ", and what the capture cut off"
-    versions = numbers(hello.versions, names.version_name)
+    versions = offered_versions(hello)
     alpn = f"ALPN {listed(map(shown, hello.alpn))}" if hello.alpn else "no ALPN"
     return f"{versions}; {server_name(facts)}; {alpn}{cut}"
 

@@ -9,7 +9,7 @@ import re
 
 from pcapdiag.model.http import Exchange
 from pcapdiag.protocols.http.grpc import call_of, outcome_of
-from pcapdiag.protocols.http.heads import Fields, text, value, values
+from pcapdiag.protocols.http.heads import Fields, text, values
 
 MAX_VALUE = 200
 """Characters of any other value."""
@@ -20,10 +20,11 @@ _LENGTH = re.compile(rb"\d{1,18}")
 
 def describe_request(exchange: Exchange, fields: Fields) -> None:
     """Fill in what a request's header fields tell."""
-    exchange.host = _short(fields, b"host") or _short(fields, b":authority") or None
-    exchange.user_agent = _short(fields, b"user-agent")
-    exchange.request_id = _short(fields, b"x-request-id") or None
-    exchange.traceparent = _short(fields, b"traceparent") or None
+    first = dict(reversed(fields))
+    exchange.host = _short(first, b"host") or _short(first, b":authority") or None
+    exchange.user_agent = _short(first, b"user-agent")
+    exchange.request_id = _short(first, b"x-request-id") or None
+    exchange.traceparent = _short(first, b"traceparent") or None
     exchange.forwarded = any(
         name in _FORWARDING or name.startswith(b"x-envoy-") for name, _ in fields
     )
@@ -34,16 +35,17 @@ def describe_request(exchange: Exchange, fields: Fields) -> None:
 
 def describe_response(exchange: Exchange, fields: Fields) -> None:
     """Fill in what the header fields of a final response tell."""
-    exchange.server = _short(fields, b"server")
-    exchange.via = _short(fields, b"via")
-    exchange.content_type = _short(fields, b"content-type")
+    first = dict(reversed(fields))
+    exchange.server = _short(first, b"server")
+    exchange.via = _short(first, b"via")
+    exchange.content_type = _short(first, b"content-type")
     names = [name for name, _ in fields]
     exchange.response_headers = sum(not name.startswith(b":") for name in names)
     exchange.envoy_headers = any(name.startswith(b"x-envoy-") for name in names)
     exchange.upstream_service_time = b"x-envoy-upstream-service-time" in names
     exchange.connection_close = exchange.connection_close or _says(fields, b"connection", b"close")
     exchange.expected_length = content_length(fields)
-    timeout = _TIMEOUT.search(value(fields, b"keep-alive") or b"")
+    timeout = _TIMEOUT.search(first.get(b"keep-alive", b""))
     exchange.keep_alive_timeout = int(timeout[1]) if timeout else None
     describe_trailers(exchange, fields)
 
@@ -59,8 +61,8 @@ def content_length(fields: Fields) -> int | None:
     return int(first) if _LENGTH.fullmatch(first) else None
 
 
-def _short(fields: Fields, name: bytes) -> str:
-    return text((value(fields, name) or b"")[:MAX_VALUE])
+def _short(first: dict[bytes, bytes], name: bytes) -> str:
+    return text(first.get(name, b"")[:MAX_VALUE])
 
 
 def _says(fields: Fields, name: bytes, word: bytes) -> bool:

@@ -37,7 +37,7 @@ STATUS_NAMES = (
     "UNAUTHENTICATED",
 )
 """By number (statuscodes.md)."""
-_INTERNAL, _UNAVAILABLE, _UNKNOWN = 13, 14, 2
+_INTERNAL, _UNKNOWN = 13, 2
 _OF_RST_CODE = {7: 14, 8: 1, 11: 8, 12: 7}
 """Of RST_STREAM codes (PROTOCOL-HTTP2.md, "Errors"); the other errors are INTERNAL."""
 _INTERNAL_RST_CODES = (0, 1, 2, 3, 4, 6, 9, 10)
@@ -98,10 +98,6 @@ def status_of_reset(code: int) -> int | None:
 def status_of_http(status: int) -> int:
     """Return the grpc-status that a client makes of an HTTP status without a grpc-status."""
     return _OF_HTTP_STATUS.get(status, _UNKNOWN)
-
-
-CONNECTION_LOST = _UNAVAILABLE
-"""The grpc-status that a client makes of a lost connection."""
 
 
 class MessageCounter:

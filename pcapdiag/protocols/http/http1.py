@@ -15,19 +15,16 @@ from pcapdiag.protocols.http import http1_exchange as exchanges
 from pcapdiag.protocols.http.body import BodyReader
 from pcapdiag.protocols.http.heads import (
     MAX_HEAD,
-    head_end,
-    plausible_head,
     request_head,
     status_head,
 )
+from pcapdiag.protocols.http.http1_end import Http1End
 from pcapdiag.protocols.http.kept import MAX_OPEN, KeptExchanges
 from pcapdiag.protocols.http.local_reply import recognise
 from pcapdiag.protocols.http.websocket import WebSocketEnd
-from pcapdiag.protocols.packet_buffer import Moment, PacketBuffer
+from pcapdiag.protocols.packet_buffer import Moment
 
 WEBSOCKET = "websocket"
-SEARCHED = 4_096
-"""Bytes kept while a head is searched for: one may begin in them."""
 MAX_REST = 256 * 1024
 """Bytes of the initiator that wait for the answer to its CONNECT or Upgrade."""
 TLS = "tls"
@@ -45,55 +42,14 @@ def _may_be_status_line(data: bytearray) -> bool:
     return _STATUS_PREFIX.startswith(bytes(data[: len(_STATUS_PREFIX)]))
 
 
-class _End:
-    """How far one end's stream is read."""
-
-    def __init__(self, lost: bool) -> None:
-        self.buffer = PacketBuffer()
-        self.body: BodyReader | None = None
-        self.exchange: Exchange | None = None
-        """Whose body is being read."""
-        self.searched = 0
-        self.lost = lost
-        """The place in the stream is not known: the next head is searched for."""
-        self.missed = False
-        """Messages may have been lost before the next head."""
-
-    def lose(self) -> None:
-        """Forget the place in the stream."""
-        self.buffer.clear()
-        self.body = self.exchange = None
-        self.searched = 0
-        self.lost = self.missed = True
-
-    def find_again(self, is_request: bool) -> bool:
-        """Search for a head; return whether one is at the buffer's beginning now."""
-        found = plausible_head(self.buffer.data, is_request)
-        self.buffer.drop(found if found >= 0 else max(0, len(self.buffer.data) - SEARCHED))
-        self.lost = found < 0
-        return not self.lost
-
-    def take_head(self) -> tuple[bytes, Moment, Moment] | None:
-        """Take a whole head: its bytes, and the packets of its first and its last byte."""
-        end = head_end(self.buffer.data, self.searched)
-        if end < 0:
-            self.searched = len(self.buffer.data)
-            return None
-        self.searched = 0
-        first, last = self.buffer.moment(), self.buffer.moment(end - 1)
-        raw = bytes(self.buffer.data[:end])
-        self.buffer.drop(end)
-        return raw, first, last
-
-
 class Http1Reader:
     """Takes pieces of both ends; ``started`` is False where the capture begins in the middle."""
 
     def __init__(self, started: bool = True) -> None:
         self.switched = ""
         """Protocol after CONNECT or 101; its bytes are handed on by :meth:`take_rest`."""
-        self._requests = _End(lost=not started)
-        self._responses = _End(lost=not started)
+        self._requests = Http1End(lost=not started)
+        self._responses = Http1End(lost=not started)
         self._pending: deque[Exchange] = deque()
         self._open: dict[int, Exchange] = {}
         self._begun: Exchange | None = None
@@ -145,7 +101,7 @@ class Http1Reader:
             requests=self._count, exchanges=kept, left_out=left_out, incomplete=self._incomplete
         )
 
-    def _pass_hole(self, end: _End, piece: Piece) -> None:
+    def _pass_hole(self, end: Http1End, piece: Piece) -> None:
         self._incomplete = True
         if self.switched:
             self._websocket[piece.from_initiator].lose()
@@ -190,7 +146,7 @@ class Http1Reader:
             return self._malformed_request(end, "a head that does not end")
         return False
 
-    def _must_wait(self, end: _End) -> bool:
+    def _must_wait(self, end: Http1End) -> bool:
         is_full = bool(self._asked) and len(end.buffer.data) > MAX_REST
         if is_full or len(self._open) >= MAX_OPEN:
             self._incomplete = True
@@ -198,7 +154,7 @@ class Http1Reader:
             return True
         return bool(self._asked)
 
-    def _take_request(self, end: _End, raw: bytes, first: Moment, last: Moment) -> None:
+    def _take_request(self, end: Http1End, raw: bytes, first: Moment, last: Moment) -> None:
         head = request_head(raw)
         exchange = self._begun or self._open_exchange(first)
         self._begun = None
@@ -212,7 +168,7 @@ class Http1Reader:
         if not head.method:
             end.body = BodyReader()
 
-    def _read_request_body(self, end: _End, body: BodyReader) -> bool:
+    def _read_request_body(self, end: Http1End, body: BodyReader) -> bool:
         exchange = end.exchange
         body.read(end.buffer)
         if exchange is None:
@@ -230,7 +186,7 @@ class Http1Reader:
         self._close_if_done(exchange)
         return True
 
-    def _malformed_request(self, end: _End, problem: str) -> bool:
+    def _malformed_request(self, end: Http1End, problem: str) -> bool:
         exchange = self._begun or self._open_exchange(end.buffer.moment())
         self._begun = None
         exchanges.note(exchange, problem, "initiator")
@@ -248,6 +204,9 @@ class Http1Reader:
         if not _may_be_status_line(end.buffer.data):
             if len(end.buffer.data) < TELLING and not self._finished:
                 return False
+            if self._answers_nothing():
+                # What clients read as the beginning of their next request's answer.
+                return self._skip_surplus(end)
             words = exchanges.not_a_status_line(bytes(end.buffer.data[:TELLING]))
             return self._malformed_response(end, words)
         taken = end.take_head()
@@ -258,7 +217,7 @@ class Http1Reader:
             return self._malformed_response(end, "a head that does not end")
         return False
 
-    def _take_response(self, end: _End, raw: bytes, first: Moment, last: Moment) -> None:
+    def _take_response(self, end: Http1End, raw: bytes, first: Moment, last: Moment) -> None:
         head = status_head(raw)
         if 100 <= head.status < 200 and head.status != 101:
             if self._pending:
@@ -275,7 +234,7 @@ class Http1Reader:
         body.last = last
         end.exchange, end.body = exchange, body if head.status else BodyReader()
 
-    def _read_response_body(self, end: _End, body: BodyReader) -> bool:
+    def _read_response_body(self, end: Http1End, body: BodyReader) -> bool:
         exchange = end.exchange
         body.read(end.buffer)
         if exchange is None:
@@ -297,17 +256,24 @@ class Http1Reader:
         self._close_if_done(exchange)
         return True
 
-    def _malformed_response(self, end: _End, problem: str) -> bool:
+    def _malformed_response(self, end: Http1End, problem: str) -> bool:
         exchange = self._answered(end.buffer.moment())
         if not self._count:
             self._greeted = exchange
-        elif exchange.request_frame is None:
-            problem = f"bytes behind the end of an answer ({problem})"
         self._asked.pop(id(exchange), None)
         exchanges.note(exchange, problem, "responder")
         exchange.length = 0
         end.exchange, end.body = exchange, BodyReader()
         return True
+
+    def _answers_nothing(self) -> bool:
+        return bool(self._count) and not self._pending and not self._requests.buffer.data
+
+    def _skip_surplus(self, end: Http1End) -> bool:
+        if len(end.buffer.data) > MAX_REST:
+            end.body = BodyReader()
+            return True
+        return False
 
     def _answered(self, moment: Moment) -> Exchange:
         """Return the exchange that a response belongs to; a new one where no request was seen."""
@@ -363,7 +329,7 @@ class Http1Reader:
             if frames.closed and self._upgraded is not None:
                 self._upgraded.websocket_close = True
 
-    def _skip_line_end(self, end: _End) -> bool:
+    def _skip_line_end(self, end: Http1End) -> bool:
         # An empty line before a start line is to be passed over (RFC 9112 section 2.2).
         if end.buffer.data[0] not in _LINE_ENDS:
             return False
@@ -380,7 +346,8 @@ class Http1Reader:
             head = request_head(bytes(requests.buffer.data).rpartition(b"\n")[0])
             if head.method:
                 exchanges.take_request(exchange, head)
-        if responses.buffer.data and not (responses.lost or responses.body):
+        is_answer = responses.buffer.data and _may_be_status_line(responses.buffer.data)
+        if is_answer and not (responses.lost or responses.body):
             exchange = self._answered(responses.buffer.moment())
             exchange.response_head_bytes = len(responses.buffer.data)
             head_lines = status_head(bytes(responses.buffer.data).rpartition(b"\n")[0])

@@ -145,6 +145,9 @@ class Http2Reader:
         self, from_initiator: bool, stream_id: int, fields: Fields | None, first: Moment
     ) -> None:
         stream = self._stream(stream_id)
+        if from_initiator and stream_id % 2 == 0:
+            words = f"a request on stream {stream_id}, which is not the client's to open"
+            self._events.problem(words, first.frame, from_initiator)
         if stream is None:
             return
         if not from_initiator:

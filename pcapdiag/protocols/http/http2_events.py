@@ -58,7 +58,7 @@ class ConnectionEvents:
         self.facts.ping_count += 1
         if len(self._unanswered) < MAX_EVENTS:
             ping = Ping(moment.frame, moment.time, from_initiator)
-            self._unanswered[from_initiator, frame.payload] = ping
+            self._unanswered.setdefault((from_initiator, frame.payload), ping)
 
     def goaway(self, from_initiator: bool, frame: Frame) -> None:
         """Take a GOAWAY."""

@@ -53,7 +53,7 @@ class KeptExchanges:
 
     def finish(self) -> tuple[list[Exchange], int]:
         """Return what is kept, in order of requests, and how many are not."""
-        kept = [*self._kept, *self._recent][:MAX_EXCHANGES]
+        kept = [*self._kept, *self._recent]
         kept.sort(key=lambda exchange: exchange.index)
         return kept, self._taken - len(kept)
 

@@ -44,6 +44,7 @@ class Conversation:
         self.certificate_request: int | None = None
         self.tickets = 0
         self.messages: dict[bool, list[Message]] = {True: [], False: []}
+        self.has_left_out = False
         self.finished: dict[bool, bool] = {True: False, False: False}
         self.new_client: ClientHello | None = None
         self.new_server: ServerHello | None = None
@@ -61,6 +62,8 @@ class Conversation:
         if len(kept) < MAX_MESSAGES:
             place = message.frame, message.time, from_initiator
             kept.append(Message(*place, message.type, message.length, message.encrypted))
+        else:
+            self.has_left_out = True
         if message.type == FINISHED:
             self.finished[from_initiator] = True
         elif from_initiator:
@@ -116,13 +119,3 @@ class Conversation:
             return
         group = int.from_bytes(body[1:3], "big")
         self.server_hello = msgspec.structs.replace(hello, group=group)
-
-    @property
-    def resumed(self) -> bool:
-        """True when an earlier session was taken up (RFC 8446 section 2.2, RFC 5246 F.1.4)."""
-        hello, server = self.client_hello, self.server_hello
-        if server is None:
-            return False
-        if self.is_tls13:
-            return server.resumed_psk is not None
-        return hello is not None and server.session_id == hello.session_id != b""

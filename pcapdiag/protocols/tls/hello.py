@@ -73,7 +73,7 @@ def _client_hello(
         legacy_version=version,
         sni=_host_name(extensions.get(SNI, b"")),
         alpn=tuple(_text(name) for name in alpn),
-        versions=tuple(sorted(versions, reverse=True)) or _versions_up_to(version),
+        versions=_offered(version, versions, complete),
         ciphers=ciphers,
         groups=groups,
         key_shares=_key_shares(_vector(extensions, KEY_SHARE, 2)),
@@ -246,5 +246,10 @@ def _text(name: bytes) -> str:
     return name[:MAX_TEXT].decode("ascii", "backslashreplace")
 
 
-def _versions_up_to(version: int) -> tuple[int, ...]:
+def _offered(version: int, supported: tuple[int, ...], complete: bool) -> tuple[int, ...]:
+    """Versions, highest first; none where supported_versions may be in what was cut off."""
+    if supported:
+        return tuple(sorted(supported, reverse=True))
+    if not complete:
+        return ()
     return tuple(range(min(version, TLS12), SSL3 - 1, -1)) or (version,)

@@ -10,19 +10,43 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pcapdiag.model.tls import Record, ServerHello
-from pcapdiag.protocols.tls.sniff import APPLICATION_DATA
 
 _HASH_SIZES = {0x1302: 48, 0x1306: 64}
 _TAG_SIZES = {0x1305: 8}
-_HANDSHAKE_HEADER, _INNER_TYPE = 4, 1
-ALERT_CONTENT = 2
-EMPTY_CERTIFICATE = 8
+_HANDSHAKE_HEADER, _INNER_TYPE, _ALERT = 4, 1, 2
+_EMPTY_CERTIFICATE = 8
 """Bytes of a Certificate message without any (RFC 8446 section 4.4.2)."""
+PADDING = 16
+"""Zeros that the SSLSocket of a JDK adds to records; others add none (OutputRecord.t13Encrypt)."""
 MAX_FLIGHT = 8
 """Records of an initiator's handshake flight: Certificate may take several."""
 TICKET_SIZES = range(150, 1000)
 """Measured: 250 to 298 of OpenSSL, 477 of BoringSSL, which puts two into a record."""
 MAX_TICKETS = 4
+
+
+class Sizes(NamedTuple):
+    """The length field of a record that holds one of these alone."""
+
+    finished: int
+    alert: int
+    empty: int
+    """A Certificate without any."""
+
+    @classmethod
+    def of(cls, cipher: int) -> Sizes:
+        """Those of a cipher: with the hash of a Finished, the inner type and the tag."""
+        over = _INNER_TYPE + _TAG_SIZES.get(cipher, 16)
+        finished = _HANDSHAKE_HEADER + _HASH_SIZES.get(cipher, 32)
+        return cls(finished + over, _ALERT + over, _EMPTY_CERTIFICATE + over)
+
+    def is_finished(self, record: Record) -> bool:
+        """True for the length of a Finished alone."""
+        return record.length in (self.finished, self.finished + PADDING)
+
+    def pads(self, finished: Record | None) -> bool:
+        """True when the sender of this Finished pads its records."""
+        return finished is not None and finished.length == self.finished + PADDING
 
 
 class Sealed(NamedTuple):
@@ -48,43 +72,36 @@ class Told(NamedTuple):
     server_alert: Record | None
 
 
-def overhead(cipher: int) -> int:
-    """Bytes that a TLS 1.3 record has over its content: the inner type and the tag."""
-    return _INNER_TYPE + _TAG_SIZES.get(cipher, 16)
-
-
-def finished_size(cipher: int) -> int:
-    """The length field of a record that holds a Finished alone."""
-    return _HANDSHAKE_HEADER + _HASH_SIZES.get(cipher, 32) + overhead(cipher)
-
-
 def infer(hello: ServerHello, has_early: bool, client: Sealed, server: Sealed) -> Told:
     """Tell handshake, tickets, alerts and data of both ends apart.
 
     ``has_early``: the initiator offered early data, so its records may begin before its handshake.
     """
-    alert_size = ALERT_CONTENT + overhead(hello.cipher)
-    client_alert = _alert(client, alert_size)
-    server_alert = _alert(server, alert_size)
-    answers = [each for each in client.records if _key(each) > (hello.time, hello.frame)]
-    end = _finished(answers, finished_size(hello.cipher), has_early, alert_size)
+    sizes = Sizes.of(hello.cipher)
+    answers = client.records
+    if has_early:
+        answers = [each for each in answers if _key(each) > (hello.time, hello.frame)]
+    end = _end_of_handshake(answers, sizes, has_early)
     finished = None if end is None else answers[end]
+    client_alert = _client_alert(client, answers, sizes, finished)
     flight, rest = _server_flight(server.records, answers, has_early, finished)
-    if server_alert is not None and server_alert in flight:
-        flight.remove(server_alert)
+    if has_early:
+        # It may answer early data at once, before the initiator's Finished (RFC 8446 section 2.3).
+        flight = _up_to_finished(flight, sizes)
+    server_alert = _alert(server, sizes, sizes.pads(flight[-1] if flight else None))
+    flight = [each for each in flight if each is not server_alert]
+    rest = [each for each in rest if each is not server_alert]
     tickets = client_data = server_data = 0
-    if finished is not None:
-        handshake = len(client.records) - len(answers) + (end or 0) + 1
-        client_data = client.total - handshake - (client_alert is not None)
-        asked = answers[end + 1 : end + 2] if end is not None else []
-        ours = [each for each in rest if each is not server_alert]
-        tickets = _tickets(ours, asked[0] if asked else None)
+    if end is not None:
+        before = len(client.records) - len(answers)
+        client_data = client.total - before - (end + 1) - (client_alert is not None)
+        asked = answers[end + 1] if len(answers) > end + 1 else None
+        tickets = _tickets(rest, asked)
         server_data = server.total - len(flight) - tickets - (server_alert is not None)
-    is_alone = any(each.length == finished_size(hello.cipher) for each in flight)
     return Told(
         client_finished=finished,
         server_flight=flight[-1] if flight else None,
-        server_finished=finished is not None or is_alone,
+        server_finished=finished is not None or any(map(sizes.is_finished, flight)),
         tickets=tickets,
         client_data=max(client_data, 0),
         server_data=max(server_data, 0),
@@ -97,23 +114,44 @@ def _key(record: Record) -> tuple[int, int]:
     return record.time, record.frame
 
 
-def _alert(sealed: Sealed, size: int) -> Record | None:
+def _alert(sealed: Sealed, sizes: Sizes, pads: bool) -> Record | None:
     last = sealed.last
-    is_alert = last is not None and last.type == APPLICATION_DATA and last.length == size
-    return last if is_alert else None
+    length = sizes.alert + (PADDING if pads else 0)
+    return last if last is not None and last.length == length else None
 
 
-def _finished(answers: list[Record], size: int, has_early: bool, alert_size: int) -> int | None:
+def _client_alert(
+    client: Sealed, answers: list[Record], sizes: Sizes, finished: Record | None
+) -> Record | None:
+    """The initiator's alert, also one whose padding is not known.
+
+    Before its Finished it sends nothing else that is so short, save an empty Certificate.
+    """
+    last = client.last
+    if last is not None and answers and answers[0] is last and finished is None:
+        empty = (sizes.empty, sizes.empty + PADDING)
+        return last if last.length < sizes.finished and last.length not in empty else None
+    return _alert(client, sizes, sizes.pads(finished))
+
+
+def _end_of_handshake(answers: list[Record], sizes: Sizes, has_early: bool) -> int | None:
     """Index of the initiator's record that ends its handshake."""
-    if not answers or answers[0].length == alert_size:
+    if not answers or answers[0].length == sizes.alert:
         return None
     flight = answers if has_early else answers[:MAX_FLIGHT]
-    for index, record in enumerate(flight):
-        if record.length == size:
-            return index
+    for length in (sizes.finished, sizes.finished + PADDING):
+        for index, record in enumerate(flight):
+            if record.length == length:
+                return index
     # One record for the whole flight: an empty or real Certificate before the Finished.
-    is_whole = answers[0].length >= size + EMPTY_CERTIFICATE and not has_early
+    is_whole = answers[0].length >= sizes.finished + _EMPTY_CERTIFICATE and not has_early
     return 0 if is_whole else None
+
+
+def _up_to_finished(flight: list[Record], sizes: Sizes) -> list[Record]:
+    """The flight without what follows its last Finished; all of it where none stands alone."""
+    ends = [index for index, record in enumerate(flight) if sizes.is_finished(record)]
+    return flight[: ends[-1] + 1] if ends else flight
 
 
 def _server_flight(

@@ -49,13 +49,15 @@ _CHANGE = 1
 class TlsReader:
     """Reads one connection.
 
-    The initiator is the client. Any bytes may come; nothing raises.
+    The initiator is the client. Any bytes may come; nothing raises. ``started`` is False where the
+    capture began within the connection: then each end's first record is searched for.
     """
 
-    def __init__(self, keys: KeyLog | None = None) -> None:
+    def __init__(self, keys: KeyLog | None = None, started: bool = True) -> None:
         self._keys = keys or None
-        self._client = Side(True, self._keys is not None)
-        self._server = Side(False, self._keys is not None)
+        self._started = started
+        self._client = Side(True, self._keys is not None, started)
+        self._server = Side(False, self._keys is not None, started)
         self._talk = Conversation()
         self._key_state: KeyState = "none"
         self._waits = True
@@ -82,7 +84,9 @@ class TlsReader:
         return ended._facts()
 
     def _facts(self) -> TlsFacts:
-        return facts(self._talk, self._client, self._server, self._key_state)
+        found = facts(self._talk, self._client, self._server, self._key_state)
+        found.started = found.started and (self._started or found.client_hello is not None)
+        return found
 
     def _end(self) -> None:
         """Read what waits as far as it can be understood."""
@@ -118,6 +122,8 @@ class TlsReader:
             sum(each.queued_bytes for each in held) > MAX_HELD_BYTES
         ):
             self._waits = False
+            # What is read now could have been opened with the hello that did not come.
+            self._talk.has_left_out = self._talk.has_left_out or self._keys is not None
             return False
         record = side.queue[0]
         if record.type == CHANGE_CIPHER_SPEC:
@@ -209,7 +215,10 @@ class TlsReader:
         elif record.type == ALERT:
             side.alert(record.frame, record.time, None)
         elif record.type == APPLICATION_DATA:
-            side.data += 1
+            # Without a ServerHello this may be the hidden handshake of TLS 1.3.
+            is_sure = self._talk.server_hello is not None or side.sealed_finished is not None
+            side.data += is_sure
+            side.unsure_data += not is_sure
         self._give_up(side)
 
     def _give_up(self, side: Side) -> None:

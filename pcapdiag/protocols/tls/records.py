@@ -85,22 +85,23 @@ class RecordReader:
     """Splits the bytes of one end into records.
 
     The content of application data is kept only with ``keep_data``, for decryption. Only an end's
-    first record may be an SSL 2.0 style hello.
+    first record may be an SSL 2.0 style hello. Where the capture had not ``started`` with the
+    connection, the first record is searched for, as behind a hole.
     """
 
-    def __init__(self, may_be_ssl2: bool, keep_data: bool) -> None:
-        self._may_be_ssl2 = may_be_ssl2
+    def __init__(self, may_be_ssl2: bool, keep_data: bool, started: bool = True) -> None:
+        self._may_be_ssl2 = may_be_ssl2 and started
         self._keep_data = keep_data
         self._part: _Part | None = None
         self._gap = 0
         self._false_starts = 0
-        self._lost: list[Piece] | None = None
+        self._lost: list[Piece] | None = None if started else []
         """What came since a hole behind which no record was found yet."""
-        self._is_behind_hole = False
+        self._is_behind_hole = not started
         """The first of ``_lost`` begins right behind it, so most likely with a packet."""
         self.bad_header = b""
         """First bytes that are no record; nothing is read after them."""
-        self.has_holes = False
+        self.has_holes = not started
 
     @property
     def is_idle(self) -> bool:

@@ -19,9 +19,9 @@ _LEVELS = (1, 2)
 class Side:
     """What is known of one end while it is read."""
 
-    def __init__(self, is_initiator: bool, has_keys: bool) -> None:
+    def __init__(self, is_initiator: bool, has_keys: bool, started: bool) -> None:
         self.is_initiator = is_initiator
-        self.reader = RecordReader(may_be_ssl2=is_initiator, keep_data=has_keys)
+        self.reader = RecordReader(is_initiator, has_keys, started)
         self.queue: deque[RawRecord] = deque()
         """Records that wait for what the other end says."""
         self.queued_bytes = 0
@@ -33,11 +33,14 @@ class Side:
         """Finished of TLS 1.2 and before: the handshake record after change_cipher_spec."""
         self.data = 0
         """Application data records that are known to be such."""
+        self.unsure_data = 0
+        """Those that may as well be the handshake of TLS 1.3."""
         self.lost = 0
         """Bytes not seen, or not opened, since the last decrypted application data."""
         self.alerts: list[Alert] = []
         self.has_opened = False
         """A record of this end was decrypted."""
+        self.has_left_out = False
         self.problem = ""
         self.total = 0
         self._first: list[Record] = []
@@ -89,6 +92,7 @@ class Side:
     def alert(self, frame: int, time: int, content: bytes | None) -> None:
         """Note the alerts of a record; None is an encrypted one."""
         pairs = _pairs(content)
+        self.has_left_out = self.has_left_out or len(self.alerts) + len(pairs) > MAX_ALERTS
         for level, code in pairs[: MAX_ALERTS - len(self.alerts)]:
             self.alerts.append(Alert(frame, time, self.is_initiator, level, code))
 

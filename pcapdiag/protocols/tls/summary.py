@@ -6,15 +6,22 @@ import heapq
 from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
-from pcapdiag.model.tls import Alert, KeyState, Record, TlsFacts
-from pcapdiag.protocols.tls.conversation import SERVER_HELLO, Conversation
-from pcapdiag.protocols.tls.infer import Told, infer
+from pcapdiag.model.tls import Alert, KeyState, Record, ServerHello, TlsFacts
+from pcapdiag.protocols.tls.conversation import (
+    NEW_SESSION_TICKET,
+    SERVER_HELLO,
+    TLS13,
+    Conversation,
+)
+from pcapdiag.protocols.tls.infer import MAX_FLIGHT, Sizes, Told, infer
 from pcapdiag.protocols.tls.limits import FIRST_RECORDS, LAST_RECORDS
 from pcapdiag.protocols.tls.names import message_name
 from pcapdiag.protocols.tls.side import Side
 from pcapdiag.protocols.tls.sniff import APPLICATION_DATA
 
 FLIGHT = "encrypted handshake messages"
+CIPHERS = (0x1301, 0x1302)
+"""One of TLS 1.3 for each hash in use."""
 
 
 class _Placed(Protocol):
@@ -46,16 +53,16 @@ def facts(talk: Conversation, client: Side, server: Side, key_state: KeyState) -
         records=tuple(records),
         records_left_out=total - len(records),
         messages=tuple(in_order(talk.messages[True], talk.messages[False])),
-        client_finished=_finished(talk, client) or bool(told and told.client_finished),
-        server_finished=_finished(talk, server) or bool(told and told.server_finished),
-        client_data=client.data + (told.client_data if told else 0),
-        server_data=server.data + (told.server_data if told else 0),
+        client_finished=_finished(talk, client, told) or bool(told and told.client_finished),
+        server_finished=_finished(talk, server, told) or bool(told and told.server_finished),
+        client_data=client.data + (told.client_data if told else client.unsure_data),
+        server_data=server.data + (told.server_data if told else server.unsure_data),
         tickets=talk.tickets + (told.tickets if told else 0),
-        resumed=talk.resumed,
+        resumed=_resumed(talk, server),
         key_state=key_state,
         stopped_at=_stopped_at(talk, client, server, told),
         started=_has_started(talk, client, server),
-        incomplete=client.reader.has_holes or server.reader.has_holes,
+        incomplete=talk.has_left_out or any(map(_has_gaps, (client, server))),
         problem=_problem(client) or _problem(server),
     )
 
@@ -76,15 +83,53 @@ def _keyed(items: list[_P], side: int) -> Iterator[tuple[tuple[int, int], int, i
 
 def _told(talk: Conversation, client: Side, server: Side) -> Told | None:
     """What is inferred of TLS 1.3 where no record of either end could be opened."""
-    hello = talk.server_hello
-    if hello is None or not talk.is_tls13 or client.has_opened or server.has_opened:
+    hello = talk.server_hello or _unseen_hello(talk, client)
+    if hello is None or hello.version != TLS13 or client.has_opened or server.has_opened:
         return None
     has_early = talk.client_hello is not None and talk.client_hello.early_data
     return infer(hello, has_early, client.sealed, server.sealed)
 
 
-def _finished(talk: Conversation, side: Side) -> bool:
-    return talk.finished[side.is_initiator] or side.sealed_finished is not None or side.data > 0
+def _unseen_hello(talk: Conversation, client: Side) -> ServerHello | None:
+    """A ServerHello that was not captured, as the initiator's records show it to be of TLS 1.3.
+
+    Before TLS 1.3 the first encrypted record is a Finished of type handshake.
+    """
+    offer = talk.client_hello
+    if offer is None or client.sealed_finished is not None or not client.sealed.records:
+        return None
+    if offer.complete and TLS13 not in offer.versions:
+        return None
+    lengths = {record.length for record in client.sealed.records[:MAX_FLIGHT]}
+    cipher = next((each for each in CIPHERS if Sizes.of(each).finished in lengths), CIPHERS[0])
+    return ServerHello(frame=offer.frame, time=offer.time, version=TLS13, cipher=cipher)
+
+
+def _resumed(talk: Conversation, server: Side) -> bool:
+    """True when an earlier session was taken up (RFC 8446 section 2.2, RFC 5077 section 3.4)."""
+    offer, choice = talk.client_hello, talk.server_hello
+    if choice is None:
+        return False
+    if choice.version == TLS13:
+        return choice.resumed_psk is not None
+    if offer is None:
+        return False
+    if choice.session_id and choice.session_id == offer.session_id:
+        return True
+    kinds = {message.type for message in talk.messages[False]}
+    is_short = server.has_changed_cipher and kinds <= {SERVER_HELLO, NEW_SESSION_TICKET}
+    return offer.has_ticket and is_short and not server.reader.has_holes
+
+
+def _has_gaps(side: Side) -> bool:
+    return side.reader.has_holes or side.has_left_out
+
+
+def _finished(talk: Conversation, side: Side, told: Told | None) -> bool:
+    """True when this end's Finished was seen, or data that must follow it."""
+    if talk.finished[side.is_initiator] or side.sealed_finished is not None or side.data > 0:
+        return True
+    return told is None and side.unsure_data > 0
 
 
 def _alerts(client: Side, server: Side, told: Told | None) -> list[Alert]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from pcapdiag.model.http import GrpcFacts
 from tests.diagnose.http.spoken import ENVOY_REFUSED, RESPONSE, after_answer, call, verdict
 from tests.diagnose.playbook import sides
 
@@ -18,6 +19,11 @@ def test_statuses_that_mean_a_failure(status: int) -> None:
 @pytest.mark.parametrize("status", [None, 0, 1, 3, 5, 6, 7, 9, 10, 11, 16, 17, 400])
 def test_an_application_s_answers_are_ok(status: int | None) -> None:
     assert verdict(after_answer(), call(status)).code == "ok"
+
+
+def test_a_tool_that_looks_for_reflection_goes_on_without_it() -> None:
+    asked = GrpcFacts("grpc.reflection.v1.ServerReflection", "ServerReflectionInfo", 12)
+    assert verdict(after_answer(), call(12, grpc=asked)).code == "ok"
 
 
 def test_a_proxy_s_own_text_is_a_local_reply() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.judge import MAX_OTHER_FAILURES, judge, other_failures
+from pcapdiag.diagnose.failed_requests import MAX_OTHER_FAILURES, other_failures
+from pcapdiag.diagnose.http.facts import broken_off
+from pcapdiag.diagnose.judge import judge
 from pcapdiag.model.http import LocalReply
 from tests.diagnose.http.spoken import (
     ASKED,
     ENVOY_REFUSED,
     after_answer,
+    call,
     exchange,
     failed_codes,
+    short,
     spoken,
     verdict,
 )
@@ -73,3 +77,37 @@ def test_an_open_request_at_the_end_of_the_file_does_not_hide_a_failed_one() -> 
 def test_without_facts_nothing_is_said_of_requests() -> None:
     assert failed_codes(after_answer()) == []
     assert judge(after_answer(), around(after_answer())).code == "ok"
+
+
+def test_the_request_that_the_end_hit_is_the_first_after_the_last_whole_answer() -> None:
+    def unanswered(index: int, **changes: object) -> object:
+        return exchange(index, status=None, complete=False, **changes)
+
+    holed = short(index=0)
+    told = spoken(after_answer(), holed, exchange(1), unanswered(2), unanswered(3))
+    assert broken_off(told).index == 2
+    assert broken_off(spoken(after_answer(), exchange(0))) is None
+    streams = [unanswered(n, version="2", ended_by="initiator" if n == 0 else None) for n in (0, 1)]
+    assert broken_off(spoken(after_answer(), *streams, exchange(2, version="2"))).index == 1
+    assert broken_off(spoken(after_answer(), streams[0], exchange(1))).index == 0
+
+
+def test_a_request_stands_in_one_verdict_only() -> None:
+    gone = call(None, complete=False, ended_by="initiator", reset_code=8, reset_frame=5)
+    story = play(*ASKED, C("FIN,ACK", after=15_000))
+    told = spoken(story, gone)
+    judgement = judge(told, around(told))
+    assert (judgement.code, judgement.exchange) == ("tcp.response_timeout", 0)
+    assert other_failures(told, judgement, around(told)) == []
+
+
+def test_a_failed_connection_takes_all_that_was_under_way_with_it() -> None:
+    story = play(*ASKED, S("RST,ACK", win=500))
+    waiting = {"version": "2", "status": None, "complete": False}
+    streams = [exchange(n, stream_id=2 * n + 1, **waiting) for n in range(4)]
+    told = spoken(story, exchange(9, version="2"), *streams)
+    judgement = judge(told, around(told))
+    assert (judgement.code, judgement.exchange) == ("tcp.reset_before_response", 0)
+    (other,) = other_failures(told, judgement, around(told))
+    assert other.judgement.code == "tcp.reset_before_response"
+    assert other.exchanges == (1, 2, 3)

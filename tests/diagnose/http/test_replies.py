@@ -7,6 +7,7 @@ import pytest
 from pcapdiag.diagnose.http.reply import FLAGS
 from pcapdiag.diagnose.judgement import OtherCode
 from pcapdiag.model.http import GrpcFacts, LocalReply
+from pcapdiag.protocols.http.local_reply import NO_ROUTE
 from tests.diagnose.http.spoken import (
     ENVOY_REFUSED,
     REQUEST,
@@ -58,6 +59,12 @@ def test_haproxy_s_503_may_mean_that_no_server_is_up() -> None:
     assert judgement.observed is None
 
 
+def test_an_empty_503_under_envoy_s_name_is_less_sure() -> None:
+    empty = exchange(status=503, local_reply=LocalReply("envoy", NO_ROUTE))
+    judgement = verdict(after_answer(), empty)
+    assert (judgement.code, judgement.confidence) == ("http.local_reply", 0.8)
+
+
 def test_a_reply_that_was_handed_on_is_one_of_the_chain() -> None:
     reply = LocalReply("envoy", "connection timeout", handed_on=True)
     judgement = verdict(after_answer(), exchange(status=503, local_reply=reply))
@@ -90,7 +97,8 @@ def test_to_grpc_the_text_stands_in_the_status() -> None:
 
 
 def test_every_flag_is_one_of_envoy_s() -> None:
-    assert set(FLAGS.values()) == {"UF", "UC", "UR", "UT", "UO", "UH", "UPE", "LR", "OM", "UMSDR"}
+    known = "UF UC UR UT UO UH UPE LR OM UMSDR SI NC"
+    assert set(FLAGS.values()) == set(known.split())
     assert all(reason == reason.lower() for reason in FLAGS)
 
 

@@ -41,6 +41,11 @@ def test_a_request_that_was_sent_in_full_before_lost_nothing() -> None:
     assert verdict(story, exchange(status=413)).code == "ok"
 
 
+def test_an_answer_to_a_request_that_nobody_read_is_no_early_one() -> None:
+    unread = early(method=None, target=None, request_frame=None, request_time=None)
+    assert verdict(play(*ASKED, ANSWER, RESET), unread).code == "ok"
+
+
 def test_a_good_answer_or_one_without_reset_is_no_early_end() -> None:
     assert verdict(play(*ASKED, ANSWER, RESET), early(status=200)).code == "ok"
     closed = play(*ASKED, ANSWER, S("FIN,ACK"), C("FIN,ACK"), S("ACK"))

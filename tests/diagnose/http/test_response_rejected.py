@@ -49,6 +49,8 @@ def test_leaving_later_is_no_refusal() -> None:
         ({"response_headers": 100}, ""),
         ({"response_head_bytes": 4_097}, "4,097 bytes of headers"),
         ({"response_head_bytes": 4_096}, ""),
+        ({"malformed": "a blank in a name", "malformed_by": "responder"}, "a blank in a name"),
+        ({"malformed": "a blank in a name", "malformed_by": "initiator"}, ""),
     ],
 )
 def test_what_a_proxy_may_object_to(fields: dict[str, object], says: str) -> None:

@@ -60,7 +60,10 @@ def test_the_other_leg_cut_at_the_same_time_says_it_too() -> None:
 
 
 def test_who_opened_a_stream_may_leave_it() -> None:
-    assert verdict(cut(60_000, "C"), WEBSOCKET).code == "ok"
+    left = verdict(cut(60_000, "C"), WEBSOCKET)
+    assert left.code == "ok"
+    assert any("60 s timer" in note for note in left.notes)
+    assert not verdict(cut(47_300, "C"), WEBSOCKET).notes
     assert verdict(cut(60_000, "C"), EVENTS).code != "http.stream_idle_timeout"
 
 
@@ -103,6 +106,19 @@ def test_a_stream_on_which_something_moved_was_not_quiet() -> None:
 def test_a_stream_without_a_message_yet_is_a_call_that_waits() -> None:
     waiting = GrpcFacts("shop.Basket", "hang", messages=0)
     assert reset_after(1000, "responder", 2, grpc=waiting) == ""
+
+
+def test_a_call_s_own_deadline_is_no_idle_timer() -> None:
+    grpc = GrpcFacts("shop.Basket", "hang", messages=1, timeout=1_050 * MS)
+    assert reset_after(1000, "responder", 8, grpc=grpc, request_time=START) == ""
+    later = replace(grpc, timeout=4_000 * MS)
+    assert reset_after(1000, "responder", 8, grpc=later, request_time=START) != ""
+
+
+def test_envoy_closes_its_client_s_side_a_second_later() -> None:
+    told = replace(WEBSOCKET, server="istio-envoy")
+    assert verdict(cut(61_000), told).code == "http.stream_idle_timeout"
+    assert verdict(cut(61_000), WEBSOCKET).code == "ok"
 
 
 def test_a_client_may_cancel_its_stream() -> None:

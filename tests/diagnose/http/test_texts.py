@@ -32,6 +32,7 @@ LEFT = play(*CUT, C("FIN,ACK", after=0.3), S("FIN,ACK"))
 RESET = play(*ASKED, S("PSH,ACK", OK, after=2), S("RST,ACK", win=500))
 QUIET = play(*CUT, S("FIN,ACK", after=60_000), C("FIN,ACK"))
 ESCAPES = "/\x1b[2J\u202e?token=abc' ; rm -rf $(x)"
+NEED_THE_REQUEST = {"http.truncated_response", "http.response_lost"}
 WORDS = LocalReply("envoy", "no healthy upstream", 'TLS_error: "x"\n\x1b[1m')
 FAILED: dict[str, tuple[Story, Exchange]] = {
     "http.malformed_response": (LEFT, short(malformed="bad\n", malformed_by="responder")),
@@ -97,7 +98,7 @@ def test_inside_tls_the_url_says_so() -> None:
     assert any(f"https://{SERVER[0]}" in command for command in commands)
 
 
-@pytest.mark.parametrize("code", FAILED)
+@pytest.mark.parametrize("code", sorted(set(FAILED) - NEED_THE_REQUEST))
 def test_what_was_not_captured_is_said(code: str) -> None:
     unseen = {"request_frame": None, "request_time": None, "method": None, "target": None}
     _, texts = judged(code, **unseen)

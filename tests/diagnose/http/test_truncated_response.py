@@ -45,8 +45,26 @@ def test_bytes_that_the_capture_lost_are_not_missing() -> None:
     story = play(*CUT, *HUNG_UP)
     holed = HttpFacts(requests=1, exchanges=[short()], incomplete=True)
     assert verdict(story, short(), http=holed).code == "ok"
-    lossy = replace(story, responder=replace(story.responder, gaps=1))
-    assert verdict(lossy, short()).code == "ok"
+    unseen = replace(story, initiator=replace(story.initiator, acked_unseen=1))
+    assert verdict(unseen, short()).code != "http.truncated_response"
+    fin = story.responder.fin_seq
+    before = replace(story, responder=replace(story.responder, fin_seq=(fin + 495) & 0xFFFFFFFF))
+    assert verdict(before, short()).code != "http.truncated_response"
+
+
+def test_the_answer_to_head_has_no_body() -> None:
+    unknown = short(method=None, target=None, request_frame=None, length=0)
+    assert verdict(play(*CUT, *HUNG_UP), unknown).code == "ok"
+
+
+def test_an_initiator_that_left_first_has_no_claim() -> None:
+    lines = (C("FIN,ACK"), S("PSH,ACK", b"more"), C("ACK"), S("FIN,ACK"), C("ACK"))
+    assert verdict(play(*CUT, *lines), short()).code != "http.truncated_response"
+
+
+def test_an_end_that_was_not_kept_may_have_come() -> None:
+    story = play(*CUT, *HUNG_UP)
+    assert verdict(story, short(expected_length=None, end_unknown=True)).code == "ok"
 
 
 def test_streams_of_http2_and_tunnels_are_not_asked() -> None:

@@ -37,8 +37,8 @@ def shut(first: bytes, *then: Line) -> tuple[Line, ...]:
     return (*HANDSHAKE, C("PSH,ACK", first), S("ACK"), *(then or FIN))
 
 
-def others(mine: int = 1, **first: int) -> dict[str, object]:
-    """Return an endpoint on which ``first`` words work and ``mine`` connections got nothing."""
+def others(**first: int) -> dict[str, object]:
+    """Return an endpoint that answered so many connections by how they began."""
     words = {"tls": HELLO, "get": GET, "h2": PREFACE, "v1": V1, "v2": V2}
     counts = {words[name][:4]: number for name, number in first.items()}
-    return {"turns": 9, "unanswered_turns": mine, "first_bytes": counts}
+    return {"turns": sum(counts.values()), "first_accepted": counts}

@@ -64,11 +64,34 @@ def test_bytes_that_show_it(lines: tuple[Line, ...], code: str) -> None:
         (met(GET, BAD), "ok"),
         (met(V1 + GET, OK), "ok"),
         (met(V1 + GET, BAD_KEPT, *LEFT), "ok"),
+        (met(V1 + b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", BAD), "ok"),
+        (met(V1 + b"GET / HTTP/1.1\r\n\r\n", BAD), "ok"),
+        (met(V1 + GET, BAD.replace(b"400 Bad Request", b"400 Request Header Too Large")), "ok"),
     ],
-    ids=["TLS", "h2", "h1", "an origin's own 400", "expected header", "400 that keeps it open"],
+    ids=[
+        "TLS",
+        "h2",
+        "h1",
+        "an origin's own 400",
+        "expected header",
+        "400 that keeps it open",
+        "bad request line",
+        "no Host",
+        "too large",
+    ],
 )
 def test_near_misses(lines: tuple[Line, ...], code: str) -> None:
     assert judged(*lines).code == code
+
+
+def test_a_refusal_where_the_header_is_accepted_is_about_something_else() -> None:
+    lines = met(V1 + GET, BAD)
+    assert judged(*lines, first_accepted={V1[:4]: 1}).code == "ok"
+    assert judged(*lines, first_accepted={GET[:4]: 1}).failed
+
+
+def test_plaintext_behind_an_expected_header_to_a_tls_port() -> None:
+    assert judged(*met(V1 + GET, TO_HTTPS)).code == "protocol.plaintext_to_tls"
 
 
 def test_an_alert_about_the_hello_itself_is_not_the_header() -> None:

@@ -12,15 +12,15 @@ from tests.diagnose.protocol.scenes import FIN, HELLO, PREFACE, RST, V1, V2, met
 
 Facts = dict[str, object]
 CASES = [
-    (HELLO, others(tls=1, get=3), "protocol.tls_to_plaintext"),
-    (GET, others(get=1, tls=3), "protocol.plaintext_to_tls"),
-    (PREFACE, others(h2=1, tls=3), "protocol.plaintext_to_tls"),
-    (PREFACE, others(h2=1, get=3), "protocol.http2_to_http1"),
-    (GET, others(get=1, h2=3), "protocol.http1_to_http2"),
-    (V1 + GET, others(v1=1, get=3), "protocol.unexpected_proxy_header"),
-    (V2 + HELLO, others(v2=1, tls=3), "protocol.unexpected_proxy_header"),
-    (GET, others(get=1, v1=3), "protocol.missing_proxy_header"),
-    (HELLO, others(tls=1, v2=3), "protocol.missing_proxy_header"),
+    (HELLO, others(get=3), "protocol.tls_to_plaintext"),
+    (GET, others(tls=3), "protocol.plaintext_to_tls"),
+    (PREFACE, others(tls=3), "protocol.plaintext_to_tls"),
+    (PREFACE, others(get=3), "protocol.http2_to_http1"),
+    (GET, others(h2=3), "protocol.http1_to_http2"),
+    (V1 + GET, others(get=3), "protocol.unexpected_proxy_header"),
+    (V2 + HELLO, others(tls=3), "protocol.unexpected_proxy_header"),
+    (GET, others(v1=3), "protocol.missing_proxy_header"),
+    (HELLO, others(v2=3), "protocol.missing_proxy_header"),
 ]
 
 
@@ -38,16 +38,18 @@ def test_others_say_what_the_port_speaks(
 
 @pytest.mark.parametrize(("first", "endpoint", "code"), CASES)
 def test_not_where_one_like_it_was_answered(first: bytes, endpoint: Facts, code: str) -> None:
-    assert judged(*shut(first), **endpoint | {"unanswered_turns": 0}).code != code
+    mine = {first[:4]: 1}
+    answered = {"first_accepted": endpoint["first_accepted"] | mine}  # type: ignore[operator]
+    assert judged(*shut(first), **endpoint | answered).code != code
 
 
 @pytest.mark.parametrize("first", [HELLO, GET, PREFACE, V1 + GET])
 def test_a_close_alone_is_the_plain_code(first: bytes) -> None:
-    verdict = judged(*shut(first), unanswered_turns=1, first_bytes={first[:4]: 1})
+    verdict = judged(*shut(first))
     assert verdict.code == "tcp.closed_before_response"
     assert all(other.code.startswith("protocol.") for other in verdict.alternatives)
     assert verdict.confidence + sum(o.confidence for o in verdict.alternatives) <= 1.001
-    served = judged(*shut(first), unanswered_turns=1, first_bytes={first[:4]: 2})
+    served = judged(*shut(first), first_accepted={first[:4]: 2})
     assert (served.confidence, served.alternatives) == (0.96, ())
 
 
@@ -75,15 +77,15 @@ def test_port_80_says_nothing_about_a_mesh_client() -> None:
 
 def test_a_late_close_is_a_timeout() -> None:
     late = (S("FIN,ACK", after=5000), C("FIN,ACK"), S("ACK"))
-    assert judged(*shut(GET, *late), **others(get=1, tls=3)).code == "tcp.closed_before_response"
+    assert judged(*shut(GET, *late), **others(tls=3)).code == "tcp.closed_before_response"
 
 
 def test_the_initiators_own_close_says_nothing() -> None:
     left = (C("FIN,ACK", after=40), S("FIN,ACK"), C("ACK"))
-    assert not judged(*shut(GET, *left), **others(get=1, tls=3)).code.startswith("protocol.")
+    assert not judged(*shut(GET, *left), **others(tls=3)).code.startswith("protocol.")
 
 
 def test_a_later_request_was_understood_before() -> None:
     again = (C("PSH,ACK", GET), S("ACK"), *FIN)
-    verdict = judged(*met(GET, OK, C("ACK"), *again), **others(get=1, tls=3))
+    verdict = judged(*met(GET, OK, C("ACK"), *again), **others(tls=3))
     assert verdict.code == "tcp.closed_before_response"

@@ -73,6 +73,7 @@ def hello(**changes: object) -> ClientHello:
         ciphers=USUAL_CIPHERS,
         groups=(29, 23),
         signature_algorithms=SIGNATURES,
+        extensions=(0, 10, 13, 16, 43),
     )
     return replace(usual, **changes)
 
@@ -137,5 +138,9 @@ def _alerts(lines: tuple[Line, ...], story: Story) -> Iterator[Alert]:
         if line.data[:1] == bytes((ALERT,)) and len(line.data) == 7:
             level, code = line.data[5:7]
             yield Alert(packet.frame, packet.time, packet.from_initiator, level, code)
-        elif line.data[-24:-19] == record(DATA, 19)[:5]:
+        elif line.data[:1] == bytes((ALERT,)) or _ends_with_alert(line.data):
             yield Alert(packet.frame, packet.time, packet.from_initiator, None, None)
+
+
+def _ends_with_alert(data: bytes) -> bool:
+    return any(data[-5 - size : -size] == record(DATA, size)[:5] for size in (19, 35))

@@ -50,7 +50,9 @@ def frame(kind: int, stream: int, payload: bytes = b"", flags: int = 0) -> bytes
 
 def settings(**values: int) -> bytes:
     """``s3=100`` is SETTINGS_MAX_CONCURRENT_STREAMS."""
-    entries = (int(name[1:]).to_bytes(2, "big") + size.to_bytes(4, "big") for name, size in values.items())
+    entries = (
+        int(name[1:]).to_bytes(2, "big") + size.to_bytes(4, "big") for name, size in values.items()
+    )
     return frame(SETTINGS, 0, b"".join(entries))
 
 

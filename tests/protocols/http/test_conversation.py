@@ -10,7 +10,16 @@ from pcapdiag.model.application import Application, Piece
 from pcapdiag.protocols.capture_order import MAX_HELD, CaptureOrder
 from pcapdiag.protocols.conversation import Conversation
 from pcapdiag.protocols.tls.keylog import KeyLog
-from tests.protocols.http.talk import CLIENT, PREFACE, SERVER, Http2Peer, converse, pieces, settings
+from tests.protocols.http.talk import (
+    CLIENT,
+    PREFACE,
+    SERVER,
+    Http2Peer,
+    Line,
+    converse,
+    pieces,
+    settings,
+)
 from tests.protocols.pieces import connections
 
 pytestmark = pytest.mark.once
@@ -42,7 +51,9 @@ def test_nothing_said() -> None:
 
 
 def test_a_proxy_header_is_taken_off() -> None:
-    application = converse(pieces((CLIENT, b"PROXY TCP4 10.0.0.1 10.0.0.2 5 443\r\n" + GET), (SERVER, OK)))
+    application = converse(
+        pieces((CLIENT, b"PROXY TCP4 10.0.0.1 10.0.0.2 5 443\r\n" + GET), (SERVER, OK))
+    )
     assert application.proxy_header is not None
     assert application.proxy_header.source == "10.0.0.1:5"
     assert (application.initiator_speaks, application.responder_speaks) == ("http1", "http1")
@@ -60,7 +71,9 @@ def test_an_unknown_protocol_is_named_so_and_its_first_bytes_kept() -> None:
 
 def test_an_http_answer_to_another_protocol_is_read() -> None:
     bad = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
-    application = converse(pieces((CLIENT, b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09"), (SERVER, bad)))
+    application = converse(
+        pieces((CLIENT, b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09"), (SERVER, bad))
+    )
     assert (application.initiator_speaks, application.responder_speaks) == ("other", "http1")
     assert application.http is not None
     assert application.http.exchanges[0].status == 400
@@ -82,7 +95,10 @@ def test_http_in_a_tunnel() -> None:
         )
     )
     assert application.http is not None
-    assert [(each.index, each.target, each.upgrade) for each in application.http.exchanges] == [(0, "shop:80", "tunnel"), (1, "/in", "")]
+    assert [(each.index, each.target, each.upgrade) for each in application.http.exchanges] == [
+        (0, "shop:80", "tunnel"),
+        (1, "/in", ""),
+    ]
     assert application.http.requests == 2
 
 
@@ -94,9 +110,13 @@ def test_a_tunnel_that_was_refused() -> None:
     assert (exchange.status, exchange.upgrade, exchange.complete) == (502, "", True)
 
 
-@pytest.mark.parametrize("name", ["http2.rst_stream-inside-tls", "grpc.error-inside-tls", "http2.goaway-inside-tls"])
+@pytest.mark.parametrize(
+    "name", ["http2.rst_stream-inside-tls", "grpc.error-inside-tls", "http2.goaway-inside-tls"]
+)
 def test_http2_inside_tls_with_keys(name: str) -> None:
-    captures = sorted(path.name for path in (FIXTURES / name).glob("*.pcap*") if "keys" not in path.name)
+    captures = sorted(
+        path.name for path in (FIXTURES / name).glob("*.pcap*") if "keys" not in path.name
+    )
     inside = [each for each in stored(name, captures[0], keylog(name)) if each.tls is not None]
     assert {each.inside for each in inside} == {"http2"}
     for each in inside:
@@ -118,7 +138,14 @@ def hello() -> bytes:
 
 def test_tls_begins_where_a_plain_protocol_stops() -> None:
     application = converse(
-        pieces((SERVER, b"220 mail\r\n"), (CLIENT, b"EHLO x\r\n"), (SERVER, b"250 STARTTLS\r\n"), (CLIENT, b"STARTTLS\r\n"), (SERVER, b"220 go\r\n"), (CLIENT, hello()))
+        pieces(
+            (SERVER, b"220 mail\r\n"),
+            (CLIENT, b"EHLO x\r\n"),
+            (SERVER, b"250 STARTTLS\r\n"),
+            (CLIENT, b"STARTTLS\r\n"),
+            (SERVER, b"220 go\r\n"),
+            (CLIENT, hello()),
+        )
     )
     assert application.initiator_speaks == "other"
     assert application.tls is not None
@@ -127,7 +154,10 @@ def test_tls_begins_where_a_plain_protocol_stops() -> None:
 
 def test_tls_in_a_tunnel_also_when_it_does_not_wait() -> None:
     ask, granted = b"CONNECT shop:443 HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"
-    for lines in ([(CLIENT, ask), (SERVER, granted), (CLIENT, hello())], [(CLIENT, ask), (CLIENT, hello()), (SERVER, granted)]):
+    for lines in (
+        [(CLIENT, ask), (SERVER, granted), (CLIENT, hello())],
+        [(CLIENT, ask), (CLIENT, hello()), (SERVER, granted)],
+    ):
         application = converse(pieces(*lines))
         assert application.tls is not None
         assert application.tls.client_hello is not None
@@ -141,6 +171,47 @@ def test_a_protocol_whose_beginning_was_not_captured_is_found_later() -> None:
     assert application.http is not None
     assert application.http.exchanges[0].complete
     assert not application.http.exchanges[0].malformed
+
+
+def test_a_first_request_that_was_not_captured() -> None:
+    lines: list[Line] = [
+        (CLIENT, b"rest of a head\r\n\r\n", 900),
+        (SERVER, OK),
+        (CLIENT, GET),
+        (SERVER, OK),
+    ]
+    application = converse(pieces(*lines))
+    assert application.http is not None
+    assert [(each.method, each.status) for each in application.http.exchanges] == [
+        (None, 200),
+        ("GET", 200),
+    ]
+    assert application.http.incomplete
+
+
+def test_a_preface_that_was_not_captured() -> None:
+    client, server = Http2Peer(), Http2Peer()
+    application = converse(
+        pieces(
+            (CLIENT, client.request(1) + client.request(3) + client.request(5), 33),
+            (SERVER, settings(s3=7) + server.headers(1, True, _status="404")),
+        )
+    )
+    assert application.http is not None
+    (exchange, *_) = application.http.exchanges
+    assert (exchange.method, exchange.headers_unknown, exchange.status) == (None, True, 404)
+    assert application.http.http2 is not None
+    assert application.http.http2.settings_responder == {3: 7}
+
+
+def test_asked_twice_it_says_the_same() -> None:
+    conversation = Conversation()
+    for piece in pieces((CLIENT, GET), (SERVER, OK), (CLIENT, GET)):
+        conversation.feed(piece)
+    first = conversation.finish()
+    assert first.http is not None
+    assert len(first.http.exchanges) == 2
+    assert conversation.finish() == first
 
 
 def test_one_end_may_come_in_bulk_before_the_other() -> None:
@@ -158,5 +229,7 @@ def test_what_is_held_for_the_other_end_is_bounded() -> None:
     order = CaptureOrder()
     passed = 0
     for number in range(100):
-        passed += sum(len(each.data) for each in order.add(Piece(SERVER, number, number, bytes(10_000))))
+        passed += sum(
+            len(each.data) for each in order.add(Piece(SERVER, number, number, bytes(10_000)))
+        )
         assert (number + 1) * 10_000 - passed <= MAX_HELD + 10_000

@@ -22,9 +22,19 @@ pytestmark = pytest.mark.once
 def call(*lines: tuple[bool, bytes]) -> GrpcFacts:
     client = Http2Peer()
     request = client.headers(
-        1, _method="POST", _path="/shop.Basket/Get", content_type="application/grpc+proto", grpc_timeout="200m", te="trailers"
+        1,
+        _method="POST",
+        _path="/shop.Basket/Get",
+        content_type="application/grpc+proto",
+        grpc_timeout="200m",
+        te="trailers",
     )
-    facts = read((CLIENT, PREFACE + settings()), (SERVER, settings()), (CLIENT, request + data(1, bytes(5), end=True)), *lines)
+    facts = read(
+        (CLIENT, PREFACE + settings()),
+        (SERVER, settings()),
+        (CLIENT, request + data(1, bytes(5), end=True)),
+        *lines,
+    )
     grpc = facts.exchanges[0].grpc
     assert grpc is not None
     return grpc
@@ -53,7 +63,17 @@ def test_no_outcome() -> None:
 
 @pytest.mark.parametrize(
     ("text", "nanoseconds"),
-    [(b"1H", 3_600_000_000_000), (b"2M", 120_000_000_000), (b"3S", 3_000_000_000), (b"4m", 4_000_000), (b"5u", 5_000), (b"6n", 6), (b"7", None), (b"123456789S", None), (b"-1S", None)],
+    [
+        (b"1H", 3_600_000_000_000),
+        (b"2M", 120_000_000_000),
+        (b"3S", 3_000_000_000),
+        (b"4m", 4_000_000),
+        (b"5u", 5_000),
+        (b"6n", 6),
+        (b"7", None),
+        (b"123456789S", None),
+        (b"-1S", None),
+    ],
 )
 def test_timeouts(text: bytes, nanoseconds: int | None) -> None:
     found = call_of("/a/b", [(b"content-type", b"application/grpc"), (b"grpc-timeout", text)])
@@ -77,8 +97,21 @@ def test_a_long_message_is_cut() -> None:
 
 
 def test_names_and_mappings() -> None:
-    assert (status_name(0), status_name(14), status_name(16), status_name(99)) == ("OK", "UNAVAILABLE", "UNAUTHENTICATED", "99")
-    assert [status_of_reset(code) for code in (0, 7, 8, 11, 12, 5, 13)] == [13, 14, 1, 8, 7, None, None]
+    assert (status_name(0), status_name(14), status_name(16), status_name(99)) == (
+        "OK",
+        "UNAVAILABLE",
+        "UNAUTHENTICATED",
+        "99",
+    )
+    assert [status_of_reset(code) for code in (0, 7, 8, 11, 12, 5, 13)] == [
+        13,
+        14,
+        1,
+        8,
+        7,
+        None,
+        None,
+    ]
     assert [status_of_http(status) for status in (400, 401, 404, 503, 418)] == [13, 16, 12, 14, 2]
 
 

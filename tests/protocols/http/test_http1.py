@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.protocols.http.kept import MAX_EXCHANGES
-from tests.protocols.http.talk import CLIENT, SERVER, only, read
+from tests.protocols.http.talk import CLIENT, SERVER, Line, only, read
 
 pytestmark = pytest.mark.once
 
@@ -47,7 +47,12 @@ def test_an_interim_answer_is_no_answer() -> None:
 
 @pytest.mark.parametrize("status", [204, 304])
 def test_answers_without_a_body(status: int) -> None:
-    facts = read((CLIENT, GET), (SERVER, b"HTTP/1.1 %d x\r\nContent-Length: 7\r\n\r\n" % status), (CLIENT, GET), (SERVER, OK))
+    facts = read(
+        (CLIENT, GET),
+        (SERVER, b"HTTP/1.1 %d x\r\nContent-Length: 7\r\n\r\n" % status),
+        (CLIENT, GET),
+        (SERVER, OK),
+    )
     assert [each.status for each in facts.exchanges] == [status, 200]
     assert facts.exchanges[0].complete
 
@@ -87,14 +92,21 @@ def test_a_request_that_is_not_complete() -> None:
 
 
 def test_an_answer_to_a_request_whose_head_is_not_complete() -> None:
-    exchange = only((CLIENT, b"GET / HTTP/1.1\r\nX: " + b"y" * 9000), (SERVER, b"HTTP/1.1 431 Big\r\nContent-Length: 0\r\n\r\n"))
+    exchange = only(
+        (CLIENT, b"GET / HTTP/1.1\r\nX: " + b"y" * 9000),
+        (SERVER, b"HTTP/1.1 431 Big\r\nContent-Length: 0\r\n\r\n"),
+    )
     assert (exchange.request_frame, exchange.status, exchange.complete) == (1, 431, True)
     assert not exchange.request_complete
 
 
 def test_an_early_answer_to_an_upload() -> None:
     upload = b"POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n"
-    exchange = only((CLIENT, upload), (SERVER, b"HTTP/1.1 413 Big\r\nContent-Length: 2\r\n\r\nno"), (CLIENT, b"x" * 500))
+    exchange = only(
+        (CLIENT, upload),
+        (SERVER, b"HTTP/1.1 413 Big\r\nContent-Length: 2\r\n\r\nno"),
+        (CLIENT, b"x" * 500),
+    )
     assert (exchange.status, exchange.complete, exchange.request_complete) == (413, True, False)
     assert exchange.request_length == 500
 
@@ -135,10 +147,13 @@ def test_a_greeting_of_another_protocol_belongs_to_the_first_request() -> None:
     assert "SSH" in exchange.malformed
 
 
-def test_bytes_behind_the_end_of_an_answer() -> None:
-    facts = read((CLIENT, GET), (SERVER, OK + b"surplus"))
-    assert facts.exchanges[0].complete
-    assert "behind the end" in facts.exchanges[1].malformed
+def test_bytes_behind_the_end_of_an_answer_spoil_the_next_one_only() -> None:
+    said: list[Line] = [(CLIENT, GET), (SERVER, OK + b"surplus that nobody reads")]
+    assert only(*said).complete
+    assert not only(*said).malformed
+    first, second = read(*said, (CLIENT, GET), (SERVER, OK)).exchanges
+    assert not first.malformed
+    assert second.malformed == "no status line"
 
 
 @pytest.mark.parametrize(
@@ -155,22 +170,56 @@ def test_framing_that_contradicts_itself(fields: bytes, words: str) -> None:
 
 
 def test_equal_lengths_are_no_conflict() -> None:
-    exchange = only((CLIENT, GET), (SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nhello"))
+    exchange = only(
+        (CLIENT, GET), (SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nhello")
+    )
     assert exchange.complete
     assert not exchange.framing_conflict
 
 
 def test_a_hole_in_a_body_of_known_length() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
-    facts = read((CLIENT, GET), (SERVER, head + b"a" * 100), (SERVER, b"b" * 300, 600), (CLIENT, GET), (SERVER, OK))
+    facts = read(
+        (CLIENT, GET),
+        (SERVER, head + b"a" * 100),
+        (SERVER, b"b" * 300, 600),
+        (CLIENT, GET),
+        (SERVER, OK),
+    )
     assert [(each.length, each.complete) for each in facts.exchanges] == [(1000, True), (5, True)]
     assert facts.incomplete
 
 
 def test_a_hole_in_a_chunk() -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n"
-    exchange = only((CLIENT, GET), (SERVER, head + b"a" * 10), (SERVER, b"b" * 10 + b"\r\n0\r\n\r\n", 80))
+    exchange = only(
+        (CLIENT, GET), (SERVER, head + b"a" * 10), (SERVER, b"b" * 10 + b"\r\n0\r\n\r\n", 80)
+    )
     assert (exchange.length, exchange.complete) == (100, True)
+
+
+def test_a_hole_over_the_end_of_a_chunk_leaves_unknown_where_the_body_ends() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n"
+    facts = read((CLIENT, GET), (SERVER, head + b"a" * 10), (SERVER, b"5\r\nhello\r\n" + OK, 102))
+    assert not facts.exchanges[0].complete
+    assert facts.incomplete
+    assert not any(each.malformed for each in facts.exchanges)
+
+
+def test_another_coding_than_chunked_ends_with_the_connection() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n"
+    exchange = only((CLIENT, GET), (SERVER, head + b"\x1f\x8b"))
+    assert exchange.until_close
+    assert not exchange.malformed
+
+
+def test_lines_that_do_not_end_are_given_up() -> None:
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert "without a size" in only((CLIENT, GET), (SERVER, chunked + b"1" * 9000)).malformed
+    endless = b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000
+    assert "does not end" in only((CLIENT, GET), (SERVER, endless)).malformed
+    trailers = b"0\r\n" + b"X: y\r\n" * 30_000
+    assert "trailer" in only((CLIENT, GET), (SERVER, chunked + trailers)).malformed
 
 
 def test_behind_a_hole_reading_goes_on_at_the_next_head() -> None:
@@ -222,7 +271,11 @@ def test_headers_that_tell_who_speaks() -> None:
     exchange = only((CLIENT, request), (SERVER, answer))
     assert (exchange.user_agent, exchange.request_id, exchange.forwarded) == ("Envoy/HC", "7", True)
     assert exchange.traceparent == "00-1-2-00"
-    assert (exchange.server, exchange.via, exchange.content_type) == ("envoy", "1.1 x", "text/plain")
+    assert (exchange.server, exchange.via, exchange.content_type) == (
+        "envoy",
+        "1.1 x",
+        "text/plain",
+    )
     assert exchange.upstream_service_time
     assert exchange.envoy_headers
     assert exchange.connection_close
@@ -238,7 +291,11 @@ def test_no_secret_is_kept() -> None:
 
 def test_many_healthy_exchanges_leave_the_last_and_what_was_alarming() -> None:
     bad = b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"
-    said = [(CLIENT, GET), (SERVER, OK)] * 50 + [(CLIENT, GET), (SERVER, bad)] + [(CLIENT, GET), (SERVER, OK)] * 50
+    said = (
+        [(CLIENT, GET), (SERVER, OK)] * 50
+        + [(CLIENT, GET), (SERVER, bad)]
+        + [(CLIENT, GET), (SERVER, OK)] * 50
+    )
     facts = read(*said)
     assert [each.index for each in facts.exchanges] == [48, 49, 50, 51, 52, 99, 100]
     assert (facts.requests, facts.left_out) == (101, 94)

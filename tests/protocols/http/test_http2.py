@@ -6,7 +6,8 @@ import hpack
 import pytest
 
 from pcapdiag.model.http import Exchange, Http2Facts, HttpFacts
-from pcapdiag.protocols.http.header_block import MAX_LIST, MAX_TABLE
+from pcapdiag.protocols.http.header_block import MAX_BLOCK, MAX_LIST, MAX_TABLE
+from pcapdiag.protocols.http.http2_events import MAX_EVENTS
 from pcapdiag.protocols.http.kept import MAX_EXCHANGES, MAX_OPEN
 from tests.protocols.http.talk import (
     CLIENT,
@@ -35,7 +36,10 @@ from tests.protocols.http.talk import (
 
 pytestmark = pytest.mark.once
 
-HELLO: list[Line] = [(CLIENT, PREFACE + settings()), (SERVER, settings(s3=100) + frame(SETTINGS, 0, flags=1))]
+HELLO: list[Line] = [
+    (CLIENT, PREFACE + settings()),
+    (SERVER, settings(s3=100) + frame(SETTINGS, 0, flags=1)),
+]
 
 
 def talk(*lines: Line) -> HttpFacts:
@@ -56,7 +60,9 @@ def only(*lines: Line) -> Exchange:
 def test_a_request_and_its_answer() -> None:
     client, server = Http2Peer(), Http2Peer()
     answer = server.headers(1, _status="200", server="nginx", content_length="5", date="x")
-    exchange = only((CLIENT, client.request(1, "/a")), (SERVER, answer), (SERVER, data(1, b"hello", end=True)))
+    exchange = only(
+        (CLIENT, client.request(1, "/a")), (SERVER, answer), (SERVER, data(1, b"hello", end=True))
+    )
     assert (exchange.version, exchange.stream_id, exchange.method) == ("2", 1, "GET")
     assert (exchange.target, exchange.host, exchange.server) == ("/a", "shop", "nginx")
     assert (exchange.request_frame, exchange.request_end_frame) == (3, 3)
@@ -82,7 +88,11 @@ def test_streams_are_followed_side_by_side() -> None:
         (CLIENT, client.request(1, "/1") + client.request(3, "/3") + client.request(5, "/5")),
         (SERVER, server.headers(5, True, _status="404") + server.headers(1, True, _status="404")),
     )
-    assert [(each.index, each.target, each.status) for each in facts.exchanges] == [(0, "/1", 404), (1, "/3", None), (2, "/5", 404)]
+    assert [(each.index, each.target, each.status) for each in facts.exchanges] == [
+        (0, "/1", 404),
+        (1, "/3", None),
+        (2, "/5", 404),
+    ]
     assert facts.http2 is not None
     assert (facts.http2.streams, facts.http2.most_open, facts.http2.open_streams) == (3, 3, (3,))
 
@@ -111,12 +121,21 @@ def test_a_reset_stream() -> None:
     assert not exchange.complete
     assert facts.http2 is not None
     (reset,) = facts.http2.rst_streams
-    assert (reset.stream_id, reset.code, reset.from_initiator, reset.after_headers) == (1, 2, False, True)
+    assert (reset.stream_id, reset.code, reset.from_initiator, reset.after_headers) == (
+        1,
+        2,
+        False,
+        True,
+    )
 
 
 def test_a_reset_after_the_end_does_not_make_the_exchange_fail() -> None:
     client, server = Http2Peer(), Http2Peer()
-    facts = talk((CLIENT, client.request(1)), (SERVER, server.headers(1, True, _status="200")), (CLIENT, frame(RST, 1, number(8))))
+    facts = talk(
+        (CLIENT, client.request(1)),
+        (SERVER, server.headers(1, True, _status="200")),
+        (CLIENT, frame(RST, 1, number(8))),
+    )
     (exchange,) = facts.exchanges
     assert (exchange.complete, exchange.reset_code) == (True, None)
     assert facts.http2 is not None
@@ -138,61 +157,9 @@ def test_goaway_with_text_that_is_hostile() -> None:
 
 def test_pings_and_their_answers() -> None:
     ask, answer = frame(PING, 0, b"12345678"), frame(PING, 0, b"12345678", 1)
-    facts = events((CLIENT, ask), (SERVER, answer), (CLIENT, frame(PING, 0, b"unheard."))) 
+    facts = events((CLIENT, ask), (SERVER, answer), (CLIENT, frame(PING, 0, b"unheard.")))
     assert facts.ping_count == 2
     assert [(ping.frame, ping.ack_frame) for ping in facts.pings] == [(3, 4), (5, 0)]
-
-
-def test_a_stall_of_a_stream_that_lasts() -> None:
-    client, server = Http2Peer(), Http2Peer()
-    facts = read(
-        (CLIENT, PREFACE + settings(s4=10)),
-        (SERVER, settings()),
-        (CLIENT, client.request(1)),
-        (SERVER, server.headers(1, _status="200") + data(1, b"x" * 10)),
-    ).http2
-    assert facts is not None
-    (stall,) = facts.stalls
-    assert (stall.stream_id, stall.frame, stall.from_initiator, stall.until) == (1, 4, False, 0)
-
-
-@pytest.mark.parametrize("opened_by", ["update", "settings"])
-def test_a_stall_that_is_lifted_later(opened_by: str) -> None:
-    client, server = Http2Peer(), Http2Peer()
-    lift = frame(WINDOW_UPDATE, 1, number(5)) if opened_by == "update" else settings(s4=20)
-    facts = read(
-        (CLIENT, PREFACE + settings(s4=10)),
-        (SERVER, settings()),
-        (CLIENT, client.request(1)),
-        (SERVER, server.headers(1, _status="200") + data(1, b"x" * 10)),
-        (SERVER, frame(PING, 0, bytes(8))),
-        (CLIENT, lift),
-        (SERVER, data(1, b"y", end=True)),
-    ).http2
-    assert facts is not None
-    assert [stall.until for stall in facts.stalls] == [6_000_000_000]
-
-
-def test_a_stall_of_the_connection() -> None:
-    client, server = Http2Peer(), Http2Peer()
-    body = b"".join(data(1, bytes(size)) for size in (16384, 16384, 16384, 16383))
-    lines: list[Line] = [(CLIENT, settings(s4=1_000_000) + client.request(1)), (SERVER, server.headers(1, _status="200") + body)]
-    (stall,) = events(*lines).stalls
-    assert stall.stream_id == 0
-    done = (SERVER, data(1, b"", end=True))
-    assert not events(*lines, done).stalls
-
-
-def test_a_window_used_up_by_the_last_byte_is_no_stall() -> None:
-    client, server = Http2Peer(), Http2Peer()
-    facts = read(
-        (CLIENT, PREFACE + settings(s4=10)),
-        (SERVER, settings()),
-        (CLIENT, client.request(1)),
-        (SERVER, server.headers(1, _status="200") + data(1, b"x" * 10, end=True)),
-    ).http2
-    assert facts is not None
-    assert not facts.stalls
 
 
 def test_padding_and_priority_are_no_content() -> None:
@@ -224,7 +191,9 @@ def test_a_frame_in_the_middle_of_a_header_block_is_told() -> None:
 
 def test_pushed_streams_are_passed_over() -> None:
     client, server = Http2Peer(), Http2Peer()
-    promise = number(2) + server.encoder.encode([(":method", "GET"), (":path", "/pushed"), ("x-new", "1")])
+    promise = number(2) + server.encoder.encode(
+        [(":method", "GET"), (":path", "/pushed"), ("x-new", "1")]
+    )
     exchange = only(
         (CLIENT, client.request(1)),
         (SERVER, frame(PUSH, 1, promise, 0x4) + server.headers(2, True, _status="200", x_new="1")),
@@ -234,7 +203,12 @@ def test_pushed_streams_are_passed_over() -> None:
 
 
 def test_an_http1_answer_in_place_of_frames() -> None:
-    application = converse(pieces((CLIENT, PREFACE + settings() + Http2Peer().request(1)), (SERVER, b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n")))
+    application = converse(
+        pieces(
+            (CLIENT, PREFACE + settings() + Http2Peer().request(1)),
+            (SERVER, b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n"),
+        )
+    )
     assert (application.initiator_speaks, application.responder_speaks) == ("http2", "http1")
     facts = application.http
     assert facts is not None
@@ -264,6 +238,13 @@ def test_bytes_that_break_the_protocol_are_told(broken: bytes, words: str) -> No
     assert (facts.problem_by, facts.problem_frame) == ("responder", 3)
 
 
+def test_a_request_on_a_stream_of_the_server_is_told() -> None:
+    facts = talk((CLIENT, Http2Peer().request(2)))
+    assert facts.http2 is not None
+    assert "stream 2" in facts.http2.problem
+    assert facts.requests == 0
+
+
 def test_forbidden_fields_and_a_wrong_length_are_malformed() -> None:
     client, server = Http2Peer(), Http2Peer()
     facts = talk(
@@ -281,7 +262,10 @@ def test_a_capture_from_the_middle_does_not_guess() -> None:
     lines: list[Line] = [
         (SERVER, b"rest of a body"),
         (CLIENT, frame(WINDOW_UPDATE, 0, number(9)) + client.request(3, "/lost")),
-        (SERVER, server.headers(3, _status="200") + data(3, b"ab", end=True) + frame(PING, 0, bytes(8))),
+        (
+            SERVER,
+            server.headers(3, _status="200") + data(3, b"ab", end=True) + frame(PING, 0, bytes(8)),
+        ),
         (SERVER, frame(GOAWAY, 0, number(3) + number(0))),
     ]
     facts = read(*lines, started=False)
@@ -303,7 +287,10 @@ def test_a_hole_within_a_body_loses_nothing_else() -> None:
         (SERVER, server.headers(1, _status="200") + body[:100]),
         (SERVER, body[300:] + server.headers(3, True, _status="404"), 200),
     )
-    assert [(each.status, each.length, each.complete) for each in facts.exchanges] == [(200, 1000, True), (404, 0, True)]
+    assert [(each.status, each.length, each.complete) for each in facts.exchanges] == [
+        (200, 1000, True),
+        (404, 0, True),
+    ]
     assert facts.incomplete
 
 
@@ -330,7 +317,10 @@ def test_h2c_goes_on_with_the_request_of_http1() -> None:
         (CLIENT, PREFACE + settings() + client.request(3, "/next")),
         (SERVER, server.headers(1, True, _status="404") + server.headers(3, True, _status="404")),
     )
-    assert [(each.index, each.stream_id, each.target, each.status, each.interim) for each in facts.exchanges] == [(0, 1, "/up", 404, 1), (1, 3, "/next", 404, 0)]
+    assert [
+        (each.index, each.stream_id, each.target, each.status, each.interim)
+        for each in facts.exchanges
+    ] == [(0, 1, "/up", 404, 1), (1, 3, "/next", 404, 0)]
     assert facts.requests == 2
     assert facts.http2 is not None
     assert facts.http2.settings_responder == {3: 10}
@@ -354,18 +344,49 @@ def test_a_header_bomb_is_bounded() -> None:
     assert len(again) < 4
     bomb = first + again * 15_000
     parts = [bomb[at : at + 16_000] for at in range(0, len(bomb), 16_000)]
-    frames = frame(HEADERS, 1, parts[0]) + b"".join(frame(CONTINUATION, 1, part) for part in parts[1:-1])
+    frames = frame(HEADERS, 1, parts[0]) + b"".join(
+        frame(CONTINUATION, 1, part) for part in parts[1:-1]
+    )
     frames += frame(CONTINUATION, 1, parts[-1], 0x4)
     assert len(bomb) < MAX_LIST < 15_000 * 3900
     facts = talk((CLIENT, frames))
     assert facts.exchanges[0].headers_unknown
 
 
+def test_a_header_block_that_is_too_long_is_not_decoded() -> None:
+    block = hpack.Encoder().encode([(":method", "GET"), ("x", "~" * MAX_BLOCK)], huffman=False)
+    parts = [block[at : at + 16_000] for at in range(0, len(block), 16_000)]
+    frames = [frame(CONTINUATION, 1, part) for part in parts[1:]]
+    end = frame(CONTINUATION, 1, b"", 0x4)
+    facts = talk((CLIENT, frame(HEADERS, 1, parts[0]) + b"".join(frames) + end))
+    assert facts.exchanges[0].headers_unknown
+
+
+def test_events_are_bounded() -> None:
+    client = Http2Peer()
+    resets = [client.request(each) + frame(RST, each, number(8)) for each in range(1, 4001, 2)]
+    pings = [frame(PING, 0, number(each) + number(0)) for each in range(2000)]
+    goaways = [frame(GOAWAY, 0, number(each) + number(0)) for each in range(2000)]
+    facts = events(*((CLIENT, each) for each in (*resets, *pings, *goaways)))
+    assert len(facts.rst_streams) == len(facts.pings) == len(facts.goaways) == MAX_EVENTS
+    assert (facts.ping_count, facts.streams) == (2000, 2000)
+
+
+def test_no_secret_is_kept() -> None:
+    client, server = Http2Peer(), Http2Peer()
+    request = client.request(1, authorization="Bearer S3CRET", cookie="a=S3CRET")
+    answer = server.headers(1, _status="200", set_cookie="a=S3CRET") + data(1, b"S3CRET", end=True)
+    assert "S3CRET" not in repr(talk((CLIENT, request), (SERVER, answer)))
+
+
 def test_healthy_streams_are_dropped_and_open_ones_bounded() -> None:
     client, server = Http2Peer(), Http2Peer()
     lines: list[Line] = []
     for stream in range(1, 1001, 2):
-        lines += [(CLIENT, client.request(stream)), (SERVER, server.headers(stream, True, _status="200"))]
+        lines += [
+            (CLIENT, client.request(stream)),
+            (SERVER, server.headers(stream, True, _status="200")),
+        ]
     facts = talk(*lines)
     assert (facts.requests, len(facts.exchanges), facts.left_out) == (500, 2, 498)
     flood = talk(*((CLIENT, client.request(stream)) for stream in range(1, 8001, 2)))

@@ -48,20 +48,35 @@ STORED = (
 def http1() -> list[Piece]:
     return pieces(
         (CLIENT, b"PROXY TCP4 10.0.0.1 10.0.0.2 5 443\r\n"),
-        (CLIENT, b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
-        (SERVER, b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nhi\r\n"),
+        (
+            CLIENT,
+            b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        ),
+        (
+            SERVER,
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nhi\r\n",
+        ),
         (SERVER, b"0\r\nX: y\r\n\r\n"),
         (CLIENT, b"CONNECT db:1 HTTP/1.1\r\nHost: db\r\n\r\n"),
         (SERVER, b"HTTP/1.1 200 OK\r\n\r\n"),
         (CLIENT, b"GET /inside HTTP/1.1\r\nHost: y\r\n\r\n"),
-        (SERVER, b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 19\r\n\r\nno healthy upstream"),
+        (
+            SERVER,
+            b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 19\r\n\r\nno healthy upstream",
+        ),
     )
 
 
 def http2() -> list[Piece]:
     client, server = Http2Peer(), Http2Peer()
     return pieces(
-        (CLIENT, PREFACE + settings_frame(s4=8) + client.request(1, "/1") + client.request(3, "/3", end=False)),
+        (
+            CLIENT,
+            PREFACE
+            + settings_frame(s4=8)
+            + client.request(1, "/1")
+            + client.request(3, "/3", end=False),
+        ),
         (SERVER, settings_frame(s3=5) + server.headers(1, _status="500") + data(1, b"12345678")),
         (CLIENT, frame(PING, 0, bytes(8)) + data(3, b"up", end=True)),
         (SERVER, frame(PING, 0, bytes(8), 1) + frame(RST, 3, number(11))),
@@ -100,7 +115,9 @@ def interleaved(said: list[Piece], choose: random.Random) -> list[Piece]:
 @pytest.mark.parametrize("said", [http1(), http2()], ids=["http1", "http2"])
 @given(sizes=st.lists(st.integers(1, 30), max_size=40), seed=st.integers(0, 2**32))
 @settings(max_examples=60, deadline=None)
-def test_any_split_and_any_interleaving_gives_the_same_facts(said: list[Piece], sizes: list[int], seed: int) -> None:
+def test_any_split_and_any_interleaving_gives_the_same_facts(
+    said: list[Piece], sizes: list[int], seed: int
+) -> None:
     split = [part for piece in said for part in small_parts(piece, sizes)]
     assert converse(interleaved(split, random.Random(seed))) == converse(said)
 
@@ -117,8 +134,22 @@ def test_stored_captures_byte_by_byte_and_one_end_after_the_other(name: str) -> 
         assert converse(sorted(said, key=lambda piece: not piece.from_initiator)) == expected
 
 
-FIRST = st.sampled_from([b"", b"GET / HTTP/1.1\r\n", b"HTTP/1.1 200 OK\r\n", PREFACE, settings_frame(), b"PROXY ", b"\r\n\r\n\x00\r\nQUIT\n", b"\x16\x03\x01"])
-TALK = st.lists(st.tuples(st.booleans(), FIRST, st.binary(max_size=80), st.sampled_from([0, 0, 0, 1, 9, 5000])), max_size=12)
+FIRST = st.sampled_from(
+    [
+        b"",
+        b"GET / HTTP/1.1\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+        PREFACE,
+        settings_frame(),
+        b"PROXY ",
+        b"\r\n\r\n\x00\r\nQUIT\n",
+        b"\x16\x03\x01",
+    ]
+)
+TALK = st.lists(
+    st.tuples(st.booleans(), FIRST, st.binary(max_size=80), st.sampled_from([0, 0, 0, 1, 9, 5000])),
+    max_size=12,
+)
 
 
 @given(TALK, st.booleans())

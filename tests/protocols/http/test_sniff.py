@@ -88,7 +88,12 @@ def version_2(command: int, family: int, body: bytes) -> bytes:
         (b"PROXY UNKNOWN\r\n", 1, "", ""),
         (version_2(1, 0x11, V4), 2, "10.0.0.1:51000", "10.0.0.2:443"),
         (version_2(1, 0x11, V4 + b"\x01\x00\x02h2"), 2, "10.0.0.1:51000", "10.0.0.2:443"),
-        (version_2(1, 0x21, bytes(15) + b"\x01" + bytes(15) + b"\x02" + bytes([0, 1, 0, 2])), 2, "[::1]:1", "[::2]:2"),
+        (
+            version_2(1, 0x21, bytes(15) + b"\x01" + bytes(15) + b"\x02" + bytes([0, 1, 0, 2])),
+            2,
+            "[::1]:1",
+            "[::2]:2",
+        ),
         (version_2(0, 0x00, b""), 2, "", ""),
     ],
 )

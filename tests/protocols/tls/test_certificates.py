@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import random
 
 import pytest
 from cryptography import x509
@@ -100,6 +101,16 @@ def test_what_is_no_certificate_says_so() -> None:
         found = read_certificate(der)
         assert found.problem
         assert found.subject == ""
+
+
+def test_damaged_certificates_never_raise() -> None:
+    good, chance = certificate(), random.Random(5)
+    for _ in range(2000):
+        der = bytearray(good)
+        for _ in range(chance.randrange(1, 4)):
+            der[chance.randrange(len(der))] = chance.randrange(256)
+        found = read_certificate(bytes(der))
+        assert not found.problem or found.subject == ""
 
 
 def test_flights() -> None:

@@ -293,6 +293,22 @@ def test_tls12_change_cipher_spec_was_lost() -> None:
     assert facts.client_finished
 
 
+def test_finish_in_between_changes_nothing() -> None:
+    ends = Ends()
+    asks = [client(ends.client(DATA, bytes([number]) * 50)) for number in range(5)]
+    data = talk(*ends.opening(), *asks)
+    del data[4]
+    data[4] = Piece(True, 6, 6_000_000, data[4].data, hole=len(asks[1][1]))
+    reader, given = TlsReader(tls13_keys()), []
+    for piece in data:
+        half = len(piece.data) // 2
+        for part, hole in ((piece.data[:half], piece.hole), (piece.data[half:], 0)):
+            given += reader.feed(Piece(piece.from_initiator, piece.frame, piece.time, part, hole))
+            reader.finish()
+    assert (reader.finish(), given) == read(data, tls13_keys())
+    assert [piece.data[0] for piece in given] == [0, 2, 3, 4]
+
+
 @pytest.mark.parametrize("name", ["http.local_reply-inside-tls", "healthy-inside-tls13"])
 def test_stored_captures(name: str) -> None:
     for path in sorted((FIXTURES / "pcaps" / name).glob("*.pcap")):

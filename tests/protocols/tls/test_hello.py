@@ -114,6 +114,7 @@ def test_every_cut_gives_what_is_there() -> None:
         assert found is not None
         assert not found.complete
         assert found.sni in (None, whole.sni)
+        assert found.versions in ((), whole.versions)
         assert found.alpn in ((), whole.alpn)
         assert found.extensions == whole.extensions[: len(found.extensions)]
         assert found.ja3 == found.ja4 == ""

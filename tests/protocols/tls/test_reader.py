@@ -6,7 +6,7 @@ import pytest
 
 from pcapdiag.model.application import Piece
 from pcapdiag.model.tls import TlsFacts
-from pcapdiag.protocols.tls.limits import FIRST_RECORDS, LAST_RECORDS
+from pcapdiag.protocols.tls.limits import FIRST_RECORDS, LAST_RECORDS, MAX_ALERTS, MAX_HELD
 from pcapdiag.protocols.tls.reader import TlsReader
 from tests.protocols.tls.wire import (
     DATA,
@@ -14,7 +14,6 @@ from tests.protocols.tls.wire import (
     OTHER_RANDOM,
     RETRY,
     SESSION,
-    TLS13_CHOICE,
     TLS13_EXTENSIONS,
     alert,
     change_cipher_spec,
@@ -37,7 +36,6 @@ from tests.protocols.tls.wire import (
 
 pytestmark = pytest.mark.once
 
-TICKETS = (sealed(250), sealed(250))
 CLIENT_FINISHED = client(change_cipher_spec(), sealed(53))
 
 
@@ -121,83 +119,6 @@ def test_tls12_client_certificate_in_clear() -> None:
     assert facts.server_certificates.certificates[0].problem
 
 
-def test_tls13_full() -> None:
-    facts = read(
-        talk(
-            *tls13_opening(),
-            CLIENT_FINISHED,
-            client(sealed(120)),
-            server(*TICKETS),
-            server(sealed(2000), sealed(19)),
-        )
-    )
-    assert facts.is_tls13
-    assert facts.established
-    assert facts.stopped_at == "Finished by the client"
-    assert (facts.client_data, facts.server_data, facts.tickets) == (1, 1, 2)
-    assert alerts(facts) == [(False, None, None)]
-    assert not facts.resumed
-
-
-@pytest.mark.parametrize(
-    ("flight", "finished", "data"),
-    [
-        ((sealed(53),), True, 0),
-        ((sealed(53), sealed(53)), True, 1),
-        ((sealed(25), sealed(53)), True, 0),  # OpenSSL: an empty Certificate
-        ((sealed(61),), True, 0),  # BoringSSL: the same in one record
-        ((sealed(25),), False, 0),
-        ((sealed(800), sealed(281), sealed(53), sealed(99)), True, 1),
-        ((sealed(1100), sealed(99)), True, 1),  # all of a certificate's flight in one record
-        ((sealed(19),), False, 0),
-        ((), False, 0),
-    ],
-)
-def test_tls13_client_flight(flight: tuple[bytes, ...], finished: bool, data: int) -> None:
-    facts = read(talk(*tls13_opening(), client(change_cipher_spec(), *flight)))
-    assert facts.client_finished is finished
-    assert facts.client_data == data
-
-
-def test_tls13_finished_has_the_size_of_the_hash() -> None:
-    hello, _ = tls13_opening()
-    flight = server(handshake(2, server_hello(cipher=0x1302)), sealed(600))
-    assert not read(talk(hello, flight, client(sealed(53)))).client_finished
-    assert read(talk(hello, flight, client(sealed(69)))).client_finished
-
-
-def test_tls13_server_flight_in_one_record_is_not_known_to_be_whole() -> None:
-    hello, _ = tls13_opening()
-    flight = server(handshake(2, server_hello()), change_cipher_spec(), sealed(1000))
-    facts = read(talk(hello, flight))
-    assert not facts.server_finished
-    assert facts.stopped_at == "encrypted handshake messages by the server"
-    rejected = read(talk(hello, flight, client(change_cipher_spec(), sealed(19))))
-    assert alerts(rejected) == [(True, None, None)]
-    assert not rejected.client_finished
-
-
-def test_tls13_clear_alert_after_the_flight() -> None:
-    facts = read(talk(*tls13_opening(), client(alert(48))))
-    assert alerts(facts) == [(True, 2, 48)]
-    assert not facts.client_finished
-    assert facts.server_finished
-
-
-def test_tls13_alert_instead_of_tickets() -> None:
-    facts = read(talk(*tls13_opening(), CLIENT_FINISHED, client(sealed(99)), server(sealed(19))))
-    assert alerts(facts) == [(False, None, None)]
-    assert (facts.tickets, facts.server_data, facts.client_data) == (0, 0, 1)
-
-
-def test_tls13_a_lone_record_after_the_request_is_the_answer() -> None:
-    opening = (*tls13_opening(), CLIENT_FINISHED)
-    asked = read(talk(*opening, client(sealed(99)), server(sealed(250))))
-    assert (asked.tickets, asked.server_data) == (0, 1)
-    quiet = read(talk(*opening, server(sealed(250))))
-    assert (quiet.tickets, quiet.server_data) == (1, 0)
-
-
 def test_hello_retry_request() -> None:
     retry = server_hello((extension(43, numbers(0x0304)), extension(51, numbers(23))), random=RETRY)
     facts = read(
@@ -233,27 +154,6 @@ def test_second_hello_without_the_servers_direction() -> None:
         )
     )
     assert facts.second_hello is not None
-
-
-def test_early_data_and_psk() -> None:
-    psk = extension(
-        41, vector(2, vector(2, b"identity") + bytes(4)) + vector(2, vector(1, b"b" * 32))
-    )
-    hello = client_hello((*TLS13_EXTENSIONS, extension(42, b""), psk))
-    chosen = server_hello((*TLS13_CHOICE, extension(41, numbers(0))))
-    facts = read(
-        talk(
-            client(handshake(1, hello), change_cipher_spec(), sealed(400)),
-            server(handshake(2, chosen), change_cipher_spec(), sealed(100)),
-            client(sealed(21), sealed(53), sealed(77)),
-        )
-    )
-    assert facts.client_hello is not None
-    assert facts.client_hello.early_data
-    assert facts.client_hello.has_ticket
-    assert facts.resumed
-    assert facts.client_finished
-    assert facts.client_data == 1
 
 
 def test_renegotiation_without_keys_changes_nothing() -> None:
@@ -396,3 +296,70 @@ def test_data_records_of_a_type_nobody_knows_end_the_reading() -> None:
     facts = read(talk(*tls13_opening(), CLIENT_FINISHED, client(record(DATA + 9, b"x"))))
     assert facts.problem
     assert facts.client_finished
+
+
+def test_tls12_resumed_by_a_ticket_without_a_session_id() -> None:
+    ticket = extension(35, b"t" * 100)
+    opening = client(handshake(1, client_hello((ticket,), session=b"")))
+    choice = handshake(2, server_hello((), session=b"", cipher=0xC02F))
+    end = (change_cipher_spec(), sealed(40, HANDSHAKE))
+    assert read(talk(opening, server(choice, *end))).resumed
+    assert read(talk(opening, server(choice, handshake(4), *end))).resumed
+    assert not read(talk(opening, server(choice, handshake(11), handshake(14)))).resumed
+
+
+def test_first_records_are_searched_where_the_capture_starts_late() -> None:
+    reader = TlsReader(started=False)
+    for piece in talk(
+        client(b"the rest of a record", sealed(50), sealed(60)),
+        server(b"and another", sealed(500), sealed(19)),
+    ):
+        reader.feed(piece)
+    facts = reader.finish()
+    assert not facts.started
+    assert not facts.problem
+    assert [each.length for each in facts.records] == [50, 60, 500, 19]
+
+
+def test_too_many_alerts_are_said() -> None:
+    warnings = record(21, b"\x01\x5a" * (MAX_ALERTS + 1))
+    facts = read(talk(*tls12_opening(), client(warnings)))
+    assert len(facts.alerts) == MAX_ALERTS
+    assert facts.incomplete
+
+
+def test_what_waits_for_ever_is_read_in_the_end() -> None:
+    data = sealed(10)
+    turns = [client(data * 100) for _ in range(MAX_HELD // 100 + 2)]
+    reader = TlsReader()
+    for piece in talk(tls12_opening()[0], *turns):
+        reader.feed(piece)
+    assert len(reader._client.queue) == 0
+    assert reader.finish().records_left_out > MAX_HELD - 100
+
+
+def test_hole_in_the_first_record_of_a_message() -> None:
+    hello, _ = tls12_opening()
+    long = message(11, vector(3, b"c" * 500))
+    first, second = record(HANDSHAKE, long[:300]), record(HANDSHAKE, long[300:] + message(14, b""))
+    pieces = [
+        *talk(hello, server(handshake(2, server_hello((), session=b"", cipher=0xC02F)))),
+        Piece(False, 3, 3_000_000, first[:100]),
+        Piece(False, 4, 4_000_000, first[150:] + second, hole=50),
+    ]
+    facts = read(pieces)
+    assert [each.type for each in facts.messages] == [1, 2, 11, 14]
+    assert facts.stopped_at == "ServerHelloDone by the server"
+
+
+def test_late_start_with_a_whole_record_before_a_cut_one() -> None:
+    reader = TlsReader(started=False)
+    reader.feed(Piece(True, 1, 1, sealed(50) + sealed(60)[:3]))
+    assert [each.length for each in reader.finish().records] == [50]
+
+
+def test_what_came_late_holds_up_what_follows_it() -> None:
+    resent = Piece(True, 30, 30_000_000, handshake(1, client_hello()))
+    behind = Piece(True, 10, 10_000_000, alert(90, 1))
+    facts = read([resent, behind, Piece(False, 20, 20_000_000, alert(40))])
+    assert [each.frame for each in facts.records] == [20, 30, 10]

@@ -1,0 +1,62 @@
+"""What was read of a connection's HTTP/2, and which streams were open when it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pcapdiag.diagnose.http2.errors import NO_ERROR
+from pcapdiag.model.http import Exchange, GoAway, Http2Facts
+from pcapdiag.model.story import Story
+
+
+def streams(story: Story) -> list[Exchange]:
+    """Return what is known of the connection's requests on HTTP/2 streams, in order."""
+    application = story.application
+    found = application.http.exchanges if application and application.http else []
+    return [one for one in found if one.stream_id]
+
+
+def http2_facts(story: Story) -> Http2Facts | None:
+    """Return what is known of the connection's HTTP/2; None where it is none, or cannot be read."""
+    application = story.application
+    return application.http.http2 if application and application.http else None
+
+
+def is_incomplete(story: Story) -> bool:
+    """Return whether bytes were missing, so that an end of a stream may have gone unseen."""
+    application = story.application
+    return bool(application and application.http and application.http.incomplete)
+
+
+def is_unfinished(exchange: Exchange) -> bool:
+    """Return whether neither the answer's end nor a RST_STREAM of the stream was seen."""
+    return not exchange.complete and exchange.ended_by is None
+
+
+def last_goaway(goaways: Iterable[GoAway], from_initiator: bool) -> GoAway | None:
+    """Return an end's last GOAWAY: in a two-step shutdown only that has the real last stream."""
+    own = [one for one in goaways if one.from_initiator == from_initiator]
+    return own[-1] if own else None
+
+
+def drained(story: Story) -> GoAway | None:
+    """Return the responder's last GOAWAY where it was a graceful one (NO_ERROR)."""
+    facts = http2_facts(story)
+    found = last_goaway(facts.goaways, False) if facts else None
+    return found if found is not None and found.code == NO_ERROR else None
+
+
+def first_open(story: Story) -> Exchange | None:
+    """Return the first stream that nobody had ended when the story ended; None without one."""
+    return next((one for one in streams(story) if is_unfinished(one)), None)
+
+
+def tells_all(story: Story) -> bool:
+    """Return whether every stream's end was seen where there was one: nothing is missing."""
+    facts = http2_facts(story)
+    return facts is not None and facts.preface and not facts.problem and not is_incomplete(story)
+
+
+def has_begun(exchange: Exchange) -> bool:
+    """Return whether anything of the answer came."""
+    return exchange.status is not None or exchange.response_frame is not None

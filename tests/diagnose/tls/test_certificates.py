@@ -1,0 +1,236 @@
+"""Names, dates and purposes of certificates, and the verdicts that rest on them."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.tls.certificates import fits_name, inspection_issuer, matches, out_of_date
+from pcapdiag.model.context import TlsServerFacts
+from pcapdiag.model.tls import Certificate, TlsFacts
+from tests.diagnose.playbook import START, C, Line, S, sides
+from tests.diagnose.tls.scenes import (
+    DAY,
+    FINISHED_12,
+    FLIGHT_12,
+    HELLO,
+    HUNG_UP,
+    KEYS_12,
+    LEFT,
+    alert,
+    certificate,
+    given,
+    hello,
+    record,
+    told,
+)
+
+pytestmark = pytest.mark.once
+
+
+@pytest.mark.parametrize(
+    ("names", "host", "right"),
+    [
+        (("shop.example",), "shop.example", True),
+        (("SHOP.example",), "shop.Example.", True),
+        (("www.shop.example",), "shop.example", False),
+        (("*.example.org",), "a.example.org", True),
+        (("*.example.org",), "a.b.example.org", False),
+        (("*.example.org",), "example.org", False),
+        (("*.org",), "example.org", False),
+        (("*",), "example", False),
+        (("w*.example.org",), "www.example.org", False),
+        (("a.*.org",), "a.b.org", False),
+        (("xn--bcher-kva.example",), "bücher.example", True),
+        (("bücher.example",), "xn--bcher-kva.example", True),
+        (("192.0.2.1",), "192.0.2.1", True),
+        (("2001:db8::1",), "2001:db8:0::1", True),
+        (("192.0.2.2",), "192.0.2.1", False),
+        (("*.0.2.1",), "192.0.2.1", False),
+        ((), "shop.example", False),
+    ],
+)
+def test_names(names: tuple[str, ...], host: str, right: bool) -> None:
+    assert matches(Certificate(names=names), host) is right
+
+
+def test_the_common_name_counts_only_without_other_names() -> None:
+    assert matches(Certificate(common_name="shop.example"), "shop.example")
+    assert not matches(Certificate(names=("a.example",), common_name="b.example"), "b.example")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"sni": None}, {"encrypted_hello": True}, {"sni": "outbound_.80_._.shop.default.svc"}],
+)
+def test_where_the_name_meant_is_not_known(changes: dict[str, object]) -> None:
+    facts = TlsFacts(client_hello=hello(**changes))
+    assert fits_name(Certificate(names=("a.example",)), facts) == "unknown"
+
+
+def test_an_identity_of_a_mesh_is_no_name() -> None:
+    assert fits_name(Certificate(), TlsFacts(client_hello=hello())) == "unknown"
+
+
+def test_dates_are_said_with_the_captures_clock() -> None:
+    one = Certificate(not_before=START, not_after=START + DAY)
+    assert out_of_date(one, START + 1) == ""
+    assert "2023-11-15" in out_of_date(one, START + 2 * DAY)
+    assert "begins" in out_of_date(one, START - DAY)
+
+
+def refused(
+    code: int, *names: str, sni: str | None = "shop.example", **changes: object
+) -> Judgement:
+    facts = given(*names, **changes)
+    lines = (HELLO, FLIGHT_12, alert(C, code), *LEFT)
+    return told(*lines, client_hello=hello(sni=sni), **facts)
+
+
+@pytest.mark.parametrize("code", [42, 46])
+def test_a_vague_alert_and_another_name(code: int) -> None:
+    verdict = refused(code, "www.shop.example")
+    assert verdict.code == "tls.certificate_name_mismatch"
+    assert sides(verdict)["initiator"] > 0.9
+    assert verdict.fix_at[0] == "responder"
+    assert verdict.facts["subject"] == "www.shop.example"
+
+
+@pytest.mark.parametrize("code", [42, 46])
+@pytest.mark.parametrize("changes", [{"not_after": START - DAY}, {"not_before": START + DAY}])
+def test_a_vague_alert_and_bad_dates(code: int, changes: dict[str, object]) -> None:
+    verdict = refused(code, **changes)
+    assert verdict.code == "tls.certificate_expired"
+    assert "capture's clock" in verdict.facts["dates"]
+
+
+def test_name_and_dates_are_both_wrong() -> None:
+    verdict = refused(46, "other.example", not_after=START - DAY)
+    assert verdict.code == "tls.certificate_name_mismatch"
+    assert verdict.alternatives[0].code == "tls.certificate_expired"
+
+
+def test_a_vague_alert_where_nothing_is_wrong_but_maybe_the_issuer() -> None:
+    verdict = refused(46)
+    assert verdict.code == "tls.certificate_untrusted"
+    assert verdict.confidence < 0.7
+    assert verdict.alternatives[0].code == "tls.certificate_rejected"
+
+
+def test_a_vague_alert_without_a_server_name() -> None:
+    verdict = refused(46, sni=None)
+    assert verdict.code == "tls.certificate_rejected"
+    assert "tls.certificate_name_mismatch" in [other.code for other in verdict.alternatives]
+
+
+def test_a_certificate_for_another_purpose() -> None:
+    verdict = refused(42, purposes=("clientAuth",))
+    assert verdict.code == "tls.certificate_rejected"
+    assert "clientAuth only" in verdict.facts["purpose"]
+
+
+@pytest.mark.parametrize("code", [41, 43, 44, 113, 114])
+def test_other_rejections(code: int) -> None:
+    assert refused(code).code == "tls.certificate_rejected"
+
+
+def test_a_certificate_that_the_capture_does_not_hold() -> None:
+    lines = (HELLO, FLIGHT_12, alert(C, 42), *LEFT)
+    verdict = told(*lines, server_hello=given()["server_hello"], incomplete=True)
+    assert verdict.code == "tls.certificate_rejected"
+    assert "could not be read" in verdict.facts["certificate"]
+
+
+def test_alert_45_without_readable_dates() -> None:
+    lines = (HELLO, FLIGHT_12, alert(C, 45), *LEFT)
+    assert told(*lines, server_hello=given()["server_hello"]).code == "tls.certificate_expired"
+
+
+def test_alert_48_says_what_the_chain_looks_like() -> None:
+    verdict = refused(48)
+    assert verdict.code == "tls.certificate_untrusted"
+    assert "came alone" in verdict.facts["chain"]
+    assert "itself" in refused(48, self_issued=True).facts["chain"]
+
+
+def test_an_inspection_devices_authority_points_to_the_path() -> None:
+    verdict = refused(48, issuer="CN=Zscaler Intermediate Root CA,O=Zscaler Inc.")
+    assert verdict.code == "tls.certificate_untrusted"
+    assert sides(verdict)["path"] > 0.4
+    assert max(sides(verdict).values()) < 0.8
+    assert verdict.fix_at[0] == "path"
+    assert inspection_issuer(certificate(issuer="CN=Example CA")) == ""
+
+
+CLIENT_CERTIFICATE = {
+    "certificate_request": 6,
+    "client_certificates": certificate(purposes=("clientAuth",)),
+}
+
+
+def test_a_clients_certificate_is_mended_at_the_client() -> None:
+    lines = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), alert(S, 45), *HUNG_UP)
+    verdict = told(*lines, **given(), **CLIENT_CERTIFICATE)
+    assert verdict.code == "tls.certificate_expired"
+    assert sides(verdict)["responder"] > 0.9
+    assert verdict.fix_at == ("initiator", "responder")
+    assert verdict.facts["whose"] == "client"
+
+
+def test_a_clients_certificate_has_no_name_to_match() -> None:
+    other = certificate("nobody.example", purposes=("clientAuth",))
+    lines = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), alert(S, 46), *HUNG_UP)
+    facts = CLIENT_CERTIFICATE | {"client_certificates": other}
+    assert told(*lines, **given(), **facts).code == "tls.certificate_untrusted"
+
+
+def test_handshake_failure_to_a_real_client_certificate() -> None:
+    lines = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), alert(S, 40), *HUNG_UP)
+    verdict = told(*lines, **given(), **CLIENT_CERTIFICATE)
+    assert verdict.code.startswith("tls.certificate_")
+
+
+def test_a_server_that_never_asked_refused_something_else() -> None:
+    lines = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), alert(S, 42), *HUNG_UP)
+    assert told(*lines, **given()).code == "tls.alert"
+
+
+SECURED = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), FINISHED_12)
+GOODBYE = C("PSH,ACK", record(21, 26), after=1)
+
+
+def left(*after: Line, server: TlsServerFacts | None = None, **facts: object) -> Judgement:
+    done = {"client_finished": True, "server_finished": True}
+    return told(*SECURED, *(after or (GOODBYE, *LEFT)), server=server, **done, **facts)
+
+
+def test_a_client_that_checks_the_name_after_the_handshake() -> None:
+    verdict = left(**given("other.example"))
+    assert verdict.code == "tls.certificate_name_mismatch"
+    assert verdict.ended_by == "initiator"
+    assert verdict.alternatives[0].code == "ok"
+
+
+def test_a_client_that_checks_the_dates_after_the_handshake() -> None:
+    assert left(**given(not_after=START - DAY)).code == "tls.certificate_expired"
+
+
+def test_nothing_is_wrong_with_the_certificate() -> None:
+    assert left(**given()).code == "ok"
+
+
+def test_a_name_under_which_others_work_is_not_minded() -> None:
+    server = TlsServerFacts(names_used={"shop.example": 2})
+    assert left(server=server, **given("other.example")).code == "ok"
+
+
+def test_a_client_that_stayed_for_a_while() -> None:
+    later = (replace(GOODBYE, after=3000), *LEFT)
+    assert left(*later, **given("other.example")).code == "ok"
+
+
+def test_a_client_that_asked_something() -> None:
+    asked = (C("PSH,ACK", record(23, 100)), S("PSH,ACK", record(23, 200)), GOODBYE, *LEFT)
+    facts = {"client_data": 1, "server_data": 1, **given("other.example")}
+    assert left(*asked, **facts).code == "ok"

@@ -1,0 +1,186 @@
+"""Handshakes broken off without an alert: reset, closed, never answered."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.judge import judge, refine
+from pcapdiag.model.report import Attribution
+from tests.diagnose.playbook import HANDSHAKE, C, S, again, around, sides
+from tests.diagnose.tls.scenes import (
+    ACKED,
+    CCS,
+    FLIGHT_12,
+    FLIGHT_13,
+    HELLO,
+    HUNG_UP,
+    LEFT,
+    START,
+    TICKETS,
+    TLS13,
+    answer,
+    given,
+    record,
+    records,
+    scene,
+    told,
+)
+
+pytestmark = pytest.mark.once
+
+RESET = S("RST,ACK", win=500, after=2)
+FLIGHT_OF_CLIENT = C("PSH,ACK", record(CCS, 1) + records(69))
+SECURED = {"client_finished": True, "server_finished": True, "server_hello": answer(TLS13)}
+
+
+def test_a_reset_in_answer_to_the_hello() -> None:
+    verdict = told(HELLO, ACKED, RESET)
+    assert verdict.code == "tls.handshake_reset"
+    assert verdict.phase == "tls_handshake"
+    assert verdict.reset is not None
+    assert verdict.candidates == ()
+    assert "tls.sni_rejected" in [other.code for other in verdict.alternatives]
+
+
+def test_a_reset_by_the_client_after_the_servers_flight() -> None:
+    verdict = told(HELLO, FLIGHT_12, C("RST,ACK", win=500), **given())
+    assert verdict.code == "tls.handshake_reset"
+    assert sides(verdict)["initiator"] > 0.9
+    assert verdict.alternatives[0].code == "tls.certificate_rejected"
+
+
+def test_a_forged_reset_in_the_handshake() -> None:
+    story = scene(HELLO, ACKED, RESET)
+    context = around(story)
+    path = Attribution(side="path", party="middlebox", confidence=0.95)
+    assert refine(judge(story, context), path, story, context).code == "tcp.injected_reset"
+
+
+def test_a_fin_in_answer_to_the_hello() -> None:
+    verdict = told(HELLO, ACKED, *HUNG_UP)
+    assert verdict.code == "tls.handshake_closed"
+    assert verdict.ended_by == "responder"
+    assert {o.code for o in verdict.alternatives} == {
+        "tls.sni_rejected",
+        "protocol.tls_to_plaintext",
+    }
+
+
+def test_a_client_that_leaves_without_a_word() -> None:
+    verdict = told(HELLO, FLIGHT_12, *LEFT, **given("other.example"))
+    assert verdict.code == "tls.handshake_closed"
+    assert sides(verdict)["initiator"] > 0.9
+    assert verdict.alternatives[0].code == "tls.certificate_name_mismatch"
+    assert verdict.fix_at[0] == "initiator"
+
+
+def test_the_clients_late_goodbye_does_not_make_it_the_one_who_ended() -> None:
+    late = C("PSH,ACK", record(21, 2, bytes((1, 0))), after=1)
+    verdict = told(HELLO, ACKED, S("FIN,ACK"), late, C("FIN,ACK"))
+    assert verdict.code == "tls.handshake_closed"
+    assert verdict.ended_by == "responder"
+
+
+def test_tickets_end_the_handshake() -> None:
+    verdict = told(HELLO, FLIGHT_13, FLIGHT_OF_CLIENT, TICKETS, *HUNG_UP, tickets=2, **SECURED)
+    assert verdict.code == "tcp.closed_before_request"
+    assert verdict.phase == "before_request"
+
+
+def test_a_server_that_closes_an_unused_connection_after_long() -> None:
+    later = (S("FIN,ACK", after=60_000), C("FIN,ACK"), S("ACK"))
+    assert told(HELLO, FLIGHT_13, FLIGHT_OF_CLIENT, *later, **SECURED).code == "ok"
+
+
+def test_a_client_that_closes_an_unused_connection() -> None:
+    lines = (HELLO, FLIGHT_13, FLIGHT_OF_CLIENT, TICKETS, C("PSH,ACK", records(19)), *LEFT)
+    assert told(*lines, tickets=2, **SECURED).code == "ok"
+
+
+def test_another_protocol_in_answer_is_no_broken_handshake() -> None:
+    story = scene(HELLO, S("PSH,ACK", b"SSH-2.0-OpenSSH_9.2\r\n"), *HUNG_UP)
+    assert story.application is not None
+    above = replace(story.application, responder_speaks="other")
+    story = replace(story, application=above)
+    assert not judge(story, around(story)).code.startswith("tls.")
+
+
+def test_without_facts_the_plain_codes_speak() -> None:
+    story = replace(scene(HELLO, ACKED, RESET), application=None)
+    assert judge(story, around(story)).code == "tcp.reset_before_response"
+
+
+def test_an_acknowledged_hello_that_nobody_answered() -> None:
+    verdict = told(HELLO, ACKED, C("FIN,ACK", after=5000))
+    assert verdict.code == "tls.handshake_timeout"
+    assert sides(verdict)["responder"] > 0.9
+    assert verdict.ended_by == "initiator"
+
+
+def test_a_client_that_leaves_soon_had_no_time_to_lose_patience() -> None:
+    verdict = told(HELLO, ACKED, C("FIN,ACK", after=37))
+    assert verdict.code == "tls.handshake_closed"
+    assert verdict.alternatives[0].code == "tcp.initiator_abort"
+
+
+def test_an_answer_after_the_client_had_left_is_none() -> None:
+    lines = (HELLO, ACKED, C("FIN,ACK", after=2000), replace(FLIGHT_12, after=500), C("RST"))
+    verdict = told(*lines, **given())
+    assert verdict.code == "tls.handshake_timeout"
+
+
+def test_a_goodbye_at_the_timeout_is_not_what_it_waited_for() -> None:
+    goodbye = C("PSH,ACK", record(21, 2, bytes((1, 0))), after=5000)
+    verdict = told(HELLO, ACKED, goodbye, C("FIN,ACK"))
+    assert verdict.code == "tls.handshake_timeout"
+
+
+def test_a_client_that_never_goes_on() -> None:
+    later = (C("ACK"), S("FIN,ACK", after=30_000), C("FIN,ACK"))
+    verdict = told(HELLO, FLIGHT_12, *later, **given())
+    assert verdict.code == "tls.handshake_timeout"
+    assert sides(verdict)["initiator"] > 0.8
+    assert verdict.fix_at[0] == "initiator"
+
+
+LOST = replace(HELLO, lost=True)
+
+
+def test_a_hello_that_never_got_there() -> None:
+    tries = again(LOST, 200, 400, 800, 1600)
+    verdict = told(LOST, *tries, C("FIN,ACK", after=2000, lost=True))
+    assert verdict.code == "tls.handshake_timeout"
+    assert max(sides(verdict), key=lambda side: sides(verdict)[side]) == "path"
+
+
+def test_four_repeats_are_enough_where_the_file_ends() -> None:
+    tries = again(LOST, 200, 400, 800, 1600)
+    assert told(LOST, *tries, left=0.1).code == "tls.handshake_timeout"
+    assert told(LOST, *tries[:2], left=0.1).code == "capture.partial"
+
+
+def test_a_big_hello_may_have_met_a_path_mtu_hole() -> None:
+    big = C("PSH,ACK", record(22, 1400, b"\x01"), after=1, lost=True)
+    verdict = told(big, *again(big, 200, 400, 800), C("FIN,ACK", after=5000, lost=True))
+    assert verdict.code == "tls.handshake_timeout"
+    assert verdict.alternatives[0].code == "mtu.black_hole"
+
+
+def test_a_handshake_under_way_when_the_file_ends() -> None:
+    assert told(HELLO, ACKED, left=0.1).code == "capture.partial"
+    assert told(HELLO, FLIGHT_12, left=0.1, **given()).code == "ok"
+
+
+def test_frames_of_the_handshake_are_named() -> None:
+    verdict = told(HELLO, ACKED, RESET)
+    assert verdict.frames == (4, 6)
+    assert len(HANDSHAKE) == 3
+    assert START
+
+
+def test_a_flight_that_the_capture_lost_may_have_ended_the_handshake() -> None:
+    whole = scene(HELLO, FLIGHT_13, C("ACK"), *HUNG_UP, server_hello=answer(TLS13))
+    assert judge(whole, around(whole)).code == "tls.handshake_closed"
+    lost = replace(whole, responder=replace(whole.responder, acked_unseen=1))
+    assert not judge(lost, around(lost)).failed

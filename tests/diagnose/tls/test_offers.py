@@ -1,0 +1,211 @@
+"""Alerts about what the two ends offer: protocol, name, version, cipher, and all others."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.tls.alerts import refusal
+from pcapdiag.model.context import TlsServerFacts
+from tests.diagnose.playbook import C, Line, S, sides
+from tests.diagnose.tls.scenes import (
+    ACKED,
+    FINISHED_12,
+    FLIGHT_12,
+    HELLO,
+    HUNG_UP,
+    KEYS_12,
+    LEFT,
+    START,
+    TLS12,
+    alert,
+    answer,
+    hello,
+    record,
+    scene,
+    told,
+)
+
+pytestmark = pytest.mark.once
+
+SECURED = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), FINISHED_12)
+DONE = {"client_finished": True, "server_finished": True}
+
+
+def test_alert_120_names_both_lists() -> None:
+    verdict = told(HELLO, alert(S, 120), *HUNG_UP, client_hello=hello(alpn=("h2",)))
+    assert verdict.code == "tls.alpn_mismatch"
+    assert verdict.facts["offered"] == "h2"
+    assert verdict.ended_by == "responder"
+    assert verdict.phase == "tls_handshake"
+    assert sides(verdict)["responder"] > 0.9
+
+
+def http2_alone(*after: Line, **changes: object) -> Judgement:
+    lines = (*SECURED, C("PSH,ACK", record(23, 226)), S("PSH,ACK", record(23, 364)), *after)
+    facts = {"client_data": 1, "server_data": 1, "server_hello": answer(), **DONE, **changes}
+    return told(*lines, client_hello=hello(alpn=("h2",), versions=(TLS12,)), **facts)
+
+
+def test_http2_spoken_although_no_protocol_was_picked() -> None:
+    verdict = http2_alone(*LEFT)
+    assert verdict.code == "tls.alpn_mismatch"
+    assert verdict.envoy == ("UPE", "protocol error")
+    assert sides(verdict)["initiator"] > 0.8
+
+
+def test_a_connection_that_goes_on_had_an_agreement() -> None:
+    assert http2_alone(C("FIN,ACK", after=5000), S("FIN,ACK"), C("ACK")).code == "ok"
+
+
+def test_a_picked_protocol_is_no_mismatch() -> None:
+    assert http2_alone(*LEFT, server_hello=answer(alpn="h2")).code == "ok"
+
+
+def test_a_hidden_answer_is_no_mismatch() -> None:
+    assert http2_alone(*LEFT, server_hello=answer(0x0304)).code != "tls.alpn_mismatch"
+
+
+def test_alert_112() -> None:
+    verdict = told(HELLO, alert(S, 112), *HUNG_UP)
+    assert verdict.code == "tls.sni_rejected"
+    assert verdict.facts["name"] == "server name shop.example"
+
+
+def test_a_warning_about_the_name_is_no_refusal() -> None:
+    lines = (HELLO, alert(S, 112, level=1), FLIGHT_12, C("PSH,ACK", KEYS_12), FINISHED_12)
+    verdict = told(*lines, *LEFT, server_hello=answer(), **DONE)
+    assert verdict.code == "ok"
+
+
+RESET = (HELLO, ACKED, S("RST,ACK", win=500))
+OTHERS = {"names_accepted": {"www.example": 3}, "names_refused": {"shop.example": 2}}
+
+
+def test_a_reset_for_one_name_only() -> None:
+    server = TlsServerFacts(
+        first_refused={"shop.example": START}, last_accepted=START + 1, **OTHERS
+    )
+    verdict = told(*RESET, server=server)
+    assert verdict.code == "tls.sni_rejected"
+    assert verdict.reset is not None
+    assert "www.example works" in verdict.facts["how"]
+    assert verdict.alternatives[0].code == "tls.handshake_reset"
+
+
+def test_a_server_not_seen_up_after_the_refusal_may_be_down() -> None:
+    server = TlsServerFacts(
+        first_refused={"shop.example": START}, last_accepted=START - 1, **OTHERS
+    )
+    assert told(*RESET, server=server).code == "tls.handshake_reset"
+
+
+def test_a_name_that_worked_once_is_not_the_difference() -> None:
+    server = TlsServerFacts(
+        names_accepted={"www.example": 3, "shop.example": 1},
+        first_refused={"shop.example": START},
+        last_accepted=START + 1,
+    )
+    assert told(*RESET, server=server).code == "tls.handshake_reset"
+
+
+def test_no_other_name_is_known_to_work() -> None:
+    assert told(*RESET).code == "tls.handshake_reset"
+
+
+@pytest.mark.parametrize("code", [70, 86])
+def test_version_alerts(code: int) -> None:
+    verdict = told(HELLO, alert(S, code), *HUNG_UP)
+    assert verdict.code == "tls.version_mismatch"
+    assert verdict.facts["versions"] == "TLS 1.3, TLS 1.2"
+
+
+def test_a_client_that_refuses_the_version_chosen() -> None:
+    lines = (HELLO, FLIGHT_12, alert(C, 70), *LEFT)
+    verdict = told(*lines, server_hello=answer(0x0302))
+    assert verdict.code == "tls.version_mismatch"
+    assert next(iter(sides(verdict))) == "initiator"
+    assert verdict.fix_at == ("responder", "initiator")
+    assert "TLS 1.1" in verdict.facts["chosen"]
+
+
+def test_what_the_server_took_elsewhere_is_told() -> None:
+    server = TlsServerFacts(versions={0x0304: 2})
+    verdict = told(HELLO, alert(S, 70), *HUNG_UP, server=server)
+    assert "TLS 1.3" in verdict.facts["known"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"ciphers": (0xCCA8, 0xCCA9), "versions": (TLS12,)}, "cipher suites"),
+        ({"ciphers": (0x1302,)}, "cipher suites"),
+        ({"groups": (29,)}, "groups"),
+        ({"signature_algorithms": (0x0804, 0x0805)}, "signature algorithms"),
+    ],
+)
+def test_alert_40_to_a_short_list(changes: dict[str, object], what: str) -> None:
+    verdict = told(HELLO, alert(S, 40), *HUNG_UP, client_hello=hello(**changes))
+    assert verdict.code == "tls.no_shared_cipher"
+    assert what in verdict.facts["missing"]
+
+
+def test_alert_40_to_usual_offers_is_not_explained() -> None:
+    verdict = told(HELLO, alert(S, 40), *HUNG_UP, client_hello=hello(sni=None))
+    assert verdict.code == "tls.alert"
+    assert verdict.alternatives[0].code == "tls.sni_rejected"
+
+
+def test_what_the_server_took_elsewhere_proves_the_shortage() -> None:
+    server = TlsServerFacts(names_accepted={"shop.example": 1}, groups={24: 2})
+    verdict = told(HELLO, alert(S, 40), *HUNG_UP, server=server)
+    assert verdict.code == "tls.no_shared_cipher"
+    assert verdict.facts["missing"] == "groups"
+    assert verdict.confidence > 0.9
+
+
+def test_a_list_cut_off_by_the_capture_explains_nothing() -> None:
+    short = hello(ciphers=(0x1302,), complete=False)
+    assert told(HELLO, alert(S, 40), *HUNG_UP, client_hello=short).code == "tls.alert"
+
+
+def test_alert_71_needs_no_explanation() -> None:
+    assert told(HELLO, alert(S, 71), *HUNG_UP).code == "tls.no_shared_cipher"
+
+
+@pytest.mark.parametrize("code", [10, 20, 47, 49, 50, 51, 80, 109, 255])
+def test_other_alerts(code: int) -> None:
+    verdict = told(HELLO, alert(S, code), *HUNG_UP)
+    assert verdict.code == "tls.alert"
+    assert f"({code})" in verdict.facts["alert"]
+
+
+def test_alert_80_to_an_old_hello_may_be_about_the_version() -> None:
+    verdict = told(HELLO, alert(S, 80), *HUNG_UP, client_hello=hello(versions=(0x0301, 0x0300)))
+    assert verdict.code == "tls.alert"
+    assert verdict.alternatives[0].code == "tls.version_mismatch"
+
+
+def test_an_alert_behind_the_other_ends_fin_is_an_effect() -> None:
+    lines = (HELLO, ACKED, S("FIN,ACK"), alert(C, 50), C("FIN,ACK"))
+    verdict = told(*lines)
+    assert verdict.code == "tls.handshake_closed"
+    assert verdict.ended_by == "responder"
+
+
+def test_an_alert_that_crossed_a_fin_is_not() -> None:
+    lines = (HELLO, FLIGHT_12, S("FIN,ACK", lost=True), alert(C, 48), C("FIN,ACK"))
+    assert told(*lines, server_hello=answer()).code == "tls.certificate_untrusted"
+
+
+def test_an_alert_in_answer_to_another_protocol_is_an_effect() -> None:
+    story = scene(HELLO, S("PSH,ACK", b"HTTP/1.1 400 Bad Request\r\n\r\n"), alert(C, 70), *LEFT)
+    assert story.application is not None
+    above = replace(story.application, responder_speaks="http1")
+    assert refusal(replace(story, application=above)) is None
+
+
+def test_a_close_notify_is_no_alert() -> None:
+    lines = (*SECURED, alert(C, 0, level=1), *LEFT)
+    assert told(*lines, server_hello=answer(), **DONE).code == "ok"

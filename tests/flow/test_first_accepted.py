@@ -1,0 +1,35 @@
+"""How connections to one endpoint began, and which of these were accepted."""
+
+from __future__ import annotations
+
+from pcapdiag.flow.story import endpoint_facts
+from tests.flow.wire import End, Link, Wire, tell
+
+GET, HELLO = b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\0\x05\x01"
+CONNECTIONS = (
+    (GET, b"HTTP/1.1 302 Found\r\n\r\n"),
+    (GET, b"HTTP/1.0 400 Bad Request\r\n\r\n"),
+    (GET, b"HTTP/1.1 503 No\r\n\r\n"),
+    (GET, b""),
+    (GET, b"hello"),
+    (HELLO, b"\x15\x03\x01\0\x02\x02\x28"),
+    (HELLO, b""),
+    (b"ab", b"hello"),
+)
+
+
+def test_answers_that_are_no_refusal_are_counted_by_the_first_bytes_of_the_connection() -> None:
+    wire = Wire()
+    for n, (first, answer) in enumerate(CONNECTIONS):
+        link = Link(wire, End("10.0.0.1", 40000 + n, 0x1000, b"\2\0\0\0\0\1"))
+        link.handshake(n * 100)
+        link.c(n * 100 + 20, "PA", 1, 1, first)
+        if answer:
+            end = 1 + len(answer)
+            link.s(n * 100 + 30, "PA", 1, 1 + len(first), answer)
+            link.c(n * 100 + 40, "PA", 1 + len(first), end, GET)
+            link.s(n * 100 + 50, "PA", end, 1 + len(first) + len(GET), b"again")
+    tracker = tell(wire).tracker
+    (facts,) = [endpoint_facts(one) for one in tracker.table.endpoints.values()]
+    assert facts.first_bytes == {GET[:4]: 5, HELLO[:4]: 2}
+    assert facts.first_accepted == {GET[:4]: 2}
