@@ -21,6 +21,8 @@ from pcapdiag.model.story import Story
 MAX_PER_CONNECTION = 20
 """Failed requests of one connection that other legs are searched for."""
 TRACE_LENGTH = 32
+MAX_TEXT = 256
+"""Characters of a path or an id that are compared."""
 
 
 class _End(msgspec.Struct, frozen=True):
@@ -93,8 +95,8 @@ def _with_content(failure: LegFailure, exchange: Exchange) -> LegFailure:
     return msgspec.structs.replace(
         failure,
         method=exchange.method,
-        target=exchange.target,
-        request_id=exchange.request_id,
+        target=exchange.target and exchange.target[:MAX_TEXT],
+        request_id=exchange.request_id and exchange.request_id[:MAX_TEXT],
         trace=_trace(exchange.traceparent),
         status=exchange.status,
         grpc_status=exchange.grpc.status if exchange.grpc else None,

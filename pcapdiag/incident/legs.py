@@ -78,6 +78,10 @@ class ProxyLegs(msgspec.Struct):
             return followed_its_client(story, context, found.last.stream)
         return None
 
+    def has_cause(self, connection: Connection) -> bool:
+        """Return whether another leg made a connection fail, as far as is known."""
+        return (connection.stream, connection.verdict.exchange) in self._joined.explained
+
     def settle(self, connection: Connection) -> None:
         """Take the final verdict of a connection that may be the cause of another's failure."""
         if connection.stream not in self._told:
