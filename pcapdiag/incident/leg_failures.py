@@ -63,7 +63,7 @@ def _leg_failure(story: Story, judgement: Judgement) -> LegFailure:
         answerer_port=story.responder.port,
         code=judgement.code,
         phase=judgement.phase,
-        since=asked if exchange is not None or story.turn.index > 1 else story.start,
+        since=asked if judgement.code in REPLIES or story.turn.index > 1 else story.start,
         asked=asked,
         decided=end.time,
         frame=end.frame or max(judgement.frames, default=story.first_frame),
