@@ -78,6 +78,7 @@ class Moment:
         self.local = 0
         self.isn = -1
         self.origin = -1
+        self.port = 0
         self.ip_id = 0
         self.tsval = 0
 
@@ -248,6 +249,7 @@ class Flow:
         self.early_resets = 0
         self.lost_to = -1
         self.same_as = -1
+        self.answers_stream = -1
         self.handshake_done = 0
         self.midstream = 0
         self.rtt_to_responder = 0

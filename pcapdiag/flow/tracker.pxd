@@ -3,7 +3,7 @@ import cython
 from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.lanes cimport Lanes
 from pcapdiag.flow.legs cimport Moments, note_race
-from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host, Tombstone
+from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host, Moment, Tombstone
 from pcapdiag.flow.screen cimport completeness, is_alarming, is_answer, is_request, status
 from pcapdiag.flow.sequence cimport analyze, distance, repeats
 from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
@@ -19,7 +19,7 @@ cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN
 cdef unsigned long long MASK, MIX_A, MIX_B, MIX_C
 
 cdef long long ACK, ACKED_UNSEEN, ANY_RETRANSMISSION, BAD_CHECKSUM, DSACK, DUPLICATE_ACK, FAST_RETRANSMISSION, FIN, GAP_BEFORE, KEEP_ALIVE, KEEP_ALIVE_ACK, OUT_OF_ORDER, RST, SPURIOUS_RETRANSMISSION, SUPER_SEGMENT, SYN, TRUNCATED, WINDOW_PROBE, ZERO_WINDOW
-cdef long long MASK32, MAX_RESET_WINDOWS, MAX_ICMP, KEPT_ARP, ARP_WINDOW, MAX_FIRST_BYTES, FIRST_BYTES_OF, MAX_RESET_PAYLOAD, MAX_INTERFACES
+cdef long long MASK32, MAX_RESET_WINDOWS, MAX_ICMP, KEPT_ARP, ARP_WINDOW, MAX_FIRST_BYTES, FIRST_BYTES_OF, MAX_RESET_PAYLOAD, MAX_INTERFACES, MAX_REDIRECTS
 
 
 @cython.final
@@ -41,7 +41,8 @@ cdef class Tracker:
     cdef public long long note_all, facts_left_out, heads_left_out, unmatched_icmp, connections, healthy, midstream
     cdef public long long one_direction, acked_unseen, super_segments, bad_checksums
     cdef public list arp
-    cdef public dict path_ids
+    cdef public dict path_ids, redirects
+    cdef public long long redirect_count
     cdef long long last_interface, last_ifindex, last_path_id
 
     cpdef void process(self, batch, link_types, files)
@@ -59,15 +60,19 @@ cdef class Tracker:
     cdef long long _is_from_a(self, Flow flow)
     @cython.locals(time=cython.longlong, kind=cython.longlong)
     cdef long long _decode(self, long long i)
-    @cython.locals(link_type=cython.longlong)
+    @cython.locals(link_type=cython.longlong, kind=cython.longlong)
     cdef long long _decode_at(self, long long i)
+    @cython.locals(p=Packet)
+    cdef void _follow_redirect(self)
+    @cython.locals(p=Packet, moment=Moment, host=Host, flow=Flow)
+    cdef Flow _note_redirect(self, long long time)
     @cython.locals(p=Packet)
     cdef long long _other(self, long long kind, long long frame, long long time, long long interface)
     @cython.locals(p=Packet, flow=Flow, kind=cython.longlong)
     cdef void _reassembled(self, object whole, long long frame, long long time, long long interface)
     @cython.locals(p=Packet, table=Table, h=cython.ulonglong, flow=Flow, f=HalfFlow, again=cython.bint)
     cdef Flow _assign(self, long long frame, long long time, long long interface)
-    @cython.locals(p=Packet, table=Table, stream=cython.longlong, base=cython.longlong, grave=Tombstone, is_syn=cython.bint, flow=Flow)
+    @cython.locals(p=Packet, table=Table, stream=cython.longlong, base=cython.longlong, grave=Tombstone, is_syn=cython.bint, flow=Flow, called=Flow)
     cdef Flow _open(self, unsigned long long h, long long frame, long long time, long long interface)
     @cython.locals(p=Packet, f=HalfFlow, r=HalfFlow)
     cdef void _note_base(self, Flow flow) noexcept

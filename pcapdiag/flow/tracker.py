@@ -110,6 +110,8 @@ MAX_RESET_PAYLOAD = 64
 MAX_RESET_WINDOWS = 64
 """Different window fields of RSTs that are kept of one address."""
 MAX_INTERFACES = 4_096
+MAX_REDIRECTS = 10_000
+"""Calls that were redirected to loopback, and whose answers are put to them."""
 INTERIM = 512
 """An interim answer (1xx) is no longer than this."""
 ENCRYPTED_ANSWER = 600
@@ -142,6 +144,10 @@ class Tracker:
         self.heads = HeadSlab()
         self.lanes = Lanes()
         self.moments = Moments()
+        self.redirects: dict[tuple[int, ...], tuple[int, int, int]] = {}
+        """Where calls went whose answers bear the address and port that were called; by those, and
+        the caller's."""
+        self.redirect_count = 0
         self.head_bytes = self.heads.view
         self.recent = array("q", bytes(8 * 4 * RECENT))
         self.offsets = array("q")
@@ -287,7 +293,39 @@ class Tracker:
 
     def _decode_at(self, i: int) -> int:
         link_type = self.link_types[self.interfaces[i]]
-        return self.packet.decode(self.offsets[i], self.captured[i], self.lengths[i], link_type)
+        kind = self.packet.decode(self.offsets[i], self.captured[i], self.lengths[i], link_type)
+        if kind == 1 and self.redirect_count > 0:
+            self._follow_redirect()
+        return kind
+
+    def _follow_redirect(self) -> None:
+        """Give the answer of a redirected call the address that the call went to."""
+        p = self.packet
+        called = (p.source_high, p.source_low, p.source_port)
+        place = self.redirects.get((*called, p.target_high, p.target_low, p.target_port))
+        if place is not None:
+            p.source_high, p.source_low, p.source_port = place
+
+    def _note_redirect(self, time: int) -> Flow | None:
+        """Return the call that a SYN-ACK from another address answers, and remember both."""
+        p = self.packet
+        moment = self.moments.redirected((p.ack - 1) & MASK32, time)
+        if moment is None or self.redirect_count >= MAX_REDIRECTS:
+            return None
+        host = moment.answerer
+        if host is None or host.version != p.version:
+            return None
+        called = (p.source_high, p.source_low, p.source_port)
+        p.source_high, p.source_low, p.source_port = host.high, host.low, moment.port
+        flow = self.table.find(p, self.table.hash(p))
+        if flow is not None and flow.stream == moment.stream and flow.syn_ack_count == 0:
+            key = (*called, p.target_high, p.target_low, p.target_port)
+            self.redirects[key] = (p.source_high, p.source_low, p.source_port)
+            self.redirect_count += 1
+            self._note_base(flow)
+            return flow
+        p.source_high, p.source_low, p.source_port = called
+        return None
 
     def _other(self, kind: int, frame: int, time: int, interface: int) -> int:
         p = self.packet
@@ -369,6 +407,11 @@ class Tracker:
         if stream < 0:
             stream = table.next_stream
             table.next_stream += 1
+        if p.flags & (SYN | ACK) == SYN | ACK:
+            called = self._note_redirect(time)
+            if called is not None:
+                called.answers_stream = stream
+                return called
         flow = table.add(p, h, stream)
         flow.previous = grave
         flow.first_frame = frame

@@ -153,6 +153,21 @@ def test_the_maker_of_a_reply_is_behind_the_one_that_handed_it_on() -> None:
     assert client.verdict.attribution.address == PROXY
 
 
+def test_a_syn_at_the_captures_end_had_been_given_up_when_the_client_was_told() -> None:
+    call = play(C("SYN"))
+    call.stream = 2
+    client = answered(reason="connection timeout")
+    assert client.application
+    assert client.application.http
+    client.application.http.exchanges[0].response_time = START + 300 * MS
+    legs = concluded(client, call)
+    context = around(call, 0.05)
+    assert judge(call, context).code == "capture.partial"
+    told = legs.judgement(call, context)
+    assert told is not None
+    assert (told.code, told.failed) == ("tcp.connection_timeout", True)
+
+
 def read(name: str, capture: str = "proxy.pcap") -> Report:
     return analyze([FIXTURES / name / capture], AnalyzeOptions())
 
