@@ -102,6 +102,8 @@ class ProxyLegs(msgspec.Struct):
         told = self._told_of(found.last)
         title = told.title if told is not None else found.last.code
         verdict.notes.insert(0, explanation(found, title, self._effects[key].decided))
+        if told is not None:
+            _compare_words(verdict, told)
         self._name_makers(connection)
 
     def _name_makers(self, connection: Connection) -> None:
@@ -140,3 +142,10 @@ class ProxyLegs(msgspec.Struct):
         if told is None:
             return None
         return told if told.exchange == failure.exchange or told.code == failure.code else None
+
+
+def _compare_words(verdict: Verdict, cause: Verdict) -> None:
+    """Say whether what Envoy said of a failure is what its cause is usually logged as."""
+    said = verdict.envoy.observed if verdict.envoy else None
+    if said is not None and said.flag is not None and cause.envoy is not None:
+        said.agrees = said.flag in cause.envoy.flag.split(" / ")

@@ -80,6 +80,17 @@ def test_quits_of_other_protocols(last: bytes) -> None:
     assert judged(*HANDSHAKE, *asked, *closed).code == "ok"
 
 
+def test_a_word_of_a_few_bytes_that_the_server_closes_upon() -> None:
+    used = (C("PSH,ACK", b"\x03hello"), S("PSH,ACK", b"\x00world")) * 2
+    for last, closes, code in (
+        (b"\x01\x00\x00\x07\x00", S("FIN,ACK"), "ok"),
+        (b"\x01\x00\x00\x07" * 9, S("FIN,ACK"), "tcp.closed_before_response"),
+        (b"\x01\x00\x00\x07\x00", S("RST,ACK", win=500), "tcp.reset_before_response"),
+    ):
+        lines = (*used, C("PSH,ACK", last, after=50), closes)
+        assert judged(*HANDSHAKE, *lines).code == code
+
+
 def test_a_first_message_always_wants_an_answer() -> None:
     assert asks_for_answer(play(*HANDSHAKE, C("PSH,ACK", b"quit\r\n")))
 

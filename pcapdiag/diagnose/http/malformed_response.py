@@ -38,7 +38,6 @@ from pcapdiag.model.application import Application
 from pcapdiag.model.context import Context
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.http import Exchange
-from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
 from pcapdiag.protocols.http.sniff import speaks
 
@@ -121,7 +120,7 @@ def _begins_there(story: Story, exchange: Exchange) -> bool:
     )
     if asked is None or first is None or not asked.has_ack:
         return not (story.responder.gaps or story.initiator.acked_unseen)
-    return seq_distance(first.seq, asked.ack) <= 0
+    return first.seq == asked.ack
 
 
 def _went_on(story: Story, exchange: Exchange) -> bool:

@@ -44,11 +44,14 @@ def exchange_from_turn(turn: Turn) -> Exchange | None:
 
 
 def lacks_answer_head(turn: Turn) -> bool:
-    """Return whether an answer came whose first bytes the capture lost, or there was no room for.
+    """Return whether an answer came of whose head the capture lost a part, or there was no room.
 
-    Nothing says then what they were.
+    What it announced is not known then.
     """
-    return turn.response_bytes > 0 and _STATUS_LINE.startswith(turn.response_head)
+    head = turn.response_head
+    if head[: len(_STATUS_LINE)] != _STATUS_LINE[: len(head)]:
+        return False
+    return turn.response_bytes > len(head) and head_end(head) < 0
 
 
 def _take_request(exchange: Exchange, turn: Turn) -> None:
@@ -68,7 +71,8 @@ def _take_request(exchange: Exchange, turn: Turn) -> None:
 
 
 def _take_response(exchange: Exchange, turn: Turn) -> None:
-    if lacks_answer_head(turn):
+    if _STATUS_LINE.startswith(turn.response_head):
+        # Lost or cut off: nothing says what it was.
         exchange.length = turn.response_bytes
         return
     if not turn.response_head.startswith(_STATUS_LINE):
