@@ -33,7 +33,7 @@ from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import MS
-from pcapdiag.diagnose.tls_state import nothing_asked, request_number
+from pcapdiag.diagnose.tls_state import left_first, nothing_asked, request_number
 from pcapdiag.diagnose.work import Work, connected, one_direction, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
@@ -46,6 +46,10 @@ KIND = Kind(
 
 HIGH_LOSS = 3
 """Retransmissions from which a note is worth its line."""
+LEFT_AFTER_TLS = (
+    "The initiator finished the TLS handshake and left without a request: a health check, a spare "
+    "connection, or a client that did not like the certificate and did not say so."
+)
 REPEAT_MARGIN = 500 * MS
 MAX_REQUEST_NOTES = 3
 
@@ -82,6 +86,12 @@ def _notes(story: Story, context: Context) -> list[str]:
     if story.midstream:
         notes.append("The capture started within the connection.")
     end = ending(story)
+    if (
+        end
+        and nothing_asked(story)
+        and (end.by_initiator or left_first(story, end.time, end.frame))
+    ):
+        notes.append(LEFT_AFTER_TLS)
     endpoint = context.endpoint(story.responder.address, story.responder.port)
     if end and end.by_initiator and work(story) is Work.WAITING and not endpoint.turns:
         notes.append("Nobody answers on this port in the capture: read as a one-way transfer.")

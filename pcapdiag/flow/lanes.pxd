@@ -14,6 +14,7 @@ cdef class Lanes:
     cdef public object hand_on
     @cython.locals(lane=Lane, start=cython.longlong, before=cython.longlong, data=bytes)
     cdef void take(self, Packet p, object buffer, Flow flow, HalfFlow f, HalfFlow r, long long seq, long long opened, long long frame, long long time)
+    @cython.locals(chosen=cython.longlong)
     cdef void begin_turn(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long seq)
     @cython.locals(o=cython.longlong, first=cython.longlong)
     cdef long long _choose(self, Packet p, Flow flow)

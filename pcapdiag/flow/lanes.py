@@ -101,8 +101,9 @@ class Lanes:
     def begin_turn(self, p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, seq: int) -> None:
         """Look at the first bytes of a turn: TLS or HTTP/2 may begin in it (STARTTLS, CONNECT)."""
         if flow.lanes == _TURNS and p.payload_captured >= 4 and not flow.evicted:
-            if self._choose(p, flow) != _TURNS:
-                flow.lanes = self._choose(p, flow)
+            chosen = self._choose(p, flow)
+            if chosen != _TURNS:
+                flow.lanes = chosen
                 f.lane = Lane(seq)
                 r.lane = Lane(r.next_seq) if r.next_seq >= 0 else None
         elif flow.lanes == _TRANSCRIPT and flow.turn_index >= _IN_USE:

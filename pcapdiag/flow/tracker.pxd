@@ -160,7 +160,7 @@ cdef class Tracker:
     @cython.locals(i=HalfFlow, r=HalfFlow)
     cdef long long _surely_healthy(self, Flow flow)
     @cython.locals(first=cython.bint, slot=cython.longlong, length=cython.longlong, found=cython.longlong)
-    cdef long long _is_whole(self, HalfFlow r, long long total)
+    cdef long long _is_whole(self, HalfFlow i, HalfFlow r, long long total)
     @cython.locals(start=cython.longlong, kind=cython.longlong, size=cython.longlong)
     cdef long long _says_goodbye(self, Flow flow, HalfFlow i, HalfFlow r)
 

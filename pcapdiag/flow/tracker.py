@@ -1385,23 +1385,25 @@ class Tracker:
                 return 0
             return 1 if i.fin_seq >= 0 and i.fin_time <= r.fin_time else 0
         if flow.lanes == _TURNS and flow.response_bytes > 0 and r.fin_seq >= 0:
-            if not self._is_whole(r, flow.response_bytes):
+            if not self._is_whole(i, r, flow.response_bytes):
                 return 0
         if i.fin_seq >= 0 and i.fin_time < r.fin_time and flow.response_bytes > 0:
             if i.fin_time - r.last_data_time >= STALLED:
                 return 0
         return 1 if flow.response_bytes > 0 else self._says_goodbye(flow, i, r)
 
-    def _is_whole(self, r: HalfFlow, total: int) -> int:
-        """Say whether the last answer is no HTTP/1 that was cut short."""
+    def _is_whole(self, i: HalfFlow, r: HalfFlow, total: int) -> int:
+        """Say whether the last answer is no HTTP/1 that was cut short, or that a proxy refused."""
         first = r.turn_seq == r.hello_seq
         slot = r.hello_slot if first else r.head_slot
         length = r.hello_length if first else r.head_length
         if r.turn_seq < 0 or slot < 0 or not is_answer(self.head_bytes, slot * HEAD, length):
             return 1
         found = completeness(self.head_bytes, slot * HEAD, length, total, r.tail_low)
-        # A head too long to be seen whole is taken to be in order: most of them are.
-        return found in (_COMPLETE, _UNTIL_CLOSE) or (found == _UNKNOWN and length >= HEAD)
+        if found == _UNKNOWN and length >= HEAD:
+            # Most heads too long to be seen whole are in order; proxies refuse some of them.
+            return i.host.answered == 0
+        return found in (_COMPLETE, _UNTIL_CLOSE)
 
     def _says_goodbye(self, flow: Flow, i: HalfFlow, r: HalfFlow) -> int:
         """Say whether the last bytes are a TLS record that ends a connection in use.

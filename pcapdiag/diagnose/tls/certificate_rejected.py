@@ -4,9 +4,10 @@ What happened
     One end got the other's certificate and broke off.
 
 How pcapdiag can tell
-    A certificate alert (41 to 44, 46, 113, 114) that no name, date or issuer explains. Without keys
-    in TLS 1.3 the alert is hidden, and its place tells: the client's only encrypted record after
-    the server's flight has an alert's size, and its Finished never came; or the server, right
+    A certificate alert (41 to 44, 46, 113, 114) that no name, date or issuer explains; or a client
+    that finishes the handshake and closes at once, with a certificate for another purpose. Without
+    keys in TLS 1.3 the alert is hidden, and its place tells: the client's only encrypted record
+    after the server's flight has an alert's size, and its Finished never came; or the server, right
     after a client flight with a real certificate in it and before any session ticket, sends such a
     record and closes.
 
@@ -37,6 +38,7 @@ from pcapdiag.diagnose.tls.certificate import certificate_words, judgement, owne
 from pcapdiag.diagnose.tls.certificates import judged_leaf, wrong_purpose
 from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls.hidden import LATE, HiddenAlert, hidden_alert
+from pcapdiag.diagnose.tls.leaving import left_at_once, left_judgement
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -46,7 +48,7 @@ KIND = Kind(
     explanation=(
         "{refuser} refused the {whose}'s certificate: {how}. {certificate}.{inspection} {purpose}"
     ),
-    phases=("tls_handshake", "before_request", "before_response"),
+    phases=("tls_handshake", "before_request", "before_response", "closing", "idle"),
     envoy=Envoy("UF", "remote connection failure"),
     nginx=(
         "upstream SSL certificate verify error: (N:...) while SSL handshaking to upstream; or "
@@ -75,7 +77,7 @@ BY_CLIENT, BY_SERVER = 0.8, 0.72
 """Probability of the code where only the place of a hidden alert tells."""
 
 
-def match(story: Story, _context: Context) -> Judgement | None:
+def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a certificate that was refused, in clear or by a hidden alert."""
     seen = rejection(story)
     if seen is not None:
@@ -86,9 +88,20 @@ def match(story: Story, _context: Context) -> Judgement | None:
         purpose = f"It is for {', '.join(told.purposes)} only." if wrong and told else ""
         return judgement(story, KIND.code, "rejected", {"how": how, "purpose": purpose})
     hidden = hidden_alert(story)
-    if hidden is None or hidden.about == "missing certificate":
+    if hidden is not None and hidden.about != "missing certificate":
+        return _by_place(story, hidden)
+    return _left_at_once(story, context)
+
+
+def _left_at_once(story: Story, context: Context) -> Judgement | None:
+    left = left_at_once(story, context)
+    if left is None or not wrong_purpose(left.certificate, of_server=True):
         return None
-    return _by_place(story, hidden)
+    told = {
+        "how": f"it finished the handshake and closed without a request (frame {left.end.frame})",
+        "purpose": f"It is for {', '.join(left.certificate.purposes)} only.",
+    }
+    return left_judgement(story, KIND.code, left, 0.75, told)
 
 
 def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:

@@ -110,3 +110,11 @@ def test_a_hole_leaves_it_to_the_bytes() -> None:
 def test_a_capture_that_began_later_has_no_handshake() -> None:
     story = scene(HELLO, FLIGHT_13, FINISHED, started=False, **SECURED)
     assert work(story) is not Work.NOTHING
+
+
+def test_a_reset_behind_the_clients_goodbye_is_an_effect() -> None:
+    goodbye = C("PSH,ACK", records(19), after=0.1)
+    lines = (HELLO, FLIGHT_13, WITH_REQUEST, ANSWER, goodbye, S("PSH,ACK", records(38)), RESET)
+    facts = {"client_data": 1, "server_data": 2, **SECURED}
+    assert told(*lines, **facts).code == "ok"
+    assert told(*lines[:4], RESET, **facts).code == "tcp.reset_in_response"

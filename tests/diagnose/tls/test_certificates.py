@@ -216,8 +216,16 @@ def test_a_client_that_checks_the_dates_after_the_handshake() -> None:
     assert left(**given(not_after=START - DAY)).code == "tls.certificate_expired"
 
 
+def test_a_client_that_checks_the_purpose_after_the_handshake() -> None:
+    verdict = left(**given(purposes=("clientAuth",)))
+    assert verdict.code == "tls.certificate_rejected"
+    assert "clientAuth only" in verdict.facts["purpose"]
+
+
 def test_nothing_is_wrong_with_the_certificate() -> None:
-    assert left(**given()).code == "ok"
+    verdict = left(**given())
+    assert verdict.code == "ok"
+    assert "did not like the certificate" in " ".join(verdict.notes)
 
 
 def test_a_name_under_which_others_work_is_not_minded() -> None:
