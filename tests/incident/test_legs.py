@@ -212,3 +212,13 @@ def test_both_sides_of_a_nat_are_one_failure() -> None:
     assert [one.same_as for one in report.connections] == [None, 0]
     assert (report.summary.connections, report.summary.failed) == (1, 1)
     assert [group.connections for group in report.groups] == [1]
+
+
+def test_six_clients_at_once_get_their_own_causes() -> None:
+    connections = read("http.local_reply-haproxy-six-at-once").connections
+    clients = {one.stream: one for one in connections if one.verdict.code == "http.local_reply"}
+    ports = {one.stream: one.responder.port for one in connections}
+    assert len(clients) == 6
+    for client in clients.values():
+        assert client.caused_by is not None
+        assert ports[client.caused_by] - client.responder.port == 9000 - 8080
