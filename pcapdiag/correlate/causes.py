@@ -1,7 +1,8 @@
 """What made each failure fail on another leg: one cause, with the tries before it, or none.
 
-Where several calls fit equally well there is no cause rather than a wrong one. A call that is the
-only one to explain a failure is struck out for the others.
+A proxy calls at once when it is asked, and tells its client at once when the call has failed: a
+call that fits closely at both ends is its. A call that is the only one to explain a failure is
+struck out for the others. Where several fit equally well there is no cause rather than a wrong one.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pcapdiag.correlate.legs import (
     decided,
     is_same_leg,
     likeness,
+    may_cause,
 )
 
 BETWEEN_TRIES = 300 * MS
@@ -34,6 +36,12 @@ TURN_AROUND = 1_300 * MS
 """HAProxy waits 1 s before it tries a server again that refused (facts 11: FIN after 3 s)."""
 MAX_TRIES = 16
 """Attempts named for one failure."""
+CLOSER = 4
+"""How many times more closely one call must fit than the next to be the only one."""
+EVENLY = 0.2
+"""Calls that time out one after the other take equally long, within this share."""
+MAX_TIMEOUTS = 6
+"""Calls of one request that timed out one after the other."""
 ROUNDS = 4
 """How often causes that are taken are struck out, to see what is left for others."""
 
@@ -76,8 +84,9 @@ def join_legs(failures: Sequence[LegFailure], own: frozenset[str] = frozenset())
     for effect in effects:
         cause = last.get(effect.key)
         if cause is not None:
-            tries = _tries_before(effect, cause, legs, taken)
-            found[effect.key] = Explanation([*tries, cause])
+            before = _tries_before(effect, cause, legs, taken)
+            after = _timeouts_after(effect, cause, legs, taken) if cause.is_silent else []
+            found[effect.key] = Explanation([*before, cause, *after])
     explaining = {cause.key for explanation in found.values() for cause in explanation.causes}
     for failure in failures:
         if failure.key not in found and failure.key not in explaining:
@@ -90,12 +99,34 @@ def join_legs(failures: Sequence[LegFailure], own: frozenset[str] = frozenset())
 def _best(effect: LegFailure, candidates: list[LegFailure]) -> list[LegFailure]:
     """Return the candidates that nothing tells apart: likeness first, then the moment.
 
-    What surely failed comes before what is only suspected.
+    What surely failed comes before what is only suspected, and what was called and failed within
+    the request's time before what seems to lie outside it.
     """
     candidates = [call for call in candidates if not call.suspected] or candidates
+    candidates = [call for call in candidates if _is_within(effect, call)] or candidates
     candidates = _most_alike(effect, candidates)
     near = [call for call in candidates if _distance(effect, call) <= SAME_MOMENT]
-    return near or candidates
+    return _closest(effect, near or candidates)
+
+
+def _is_within(effect: LegFailure, call: LegFailure) -> bool:
+    before = call.is_silent or call.by == "initiator" or call.decided <= effect.decided
+    return before and call.asked >= effect.since
+
+
+def _closest(effect: LegFailure, calls: list[LegFailure]) -> list[LegFailure]:
+    """Return the one call that fits by far most closely at both ends, else all."""
+    if len(calls) < 2:
+        return calls
+    calls = sorted(calls, key=lambda call: _slack(effect, call))
+    first, second = _slack(effect, calls[0]), _slack(effect, calls[1])
+    return calls[:1] if first * CLOSER <= second else calls
+
+
+def _slack(effect: LegFailure, call: LegFailure) -> int:
+    """Return the longer of the times that the proxy took to call and to tell its client (ns)."""
+    called = min(abs(call.asked - effect.asked), abs(call.asked - effect.since))
+    return called if call.is_silent else max(called, abs(effect.decided - call.decided))
 
 
 def _most_alike(effect: LegFailure, calls: list[LegFailure]) -> list[LegFailure]:
@@ -110,8 +141,8 @@ def _distance(effect: LegFailure, call: LegFailure) -> int:
 def _assign(options: Options) -> tuple[dict[Key, LegFailure], Options]:
     """Give each effect its only candidate; what is taken is struck out for those with several.
 
-    Of several that can only be tries one after the other the last is the cause. What is left is
-    returned, too.
+    Of several that can only be tries one after the other the last is the cause: for silent ones
+    that is found later. What is left is returned, too.
     """
     found: dict[Key, LegFailure] = {}
     for _ in range(ROUNDS):
@@ -125,7 +156,11 @@ def _assign(options: Options) -> tuple[dict[Key, LegFailure], Options]:
             for key, calls in options.items()
             if key not in fresh
         }
-    last = {key: calls[-1] for key, calls in options.items() if _in_turn(calls)}
+    last = {
+        key: calls[-1]
+        for key, calls in options.items()
+        if _in_turn(calls) and not calls[-1].is_silent
+    }
     claims = Counter(call.key for call in last.values())
     found |= {key: call for key, call in last.items() if claims[call.key] == 1}
     return found, {key: calls for key, calls in options.items() if calls and key not in found}
@@ -137,7 +172,7 @@ def _tries_before(
     """Return the calls that were tried for one request before the last; only what is certain."""
     since, until = effect.since - SAME_MOMENT, last.asked + SAME_MOMENT
     calls = legs.calls(last.opener, since, until, since, last.asked - GAVE_UP)
-    before = [call for call in calls[-MAX_COMPARED:] if _may_be_a_try(effect, call, since)]
+    before = [call for call in calls if _may_be_a_try(effect, call, since)]
     before = [call for call in before if call.key not in taken]
     tries: list[LegFailure] = []
     following = last
@@ -150,6 +185,25 @@ def _tries_before(
         tries.insert(0, following)
         before.remove(following)
     return tries
+
+
+def _timeouts_after(
+    effect: LegFailure, first: LegFailure, legs: Legs, taken: set[Key]
+) -> list[LegFailure]:
+    """Return the calls that timed out after a first one, for the same request.
+
+    They and the wait after the last took equally long: that is the proxy's connect timeout.
+    """
+    calls = legs.calls(first.opener, 0, 0, first.asked + GAVE_UP, effect.decided - GAVE_UP)
+    free = [call for call in calls if call.key not in taken and may_cause(effect, call)]
+    free = _most_alike(effect, free)
+    for number in range(MAX_TIMEOUTS, 1, -1):
+        each = (effect.decided - first.asked) // number
+        due = [first.asked + each * n for n in range(1, number)]
+        found = [[c for c in free if abs(c.asked - at) <= each * EVENLY] for at in due]
+        if all(len(calls) == 1 for calls in found):
+            return [calls[0] for calls in found]
+    return []
 
 
 def _in_turn(calls: list[LegFailure]) -> bool:
@@ -180,15 +234,15 @@ def _client_behind(failure: LegFailure, legs: Legs) -> LegFailure | None:
     if not (went or stalled):
         return None
     clients = legs.clients.get(legs.host(failure.opener), [])
+    low, high = 0, len(clients)
     if not stalled:
         low = bisect_left(clients, failure.decided - AT_ONCE, key=decided)
         high = bisect_right(clients, failure.decided + SAME_MOMENT, key=decided)
-        clients = clients[low:high]
-    if len(clients) > MAX_COMPARED:
+    if high - low > MAX_COMPARED:
         return None
     found = [
         client
-        for client in clients
+        for client in clients[low:high]
         if not is_same_leg(failure, client)
         and client.asked <= failure.asked + SAME_MOMENT
         and _left_or_stalled(client, failure)

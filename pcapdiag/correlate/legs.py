@@ -26,6 +26,9 @@ GAVE_UP = 200 * MS
 MAX_COMPARED = 64
 """Failures at about one moment among which a cause is looked for; of more nobody can tell."""
 
+MAX_SILENT = 16
+"""Calls without any answer, from a request's beginning, among which its own is looked for."""
+
 _ID, _TRACE, _SAME_PATH = 8, 4, 1
 
 
@@ -69,29 +72,30 @@ class Legs(msgspec.Struct):
     def calls(self, opener: str, low: int, high: int, since: int, until: int) -> list[LegFailure]:
         """Return failed calls of a host: ended from ``low`` to ``high`` (ns), or silent ones.
 
-        Those of which nobody decided the end are told by their beginning, ``since`` to ``until``.
+        Those of which nobody decided the end are told by their beginning, ``since`` to ``until``:
+        MAX_SILENT at most. Of the others all or, where they are too many to tell, none.
         """
         host = self.host(opener)
         ended, silent = self.ended.get(host, []), self.silent.get(host, [])
         first, last = bisect_left(ended, low, key=decided), bisect_right(ended, high, key=decided)
         begun, over = bisect_left(silent, since, key=asked), bisect_right(silent, until, key=asked)
-        return [*ended[first:last], *silent[begun:over]]
+        if last - first > MAX_COMPARED:
+            first = last
+        return [*ended[first:last], *silent[begun : min(over, begun + MAX_SILENT)]]
 
     def candidates(self, effect: LegFailure) -> list[LegFailure]:
-        """Return failed calls that may be why a client's leg failed, MAX_COMPARED at most.
-
-        Where there are more, only those are left whose ids are the client's.
-        """
+        """Return failed calls that may be why a client's leg failed; on a busy host the nearest."""
         since, until = effect.since - SAME_MOMENT, effect.decided - GAVE_UP
         low, high = effect.decided - DELAYED_CLOSE, effect.decided + AT_ONCE
         found = self.calls(effect.answerer, low, high, since, until)
+        if all(call.is_silent for call in found):
+            # There may have been too many: then those are looked at that ended with the request.
+            low, high = effect.decided - SAME_MOMENT, effect.decided + SAME_MOMENT
+            found = self.calls(effect.answerer, low, high, since, until)
         if effect.request_id:
             # Addresses of one host that nothing else shows to be one.
             found += self.by_id.get(effect.request_id, [])[:MAX_COMPARED]
-        unique = {call.key: call for call in found if may_cause(effect, call)}
-        if len(unique) <= MAX_COMPARED:
-            return list(unique.values())
-        return [call for call in unique.values() if likeness(effect, call) >= _TRACE]
+        return list({call.key: call for call in found if may_cause(effect, call)}.values())
 
 
 def may_cause(effect: LegFailure, call: LegFailure) -> bool:

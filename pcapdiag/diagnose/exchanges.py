@@ -28,13 +28,14 @@ from pcapdiag.diagnose.http2 import (
     flow_control_stall,
     given_up,
     goaway,
+    left_open,
     refused_stream,
     rst_stream,
     stream_lost,
 )
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
-from pcapdiag.diagnose.tcp import response_timeout
+from pcapdiag.diagnose.tcp import reset_before_response, response_timeout
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
@@ -69,6 +70,7 @@ EXCHANGES: tuple[ExchangeEntry, ...] = (
     ExchangeEntry(stream_lost.KIND, stream_lost.match),
     ExchangeEntry(rst_stream.KIND, rst_stream.match),
     ExchangeEntry(response_timeout.KIND, given_up.match),
+    ExchangeEntry(reset_before_response.KIND, left_open.match),
     ExchangeEntry(response_rejected.KIND, response_rejected.match),
     ExchangeEntry(response_lost.KIND, response_lost.match),
     ExchangeEntry(truncated_response.KIND, truncated_response.match),

@@ -9,7 +9,8 @@ from __future__ import annotations
 from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.timing import MS
-from pcapdiag.diagnose.tls_state import nothing_asked
+from pcapdiag.diagnose.tls_state import nothing_asked, tls_facts
+from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
 
 H2_PREFACE = b"PRI * HTTP/2.0"
@@ -40,6 +41,8 @@ SSH_SMALL = 200
 """After its login SSH says nothing in the clear; its channel and connection closes are small."""
 LDAP_UNBIND = b"\x42\x00"
 LDAP_UNBIND_BYTES = range(7, 9)
+LAST_WORD = 8
+"""Bytes at most of a farewell in a protocol that is not known: rsync's is 5, others' 2 to 8."""
 LEFT_AT_ONCE = 5 * MS
 """An initiator that closes this soon after its last bytes did not wait for an answer to them."""
 LARGEST_ALERT = 69
@@ -62,10 +65,17 @@ def is_tls(story: Story) -> bool:
 
 
 def speaks_tls(story: Story) -> bool:
-    """Return whether it is TLS, also where the capture lacks its first records."""
-    first = story.hello_initiator
-    record = len(first) >= 5 and TLS_FIRST <= first[0] <= TLS_DATA and first[1] == 3
-    return is_tls(story) or (record and first[2] <= 4)
+    """Return whether it is TLS by now: from the start, or begun within another protocol.
+
+    The last request's bytes tell where the capture lacks the first records, or nobody read them.
+    """
+    if is_tls(story) or tls_facts(story) is not None:
+        return True
+    return _is_record(story.hello_initiator) or _is_record(story.turn.request_head)
+
+
+def _is_record(data: bytes) -> bool:
+    return len(data) >= 5 and TLS_FIRST <= data[0] <= TLS_DATA and data[1] == 3 and data[2] <= 4
 
 
 def asks_for_answer(story: Story) -> bool:
@@ -85,7 +95,9 @@ def asks_for_answer(story: Story) -> bool:
     if speaks_tls(story):
         small = turn.request_bytes <= SMALL_MESSAGE and _left_at_once(story)
         return _tls_asks(head, turn.index) and not small
-    return not (_quits(head) or _unreadable_farewell(story) or _left_at_once(story))
+    if _quits(head) or _unreadable_farewell(story) or _left_at_once(story):
+        return False
+    return not _taken_as_farewell(story)
 
 
 def _is_first_message(story: Story) -> bool:
@@ -109,6 +121,18 @@ def _unreadable_farewell(story: Story) -> bool:
     if story.hello_initiator.startswith(SSH):
         return turn.index > 2 and turn.request_bytes <= SSH_SMALL
     return _h2_housekeeping(turn.request_head)
+
+
+def _taken_as_farewell(story: Story) -> bool:
+    """Return whether a word of a few bytes, late in a connection that worked, was met by a FIN.
+
+    The responder had read it and closed in an orderly way.
+    """
+    turn, end = story.turn, ending(story)
+    if end is None or end.by_initiator or end.reset is not None:
+        return False
+    read = seq_distance(story.responder.fin_ack, story.initiator.last_data_seq) > 0
+    return read and turn.index > 2 and turn.request_bytes <= LAST_WORD and not turn.response_bytes
 
 
 def _left_at_once(story: Story) -> bool:

@@ -14,7 +14,13 @@ from pcapdiag.diagnose import ok
 from pcapdiag.diagnose.capture import partial
 from pcapdiag.diagnose.exchanges import EXCHANGES, at_the_end
 from pcapdiag.diagnose.http import malformed_response, response_rejected, stream_idle_timeout
-from pcapdiag.diagnose.http2 import enhance_your_calm, flow_control_stall, goaway, ping_timeout
+from pcapdiag.diagnose.http2 import (
+    enhance_your_calm,
+    flow_control_stall,
+    goaway,
+    ping_timeout,
+    stream_lost,
+)
 from pcapdiag.diagnose.icmp import prohibited, time_exceeded, unreachable
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
@@ -95,6 +101,7 @@ ORDER: tuple[Entry, ...] = (
     Entry(alert.KIND, alert.match),
     Entry(enhance_your_calm.KIND, enhance_your_calm.match),
     Entry(goaway.KIND, goaway.match),
+    Entry(stream_lost.KIND, stream_lost.match_reset),
     Entry(prohibited.KIND, prohibited.match),
     Entry(time_exceeded.KIND, time_exceeded.match),
     Entry(unreachable.KIND, unreachable.match),

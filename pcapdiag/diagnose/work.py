@@ -17,6 +17,7 @@ from pcapdiag.diagnose.goodbye import (
     bytes_not_captured,
     responder_said_goodbye,
 )
+from pcapdiag.diagnose.http2.known import drained, first_open, has_begun, tells_all
 from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.tls_state import nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
@@ -39,6 +40,9 @@ def work(story: Story) -> Work:
     turn = story.turn
     if turn.index == 0 or nothing_asked(story):
         return Work.NOTHING
+    by_streams = _by_streams(story)
+    if by_streams is not None:
+        return by_streams
     in_time = answer_in_time(story)
     if not asks_for_answer(story) and not in_time:
         return Work.DONE
@@ -53,6 +57,24 @@ def work(story: Story) -> Work:
     if state is Completeness.UNREADABLE:
         return Work.UNKNOWN
     return Work.ANSWERING
+
+
+def _by_streams(story: Story) -> Work | None:
+    """Return where HTTP/2's first unfinished stream stood; None where the streams are not known.
+
+    A client that leaves a stream whose answer goes on, or a gRPC call that need not answer yet, may
+    have had all that it wanted. A drain's lost streams are judged one by one.
+    """
+    if not tells_all(story):
+        return None
+    stream = first_open(story)
+    if stream is None or drained(story) is not None:
+        return Work.DONE
+    end = ending(story)
+    left = end is not None and end.by_initiator
+    if left and (has_begun(stream) or stream.grpc is not None):
+        return Work.UNKNOWN
+    return Work.ANSWERING if has_begun(stream) else Work.WAITING
 
 
 def answer_in_time(story: Story) -> int:
@@ -118,6 +140,9 @@ def _answer_in_disorder(story: Story) -> bool:
 
 def sending_request(story: Story) -> bool:
     """Return whether the request itself was still being sent."""
+    if tells_all(story):
+        stream = first_open(story)
+        return stream is not None and not stream.request_complete
     return request_incomplete(story.turn)
 
 

@@ -771,6 +771,9 @@ class Tracker:
                 elif flow.turn_index == 0 or flow.response_bytes > 0:
                     self._new_turn(flow, frame, time)
                     self.lanes.begin_turn(p, flow, f, r, seq)
+                elif flow.turn_index == 1 and flow.greeting_bytes > 0:
+                    # MySQL: a ClientHello right behind the plain request for TLS.
+                    self.lanes.begin_turn(p, flow, f, r, seq)
                 flow.request_bytes += fresh
                 flow.request_last_frame = frame
                 flow.request_last_time = time

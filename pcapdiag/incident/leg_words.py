@@ -44,8 +44,8 @@ def absence(
         )
     elif connection.verdict.code == LEADS_ON and calls_others:
         yield (
-            f"None of the connections that {proxy} opened failed in a way and at a moment that "
-            "fits: the one that did is not in this capture, or cannot be read."
+            f"No connection that {proxy} opened failed in a way and at a moment that fits: the one "
+            "that did is not in this capture, cannot be read, or is one of very many."
         )
     elif connection.verdict.code == LEADS_ON:
         yield (

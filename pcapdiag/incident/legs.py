@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.correlate.causes import Explanation, Joined, join_legs
+from pcapdiag.correlate.causes import Joined, join_legs
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES
 from pcapdiag.correlate.leg_failure import Key, LegFailure
 from pcapdiag.diagnose.judgement import Judgement
@@ -102,6 +102,8 @@ class ProxyLegs(msgspec.Struct):
         told = self._told_of(found.last)
         title = told.title if told is not None else found.last.code
         verdict.notes.insert(0, explanation(found, title, self._effects[key].decided))
+        if told is not None:
+            _compare_words(verdict, told)
         self._name_makers(connection)
 
     def _name_makers(self, connection: Connection) -> None:
@@ -140,3 +142,10 @@ class ProxyLegs(msgspec.Struct):
         if told is None:
             return None
         return told if told.exchange == failure.exchange or told.code == failure.code else None
+
+
+def _compare_words(verdict: Verdict, cause: Verdict) -> None:
+    """Say whether what Envoy said of a failure is what its cause is usually logged as."""
+    said = verdict.envoy.observed if verdict.envoy else None
+    if said is not None and said.flag is not None and cause.envoy is not None:
+        said.agrees = said.flag in cause.envoy.flag.split(" / ")

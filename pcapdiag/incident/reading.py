@@ -9,7 +9,7 @@ from pcapdiag.model.application import Application, Piece
 from pcapdiag.model.http import HttpFacts
 from pcapdiag.model.story import Story
 from pcapdiag.protocols.conversation import Conversation
-from pcapdiag.protocols.http.from_turn import exchange_from_turn
+from pcapdiag.protocols.http.from_turn import exchange_from_turn, lacks_answer_head
 from pcapdiag.protocols.tls.keylog import KeyLog
 
 
@@ -71,5 +71,9 @@ def _from_turns(story: Story) -> Application | None:
         initiator_speaks="http1" if asked else "other" if story.turn.index else "",
         responder_speaks="http1" if answered else "other" if story.turn.response_bytes else "",
         responder_head=story.turn.response_head[:64],
-        http=HttpFacts(requests=story.turn.index, exchanges=found),
+        http=HttpFacts(
+            requests=story.turn.index,
+            exchanges=found,
+            incomplete=any(map(lacks_answer_head, turns)),
+        ),
     )

@@ -68,6 +68,8 @@ class Exchange(msgspec.Struct):
     """content-length of the response."""
     complete: bool = False
     """The response's end was seen (HTTP/1 framing, END_STREAM)."""
+    end_unknown: bool = False
+    """Whether the response was complete cannot be told from what was kept of it."""
     until_close: bool = False
     """HTTP/1: only the connection's end ends the body."""
     ended_by: Literal["initiator", "responder", "path"] | None = None

@@ -223,8 +223,8 @@ class Scope(Value):
 class Cause(Value):
     """What happened on another leg of the proxy and made this connection fail.
 
-    ``code`` is the verdict there, ``time`` when it happened (of a call that nobody answered, when it
-    was last tried), ``endpoint`` whom that leg called.
+    ``code`` is the verdict there, ``time`` when it happened (of a call that nobody answered, when
+    it was last tried), ``endpoint`` whom that leg called.
     """
 
     stream: int

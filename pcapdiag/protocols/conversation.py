@@ -25,6 +25,7 @@ class Conversation:
     def __init__(self, keys: KeyLog | None = None, started: bool = True) -> None:
         self._order = CaptureOrder()
         self._outer = Layer(keys, started)
+        self._application: Application | None = None
 
     def feed(self, piece: Piece) -> None:
         """Read the next bytes of an end."""
@@ -37,6 +38,8 @@ class Conversation:
             self._outer.feed(piece)
 
     def finish(self) -> Application:
-        """Return everything that was read; to be called once, after the last piece."""
-        self.settle()
-        return self._outer.finish()
+        """Return everything that was read, also when asked again; no piece may follow."""
+        if self._application is None:
+            self.settle()
+            self._application = self._outer.finish()
+        return self._application

@@ -63,21 +63,21 @@ def test_the_same_request_id_shows_two_addresses_to_be_one_proxy() -> None:
     assert causes(asked, call) == {}
 
 
-def test_two_clients_at_once_get_their_own_causes_where_the_calls_began_in_turn() -> None:
+@pytest.mark.parametrize(
+    ("asked", "decided"),
+    [((10, 12), (20, 20.4)), ((10, 10.2), (20, 20.1)), ((10, 22), (20, 28))],
+    ids=["overlapping", "close together", "one after the other"],
+)
+def test_two_clients_at_once_get_their_own_causes(
+    asked: tuple[float, float], decided: tuple[float, float]
+) -> None:
     found = causes(
-        reply(0, asked=10, decided=20),
-        reply(2, asked=12, decided=20.4, client=OTHER_CLIENT),
-        refused(1, asked=11, decided=19),
-        refused(3, asked=18, decided=19.5),
+        reply(0, asked=asked[0], decided=decided[0]),
+        reply(2, asked=asked[1], decided=decided[1], client=OTHER_CLIENT),
+        refused(1, asked=asked[0] + 0.02, decided=decided[0] - 0.03),
+        refused(3, asked=asked[1] + 0.02, decided=decided[1] - 0.03),
     )
-    assert found == {}
-    later = causes(
-        reply(0, asked=10, decided=20),
-        reply(2, asked=22, decided=28, client=OTHER_CLIENT),
-        refused(1, asked=11, decided=19),
-        refused(3, asked=23, decided=27),
-    )
-    assert later == {0: [1], 2: [3]}
+    assert found == {0: [1], 2: [3]}
 
 
 def test_of_two_calls_that_fit_equally_none_is_the_cause() -> None:
@@ -172,6 +172,16 @@ def test_all_tries_are_told_and_the_last_one_is_the_cause() -> None:
     assert found == {0: [1, 2, 3]}
 
 
+def test_of_silent_calls_that_overlap_each_client_gets_its_own() -> None:
+    said = {"reason": "connection timeout"}
+    clients = [
+        reply(n, asked=10 + 1000 * n, decided=5010 + 1000 * n, client=f"10.0.0.{n}", **said)
+        for n in range(6)
+    ]
+    calls = [dropped(10 + n, asked=10.3 + 1000 * n) for n in range(6)]
+    assert causes(*clients, *calls) == {n: [10 + n] for n in range(6)}
+
+
 def test_silent_tries_are_told_in_turn() -> None:
     said = {"product": "haproxy", "reason": "", "decided": 2015}
     calls = dropped(1, asked=11, last_try=at(11)), dropped(2, asked=1012, last_try=at(1012))
@@ -226,13 +236,13 @@ def test_a_client_that_reads_slowly_is_why_the_upstream_waits() -> None:
     assert causes(client, reset(1, code="tcp.zero_window", side="responder")) == {}
 
 
-def test_of_too_many_at_one_moment_none_is_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_too_many_at_one_moment_only_an_id_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_COMPARED", 3)
-    calls = [reset(n, target="/a" if n == 2 else "/b") for n in range(1, 6)]
-    said = {"reason": "connection termination"}
-    assert causes(reply(**said, target="/a"), *calls) == {}
-    calls[2] = reset(3, trace="t")
-    assert causes(reply(**said, trace="t"), *calls) == {0: [3]}
+    said = {"reason": "connection termination", "request_id": "a"}
+    calls = [reset(n) for n in range(1, 6)]
+    assert causes(reply(**said), *calls) == {}
+    calls[2] = reset(3, request_id="a")
+    assert causes(reply(**said), *calls) == {0: [3]}
 
 
 def test_what_a_path_did_to_the_client_has_no_cause_behind_the_proxy() -> None:

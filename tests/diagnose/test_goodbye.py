@@ -45,6 +45,11 @@ def test_tls_records_that_want_an_answer(last: bytes) -> None:
     assert asks(HELLO, DATA, last)
 
 
+@pytest.mark.parametrize(("last", "wanted"), [(record(0x17, 22), False), (record(0x17, 90), True)])
+def test_tls_that_began_within_another_protocol(last: bytes, wanted: bool) -> None:
+    assert asks(b"EHLO a\r\n", b"220 go\r\n", last) is wanted
+
+
 @pytest.mark.parametrize("last", [frame(8), frame(7, length=17), frame(4, 1, 0), frame(6, 1, 8)])
 def test_http2_housekeeping(last: bytes) -> None:
     assert not asks(PREFACE, frame(4), last)
@@ -73,6 +78,17 @@ def test_quits_of_other_protocols(last: bytes) -> None:
     asked = (C("PSH,ACK", b"\x03hello"), S("PSH,ACK", b"\x00world"))
     closed = (C("PSH,ACK", last), S("FIN,ACK"), C("FIN,ACK"), S("ACK"))
     assert judged(*HANDSHAKE, *asked, *closed).code == "ok"
+
+
+def test_a_word_of_a_few_bytes_that_the_server_closes_upon() -> None:
+    used = (C("PSH,ACK", b"\x03hello"), S("PSH,ACK", b"\x00world")) * 2
+    for last, closes, code in (
+        (b"\x01\x00\x00\x07\x00", S("FIN,ACK"), "ok"),
+        (b"\x01\x00\x00\x07" * 9, S("FIN,ACK"), "tcp.closed_before_response"),
+        (b"\x01\x00\x00\x07\x00", S("RST,ACK", win=500), "tcp.reset_before_response"),
+    ):
+        lines = (*used, C("PSH,ACK", last, after=50), closes)
+        assert judged(*HANDSHAKE, *lines).code == code
 
 
 def test_a_first_message_always_wants_an_answer() -> None:

@@ -158,6 +158,21 @@ def test_tls_after_starttls_and_connect() -> None:
     assert [joined(rows) for rows in kept.responder] == [SERVER_HELLO, SERVER_HELLO]
 
 
+def test_tls_right_behind_the_request_for_it() -> None:
+    # MySQL: the client asks for TLS and goes on with its ClientHello without an answer.
+    wire = Wire()
+    link = Link(wire)
+    link.handshake()
+    link.s(20, "PA", 1, 1, b"\x4a\x00\x00\x00\x0a10.11")
+    link.c(21, "PA", 1, 11, b"\x20\x00\x00\x01 TLS")
+    link.c(22, "PA", 9, 11, HELLO)
+    link.s(23, "PA", 11, 9 + len(HELLO), SERVER_HELLO)
+    kept = keep(wire)
+    assert kept.modes == [TRANSCRIPT]
+    assert joined(kept.initiator[0]) == HELLO
+    assert joined(kept.responder[0]) == SERVER_HELLO
+
+
 def test_a_servers_settings_may_come_before_the_preface() -> None:
     wire = Wire()
     link = Link(wire)

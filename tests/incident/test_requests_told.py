@@ -49,7 +49,7 @@ def test_envoy_s_reply_is_told_with_what_it_said() -> None:
     envoy = connection.verdict.envoy
     assert envoy
     assert envoy.observed
-    assert envoy.observed.flag == "UF"
+    assert (envoy.observed.flag, envoy.observed.agrees) == ("UF", True)
     assert connection.http
     (exchange,) = connection.http.exchanges
     assert exchange.made_by == connection.responder.ip
@@ -58,6 +58,15 @@ def test_envoy_s_reply_is_told_with_what_it_said() -> None:
     events = [entry.event for entry in connection.timeline]
     assert "503 (Envoy's own)" in events
     assert any(event.startswith("GET /") for event in events)
+
+
+def test_what_it_said_is_not_compared_where_the_other_leg_is_not_in_the_capture() -> None:
+    connection = failed(
+        told("http.local_reply-envoy-refused", "proxy-downstream"), "http.local_reply"
+    )
+    assert connection.verdict.envoy
+    assert connection.verdict.envoy.observed
+    assert connection.verdict.envoy.observed.agrees is None
 
 
 @pytest.mark.parametrize("every", [True, False])

@@ -16,6 +16,7 @@ RESPONDER_SILENT = frozenset(
         "tcp.keepalive_timeout",
         "tcp.accept_queue_overflow",
         "tls.handshake_timeout",
+        "http2.ping_timeout",
     }
 )
 """Codes where segments of the initiator, as a rule, stayed without an answer."""
@@ -101,7 +102,7 @@ def _silent_is_initiator(story: Story, code: str) -> bool:
     initiator, responder = story.initiator, story.responder
     if code == "tcp.keepalive_timeout":
         return responder.keep_alives > initiator.keep_alives
-    if code == "tcp.data_timeout":
+    if code in ("tcp.data_timeout", "http2.ping_timeout"):
         return responder.unacked > 0 and not initiator.unacked
     lost_way_back = bool(story.syn_ack_count) and responder.unacked > 0 and not story.turn.index
     return code in INITIATOR_SILENT or lost_way_back

@@ -24,7 +24,7 @@ def broken_off(story: Story) -> Exchange | None:
         return next((one for one in streams if one.ended_by is None), streams[-1])
     found = None
     for one in reversed(known):
-        if one.complete:
+        if one.complete or (one.end_unknown and one is not known[-1]):
             break
         found = one
     return found

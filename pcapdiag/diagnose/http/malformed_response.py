@@ -83,6 +83,8 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         return None
     if exchange.complete or _went_on(story, exchange):
         return None
+    if exchange.status is None and not application.inside and not _begins_there(story, exchange):
+        return None
     if not application.inside and _is_known(application):
         return None
     begun = exchange.status is not None
@@ -105,6 +107,20 @@ def _is_known(application: Application) -> bool:
     """Return whether the bytes are another protocol's that has its own code."""
     first = speaks(application.responder_head, from_initiator=False)
     return application.responder_speaks in OTHER_CODES or first in OTHER_CODES
+
+
+def _begins_there(story: Story, exchange: Exchange) -> bool:
+    """Return whether the answer's first packet is the one that the request waited for.
+
+    Where the capture lost it, what follows has no status line either.
+    """
+    asked, first = (
+        next((p for p in story.packets if p.frame == frame and p.length), None)
+        for frame in (exchange.request_frame, exchange.response_frame)
+    )
+    if asked is None or first is None or not asked.has_ack:
+        return not (story.responder.gaps or story.initiator.acked_unseen)
+    return first.seq == asked.ack
 
 
 def _went_on(story: Story, exchange: Exchange) -> bool:

@@ -98,6 +98,7 @@ def reply_judgement(
         why += f": {quoted(reply.reason)}"
     maker = ""
     if reply.handed_on:
+        product += " further behind"
         maker = f" {story.responder.address} only handed it on: a proxy behind it made it."
         why += ", handed on by this proxy"
     reason = reply.reason or "its page does not say why"

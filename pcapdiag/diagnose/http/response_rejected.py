@@ -79,7 +79,7 @@ SEEN_HERE, CONFIRMED = 0.7, 0.95
 def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
     """Return the verdict where the initiator cut such an answer before it was complete."""
     end = left_at_once(story, exchange)
-    if end is None or exchange.complete:
+    if end is None or exchange.complete or exchange.end_unknown:
         return None
     return rejected(story, exchange, SEEN_HERE, "It did not wait for the rest.")
 

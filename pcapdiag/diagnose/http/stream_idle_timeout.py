@@ -141,7 +141,7 @@ def _open_stream(exchange: Exchange) -> str:
     """Return what kind of stream was open; empty where none was, or it ended in order."""
     if exchange.upgrade.lower() == "websocket" and not exchange.websocket_close:
         return "a WebSocket"
-    if exchange.complete or exchange.status is None:
+    if exchange.complete or exchange.end_unknown or exchange.status is None:
         return ""
     if exchange.content_type.lower().startswith(ENDLESS):
         return "a stream of events"

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.http.failure import request_failed
+from pcapdiag.diagnose.http2.known import drained, has_begun, is_unfinished, tells_all
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.text import counted
@@ -75,8 +76,9 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     if end is None or not _stopped_short(story, exchange):
         return None
     got, announced = exchange.length or 0, exchange.expected_length
+    last = "END_STREAM" if exchange.version == "2" else "the last chunk"
     missing = (
-        "the last chunk never came"
+        f"{last} never came"
         if announced is None
         else f"{counted(announced - got, 'byte')} of {announced:,} missing"
     )
@@ -117,13 +119,18 @@ def _hole_before_fin(story: Story) -> bool:
 
 
 def _stopped_short(story: Story, exchange: Exchange) -> bool:
-    """Return whether HTTP/1 framing says that more was to come."""
+    """Return whether the framing says that more was to come."""
     facts = story.application.http if story.application else None
-    if facts is None or facts.incomplete or exchange.version == "2":
+    if facts is None or facts.incomplete:
         return False
+    if exchange.version == "2":
+        ended = not tells_all(story) or drained(story) is not None or bool(exchange.upgrade)
+        return has_begun(exchange) and is_unfinished(exchange) and not ended
     begun = exchange.status is not None and not exchange.complete and not exchange.upgrade
     # Without the request nobody knows whether it was HEAD, whose answer has a length and no body.
     if not begun or exchange.until_close or exchange.malformed or exchange.method is None:
+        return False
+    if exchange.end_unknown:
         return False
     announced = exchange.expected_length
     return announced is None or (exchange.length or 0) < announced

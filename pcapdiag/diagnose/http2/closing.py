@@ -27,8 +27,8 @@ SURE, SURE_NOTHING_LOST = 0.97, 0.8
 def error_goaway(story: Story) -> GoAway | None:
     """Return the first GOAWAY with an error that is no effect of something else.
 
-    One that came when every request was done counts only where it accuses the other end of breaking
-    the protocol: programs that leave say INTERNAL_ERROR and the like without any harm.
+    One that came when every request was done counts only where the responder accuses the initiator
+    of breaking the protocol: programs that leave say INTERNAL_ERROR and the like without any harm.
     """
     facts = http2_facts(story)
     for goaway in facts.goaways if facts else ():
@@ -38,7 +38,8 @@ def error_goaway(story: Story) -> GoAway | None:
             return None
         if unanswered_ping(story, goaway.from_initiator, goaway.time) is not None:
             return None
-        harm = goaway.code in PEERS_FAULT or bool(unfinished_at(story, goaway.time))
+        accuses = goaway.code in PEERS_FAULT and not goaway.from_initiator
+        harm = accuses or bool(unfinished_at(story, goaway.time))
         return goaway if harm else None
     return None
 

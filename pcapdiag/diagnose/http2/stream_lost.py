@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.http.failure import request_failed
-from pcapdiag.diagnose.http2.known import drained, is_incomplete, is_unfinished
+from pcapdiag.diagnose.http2.known import drained, is_incomplete, is_unfinished, streams
 from pcapdiag.diagnose.http2.streams import phase_of, refused_by, stream_facts
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
@@ -67,6 +67,15 @@ KIND = Kind(
         "tcp.port=={responder_port},http2",
     ),
 )
+
+
+def match_reset(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a drained connection that was reset with streams open."""
+    end = ending(story)
+    if end is None or end.reset is None or end.by_initiator or drained(story) is None:
+        return None
+    lost = (match(story, exchange, context) for exchange in streams(story))
+    return next((judgement for judgement in lost if judgement is not None), None)
 
 
 def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:

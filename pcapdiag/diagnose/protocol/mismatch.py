@@ -138,7 +138,11 @@ def _refused_by_answer(story: Story) -> bool:
 def _who(by_initiator: bool, why: str, frames: tuple[int, ...]) -> tuple[SideHint, ...]:
     if by_initiator:
         left = f"it could not use the answer, and closed: {why}"
-        return (SideHint("initiator", 0.9, left, frames), SideHint("responder", 0.09, why, frames))
+        other = "it speaks something else there than the initiator was told"
+        return (
+            SideHint("initiator", 0.9, left, frames),
+            SideHint("responder", 0.09, other, frames),
+        )
     return (SideHint("responder", 0.95, why, frames), SideHint("path", 0.02, why, frames))
 
 

@@ -71,7 +71,9 @@ KIND = Kind(
     fixes=(
         "speak plaintext to {responder}: Envoy cluster without transport_socket tls, NGINX "
         "proxy_pass http:// (grpc://), HAProxy server without ssl",
-        "is it the wrong port? the TLS port of that service is often another one (8443, 443)",
+        "is it the wrong port? the TLS port of that service is often another one (8443, 443); "
+        "mail, FTP and LDAP ports want STARTTLS after their greeting (openssl s_client -starttls "
+        "smtp)",
         "Istio: DestinationRule trafficPolicy.tls.mode DISABLE for a workload without sidecar, or "
         "give it one; PeerAuthentication tells what the server side expects",
         "or switch TLS on at {responder}: NGINX listen ... ssl, Envoy DownstreamTlsContext, "

@@ -27,6 +27,7 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import ending, frames_of
+from pcapdiag.diagnose.http2.asked import asked_facts
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.one_way import is_one_way
@@ -95,5 +96,6 @@ def match(story: Story, context: Context) -> Judgement | None:
             "fin_frame": str(end.frame),
             "since_request": duration(max(0, end.time - turn.request_last_time)),
             "turn": str(request_number(story)),
-        },
+        }
+        | asked_facts(story, end.time),
     )

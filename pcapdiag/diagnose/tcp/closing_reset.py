@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
+from pcapdiag.diagnose.http2.asked import asked_facts
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, Phase, SideHint
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.timing import duration, quiet_before
@@ -76,4 +77,4 @@ def reset_facts(story: Story, end: Ending) -> dict[str, str]:
         "since_response": duration(quiet if late else end.time - turn.response_last_time),
         "quiet": duration(quiet),
         "turn": str(request_number(story)),
-    }
+    } | asked_facts(story, end.time)

@@ -7,6 +7,7 @@ import msgspec
 from pcapdiag.diagnose.cancel import at_deadline, cancelled
 from pcapdiag.diagnose.ending import Ending, behind_unseen_bytes, ending, frames_of
 from pcapdiag.diagnose.goodbye import asks_for_answer, speaks_tls
+from pcapdiag.diagnose.http2.asked import asked_at, asked_facts
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.one_way import is_one_way, known_to_answer, never_answered
 from pcapdiag.diagnose.other_leg import client_left, told_its_client
@@ -34,6 +35,8 @@ ENDLESS = (b"text/event-stream", b"multipart/x-mixed-replace")
 """Bodies that go on until the client has had enough."""
 FAREWELL = 69
 """A TLS alert record is at most this long (CBC with SHA-384 and padding)."""
+LAST_WORDS = 512
+"""Bytes at most that a server still says when it has read its client's FIN: an error, a goodbye."""
 STALLED_ANSWER = SECOND
 """An answer that paused this long before the initiator left was not on its way any more."""
 AT_ONCE = 5 * MS
@@ -76,7 +79,7 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     state = work(story)
     turn = story.turn
     if state is Work.WAITING and not _one_way(story, context, end):
-        since = max(turn.request_last_time, story.established_time)
+        since = asked_at(story) or max(turn.request_last_time, story.established_time)
         return Leaving(end, _weighed(story, context, since, end), False)
     if any(kind in turn.response_head.lower() for kind in ENDLESS):
         return None
@@ -126,8 +129,21 @@ def _left_bytes_unread(story: Story, end: Ending) -> bool:
     half = story.responder
     last_end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
     unread = seq_distance(last_end, reader)
+    if end.reset is None and unread <= LAST_WORDS and _heard_the_end(story):
+        return False
     readable = story.hello_initiator and not speaks_tls(story)
     return unread > (0 if readable else FAREWELL)
+
+
+def _heard_the_end(story: Story) -> bool:
+    """Return whether all that the responder sent behind the initiator's FIN acknowledges it."""
+    fin = story.initiator
+    behind = [
+        packet.has_ack and seq_distance(packet.ack, fin.fin_seq) > 0
+        for packet in story.packets
+        if packet.frame > fin.fin_frame and not packet.from_initiator and packet.length
+    ]
+    return bool(behind) and all(behind)
 
 
 def _waited_for_greeting(story: Story, context: Context, end: Ending) -> bool:
@@ -179,10 +195,14 @@ def _who(how: Leaving, timeout: bool) -> tuple[SideHint, ...]:
 
 def _facts(story: Story, how: Leaving, reset: PacketFact | None) -> dict[str, str]:
     turn = story.turn
-    asked = f"a request of {counted(turn.request_bytes, 'byte')} (frame {turn.request_frame})"
+    size, frame = counted(turn.request_bytes, "byte"), str(turn.request_frame)
+    stream = asked_facts(story, how.end.time)
+    if stream:
+        size, frame = stream["request_bytes"], stream["request_frame"]
+    asked = f"a request of {size} (frame {frame})"
     return {
         "asked": asked if turn.index else "nothing yet, for the server speaks first",
-        "request_frame": str(turn.request_frame),
+        "request_frame": frame,
         "end_frame": str(how.end.frame),
         "flags": flag_letters(reset.flags) if reset else how.word,
         "waited": duration(how.waited.waited),

@@ -46,11 +46,13 @@ class BreakOff(msgspec.Struct, frozen=True):
 def open_handshake(story: Story) -> TlsFacts | None:
     """Return the facts of a connection whose TLS handshake was not finished, or None.
 
-    A server that answers in another protocol has no handshake to break off.
+    Where the capture lost bytes that were acknowledged, the rest of it may be among them. A server that answers in another protocol has no handshake to break off.
     """
     facts = tls_facts(story)
     application = story.application
     if facts is None or application is None or one_direction(story):
+        return None
+    if not facts.established and (story.initiator.acked_unseen or story.responder.acked_unseen):
         return None
     # Behind a hole no bytes tell what they are.
     other = application.responder_speaks not in ("", "tls") or facts.problem

@@ -6,6 +6,8 @@ request and of its answer, the answer's last 16, and how many there were.
 
 from __future__ import annotations
 
+import re
+
 from pcapdiag.model.application import Piece
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Turn
@@ -17,7 +19,9 @@ from pcapdiag.protocols.http.sniff import speaks
 from pcapdiag.protocols.packet_buffer import Moment, PacketBuffer
 
 _LAST_CHUNK = b"\r\n0\r\n\r\n"
+_HEAD_END = b"\r\n\r\n"
 _STATUS_LINE = b"HTTP/"
+_STATUS_BEGUN = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
 
 
 def exchange_from_turn(turn: Turn) -> Exchange | None:
@@ -39,6 +43,17 @@ def exchange_from_turn(turn: Turn) -> Exchange | None:
     return exchange
 
 
+def lacks_answer_head(turn: Turn) -> bool:
+    """Return whether an answer came of whose head the capture lost a part, or there was no room.
+
+    What it announced is not known then.
+    """
+    head = turn.response_head
+    if head[: len(_STATUS_LINE)] != _STATUS_LINE[: len(head)]:
+        return False
+    return turn.response_bytes > len(head) and head_end(head) < 0
+
+
 def _take_request(exchange: Exchange, turn: Turn) -> None:
     exchange.request_frame, exchange.request_time = turn.request_frame, turn.request_time
     head, size = _whole_lines(turn.request_head)
@@ -56,8 +71,8 @@ def _take_request(exchange: Exchange, turn: Turn) -> None:
 
 
 def _take_response(exchange: Exchange, turn: Turn) -> None:
-    if not turn.response_head:
-        # Its first bytes were not captured: what came says nothing.
+    if _STATUS_LINE.startswith(turn.response_head):
+        # Lost or cut off: nothing says what it was.
         exchange.length = turn.response_bytes
         return
     if not turn.response_head.startswith(_STATUS_LINE):
@@ -66,6 +81,7 @@ def _take_response(exchange: Exchange, turn: Turn) -> None:
         return
     head, begins, size = _final_head(exchange, turn.response_head)
     if head is None:
+        _take_cut_status_line(exchange, turn, begins)
         return
     body = exchanges.take_response(exchange, head)
     protocol = exchanges.switched_protocol(exchange, head, asked="")
@@ -77,22 +93,37 @@ def _take_response(exchange: Exchange, turn: Turn) -> None:
         exchange.upgrade, exchange.complete = protocol, True
     elif is_whole:
         exchange.complete = _is_complete(exchange, head, body, turn)
+        exchange.end_unknown = not exchange.complete and _tail_says_nothing(head, body, turn)
+    else:
+        exchange.end_unknown = turn.response_bytes > len(turn.response_head)
     if exchange.complete:
         moment = Moment(turn.response_last_frame, turn.response_last_time)
         exchanges.response_ends(exchange, moment)
 
 
 def _final_head(exchange: Exchange, data: bytes) -> tuple[StatusHead | None, int, int]:
-    """Return the final response's head, where it begins and its bytes; interim ones are counted."""
+    """Return the final response's head, where it begins and its bytes; interim ones are counted.
+
+    None where not even its first line was kept whole.
+    """
     begins = 0
     while data[begins:]:
         raw, size = _whole_lines(data[begins:])
+        if not raw:
+            return None, begins, size
         head = status_head(raw)
         if not 100 <= head.status < 200 or head.status == 101:
             return head, begins, size
         exchange.interim += 1
         begins += size
     return None, begins, 0
+
+
+def _take_cut_status_line(exchange: Exchange, turn: Turn, begins: int) -> None:
+    exchange.end_unknown = turn.response_bytes > len(turn.response_head)
+    digits = _STATUS_BEGUN.match(turn.response_head[begins:])
+    if digits is not None and int(digits[1]) >= 200:
+        exchange.status, exchange.length = int(digits[1]), 0
 
 
 def _read_body_head(exchange: Exchange, body: BodyReader, turn: Turn, begins: int) -> None:
@@ -111,6 +142,13 @@ def _is_complete(exchange: Exchange, head: StatusHead, body: BodyReader, turn: T
     if frame.chunked:
         return turn.response_tail.endswith(_LAST_CHUNK)
     return frame.length is not None and (exchange.length or 0) >= frame.length
+
+
+def _tail_says_nothing(head: StatusHead, body: BodyReader, turn: Turn) -> bool:
+    """Return whether the last chunk may have come and not be seen: bytes missing, or trailers."""
+    if body.problem or not framing(head.fields).chunked:
+        return False
+    return not turn.response_tail or turn.response_tail.endswith(_HEAD_END)
 
 
 def _whole_lines(data: bytes) -> tuple[bytes, int]:

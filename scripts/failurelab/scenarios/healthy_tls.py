@@ -51,10 +51,11 @@ def tls13(lab: Lab) -> None:
     layers=("tls",),
 )
 def hello_retry(lab: Lab) -> None:
-    """NGINX takes only secp384r1, curl offers X25519 first."""
-    server = nginx.tls_server(lab, 443, NAME, more="ssl_ecdh_curve secp384r1;")
+    """NGINX has TLS 1.3 and secp384r1 only; curl has a key share of X25519 alone."""
+    more = "ssl_protocols TLSv1.3; ssl_ecdh_curve secp384r1;"
+    server = nginx.tls_server(lab, 443, NAME, more=more)
     nginx.start(lab, lab.upstream, server, port=443)
-    _fetch(lab, 443, "--curves", "X25519:P-384")
+    _fetch(lab, 443, "--curves", "X25519:P-384:P-256")
     lab.healthy(lab.leg(lab.upstream, 443))
 
 

@@ -50,6 +50,14 @@ def test_a_fault_that_was_read_over_is_no_failure() -> None:
     assert verdict(story, unread, exchange(1)).code != "http.malformed_response"
 
 
+def test_where_the_first_packet_of_the_answer_is_missing_nothing_has_a_status_line() -> None:
+    lost = (*ASKED, S("PSH,ACK", b"more of the body", seq=4_294_967_900), C("ACK"))
+    strange = exchange(status=None, complete=False, **STRANGE)
+    assert verdict(play(*lost, *GAVE_UP), strange).code != "http.malformed_response"
+    before = (*ASKED, S("PSH,ACK", b"the last one's tail", seq=4_294_967_100), C("ACK"))
+    assert verdict(play(*before, *GAVE_UP), strange).code != "http.malformed_response"
+
+
 def test_the_middle_of_an_answer_has_no_status_line() -> None:
     story = play(*GREETED, *GAVE_UP, midstream=True)
     strange = exchange(status=None, complete=False, **STRANGE)

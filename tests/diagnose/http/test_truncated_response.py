@@ -62,6 +62,11 @@ def test_an_initiator_that_left_first_has_no_claim() -> None:
     assert verdict(play(*CUT, *lines), short()).code != "http.truncated_response"
 
 
+def test_an_end_that_was_not_kept_may_have_come() -> None:
+    story = play(*CUT, *HUNG_UP)
+    assert verdict(story, short(expected_length=None, end_unknown=True)).code == "ok"
+
+
 def test_streams_of_http2_and_tunnels_are_not_asked() -> None:
     story = play(*CUT, *HUNG_UP)
     assert verdict(story, short(version="2", stream_id=1)).code == "ok"

@@ -61,6 +61,11 @@ def test_with_nothing_lost_only_an_accusation_counts(code: int, failed: bool) ->
     assert not failed or verdict.phase == "idle"
 
 
+def test_a_client_that_leaves_with_an_error_and_nothing_lost() -> None:
+    said = goaway(code=11, client=True)
+    assert judged(http2(answered(1), goaways=(said,)), *CLIENT_CLOSES).code == "ok"
+
+
 def test_graceful_ends_are_fine() -> None:
     assert judged(http2(answered(1), goaways=(goaway(),)), *SERVER_CLOSES).code == "ok"
 

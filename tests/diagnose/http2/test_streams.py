@@ -172,16 +172,18 @@ def test_an_answer_that_the_client_does_not_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("exchange", "stopped"),
+    ("exchange", "stopped", "end"),
     [
-        (reset(begun(1), "initiator", 8, when=9000), stall(10, client=False)),
-        (reset(upload(), "initiator", 2, when=400), stall(10)),
-        (upload(), stall(10, until=900)),
-        (answered(1), stall(10, client=False)),
-        (upload(), stall(10, stream=3)),
-        (upload(), stall(10)),
+        (reset(begun(1), "initiator", 8, when=9000), stall(10, client=False), ()),
+        (reset(upload(), "initiator", 2, when=400), stall(10), ()),
+        (upload(), stall(10, until=900), CLIENT_CLOSES),
+        (answered(1), stall(10, client=False), CLIENT_CLOSES),
+        (upload(), stall(10, stream=3), CLIENT_CLOSES),
+        (upload(), stall(10), ()),
     ],
     ids=["client paused", "short", "opened again", "done", "another stream", "still waiting"],
 )
-def test_windows_that_are_no_failure(exchange: Exchange, stopped: Stall) -> None:
-    assert judged(http2(exchange, stalls=(stopped,))).code != "http2.flow_control_stall"
+def test_windows_that_are_no_failure(
+    exchange: Exchange, stopped: Stall, end: tuple[Line, ...]
+) -> None:
+    assert judged(http2(exchange, stalls=(stopped,)), *end).code != "http2.flow_control_stall"

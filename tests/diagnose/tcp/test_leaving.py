@@ -164,3 +164,13 @@ def test_a_file_that_ends_behind_a_half_close() -> None:
     lines = (*HANDSHAKE, C("PSH,ACK", GET), C(FIN), S("ACK"))
     assert judged(*lines, left=0.2).code == "capture.partial"
     assert judged(*lines, left=9).code == "tcp.initiator_abort"
+
+
+def test_what_a_server_says_when_it_has_read_the_fin_is_no_answer() -> None:
+    told = (C("PSH,ACK", b"USER a\r\n"), S("PSH,ACK", b"500 OOPS\r\n"), C("ACK"), C(FIN, after=1))
+    late = b"500 OOPS: child died\r\n"
+    assert judged(*HANDSHAKE, *told, S("PSH,ACK", late, after=3), C("RST")).code == "ok"
+    crossed = S("PSH,ACK", late, after=3, ack=1_000_009)
+    assert judged(*HANDSHAKE, *told, crossed, C("RST")).code == "tcp.initiator_abort"
+    more = S("PSH,ACK", b"x" * 900, after=3)
+    assert judged(*HANDSHAKE, *told, more, C("RST")).code == "tcp.initiator_abort"

@@ -176,3 +176,10 @@ def test_a_handshake_under_way_when_the_file_ends() -> None:
 def test_frames_of_the_handshake_are_named() -> None:
     verdict = told(HELLO, ACKED, RESET)
     assert verdict.frames == (4, 6)
+
+
+def test_a_flight_that_the_capture_lost_may_have_ended_the_handshake() -> None:
+    whole = scene(HELLO, FLIGHT_13, C("ACK"), *HUNG_UP, server_hello=answer(TLS13))
+    assert judge(whole, around(whole)).code == "tls.handshake_closed"
+    lost = replace(whole, responder=replace(whole.responder, acked_unseen=1))
+    assert not judge(lost, around(lost)).failed

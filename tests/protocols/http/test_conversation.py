@@ -204,6 +204,16 @@ def test_a_preface_that_was_not_captured() -> None:
     assert application.http.http2.settings_responder == {3: 7}
 
 
+def test_asked_twice_it_says_the_same() -> None:
+    conversation = Conversation()
+    for piece in pieces((CLIENT, GET), (SERVER, OK), (CLIENT, GET)):
+        conversation.feed(piece)
+    first = conversation.finish()
+    assert first.http is not None
+    assert len(first.http.exchanges) == 2
+    assert conversation.finish() == first
+
+
 def test_one_end_may_come_in_bulk_before_the_other() -> None:
     said = pieces(*[(CLIENT, GET), (SERVER, OK)] * 20)
     expected = converse(said)

@@ -6,7 +6,7 @@ import pytest
 
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Turn
-from pcapdiag.protocols.http.from_turn import exchange_from_turn
+from pcapdiag.protocols.http.from_turn import exchange_from_turn, lacks_answer_head
 
 pytestmark = pytest.mark.once
 
@@ -64,6 +64,40 @@ def test_how_far_an_answer_came(answer: bytes, complete: bool, until_close: bool
         assert exchange.until_close is until_close
 
 
+@pytest.mark.parametrize(
+    ("answer", "tail", "unknown"),
+    [
+        (CHUNKED + b"7d0\r\n" + b"x" * 2000, b"", True),
+        (CHUNKED + b"7d0\r\n" + b"x" * 2000 + b"\r\n0\r\nA: b\r\n\r\n", b"0\r\nA: b\r\n\r\n", True),
+        (CHUNKED + b"7d0\r\n" + b"x" * 2000, b"x" * 16, False),
+        (CHUNKED[:-2] + b"X: " + b"y" * 5000, b"y" * 16, True),
+        (CHUNKED[:-2] + b"X: y", b"y" * 16, False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + b"x" * 4999, b"", False),
+        (CHUNKED + b"zz\r\n0\r\n\r\n", b"\r\n0\r\n\r\n", False),
+    ],
+)
+def test_an_end_that_was_not_kept_is_neither_here_nor_missing(
+    answer: bytes, tail: bytes, unknown: bool
+) -> None:
+    told = turn(answer)
+    told.response_tail = tail
+    exchange = exchange_from_turn(told)
+    assert exchange is not None
+    assert (exchange.complete, exchange.end_unknown) == (False, unknown)
+
+
+@pytest.mark.parametrize(
+    ("kept", "status"),
+    [(30, 404), (13, 404), (12, None), (5, None)],
+)
+def test_a_status_line_that_was_cut_off_breaks_no_rule(kept: int, status: int | None) -> None:
+    told = turn(b"HTTP/1.1 404 No such thing as this anywhere\r\nContent-Length: 0\r\n\r\n")
+    told.response_head, told.response_tail = told.response_head[:kept], b""
+    exchange = exchange_from_turn(told)
+    assert exchange is not None
+    assert (exchange.status, exchange.malformed, exchange.end_unknown) == (status, "", True)
+
+
 def test_the_same_fields_as_a_stream_gives() -> None:
     body = b"upstream request timeout"
     exchange = made(
@@ -109,3 +143,21 @@ def test_an_http_answer_to_something_else() -> None:
         b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00",
     )
     assert (exchange.method, exchange.status) == (None, 400)
+
+
+def test_an_answer_whose_first_bytes_were_not_captured_says_nothing() -> None:
+    lost = turn(b"HTTP/1.1 200 OK\r\n\r\n")
+    lost.response_head = b""
+    exchange = exchange_from_turn(lost)
+    assert exchange is not None
+    assert (exchange.malformed, exchange.status, exchange.complete) == ("", None, False)
+    assert lacks_answer_head(lost)
+    assert not lacks_answer_head(turn(b"SSH-2.0-x\r\n"))
+
+
+def test_an_answer_of_whose_head_snaplen_left_a_part() -> None:
+    cut = turn(b"HTTP/1.1 200 OK\r\nDate: today\r\nContent-Length: 5\r\n\r\nhello")
+    cut.response_head = cut.response_head[:30]
+    assert lacks_answer_head(cut)
+    other = turn(b"SSH-2.0-" + b"x" * 3000)
+    assert not lacks_answer_head(other)

@@ -1,0 +1,110 @@
+"""What a FIN or RST means on HTTP/2 is told by the streams that were open, not by the last bytes."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.diagnose.judge import other_failures
+from pcapdiag.diagnose.registry import KINDS
+from pcapdiag.diagnose.text import fill
+from pcapdiag.model.http import GrpcFacts
+from tests.diagnose.http2.scenes import (
+    CLIENT_CLOSES,
+    SERVER_CLOSES,
+    SERVER_RESETS,
+    answered,
+    begun,
+    connection,
+    goaway,
+    http2,
+    judged,
+    request,
+    reset,
+)
+from tests.diagnose.playbook import C, Line, S, around, judge
+
+pytestmark = pytest.mark.once
+
+SOON = (S("RST,ACK", win=500, after=20),)
+
+
+@pytest.mark.parametrize(
+    ("lines", "waiting", "answering", "done"),
+    [
+        (SERVER_CLOSES, "tcp.closed_before_response", "http.truncated_response", "ok"),
+        (SOON, "tcp.reset_before_response", "tcp.reset_in_response", "ok"),
+        (SERVER_RESETS, "tcp.reset_before_response", "tcp.reset_in_response", "tcp.idle_reset"),
+        (CLIENT_CLOSES, "tcp.response_timeout", "ok", "ok"),
+        ((), "capture.partial", "ok", "ok"),
+    ],
+    ids=["server FIN", "server RST", "server RST late", "client FIN", "open"],
+)
+def test_by_what_was_open(lines: tuple[Line, ...], waiting: str, answering: str, done: str) -> None:
+    assert judged(http2(answered(1), request(3)), *lines).code == waiting
+    assert judged(http2(answered(1), begun(3)), *lines).code == answering
+    assert judged(http2(answered(1), answered(3)), *lines).code == done
+
+
+def test_the_words_are_about_the_stream_and_not_the_last_bytes() -> None:
+    ping = (C("PSH,ACK", b"\0\0\x08\6\0\0\0\0\0" + bytes(8), after=1000), S("ACK"))
+    story = connection(http2(answered(1), request(3, asked=10)), *ping, *SERVER_CLOSES)
+    verdict = judge(story, around(story))
+    assert verdict.facts["request_frame"] == "103"
+    assert verdict.facts["since_request"].startswith("3.99")
+    assert "HTTP/2 stream 3" in fill(KINDS[verdict.code], verdict, story).explanation
+
+
+@pytest.mark.parametrize("end", [SERVER_CLOSES, SERVER_RESETS])
+def test_every_open_stream_failed(end: tuple[Line, ...]) -> None:
+    story = connection(http2(begun(1), request(3), request(5), answered(7)), *end)
+    context = around(story)
+    verdict = judge(story, context)
+    others = other_failures(story, verdict, context)
+    assert verdict.exchange == 0
+    (other,) = others
+    assert (len(other.exchanges), other.judgement.code.endswith("_before_response")) == (2, True)
+    assert fill(KINDS[other.judgement.code], other.judgement, story).explanation
+
+
+def test_a_call_that_need_not_answer_yet_may_be_left() -> None:
+    call = request(1, grpc=GrpcFacts("shop.Cart", "Watch"))
+    assert judged(http2(call), *CLIENT_CLOSES).code == "ok"
+    assert judged(http2(call), *SERVER_CLOSES).code == "tcp.closed_before_response"
+
+
+def test_where_bytes_are_missing_nothing_is_known_to_be_done() -> None:
+    lines = SOON
+    assert judged(http2(answered(1)), *lines).code == "ok"
+    assert judged(http2(answered(1), incomplete=True), *lines).code == "tcp.reset_in_response"
+
+
+def test_a_drain_is_told_by_its_own_code() -> None:
+    lost = http2(request(1), goaways=(goaway(),))
+    assert judged(lost, *SERVER_CLOSES).code == "http2.stream_lost"
+    assert judged(lost, *SERVER_RESETS).code == "http2.stream_lost"
+
+
+def deadline(when: float, seconds: float = 1) -> str:
+    call = request(1, grpc=GrpcFacts("shop.Cart", "Get", timeout=round(seconds * 1e9)))
+    given_up = reset(call, "initiator", 8, when=when)
+    busy = answered(3, asked=when + 10)
+    return judged(http2(given_up, busy)).code
+
+
+def test_a_deadline_among_other_requests_is_a_timeout() -> None:
+    assert deadline(1003) == "tcp.response_timeout"
+    assert deadline(737, 0.735) == "tcp.response_timeout"
+    assert deadline(737) == "ok"
+
+
+def test_cancelled_at_a_timeouts_value_among_other_requests() -> None:
+    late = reset(request(1), "initiator", 2, when=15_004)
+    assert judged(http2(late, answered(3, asked=16_000))).code == "tcp.response_timeout"
+
+
+def test_a_lone_cancelled_request_is_told_by_its_frames() -> None:
+    verdict = judged(http2(answered(1), reset(request(3, asked=10), "initiator", 8, when=5011)))
+    assert verdict.code == "tcp.response_timeout"
+    assert verdict.facts["waited"] == "5 s"
+    soon = judged(http2(answered(1), reset(request(3, asked=10), "initiator", 8, when=47)))
+    assert soon.code == "tcp.initiator_abort"
