@@ -46,7 +46,8 @@ class BreakOff(msgspec.Struct, frozen=True):
 def open_handshake(story: Story) -> TlsFacts | None:
     """Return the facts of a connection whose TLS handshake was not finished, or None.
 
-    Where the capture lost bytes that were acknowledged, the rest of it may be among them. A server that answers in another protocol has no handshake to break off.
+    Where the capture lost bytes that were acknowledged, the rest of it may be among them. A server that answers in another protocol
+    has no handshake to break off.
     """
     facts = tls_facts(story)
     application = story.application
