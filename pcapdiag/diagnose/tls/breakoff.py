@@ -162,6 +162,13 @@ def step_words(story: Story, found: BreakOff) -> dict[str, str]:
     } | s_client_words(story, facts)
 
 
+def envoy_words(facts: TlsFacts) -> tuple[str, str]:
+    """Return Envoy's response flag and reset reason: by TLS 1.3 it has finished before it learns."""
+    if refused_late(facts):
+        return "UC", "connection termination"
+    return "UF", "remote connection failure"
+
+
 def step(facts: TlsFacts) -> str:
     """Return the last handshake message seen, in words."""
     return words.shown(facts.stopped_at) if facts.stopped_at else "ClientHello by the client"
