@@ -163,7 +163,7 @@ def step_words(story: Story, found: BreakOff) -> dict[str, str]:
 
 
 def envoy_words(facts: TlsFacts) -> tuple[str, str]:
-    """Return Envoy's response flag and reset reason: by TLS 1.3 it has finished before it learns."""
+    """Return Envoy's response flag and reset reason: in TLS 1.3 it learns after its handshake."""
     if refused_late(facts):
         return "UC", "connection termination"
     return "UF", "remote connection failure"

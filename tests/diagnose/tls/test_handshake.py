@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge, refine
 from pcapdiag.diagnose.tls.breakoff import break_off
+from pcapdiag.model.context import TlsServerFacts
 from pcapdiag.model.report import Attribution
 from tests.diagnose.playbook import C, S, again, around, sides
 from tests.diagnose.tls.scenes import (
@@ -183,3 +184,12 @@ def test_a_flight_that_the_capture_lost_may_have_ended_the_handshake() -> None:
     assert judge(whole, around(whole)).code == "tls.handshake_closed"
     lost = replace(whole, responder=replace(whole.responder, acked_unseen=1))
     assert not judge(lost, around(lost)).failed
+
+
+def test_a_hello_that_vanishes_for_one_name_only_points_to_a_filter() -> None:
+    server = TlsServerFacts(names_accepted={"www.example": 1})
+    lines = (LOST, *again(LOST, 200, 400, 800, 1600), C("FIN,ACK", after=2000, lost=True))
+    verdict = told(*lines, server=server)
+    assert verdict.code == "tls.handshake_timeout"
+    assert "www.example works" in verdict.candidates[0].why
+    assert sides(verdict)["path"] > sides(told(*lines))["path"]
