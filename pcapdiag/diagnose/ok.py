@@ -33,7 +33,12 @@ from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import MS
-from pcapdiag.diagnose.tls_state import left_first, nothing_asked, request_number
+from pcapdiag.diagnose.tls_state import (
+    is_answered_check,
+    left_first,
+    nothing_asked,
+    request_number,
+)
 from pcapdiag.diagnose.work import Work, connected, one_direction, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
@@ -80,22 +85,24 @@ def _requests(story: Story) -> str:
 
 def _notes(story: Story, context: Context) -> list[str]:
     notes = [*_handshake_notes(story), *_reset_notes(story), *_repair_notes(story)]
-    notes += _request_notes(story)
+    notes += [*_request_notes(story), *_tls_notes(story)]
     if one_direction(story):
         notes.append("Only one direction was captured.")
     if story.midstream:
         notes.append("The capture started within the connection.")
     end = ending(story)
-    if (
-        end
-        and nothing_asked(story)
-        and (end.by_initiator or left_first(story, end.time, end.frame))
-    ):
-        notes.append(LEFT_AFTER_TLS)
     endpoint = context.endpoint(story.responder.address, story.responder.port)
     if end and end.by_initiator and work(story) is Work.WAITING and not endpoint.turns:
         notes.append("Nobody answers on this port in the capture: read as a one-way transfer.")
     return notes
+
+
+def _tls_notes(story: Story) -> list[str]:
+    if is_answered_check(story):
+        return ["HAProxy's TLS health check (ssl-hello-chk): any answer is a good one."]
+    end = ending(story)
+    left = end and (end.by_initiator or left_first(story, end.time, end.frame))
+    return [LEFT_AFTER_TLS] if left and nothing_asked(story) else []
 
 
 def _handshake_notes(story: Story) -> list[str]:

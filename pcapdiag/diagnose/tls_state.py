@@ -13,6 +13,7 @@ from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
 
 ALERT, APPLICATION_DATA = 21, 23
+HAPROXY_CHECK = b"HAPROXYSSLCHK"
 CLOSE_NOTIFY, USER_CANCELED = 0, 90
 
 
@@ -22,6 +23,17 @@ def tls_facts(story: Story) -> TlsFacts | None:
     if facts is None or not facts.started or facts.client_hello is None:
         return None
     return facts
+
+
+def is_answered_check(story: Story) -> bool:
+    """Return whether it is HAProxy's `option ssl-hello-chk`, and the server said anything at all.
+
+    The check sends a ClientHello of SSL 3.0 with its name in the random bytes; an alert is as good
+    an answer to it as a ServerHello.
+    """
+    facts = tls_facts(story)
+    hello = facts.client_hello if facts else None
+    return hello is not None and HAPROXY_CHECK in hello.random and story.responder.payload_bytes > 0
 
 
 def is_secured(story: Story) -> bool:

@@ -17,7 +17,7 @@ from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.text import base_words
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.commands import s_client_words
-from pcapdiag.diagnose.tls_state import answers_the_close, is_error, tls_facts
+from pcapdiag.diagnose.tls_state import answers_the_close, is_answered_check, is_error, tls_facts
 from pcapdiag.diagnose.work import Work, work
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, TlsFacts
@@ -48,7 +48,7 @@ class Refusal(msgspec.Struct, frozen=True):
 def refusal(story: Story) -> Refusal | None:
     """Return the alert that broke the connection; a dozen kinds ask in turn for the same story."""
     facts = tls_facts(story)
-    if facts is None:
+    if facts is None or is_answered_check(story):
         return None
     for alert in facts.alerts:
         if is_error(alert, facts) and alert.code is not None:

@@ -15,7 +15,7 @@ from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.certificates import fits_name, leaf, out_of_date
 from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls.hidden import client_flight
-from pcapdiag.diagnose.tls_state import left_first, tls_facts, unread_alert
+from pcapdiag.diagnose.tls_state import is_answered_check, left_first, tls_facts, unread_alert
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Record, TlsFacts
@@ -47,11 +47,13 @@ def open_handshake(story: Story) -> TlsFacts | None:
     """Return the facts of a connection whose TLS handshake was not finished, or None.
 
     Where the capture lost bytes that were acknowledged, the rest of it may be among them. A server
-    that answers in another protocol has no handshake to break off.
+    that answers in another protocol, or a health check, has no handshake to break off.
     """
     facts = tls_facts(story)
     application = story.application
     if facts is None or application is None or one_direction(story):
+        return None
+    if is_answered_check(story):
         return None
     if not facts.established and (story.initiator.acked_unseen or story.responder.acked_unseen):
         return None
@@ -158,6 +160,13 @@ def step_words(story: Story, found: BreakOff) -> dict[str, str]:
         "answer": words.server_answer(facts),
         "hint": _hint(found),
     } | s_client_words(story, facts)
+
+
+def envoy_words(facts: TlsFacts) -> tuple[str, str]:
+    """Return Envoy's response flag and reset reason: in TLS 1.3 it learns after its handshake."""
+    if refused_late(facts):
+        return "UC", "connection termination"
+    return "UF", "remote connection failure"
 
 
 def step(facts: TlsFacts) -> str:

@@ -50,12 +50,12 @@ KIND = Kind(
         "client may have thought that the handshake was done: TLS 1.3 tells it only afterwards."
     ),
     phases=("tls_handshake", "before_request", "before_response"),
-    envoy=Envoy("UF", "remote connection failure"),
+    envoy=Envoy("UF / UC", "remote connection failure"),
     nginx=(
         "TLS 1.2: SSL_do_handshake() failed (...:SSL alert number 40); TLS 1.3: upstream "
         "prematurely closed connection, or recv() failed (...:SSL alert number 116)"
     ),
-    haproxy="SC (TLS 1.2), SH (TLS 1.3)",
+    haproxy="SC / SH",
     fix_at=("initiator", "responder"),
     fixes=(
         "give {initiator_ip} a certificate: Envoy UpstreamTlsContext tls_certificates, Istio "
@@ -105,7 +105,9 @@ def _by_alert(story: Story, found: Refusal) -> Judgement | None:
         how = f"an empty Certificate in frame {given.frame}, then {how}"
     late = found.facts.is_tls13
     judgement = refused(story, KIND.code, found, 0.97, {"how": how})
-    return _late_words(judgement) if late else judgement
+    if late:
+        return _late_words(judgement)
+    return replace(judgement, envoy=("UF", "remote connection failure"))
 
 
 def _late_words(judgement: Judgement) -> Judgement:

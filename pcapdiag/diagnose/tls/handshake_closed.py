@@ -35,7 +35,7 @@ from pcapdiag.diagnose.tls.breakoff import (
     BreakOff,
     alternatives,
     break_off,
-    refused_late,
+    envoy_words,
     step_words,
 )
 from pcapdiag.model.context import Context
@@ -50,7 +50,7 @@ KIND = Kind(
         "({word} in frame {end_frame}) without an alert. {hint}"
     ),
     phases=("tls_handshake",),
-    envoy=Envoy("UF", "remote connection failure"),
+    envoy=Envoy("UF / UC", "remote connection failure"),
     nginx="peer closed connection in SSL handshake while SSL handshaking to upstream",
     haproxy="SC",
     fix_at=("responder", "initiator", "path"),
@@ -87,7 +87,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
         candidates=_who(found),
         alternatives=others,
         fix_at=("initiator", "responder") if found.end.by_initiator else (),
-        envoy=("UC", "connection termination") if refused_late(found.facts) else None,
+        envoy=envoy_words(found.facts),
         facts=step_words(story, found),
     )
 

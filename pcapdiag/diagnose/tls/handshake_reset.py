@@ -29,7 +29,13 @@ from pcapdiag.diagnose.ending import frames_of
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.closing_reset import reset_facts
-from pcapdiag.diagnose.tls.breakoff import BreakOff, alternatives, break_off, step_words
+from pcapdiag.diagnose.tls.breakoff import (
+    BreakOff,
+    alternatives,
+    break_off,
+    envoy_words,
+    step_words,
+)
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -42,7 +48,7 @@ KIND = Kind(
         "{sender} ended it (frame {rst_frame}), without an alert. {hint}"
     ),
     phases=("tls_handshake",),
-    envoy=Envoy("UF", "remote connection failure"),
+    envoy=Envoy("UF / UC", "remote connection failure"),
     nginx="peer closed connection in SSL handshake (104: Connection reset by peer)",
     haproxy="SC",
     fix_at=("responder", "path", "initiator"),
@@ -83,6 +89,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
         candidates=_who(found),
         alternatives=others,
         fix_at=("initiator", "responder") if found.end.by_initiator else (),
+        envoy=envoy_words(found.facts),
         facts=facts,
     )
 

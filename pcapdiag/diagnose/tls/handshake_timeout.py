@@ -40,6 +40,7 @@ from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.breakoff import open_handshake, records_before, step
 from pcapdiag.diagnose.tls.commands import s_client_words
+from pcapdiag.diagnose.tls.sni_rejected import other_name_works
 from pcapdiag.diagnose.work import answer_may_be_missing, request_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import seq_after
@@ -119,6 +120,11 @@ def _never_acknowledged(story: Story, context: Context) -> Silence | None:
     others = (OtherCode("mtu.black_hole", share),)
     silent: Actor = "responder" if stuck.by_initiator else "initiator"
     who = data_timeout.who(story, context, stuck, end)
+    other = other_name_works(story, context) if stuck.by_initiator else None
+    if other is not None:
+        why = f"{other}: a filter by name drops such segments"
+        frames = (stuck.first_frame,)
+        who = (SideHint("path", 0.75, why, frames), SideHint("responder", 0.2, who[0].why, frames))
     return Silence(silent, tried, round(0.95 - share, 2), end, others, who, lost=True)
 
 

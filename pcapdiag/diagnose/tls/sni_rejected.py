@@ -121,8 +121,8 @@ def other_name_works(story: Story, context: Context) -> str | None:
     if name in server.names_accepted or not server.names_accepted:
         return None
     works = words.listed(words.shown(each) if each else "no name" for each in server.names_accepted)
-    times = counted(max(1, server.names_refused.get(name, 0)), "time")
-    return f"{works} works on this port; this was refused {times}, taken never"
+    times = counted(server.names_refused.get(name, 0), "time")
+    return f"{works} works on this port; this name was refused {times} and taken never"
 
 
 def _by_close(story: Story, context: Context, found: BreakOff, other: str) -> Judgement:

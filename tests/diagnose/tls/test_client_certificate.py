@@ -42,7 +42,7 @@ def test_an_alert_after_an_empty_certificate(code: int) -> None:
         **given(),
     )
     assert verdict.code == "tls.client_certificate_required"
-    assert verdict.envoy is None
+    assert verdict.envoy == ("UF", "remote connection failure")
     assert sides(verdict)["responder"] > 0.9
 
 

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge, refine
 from pcapdiag.diagnose.tls.breakoff import break_off
+from pcapdiag.model.context import TlsServerFacts
 from pcapdiag.model.report import Attribution
 from tests.diagnose.playbook import C, S, again, around, sides
 from tests.diagnose.tls.scenes import (
@@ -176,3 +177,19 @@ def test_a_handshake_under_way_when_the_file_ends() -> None:
 def test_frames_of_the_handshake_are_named() -> None:
     verdict = told(HELLO, ACKED, RESET)
     assert verdict.frames == (4, 6)
+
+
+def test_a_flight_that_the_capture_lost_may_have_ended_the_handshake() -> None:
+    whole = scene(HELLO, FLIGHT_13, C("ACK"), *HUNG_UP, server_hello=answer(TLS13))
+    assert judge(whole, around(whole)).code == "tls.handshake_closed"
+    lost = replace(whole, responder=replace(whole.responder, acked_unseen=1))
+    assert not judge(lost, around(lost)).failed
+
+
+def test_a_hello_that_vanishes_for_one_name_only_points_to_a_filter() -> None:
+    server = TlsServerFacts(names_accepted={"www.example": 1})
+    lines = (LOST, *again(LOST, 200, 400, 800, 1600), C("FIN,ACK", after=2000, lost=True))
+    verdict = told(*lines, server=server)
+    assert verdict.code == "tls.handshake_timeout"
+    assert "www.example works" in verdict.candidates[0].why
+    assert sides(verdict)["path"] > sides(told(*lines))["path"]

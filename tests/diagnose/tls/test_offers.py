@@ -209,3 +209,11 @@ def test_an_alert_in_answer_to_another_protocol_is_an_effect() -> None:
 def test_a_close_notify_is_no_alert() -> None:
     lines = (*SECURED, alert(C, 0, level=1), *LEFT)
     assert told(*lines, server_hello=answer(), **DONE).code == "ok"
+
+
+def test_haproxys_check_takes_an_alert_for_an_answer() -> None:
+    check = hello(versions=(0x0300,), random=b"\x6b\x0b\x1a\x05HAPROXYSSLCHK\nHAPROXYSSLCHK\n")
+    verdict = told(HELLO, alert(S, 40), *HUNG_UP, client_hello=check)
+    assert verdict.code == "ok"
+    assert "health check" in verdict.notes[0]
+    assert told(HELLO, ACKED, S("RST,ACK", win=5), client_hello=check).failed
