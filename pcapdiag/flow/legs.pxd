@@ -11,7 +11,7 @@ cdef class Moments:
     cdef public long long count
     cdef public list ring
     @cython.locals(moment=Moment, opener=HalfFlow, answerer=HalfFlow)
-    cdef void note(self, Flow flow, long long kind, long long time)
+    cdef int note(self, Flow flow, long long kind, long long time) except -1
     @cython.locals(moment=Moment, host=Host, back=cython.longlong, same_id=cython.bint)
     cdef void _find_twin(self, Flow flow, HalfFlow opener, HalfFlow answerer, long long time)
     @cython.locals(moment=Moment, back=cython.longlong)

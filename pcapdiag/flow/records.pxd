@@ -36,6 +36,7 @@ cdef class Moment:
     cdef public Host answerer
 
 @cython.final
+@cython.no_gc
 cdef class Tombstone:
     cdef public unsigned long long hash, high_a, low_a, high_b, low_b
     cdef public long long port_a, port_b, stream, base_a, base_b, end, evicted
@@ -44,12 +45,13 @@ cdef class Tombstone:
     cdef void identify(self, Flow flow) noexcept
 
 @cython.final
+@cython.no_gc
 cdef class Lane:
-    cdef public long long next_seq, position, length, hole
-    cdef public list pieces
+    cdef public long long next_seq, position, length, hole, first, last, at
     cdef public list waiting
 
 @cython.final
+@cython.no_gc
 cdef class HalfFlow:
     # First what every segment touches: the fewer cache lines, the faster.
     cdef public Host host

@@ -474,7 +474,8 @@ class Tracker:
 
     # Following.
 
-    def _track(self, flow: Flow, frame: int, time: int, interface: int) -> None:
+    def _track(self, flow: Flow, frame: int, time: int, interface: int) -> int:
+        """Follow a packet; return 0 for one that was captured before."""
         p = self.packet
         from_a = self.table.from_a
         f = flow.a if from_a else flow.b
@@ -484,7 +485,7 @@ class Tracker:
         if self._is_duplicate(flow, f, r, time, path, interface):
             f.duplicates += 1
             self.duplicates += 1
-            return
+            return 0
         opened = 1 if from_a == flow.a_opened else 0
         if p.flags & SYN and f.isn < 0 and f.packets > 0:
             # A RST, or the ACK of an older connection, came before it and had other numbers.
@@ -525,7 +526,7 @@ class Tracker:
         if not marks & (KEEP_ALIVE | KEEP_ALIVE_ACK):
             flow.active_time = time
         self._endings(flow, f, r, fresh, frame, time)
-        self._keep(flow, from_a, marks, path, frame, time)
+        return self._keep(flow, from_a, marks, path, frame, time)
 
     def _path_id(self, interface: int, ifindex: int) -> int:
         if interface == self.last_interface and ifindex == self.last_ifindex:
@@ -847,10 +848,10 @@ class Tracker:
             position = distance(seq, f.turn_seq)
             if position < HEAD:
                 self._head(f, position)
-            if fresh > 0:
+            if fresh > 0 and not opened:
                 self._tail(f, seq)
         if flow.lanes != _TURNS:
-            self.lanes.take(p, self.buffer, flow, f, r, seq, opened, frame, time)
+            self.lanes.take(p, flow, f, r, seq, opened, frame, time)
 
     def _start_of_turn(self, seq: int, known: int, acked: int) -> int:
         """Return where a turn's bytes begin, though its first segment may not be here yet."""
@@ -999,21 +1000,21 @@ class Tracker:
             bucket += 1
         endpoint.answers_within[bucket] += 1
 
-    def _head(self, f: HalfFlow, position: int) -> None:
-        """Keep the first bytes of the turn, in order."""
+    def _head(self, f: HalfFlow, position: int) -> int:
+        """Keep the first bytes of the turn, in order; return how many of them are new."""
         p = self.packet
         if f.hello_slot < 0:
             f.hello_seq = f.turn_seq
         hello = f.turn_seq == f.hello_seq
         length = f.hello_length if hello else f.head_length
         if position > length or position + p.payload_captured <= length or length >= HEAD:
-            return
+            return 0
         slot = f.hello_slot if hello else f.head_slot
         if slot < 0:
             slot = self.heads.take()
             if slot < 0:
                 self.heads_left_out += 1
-                return
+                return 0
             self.head_bytes = self.heads.view
             if hello:
                 f.hello_slot = slot
@@ -1025,15 +1026,16 @@ class Tracker:
             stop = source + HEAD - length
         target = slot * HEAD + length
         count = stop - source
-        self.head_bytes[target : target + count] = p.view[source:stop]
+        self.heads.write(target, p.view, source, count)
         length += count
         if hello:
             f.hello_length = length
         else:
             f.head_length = length
+        return count
 
     def _tail(self, f: HalfFlow, seq: int) -> None:
-        """Keep the last 16 bytes, where they were seen without a hole."""
+        """Keep the last 16 bytes of an answer, where they were seen without a hole."""
         p = self.packet
         count = p.payload_captured
         end = p.payload + count
@@ -1080,14 +1082,13 @@ class Tracker:
             self.table.touch(flow, 2)
             if self.table.size2 > MAX_CLOSING:
                 self._evict(2)
-        elif flow.closing == 2 and fresh == 0 and not p.flags & SYN:
-            return
-        elif flow.handshake_done or flow.midstream:
-            self.table.touch(flow, 0)
-            if self.table.size0 > MAX_OPEN:
-                self._evict(0)
-        else:
-            self.table.touch(flow, 1)
+        elif flow.closing != 2 or fresh > 0 or p.flags & SYN:
+            if flow.handshake_done or flow.midstream:
+                self.table.touch(flow, 0)
+                if self.table.size0 > MAX_OPEN:
+                    self._evict(0)
+            else:
+                self.table.touch(flow, 1)
 
     def _note_reset(self, flow: Flow, f: HalfFlow, time: int) -> None:
         p = self.packet
@@ -1141,12 +1142,11 @@ class Tracker:
 
     # Kept packets.
 
-    def _keep(
-        self, flow: Flow, from_a: int, marks: int, path: int, frame: int, time: int
-    ) -> None:
+    def _keep(self, flow: Flow, from_a: int, marks: int, path: int, frame: int, time: int) -> int:
+        """Keep the facts of a packet; return 0 without room."""
         if (flow.fact_last < 0 or flow.fact_fill == CHUNK_FACTS) and not self._next_chunk(flow):
             self.facts_left_out += 1
-            return
+            return 0
         self._write(flow.fact_last, flow.fact_fill, from_a, marks, path, frame, time)
         flow.fact_fill += 1
         if self.packet.flags & RST and flow.rst_kept < CHUNK_FACTS:
@@ -1155,6 +1155,7 @@ class Tracker:
             if flow.rst_chunk >= 0:
                 self._write(flow.rst_chunk, flow.rst_kept, from_a, marks, path, frame, time)
                 flow.rst_kept += 1
+        return 1
 
     def _next_chunk(self, flow: Flow) -> int:
         """Give a connection its next chunk, a new one or the oldest of its own last ones."""
@@ -1291,13 +1292,16 @@ class Tracker:
         self.lanes.finish(flow)
         flow.fact_first = -1
         flow.rst_chunk = -1
-        for f in (flow.a, flow.b):
-            if f.hello_slot >= 0:
-                self.heads.give(f.hello_slot)
-                f.hello_slot = -1
-            if f.head_slot >= 0:
-                self.heads.give(f.head_slot)
-                f.head_slot = -1
+        self._release_heads(flow.a)
+        self._release_heads(flow.b)
+
+    def _release_heads(self, f: HalfFlow) -> None:
+        if f.hello_slot >= 0:
+            self.heads.give(f.hello_slot)
+            f.hello_slot = -1
+        if f.head_slot >= 0:
+            self.heads.give(f.head_slot)
+            f.head_slot = -1
 
     def _one_sided(self, flow: Flow) -> None:
         f = flow.a if flow.a.packets > 0 else flow.b
