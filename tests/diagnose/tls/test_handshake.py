@@ -21,6 +21,7 @@ from tests.diagnose.tls.scenes import (
     TLS13,
     answer,
     given,
+    hello,
     record,
     records,
     scene,
@@ -176,3 +177,26 @@ def test_a_handshake_under_way_when_the_file_ends() -> None:
 def test_frames_of_the_handshake_are_named() -> None:
     verdict = told(HELLO, ACKED, RESET)
     assert verdict.frames == (4, 6)
+
+
+def test_a_flight_that_the_capture_lost_may_have_ended_the_handshake() -> None:
+    whole = scene(HELLO, FLIGHT_13, C("ACK"), *HUNG_UP, server_hello=answer(TLS13))
+    assert judge(whole, around(whole)).code == "tls.handshake_closed"
+    lost = replace(whole, responder=replace(whole.responder, acked_unseen=1))
+    assert not judge(lost, around(lost)).failed
+
+
+def test_a_hello_without_an_answer_for_seconds_is_the_servers_doing() -> None:
+    verdict = told(HELLO, ACKED, C("FIN,ACK", after=3110), S("FIN,ACK"), C("ACK"))
+    assert verdict.code == "tls.handshake_timeout"
+    assert sides(verdict)["responder"] > 0.9
+    soon = told(HELLO, ACKED, C("FIN,ACK", after=310), S("FIN,ACK"), C("ACK"))
+    assert soon.code == "tls.handshake_closed"
+
+
+@pytest.mark.parametrize(("alpn", "code"), [((), "tcp.closed_before_response"), (("h2",), "ok")])
+def test_a_short_request_in_tls_where_it_is_no_http2(alpn: tuple[str, ...], code: str) -> None:
+    used = (C("PSH,ACK", records(90)), S("PSH,ACK", records(90)), C("PSH,ACK", records(32)))
+    facts = {**SECURED, "client_hello": hello(alpn=alpn), "client_data": 2, "server_data": 1}
+    verdict = told(HELLO, FLIGHT_13, FLIGHT_OF_CLIENT, TICKETS, *used, *HUNG_UP, **facts)
+    assert verdict.code == code
