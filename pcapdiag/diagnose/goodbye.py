@@ -21,6 +21,8 @@ FINISHED_13 = (53, 69)
 """Length of a lone TLS 1.3 Finished record with SHA-256 and SHA-384."""
 SMALL_RECORD = 43
 """Two WINDOW_UPDATE frames in one TLS 1.3 record; a request with a path is longer."""
+LAST_WORD_RECORD = 31
+"""A farewell of a protocol other than HTTP in a TLS record: 7 bytes in TLS 1.2, 14 in TLS 1.3."""
 ALERT_RECORDS = (24, 31)
 """Bytes on the wire of an encrypted alert: TLS 1.3, and TLS 1.2 with AES-GCM."""
 QUITS = (
@@ -47,6 +49,8 @@ LEFT_AT_ONCE = 5 * MS
 """An initiator that closes this soon after its last bytes did not wait for an answer to them."""
 LARGEST_ALERT = 69
 """Bytes of a TLS alert record with CBC, SHA-384 and padding."""
+CANCEL_REQUEST = b"\x00\x00\x00\x10\x04\xd2\x16\x2e"
+"""PostgreSQL's CancelRequest: a connection of its own, which the server closes without a word."""
 PORT_EDGES = (1024, 32768)
 """Below are servers' ports and registered ones, from there on Linux's ephemeral ones."""
 SMALL_MESSAGE = 128
@@ -83,9 +87,9 @@ def asks_for_answer(story: Story) -> bool:
     turn = story.turn
     if turn.index == 0 or turn.request_bytes == 0 or nothing_asked(story):
         return False
-    if turn.index == 1 and _is_first_message(story):
-        return True
     head = turn.request_head
+    if turn.index == 1 and _is_first_message(story):
+        return not head.startswith(CANCEL_REQUEST)
     if head.startswith(METHODS):
         return True
     if roles_guessed(story):
@@ -94,7 +98,8 @@ def asks_for_answer(story: Story) -> bool:
         return _h2_asks(head)
     if speaks_tls(story):
         small = turn.request_bytes <= SMALL_MESSAGE and _left_at_once(story)
-        return _tls_asks(head, turn.index) and not small
+        shortest = SMALL_RECORD if _may_be_http2(story) else LAST_WORD_RECORD
+        return _tls_asks(head, turn.index, shortest) and not small
     if _quits(head) or _unreadable_farewell(story) or _left_at_once(story):
         return False
     return not _taken_as_farewell(story)
@@ -162,7 +167,13 @@ def _quits(request: bytes) -> bool:
     return request in QUITS
 
 
-def _tls_asks(head: bytes, index: int) -> bool:
+def _may_be_http2(story: Story) -> bool:
+    facts = tls_facts(story)
+    hello = facts.client_hello if facts is not None else None
+    return hello is None or "h2" in hello.alpn
+
+
+def _tls_asks(head: bytes, index: int, shortest: int) -> bool:
     records = _tls_records(head)
     if not records:
         return True
@@ -172,7 +183,7 @@ def _tls_asks(head: bytes, index: int) -> bool:
     data = [length for kind, length in records if kind == TLS_DATA]
     if index == 2 and len(data) == 1 and data[0] in FINISHED_13:
         return False
-    return len(data) < len(records) or max(data) > SMALL_RECORD
+    return len(data) < len(records) or max(data) > shortest
 
 
 def _tls_records(head: bytes) -> list[tuple[int, int]]:

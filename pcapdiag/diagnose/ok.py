@@ -30,6 +30,7 @@ from pcapdiag.diagnose.http.response_rejected import rejection_note
 from pcapdiag.diagnose.http.stream_idle_timeout import idle_note
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import MS
@@ -115,6 +116,9 @@ def _handshake_notes(story: Story) -> list[str]:
     if story.lost_to is not None and not connected(story):
         note = f"The same host came through over the other address family (stream {story.lost_to})"
         notes.append(f"{note}: this attempt lost the race (RFC 8305).")
+    if is_spare(story):
+        note = f"A spare connection: {story.initiator.address} went on with stream {story.spare_to}"
+        notes.append(f"{note} and closed this one unused.")
     if story.syn_count > 1 and connected(story):
         notes.append(f"The SYN was sent {story.syn_count} times.")
     served_from = story.established_time + REPEAT_MARGIN

@@ -3,7 +3,7 @@ import cython
 from pcapdiag.flow.records cimport Flow, HalfFlow, Host, Moment
 from pcapdiag.flow.table cimport Table
 
-cdef long long _KEPT, _MAX_AROUND, SOON, TWINS, SAME_MOMENT, _ANSWERED, MAX_COMPARED, RACE
+cdef long long _KEPT, _MAX_AROUND, SOON, TWINS, SAME_MOMENT, SPARE, _ANSWERED, MAX_COMPARED, RACE
 
 
 @cython.final
@@ -16,6 +16,8 @@ cdef class Moments:
     cdef void _find_twin(self, Flow flow, HalfFlow opener, HalfFlow answerer, long long time)
     @cython.locals(moment=Moment, back=cython.longlong)
     cdef Moment redirected(self, long long isn, long long time)
+    @cython.locals(moment=Moment, i=cython.longlong, port=cython.longlong)
+    cdef void _find_used(self, Flow flow, HalfFlow opener, HalfFlow answerer, long long time)
     @cython.locals(moment=Moment, initiator=HalfFlow, responder=HalfFlow, me=HalfFlow, peer=HalfFlow, first=cython.bint, start=cython.longlong, until=cython.longlong, mine=cython.longlong, i=cython.longlong, opened=cython.bint, answered=cython.bint, way=cython.longlong)
     cpdef list around(self, Flow flow, long long of_initiator)
 

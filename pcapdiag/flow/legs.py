@@ -31,6 +31,9 @@ ANSWERED = 2
 CLOSED = 3
 LEFT = 4
 
+SPARE = 200_000_000
+"""A connection that its initiator leaves sooner (ns) than this was not given up for being slow."""
+
 # Twin in C of a constant that plain Python imports.
 _KEPT = KEPT
 _MAX_AROUND = MAX_AROUND
@@ -56,6 +59,8 @@ class Moments:
         answerer = flow.b if flow.a_opened else flow.a
         if kind == OPENED:
             self._find_twin(flow, opener, answerer, time)
+        elif kind == LEFT and flow.turn_index == 1 and flow.response_bytes == 0:
+            self._find_used(flow, opener, answerer, time)
         moment: Moment = self.ring[self.count & (_KEPT - 1)]
         self.count += 1
         moment.isn = opener.isn
@@ -105,6 +110,19 @@ class Moments:
             if moment.kind == OPENED and moment.isn == isn and moment.answerer is not None:
                 return moment if is_loopback(moment.answerer) else None
         return None
+
+    def _find_used(self, flow: Flow, opener: HalfFlow, answerer: HalfFlow, time: int) -> None:
+        """Note which connection to the same endpoint was answered while this one was opened."""
+        if time - flow.start >= SPARE:
+            return
+        port = flow.port_b if flow.a_opened else flow.port_a
+        for i in range(_KEPT):
+            moment: Moment = self.ring[i]
+            if moment.kind != _ANSWERED or moment.time < flow.start or moment.port != port:
+                continue
+            if moment.opener is opener.host and moment.answerer is answerer.host:
+                flow.spare_to = moment.stream
+                return
 
     def around(self, flow: Flow, of_initiator: int) -> list[tuple[int, int, int, int, int, int]]:
         """Return what one end's host did on other connections while it waited on this one.

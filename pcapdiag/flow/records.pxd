@@ -92,7 +92,7 @@ cdef class Flow:
     cdef public long long request_last_time
     cdef public long long stream, version, first_frame, start, last_was_reset, syn_count, syn_time
     cdef public long long syn_ack_count, syn_ack_time, established_time, established_frame
-    cdef public long long early_resets, lost_to, same_as, answers_stream
+    cdef public long long early_resets, lost_to, spare_to, same_as, answers_stream
     cdef public long long rtt_to_responder, rtt_to_initiator, rst_time, turn_gap, request_frame
     cdef public long long request_time, response_frame, response_time, interface1, interface2
     cdef public long long interface3, vlan1, vni1, evicted, open_at_end, syn_tsval, syn_ip_id

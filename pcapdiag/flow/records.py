@@ -253,6 +253,7 @@ class Flow:
         self.established_frame = 0
         self.early_resets = 0
         self.lost_to = -1
+        self.spare_to = -1
         self.same_as = -1
         self.answers_stream = -1
         self.handshake_done = 0

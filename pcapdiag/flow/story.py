@@ -98,6 +98,7 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
         neighbour_arp=flow.arp_frames,
         early_resets=flow.early_resets,
         lost_to=_known(flow.lost_to),
+        spare_to=_known(flow.spare_to),
         same_as=_known(flow.same_as),
         answers_stream=_known(flow.answers_stream),
         legs_before=_legs(tracker, flow, of_initiator=True),

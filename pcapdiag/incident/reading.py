@@ -9,7 +9,7 @@ from pcapdiag.model.application import Application, Piece
 from pcapdiag.model.http import HttpFacts
 from pcapdiag.model.story import Story
 from pcapdiag.protocols.conversation import Conversation
-from pcapdiag.protocols.http.from_turn import exchange_from_turn, lacks_answer_head
+from pcapdiag.protocols.http.from_turn import exchange_from_turn
 from pcapdiag.protocols.tls.keylog import KeyLog
 
 
@@ -75,6 +75,5 @@ def _from_turns(story: Story) -> Application | None:
         http=HttpFacts(
             requests=story.turn.index,
             exchanges=found,
-            incomplete=any(map(lacks_answer_head, turns)),
         ),
     )

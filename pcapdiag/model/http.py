@@ -93,6 +93,8 @@ class Exchange(msgspec.Struct):
     """The response has x-envoy-upstream-service-time: Envoy got it from an upstream."""
     envoy_headers: bool = False
     """The response has any x-envoy-* header."""
+    proxy_error: str = ""
+    """Squid's own word for what failed (``x-squid-error``): the answer is not the origin's."""
     content_type: str = ""
     connection_close: bool = False
     """Either side said ``connection: close``."""

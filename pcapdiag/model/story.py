@@ -244,6 +244,9 @@ class Story(msgspec.Struct, eq=False):
     """How many of ``resets`` came before the handshake was done, in the order of the packets."""
     lost_to: int | None = None
     """The connection over the other address family that the same host got in its place."""
+    spare_to: int | None = None
+    """The connection to the same endpoint that answered the initiator while it opened this one;
+    told where it then left this one soon, without an answer."""
     same_as: int | None = None
     """The stream of the same connection before a NAT changed its addresses, in this capture."""
     answers_stream: int | None = None

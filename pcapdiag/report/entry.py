@@ -39,21 +39,36 @@ class EntryWriter(msgspec.Struct, frozen=True):
     page: Page
     clock: Clock
 
-    def connection(self, connection: Connection, head: str) -> Iterator[str]:
-        """Yield the lines of one failed connection under its first line's words."""
+    def connection(
+        self, connection: Connection, head: str, *, in_short: bool = False
+    ) -> Iterator[str]:
+        """Yield the lines of one failed connection under its first line's words.
+
+        ``in_short`` where what caused it on another leg is told too.
+        """
         yield from self.page.labelled("FAILED", head, "bad")
+        if in_short:
+            yield from self._effect(connection, _own_streams(connection))
+            return
         yield from self._why(connection)
         scope = scope_text(connection, self.clock)
         if scope:
             yield from self.page.labelled("SCOPE", scope)
         yield from self._what_next(connection.verdict, _own_streams(connection))
 
-    def group(self, group: Group, sample: Connection) -> Iterator[str]:
-        """Yield the lines of many equal failures, told by the one of them that is at hand."""
+    def group(self, group: Group, sample: Connection, *, in_short: bool = False) -> Iterator[str]:
+        """Yield the lines of many equal failures, told by the one of them that is at hand.
+
+        ``in_short`` where what caused them on another leg is told too.
+        """
         yield from self.page.labelled("FAILED", self._group_head(group), "bad")
+        streams = _streams(group.streams, group.connections)
+        if in_short:
+            yield from self._effect(sample, streams)
+            return
         yield from self._why(sample)
         yield from self.page.labelled("SCOPE", self._scope(group, sample))
-        yield from self._what_next(sample.verdict, _streams(group.streams, group.connections))
+        yield from self._what_next(sample.verdict, streams)
 
     def finding(self, finding: Finding) -> Iterator[str]:
         """Yield the lines of a finding; what only informs gets one line."""
@@ -86,11 +101,24 @@ class EntryWriter(msgspec.Struct, frozen=True):
             many = f"{words.count(group.requests, 'request')} on {many}"
         return f"{many}{to}, {when}"
 
+    def _effect(self, connection: Connection, display_filter: str) -> Iterator[str]:
+        """Yield the lines of a failure that another leg caused: that one tells why, and what to do."""
+        verdict = connection.verdict
+        yield from self._what(verdict)
+        yield from self.page.labelled("CHAIN", chain.both_legs(connection))
+        for note in verdict.notes:
+            yield from self.page.labelled("NOTE", shown(note))
+        yield from self._others(connection)
+        yield from self.page.labelled("SEE", display_filter + _logged(verdict))
+
+    def _what(self, verdict: Verdict) -> Iterator[str]:
+        what = f"{verdict.code}  {words.confidence(verdict.confidence)}"
+        yield from self.page.with_right("WHAT", shown(verdict.title), what)
+
     def _why(self, connection: Connection) -> Iterator[str]:
         """Yield what happened, who did it, and the evidence."""
         verdict = connection.verdict
-        what = f"{verdict.code}  {words.confidence(verdict.confidence)}"
-        yield from self.page.with_right("WHAT", shown(verdict.title), what)
+        yield from self._what(verdict)
         if verdict.explanation:
             yield from self.page.labelled("", " ".join(shown(verdict.explanation).split()))
         yield from self._who(connection)
@@ -119,10 +147,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     def _what_next(self, verdict: Verdict, display_filter: str) -> Iterator[str]:
         yield from self._what_to_do(verdict.fixes, verdict.commands)
-        logged = ""
-        if verdict.envoy and verdict.envoy.flag:
-            logged = f"   Envoy log: {verdict.envoy.flag}, {shown(verdict.envoy.reset_reason)}"
-        yield from self.page.labelled("SEE", display_filter + logged)
+        yield from self.page.labelled("SEE", display_filter + _logged(verdict))
 
     def _who(self, connection: Connection) -> Iterator[str]:
         who = connection.verdict.attribution
@@ -190,6 +215,12 @@ _SEVERITY = {
     "warning": ("WARNING", "warn"),
     "info": ("INFO", "label"),
 }
+
+
+def _logged(verdict: Verdict) -> str:
+    if not verdict.envoy or not verdict.envoy.flag:
+        return ""
+    return f"   Envoy log: {verdict.envoy.flag}, {shown(verdict.envoy.reset_reason)}"
 
 
 def _signs(connection: Connection, evidence: list[Evidence]) -> list[str]:

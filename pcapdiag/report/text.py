@@ -10,6 +10,7 @@ from pcapdiag.report.clock import Clock, TimeMode, between, duration
 from pcapdiag.report.entry import EntryWriter
 from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page
+from pcapdiag.report.order import causes, told_order
 
 FULL_ENTRIES = 30
 """Failures told in full; further ones get one line each."""
@@ -176,18 +177,20 @@ def _addresses(addresses: list[str]) -> str:
 
 def _failures(report: Report, writer: EntryWriter) -> Iterator[Iterator[str]]:
     samples = _samples(report)
-    for number, group in enumerate(report.groups):
-        sample = samples.get(number)
-        if number >= FULL_ENTRIES + SHORT_ENTRIES:
-            rest = len(report.groups) - number
+    cause_of = causes(report.groups, samples)
+    for place, number in enumerate(told_order(report.groups, cause_of)):
+        group, sample = report.groups[number], samples.get(number)
+        if place >= FULL_ENTRIES + SHORT_ENTRIES:
+            rest = len(report.groups) - place
             yield iter([f"and {words.count(rest, 'more kind')} of failure (in the JSON)"])
             return
-        if sample is None or number >= FULL_ENTRIES:
+        if sample is None or place >= FULL_ENTRIES:
             yield writer.page.labelled("FAILED", _short(group), "bad")
         elif group.connections == 1:
-            yield writer.connection(sample, _head(report, sample, writer))
+            head = _head(report, sample, writer)
+            yield writer.connection(sample, head, in_short=number in cause_of)
         else:
-            yield writer.group(group, sample)
+            yield writer.group(group, sample, in_short=number in cause_of)
 
 
 def _samples(report: Report) -> dict[int, Connection]:

@@ -159,3 +159,11 @@ def test_guessed_roles_accuse_nobody() -> None:
     assert judge(story, around(story)).code == "tcp.closed_before_response"
     story.responder.port = 50051
     assert judge(story, around(story)).code == "ok"
+
+
+def test_postgresqls_cancel_request_is_answered_by_a_close() -> None:
+    cancel = b"\x00\x00\x00\x10\x04\xd2\x16\x2e" + bytes(8)
+    closed = (S("FIN,ACK", after=5), C("FIN,ACK"), S("ACK"))
+    assert judged(*HANDSHAKE, C("PSH,ACK", cancel), *closed).code == "ok"
+    startup = b"\x00\x00\x00\x10\x00\x03\x00\x00" + bytes(8)
+    assert judged(*HANDSHAKE, C("PSH,ACK", startup), *closed).code == "tcp.closed_before_response"

@@ -249,3 +249,33 @@ def test_what_answers_no_redirected_call(change: dict[str, int]) -> None:
     wire = Wire()
     redirected(wire, **change)
     assert {one.stream for one in tell(wire).stories} == {0, 1}
+
+
+MAC = b"\2\0\0\0\0\2"
+
+
+def opened_beside(port: int = 80, left: float = 9, answered: float = 8) -> Story:
+    """A client opens two connections; the other one is answered; it leaves the first."""
+    wire = Wire()
+    one = link(wire, CLIENT, UPSTREAM)
+    client = End(CLIENT, 40001, 0x2000, b"\2\0\0\0\0\1")
+    other = Link(wire, client, End(UPSTREAM, port, 0x8000, MAC))
+    one.handshake(0, rtt=1)
+    other.handshake(2, rtt=1)
+    one.c(5, "PA", 1, 1, b"hello")
+    other.c(5, "PA", 1, 1, b"hello")
+    for time in sorted((left, answered)):
+        if time == left:
+            one.c(left, "FA", 6, 1)
+        else:
+            other.s(answered, "PA", 1, 6, b"hello")
+    return tell(wire).stream(0)
+
+
+def test_a_spare_connection_knows_the_one_that_was_used() -> None:
+    assert opened_beside().spare_to == 1
+
+
+@pytest.mark.parametrize("change", [{"port": 81}, {"left": 300}, {"left": 9, "answered": 10}])
+def test_what_is_no_spare_connection(change: dict[str, float]) -> None:
+    assert opened_beside(**change).spare_to is None

@@ -229,7 +229,9 @@ def with_suspicions(judgement: Judgement, story: Story, context: Context) -> Jud
     if judgement.code not in PLAIN_CODES or mine_works(story, context):
         return judgement
     room = 1 - judgement.confidence - sum(other.confidence for other in judgement.alternatives)
+    known = [other.code for other in judgement.alternatives]
     weights = suspicions(story) if room > 0 else {}
+    weights = {code: weight for code, weight in weights.items() if code not in known}
     total = sum(weights.values())
     found = (OtherCode(code, round(room * w / total, 2)) for code, w in weights.items())
     others = tuple(other for other in found if other.confidence)

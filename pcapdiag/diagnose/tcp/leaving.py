@@ -13,6 +13,7 @@ from pcapdiag.diagnose.one_way import is_one_way, known_to_answer, never_answere
 from pcapdiag.diagnose.other_leg import client_left, told_its_client
 from pcapdiag.diagnose.patience import MOST_SURE, Patience, patience
 from pcapdiag.diagnose.phase import phase_at
+from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import MS, SECOND, duration
 from pcapdiag.diagnose.work import (
@@ -70,7 +71,7 @@ def leaving(story: Story, context: Context) -> Leaving | None:
         waited = at_deadline(cancel) or _weighed(story, context, cancel.asked, word)
         return Leaving(word, waited, False, "RST_STREAM")
     end = ending(story)
-    if end is None or not end.by_initiator:
+    if end is None or not end.by_initiator or is_spare(story):
         return None
     if may_be_half_close(story, context):
         return None

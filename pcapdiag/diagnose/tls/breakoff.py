@@ -9,6 +9,7 @@ import msgspec
 
 from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.judgement import OtherCode
+from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.text import base_words
 from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.diagnose.tls import words
@@ -78,7 +79,7 @@ def break_off(story: Story) -> BreakOff | None:
     facts, end = open_handshake(story), ending(story)
     if facts is not None and facts.established and end is not None:
         end = _servers_end(story, facts, end)
-    if facts is None or end is None:
+    if facts is None or end is None or is_spare(story):
         return None
     return BreakOff(end, facts, records_before(facts, end))
 

@@ -36,7 +36,7 @@ from pcapdiag.diagnose.patience import patience
 from pcapdiag.diagnose.tcp import data_timeout
 from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE, size_matters, stuck_data
 from pcapdiag.diagnose.text import base_words
-from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.timing import SECOND, duration, round_trip
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.breakoff import open_handshake, records_before, step
 from pcapdiag.diagnose.tls.commands import s_client_words
@@ -80,6 +80,10 @@ ALERT = 21
 """Record type: a close_notify by who gives up is not what it waited for."""
 SERVER_WAITS = 5 * SECOND
 """A server that closes this long after its flight gave up on a client that said nothing."""
+LONG, LONG_TRIPS = SECOND, 10
+"""A handshake message is answered within a round trip and milliseconds: with nothing after this
+long (and so many round trips) the answer was overdue, whenever the client then left."""
+SURE_WHEN_LONG = 0.8
 TRIES = 4
 """Repeats of the same handshake message, none acknowledged, that no passing loss explains."""
 
@@ -151,10 +155,11 @@ def _was_taken(story: Story, message: Record) -> bool:
 
 
 def _client_gave_up(story: Story, context: Context, end: Ending, since: int) -> Silence | None:
-    waited = patience(story, context, since, end.time)
-    if waited.timeout < 0.5:
+    sure = round(min(patience(story, context, since, end.time).timeout, 0.95), 2)
+    if end.time - since >= max(LONG, LONG_TRIPS * round_trip(story)):
+        sure = max(sure, SURE_WHEN_LONG)
+    if sure < 0.5:
         return None
-    sure = round(min(waited.timeout, 0.95), 2)
     address = story.responder.address
     why = f"{address} acknowledged the handshake message and did not answer it"
     who = (

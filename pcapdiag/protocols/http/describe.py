@@ -38,6 +38,7 @@ def describe_response(exchange: Exchange, fields: Fields) -> None:
     first = dict(reversed(fields))
     exchange.server = _short(first, b"server")
     exchange.via = _short(first, b"via")
+    exchange.proxy_error = _short(first, b"x-squid-error")
     exchange.content_type = _short(first, b"content-type")
     names = [name for name, _ in fields]
     exchange.response_headers = sum(not name.startswith(b":") for name in names)

@@ -43,17 +43,6 @@ def exchange_from_turn(turn: Turn) -> Exchange | None:
     return exchange
 
 
-def lacks_answer_head(turn: Turn) -> bool:
-    """Return whether an answer came of whose head the capture lost a part, or there was no room.
-
-    What it announced is not known then.
-    """
-    head = turn.response_head
-    if head[: len(_STATUS_LINE)] != _STATUS_LINE[: len(head)]:
-        return False
-    return turn.response_bytes > len(head) and head_end(head) < 0
-
-
 def _take_request(exchange: Exchange, turn: Turn) -> None:
     exchange.request_frame, exchange.request_time = turn.request_frame, turn.request_time
     head, size = _whole_lines(turn.request_head)

@@ -105,8 +105,6 @@ _PAGES = (
     # Varnish bin/varnishd/builtin.vcl, vcl_backend_error and vcl_synth.
     _page("varnish", (_UNAVAILABLE,), r"<title>503 Backend fetch failed</title>"),
     _page("varnish", _GATEWAY_STATUS, r"<h3>Guru Meditation:</h3>"),
-    # Squid errors/templates.
-    _page("squid", _GATEWAY_STATUS, r"ERR_(?:CONNECT_FAIL|READ_ERROR|ZERO_SIZE_OBJECT)", "squid"),
     # Cloudflare "Troubleshooting 5XX errors".
     _page("cloudflare", (_BAD_GATEWAY, _TIMEOUT), r"\Aerror code: 50[24]\s*\Z", "cloudflare"),
     # IIS Application Request Routing.
@@ -141,7 +139,8 @@ def recognise(exchange: Exchange) -> LocalReply | None:
     """
     if exchange.status is None:
         return None
-    reply = _of_grpc(exchange) or _of_envoy(exchange) or _of_page(exchange)
+    reply = _of_grpc(exchange) or _of_envoy(exchange) or _of_squid(exchange)
+    reply = reply or _of_page(exchange)
     if reply is None:
         return None if exchange.upstream_service_time else _of_empty_body(exchange)
     named = _SERVERS.get(re.split(r"[/ ]", exchange.server.lower(), maxsplit=1)[0])
@@ -171,6 +170,13 @@ def _envoy_text(text: str) -> LocalReply | None:
         return None
     details = match["details"]
     return LocalReply("envoy", match["reason"], details[:MAX_DETAILS] if details else None)
+
+
+def _of_squid(exchange: Exchange) -> LocalReply | None:
+    # Squid src/errorpage.cc: a page of several kilobytes, and a header that names its template.
+    if exchange.status not in _GATEWAY_STATUS or not exchange.proxy_error:
+        return None
+    return LocalReply("squid", _MEANINGS[exchange.status], exchange.proxy_error)
 
 
 def _of_page(exchange: Exchange) -> LocalReply | None:

@@ -22,6 +22,7 @@ from tests.diagnose.tls.scenes import (
     TLS13,
     answer,
     given,
+    hello,
     record,
     records,
     scene,
@@ -193,3 +194,19 @@ def test_a_hello_that_vanishes_for_one_name_only_points_to_a_filter() -> None:
     assert verdict.code == "tls.handshake_timeout"
     assert "www.example works" in verdict.candidates[0].why
     assert sides(verdict)["path"] > sides(told(*lines))["path"]
+
+
+def test_a_hello_without_an_answer_for_seconds_is_the_servers_doing() -> None:
+    verdict = told(HELLO, ACKED, C("FIN,ACK", after=3110), S("FIN,ACK"), C("ACK"))
+    assert verdict.code == "tls.handshake_timeout"
+    assert sides(verdict)["responder"] > 0.9
+    soon = told(HELLO, ACKED, C("FIN,ACK", after=310), S("FIN,ACK"), C("ACK"))
+    assert soon.code == "tls.handshake_closed"
+
+
+@pytest.mark.parametrize(("alpn", "code"), [((), "tcp.closed_before_response"), (("h2",), "ok")])
+def test_a_short_request_in_tls_where_it_is_no_http2(alpn: tuple[str, ...], code: str) -> None:
+    used = (C("PSH,ACK", records(90)), S("PSH,ACK", records(90)), C("PSH,ACK", records(32)))
+    facts = {**SECURED, "client_hello": hello(alpn=alpn), "client_data": 2, "server_data": 1}
+    verdict = told(HELLO, FLIGHT_13, FLIGHT_OF_CLIENT, TICKETS, *used, *HUNG_UP, **facts)
+    assert verdict.code == code

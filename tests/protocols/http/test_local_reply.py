@@ -194,3 +194,16 @@ def test_what_a_proxy_handed_on_says_so(exchange: Exchange) -> None:
     assert reply is not None
     assert reply.handed_on
     assert recognise(answer(503, b"", "envoy", upstream_service_time=True)) is None
+
+
+def test_squid_names_its_failure_in_a_header() -> None:
+    page = b"<!DOCTYPE html><style>" + b" " * 480
+    reply = recognise(answer(503, page, "squid/5.7", proxy_error="ERR_CONNECT_FAIL 111"))
+    assert reply is not None
+    assert (reply.product, reply.details, reply.handed_on) == (
+        "squid",
+        "ERR_CONNECT_FAIL 111",
+        False,
+    )
+    assert recognise(answer(503, page, "squid/5.7")) is None
+    assert recognise(answer(403, page, "squid/5.7", proxy_error="ERR_ACCESS_DENIED 0")) is None
