@@ -176,7 +176,7 @@ class Lanes:
             self.streamed -= 1
 
     def take_pieces(self, lane: Lane) -> list[tuple[int, int, int, bytes]]:
-        """Take what a lane holds: frame, time, bytes missing before it, and bytes, of each piece."""
+        """Take what a lane holds of each piece: frame, time, bytes missing before it, and bytes."""
         pieces = self.slab.read(lane)
         self.slab.give(lane)
         lane.length = 0

@@ -102,7 +102,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
         return f"{many}{to}, {when}"
 
     def _effect(self, connection: Connection, display_filter: str) -> Iterator[str]:
-        """Yield the lines of a failure that another leg caused: that one tells why, and what to do."""
+        """Yield the lines of a failure that another leg caused, which tells what to do."""
         verdict = connection.verdict
         yield from self._what(verdict)
         yield from self.page.labelled("CHAIN", chain.both_legs(connection))

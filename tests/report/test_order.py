@@ -1,0 +1,91 @@
+"""A failure that another leg caused is told in short, right before its cause."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.model.report import Cause, Connection, Group
+from pcapdiag.report.layout import Page
+from pcapdiag.report.order import causes, told_order
+from pcapdiag.report.text import render_text
+from tests.report.fabricate import refused, replied, report, seconds
+
+pytestmark = pytest.mark.once
+
+
+def effect(stream: int, cause: int) -> Connection:
+    """A proxy's own reply, caused by another connection."""
+    connection = replied(stream)
+    connection.first_frame = stream
+    connection.causes = [
+        Cause(
+            stream=cause,
+            frame=122,
+            code="tcp.connection_refused",
+            time=seconds(1.2),
+            endpoint="10.0.2.7:8443",
+        )
+    ]
+    connection.caused_by = cause
+    return connection
+
+
+def told(*connections: Connection) -> list[str]:
+    return list(render_text(report(list(connections)), Page(100)))
+
+
+def entries(rows: list[str]) -> list[str]:
+    """The lines of each failure."""
+    return "\n".join(rows).split("\nFAILED")[1:]
+
+
+def test_the_reply_comes_first_and_in_short_and_then_what_caused_it() -> None:
+    first, second = entries(told(refused(17), effect(4, 17)))
+    assert "http.local_reply" in first
+    assert "CHAIN" in first
+    assert "tcp.connection_refused at 10.0.2.7:8443 (stream 17)" in first
+    assert "SEE     tcp.stream==4" in first
+    for label in ("FOR", "FIX", "NEXT", "TIME", "WHO"):
+        assert f"\n{label} " not in first
+        assert label == "TIME" or f"\n{label} " in second
+    assert "ALSO" in first
+
+
+def test_without_the_cause_in_the_report_it_is_told_in_full() -> None:
+    (only,) = entries(told(effect(4, 17)))
+    assert "\nFIX " in only
+    assert "CHAIN" in only
+
+
+def group(*streams: int) -> Group:
+    return Group(
+        code="x", side="responder", party="proxy", connections=1, title="", streams=list(streams)
+    )
+
+
+@pytest.mark.parametrize(
+    ("cause_of", "order"),
+    [
+        ({}, [0, 1, 2, 3]),
+        ({3: 0}, [3, 0, 1, 2]),
+        ({0: 3}, [0, 3, 1, 2]),
+        ({2: 1, 3: 1}, [0, 2, 3, 1]),
+    ],
+)
+def test_effects_stand_right_before_their_cause(cause_of: dict[int, int], order: list[int]) -> None:
+    assert told_order([group(n) for n in range(4)], cause_of) == order
+
+
+def test_what_causes_another_is_a_cause_whatever_caused_it() -> None:
+    groups = [group(1), group(2), group(3)]
+    samples = {0: effect(1, 2), 1: effect(2, 3), 2: refused(3)}
+    found = causes(groups, samples)
+    assert found == {0: 1, 1: 2} or found == {0: 1}
+    assert sorted(told_order(groups, found)) == [0, 1, 2]
+
+
+def test_two_that_name_each_other_are_both_told() -> None:
+    groups = [group(1), group(2)]
+    found = causes(groups, {0: effect(1, 2), 1: effect(2, 1)})
+    assert found == {0: 1}
+    assert told_order(groups, found) == [0, 1]
