@@ -86,6 +86,8 @@ def by_pcapdiag(capture: Path) -> tuple[Counts, dict[str, Any]]:
     result = CliRunner().invoke(cli, ["analyze", "--all", "--format", "json", str(capture)])
     report = json.loads(result.stdout)
     counts: Counts = {}
+    told = report["capture"]
+    told["redirected"] = [n for one in report["connections"] for n in one["streams"][1:]]
     for connection in report["connections"]:
         ends = {
             side: f"{connection[side]['ip']}:{connection[side]['port']}"
@@ -95,7 +97,7 @@ def by_pcapdiag(capture: Path) -> tuple[Counts, dict[str, Any]]:
             member: Counter({end: connection[member][side] for side, end in ends.items()})
             for member in ANALYSIS
         }
-    return counts, report["capture"]
+    return counts, told
 
 
 @pytest.mark.needs(program="tshark reordercap")
@@ -106,6 +108,9 @@ def test_counts_agree(capture: Path, tmp_path: Path) -> None:
     if told["counts"]["disordered"]:
         capture = in_time_order(capture, tmp_path)
     theirs = by_tshark(capture)
+    for answers in told["redirected"]:
+        # Their packets are put to the connection whose answers they are, under its own address.
+        theirs.pop(answers)
     assert sorted(ours) == sorted(theirs)
     if name in SACK_EDGE:
         for counts in (*ours.values(), *theirs.values()):

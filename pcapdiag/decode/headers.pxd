@@ -23,8 +23,8 @@ cdef class Packet:
 
     cpdef void load(self, buffer)
     cdef void clear(self) noexcept
-    cpdef long long decode(self, long long offset, long long captured, long long length, long long link_type)
-    cpdef long long decode_ip(self, long long offset, long long captured)
+    cpdef long long decode(self, long long offset, long long captured, long long length, long long link_type) noexcept
+    cpdef long long decode_ip(self, long long offset, long long captured) noexcept
     @cython.locals(layers=cython.longlong)
     cdef long long _layers(self, long long kind) noexcept
     cdef long long _u16(self, long long o) noexcept

@@ -2,7 +2,8 @@
 
 An answer that its reader would not take, or lost to the RST behind it, looks like a good one until
 the proxy's client gets an error in its place. An initiator that left had lost patience where it
-told its client so, and only followed its client where that had left first.
+told its client so, and only followed its client where that had left first. A SYN without answer at
+the capture's end had been given up where the client was told.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ from pcapdiag.diagnose.exchanges import exchanges
 from pcapdiag.diagnose.http import response_lost, response_rejected
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.patience import MOST_SURE, Patience
+from pcapdiag.diagnose.tcp.connection_timeout import given_up
 from pcapdiag.diagnose.tcp.leaving import ABORT, TIMEOUT, leaving, leaving_judgement
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
+
+GIVEN_UP = 0.9
+"""Probability of a timed-out connect where the proxy told its client so: one SYN may get lost."""
 
 
 class Suspect(NamedTuple):
@@ -55,6 +60,13 @@ def confirm(story: Story, code: str, index: int | None, shown: str) -> Judgement
         if code == response_lost.KIND.code:
             return response_lost.lost(story, exchange, response_lost.CONFIRMED, shown)
     return None
+
+
+def never_connected(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict on a SYN without answer that its initiator is known to have given up."""
+    if not story.syn_frames or story.responder.packets or story.icmp:
+        return None
+    return given_up(story, context, gave_up=True, confidence=GIVEN_UP)
 
 
 def gave_up(story: Story, context: Context, stream: int) -> Judgement | None:

@@ -9,13 +9,12 @@ and TLS for which there are secrets, are handed on piece by piece, so that memor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Flow, HalfFlow, Lane
 from pcapdiag.flow.sequence import distance
-
-Buffer = bytes | bytearray | memoryview
+from pcapdiag.flow.slabs import PieceSlab
 
 UNDECIDED = 0
 """No byte of the initiator was seen yet; a greeting of the responder is kept."""
@@ -31,10 +30,8 @@ TRANSCRIPT_BYTES = 24_576
 GREETING_BYTES = 4_096
 CHUNK_BYTES = 16_384
 """A reader takes the bytes of a streamed connection when this many have come from one end."""
-TOTAL_BYTES = 32 * 1024 * 1024
-"""Most bytes in all lanes together; connections beyond are followed without."""
 IN_USE = 4
-"""From this turn on a TLS connection works; its transcript goes where room is short."""
+"""From this turn on a TLS connection works; its transcript goes where half the room is taken."""
 MAX_STREAMED = 2_048
 """Connections that are read piece by piece at the same time; further ones have a transcript."""
 MAX_WAITING = 64
@@ -58,8 +55,7 @@ class Lanes:
     """Decides what is kept of each connection, and keeps it."""
 
     def __init__(self) -> None:
-        self.total = 0
-        self.limit = TOTAL_BYTES
+        self.slab = PieceSlab()
         self.left_out = 0
         self.streamed = 0
         self.has_secrets = 0
@@ -67,46 +63,53 @@ class Lanes:
         """Takes the bytes of a streamed connection (:func:`take_pieces`)."""
 
     def take(
-        self, p: Packet, buffer: Buffer, flow: Flow, f: HalfFlow, r: HalfFlow, seq: int,
-        opened: int, frame: int, time: int,
-    ) -> None:  # fmt: skip
-        """Keep the payload of a segment, as far as its connection's bytes are wanted."""
+        self, p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, seq: int, opened: int, frame: int,
+        time: int,
+    ) -> int:  # fmt: skip
+        """Keep the payload of a segment, as far as its connection's bytes are wanted.
+
+        Returns 0 when there was no room.
+        """
         if flow.lanes == _UNDECIDED and opened and f.lane is None and p.payload_captured >= 4:
             flow.lanes = self._choose(p, flow)
             if flow.lanes == _TURNS:
                 self.release(flow)
         if flow.lanes == _TURNS:
-            return
+            return 1
         lane = f.lane
         if lane is None:
             lane = Lane((f.isn + 1) & MASK32 if f.isn >= 0 else seq)
             f.lane = lane
         if flow.lanes == _TRANSCRIPT and lane.length >= _TRANSCRIPT_BYTES:
-            return
-        if self.total >= self.limit:
+            return 1
+        size = p.payload_captured
+        if seq == lane.next_seq and not lane.waiting:
+            kept = self._append(
+                lane, lane.position, p.payload_length, p.view, p.payload, size, frame, time
+            )
+        else:
+            data = bytes(p.view[p.payload : p.payload + size])
+            kept = self.add_segment(lane, seq, p.payload_length, data, frame, time, r.highest_ack)
+        if not kept:
             self.left_out += 1
             self.release(flow)
             flow.lanes = _TURNS
-            return
-        start = p.payload
-        before = lane.length
-        data = bytes(buffer[start : start + p.payload_captured])
-        add_segment(lane, seq, p.payload_length, data, frame, time, r.highest_ack)
-        self.total += lane.length - before
-        if flow.lanes == _UNDECIDED:
+        elif flow.lanes == _UNDECIDED:
             self._decide_late(flow, lane, opened)
         elif flow.lanes == _STREAMED and lane.length >= _CHUNK_BYTES:
             self._hand_on(flow)
+        return kept
 
     def begin_turn(self, p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, seq: int) -> None:
         """Look at the first bytes of a turn: TLS or HTTP/2 may begin in it (STARTTLS, CONNECT)."""
         if flow.lanes == _TURNS and p.payload_captured >= 4 and not flow.evicted:
-            if self._choose(p, flow) != _TURNS:
-                flow.lanes = self._choose(p, flow)
+            chosen = self._choose(p, flow)
+            if chosen != _TURNS:
+                flow.lanes = chosen
                 f.lane = Lane(seq)
                 r.lane = Lane(r.next_seq) if r.next_seq >= 0 else None
         elif flow.lanes == _TRANSCRIPT and flow.turn_index >= _IN_USE:
-            if self.total * 2 > self.limit:
+            if self.slab.used * 2 > self.slab.limit:
                 self.release(flow)
                 flow.lanes = _TURNS
 
@@ -144,7 +147,7 @@ class Lanes:
                 flow.lanes = _TURNS
         elif lane.length >= 4:
             # The first segments were shorter than what tells a protocol.
-            start = b"".join([piece[3] for piece in lane.pieces])
+            start = b"".join([piece[3] for piece in self.slab.read(lane)])
             if start[:2] == b"\x16\x03" or start[:4] in (b"PRI ", b"PROX", b"\r\n\r\n"):
                 flow.lanes = _TRANSCRIPT
                 if start[:4] == b"PRI " or (start[:1] == b"\x16" and self.has_secrets):
@@ -156,17 +159,15 @@ class Lanes:
     def _hand_on(self, flow: Flow) -> None:
         if self.hand_on is not None:
             self.hand_on(flow)
-            for f in (flow.a, flow.b):
-                if f.lane is not None:
-                    self.total -= f.lane.length
-                    f.lane.length = 0
 
     def release(self, flow: Flow) -> None:
         """Forget a connection's bytes."""
-        for f in (flow.a, flow.b):
-            if f.lane is not None:
-                self.total -= f.lane.length
-                f.lane = None
+        if flow.a.lane is not None:
+            self.slab.give(flow.a.lane)
+            flow.a.lane = None
+        if flow.b.lane is not None:
+            self.slab.give(flow.b.lane)
+            flow.b.lane = None
 
     def finish(self, flow: Flow) -> None:
         """Give back what a connection that was judged held."""
@@ -174,68 +175,84 @@ class Lanes:
         if flow.lanes == _STREAMED:
             self.streamed -= 1
 
+    def take_pieces(self, lane: Lane) -> list[tuple[int, int, int, bytes]]:
+        """Take what a lane holds: frame, time, bytes missing before it, and bytes, of each piece."""
+        pieces = self.slab.read(lane)
+        self.slab.give(lane)
+        lane.length = 0
+        return pieces
 
-def add_segment(
-    lane: Lane, seq: int, length: int, data: bytes, frame: int, time: int, acked: int
-) -> None:
-    """Put a segment in order; ``acked`` is what the other end has acknowledged (-1: nothing).
+    def add_segment(
+        self, lane: Lane, seq: int, length: int, data: bytes, frame: int, time: int, acked: int
+    ) -> int:
+        """Put a segment in order; ``acked`` is what the other end has acknowledged (-1: nothing).
 
-    ``length`` is its payload on the wire, of which ``data`` was captured. Bytes that were
-    acknowledged and not captured will not come any more: they become a hole.
-    """
-    ahead = distance(seq, lane.next_seq)
-    if ahead <= 0:
-        _append(lane, lane.position + ahead, length, data, frame, time)
-        if lane.waiting:
-            _take_waiting(lane, lane.position)
-        return
-    known = lane.position if acked < 0 else lane.position + distance(acked, lane.next_seq)
-    lane.waiting.append((lane.position + ahead, length, data, frame, time))
-    if len(lane.waiting) >= _MAX_WAITING:
-        end_waiting(lane)
-    elif known > lane.position:
-        _take_waiting(lane, known)
+        ``length`` is its payload on the wire, of which ``data`` was captured. Bytes that were
+        acknowledged and not captured will not come any more: they become a hole. Returns 0 when
+        there was no room.
+        """
+        ahead = distance(seq, lane.next_seq)
+        if ahead <= 0:
+            kept = self._append(
+                lane, lane.position + ahead, length, data, 0, len(data), frame, time
+            )
+            if lane.waiting and kept:
+                kept = self._take_waiting(lane, lane.position)
+            return kept
+        known = lane.position if acked < 0 else lane.position + distance(acked, lane.next_seq)
+        lane.waiting.append((lane.position + ahead, length, data, frame, time))
+        if len(lane.waiting) >= _MAX_WAITING:
+            return self.end_waiting(lane)
+        return self._take_waiting(lane, known) if known > lane.position else 1
 
-
-def end_waiting(lane: Lane) -> None:
-    """Take what waits as it is: what is missing before it does not come any more."""
-    if lane.waiting:
+    def end_waiting(self, lane: Lane) -> int:
+        """Take what waits as it is: what is missing before it does not come any more."""
+        if not lane.waiting:
+            return 1
         last = max(lane.waiting)
-        _take_waiting(lane, last[0])
+        return self._take_waiting(lane, last[0])
 
+    def _take_waiting(self, lane: Lane, known: int) -> int:
+        """Append what waits and joins on, or lies at or before ``known`` (behind a hole)."""
+        lane.waiting.sort()
+        taken = 0
+        kept = 1
+        for position, length, data, frame, time in lane.waiting:
+            if position > lane.position and position > known:
+                break
+            if not self._append(lane, position, length, data, 0, len(data), frame, time):
+                kept = 0
+                break
+            taken += 1
+        del lane.waiting[:taken]
+        return kept
 
-def _take_waiting(lane: Lane, known: int) -> None:
-    """Append what waits and joins on, or lies at or before ``known`` (behind a hole)."""
-    lane.waiting.sort()
-    taken = 0
-    for position, length, data, frame, time in lane.waiting:
-        if position > lane.position and position > known:
-            break
-        _append(lane, position, length, data, frame, time)
-        taken += 1
-    del lane.waiting[:taken]
-
-
-def _append(lane: Lane, position: int, length: int, data: bytes, frame: int, time: int) -> None:
-    ahead = position - lane.position
-    if ahead > 0:
-        lane.hole += ahead
-        lane.position += ahead
-        lane.next_seq = (lane.next_seq + ahead) & MASK32
-        ahead = 0
-    fresh = length + ahead
-    if fresh <= 0:
-        return
-    if ahead < 0:
-        data = data[-ahead:]
-    size = len(data)
-    if size > 0:
-        lane.pieces.append((frame, time, lane.hole, data))
-        lane.hole = 0
-        lane.length += size
-    lane.hole += fresh - size
-    lane.position += fresh
-    lane.next_seq = (lane.next_seq + fresh) & MASK32
+    def _append(
+        self, lane: Lane, position: int, length: int, source: Sequence[int], start: int,
+        size: int, frame: int, time: int,
+    ) -> int:  # fmt: skip
+        ahead = position - lane.position
+        if ahead > 0:
+            lane.hole += ahead
+            lane.position += ahead
+            lane.next_seq = (lane.next_seq + ahead) & MASK32
+            ahead = 0
+        fresh = length + ahead
+        if fresh <= 0:
+            return 1
+        start -= ahead
+        size += ahead
+        if size > 0:
+            if not self.slab.append(lane, frame, time, source, start, size):
+                return 0
+            lane.hole = 0
+            lane.length += size
+        else:
+            size = 0
+        lane.hole += fresh - size
+        lane.position += fresh
+        lane.next_seq = (lane.next_seq + fresh) & MASK32
+        return 1
 
 
 def is_http2(p: Packet) -> int:

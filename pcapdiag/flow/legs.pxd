@@ -11,15 +11,17 @@ cdef class Moments:
     cdef public long long count
     cdef public list ring
     @cython.locals(moment=Moment, opener=HalfFlow, answerer=HalfFlow)
-    cdef void note(self, Flow flow, long long kind, long long time)
+    cdef int note(self, Flow flow, long long kind, long long time) except -1
     @cython.locals(moment=Moment, host=Host, back=cython.longlong, same_id=cython.bint)
     cdef void _find_twin(self, Flow flow, HalfFlow opener, HalfFlow answerer, long long time)
+    @cython.locals(moment=Moment, back=cython.longlong)
+    cdef Moment redirected(self, long long isn, long long time)
     @cython.locals(moment=Moment, initiator=HalfFlow, responder=HalfFlow, me=HalfFlow, peer=HalfFlow, first=cython.bint, start=cython.longlong, until=cython.longlong, mine=cython.longlong, i=cython.longlong, opened=cython.bint, answered=cython.bint, way=cython.longlong)
     cpdef list around(self, Flow flow, long long of_initiator)
 
 
-@cython.locals(host=Host)
 cdef long long is_local(HalfFlow f) noexcept
+cdef long long is_loopback(Host host) noexcept
 @cython.locals(first=cython.longlong)
 cdef long long _closed_at(HalfFlow a, HalfFlow b, long long rst_time) noexcept
 @cython.locals(me=HalfFlow, loser=Flow, port=cython.longlong, ahead=cython.longlong, same_host=cython.bint, near=cython.bint)

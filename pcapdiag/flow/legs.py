@@ -11,7 +11,7 @@ request counts from the SYN. The same SYN on both sides of a NAT is found in the
 
 from __future__ import annotations
 
-from pcapdiag.flow.records import Flow, HalfFlow, Moment
+from pcapdiag.flow.records import Flow, HalfFlow, Host, Moment
 from pcapdiag.flow.table import Table
 
 KEPT = 512
@@ -68,6 +68,7 @@ class Moments:
         moment.answerer = answerer.host
         moment.local = is_local(opener) | is_local(answerer) << 1
         moment.origin = flow.same_as if flow.same_as >= 0 else flow.stream
+        moment.port = flow.port_b if flow.a_opened else flow.port_a
         moment.ip_id = flow.syn_ip_id
         moment.tsval = flow.syn_tsval
 
@@ -90,6 +91,20 @@ class Moments:
                 if host is not None and host is not answerer.host:
                     host.translated = 1
                 return
+
+    def redirected(self, isn: int, time: int) -> Moment | None:
+        """Return the opening on loopback that a SYN-ACK from elsewhere answers, by its number.
+
+        A REDIRECT rule sends a call to the sidecar on loopback; the answers are shown with the
+        address that was called (facts 3.5).
+        """
+        for back in range(1, TWINS + 1):
+            moment: Moment = self.ring[(self.count - back) & (_KEPT - 1)]
+            if time - moment.time > SAME_MOMENT:
+                return None
+            if moment.kind == OPENED and moment.isn == isn and moment.answerer is not None:
+                return moment if is_loopback(moment.answerer) else None
+        return None
 
     def around(self, flow: Flow, of_initiator: int) -> list[tuple[int, int, int, int, int, int]]:
         """Return what one end's host did on other connections while it waited on this one.
@@ -131,9 +146,13 @@ class Moments:
 
 def is_local(f: HalfFlow) -> int:
     """Say whether a half is sent by the capturing host: cooked captures tell; loopback is."""
-    host = f.host
     if f.sent > 0:
         return 1 if f.received == 0 else 0
+    return is_loopback(f.host)
+
+
+def is_loopback(host: Host) -> int:
+    """Say whether an address is the loopback's (RFC 1122 section 3.2.1.3, RFC 4291 2.5.3)."""
     if host.version == 4:
         return 1 if host.low >> 24 == 127 else 0
     return 1 if host.high == 0 and host.low == 1 else 0

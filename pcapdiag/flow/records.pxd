@@ -31,11 +31,12 @@ cdef class Endpoint:
 @cython.final
 cdef class Moment:
     cdef public long long kind, stream, since, answered, time, local, isn
-    cdef public long long origin, ip_id, tsval
+    cdef public long long origin, port, ip_id, tsval
     cdef public Host opener
     cdef public Host answerer
 
 @cython.final
+@cython.no_gc
 cdef class Tombstone:
     cdef public unsigned long long hash, high_a, low_a, high_b, low_b
     cdef public long long port_a, port_b, stream, base_a, base_b, end, evicted
@@ -44,12 +45,13 @@ cdef class Tombstone:
     cdef void identify(self, Flow flow) noexcept
 
 @cython.final
+@cython.no_gc
 cdef class Lane:
-    cdef public long long next_seq, position, length, hole
-    cdef public list pieces
+    cdef public long long next_seq, position, length, hole, first, last, at
     cdef public list waiting
 
 @cython.final
+@cython.no_gc
 cdef class HalfFlow:
     # First what every segment touches: the fewer cache lines, the faster.
     cdef public Host host
@@ -90,7 +92,7 @@ cdef class Flow:
     cdef public long long request_last_time
     cdef public long long stream, version, first_frame, start, last_was_reset, syn_count, syn_time
     cdef public long long syn_ack_count, syn_ack_time, established_time, established_frame
-    cdef public long long early_resets, lost_to, same_as
+    cdef public long long early_resets, lost_to, same_as, answers_stream
     cdef public long long rtt_to_responder, rtt_to_initiator, rst_time, turn_gap, request_frame
     cdef public long long request_time, response_frame, response_time, interface1, interface2
     cdef public long long interface3, vlan1, vni1, evicted, open_at_end, syn_tsval, syn_ip_id

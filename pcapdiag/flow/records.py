@@ -78,6 +78,7 @@ class Moment:
         self.local = 0
         self.isn = -1
         self.origin = -1
+        self.port = 0
         self.ip_id = 0
         self.tsval = 0
 
@@ -106,14 +107,19 @@ class Tombstone:
 
 
 class Lane:
-    """The bytes of one end in order, from ``next_seq`` at its making (pcapdiag/flow/lanes.py)."""
+    """The bytes of one end in order, from ``next_seq`` at its making (pcapdiag/flow/lanes.py).
+
+    ``first``, ``last`` and ``at`` say where they are (:class:`~pcapdiag.flow.slabs.PieceSlab`).
+    """
 
     def __init__(self, next_seq: int) -> None:
         self.next_seq = next_seq
         self.position = 0
         self.length = 0
         self.hole = 0
-        self.pieces: list[tuple[int, int, int, bytes]] = []
+        self.first = -1
+        self.last = -1
+        self.at = 0
         self.waiting: list[tuple[int, int, bytes, int, int]] = []
 
 
@@ -248,6 +254,7 @@ class Flow:
         self.early_resets = 0
         self.lost_to = -1
         self.same_as = -1
+        self.answers_stream = -1
         self.handshake_done = 0
         self.midstream = 0
         self.rtt_to_responder = 0

@@ -13,6 +13,7 @@ cpdef long long is_alarming(long long code) noexcept
 cpdef long long completeness(unsigned char[::1] v, long long start, long long size, long long total, unsigned long long tail_low) noexcept
 @cython.locals(o=cython.longlong, stop=cython.longlong)
 cdef long long _head_end(unsigned char[::1] v, long long start, long long size) noexcept
+cdef long long _is_hex(long long byte) noexcept
 @cython.locals(i=cython.longlong, count=cython.longlong)
 cdef long long _is_name(unsigned char[::1] v, long long o, long long end, bytes name) noexcept
 @cython.locals(number=cython.longlong, digits=cython.longlong)

@@ -96,7 +96,7 @@ def completeness(v: Head, start: int, size: int, total: int, tail_low: int) -> i
                 chunked = 1
         o += 1
     if chunked:
-        if length >= 0:
+        if length >= 0 or (end < start + size and not _is_hex(v[end])):
             return _UNKNOWN
         # "0", an empty line, and the line before it, as the last 7 bytes: CRLF 0 CRLF CRLF.
         ends = tail_low & 0xFFFFFFFFFFFFFF == 0x0D0A300D0A0D0A
@@ -116,6 +116,10 @@ def _head_end(v: Head, start: int, size: int) -> int:
             return o + 4
         o += 1
     return -1
+
+
+def _is_hex(byte: int) -> int:
+    return 0x30 <= byte <= 0x39 or 0x61 <= byte | 0x20 <= 0x66
 
 
 def _is_name(v: Head, o: int, end: int, name: bytes) -> int:

@@ -1,6 +1,8 @@
 import cython
 
-cdef long long _FACT_WORDS, _CHUNK_WORDS, _HEAD_BYTES
+from pcapdiag.flow.records cimport Lane
+
+cdef long long _FACT_WORDS, _CHUNK_WORDS, _HEAD_BYTES, _PIECE_CHUNK, _PIECE_HEADER
 
 
 @cython.final
@@ -9,14 +11,14 @@ cdef class FactSlab:
     cdef public object words
     cdef long long[::1] view
     @cython.locals(chunk=cython.longlong)
-    cdef long long take(self)
-    cpdef long long following(self, long long chunk)
+    cdef int take(self) except -2
+    cpdef long long following(self, long long chunk) noexcept
     cdef void link(self, long long chunk, long long following) noexcept
     cdef void give_chain(self, long long first, long long last) noexcept
     @cython.locals(start=cython.longlong)
     cpdef object row(self, long long chunk, long long fact)
     @cython.locals(size=cython.longlong)
-    cdef void _grow(self)
+    cdef int _grow(self) except -1
 
 
 @cython.final
@@ -25,8 +27,30 @@ cdef class HeadSlab:
     cdef public object bytes
     cdef unsigned char[::1] view
     cdef public list free
-    cpdef long long take(self)
-    cpdef void give(self, long long slot)
+    cpdef int take(self) except -2
+    cpdef int give(self, long long slot) except -1
+    cdef void write(self, long long position, const unsigned char[::1] source, long long start, long long count) noexcept
     cpdef object read(self, long long slot, long long length)
     @cython.locals(size=cython.longlong)
-    cdef void _grow(self)
+    cdef int _grow(self) except -1
+
+
+@cython.final
+cdef class PieceSlab:
+    cdef public long long size, limit, unused, free, used
+    cdef public object bytes
+    cdef unsigned char[::1] view
+    cdef long long[::1] words
+    @cython.locals(word=cython.longlong, count=cython.longlong)
+    cdef int append(self, Lane lane, long long frame, long long time, const unsigned char[::1] source, long long start, long long size) except -1
+    @cython.locals(chunk=cython.longlong, at=cython.longlong, word=cython.longlong, size=cython.longlong, count=cython.longlong)
+    cpdef list read(self, Lane lane)
+    @cython.locals(chunk=cython.longlong)
+    cdef void give(self, Lane lane) noexcept
+    @cython.locals(chunk=cython.longlong)
+    cdef int _extend(self, Lane lane) except -1
+    cdef int _grow(self) except -1
+
+
+@cython.locals(i=cython.longlong)
+cdef void copy(unsigned char[::1] target, long long at, const unsigned char[::1] source, long long start, long long count) noexcept

@@ -1,15 +1,19 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: initializedcheck=False, annotation_typing=False
-"""Shared, bounded storage for kept packets and for the first bytes of requests and answers.
+"""Shared, bounded storage for kept packets and for bytes: of turns' beginnings, and of lanes.
 
-Both slabs hand out slots of a fixed size from one array that grows to a limit and then no further,
+The slabs hand out slots of a fixed size from one array that grows to a limit and then no further,
 so that memory does not depend on how many connections a capture has. Slots have plain numbers; -1
-means none. A chunk of facts begins with the number of the next chunk of its connection.
+means none. A chunk of facts or of pieces begins with the number of the next one of its chain.
 """
 
 from __future__ import annotations
 
 from array import array
+from collections.abc import MutableSequence, Sequence
+from typing import Any
+
+from pcapdiag.flow.records import Lane
 
 FACT_WORDS = 12
 CHUNK_FACTS = 8
@@ -27,10 +31,20 @@ HEAD_SLOTS = 24_576
 """Most heads of all open connections together: 24 MiB."""
 FIRST_HEAD_SLOTS = 1_024
 
+PIECE_CHUNK = 1_024
+"""Bytes of a chunk of pieces, 8 of them its link."""
+PIECE_CHUNKS = 32_768
+"""Most chunks of pieces of all open connections together: 32 MiB."""
+FIRST_PIECE_CHUNKS = 256
+PIECE_HEADER = 32
+"""Bytes before each piece: its frame, its time, the bytes missing before it, its length."""
+
 # Twins in C of the constants above, which plain Python imports.
 _FACT_WORDS = FACT_WORDS
 _CHUNK_WORDS = CHUNK_WORDS
 _HEAD_BYTES = HEAD_BYTES
+_PIECE_CHUNK = PIECE_CHUNK
+_PIECE_HEADER = PIECE_HEADER
 
 
 class FactSlab:
@@ -117,6 +131,10 @@ class HeadSlab:
         """Give a slot back."""
         self.free.append(slot)
 
+    def write(self, position: int, source: Sequence[int], start: int, count: int) -> None:
+        """Copy ``count`` bytes of ``source`` from ``start`` to a position in the array."""
+        copy(self.view, position, source, start, count)
+
     def read(self, slot: int, length: int) -> bytes:
         """Return the first ``length`` bytes of a slot."""
         start = slot * _HEAD_BYTES
@@ -131,3 +149,125 @@ class HeadSlab:
         self.bytes = larger
         self.view = larger
         self.size = size
+
+
+class PieceSlab:
+    """Chunks of the pieces of lanes, each piece with its header, and maybe over several chunks."""
+
+    def __init__(self) -> None:
+        self.size = FIRST_PIECE_CHUNKS
+        self.limit = PIECE_CHUNKS
+        self.bytes = bytearray(PIECE_CHUNK * FIRST_PIECE_CHUNKS)
+        self.view: bytearray = self.bytes
+        self.words: Any = memoryview(self.bytes).cast("q")
+        self.unused = 0
+        self.free = -1
+        self.used = 0
+        """Chunks handed out."""
+
+    def append(
+        self, lane: Lane, frame: int, time: int, source: Sequence[int], start: int, size: int
+    ) -> int:
+        """Add ``size`` bytes of ``source`` to a lane; return 0, and do nothing, without room."""
+        if (self.limit - self.used) * (_PIECE_CHUNK - 8) < size + _PIECE_CHUNK:
+            return 0
+        if (lane.last + 1) * _PIECE_CHUNK - lane.at < _PIECE_HEADER:
+            self._extend(lane)
+        word = lane.at >> 3
+        self.words[word] = frame
+        self.words[word + 1] = time
+        self.words[word + 2] = lane.hole
+        self.words[word + 3] = size
+        lane.at += _PIECE_HEADER
+        while size > 0:
+            count = (lane.last + 1) * _PIECE_CHUNK - lane.at
+            if count == 0:
+                self._extend(lane)
+                count = _PIECE_CHUNK - 8
+            if count > size:
+                count = size
+            copy(self.view, lane.at, source, start, count)
+            lane.at += count
+            start += count
+            size -= count
+        # Headers are read as words.
+        lane.at = (lane.at + 7) & ~7
+        return 1
+
+    def read(self, lane: Lane) -> list[tuple[int, int, int, bytes]]:
+        """Return a lane's pieces: frame, time, bytes missing before it, and its bytes."""
+        pieces = []
+        chunk = lane.first
+        at = chunk * _PIECE_CHUNK + 8
+        while chunk >= 0 and (chunk != lane.last or at < lane.at):
+            word = at >> 3
+            if (chunk + 1) * _PIECE_CHUNK - at < _PIECE_HEADER:
+                chunk = self.words[chunk * _PIECE_CHUNK >> 3]
+                at = chunk * _PIECE_CHUNK + 8
+                continue
+            at += _PIECE_HEADER
+            size = self.words[word + 3]
+            data = b""
+            while size > 0:
+                count = (chunk + 1) * _PIECE_CHUNK - at
+                if count == 0:
+                    chunk = self.words[chunk * _PIECE_CHUNK >> 3]
+                    at = chunk * _PIECE_CHUNK + 8
+                    count = _PIECE_CHUNK - 8
+                if count > size:
+                    count = size
+                data += self.bytes[at : at + count]
+                at += count
+                size -= count
+            at = (at + 7) & ~7
+            pieces.append((self.words[word], self.words[word + 1], self.words[word + 2], data))
+        return pieces
+
+    def give(self, lane: Lane) -> None:
+        """Give back what a lane holds."""
+        if lane.first < 0:
+            return
+        chunk = lane.first
+        while chunk >= 0:
+            self.used -= 1
+            chunk = self.words[chunk * _PIECE_CHUNK >> 3]
+        self.words[lane.last * _PIECE_CHUNK >> 3] = self.free
+        self.free = lane.first
+        lane.first = -1
+        lane.last = -1
+        lane.at = 0
+
+    def _extend(self, lane: Lane) -> None:
+        chunk = self.free
+        if chunk >= 0:
+            self.free = self.words[chunk * _PIECE_CHUNK >> 3]
+        else:
+            if self.unused == self.size:
+                self._grow()
+            chunk = self.unused
+            self.unused += 1
+        self.used += 1
+        self.words[chunk * _PIECE_CHUNK >> 3] = -1
+        if lane.first < 0:
+            lane.first = chunk
+        else:
+            self.words[lane.last * _PIECE_CHUNK >> 3] = chunk
+        lane.last = chunk
+        lane.at = chunk * _PIECE_CHUNK + 8
+
+    def _grow(self) -> None:
+        size = min(self.size * 2, self.limit)
+        larger = bytearray(PIECE_CHUNK * size)
+        larger[: len(self.bytes)] = self.bytes
+        self.bytes = larger
+        self.view = larger
+        self.words = memoryview(larger).cast("q")
+        self.size = size
+
+
+def copy(
+    target: MutableSequence[int], at: int, source: Sequence[int], start: int, count: int
+) -> None:
+    """Copy ``count`` bytes; a slice would be copied by way of two new views when compiled."""
+    for i in range(count):
+        target[at + i] = source[start + i]

@@ -99,6 +99,7 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
         early_resets=flow.early_resets,
         lost_to=_known(flow.lost_to),
         same_as=_known(flow.same_as),
+        answers_stream=_known(flow.answers_stream),
         legs_before=_legs(tracker, flow, of_initiator=True),
         legs_behind=_legs(tracker, flow, of_initiator=False),
     )

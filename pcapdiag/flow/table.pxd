@@ -25,7 +25,7 @@ cdef class Table:
     cdef public Endpoint other_endpoint
 
     @cython.locals(h=cython.ulonglong, a=cython.ulonglong, b=cython.ulonglong)
-    cpdef unsigned long long hash(self, Packet p)
+    cpdef unsigned long long hash(self, Packet p) noexcept
     @cython.locals(flow=Flow)
     cpdef Flow find(self, Packet p, unsigned long long h)
     @cython.locals(grave=Tombstone)
@@ -33,9 +33,9 @@ cdef class Table:
     @cython.locals(flow=Flow)
     cpdef Flow add(self, Packet p, unsigned long long h, long long stream)
     @cython.locals(other=Flow, slot=cython.longlong)
-    cpdef void remove(self, Flow flow)
+    cpdef int remove(self, Flow flow) except -1
     @cython.locals(grave=Tombstone, slot=cython.longlong)
-    cpdef void bury(self, Flow flow, str state)
+    cpdef int bury(self, Flow flow, str state) except -1
     @cython.locals(other=Tombstone, slot=cython.longlong)
     cdef void _forget(self, Tombstone grave)
     @cython.locals(last=Flow)
@@ -46,6 +46,6 @@ cdef class Table:
     @cython.locals(host=Host, place=cython.longlong)
     cpdef Host host(self, long long version, unsigned long long high, unsigned long long low)
     @cython.locals(opener=Host, answerer=Host, endpoint=Endpoint, high=cython.ulonglong, low=cython.ulonglong, port=cython.longlong)
-    cpdef void settle(self, Flow flow)
+    cpdef int settle(self, Flow flow) except -1
     @cython.locals(endpoint=Endpoint)
     cdef Endpoint _endpoint(self, long long version, unsigned long long high, unsigned long long low, long long port)

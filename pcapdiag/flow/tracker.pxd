@@ -3,7 +3,7 @@ import cython
 from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.lanes cimport Lanes
 from pcapdiag.flow.legs cimport Moments, note_race
-from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host, Tombstone
+from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host, Moment, Tombstone
 from pcapdiag.flow.screen cimport completeness, is_alarming, is_answer, is_request, status
 from pcapdiag.flow.sequence cimport analyze, distance, repeats
 from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
@@ -19,7 +19,7 @@ cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN
 cdef unsigned long long MASK, MIX_A, MIX_B, MIX_C
 
 cdef long long ACK, ACKED_UNSEEN, ANY_RETRANSMISSION, BAD_CHECKSUM, DSACK, DUPLICATE_ACK, FAST_RETRANSMISSION, FIN, GAP_BEFORE, KEEP_ALIVE, KEEP_ALIVE_ACK, OUT_OF_ORDER, RST, SPURIOUS_RETRANSMISSION, SUPER_SEGMENT, SYN, TRUNCATED, WINDOW_PROBE, ZERO_WINDOW
-cdef long long MASK32, MAX_RESET_WINDOWS, MAX_ICMP, KEPT_ARP, ARP_WINDOW, MAX_FIRST_BYTES, FIRST_BYTES_OF, MAX_RESET_PAYLOAD, MAX_INTERFACES
+cdef long long MASK32, MAX_RESET_WINDOWS, MAX_ICMP, KEPT_ARP, ARP_WINDOW, MAX_FIRST_BYTES, FIRST_BYTES_OF, MAX_RESET_PAYLOAD, MAX_INTERFACES, MAX_REDIRECTS
 
 
 @cython.final
@@ -41,33 +41,38 @@ cdef class Tracker:
     cdef public long long note_all, facts_left_out, heads_left_out, unmatched_icmp, connections, healthy, midstream
     cdef public long long one_direction, acked_unseen, super_segments, bad_checksums
     cdef public list arp
-    cdef public dict path_ids
+    cdef public dict path_ids, redirects
+    cdef public long long redirect_count
     cdef long long last_interface, last_ifindex, last_path_id
 
-    cpdef void process(self, batch, link_types, files)
+    cpdef int process(self, batch, link_types, files) except -1
     @cython.locals(i=cython.longlong, flow=Flow)
-    cdef void _process_ordered(self, long long count)
+    cdef int _process_ordered(self, long long count) except -1
     @cython.locals(i=cython.longlong, assigned=list, waiting=list)
-    cdef void _process_disordered(self, long long count)
+    cdef int _process_disordered(self, long long count) except -1
     @cython.locals(flow=Flow)
-    cdef long long _replaces(self)
+    cdef int _replaces(self) except -1
     @cython.locals(p=Packet, base=cython.longlong)
     cdef long long _is_another(self, Flow flow) noexcept
     @cython.locals(i=cython.longlong, flow=Flow)
-    cdef void _track_assigned(self, list waiting, list assigned)
+    cdef int _track_assigned(self, list waiting, list assigned) except -1
     cpdef long long _frame_at(self, long long i)
-    cdef long long _is_from_a(self, Flow flow)
+    cdef long long _is_from_a(self, Flow flow) noexcept
     @cython.locals(time=cython.longlong, kind=cython.longlong)
-    cdef long long _decode(self, long long i)
-    @cython.locals(link_type=cython.longlong)
-    cdef long long _decode_at(self, long long i)
+    cdef int _decode(self, long long i) except -1
+    @cython.locals(link_type=cython.longlong, kind=cython.longlong)
+    cdef int _decode_at(self, long long i) except -1
     @cython.locals(p=Packet)
-    cdef long long _other(self, long long kind, long long frame, long long time, long long interface)
+    cdef int _follow_redirect(self) except -1
+    @cython.locals(p=Packet, moment=Moment, host=Host, flow=Flow)
+    cdef Flow _note_redirect(self, long long time)
+    @cython.locals(p=Packet)
+    cdef int _other(self, long long kind, long long frame, long long time, long long interface) except -1
     @cython.locals(p=Packet, flow=Flow, kind=cython.longlong)
-    cdef void _reassembled(self, object whole, long long frame, long long time, long long interface)
+    cdef int _reassembled(self, object whole, long long frame, long long time, long long interface) except -1
     @cython.locals(p=Packet, table=Table, h=cython.ulonglong, flow=Flow, f=HalfFlow, again=cython.bint)
     cdef Flow _assign(self, long long frame, long long time, long long interface)
-    @cython.locals(p=Packet, table=Table, stream=cython.longlong, base=cython.longlong, grave=Tombstone, is_syn=cython.bint, flow=Flow)
+    @cython.locals(p=Packet, table=Table, stream=cython.longlong, base=cython.longlong, grave=Tombstone, is_syn=cython.bint, flow=Flow, called=Flow)
     cdef Flow _open(self, unsigned long long h, long long frame, long long time, long long interface)
     @cython.locals(p=Packet, f=HalfFlow, r=HalfFlow)
     cdef void _note_base(self, Flow flow) noexcept
@@ -76,23 +81,23 @@ cdef class Tracker:
     @cython.locals(p=Packet)
     cdef void _infer_opener(self, Flow flow)
     @cython.locals(p=Packet, f=HalfFlow, r=HalfFlow, path=cython.longlong, from_a=cython.longlong, opened=cython.longlong, known=cython.longlong, fresh=cython.longlong, ahead=cython.longlong, marks=cython.longlong)
-    cdef void _track(self, Flow flow, long long frame, long long time, long long interface)
+    cdef int _track(self, Flow flow, long long frame, long long time, long long interface) except -1
     @cython.locals(number=cython.longlong)
-    cdef long long _path_id(self, long long interface, long long ifindex)
+    cdef int _path_id(self, long long interface, long long ifindex) except -1
     @cython.locals(p=Packet)
     cdef void _seen_on(self, Flow flow, long long path) noexcept
     @cython.locals(p=Packet, key=cython.ulonglong, word=cython.ulonglong, known=cython.longlong, slot=cython.longlong, where=cython.longlong, apart=cython.longlong)
-    cdef long long _is_duplicate(self, Flow flow, HalfFlow f, HalfFlow r, long long time, long long path, long long interface)
+    cdef int _is_duplicate(self, Flow flow, HalfFlow f, HalfFlow r, long long time, long long path, long long interface) except -1
     @cython.locals(p=Packet)
     cdef void _note_copy(self, Flow flow, HalfFlow f, HalfFlow r, long long time) noexcept
     cdef void _delivered_twice(self, HalfFlow f) noexcept
     @cython.locals(p=Packet)
-    cdef long long _same_packet(self, HalfFlow f, HalfFlow r, long long apart, long long same_path)
+    cdef long long _same_packet(self, HalfFlow f, HalfFlow r, long long apart, long long same_path) noexcept
     cdef void _note_mixed(self, long long path, long long before, long long apart, long long interface)
     @cython.locals(p=Packet)
     cdef void _baseline(self, HalfFlow f) noexcept
     @cython.locals(p=Packet, more=cython.longlong, shift=cython.longlong)
-    cdef long long _count(self, HalfFlow f, HalfFlow r, long long marks)
+    cdef long long _count(self, HalfFlow f, HalfFlow r, long long marks) noexcept
     cdef void _count_marks(self, HalfFlow f, long long marks) noexcept
     @cython.locals(p=Packet)
     cdef void _handshake_open(self, Flow flow, HalfFlow f, long long opened, long long time)
@@ -101,17 +106,17 @@ cdef class Tracker:
     @cython.locals(endpoint=Endpoint)
     cdef void _established(self, Flow flow, long long time) noexcept
     @cython.locals(p=Packet, position=cython.longlong, seq=cython.longlong)
-    cdef void _payload(self, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long fresh, long long known, long long frame, long long time)
+    cdef int _payload(self, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long fresh, long long known, long long frame, long long time) except -1
     @cython.locals(start=cython.longlong)
     cdef long long _start_of_turn(self, long long seq, long long known, long long acked) noexcept
     @cython.locals(p=Packet)
-    cdef long long _opener_by_content(self, Flow flow, long long opened)
+    cdef int _opener_by_content(self, Flow flow, long long opened) except -1
     @cython.locals(slot=cython.longlong, length=cython.longlong, code=cython.longlong)
-    cdef long long _is_interim(self, Flow flow, HalfFlow r)
+    cdef int _is_interim(self, Flow flow, HalfFlow r) except -1
     @cython.locals(i=HalfFlow, r=HalfFlow, first=cython.bint, asked=cython.longlong, asked_length=cython.longlong, told=cython.longlong, told_length=cython.longlong, look=cython.longlong)
     cdef void _close_turn(self, Flow flow, long long keep)
     cdef bytes _tail_bytes(self, HalfFlow f)
-    cdef void _new_turn(self, Flow flow, long long frame, long long time)
+    cdef int _new_turn(self, Flow flow, long long frame, long long time) except -1
     @cython.locals(p=Packet)
     cdef void _note_first_bytes(self, Flow flow)
     @cython.locals(p=Packet, f=HalfFlow, answer=bytes)
@@ -119,45 +124,45 @@ cdef class Tracker:
     @cython.locals(endpoint=Endpoint, took=cython.longlong, limit=cython.longlong, bucket=cython.longlong)
     cdef void _answered(self, Flow flow, long long frame, long long time)
     @cython.locals(p=Packet, hello=cython.bint, length=cython.longlong, slot=cython.longlong, source=cython.longlong, stop=cython.longlong, target=cython.longlong, count=cython.longlong)
-    cdef void _head(self, HalfFlow f, long long position)
+    cdef int _head(self, HalfFlow f, long long position) except -1
     @cython.locals(p=Packet, count=cython.longlong, end=cython.longlong, start=cython.longlong)
     cdef void _tail(self, HalfFlow f, long long seq) noexcept
     @cython.locals(p=Packet, opener=HalfFlow)
-    cdef void _endings(self, Flow flow, HalfFlow f, HalfFlow r, long long fresh, long long frame, long long time)
+    cdef int _endings(self, Flow flow, HalfFlow f, HalfFlow r, long long fresh, long long frame, long long time) except -1
     @cython.locals(p=Packet, host=Host)
-    cdef void _note_reset(self, Flow flow, HalfFlow f, long long time)
+    cdef int _note_reset(self, Flow flow, HalfFlow f, long long time) except -1
     @cython.locals(p=Packet, table=Table, h=cython.ulonglong, flow=Flow)
     cdef void _icmp(self, long long frame, long long time)
-    cdef void _keep(self, Flow flow, long long from_a, long long marks, long long path, long long frame, long long time)
+    cdef int _keep(self, Flow flow, long long from_a, long long marks, long long path, long long frame, long long time) except -1
     @cython.locals(chunk=cython.longlong)
-    cdef long long _next_chunk(self, Flow flow)
+    cdef int _next_chunk(self, Flow flow) except -1
     @cython.locals(p=Packet, base=cython.longlong, bits=cython.longlong)
     cdef void _write(self, long long chunk, long long fact, long long from_a, long long marks, long long path, long long frame, long long time) noexcept
-    cdef void _sweep(self)
+    cdef int _sweep(self) except -1
     @cython.locals(flow=Flow)
-    cdef void _expire(self, long long queue, long long idle)
+    cdef int _expire(self, long long queue, long long idle) except -1
     cdef void _requeue(self, Flow flow) noexcept
     @cython.locals(flow=Flow, tries=cython.longlong)
     cdef void _evict(self, long long queue)
-    cpdef void tick(self, long long now)
+    cpdef int tick(self, long long now) except -1
     @cython.locals(flow=Flow, queue=cython.longlong)
-    cpdef void close(self)
-    cdef void _finish(self, Flow flow)
-    @cython.locals(f=HalfFlow)
-    cdef void _release(self, Flow flow)
+    cpdef int close(self) except -1
+    cdef int _finish(self, Flow flow) except -1
+    cdef int _release(self, Flow flow) except -1
+    cdef int _release_heads(self, HalfFlow f) except -1
     @cython.locals(f=HalfFlow)
     cdef void _one_sided(self, Flow flow) noexcept
     @cython.locals(host=Host)
-    cdef void _fold(self, HalfFlow f)
-    cdef void _fold_ttl(self, Host host, long long ttl, long long count)
+    cdef int _fold(self, HalfFlow f) except -1
+    cdef int _fold_ttl(self, Host host, long long ttl, long long count) except -1
     @cython.locals(initiator=HalfFlow, responder=HalfFlow, host=Host, endpoint=Endpoint)
     cdef void _fold_endpoint(self, Flow flow) noexcept
     @cython.locals(i=HalfFlow, r=HalfFlow)
-    cdef long long _surely_healthy(self, Flow flow)
+    cdef int _surely_healthy(self, Flow flow) except -1
     @cython.locals(first=cython.bint, slot=cython.longlong, length=cython.longlong, found=cython.longlong)
-    cdef long long _is_whole(self, HalfFlow r, long long total)
+    cdef int _is_whole(self, HalfFlow i, HalfFlow r, long long total) except -1
     @cython.locals(start=cython.longlong, kind=cython.longlong, size=cython.longlong)
-    cdef long long _says_goodbye(self, Flow flow, HalfFlow i, HalfFlow r)
+    cdef int _says_goodbye(self, Flow flow, HalfFlow i, HalfFlow r) except -1
 
 
 cpdef long long flow_isn(Flow flow)

@@ -110,6 +110,8 @@ MAX_RESET_PAYLOAD = 64
 MAX_RESET_WINDOWS = 64
 """Different window fields of RSTs that are kept of one address."""
 MAX_INTERFACES = 4_096
+MAX_REDIRECTS = 10_000
+"""Calls that were redirected to loopback, and whose answers are put to them."""
 INTERIM = 512
 """An interim answer (1xx) is no longer than this."""
 ENCRYPTED_ANSWER = 600
@@ -142,6 +144,10 @@ class Tracker:
         self.heads = HeadSlab()
         self.lanes = Lanes()
         self.moments = Moments()
+        self.redirects: dict[tuple[int, ...], tuple[int, int, int]] = {}
+        """Where calls went whose answers bear the address and port that were called; by those, and
+        the caller's."""
+        self.redirect_count = 0
         self.head_bytes = self.heads.view
         self.recent = array("q", bytes(8 * 4 * RECENT))
         self.offsets = array("q")
@@ -287,7 +293,39 @@ class Tracker:
 
     def _decode_at(self, i: int) -> int:
         link_type = self.link_types[self.interfaces[i]]
-        return self.packet.decode(self.offsets[i], self.captured[i], self.lengths[i], link_type)
+        kind = self.packet.decode(self.offsets[i], self.captured[i], self.lengths[i], link_type)
+        if kind == 1 and self.redirect_count > 0:
+            self._follow_redirect()
+        return kind
+
+    def _follow_redirect(self) -> None:
+        """Give the answer of a redirected call the address that the call went to."""
+        p = self.packet
+        called = (p.source_high, p.source_low, p.source_port)
+        place = self.redirects.get((*called, p.target_high, p.target_low, p.target_port))
+        if place is not None:
+            p.source_high, p.source_low, p.source_port = place
+
+    def _note_redirect(self, time: int) -> Flow | None:
+        """Return the call that a SYN-ACK from another address answers, and remember both."""
+        p = self.packet
+        moment = self.moments.redirected((p.ack - 1) & MASK32, time)
+        if moment is None or self.redirect_count >= MAX_REDIRECTS:
+            return None
+        host = moment.answerer
+        if host is None or host.version != p.version:
+            return None
+        called = (p.source_high, p.source_low, p.source_port)
+        p.source_high, p.source_low, p.source_port = host.high, host.low, moment.port
+        flow = self.table.find(p, self.table.hash(p))
+        if flow is not None and flow.stream == moment.stream and flow.syn_ack_count == 0:
+            key = (*called, p.target_high, p.target_low, p.target_port)
+            self.redirects[key] = (p.source_high, p.source_low, p.source_port)
+            self.redirect_count += 1
+            self._note_base(flow)
+            return flow
+        p.source_high, p.source_low, p.source_port = called
+        return None
 
     def _other(self, kind: int, frame: int, time: int, interface: int) -> int:
         p = self.packet
@@ -369,6 +407,11 @@ class Tracker:
         if stream < 0:
             stream = table.next_stream
             table.next_stream += 1
+        if p.flags & (SYN | ACK) == SYN | ACK:
+            called = self._note_redirect(time)
+            if called is not None:
+                called.answers_stream = stream
+                return called
         flow = table.add(p, h, stream)
         flow.previous = grave
         flow.first_frame = frame
@@ -431,7 +474,8 @@ class Tracker:
 
     # Following.
 
-    def _track(self, flow: Flow, frame: int, time: int, interface: int) -> None:
+    def _track(self, flow: Flow, frame: int, time: int, interface: int) -> int:
+        """Follow a packet; return 0 for one that was captured before."""
         p = self.packet
         from_a = self.table.from_a
         f = flow.a if from_a else flow.b
@@ -441,7 +485,7 @@ class Tracker:
         if self._is_duplicate(flow, f, r, time, path, interface):
             f.duplicates += 1
             self.duplicates += 1
-            return
+            return 0
         opened = 1 if from_a == flow.a_opened else 0
         if p.flags & SYN and f.isn < 0 and f.packets > 0:
             # A RST, or the ACK of an older connection, came before it and had other numbers.
@@ -482,7 +526,7 @@ class Tracker:
         if not marks & (KEEP_ALIVE | KEEP_ALIVE_ACK):
             flow.active_time = time
         self._endings(flow, f, r, fresh, frame, time)
-        self._keep(flow, from_a, marks, path, frame, time)
+        return self._keep(flow, from_a, marks, path, frame, time)
 
     def _path_id(self, interface: int, ifindex: int) -> int:
         if interface == self.last_interface and ifindex == self.last_ifindex:
@@ -804,10 +848,10 @@ class Tracker:
             position = distance(seq, f.turn_seq)
             if position < HEAD:
                 self._head(f, position)
-            if fresh > 0:
+            if fresh > 0 and not opened:
                 self._tail(f, seq)
         if flow.lanes != _TURNS:
-            self.lanes.take(p, self.buffer, flow, f, r, seq, opened, frame, time)
+            self.lanes.take(p, flow, f, r, seq, opened, frame, time)
 
     def _start_of_turn(self, seq: int, known: int, acked: int) -> int:
         """Return where a turn's bytes begin, though its first segment may not be here yet."""
@@ -956,21 +1000,21 @@ class Tracker:
             bucket += 1
         endpoint.answers_within[bucket] += 1
 
-    def _head(self, f: HalfFlow, position: int) -> None:
-        """Keep the first bytes of the turn, in order."""
+    def _head(self, f: HalfFlow, position: int) -> int:
+        """Keep the first bytes of the turn, in order; return how many of them are new."""
         p = self.packet
         if f.hello_slot < 0:
             f.hello_seq = f.turn_seq
         hello = f.turn_seq == f.hello_seq
         length = f.hello_length if hello else f.head_length
         if position > length or position + p.payload_captured <= length or length >= HEAD:
-            return
+            return 0
         slot = f.hello_slot if hello else f.head_slot
         if slot < 0:
             slot = self.heads.take()
             if slot < 0:
                 self.heads_left_out += 1
-                return
+                return 0
             self.head_bytes = self.heads.view
             if hello:
                 f.hello_slot = slot
@@ -982,15 +1026,16 @@ class Tracker:
             stop = source + HEAD - length
         target = slot * HEAD + length
         count = stop - source
-        self.head_bytes[target : target + count] = p.view[source:stop]
+        self.heads.write(target, p.view, source, count)
         length += count
         if hello:
             f.hello_length = length
         else:
             f.head_length = length
+        return count
 
     def _tail(self, f: HalfFlow, seq: int) -> None:
-        """Keep the last 16 bytes, where they were seen without a hole."""
+        """Keep the last 16 bytes of an answer, where they were seen without a hole."""
         p = self.packet
         count = p.payload_captured
         end = p.payload + count
@@ -1037,14 +1082,13 @@ class Tracker:
             self.table.touch(flow, 2)
             if self.table.size2 > MAX_CLOSING:
                 self._evict(2)
-        elif flow.closing == 2 and fresh == 0 and not p.flags & SYN:
-            return
-        elif flow.handshake_done or flow.midstream:
-            self.table.touch(flow, 0)
-            if self.table.size0 > MAX_OPEN:
-                self._evict(0)
-        else:
-            self.table.touch(flow, 1)
+        elif flow.closing != 2 or fresh > 0 or p.flags & SYN:
+            if flow.handshake_done or flow.midstream:
+                self.table.touch(flow, 0)
+                if self.table.size0 > MAX_OPEN:
+                    self._evict(0)
+            else:
+                self.table.touch(flow, 1)
 
     def _note_reset(self, flow: Flow, f: HalfFlow, time: int) -> None:
         p = self.packet
@@ -1098,12 +1142,11 @@ class Tracker:
 
     # Kept packets.
 
-    def _keep(
-        self, flow: Flow, from_a: int, marks: int, path: int, frame: int, time: int
-    ) -> None:
+    def _keep(self, flow: Flow, from_a: int, marks: int, path: int, frame: int, time: int) -> int:
+        """Keep the facts of a packet; return 0 without room."""
         if (flow.fact_last < 0 or flow.fact_fill == CHUNK_FACTS) and not self._next_chunk(flow):
             self.facts_left_out += 1
-            return
+            return 0
         self._write(flow.fact_last, flow.fact_fill, from_a, marks, path, frame, time)
         flow.fact_fill += 1
         if self.packet.flags & RST and flow.rst_kept < CHUNK_FACTS:
@@ -1112,6 +1155,7 @@ class Tracker:
             if flow.rst_chunk >= 0:
                 self._write(flow.rst_chunk, flow.rst_kept, from_a, marks, path, frame, time)
                 flow.rst_kept += 1
+        return 1
 
     def _next_chunk(self, flow: Flow) -> int:
         """Give a connection its next chunk, a new one or the oldest of its own last ones."""
@@ -1248,13 +1292,16 @@ class Tracker:
         self.lanes.finish(flow)
         flow.fact_first = -1
         flow.rst_chunk = -1
-        for f in (flow.a, flow.b):
-            if f.hello_slot >= 0:
-                self.heads.give(f.hello_slot)
-                f.hello_slot = -1
-            if f.head_slot >= 0:
-                self.heads.give(f.head_slot)
-                f.head_slot = -1
+        self._release_heads(flow.a)
+        self._release_heads(flow.b)
+
+    def _release_heads(self, f: HalfFlow) -> None:
+        if f.hello_slot >= 0:
+            self.heads.give(f.hello_slot)
+            f.hello_slot = -1
+        if f.head_slot >= 0:
+            self.heads.give(f.head_slot)
+            f.head_slot = -1
 
     def _one_sided(self, flow: Flow) -> None:
         f = flow.a if flow.a.packets > 0 else flow.b
@@ -1342,23 +1389,25 @@ class Tracker:
                 return 0
             return 1 if i.fin_seq >= 0 and i.fin_time <= r.fin_time else 0
         if flow.lanes == _TURNS and flow.response_bytes > 0 and r.fin_seq >= 0:
-            if not self._is_whole(r, flow.response_bytes):
+            if not self._is_whole(i, r, flow.response_bytes):
                 return 0
         if i.fin_seq >= 0 and i.fin_time < r.fin_time and flow.response_bytes > 0:
             if i.fin_time - r.last_data_time >= STALLED:
                 return 0
         return 1 if flow.response_bytes > 0 else self._says_goodbye(flow, i, r)
 
-    def _is_whole(self, r: HalfFlow, total: int) -> int:
-        """Say whether the last answer is no HTTP/1 that was cut short."""
+    def _is_whole(self, i: HalfFlow, r: HalfFlow, total: int) -> int:
+        """Say whether the last answer is no HTTP/1 that was cut short, or that a proxy refused."""
         first = r.turn_seq == r.hello_seq
         slot = r.hello_slot if first else r.head_slot
         length = r.hello_length if first else r.head_length
         if r.turn_seq < 0 or slot < 0 or not is_answer(self.head_bytes, slot * HEAD, length):
             return 1
         found = completeness(self.head_bytes, slot * HEAD, length, total, r.tail_low)
-        # A head too long to be seen whole is taken to be in order: most of them are.
-        return found in (_COMPLETE, _UNTIL_CLOSE) or (found == _UNKNOWN and length >= HEAD)
+        if found == _UNKNOWN and length >= HEAD:
+            # Most heads too long to be seen whole are in order; proxies refuse some of them.
+            return i.host.answered == 0
+        return found in (_COMPLETE, _UNTIL_CLOSE)
 
     def _says_goodbye(self, flow: Flow, i: HalfFlow, r: HalfFlow) -> int:
         """Say whether the last bytes are a TLS record that ends a connection in use.

@@ -181,7 +181,8 @@ class Analysis:
             return
         self._twins.settle(story.stream, failed=verdict.failed)
         connection = told.in_full() if self._is_worth_detail(told) else told.as_row()
-        if self.options.follow and given != _gist(connection):
+        changed = given != _gist(connection) or self.legs.has_cause(connection)
+        if self.options.follow and changed:
             self.late.append((len(self.connections), given is not None))
         self.connections.add(connection)
 

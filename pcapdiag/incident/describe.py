@@ -64,6 +64,7 @@ def describe(
         ),
         initiator_inferred=story.initiator_inferred,
         same_as=story.same_as,
+        streams=[story.stream, *([story.answers_stream] if story.answers_stream else [])],
         packets=BySide(initiator=initiator.packets, responder=responder.packets),
         bytes=BySide(initiator=initiator.payload_bytes, responder=responder.payload_bytes),
         retransmissions=BySide(

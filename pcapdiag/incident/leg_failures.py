@@ -21,6 +21,8 @@ from pcapdiag.model.story import Story
 MAX_PER_CONNECTION = 20
 """Failed requests of one connection that other legs are searched for."""
 TRACE_LENGTH = 32
+MAX_TEXT = 256
+"""Characters of a path or an id that are compared."""
 
 
 class _End(msgspec.Struct, frozen=True):
@@ -61,7 +63,7 @@ def _leg_failure(story: Story, judgement: Judgement) -> LegFailure:
         answerer_port=story.responder.port,
         code=judgement.code,
         phase=judgement.phase,
-        since=asked if exchange is not None or story.turn.index > 1 else story.start,
+        since=asked if judgement.code in REPLIES or story.turn.index > 1 else story.start,
         asked=asked,
         decided=end.time,
         frame=end.frame or max(judgement.frames, default=story.first_frame),
@@ -93,8 +95,8 @@ def _with_content(failure: LegFailure, exchange: Exchange) -> LegFailure:
     return msgspec.structs.replace(
         failure,
         method=exchange.method,
-        target=exchange.target,
-        request_id=exchange.request_id,
+        target=exchange.target and exchange.target[:MAX_TEXT],
+        request_id=exchange.request_id and exchange.request_id[:MAX_TEXT],
         trace=_trace(exchange.traceparent),
         status=exchange.status,
         grpc_status=exchange.grpc.status if exchange.grpc else None,

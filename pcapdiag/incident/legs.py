@@ -11,8 +11,9 @@ import msgspec
 from pcapdiag.correlate.causes import Joined, join_legs
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES
 from pcapdiag.correlate.leg_failure import Key, LegFailure
+from pcapdiag.diagnose.capture.partial import KIND as PARTIAL
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.diagnose.settled import confirm, followed_its_client, gave_up
+from pcapdiag.diagnose.settled import confirm, followed_its_client, gave_up, never_connected
 from pcapdiag.incident.leg_failures import leg_failures
 from pcapdiag.incident.leg_words import absence, explanation
 from pcapdiag.model.context import Context
@@ -21,6 +22,7 @@ from pcapdiag.model.report import Cause, Connection, Verdict
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import format_seconds
 
+UNTOLD = PARTIAL.code
 MAX_FAILURES = 20_000
 """Failures among which causes are looked for; later ones are counted in ``left_out``."""
 
@@ -67,12 +69,18 @@ class ProxyLegs(msgspec.Struct):
             if cause.suspected:
                 shown = f"Its client got an error in its place (stream {effect.stream})."
                 return confirm(story, cause.code, cause.exchange, shown)
+            if cause.code == UNTOLD and cause.is_silent and not cause.came_up:
+                return never_connected(story, context)
             if cause.code == LEFT and effect.code in {GIVEN_UP, *REPLIES}:
                 return gave_up(story, context, effect.stream)
         found = self._joined.explained.get((story.stream, None))
         if found is not None and found.by_client and found.last.code == LEFT:
             return followed_its_client(story, context, found.last.stream)
         return None
+
+    def has_cause(self, connection: Connection) -> bool:
+        """Return whether another leg made a connection fail, as far as is known."""
+        return (connection.stream, connection.verdict.exchange) in self._joined.explained
 
     def settle(self, connection: Connection) -> None:
         """Take the final verdict of a connection that may be the cause of another's failure."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pcapdiag.flow.lanes import end_waiting
+from pcapdiag.flow.lanes import Lanes
 from pcapdiag.flow.records import Flow, HalfFlow
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.application import Application, Piece
@@ -18,7 +18,8 @@ class Readers:
 
     def __init__(self, tracker: Tracker, keys: KeyLog) -> None:
         self._keys = keys
-        tracker.lanes.hand_on = self._take
+        self._lanes = tracker.lanes
+        self._lanes.hand_on = self._take
 
     def application(self, flow: Flow, story: Story) -> Application | None:
         """Return what was read of a connection that has ended; None where nothing was kept."""
@@ -26,13 +27,13 @@ class Readers:
             return _from_turns(story)
         for half in (flow.a, flow.b):
             if half.lane is not None:
-                end_waiting(half.lane)
+                self._lanes.end_waiting(half.lane)
         self._take(flow)
         return self._conversation(flow).finish()
 
     def _take(self, flow: Flow) -> None:
         conversation = self._conversation(flow)
-        for piece in _pieces(flow):
+        for piece in _pieces(self._lanes, flow):
             conversation.feed(piece)
         conversation.settle()
 
@@ -43,19 +44,19 @@ class Readers:
         return flow.reading
 
 
-def _pieces(flow: Flow) -> list[Piece]:
+def _pieces(lanes: Lanes, flow: Flow) -> list[Piece]:
     """Take the bytes of both ends off their lanes, in capture order."""
     initiator, responder = (flow.a, flow.b) if flow.a_opened else (flow.b, flow.a)
-    pieces = [*_of_half(initiator, True), *_of_half(responder, False)]
+    pieces = [*_of_half(lanes, initiator, True), *_of_half(lanes, responder, False)]
     pieces.sort(key=lambda piece: (piece.time, piece.frame))
     return pieces
 
 
-def _of_half(half: HalfFlow, from_initiator: bool) -> list[Piece]:
+def _of_half(lanes: Lanes, half: HalfFlow, from_initiator: bool) -> list[Piece]:
     lane = half.lane
     if lane is None:
         return []
-    rows, lane.pieces = lane.pieces, []
+    rows = lanes.take_pieces(lane)
     return [Piece(from_initiator, frame, time, data, hole) for frame, time, hole, data in rows]
 
 

@@ -74,16 +74,13 @@ class Surroundings:
         address sends on eth0 and receives on lo.
         """
         known = self._base.capture_hosts if self._base else frozenset()
-        hosts = self._tracker.table.hosts
-        beside: set[str] = set()
-        for record in hosts.values():
-            address = address_text(record.version, record.high, record.low)
-            peers = [address_text(*key) for key in record.peers]
-            if ipaddress.ip_address(address).is_loopback:
-                beside.update(peers)
-            elif any(ipaddress.ip_address(peer).is_loopback for peer in peers):
-                beside.add(address)
-        return known | beside
+        beside: set[Key] = set()
+        for key, record in self._tracker.table.hosts.items():
+            if _is_loopback(key):
+                beside.update(record.peers)
+            elif any(map(_is_loopback, record.peers)):
+                beside.add(key)
+        return known.union(address_text(*key) for key in beside)
 
     def context(self, story: Story, until: int | None = None) -> Context:
         """Return what is known around a connection.
@@ -171,6 +168,11 @@ def own_addresses(context: Context | None) -> frozenset[str]:
     found = context.capture_hosts if context else frozenset()
     own = frozenset(one for one in found if not ipaddress.ip_address(one).is_loopback)
     return own if len(own) > 1 else frozenset()
+
+
+def _is_loopback(key: Key) -> bool:
+    version, high, low = key
+    return low >> 24 == 127 if version == 4 else (high, low) == (0, 1)
 
 
 @lru_cache(MAX_COMPARED_HOSTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection
 from pcapdiag.model.story import Story
 
@@ -11,36 +12,53 @@ MAX_TWINS = 20_000
 """Connections of which it is remembered that they were seen again behind a NAT."""
 
 
+class _Pair(msgspec.Struct):
+    """A connection before the NAT: whether it failed there, and how it looks behind."""
+
+    behind: str
+    failed: bool = False
+
+
 class Twins(msgspec.Struct):
     """Knows which connections are told again behind a NAT, and whether they failed there."""
 
     filtered: bool = False
     """Filters chose the connections: the one before the NAT may not be among them."""
-    _failed: dict[int, bool] = {}
+    _pairs: dict[int, _Pair] = {}
 
     def note(self, story: Story) -> None:
         """Remember the connection of which this one is the other side."""
-        if story.same_as is not None and len(self._failed) < MAX_TWINS:
-            self._failed.setdefault(story.same_as, False)
+        if story.same_as is not None and len(self._pairs) < MAX_TWINS:
+            ends = (
+                join_port(half.address, half.port) for half in (story.initiator, story.responder)
+            )
+            self._pairs.setdefault(
+                story.same_as, _Pair(f"{' -> '.join(ends)}, stream {story.stream}")
+            )
 
     def settle(self, stream: int, *, failed: bool) -> None:
         """Say what became of a connection."""
-        if stream in self._failed:
-            self._failed[stream] = failed
+        if stream in self._pairs:
+            self._pairs[stream].failed = failed
 
     def counts(self, story: Story) -> bool:
         """Return whether a connection that did not fail is counted by itself."""
         return self.filtered or story.same_as is None
 
     def join(self, connection: Connection) -> None:
-        """Keep ``same_as`` of a connection only where it is told by the other one, too.
+        """Tell a connection of its other side; ``same_as`` stays where that is told and counted.
 
         A failure that shows behind the NAT alone is counted there.
         """
-        original = connection.same_as
-        if original is None:
+        verdict, original = connection.verdict, connection.same_as
+        pair = self._pairs.get(connection.stream if original is None else original)
+        if not verdict.failed:
             return
-        if connection.verdict.failed and (self.filtered or not self._failed.get(original)):
+        if original is None:
+            if pair is not None:
+                verdict.notes.append(f"Behind a NAT in this capture it is {pair.behind}.")
+        elif self.filtered or pair is None or not pair.failed:
             connection.same_as = None
-            note = f"Stream {original} is the same connection on the other side of a NAT."
-            connection.verdict.notes.append(note)
+            verdict.notes.append(
+                f"Stream {original} is the same connection on the other side of a NAT."
+            )

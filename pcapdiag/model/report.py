@@ -239,8 +239,9 @@ class Connection(Value):
     """One TCP connection and its verdict.
 
     ``causes`` are all attempts on the other leg that its failure came from, in time order;
-    ``caused_by`` is the last one's stream. ``same_as`` is the stream of the same connection before
-    NAT: it is counted once, there.
+    ``caused_by`` is the last one's stream. ``streams`` has several numbers where Wireshark has the
+    answers of a redirected connection as a stream of their own. ``same_as`` is the stream of the
+    same connection before NAT: it is counted once, there.
     """
 
     stream: int
@@ -270,6 +271,7 @@ class Connection(Value):
     timeline: list[TimelineEntry] = []
     caused_by: int | None = None
     causes: list[Cause] = []
+    streams: list[int] = []
     same_as: int | None = None
     scope: Scope | None = None
     tls: Tls | None = None

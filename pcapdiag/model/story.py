@@ -246,6 +246,8 @@ class Story(msgspec.Struct, eq=False):
     """The connection over the other address family that the same host got in its place."""
     same_as: int | None = None
     """The stream of the same connection before a NAT changed its addresses, in this capture."""
+    answers_stream: int | None = None
+    """Wireshark's stream of the responder's packets, where a REDIRECT rule made it another one."""
     legs_before: tuple[LegMoment, ...] = ()
     """What the initiator's host did on other connections; empty where that was too much."""
     legs_behind: tuple[LegMoment, ...] = ()

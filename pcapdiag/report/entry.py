@@ -46,7 +46,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
         scope = scope_text(connection, self.clock)
         if scope:
             yield from self.page.labelled("SCOPE", scope)
-        yield from self._what_next(connection.verdict, _streams([connection.stream], 1))
+        yield from self._what_next(connection.verdict, _own_streams(connection))
 
     def group(self, group: Group, sample: Connection) -> Iterator[str]:
         """Yield the lines of many equal failures, told by the one of them that is at hand."""
@@ -243,6 +243,11 @@ def _timeline_rows(connection: Connection, entries: list[TimelineEntry | None]) 
             f"+{between(start, entry.time):<11.6f} #{entry.frame:<{frames}}  {name:<{senders}}  "
             f"{shown(entry.event):<{events}}  {shown(entry.detail)}"
         ).rstrip()
+
+
+def _own_streams(connection: Connection) -> str:
+    streams = connection.streams or [connection.stream]
+    return _streams(streams, len(streams))
 
 
 def _streams(streams: list[int], total: int) -> str:

@@ -1,4 +1,6 @@
-"""Writes a large capture: real connections again and again, with other addresses, ports and times.
+"""Writes a large capture: real connections again and again, with other addresses, ports, times.
+
+Sequence numbers are others too: two connections with the same ones would be one, seen twice.
 
 ``python -m benchmark.generate FILE PACKETS``. The same arguments give the same bytes.
 """
@@ -51,23 +53,40 @@ class Copy:
     backward: bytes
     ip_delta: int
     tcp_delta: int
+    shifts: tuple[int, int]
+    """Added to the responder's sequence numbers, and to the initiator's."""
     at: int = 0
 
     def record(self, time: int) -> bytes:
         """Return the next frame as a pcap record."""
         frame: Frame = self.template.frames[self.at]
         length = frame.length
+        segment, moved = self._renumbered(frame)
         return b"".join(
             (
                 RECORD.pack(time // 1_000_000, time % 1_000_000, length, length),
                 frame.head,
                 checksum(frame.ip_sum + self.ip_delta),
                 self.forward if frame.forward else self.backward,
-                frame.middle,
-                checksum(frame.tcp_sum + self.tcp_delta),
-                frame.tail,
+                segment[:12],
+                checksum(frame.tcp_sum + self.tcp_delta + moved),
+                segment[12:],
             )
         )
+
+    def _renumbered(self, frame: Frame) -> tuple[bytes, int]:
+        """Return the segment with other sequence numbers, and what its sum grew by."""
+        segment = bytearray(frame.middle + frame.tail)
+        before = after = 0
+        for at, of_initiator in frame.numbers:
+            number = int.from_bytes(segment[at : at + 4])
+            moved = (number + self.shifts[of_initiator]) & 0xFFFFFFFF
+            segment[at : at + 4] = moved.to_bytes(4)
+            # An odd place swaps the bytes of both words in the sum (RFC 1071 section 2).
+            weight = 256 if at % 2 else 1
+            before += weight * number
+            after += weight * moved
+        return bytes(segment), (after - before) % 0xFFFF
 
     def next_time(self) -> int:
         """Return when the next frame is due; 0 after the last."""
@@ -79,7 +98,7 @@ class Copy:
 
 def checksum(total: int) -> bytes:
     """Return the Internet checksum (RFC 1071) of words with this sum."""
-    return (0xFFFF - total % 0xFFFF).to_bytes(2)
+    return ((0xFFFF - total % 0xFFFF) % 0xFFFF).to_bytes(2)
 
 
 def copies() -> Iterator[Copy]:
@@ -93,11 +112,14 @@ def copies() -> Iterator[Copy]:
         mixed = [(t, chance.randint(1, SLOWEST)) for t in every] + [(t, 1) for t in failing]
         chance.shuffle(mixed)
         for template, stretch in mixed:
-            yield _copy(template, serial, stretch, chance.randrange(BETWEEN))
+            shifts = chance.getrandbits(32), chance.getrandbits(32)
+            yield _copy(template, serial, stretch, chance.randrange(BETWEEN), shifts)
             serial += 1
 
 
-def _copy(template: Template, serial: int, stretch: int, jitter: int) -> Copy:
+def _copy(
+    template: Template, serial: int, stretch: int, jitter: int, shifts: tuple[int, int]
+) -> Copy:
     client = bytes((10, 0, 0, 1 + serial % CLIENTS))
     server = bytes((10, 1, template.port % 251, 1 + serial % SERVERS))
     source = (FIRST_PORT + serial // CLIENTS % PORTS).to_bytes(2)
@@ -110,6 +132,7 @@ def _copy(template: Template, serial: int, stretch: int, jitter: int) -> Copy:
         server + client + target + source,
         words_sum(client + server),
         words_sum(client + server + source + target),
+        shifts,
     )
 
 

@@ -14,6 +14,9 @@ RECORDINGS = FIXTURES / "bench"
 ETHERNET = 14
 MACS = (b"\x02\0\0\0\0\x01", b"\x02\0\0\0\0\x02")
 """Of the routers towards the initiators and towards the responders, between which it is taken."""
+RST, ACK = 0x04, 0x10
+NO_OPERATION, SACK = 1, 5
+"""TCP options (RFC 9293 section 3.2, RFC 2018)."""
 IPV4_TCP = b"\x08\x00\x45"
 """EtherType of IPv4, then version 4 and a header without options."""
 
@@ -36,6 +39,8 @@ class Frame:
     """One's complement sum of the IP header without addresses and checksum."""
     tcp_sum: int
     """One's complement sum of pseudo header and segment without addresses, ports and checksum."""
+    numbers: tuple[tuple[int, bool], ...] = ()
+    """Where sequence numbers stand in ``middle + tail``, and whether each is the initiator's."""
 
     @property
     def length(self) -> int:
@@ -92,7 +97,23 @@ def _frame(after: int, forward: bool, packet: bytes) -> Frame:
     head, middle, tail = far + near + packet[12:24], packet[38:50], packet[52:end]
     ip_sum = words_sum(head[ETHERNET:])
     tcp_sum = words_sum(middle) + words_sum(tail) + 6 + (end - ETHERNET - 20)
-    return Frame(after, forward, head, middle, tail, ip_sum, tcp_sum)
+    numbers = tuple(_numbers(middle, tail, forward))
+    return Frame(after, forward, head, middle, tail, ip_sum, tcp_sum, numbers)
+
+
+def _numbers(middle: bytes, tail: bytes, forward: bool) -> Iterator[tuple[int, bool]]:
+    flags = middle[9]
+    # The RST that answers a SYN has no number of its own: 0.
+    if middle[:4] != bytes(4) or not flags & RST:
+        yield 0, forward
+    if flags & ACK:
+        yield 4, not forward
+    at, end = 2, (middle[8] >> 4) * 4 - 18
+    while at < end and tail[at]:
+        size = 1 if tail[at] == NO_OPERATION else tail[at + 1]
+        if tail[at] == SACK:
+            yield from ((len(middle) + n, not forward) for n in range(at + 2, at + size, 4))
+        at += size
 
 
 def words_sum(data: bytes) -> int:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pcapdiag.correlate import legs as module
 from pcapdiag.correlate.causes import join_legs
@@ -249,3 +252,60 @@ def test_what_a_path_did_to_the_client_has_no_cause_behind_the_proxy() -> None:
     cut = reply(code="tcp.reset_before_response", by="path", product="")
     assert causes(cut, reset()) == {}
     assert causes(reply(code="tcp.reset_before_response", product=""), reset()) == {0: [1]}
+
+
+HOSTS = ("10.0.0.1", "10.0.0.2", "10.0.0.3", "127.0.0.1")
+CODES = (
+    "http.local_reply",
+    "tcp.connection_refused",
+    "tcp.connection_timeout",
+    "tcp.initiator_abort",
+    "tcp.response_timeout",
+    "tcp.reset_before_response",
+    "tcp.zero_window",
+)
+failures_of_a_capture = st.lists(
+    st.builds(
+        replace,
+        st.just(reply()),
+        opener=st.sampled_from(HOSTS),
+        answerer=st.sampled_from(HOSTS),
+        answerer_port=st.integers(1, 2),
+        code=st.sampled_from(CODES),
+        since=st.integers(0, 10).map(lambda ms: at(100 + ms)),
+        asked=st.integers(10, 20).map(lambda ms: at(100 + ms)),
+        decided=st.sampled_from([0, *(at(115 + ms) for ms in range(0, 400, 5))]),
+        by=st.sampled_from(["initiator", "responder", "path", None]),
+        side=st.sampled_from(["initiator", "responder", None]),
+        came_up=st.booleans(),
+        status=st.sampled_from([502, 503, 504]),
+        product=st.sampled_from(["", "envoy", "nginx", "haproxy"]),
+        reason=st.sampled_from(["", "connection failure", "overflow", "remote reset"]),
+        request_id=st.sampled_from([None, "a", "b"]),
+        suspected=st.booleans(),
+        same_as=st.sampled_from([None, 0, 1]),
+    ),
+    max_size=12,
+).map(lambda made: [replace(one, stream=n) for n, one in enumerate(made)])
+
+
+@given(failures_of_a_capture)
+def test_a_cause_is_another_leg_and_nothing_is_its_own(failures: list[LegFailure]) -> None:
+    by_key = {failure.key: failure for failure in failures}
+    explained, unclear = join_legs(failures)
+    assert not explained.keys() & unclear.keys()
+    for key, why in explained.items():
+        effect = by_key[key]
+        begun = [cause.asked for cause in why.causes]
+        assert begun == sorted(begun)
+        for cause in why.causes:
+            assert cause.stream != effect.stream
+            assert cause.same_as is None
+            met = (
+                (effect.opener, cause.answerer)
+                if why.by_client
+                else (effect.answerer, cause.opener)
+            )
+            loops = {host.startswith("127.") for host in met}
+            known = effect.request_id is not None and effect.request_id == cause.request_id
+            assert met[0] == met[1] or loops == {True} or known

@@ -14,14 +14,13 @@ from pcapdiag.flow.lanes import (
     MAX_STREAMED,
     MAX_WAITING,
     STREAMED,
-    TOTAL_BYTES,
     TRANSCRIPT,
     TRANSCRIPT_BYTES,
     TURNS,
-    add_segment,
-    end_waiting,
+    Lanes,
 )
 from pcapdiag.flow.records import Flow, Lane
+from pcapdiag.flow.slabs import PIECE_CHUNK, PIECE_CHUNKS
 from pcapdiag.flow.tracker import Tracker
 from tests.flow.wire import End, Link, Wire, tell
 
@@ -54,8 +53,8 @@ class Kept:
             self.modes.append(flow.lanes)
             for half, rows in zip(halves, (self.initiator, self.responder), strict=True):
                 if half.lane is not None:
-                    end_waiting(half.lane)
-                rows.append(list(half.lane.pieces) if half.lane is not None else [])
+                    tracker.lanes.end_waiting(half.lane)
+                rows.append(tracker.lanes.take_pieces(half.lane) if half.lane is not None else [])
             return inner(flow)
 
         tracker.finished = finished
@@ -66,9 +65,8 @@ class Kept:
         def hand_on(flow: Flow) -> None:
             taken = []
             for half in (flow.a, flow.b) if flow.a_opened else (flow.b, flow.a):
-                taken.append(list(half.lane.pieces) if half.lane is not None else [])
-                if half.lane is not None:
-                    half.lane.pieces = []
+                lane = half.lane
+                taken.append(tracker.lanes.take_pieces(lane) if lane is not None else [])
             self.handed.append((taken[0], taken[1]))
 
         tracker.lanes.hand_on = hand_on
@@ -106,7 +104,9 @@ def test_a_tls_handshake_is_kept_with_frames_and_times() -> None:
     turns(wire, HELLO, SERVER_HELLO)
     kept = keep(wire)
     assert kept.modes == [TRANSCRIPT]
-    assert [(frame, hole, data) for frame, _time, hole, data in kept.initiator[0]] == [(4, 0, HELLO)]
+    assert [(frame, hole, data) for frame, _time, hole, data in kept.initiator[0]] == [
+        (4, 0, HELLO)
+    ]
     assert [(frame, hole, data) for frame, _time, hole, data in kept.responder[0]] == [
         (5, 0, SERVER_HELLO)
     ]
@@ -118,7 +118,7 @@ def test_of_anything_else_nothing_is_kept(request_: bytes) -> None:
     turns(wire, request_, OK)
     kept = keep(wire)
     assert (kept.modes, kept.initiator, kept.responder) == ([TURNS], [[]], [[]])
-    assert kept.tracker.lanes.total == 0
+    assert kept.tracker.lanes.slab.used == 0
 
 
 def test_first_segments_shorter_than_what_tells_a_protocol() -> None:
@@ -210,7 +210,7 @@ def test_streamed_bytes_are_handed_on_in_order_and_let_go() -> None:
     assert len(kept.handed) == 100 // segments_until_full
     got = b"".join(joined(rows) for rows, _ in kept.handed) + joined(kept.initiator[0])
     assert got == sent
-    assert kept.tracker.lanes.total == 0
+    assert kept.tracker.lanes.slab.used == 0
     assert kept.tracker.lanes.streamed == 0
 
 
@@ -244,7 +244,7 @@ def test_a_long_greeting_is_let_go() -> None:
     for n in range(GREETING_BYTES // 1000 + 1):
         link.s(20 + n, "PA", 1 + n * 1000, 1, bytes(1000))
     kept = keep(wire)
-    assert (kept.modes, kept.tracker.lanes.total) == ([TURNS], 0)
+    assert (kept.modes, kept.tracker.lanes.slab.used) == ([TURNS], 0)
 
 
 def test_without_room_connections_are_followed_without_and_counted() -> None:
@@ -253,7 +253,7 @@ def test_without_room_connections_are_followed_without_and_counted() -> None:
         turns(wire, HELLO, SERVER_HELLO, port=40000 + n, at=100 * n)
 
     def narrow(tracker: Tracker) -> None:
-        tracker.lanes.limit = len(HELLO) + len(SERVER_HELLO)
+        tracker.lanes.slab.limit = 3
 
     kept = keep(wire, narrow)
     assert kept.modes == [TRANSCRIPT, TURNS, TURNS]
@@ -266,11 +266,11 @@ def test_where_room_is_short_connections_in_use_give_theirs() -> None:
     turns(wire, *words)
 
     def narrow(tracker: Tracker) -> None:
-        tracker.lanes.limit = 100
+        tracker.lanes.slab.limit = 3
 
     assert keep(wire, narrow).modes == [TURNS]
     assert keep(wire).modes == [TRANSCRIPT]
-    assert TOTAL_BYTES > TRANSCRIPT_BYTES * 2
+    assert PIECE_CHUNKS * PIECE_CHUNK > TRANSCRIPT_BYTES * 2
 
 
 def test_only_so_many_are_streamed_at_once() -> None:
@@ -298,42 +298,48 @@ def test_any_order_gives_the_same_bytes(seed: int) -> None:
     rng = random.Random(seed)
     sent = bytes(rng.randrange(256) for _ in range(400))
     isn = rng.choice([1, 0xFFFFFF00, 0x7FFFFF80])
-    lane = Lane(isn)
+    lanes, lane = Lanes(), Lane(isn)
     for n, (offset, data) in enumerate(segments(sent, rng)):
-        add_segment(lane, (isn + offset) & 0xFFFFFFFF, len(data), data, n, n, -1)
-    assert joined(lane.pieces) == sent
-    assert all(row[2] == 0 for row in lane.pieces)
+        lanes.add_segment(lane, (isn + offset) & 0xFFFFFFFF, len(data), data, n, n, -1)
     assert (lane.position, lane.length, lane.waiting) == (400, 400, [])
+    pieces = lanes.take_pieces(lane)
+    assert joined(pieces) == sent
+    assert all(row[2] == 0 for row in pieces)
 
 
 def test_what_was_acknowledged_and_never_captured_is_a_hole() -> None:
-    lane = Lane(1)
-    add_segment(lane, 1, 10, b"a" * 10, 1, 1, -1)
-    add_segment(lane, 21, 10, b"c" * 10, 2, 2, 11)
-    assert joined(lane.pieces) == b"a" * 10
-    add_segment(lane, 31, 10, b"d" * 10, 3, 3, 31)
-    assert [(row[2], row[3][:1]) for row in lane.pieces] == [(0, b"a"), (10, b"c"), (0, b"d")]
+    lanes, lane = Lanes(), Lane(1)
+    lanes.add_segment(lane, 1, 10, b"a" * 10, 1, 1, -1)
+    lanes.add_segment(lane, 21, 10, b"c" * 10, 2, 2, 11)
+    assert joined(lanes.slab.read(lane)) == b"a" * 10
+    lanes.add_segment(lane, 31, 10, b"d" * 10, 3, 3, 31)
+    assert [(row[2], row[3][:1]) for row in lanes.take_pieces(lane)] == [
+        (0, b"a"),
+        (10, b"c"),
+        (0, b"d"),
+    ]
 
 
 def test_what_snaplen_cut_off_is_a_hole() -> None:
-    lane = Lane(1)
-    add_segment(lane, 1, 100, b"a" * 10, 1, 1, -1)
-    add_segment(lane, 101, 5, b"bbbbb", 2, 2, -1)
-    assert [(row[2], row[3]) for row in lane.pieces] == [(0, b"a" * 10), (90, b"bbbbb")]
+    lanes, lane = Lanes(), Lane(1)
+    lanes.add_segment(lane, 1, 100, b"a" * 10, 1, 1, -1)
+    lanes.add_segment(lane, 101, 5, b"bbbbb", 2, 2, -1)
+    assert [(row[2], row[3]) for row in lanes.take_pieces(lane)] == [(0, b"a" * 10), (90, b"bbbbb")]
 
 
 def test_so_many_segments_wait_and_no_more() -> None:
-    lane = Lane(1)
+    lanes, lane = Lanes(), Lane(1)
     for n in range(MAX_WAITING):
-        add_segment(lane, 11 + n, 1, b"x", n, n, -1)
+        lanes.add_segment(lane, 11 + n, 1, b"x", n, n, -1)
     assert lane.waiting == []
-    assert lane.pieces[0][2] == 10
-    assert len(joined(lane.pieces)) == MAX_WAITING
+    pieces = lanes.take_pieces(lane)
+    assert pieces[0][2] == 10
+    assert len(joined(pieces)) == MAX_WAITING
 
 
 def test_at_the_end_what_waits_is_taken_as_it_is() -> None:
-    lane = Lane(1)
-    add_segment(lane, 30, 5, b"later", 2, 2, -1)
-    add_segment(lane, 11, 5, b"first", 1, 1, -1)
-    end_waiting(lane)
-    assert [(row[2], row[3]) for row in lane.pieces] == [(10, b"first"), (14, b"later")]
+    lanes, lane = Lanes(), Lane(1)
+    lanes.add_segment(lane, 30, 5, b"later", 2, 2, -1)
+    lanes.add_segment(lane, 11, 5, b"first", 1, 1, -1)
+    lanes.end_waiting(lane)
+    assert [(row[2], row[3]) for row in lanes.take_pieces(lane)] == [(10, b"first"), (14, b"later")]

@@ -207,3 +207,45 @@ def test_behind_two_nats_the_first_side_is_named() -> None:
     for at, target in enumerate(("10.0.2.1", "10.0.2.2", UPSTREAM)):
         link(wire, CLIENT, target).c(at / 100, "S", 0)
     assert tell(wire).stream(2).same_as == 0
+
+
+def redirected(wire: Wire, *, ack: int = 1, port: int = 9000, caller: int = 40000) -> Link:
+    """A call that a rule sends to 127.0.0.1:15001, answered with the address that was called."""
+    call = Link(
+        wire,
+        End(CLIENT, 40000, 0x1000, b"\2\0\0\0\0\1"),
+        End("127.0.0.1", 15001, 0x9000, b"\2\0\0\0\0\1"),
+    )
+    call.c(0, "S", 0)
+    answer = Link(
+        wire,
+        End(CLIENT, caller, 0x1000, b"\2\0\0\0\0\1"),
+        End(UPSTREAM, port, 0x9000, b"\2\0\0\0\0\2"),
+    )
+    answer.s(0.02, "SA", 0, ack)
+    call.c(0.04, "A", 1, 1)
+    call.c(1, "PA", 1, 1, b"question")
+    answer.s(2, "PA", 1, 9, b"answer")
+    return call
+
+
+def test_the_answers_of_a_redirected_call_are_put_to_it() -> None:
+    wire = Wire()
+    redirected(wire)
+    link(wire, CLIENT, UPSTREAM, 41000).c(5, "S", 0)
+    told = tell(wire)
+    story = told.stream(0)
+    assert (story.responder.address, story.responder.port) == ("127.0.0.1", 15001)
+    assert story.handshake_done
+    assert (story.turn.request_head, story.turn.response_head) == (b"question", b"answer")
+    assert story.answers_stream == 1
+    assert {one.stream for one in told.stories} == {0, 2}
+
+
+@pytest.mark.parametrize(
+    "change", [{"ack": 2}, {"caller": 40001}], ids=["another number", "another port"]
+)
+def test_what_answers_no_redirected_call(change: dict[str, int]) -> None:
+    wire = Wire()
+    redirected(wire, **change)
+    assert {one.stream for one in tell(wire).stories} == {0, 1}

@@ -14,7 +14,11 @@ BAD = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 3\r\nserver: envoy\r
 
 
 def exchanges(
-    *answers: bytes, close: str = "c", note_all: bool = False, asked: bytes = GET, all_: bool = False
+    *answers: bytes,
+    close: str = "c",
+    note_all: bool = False,
+    asked: bytes = GET,
+    all_: bool = False,
 ) -> Told:
     """One connection with a request for each answer, closed in order by ``c`` or ``s`` first."""
     wire = Wire()
@@ -74,6 +78,7 @@ def test_a_body_until_the_servers_fin_is_whole() -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nok\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Len",
         b"\0\0\0\4\0\0\0\0\0",
         b"\x15\x03\x01\0\2\2\x46",
@@ -152,3 +157,23 @@ def test_the_request_goes_on_behind_100_continue() -> None:
 def test_completeness(answer: bytes, total: int, expected: int) -> None:
     tail = int.from_bytes(answer[-8:], "big")
     assert completeness(bytearray(answer), 0, len(answer), total, tail) == expected
+
+
+def test_a_head_too_long_to_be_seen_is_told_where_a_proxy_got_it() -> None:
+    mac = b"\2\0\0\0\0\1"
+    answer = b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1300 + b"\r\nContent-Length: 2\r\n\r\nok"
+    wire = Wire()
+    client = End("10.0.0.9", 50000, 0x5000, b"\2\0\0\0\0\3")
+    for at, link in (
+        (0, Link(wire, client, End("10.0.0.1", 80, 1, mac))),
+        (40, Link(wire, End("10.0.0.1", 40000, 0x1000, mac))),
+    ):
+        asked = GET % 1
+        link.handshake(at)
+        link.c(at + 20, "PA", 1, 1, asked)
+        link.s(at + 21, "PA", 1, 1 + len(asked), answer)
+        link.c(at + 22, "FA", 1 + len(asked), 1 + len(answer))
+        link.s(at + 23, "FA", 1 + len(answer), 2 + len(asked))
+        link.c(at + 24, "A", 2 + len(asked), 2 + len(answer))
+    told = tell(wire, want_all=False)
+    assert [story.stream for story in told.stories] == [1]

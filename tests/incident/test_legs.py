@@ -153,6 +153,21 @@ def test_the_maker_of_a_reply_is_behind_the_one_that_handed_it_on() -> None:
     assert client.verdict.attribution.address == PROXY
 
 
+def test_a_syn_at_the_captures_end_had_been_given_up_when_the_client_was_told() -> None:
+    call = play(C("SYN"))
+    call.stream = 2
+    client = answered(reason="connection timeout")
+    assert client.application
+    assert client.application.http
+    client.application.http.exchanges[0].response_time = START + 300 * MS
+    legs = concluded(client, call)
+    context = around(call, 0.05)
+    assert judge(call, context).code == "capture.partial"
+    told = legs.judgement(call, context)
+    assert told is not None
+    assert (told.code, told.failed) == ("tcp.connection_timeout", True)
+
+
 def read(name: str, capture: str = "proxy.pcap") -> Report:
     return analyze([FIXTURES / name / capture], AnalyzeOptions())
 
@@ -197,3 +212,13 @@ def test_both_sides_of_a_nat_are_one_failure() -> None:
     assert [one.same_as for one in report.connections] == [None, 0]
     assert (report.summary.connections, report.summary.failed) == (1, 1)
     assert [group.connections for group in report.groups] == [1]
+
+
+def test_six_clients_at_once_get_their_own_causes() -> None:
+    connections = read("http.local_reply-haproxy-six-at-once").connections
+    clients = {one.stream: one for one in connections if one.verdict.code == "http.local_reply"}
+    ports = {one.stream: one.responder.port for one in connections}
+    assert len(clients) == 6
+    for client in clients.values():
+        assert client.caused_by is not None
+        assert ports[client.caused_by] - client.responder.port == 9000 - 8080

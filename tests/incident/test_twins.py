@@ -45,3 +45,14 @@ def test_what_worked_behind_a_nat_is_not_counted_again() -> None:
     assert not Twins().counts(twin)
     assert Twins(filtered=True).counts(twin)
     assert Twins().counts(play(C("SYN"), S("RST,ACK")))
+
+
+def test_a_failure_before_the_nat_names_the_other_side() -> None:
+    twins = Twins()
+    twin = play(C("SYN"), S("RST,ACK"), same_as=3)
+    twins.note(twin)
+    told = refused(stream=3)
+    twins.join(told)
+    assert told.verdict.notes == [
+        f"Behind a NAT in this capture it is 10.0.1.5:40000 -> 10.0.2.7:8443, stream {twin.stream}."
+    ]

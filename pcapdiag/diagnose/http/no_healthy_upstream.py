@@ -5,9 +5,9 @@ What happened
     use by health checks or outlier detection.
 
 How pcapdiag can tell
-    The reply says so ("no healthy upstream"; Traefik "no available server"). HAProxy's page does
-    not tell this from a refused connection: that is http.local_reply with this code as
-    alternative.
+    The reply says so ("no healthy upstream"; Traefik "no available server", Kong "failure to get a
+    peer"), or the product gives 503 for nothing else (AWS ALB). HAProxy's page does not tell this
+    from a refused connection: that is http.local_reply with this code as alternative.
 
 Usual causes
     A Kubernetes Service whose selector matches no ready pod; a failing health check or readiness
@@ -28,7 +28,7 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.http.reply import reply_in_place, reply_judgement
-from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange, LocalReply
@@ -64,16 +64,26 @@ KIND = Kind(
     ),
 )
 
-WORDS = ("no healthy upstream", "no available server", "no live upstreams", "no healthy backend")
+WORDS = ("no healthy upstream", "no live upstreams", "no healthy backend")
 """What proxies say; in lower case."""
+SURE = 0.97
+BY_PRODUCT = {"traefik": 0.95, "kong": 0.95, "aws alb": 0.85}
+"""Products whose own 503 means it (Traefik "no available server", Kong "failure to get a peer", an
+ALB without registered targets), and how likely that is."""
 
 
 def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
     """Return the verdict for a reply that says that no endpoint is in use."""
     reply = reply_in_place(exchange)
-    if reply is None or not _says_so(reply):
+    if reply is None:
         return None
-    return reply_judgement(story, exchange, reply, KIND.code, 0.97)
+    sure = SURE if _says_so(reply) else 0.0
+    if exchange.status == 503:
+        sure = max(sure, BY_PRODUCT.get(reply.product, 0.0))
+    if not sure:
+        return None
+    others = () if sure == SURE else (OtherCode("http.local_reply", round(0.98 - sure, 2)),)
+    return reply_judgement(story, exchange, reply, KIND.code, sure, others)
 
 
 def _says_so(reply: LocalReply) -> bool:

@@ -5,9 +5,9 @@ What happened
     one), sent less, and closed the connection by FIN.
 
 How pcapdiag can tell
-    The bytes of Content-Length were not reached, or the last chunk never came, and the first
-    closing word is the responder's FIN, behind the last bytes. A body that only the close ends has
-    no length to miss. What the initiator leaves early is its own wish.
+    The bytes of Content-Length were not reached, the last chunk or the end of the headers never
+    came, and the first closing word is the responder's FIN, behind the last bytes. A body that only
+    the close ends has no length to miss. What the initiator leaves early is its own wish.
 
 Usual causes
     The program was killed in mid answer (the kernel sends FIN where nothing is unread), it ran into
@@ -76,7 +76,7 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     if end is None or not _stopped_short(story, exchange):
         return None
     got, announced = exchange.length or 0, exchange.expected_length
-    last = "END_STREAM" if exchange.version == "2" else "the last chunk"
+    last = "END_STREAM" if exchange.version == "2" else "its end"
     missing = (
         f"{last} never came"
         if announced is None

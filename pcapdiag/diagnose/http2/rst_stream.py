@@ -36,7 +36,7 @@ from pcapdiag.diagnose.http2.errors import (
     NO_ERROR,
     error_name,
 )
-from pcapdiag.diagnose.http2.known import drained, is_incomplete
+from pcapdiag.diagnose.http2.known import drained, is_incomplete, tells_all
 from pcapdiag.diagnose.http2.streams import is_effect, phase_of, refused_by, stream_facts
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
@@ -73,7 +73,8 @@ BY_ITS_OWN_WISH = frozenset({NO_ERROR, INTERNAL_ERROR, CANCEL})
 """An initiator with these left or gave up waiting: its timeout or its user, not the answer."""
 ENDS_A_TUNNEL = frozenset({NO_ERROR, CANCEL})
 NEED_ALL_BYTES = frozenset({NO_ERROR, CANCEL})
-"""Codes that are harmless behind a complete answer, whose end a hole in the capture may hide."""
+"""Codes that are harmless behind a complete answer, whose end a hole in the capture may hide, or
+its late start."""
 GRPC_STATUS = {
     5: "13 INTERNAL or 2 UNKNOWN, as the library likes",
     7: "14 UNAVAILABLE",
@@ -95,7 +96,7 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         return None
     if code in ENDS_A_TUNNEL and (exchange.upgrade or exchange.websocket_close):
         return None
-    if code in NEED_ALL_BYTES and is_incomplete(story):
+    if code in NEED_ALL_BYTES and not tells_all(story):
         return None
     if is_effect(story, exchange.reset_time or 0, by_initiator):
         return None

@@ -73,7 +73,7 @@ def _take_request(exchange: Exchange, turn: Turn) -> None:
 def _take_response(exchange: Exchange, turn: Turn) -> None:
     if _STATUS_LINE.startswith(turn.response_head):
         # Lost or cut off: nothing says what it was.
-        exchange.length = turn.response_bytes
+        exchange.length, exchange.end_unknown = turn.response_bytes, True
         return
     if not turn.response_head.startswith(_STATUS_LINE):
         exchanges.note(exchange, exchanges.not_a_status_line(turn.response_head), "responder")
@@ -95,6 +95,8 @@ def _take_response(exchange: Exchange, turn: Turn) -> None:
         exchange.complete = _is_complete(exchange, head, body, turn)
         exchange.end_unknown = not exchange.complete and _tail_says_nothing(head, body, turn)
     else:
+        # What would frame the body may stand in the rest of the head.
+        exchange.until_close = False
         exchange.end_unknown = turn.response_bytes > len(turn.response_head)
     if exchange.complete:
         moment = Moment(turn.response_last_frame, turn.response_last_time)

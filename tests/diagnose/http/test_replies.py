@@ -87,6 +87,13 @@ def test_the_narrower_code_comes_first(reason: str | None, code: str) -> None:
     assert replied(503, LocalReply("envoy", reason)) == code
 
 
+@pytest.mark.parametrize("product", ["traefik", "kong", "aws alb"])
+def test_products_that_give_503_for_nothing_else(product: str) -> None:
+    reply = LocalReply(product, "no upstream could be used")
+    assert replied(503, reply) == "http.no_healthy_upstream"
+    assert replied(502, reply) == "http.local_reply"
+
+
 def test_to_grpc_the_text_stands_in_the_status() -> None:
     text = "upstream connect error or disconnect/reset before headers. reset reason: overflow"
     reply = LocalReply("envoy", "overflow")

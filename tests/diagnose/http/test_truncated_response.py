@@ -20,7 +20,7 @@ def test_content_length_not_reached_before_the_fin() -> None:
 def test_the_last_chunk_never_came() -> None:
     judgement = verdict(play(*CUT, *HUNG_UP), short(expected_length=None))
     assert judgement.code == "http.truncated_response"
-    assert judgement.facts["missing"] == "the last chunk never came"
+    assert judgement.facts["missing"] == "its end never came"
 
 
 def test_a_body_that_the_close_ends_is_whole() -> None:

@@ -81,6 +81,9 @@ def test_resets_that_harm_nobody(exchange: Exchange) -> None:
 def test_an_end_that_a_hole_may_hide_accuses_nobody() -> None:
     assert judged(http2(reset(begun(1), "responder", 0), incomplete=True)).code == "ok"
     assert judged(http2(reset(begun(1), "responder", 2), incomplete=True)).failed
+    late = http2(reset(begun(1), "responder", 0))
+    late.http.http2.preface = False  # type: ignore[union-attr]
+    assert judged(late).code == "ok"
 
 
 def test_a_reset_in_answer_to_the_initiators_close_is_an_effect() -> None:

@@ -125,6 +125,13 @@ def test_the_same_fields_as_a_stream_gives() -> None:
     assert exchange.local_reply is not None
 
 
+def test_a_head_that_was_cut_off_does_not_say_how_the_body_ends() -> None:
+    cut = made(b"HTTP/1.1 200 OK\r\nContent-Ty")
+    assert (cut.status, cut.complete, cut.until_close, cut.end_unknown) == (200, False, False, False)
+    long = made(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 5000)
+    assert (long.complete, long.until_close, long.end_unknown) == (False, False, True)
+
+
 def test_a_request_that_is_not_complete() -> None:
     exchange = made(b"", b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc")
     assert (exchange.request_complete, exchange.request_length, exchange.status) == (False, 3, None)
