@@ -125,11 +125,24 @@ def alternatives(found: BreakOff) -> tuple[OtherCode, ...]:
             others.insert(0, OtherCode("tls.certificate_rejected", 0.4))
         return tuple(others)
     if not found.unanswered_hello:
-        return ()
+        return _after_client_certificate(facts, found.end)
     others = [OtherCode("protocol.tls_to_plaintext", 0.06)]
     if facts.client_hello is not None and facts.client_hello.sni:
         others.insert(0, OtherCode("tls.sni_rejected", 0.12))
     return tuple(others)
+
+
+def _after_client_certificate(facts: TlsFacts, end: Ending) -> tuple[OtherCode, ...]:
+    """Return what a server's close on a client certificate may be: Node.js sends no alert."""
+    given = facts.client_certificates
+    if given is None:
+        return ()
+    if not given.certificates:
+        return (OtherCode("tls.handshake_reset" if end.reset else "tls.handshake_closed", 0.23),)
+    told = leaf(given)
+    late = told is not None and out_of_date(told, end.time)
+    code = "tls.certificate_expired" if late else "tls.certificate_rejected"
+    return (OtherCode(code, 0.4),)
 
 
 def _of_client(facts: TlsFacts, found: BreakOff) -> tuple[OtherCode, ...]:

@@ -37,6 +37,7 @@ from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.text import base_words
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.alerts import Refusal, refusal, refused
+from pcapdiag.diagnose.tls.breakoff import alternatives, break_off
 from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls.hidden import LATE, HiddenAlert, hidden_alert
 from pcapdiag.model.context import Context
@@ -78,8 +79,8 @@ KIND = Kind(
 CERTIFICATE_REQUIRED = 116
 BY_PLACE, SILENT = 0.87, 0.72
 """Probability of the code where the alert is hidden, and where there is none."""
-AFTER_EMPTY = range(40, 50)
-"""handshake_failure to access_denied: what servers say to an empty Certificate by TLS 1.2."""
+AFTER_EMPTY = range(40, 51)
+"""handshake_failure to decode_error (GnuTLS): what servers say to an empty Certificate."""
 
 
 def match(story: Story, _context: Context) -> Judgement | None:
@@ -88,9 +89,9 @@ def match(story: Story, _context: Context) -> Judgement | None:
     if found is not None:
         return _by_alert(story, found)
     hidden = hidden_alert(story)
-    if hidden is None or hidden.about != "missing certificate":
-        return None
-    return _by_place(story, hidden)
+    if hidden is not None and hidden.about == "missing certificate":
+        return _by_place(story, hidden)
+    return _by_close(story)
 
 
 def _by_alert(story: Story, found: Refusal) -> Judgement | None:
@@ -113,6 +114,31 @@ def _by_alert(story: Story, found: Refusal) -> Judgement | None:
 def _late_words(judgement: Judgement) -> Judgement:
     """Return the judgement with Envoy's words where its handshake had been finished already."""
     return replace(judgement, envoy=("UC", "connection termination"), notes=(LATE,))
+
+
+def _by_close(story: Story) -> Judgement | None:
+    """Return the verdict for a server that closed on an empty Certificate, without an alert."""
+    found = break_off(story)
+    given = found.facts.client_certificates if found else None
+    if found is None or given is None or given.certificates or found.end.by_initiator:
+        return None
+    closed = f"{base_words(story)['responder']} closed without an alert (frame {found.end.frame})"
+    frames = frames_of(given.frame, found.end.frame)
+    why = "it asked for a certificate, got an empty one, and closed"
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase="tls_handshake",
+        confidence=SILENT,
+        frames=frames,
+        ended_by="responder",
+        reset=found.end.reset,
+        candidates=(SideHint("responder", 0.95, why, frames), SideHint("path", 0.03, why, ())),
+        alternatives=alternatives(found),
+        envoy=("UF", "remote connection failure"),
+        facts={"how": f"an empty Certificate in frame {given.frame}, then {closed}"}
+        | s_client_words(story, found.facts),
+    )
 
 
 def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:

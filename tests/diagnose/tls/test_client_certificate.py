@@ -9,6 +9,7 @@ from pcapdiag.model.tls import ServerHello
 from tests.diagnose.playbook import C, Line, S, sides
 from tests.diagnose.tls.scenes import (
     CCS,
+    DAY,
     FLIGHT_12,
     FLIGHT_13,
     HELLO,
@@ -16,10 +17,12 @@ from tests.diagnose.tls.scenes import (
     KEYS_12,
     LEFT,
     NO_CERTIFICATE,
+    START,
     TICKETS,
     TLS13,
     alert,
     answer,
+    certificate,
     given,
     record,
     records,
@@ -33,7 +36,7 @@ REFUSAL = S("PSH,ACK", records(19), after=1)
 SECURED = {"client_finished": True, "server_finished": True, "server_hello": answer(TLS13)}
 
 
-@pytest.mark.parametrize("code", [40, 42, 116])
+@pytest.mark.parametrize("code", [40, 42, 50, 116])
 def test_an_alert_after_an_empty_certificate(code: int) -> None:
     verdict = told(
         *(HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), alert(S, code), *HUNG_UP),
@@ -190,3 +193,25 @@ def test_a_close_long_after_a_certificate_is_not() -> None:
     verdict = hidden(flight, S("ACK"), late, C("FIN,ACK"), client_data=1)
     assert verdict.code == "tcp.closed_before_response"
     assert verdict.alternatives == ()
+
+
+KEYS = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), *HUNG_UP)
+
+
+def test_a_close_on_a_readable_empty_certificate() -> None:
+    facts = {"certificate_request": 6, "client_certificates": NO_CERTIFICATE, **given()}
+    verdict = told(*KEYS, **facts)
+    assert verdict.code == "tls.client_certificate_required"
+    assert verdict.alternatives[0].code == "tls.handshake_closed"
+
+
+@pytest.mark.parametrize(
+    ("ends", "code"),
+    [(START + DAY, "tls.certificate_rejected"), (START - DAY, "tls.certificate_expired")],
+)
+def test_a_close_on_a_readable_client_certificate(ends: int, code: str) -> None:
+    own = certificate(not_after=ends, purposes=("clientAuth",))
+    verdict = told(*KEYS, certificate_request=6, client_certificates=own, **given())
+    assert verdict.code == "tls.handshake_closed"
+    assert verdict.confidence < 0.6
+    assert verdict.alternatives[0].code == code
