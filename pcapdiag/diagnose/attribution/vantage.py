@@ -94,10 +94,15 @@ def _lowered(half: Half, context: Context) -> bool | None:
 
 
 def _sends_here(host: HostFacts) -> bool:
+    """Whether the capturing host sends with this address, more than RSTs.
+
+    A firewall on it answers with RST in the name of others.
+    """
     if _is_loopback(host.address):
         return True
     sent, came = host.sent_by_capture_host, host.received_by_capture_host
-    return sent > 0 and sent >= MOSTLY * (sent + came)
+    spoke = sent > sum(host.reset_ttls.values())
+    return spoke and sent >= MOSTLY * (sent + came)
 
 
 def _offloads(host: HostFacts) -> bool:

@@ -86,3 +86,10 @@ def test_places_of_a_capture_are_merged() -> None:
     assert merge(["unknown", "initiator", "initiator"]) == "initiator"
     assert merge(["initiator", "path"]) == "mixed"
     assert merge([]) == "unknown"
+
+
+def test_resets_alone_may_be_a_firewalls_in_the_name_of_another() -> None:
+    refused = HostFacts(SERVER, packets=3, sent_by_capture_host=3, reset_ttls={64: 3})
+    assert capture_hosts(hosts(refused)) == frozenset()
+    spoken = HostFacts(SERVER, packets=4, sent_by_capture_host=4, reset_ttls={64: 3})
+    assert capture_hosts(hosts(spoken)) == {SERVER}
