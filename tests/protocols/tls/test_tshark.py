@@ -87,7 +87,8 @@ def same_hello(facts: TlsFacts, seen: Seen) -> None:
     assert hello.sni == (names[0][1] if names else None)
     chosen = (facts.server_hello and facts.server_hello.alpn,)
     offered = [each for _, each in seen["tls.handshake.extensions_alpn_str"]]
-    assert [*hello.alpn, *filter(None, chosen)] == offered
+    again = facts.second_hello.alpn if facts.second_hello else ()
+    assert [*hello.alpn, *again, *filter(None, chosen)] == offered
     ciphers = [int(each, 16) for _, each in seen["tls.handshake.ciphersuite"]]
     ciphers = [each for each in ciphers if each & 0x0F0F != 0x0A0A]
     if facts.second_hello is None and facts.server_hello is not None:
