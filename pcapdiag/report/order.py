@@ -35,6 +35,6 @@ def causes(groups: Sequence[Group], samples: Mapping[int, Connection]) -> dict[i
     found: dict[int, int] = {}
     for number, sample in samples.items():
         cause = by_stream.get(sample.causes[-1].stream) if sample.causes else None
-        if cause in samples and cause != number and cause not in found:
+        if cause is not None and cause in samples and cause != number and cause not in found:
             found[number] = cause
     return found
