@@ -164,8 +164,12 @@ class Roles(msgspec.Struct):
         One that does both with itself only (loopback) does not.
         """
         host = self.own if address in self.own else {address}
-        before = {peer for each in host for peer in self._answered.get(each, ())} - host
-        behind = {peer for each in host for peer in self._opened_to.get(each, ())} - host
+        answered = [self._answered[each] for each in host if each in self._answered]
+        opened = [self._opened_to[each] for each in host if each in self._opened_to]
+        if not answered or not opened:
+            # So it is for most: a look at all their peers for each pair took long.
+            return False
+        before, behind = set().union(*answered) - host, set().union(*opened) - host
         return bool(before and behind) and len(before | behind) > 1
 
     def ends(

@@ -28,6 +28,7 @@ MAX_LAYERS = 16
 """Headers below TCP (tags, tunnels, IP in IP) that are followed before giving up."""
 MAX_EXTENSIONS = 16
 """IPv6 extension headers that are followed."""
+MASK32 = 0xFFFFFFFF
 CHECKED_PAYLOAD = 64
 """TCP checksums are verified on payloads up to this size: enough to recognise offload."""
 
@@ -494,21 +495,23 @@ class Packet:
             o += size
 
     def _verify(self, o: int) -> None:
+        # Words of any even number of bytes give the same sum in the end (RFC 1071 section 2 C).
         total = 6 + (self.end - o)
-        total += (self.source_high >> 48) + ((self.source_high >> 32) & 0xFFFF)
-        total += ((self.source_high >> 16) & 0xFFFF) + (self.source_high & 0xFFFF)
-        total += (self.source_low >> 48) + ((self.source_low >> 32) & 0xFFFF)
-        total += ((self.source_low >> 16) & 0xFFFF) + (self.source_low & 0xFFFF)
-        total += (self.target_high >> 48) + ((self.target_high >> 32) & 0xFFFF)
-        total += ((self.target_high >> 16) & 0xFFFF) + (self.target_high & 0xFFFF)
-        total += (self.target_low >> 48) + ((self.target_low >> 32) & 0xFFFF)
-        total += ((self.target_low >> 16) & 0xFFFF) + (self.target_low & 0xFFFF)
+        total += (self.source_high >> 32) + (self.source_high & MASK32)
+        total += (self.source_low >> 32) + (self.source_low & MASK32)
+        total += (self.target_high >> 32) + (self.target_high & MASK32)
+        total += (self.target_low >> 32) + (self.target_low & MASK32)
         stop = self.end
-        while stop - o >= 2:
-            total += (self.view[o] << 8) | self.view[o + 1]
+        while stop - o >= 4:
+            total += self._u32(o)
+            o += 4
+        if stop - o >= 2:
+            total += self._u16(o)
             o += 2
         if stop - o == 1:
             total += self.view[o] << 8
+        total = (total & MASK32) + (total >> 32)
+        total = (total & 0xFFFF) + (total >> 16)
         total = (total & 0xFFFF) + (total >> 16)
         total = (total & 0xFFFF) + (total >> 16)
         self.bad_checksum = 0 if total == 0xFFFF else 1

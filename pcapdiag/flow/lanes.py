@@ -264,7 +264,7 @@ def is_http2(p: Packet) -> int:
     while o + 9 <= end:
         length = v[o] << 16 | v[o + 1] << 8 | v[o + 2]
         kind = v[o + 3]
-        stream = (v[o + 5] << 24 | v[o + 6] << 16 | v[o + 7] << 8 | v[o + 8]) & 0xFFFFFFFF
+        stream = (v[o + 5] << 24 | v[o + 6] << 16 | v[o + 7] << 8 | v[o + 8]) & MASK32
         if length > 16_384 or kind > 9 or stream >= 0x80000000:
             return 0
         if kind in (4, 6, 7) and stream != 0:

@@ -1,5 +1,6 @@
 import cython
 
+cdef unsigned long long LAST_7, LAST_CHUNK
 cdef long long _UNKNOWN, _INCOMPLETE, _COMPLETE, _UNTIL_CLOSE, MAX_DIGITS
 
 

@@ -22,6 +22,9 @@ UNTIL_CLOSE = 2
 
 MAX_DIGITS = 18
 """A Content-Length with more digits than this is none."""
+LAST_7 = 0xFFFFFFFFFFFFFF
+LAST_CHUNK = 0x0D0A300D0A0D0A
+"""CRLF 0 CRLF CRLF. Numbers beyond 31 bits have names with a C type, or are Python objects."""
 
 # Twins in C of the constants above, which plain Python imports.
 _UNKNOWN = UNKNOWN
@@ -98,8 +101,8 @@ def completeness(v: Head, start: int, size: int, total: int, tail_low: int) -> i
     if chunked:
         if length >= 0 or (end < start + size and not _is_hex(v[end])):
             return _UNKNOWN
-        # "0", an empty line, and the line before it, as the last 7 bytes: CRLF 0 CRLF CRLF.
-        ends = tail_low & 0xFFFFFFFFFFFFFF == 0x0D0A300D0A0D0A
+        # "0", an empty line, and the end of the line before it.
+        ends = tail_low & LAST_7 == LAST_CHUNK
         return _COMPLETE if ends else _UNKNOWN
     if length < 0:
         return _UNTIL_CLOSE

@@ -343,3 +343,30 @@ def test_at_the_end_what_waits_is_taken_as_it_is() -> None:
     lanes.add_segment(lane, 11, 5, b"first", 1, 1, -1)
     lanes.end_waiting(lane)
     assert [(row[2], row[3]) for row in lanes.take_pieces(lane)] == [(10, b"first"), (14, b"later")]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_pieces_of_any_size_come_back_whole_and_give_back_their_room(seed: int) -> None:
+    """Chunks are cut anywhere: within a piece, at its end, where a header does not fit any more."""
+    rng = random.Random(seed)
+    lanes = Lanes()
+    sizes = (1, 7, 8, 960, 984, 985, 1016, 1017, 1024, 3000)
+    for _ in range(3):
+        both = [Lane(0), Lane(0)]
+        sent: list[list[Row]] = [[], []]
+        for frame in range(60):
+            n = rng.randrange(2)
+            data = rng.randbytes(rng.choice(sizes))
+            lanes.add_segment(both[n], both[n].next_seq, len(data), data, frame, frame << 40, -1)
+            sent[n].append((frame, frame << 40, 0, data))
+        assert [lanes.take_pieces(lane) for lane in both] == sent
+        assert lanes.slab.used == 0
+    assert lanes.slab.unused < 200
+
+
+def test_without_room_a_piece_is_refused_and_nothing_changes() -> None:
+    lanes, lane = Lanes(), Lane(0)
+    lanes.slab.limit = 3
+    assert lanes.add_segment(lane, 0, 900, bytes(900), 1, 1, -1) == 1
+    assert lanes.add_segment(lane, 900, 3000, bytes(3000), 2, 2, -1) == 0
+    assert (lane.next_seq, lanes.slab.used) == (900, 1)
