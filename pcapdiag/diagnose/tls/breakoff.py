@@ -47,8 +47,9 @@ class BreakOff(msgspec.Struct, frozen=True):
 def open_handshake(story: Story) -> TlsFacts | None:
     """Return the facts of a connection whose TLS handshake was not finished, or None.
 
-    Where the capture lost bytes that were acknowledged, the rest of it may be among them. A server
-    that answers in another protocol, or a health check, has no handshake to break off.
+    Where the capture lost bytes that were acknowledged, or cut off a part of the client's second
+    flight, the rest of it may be among them. A server that answers in another protocol, or a health
+    check, has no handshake to break off.
     """
     facts = tls_facts(story)
     application = story.application
@@ -56,7 +57,9 @@ def open_handshake(story: Story) -> TlsFacts | None:
         return None
     if is_answered_check(story):
         return None
-    if not facts.established and (story.initiator.acked_unseen or story.responder.acked_unseen):
+    if story.initiator.acked_unseen or story.responder.acked_unseen:
+        return None
+    if facts.incomplete and not facts.established and story.turn.index > 1:
         return None
     # Behind a hole no bytes tell what they are.
     other = application.responder_speaks not in ("", "tls") or facts.problem

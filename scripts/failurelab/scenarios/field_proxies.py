@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from failurelab import behaviours
 from failurelab.capture import Point
 from failurelab.lab import Lab
 from failurelab.programs import caches
@@ -55,7 +56,7 @@ def varnish_refused(lab: Lab) -> None:
 def apache_timeout(lab: Lab) -> None:
     """mod_proxy's timeout is 2 s; the upstream takes the request and says nothing."""
     caches.apache(lab, lab.proxy, 8000, lab.upstream.ip, 8080)
-    server = lab.upstream.serve(8080, lambda connection: connection.receive_until() and None)
+    server = lab.upstream.serve(8080, behaviours.silent())
     lab.client.curl(f"http://{lab.proxy.ip}:8000/")
     lab.sleep(0.2)
     upstream = lab.leg(server.address[0], 8080)

@@ -210,3 +210,10 @@ def test_a_short_request_in_tls_where_it_is_no_http2(alpn: tuple[str, ...], code
     facts = {**SECURED, "client_hello": hello(alpn=alpn), "client_data": 2, "server_data": 1}
     verdict = told(HELLO, FLIGHT_13, FLIGHT_OF_CLIENT, TICKETS, *used, *HUNG_UP, **facts)
     assert verdict.code == code
+
+
+def test_a_second_flight_that_snaplen_cut_may_have_held_the_finished() -> None:
+    cut = (HELLO, FLIGHT_13, C("PSH,ACK", record(CCS, 1)), *LEFT)
+    assert told(*cut, server_hello=answer(TLS13)).code == "tls.handshake_closed"
+    assert not told(*cut, server_hello=answer(TLS13), incomplete=True).failed
+    assert told(HELLO, ACKED, *LEFT, incomplete=True).code == "tls.handshake_closed"
