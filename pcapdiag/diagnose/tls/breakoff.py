@@ -172,7 +172,7 @@ def step_words(story: Story, found: BreakOff) -> dict[str, str]:
         "hello_frame": str(hello.frame if hello else 0),
         "since": duration(max(0, since)),
         "word": "FIN" if story.half(end.by_initiator).fin_frame == end.frame else "its farewell",
-        "step": step(facts),
+        "step": step(facts, end),
         "offer": words.client_offer(facts),
         "answer": words.server_answer(facts),
         "hint": _hint(found),
@@ -186,8 +186,13 @@ def envoy_words(facts: TlsFacts) -> tuple[str, str]:
     return "UF", "remote connection failure"
 
 
-def step(facts: TlsFacts) -> str:
-    """Return the last handshake message seen, in words."""
+def step(facts: TlsFacts, end: Ending | None) -> str:
+    """Return the last handshake message seen before the end, in words.
+
+    A server's flight that came behind it reached nobody.
+    """
+    if end is not None and all(r.from_initiator for r in records_before(facts, end)):
+        return "ClientHello by the client"
     return words.shown(facts.stopped_at) if facts.stopped_at else "ClientHello by the client"
 
 
