@@ -1,18 +1,23 @@
 """Texts for people: a kind's templates filled with this connection's own numbers.
 
-Only addresses, ports, numbers and our own words go in: nothing that a capture's payload could
-write.
+Addresses, ports, numbers and our own words go in; what a capture's payload wrote only made
+harmless, and into commands only as a plain word.
 """
 
 from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.completeness import METHODS
+from pcapdiag.diagnose.goodbye import speaks_tls
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import answer_in_time
 from pcapdiag.model.story import Half, Story
+
+PREFACE = b"PR"
+"""HTTP/2's preface and a PROXY header, behind which there may be HTTP."""
 
 
 class Texts(msgspec.Struct, frozen=True):
@@ -31,8 +36,15 @@ def fill(kind: Kind, judgement: Judgement, story: Story) -> Texts:
         kind.title.format_map(words),
         kind.explanation.format_map(words),
         tuple(fix.format_map(words) for fix in kind.fixes),
-        tuple(command.format_map(words) for command in kind.commands),
+        tuple(c.format_map(words) for c in kind.commands if _is_understood(c, story)),
     )
+
+
+def _is_understood(command: str, story: Story) -> bool:
+    """Return whether a server can make anything of a command: curl wants one that speaks HTTP."""
+    first = story.hello_initiator
+    foreign = bool(first) and not speaks_tls(story) and not first.startswith((*METHODS, PREFACE))
+    return not (foreign and command.startswith("curl "))
 
 
 def base_words(story: Story) -> dict[str, str]:

@@ -38,6 +38,17 @@ PACKAGES = {
     "h2load": "nghttp2-client",
     "node": "nodejs",
     "java": "default-jdk-headless",
+    "psql": "postgresql-client",
+    "pg_lsclusters": "postgresql",
+    "mariadbd": "mariadb-server",
+    "redis-server": "redis-server",
+    "slapd": "slapd",
+    "ldapsearch": "ldap-utils",
+    "squid": "squid",
+    "varnishd": "varnish",
+    "apache2": "apache2",
+    "rsync": "rsync",
+    "vsftpd": "vsftpd",
 }
 """Programs, and the Debian packages that have them."""
 MODULES = ("click", "cryptography", "dpkt", "envoy", "grpc", "h2", "jsonschema", "msgspec", "scapy")

@@ -35,6 +35,7 @@ from pcapdiag.diagnose.timing import IDLE, SECOND, duration
 from pcapdiag.diagnose.tls_state import left_first, nothing_asked, secured_at, tls_facts
 from pcapdiag.diagnose.work import answer_may_be_missing, request_may_be_missing
 from pcapdiag.model.context import Context
+from pcapdiag.model.harmless import harmless
 from pcapdiag.model.story import Story
 
 KIND = Kind(
@@ -42,7 +43,7 @@ KIND = Kind(
     title="closed before the request: {responder} sent FIN {since_start} after the handshake",
     explanation=(
         "The connection from {initiator} came up, and {since_start} later {responder} closed it "
-        "(FIN in frame {fin_frame}) {said}, before it had read one."
+        "(FIN in frame {fin_frame}) {said}, before it had read a request."
     ),
     phases=("before_request",),
     envoy=Envoy("UC", "connection termination"),
@@ -64,6 +65,8 @@ KIND = Kind(
 
 UNUSED_TIMEOUT = 10 * SECOND
 """From here on the close is a timeout for connections that nobody used."""
+MAX_SAID = 120
+"""Characters of a greeting that are told."""
 A_FILE = 1_000
 """No greeting is as long as this."""
 
@@ -107,6 +110,15 @@ def _nothing_read(story: Story, since: int) -> bool:
     return fresh and story.responder.fin_ack == ((isn or 0) + 1) & 0xFFFFFFFF
 
 
+def _greeting(story: Story) -> str:
+    """Return what the responder said first, in its words where they are text: often the reason."""
+    size = f"a greeting of {counted(story.greeting_bytes, 'byte')}"
+    said = story.hello_responder[: story.greeting_bytes].strip()
+    if not said.isascii() or not said.decode("ascii").isprintable():
+        return size
+    return f'{size}, "{harmless(said.decode("ascii"), MAX_SAID)}"'
+
+
 def _judgement(story: Story, end: Ending, since: int) -> Judgement:
     sure = 0.95 if since < SECOND else 0.85
     sent = story.greeting_bytes
@@ -125,8 +137,6 @@ def _judgement(story: Story, end: Ending, since: int) -> Judgement:
         facts={
             "since_start": duration(max(0, since)),
             "fin_frame": str(end.frame),
-            "said": f"after a greeting of {counted(sent, 'byte')}"
-            if sent
-            else "without a byte sent",
+            "said": f"after {_greeting(story)}" if sent else "without a byte sent",
         },
     )

@@ -47,8 +47,9 @@ class BreakOff(msgspec.Struct, frozen=True):
 def open_handshake(story: Story) -> TlsFacts | None:
     """Return the facts of a connection whose TLS handshake was not finished, or None.
 
-    Where the capture lost bytes that were acknowledged, the rest of it may be among them. A server
-    that answers in another protocol, or a health check, has no handshake to break off.
+    Where the capture lost bytes that were acknowledged, or cut off a part of the client's second
+    flight, the rest of it may be among them. A server that answers in another protocol, or a health
+    check, has no handshake to break off.
     """
     facts = tls_facts(story)
     application = story.application
@@ -56,7 +57,9 @@ def open_handshake(story: Story) -> TlsFacts | None:
         return None
     if is_answered_check(story):
         return None
-    if not facts.established and (story.initiator.acked_unseen or story.responder.acked_unseen):
+    if story.initiator.acked_unseen or story.responder.acked_unseen:
+        return None
+    if facts.incomplete and not facts.established and story.turn.index > 1:
         return None
     # Behind a hole no bytes tell what they are.
     other = application.responder_speaks not in ("", "tls") or facts.problem
@@ -169,7 +172,7 @@ def step_words(story: Story, found: BreakOff) -> dict[str, str]:
         "hello_frame": str(hello.frame if hello else 0),
         "since": duration(max(0, since)),
         "word": "FIN" if story.half(end.by_initiator).fin_frame == end.frame else "its farewell",
-        "step": step(facts),
+        "step": step(facts, end),
         "offer": words.client_offer(facts),
         "answer": words.server_answer(facts),
         "hint": _hint(found),
@@ -183,8 +186,13 @@ def envoy_words(facts: TlsFacts) -> tuple[str, str]:
     return "UF", "remote connection failure"
 
 
-def step(facts: TlsFacts) -> str:
-    """Return the last handshake message seen, in words."""
+def step(facts: TlsFacts, end: Ending | None) -> str:
+    """Return the last handshake message seen before the end, in words.
+
+    A server's flight that came behind it reached nobody.
+    """
+    if end is not None and all(r.from_initiator for r in records_before(facts, end)):
+        return "ClientHello by the client"
     return words.shown(facts.stopped_at) if facts.stopped_at else "ClientHello by the client"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from pcapdiag.diagnose.goodbye import is_tls
 from pcapdiag.diagnose.text import end_name
 from pcapdiag.model.harmless import command_word, is_command_word
 from pcapdiag.model.story import Story
@@ -11,6 +12,12 @@ from pcapdiag.model.tls import TlsFacts
 
 ALPN_LISTED = 6
 """Protocols of the client's list that go into a command."""
+POSTGRES_SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+LDAP_START_TLS = b"1.3.6.1.4.1.1466.20037"
+"""RFC 4511 section 4.14.1."""
+MYSQL_GREETING = b"\x00\x00\x00\x0a"
+"""Packet number 0 and protocol version 10."""
+GREETINGS = ((b"* OK", "imap"), (b"+OK", "pop3"))
 WITH_SLASH = ("http/1.1", "http/1.0")
 """Registered names that are no plain words and harmless all the same."""
 
@@ -38,6 +45,25 @@ def s_client(story: Story, facts: TlsFacts | None, *options: str) -> str:
     if name or not sent:
         parts += ["-servername", name] if name else ["-noservername"]
     protocols = [p for p in (hello.alpn if hello else ()) if is_command_word(p) or p in WITH_SLASH]
+    before = _starttls(story)
+    if before:
+        parts += ["-starttls", before]
     if protocols:
         parts += ["-alpn", ",".join(protocols[:ALPN_LISTED])]
     return " ".join([*parts, *options, "</dev/null"])
+
+
+def _starttls(story: Story) -> str | None:
+    """Return OpenSSL's name of the protocol within which TLS began, where the first bytes tell."""
+    asked, greeted = story.hello_initiator, story.hello_responder
+    if asked.startswith(POSTGRES_SSL_REQUEST):
+        return "postgres"
+    if LDAP_START_TLS in asked:
+        return "ldap"
+    if is_tls(story):
+        return None
+    if greeted[1:5] == MYSQL_GREETING:
+        return "mysql"
+    if greeted.startswith(b"220"):
+        return "smtp" if asked[:4].upper() in (b"EHLO", b"HELO") else "ftp"
+    return next((name for first, name in GREETINGS if greeted.startswith(first)), None)

@@ -218,7 +218,7 @@ def _words(story: Story, facts: TlsFacts, silence: Silence) -> dict[str, str]:
         "waited": waited,
         "hello_frame": str(hello.frame if hello else 0),
         "offer": words.client_offer(facts),
-        "step": step(facts),
+        "step": step(facts, end),
         "how": how,
         "then": then,
     } | s_client_words(story, facts)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
 from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.tcp.closed_before_request import KIND
+from pcapdiag.diagnose.text import fill
 from tests.diagnose.playbook import GET, HANDSHAKE, C, S, around, judged, play
 
 HUNG_UP = (S("FIN,ACK", after=3), C("FIN,ACK"), S("ACK"))
@@ -47,3 +51,18 @@ def test_a_request_that_the_capture_lost() -> None:
     story = play(*HANDSHAKE, S("FIN,ACK", ack=1_000_200), C("FIN,ACK", seq=1_000_200), S("ACK"))
     story.responder.acked_unseen = 1
     assert judge(story, around(story)).code == "capture.partial"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b"-ERR max number of clients reached\r\n", '"-ERR max number of clients reached"'),
+        (b"\x1b[31mred\r\n", "a greeting of 10 bytes, before"),
+        (b"\xff\x00\x01", "a greeting of 3 bytes, before"),
+        (b"{initiator}\r\n", '"{initiator}"'),
+    ],
+)
+def test_the_servers_own_words_are_told(said: bytes, told: str) -> None:
+    story = play(*HANDSHAKE, S("PSH,ACK", said), C("ACK"), *HUNG_UP)
+    verdict = judge(story, around(story))
+    assert told in fill(KIND, verdict, story).explanation

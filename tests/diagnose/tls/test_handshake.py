@@ -7,6 +7,8 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge, refine
 from pcapdiag.diagnose.tls.breakoff import break_off
+from pcapdiag.diagnose.tls.commands import s_client
+from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.context import TlsServerFacts
 from pcapdiag.model.report import Attribution
 from tests.diagnose.playbook import C, S, again, around, sides
@@ -210,3 +212,38 @@ def test_a_short_request_in_tls_where_it_is_no_http2(alpn: tuple[str, ...], code
     facts = {**SECURED, "client_hello": hello(alpn=alpn), "client_data": 2, "server_data": 1}
     verdict = told(HELLO, FLIGHT_13, FLIGHT_OF_CLIENT, TICKETS, *used, *HUNG_UP, **facts)
     assert verdict.code == code
+
+
+def test_a_second_flight_that_snaplen_cut_may_have_held_the_finished() -> None:
+    cut = (HELLO, FLIGHT_13, C("PSH,ACK", record(CCS, 1)), *LEFT)
+    assert told(*cut, server_hello=answer(TLS13)).code == "tls.handshake_closed"
+    assert not told(*cut, server_hello=answer(TLS13), incomplete=True).failed
+    assert told(HELLO, ACKED, *LEFT, incomplete=True).code == "tls.handshake_closed"
+
+
+def test_what_the_server_said_too_late_is_not_the_last_message() -> None:
+    late = S("PSH,ACK", FLIGHT_13.data, after=3)
+    story = scene(HELLO, ACKED, C("FIN,ACK", after=3110), late, stopped_at="Finished by the server")
+    verdict = judge(story, around(story))
+    assert verdict.facts["step"] == "ClientHello by the client"
+
+
+@pytest.mark.parametrize(
+    ("greeting", "asked", "protocol"),
+    [
+        (b"", bytes.fromhex("0000000804d2162f"), "-starttls postgres "),
+        (b"\x64\x00\x00\x00\x0a10.11", b"\x20\x00\x00\x01", "-starttls mysql "),
+        (b"220 mail\r\n", b"EHLO a\r\n", "-starttls smtp "),
+        (b"220 files\r\n", b"AUTH TLS\r\n", "-starttls ftp "),
+        (b"* OK ready\r\n", b"a STARTTLS\r\n", "-starttls imap "),
+        (b"", b"0\x1d\x02\x01\x01w\x18\x80\x161.3.6.1.4.1.1466.20037", "-starttls ldap "),
+        (b"", HELLO.data, ""),
+    ],
+)
+def test_the_command_begins_tls_as_the_client_did(
+    greeting: bytes, asked: bytes, protocol: str
+) -> None:
+    story = replace(scene(HELLO), hello_initiator=asked, hello_responder=greeting)
+    command = s_client(story, tls_facts(story))
+    assert (protocol or "openssl") in command
+    assert ("-starttls" in command) is bool(protocol)

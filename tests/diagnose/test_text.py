@@ -1,0 +1,20 @@
+"""A kind's texts for one connection."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.tcp.closed_before_response import KIND
+from pcapdiag.diagnose.text import fill
+from tests.diagnose.playbook import GET, HANDSHAKE, C, S, around, play
+
+pytestmark = pytest.mark.once
+
+
+@pytest.mark.parametrize(("request_", "curl"), [(GET, True), (b"*1\r\n$4\r\nPING\r\n", False)])
+def test_curl_is_told_only_where_the_port_may_speak_http(request_: bytes, curl: bool) -> None:
+    story = play(*HANDSHAKE, C("PSH,ACK", request_), S("FIN,ACK"), C("FIN,ACK"), S("ACK"))
+    commands = fill(KIND, judge(story, around(story)), story).commands
+    assert any(command.startswith("curl ") for command in commands) is curl
+    assert commands
