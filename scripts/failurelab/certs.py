@@ -110,10 +110,10 @@ class Authority:
         return files
 
     def server_context(
-        self, *names: str, alpn: tuple[str, ...] = (), **options: int
+        self, *names: str, alpn: tuple[str, ...] = (), padding: int = 0
     ) -> ssl.SSLContext:
         """A Python server's context with a fresh certificate for these names."""
-        files = self.issue(*names, **options)  # type: ignore[arg-type]
+        files = self.issue(*names, padding=padding)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(files.cert, files.key)
         if alpn:

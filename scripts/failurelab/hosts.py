@@ -124,10 +124,10 @@ class Host:
             wait_until(lambda: self.listening(port) or process.ended(), 15, f"{words[0]} on {port}")
         return process
 
-    def python(self, code: str, *arguments: object, **options: object) -> Process:
+    def python(self, code: str, *arguments: object, port: int | None = None) -> Process:
         """Start a Python program given as text."""
         command = [sys.executable, "-u", "-c", code, *map(str, arguments)]
-        return self.spawn(command, **options)  # type: ignore[arg-type]
+        return self.spawn(command, port=port)
 
     def curl(self, *arguments: str, timeout: float = 10) -> str:
         """Run curl, quietly and without verifying certificates unless told otherwise."""

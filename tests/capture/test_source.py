@@ -349,6 +349,7 @@ def test_a_disk_error_is_damage(tmp_path: Path) -> None:
     path = write(tmp_path / "a.pcap", PCAP)
 
     class Failing(io.FileIO):
+        # Python 3.11 has no name for what FileIO takes here; the reader gives a memoryview.
         def readinto(self, view: memoryview) -> int:  # type: ignore[override]
             if self.tell():
                 raise OSError(errno.EIO, "Input/output error")

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+from typing import TypedDict, Unpack
+
 from msgspec.structs import replace
 
-from pcapdiag.correlate.leg_failure import LegFailure
+from pcapdiag.correlate.leg_failure import By, LegFailure
 
 CLIENT, OTHER_CLIENT = "10.0.0.9", "10.0.0.8"
 FRONT, BACK, UPSTREAM = "10.0.1.5", "10.0.1.5", "10.0.2.7"
 MS = 1_000_000
 BASE = 1_700_000_000_000 * MS
+
+
+class Fields(TypedDict, total=False):
+    """Of ``LegFailure``: what differs from the usual case."""
+
+    opener: str
+    answerer: str
+    answerer_port: int
+    code: str
+    phase: str | None
+    since: int
+    by: By | None
+    side: By | None
+    came_up: bool
+    last_try: int
+    exchange: int | None
+    method: str | None
+    target: str | None
+    request_id: str | None
+    trace: str | None
+    status: int | None
+    grpc_status: int | None
+    product: str
+    reason: str
+    handed_on: bool
+    same_as: int | None
+    health_check: bool
+    suspected: bool
 
 
 def at(ms: float) -> int:
@@ -18,7 +48,12 @@ def at(ms: float) -> int:
 
 
 def reply(
-    stream: int = 0, *, asked: float = 10, decided: float = 20, client: str = CLIENT, **more: object
+    stream: int = 0,
+    *,
+    asked: float = 10,
+    decided: float = 20,
+    client: str = CLIENT,
+    **more: Unpack[Fields],
 ) -> LegFailure:
     """Return a client's request that its proxy answered 503 by itself."""
     made = LegFailure(
@@ -42,7 +77,7 @@ def reply(
 
 
 def refused(
-    stream: int = 1, *, asked: float = 11, decided: float = 19, **more: object
+    stream: int = 1, *, asked: float = 11, decided: float = 19, **more: Unpack[Fields]
 ) -> LegFailure:
     """Return a call of the proxy that its upstream refused."""
     made = LegFailure(
@@ -63,13 +98,15 @@ def refused(
     return replace(made, **more)
 
 
-def dropped(stream: int = 1, *, asked: float = 11, **more: object) -> LegFailure:
+def dropped(stream: int = 1, *, asked: float = 11, **more: Unpack[Fields]) -> LegFailure:
     """Return a call of the proxy that nothing answered."""
     silent = refused(stream, asked=asked, decided=0, code="tcp.connection_timeout", by=None)
     return replace(silent, **{"decided": 0, "frame": int(asked), **more})
 
 
-def reset(stream: int = 1, *, asked: float = 11, decided: float = 19, **more: object) -> LegFailure:
+def reset(
+    stream: int = 1, *, asked: float = 11, decided: float = 19, **more: Unpack[Fields]
+) -> LegFailure:
     """Return a call of the proxy that was reset before its answer."""
     established = refused(stream, asked=asked, decided=decided, code="tcp.reset_before_response")
     return replace(established, **{"phase": "before_response", "came_up": True, **more})

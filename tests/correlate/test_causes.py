@@ -10,7 +10,17 @@ from msgspec.structs import replace
 from pcapdiag.correlate import legs as module
 from pcapdiag.correlate.causes import join_legs
 from pcapdiag.correlate.leg_failure import LegFailure
-from tests.correlate.legs import BACK, FRONT, OTHER_CLIENT, at, dropped, refused, reply, reset
+from tests.correlate.legs import (
+    BACK,
+    FRONT,
+    OTHER_CLIENT,
+    Fields,
+    at,
+    dropped,
+    refused,
+    reply,
+    reset,
+)
 
 pytestmark = pytest.mark.once
 
@@ -102,19 +112,18 @@ def test_what_is_taken_by_one_client_is_not_anothers() -> None:
 
 @pytest.mark.parametrize("member", ["request_id", "trace", "target"])
 def test_what_can_be_read_tells_requests_apart(member: str) -> None:
-    said = {"reason": "connection termination"}
+    terminated = "connection termination"
     found = causes(
-        reply(0, **said, **{member: "a"}),
-        reply(2, client=OTHER_CLIENT, **said, **{member: "b"}),
-        reset(1, **{member: "b"}),
-        reset(3, **{member: "a"}),
+        replace(reply(0, reason=terminated), **{member: "a"}),
+        replace(reply(2, client=OTHER_CLIENT, reason=terminated), **{member: "b"}),
+        replace(reset(1), **{member: "b"}),
+        replace(reset(3), **{member: "a"}),
     )
     assert found == {0: [3], 2: [1]}
 
 
 def test_a_call_for_another_request_is_not_the_cause() -> None:
-    said = {"reason": "connection termination"}
-    asked = reply(**said, method="GET", target="/a", request_id="a")
+    asked = reply(reason="connection termination", method="GET", target="/a", request_id="a")
     assert causes(asked, reset(method="POST", target="/a")) == {}
     assert causes(asked, reset(method="GET", target="/b", request_id="b")) == {}
     assert causes(asked, reset(method="GET", target="/a", request_id="b")) == {0: [1]}
@@ -146,7 +155,7 @@ def test_a_call_for_another_request_is_not_the_cause() -> None:
     ],
 )
 def test_the_reply_says_what_kind_of_failure_it_was(
-    said: dict[str, object], call: LegFailure, fits: bool
+    said: Fields, call: LegFailure, fits: bool
 ) -> None:
     assert causes(reply(**said), call) == ({0: [1]} if fits else {})
 
@@ -159,10 +168,10 @@ def test_a_reply_that_was_handed_on_leads_to_the_proxy_that_made_it() -> None:
 
 
 def test_a_call_that_nothing_answered_is_the_cause_once_it_was_given_up() -> None:
-    said = {"reason": "connection timeout", "decided": 1011}
-    assert causes(reply(**said), dropped()) == {0: [1]}
-    assert causes(reply(**said), dropped(asked=900)) == {}
-    assert causes(reply(**said), dropped(last_try=at(1100))) == {}
+    client = reply(reason="connection timeout", decided=1011)
+    assert causes(client, dropped()) == {0: [1]}
+    assert causes(client, dropped(asked=900)) == {}
+    assert causes(client, dropped(last_try=at(1100))) == {}
 
 
 def test_all_tries_are_told_and_the_last_one_is_the_cause() -> None:
@@ -176,9 +185,9 @@ def test_all_tries_are_told_and_the_last_one_is_the_cause() -> None:
 
 
 def test_of_silent_calls_that_overlap_each_client_gets_its_own() -> None:
-    said = {"reason": "connection timeout"}
+    late = "connection timeout"
     clients = [
-        reply(n, asked=10 + 1000 * n, decided=5010 + 1000 * n, client=f"10.0.0.{n}", **said)
+        reply(n, asked=10 + 1000 * n, decided=5010 + 1000 * n, client=f"10.0.0.{n}", reason=late)
         for n in range(6)
     ]
     calls = [dropped(10 + n, asked=10.3 + 1000 * n) for n in range(6)]
@@ -186,9 +195,9 @@ def test_of_silent_calls_that_overlap_each_client_gets_its_own() -> None:
 
 
 def test_silent_tries_are_told_in_turn() -> None:
-    said = {"product": "haproxy", "reason": "", "decided": 2015}
+    client = reply(product="haproxy", reason="", decided=2015)
     calls = dropped(1, asked=11, last_try=at(11)), dropped(2, asked=1012, last_try=at(1012))
-    assert causes(reply(**said), *calls) == {0: [1, 2]}
+    assert causes(client, *calls) == {0: [1, 2]}
 
 
 def test_a_try_for_another_client_is_not_told() -> None:
@@ -210,42 +219,44 @@ def test_a_broken_answer_may_be_cut_a_second_later() -> None:
 
 
 def test_a_proxy_that_ends_both_legs_for_quiet_is_the_cause_of_both() -> None:
-    quiet = {"code": "tcp.idle_reset", "phase": "idle"}
-    client = reply(product="", **quiet)
-    assert causes(client, reset(by="initiator", **quiet)) == {}
-    assert causes(client, reset(by="path", **quiet)) == {0: [1]}
+    client = reply(product="", code="tcp.idle_reset", phase="idle")
+    upstream = reset(by="initiator", code="tcp.idle_reset", phase="idle")
+    assert causes(client, upstream) == {}
+    assert causes(client, replace(upstream, by="path")) == {0: [1]}
 
 
-def left(stream: int, ms: float, **more: object) -> LegFailure:
-    return reset(stream, decided=ms, code="tcp.initiator_abort", by="initiator", **more)
+OF_CLIENT: Fields = {"opener": "10.0.0.9", "answerer": FRONT, "answerer_port": 80}
+
+
+def left(call: LegFailure) -> LegFailure:
+    return replace(call, code="tcp.initiator_abort", by="initiator")
 
 
 def test_a_client_that_left_is_why_the_proxy_left_its_upstream() -> None:
-    client = left(0, 236, asked=10, opener="10.0.0.9", answerer=FRONT, answerer_port=80)
-    assert causes(client, left(1, 237)) == {1: [0]}
-    assert causes(client, left(1, 300)) == {}
-    assert causes(client, left(1, 200)) == {}
-    other = left(2, 236.5, asked=10, opener=OTHER_CLIENT, answerer=FRONT, answerer_port=80)
-    assert causes(client, other, left(1, 237)) == {}
+    client = left(reset(0, asked=10, decided=236, **OF_CLIENT))
+    upstream = left(reset(1, decided=237))
+    assert causes(client, upstream) == {1: [0]}
+    assert causes(client, left(reset(1, decided=300))) == {}
+    assert causes(client, left(reset(1, decided=200))) == {}
+    other = replace(reset(2, asked=10, decided=236.5, **OF_CLIENT), opener=OTHER_CLIENT)
+    assert causes(client, left(other), upstream) == {}
 
 
 def test_a_client_that_reads_slowly_is_why_the_upstream_waits() -> None:
-    stall = {"code": "tcp.zero_window", "side": "initiator"}
+    stall: Fields = {"code": "tcp.zero_window", "side": "initiator"}
     upstream = reset(1, decided=900, **stall)
-    client = reset(
-        0, asked=10, decided=950, opener="10.0.0.9", answerer=FRONT, answerer_port=80, **stall
-    )
+    client = replace(reset(0, asked=10, decided=950, **OF_CLIENT), **stall)
     assert causes(client, upstream) == {1: [0]}
     assert causes(client, reset(1, code="tcp.zero_window", side="responder")) == {}
 
 
 def test_of_too_many_at_one_moment_only_an_id_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_COMPARED", 3)
-    said = {"reason": "connection termination", "request_id": "a"}
+    client = reply(reason="connection termination", request_id="a")
     calls = [reset(n) for n in range(1, 6)]
-    assert causes(reply(**said), *calls) == {}
+    assert causes(client, *calls) == {}
     calls[2] = reset(3, request_id="a")
-    assert causes(reply(**said), *calls) == {0: [3]}
+    assert causes(client, *calls) == {0: [3]}
 
 
 def test_what_a_path_did_to_the_client_has_no_cause_behind_the_proxy() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.correlate.hints import content_hints
 from pcapdiag.correlate.roles import Ends, Roles, Spoken
@@ -10,6 +13,7 @@ from pcapdiag.model.application import Application, ProxyHeader
 from pcapdiag.model.http import Exchange, HttpFacts, LocalReply
 from pcapdiag.model.report import End, Role
 from pcapdiag.model.tls import ClientHello, TlsFacts
+from tests.diagnose.fields import ExchangeFields
 from tests.diagnose.playbook import GET, HANDSHAKE, OK, C, S, play
 
 Hints = dict[End, Role]
@@ -17,8 +21,8 @@ ASKS: Hints = {"initiator": "proxy"}
 ANSWERS: Hints = {"responder": "proxy"}
 
 
-def read(**facts: object) -> Hints:
-    exchange = Exchange(index=0, version="1.1", **facts)  # type: ignore[arg-type]
+def read(**facts: Unpack[ExchangeFields]) -> Hints:
+    exchange = replace(Exchange(index=0, version="1.1"), **facts)
     application = Application(http=HttpFacts(requests=1, exchanges=[exchange]))
     return content_hints(play(*HANDSHAKE, application=application))
 
@@ -40,7 +44,7 @@ def read(**facts: object) -> Hints:
         ({"forwarded": True, "server": "envoy"}, ASKS | ANSWERS),
     ],
 )
-def test_facts_of_http(facts: dict[str, object], expected: Hints) -> None:
+def test_facts_of_http(facts: ExchangeFields, expected: Hints) -> None:
     assert read(**facts) == expected
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict, Unpack
+
 import pytest
 
 from pcapdiag.correlate.selection import Selection
@@ -11,8 +13,19 @@ from tests.report.fabricate import START, refused
 NS = 1_000_000_000
 
 
-def chosen(**options: object) -> bool:
-    selection = Selection.from_options(AnalyzeOptions(**options), START * NS)  # type: ignore[arg-type]
+class Filters(TypedDict, total=False):
+    """Of ``AnalyzeOptions``: what chooses connections."""
+
+    hosts: tuple[EndPattern, ...]
+    ports: tuple[int, ...]
+    nets: tuple[EndPattern, ...]
+    streams: tuple[int, ...]
+    time_from: TimeBound | None
+    time_to: TimeBound | None
+
+
+def chosen(**options: Unpack[Filters]) -> bool:
+    selection = Selection.from_options(AnalyzeOptions(**options), START * NS)
     return selection.matches(refused())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import SupportsBytes
 
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
@@ -39,17 +40,19 @@ def tcp(**fields: object) -> Layers:
 
 
 def decode(
-    data: object, link_type: int = ETHERNET, *, captured: int | None = None
+    data: SupportsBytes, link_type: int = ETHERNET, *, captured: int | None = None
 ) -> tuple[int, Packet]:
     """Decode from the middle of a buffer whose other bytes must not matter."""
     packet = Packet()
-    raw = bytes(data)  # type: ignore[call-overload]
+    raw = bytes(data)
     size = len(raw) if captured is None else captured
     packet.load(b"\xff" * 3 + raw[:size] + b"\xff" * 64)
     return packet.decode(3, size, len(raw), link_type), packet
 
 
-def is_the_segment(data: object, link_type: int, payload: bytes, *, version: int = 4) -> Packet:
+def is_the_segment(
+    data: SupportsBytes, link_type: int, payload: bytes, *, version: int = 4
+) -> Packet:
     """Assert that the default segment was found, with its payload; return what was decoded."""
     kind, p = decode(data, link_type)
     assert kind == headers.TCP
@@ -61,7 +64,7 @@ def is_the_segment(data: object, link_type: int, payload: bytes, *, version: int
     assert (source, target) == tuple(number(text) for text in known)
     assert (p.payload_length, p.payload_captured) == (len(payload), len(payload))
     at = p.payload - 3
-    assert bytes(data)[at : at + len(payload)] == payload  # type: ignore[call-overload]
+    assert bytes(data)[at : at + len(payload)] == payload
     assert (p.cut, p.bad_checksum) == (0, 0)
     return p
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import SupportsBytes
 
 import pytest
 from scapy.contrib.geneve import GENEVE
@@ -42,7 +43,7 @@ def nflog(payload: bytes, order: str = "<") -> bytes:
 
 FOUR = bytes(SEGMENT4)
 SIX = bytes(SEGMENT6)
-LINKS: dict[str, tuple[int, object, int]] = {
+LINKS: dict[str, tuple[int, SupportsBytes, int]] = {
     "ethernet": (ETHERNET, ether() / SEGMENT4, 4),
     "ethernet-ipv6": (ETHERNET, ether() / SEGMENT6, 6),
     "vlan": (ETHERNET, ether() / Dot1Q(vlan=77, prio=5) / SEGMENT4, 4),
@@ -100,12 +101,12 @@ LINKS: dict[str, tuple[int, object, int]] = {
 
 
 @pytest.mark.parametrize(("link", "data", "version"), LINKS.values(), ids=LINKS)
-def test_the_same_segment_in_every_wrapping(link: int, data: object, version: int) -> None:
+def test_the_same_segment_in_every_wrapping(link: int, data: SupportsBytes, version: int) -> None:
     is_the_segment(data, link, PAYLOAD, version=version)
 
 
 @pytest.mark.parametrize(("link", "data"), [(t, d) for t, d, _ in LINKS.values()], ids=LINKS)
-def test_cut_anywhere_in_the_headers_gives_no_segment(link: int, data: object) -> None:
+def test_cut_anywhere_in_the_headers_gives_no_segment(link: int, data: SupportsBytes) -> None:
     whole = decode(data, link)[1]
     tcp_header = whole.payload - 3 - 20
     for size in range(tcp_header + 20):
@@ -155,7 +156,7 @@ def test_a_packet_type_that_says_no_direction_is_none(packet_type: int) -> None:
 def test_facts_of_one_packet_do_not_stick_to_the_next() -> None:
     packet = headers.Packet()
     link, data, _ = LINKS["qinq"]
-    raw = bytes(data)  # type: ignore[call-overload]
+    raw = bytes(data)
     packet.load(raw)
     packet.decode(0, len(raw), len(raw), link)
     packet.load(FOUR)
@@ -198,7 +199,7 @@ def test_tunnels_are_followed_to_a_limit() -> None:
     ],
     ids=["lldp", "802.3", "esp", "udp", "lcp", "padi", "pptp", "zeros", "wifi", "user"],
 )
-def test_what_is_not_tcp_is_told_apart(data: object, link: int, kind: int) -> None:
+def test_what_is_not_tcp_is_told_apart(data: SupportsBytes, link: int, kind: int) -> None:
     assert decode(data, link)[0] == kind
 
 

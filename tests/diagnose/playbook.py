@@ -10,13 +10,14 @@ story is made here without the tracker, so a test of a verdict does not rest on 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypedDict, Unpack
 
 import msgspec
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.model.context import Context, EndpointFacts
+from pcapdiag.model.context import Context, EndpointFacts, TlsServerFacts
 from pcapdiag.model.packet import (
     ACK,
     FIN,
@@ -61,14 +62,44 @@ class Line(msgspec.Struct):
     icmp: tuple[int, int, int, str] | None = None
 
 
-def C(flags: str, data: bytes = b"", after: float = 0.2, **more: object) -> Line:  # noqa: N802
+class More(TypedDict, total=False):
+    """Fields of a line that are rarely given."""
+
+    again: bool
+    lost: bool
+    probe: bool
+    win: int | None
+    seq: int | None
+    ack: int | None
+    ttl: int
+    options: int
+    ip_id: int | None
+
+
+class Known(TypedDict, total=False):
+    """What a capture knows of the endpoint: fields of ``EndpointFacts``."""
+
+    established: int
+    unanswered: int
+    turns: int
+    longest_answer: int
+    speaks_first: int
+    first_accepted: dict[bytes, int]
+    tls: TlsServerFacts | None
+
+
+def C(  # noqa: N802
+    flags: str, data: bytes = b"", after: float = 0.2, **more: Unpack[More]
+) -> Line:
     """Return a packet of the initiator."""
-    return Line("C", flags, data, after, **more)  # type: ignore[arg-type]
+    return Line("C", flags, data, after, **more)
 
 
-def S(flags: str, data: bytes = b"", after: float = 0.2, **more: object) -> Line:  # noqa: N802
+def S(  # noqa: N802
+    flags: str, data: bytes = b"", after: float = 0.2, **more: Unpack[More]
+) -> Line:
     """Return a packet of the responder."""
-    return Line("S", flags, data, after, **more)  # type: ignore[arg-type]
+    return Line("S", flags, data, after, **more)
 
 
 def icmp(kind: int, code: int, source: str, after: float = 0.2, version: int = 4) -> Line:
@@ -330,7 +361,7 @@ def _early_resets(packets: list[PacketFact], acks: list[PacketFact]) -> int:
     return sum(p.is_rst for p in packets[: packets.index(acks[0])])
 
 
-def around(story: Story, left: float = 10.0, **facts: object) -> Context:
+def around(story: Story, left: float = 10.0, **facts: Unpack[Known]) -> Context:
     """Return a capture that goes on for ``left`` seconds; ``facts`` are those of the endpoint."""
     endpoint = EndpointFacts(*SERVER, connections=1)
     for name, value in facts.items():
@@ -339,7 +370,7 @@ def around(story: Story, left: float = 10.0, **facts: object) -> Context:
     return Context(START, last, endpoints={SERVER: endpoint}, final=True)
 
 
-def judged(*lines: Line, left: float = 10.0, **facts: object) -> Judgement:
+def judged(*lines: Line, left: float = 10.0, **facts: Unpack[Known]) -> Judgement:
     """Return the verdict on a ladder in a capture that goes on for ``left`` seconds."""
     story = play(*lines)
     return judge(story, around(story, left, **facts))

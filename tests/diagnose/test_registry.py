@@ -22,6 +22,7 @@ from tests.diagnose.playbook import (
     SERVER,
     SHORT,
     C,
+    Known,
     Line,
     S,
     again,
@@ -110,13 +111,13 @@ STORIES: dict[str, Story] = {
     "tls.handshake_closed": tls.scene(tls.HELLO, tls.ACKED, *tls.HUNG_UP),
     "tls.handshake_timeout": tls.scene(tls.HELLO, tls.ACKED, C("FIN,ACK", after=5000)),
 }
-FACTS = {"protocol.missing_proxy_header": protocol.others(v1=3)}
+FACTS: dict[str, Known] = {"protocol.missing_proxy_header": protocol.others(v1=3)}
 """What the endpoint is known for, where the verdict needs it."""
 
 
 def judged(code: str) -> tuple[Story, Judgement]:
     story = STORIES[code]
-    return story, judge(story, around(story, **FACTS.get(code, {})))  # type: ignore[arg-type]
+    return story, judge(story, around(story, **FACTS.get(code, {})))
 
 
 def modules() -> dict[str, object]:

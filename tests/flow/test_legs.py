@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import pytest
 
 from pcapdiag.flow.legs import KEPT, MAX_AROUND
@@ -118,6 +120,15 @@ def test_old_moments_are_forgotten() -> None:
     assert tell(wire).stream(1).legs_before == ()
 
 
+class Race(TypedDict, total=False):
+    """Arguments of ``race``."""
+
+    ahead: float
+    mac: bytes
+    ttl: int
+    port: int
+
+
 def race(
     wire: Wire, *, ahead: float = 250, mac: bytes = b"\2\0\0\0\0\1", ttl: int = 64, port: int = 443
 ) -> Story:
@@ -141,8 +152,8 @@ def test_the_family_that_lost_the_race_knows_the_winner() -> None:
     [{"ahead": 1010}, {"mac": b"\2\0\0\0\0\7"}, {"ttl": 63}, {"port": 8443}],
     ids=["a retry", "another host", "behind a router: whose MAC", "another service"],
 )
-def test_what_is_no_race(change: dict[str, float]) -> None:
-    assert race(Wire(), **change).lost_to is None  # type: ignore[arg-type]
+def test_what_is_no_race(change: Race) -> None:
+    assert race(Wire(), **change).lost_to is None
 
 
 def test_resets_before_the_handshake_are_counted() -> None:
@@ -169,6 +180,14 @@ def test_the_same_syn_to_another_address_shows_a_nat(isn: int, translated: int) 
     assert [host.translated for host in hosts if host.low == 0x0A000201] == [translated]
 
 
+class Inside(TypedDict, total=False):
+    """Arguments of ``behind_nat``."""
+
+    isn: int
+    ip_id: int
+    late: float
+
+
 def behind_nat(wire: Wire, *, isn: int = 0x1000, ip_id: int = 1, late: float = 0.02) -> Story:
     """A SYN to a service address, and one to an endpoint ``late`` ms later: its story."""
     link(wire, CLIENT, "10.0.2.1").c(0, "S", 0)
@@ -189,8 +208,8 @@ def test_a_nat_shows_one_connection_twice() -> None:
     [{"isn": 0x2000}, {"ip_id": 2}, {"late": 6}],
     ids=["another number", "a scanner's next SYN", "too late"],
 )
-def test_what_is_no_other_side_of_a_nat(change: dict[str, float]) -> None:
-    assert behind_nat(Wire(), **change).same_as is None  # type: ignore[arg-type]
+def test_what_is_no_other_side_of_a_nat(change: Inside) -> None:
+    assert behind_nat(Wire(), **change).same_as is None
 
 
 def test_over_ipv6_the_timestamp_tells_the_other_side_of_a_nat() -> None:
@@ -254,6 +273,14 @@ def test_what_answers_no_redirected_call(change: dict[str, int]) -> None:
 MAC = b"\2\0\0\0\0\2"
 
 
+class Beside(TypedDict, total=False):
+    """Arguments of ``opened_beside``."""
+
+    port: int
+    left: float
+    answered: float
+
+
 def opened_beside(port: int = 80, left: float = 9, answered: float = 8) -> Story:
     """A client opens two connections; the other one is answered; it leaves the first."""
     wire = Wire()
@@ -277,5 +304,5 @@ def test_a_spare_connection_knows_the_one_that_was_used() -> None:
 
 
 @pytest.mark.parametrize("change", [{"port": 81}, {"left": 300}, {"left": 9, "answered": 10}])
-def test_what_is_no_spare_connection(change: dict[str, float]) -> None:
+def test_what_is_no_spare_connection(change: Beside) -> None:
     assert opened_beside(**change).spare_to is None

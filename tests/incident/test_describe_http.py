@@ -5,13 +5,13 @@ from __future__ import annotations
 from pcapdiag.incident.describe_http import MAX_LISTED, describe_http, http_labels
 from pcapdiag.incident.labels import labels
 from pcapdiag.incident.timeline import timeline
-from pcapdiag.model.http import GrpcFacts, HttpFacts, LocalReply
+from pcapdiag.model.http import Exchange, GrpcFacts, HttpFacts, LocalReply
 from tests.diagnose.http.spoken import ENVOY_REFUSED, after_answer, call, exchange, spoken
 
 HERE = "10.0.2.7"
 
 
-def facts(*exchanges: object) -> HttpFacts:
+def facts(*exchanges: Exchange) -> HttpFacts:
     return HttpFacts(requests=len(exchanges), exchanges=list(exchanges))
 
 

@@ -11,9 +11,9 @@ from pcapdiag.pipeline import analyze
 from tests.captures import FIXTURES
 
 
-def told(scenario: str, capture: str, **options: bool) -> Report:
+def told(scenario: str, capture: str, all_connections: bool = False) -> Report:
     (path,) = (FIXTURES / "pcaps" / scenario).glob(f"{capture}.pcap*")
-    return analyze([path], AnalyzeOptions(**options))
+    return analyze([path], AnalyzeOptions(all_connections=all_connections))
 
 
 def failed(report: Report, code: str) -> Connection:

@@ -8,6 +8,7 @@ from pcapdiag.incident.tls_servers import MAX_NAMES, MAX_SERVERS, TlsServers
 from tests.diagnose.playbook import SERVER, S, play
 from tests.diagnose.tls.scenes import (
     ACKED,
+    DONE,
     FINISHED_13,
     FLIGHT_13,
     HELLO,
@@ -21,13 +22,11 @@ from tests.diagnose.tls.scenes import (
 
 pytestmark = pytest.mark.once
 
-WORKED = {"client_finished": True, "server_finished": True, "client_data": 1}
-
 
 def test_what_worked_is_known_by_name_and_list() -> None:
     servers = TlsServers()
     chosen = answer(TLS13, group=29, alpn="h2", time=77)
-    servers.note(scene(HELLO, FLIGHT_13, FINISHED_13, server_hello=chosen, **WORKED))
+    servers.note(scene(HELLO, FLIGHT_13, FINISHED_13, server_hello=chosen, client_data=1, **DONE))
     known = servers.get(*SERVER)
     assert known is not None
     assert (known.accepted, known.names_used, known.last_accepted) == (1, {"shop.example": 1}, 77)

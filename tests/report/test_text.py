@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.model.report import (
     Alternative,
@@ -307,8 +308,8 @@ def test_a_failed_request_is_named_first_and_the_others_of_its_connection_after_
     ],
 )
 def test_a_request_in_words(fields: dict[str, object], words: str) -> None:
-    whole = {"index": 0, "method": "GET", "target": "/a", "complete": True}
-    told = exchange_text(HttpExchange(**(whole | fields)))
+    whole = HttpExchange(index=0, method="GET", target="/a", complete=True)
+    told = exchange_text(replace(whole, **fields))
     assert words in told
     assert told.isprintable()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Callable
 
 from failurelab import envoy, nginx, rules
 from failurelab.capture import Point
@@ -23,8 +24,8 @@ _PINGS = (
 _ALLOWS = ("grpc.http2.min_ping_interval_without_data_ms=100", "grpc.http2.max_ping_strikes=0")
 
 
-def _later(seconds: float, action: object) -> threading.Timer:
-    timer = threading.Timer(seconds, action)  # type: ignore[arg-type]
+def _later(seconds: float, action: Callable[[], object]) -> threading.Timer:
+    timer = threading.Timer(seconds, action)
     timer.daemon = True
     timer.start()
     return timer

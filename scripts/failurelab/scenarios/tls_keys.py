@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from failurelab import nginx, openssl
 from failurelab.lab import Lab
 from failurelab.registry import scenario
@@ -22,10 +24,12 @@ def _serve(lab: Lab, port: int = PORT, more: str = "") -> None:
     nginx.start(lab, lab.upstream, server, port=port)
 
 
-def _ask(lab: Lab, *options: str, **typed: object) -> None:
+def _ask(lab: Lab, *options: str, more: Sequence[str] = (REQUEST,)) -> None:
     """One connection: two requests, one after the other, and the answers."""
-    typed = {"request": REQUEST, "more": [REQUEST], "stay": 0.2, **typed}
-    said = openssl.client(lab, lab.client, (lab.upstream.ip, PORT), NAME, *options, **typed)  # type: ignore[arg-type]
+    address = (lab.upstream.ip, PORT)
+    said = openssl.client(
+        lab, lab.client, address, NAME, *options, request=REQUEST, more=more, stay=0.2
+    )
     if "fine" not in said:
         raise RuntimeError(said)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 from failurelab import behaviours, envoy, haproxy, nginx, openssl
 from failurelab.capture import Point
 from failurelab.lab import Lab
@@ -232,7 +234,7 @@ def version_listener(lab: Lab) -> None:
     envoy.start(lab, lab.upstream, [listener], [envoy.a_cluster("up", ("127.0.0.1", 9))], port=443)
     context = lab.authority.client_context()
     context.minimum_version = context.maximum_version
-    context.minimum_version = 0x0304  # type: ignore[assignment]
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
     connection = lab.client.connect((lab.upstream.ip, 443))
     connection.tls(context, "shop.example").close()
     lab.judge(connection, "tls.version_mismatch", "responder", ended_by=["responder"])

@@ -16,6 +16,7 @@ from tests.diagnose.attribution.exchange import (
     NOTHING,
     SECOND,
     SERVER,
+    Changes,
     Exchange,
     known_host,
     talk,
@@ -168,9 +169,9 @@ def test_injector_that_copies_the_trigger() -> None:
 
 def test_injector_that_resets_both_ends() -> None:
     exchange = Exchange().handshake().request(answered=False)
-    forged = {"ttl": 128, "ip_id": 0, "df": False, "window": 8192, "tsval": None}
-    reset = exchange.forge("server", RST | ACK, **forged)  # type: ignore[arg-type]
-    exchange.wait(MS).forge("client", RST | ACK, **forged)  # type: ignore[arg-type]
+    forged: Changes = {"ttl": 128, "ip_id": 0, "df": False, "window": 8192, "tsval": None}
+    reset = exchange.forge("server", RST | ACK, **forged)
+    exchange.wait(MS).forge("client", RST | ACK, **forged)
     result = sender(exchange, reset)
     assert result.side == "path"
     assert result.confidence >= 0.95

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.diagnose.findings.draining import MAX_ENDPOINTS, MAX_STREAMS, Draining
-from pcapdiag.model.report import Attribution, Connection, Finding, Verdict
+from pcapdiag.model.report import Attribution, Connection, End, Finding, Verdict
 from pcapdiag.model.report_http2 import Http2, Http2GoAway
 from tests.report.fabricate import healthy, seconds
 
@@ -25,11 +25,11 @@ def failed(code: str, frame: int = 60, count: int = 1) -> Verdict:
     )
 
 
-def goaway(code: int = 0, by: str = "responder", frame: int = 50) -> Http2GoAway:
+def goaway(code: int = 0, by: End = "responder", frame: int = 50) -> Http2GoAway:
     return Http2GoAway(
         frame=frame,
         time=seconds(frame),
-        from_=by,  # type: ignore[arg-type]
+        from_=by,
         last_stream_id=1,
         error_code=code,
         error_name="",

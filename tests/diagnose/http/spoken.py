@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.exchanges import judge_exchanges
@@ -10,6 +12,7 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.model.application import Application
 from pcapdiag.model.http import Exchange, GrpcFacts, HttpFacts, LocalReply
 from pcapdiag.model.story import Story
+from tests.diagnose.fields import ApplicationFields, ExchangeFields
 from tests.diagnose.playbook import GET, HANDSHAKE, OK, SHORT, START, C, S, around, play
 
 ASKED = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"))
@@ -22,7 +25,7 @@ REQUEST, RESPONSE = 4, 6
 ENVOY_REFUSED = LocalReply("envoy", "remote connection failure", None)
 
 
-def exchange(index: int = 0, **changes: object) -> Exchange:
+def exchange(index: int = 0, **changes: Unpack[ExchangeFields]) -> Exchange:
     """Return a healthy exchange; ``changes`` replace fields."""
     asked, answered = START + 600_000, START + 2_800_000
     whole = Exchange(
@@ -48,32 +51,44 @@ def exchange(index: int = 0, **changes: object) -> Exchange:
     return replace(whole, **changes)
 
 
-def short(**changes: object) -> Exchange:
+def short(**changes: Unpack[ExchangeFields]) -> Exchange:
     """Return an exchange whose answer has 5 of 500 bytes."""
-    ended = {
+    fields: ExchangeFields = {
+        "expected_length": 500,
         "complete": False,
         "response_time": START + 1_000_000,
         "response_end_frame": None,
         "response_end_time": None,
+        **changes,
     }
-    return exchange(**({"expected_length": 500} | ended | changes))
+    return exchange(**fields)
 
 
-def call(status: int | None, message: str | None = None, **changes: object) -> Exchange:
+def call(
+    status: int | None, message: str | None = None, /, **changes: Unpack[ExchangeFields]
+) -> Exchange:
     """Return a gRPC call that ended with a status."""
-    grpc = GrpcFacts("shop.Pay", "Charge", status, message)
-    fields = {"version": "2", "stream_id": 1, "method": "POST", "target": "/shop.Pay/Charge"}
-    return exchange(**(fields | {"grpc": grpc} | changes))
+    fields: ExchangeFields = {
+        "version": "2",
+        "stream_id": 1,
+        "method": "POST",
+        "target": "/shop.Pay/Charge",
+        "grpc": GrpcFacts("shop.Pay", "Charge", status, message),
+        **changes,
+    }
+    return exchange(**fields)
 
 
-def spoken(story: Story, *exchanges: Exchange, **changes: object) -> Story:
+def spoken(story: Story, *exchanges: Exchange, **changes: Unpack[ApplicationFields]) -> Story:
     """Return the story with these exchanges; ``changes`` replace fields of the application."""
     http = HttpFacts(requests=len(exchanges), exchanges=list(exchanges))
     application = Application("http1", "http1", http=http)
     return replace(story, application=replace(application, **changes))
 
 
-def verdict(story: Story, *exchanges: Exchange, left: float = 10.0, **changes: object) -> Judgement:
+def verdict(
+    story: Story, *exchanges: Exchange, left: float = 10.0, **changes: Unpack[ApplicationFields]
+) -> Judgement:
     """Return the connection's verdict with these exchanges."""
     told = spoken(story, *exchanges, **changes)
     return judge(told, around(told, left))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from pcapdiag.diagnose.failed_requests import MAX_OTHER_FAILURES, other_failures
 from pcapdiag.diagnose.http.facts import broken_off
 from pcapdiag.diagnose.judge import judge
-from pcapdiag.model.http import LocalReply
+from pcapdiag.model.http import Exchange, LocalReply
+from tests.diagnose.fields import ExchangeFields
 from tests.diagnose.http.spoken import (
     ASKED,
     ENVOY_REFUSED,
@@ -22,7 +25,7 @@ from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, C, S, around, play
 LATE = LocalReply("envoy", "upstream request timeout")
 
 
-def refused(index: int) -> object:
+def refused(index: int) -> Exchange:
     return exchange(index, status=503, local_reply=ENVOY_REFUSED)
 
 
@@ -34,8 +37,7 @@ def test_the_first_failed_request_is_the_verdict_of_a_connection_that_worked() -
 
 def test_the_connection_s_own_failure_comes_first_and_the_requests_stand_beside_it() -> None:
     story = play(*HANDSHAKE, *EXCHANGE, C("PSH,ACK", GET), S("ACK"), S("RST,ACK", win=500))
-    unanswered = exchange(1, status=None, complete=False, response_time=None)
-    told = spoken(story, refused(0), unanswered)
+    told = spoken(story, refused(0), unanswered(1, response_time=None))
     judgement = judge(told, around(told))
     assert (judgement.code, judgement.exchange) == ("tcp.reset_before_response", 1)
     (other,) = other_failures(told, judgement, around(told))
@@ -69,7 +71,7 @@ def test_different_failures_beyond_the_limit_are_not_told() -> None:
 
 
 def test_an_open_request_at_the_end_of_the_file_does_not_hide_a_failed_one() -> None:
-    waiting = exchange(1, status=None, complete=False)
+    waiting = unanswered(1)
     assert verdict(play(*ASKED), refused(0), waiting, left=0.1).code == "http.local_reply"
     assert verdict(play(*ASKED), waiting, left=0.1).code == "capture.partial"
 
@@ -79,17 +81,23 @@ def test_without_facts_nothing_is_said_of_requests() -> None:
     assert judge(after_answer(), around(after_answer())).code == "ok"
 
 
-def test_the_request_that_the_end_hit_is_the_first_after_the_last_whole_answer() -> None:
-    def unanswered(index: int, **changes: object) -> object:
-        return exchange(index, status=None, complete=False, **changes)
+def unanswered(index: int, **changes: Unpack[ExchangeFields]) -> Exchange:
+    fields: ExchangeFields = {"status": None, "complete": False, **changes}
+    return exchange(index, **fields)
 
-    holed = short(index=0)
-    told = spoken(after_answer(), holed, exchange(1), unanswered(2), unanswered(3))
-    assert broken_off(told).index == 2
-    assert broken_off(spoken(after_answer(), exchange(0))) is None
-    streams = [unanswered(n, version="2", ended_by="initiator" if n == 0 else None) for n in (0, 1)]
-    assert broken_off(spoken(after_answer(), *streams, exchange(2, version="2"))).index == 1
-    assert broken_off(spoken(after_answer(), streams[0], exchange(1))).index == 0
+
+def hit_by_the_end(*exchanges: Exchange) -> int | None:
+    """The number of the request that the connection's end hit."""
+    hit = broken_off(spoken(after_answer(), *exchanges))
+    return None if hit is None else hit.index
+
+
+def test_the_request_that_the_end_hit_is_the_first_after_the_last_whole_answer() -> None:
+    assert hit_by_the_end(short(), exchange(1), unanswered(2), unanswered(3)) == 2
+    assert hit_by_the_end(exchange(0)) is None
+    left, waiting = unanswered(0, version="2", ended_by="initiator"), unanswered(1, version="2")
+    assert hit_by_the_end(left, waiting, exchange(2, version="2")) == 1
+    assert hit_by_the_end(left, exchange(1)) == 0
 
 
 def test_a_request_stands_in_one_verdict_only() -> None:
@@ -103,8 +111,7 @@ def test_a_request_stands_in_one_verdict_only() -> None:
 
 def test_a_failed_connection_takes_all_that_was_under_way_with_it() -> None:
     story = play(*ASKED, S("RST,ACK", win=500))
-    waiting = {"version": "2", "status": None, "complete": False}
-    streams = [exchange(n, stream_id=2 * n + 1, **waiting) for n in range(4)]
+    streams = [unanswered(n, version="2", stream_id=2 * n + 1) for n in range(4)]
     told = spoken(story, exchange(9, version="2"), *streams)
     judgement = judge(told, around(told))
     assert (judgement.code, judgement.exchange) == ("tcp.reset_before_response", 0)

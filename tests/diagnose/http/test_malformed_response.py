@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from pcapdiag.model.application import Protocol
 from tests.diagnose.http.spoken import ASKED, exchange, short, verdict
 from tests.diagnose.playbook import C, S, play
 
 GREETED = (*ASKED, S("PSH,ACK", b"-ERR unknown command\r\n"), C("ACK"))
 GAVE_UP = (C("FIN,ACK", after=0.3), S("FIN,ACK"), C("ACK"))
-STRANGE = {"malformed": "no status line", "malformed_by": "responder"}
+STRANGE = exchange(malformed="no status line", malformed_by="responder")
+NO_STATUS = replace(STRANGE, status=None, complete=False)
 
 
 def test_bytes_without_a_status_line() -> None:
-    no_status = exchange(status=None, complete=False, **STRANGE)
-    judgement = verdict(play(*GREETED, *GAVE_UP), no_status)
+    judgement = verdict(play(*GREETED, *GAVE_UP), NO_STATUS)
     assert judgement.code == "http.malformed_response"
     assert judgement.phase == "before_response"
 
@@ -30,35 +32,30 @@ def test_a_request_that_is_not_http_is_the_initiator_s() -> None:
 
 
 @pytest.mark.parametrize("protocol", ["tls", "http2"])
-def test_protocols_that_are_known_have_their_own_codes(protocol: str) -> None:
-    strange = exchange(status=None, complete=False, **STRANGE)
+def test_protocols_that_are_known_have_their_own_codes(protocol: Protocol) -> None:
     story = play(*GREETED, *GAVE_UP)
-    assert verdict(story, strange, responder_speaks=protocol).code != "http.malformed_response"
+    assert verdict(story, NO_STATUS, responder_speaks=protocol).code != "http.malformed_response"
 
 
 def test_the_first_bytes_alone_may_tell_the_protocol() -> None:
     goaway = bytes.fromhex("000008070000000000 0000000000000002")
-    strange = exchange(status=None, complete=False, **STRANGE)
-    judgement = verdict(play(*GREETED, *GAVE_UP), strange, responder_head=goaway)
+    judgement = verdict(play(*GREETED, *GAVE_UP), NO_STATUS, responder_head=goaway)
     assert judgement.code != "http.malformed_response"
 
 
 def test_a_fault_that_was_read_over_is_no_failure() -> None:
     story = play(*GREETED, *GAVE_UP)
-    assert verdict(story, exchange(**STRANGE)).code == "ok"
-    unread = exchange(status=None, complete=False, **STRANGE)
-    assert verdict(story, unread, exchange(1)).code != "http.malformed_response"
+    assert verdict(story, STRANGE).code == "ok"
+    assert verdict(story, NO_STATUS, exchange(1)).code != "http.malformed_response"
 
 
 def test_where_the_first_packet_of_the_answer_is_missing_nothing_has_a_status_line() -> None:
     lost = (*ASKED, S("PSH,ACK", b"more of the body", seq=4_294_967_900), C("ACK"))
-    strange = exchange(status=None, complete=False, **STRANGE)
-    assert verdict(play(*lost, *GAVE_UP), strange).code != "http.malformed_response"
+    assert verdict(play(*lost, *GAVE_UP), NO_STATUS).code != "http.malformed_response"
     before = (*ASKED, S("PSH,ACK", b"the last one's tail", seq=4_294_967_100), C("ACK"))
-    assert verdict(play(*before, *GAVE_UP), strange).code != "http.malformed_response"
+    assert verdict(play(*before, *GAVE_UP), NO_STATUS).code != "http.malformed_response"
 
 
 def test_the_middle_of_an_answer_has_no_status_line() -> None:
     story = play(*GREETED, *GAVE_UP, midstream=True)
-    strange = exchange(status=None, complete=False, **STRANGE)
-    assert verdict(story, strange).code != "http.malformed_response"
+    assert verdict(story, NO_STATUS).code != "http.malformed_response"

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from typing import Unpack
+
 from pcapdiag.diagnose.http.response_lost import CONFIRMED, lost
 from pcapdiag.model.http import Exchange
+from tests.diagnose.fields import ExchangeFields
 from tests.diagnose.http.spoken import ASKED, exchange, spoken, verdict
 from tests.diagnose.playbook import OK, C, S, play
 
@@ -9,9 +12,16 @@ ANSWER = S("PSH,ACK", OK, after=2)
 RESET = S("RST,ACK", win=500, after=0.1)
 
 
-def early(**changes: object) -> Exchange:
-    unfinished = {"request_complete": False, "request_end_time": None, "request_end_frame": None}
-    return exchange(**({"status": 413, "method": "POST"} | unfinished | changes))
+def early(**changes: Unpack[ExchangeFields]) -> Exchange:
+    fields: ExchangeFields = {
+        "status": 413,
+        "method": "POST",
+        "request_complete": False,
+        "request_end_time": None,
+        "request_end_frame": None,
+        **changes,
+    }
+    return exchange(**fields)
 
 
 def test_an_early_answer_that_was_never_acknowledged() -> None:

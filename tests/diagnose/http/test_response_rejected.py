@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.diagnose.http.response_rejected import CONFIRMED, objection, rejected
+from tests.diagnose.fields import ExchangeFields
 from tests.diagnose.http.spoken import ANSWERED, CUT, after_answer, exchange, short, spoken, verdict
 from tests.diagnose.playbook import C, S, play, sides
 
@@ -53,5 +54,5 @@ def test_leaving_later_is_no_refusal() -> None:
         ({"malformed": "a blank in a name", "malformed_by": "initiator"}, ""),
     ],
 )
-def test_what_a_proxy_may_object_to(fields: dict[str, object], says: str) -> None:
+def test_what_a_proxy_may_object_to(fields: ExchangeFields, says: str) -> None:
     assert objection(exchange(**fields)) == says

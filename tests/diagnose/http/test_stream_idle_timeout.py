@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from typing import Unpack
+
 from msgspec.structs import replace
 
 from pcapdiag.model.http import GrpcFacts
-from pcapdiag.model.story import LegMoment, Story
+from pcapdiag.model.report import End
+from pcapdiag.model.story import LegKind, LegMoment, Story
+from tests.diagnose.fields import ExchangeFields
 from tests.diagnose.http.spoken import (
     ASKED,
     after_answer,
@@ -28,7 +32,7 @@ def cut(quiet: float, by: str = "S") -> Story:
     return play(*SWITCHED, one("FIN,ACK", after=quiet), other("FIN,ACK"), one("ACK"))
 
 
-def with_leg(story: Story, kind: str, after: int = 0) -> Story:
+def with_leg(story: Story, kind: LegKind, after: int = 0) -> Story:
     """The proxy's other leg ended ``after`` ns behind this one."""
     end = story.responder if kind == "left" else story.initiator
     moment = LegMoment(kind, 7, 0, 1, end.fin_time + after, opened=kind == "left")
@@ -83,13 +87,20 @@ def test_a_body_that_only_the_close_ends_may_end_so() -> None:
     assert verdict(cut(60_000), replace(EVENTS, until_close=True)).code == "ok"
 
 
-def reset_after(quiet: float, by: str, code: int, **changes: object) -> str:
+def reset_after(quiet: float, by: End, code: int, **changes: Unpack[ExchangeFields]) -> str:
     """The verdict of a gRPC stream reset ``quiet`` ms after its last message."""
-    grpc = {"grpc": GrpcFacts("shop.Basket", "hang", messages=1)}
     last = START + 50 * MS
-    fields = {"active_time": last, "reset_time": last + int(quiet * MS), "reset_frame": 8}
-    reset = {"ended_by": by, "reset_code": code, "complete": False}
-    stream = call(None, **(grpc | fields | reset | changes))
+    fields: ExchangeFields = {
+        "grpc": GrpcFacts("shop.Basket", "hang", messages=1),
+        "active_time": last,
+        "reset_time": last + int(quiet * MS),
+        "reset_frame": 8,
+        "ended_by": by,
+        "reset_code": code,
+        "complete": False,
+        **changes,
+    }
+    stream = call(None, **fields)
     return ",".join(failed_codes(after_answer(), exchange(0), replace(stream, index=1)))
 
 

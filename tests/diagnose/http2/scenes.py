@@ -5,11 +5,17 @@ Times are milliseconds since the connection's first packet; frames of HTTP/2 are
 
 from __future__ import annotations
 
+from typing import Unpack
+
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.model.application import Application
 from pcapdiag.model.http import Exchange, GoAway, Http2Facts, HttpFacts, Ping, RstStream, Stall
+from pcapdiag.model.report import End
 from pcapdiag.model.story import Story
+from tests.diagnose.fields import ExchangeFields, Http2Fields
 from tests.diagnose.playbook import HANDSHAKE, MS, START, C, Line, S, around, play
 from tests.diagnose.protocol.scenes import PREFACE, SETTINGS
 
@@ -18,7 +24,6 @@ TALK = (*HANDSHAKE, C("PSH,ACK", PREFACE), S("ACK"), S("PSH,ACK", SETTINGS), C("
 SERVER_CLOSES = (S("FIN,ACK", after=3000), C("FIN,ACK"), S("ACK"))
 CLIENT_CLOSES = (C("FIN,ACK", after=3000), S("FIN,ACK"), C("ACK"))
 SERVER_RESETS = (S("RST,ACK", win=500, after=3000),)
-Facts = dict[str, object]
 
 
 def at(milliseconds: float) -> int:
@@ -26,9 +31,9 @@ def at(milliseconds: float) -> int:
     return START + round(milliseconds * MS)
 
 
-def request(stream: int, asked: float = 2, **facts: object) -> Exchange:
+def request(stream: int, asked: float = 2, **facts: Unpack[ExchangeFields]) -> Exchange:
     """Return a request that got nothing yet; ``facts`` replace fields."""
-    given: Facts = {
+    fields: ExchangeFields = {
         "method": "GET",
         "target": f"/{stream}",
         "request_frame": 100 + stream,
@@ -36,30 +41,41 @@ def request(stream: int, asked: float = 2, **facts: object) -> Exchange:
         "request_end_frame": 100 + stream,
         "request_end_time": at(asked),
         "request_complete": True,
+        **facts,
     }
-    return Exchange(stream // 2, "2", stream, **(given | facts))  # type: ignore[arg-type]
+    return replace(Exchange(stream // 2, "2", stream), **fields)
 
 
-def answered(stream: int, asked: float = 2, took: float = 5, **facts: object) -> Exchange:
+def answered(
+    stream: int, asked: float = 2, took: float = 5, **facts: Unpack[ExchangeFields]
+) -> Exchange:
     """Return a request with a complete answer."""
-    end = {"response_end_frame": 150 + stream, "response_end_time": at(asked + took)}
-    return begun(stream, asked, took, complete=True, **(end | facts))
+    fields: ExchangeFields = {
+        "complete": True,
+        "response_end_frame": 150 + stream,
+        "response_end_time": at(asked + took),
+        **facts,
+    }
+    return begun(stream, asked, took, **fields)
 
 
-def begun(stream: int, asked: float = 2, took: float = 5, **facts: object) -> Exchange:
+def begun(
+    stream: int, asked: float = 2, took: float = 5, **facts: Unpack[ExchangeFields]
+) -> Exchange:
     """Return a request whose answer began and did not end."""
-    given: Facts = {
+    fields: ExchangeFields = {
         "status": 200,
         "response_frame": 140 + stream,
         "response_time": at(asked + took),
         "length": 300,
+        **facts,
     }
-    return request(stream, asked, **(given | facts))  # type: ignore[arg-type]
+    return request(stream, asked, **fields)
 
 
-def reset(exchange: Exchange, by: str, code: int, when: float = 50) -> Exchange:
+def reset(exchange: Exchange, by: End, code: int, when: float = 50) -> Exchange:
     """Return the exchange with a RST_STREAM at ``when``."""
-    exchange.ended_by = by  # type: ignore[assignment]
+    exchange.ended_by = by
     exchange.reset_code, exchange.reset_frame, exchange.reset_time = code, 180, at(when)
     return exchange
 
@@ -78,7 +94,9 @@ def stall(when: float, stream: int = 1, client: bool = True, until: float = 0) -
     return Stall(170, at(when), client, stream, at(until) if until else 0)
 
 
-def http2(*exchanges: Exchange, incomplete: bool = False, **facts: object) -> Application:
+def http2(
+    *exchanges: Exchange, incomplete: bool = False, **facts: Unpack[Http2Fields]
+) -> Application:
     """Return what a reader gives of such a connection."""
     resets = tuple(
         RstStream(
@@ -87,7 +105,7 @@ def http2(*exchanges: Exchange, incomplete: bool = False, **facts: object) -> Ap
         for one in exchanges
         if one.reset_code is not None and one.reset_time
     )
-    events = Http2Facts(preface=True, rst_streams=resets, streams=len(exchanges), **facts)  # type: ignore[arg-type]
+    events = Http2Facts(preface=True, rst_streams=resets, streams=len(exchanges), **facts)
     http = HttpFacts(len(exchanges), list(exchanges), http2=events, incomplete=incomplete)
     return Application("http2", "http2", http=http)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pcapdiag.diagnose.judge import other_failures
+from pcapdiag.diagnose.judge import judge, other_failures
 from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.diagnose.text import fill
 from pcapdiag.model.http import GrpcFacts
@@ -21,7 +21,7 @@ from tests.diagnose.http2.scenes import (
     request,
     reset,
 )
-from tests.diagnose.playbook import C, Line, S, around, judge
+from tests.diagnose.playbook import C, Line, S, around
 
 pytestmark = pytest.mark.once
 

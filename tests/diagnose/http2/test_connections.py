@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from pcapdiag.diagnose.judge import other_failures
+from pcapdiag.diagnose.judge import judge, other_failures
 from pcapdiag.model.http import Ping
 from tests.diagnose.http2.scenes import (
     CLIENT_CLOSES,
@@ -20,7 +20,7 @@ from tests.diagnose.http2.scenes import (
     ping,
     request,
 )
-from tests.diagnose.playbook import C, Line, S, again, around, judge, play, sides
+from tests.diagnose.playbook import C, Line, S, again, around, play, sides
 
 pytestmark = pytest.mark.once
 
@@ -98,9 +98,9 @@ def test_a_hung_program_acknowledges_and_does_not_answer(code: int) -> None:
 def test_a_dead_path_names_nobody() -> None:
     lost = C("PSH,ACK", b"p" * 17, after=2000, lost=True)
     lines = (lost, *again(lost, 300, 600), C("FIN,ACK", after=900, lost=True))
-    story = play(*TALK, *lines, application=http2(begun(1), pings=(ping(2002),)))
-    frame = story.packets[-4].frame
-    story.application.http.http2.pings = (replace(ping(2002), frame=frame),)  # type: ignore[union-attr]
+    frame = play(*TALK, *lines).packets[-4].frame
+    late = replace(ping(2002), frame=frame)
+    story = play(*TALK, *lines, application=http2(begun(1), pings=(late,)))
     verdict = judge(story, around(story))
     assert verdict.code == "http2.ping_timeout"
     assert max(sides(verdict).values()) < 0.8

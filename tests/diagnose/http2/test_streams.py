@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pcapdiag.diagnose.judge import other_failures
+from pcapdiag.diagnose.judge import judge, other_failures
 from pcapdiag.model.http import Exchange, Stall
+from tests.diagnose.fields import Http2Fields
 from tests.diagnose.http2.scenes import (
     CLIENT_CLOSES,
     SERVER_CLOSES,
@@ -20,7 +21,7 @@ from tests.diagnose.http2.scenes import (
     reset,
     stall,
 )
-from tests.diagnose.playbook import Line, around, judge, sides
+from tests.diagnose.playbook import Line, around, sides
 
 pytestmark = pytest.mark.once
 
@@ -82,7 +83,9 @@ def test_an_end_that_a_hole_may_hide_accuses_nobody() -> None:
     assert judged(http2(reset(begun(1), "responder", 0), incomplete=True)).code == "ok"
     assert judged(http2(reset(begun(1), "responder", 2), incomplete=True)).failed
     late = http2(reset(begun(1), "responder", 0))
-    late.http.http2.preface = False  # type: ignore[union-attr]
+    assert late.http
+    assert late.http.http2
+    late.http.http2.preface = False
     assert judged(late).code == "ok"
 
 
@@ -101,8 +104,12 @@ def test_equal_failures_are_folded_by_error() -> None:
 
 
 def test_refused_with_the_limit() -> None:
-    facts = {"settings_responder": {MOST: 2}, "settings_frame_responder": 9, "most_open": 4}
-    verdict = judged(http2(answered(1), reset(request(3), "responder", 7), **facts))
+    limit: Http2Fields = {
+        "settings_responder": {MOST: 2},
+        "settings_frame_responder": 9,
+        "most_open": 4,
+    }
+    verdict = judged(http2(answered(1), reset(request(3), "responder", 7), **limit))
     assert verdict.code == "http2.refused_stream"
     assert "allows 2 at once (SETTINGS, frame 9); 4 were open" in verdict.facts["limit_words"]
 
@@ -151,12 +158,12 @@ def test_the_second_goaway_of_a_drain_has_the_real_last_stream() -> None:
     ],
     ids=["still served", "the client left", "the client's own goodbye"],
 )
-def test_not_lost_in_a_drain(facts: dict[str, object], lines: tuple[Line, ...]) -> None:
+def test_not_lost_in_a_drain(facts: Http2Fields, lines: tuple[Line, ...]) -> None:
     assert judged(http2(begun(3), **facts), *lines).code != "http2.stream_lost"
 
 
-def upload(**facts: object) -> Exchange:
-    return request(1, request_complete=False, request_end_time=None, **facts)
+def upload() -> Exchange:
+    return request(1, request_complete=False, request_end_time=None)
 
 
 def test_a_body_that_the_server_does_not_read() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.diagnose.playbook import GET, HANDSHAKE, C, Line, S
+from tests.diagnose.playbook import GET, HANDSHAKE, C, Known, Line, S
 
 HELLO = b"\x16\x03\x01\x00\x2a\x01\x00\x00\x26\x03\x03" + bytes(36)
 ALERT = b"\x15\x03\x01\x00\x02\x02"
@@ -37,7 +37,7 @@ def shut(first: bytes, *then: Line) -> tuple[Line, ...]:
     return (*HANDSHAKE, C("PSH,ACK", first), S("ACK"), *(then or FIN))
 
 
-def others(**first: int) -> dict[str, object]:
+def others(**first: int) -> Known:
     """Return an endpoint that answered so many connections by how they began."""
     words = {"tls": HELLO, "get": GET, "h2": PREFACE, "v1": V1, "v2": V2}
     counts = {words[name][:4]: number for name, number in first.items()}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from pcapdiag.diagnose.judge import judge
 from pcapdiag.model.application import Application
 from pcapdiag.model.context import Context, EndpointFacts
 from pcapdiag.model.tls import ClientHello, TlsFacts
-from tests.diagnose.playbook import GET, OK, C, Line, S, around, judge, judged, play
+from tests.diagnose.playbook import GET, OK, C, Known, Line, S, around, judged, play
 from tests.diagnose.protocol.scenes import FIN, HELLO, PREFACE, RST, V1, V2, met, others, shut
 
-Facts = dict[str, object]
 CASES = [
     (HELLO, others(get=3), "protocol.tls_to_plaintext"),
     (GET, others(tls=3), "protocol.plaintext_to_tls"),
@@ -27,7 +27,7 @@ CASES = [
 @pytest.mark.parametrize(("first", "endpoint", "code"), CASES)
 @pytest.mark.parametrize("end", [FIN, RST], ids=["FIN", "RST"])
 def test_others_say_what_the_port_speaks(
-    first: bytes, endpoint: Facts, code: str, end: tuple[Line, ...]
+    first: bytes, endpoint: Known, code: str, end: tuple[Line, ...]
 ) -> None:
     verdict = judged(*shut(first, *end), **endpoint)
     assert verdict.code == code
@@ -37,10 +37,10 @@ def test_others_say_what_the_port_speaks(
 
 
 @pytest.mark.parametrize(("first", "endpoint", "code"), CASES)
-def test_not_where_one_like_it_was_answered(first: bytes, endpoint: Facts, code: str) -> None:
-    mine = {first[:4]: 1}
-    answered = {"first_accepted": endpoint["first_accepted"] | mine}  # type: ignore[operator]
-    assert judged(*shut(first), **endpoint | answered).code != code
+def test_not_where_one_like_it_was_answered(first: bytes, endpoint: Known, code: str) -> None:
+    known = endpoint.copy()
+    known["first_accepted"] = endpoint["first_accepted"] | {first[:4]: 1}
+    assert judged(*shut(first), **known).code != code
 
 
 @pytest.mark.parametrize("first", [HELLO, GET, PREFACE, V1 + GET])

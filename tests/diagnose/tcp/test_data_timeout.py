@@ -7,8 +7,8 @@ REQUEST = C("PSH,ACK", GET, lost=True)
 TRIES = (REQUEST, *again(REQUEST, 200, 400, 800, 1600))
 
 
-def others(*lines: object, **facts: object) -> list[str]:
-    return [other.code for other in judged(*lines, **facts).alternatives]  # type: ignore[arg-type]
+def others(*lines: Line, left: float) -> list[str]:
+    return [other.code for other in judged(*lines, left=left).alternatives]
 
 
 def test_repeated_never_acknowledged_then_given_up() -> None:

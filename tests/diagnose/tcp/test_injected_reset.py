@@ -4,22 +4,22 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge, refine
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.model.report import Attribution, Candidate
+from pcapdiag.model.report import Attribution, Candidate, Side
 from pcapdiag.model.story import Story
 from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, SHORT, C, S, around, play
 
 FORGED = (C("PSH,ACK", GET), S("RST,ACK", ttl=128), S("PSH,ACK", SHORT), C("RST"))
 
 
-def refined(story: Story, side: str, confidence: float) -> tuple[Judgement, Judgement]:
+def refined(story: Story, side: Side, confidence: float) -> tuple[Judgement, Judgement]:
     context = around(story)
     first = judge(story, context)
     who = replace_attribution(side, confidence)
     return first, refine(first, who, story, context)
 
 
-def replace_attribution(side: str, confidence: float) -> Attribution:
-    return Attribution(side=side, confidence=confidence)  # type: ignore[arg-type]
+def replace_attribution(side: Side, confidence: float) -> Attribution:
+    return Attribution(side=side, confidence=confidence)
 
 
 def test_a_reset_that_the_path_sent() -> None:

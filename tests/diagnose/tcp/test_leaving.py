@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Unpack
+
 import pytest
 
 from pcapdiag.diagnose.judge import judge
@@ -10,6 +12,7 @@ from tests.diagnose.playbook import (
     OK,
     SHORT,
     C,
+    Known,
     S,
     around,
     judged,
@@ -21,7 +24,7 @@ ASKED = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"))
 FIN, RST = "FIN,ACK", "RST,ACK"
 
 
-def after(milliseconds: float, how: str = FIN, **facts: int) -> str:
+def after(milliseconds: float, how: str = FIN, **facts: Unpack[Known]) -> str:
     return judged(*ASKED, C(how, after=milliseconds, win=500), left=10.0, **facts).code
 
 

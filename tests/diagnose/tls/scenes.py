@@ -9,6 +9,7 @@ times. What a reader knows beyond them (hellos, certificates, Finished) is given
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Unpack
 
 from msgspec.structs import replace
 
@@ -27,6 +28,15 @@ from pcapdiag.model.tls import (
     TlsFacts,
 )
 from tests.diagnose.playbook import HANDSHAKE, START, C, Line, S, around, play
+from tests.diagnose.tls.fields import (
+    AnswerFields,
+    CertificateFields,
+    Facts,
+    Finished,
+    Flight,
+    HelloFields,
+    Secured,
+)
 
 DAY = 86_400_000_000_000
 CCS, ALERT, HANDSHAKE_TYPE, DATA = 20, 21, 22, 23
@@ -62,7 +72,7 @@ def alert(who: object, code: int, level: int = 2) -> Line:
     return C("PSH,ACK", data) if who is C else S("PSH,ACK", data)
 
 
-def hello(**changes: object) -> ClientHello:
+def hello(**changes: Unpack[HelloFields]) -> ClientHello:
     usual = ClientHello(
         frame=4,
         time=START,
@@ -78,12 +88,12 @@ def hello(**changes: object) -> ClientHello:
     return replace(usual, **changes)
 
 
-def answer(version: int = TLS12, **changes: object) -> ServerHello:
+def answer(version: int = TLS12, **changes: Unpack[AnswerFields]) -> ServerHello:
     cipher = 0x1301 if version == TLS13 else 0xC02F
     return replace(ServerHello(frame=6, time=START, version=version, cipher=cipher), **changes)
 
 
-def certificate(*names: str, **changes: object) -> CertificateFlight:
+def certificate(*names: str, **changes: Unpack[CertificateFields]) -> CertificateFlight:
     usual = Certificate(
         subject="CN=shop.example",
         issuer="CN=Example CA",
@@ -95,15 +105,17 @@ def certificate(*names: str, **changes: object) -> CertificateFlight:
     return CertificateFlight(frame=6, time=START, certificates=(replace(usual, **changes),))
 
 
-def given(*names: str, **changes: object) -> dict[str, object]:
+def given(*names: str, **changes: Unpack[CertificateFields]) -> Flight:
     """Return the facts of a readable TLS 1.2 flight with this certificate."""
     return {"server_hello": answer(), "server_certificates": certificate(*names, **changes)}
 
 
+DONE: Finished = {"client_finished": True, "server_finished": True}
+SECURED: Secured = {**DONE, "server_hello": answer(TLS13)}
 NO_CERTIFICATE = CertificateFlight(frame=8, time=START, certificates=())
 
 
-def scene(*lines: Line, **changes: object) -> Story:
+def scene(*lines: Line, **changes: Unpack[Facts]) -> Story:
     """Return the story of a TLS connection; ``changes`` are fields of its facts."""
     ladder = (*HANDSHAKE, *lines)
     story = play(*ladder)
@@ -116,7 +128,10 @@ def scene(*lines: Line, **changes: object) -> Story:
 
 
 def told(
-    *lines: Line, left: float = 10.0, server: TlsServerFacts | None = None, **changes: object
+    *lines: Line,
+    left: float = 10.0,
+    server: TlsServerFacts | None = None,
+    **changes: Unpack[Facts],
 ) -> Judgement:
     """Return the verdict on a TLS connection."""
     story = scene(*lines, **changes)

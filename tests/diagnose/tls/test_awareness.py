@@ -15,6 +15,7 @@ from tests.diagnose.tls.scenes import (
     FLIGHT_13,
     HELLO,
     HUNG_UP,
+    SECURED,
     TICKETS,
     TLS13,
     answer,
@@ -29,14 +30,12 @@ pytestmark = pytest.mark.once
 FINISHED = C("PSH,ACK", record(CCS, 1) + records(69))
 WITH_REQUEST = C("PSH,ACK", record(CCS, 1) + records(69, 120))
 REQUEST, ANSWER = C("PSH,ACK", records(120), after=2), S("PSH,ACK", records(800), after=2)
-SECURED = {"client_finished": True, "server_finished": True, "server_hello": answer(TLS13)}
 RESET = S("RST,ACK", win=500, after=2)
 
 
 def test_tickets_behind_the_request_are_no_answer() -> None:
     lines = (HELLO, FLIGHT_13, WITH_REQUEST, TICKETS, RESET)
-    facts = {"tickets": 2, "client_data": 1, **SECURED}
-    verdict = told(*lines, **facts)
+    verdict = told(*lines, tickets=2, client_data=1, **SECURED)
     assert verdict.code == "tcp.reset_before_response"
     assert verdict.phase == "before_response"
     assert verdict.facts["turn"] == "1"
@@ -44,9 +43,9 @@ def test_tickets_behind_the_request_are_no_answer() -> None:
 
 def test_a_single_record_may_be_a_short_answer() -> None:
     lines = (HELLO, FLIGHT_13, WITH_REQUEST, S("PSH,ACK", records(250), after=1), *HUNG_UP)
-    facts = {"tickets": 1, "client_data": 1, **SECURED}
-    assert not nothing_answered(scene(*lines, **facts))
-    assert told(*lines, **facts).code == "ok"
+    story = scene(*lines, tickets=1, client_data=1, **SECURED)
+    assert not nothing_answered(story)
+    assert judge(story, around(story)).code == "ok"
 
 
 def test_records_of_different_size_may_be_an_answer() -> None:
@@ -115,6 +114,6 @@ def test_a_capture_that_began_later_has_no_handshake() -> None:
 def test_a_reset_behind_the_clients_goodbye_is_an_effect() -> None:
     goodbye = C("PSH,ACK", records(19), after=0.1)
     lines = (HELLO, FLIGHT_13, WITH_REQUEST, ANSWER, goodbye, S("PSH,ACK", records(38)), RESET)
-    facts = {"client_data": 1, "server_data": 2, **SECURED}
-    assert told(*lines, **facts).code == "ok"
-    assert told(*lines[:4], RESET, **facts).code == "tcp.reset_in_response"
+    assert told(*lines, client_data=1, server_data=2, **SECURED).code == "ok"
+    at_once = told(*lines[:4], RESET, client_data=1, server_data=2, **SECURED)
+    assert at_once.code == "tcp.reset_in_response"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import pytest
 from msgspec.structs import replace
 
@@ -10,8 +12,10 @@ from pcapdiag.diagnose.tls.certificates import fits_name, inspection_issuer, mat
 from pcapdiag.model.context import TlsServerFacts
 from pcapdiag.model.tls import Certificate, TlsFacts
 from tests.diagnose.playbook import START, C, Line, S, sides
+from tests.diagnose.tls.fields import CertificateFields, ClientFlight, Facts, HelloFields
 from tests.diagnose.tls.scenes import (
     DAY,
+    DONE,
     FINISHED_12,
     FLIGHT_12,
     HELLO,
@@ -64,7 +68,7 @@ def test_the_common_name_counts_only_without_other_names() -> None:
     "changes",
     [{"sni": None}, {"encrypted_hello": True}, {"sni": "outbound_.80_._.shop.default.svc"}],
 )
-def test_where_the_name_meant_is_not_known(changes: dict[str, object]) -> None:
+def test_where_the_name_meant_is_not_known(changes: HelloFields) -> None:
     facts = TlsFacts(client_hello=hello(**changes))
     assert fits_name(Certificate(names=("a.example",)), facts) == "unknown"
 
@@ -81,7 +85,10 @@ def test_dates_are_said_with_the_captures_clock() -> None:
 
 
 def refused(
-    code: int, *names: str, sni: str | None = "shop.example", **changes: object
+    code: int,
+    *names: str,
+    sni: str | None = "shop.example",
+    **changes: Unpack[CertificateFields],
 ) -> Judgement:
     facts = given(*names, **changes)
     lines = (HELLO, FLIGHT_12, alert(C, code), *LEFT)
@@ -99,7 +106,7 @@ def test_a_vague_alert_and_another_name(code: int) -> None:
 
 @pytest.mark.parametrize("code", [42, 46])
 @pytest.mark.parametrize("changes", [{"not_after": START - DAY}, {"not_before": START + DAY}])
-def test_a_vague_alert_and_bad_dates(code: int, changes: dict[str, object]) -> None:
+def test_a_vague_alert_and_bad_dates(code: int, changes: CertificateFields) -> None:
     verdict = refused(code, **changes)
     assert verdict.code == "tls.certificate_expired"
     assert "capture's clock" in verdict.facts["dates"]
@@ -163,7 +170,7 @@ def test_an_inspection_devices_authority_points_to_the_path() -> None:
     assert inspection_issuer(certificate(issuer="CN=Example CA")) == ""
 
 
-CLIENT_CERTIFICATE = {
+CLIENT_CERTIFICATE: ClientFlight = {
     "certificate_request": 6,
     "client_certificates": certificate(purposes=("clientAuth",)),
 }
@@ -181,8 +188,8 @@ def test_a_clients_certificate_is_mended_at_the_client() -> None:
 def test_a_clients_certificate_has_no_name_to_match() -> None:
     other = certificate("nobody.example", purposes=("clientAuth",))
     lines = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), alert(S, 46), *HUNG_UP)
-    facts = CLIENT_CERTIFICATE | {"client_certificates": other}
-    assert told(*lines, **given(), **facts).code == "tls.certificate_untrusted"
+    verdict = told(*lines, certificate_request=6, client_certificates=other, **given())
+    assert verdict.code == "tls.certificate_untrusted"
 
 
 def test_handshake_failure_to_a_real_client_certificate() -> None:
@@ -200,9 +207,9 @@ SECURED = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), FINISHED_12)
 GOODBYE = C("PSH,ACK", record(21, 26), after=1)
 
 
-def left(*after: Line, server: TlsServerFacts | None = None, **facts: object) -> Judgement:
-    done = {"client_finished": True, "server_finished": True}
-    return told(*SECURED, *(after or (GOODBYE, *LEFT)), server=server, **done, **facts)
+def left(*after: Line, server: TlsServerFacts | None = None, **facts: Unpack[Facts]) -> Judgement:
+    known: Facts = {**DONE, **facts}
+    return told(*SECURED, *(after or (GOODBYE, *LEFT)), server=server, **known)
 
 
 def test_a_client_that_checks_the_name_after_the_handshake() -> None:
@@ -240,5 +247,4 @@ def test_a_client_that_stayed_for_a_while() -> None:
 
 def test_a_client_that_asked_something() -> None:
     asked = (C("PSH,ACK", record(23, 100)), S("PSH,ACK", record(23, 200)), GOODBYE, *LEFT)
-    facts = {"client_data": 1, "server_data": 1, **given("other.example")}
-    assert left(*asked, **facts).code == "ok"
+    assert left(*asked, client_data=1, server_data=1, **given("other.example")).code == "ok"

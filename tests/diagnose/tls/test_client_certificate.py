@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import pytest
 
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.model.tls import ServerHello
-from tests.diagnose.playbook import C, Line, S, sides
+from tests.diagnose.playbook import START, C, Line, S, sides
+from tests.diagnose.tls.fields import Facts, Secured
 from tests.diagnose.tls.scenes import (
     CCS,
     DAY,
@@ -17,7 +20,7 @@ from tests.diagnose.tls.scenes import (
     KEYS_12,
     LEFT,
     NO_CERTIFICATE,
-    START,
+    SECURED,
     TICKETS,
     TLS13,
     alert,
@@ -33,7 +36,7 @@ pytestmark = pytest.mark.once
 
 CLIENTS_CCS = record(CCS, 1)
 REFUSAL = S("PSH,ACK", records(19), after=1)
-SECURED = {"client_finished": True, "server_finished": True, "server_hello": answer(TLS13)}
+UNFINISHED: Secured = {**SECURED, "client_finished": False}
 
 
 @pytest.mark.parametrize("code", [40, 42, 50, 116])
@@ -59,9 +62,10 @@ def test_alert_116_read_with_keys() -> None:
 SHA256, SHA384 = answer(TLS13), answer(TLS13, cipher=0x1302)
 
 
-def hidden(flight: bytes, *after: Line, **facts: object) -> Judgement:
+def hidden(flight: bytes, *after: Line, **facts: Unpack[Facts]) -> Judgement:
     lines = (HELLO, FLIGHT_13, C("PSH,ACK", flight))
-    return told(*lines, *(after or (REFUSAL, *HUNG_UP)), **{**SECURED, **facts})
+    known: Facts = {**SECURED, **facts}
+    return told(*lines, *(after or (REFUSAL, *HUNG_UP)), **known)
 
 
 EMPTY = [
@@ -112,8 +116,8 @@ def test_a_bare_finished_and_a_request() -> None:
 
 def test_tickets_show_that_the_flight_was_taken() -> None:
     lines = (TICKETS, C("PSH,ACK", records(92)), S("PSH,ACK", records(406, 19)), *HUNG_UP)
-    facts = {"tickets": 2, "client_data": 1, "server_data": 1}
-    assert hidden(CLIENTS_CCS + records(25, 53), *lines, **facts).code == "ok"
+    flight = CLIENTS_CCS + records(25, 53)
+    assert hidden(flight, *lines, tickets=2, client_data=1, server_data=1).code == "ok"
 
 
 def test_a_refusal_comes_at_once() -> None:
@@ -124,26 +128,23 @@ def test_a_refusal_comes_at_once() -> None:
 
 @pytest.mark.parametrize("size", [19, 35])
 def test_the_client_refuses_instead_of_its_finished(size: int) -> None:
-    facts = {"client_finished": False, "server_finished": True}
     refusal = C("PSH,ACK", CLIENTS_CCS + records(size))
-    verdict = told(HELLO, FLIGHT_13, refusal, *LEFT, server_hello=answer(TLS13), **facts)
+    verdict = told(HELLO, FLIGHT_13, refusal, *LEFT, **UNFINISHED)
     assert verdict.code == "tls.certificate_rejected"
     assert sides(verdict)["initiator"] > 0.9
     assert verdict.confidence == pytest.approx(0.8)
 
 
 def test_the_server_may_close_first_after_the_clients_refusal() -> None:
-    facts = {"client_finished": False, "server_finished": True}
     refusal = C("PSH,ACK", CLIENTS_CCS + records(19))
-    verdict = told(HELLO, FLIGHT_13, refusal, *HUNG_UP, server_hello=answer(TLS13), **facts)
+    verdict = told(HELLO, FLIGHT_13, refusal, *HUNG_UP, **UNFINISHED)
     assert verdict.code == "tls.certificate_rejected"
     assert verdict.ended_by == "initiator"
 
 
 def test_an_encrypted_alert_behind_the_servers_fin_is_an_effect() -> None:
     lines = (S("FIN,ACK", after=1), C("PSH,ACK", CLIENTS_CCS + records(19)), C("FIN,ACK"))
-    facts = {"client_finished": False, "server_finished": True}
-    verdict = told(HELLO, FLIGHT_13, *lines, server_hello=answer(TLS13), **facts)
+    verdict = told(HELLO, FLIGHT_13, *lines, **UNFINISHED)
     assert verdict.code == "tls.handshake_closed"
     assert verdict.ended_by == "responder"
 
@@ -155,8 +156,7 @@ def test_a_resumed_session_shows_no_certificate() -> None:
 
 def test_a_server_that_closes_at_the_empty_certificate_without_an_alert() -> None:
     lines = (HELLO, FLIGHT_13, C("PSH,ACK", CLIENTS_CCS + records(41)), *HUNG_UP)
-    facts = {"client_finished": False, "server_finished": False, "server_hello": SHA384}
-    verdict = told(*lines, **facts)
+    verdict = told(*lines, server_hello=SHA384)
     assert verdict.code == "tls.client_certificate_required"
     assert verdict.confidence < 0.8
     assert verdict.alternatives[0].code == "tls.handshake_closed"
@@ -199,8 +199,7 @@ KEYS = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), *HUNG_UP)
 
 
 def test_a_close_on_a_readable_empty_certificate() -> None:
-    facts = {"certificate_request": 6, "client_certificates": NO_CERTIFICATE, **given()}
-    verdict = told(*KEYS, **facts)
+    verdict = told(*KEYS, certificate_request=6, client_certificates=NO_CERTIFICATE, **given())
     assert verdict.code == "tls.client_certificate_required"
     assert verdict.alternatives[0].code == "tls.handshake_closed"
 

@@ -20,6 +20,7 @@ from tests.diagnose.tls.scenes import (
     HELLO,
     HUNG_UP,
     LEFT,
+    SECURED,
     TICKETS,
     TLS13,
     answer,
@@ -35,7 +36,6 @@ pytestmark = pytest.mark.once
 
 RESET = S("RST,ACK", win=500, after=2)
 FLIGHT_OF_CLIENT = C("PSH,ACK", record(CCS, 1) + records(69))
-SECURED = {"client_finished": True, "server_finished": True, "server_hello": answer(TLS13)}
 
 
 def test_a_reset_in_answer_to_the_hello() -> None:
@@ -209,8 +209,9 @@ def test_a_hello_without_an_answer_for_seconds_is_the_servers_doing() -> None:
 @pytest.mark.parametrize(("alpn", "code"), [((), "tcp.closed_before_response"), (("h2",), "ok")])
 def test_a_short_request_in_tls_where_it_is_no_http2(alpn: tuple[str, ...], code: str) -> None:
     used = (C("PSH,ACK", records(90)), S("PSH,ACK", records(90)), C("PSH,ACK", records(32)))
-    facts = {**SECURED, "client_hello": hello(alpn=alpn), "client_data": 2, "server_data": 1}
-    verdict = told(HELLO, FLIGHT_13, FLIGHT_OF_CLIENT, TICKETS, *used, *HUNG_UP, **facts)
+    lines = (HELLO, FLIGHT_13, FLIGHT_OF_CLIENT, TICKETS, *used, *HUNG_UP)
+    offer = hello(alpn=alpn)
+    verdict = told(*lines, client_hello=offer, client_data=2, server_data=1, **SECURED)
     assert verdict.code == code
 
 

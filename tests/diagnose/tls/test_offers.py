@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import pytest
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.tls.alerts import refusal
 from pcapdiag.model.context import TlsServerFacts
-from tests.diagnose.playbook import C, Line, S, sides
+from tests.diagnose.playbook import START, C, Line, S, sides
+from tests.diagnose.tls.fields import Facts, HelloFields
 from tests.diagnose.tls.scenes import (
     ACKED,
+    DONE,
     FINISHED_12,
     FLIGHT_12,
     HELLO,
     HUNG_UP,
     KEYS_12,
     LEFT,
-    START,
     TLS12,
     alert,
     answer,
@@ -30,7 +33,6 @@ from tests.diagnose.tls.scenes import (
 pytestmark = pytest.mark.once
 
 SECURED = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), FINISHED_12)
-DONE = {"client_finished": True, "server_finished": True}
 
 
 def test_alert_120_names_both_lists() -> None:
@@ -42,10 +44,17 @@ def test_alert_120_names_both_lists() -> None:
     assert sides(verdict)["responder"] > 0.9
 
 
-def http2_alone(*after: Line, **changes: object) -> Judgement:
+def http2_alone(*after: Line, **changes: Unpack[Facts]) -> Judgement:
     lines = (*SECURED, C("PSH,ACK", record(23, 226)), S("PSH,ACK", record(23, 364)), *after)
-    facts = {"client_data": 1, "server_data": 1, "server_hello": answer(), **DONE, **changes}
-    return told(*lines, client_hello=hello(alpn=("h2",), versions=(TLS12,)), **facts)
+    facts: Facts = {
+        "client_hello": hello(alpn=("h2",), versions=(TLS12,)),
+        "client_data": 1,
+        "server_data": 1,
+        "server_hello": answer(),
+        **DONE,
+        **changes,
+    }
+    return told(*lines, **facts)
 
 
 def test_http2_spoken_although_no_protocol_was_picked() -> None:
@@ -80,13 +89,15 @@ def test_a_warning_about_the_name_is_no_refusal() -> None:
 
 
 RESET = (HELLO, ACKED, S("RST,ACK", win=500))
-OTHERS = {"names_accepted": {"www.example": 3}, "names_refused": {"shop.example": 2}}
+ONE_REFUSED = TlsServerFacts(
+    names_accepted={"www.example": 3},
+    names_refused={"shop.example": 2},
+    first_refused={"shop.example": START},
+)
 
 
 def test_a_reset_for_one_name_only() -> None:
-    server = TlsServerFacts(
-        first_refused={"shop.example": START}, last_accepted=START + 1, **OTHERS
-    )
+    server = replace(ONE_REFUSED, last_accepted=START + 1)
     verdict = told(*RESET, server=server)
     assert verdict.code == "tls.sni_rejected"
     assert verdict.reset is not None
@@ -95,9 +106,7 @@ def test_a_reset_for_one_name_only() -> None:
 
 
 def test_a_server_not_seen_up_after_the_refusal_may_be_down() -> None:
-    server = TlsServerFacts(
-        first_refused={"shop.example": START}, last_accepted=START - 1, **OTHERS
-    )
+    server = replace(ONE_REFUSED, last_accepted=START - 1)
     assert told(*RESET, server=server).code == "tls.handshake_reset"
 
 
@@ -145,7 +154,7 @@ def test_what_the_server_took_elsewhere_is_told() -> None:
         ({"signature_algorithms": (0x0804, 0x0805)}, "signature algorithms"),
     ],
 )
-def test_alert_40_to_a_short_list(changes: dict[str, object], what: str) -> None:
+def test_alert_40_to_a_short_list(changes: HelloFields, what: str) -> None:
     verdict = told(HELLO, alert(S, 40), *HUNG_UP, client_hello=hello(**changes))
     assert verdict.code == "tls.no_shared_cipher"
     assert what in verdict.facts["missing"]

@@ -16,17 +16,12 @@ from pcapdiag.diagnose.tls.commands import s_client
 from pcapdiag.incident.describe_tls import describe_tls, tls_labels
 from pcapdiag.model.context import TlsServerFacts
 from pcapdiag.model.story import Story
-from tests.diagnose.playbook import START, C, S, around
+from tests.diagnose.playbook import START, C, Line, S, around
 from tests.diagnose.tls import scenes as tls
+from tests.diagnose.tls.fields import Facts
 
 pytestmark = pytest.mark.once
 
-SECURED = {
-    "client_finished": True,
-    "server_finished": True,
-    "server_hello": tls.answer(tls.TLS13),
-}
-DONE = {"client_finished": True, "server_finished": True}
 FLIGHT = tls.record(tls.CCS, 1)
 WHOLE_12 = (tls.HELLO, tls.FLIGHT_12, C("PSH,ACK", tls.KEYS_12), tls.FINISHED_12)
 VARIANTS: dict[str, Story] = {
@@ -38,23 +33,27 @@ VARIANTS: dict[str, Story] = {
     "hidden, a certificate": tls.scene(
         *(tls.HELLO, tls.FLIGHT_13, C("PSH,ACK", FLIGHT + tls.records(820, 96, 53))),
         *(S("PSH,ACK", tls.records(19)), *tls.HUNG_UP),
-        **SECURED,
+        **tls.SECURED,
     ),
     "hidden, no certificate": tls.scene(
         *(tls.HELLO, tls.FLIGHT_13, C("PSH,ACK", FLIGHT + tls.records(25, 53))),
         *(S("PSH,ACK", tls.records(19)), *tls.HUNG_UP),
-        **SECURED,
+        **tls.SECURED,
     ),
     "no certificate, no alert": tls.scene(
         *(tls.HELLO, tls.FLIGHT_13, C("PSH,ACK", FLIGHT + tls.records(25, 53)), *tls.HUNG_UP),
-        **SECURED,
+        **tls.SECURED,
     ),
-    "left over the name": tls.scene(*WHOLE_12, *tls.LEFT, **DONE, **tls.given("other.example")),
-    "left over the dates": tls.scene(*WHOLE_12, *tls.LEFT, **DONE, **tls.given(not_after=START)),
-    "left over the purpose": tls.scene(*WHOLE_12, *tls.LEFT, **DONE, **tls.given(purposes=("x",))),
+    "left over the name": tls.scene(*WHOLE_12, *tls.LEFT, **tls.DONE, **tls.given("other.example")),
+    "left over the dates": tls.scene(
+        *WHOLE_12, *tls.LEFT, **tls.DONE, **tls.given(not_after=START)
+    ),
+    "left over the purpose": tls.scene(
+        *WHOLE_12, *tls.LEFT, **tls.DONE, **tls.given(purposes=("x",))
+    ),
     "bare Finished": tls.scene(
         *(tls.HELLO, tls.FLIGHT_13, C("PSH,ACK", FLIGHT + tls.records(53)), *tls.HUNG_UP),
-        **SECURED,
+        **tls.SECURED,
     ),
     "silent client": tls.scene(
         *(tls.HELLO, tls.FLIGHT_12, C("ACK"), S("FIN,ACK", after=30_000), C("FIN,ACK")),
@@ -138,7 +137,7 @@ FLAGS = st.fixed_dictionaries(
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(LINES, max_size=7), FLAGS)
-def test_any_facts_give_a_verdict_with_texts(lines: list, facts: dict) -> None:
+def test_any_facts_give_a_verdict_with_texts(lines: list[Line], facts: Facts) -> None:
     story = tls.scene(*lines, **facts)
     judgement = judge(story, around(story, tls=SERVER))
     texts = fill(KINDS[judgement.code], judgement, story)

@@ -28,6 +28,7 @@ def of_name(name: str) -> Suite | None:
         return None
     cipher = found[1] or found[3] or found[5]
     mode = found[2] or found[4] or found[5]
+    # NAME matches no other modes and hashes; types cannot tell.
     return Suite(cipher, mode, found[6] or "SHA256")  # type: ignore[arg-type]
 
 
