@@ -1,7 +1,7 @@
 import cython
 
 cdef unsigned long long LAST_7, LAST_CHUNK
-cdef long long _UNKNOWN, _INCOMPLETE, _COMPLETE, _UNTIL_CLOSE, MAX_DIGITS
+cdef long long _UNKNOWN, _INCOMPLETE, _COMPLETE, _UNTIL_CLOSE, MAX_DIGITS, NO_LENGTH, CHUNKED, CONFLICT
 
 
 @cython.locals(word=cython.longlong)
@@ -10,8 +10,13 @@ cpdef long long is_answer(unsigned char[::1] v, long long start, long long size)
 @cython.locals(code=cython.longlong, digit=cython.longlong, i=cython.longlong)
 cpdef long long status(unsigned char[::1] v, long long start, long long size) noexcept
 cpdef long long is_alarming(long long code) noexcept
-@cython.locals(end=cython.longlong, code=cython.longlong, body=cython.longlong, length=cython.longlong, chunked=cython.bint, o=cython.longlong, first=cython.longlong, ends=cython.bint)
+@cython.locals(end=cython.longlong, code=cython.longlong, body=cython.longlong, length=cython.longlong)
 cpdef long long completeness(unsigned char[::1] v, long long start, long long size, long long total, unsigned long long tail_low) noexcept
+@cython.locals(end=cython.longlong)
+cpdef long long is_unfinished(unsigned char[::1] v, long long start, long long size, long long total) noexcept
+@cython.locals(length=cython.longlong, chunked=cython.bint, o=cython.longlong, first=cython.longlong)
+cdef long long _framing(unsigned char[::1] v, long long start, long long end) noexcept
+cdef long long _ends_chunks(unsigned long long tail_low) noexcept
 @cython.locals(o=cython.longlong, stop=cython.longlong)
 cdef long long _head_end(unsigned char[::1] v, long long start, long long size) noexcept
 cdef long long _is_hex(long long byte) noexcept

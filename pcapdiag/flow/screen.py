@@ -26,6 +26,11 @@ LAST_7 = 0xFFFFFFFFFFFFFF
 LAST_CHUNK = 0x0D0A300D0A0D0A
 """CRLF 0 CRLF CRLF. Numbers beyond 31 bits have names with a C type, or are Python objects."""
 
+NO_LENGTH = -1
+CHUNKED = -2
+CONFLICT = -3
+"""Two lengths that cannot both be right, or one that is no number."""
+
 # Twins in C of the constants above, which plain Python imports.
 _UNKNOWN = UNKNOWN
 _INCOMPLETE = INCOMPLETE
@@ -85,7 +90,33 @@ def completeness(v: Head, start: int, size: int, total: int, tail_low: int) -> i
     body = total - (end - start)
     if code == 204 or code == 304:
         return _COMPLETE
-    length = -1
+    length = _framing(v, start, end)
+    if length == CONFLICT:
+        return _UNKNOWN
+    if length == CHUNKED:
+        if end < start + size and not _is_hex(v[end]):
+            return _UNKNOWN
+        return _COMPLETE if _ends_chunks(tail_low) else _UNKNOWN
+    if length < 0:
+        return _UNTIL_CLOSE
+    if body > length:
+        return _UNKNOWN
+    return _COMPLETE if body == length else _INCOMPLETE
+
+
+def is_unfinished(v: Head, start: int, size: int, total: int) -> int:
+    """Say whether a request of ``total`` bytes so far has a body that goes on (Content-Length)."""
+    if not is_request(v, start, size) or v[start] == 0x47:
+        return 0
+    end = _head_end(v, start, size)
+    if end < 0:
+        return 0
+    return _framing(v, start, end) > total - (end - start)
+
+
+def _framing(v: Head, start: int, end: int) -> int:
+    """Return the Content-Length of a head, or one of the constants where there is none."""
+    length = NO_LENGTH
     chunked = 0
     o = start
     while o < end - 2:
@@ -94,21 +125,18 @@ def completeness(v: Head, start: int, size: int, total: int, tail_low: int) -> i
             if first == 0x63 and _is_name(v, o + 1, end, b"content-length:"):
                 length = _number(v, o + 16, end)
                 if length < 0:
-                    return _UNKNOWN
+                    return CONFLICT
             elif first == 0x74 and _is_name(v, o + 1, end, b"transfer-encoding:"):
                 chunked = 1
         o += 1
-    if chunked:
-        if length >= 0 or (end < start + size and not _is_hex(v[end])):
-            return _UNKNOWN
-        # "0", an empty line, and the end of the line before it.
-        ends = tail_low & LAST_7 == LAST_CHUNK
-        return _COMPLETE if ends else _UNKNOWN
-    if length < 0:
-        return _UNTIL_CLOSE
-    if body > length:
-        return _UNKNOWN
-    return _COMPLETE if body == length else _INCOMPLETE
+    if not chunked:
+        return length
+    return CHUNKED if length == NO_LENGTH else CONFLICT
+
+
+def _ends_chunks(tail_low: int) -> int:
+    # "0", an empty line, and the end of the line before it.
+    return tail_low & LAST_7 == LAST_CHUNK
 
 
 def _head_end(v: Head, start: int, size: int) -> int:

@@ -4,7 +4,7 @@ from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.lanes cimport Lanes
 from pcapdiag.flow.legs cimport Moments, note_race
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host, Moment, Tombstone
-from pcapdiag.flow.screen cimport completeness, is_alarming, is_answer, is_request, status
+from pcapdiag.flow.screen cimport completeness, is_alarming, is_answer, is_request, is_unfinished, status
 from pcapdiag.flow.sequence cimport analyze, distance, repeats
 from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
 from pcapdiag.flow.table cimport Table
@@ -113,6 +113,8 @@ cdef class Tracker:
     cdef int _opener_by_content(self, Flow flow, long long opened) except -1
     @cython.locals(slot=cython.longlong, length=cython.longlong, code=cython.longlong)
     cdef int _is_interim(self, Flow flow, HalfFlow r) except -1
+    @cython.locals(first=cython.bint, slot=cython.longlong, length=cython.longlong)
+    cdef int _goes_on(self, Flow flow, HalfFlow f) except -1
     @cython.locals(i=HalfFlow, r=HalfFlow, first=cython.bint, asked=cython.longlong, asked_length=cython.longlong, told=cython.longlong, told_length=cython.longlong, look=cython.longlong)
     cdef void _close_turn(self, Flow flow, long long keep)
     cdef bytes _tail_bytes(self, HalfFlow f)

@@ -28,6 +28,7 @@ from pcapdiag.flow.screen import (
     is_alarming,
     is_answer,
     is_request,
+    is_unfinished,
     status,
 )
 from pcapdiag.flow.sequence import analyze, distance, repeats
@@ -812,6 +813,9 @@ class Tracker:
                     r.turn_seq = -1
                     r.head_length = 0
                     r.tail_length = 0
+                elif flow.response_bytes > 0 and self._goes_on(flow, f):
+                    # Answered early: the rest of the request's body belongs to the same turn.
+                    pass
                 elif flow.turn_index == 0 or flow.response_bytes > 0:
                     self._new_turn(flow, frame, time)
                     self.lanes.begin_turn(p, flow, f, r, seq)
@@ -884,6 +888,17 @@ class Tracker:
             return 0
         code = status(self.head_bytes, slot * HEAD, length)
         return 100 <= code < 200 and code != 101
+
+    def _goes_on(self, flow: Flow, f: HalfFlow) -> int:
+        """Say whether the turn's request is HTTP/1 whose body has not been sent to its end."""
+        if flow.lanes != _TURNS or f.turn_seq < 0:
+            return 0
+        first = f.turn_seq == f.hello_seq
+        slot = f.hello_slot if first else f.head_slot
+        length = f.hello_length if first else f.head_length
+        if slot < 0:
+            return 0
+        return is_unfinished(self.head_bytes, slot * HEAD, length, flow.request_bytes)
 
     def _close_turn(self, flow: Flow, keep: int) -> None:
         """Note a turn of HTTP/1 that is not plainly in order; ``keep`` its first bytes too."""

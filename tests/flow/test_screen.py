@@ -177,3 +177,20 @@ def test_a_head_too_long_to_be_seen_is_told_where_a_proxy_got_it() -> None:
         link.c(at + 24, "A", 2 + len(asked), 2 + len(answer))
     told = tell(wire, want_all=False)
     assert [story.stream for story in told.stories] == [1]
+
+
+def test_the_rest_of_a_body_behind_an_early_answer_is_no_new_request() -> None:
+    wire = Wire()
+    link = Link(wire)
+    link.handshake()
+    early = b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"
+    asked = b"POST /x HTTP/1.1\r\nHost: a\r\ncontent-length: 30\r\n\r\nten bytes."
+    link.c(20, "PA", 1, 1, asked)
+    link.s(21, "PA", 1, 1 + len(asked), early)
+    link.c(22, "PA", 1 + len(asked), 1 + len(early), b"x" * 20)
+    told = tell(wire).only
+    assert (told.turn.index, told.turn.request_bytes) == (1, len(asked) + 20)
+    assert (told.turn.response_bytes, told.noted_turns) == (len(early), ())
+    link.c(23, "PA", 21 + len(asked), 1 + len(early), GET % 2)
+    turn = tell(wire).only.turn
+    assert (turn.index, turn.request_head) == (2, GET % 2)
