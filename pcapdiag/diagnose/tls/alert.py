@@ -97,7 +97,8 @@ ADVICE = {
     50: "large ClientHello (post-quantum key share, two segments)? try without X25519MLKEM768",
     49: "access list by certificate: Istio AuthorizationPolicy, Envoy RBAC, HAProxy ACL",
 }
-NEW_ENOUGH = 0x0303
+USUAL = 0x0303
+"""TLS 1.2: nearly every server takes it. GnuTLS answers an offer without it with 40, not 70."""
 LARGE_HELLO = 1_200
 
 
@@ -121,9 +122,13 @@ def _alternatives(found: Refusal) -> list[OtherCode]:
     if found.code not in (HANDSHAKE_FAILURE, INTERNAL_ERROR):
         return []
     others = []
-    if hello.versions and hello.versions[0] < NEW_ENOUGH:
+    unnamed = 0.15 if hello.sni else 0.3
+    if hello.versions and hello.versions[0] < USUAL:
         others.append(OtherCode("tls.version_mismatch", 0.4))
+    elif hello.versions and min(hello.versions) > USUAL:
+        others.append(OtherCode("tls.version_mismatch", 0.3))
+        unnamed = 0.1
     if not hello.encrypted_hello:
-        others.append(OtherCode("tls.sni_rejected", 0.15 if hello.sni else 0.3))
+        others.append(OtherCode("tls.sni_rejected", unnamed))
     others.append(OtherCode("tls.no_shared_cipher", 0.1))
     return others

@@ -226,3 +226,12 @@ def test_haproxys_check_takes_an_alert_for_an_answer() -> None:
     assert verdict.code == "ok"
     assert "health check" in verdict.notes[0]
     assert told(HELLO, ACKED, S("RST,ACK", win=5), client_hello=check).failed
+
+
+def test_alert_40_to_tls_13_alone_may_be_about_the_version() -> None:
+    only = hello(versions=(0x0304,))
+    verdict = told(HELLO, alert(S, 40), *HUNG_UP, client_hello=only)
+    assert verdict.code == "tls.alert"
+    assert verdict.alternatives[0].code == "tls.version_mismatch"
+    both = told(HELLO, alert(S, 40), *HUNG_UP, client_hello=hello())
+    assert "tls.version_mismatch" not in [other.code for other in both.alternatives]
