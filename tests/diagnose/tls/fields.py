@@ -85,6 +85,7 @@ class Facts(TypedDict, total=False):
     tickets: int
     resumed: bool
     key_state: KeyState
+    stopped_at: str
     started: bool
     incomplete: bool
     problem: str
