@@ -579,7 +579,8 @@ class Tracker:
         word = (p.tsval << 16) | (p.flags << 1) | self.table.from_a
         key ^= (word * MIX_C) & MASK
         word = (p.sack_left << 32) | p.sack_right
-        key ^= word ^ flow.hash
+        # Not the table's hash, which has another seed in each run: reports are to be equal.
+        key ^= word ^ ((flow.stream * MIX_B) & MASK)
         key = (key * MIX_A) & MASK
         slot = (key >> 53) << 2
         known = key >> 1
