@@ -218,9 +218,16 @@ _SEVERITY = {
 
 
 def _logged(verdict: Verdict) -> str:
-    if not verdict.envoy or not verdict.envoy.flag:
+    """Return Envoy's words for a failure, and its own in the capture where they are others."""
+    envoy = verdict.envoy
+    if not envoy or not envoy.flag:
         return ""
-    return f"   Envoy log: {verdict.envoy.flag}, {shown(verdict.envoy.reset_reason)}"
+    text = f"   Envoy log: {envoy.flag}, {shown(envoy.reset_reason)}"
+    said = envoy.observed
+    if said and said.agrees is False:
+        reply = ", ".join(shown(word) for word in (said.flag, said.reset_reason) if word)
+        text += f"; its reply says {reply}: that is of its last try, which may be another one"
+    return text
 
 
 def _signs(connection: Connection, evidence: list[Evidence]) -> list[str]:

@@ -317,3 +317,14 @@ def test_a_request_in_words(fields: dict[str, object], words: str) -> None:
 def test_many_requests_on_few_connections_are_counted() -> None:
     output = text(report([replied(1), replied(2)]))
     assert "FAILED  10 requests on 2 connections to 10.0.2.7:8443" in output
+
+
+def test_envoys_own_words_are_shown_where_they_are_others() -> None:
+    agreeing, other = replied(), replied(18)
+    assert other.verdict.envoy is not None
+    observed = other.verdict.envoy.observed
+    assert observed is not None
+    observed.flag, observed.reset_reason, observed.agrees = "UC", "connection termination", False
+    assert "its reply says" not in text(report([agreeing]))
+    told = " ".join(text(report([other])).split())
+    assert "Envoy log: UF, remote connection failure; its reply says UC, connection termi" in told
