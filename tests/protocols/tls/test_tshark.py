@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pcapdiag.model.tls import TlsFacts
+from pcapdiag.protocols.conversation import Conversation
 from pcapdiag.protocols.tls.reader import TlsReader
 from tests.captures import CAPTURES, name_of
 from tests.protocols.pieces import Connection, connections
@@ -68,13 +69,22 @@ def read(connection: Connection, reader: TlsReader) -> TlsFacts:
     return reader.finish()
 
 
+def overheard(connection: Connection) -> TlsFacts:
+    """What TLS says, also where it begins within another protocol (STARTTLS and the like)."""
+    conversation = Conversation()
+    for piece in connection.pieces:
+        conversation.feed(piece)
+    return conversation.finish().tls or TlsFacts()
+
+
 @pytest.mark.parametrize("path", PLAIN, ids=name_of)
 def test_in_clear(path: Path) -> None:
     streams = by_tshark(path, "-o", "tls.keylog_file:")
     for stream, connection in enumerate(connections(path)):
         if stream in streams:
-            same_hello(read(connection, TlsReader()), streams[stream])
-            same_messages(read(connection, TlsReader()), streams[stream])
+            facts = overheard(connection)
+            same_hello(facts, streams[stream])
+            same_messages(facts, streams[stream])
 
 
 def same_hello(facts: TlsFacts, seen: Seen) -> None:
