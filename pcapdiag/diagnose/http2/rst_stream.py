@@ -43,6 +43,7 @@ from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
+from pcapdiag.protocols.http.grpc import status_name, status_of_reset
 
 KIND = Kind(
     code="http2.rst_stream",
@@ -75,14 +76,6 @@ ENDS_A_TUNNEL = frozenset({NO_ERROR, CANCEL})
 NEED_ALL_BYTES = frozenset({NO_ERROR, CANCEL})
 """Codes that are harmless behind a complete answer, whose end a hole in the capture may hide, or
 its late start."""
-GRPC_STATUS = {
-    5: "13 INTERNAL or 2 UNKNOWN, as the library likes",
-    7: "14 UNAVAILABLE",
-    8: "1 CANCELLED",
-    11: "8 RESOURCE_EXHAUSTED",
-    12: "7 PERMISSION_DENIED",
-}
-"""gRPC's own mapping (PROTOCOL-HTTP2.md); every other code is INTERNAL."""
 
 
 def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
@@ -118,5 +111,13 @@ def _judgement(story: Story, exchange: Exchange, code: int, by_initiator: bool) 
         frames=(exchange.reset_frame,),
         alike=error_name(code),
         facts=stream_facts(story, exchange)
-        | {"draining": draining, "grpc_status": GRPC_STATUS.get(code, "13 INTERNAL")},
+        | {"draining": draining, "grpc_status": _grpc_status(code)},
     )
+
+
+def _grpc_status(code: int) -> str:
+    """Return the grpc-status that a client makes of a RST_STREAM code, with its name."""
+    status = status_of_reset(code)
+    if status is None:
+        return "13 INTERNAL or 2 UNKNOWN, as the library likes"
+    return f"{status} {status_name(status)}"

@@ -37,11 +37,10 @@ STATUS_NAMES = (
     "UNAUTHENTICATED",
 )
 """By number (statuscodes.md)."""
-_INTERNAL, _UNKNOWN = 13, 2
+_INTERNAL = 13
 _OF_RST_CODE = {7: 14, 8: 1, 11: 8, 12: 7}
 """Of RST_STREAM codes (PROTOCOL-HTTP2.md, "Errors"); the other errors are INTERNAL."""
 _INTERNAL_RST_CODES = (0, 1, 2, 3, 4, 6, 9, 10)
-_OF_HTTP_STATUS = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
 _TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")
 _UNITS = {
     b"H": 3_600_000_000_000,
@@ -93,11 +92,6 @@ def status_of_reset(code: int) -> int | None:
     if code in _INTERNAL_RST_CODES:
         return _INTERNAL
     return _OF_RST_CODE.get(code)
-
-
-def status_of_http(status: int) -> int:
-    """Return the grpc-status that a client makes of an HTTP status without a grpc-status."""
-    return _OF_HTTP_STATUS.get(status, _UNKNOWN)
 
 
 class MessageCounter:

@@ -11,7 +11,6 @@ from pcapdiag.protocols.http.grpc import (
     call_of,
     outcome_of,
     status_name,
-    status_of_http,
     status_of_reset,
 )
 from tests.protocols.http.talk import CLIENT, PREFACE, SERVER, Http2Peer, data, read, settings
@@ -112,7 +111,6 @@ def test_names_and_mappings() -> None:
         None,
         None,
     ]
-    assert [status_of_http(status) for status in (400, 401, 404, 503, 418)] == [13, 16, 12, 14, 2]
 
 
 def test_messages_are_counted_at_any_split() -> None:
