@@ -12,14 +12,6 @@ from typing import TYPE_CHECKING
 
 from pcapdiag.model.application import Piece
 from pcapdiag.model.tls import KeyState, Record, TlsFacts
-from pcapdiag.protocols.tls.conversation import (
-    CLIENT_HELLO,
-    END_OF_EARLY_DATA,
-    FINISHED,
-    KEY_UPDATE,
-    SERVER_HELLO,
-    Conversation,
-)
 from pcapdiag.protocols.tls.epochs import Epochs, Opened, derive
 from pcapdiag.protocols.tls.handshake import HandshakeMessage
 from pcapdiag.protocols.tls.limits import (
@@ -37,6 +29,14 @@ from pcapdiag.protocols.tls.sniff import (
     HEADER,
 )
 from pcapdiag.protocols.tls.summary import facts
+from pcapdiag.protocols.tls.talk import (
+    CLIENT_HELLO,
+    END_OF_EARLY_DATA,
+    FINISHED,
+    KEY_UPDATE,
+    SERVER_HELLO,
+    Talk,
+)
 
 if TYPE_CHECKING:
     from pcapdiag.protocols.tls.keylog import KeyLog
@@ -58,7 +58,7 @@ class TlsReader:
         self._started = started
         self._client = Side(True, self._keys is not None, started)
         self._server = Side(False, self._keys is not None, started)
-        self._talk = Conversation()
+        self._talk = Talk()
         self._key_state: KeyState = "none"
         self._waits = True
 

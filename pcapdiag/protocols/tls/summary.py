@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
 from pcapdiag.model.tls import Alert, KeyState, Record, ServerHello, TlsFacts
-from pcapdiag.protocols.tls.conversation import (
-    NEW_SESSION_TICKET,
-    SERVER_HELLO,
-    TLS13,
-    Conversation,
-)
 from pcapdiag.protocols.tls.infer import MAX_FLIGHT, Sizes, Told, infer
 from pcapdiag.protocols.tls.limits import FIRST_RECORDS, LAST_RECORDS
 from pcapdiag.protocols.tls.names import message_name
 from pcapdiag.protocols.tls.side import Side
 from pcapdiag.protocols.tls.sniff import APPLICATION_DATA
+from pcapdiag.protocols.tls.talk import (
+    NEW_SESSION_TICKET,
+    SERVER_HELLO,
+    TLS13,
+    Talk,
+)
 
 FLIGHT = "encrypted handshake messages"
 CIPHERS = (0x1301, 0x1302)
@@ -34,7 +34,7 @@ class _Placed(Protocol):
 _P = TypeVar("_P", bound=_Placed)
 
 
-def facts(talk: Conversation, client: Side, server: Side, key_state: KeyState) -> TlsFacts:
+def facts(talk: Talk, client: Side, server: Side, key_state: KeyState) -> TlsFacts:
     """Put together what was read, and what can be told of what was not."""
     told = _told(talk, client, server)
     records = in_order(client.records, server.records)
@@ -81,7 +81,7 @@ def _keyed(items: list[_P], side: int) -> Iterator[tuple[tuple[int, int], int, i
         yield latest, side, index, item
 
 
-def _told(talk: Conversation, client: Side, server: Side) -> Told | None:
+def _told(talk: Talk, client: Side, server: Side) -> Told | None:
     """What is inferred of TLS 1.3 where no record of either end could be opened."""
     hello = talk.server_hello or _unseen_hello(talk, client)
     if hello is None or hello.version != TLS13 or client.has_opened or server.has_opened:
@@ -90,7 +90,7 @@ def _told(talk: Conversation, client: Side, server: Side) -> Told | None:
     return infer(hello, has_early, client.sealed, server.sealed)
 
 
-def _unseen_hello(talk: Conversation, client: Side) -> ServerHello | None:
+def _unseen_hello(talk: Talk, client: Side) -> ServerHello | None:
     """A ServerHello that was not captured, as the initiator's records show it to be of TLS 1.3.
 
     Before TLS 1.3 the first encrypted record is a Finished of type handshake.
@@ -105,7 +105,7 @@ def _unseen_hello(talk: Conversation, client: Side) -> ServerHello | None:
     return ServerHello(frame=offer.frame, time=offer.time, version=TLS13, cipher=cipher)
 
 
-def _resumed(talk: Conversation, server: Side) -> bool:
+def _resumed(talk: Talk, server: Side) -> bool:
     """True when an earlier session was taken up (RFC 8446 section 2.2, RFC 5077 section 3.4)."""
     offer, choice = talk.client_hello, talk.server_hello
     if choice is None:
@@ -125,7 +125,7 @@ def _has_gaps(side: Side) -> bool:
     return side.reader.has_holes or side.has_left_out
 
 
-def _finished(talk: Conversation, side: Side, told: Told | None) -> bool:
+def _finished(talk: Talk, side: Side, told: Told | None) -> bool:
     """True when this end's Finished was seen, or data that must follow it."""
     if talk.finished[side.is_initiator] or side.sealed_finished is not None or side.data > 0:
         return True
@@ -146,7 +146,7 @@ def _sealed_alert(record: Record | None) -> list[Alert]:
     return [Alert(record.frame, record.time, record.from_initiator, None, None)]
 
 
-def _stopped_at(talk: Conversation, client: Side, server: Side, told: Told | None) -> str:
+def _stopped_at(talk: Talk, client: Side, server: Side, told: Told | None) -> str:
     steps: list[tuple[int, int, str, Side]] = []
     for side in (server, client):
         if talk.messages[side.is_initiator]:
@@ -174,7 +174,7 @@ def _place(record: Record) -> tuple[int, int]:
     return record.time, record.frame
 
 
-def _has_started(talk: Conversation, client: Side, server: Side) -> bool:
+def _has_started(talk: Talk, client: Side, server: Side) -> bool:
     """False when no hello was seen and records begin with data, with nothing missing before."""
     if talk.messages[True] or talk.messages[False]:
         return True

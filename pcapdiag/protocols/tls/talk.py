@@ -31,7 +31,7 @@ TLS13 = 0x0304
 _NAMED_CURVE = 3
 
 
-class Conversation:
+class Talk:
     """Facts of the messages; what one end says never depends on when the other is read."""
 
     def __init__(self) -> None:
