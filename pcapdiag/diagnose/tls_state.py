@@ -36,12 +36,6 @@ def is_answered_check(story: Story) -> bool:
     return hello is not None and HAPROXY_CHECK in hello.random and story.responder.payload_bytes > 0
 
 
-def is_secured(story: Story) -> bool:
-    """Return whether the handshake was finished by both ends, as far as it was read."""
-    facts = tls_facts(story)
-    return facts is not None and facts.established
-
-
 def handshake_open(story: Story) -> bool | None:
     """Return whether the handshake had not been finished; None where that is not known."""
     facts = tls_facts(story)

@@ -264,8 +264,3 @@ class Story(msgspec.Struct, eq=False):
     def established(self) -> bool:
         """True when the handshake finished, or the capture began after it."""
         return self.handshake_done or self.midstream
-
-    @property
-    def last_reset(self) -> PacketFact | None:
-        """The last RST kept."""
-        return self.resets[-1] if self.resets else None

@@ -104,11 +104,6 @@ class Alert(msgspec.Struct, frozen=True):
     """1 warning, 2 fatal, None when encrypted."""
     code: int | None
 
-    @property
-    def is_fatal(self) -> bool:
-        """True for one that is known to be an error; a close_notify is none."""
-        return self.level == 2 and self.code not in (None, 0)
-
 
 class Record(msgspec.Struct, frozen=True):
     """One TLS record on the wire."""

@@ -29,13 +29,8 @@ from __future__ import annotations
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.protocol.mismatch import (
-    SURE_BY_OTHERS,
-    by_others,
-    endpoint_of,
-    others_work,
+    other_version_works,
     shown_by_bytes,
-    shown_by_others,
-    unanswered_close,
 )
 from pcapdiag.diagnose.speech import Said, answered, opening, spoken_before
 from pcapdiag.model.context import Context
@@ -91,14 +86,5 @@ def match(story: Story, _context: Context) -> Judgement | None:
 
 def match_close(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a request met by a close, where others speak HTTP/2 there."""
-    close, first = unanswered_close(story), opening(story)
-    if close is None or first.said is not Said.HTTP1_REQUEST or first.proxy_version:
-        return None
-    mine, others = frozenset({Said.HTTP1_REQUEST}), frozenset({Said.H2_PREFACE})
-    number = others_work(endpoint_of(story, context), mine, others)
-    if not number:
-        return None
-    why = by_others(number, "the HTTP/2 preface")
-    return shown_by_others(
-        story, KIND.code, close, SURE_BY_OTHERS, why, answer_short="with a close"
-    )
+    mine, other = Said.HTTP1_REQUEST, Said.H2_PREFACE
+    return other_version_works(story, context, KIND.code, mine, other, "the HTTP/2 preface")

@@ -169,6 +169,23 @@ def shown_by_others(
     )
 
 
+def other_version_works(
+    story: Story, context: Context, code: str, mine: Kept, other: Kept, how: str
+) -> Judgement | None:
+    """Return the verdict for one HTTP version met by a close, where others speak the other there.
+
+    ``how`` names what the others begin with.
+    """
+    close, first = unanswered_close(story), opening(story)
+    if close is None or first.said is not mine or first.proxy_version:
+        return None
+    number = others_work(endpoint_of(story, context), frozenset({mine}), frozenset({other}))
+    if not number:
+        return None
+    why = by_others(number, how)
+    return shown_by_others(story, code, close, SURE_BY_OTHERS, why, answer_short="with a close")
+
+
 def _close_words(close: Close) -> str:
     word = "RST" if close.end.reset else "FIN"
     frame = close.end.frame

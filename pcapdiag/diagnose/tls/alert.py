@@ -99,7 +99,6 @@ ADVICE = {
 }
 USUAL = 0x0303
 """TLS 1.2: nearly every server takes it. GnuTLS answers an offer without it with 40, not 70."""
-LARGE_HELLO = 1_200
 
 
 def match(story: Story, _context: Context) -> Judgement | None:

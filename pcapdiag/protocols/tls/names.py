@@ -205,11 +205,6 @@ def alert_name(code: int) -> str:
     return ALERTS.get(code) or _number(code)
 
 
-def handshake_type_name(kind: int) -> str:
-    """``server_hello_done`` of 14."""
-    return HANDSHAKE_TYPES.get(kind) or _number(kind)
-
-
 def message_name(kind: int) -> str:
     """``ServerHelloDone`` of 14: the name that the RFCs give the structure."""
     name = HANDSHAKE_TYPES.get(kind)

@@ -9,7 +9,6 @@ from pcapdiag.protocols.tls.names import (
     alert_name,
     cipher_name,
     group_name,
-    handshake_type_name,
     message_name,
     signature_scheme_name,
     version_name,
@@ -29,7 +28,6 @@ def test_names() -> None:
     assert group_name(0x11EC) == "X25519MLKEM768"
     assert signature_scheme_name(0x0804) == "rsa_pss_rsae_sha256"
     assert alert_name(116) == "certificate_required"
-    assert handshake_type_name(14) == "server_hello_done"
     assert message_name(14) == "ServerHelloDone"
     assert message_name(4) == "NewSessionTicket"
 
