@@ -1,0 +1,159 @@
+"""Several captures of one incident: what is known of a connection at each point, and between them.
+
+A *point* is where a capture was taken: its label and files. Points are numbered in the order in
+which the user named them; the clock of the first is everybody's. Streams and frames are those of
+the point they stand with, as Wireshark numbers them in that capture. Times are nanoseconds since
+the epoch, by the point's own clock unless said otherwise; sequence numbers are raw 32-bit values.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from pcapdiag.model.packet import PacketFact
+
+End = tuple[str, int]
+"""Address and port."""
+
+
+class Print(msgspec.Struct, frozen=True):
+    """What one connection is known by at one point, small enough to keep for every connection.
+
+    Numbers that were not seen are None; of a connection that was captured from its middle, most.
+    """
+
+    stream: int
+    first_frame: int
+    initiator: End
+    responder: End
+    start: int
+    end: int
+    packets: int
+    isn_initiator: int | None = None
+    isn_responder: int | None = None
+    syn_time: int = 0
+    """Of the first SYN seen; 0 when none was. The next two likewise."""
+    syn_ack_time: int = 0
+    established_time: int = 0
+    syn_tsval: int | None = None
+    """Timestamp value of the initiator's SYN: no NAT changes it, and few devices do."""
+    syn_ip_id: int = 0
+    first_seq_initiator: int | None = None
+    """Sequence number of the first segment seen of that end."""
+    first_seq_responder: int | None = None
+    next_seq_initiator: int | None = None
+    """Sequence number after the highest byte (or FIN) of that end."""
+    next_seq_responder: int | None = None
+    digest_initiator: int = 0
+    """Of the first bytes of payload of that end, from the connection's first byte on; 0 without."""
+    digest_responder: int = 0
+    failed: bool = False
+    """The verdict of this point alone is a failure."""
+    is_lossy: bool = False
+    """This capture missed packets of the connection: what is absent here proves nothing."""
+
+
+MatchedBy = Literal["numbers", "timestamps", "payload", "ranges"]
+
+
+class Match(msgspec.Struct, frozen=True):
+    """One connection found at several points.
+
+    ``streams`` has the stream at each point, or None where it was not found. ``shift_initiator``
+    and ``shift_responder`` are, per point, what to add (mod 2**32) to that end's sequence numbers
+    there to get those of the first point that has the connection: other than 0 where a device
+    between rewrites them. ``by`` says what it was found by, the strongest first.
+    """
+
+    streams: tuple[int | None, ...]
+    by: tuple[MatchedBy, ...]
+    shift_initiator: tuple[int, ...]
+    shift_responder: tuple[int, ...]
+
+
+class ClockStep(msgspec.Struct, frozen=True):
+    """From ``since`` on (the point's own clock, ns) the offset is another one (ns)."""
+
+    since: int
+    offset: int
+
+
+class PointClock(msgspec.Struct, frozen=True):
+    """How one point's clock stands to the first point's.
+
+    A time ``t`` of this point is ``t + offset + drift * (t - reference)`` on the first point's
+    clock, ``drift`` in ns per ns; after a step the last ``steps`` entry's offset holds. ``error``
+    (ns) is the bound: with the packets seen, the true offset lies within ``offset`` plus or minus
+    it. ``known`` is False where no packet was seen at both points in both directions: then
+    nothing may be concluded from times, and ``offset`` is 0 or an estimate from one direction.
+    """
+
+    offset: int = 0
+    drift: float = 0.0
+    reference: int = 0
+    error: int = 0
+    steps: tuple[ClockStep, ...] = ()
+    known: bool = False
+    packets: int = 0
+    """How many packets seen at both points it rests on."""
+
+    def to_first(self, time: int) -> int:
+        """Return a time of this point on the first point's clock."""
+        offset = self.offset
+        for step in self.steps:
+            if time >= step.since:
+                offset = step.offset
+        return time + offset + round(self.drift * (time - self.reference))
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """The packets of one connection at one point, in time order, capture duplicates left out.
+
+    ``cut`` is how many more there were than the limit allows; they were between the first and the
+    last ones kept.
+    """
+
+    point: int
+    stream: int
+    packets: tuple[PacketFact, ...]
+    cut: int = 0
+
+
+Fate = Literal["both", "lost", "appeared", "unknown"]
+"""Of one packet between two points: seen at both; seen where it was sent and not further on; seen
+further on but not where it should have been sent; or absent where absence proves nothing."""
+
+
+class Passage(msgspec.Struct, frozen=True):
+    """One packet (or range of payload bytes) on its way past the points.
+
+    ``frames`` and ``times`` have one entry per point, in the points' order; None where it was not
+    seen. ``seq`` is by the numbers of the first point that has the connection. ``covers`` says per
+    point whether that capture would have shown it there: running at that time (within the clock
+    bound), not cut, not lossy around it.
+    """
+
+    from_initiator: bool
+    flags: int
+    seq: int
+    length: int
+    frames: tuple[int | None, ...]
+    times: tuple[int | None, ...]
+    covers: tuple[bool, ...]
+    changed: tuple[str, ...] = ()
+    """What a device between changed: ``ttl`` by more than hops, ``mss``, ``options``, ``ports``,
+    ``addresses``, ``ecn``, ``dscp``, ``sequence numbers``, ``window``."""
+
+
+class Journey(msgspec.Struct, frozen=True):
+    """One connection packet by packet over the points, in the order of the first point's clock.
+
+    ``order`` has the points from the initiator's end to the responder's, as TTLs, clocks and
+    handshake halves show it; points of which that is not known are left out.
+    """
+
+    match: Match
+    order: tuple[int, ...]
+    passages: tuple[Passage, ...]
