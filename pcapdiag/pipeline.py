@@ -19,9 +19,10 @@ from contextlib import contextmanager
 from pcapdiag import __version__
 from pcapdiag.capture import Capture
 from pcapdiag.diagnose.findings.capture import capture_findings
-from pcapdiag.diagnose.findings.draining import Draining
+from pcapdiag.diagnose.findings.registry import Finders
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.capture_facts import summarize_capture
+from pcapdiag.incident.fleet import collect_fleet
 from pcapdiag.incident.groups import summarize
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import (
@@ -89,8 +90,9 @@ def _report(analysis: Analysis) -> Report:
     connections = analysis.connections
     roles = analysis.surroundings.roles()
     resets = analysis.unlisted_resets.by_party(roles)
-    draining = Draining()
-    summary, groups = summarize(draining.watch(connections), analysis.unlisted, resets)
+    fleet = collect_fleet(analysis.tracker, filtered=analysis.options.is_filtered)
+    finders = Finders()
+    summary, groups = summarize(finders.watch(connections), analysis.unlisted, resets)
     return Report(
         schema=SCHEMA,
         generator=Program(name="pcapdiag", version=__version__),
@@ -99,7 +101,7 @@ def _report(analysis: Analysis) -> Report:
         summary=summary,
         connections=connections,
         findings=[
-            *draining.findings(),
+            *finders.findings(fleet),
             *capture_findings(
                 capture, summary.connections, analysis.tracker.mixed, analysis.tracker.mixed_frame
             ),

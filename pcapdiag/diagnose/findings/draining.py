@@ -6,13 +6,12 @@ finding.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 import msgspec
 
 from pcapdiag.diagnose.http2.errors import NO_ERROR
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.ends import join_port
+from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Verdict
 from pcapdiag.model.report_http2 import Http2GoAway
 
@@ -52,18 +51,13 @@ class Draining:
     def __init__(self) -> None:
         self._drains: dict[str, _Drain] = {}
 
-    def watch(self, connections: Iterable[Connection]) -> Iterator[Connection]:
-        """Yield every connection as it is, once it was looked at."""
-        for connection in connections:
-            self._look(connection)
-            yield connection
-
-    def findings(self) -> list[Finding]:
+    def findings(self, _fleet: Fleet) -> list[Finding]:
         """Return a finding for each endpoint that lost streams, the worst first."""
         order = sorted(self._drains.items(), key=lambda item: (-item[1].lost, item[0]))
         return [_finding(endpoint, drain) for endpoint, drain in order]
 
-    def _look(self, connection: Connection) -> None:
+    def look(self, connection: Connection) -> None:
+        """Note a connection that announced a graceful end."""
         goaway = _graceful(connection)
         lost = sum(_lost(verdict, goaway) for verdict in _verdicts(connection)) if goaway else 0
         if goaway is None or not lost:

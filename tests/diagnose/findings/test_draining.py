@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.diagnose.findings.draining import MAX_ENDPOINTS, MAX_STREAMS, Draining
+from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Attribution, Connection, End, Finding, Verdict
 from pcapdiag.model.report_http2 import Http2, Http2GoAway
 from tests.report.fabricate import healthy, seconds
@@ -47,8 +48,9 @@ def drained(verdict: Verdict, *said: Http2GoAway, stream: int = 1, port: int = 9
 
 def found(*connections: Connection) -> list[Finding]:
     draining = Draining()
-    assert list(draining.watch(connections)) == list(connections)
-    return draining.findings()
+    for connection in connections:
+        draining.look(connection)
+    return draining.findings(Fleet())
 
 
 def test_streams_lost_after_the_goaway() -> None:

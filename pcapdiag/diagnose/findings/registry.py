@@ -1,0 +1,46 @@
+"""Every finding that is made from connections and the fleet, in the order in which they are told.
+
+A finder sees each connection of the report once, in the order of the streams, then what is known
+of the whole capture. Healthy connections pass by only where the user asked for all of them: a
+finding must not change with that, so it rests on failed ones and on the fleet's tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from pcapdiag.diagnose.findings.draining import Draining
+from pcapdiag.model.fleet import Fleet
+from pcapdiag.model.report import Connection, Finding
+
+
+class Finder(Protocol):
+    """Collects what one kind of finding needs; its memory does not grow with the capture."""
+
+    def look(self, connection: Connection) -> None:
+        """Take note of a connection of the report."""
+
+    def findings(self, fleet: Fleet) -> list[Finding]:
+        """Return what was found, the worst first."""
+
+
+FINDERS: tuple[Callable[[], Finder], ...] = (Draining,)
+
+
+class Finders:
+    """All finders of one report."""
+
+    def __init__(self) -> None:
+        self._finders = [make() for make in FINDERS]
+
+    def watch(self, connections: Iterable[Connection]) -> Iterator[Connection]:
+        """Yield every connection as it is, once all finders have seen it."""
+        for connection in connections:
+            for finder in self._finders:
+                finder.look(connection)
+            yield connection
+
+    def findings(self, fleet: Fleet) -> list[Finding]:
+        """Return the findings of all kinds."""
+        return [finding for finder in self._finders for finding in finder.findings(fleet)]
