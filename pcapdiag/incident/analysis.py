@@ -11,6 +11,7 @@ from pcapdiag.correlate.names import NameTable
 from pcapdiag.correlate.selection import Selection
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.text import counted
+from pcapdiag.flow.prints import PrintTable
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.story import address_text, build_story, connection_state
 from pcapdiag.incident.archive import Archive, Connections
@@ -45,6 +46,10 @@ class Analysis(Following):
         self.names = NameTable.from_file(options.names) if options.names else NameTable()
         self.tracker.on_dns = self._learn_names
         self.tracker.note_all = options.all_connections
+        self.prints = PrintTable()
+        """With ``keep_prints``: one of every connection of the capture."""
+        if options.keep_prints:
+            self.tracker.keep_prints = self.prints
         self.wrong_secrets = 0
         """Connections that the key log has secrets for which do not open them."""
         self.surroundings = Surroundings(self.tracker, options)
@@ -124,6 +129,7 @@ class Analysis(Following):
         """Judge a connection that ended; set it aside where the rest of the capture may matter."""
         context = self.surroundings.context(story)
         judgement = judge(story, context)
+        self.prints.mark_failed(story.stream, failed=judgement.failed)
         self.surroundings.learn(story)
         self._twins.note(story)
         self._learn_server_name(story)
@@ -156,6 +162,7 @@ class Analysis(Following):
     def _judge_again(self, story: Story, watched_until: int) -> None:
         told = self.tell(story, watched_until)
         verdict = told.connection.verdict
+        self.prints.mark_failed(story.stream, failed=verdict.failed)
         self.legs.settle(told.connection)
         given = self._given.pop(told.connection.id, None)
         if not (verdict.failed or self.options.all_connections):
