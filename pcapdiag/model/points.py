@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.story import IcmpFact
 
 End = tuple[str, int]
 """Address and port."""
@@ -119,6 +120,12 @@ class Trace(msgspec.Struct, frozen=True):
     stream: int
     packets: tuple[PacketFact, ...]
     cut: int = 0
+    initiator: End = ("", 0)
+    responder: End = ("", 0)
+    mss_initiator: int | None = None
+    """MSS option of that end's SYN (or SYN-ACK) as it passed this point; None without one."""
+    mss_responder: int | None = None
+    icmp: tuple[IcmpFact, ...] = ()
 
 
 Fate = Literal["both", "lost", "appeared", "unknown"]
