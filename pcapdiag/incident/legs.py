@@ -12,7 +12,7 @@ import msgspec
 
 from pcapdiag.correlate.causes import Joined, join_legs
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES
-from pcapdiag.correlate.leg_failure import Key, LegFailure, stream_of
+from pcapdiag.correlate.leg_failure import Key, LegFailure
 from pcapdiag.diagnose.capture.partial import KIND as PARTIAL
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.settled import confirm, followed_its_client, gave_up, never_connected
@@ -135,7 +135,7 @@ class ProxyLegs(msgspec.Struct):
             verdict.notes.extend(absence(connection, unclear, calls_others=calls_others))
             return
         connection.causes = [self._cause(one) for one in found.causes if one.stream in self._told]
-        connection.caused_by = stream_of(found.last.stream)
+        connection.caused_by = found.last.own_stream
         told = self._told_of(found.last)
         title = told.title if told is not None else found.last.code
         verdict.notes.insert(0, explanation(found, title, self._effects[key].decided))
@@ -165,7 +165,7 @@ class ProxyLegs(msgspec.Struct):
     def _cause(self, failure: LegFailure) -> Cause:
         told = self._told_of(failure)
         return Cause(
-            stream=stream_of(failure.stream),
+            stream=failure.own_stream,
             frame=failure.frame,
             exchange=failure.exchange,
             code=told.code if told is not None else failure.code,
