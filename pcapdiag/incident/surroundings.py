@@ -14,6 +14,7 @@ from pcapdiag.diagnose.attribution.vantage import capture_hosts
 from pcapdiag.flow.story import address_text, endpoint_facts, host_facts
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.tls_servers import TlsServers
+from pcapdiag.incident.too_big import TooBigMessages
 from pcapdiag.model.context import Context, EndpointFacts, HostFacts
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.story import Story
@@ -44,6 +45,7 @@ class Surroundings:
         self.capture_hosts: frozenset[str] = frozenset()
         """The capturing host's addresses, when the whole capture is known."""
         self.tls_servers = TlsServers()
+        self.too_big = TooBigMessages()
         self.watched_until = 0
         """When a live capture was last looked at, though no packet came (ns since the epoch)."""
 
@@ -97,9 +99,10 @@ class Surroundings:
         )
 
     def learn(self, story: Story) -> None:
-        """Remember what a connection's content says of its ends, for other ones of theirs."""
+        """Remember what a connection says of its ends and its way, for other ones of theirs."""
         endpoint = story.responder.address, story.responder.port
         self._spoken.note(story.initiator.address, endpoint, content_hints(story))
+        self.too_big.note(story)
 
     def ends(self, story: Story) -> Ends:
         """Return the roles of a connection's ends, by its content and by all that is known."""

@@ -169,6 +169,8 @@ class Verdict(Value):
     alternatives: list[Alternative] = []
     confidence: float = 0.0
     notes: list[str] = []
+    numbers: dict[str, float] = {}
+    """What was measured: sizes in bytes, times in seconds."""
 
 
 class Reset(Value):
