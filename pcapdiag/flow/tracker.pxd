@@ -24,7 +24,7 @@ cdef long long MASK32, MAX_RESET_WINDOWS, MAX_ICMP, KEPT_ARP, ARP_WINDOW, MAX_FI
 
 @cython.final
 cdef class Tracker:
-    cdef public object finished, on_dns, reassemble, buffer
+    cdef public object finished, on_dns, reassemble, buffer, keep_prints
     cdef public Table table
     cdef public Packet packet
     cdef public FactSlab facts

@@ -178,6 +178,8 @@ class Tracker:
         self.facts_left_out = 0
         self.heads_left_out = 0
         self.note_all = 0
+        self.keep_prints: Any = None
+        """A PrintTable (pcapdiag/flow/prints.py) that takes a print of every connection, or None."""
         self.unmatched_icmp = 0
         self.connections = 0
         self.healthy = 0
@@ -1291,6 +1293,8 @@ class Tracker:
         self._fold_endpoint(flow)
         if flow.lanes == _TURNS:
             self._close_turn(flow, 0)
+        if self.keep_prints is not None:
+            self.keep_prints.add(self.facts, self.heads, flow)
         if self.want_all == 0 and self._surely_healthy(flow):
             if flow.same_as < 0:
                 self.healthy += 1

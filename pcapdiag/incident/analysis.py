@@ -15,6 +15,7 @@ from pcapdiag.correlate.selection import Selection
 from pcapdiag.decode.fragments import Fragments
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.text import counted
+from pcapdiag.flow.prints import PrintTable
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.story import address_text, build_story, connection_state
 from pcapdiag.flow.tracker import Tracker
@@ -54,6 +55,10 @@ class Analysis:
         self.tracker.on_dns = self._learn_names
         self.tracker.note_all = options.all_connections
         self.tracker.reassemble = self.fragments.add
+        self.prints = PrintTable()
+        """With ``keep_prints``: one of every connection of the capture."""
+        if options.keep_prints:
+            self.tracker.keep_prints = self.prints
         self.keys = KeyLog()
         self._key_file = KeyLogFile(options.keylog, self.keys) if options.keylog else None
         self._secrets_taken = 0
@@ -138,6 +143,7 @@ class Analysis:
         """Judge a connection that ended; set it aside where the rest of the capture may matter."""
         context = self.surroundings.context(story)
         judgement = judge(story, context)
+        self.prints.mark_failed(story.stream, failed=judgement.failed)
         self.surroundings.learn(story)
         self._twins.note(story)
         self._learn_server_name(story)
@@ -172,6 +178,7 @@ class Analysis:
         context = self.surroundings.context(story, until)
         told = self._teller.tell(story, context, self.legs.judgement(story, context))
         verdict = told.connection.verdict
+        self.prints.mark_failed(story.stream, failed=verdict.failed)
         self.legs.settle(told.connection)
         given = self._given.pop(told.connection.id, None)
         if not (verdict.failed or self.options.all_connections):

@@ -108,6 +108,8 @@ class AnalyzeOptions:
     """Path of a TLS key log (``correlate/secrets.py`` reads it)."""
     all_connections: bool = False
     """Report the healthy connections too."""
+    keep_prints: bool = False
+    """Keep of every connection what it is known by in the capture of another point."""
     follow: bool = False
     progress: Progress | None = None
     stop: Stop | None = None

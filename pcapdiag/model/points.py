@@ -18,6 +18,19 @@ End = tuple[str, int]
 """Address and port."""
 
 
+class Sample(msgspec.Struct, frozen=True):
+    """One packet of a connection as one point saw it: enough to know it again at another."""
+
+    from_initiator: bool
+    time: int
+    seq: int
+    ack: int
+    length: int
+    """Bytes of payload on the wire."""
+    flags: int
+    ip_id: int
+
+
 class Print(msgspec.Struct, frozen=True):
     """What one connection is known by at one point, small enough to keep for every connection.
 
@@ -49,6 +62,18 @@ class Print(msgspec.Struct, frozen=True):
     digest_initiator: int = 0
     """Of the first bytes of payload of that end, from the connection's first byte on; 0 without."""
     digest_responder: int = 0
+    syn_count: int = 0
+    """SYNs of the initiator that were seen; likewise SYN-ACKs of the responder."""
+    syn_ack_count: int = 0
+    syn_ack_tsval: int | None = None
+    syn_ack_ip_id: int = 0
+    has_end_initiator: bool = False
+    """A FIN of that end was seen: ``next_seq_initiator`` is where its bytes end."""
+    has_end_responder: bool = False
+    same_as: int | None = None
+    """Stream of the same connection on the other side of a NAT within this capture."""
+    samples: tuple[Sample, ...] = ()
+    """Packets of it, in time order, its first and last ones; of a limited number of connections."""
     failed: bool = False
     """The verdict of this point alone is a failure."""
     is_lossy: bool = False
@@ -73,20 +98,40 @@ class Match(msgspec.Struct, frozen=True):
     shift_responder: tuple[int, ...]
 
 
+class Matches(msgspec.Struct, frozen=True):
+    """What was found at two points or more, and how many connections fitted several others."""
+
+    found: list[Match]
+    ambiguous: int = 0
+    """Connections that were not matched because more than one at another point fitted."""
+
+
 class ClockStep(msgspec.Struct, frozen=True):
-    """From ``since`` on (the point's own clock, ns) the offset is another one (ns)."""
+    """From ``since`` on (the point's own clock, ns) the offset is another one (ns).
+
+    The step was made between ``until``, the last time of which the clock before it is known, and
+    ``since``. ``drift`` and ``error`` are those from here on.
+    """
 
     since: int
     offset: int
+    until: int = 0
+    drift: float = 0.0
+    error: int = 0
+
+
+MAX_DRIFT = 5e-4
+"""What a clock may go faster or slower than another: Linux' limit for adjusting one (ntp_adjtime)."""
 
 
 class PointClock(msgspec.Struct, frozen=True):
     """How one point's clock stands to the first point's.
 
     A time ``t`` of this point is ``t + offset + drift * (t - reference)`` on the first point's
-    clock, ``drift`` in ns per ns; after a step the last ``steps`` entry's offset holds. ``error``
-    (ns) is the bound: with the packets seen, the true offset lies within ``offset`` plus or minus
-    it. ``known`` is False where no packet was seen at both points in both directions: then
+    clock, ``drift`` in ns per ns; after a step the offset and drift of the last of ``steps`` hold.
+    ``error`` (ns) is the bound: with the packets seen, the true offset lies within ``offset`` plus
+    or minus it, from ``first`` to ``last`` (the point's own clock); :meth:`error_at` knows more.
+    ``known`` is False where no packet was seen at both points in both directions: then
     nothing may be concluded from times, and ``offset`` is 0 or an estimate from one direction.
     """
 
@@ -98,14 +143,34 @@ class PointClock(msgspec.Struct, frozen=True):
     known: bool = False
     packets: int = 0
     """How many packets seen at both points it rests on."""
+    first: int = 0
+    """Of the packets it rests on, the first and the last one's time, by the point's own clock."""
+    last: int = 0
 
     def to_first(self, time: int) -> int:
         """Return a time of this point on the first point's clock."""
-        offset = self.offset
+        offset, drift = self.offset, self.drift
         for step in self.steps:
             if time >= step.since:
-                offset = step.offset
-        return time + offset + round(self.drift * (time - self.reference))
+                offset, drift = step.offset, step.drift
+        return time + offset + round(drift * (time - self.reference))
+
+    def error_at(self, time: int) -> int:
+        """Return the bound (ns) at a time of this point: larger where no packet told, or at a step.
+
+        Meaningless where the clock is not ``known``.
+        """
+        offset, drift, error, since = self.offset, self.drift, self.error, self.first
+        for step in self.steps:
+            if step.until < time < step.since:
+                ahead = time - self.reference
+                apart = abs(step.offset - offset + round((step.drift - drift) * ahead))
+                outside = max(time - step.until, step.since - time)
+                return max(error, step.error) + apart + round(2 * MAX_DRIFT * outside)
+            if time >= step.since:
+                offset, drift, error, since = step.offset, step.drift, step.error, step.since
+        outside = max(since - time, time - self.last, 0) if self.packets else 0
+        return error + round(2 * MAX_DRIFT * outside)
 
 
 class Trace(msgspec.Struct, frozen=True):
