@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import IPv6Address
 from operator import attrgetter
 from typing import Any
@@ -43,7 +44,7 @@ def address_text(version: int, high: int, low: int) -> str:
 
 def build_story(tracker: Tracker, flow: Flow) -> Story:
     """Tell the story of a connection that the tracker has finished with."""
-    initiator, responder = _halves(flow)
+    initiator, responder = halves(flow)
     packets, left_out = _packets(tracker.facts, flow)
     syns = [p for p in packets if p.is_syn and p.from_initiator]
     syn_acks = [p for p in packets if p.is_syn_ack and not p.from_initiator]
@@ -80,7 +81,7 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
         greeting_bytes=flow.greeting_bytes,
         hello_initiator=_hello(tracker, initiator),
         hello_responder=_hello(tracker, responder),
-        icmp=_icmp(flow),
+        icmp=icmp_facts(flow),
         interfaces=tuple(
             n
             for n in (flow.interface0, flow.interface1, flow.interface2, flow.interface3)
@@ -106,7 +107,8 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
     )
 
 
-def _halves(flow: Flow) -> tuple[HalfFlow, HalfFlow]:
+def halves(flow: Flow) -> tuple[HalfFlow, HalfFlow]:
+    """Return the initiator's and the responder's half."""
     return (flow.a, flow.b) if flow.a_opened else (flow.b, flow.a)
 
 
@@ -196,7 +198,8 @@ def _hello(tracker: Tracker, f: HalfFlow) -> bytes:
     return tracker.heads.read(f.hello_slot, f.hello_length) if f.hello_slot >= 0 else b""
 
 
-def _icmp(flow: Flow) -> tuple[IcmpFact, ...]:
+def icmp_facts(flow: Flow) -> tuple[IcmpFact, ...]:
+    """Return the ICMP errors that quote a connection's segments."""
     facts = []
     for row in flow.icmp or ():
         frame, time, version, high, low, kind, code, mtu, from_a, seq, length, ttl = row
@@ -232,20 +235,19 @@ def _packets(facts: FactSlab, flow: Flow) -> tuple[tuple[PacketFact, ...], int]:
     chunk = flow.fact_first
     while chunk >= 0:
         count = flow.fact_fill if chunk == flow.fact_last else CHUNK_FACTS
-        kept += [_fact(facts, flow, chunk, n) for n in range(count)]
+        kept += [packet_fact(facts.row(chunk, n), flow.a_opened) for n in range(count)]
         chunk = facts.following(chunk)
     return tuple(kept), flow.packets - len(kept)
 
 
-def _fact(facts: FactSlab, flow: Flow, chunk: int, fact: int) -> PacketFact:
-    frame, time, seq, ack, tsval, tsecr, bits, sizes, marks, left, right, link = facts.row(
-        chunk, fact
-    )
+def packet_fact(row: Sequence[int], a_opened: int) -> PacketFact:
+    """Return a row of the fact slab as plain data; ``a_opened`` is the flow's."""
+    frame, time, seq, ack, tsval, tsecr, bits, sizes, marks, left, right, link = row
     has_timestamps = bool(bits >> 9 & 1)
     return PacketFact(
         frame=frame,
         time=time,
-        from_initiator=bits >> 8 & 1 == flow.a_opened,
+        from_initiator=bits >> 8 & 1 == a_opened,
         flags=bits & 0xFF,
         seq=seq,
         ack=ack,
@@ -268,12 +270,13 @@ def _fact(facts: FactSlab, flow: Flow, chunk: int, fact: int) -> PacketFact:
 
 
 def _resets(facts: FactSlab, flow: Flow, first: int) -> tuple[PacketFact, ...]:
-    return tuple(_fact(facts, flow, flow.rst_chunk, n) for n in range(first, flow.rst_kept))
+    rows = (facts.row(flow.rst_chunk, n) for n in range(first, flow.rst_kept))
+    return tuple(packet_fact(row, flow.a_opened) for row in rows)
 
 
 def connection_state(tracker: Tracker, flow: Flow) -> str:
     """Return Zeek's conn_state: how far the connection came and how it ended."""
-    initiator, responder = _halves(flow)
+    initiator, responder = halves(flow)
     opened = flow.syn_count > 0
     answered = flow.syn_ack_count > 0
     if opened and answered:

@@ -24,7 +24,7 @@ cdef long long MASK32, MAX_RESET_WINDOWS, MAX_ICMP, KEPT_ARP, ARP_WINDOW, MAX_FI
 
 @cython.final
 cdef class Tracker:
-    cdef public object finished, on_dns, reassemble, buffer, keep_prints
+    cdef public object finished, on_dns, reassemble, buffer, keep_prints, on_packet
     cdef public Table table
     cdef public Packet packet
     cdef public FactSlab facts
@@ -35,7 +35,8 @@ cdef class Tracker:
     cdef long long[::1] recent
     cdef const long long[::1] offsets, times, captured, lengths, interfaces, frames
     cdef const long long[::1] link_types, files
-    cdef public long long want_all, now, next_sweep
+    cdef public long long want_all, now, next_sweep, watching, scratch
+    cdef public set watched
     cdef public long long packets, bytes, first_time, last_time, truncated, duplicates, undecoded
     cdef public long long other_protocols, fragments, unknown_link, mixed, mixed_frame, evicted
     cdef public long long note_all, facts_left_out, heads_left_out, unmatched_icmp, connections, healthy, midstream
@@ -45,6 +46,7 @@ cdef class Tracker:
     cdef public long long redirect_count
     cdef long long last_interface, last_ifindex, last_path_id
 
+    cpdef int watch(self, set streams, on_packet) except -1
     cpdef int process(self, batch, link_types, files) except -1
     @cython.locals(i=cython.longlong, flow=Flow)
     cdef int _process_ordered(self, long long count) except -1
@@ -136,6 +138,7 @@ cdef class Tracker:
     @cython.locals(p=Packet, table=Table, h=cython.ulonglong, flow=Flow)
     cdef void _icmp(self, long long frame, long long time)
     cdef int _keep(self, Flow flow, long long from_a, long long marks, long long path, long long frame, long long time) except -1
+    cdef int _show(self, Flow flow, long long from_a, long long marks, long long path, long long frame, long long time) except -1
     @cython.locals(chunk=cython.longlong)
     cdef int _next_chunk(self, Flow flow) except -1
     @cython.locals(p=Packet, base=cython.longlong, bits=cython.longlong)

@@ -188,6 +188,10 @@ class Tracker:
         self.acked_unseen = 0
         self.super_segments = 0
         self.bad_checksums = 0
+        self.watching = 0
+        self.watched: set[int] = set()
+        self.on_packet: Any = None
+        self.scratch = -1
         self.arp: list[tuple[int, int, int]] = []
         self.on_dns: Callable[[int, bytes], None] | None = None
         self.reassemble: Callable[[Packet, bytes, int], bytes | None] | None = None
@@ -195,6 +199,16 @@ class Tracker:
         self.last_interface = -1
         self.last_ifindex = -1
         self.last_path_id = 0
+
+    def watch(self, streams: set[int], on_packet: Callable[[Flow, Any], object]) -> None:
+        """Hand every packet of these connections to ``on_packet``, as a row of the fact slab.
+
+        Packets that were captured before are left out. Call it before the first batch.
+        """
+        self.watched = streams
+        self.on_packet = on_packet
+        self.scratch = self.facts.take()
+        self.watching = 1
 
     def process(self, batch: Batch, link_types: array[int], files: array[int]) -> None:
         """Follow the packets of a batch; ``link_types`` and ``files`` are by interface."""
@@ -529,6 +543,8 @@ class Tracker:
         if not marks & (KEEP_ALIVE | KEEP_ALIVE_ACK):
             flow.active_time = time
         self._endings(flow, f, r, fresh, frame, time)
+        if self.watching:
+            self._show(flow, from_a, marks, path, frame, time)
         return self._keep(flow, from_a, marks, path, frame, time)
 
     def _path_id(self, interface: int, ifindex: int) -> int:
@@ -1174,6 +1190,11 @@ class Tracker:
                 self._write(flow.rst_chunk, flow.rst_kept, from_a, marks, path, frame, time)
                 flow.rst_kept += 1
         return 1
+
+    def _show(self, flow: Flow, from_a: int, marks: int, path: int, frame: int, time: int) -> None:
+        if flow.stream in self.watched:
+            self._write(self.scratch, 0, from_a, marks, path, frame, time)
+            self.on_packet(flow, self.facts.row(self.scratch, 0))
 
     def _next_chunk(self, flow: Flow) -> int:
         """Give a connection its next chunk, a new one or the oldest of its own last ones."""

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.story import IcmpFact
 
 End = tuple[str, int]
 """Address and port."""
@@ -184,7 +185,30 @@ class Trace(msgspec.Struct, frozen=True):
     stream: int
     packets: tuple[PacketFact, ...]
     cut: int = 0
+    gap: tuple[int, int] | None = None
+    """Between which times they were; None where nothing was cut."""
+    initiator: End = ("", 0)
+    responder: End = ("", 0)
+    mss_initiator: int | None = None
+    """MSS option of that end's SYN (or SYN-ACK) as it passed this point; None without one."""
+    mss_responder: int | None = None
+    icmp: tuple[IcmpFact, ...] = ()
 
+
+class Span(msgspec.Struct, frozen=True):
+    """When a point's capture was running, by its own clock (ns), and when it missed packets.
+
+    ``lossy`` has the periods of connections of which it is known that the capture missed packets.
+    """
+
+    first: int
+    last: int
+    lossy: tuple[tuple[int, int], ...] = ()
+
+
+Reach = Literal["seen", "port", "host", "none"]
+"""Whether a point sees a connection's packets: it has the connection; it has others that another
+point has too, to the same address and port, or to the same address; or nothing is known."""
 
 Fate = Literal["both", "lost", "appeared", "unknown"]
 """Of one packet between two points: seen at both; seen where it was sent and not further on; seen
@@ -207,6 +231,12 @@ class Passage(msgspec.Struct, frozen=True):
     frames: tuple[int | None, ...]
     times: tuple[int | None, ...]
     covers: tuple[bool, ...]
+    ack: int = 0
+    """Acknowledgment number, by the same point's numbers; 0 without one."""
+    sizes: tuple[int, ...] = ()
+    """Payload of the packet at each point: of a super-segment more than ``length``."""
+    transmission: int = 1
+    """Which transmission of these bytes (or of this segment) it is, by all points together."""
     changed: tuple[str, ...] = ()
     """What a device between changed: ``ttl`` by more than hops, ``mss``, ``options``, ``ports``,
     ``addresses``, ``ecn``, ``dscp``, ``sequence numbers``, ``window``."""
@@ -222,3 +252,13 @@ class Journey(msgspec.Struct, frozen=True):
     match: Match
     order: tuple[int, ...]
     passages: tuple[Passage, ...]
+    ends: tuple[tuple[End, End] | None, ...] = ()
+    """Initiator and responder as each point saw them; None where it did not."""
+    reach: tuple[Reach, ...] = ()
+    beside_initiator: tuple[bool, ...] = ()
+    """Per point: captured on that end's host or its link, as its TTL was never lowered there."""
+    beside_responder: tuple[bool, ...] = ()
+    icmp: tuple[tuple[IcmpFact, ...], ...] = ()
+    """ICMP errors that quote the connection, per point."""
+    errors: tuple[int | None, ...] = ()
+    """Bound (ns) of each point's clock against the first's; None where it is not known."""
