@@ -6,9 +6,28 @@ from typing import Literal
 
 import msgspec
 
+from pcapdiag.model.ends import join_port
+
 By = Literal["initiator", "responder", "path"]
 Key = tuple[int, int | None]
 """Stream and exchange: what failed; None for the connection as a whole."""
+
+_STREAM_BITS = 40
+
+
+def number_at(point: int, stream: int) -> int:
+    """Return a number for a stream of one of several capture points; the first's keep theirs."""
+    return point << _STREAM_BITS | stream
+
+
+def point_of(number: int) -> int:
+    """Return the capture point in a number of :func:`number_at`."""
+    return number >> _STREAM_BITS
+
+
+def stream_of(number: int) -> int:
+    """Return the stream, as Wireshark numbers it at its point."""
+    return number & ((1 << _STREAM_BITS) - 1)
 
 
 class LegFailure(msgspec.Struct, frozen=True):
@@ -22,6 +41,7 @@ class LegFailure(msgspec.Struct, frozen=True):
     """
 
     stream: int
+    """With several capture points a number of :func:`number_at`."""
     opener: str
     answerer: str
     answerer_port: int
@@ -53,11 +73,26 @@ class LegFailure(msgspec.Struct, frozen=True):
     health_check: bool = False
     suspected: bool = False
     """It failed only if it explains another leg's failure."""
+    called: str = ""
+    """Whom it called, address and port, where ``answerer`` names a host instead."""
+    label: str = ""
+    """Where it was captured, of several points; empty for the first one."""
 
     @property
     def key(self) -> Key:
         """What tells it from every other one."""
         return self.stream, self.exchange
+
+    @property
+    def endpoint(self) -> str:
+        """Whom it called: address and port."""
+        return self.called or join_port(self.answerer, self.answerer_port)
+
+    @property
+    def place(self) -> str:
+        """Its stream as people look it up: ``stream 17``, ``stream 17 at proxy``."""
+        at = f" at {self.label}" if self.label else ""
+        return f"stream {stream_of(self.stream)}{at}"
 
     @property
     def is_silent(self) -> bool:

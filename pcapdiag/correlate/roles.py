@@ -79,6 +79,11 @@ class Spoken(msgspec.Struct):
         if hints.get("responder") == "proxy" and len(self.endpoints) < MAX_ADDRESSES:
             self.endpoints.add(responder)
 
+    def add(self, other: Spoken) -> None:
+        """Take over what other connections' content showed."""
+        self.openers |= other.openers
+        self.endpoints |= other.endpoints
+
     def ends(self, initiator: str, responder: tuple[str, int]) -> dict[End, Role]:
         """Return what was shown of these ends before; within one host that says nothing."""
         found: dict[End, Role] = {}
@@ -124,8 +129,8 @@ class Roles(msgspec.Struct):
     """Collects who opens connections to whom, and names the roles; memory is bounded."""
 
     overrides: Overrides = msgspec.field(default_factory=Overrides)
-    own: frozenset[str] = frozenset()
-    """Addresses of one host (the capturing one, where it has several): they count as one."""
+    hosts: tuple[frozenset[str], ...] = ()
+    """Addresses of one host (a capturing one, where it has several): they count as one."""
     spoken: Spoken = msgspec.field(default_factory=Spoken)
     left_out: int = 0
     """How often a connection's end was not remembered, because there was no room."""
@@ -155,7 +160,7 @@ class Roles(msgspec.Struct):
 
     def calls_others(self, address: str) -> bool:
         """Return whether an address, or its host's others, opened connections."""
-        host = self.own if address in self.own else {address}
+        host = self._host(address)
         return any(self._opened_to.get(each) for each in host)
 
     def is_proxy(self, address: str) -> bool:
@@ -163,7 +168,7 @@ class Roles(msgspec.Struct):
 
         One that does both with itself only (loopback) does not.
         """
-        host = self.own if address in self.own else {address}
+        host = self._host(address)
         answered = [self._answered[each] for each in host if each in self._answered]
         opened = [self._opened_to[each] for each in host if each in self._opened_to]
         if not answered or not opened:
@@ -187,7 +192,7 @@ class Roles(msgspec.Struct):
         hints = {**self.spoken.ends(initiator[0], responder), **(hints or {})}
         opener = self.overrides.role(*initiator) or hints.get("initiator")
         answerer = self.overrides.role(*responder) or hints.get("responder")
-        if initiator[0] != responder[0] and not self.own >= {initiator[0], responder[0]}:
+        if initiator[0] != responder[0] and responder[0] not in self._host(initiator[0]):
             opener = opener or self._initiator_by_peers(initiator[0])
             answerer = answerer or self._responder_by_peers(initiator[0], responder[0])
         if opener is None and answerer is None:
@@ -226,6 +231,10 @@ class Roles(msgspec.Struct):
             upstreams=sorted(listed["upstream"] - listed["proxy"])[:MAX_LISTED],
             assumed=assumed,
         )
+
+    def _host(self, address: str) -> frozenset[str]:
+        """Return all addresses of an address's host, as far as they are known."""
+        return next((host for host in self.hosts if address in host), frozenset({address}))
 
     def _initiator_by_peers(self, address: str) -> Role | None:
         return "proxy" if address == SIDECAR_SOURCE or self.is_proxy(address) else None

@@ -69,15 +69,15 @@ def never_connected(story: Story, context: Context) -> Judgement | None:
     return given_up(story, context, gave_up=True, confidence=GIVEN_UP)
 
 
-def gave_up(story: Story, context: Context, stream: int) -> Judgement | None:
+def gave_up(story: Story, context: Context, leg: str) -> Judgement | None:
     """Return the verdict where an initiator that left had told its client that it timed out."""
-    why = f"it told its own client so at that moment (stream {stream})"
+    why = f"it told its own client so at that moment ({leg})"
     return _left(story, context, TIMEOUT, MOST_SURE, why)
 
 
-def followed_its_client(story: Story, context: Context, stream: int) -> Judgement | None:
+def followed_its_client(story: Story, context: Context, leg: str) -> Judgement | None:
     """Return the verdict where an initiator left because its own client had."""
-    why = f"its own client had left just before (stream {stream})"
+    why = f"its own client had left just before ({leg})"
     return _left(story, context, ABORT, 1 - MOST_SURE, why)
 
 

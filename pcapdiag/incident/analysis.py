@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import time
-from array import array
 from collections import Counter
 from functools import cached_property
 
-from pcapdiag.capture import Batch, Capture
+from pcapdiag.capture import Capture
 from pcapdiag.correlate.names import NameTable
-from pcapdiag.correlate.secrets import KeyLogFile
 from pcapdiag.correlate.selection import Selection
-from pcapdiag.decode.fragments import Fragments
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.text import counted
 from pcapdiag.flow.prints import PrintTable
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.story import address_text, build_story, connection_state
-from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.archive import Archive, Connections
+from pcapdiag.incident.following import Following
 from pcapdiag.incident.legs import ProxyLegs
 from pcapdiag.incident.place import Places
-from pcapdiag.incident.reading import Readers
 from pcapdiag.incident.resets import UnlistedResets
 from pcapdiag.incident.scope import Scopes
 from pcapdiag.incident.surroundings import Surroundings
@@ -34,7 +29,6 @@ from pcapdiag.model.report import Connection
 from pcapdiag.model.story import Story
 from pcapdiag.protocols.dns import address_names
 from pcapdiag.protocols.server_name import server_name
-from pcapdiag.protocols.tls.keylog import KeyLog
 
 LIVE = 600_000_000_000
 """A capture whose last packet is at most this old (ns) is live: wall-clock time goes on for it."""
@@ -43,28 +37,21 @@ DETAILED_PER_GROUP = 20
 MAX_DETAILED = 5_000
 
 
-class Analysis:
+class Analysis(Following):
     """Takes batches, judges each connection when it ends and again when all is known."""
 
     def __init__(self, capture: Capture, options: AnalyzeOptions) -> None:
-        self.capture = capture
+        super().__init__(capture, options, self._ended)
         self.options = options
         self.names = NameTable.from_file(options.names) if options.names else NameTable()
-        self.fragments = Fragments()
-        self.tracker = Tracker(self._ended, True, int.from_bytes(os.urandom(7), "little"))
         self.tracker.on_dns = self._learn_names
         self.tracker.note_all = options.all_connections
-        self.tracker.reassemble = self.fragments.add
         self.prints = PrintTable()
         """With ``keep_prints``: one of every connection of the capture."""
         if options.keep_prints:
             self.tracker.keep_prints = self.prints
-        self.keys = KeyLog()
-        self._key_file = KeyLogFile(options.keylog, self.keys) if options.keylog else None
-        self._secrets_taken = 0
         self.wrong_secrets = 0
         """Connections that the key log has secrets for which do not open them."""
-        self._readers = Readers(self.tracker, self.keys)
         self.surroundings = Surroundings(self.tracker, options)
         self.connections = Connections(self._complete)
         self.unlisted: Counter[str] = Counter()
@@ -81,7 +68,8 @@ class Analysis:
         self._teller = Teller(
             capture, self.tracker, self.surroundings, self.names, options.all_connections
         )
-        self._archive = Archive()
+        self.archive = Archive()
+        """Stories that are judged again at the end."""
         self._twins = Twins(options.is_filtered)
         self.legs = ProxyLegs()
         self._scopes = Scopes(self.tracker, filtered=options.is_filtered)
@@ -90,18 +78,6 @@ class Analysis:
         """With ``follow``: code and side given for each connection that is judged again."""
         self._detailed: Counter[tuple[str, str, str, int]] = Counter()
         self._all_detailed = 0
-        self._link_types = array("q")
-        self._files = array("q")
-
-    def take(self, batch: Batch) -> None:
-        """Follow the packets of a batch; connections that ended are judged on the way."""
-        fresh = self.capture.interfaces[len(self._link_types) :]
-        if fresh:
-            # The tracker looks into the arrays it has: they can be replaced, but cannot grow.
-            self._link_types = self._link_types + array("q", [one.link_type for one in fresh])
-            self._files = self._files + array("q", [one.file for one in fresh])
-        self._learn_secrets()
-        self.tracker.process(batch, self._link_types, self._files)
 
     def let_time_pass(self) -> None:
         """Let wall-clock time end connections, while a live input is silent."""
@@ -112,15 +88,25 @@ class Analysis:
 
     def finish(self) -> None:
         """Judge what is still open, then everything doubtful or failed once more, knowing all."""
+        self.end_reading()
+        self.legs.conclude(self.surroundings.capture_hosts)
+        for story, watched_until in self.archive.stories():
+            self._judge_again(story, watched_until)
+        self.unlisted["ok"] += self.tracker.healthy
+
+    def end_reading(self) -> None:
+        """Judge what is still open; from now on the whole capture is known."""
         self._live = False
         self.tracker.close()
         for address, name in self.capture.names.items():
             self.names.add(address, name, "capture")
         self.surroundings.conclude()
-        self.legs.conclude(self.surroundings.capture_hosts)
-        for story, watched_until in self._archive.stories():
-            self._judge_again(story, watched_until)
-        self.unlisted["ok"] += self.tracker.healthy
+
+    def tell(self, story: Story, watched_until: int) -> Told:
+        """Judge a connection knowing the whole capture; ``watched_until`` is as archived."""
+        until = watched_until if story.evicted else None
+        context = self.surroundings.context(story, until)
+        return self._teller.tell(story, context, self.legs.judgement(story, context))
 
     def _ended(self, flow: Flow) -> str:
         # Filters ask for a look at every connection; otherwise healthy ones stay in compiled code.
@@ -130,7 +116,7 @@ class Analysis:
         if not selected and self.places.enough and flow.previous is None:
             return connection_state(self.tracker, flow)
         story = build_story(self.tracker, flow)
-        story.application = self._readers.application(flow, story)
+        story.application = self.readers.application(flow, story)
         self._count_wrong_secrets(story)
         self.surroundings.tls_servers.note(story)
         self.places.note(story)
@@ -150,7 +136,7 @@ class Analysis:
         if judgement.code != "ok":
             self._scopes.count(story, failed=judgement.failed)
         if self.legs.note(story, judgement, context):
-            if self._archive.keep(story, context.last_time, failed=judgement.failed):
+            if self.archive.keep(story, context.last_time, failed=judgement.failed):
                 if self._live and judgement.failed:
                     self._give(self._teller.tell(story, context, judgement))
                 return
@@ -174,15 +160,13 @@ class Analysis:
         self._given[connection.id] = _gist(connection)
 
     def _judge_again(self, story: Story, watched_until: int) -> None:
-        until = watched_until if story.evicted else None
-        context = self.surroundings.context(story, until)
-        told = self._teller.tell(story, context, self.legs.judgement(story, context))
+        told = self.tell(story, watched_until)
         verdict = told.connection.verdict
         self.prints.mark_failed(story.stream, failed=verdict.failed)
         self.legs.settle(told.connection)
         given = self._given.pop(told.connection.id, None)
         if not (verdict.failed or self.options.all_connections):
-            self._leave_out(story, context, verdict.code)
+            self._leave_out(story, told.context, verdict.code)
             if given is not None:
                 self.withdrawn.append(told.in_full())
             return
@@ -223,17 +207,6 @@ class Analysis:
     @cached_property
     def _selection(self) -> Selection:
         return Selection.from_options(self.options, self.tracker.first_time)
-
-    def _learn_secrets(self) -> None:
-        """Take up what the key log and the capture's own secrets have come to hold."""
-        if self._key_file is not None:
-            self._key_file.look_again()
-        secrets = self.capture.metadata.secrets
-        for text in secrets[self._secrets_taken :]:
-            self.keys.add(text)
-        self._secrets_taken = len(secrets)
-        if self.keys or self._key_file is not None:
-            self.tracker.lanes.has_secrets = 1
 
     def _count_wrong_secrets(self, story: Story) -> None:
         tls = story.application.tls if story.application else None

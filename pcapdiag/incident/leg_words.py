@@ -21,7 +21,7 @@ def explanation(found: Explanation, title: str, decided: int) -> str:
     ``decided`` is when the failure showed on this leg (ns).
     """
     last, tries = found.last, len(found.causes)
-    where = f"stream {last.stream}, frame {last.frame}"
+    where = f"{last.place}, frame {last.frame}"
     leg = "its client's leg" if found.by_client else "the other leg"
     when = ""
     if 0 < last.decided < decided:
@@ -36,7 +36,7 @@ def absence(
     """Yield a sentence that says why no cause is named for a proxy's own reply."""
     proxy = connection.responder.ip
     if unclear:
-        streams = ", ".join(str(call.stream) for call in unclear[:NAMED])
+        streams = ", ".join(call.place.removeprefix("stream ") for call in unclear[:NAMED])
         more = f" and {len(unclear) - NAMED} more" if len(unclear) > NAMED else ""
         yield (
             f"Several failed calls of {proxy} fit equally well (streams {streams}{more}): none is "

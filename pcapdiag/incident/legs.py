@@ -6,18 +6,20 @@ connection when somebody reads it: by then every verdict is final.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from pcapdiag.correlate.causes import Joined, join_legs
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES
-from pcapdiag.correlate.leg_failure import Key, LegFailure
+from pcapdiag.correlate.leg_failure import Key, LegFailure, stream_of
 from pcapdiag.diagnose.capture.partial import KIND as PARTIAL
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.settled import confirm, followed_its_client, gave_up, never_connected
 from pcapdiag.incident.leg_failures import leg_failures
 from pcapdiag.incident.leg_words import absence, explanation
 from pcapdiag.model.context import Context
-from pcapdiag.model.ends import join_port
+from pcapdiag.model.options import split_port
 from pcapdiag.model.report import Cause, Connection, Verdict
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import format_seconds
@@ -25,6 +27,10 @@ from pcapdiag.model.units import format_seconds
 UNTOLD = PARTIAL.code
 MAX_FAILURES = 20_000
 """Failures among which causes are looked for; later ones are counted in ``left_out``."""
+
+
+def _own_number(stream: int) -> int:
+    return stream
 
 
 class ProxyLegs(msgspec.Struct):
@@ -39,6 +45,26 @@ class ProxyLegs(msgspec.Struct):
     """By stream of a cause: itself, and the first failure that it explains."""
     _told: dict[int, Verdict | None] = {}
     """By stream of a cause: what was told of it, None until it was; gone when it had not failed."""
+    _numbers: Callable[[int], int] = _own_number
+    """Its number among the connections of all capture points, for a stream of this one."""
+
+    @property
+    def failures(self) -> list[LegFailure]:
+        """What was noted, until it is concluded."""
+        return self._failures
+
+    def take_over(self, failures: list[LegFailure]) -> None:
+        """Join these instead of what was noted: those of several capture points, numbered anew."""
+        self._failures = failures
+
+    def share(self, joined: ProxyLegs, numbers: Callable[[int], int]) -> None:
+        """Tell what was joined over several capture points, of which this is one.
+
+        ``numbers`` gives the number there for a stream of this point.
+        """
+        self._joined, self._effects = joined._joined, joined._effects
+        self._explained, self._told = joined._explained, joined._told
+        self._numbers, self._failures = numbers, []
 
     def note(self, story: Story, judgement: Judgement, context: Context) -> bool:
         """Remember how a connection and its requests failed, or may have; False for neither."""
@@ -64,32 +90,35 @@ class ProxyLegs(msgspec.Struct):
 
     def judgement(self, story: Story, context: Context) -> Judgement | None:
         """Return the verdict on a connection that its other leg settles; None where none does."""
-        cause, effect = self._explained.get(story.stream, (None, None))
+        number = self._numbers(story.stream)
+        cause, effect = self._explained.get(number, (None, None))
         if cause is not None and effect is not None:
             if cause.suspected:
-                shown = f"Its client got an error in its place (stream {effect.stream})."
+                shown = f"Its client got an error in its place ({effect.place})."
                 return confirm(story, cause.code, cause.exchange, shown)
             if cause.code == UNTOLD and cause.is_silent and not cause.came_up:
                 return never_connected(story, context)
             if cause.code == LEFT and effect.code in {GIVEN_UP, *REPLIES}:
-                return gave_up(story, context, effect.stream)
-        found = self._joined.explained.get((story.stream, None))
+                return gave_up(story, context, effect.place)
+        found = self._joined.explained.get((number, None))
         if found is not None and found.by_client and found.last.code == LEFT:
-            return followed_its_client(story, context, found.last.stream)
+            return followed_its_client(story, context, found.last.place)
         return None
 
     def has_cause(self, connection: Connection) -> bool:
         """Return whether another leg made a connection fail, as far as is known."""
-        return (connection.stream, connection.verdict.exchange) in self._joined.explained
+        number = self._numbers(connection.stream)
+        return (number, connection.verdict.exchange) in self._joined.explained
 
     def settle(self, connection: Connection) -> None:
         """Take the final verdict of a connection that may be the cause of another's failure."""
-        if connection.stream not in self._told:
+        number = self._numbers(connection.stream)
+        if number not in self._told:
             return
         if connection.verdict.code == "ok":
-            del self._told[connection.stream]
+            del self._told[number]
         else:
-            self._told[connection.stream] = connection.verdict
+            self._told[number] = connection.verdict
 
     def join(self, connection: Connection, *, calls_others: bool) -> None:
         """Add to a failed connection what on another leg made it fail, or why that is not told.
@@ -97,7 +126,7 @@ class ProxyLegs(msgspec.Struct):
         ``calls_others`` says that its responder opened connections in this capture.
         """
         verdict = connection.verdict
-        key = connection.stream, verdict.exchange
+        key = self._numbers(connection.stream), verdict.exchange
         found = self._joined.explained.get(key)
         if not verdict.failed:
             return
@@ -106,7 +135,7 @@ class ProxyLegs(msgspec.Struct):
             verdict.notes.extend(absence(connection, unclear, calls_others=calls_others))
             return
         connection.causes = [self._cause(one) for one in found.causes if one.stream in self._told]
-        connection.caused_by = found.last.stream
+        connection.caused_by = stream_of(found.last.stream)
         told = self._told_of(found.last)
         title = told.title if told is not None else found.last.code
         verdict.notes.insert(0, explanation(found, title, self._effects[key].decided))
@@ -117,7 +146,7 @@ class ProxyLegs(msgspec.Struct):
     def _name_makers(self, connection: Connection) -> None:
         """Say of replies that were handed on which proxy made them."""
         for exchange in connection.http.exchanges if connection.http else []:
-            maker = self._maker(connection.stream, exchange.index)
+            maker = self._maker(self._numbers(connection.stream), exchange.index)
             if maker is not None and exchange.local_reply is not None:
                 exchange.made_by = maker
                 if exchange.index == connection.verdict.exchange:
@@ -129,19 +158,20 @@ class ProxyLegs(msgspec.Struct):
         found = self._joined.explained.get((stream, exchange))
         while found is not None and found.last.code in REPLIES and found.last.key not in passed:
             passed.add(found.last.key)
-            maker = found.last.answerer
+            maker = split_port(found.last.endpoint)[0]
             found = self._joined.explained.get(found.last.key)
         return maker
 
     def _cause(self, failure: LegFailure) -> Cause:
         told = self._told_of(failure)
         return Cause(
-            stream=failure.stream,
+            stream=stream_of(failure.stream),
             frame=failure.frame,
             exchange=failure.exchange,
             code=told.code if told is not None else failure.code,
             time=format_seconds(failure.decided or failure.last_try),
-            endpoint=join_port(failure.answerer, failure.answerer_port),
+            endpoint=failure.endpoint,
+            point=failure.label or msgspec.UNSET,
         )
 
     def _told_of(self, failure: LegFailure) -> Verdict | None:

@@ -149,8 +149,23 @@ class Surroundings:
         facts.tls = self.tls_servers.get(facts.address, facts.port)
         return facts
 
+    def share_roles(self, roles: Roles) -> None:
+        """Use roles that were collected over several captures, this one among them."""
+        self._roles = roles
+
+    def own_host(self) -> tuple[frozenset[str], ...]:
+        """Return the capturing host's addresses where it has several; empty otherwise."""
+        own = own_addresses(self._base)
+        return (own,) if own else ()
+
     def _collect_roles(self) -> Roles:
-        roles = Roles(self._overrides, own_addresses(self._base), self._spoken)
+        roles = Roles(self._overrides, self.own_host(), self._spoken)
+        self.add_roles(roles)
+        return roles
+
+    def add_roles(self, roles: Roles) -> None:
+        """Add who opened connections to whom, and what content showed of these ends."""
+        roles.spoken.add(self._spoken)
         table = self._tracker.table
         for record in table.hosts.values():
             opener = address_text(record.version, record.high, record.low)
@@ -163,7 +178,6 @@ class Surroundings:
             for endpoint in table.endpoints.values():
                 address = address_text(endpoint.version, endpoint.high, endpoint.low)
                 roles.add_end(address, endpoint.port)
-        return roles
 
 
 def own_addresses(context: Context | None) -> frozenset[str]:

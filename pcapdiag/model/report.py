@@ -20,6 +20,7 @@ from pcapdiag.model.report_capture import FileError as FileError
 from pcapdiag.model.report_capture import UnreadableFile as UnreadableFile
 from pcapdiag.model.report_http import Http
 from pcapdiag.model.report_http2 import Http2
+from pcapdiag.model.report_points import Point, PointPassage, Sighting
 from pcapdiag.model.report_tls import Tls
 
 SCHEMA = "pcapdiag-report/1"
@@ -32,6 +33,9 @@ Party = Literal["client", "proxy", "upstream", "middlebox", "unknown"]
 Role = Literal["client", "proxy", "upstream", "unknown"]
 Leg = Literal["downstream", "upstream", "between", "direct", "unknown"]
 Severity = Literal["info", "warning", "failure"]
+PointLabel = str | msgspec.UnsetType
+"""Whose frames and streams they are, where several points were captured and it is not the one that
+the connection's own numbers are of (of a finding: the first point)."""
 
 
 class Value(msgspec.Struct, kw_only=True):
@@ -102,6 +106,7 @@ class Evidence(Value):
     weight: float
     detail: str
     frames: list[int] = []
+    point: PointLabel = msgspec.UNSET
 
 
 class Candidate(Value):
@@ -171,6 +176,7 @@ class Verdict(Value):
     notes: list[str] = []
     numbers: dict[str, float] = {}
     """What was measured: sizes in bytes, times in seconds."""
+    point: PointLabel = msgspec.UNSET
 
 
 class Reset(Value):
@@ -180,6 +186,7 @@ class Reset(Value):
     time: str
     from_: End = msgspec.field(name="from")
     attribution: Attribution
+    point: PointLabel = msgspec.UNSET
 
 
 class TimelineEntry(Value):
@@ -190,6 +197,7 @@ class TimelineEntry(Value):
     from_: Actor = msgspec.field(name="from")
     event: str
     detail: str = ""
+    point: PointLabel = msgspec.UNSET
 
 
 class PathFacts(Value):
@@ -235,6 +243,7 @@ class Cause(Value):
     code: str = ""
     time: str = ""
     endpoint: str = ""
+    point: PointLabel = msgspec.UNSET
 
 
 class Connection(Value):
@@ -243,7 +252,8 @@ class Connection(Value):
     ``causes`` are all attempts on the other leg that its failure came from, in time order;
     ``caused_by`` is the last one's stream. ``streams`` has several numbers where Wireshark has the
     answers of a redirected connection as a stream of their own. ``same_as`` is the stream of the
-    same connection before NAT: it is counted once, there.
+    same connection before NAT: it is counted once, there. One that was found at several capture
+    points is one connection, judged with all of them.
     """
 
     stream: int
@@ -280,6 +290,12 @@ class Connection(Value):
     http: Http | None = None
     http2: Http2 | None = None
     other_failures: list[Verdict] = []
+    seen_at: list[Sighting] = []
+    """With several points: where it was captured, in their order."""
+    passages: list[PointPassage] = []
+    """Its decisive packets on their way past the points."""
+    point: PointLabel = msgspec.UNSET
+    """Whose numbers the connection's own are, where the first point does not have it."""
 
 
 class Finding(Value):
@@ -300,6 +316,8 @@ class Finding(Value):
     numbers: dict[str, float] = {}
     fixes: list[str] = []
     commands: list[str] = []
+    point: PointLabel = msgspec.UNSET
+    """The point that it is about, where it is about one of several."""
 
 
 class Group(Value):
@@ -316,6 +334,8 @@ class Group(Value):
     first: str = ""
     last: str = ""
     streams: list[int] = []
+    point: PointLabel = msgspec.UNSET
+    """Whose streams they are; where it is unset the first point's."""
 
 
 class Generator(Value):
@@ -326,7 +346,7 @@ class Generator(Value):
 
 
 class Report(Value):
-    """Everything ``pcapdiag analyze`` found out; every output format is made from this."""
+    """Everything that ``analyze`` or ``correlate`` found out; every output is made from this."""
 
     schema: str
     generator: Generator
@@ -336,6 +356,8 @@ class Report(Value):
     connections: Sequence[Connection]
     findings: list[Finding]
     groups: list[Group] = []
+    points: list[Point] = []
+    """With ``correlate``: the capture points in the order in which they were named."""
 
 
 class LineCapture(Value):

@@ -146,7 +146,7 @@ def test_memory_is_bounded_and_the_rest_counted(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_host_with_two_addresses_is_one_proxy() -> None:
     front, back = PROXY, "10.0.5.5"
-    roles = Roles(own=frozenset({front, back}))
+    roles = Roles(hosts=(frozenset({front, back}),))
     roles.add((CLIENT, 1), (front, 443), answered=True)
     roles.add((back, 2), (UPSTREAM, 8443), answered=False)
     assert ends(roles, CLIENT, front) == Ends("client", "proxy")
@@ -155,7 +155,7 @@ def test_a_host_with_two_addresses_is_one_proxy() -> None:
 
 
 def test_two_addresses_that_only_answer_make_no_proxy() -> None:
-    roles = Roles(own=frozenset({PROXY, OTHER}))
+    roles = Roles(hosts=(frozenset({PROXY, OTHER}),))
     roles.add((CLIENT, 1), (PROXY, 443), answered=True)
     roles.add((CLIENT, 2), (OTHER, 443), answered=True)
     assert not roles.is_proxy(PROXY)
