@@ -67,8 +67,19 @@ def _is_new(view: ResetView, packet: PacketFact) -> bool:
 
 
 def _sent_before(view: ResetView, packet: PacketFact) -> bool:
-    """Whether the packet was made before the RST, by IP ID or timestamp (reordering, facts 10)."""
+    """Whether the packet was made before the RST, or before an earlier one that overtook it too."""
+    return any(_older(packet, reset) for reset in _resets_up_to(view))
+
+
+def _resets_up_to(view: ResetView) -> list[PacketFact]:
     reset = view.reset
+    same_end = (p for p in view.story.resets if p.from_initiator == reset.from_initiator)
+    earlier = [p for p in same_end if (p.time, p.frame) < (reset.time, reset.frame)]
+    return [*earlier, reset]
+
+
+def _older(packet: PacketFact, reset: PacketFact) -> bool:
+    """Compare IP ID or timestamp of both (reordering, facts 10)."""
     if packet.tsval is not None and reset.tsval is not None and packet.tsval != reset.tsval:
         return seq_after(reset.tsval, packet.tsval)
     if packet.ip_id and reset.ip_id:

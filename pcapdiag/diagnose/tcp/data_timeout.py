@@ -157,7 +157,7 @@ def who(
     """Return who may have let the data go unacknowledged: the end that should have, or the path."""
     silent: Actor = "responder" if stuck.by_initiator else "initiator"
     address, frames = story.half(not stuck.by_initiator).address, (stuck.first_frame,)
-    if address in context.capture_hosts:
+    if address in context.capture_hosts and not stuck.hole:
         why = f"the data reached {address}, where the capture was taken, and was not acknowledged"
         return (SideHint(silent, 0.9, why, frames), SideHint("path", 0.07, why, frames))
     if stuck.alive or (end is not None and _never_got_it(story, end, stuck)):
