@@ -139,6 +139,7 @@ class Analysis:
         context = self.surroundings.context(story)
         judgement = judge(story, context)
         self.surroundings.learn(story)
+        self.surroundings.recurrences.note(story, judgement)
         self._twins.note(story)
         self._learn_server_name(story)
         if judgement.code != "ok":
