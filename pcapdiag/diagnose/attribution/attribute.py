@@ -30,7 +30,8 @@ from pcapdiag.diagnose.attribution.resets import (
     unexpected_maker,
     weigh_reset,
 )
-from pcapdiag.diagnose.attribution.silence import capture_that_settles, weigh_icmp, weigh_silence
+from pcapdiag.diagnose.attribution.settle import capture_that_settles, would_settle
+from pcapdiag.diagnose.attribution.silence import weigh_icmp, weigh_silence
 from pcapdiag.diagnose.attribution.view import ResetView, view_reset
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.model.context import Context
@@ -150,6 +151,6 @@ def _log_odds(probability: float) -> float:
 
 def _finish(story: Story, context: Context, result: Attribution) -> Attribution:
     """Say which capture would settle an open question."""
-    if result.side == "unknown" and result.evidence:
+    if result.evidence and would_settle(result):
         result.evidence[0].detail += f"; {capture_that_settles(story, context)}"
     return result
