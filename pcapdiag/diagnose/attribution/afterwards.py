@@ -37,6 +37,26 @@ def goes_on(view: ResetView) -> Signal | None:
     return None
 
 
+def beyond_fin(view: ResetView) -> Signal | None:
+    """Find new data by the alleged sender of a FIN behind it: the stream of a socket ends there."""
+    fin = view.reset
+    if not fin.is_fin:
+        return None
+    for packet in view.later:
+        if not packet.length or seq_distance(packet.end_seq, fin.end_seq) <= 0:
+            continue
+        if _sent_before(view, packet):
+            continue
+        late = packet.time - fin.time
+        detail = (
+            f"{view.end.address} sent new data {duration(late)} after its alleged FIN "
+            f"(frame {packet.frame}): it had not closed"
+        )
+        soon = late < OVERTAKEN and not _comparable(view, packet)
+        return signal("data_after", "path", detail, (fin.frame, packet.frame), confounded=soon)
+    return None
+
+
 def both_ends(view: ResetView) -> Signal | None:
     """Find RSTs in both directions at once, neither a live socket's nor an answer."""
     reset = view.reset

@@ -47,7 +47,8 @@ def timestamp_clock(view: ResetView) -> Signal | None:
     if _clock_error(view) is not True:
         return None
     last = [p for p in view.earlier if p.tsval is not None][-1]
-    detail = f"RST has timestamp {view.reset.tsval}, off the sender's clock ({last.tsval} before)"
+    was = f"({last.tsval} before)"
+    detail = f"{view.word} has timestamp {view.reset.tsval}, off the sender's clock {was}"
     return signal("timestamp_off", "path", detail, (last.frame, view.reset.frame))
 
 
