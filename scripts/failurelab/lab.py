@@ -249,12 +249,14 @@ class Lab:
         caused_by: Connection | Leg | None = None,
         at: dict[str, Accepted] | None = None,
         born: dict[str, Words] | None = None,
+        also: Connection | Leg | None = None,
     ) -> None:
         """State what is right about a connection: codes (the best first) and sides.
 
         The parties follow from the sides and the roles unless given. `ended_by`: accepted values,
         None for nobody. `at`: by capture name, what else is right there. `born`: by the end whose
-        address resets bear, the sides that they came from.
+        address resets bear, the sides that they came from. `also`: the connection as the other end
+        knows it, where a device changes addresses and sequence numbers both.
         """
         self._judgements.append(
             Judgement(
@@ -266,12 +268,13 @@ class Lab:
                 caused_by,
                 at or {},
                 born or {},
+                also,
             )
         )
 
-    def healthy(self, who: Connection | Leg) -> None:
+    def healthy(self, who: Connection | Leg, *, also: Connection | Leg | None = None) -> None:
         """State that a connection worked."""
-        self.judge(who, "ok", "unknown", party="unknown")
+        self.judge(who, "ok", "unknown", party="unknown", also=also)
 
     def used(self, program: str, *version: str) -> None:
         """Note a program's version in the truth."""
@@ -289,6 +292,8 @@ class Lab:
         keys = []
         for judgement in self._judgements:
             seen, sightings = find(judgement.who, contents)
+            if judgement.also is not None:
+                sightings = {**find(judgement.also, contents)[1], **sightings}
             keys.append(seen)
             connections.append(
                 TrueConnection(

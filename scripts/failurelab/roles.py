@@ -32,6 +32,8 @@ class Judgement:
     caused_by: Connection | Leg | None = None
     at: dict[str, Accepted] = field(default_factory=dict)
     born: dict[str, Words] = field(default_factory=dict)
+    also: Connection | Leg | None = None
+    """The same connection under the name that it has elsewhere."""
 
 
 @dataclass(slots=True)
