@@ -90,7 +90,7 @@ def _report(analysis: Analysis) -> Report:
     connections = analysis.connections
     roles = analysis.surroundings.roles()
     resets = analysis.unlisted_resets.by_party(roles)
-    fleet = collect_fleet(analysis.tracker, filtered=analysis.options.is_filtered)
+    fleet = collect_fleet(analysis)
     finders = Finders()
     summary, groups = summarize(finders.watch(connections), analysis.unlisted, resets)
     return Report(

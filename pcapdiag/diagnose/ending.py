@@ -11,6 +11,7 @@ from pcapdiag.diagnose.timing import MS, round_trip
 from pcapdiag.model.packet import RST, PacketFact, seq_distance
 from pcapdiag.model.story import Story
 
+NOTHING_MORE = "Then nothing more came."
 SURVIVED_AFTER = 50 * MS
 """Packets later than this (or two round trips) after a RST were not in flight when it came."""
 
@@ -42,6 +43,14 @@ def ending(story: Story) -> Ending | None:
     if by_initiator_fin and half_closed(story):
         return words[1]
     return words[0] if words else None
+
+
+def gave_up(story: Story, end: Ending | None) -> str:
+    """Return the last sentence of a wait in vain: who gave up, and in which frame."""
+    if end is None:
+        return NOTHING_MORE
+    word = "RST" if end.reset else "FIN"
+    return f"Then {story.half(end.by_initiator).address} gave up ({word} in frame {end.frame})."
 
 
 def _in_order(story: Story, words: list[Ending]) -> list[Ending]:

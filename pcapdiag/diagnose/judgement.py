@@ -81,5 +81,7 @@ class Judgement(msgspec.Struct, frozen=True):
     """Where this one can be mended, likeliest first; empty: where the kind says."""
     envoy: tuple[str, str] | None = None
     """Envoy's response flag and reset reason for this one; None: those of the kind."""
+    numbers: dict[str, float] = {}
+    """What was measured and the texts name, for programs: names in snake_case, sizes in bytes."""
     facts: dict[str, str] = {}
     """Words for the kind's templates, beyond those that every connection has (text.py)."""

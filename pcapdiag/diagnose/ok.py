@@ -30,6 +30,8 @@ from pcapdiag.diagnose.http.response_rejected import rejection_note
 from pcapdiag.diagnose.http.stream_idle_timeout import idle_note
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.mtu.fragmentation_needed import is_too_big
+from pcapdiag.diagnose.mtu.recovered import mtu_notes
 from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
 from pcapdiag.diagnose.text import counted
@@ -164,7 +166,7 @@ def _repair_notes(story: Story) -> list[str]:
         notes.append(f"{repeats} segments were sent again; the loss was repaired.")
     if story.initiator.zero_windows + story.responder.zero_windows:
         notes.append("A receive window was closed for a time and opened again.")
-    if story.icmp:
-        frame = story.icmp[0].frame
-        notes.append(f"ICMP errors quoted it (frame {frame}); it went on all the same.")
-    return notes
+    others = [error.frame for error in story.icmp if not is_too_big(error)]
+    if others:
+        notes.append(f"ICMP errors quoted it (frame {others[0]}); it went on all the same.")
+    return notes + mtu_notes(story)

@@ -24,6 +24,7 @@ from pcapdiag.diagnose.http2 import (
 from pcapdiag.diagnose.icmp import prohibited, time_exceeded, unreachable
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.mtu import black_hole, fragmentation_needed
 from pcapdiag.diagnose.protocol import (
     http1_to_http2,
     http2_to_http1,
@@ -114,7 +115,8 @@ ORDER: tuple[Entry, ...] = (
     # What one end said and the other could not take: earlier than whatever close followed.
     Entry(malformed_response.KIND, at_the_end(malformed_response.match)),
     # What stopped the flow before anybody closed: earlier causes than the FIN or RST that followed.
-    # mtu.* comes first here.
+    Entry(fragmentation_needed.KIND, fragmentation_needed.match),
+    Entry(black_hole.KIND, black_hole.match),
     Entry(zero_window.KIND, zero_window.match),
     Entry(flow_control_stall.KIND, flow_control_stall.match),
     Entry(ping_timeout.KIND, ping_timeout.match),

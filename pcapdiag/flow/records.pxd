@@ -24,6 +24,7 @@ cdef class Endpoint:
     cdef public long long version, port, connections, established, refused, unanswered, turns
     cdef public long long unanswered_turns, resets, first_established, last_established, first_refused
     cdef public long long last_refused, longest_answer, speaks_first
+    cdef public long long idle_turns, longest_idle
     cdef public list answers_within
     cdef public dict first_bytes
     cdef public dict first_accepted

@@ -58,6 +58,8 @@ class Endpoint:
         self.first_refused = 0
         self.last_refused = 0
         self.longest_answer = 0
+        self.idle_turns = 0
+        self.longest_idle = 0
         self.answers_within = [0] * 16
         self.speaks_first = 0
         self.first_bytes: dict[bytes, int] = {}

@@ -347,6 +347,8 @@ def endpoint_facts(endpoint: Endpoint) -> EndpointFacts:
         first_refused=endpoint.first_refused,
         last_refused=endpoint.last_refused,
         longest_answer=endpoint.longest_answer,
+        idle_turns=endpoint.idle_turns,
+        longest_idle=endpoint.longest_idle,
         answers_within=list(endpoint.answers_within),
         speaks_first=endpoint.speaks_first,
         first_bytes=dict(endpoint.first_bytes),

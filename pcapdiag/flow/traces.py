@@ -97,11 +97,13 @@ class Traces:
             return None
         flow = kept.flow
         initiator, responder = halves(flow)
+        cut = kept.packets - _held(kept)
         return Trace(
             point=self._point,
             stream=stream,
             packets=tuple(sorted(_packets(kept), key=_by_time)),
-            cut=kept.packets - _held(kept),
+            cut=cut,
+            gap=_gap(kept) if cut else None,
             initiator=_end(flow, a=flow.a_opened == 1),
             responder=_end(flow, a=flow.a_opened == 0),
             mss_initiator=initiator.mss if initiator.mss >= 0 else None,
@@ -140,6 +142,12 @@ def read_traces(
 
 def _held(kept: _Kept) -> int:
     return (len(kept.first) + len(kept.last)) // FACT_WORDS
+
+
+def _gap(kept: _Kept) -> tuple[int, int]:
+    first, last = kept.first[1::FACT_WORDS], kept.last[1::FACT_WORDS]
+    end = min(last, default=kept.flow.end)
+    return max(first, default=kept.flow.start), end
 
 
 def _packets(kept: _Kept) -> Iterator[PacketFact]:

@@ -117,6 +117,8 @@ INTERIM = 512
 """An interim answer (1xx) is no longer than this."""
 ENCRYPTED_ANSWER = 600
 """An answer inside TLS of this many bytes is more than an alert or two session tickets."""
+IDLE = 1_000_000_000
+"""Quiet time before a request (ns) from which it counts that the connection outlived it."""
 MAX_NOTED = 100
 """Turns of one connection that are kept for a look, each with its first bytes."""
 
@@ -125,6 +127,7 @@ _LINGER = LINGER
 _SYN_IDLE = SYN_IDLE
 _OPEN_IDLE = OPEN_IDLE
 _MAX_NOTED = MAX_NOTED
+_IDLE = IDLE
 _TURNS = TURNS
 _TRANSCRIPT = TRANSCRIPT
 _STREAMED = STREAMED
@@ -1033,6 +1036,10 @@ class Tracker:
             limit <<= 1
             bucket += 1
         endpoint.answers_within[bucket] += 1
+        if flow.turn_gap >= _IDLE and flow.a.keep_alives + flow.b.keep_alives == 0:
+            endpoint.idle_turns += 1
+            if flow.turn_gap > endpoint.longest_idle:
+                endpoint.longest_idle = flow.turn_gap
 
     def _head(self, f: HalfFlow, position: int) -> int:
         """Keep the first bytes of the turn, in order; return how many of them are new."""

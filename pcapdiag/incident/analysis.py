@@ -127,6 +127,7 @@ class Analysis(Following):
         judgement = judge(story, context)
         self.prints.mark_failed(story.stream, failed=judgement.failed)
         self.surroundings.learn(story)
+        self.surroundings.recurrences.note(story, judgement)
         self.twins.note(story)
         self._learn_server_name(story)
         if judgement.code != "ok":

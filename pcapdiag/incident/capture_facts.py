@@ -49,6 +49,7 @@ def _counts(capture: Capture, tracker: Tracker, analysis: Analysis) -> CaptureCo
         "fragments": analysis.fragments.given_up,
         "legs": analysis.legs.left_out,
         "tls_servers": analysis.surroundings.tls_servers.left_out,
+        "recurrences": analysis.surroundings.recurrences.left_out,
     }
     return CaptureCounts(
         lost_by_capture=tracker.acked_unseen,

@@ -157,6 +157,7 @@ def describe_verdict(
         ],
         confidence=judgement.confidence,
         notes=list(judgement.notes),
+        numbers=judgement.numbers,
     )
 
 

@@ -36,8 +36,10 @@ class Stamp(msgspec.Struct, frozen=True):
         for alert in connection.tls.alerts if connection.tls else []:
             alert.time = self.time(alert.time)
         if connection.http2 is not None:
-            for end in (*connection.http2.rst_stream, *connection.http2.goaway):
-                end.time = self.time(end.time)
+            for stream_reset in connection.http2.rst_stream:
+                stream_reset.time = self.time(stream_reset.time)
+            for goodbye in connection.http2.goaway:
+                goodbye.time = self.time(goodbye.time)
         for exchange in connection.http.exchanges if connection.http else []:
             if exchange.request_time is not None:
                 exchange.request_time = self.time(exchange.request_time)

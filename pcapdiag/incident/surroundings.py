@@ -12,9 +12,12 @@ from msgspec.structs import replace
 from pcapdiag.correlate.hints import content_hints
 from pcapdiag.correlate.roles import Ends, Overrides, Roles, Spoken
 from pcapdiag.diagnose.attribution.vantage import capture_hosts
+from pcapdiag.flow.records import Host
 from pcapdiag.flow.story import address_text, endpoint_facts, host_facts
 from pcapdiag.flow.tracker import Tracker
+from pcapdiag.incident.recurrences import Recurrences
 from pcapdiag.incident.tls_servers import TlsServers
+from pcapdiag.incident.too_big import TooBigMessages
 from pcapdiag.model.context import Context, EndpointFacts, HostFacts
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import End, Role
@@ -48,6 +51,8 @@ class Surroundings:
         self.tls_servers = TlsServers()
         self.place_ends: Callable[[int], Ends | None] = _not_known
         """Roles of a stream's ends by the labels of the points that it was captured at."""
+        self.too_big = TooBigMessages()
+        self.recurrences = Recurrences()
         self.watched_until = 0
         """When a live capture was last looked at, though no packet came (ns since the epoch)."""
 
@@ -58,7 +63,7 @@ class Surroundings:
         for record in tracker.table.hosts.values():
             if len(hosts) >= MAX_COMPARED_HOSTS:
                 break
-            facts = host_facts(record)
+            facts = self._host(record)
             hosts[facts.address] = facts
         base = self._new_context(hosts)
         self._base = replace(base, final=True, capture_hosts=capture_hosts(base))
@@ -101,9 +106,10 @@ class Surroundings:
         )
 
     def learn(self, story: Story) -> None:
-        """Remember what a connection's content says of its ends, for other ones of theirs."""
+        """Remember what a connection says of its ends and its way, for other ones of theirs."""
         endpoint = story.responder.address, story.responder.port
         self._spoken.note(story.initiator.address, endpoint, content_hints(story))
+        self.too_big.note(story)
 
     def ends(self, story: Story) -> Ends:
         """Return the roles of a connection's ends, by its content and by all that is known."""
@@ -151,8 +157,13 @@ class Surroundings:
             if half.address not in known:
                 record = self._tracker.table.hosts.get(key_of(half.address))
                 if record is not None:
-                    missing[half.address] = host_facts(record)
+                    missing[half.address] = self._host(record)
         return known | missing if missing else known
+
+    def _host(self, record: Host) -> HostFacts:
+        facts = host_facts(record)
+        self.recurrences.add_to_host(facts)
+        return facts
 
     def _endpoint(self, story: Story) -> EndpointFacts | None:
         key = (*key_of(story.responder.address), story.responder.port)
@@ -161,6 +172,7 @@ class Surroundings:
             return None
         facts = endpoint_facts(record)
         facts.tls = self.tls_servers.get(facts.address, facts.port)
+        self.recurrences.add_to_endpoint(facts)
         return facts
 
     def share_roles(self, roles: Roles) -> None:

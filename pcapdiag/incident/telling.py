@@ -10,6 +10,7 @@ from pcapdiag.capture import Capture
 from pcapdiag.correlate.names import NameTable
 from pcapdiag.correlate.roles import Ends
 from pcapdiag.diagnose.attribution import attribute
+from pcapdiag.diagnose.attribution.settle import settling_commands, would_settle
 from pcapdiag.diagnose.judge import cured, judge, other_failures, refine
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.flow.tracker import Tracker
@@ -65,6 +66,7 @@ class Told(msgspec.Struct, frozen=True):
         """Return it with timeline, resets and evidence."""
         add_resets(self.connection, self.story, self.ends, self.context)
         add_timeline(self.connection, self.story, self.judgement)
+        self._add_settling()
         return self.connection
 
     def add_protocols(self, list_all: bool) -> None:
@@ -88,6 +90,14 @@ class Told(msgspec.Struct, frozen=True):
             chosen = None if list_all else failed
             self.connection.http = describe_http(facts, chosen, self.story.responder.address)
             self.connection.http2 = describe_http2(facts.http2) if facts.http2 else None
+
+    def _add_settling(self) -> None:
+        """Where one capture cannot tell who did it, begin with the one that would."""
+        verdict = self.connection.verdict
+        if verdict.failed and would_settle(verdict.attribution):
+            roles = self.ends.initiator, self.ends.responder
+            settling = settling_commands(self.story, self.context, roles)
+            verdict.commands = [*settling, *verdict.commands]
 
     def as_row(self) -> Connection:
         """Return it without timeline, evidence and texts, which equal ones have."""

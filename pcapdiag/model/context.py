@@ -5,6 +5,28 @@ from __future__ import annotations
 import msgspec
 
 
+class ResetMarks(msgspec.Struct):
+    """Header values of an address's resets, with the number of *connections* that had each."""
+
+    windows: dict[int, int] = {}
+    """Window fields, not 0, that no other packet of the address had on that connection."""
+    ip_ids: dict[int, int] = {}
+    """The same of IPv4 identifications."""
+
+
+class IdleEnds(msgspec.Struct):
+    """Quiet times (ns) after which connections to one endpoint turned out to be gone."""
+
+    at_expiry: list[int] = []
+    """A RST came by itself, after this long without a packet."""
+    late: list[int] = []
+    """The next packet was met by a RST."""
+    lost: list[int] = []
+    """The next packets were never answered."""
+    left_out: int = 0
+    """Further ones, for which there was no room."""
+
+
 class HostFacts(msgspec.Struct):
     """One address, over all its connections (capture duplicates left out)."""
 
@@ -15,6 +37,8 @@ class HostFacts(msgspec.Struct):
     reset_ttls: dict[int, int] = {}
     reset_windows: dict[int, int] = {}
     """Raw window fields of its RSTs, with counts (some vendors put a reason code there)."""
+    marks_of_resets: ResetMarks | None = None
+    """What its resets have in common over several connections; None where it sent none."""
     macs: dict[int, int] = {}
     """Source MACs of its TCP packets other than RST, with counts."""
     ip_ids_zero: int = 0
@@ -83,6 +107,17 @@ class EndpointFacts(msgspec.Struct):
     last_refused: int = 0
     longest_answer: int = 0
     """Longest time from request to the first byte of its answer that was seen, nanoseconds."""
+    idle_turns: int = 0
+    """Answered requests before which the connection had been quiet for a second or more, with no
+    keep-alive."""
+    longest_idle: int = 0
+    """The longest such quiet time, nanoseconds."""
+    idle: IdleEnds | None = None
+    """The quiet times that connections to it did not outlive; None without any."""
+    cut: dict[str, int] = {}
+    """When (ns) a RST first cut a connection in use, by initiator."""
+    blocked: dict[str, list[int]] = {}
+    """When (ns) further connections of those initiators were reset at their SYN, soon after."""
     answers_within: list[int] = msgspec.field(default_factory=lambda: [0] * 16)
     """Histogram of answer times: bucket i counts those under 1 ms * 2**i (the last: all longer)."""
     speaks_first: int = 0

@@ -11,6 +11,24 @@ import msgspec
 from pcapdiag.model.context import EndpointFacts, HostFacts
 
 
+class TooBigFact(msgspec.Struct):
+    """Routers' "packet too big" about what one host sent to another (RFC 1191, RFC 8201)."""
+
+    source: str
+    """The router that said so, first."""
+    sender: str
+    receiver: str
+    mtu: int
+    """The smallest that was named, IP bytes."""
+    connections: int = 0
+    streams: list[int] = []
+    """Of the first of them."""
+    frames: list[int] = []
+    first: int = 0
+    last: int = 0
+    """Times of the first and the last message, ns since the epoch."""
+
+
 class Fleet(msgspec.Struct):
     """Hosts, endpoints and what passed between them, when the whole capture is known."""
 
@@ -19,5 +37,6 @@ class Fleet(msgspec.Struct):
     last_time: int = 0
     hosts: list[HostFacts] = []
     endpoints: list[EndpointFacts] = []
+    too_big: list[TooBigFact] = []
     filtered: bool = False
     """Filters chose the connections of the report: the others were not judged."""

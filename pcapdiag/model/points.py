@@ -185,6 +185,8 @@ class Trace(msgspec.Struct, frozen=True):
     stream: int
     packets: tuple[PacketFact, ...]
     cut: int = 0
+    gap: tuple[int, int] | None = None
+    """Between which times they were; None where nothing was cut."""
     initiator: End = ("", 0)
     responder: End = ("", 0)
     mss_initiator: int | None = None

@@ -20,7 +20,9 @@ from pcapdiag.model.report_capture import FileError as FileError
 from pcapdiag.model.report_capture import UnreadableFile as UnreadableFile
 from pcapdiag.model.report_http import Http
 from pcapdiag.model.report_http2 import Http2
-from pcapdiag.model.report_points import Point, PointPassage, Sighting
+from pcapdiag.model.report_points import Point as Point
+from pcapdiag.model.report_points import PointPassage as PointPassage
+from pcapdiag.model.report_points import Sighting as Sighting
 from pcapdiag.model.report_tls import Tls
 
 SCHEMA = "pcapdiag-report/1"
@@ -174,6 +176,8 @@ class Verdict(Value):
     alternatives: list[Alternative] = []
     confidence: float = 0.0
     notes: list[str] = []
+    numbers: dict[str, float] = {}
+    """What was measured: sizes in bytes, times in seconds."""
     point: PointLabel = msgspec.UNSET
 
 

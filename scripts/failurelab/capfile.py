@@ -29,6 +29,8 @@ class Opening:
     time: float
     packet: Packet
     seen: Seen
+    number: int
+    """Of its frame, from 1."""
 
 
 @dataclass(slots=True)
@@ -39,18 +41,28 @@ class Contents:
     flows: set[frozenset[Address]] = field(default_factory=set)
     answers: set[tuple[Address, int, Address]] = field(default_factory=set)
     """SYN-ACKs: to whom, the acknowledged number, from whom."""
+    numbers: dict[frozenset[Address], int] = field(default_factory=dict)
+    """The first frame between two endpoints."""
+
+    def first_frame(self, seen: Seen) -> int | None:
+        """Number of a connection's first frame, from 1."""
+        opened = [o.number for o in self.openings if o.seen == seen]
+        if seen.occurrence and opened:
+            return opened[0]
+        return self.numbers.get(frozenset({seen.initiator, seen.responder}))
 
 
 def read_contents(files: list[Path]) -> Contents:
     """The connections in these files, taken as one capture."""
     contents = Contents()
     counts: dict[tuple[str, int, str, int], list[int]] = {}
-    records = [record for file in files for record in read_packets(file)]
-    for time, packet in sorted(records, key=lambda record: record[0]):
+    records = list(_numbered(files))
+    for time, number, packet in sorted(records, key=lambda record: record[:2]):
         if not packet.sport:
             continue
         source, target = (packet.src, packet.sport), (packet.dst, packet.dport)
         contents.flows.add(frozenset({source, target}))
+        contents.numbers.setdefault(frozenset({source, target}), number)
         if packet.flags & (SYN | ACK) == SYN | ACK:
             contents.answers.add((target, packet.ack, source))
         if packet.flags & (SYN | ACK) != SYN:
@@ -59,21 +71,30 @@ def read_contents(files: list[Path]) -> Contents:
         if packet.seq not in known:
             known.append(packet.seq)
             seen = Seen(source, target, len(known) - 1)
-            contents.openings.append(Opening(time, packet, seen))
+            contents.openings.append(Opening(time, packet, seen, number))
     return contents
 
 
 def read_packets(file: Path) -> Iterator[tuple[float, Packet]]:
     """Time and innermost packet of every IP packet in a pcap or pcapng file."""
-    data = file.read_bytes()
-    if data[:2] == b"\x1f\x8b":
-        data = gzip.decompress(data)
-    reader = _read_pcapng if data[:4] == b"\x0a\x0d\x0d\x0a" else _read_pcap
-    for time, link, frame in reader(data):
-        offset = inner_ip(frame, link)
-        packet = parse(frame, offset) if offset is not None else None
-        if packet is not None:
-            yield time, packet
+    for time, _, packet in _numbered([file]):
+        yield time, packet
+
+
+def _numbered(files: list[Path]) -> Iterator[tuple[float, int, Packet]]:
+    """Time, number of the frame and innermost packet; the numbers go on from file to file."""
+    number = 0
+    for file in files:
+        data = file.read_bytes()
+        if data[:2] == b"\x1f\x8b":
+            data = gzip.decompress(data)
+        reader = _read_pcapng if data[:4] == b"\x0a\x0d\x0d\x0a" else _read_pcap
+        for time, link, frame in reader(data):
+            number += 1
+            offset = inner_ip(frame, link)
+            packet = parse(frame, offset) if offset is not None else None
+            if packet is not None:
+                yield time, number, packet
 
 
 def _read_pcap(data: bytes) -> Iterator[tuple[float, int, bytes]]:

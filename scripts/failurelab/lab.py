@@ -9,45 +9,30 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from failurelab.bump import Bump
-from failurelab.capfile import Seen, find, read_contents
+from failurelab.capfile import find, read_contents
 from failurelab.capture import Capture, Point
 from failurelab.certs import Authority
 from failurelab.connections import Connection, Leg, endpoint
 from failurelab.hosts import Host, wait_until
 from failurelab.network import Network
 from failurelab.registry import Scenario
+from failurelab.roles import Judgement, Roles, Words, listed
 from failurelab.secrets_inside import holds_secrets, inject, share
 from failurelab.truth import (
     Accepted,
+    Born,
+    Clock,
+    Lost,
     Sighting,
+    Together,
     TrueCapture,
     TrueConnection,
     TrueFindings,
     Truth,
 )
-
-Words = str | Sequence[str]
-
-
-def _listed(words: Words) -> list[str]:
-    return [words] if isinstance(words, str) else list(words)
-
-
-@dataclass(slots=True)
-class Judgement:
-    """What a scenario says of one connection, before its ports are known."""
-
-    who: Connection | Leg
-    codes: list[str]
-    sides: list[str]
-    parties: list[str]
-    ended_by: list[str | None] = field(default_factory=list)
-    caused_by: Connection | Leg | None = None
-    at: dict[str, Accepted] = field(default_factory=dict)
 
 
 class Lab:
@@ -208,10 +193,35 @@ class Lab:
         self._together.append(TrueCapture("mixed", " and ".join(names), list(names), ""))
         self._mixed += names
 
-    def correlate(self, *names: str) -> None:
-        """These captures shall also be judged together."""
+    def correlate(
+        self,
+        *names: str,
+        lost: Sequence[Lost] | None = None,
+        clocks: dict[str, Clock] | None = None,
+        findings: TrueFindings | None = None,
+    ) -> None:
+        """These captures shall also be judged together; each name is the point's label.
+
+        `lost`: what left one point and never reached another (empty: nothing; None: not judged).
+        `clocks`: by name, where they differ by something else than the points' `clock_shift`.
+        """
+        first = self._captures[names[0]].point.clock_shift
+        shifts = {name: self._captures[name].point.clock_shift for name in names[1:]}
+        known = {name: Clock(round(first - shift, 9)) for name, shift in shifts.items()}
         self._together.append(
-            TrueCapture("correlate", "+".join(names), list(names), "", command="correlate")
+            TrueCapture(
+                "correlate",
+                "+".join(names),
+                list(names),
+                "",
+                command="correlate",
+                together=Together(
+                    {name: [] for name in names},
+                    {**known, **(clocks or {})},
+                    None if lost is None else list(lost),
+                    findings or TrueFindings(),
+                ),
+            )
         )
 
     def with_keys(self, *names: str) -> None:
@@ -238,27 +248,33 @@ class Lab:
         ended_by: Sequence[str | None] = (),
         caused_by: Connection | Leg | None = None,
         at: dict[str, Accepted] | None = None,
+        born: dict[str, Words] | None = None,
+        also: Connection | Leg | None = None,
     ) -> None:
         """State what is right about a connection: codes (the best first) and sides.
 
         The parties follow from the sides and the roles unless given. `ended_by`: accepted values,
-        None for nobody. `at`: by capture name, what else is right there.
+        None for nobody. `at`: by capture name, what else is right there. `born`: by the end whose
+        address resets bear, the sides that they came from. `also`: the connection as the other end
+        knows it, where a device changes addresses and sequence numbers both.
         """
         self._judgements.append(
             Judgement(
                 who,
-                _listed(codes),
-                _listed(side),
-                _listed(party),
+                listed(codes),
+                listed(side),
+                listed(party),
                 list(ended_by),
                 caused_by,
                 at or {},
+                born or {},
+                also,
             )
         )
 
-    def healthy(self, who: Connection | Leg) -> None:
+    def healthy(self, who: Connection | Leg, *, also: Connection | Leg | None = None) -> None:
         """State that a connection worked."""
-        self.judge(who, "ok", "unknown", party="unknown")
+        self.judge(who, "ok", "unknown", party="unknown", also=also)
 
     def used(self, program: str, *version: str) -> None:
         """Note a program's version in the truth."""
@@ -271,10 +287,13 @@ class Lab:
         for capture in self._captures.values():
             capture.stop()
         contents = {name: read_contents(c.files) for name, c in self._captures.items()}
+        roles = Roles(self.hosts, {name: c.point for name, c in self._captures.items()})
         connections = []
         keys = []
         for judgement in self._judgements:
             seen, sightings = find(judgement.who, contents)
+            if judgement.also is not None:
+                sightings = {**find(judgement.also, contents)[1], **sightings}
             keys.append(seen)
             connections.append(
                 TrueConnection(
@@ -282,33 +301,44 @@ class Lab:
                     endpoint(seen.responder),
                     judgement.codes,
                     judgement.sides,
-                    judgement.parties or self._parties(judgement.sides, seen),
+                    judgement.parties or roles.parties(judgement.sides, seen),
                     judgement.ended_by,
                     seen={
                         name: [
-                            Sighting(endpoint(s.initiator), endpoint(s.responder), s.occurrence)
+                            Sighting(
+                                endpoint(s.initiator),
+                                endpoint(s.responder),
+                                s.occurrence,
+                                contents[name].first_frame(s),
+                            )
                             for s in found
                         ]
                         for name, found in sightings.items()
                     },
-                    at={name: self._there(there, seen) for name, there in judgement.at.items()},
+                    at={name: roles.there(there, seen) for name, there in judgement.at.items()},
+                    born=[Born(end, listed(sides)) for end, sides in judgement.born.items()],
                 )
             )
         for connection, judgement in zip(connections, self._judgements, strict=True):
             if judgement.caused_by is not None:
                 cause, _ = find(judgement.caused_by, contents)
                 connection.caused_by = keys.index(cause)
-            self._assume_roles(connection, judgement)
-        return self._truth(connections)
+            roles.assume(connection, judgement)
+        return self._truth(connections, roles)
 
-    def _truth(self, connections: list[TrueConnection]) -> Truth:
+    def _truth(self, connections: list[TrueConnection], roles: Roles) -> Truth:
         for together in self._together:
             names = together.files
-            together.files = [f.name for name in names for f in self._captures[name].files]
+            files = {name: [f.name for f in self._captures[name].files] for name in names}
+            together.files = [file for listed in files.values() for file in listed]
+            if together.together is not None:
+                together.together.points = files
             for connection in connections:
                 found = [s for name in names for s in connection.seen.get(name, [])]
                 if found:
                     connection.seen[together.name] = found
+                if found and together.together is not None:
+                    roles.know_client(connection, together.name)
         for connection in connections:
             for name in self._mixed:
                 connection.seen.pop(name, None)
@@ -348,44 +378,6 @@ class Lab:
             for name, c in self._captures.items()
             if name not in self._mixed
         ]
-
-    # roles
-
-    def _there(self, accepted: Accepted, seen: Seen) -> Accepted:
-        """What is accepted at one capture, with the parties that follow from its sides."""
-        parties = accepted.parties or self._parties(accepted.sides, seen)
-        return Accepted(accepted.codes, accepted.sides, parties)
-
-    def _parties(self, sides: Sequence[str], seen: Seen) -> list[str]:
-        roles = {
-            "initiator": self._role(seen.initiator[0], "initiator"),
-            "responder": self._role(seen.responder[0], "responder"),
-            "path": "middlebox",
-        }
-        return [roles.get(side, "unknown") for side in sides]
-
-    def _role(self, ip: str, side: str) -> str:
-        """By host; one leg alone is read as proxy to upstream."""
-        if "proxy" in self.hosts:
-            for name, host in self.hosts.items():
-                addresses = {a for i in host.node.interfaces for a in (i.ip4, i.ip6)}
-                if ip in addresses and not name.startswith("router"):
-                    return re.sub(r"\d+$", "", name)
-        return "proxy" if side == "initiator" else "upstream"
-
-    def _assume_roles(self, connection: TrueConnection, judgement: Judgement) -> None:
-        """Where a capture shows one leg only, the roles that are assumed are right as well."""
-        if "proxy" not in self.hosts or judgement.parties:
-            return
-        assumed = {"initiator": "proxy", "responder": "upstream"}
-        for name in connection.seen:
-            point = self._captures[name].point
-            right = connection.accepted(name)
-            extra = [assumed[side] for side in right.sides if side in assumed]
-            both = point.host == "proxy" and point.interface == "any"
-            accepted = list(dict.fromkeys(right.parties + extra))
-            if not both and accepted != right.parties:
-                connection.at.setdefault(name, Accepted()).parties = accepted
 
 
 def _version(command: list[str]) -> str:

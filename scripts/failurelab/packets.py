@@ -190,6 +190,29 @@ def readdress(
     return data[: packet.offset] + whole
 
 
+def resequence(packet: Packet, seq: int, ack: int) -> bytes:
+    """The TCP frame with its own numbers moved by `seq`, acknowledged ones (SACK too) by `ack`."""
+    body = bytearray(packet.data[packet.transport : packet.offset + packet.size])
+    _move(body, 4, seq)
+    if packet.flags & ACK:
+        _move(body, 8, ack)
+    at, end = 20, (body[12] >> 4) * 4
+    while at + 1 < end and body[at]:
+        length = 1 if body[at] == 1 else body[at + 1]
+        if body[at] == 5:
+            for edge in range(at + 2, at + length, 4):
+                _move(body, edge, ack)
+        at += max(1, length)
+    body[16:18] = b"\0\0"
+    total = transport_checksum(packet.src, packet.dst, TCP, bytes(body))
+    body[16:18] = struct.pack("!H", total)
+    return packet.data[: packet.transport] + bytes(body)
+
+
+def _move(body: bytearray, at: int, by: int) -> None:
+    struct.pack_into("!I", body, at, (struct.unpack_from("!I", body, at)[0] + by) & 0xFFFFFFFF)
+
+
 def server_name(payload: bytes) -> str | None:
     """The SNI of a ClientHello that starts this payload, if all of it is there."""
     if len(payload) < 44 or payload[0] != 22 or payload[5] != 1:

@@ -19,6 +19,7 @@ from failurelab.packets import (
     checksum,
     flag_bits,
     readdress,
+    resequence,
     server_name,
     transport_checksum,
 )
@@ -220,6 +221,23 @@ def rewrite(
         if not match(packet):
             return False
         bump.send(readdress(packet, src=src, dst=dst, ttl=ttl), packet.direction, bump.delay)
+        return True
+
+    return rule
+
+
+def renumber(shift: int) -> Rule:
+    """A firewall that randomises initial sequence numbers: those of the left end move by `shift`.
+
+    ACK and SACK of the right end are moved back (RFC 2018), checksums made right.
+    """
+
+    def rule(bump: Bump, packet: Packet) -> bool:
+        if packet.protocol != TCP:
+            return False
+        forward = packet.direction == "forward"
+        body = resequence(packet, shift if forward else 0, 0 if forward else -shift)
+        bump.send(body, packet.direction, bump.delay)
         return True
 
     return rule

@@ -126,20 +126,14 @@ def _judge_stored(folder: Path, truth: Truth, capture: TrueCapture) -> Judged:
 def judge(truth: Truth, capture: TrueCapture, report: Json) -> Judged:
     """Compare one report with the truth of its capture."""
     judged = Judged(truth.scenario, capture.name, truth.split)
-    occurrences = _by_endpoints(report["connections"])
-    matched: dict[int, Json] = {}
-    for index, true in enumerate(truth.connections):
-        seen = true.seen.get(capture.name)
-        if not seen:
-            continue
-        said = _said_of(seen, occurrences)
-        if said is not None:
-            matched[index] = said
-        judged.outcomes.append(_outcome(truth, capture, true, said))
+    pairs = matches(truth, capture, report)
+    matched = {index: said for index, said in pairs.items() if said is not None}
+    for index, said in pairs.items():
+        judged.outcomes.append(_outcome(truth, capture, truth.connections[index], said))
     _judge_causes(truth, capture, judged, matched)
     if capture.others == "ok":
         known = {id(said) for said in matched.values()}
-        twins = _all_said(truth, capture, occurrences)
+        twins = _all_said(truth, capture, _by_endpoints(report["connections"]))
         judged.false_alarms = [
             _alarm(said)
             for said in report["connections"]
@@ -147,6 +141,13 @@ def judge(truth: Truth, capture: TrueCapture, report: Json) -> Judged:
         ]
     _judge_findings(truth, capture, judged, report)
     return judged
+
+
+def matches(truth: Truth, capture: TrueCapture, report: Json) -> dict[int, Json | None]:
+    """What the report says of each true connection seen in the capture, by its index; or None."""
+    occurrences = _by_endpoints(report["connections"])
+    seen = {i: c.seen.get(capture.name) for i, c in enumerate(truth.connections)}
+    return {i: _said_of(places, occurrences) for i, places in seen.items() if places}
 
 
 def _by_endpoints(connections: Iterable[Json]) -> dict[tuple[str, str], list[Json]]:

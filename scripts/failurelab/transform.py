@@ -92,6 +92,46 @@ def skip(count: int) -> Change:
     return Change(f"The first {count} records left out.", lambda records, _: records[count:])
 
 
+def lose_burst(*bursts: tuple[int, int]) -> Change:
+    """The capture lost whole bursts, as one whose buffer overflows: from which record, how many."""
+    gone = {number for first, count in bursts for number in range(first, first + count)}
+
+    def apply(records: list[Record], _: random.Random) -> list[Record]:
+        return [one for number, one in enumerate(records, 1) if number not in gone]
+
+    words = [f"{first} to {first + count - 1}" for first, count in bursts]
+    return Change(f"The records {' and '.join(words)} left out.", apply)
+
+
+def lose_resets() -> Change:
+    """The capture lost what came last: the RSTs and the two records before the first."""
+
+    def apply(records: list[Record], _: random.Random) -> list[Record]:
+        resets = [n for n, one in enumerate(records) if _flags(one) & RST]
+        gone = {*resets, *range(resets[0] - 2, resets[0])} if resets else set()
+        return [one for number, one in enumerate(records) if number not in gone]
+
+    return Change("The RSTs and the two records before the first left out.", apply)
+
+
+def _flags(record: Record) -> int:
+    packet = _packet(record)
+    return packet.flags if packet else 0
+
+
+def drift(ppm: float, *, shift: float = 0.0) -> Change:
+    """The capturing clock runs fast by so many millionths, and is off by `shift` seconds."""
+
+    def apply(records: list[Record], _: random.Random) -> list[Record]:
+        start = records[0].time
+        return [
+            replace(one, time=one.time + round((one.time - start) * ppm / 1e6 + shift * 10**9))
+            for one in records
+        ]
+
+    return Change(f"The clock made to run {ppm:+} ppm fast and shifted by {shift:+} s.", apply)
+
+
 def step_clock(seconds: float, *, at: float = 0.5) -> Change:
     """The capturing clock was set in the middle: later records are shifted."""
 

@@ -10,6 +10,8 @@ from typing import Any
 SCHEMA = "failurelab-truth/1"
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA_FILE = ROOT / "docs" / "truth.schema.json"
+_WHERE_SET = ("born", "together")
+"""Members that are written only where they say something."""
 FIXTURES = ROOT / "fixtures" / "pcaps"
 
 
@@ -20,6 +22,8 @@ class Sighting:
     initiator: str
     responder: str
     occurrence: int = 0
+    first_frame: int | None = None
+    """Number of its first packet in the capture, from 1."""
 
 
 @dataclass(slots=True)
@@ -29,6 +33,16 @@ class Accepted:
     codes: list[str] = field(default_factory=list)
     sides: list[str] = field(default_factory=list)
     parties: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Born:
+    """Where the resets came from that bear one end's address; judged where points are compared."""
+
+    bears: str
+    """`initiator` or `responder`."""
+    sides: list[str]
+    """Accepted, the best first."""
 
 
 @dataclass(slots=True)
@@ -48,6 +62,7 @@ class TrueConnection:
     """By capture name: how it appears there."""
     at: dict[str, Accepted] = field(default_factory=dict)
     """By capture name: what differs there."""
+    born: list[Born] = field(default_factory=list)
 
     def accepted(self, capture: str) -> Accepted:
         """Codes, sides and parties that are right in this capture."""
@@ -55,6 +70,51 @@ class TrueConnection:
         return Accepted(
             there.codes or self.codes, there.sides or self.sides, there.parties or self.parties
         )
+
+
+@dataclass(slots=True)
+class TrueFindings:
+    """Findings about the capture as a whole."""
+
+    expected: list[str] = field(default_factory=list)
+    forbidden: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Clock:
+    """What is to be added to one point's clock, in seconds, to get that of the first point."""
+
+    offset: float | None
+    """None: it cannot be told, or changes at a step; not judged."""
+    tolerance: float = 0.002
+    drift: float | None = None
+    """Change of the offset in seconds per second; None where it is not judged."""
+    step: float | None = None
+    """By how much the offset changes at once, in the middle."""
+
+
+@dataclass(slots=True)
+class Lost:
+    """Packets that left one point and never reached another."""
+
+    source: str
+    target: str
+    least: int = 1
+    most: int | None = None
+
+
+@dataclass(slots=True)
+class Together:
+    """What comparing several points must find."""
+
+    points: dict[str, list[str]]
+    """Files by label, in the order in which they are given."""
+    clocks: dict[str, Clock] = field(default_factory=dict)
+    """Of the points behind the first."""
+    lost: list[Lost] | None = None
+    """Empty: nothing was lost; None: not judged."""
+    findings: TrueFindings = field(default_factory=TrueFindings)
+    """In place of those of the scenario."""
 
 
 @dataclass(slots=True)
@@ -72,14 +132,8 @@ class TrueCapture:
     notes: str = ""
     key_log: str = ""
     """A TLS key log beside the capture. The analyzer is not given it."""
-
-
-@dataclass(slots=True)
-class TrueFindings:
-    """Findings about the capture as a whole."""
-
-    expected: list[str] = field(default_factory=list)
-    forbidden: list[str] = field(default_factory=list)
+    together: Together | None = None
+    """Of `correlate` only."""
 
 
 @dataclass(slots=True)
@@ -101,7 +155,12 @@ class Truth:
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
-        return {"schema": SCHEMA, **asdict(self)}
+        data = {"schema": SCHEMA, **asdict(self)}
+        for item in (*data["captures"], *data["connections"]):
+            for name in _WHERE_SET:
+                if not item.get(name, True):
+                    del item[name]
+        return data
 
     def write(self, directory: Path) -> None:
         """Write truth.json."""
@@ -117,16 +176,27 @@ class Truth:
     def from_json(cls, data: dict[str, Any]) -> Truth:
         """From what is stored."""
         members = {key: value for key, value in data.items() if key != "schema"}
-        members["captures"] = [TrueCapture(**item) for item in data["captures"]]
+        members["captures"] = [_capture(item) for item in data["captures"]]
         members["connections"] = [_connection(item) for item in data["connections"]]
         members["findings"] = TrueFindings(**data["findings"])
         return cls(**members)
 
 
+def _capture(item: dict[str, Any]) -> TrueCapture:
+    stored = item.get("together")
+    together = None
+    if stored is not None:
+        clocks = {label: Clock(**one) for label, one in stored["clocks"].items()}
+        lost = None if stored["lost"] is None else [Lost(**one) for one in stored["lost"]]
+        together = Together(stored["points"], clocks, lost, TrueFindings(**stored["findings"]))
+    return TrueCapture(**{**item, "together": together})
+
+
 def _connection(item: dict[str, Any]) -> TrueConnection:
     seen = {name: [Sighting(**one) for one in found] for name, found in item["seen"].items()}
     at = {name: Accepted(**one) for name, one in item["at"].items()}
-    return TrueConnection(**{**item, "seen": seen, "at": at})
+    born = [Born(**one) for one in item.get("born", [])]
+    return TrueConnection(**{**item, "seen": seen, "at": at, "born": born})
 
 
 def problems(data: dict[str, Any]) -> list[str]:

@@ -3,8 +3,9 @@
     play(C("SYN"), S("SYN,ACK"), C("ACK"), C("PSH,ACK", GET), S("RST,ACK", after=3))
 
 ``after`` is milliseconds since the line before. Sequence numbers follow by themselves; ``lost`` is a
-packet that was captured and never reached the other end; ``again`` repeats the sender's last one. The
-story is made here without the tracker, so a test of a verdict does not rest on it.
+packet that was captured and never reached the other end; ``again`` repeats the sender's last one;
+``sack`` says that the other end's last segment came, though not in order. The story is made here
+without the tracker, so a test of a verdict does not rest on it.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class Line(msgspec.Struct):
     ttl: int = 64
     options: int = 12
     ip_id: int | None = None
-    icmp: tuple[int, int, int, str] | None = None
+    sack: bool = False
+    icmp: tuple[int, int, int, str, int] | None = None
 
 
 class More(TypedDict, total=False):
@@ -74,6 +76,7 @@ class More(TypedDict, total=False):
     ttl: int
     options: int
     ip_id: int | None
+    sack: bool
 
 
 class Known(TypedDict, total=False):
@@ -102,9 +105,11 @@ def S(  # noqa: N802
     return Line("S", flags, data, after, **more)
 
 
-def icmp(kind: int, code: int, source: str, after: float = 0.2, version: int = 4) -> Line:
+def icmp(
+    kind: int, code: int, source: str, after: float = 0.2, version: int = 4, mtu: int = 0
+) -> Line:
     """Return an ICMP error about the initiator's last packet."""
-    return Line("I", "", after=after, icmp=(version, kind, code, source))
+    return Line("I", "", after=after, icmp=(version, kind, code, source, mtu))
 
 
 HANDSHAKE = (C("SYN"), S("SYN,ACK", after=0.3), C("ACK", after=0.1))
@@ -152,10 +157,10 @@ def play(*lines: Line, **changes: object) -> Story:
 
 def _add_icmp(stage: Stage, line: Line, frame: int, time: int) -> None:
     assert line.icmp
-    version, kind, code, source = line.icmp
+    version, kind, code, source, mtu = line.icmp
     quoted = next(p for p in reversed(stage.packets) if p.from_initiator)
     stage.errors.append(
-        IcmpFact(frame, time, source, version, kind, code, 0, True, quoted.seq, quoted.length, 60)
+        IcmpFact(frame, time, source, version, kind, code, mtu, True, quoted.seq, quoted.length, 60)
     )
 
 
@@ -163,6 +168,8 @@ def _add_packet(stage: Stage, line: Line, frame: int, time: int) -> None:
     initiator = line.who == "C"
     me, peer = stage.ends[initiator], stage.ends[not initiator]
     packet = _packet(me, peer.got, line, initiator, frame, time)
+    if line.sack and peer.last:
+        packet = replace(packet, sack=(peer.last.seq, peer.last.end_seq))
     if line.again:
         assert me.last
         packet = replace(

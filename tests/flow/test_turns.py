@@ -340,3 +340,29 @@ def test_data_in_the_syn_that_were_not_taken_are_sent_again() -> None:
     turn = tell(wire).only.turn
     assert (turn.request_head, turn.request_bytes) == (b"question!", 9)
     assert turn.response_acked
+
+
+def test_quiet_times_that_were_outlived_are_counted_at_the_endpoint() -> None:
+    talk = Talk()
+    talk.ask(100, b"one")
+    talk.answer(200, b"yes")
+    talk.ask(950, b"two")
+    talk.answer(1000, b"yes")
+    talk.ask(3500, b"three")
+    talk.answer(3600, b"yes")
+    talk.ask(9000, b"unanswered")
+    (endpoint,) = tell(talk.wire).tracker.table.endpoints.values()
+    assert (endpoint.idle_turns, endpoint.longest_idle) == (1, 2500 * MS)
+
+
+def test_a_quiet_time_with_keep_alives_was_none() -> None:
+    talk = Talk()
+    talk.ask(100, b"one")
+    talk.answer(200, b"yes")
+    talk.ack(210)
+    talk.link.c(2000, "A", 3, 4)
+    talk.link.s(2001, "A", 4, 4)
+    talk.ask(4000, b"two")
+    talk.answer(4100, b"yes")
+    (endpoint,) = tell(talk.wire).tracker.table.endpoints.values()
+    assert (endpoint.idle_turns, endpoint.longest_idle) == (0, 0)

@@ -14,7 +14,10 @@ FOLDERS = sorted(path.parent for path in FIXTURES.glob("*/truth.json"))
 
 
 def example() -> dict[str, Any]:
-    seen = {"initiator": "10.0.0.1:4000", "responder": "10.0.1.1:80", "occurrence": 0}
+    seen = {
+        "initiator": "10.0.0.1:4000", "responder": "10.0.1.1:80", "occurrence": 0,
+        "first_frame": 1,
+    }  # fmt: skip
     connection = {
         "initiator": "10.0.0.1:4000", "responder": "10.0.1.1:80", "codes": ["ok"],
         "sides": ["unknown"], "parties": ["unknown"], "ended_by": [], "caused_by": None,

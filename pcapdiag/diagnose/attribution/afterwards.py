@@ -37,6 +37,26 @@ def goes_on(view: ResetView) -> Signal | None:
     return None
 
 
+def beyond_fin(view: ResetView) -> Signal | None:
+    """Find new data by the alleged sender of a FIN behind it: the stream of a socket ends there."""
+    fin = view.reset
+    if not fin.is_fin:
+        return None
+    for packet in view.later:
+        if not packet.length or seq_distance(packet.end_seq, fin.end_seq) <= 0:
+            continue
+        if _sent_before(view, packet):
+            continue
+        late = packet.time - fin.time
+        detail = (
+            f"{view.end.address} sent new data {duration(late)} after its alleged FIN "
+            f"(frame {packet.frame}): it had not closed"
+        )
+        soon = late < OVERTAKEN and not _comparable(view, packet)
+        return signal("data_after", "path", detail, (fin.frame, packet.frame), confounded=soon)
+    return None
+
+
 def both_ends(view: ResetView) -> Signal | None:
     """Find RSTs in both directions at once, neither a live socket's nor an answer."""
     reset = view.reset
@@ -67,8 +87,19 @@ def _is_new(view: ResetView, packet: PacketFact) -> bool:
 
 
 def _sent_before(view: ResetView, packet: PacketFact) -> bool:
-    """Whether the packet was made before the RST, by IP ID or timestamp (reordering, facts 10)."""
+    """Whether the packet was made before the RST, or before an earlier one that overtook it too."""
+    return any(_older(packet, reset) for reset in _resets_up_to(view))
+
+
+def _resets_up_to(view: ResetView) -> list[PacketFact]:
     reset = view.reset
+    same_end = (p for p in view.story.resets if p.from_initiator == reset.from_initiator)
+    earlier = [p for p in same_end if (p.time, p.frame) < (reset.time, reset.frame)]
+    return [*earlier, reset]
+
+
+def _older(packet: PacketFact, reset: PacketFact) -> bool:
+    """Compare IP ID or timestamp of both (reordering, facts 10)."""
     if packet.tsval is not None and reset.tsval is not None and packet.tsval != reset.tsval:
         return seq_after(reset.tsval, packet.tsval)
     if packet.ip_id and reset.ip_id:

@@ -11,6 +11,11 @@ from __future__ import annotations
 import math
 
 from pcapdiag.diagnose.attribution import ttl
+from pcapdiag.diagnose.attribution.closing import (
+    closing_likelihoods,
+    closing_view,
+    weigh_closing,
+)
 from pcapdiag.diagnose.attribution.combine import (
     NAMED_FROM,
     ceiling,
@@ -25,7 +30,8 @@ from pcapdiag.diagnose.attribution.resets import (
     unexpected_maker,
     weigh_reset,
 )
-from pcapdiag.diagnose.attribution.silence import capture_that_settles, weigh_icmp, weigh_silence
+from pcapdiag.diagnose.attribution.settle import capture_that_settles, would_settle
+from pcapdiag.diagnose.attribution.silence import weigh_icmp, weigh_silence
 from pcapdiag.diagnose.attribution.view import ResetView, view_reset
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.model.context import Context
@@ -92,13 +98,23 @@ def _by_kind(story: Story, judgement: Judgement, context: Context) -> Attributio
     signals = [] if decided else weigh_silence(story, judgement.code, context)
     if judgement.code.startswith("icmp."):
         signals += weigh_icmp(story)
-    probabilities = posterior(_kind_prior(judgement.candidates, SIDES), likelihoods(signals))
+    logs = likelihoods(signals)
+    view = closing_view(story, judgement, context)
+    if view is not None:
+        said = weigh_closing(view)
+        logs = _added(logs, closing_likelihoods(view, said))
+        signals += said
+    probabilities = posterior(_kind_prior(judgement.candidates, SIDES), logs)
     evidence = _hints(judgement.candidates) if judgement.candidates else []
     evidence += [s.evidence() for s in signals]
     by_icmp = story.icmp and judgement.code.startswith(("icmp.", "mtu."))
     device = story.icmp[-1].source if by_icmp else None
     result = conclude(story, probabilities, evidence, device=device)
     return _finish(story, context, result)
+
+
+def _added(one: dict[Actor, float], other: dict[Actor, float]) -> dict[Actor, float]:
+    return {side: weight + other[side] for side, weight in one.items()}
 
 
 def _kind_prior(candidates: tuple[SideHint, ...], sides: tuple[Actor, ...]) -> dict[Actor, float]:
@@ -135,6 +151,6 @@ def _log_odds(probability: float) -> float:
 
 def _finish(story: Story, context: Context, result: Attribution) -> Attribution:
     """Say which capture would settle an open question."""
-    if result.side == "unknown" and result.evidence:
+    if result.evidence and would_settle(result):
         result.evidence[0].detail += f"; {capture_that_settles(story, context)}"
     return result

@@ -16,7 +16,7 @@ def dont_fragment(view: ResetView) -> Signal | None:
         return None
     if not all(p.df for p in view.earlier):
         return None
-    detail = f"RST has DF clear; {view.end.address}'s other packets have it set"
+    detail = f"{view.word} has DF clear; {view.end.address}'s other packets have it set"
     return signal("df_clear", "path", detail, (view.reset.frame,))
 
 
@@ -49,10 +49,10 @@ def flow_label(view: ResetView) -> Signal | None:
     label = next(iter(labels))
     frames = (view.reset.frame,)
     if view.reset.flow_label == label:
-        detail = f"RST has the flow's own label {label:#x}"
+        detail = f"{view.word} has the flow's own label {label:#x}"
         return signal("flow_label_same", view.side, detail, frames)
     if view.reset.flow_label == 0:
-        detail = f"RST has flow label 0, the flow's own is {label:#x}: filters send 0"
+        detail = f"{view.word} has flow label 0, the flow's own is {label:#x}: filters send 0"
         return signal("flow_label_zero", "path", detail, frames)
     return None
 

@@ -24,17 +24,19 @@ def continuity(view: ResetView) -> Signal | None:
     last = own[-1]
     again = next((p for p in view.later if p.ip_id == reset.ip_id), None)
     if again is not None:
-        detail = f"RST has IP ID {reset.ip_id}, which {view.end.address} itself used after it"
+        detail = (
+            f"{view.word} has IP ID {reset.ip_id}, which {view.end.address} itself used after it"
+        )
         return signal("ip_id_taken", "path", detail, (reset.frame, again.frame))
     if _follows(view, last, reset):
         detail = (
-            f"RST has IP ID {reset.ip_id}, next in the flow's own count "
+            f"{view.word} has IP ID {reset.ip_id}, next in the flow's own count "
             f"({last.ip_id} before it): a live socket's"
         )
         return signal("ip_id_continuous", view.side, detail, (last.frame, reset.frame))
     if len(own) == 1 or not all(_follows(view, a, b) for a, b in pairwise(own)):
         return None
-    detail = f"RST has IP ID {reset.ip_id}; the flow's own count stood at {last.ip_id}"
+    detail = f"{view.word} has IP ID {reset.ip_id}; the flow's own count stood at {last.ip_id}"
     return signal("ip_id_off", "path", detail, (last.frame, reset.frame))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
-from pcapdiag.diagnose.attribution.ttl import baseline
+from pcapdiag.diagnose.attribution.ttl import baseline, without
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, ResetView
 
@@ -15,18 +15,20 @@ STEADY = 3
 
 def mac(view: ResetView) -> Signal | None:
     """Weigh the RST's source MAC address against the address's other packets."""
-    macs = view.end.macs or view.context.host(view.end.address).macs
     reset = view.reset
+    macs = without(view.end.macs, reset.mac, view)
+    macs = macs or without(view.context.host(view.end.address).macs, reset.mac, view)
     if not reset.mac or not macs or reset.mac in macs:
         return None
     if view.has_moved:
         detail = (
-            f"RST came from MAC {mac_text(reset.mac)}, not {mac_text(_mode(macs))}, and that "
-            f"device asked for {view.peer.address} by ARP just before: {view.end.address} has moved"
+            f"{view.word} came from MAC {mac_text(reset.mac)}, not {mac_text(_mode(macs))}, and "
+            f"that device asked for {view.peer.address} by ARP just before: {view.end.address} has "
+            "moved"
         )
         return signal("address_moved", view.side, detail, (*view.story.neighbour_arp, reset.frame))
     detail = (
-        f"RST came from MAC {mac_text(reset.mac)}; {sum(macs.values())} other packets of "
+        f"{view.word} came from MAC {mac_text(reset.mac)}; {sum(macs.values())} other packets of "
         f"{view.end.address} came from {mac_text(_mode(macs))}"
     )
     steady = len(macs) == 1 and sum(macs.values()) >= STEADY
@@ -40,7 +42,7 @@ def direction(view: ResetView) -> Signal | None:
         return _sent(view, others)
     if view.reset.direction in RECEIVED and others == {SENT_BY_US}:
         detail = (
-            f"RST came in from outside, yet bears the address of the captured host "
+            f"{view.word} came in from outside, yet bears the address of the captured host "
             f"{view.end.address}"
         )
         return signal("came_from_outside", "path", detail, (view.reset.frame,))
@@ -57,7 +59,7 @@ def captured_at_sender(view: ResetView) -> Signal | None:
     if not own or (view.reset.mac and view.end.macs and view.reset.mac not in view.end.macs):
         return None
     if seen.sure:
-        detail = f"the capture was taken on {view.end.address} itself, and the RST left it"
+        detail = f"the capture was taken on {view.end.address} itself, and the {view.word} left it"
         return signal("captured_at_sender", view.side, detail, (view.reset.frame,))
     detail = f"the capture was taken on the link of {view.end.address}: {seen.why}"
     return signal("captured_near_sender", view.side, detail, (view.reset.frame,))
@@ -71,15 +73,15 @@ def mac_text(number: int) -> str:
 def _sent(view: ResetView, others: set[int]) -> Signal | None:
     end, reset = view.end.address, view.reset
     if others <= {SENT_BY_US} and (others or end in view.context.capture_hosts):
-        detail = f"RST was sent by the captured host, which is {end} itself"
+        detail = f"{view.word} was sent by the captured host, which is {end} itself"
         return signal("left_captured_host", view.side, detail, (reset.frame,))
     if not others or SENT_BY_US in others:
         return None
     peer_is_here = {p.direction for p in view.peer_earlier} == {SENT_BY_US}
     maker = f"{view.peer.address} itself" if peer_is_here else "a device between the two ends"
     detail = (
-        f"RST bears the address of {end}, whose other packets came in from outside, but was sent "
-        f"by the captured host: {maker}"
+        f"{view.word} bears the address of {end}, whose other packets came in from outside, but "
+        f"was sent by the captured host: {maker}"
     )
     says = view.peer_side if peer_is_here else "path"
     other_connections = not view.earlier and not view.later

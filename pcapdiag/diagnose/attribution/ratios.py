@@ -46,6 +46,7 @@ RATIOS: dict[str, Ratio] = {
     "ip_id_taken": Ratio("ip_header", STRONG, "one counter gives no number twice"),
     "header_copied": Ratio("ip_header", MEDIUM, "idle firewalls copy the trigger (facts 2.1)"),
     "header_copied_twice": Ratio("ip_header", STRONG, "both ID and window copied"),
+    "ip_id_shared": Ratio("ip_header", MEDIUM, "a fixed ID; hosts count"),
     "df_clear": Ratio("ip_header", MEDIUM, "raw packet tools leave DF clear"),
     "tos_zero": Ratio("ip_header", WEAK, "filters answer with TOS 0; so do bleaching networks"),
     "tos_reflected": Ratio("ip_header", 3.0, "host kernels copy the TOS, filters do not"),
@@ -62,6 +63,7 @@ RATIOS: dict[str, Ratio] = {
     "refusal_odd": Ratio("tcp_header", 3.0, "RFC 9293 3.10.7.1: seq 0, ACK of the SYN"),
     "vendor_code": Ratio("tcp_header", NEUTRAL, "names the product, not its place"),
     "reset_text": Ratio("tcp_header", MEDIUM, "hosts send no text in a RST, appliances do"),
+    "window_shared": Ratio("tcp_header", WEAK, "a fixed window; some hosts' stacks have one too"),
     # Sequence and acknowledgment numbers.
     "seq_exact": Ratio("sequence", 1.5, "injectors on the path are mostly exact too"),
     "seq_stale": Ratio("sequence", STRONG, "a socket knows what it has sent (facts 2.3)"),
@@ -76,11 +78,15 @@ RATIOS: dict[str, Ratio] = {
     "usual_rtt_short": Ratio("timing", 1.25, "on a short path everything is near"),
     "unprompted_bare": Ratio("trigger", MEDIUM, "Linux sends a bare R only as an answer"),
     "idle_timer": Ratio("trigger", WEAK, "known default; servers use the same numbers"),
+    "idle_expiry": Ratio("trigger", WEAK, "a timer; most servers' timers close by FIN"),
+    "idle_survived": Ratio("trigger", WEAK, "a timer on the way spares nobody"),
+    "name_filtered": Ratio("trigger", WEAK, "filters go by names; so do some servers"),
     "works_at_once": Ratio("trigger", MEDIUM, "not a firewall rule (facts 11)"),
     # What the ends do next.
     "data_after": Ratio("afterwards", VERY_STRONG, "a socket that reset is gone (facts 2.2)"),
     "acks_after": Ratio("afterwards", STRONG, "as above; a late ACK looks the same"),
     "reset_both": Ratio("afterwards", VERY_STRONG, "both ends reset at once (facts 2.3)"),
+    "pair_blocked": Ratio("others", WEAK, "filters block pairs for a while; so do host firewalls"),
     # Silence and other failures without a decisive RST.
     "reached_responder": Ratio("vantage", VERY_STRONG, "seen at the responder's own host"),
     "reached_initiator": Ratio("vantage", VERY_STRONG, "seen at the initiator's own host"),

@@ -11,6 +11,7 @@ from pcapdiag.diagnose.attribution import (
     ip_header,
     ip_id,
     link,
+    recurring,
     sequence,
     tcp_header,
     timing,
@@ -66,6 +67,12 @@ RESET_SIGNALS: tuple[Callable[[ResetView], Signal | None], ...] = (
     sequence.acknowledgment,
     sequence.burst,
     across.works_at_once,
+    recurring.window_shared,
+    recurring.ip_id_shared,
+    recurring.idle_expiry,
+    recurring.idle_survived,
+    recurring.name_filtered,
+    recurring.pair_blocked,
 )
 
 

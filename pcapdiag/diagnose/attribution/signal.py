@@ -6,6 +6,7 @@ import math
 
 import msgspec
 
+from pcapdiag.diagnose.attribution.fitted import FITTED
 from pcapdiag.diagnose.attribution.ratios import CONFOUNDED, RATIOS
 from pcapdiag.model.report import Actor, Evidence
 
@@ -42,11 +43,13 @@ def signal(
     frames: tuple[int, ...] = (),
     confounded: bool = False,
 ) -> Signal:
-    """Return a signal with its ratio from the table.
+    """Return a signal with its ratio: the fitted one, or the judgement where no capture showed it.
 
     ``confounded`` says that an innocent cause of the same observation is present (facts 2.4): the
     ratio is divided by 5, and never turned round.
     """
     row = RATIOS[name]
-    ratio = max(1.0, row.ratio / CONFOUNDED) if confounded else row.ratio
+    ratio = FITTED[name].ratio if name in FITTED else row.ratio
+    if confounded:
+        ratio = max(1.0, ratio / CONFOUNDED)
     return Signal(name, row.family, says, math.log10(ratio), detail, frames)

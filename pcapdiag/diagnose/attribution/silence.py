@@ -86,17 +86,6 @@ def weigh_icmp(story: Story) -> list[Signal]:
     return [signal("icmp_from_path", "path", detail, frames)]
 
 
-def capture_that_settles(story: Story, context: Context) -> str:
-    """Return which capture would tell the ends from the path: on the end not captured yet."""
-    responder = story.responder
-    at_responder = vantage(story, context).place == "responder"
-    place, other = (story.initiator, responder) if at_responder else (responder, story.initiator)
-    return (
-        f"settle it with a capture on {place.address}: tcpdump -ni any "
-        f"'host {other.address} and tcp port {responder.port}'"
-    )
-
-
 def _silent_is_initiator(story: Story, code: str) -> bool:
     """Return whether it was the initiator that did not answer, by who repeated itself in vain."""
     initiator, responder = story.initiator, story.responder

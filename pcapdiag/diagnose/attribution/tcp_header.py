@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.view import ResetView
-from pcapdiag.model.packet import PacketFact, seq_distance
+from pcapdiag.model.packet import SYN, PacketFact, seq_distance
 
 TICKS_PER_SECOND = 1000
 """Fastest timestamp clock in common use (RFC 7323 5.4)."""
-CLOCK_SLACK = 50
-"""Ticks that a timestamp may be off its line: queueing, rounding."""
+CLOCK_SLACK = 1000
+"""Ticks that a timestamp may be off its line: queueing, and captures that get packets in batches,
+up to 1 s late (NFLOG). Who invents a timestamp is off by far more."""
 LINE = 1_000_000_000
 """Time (ns) between two timestamps from which on their line gives the clock's rate."""
 NEAR_WINDOW = 4
@@ -46,7 +47,8 @@ def timestamp_clock(view: ResetView) -> Signal | None:
     if _clock_error(view) is not True:
         return None
     last = [p for p in view.earlier if p.tsval is not None][-1]
-    detail = f"RST has timestamp {view.reset.tsval}, off the sender's clock ({last.tsval} before)"
+    was = f"({last.tsval} before)"
+    detail = f"{view.word} has timestamp {view.reset.tsval}, off the sender's clock {was}"
     return signal("timestamp_off", "path", detail, (last.frame, view.reset.frame))
 
 
@@ -124,7 +126,8 @@ def _clock_error(view: ResetView) -> bool | None:
     own = [p for p in view.earlier if p.tsval is not None]
     if view.reset.tsval is None or not own:
         return None
-    first, last = own[0], own[-1]
+    # A SYN may have waited for its neighbour's address (ARP): its timestamp is then too old.
+    first, last = next((p for p in own if not p.flags & SYN), own[0]), own[-1]
     gone = seq_distance(view.reset.tsval, last.tsval or 0)
     passed = view.reset.time - last.time
     low, high = 0.0, passed * TICKS_PER_SECOND * 1.1 / 1e9 + CLOCK_SLACK

@@ -38,7 +38,7 @@ def answer_time(view: ResetView) -> Signal | None:
     frames = (prompts[0].frame, view.reset.frame)
     if rtt >= MEASURABLE and delay < TOO_FAST * rtt:
         detail = (
-            f"RST came {duration(delay)} after the segment that it answers; "
+            f"{view.word} came {duration(delay)} after the segment that it answers; "
             f"{view.end.address} never took less than {duration(rtt)}"
         )
         name = "too_fast" if view.bare or not prompts[0].length else "too_fast_ack"
@@ -48,7 +48,7 @@ def answer_time(view: ResetView) -> Signal | None:
     if delay < USUAL[0] * rtt or spoke_since:
         return None
     frames = (prompts[-1].frame, view.reset.frame)
-    detail = f"RST came after {duration(delay)}, the usual round trip of {view.end.address}"
+    detail = f"{view.word} came after {duration(delay)}, the usual round trip of {view.end.address}"
     detail += f" ({duration(rtt)})"
     name = "usual_rtt" if rtt >= LONG_PATH else "usual_rtt_short"
     return signal(name, view.side, detail, frames)

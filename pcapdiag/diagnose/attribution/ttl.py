@@ -24,7 +24,7 @@ def distance(view: ResetView) -> Signal | None:
         return _same(view, ttls, whose)
     usual = mode(ttls)
     detail = (
-        f"RST has TTL {reset.ttl} ({hops_text(reset.ttl)}); {_packets(ttls)} of {whose} "
+        f"{view.word} has TTL {reset.ttl} ({hops_text(reset.ttl)}); {_packets(ttls)} of {whose} "
         f"{'has' if sum(ttls.values()) == 1 else 'have'} TTL {usual} ({hops_text(usual)})"
     )
     return signal(_difference(view, ttls), "path", detail, (reset.frame,), view.has_moved)
@@ -36,7 +36,7 @@ def like_icmp(view: ResetView) -> Signal | None:
     if error is None:
         return None
     ttls, whose = baseline(view)
-    detail = f"RST has TTL {error.ttl} like the ICMP error of {error.source}"
+    detail = f"{view.word} has TTL {error.ttl} like the ICMP error of {error.source}"
     detail += f", not {mode(ttls)} like {whose}"
     return signal("ttl_like_icmp", "path", detail, (view.reset.frame, error.frame))
 
@@ -64,12 +64,21 @@ def shared(view: ResetView) -> Signal | None:
 def baseline(view: ResetView) -> tuple[dict[int, int], str]:
     """Return the TTLs to compare with, and whose they are: the flow's, else the host's."""
     address = view.end.address
-    if view.end.ttls:
-        host = view.context.host(address).ttls
-        if set(host) == set(view.end.ttls):
-            return host, address
-        return view.end.ttls, f"{address} on this connection"
-    return view.context.host(address).ttls, f"{address} on other connections"
+    host = without(view.context.host(address).ttls, view.reset.ttl, view)
+    own = without(view.end.ttls, view.reset.ttl, view)
+    if not own:
+        return host, f"{address} on other connections"
+    if set(host) == set(own):
+        return host, address
+    return own, f"{address} on this connection"
+
+
+def without(counts: dict[int, int], value: int, view: ResetView) -> dict[int, int]:
+    """Return how often values were seen, the view's own packet left out. A RST is never counted."""
+    if view.reset.is_rst or value not in counts:
+        return counts
+    rest = counts | {value: counts[value] - 1}
+    return {each: count for each, count in rest.items() if count}
 
 
 def initial_ttl(ttl: int) -> int:
@@ -105,7 +114,7 @@ def _icmp_from_there(view: ResetView) -> IcmpFact | None:
 def _same(view: ResetView, ttls: dict[int, int], whose: str) -> Signal:
     steady = sum(ttls.values()) >= STEADY and view.reset.ttl == mode(ttls)
     same = {view.reset.ttl: ttls[view.reset.ttl]}
-    detail = f"RST has TTL {view.reset.ttl} like {_packets(same)} of {whose}"
+    detail = f"{view.word} has TTL {view.reset.ttl} like {_packets(same)} of {whose}"
     name = "ttl_same" if steady else "ttl_same_once"
     return signal(name, view.side, detail, (view.reset.frame,))
 

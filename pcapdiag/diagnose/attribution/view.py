@@ -21,7 +21,8 @@ INITIAL_TTLS = (64, 128, 255)
 class ResetView(msgspec.Struct, frozen=True):
     """One RST: ``end`` is whose address it bears, ``peer`` the other end.
 
-    Packets are those kept by the story, in time order, resets left out.
+    Packets are those kept by the story, in time order, resets left out. It may be a FIN or a
+    segment with data too (closing.py): whoever cuts a connection may forge those.
     """
 
     story: Story
@@ -37,6 +38,18 @@ class ResetView(msgspec.Struct, frozen=True):
     """The end's own packets after it, up to a SYN that tries again on the same ports."""
     peer_earlier: tuple[PacketFact, ...]
     peer_later: tuple[PacketFact, ...]
+
+    @property
+    def word(self) -> str:
+        """What sort of packet it is, for a sentence."""
+        if self.reset.is_rst:
+            return "RST"
+        return "FIN" if self.reset.is_fin and not self.reset.length else "segment"
+
+    @property
+    def own(self) -> tuple[PacketFact, ...]:
+        """The end's own other packets, before and after."""
+        return self.earlier + self.later
 
     @property
     def trigger(self) -> PacketFact | None:
@@ -105,12 +118,12 @@ class ResetView(msgspec.Struct, frozen=True):
 
 @lru_cache(maxsize=MAX_VIEWS)
 def view_reset(story: Story, reset: PacketFact, context: Context) -> ResetView:
-    """Return the view of one RST of a story."""
+    """Return the view of one RST (or other packet) of a story."""
     initiator = reset.from_initiator
     own: tuple[list[PacketFact], list[PacketFact]] = ([], [])
     other: tuple[list[PacketFact], list[PacketFact]] = ([], [])
     for packet in story.packets:
-        if packet.flags & RST or packet.marks & DUPLICATE:
+        if packet.flags & RST or packet.marks & DUPLICATE or packet.frame == reset.frame:
             continue
         after = (packet.time, packet.frame) > (reset.time, reset.frame)
         if after and packet.is_syn:

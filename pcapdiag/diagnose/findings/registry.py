@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from pcapdiag.diagnose.findings.draining import Draining
+from pcapdiag.diagnose.findings.path_mtu import PathMtu
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding
 
@@ -25,7 +26,7 @@ class Finder(Protocol):
         """Return what was found, the worst first."""
 
 
-FINDERS: tuple[Callable[[], Finder], ...] = (Draining,)
+FINDERS: tuple[Callable[[], Finder], ...] = (Draining, PathMtu)
 
 
 class Finders:

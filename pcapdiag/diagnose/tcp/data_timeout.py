@@ -29,7 +29,7 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.ending import Ending, ending, frames_of
+from pcapdiag.diagnose.ending import Ending, ending, frames_of, gave_up
 from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
@@ -38,7 +38,7 @@ from pcapdiag.diagnose.timing import MS, SECOND, capture_left, duration
 from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import seq_after
-from pcapdiag.model.story import IcmpFact, Story
+from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="tcp.data_timeout",
@@ -68,8 +68,6 @@ KIND = Kind(
     ),
 )
 
-PACKET_TOO_BIG = 2
-"""ICMPv6 type (RFC 4443 section 3.2)."""
 ENOUGH_REPEATS = 2
 GAVE_UP = 3 * SECOND
 """Silence that ends the tries, where the pauses before were shorter."""
@@ -141,9 +139,7 @@ def _judgement(
 
 def _alternatives(story: Story, stuck: Stuck) -> tuple[OtherCode, ...]:
     others = []
-    if any(_too_big(error) for error in story.icmp):
-        others.append(OtherCode("mtu.fragmentation_needed", 0.5))
-    elif size_matters(story, stuck):
+    if size_matters(story, stuck):
         others.append(OtherCode("mtu.black_hole", 0.45))
     elif stuck.length >= FULL_SIZE:
         others.append(OtherCode("mtu.black_hole", 0.2))
@@ -161,7 +157,7 @@ def who(
     """Return who may have let the data go unacknowledged: the end that should have, or the path."""
     silent: Actor = "responder" if stuck.by_initiator else "initiator"
     address, frames = story.half(not stuck.by_initiator).address, (stuck.first_frame,)
-    if address in context.capture_hosts:
+    if address in context.capture_hosts and not stuck.hole:
         why = f"the data reached {address}, where the capture was taken, and was not acknowledged"
         return (SideHint(silent, 0.9, why, frames), SideHint("path", 0.07, why, frames))
     if stuck.alive or (end is not None and _never_got_it(story, end, stuck)):
@@ -172,13 +168,9 @@ def who(
 
 
 def _facts(story: Story, stuck: Stuck, end: Ending | None, tried: int) -> dict[str, str]:
-    then = "Then nothing more came."
-    if end is not None:
-        word = "RST" if end.reset else "FIN"
-        then = f"Then {story.half(end.by_initiator).address} gave up ({word} in frame {end.frame})."
     sender = story.half(stuck.by_initiator).address
     receiver = story.half(not stuck.by_initiator).address
-    words = {"sender": sender, "receiver": receiver, "then": then}
+    words = {"sender": sender, "receiver": receiver, "then": gave_up(story, end)}
     length, took = f"{stuck.length:,} bytes", duration(tried)
     if stuck.hole:
         what = f"{length} of {sender} never came, what it sent after them did"
@@ -194,10 +186,3 @@ def _facts(story: Story, stuck: Stuck, end: Ending | None, tried: int) -> dict[s
         f"frame {stuck.last_frame}, {took} in all, and never got an acknowledgment."
     )
     return words | {"what": what, "how": how}
-
-
-def _too_big(error: IcmpFact) -> bool:
-    """Return whether an error says "packet too big" (RFC 1191, RFC 8201)."""
-    return (error.version, error.type, error.code) == (4, 3, 4) or (
-        error.version == 6 and error.type == PACKET_TOO_BIG
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution import afterwards
 from pcapdiag.model.packet import ACK, FIN, PSH, RST, SYN
@@ -36,6 +37,18 @@ def test_a_reset_that_overtook_data_is_genuine() -> None:
     at = exchange.packets.index(late)
     exchange.packets[at], exchange.packets[at + 1] = reset, late
     assert afterwards.goes_on(seen(exchange, reset)) is None
+
+
+def test_data_older_than_an_earlier_reset_says_nothing_about_a_later_one() -> None:
+    """The RST overtook data; the host answers the peer's ACK by another RST before it arrives."""
+    exchange = talk()
+    late = exchange.send("server", PSH | ACK, 400)
+    exchange.live_reset()
+    reply = exchange.forge("server", RST, seq=late.seq, ip_id=0, tsval=None)
+    exchange.packets.remove(late)
+    exchange.wait(5 * MS)
+    exchange.packets.append(replace(late, time=exchange.now, frame=len(exchange.packets) + 2))
+    assert afterwards.goes_on(seen(exchange, reply)) is None
 
 
 def test_data_right_behind_counts_less_when_nothing_tells_its_age() -> None:

@@ -68,6 +68,23 @@ def test_a_timestamp_on_the_clocks_line() -> None:
     assert tcp_header.timestamp_clock(seen(exchange, exchange.live_reset())) is None
 
 
+def test_a_syn_that_had_to_wait_does_not_set_the_clocks_rate() -> None:
+    """It waits for the neighbour's address, and is sent with the next one, a second later."""
+    exchange = Exchange()
+    exchange.server.clock -= 1000
+    exchange.handshake()
+    exchange.server.clock += 1000
+    exchange.request().response().wait(5 * SECOND).request().response().wait(20 * SECOND)
+    assert tcp_header.timestamp_clock(seen(exchange, exchange.live_reset())) is None
+
+
+def test_packets_captured_in_one_batch_have_no_times_of_their_own() -> None:
+    exchange = talk()
+    last = exchange.server.tsval(exchange.now) or 0
+    reset = exchange.live_reset(tsval=last + 300)
+    assert tcp_header.timestamp_clock(seen(exchange, reset)) is None
+
+
 def test_missing_timestamps_accuse_little_and_linux_more() -> None:
     exchange = talk()
     reset = exchange.live_reset(tsval=None)

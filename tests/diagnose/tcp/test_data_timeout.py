@@ -1,10 +1,25 @@
 from __future__ import annotations
 
-from pcapdiag.diagnose.judgement import Judgement
-from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, C, Line, S, again, judged, sides
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.judge import judge
+from tests.diagnose.playbook import (
+    EXCHANGE,
+    GET,
+    HANDSHAKE,
+    C,
+    Line,
+    S,
+    again,
+    around,
+    judged,
+    play,
+    sides,
+)
 
 REQUEST = C("PSH,ACK", GET, lost=True)
 TRIES = (REQUEST, *again(REQUEST, 200, 400, 800, 1600))
+GIVEN_UP = (C("ACK", ack=4_294_967_201), C("FIN,ACK", ack=4_294_967_201, after=4000))
 
 
 def others(*lines: Line, left: float) -> list[str]:
@@ -97,24 +112,33 @@ def test_a_farewell_that_got_lost_hurts_nobody() -> None:
     assert judged(*used, *asked, left, *again(left, 200, 400, 800, 1600), left=30).code == "ok"
 
 
-def with_a_hole(*rest: Line) -> Judgement:
+def with_a_hole(*rest: Line) -> tuple[Line, ...]:
     """An answer whose first 2,000 bytes never reached the capture; the ACK stays before them."""
     behind = S("PSH,ACK", b"x" * 300, seq=4_294_967_201 + 2000)
-    return judged(*HANDSHAKE, C("PSH,ACK", GET), S("ACK"), behind, *rest)
+    return (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"), behind, *rest)
 
 
 def test_a_hole_that_nobody_filled_is_the_paths() -> None:
     """Captured at the receiver, where the repeats do not arrive: nobody was slow to answer."""
-    verdict = with_a_hole(C("ACK", ack=4_294_967_201), C("FIN,ACK", ack=4_294_967_201, after=4000))
+    verdict = judged(*with_a_hole(*GIVEN_UP))
     assert verdict.code == "tcp.data_timeout"
     assert sides(verdict)["path"] >= 0.9
     assert "2,000 bytes" in verdict.facts["what"]
 
 
+def test_what_never_reached_the_captured_host_is_not_its_fault() -> None:
+    story = play(*with_a_hole(*GIVEN_UP))
+    here = replace(around(story), capture_hosts=frozenset({story.initiator.address}))
+    verdict = judge(story, here)
+    assert verdict.code == "tcp.data_timeout"
+    assert sides(verdict)["path"] >= 0.9
+
+
 def test_a_hole_of_a_moment_is_no_failure_of_the_path() -> None:
-    verdict = with_a_hole(C("ACK", ack=4_294_967_201), C("FIN,ACK", ack=4_294_967_201, after=400))
+    early = C("FIN,ACK", ack=4_294_967_201, after=400)
+    verdict = judged(*with_a_hole(C("ACK", ack=4_294_967_201), early))
     assert verdict.code != "tcp.data_timeout"
 
 
 def test_a_hole_that_only_the_capture_has_is_acknowledged() -> None:
-    assert with_a_hole(C("ACK", ack=4_294_967_201 + 2300)).code != "tcp.data_timeout"
+    assert judged(*with_a_hole(C("ACK", ack=4_294_967_201 + 2300))).code != "tcp.data_timeout"

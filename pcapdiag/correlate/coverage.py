@@ -1,0 +1,170 @@
+"""Whether a point would have shown a packet that it does not show.
+
+Absence is evidence only where the capture was running at that time (within the clocks' bound),
+where it missed nothing of the connection around then, where no limit of ours cut the trace, and
+where it sees packets of that direction at all.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from statistics import median_low
+
+from pcapdiag.correlate.alignment import Row
+from pcapdiag.model.packet import ACKED_UNSEEN, seq_distance
+from pcapdiag.model.points import PointClock, Reach, Span, Trace
+
+LOSSY_AROUND = 1_000_000_000
+"""A capture that missed a packet may have missed others this much (ns) before and after."""
+MASK32 = 0xFFFFFFFF
+
+Period = tuple[int, int]
+
+
+class Coverage:
+    """What each point of one connection covers."""
+
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        traces: Sequence[Trace | None],
+        clocks: Sequence[PointClock],
+        spans: Sequence[Span],
+        reach: Sequence[Reach],
+    ) -> None:
+        self._traces = traces
+        self._clocks = clocks
+        self._spans = spans
+        self._reach = reach
+        points = range(len(traces))
+        self._transit = _transits(rows, len(traces))
+        self._acked = {(p, i): _highest_ack(rows, p, i) for p in points for i in (True, False)}
+        self._shown = {(p, i): _shown(rows, p, i) for p in points for i in (True, False)}
+        self._lossy = [self._missed(rows, point) for point in points]
+
+    def covers(self, row: Row, point: int) -> bool:
+        """Return whether the point shows the packet, or would have."""
+        if row.seen[point] is not None:
+            return True
+        trace = self._traces[point]
+        if trace is None and (not self._reach or self._reach[point] in ("none", "seen")):
+            return False
+        if self._is_blind(point, row.from_initiator) or self._passed_unseen(row, point):
+            return False
+        expected = self._expected(row, point)
+        return expected is not None and self._is_running(point, *expected)
+
+    def _expected(self, row: Row, point: int) -> tuple[int, int] | None:
+        """Return when the point should have seen the packet, by its own clock, and the bound."""
+        clocks = self._clocks
+        for other, seen in enumerate(row.seen):
+            if seen is None:
+                continue
+            known = self._transit.get((other, point, row.from_initiator))
+            if known is not None:
+                return _own_time(clocks[point], seen.time + known), 0
+            if clocks[other].known and clocks[point].known:
+                bound = clocks[other].error + clocks[point].error
+                return _own_time(clocks[point], seen.time), bound
+        return None
+
+    def _is_running(self, point: int, time: int, bound: int) -> bool:
+        span, trace = self._spans[point], self._traces[point]
+        if not span.first + bound <= time <= span.last - bound:
+            return False
+        if trace is not None and trace.gap is not None:
+            if trace.gap[0] - bound <= time <= trace.gap[1] + bound:
+                return False
+        margin = LOSSY_AROUND + bound
+        if any(abs(time - missed) <= margin for missed in self._lossy[point]):
+            return False
+        return not any(a - margin <= time <= b + margin for a, b in span.lossy)
+
+    def _is_blind(self, point: int, initiator: bool) -> bool:
+        """Return whether the point shows only the other direction, which acknowledges this one."""
+        trace = self._traces[point]
+        if trace is None or any(p.from_initiator == initiator for p in trace.packets):
+            return False
+        return any(p.has_ack and not p.is_rst for p in trace.packets)
+
+    def _passed_unseen(self, row: Row, point: int) -> bool:
+        """Return whether the point shows the acknowledgment of bytes that it never showed.
+
+        They passed, and the capture missed them.
+        """
+        highest = self._acked[point, row.from_initiator]
+        if not row.is_payload or highest is None:
+            return False
+        if seq_distance(highest, (row.seq + row.length) & MASK32) < 0:
+            return False
+        start = _position(row)
+        shown = self._shown[point, row.from_initiator]
+        at = bisect_right(shown, (start, 1 << 62)) - 1
+        return at < 0 or shown[at][1] <= start
+
+    def _missed(self, rows: Sequence[Row], point: int) -> list[int]:
+        """Return when the point missed packets of the connection, by its own clock."""
+        trace = self._traces[point]
+        if trace is None:
+            return []
+        times = [p.time for p in trace.packets if p.marks & ACKED_UNSEEN and not p.is_rst]
+        for row in rows:
+            if row.seen[point] is None and self._passed_unseen(row, point):
+                expected = self._expected(row, point)
+                if expected is not None:
+                    times.append(expected[0])
+        return times
+
+
+def _own_time(clock: PointClock, time: int) -> int:
+    """Return a time of the first point's clock on the point's own."""
+    guess = time - clock.offset
+    return guess - (clock.to_first(guess) - time)
+
+
+def _transits(rows: Sequence[Row], points: int) -> dict[tuple[int, int, bool], int]:
+    """Return the usual time from point to point in each direction, where packets show it."""
+    found: dict[tuple[int, int, bool], list[int]] = {}
+    for row in rows:
+        for a in range(points):
+            for b in range(points):
+                x, y = row.seen[a], row.seen[b]
+                if a != b and x is not None and y is not None:
+                    found.setdefault((a, b, row.from_initiator), []).append(y.time - x.time)
+    return {key: median_low(times) for key, times in found.items()}
+
+
+def _highest_ack(rows: Sequence[Row], point: int, initiator: bool) -> int | None:
+    """Return the highest acknowledgment of one end's bytes that a point shows."""
+    highest: int | None = None
+    for row in rows:
+        seen = row.seen[point]
+        if seen is None or row.from_initiator == initiator or seen.packet.is_rst:
+            continue
+        if seen.packet.has_ack and (highest is None or seq_distance(seen.ack, highest) > 0):
+            highest = seen.ack
+    return highest
+
+
+def _shown(rows: Sequence[Row], point: int, initiator: bool) -> list[Period]:
+    """Return the bytes of one end that a point shows, as positions, joined and in order."""
+    spans = sorted(
+        (seen.start, seen.end)
+        for row in rows
+        if row.from_initiator == initiator and row.is_payload
+        for seen in (row.seen[point],)
+        if seen is not None
+    )
+    joined: list[Period] = []
+    for start, end in spans:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _position(row: Row) -> int:
+    one = next(seen for seen in row.seen if seen is not None)
+    return one.start + seq_distance(row.seq, one.seq)

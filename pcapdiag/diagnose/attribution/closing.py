@@ -1,0 +1,80 @@
+"""Ends, not only resets: whether an end sent the FIN, the alert or the answer that bears its name.
+
+A proxy or filter in line can write those too. The same signals apply as to a RST, where they do not
+rest on how resets are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pcapdiag.diagnose.attribution import (
+    afterwards,
+    ip_header,
+    ip_id,
+    link,
+    tcp_header,
+    timing,
+    ttl,
+)
+from pcapdiag.diagnose.attribution.resets import sender_likelihoods
+from pcapdiag.diagnose.attribution.signal import Signal
+from pcapdiag.diagnose.attribution.silence import INITIATOR_SILENT, RESPONDER_SILENT
+from pcapdiag.diagnose.attribution.view import ResetView, view_reset
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.model.context import Context
+from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.report import Actor
+from pcapdiag.model.story import Story
+
+SAID = ("tls.", "http.", "http2.", "protocol.", "grpc.")
+"""Codes about what one end said; of the others only a FIN says who did it."""
+
+CLOSING_SIGNALS: tuple[Callable[[ResetView], Signal | None], ...] = (
+    link.direction,
+    link.captured_at_sender,
+    ttl.distance,
+    ttl.like_icmp,
+    link.mac,
+    afterwards.beyond_fin,
+    timing.answer_time,
+    ip_id.continuity,
+    ip_header.dont_fragment,
+    ip_header.flow_label,
+    tcp_header.timestamp_clock,
+)
+
+
+def closing_view(story: Story, judgement: Judgement, context: Context) -> ResetView | None:
+    """Return the decisive packet of the end that the kind blames; None where there is none."""
+    if judgement.code in RESPONDER_SILENT | INITIATOR_SILENT or not judgement.candidates:
+        return None
+    side = max(judgement.candidates, key=lambda hint: hint.probability).side
+    if side == "path":
+        return None
+    said = [p for p in story.packets if p.frame in judgement.frames and not p.is_rst]
+    own = [p for p in said if p.from_initiator == (side == "initiator")]
+    decisive = [p for p in own if _says_it(p, judgement, side)]
+    return view_reset(story, decisive[-1], context) if decisive else None
+
+
+def weigh_closing(view: ResetView) -> list[Signal]:
+    """Return every signal about who sent the packet."""
+    found = [test(view) for test in CLOSING_SIGNALS]
+    return [s for s in found if s is not None]
+
+
+def closing_likelihoods(view: ResetView, signals: list[Signal]) -> dict[Actor, float]:
+    """Return log10 of the likelihoods of who is to blame.
+
+    That an end sent it does not say which of the two ends is to blame: the kind knows that.
+    """
+    logs = sender_likelihoods(view, signals)
+    logs[view.peer_side] = logs[view.side]
+    return logs
+
+
+def _says_it(packet: PacketFact, judgement: Judgement, side: Actor) -> bool:
+    if packet.is_fin:
+        return judgement.ended_by == side
+    return packet.length > 0 and judgement.code.startswith(SAID)

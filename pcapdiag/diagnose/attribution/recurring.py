@@ -1,0 +1,130 @@
+"""The same sign over many connections: header values, idle times, a pair that is blocked, a name.
+
+Facts 2.1, 2.3 and 11. One connection alone says little of these.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.attribution.signal import Signal, signal
+from pcapdiag.diagnose.attribution.view import ResetView, duration
+from pcapdiag.diagnose.idle_end import IdleEnd, reset_after_idle
+from pcapdiag.diagnose.tls_state import tls_facts
+from pcapdiag.model.context import EndpointFacts
+
+SEVERAL = 3
+"""Connections from which on a common value, or a common time, is no chance."""
+SAME_TIME = 1_000_000_000
+"""Expiry is as exact as this (ns), or as one hundredth of the time."""
+BLOCKED = 2
+"""Connections refused after one was cut, from which on a pair may be blocked."""
+
+
+def window_shared(view: ResetView) -> Signal | None:
+    """Find one window value in resets of several connections, and in no other packet of them."""
+    marks = view.context.host(view.end.address).marks_of_resets
+    count = marks.windows.get(view.reset.window, 0) if marks else 0
+    if count < SEVERAL or any(p.window == view.reset.window for p in view.own):
+        return None
+    detail = (
+        f"window {view.reset.window} in the resets of {count} connections, and in no other packet "
+        f"of {view.end.address} there"
+    )
+    return signal("window_shared", "path", detail, (view.reset.frame,))
+
+
+def ip_id_shared(view: ResetView) -> Signal | None:
+    """Find one IP ID in resets of several connections: no host counts like that."""
+    marks = view.context.host(view.end.address).marks_of_resets
+    count = marks.ip_ids.get(view.reset.ip_id, 0) if marks else 0
+    if view.story.ip_version != 4 or count < SEVERAL:
+        return None
+    if any(p.ip_id == view.reset.ip_id for p in view.own):
+        return None
+    detail = f"IP ID {view.reset.ip_id} in the resets of {count} connections: a fixed value"
+    return signal("ip_id_shared", "path", detail, (view.reset.frame,))
+
+
+def idle_expiry(view: ResetView) -> Signal | None:
+    """Find that every connection idle for so long was reset, and none that was idle for less."""
+    mine = reset_after_idle(view.story, view.reset)
+    endpoint = _endpoint(view)
+    if mine is None or endpoint.idle is None:
+        return None
+    times = endpoint.idle.at_expiry if mine.how == "at_expiry" else endpoint.idle.late
+    if len(times) < SEVERAL or endpoint.idle.left_out:
+        return None
+    shortest, longest = min(times), max(times)
+    if mine.quiet < shortest or endpoint.longest_idle >= shortest or not endpoint.idle_turns:
+        return None
+    if mine.how == "at_expiry" and longest - shortest > max(SAME_TIME, shortest // 100):
+        return None
+    return signal("idle_expiry", "path", _expiry(endpoint, times, mine), (view.reset.frame,))
+
+
+def idle_survived(view: ResetView) -> Signal | None:
+    """Find that connections to the endpoint outlived a longer quiet time: nothing expires there."""
+    mine = reset_after_idle(view.story, view.reset)
+    endpoint = _endpoint(view)
+    if mine is None or endpoint.longest_idle <= mine.quiet + SAME_TIME:
+        return None
+    detail = (
+        f"another connection to {endpoint.address} port {endpoint.port} was quiet for "
+        f"{duration(endpoint.longest_idle)} and worked: no timer of {duration(mine.quiet)} there"
+    )
+    return signal("idle_survived", view.side, detail, (view.reset.frame,))
+
+
+def name_filtered(view: ResetView) -> Signal | None:
+    """Find that the endpoint takes other server names, and this one is always cut off."""
+    facts = tls_facts(view.story)
+    hello = facts.client_hello if facts else None
+    known = _endpoint(view).tls
+    if view.side != "responder" or known is None or hello is None or not hello.sni:
+        return None
+    if facts is None or facts.server_hello is not None or view.reset.time < hello.time:
+        return None
+    refused, others = known.names_refused.get(hello.sni, 0), sum(known.names_accepted.values())
+    if hello.sni in known.names_accepted or not refused or not others:
+        return None
+    detail = (
+        f"{refused} of {refused} ClientHellos for {hello.sni} were cut off, {others} for other "
+        f"names to the same endpoint worked: a rule on the name, of a filter or of the server"
+    )
+    return signal("name_filtered", "path", detail, (hello.frame, view.reset.frame))
+
+
+def pair_blocked(view: ResetView) -> Signal | None:
+    """Find that, after one reset, the pair's next connections were refused, and others' were not.
+
+    So do filters that keep a list of pairs for a while (Clayton and others; facts 2.1).
+    """
+    endpoint, caller = _endpoint(view), view.story.initiator.address
+    blocked = endpoint.blocked.get(caller, [])
+    if view.side != "responder" or len(blocked) < BLOCKED:
+        return None
+    if not min(blocked) < endpoint.last_established < max(blocked):
+        return None
+    detail = (
+        f"after a reset in mid use the next {len(blocked)} connections of {caller} to "
+        f"{endpoint.address} port {endpoint.port} were refused, while the port took another one: "
+        "a list of blocked pairs"
+    )
+    return signal("pair_blocked", "path", detail, (view.reset.frame,))
+
+
+def _expiry(endpoint: EndpointFacts, times: list[int], mine: IdleEnd) -> str:
+    count, shortest, longest = len(times), min(times), max(times)
+    at = duration(shortest)
+    if mine.how == "at_expiry":
+        at = at if longest - shortest < SAME_TIME // 10 else f"{at} to {duration(longest)}"
+        what = f"{count} idle connections were reset after {at} of quiet, each"
+    else:
+        what = f"{count} of {count} connections idle for {at} or more were reset at the next packet"
+    return (
+        f"{what}; {endpoint.idle_turns} idle for less (up to {duration(endpoint.longest_idle)}) "
+        "were not: a timer, of the path or of the far end"
+    )
+
+
+def _endpoint(view: ResetView) -> EndpointFacts:
+    return view.context.endpoint(view.story.responder.address, view.story.responder.port)

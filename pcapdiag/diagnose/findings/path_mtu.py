@@ -1,0 +1,159 @@
+"""Finding path.mtu: a size above which nothing passes on some way, with what may have made it.
+
+Made from the connections that failed by size, and from routers' "packet too big" messages, also
+where the sender heeded them. Ways whose sizes agree are one finding.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pcapdiag.diagnose.mtu import tunnels
+from pcapdiag.diagnose.text import counted
+from pcapdiag.model.fleet import Fleet, TooBigFact
+from pcapdiag.model.report import Connection, Finding, Severity
+from pcapdiag.model.units import format_seconds
+
+MAX_WAYS = 1_000
+"""Pairs of hosts that are told apart."""
+MAX_STREAMS = 100
+MAX_NAMED = 8
+"""Addresses named in one finding."""
+CODES = ("mtu.black_hole", "mtu.fragmentation_needed")
+
+
+class _Way(msgspec.Struct):
+    """What is known of the sizes from one host to another, IP bytes."""
+
+    sender: str
+    receiver: str
+    passes: int
+    vanishes: int
+    failed: int = 0
+    told_by: str = ""
+    """The router that named the MTU."""
+    streams: list[int] = []
+    frames: list[int] = []
+    first: str = ""
+    last: str = ""
+
+
+class PathMtu:
+    """Watches for connections that failed by size."""
+
+    def __init__(self) -> None:
+        self._ways: dict[tuple[str, str], _Way] = {}
+
+    def look(self, connection: Connection) -> None:
+        """Note the sizes of a connection that failed by size."""
+        verdict = connection.verdict
+        if verdict.code not in CODES:
+            return
+        sender, receiver = _ends(connection)
+        numbers = verdict.numbers
+        mtu = int(numbers.get("mtu", 0))
+        passes = mtu or int(numbers.get("passed_size", 0))
+        vanishes = mtu + 1 if mtu else int(numbers.get("vanished_size", 0))
+        way = self._ways.get((sender, receiver))
+        if way is None:
+            if len(self._ways) >= MAX_WAYS:
+                return
+            way = self._ways[sender, receiver] = _Way(
+                sender, receiver, passes, vanishes, first=connection.start, last=connection.end
+            )
+        way.failed += 1
+        if max(way.passes, passes) < min(way.vanishes, vanishes):
+            way.passes, way.vanishes = max(way.passes, passes), min(way.vanishes, vanishes)
+        way.first = min(way.first, connection.start, key=float)
+        way.last = max(way.last, connection.end, key=float)
+        if len(way.streams) < MAX_STREAMS:
+            way.streams.append(connection.stream)
+            way.frames += verdict.frames[:1]
+
+    def findings(self, fleet: Fleet) -> list[Finding]:
+        """Return one finding for each size, those that made connections fail first."""
+        for fact in fleet.too_big:
+            self._add_told(fact)
+        bundles: list[list[_Way]] = []
+        for way in self._ways.values():
+            for bundle in bundles:
+                if _agree([*bundle, way]):
+                    bundle.append(way)
+                    break
+            else:
+                bundles.append([way])
+        bundles.sort(key=lambda ways: -sum(way.failed for way in ways))
+        return [_finding(ways) for ways in bundles]
+
+    def _add_told(self, fact: TooBigFact) -> None:
+        way = self._ways.get((fact.sender, fact.receiver))
+        if way is None:
+            way = _Way(
+                fact.sender,
+                fact.receiver,
+                fact.mtu,
+                fact.mtu + 1,
+                streams=fact.streams,
+                frames=fact.frames,
+                first=format_seconds(fact.first),
+                last=format_seconds(fact.last),
+            )
+            self._ways[fact.sender, fact.receiver] = way
+        way.told_by = fact.source
+
+
+def _ends(connection: Connection) -> tuple[str, str]:
+    """Return who sent the big segments, and to whom, by the bytes that were sent again."""
+    ends = (connection.initiator.ip, connection.responder.ip)
+    sent = connection.verdict.numbers.get("by_initiator", 1)
+    return ends if sent else (ends[1], ends[0])
+
+
+def _agree(ways: list[_Way]) -> bool:
+    return max(way.passes for way in ways) < min(way.vanishes for way in ways)
+
+
+def _finding(ways: list[_Way]) -> Finding:
+    passes = max(way.passes for way in ways)
+    vanishes = min(way.vanishes for way in ways)
+    failed = sum(way.failed for way in ways)
+    severity: Severity = "failure" if failed else "info"
+    exact = vanishes == passes + 1
+    size = f"{passes} bytes" if exact else f"{passes} to {vanishes - 1} bytes"
+    return Finding(
+        code="path.mtu",
+        severity=severity,
+        title=f"a path that carries packets of {size} at most",
+        detail=_detail(ways, passes, vanishes, failed),
+        explanation=(
+            "Packets of up to 1500 bytes are usual on Ethernet; a tunnel on the way leaves less "
+            "room. A sender learns of it by ICMP, which must not be filtered, or by a clamped MSS."
+        ),
+        streams=[stream for way in ways for stream in way.streams][:MAX_STREAMS],
+        addresses=sorted({a for way in ways for a in (way.sender, way.receiver)})[:MAX_NAMED],
+        frames=sorted({frame for way in ways for frame in way.frames})[:MAX_STREAMS],
+        first=min((way.first for way in ways), key=float),
+        last=max((way.last for way in ways), key=float),
+        count=max(1, failed),
+        numbers={"passed_size": passes, "vanished_size": vanishes, "failed": failed},
+        fixes=[
+            f"MTU of the senders' interfaces, or the CNI's mtu setting: {passes} or less",
+            "clamp the MSS where the tunnel begins: iptables -t mangle -A FORWARD -p tcp "
+            "--tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu",
+            "let ICMP type 3 code 4 and ICMPv6 type 2 pass",
+        ],
+        commands=[f"tracepath -n {way.receiver}  # from {way.sender}" for way in ways[:2]],
+    )
+
+
+def _detail(ways: list[_Way], passes: int, vanishes: int, failed: int) -> str:
+    first = ways[0]
+    where = f"from {first.sender} to {first.receiver}"
+    if len(ways) > 1:
+        where += f" and on {counted(len(ways) - 1, 'other way')}"
+    told = next((way.told_by for way in ways if way.told_by), "")
+    said = f"{told} said so (ICMP)" if told else "nobody said so (ICMP)"
+    what = f"{counted(failed, 'connection')} failed by it" if failed else "the senders heeded it"
+    likely = tunnels.explain(passes, vanishes)
+    text = f"{where}: {what}; {said}"
+    return f"{text}; that size is usual with {likely}" if likely else text

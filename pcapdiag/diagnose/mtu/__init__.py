@@ -1,0 +1,1 @@
+"""Failures by size: what is too big for the path never arrives."""

@@ -1,0 +1,169 @@
+"""mtu.black_hole: segments above a size vanish, smaller ones arrive.
+
+What happened
+    The handshake and small segments passed. Full-size segments of one end never arrived, however
+    often they were sent, and nobody on the path said that they were too big.
+
+How pcapdiag can tell
+    Captured before the loss: big segments repeated and never acknowledged, while the receiver
+    acknowledges (SACK) smaller ones sent after them. Captured behind it: a hole of exactly so many
+    full segments that nobody fills, while everything that arrives is smaller. The largest that
+    arrived and the smallest that did not enclose the path's MTU. Segments longer than the MSS are
+    offload at the sender, and are counted as the pieces in which they left.
+
+Usual causes
+    A tunnel (VXLAN, WireGuard, IPsec, GRE, PPPoE) on the way whose MTU the ends do not know, and
+    ICMP "fragmentation needed" filtered, not sent, or sent to the wrong host behind a load
+    balancer.
+
+Fixes
+    Let the ICMP through, or make the ends send less: MTU of the interface, MSS clamping.
+
+Can be confused with
+    tcp.data_timeout: there small segments vanish, too. tcp.response_timeout: seen from the proxy,
+    where every segment of an answer was full, nothing at all comes back.
+
+References
+    RFC 2923 section 2.1, RFC 4821, RFC 8899, RFC 1191; facts 7.1, 7.2, 7.3.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.ending import Ending, ending, frames_of, gave_up
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.mtu import tunnels
+from pcapdiag.diagnose.mtu.sizes import Sizes, sizes
+from pcapdiag.diagnose.phase import phase_at
+from pcapdiag.diagnose.tcp import data_timeout
+from pcapdiag.diagnose.tcp.unacknowledged import Stuck, stuck_data
+from pcapdiag.diagnose.text import counted
+from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Half, Story
+
+KIND = Kind(
+    code="mtu.black_hole",
+    title="too big for the path: segments of {lost} bytes from {sender} vanish, {passed} pass",
+    explanation=("{how} {silence} {mtu} {then}"),
+    phases=("tls_handshake", "in_request", "before_response", "in_response", "idle"),
+    envoy=Envoy("UT", "response timeout"),
+    nginx=(
+        "upstream timed out (110: Connection timed out) while reading response header from upstream"
+    ),
+    haproxy="sH",
+    fix_at=("path", "responder", "initiator"),
+    fixes=(
+        "let ICMP 'fragmentation needed' (type 3 code 4; ICMPv6 type 2) through every firewall "
+        "between {sender} and {receiver}",
+        "clamp the MSS on the router or tunnel: iptables -t mangle -A FORWARD -p tcp --tcp-flags "
+        "SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu",
+        "or set the MTU of the interface of {sender} to what the path carries ({suggested}); in "
+        "Kubernetes that is the CNI's mtu setting",
+        "until then: sysctl net.ipv4.tcp_mtu_probing=1 on {sender} finds the size by itself, after "
+        "a stall of seconds",
+    ),
+    commands=(
+        "ping -c 3 -M do -s {probe} {receiver}  # from {sender}: {lost_ip} bytes; does it pass?",
+        "tracepath -n {receiver}  # from {sender}: where the MTU gets smaller",
+        "ip route get {receiver}; ip link show  # on {sender}: MTU in use, tunnels",
+    ),
+)
+
+PING_HEADERS = {4: 28, 6: 48}
+"""IP and ICMP header: what ``ping -s`` leaves out."""
+SURE, LESS_SURE = 0.93, 0.6
+TRIES = 3
+"""A segment sent so often, with smaller ones passing, was not lost by chance."""
+TRIES_WITHOUT_END = 5
+"""The file may end while the sender still tries: with the probing of RFC 4821 it would have gone
+on with smaller segments by now (facts 7.1)."""
+
+
+def match(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for a connection whose big segments never arrive."""
+    stuck = stuck_data(story)
+    found = sizes(story, stuck) if stuck else None
+    if stuck is None or found is None or not found.arrived_behind:
+        return None
+    if not stuck.hole and found.tries < TRIES:
+        return None
+    if found.tries < TRIES_WITHOUT_END and data_timeout.match(story, context) is None:
+        return None
+    return _judgement(story, stuck, found, ending(story))
+
+
+def _judgement(story: Story, stuck: Stuck, found: Sizes, end: Ending | None) -> Judgement:
+    sure = SURE if found.whole else LESS_SURE
+    why = (
+        f"packets of up to {found.passed_ip} bytes arrived, those of {found.lost_ip} did not: "
+        "neither end drops by size"
+    )
+    frames = (stuck.first_frame, found.passed_frame)
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase=phase_at(story, stuck.first_time),
+        confidence=sure,
+        frames=frames_of(stuck.first_frame, stuck.last_frame, end.frame if end else 0),
+        ended_by=end.actor if end else None,
+        candidates=(SideHint("path", 0.93, why, frames),),
+        alternatives=(OtherCode("tcp.data_timeout", round(0.97 - sure, 2)),),
+        numbers={
+            "passed_size": found.passed_ip,
+            "vanished_size": found.lost_ip,
+            "by_initiator": int(stuck.by_initiator),
+        },
+        facts=_words(story, stuck, found, end),
+    )
+
+
+def _words(story: Story, stuck: Stuck, found: Sizes, end: Ending | None) -> dict[str, str]:
+    sender, receiver = story.half(stuck.by_initiator), story.half(not stuck.by_initiator)
+    return {
+        "sender": sender.address,
+        "receiver": receiver.address,
+        "lost": f"{found.lost:,}",
+        "lost_ip": f"{found.lost_ip}",
+        "passed": f"{found.passed:,}",
+        "probe": str(found.lost_ip - PING_HEADERS[story.ip_version]),
+        "how": _how(story, stuck, found),
+        "silence": _silence(sender, stuck),
+        "mtu": mtu_between(found.passed_ip, found.lost_ip),
+        "suggested": f"below {found.lost_ip}",
+        "then": gave_up(story, end),
+    }
+
+
+def _how(story: Story, stuck: Stuck, found: Sizes) -> str:
+    sender = story.half(stuck.by_initiator).address
+    passed = f"every segment of up to {found.passed:,} bytes arrived (frame {found.passed_frame})"
+    end = ending(story)
+    took = duration((end.time if end else story.end) - stuck.first_time)
+    if stuck.hole:
+        missing = counted(found.lost_segments, "full-size segment")
+        return (
+            f"From {sender} {passed}; {stuck.length:,} bytes before frame {stuck.first_frame}, as "
+            f"much as {missing} of {found.lost:,}, never came in {took}, though asked for."
+        )
+    lost = f"none of the {found.lost_segments} larger ones did"
+    if found.lost_segments == 1:
+        lost = f"the one of {found.lost:,} did not"
+    return (
+        f"From {sender} {passed}, {lost}, though the first (frame {stuck.first_frame}) was sent "
+        f"{found.tries} times in {took}."
+    )
+
+
+def _silence(sender: Half, stuck: Stuck) -> str:
+    """Say what is known of a router's word on it: it goes to the sender, and shows only there."""
+    if stuck.hole:
+        return f"Whether a router told {sender.address} (ICMP) cannot be seen from behind it."
+    return f"No router said that they were too big (ICMP), so {sender.address} could not know."
+
+
+def mtu_between(passes: int, vanishes: int) -> str:
+    """Say which MTU (IP bytes) sizes that pass and vanish allow, and what may have made it."""
+    text = f"The path's MTU is at least {passes} and less than {vanishes}"
+    likely = tunnels.explain(passes, vanishes)
+    return f"{text}: {likely}." if likely else f"{text}."

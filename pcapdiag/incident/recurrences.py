@@ -1,0 +1,127 @@
+"""What comes again over the failed connections of an endpoint: the second pass weighs it.
+
+One connection alone says little of a device's timer, of its header values, or of a block list.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pcapdiag.diagnose.idle_end import lost_after_idle, reset_after_idle
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.model.context import EndpointFacts, HostFacts, IdleEnds, ResetMarks
+from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.story import Story
+
+MAX_ENDPOINTS = 4_096
+"""Endpoints, and as many addresses, of which anything is noted."""
+MAX_TIMES = 1_024
+"""Quiet times kept of one endpoint and kind."""
+MAX_VALUES = 64
+"""Header values, or initiators, kept of one address."""
+MAX_BLOCKED = 64
+"""Connections of one initiator to one endpoint that were reset at their SYN, of which times are
+kept."""
+BLOCKED_WITHIN = 600_000_000_000
+"""A connection refused this soon (ns) after one was cut may be blocked for it (facts 2.1)."""
+AFTER_IDLE = frozenset({"tcp.idle_reset", "tcp.stale_connection"})
+LOST = frozenset({"tcp.data_timeout", "tcp.keepalive_timeout"})
+
+_Endpoint = tuple[str, int]
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+class Recurrences:
+    """Bounded tables; ``left_out`` counts what found no room."""
+
+    def __init__(self) -> None:
+        self._idle: dict[_Endpoint, IdleEnds] = {}
+        self._marks: dict[str, ResetMarks] = {}
+        self._cut: dict[_Endpoint, dict[str, int]] = {}
+        self._blocked: dict[_Endpoint, dict[str, list[int]]] = {}
+        self.left_out = 0
+
+    def note(self, story: Story, judgement: Judgement) -> None:
+        """Take up what a connection that ended shows; what a NAT shows twice is left out."""
+        if story.same_as is not None:
+            return
+        for by_initiator in (True, False):
+            resets = [r for r in story.resets if r.from_initiator == by_initiator]
+            if resets:
+                self._note_marks(story, resets)
+        if judgement.failed:
+            self._note_idle(story, judgement)
+            self._note_block(story, judgement)
+
+    def add_to_endpoint(self, facts: EndpointFacts) -> None:
+        """Fill in what is known of an endpoint."""
+        key = facts.address, facts.port
+        facts.idle = self._idle.get(key)
+        facts.cut = self._cut.get(key, {})
+        facts.blocked = self._blocked.get(key, {})
+
+    def add_to_host(self, facts: HostFacts) -> None:
+        """Fill in what is known of an address."""
+        facts.marks_of_resets = self._marks.get(facts.address)
+
+    def _note_marks(self, story: Story, resets: list[PacketFact]) -> None:
+        by_initiator = resets[0].from_initiator
+        address = story.half(by_initiator).address
+        others = [p for p in story.packets if p.from_initiator == by_initiator and not p.is_rst]
+        windows = {r.window for r in resets} - {p.window for p in others} - {0}
+        ip_ids = {r.ip_id for r in resets} - {p.ip_id for p in others} - {0}
+        if not windows and not ip_ids:
+            return
+        marks = self._at(self._marks, address, ResetMarks())
+        if marks is not None:
+            for window in windows:
+                self._count(marks.windows, window)
+            for ip_id in ip_ids:
+                self._count(marks.ip_ids, ip_id)
+
+    def _note_idle(self, story: Story, judgement: Judgement) -> None:
+        end = None
+        if judgement.code in AFTER_IDLE and judgement.reset is not None:
+            end = reset_after_idle(story, judgement.reset)
+        elif judgement.code in LOST:
+            end = lost_after_idle(story)
+        if end is None:
+            return
+        key = story.responder.address, story.responder.port
+        ends = self._at(self._idle, key, IdleEnds())
+        if ends is None:
+            return
+        times: list[int] = getattr(ends, end.how)
+        if len(times) < MAX_TIMES:
+            times.append(end.quiet)
+        else:
+            ends.left_out += 1
+
+    def _note_block(self, story: Story, judgement: Judgement) -> None:
+        reset = judgement.reset
+        if reset is None or reset.from_initiator:
+            return
+        key, caller = (story.responder.address, story.responder.port), story.initiator.address
+        if story.turn.index:
+            callers = self._at(self._cut, key, {})
+            if callers is not None and (caller in callers or len(callers) < MAX_VALUES):
+                callers[caller] = min(reset.time, callers.get(caller, reset.time))
+        elif not story.syn_ack_count and caller in self._cut.get(key, {}):
+            if 0 <= story.start - self._cut[key][caller] <= BLOCKED_WITHIN:
+                times = self._blocked.setdefault(key, {}).setdefault(caller, [])
+                if len(times) < MAX_BLOCKED:
+                    times.append(reset.time)
+
+    def _at(self, table: dict[_K, _V], key: _K, fresh: _V) -> _V | None:
+        known = table.get(key)
+        if known is None and len(table) < MAX_ENDPOINTS:
+            known = table[key] = fresh
+        self.left_out += known is None
+        return known
+
+    def _count(self, table: dict[int, int], value: int) -> None:
+        if value in table or len(table) < MAX_VALUES:
+            table[value] = table.get(value, 0) + 1
+        else:
+            self.left_out += 1

@@ -1,0 +1,104 @@
+"""Who sent a FIN, an alert or an answer: the end it bears the name of, or a device between."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.attribution import attribute
+from pcapdiag.diagnose.judgement import Actor, Judgement, SideHint
+from pcapdiag.model.packet import ACK, FIN, PSH, PacketFact
+from pcapdiag.model.report import Attribution
+from tests.diagnose.attribution.exchange import MS, NOTHING, SECOND, Exchange, talk
+
+pytestmark = pytest.mark.once
+
+CLOSED = (SideHint("responder", 0.9, "it closed"), SideHint("path", 0.06, "or not"))
+
+
+def closed(
+    exchange: Exchange, packet: PacketFact, code: str = "tcp.closed_before_response"
+) -> Attribution:
+    judgement = Judgement(
+        code, True, None, 0.9, frames=(packet.frame,), ended_by="responder", candidates=CLOSED
+    )
+    return attribute(exchange.story(), judgement, NOTHING)
+
+
+def weight(result: Attribution, name: str) -> float:
+    return next((e.weight for e in result.evidence if e.signal == name), 0.0)
+
+
+def says(result: Attribution) -> dict[str, Actor | str]:
+    return {e.signal: e.says for e in result.evidence}
+
+
+def test_a_fin_as_its_end_writes_it() -> None:
+    exchange = talk()
+    fin = exchange.send("server", FIN | ACK)
+    result = closed(exchange, fin)
+    assert result.side == "responder"
+    assert 0.95 <= result.confidence <= 0.99
+    assert {"ttl_same": "responder", "ip_id_continuous": "responder"}.items() <= says(
+        result
+    ).items()
+    assert next(e.detail for e in result.evidence if e.signal == "ttl_same").startswith("FIN has")
+
+
+def test_a_fin_from_nearer_than_its_end_names_nobody() -> None:
+    exchange = talk()
+    exchange.response()
+    fin = exchange.forge("server", FIN | ACK, ttl=250, ip_id=0)
+    result = closed(exchange, fin)
+    assert says(result)["ttl_differs"] == "path"
+    assert result.side == "unknown"
+    assert {c.side for c in result.candidates} == {"responder", "path"}
+
+
+def test_a_fin_behind_which_its_end_sends_on_is_forged() -> None:
+    exchange = talk()
+    exchange.response()
+    fin = exchange.forge("server", FIN | ACK, ttl=250, ip_id=4000)
+    exchange.wait(5 * MS).send("server", PSH | ACK, 300)
+    result = closed(exchange, fin)
+    assert result.side == "path"
+    assert weight(result, "data_after") == 2.0
+
+
+def test_a_fin_sent_again_is_no_new_data() -> None:
+    exchange = talk()
+    fin = exchange.send("server", FIN | ACK)
+    exchange.wait(SECOND).send("server", FIN | ACK, seq=fin.seq)
+    assert "data_after" not in says(closed(exchange, fin))
+
+
+def test_that_an_end_sent_it_does_not_say_which_end_is_to_blame() -> None:
+    exchange = talk()
+    fin = exchange.send("server", FIN | ACK)
+    who = (SideHint("responder", 0.5, "slow"), SideHint("initiator", 0.45, "impatient"))
+    judgement = Judgement(
+        "tcp.response_timeout",
+        True,
+        None,
+        0.9,
+        frames=(fin.frame,),
+        ended_by="responder",
+        candidates=who,
+    )
+    result = attribute(exchange.story(), judgement, NOTHING)
+    assert result.side == "unknown"
+    odds = {c.side: c.confidence for c in result.candidates}
+    assert odds["responder"] / odds["initiator"] == pytest.approx(0.5 / 0.45, rel=0.01)
+
+
+def test_an_alert_is_weighed_too_and_other_data_is_not() -> None:
+    exchange = talk()
+    exchange.response()
+    alert = exchange.forge("server", PSH | ACK, ttl=250, ip_id=4000)
+    packet = exchange.packets[-1] = _with_data(alert)
+    assert "ttl_differs" in says(closed(exchange, packet, "tls.alert"))
+    assert "ttl_differs" not in says(closed(exchange, packet, "tcp.response_timeout"))
+
+
+def _with_data(packet: PacketFact) -> PacketFact:
+    return replace(packet, length=7)

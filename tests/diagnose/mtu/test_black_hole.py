@@ -1,0 +1,123 @@
+"""Big segments that vanish while smaller ones arrive."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.model.context import Context
+from pcapdiag.model.story import Story
+from tests.diagnose.playbook import (
+    EXCHANGE,
+    GET,
+    HANDSHAKE,
+    OK,
+    SECOND,
+    C,
+    Line,
+    S,
+    again,
+    judged,
+    play,
+    sides,
+)
+
+BIG, TAIL = b"x" * 1448, b"x" * 300
+UPLOAD = C("PSH,ACK", BIG, lost=True)
+HEARD = S("ACK", after=20, sack=True)
+ROW = (C("ACK", BIG, lost=True), C("PSH,ACK", TAIL, lost=True), HEARD)
+
+
+def full_size(story: Story) -> Story:
+    """Give both ends the MSS of Ethernet and timestamps."""
+    for half in (story.initiator, story.responder):
+        half.mss, half.timestamps, half.sack_permitted = 1460, True, True
+    return story
+
+
+def verdict(*lines: Line, left: float = 0.0) -> Judgement:
+    story = full_size(play(*HANDSHAKE, *EXCHANGE, *lines))
+    return judge(story, Context(last_time=story.end + int(left * SECOND), final=True))
+
+
+def repeats(*after: float) -> list[Line]:
+    """Repeat the big segment of ROW, which is not the sender's last one."""
+    first = full_size(play(*HANDSHAKE, *EXCHANGE, ROW[0])).packets[-1]
+    return [C("ACK", BIG, pause, seq=first.seq, lost=True) for pause in after]
+
+
+def test_small_ones_behind_the_big_one_arrive() -> None:
+    found = verdict(*ROW, *repeats(200, 400, 800), C("FIN,ACK", after=900))
+    assert found.code == "mtu.black_hole"
+    assert found.numbers["passed_size"] == 352
+    assert found.numbers["vanished_size"] == 1500
+    assert found.confidence >= 0.9
+    assert sides(found)["path"] > 0.9
+    assert found.ended_by == "initiator"
+
+
+def test_nothing_behind_it_arrives_either_so_size_is_not_shown() -> None:
+    lines = (*ROW[:2], *repeats(200, 400, 800), C("FIN,ACK", after=900))
+    assert verdict(*lines).code == "tcp.data_timeout"
+
+
+def test_one_loss_that_was_not_tried_again_is_none() -> None:
+    assert verdict(*ROW, C("FIN,ACK", after=400)).code != "mtu.black_hole"
+
+
+def test_an_equally_big_one_arrived_before() -> None:
+    passed = (C("PSH,ACK", BIG), S("ACK"), S("PSH,ACK", OK, after=2), C("ACK"))
+    row = (*ROW, *repeats(200, 400, 800))
+    story = full_size(play(*HANDSHAKE, *passed, *ROW, *row[3:], C("FIN,ACK", after=900)))
+    assert judge(story, Context(last_time=story.end, final=True)).code != "mtu.black_hole"
+
+
+def test_the_file_may_end_while_it_is_still_tried() -> None:
+    assert verdict(*ROW, *repeats(200, 400, 800)).code != "mtu.black_hole"
+    assert verdict(*ROW, *repeats(10, 200, 400, 800, 1600)).code == "mtu.black_hole"
+
+
+@pytest.mark.parametrize(("hole", "confidence"), [(2 * 1448, 0.9), (2000, 0.5)])
+def test_seen_from_behind_it_leaves_a_hole(hole: int, confidence: float) -> None:
+    start = play(*HANDSHAKE, C("PSH,ACK", GET), S("ACK"))
+    next_seq = (start.responder.next_seq or 0) + hole
+    tail = S("PSH,ACK", b"y" * 500, after=2, seq=next_seq & 0xFFFFFFFF, lost=True)
+    lines = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"), tail, C("ACK", sack=True))
+    story = full_size(play(*lines, C("FIN,ACK", after=4000)))
+    found = judge(story, Context(last_time=story.end + SECOND, final=True))
+    assert found.code == "mtu.black_hole"
+    assert found.confidence >= confidence
+    assert (found.confidence >= 0.9) == (hole % 1448 == 0)
+    assert "asked for" in found.facts["how"]
+
+
+def test_a_hole_with_full_segments_behind_it_is_plain_loss() -> None:
+    start = play(*HANDSHAKE, C("PSH,ACK", GET), S("ACK"))
+    next_seq = (start.responder.next_seq or 0) + 2 * 1448
+    tail = S("PSH,ACK", BIG, after=2, seq=next_seq & 0xFFFFFFFF, lost=True)
+    lines = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"), tail, C("ACK", sack=True))
+    story = full_size(play(*lines, C("FIN,ACK", after=4000)))
+    assert judge(story, Context(last_time=story.end + SECOND, final=True)).code != "mtu.black_hole"
+
+
+def test_without_the_other_ends_word_it_stays_an_alternative() -> None:
+    lines = (UPLOAD, *again(UPLOAD, 200, 400, 800, 1600), C("FIN,ACK", after=900))
+    found = judged(*HANDSHAKE, *EXCHANGE, *lines)
+    assert found.code == "tcp.data_timeout"
+    assert found.alternatives[0].code == "mtu.black_hole"
+
+
+def test_a_super_segment_counts_as_the_pieces_in_which_it_left() -> None:
+    huge = C("PSH,ACK", b"x" * (3 * 1448 + 200), lost=True)
+    start = full_size(play(*HANDSHAKE, *EXCHANGE, huge)).packets[-1]
+    tail = ((start.end_seq - 200) & 0xFFFFFFFF, start.end_seq)
+    tries = [C("ACK", BIG, pause, seq=start.seq, lost=True) for pause in (200, 400, 800)]
+    story = full_size(play(*HANDSHAKE, *EXCHANGE, huge, HEARD, *tries, C("FIN,ACK", after=900)))
+    packets = tuple(replace(p, sack=tail) if p.sack else p for p in story.packets)
+    story.packets = packets
+    found = judge(story, Context(last_time=story.end, final=True))
+    assert found.code == "mtu.black_hole"
+    assert found.numbers["passed_size"] < 300
+    assert found.numbers["vanished_size"] == 1500

@@ -1,0 +1,43 @@
+"""A router that says "packet too big", heeded or not."""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.judgement import Judgement
+from tests.diagnose.playbook import EXCHANGE, HANDSHAKE, C, Line, S, again, icmp, judged, sides
+
+BIG = C("PSH,ACK", b"x" * 1448, lost=True)
+TOLD = icmp(3, 4, "10.0.9.1", mtu=1300)
+
+
+def failed(*lines: Line) -> Judgement:
+    return judged(*HANDSHAKE, *EXCHANGE, BIG, *lines, C("FIN,ACK", after=1500))
+
+
+def test_went_on_with_the_old_size() -> None:
+    found = failed(TOLD, *again(BIG, 200, 400, 800))
+    assert found.code == "mtu.fragmentation_needed"
+    assert found.numbers["mtu"] == 1300
+    assert found.facts["source"] == "10.0.9.1"
+    assert max(sides(found).values()) < 0.8
+
+
+def test_smaller_ones_vanished_too() -> None:
+    small = C("ACK", b"x" * 1200, 200, seq=1_000_028, lost=True)
+    found = failed(TOLD, small, *again(small, 400, 800))
+    assert found.code == "mtu.fragmentation_needed"
+    assert sides(found)["path"] > 0.9
+    assert "smaller MTU further on" in found.facts["reaction"]
+
+
+def test_heeded_and_mended_is_a_note() -> None:
+    lines = (BIG, TOLD, *again(BIG, 1, lost=False), S("ACK"), *EXCHANGE[2:])
+    found = judged(*HANDSHAKE, *EXCHANGE, *lines, C("FIN,ACK"), S("FIN,ACK"), C("ACK"))
+    assert found.code == "ok"
+    assert any("1300 bytes at most" in note for note in found.notes)
+
+
+def test_an_error_about_the_other_direction_does_not_count() -> None:
+    found = judged(
+        *HANDSHAKE, icmp(3, 1, "10.0.9.1"), BIG, *again(BIG, 200, 400, 800), C("FIN,ACK", after=900)
+    )
+    assert found.code != "mtu.fragmentation_needed"

@@ -1,0 +1,100 @@
+"""What is noted over the failed connections of an endpoint."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.judge import judge
+from pcapdiag.incident.recurrences import BLOCKED_WITHIN, MAX_TIMES, MAX_VALUES, Recurrences
+from pcapdiag.model.context import EndpointFacts, HostFacts
+from pcapdiag.model.story import Story
+from tests.diagnose.playbook import (
+    CLIENT,
+    EXCHANGE,
+    GET,
+    HANDSHAKE,
+    SERVER,
+    C,
+    Line,
+    S,
+    around,
+    play,
+)
+
+pytestmark = pytest.mark.once
+
+SECOND = 1_000_000_000
+STALE = (*HANDSHAKE, *EXCHANGE, C("PSH,ACK", GET, after=350_000), S("RST", after=1, options=0))
+EXPIRED = (*HANDSHAKE, *EXCHANGE, S("RST,ACK", after=240_000))
+CUT = (*HANDSHAKE, C("PSH,ACK", GET), S("RST,ACK", after=1))
+REFUSED = (C("SYN"), S("RST,ACK", options=0))
+
+
+def noted(*stories: Story) -> tuple[EndpointFacts, Recurrences]:
+    table = Recurrences()
+    for story in stories:
+        table.note(story, judge(story, around(story)))
+    facts = EndpointFacts(*SERVER)
+    table.add_to_endpoint(facts)
+    return facts, table
+
+
+def ladder(*lines: Line, later: int = 0) -> Story:
+    story = play(*lines)
+    return replace(
+        story,
+        start=story.start + later,
+        resets=tuple(replace(r, time=r.time + later) for r in story.resets),
+    )
+
+
+def test_quiet_times_by_what_showed_the_end() -> None:
+    facts, _ = noted(play(*STALE), play(*EXPIRED), play(*EXPIRED), play(*CUT))
+    assert facts.idle is not None
+    assert [round(t / SECOND) for t in facts.idle.late] == [350]
+    assert [round(t / SECOND) for t in facts.idle.at_expiry] == [240, 240]
+
+
+def test_quiet_times_are_bounded() -> None:
+    facts, _ = noted(*[play(*EXPIRED)] * (MAX_TIMES + 3))
+    assert facts.idle is not None
+    assert (len(facts.idle.at_expiry), facts.idle.left_out) == (MAX_TIMES, 3)
+
+
+def test_a_connection_that_a_nat_shows_twice_counts_once() -> None:
+    story = play(*STALE)
+    facts, _ = noted(story, replace(story, same_as=0))
+    assert facts.idle is not None
+    assert len(facts.idle.late) == 1
+
+
+def test_header_values_by_connection() -> None:
+    odd = play(*HANDSHAKE, S("RST", win=8201, ip_id=77), S("RST", win=8201, ip_id=78))
+    _, table = noted(odd, odd)
+    host = HostFacts(SERVER[0])
+    table.add_to_host(host)
+    assert host.marks_of_resets is not None
+    assert host.marks_of_resets.windows == {8201: 2}
+    assert host.marks_of_resets.ip_ids == {77: 2, 78: 2}
+
+
+def test_header_values_are_bounded() -> None:
+    resets = [play(*HANDSHAKE, S("RST", win=n, ip_id=500)) for n in range(2000, 2100)]
+    _, table = noted(*resets)
+    host = HostFacts(SERVER[0])
+    table.add_to_host(host)
+    assert host.marks_of_resets is not None
+    assert len(host.marks_of_resets.windows) == MAX_VALUES
+    assert table.left_out == 100 - MAX_VALUES
+
+
+def test_refusals_after_a_cut_are_noted_for_the_pair() -> None:
+    facts, _ = noted(
+        ladder(*CUT), ladder(*REFUSED, later=SECOND), ladder(*REFUSED, later=9 * SECOND)
+    )
+    assert [len(times) for times in facts.blocked.values()] == [2]
+    assert list(facts.blocked) == [CLIENT[0]]
+    late = ladder(*REFUSED, later=2 * BLOCKED_WITHIN)
+    assert noted(ladder(*CUT), late)[0].blocked == {}
+    assert noted(ladder(*REFUSED), ladder(*CUT))[0].blocked == {}
