@@ -53,6 +53,8 @@ class Analysis(Following):
         self.connections = Connections(self.complete)
         self.unlisted: Counter[str] = Counter()
         """Connections by verdict that the report counts but does not list."""
+        self.doubtful: dict[int, str] = {}
+        """With ``keep_prints``: the verdicts other than ``ok`` among them, by stream."""
         self.unlisted_resets = UnlistedResets()
         self.places = Places()
         self.fresh: list[Connection] = []
@@ -147,6 +149,8 @@ class Analysis(Following):
             self._leave_out(story, context, judgement.code)
 
     def _leave_out(self, story: Story, context: Context, code: str) -> None:
+        if self.options.keep_prints and code != "ok":
+            self.doubtful[story.stream] = code
         if self.twins.counts(story):
             self.unlisted[code] += 1
             self.unlisted_resets.add(story, context)

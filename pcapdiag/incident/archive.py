@@ -132,6 +132,11 @@ class Connections(Sequence[Connection]):
         self._complete(connection)
         return connection
 
+    def unread(self) -> Iterator[Connection]:
+        """Yield the connections as they were added, without what is added at the end."""
+        for number in self._sorted():
+            yield self._decoder.decode(self._records.read(number))
+
     def __len__(self) -> int:
         return len(self._records)
 

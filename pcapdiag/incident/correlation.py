@@ -1,0 +1,228 @@
+"""Several points joined: each connection once, judged with all that the points know of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from pcapdiag.correlate.clocks import estimate_clocks
+from pcapdiag.correlate.leg_failure import point_of
+from pcapdiag.correlate.matching import match_points
+from pcapdiag.correlate.roles import Ends
+from pcapdiag.correlate.selection import Selection
+from pcapdiag.incident.archive import Connections
+from pcapdiag.incident.merge import View, leading, merge, sighting
+from pcapdiag.incident.place_roles import MAX_ASKED, ends_by_labels, share_roles, topology
+from pcapdiag.incident.point_study import PointStudy
+from pcapdiag.incident.resets import UnlistedResets
+from pcapdiag.incident.shared_legs import share_legs
+from pcapdiag.incident.stamp import Stamp
+from pcapdiag.incident.telling import Details
+from pcapdiag.incident.units import Units
+from pcapdiag.model.options import AnalyzeOptions
+from pcapdiag.model.points import Matches, Print
+from pcapdiag.model.report import Connection, Topology
+
+MAX_WATCHED = 5_000
+"""Connections that are read a second time at every point: those that failed at one, or may have."""
+
+
+class Watch(msgspec.Struct):
+    """What a second reading of one point is for."""
+
+    streams: set[int] = set()
+    untold: set[int] = set()
+    """Those of which no story was kept."""
+
+
+class Correlation:
+    """Joins the studies of all points, in two steps with the second readings between."""
+
+    def __init__(self, studies: Sequence[PointStudy], options: AnalyzeOptions) -> None:
+        self.studies = studies
+        self.options = options
+        self.matches = Matches([])
+        self.connections = Connections(self._complete)
+        self.unlisted: Counter[str] = Counter()
+        self.unlisted_resets = UnlistedResets()
+        self._units = Units([], len(studies))
+        self._told: list[int] = []
+        """Numbers of the connections that failed at a point, or may have."""
+        self._counted: set[int] = set()
+        self._details = Details()
+        self._stamps: list[Stamp] = []
+        self._by_label = {study.label: study for study in studies}
+
+    def compare(self) -> list[Watch]:
+        """Find what is one connection, the clocks, roles and legs; the first readings are over.
+
+        Returns what each point is to be read for again.
+        """
+        prints = [study.analysis.prints for study in self.studies]
+        self.matches = match_points(prints)
+        for study, clock in zip(self.studies, estimate_clocks(prints, self.matches), strict=True):
+            study.clock = clock
+        self._stamps = [Stamp(study.label, study.clock) for study in self.studies]
+        self._units = Units(self.matches.found, len(self.studies))
+        self._roles = share_roles(self.studies, self.options)
+        for study in self.studies:
+            study.analysis.surroundings.place_ends = self._ends_at(study.number)
+        share_legs(self.studies, self._units.number)
+        return self._watches()
+
+    def conclude(self) -> None:
+        """Tell every connection that failed or is asked for, and count the others."""
+        self._selection = Selection.from_options(
+            self.options, self.studies[0].analysis.tracker.first_time
+        )
+        for number in self._told:
+            views = self._views(number)
+            if views:
+                self._settle(number, views)
+        for study in self.studies:
+            for row in study.analysis.connections.unread():
+                self._take_row(study, row)
+        for study in self.studies:
+            for seen in study.analysis.prints:
+                self._count(study, seen)
+
+    def topology(self) -> Topology:
+        """Return who is who over all points."""
+        asked: list[tuple[str, str, Ends]] = []
+        for study in self.studies:
+            for seen in study.analysis.prints[:MAX_ASKED]:
+                ends = study.analysis.surroundings.place_ends(seen.stream)
+                if ends is not None:
+                    asked.append((seen.initiator[0], seen.responder[0], ends))
+        return topology(self._roles, asked)
+
+    def shared(self, point: int) -> int:
+        """Return how many connections of a point others have, too."""
+        return self._units.shared(point)
+
+    def _watches(self) -> list[Watch]:
+        watches = [Watch() for _ in self.studies]
+        numbers = {
+            self._units.number(study.number, stream): None
+            for study in self.studies
+            for stream in study.candidates()
+        }
+        self._told = sorted(numbers)
+        for number in self._told[:MAX_WATCHED]:
+            for watch, study, streams in zip(
+                watches, self.studies, self._units.streams(number), strict=True
+            ):
+                watch.streams.update(streams)
+                known = study.analysis.archive
+                watch.untold.update(stream for stream in streams if stream not in known)
+        return watches
+
+    def _views(self, number: int) -> list[View]:
+        """Return what each point tells of a connection; behind a NAT within one, what failed."""
+        views = []
+        for study, streams in zip(self.studies, self._units.streams(number), strict=True):
+            told = [one for stream in streams if (one := study.told(stream)) is not None]
+            told.sort(key=lambda one: not one.judgement.failed)
+            if told:
+                views.append(View(study.number, self._stamps[study.number], told[0]))
+        return views
+
+    def _settle(self, number: int, views: list[View]) -> None:
+        lead = leading(views)
+        story, failed = lead.told.story, lead.failed
+        if not self._is_selected(number):
+            self._counted.add(number)
+            return
+        if not (failed or self.options.all_connections):
+            self._counted.add(number)
+            self.unlisted[lead.told.judgement.code] += 1
+            self.unlisted_resets.add(story, lead.told.context)
+            return
+        connection = merge(views, in_full=self._details.has_room(lead.told))
+        self._list(number, connection)
+
+    def _take_row(self, study: PointStudy, row: Connection) -> None:
+        """List what was told once only: too many failed, or everything is asked for."""
+        number = self._units.number(study.number, row.stream)
+        if number in self._counted:
+            return
+        if not self._is_selected(number):
+            self._counted.add(number)
+            return
+        if study.number:
+            self._stamps[study.number].connection(row)
+        self._list(number, row)
+
+    def _list(self, number: int, connection: Connection) -> None:
+        self._counted.add(number)
+        connection.seen_at = [
+            sighting(study.label, seen) for study, seen in self._prints_of(number)
+        ]
+        if self._units.match(number) is not None:
+            connection.same_as = None
+        study = self.studies[point_of(number)]
+        study.analysis.legs.settle(connection)
+        study.analysis.twins.settle(connection.stream, failed=connection.verdict.failed)
+        self.connections.add(connection, number)
+
+    def _count(self, study: PointStudy, seen: Print) -> None:
+        """Count a connection that is not listed, at the first point that has it."""
+        number = self._units.number(study.number, seen.stream)
+        if number in self._counted:
+            return
+        self._counted.add(number)
+        twin = seen.same_as is not None and self._units.match(number) is None
+        if twin or not self._is_selected(number):
+            return
+        self.unlisted[self._unlisted_code(number)] += 1
+
+    def _unlisted_code(self, number: int) -> str:
+        codes = [
+            study.analysis.doubtful.get(stream, "ok")
+            for study, streams in zip(self.studies, self._units.streams(number), strict=True)
+            for stream in streams[:1]
+        ]
+        return "ok" if "ok" in codes else codes[0]
+
+    def _prints_of(self, number: int) -> Iterator[tuple[PointStudy, Print]]:
+        for study, streams in zip(self.studies, self._units.streams(number), strict=True):
+            seen = study.print_of(streams[0]) if streams else None
+            if seen is not None:
+                yield study, seen
+
+    def _is_selected(self, number: int) -> bool:
+        """Return whether the filters admit a connection by what any of the points shows of it.
+
+        Stream numbers are the first point's; times are on its clock.
+        """
+        if not self.options.is_filtered:
+            return True
+        first = self._units.streams(number)[0]
+        return any(
+            self._selection.admits(
+                first[0] if first else -1,
+                seen.initiator,
+                seen.responder,
+                study.clock.to_first(seen.start),
+                study.clock.to_first(seen.end),
+            )
+            for study, seen in self._prints_of(number)
+        )
+
+    def _ends_at(self, point: int) -> Callable[[int], Ends | None]:
+        def ends(stream: int) -> Ends | None:
+            streams = self._units.streams(self._units.number(point, stream))
+            present = zip(self.studies, streams, strict=True)
+            return ends_by_labels({study.label for study, there in present if there})
+
+        return ends
+
+    def _complete(self, connection: Connection) -> None:
+        """Add what was not known yet when a connection was told."""
+        label = connection.point
+        study = self.studies[0] if label is msgspec.UNSET else self._by_label[label]
+        study.analysis.complete(connection)
+        if study.number and connection.scope is not None:
+            self._stamps[study.number].scope(connection.scope)
