@@ -10,31 +10,24 @@ import msgspec
 from pcapdiag.correlate.clocks import estimate_clocks
 from pcapdiag.correlate.leg_failure import point_of
 from pcapdiag.correlate.matching import match_points
-from pcapdiag.correlate.roles import Ends
+from pcapdiag.correlate.roles import Ends, Roles
 from pcapdiag.correlate.selection import Selection
 from pcapdiag.incident.archive import Connections
 from pcapdiag.incident.merge import View, leading, merge, sighting
 from pcapdiag.incident.place_roles import MAX_ASKED, ends_by_labels, share_roles, topology
 from pcapdiag.incident.point_study import PointStudy
 from pcapdiag.incident.resets import UnlistedResets
+from pcapdiag.incident.second_look import Watch
 from pcapdiag.incident.shared_legs import share_legs
 from pcapdiag.incident.stamp import Stamp
 from pcapdiag.incident.telling import Details
 from pcapdiag.incident.units import Units
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.points import Matches, Print
-from pcapdiag.model.report import Connection, Topology
+from pcapdiag.model.report import Connection, Finding, Topology
 
 MAX_WATCHED = 5_000
 """Connections that are read a second time at every point: those that failed at one, or may have."""
-
-
-class Watch(msgspec.Struct):
-    """What a second reading of one point is for."""
-
-    streams: set[int] = set()
-    untold: set[int] = set()
-    """Those of which no story was kept."""
 
 
 class Correlation:
@@ -44,6 +37,7 @@ class Correlation:
         self.studies = studies
         self.options = options
         self.matches = Matches([])
+        self.roles = Roles()
         self.connections = Connections(self._complete)
         self.unlisted: Counter[str] = Counter()
         self.unlisted_resets = UnlistedResets()
@@ -66,7 +60,7 @@ class Correlation:
             study.clock = clock
         self._stamps = [Stamp(study.label, study.clock) for study in self.studies]
         self._units = Units(self.matches.found, len(self.studies))
-        self._roles = share_roles(self.studies, self.options)
+        self.roles = share_roles(self.studies, self.options)
         for study in self.studies:
             study.analysis.surroundings.place_ends = self._ends_at(study.number)
         share_legs(self.studies, self._units.number)
@@ -96,7 +90,11 @@ class Correlation:
                 ends = study.analysis.surroundings.place_ends(seen.stream)
                 if ends is not None:
                     asked.append((seen.initiator[0], seen.responder[0], ends))
-        return topology(self._roles, asked)
+        return topology(self.roles, asked)
+
+    def findings(self) -> list[Finding]:
+        """Return what only a comparison of the points shows."""
+        return []
 
     def shared(self, point: int) -> int:
         """Return how many connections of a point others have, too."""

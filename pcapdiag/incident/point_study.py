@@ -2,13 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from pcapdiag.errors import UsageError
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.archive import Archive
 from pcapdiag.incident.second_look import SecondLook
 from pcapdiag.incident.telling import Told
+from pcapdiag.model.harmless import harmless
+from pcapdiag.model.options import AnalyzeOptions, CapturePoint
 from pcapdiag.model.points import PointClock, Print
+
+MAX_POINTS = 8
+"""Points of one report: beyond that its ladder has no room for them."""
+_LABEL = re.compile(r"[A-Za-z0-9._-]{1,32}", re.ASCII)
+
+
+def check_points(points: Sequence[CapturePoint]) -> None:
+    """Raise UsageError where points cannot be told apart, or there are too few or too many."""
+    labels = [point.label for point in points]
+    if len(points) < 2:
+        raise UsageError(
+            "correlate compares two capture points or more", "for one, use analyze"
+        )
+    if len(points) > MAX_POINTS:
+        raise UsageError(f"{len(points)} points are too many", f"name {MAX_POINTS} at most")
+    for label in labels:
+        if not _LABEL.fullmatch(label):
+            raise UsageError(
+                f"{harmless(label)!r} is no label", "use up to 32 letters, digits, dots, _ and -"
+            )
+    twice = [label for label in labels if labels.count(label) > 1]
+    if twice:
+        raise UsageError(f"two points are named {twice[0]}", "give each a name of its own")
+    if any(path == "-" for point in points for path in point.paths):
+        raise UsageError("standard input cannot be read twice", "save it to a file first")
+
+
+def options_at_a_point(options: AnalyzeOptions) -> AnalyzeOptions:
+    """Return the options of one point's own analysis: filters choose among the joined ones."""
+    return replace(
+        options,
+        hosts=(),
+        ports=(),
+        nets=(),
+        streams=(),
+        time_from=None,
+        time_to=None,
+        keep_prints=True,
+    )
 
 
 class PointStudy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
+import msgspec
 
 from pcapdiag.capture import Capture
 from pcapdiag.flow.records import Flow
@@ -11,6 +11,14 @@ from pcapdiag.flow.traces import Traces
 from pcapdiag.incident.archive import Archive
 from pcapdiag.incident.following import Following
 from pcapdiag.model.options import AnalyzeOptions
+
+
+class Watch(msgspec.Struct):
+    """What a second reading is for."""
+
+    streams: set[int] = set()
+    untold: set[int] = set()
+    """Those of which no story was kept at the first one."""
 
 
 class SecondLook(Following):
@@ -24,16 +32,15 @@ class SecondLook(Following):
         capture: Capture,
         options: AnalyzeOptions,
         point: int,
-        watched: AbstractSet[int],
-        untold: AbstractSet[int],
+        watch: Watch,
     ) -> None:
         super().__init__(capture, options, self._ended)
         self.stories = Archive()
-        """Of the ``untold``: those watched of which no story was kept at the first reading."""
+        """Of those of which none was kept at the first reading."""
         self.traces = Traces(point)
-        self._untold = untold
+        self._untold = watch.untold
         self.tracker.note_all = 1
-        self.tracker.watch(set(watched), self.traces.add)
+        self.tracker.watch(watch.streams, self.traces.add)
 
     def finish(self) -> None:
         """End the reading."""
