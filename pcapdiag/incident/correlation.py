@@ -8,14 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from pcapdiag.correlate.clocks import estimate_clocks
+from pcapdiag.correlate.journeys import alone, journey
 from pcapdiag.correlate.leg_failure import point_of
 from pcapdiag.correlate.matching import match_points
+from pcapdiag.correlate.order import order_by_labels
 from pcapdiag.correlate.roles import Ends, Roles
 from pcapdiag.correlate.selection import Selection
+from pcapdiag.diagnose.points.way import Way
 from pcapdiag.incident.archive import Connections
-from pcapdiag.incident.merge import View, leading, merge, sighting
+from pcapdiag.incident.merge import Meeting, View, merge, sighting
 from pcapdiag.incident.place_roles import MAX_ASKED, ends_by_labels, share_roles, topology
 from pcapdiag.incident.point_study import PointStudy
+from pcapdiag.incident.reach import Reaches, spans
 from pcapdiag.incident.resets import UnlistedResets
 from pcapdiag.incident.second_look import Watch
 from pcapdiag.incident.shared_legs import share_legs
@@ -68,6 +72,10 @@ class Correlation:
 
     def conclude(self) -> None:
         """Tell every connection that failed or is asked for, and count the others."""
+        self._reaches = Reaches(self.studies, self.matches.found)
+        self._spans = spans(self.studies, self.matches.found)
+        self._labels = [study.label for study in self.studies]
+        self._order = order_by_labels(self._labels)
         self._selection = Selection.from_options(
             self.options, self.studies[0].analysis.tracker.first_time
         )
@@ -128,18 +136,33 @@ class Correlation:
         return views
 
     def _settle(self, number: int, views: list[View]) -> None:
-        lead = leading(views)
-        story, failed = lead.told.story, lead.failed
         if not self._is_selected(number):
             self._counted.add(number)
             return
-        if not (failed or self.options.all_connections):
+        meeting = Meeting.of(views, self._way(number))
+        told = meeting.lead.told
+        if not (meeting.failed or self.options.all_connections):
             self._counted.add(number)
-            self.unlisted[lead.told.judgement.code] += 1
-            self.unlisted_resets.add(story, lead.told.context)
+            self.unlisted[meeting.code] += 1
+            self.unlisted_resets.add(told.story, told.context)
             return
-        connection = merge(views, in_full=self._details.has_room(lead.told))
-        self._list(number, connection)
+        self._list(number, merge(meeting, in_full=self._details.has_room(told)))
+
+    def _way(self, number: int) -> Way:
+        """Return how the connection's packets passed the points."""
+        streams = self._units.streams(number)
+        traces = [
+            study.second.traces.get(there[0]) if study.second and there else None
+            for study, there in zip(self.studies, streams, strict=True)
+        ]
+        point = point_of(number)
+        match = self._units.match(number) or alone(point, streams[point][0], len(streams))
+        clocks = [study.clock for study in self.studies]
+        reach = self._reaches.of(streams)
+        found = journey(match, traces, clocks, self._spans, reach, self._order)
+        if len(found.order) == len(self.studies):
+            self._order = found.order
+        return Way(found, self._labels)
 
     def _take_row(self, study: PointStudy, row: Connection) -> None:
         """List what was told once only: too many failed, or everything is asked for."""
