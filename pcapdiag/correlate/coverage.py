@@ -45,8 +45,19 @@ class Coverage:
 
     def covers(self, row: Row, point: int) -> bool:
         """Return whether the point shows the packet, or would have."""
-        if row.seen[point] is not None:
-            return True
+        return row.seen[point] is not None or self._would_show(row, point)
+
+    def supposes(self, row: Row, point: int) -> bool:
+        """Return whether that holds only if the capture ran on after its last packet.
+
+        A quiet line and a stopped capture look the same, unless others show packets later.
+        """
+        if row.seen[point] is not None or not self._would_show(row, point):
+            return False
+        expected = self._expected(row, point)
+        return expected is not None and expected[0] > self._spans[point].last - expected[1]
+
+    def _would_show(self, row: Row, point: int) -> bool:
         trace = self._traces[point]
         if trace is None and (not self._reach or self._reach[point] in ("none", "seen")):
             return False
@@ -71,7 +82,7 @@ class Coverage:
 
     def _is_running(self, point: int, time: int, bound: int) -> bool:
         span, trace = self._spans[point], self._traces[point]
-        if not span.first + bound <= time <= span.last - bound:
+        if time < span.first + bound or (time > span.last - bound and span.stopped):
             return False
         if trace is not None and trace.gap is not None:
             if trace.gap[0] - bound <= time <= trace.gap[1] + bound:

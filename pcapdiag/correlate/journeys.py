@@ -134,6 +134,7 @@ def _passage(
         frames=tuple(None if s is None else s.packet.frame for s in row.seen),
         times=tuple(None if s is None else s.time for s in row.seen),
         covers=tuple(cover.covers(row, point) for point in range(len(row.seen))),
+        supposed=tuple(cover.supposes(row, point) for point in range(len(row.seen))),
         ack=one.ack,
         sizes=tuple(0 if s is None else s.packet.length for s in row.seen),
         transmission=row.transmission,

@@ -1,0 +1,93 @@
+"""From what one capture made of it and what two show, to a side and how sure (verdicts.md)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from pcapdiag.diagnose.attribution.combine import NAMED_FROM, WORTH_NAMING, likelihoods, posterior
+from pcapdiag.diagnose.points.signals import PointSignal, end
+from pcapdiag.diagnose.points.way import Way
+from pcapdiag.model.report import Actor, Attribution, Candidate
+
+CEILING = 0.995
+"""Two captures may be wrong too: a firewall or card on the end's host, behind its capture."""
+SUPPOSED_CEILING = 0.89
+"""Where a capture may have been stopped before, nobody is named for sure."""
+MOST_ALONE = 0.9
+"""What one capture makes of it counts for no more than this beside what two show."""
+OTHERS = {"initiator": 0.1, "responder": 0.1, "path": 0.8}
+"""How what one capture leaves over is shared among the sides that it does not name."""
+RESET_PRIOR = 0.7
+"""P(the end whose address a RST bears sent it), where nothing else is known."""
+
+
+def combine(
+    way: Way,
+    point: int,
+    alone: Attribution | None,
+    signals: Sequence[PointSignal],
+    bears_initiator: bool | None = None,
+) -> Attribution:
+    """Return who did it; ``alone`` is what the point's own capture made of it.
+
+    Without it the question is who sent a RST, which bears an end's address.
+    """
+    if alone is not None and not signals:
+        return alone
+    prior = _prior(alone, bears_initiator)
+    logs = likelihoods([one.signal for one in signals])
+    probabilities = posterior(prior, logs)
+    side = max(probabilities, key=lambda each: probabilities[each])
+    against = [one for one in signals if one.signal.says == side]
+    supposed = bool(against) and all(one.supposed for one in against)
+    limit = SUPPOSED_CEILING if supposed else CEILING
+    result = _named(way, side, min(probabilities[side], limit))
+    if result is None:
+        result = _unknown(probabilities)
+    result.evidence = [one.evidence(way.labels) for one in signals]
+    for evidence in alone.evidence if alone else ():
+        if not evidence.point:
+            evidence.point = way.labels[point]
+        result.evidence.append(evidence)
+    if result.side == "path" and alone is not None and alone.side == "path":
+        result.address = alone.address
+    return result
+
+
+def _prior(alone: Attribution | None, bears_initiator: bool | None) -> dict[Actor, float]:
+    if alone is None:
+        return {end(bool(bears_initiator)): RESET_PRIOR, "path": 1 - RESET_PRIOR}
+    sides: tuple[Actor, ...] = ("initiator", "responder", "path")
+    if alone.side == "unknown":
+        told: dict[Actor, float] = {}
+        for candidate in alone.candidates:
+            told[candidate.side] = told.get(candidate.side, 0.0) + candidate.confidence
+    else:
+        told = {alone.side: alone.confidence}
+    told = {side: min(p, MOST_ALONE) for side, p in told.items()}
+    rest = max(1 - sum(told.values()), 1 - MOST_ALONE)
+    others = [side for side in sides if side not in told]
+    shares = sum(OTHERS[side] for side in others)
+    prior = told | {side: rest * OTHERS[side] / shares for side in others}
+    total = sum(prior.values())
+    return {side: p / total for side, p in prior.items()}
+
+
+def _named(way: Way, side: Actor, confidence: float) -> Attribution | None:
+    confidence = round(confidence, 3)
+    if confidence <= NAMED_FROM:
+        return None
+    address = None if side == "path" else way.address(side == "initiator")
+    return Attribution(side=side, address=address or None, confidence=confidence)
+
+
+def _unknown(probabilities: dict[Actor, float]) -> Attribution:
+    ranked = sorted(probabilities.items(), key=lambda item: -item[1])
+    candidates = [
+        Candidate(side=s, party="middlebox" if s == "path" else "unknown", confidence=round(p, 3))
+        for s, p in ranked
+        if p >= WORTH_NAMING
+    ]
+    below = min(round(ranked[0][1], 3), math.nextafter(NAMED_FROM, 0))
+    return Attribution(confidence=below, candidates=candidates)
