@@ -42,10 +42,9 @@ def weigh(way: Way, point: int, judgement: Judgement) -> list[PointSignal]:
     closing = _closing(way, point, judgement)
     if closing is None or not judgement.code.startswith(SENDERS):
         return []
-    found = [_blamed(way, closing, judgement)]
-    for other in way.journey.passages:
-        if is_reset(other) and other is not closing and _when(other) - _when(closing) <= AT_ONCE:
-            found.append(born_between(way, other))
+    near = [p for p in way.journey.passages if _when(p) - _when(closing) <= AT_ONCE]
+    others = [born_between(way, p) for p in near if is_reset(p) and p is not closing]
+    found = [_blamed(way, closing, judgement), *others]
     return [one for one in found if one is not None]
 
 
