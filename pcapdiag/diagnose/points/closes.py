@@ -89,7 +89,7 @@ def born_between(way: Way, passage: Passage) -> PointSignal | None:
     crossing = way.born(passage)
     if crossing is None:
         return None
-    address = way.address(passage.from_initiator)
+    address = way.address(passage.from_initiator, crossing.shown)
     frame = passage.frames[crossing.shown]
     shown, absent = way.labels[crossing.shown], way.labels[crossing.absent]
     detail = (
