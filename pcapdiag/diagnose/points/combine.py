@@ -36,8 +36,11 @@ def combine(
 
     Without it the question is who sent a RST, which bears an end's address.
     """
-    if alone is not None and not signals:
-        return alone
+    if alone is not None:
+        for evidence in alone.evidence if len(way.journey.order) > 1 else ():
+            evidence.detail = evidence.detail.split(SETTLED_BY)[0]
+        if not signals:
+            return alone
     prior = _prior(alone, bears_initiator)
     logs = likelihoods([one.signal for one in signals])
     probabilities = posterior(prior, logs)
@@ -52,7 +55,6 @@ def combine(
     for evidence in alone.evidence if alone else ():
         if not evidence.point:
             evidence.point = way.labels[point]
-        evidence.detail = evidence.detail.split(SETTLED_BY)[0]
         result.evidence.append(evidence)
     if result.side == "path" and alone is not None and alone.side == "path":
         result.address = alone.address

@@ -58,7 +58,7 @@ def judge_points(
     """
     way = Way(journey, labels)
     way.on_host |= _on_host(opinions)
-    point = failing_point(way, {n: o.judgement for n, o in enumerate(opinions) if o is not None})
+    point = failing_point(way, _trusted(journey, opinions))
     opinion = opinions[point] if point is not None else None
     if point is None or opinion is None:
         return None
@@ -74,6 +74,23 @@ def judge_points(
         resets=senders(way, opinions),
         decisive=_decisive(journey, signals),
     )
+
+
+def _trusted(journey: Journey, opinions: Sequence[Opinion | None]) -> dict[int, Judgement]:
+    """Return the judgements that count, by point.
+
+    Not that of a capture which took the ends for each other, or missed packets, where another one
+    of the connection did not.
+    """
+    given = {n: opinion for n, opinion in enumerate(opinions) if opinion is not None}
+    swapped = journey.match.swapped
+    straight = {n: o for n, o in given.items() if not (swapped and swapped[n])} or given
+    whole = {n: o for n, o in straight.items() if not _is_lossy(o.story)}
+    return {n: o.judgement for n, o in (whole or straight).items()}
+
+
+def _is_lossy(story: Story) -> bool:
+    return bool(story.initiator.acked_unseen or story.responder.acked_unseen)
 
 
 def _on_host(opinions: Sequence[Opinion | None]) -> set[tuple[int, bool]]:
