@@ -41,9 +41,7 @@ def _point(study: PointStudy, summary: CaptureSummary, shared: int) -> Point:
         point.clock_error = clock.error / NANOSECONDS
         point.drift = clock.drift
         point.clock_steps = [
-            ClockChange(
-                since=format_seconds(step.since), clock_offset=step.offset / NANOSECONDS
-            )
+            ClockChange(since=format_seconds(step.since), clock_offset=step.offset / NANOSECONDS)
             for step in clock.steps
         ]
     return point

@@ -40,8 +40,7 @@ class Reaches:
     def of(self, streams: Streams) -> tuple[Reach, ...]:
         """Return for each point whether it sees a connection's packets, or would."""
         return tuple(
-            "seen" if there else self._absent(point, streams)
-            for point, there in enumerate(streams)
+            "seen" if there else self._absent(point, streams) for point, there in enumerate(streams)
         )
 
     def _absent(self, point: int, streams: Streams) -> Reach:
@@ -80,7 +79,10 @@ def _lossy(study: PointStudy) -> tuple[tuple[int, int], ...]:
 
 
 def _stopped(studies: Sequence[PointStudy], matches: Iterable[Match]) -> set[int]:
-    """Return the points whose connections went on elsewhere after their last packet."""
+    """Return the points whose connections went on elsewhere after their last packet.
+
+    One that failed may be gone there because of that, and shows nothing.
+    """
     ends = {
         study.number: study.clock.to_first(study.analysis.tracker.last_time)
         + study.clock.error
@@ -91,9 +93,15 @@ def _stopped(studies: Sequence[PointStudy], matches: Iterable[Match]) -> set[int
     found: set[int] = set()
     for match in matches:
         there = [point for point, stream in enumerate(match.streams) if stream is not None]
+        if any(_may_have_failed(studies[point], match) for point in there):
+            continue
         last = max((_end(studies[point], match) for point in there if point in ends), default=0)
         found |= {point for point in there if point in ends and last > ends[point]}
     return found
+
+
+def _may_have_failed(study: PointStudy, match: Match) -> bool:
+    return (match.streams[study.number] or 0) in study.analysis.archive
 
 
 def _end(study: PointStudy, match: Match) -> int:

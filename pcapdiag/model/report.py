@@ -296,6 +296,8 @@ class Connection(Value):
     """With several points: where it was captured, in their order."""
     passages: list[PointPassage] = []
     """Its decisive packets on their way past the points."""
+    path_order: list[str] = []
+    """Labels of the points from the initiator's end to the responder's, where that is known."""
     point: PointLabel = msgspec.UNSET
     """Whose numbers the connection's own are, where the first point does not have it."""
 
