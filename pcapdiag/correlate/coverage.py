@@ -11,12 +11,14 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from statistics import median_low
 
-from pcapdiag.correlate.alignment import Row
+from pcapdiag.correlate.alignment import Row, Seen
 from pcapdiag.model.packet import ACKED_UNSEEN, seq_distance
 from pcapdiag.model.points import PointClock, Reach, Span, Trace
 
 LOSSY_AROUND = 1_000_000_000
 """A capture that missed a packet may have missed others this much (ns) before and after."""
+ROUND_TRIP = 1_000_000_000
+"""A round trip between two points takes no longer (ns); used where only one direction is seen."""
 MASK32 = 0xFFFFFFFF
 
 Period = tuple[int, int]
@@ -55,7 +57,7 @@ class Coverage:
         if row.seen[point] is not None or not self._would_show(row, point):
             return False
         expected = self._expected(row, point)
-        return expected is not None and expected[0] > self._spans[point].last - expected[1]
+        return expected is not None and expected[1] > self._spans[point].last
 
     def _would_show(self, row: Row, point: int) -> bool:
         trace = self._traces[point]
@@ -66,31 +68,47 @@ class Coverage:
         expected = self._expected(row, point)
         return expected is not None and self._is_running(point, *expected)
 
-    def _expected(self, row: Row, point: int) -> tuple[int, int] | None:
-        """Return when the point should have seen the packet, by its own clock, and the bound."""
-        clocks = self._clocks
+    def _expected(self, row: Row, point: int) -> Period | None:
+        """Return when the point should have seen the packet: from when to when, by its clock."""
         for other, seen in enumerate(row.seen):
-            if seen is None:
-                continue
-            known = self._transit.get((other, point, row.from_initiator))
-            if known is not None:
-                return _own_time(clocks[point], seen.time + known), 0
-            if clocks[other].known and clocks[point].known:
-                bound = clocks[other].error + clocks[point].error
-                return _own_time(clocks[point], seen.time), bound
+            period = self._period(seen, other, point, row.from_initiator) if seen else None
+            if period is not None:
+                clock = self._clocks[point]
+                return _own_time(clock, period[0]), _own_time(clock, period[1])
         return None
 
-    def _is_running(self, point: int, time: int, bound: int) -> bool:
+    def _period(self, seen: Seen, other: int, point: int, initiator: bool) -> Period | None:
+        """Return the same on the first point's clock, by what one other point saw."""
+        time = seen.time
+        known = self._transit.get((other, point, initiator))
+        if known is not None:
+            return time + known, time + known
+        clocks = self._clocks
+        if clocks[other].known and clocks[point].known:
+            bound = clocks[other].error_at(seen.packet.time)
+            bound += clocks[point].error_at(_own_time(clocks[point], time))
+            return time - bound, time + bound
+        back = self._transit.get((point, other, not initiator))
+        # A round trip later than what came the other way would have been sent to get here now.
+        return None if back is None else (time - back, time - back + ROUND_TRIP)
+
+    def _is_running(self, point: int, earliest: int, latest: int) -> bool:
         span, trace = self._spans[point], self._traces[point]
-        if time < span.first + bound or (time > span.last - bound and span.stopped):
+        if earliest < span.first or (latest > span.last and self._is_stopped(point)):
             return False
         if trace is not None and trace.gap is not None:
-            if trace.gap[0] - bound <= time <= trace.gap[1] + bound:
+            if trace.gap[0] <= latest and earliest <= trace.gap[1]:
                 return False
-        margin = LOSSY_AROUND + bound
-        if any(abs(time - missed) <= margin for missed in self._lossy[point]):
+        earliest, latest = earliest - LOSSY_AROUND, latest + LOSSY_AROUND
+        if any(earliest <= missed <= latest for missed in self._lossy[point]):
             return False
-        return not any(a - margin <= time <= b + margin for a, b in span.lossy)
+        return not any(start <= latest and earliest <= end for start, end in span.lossy)
+
+    def _is_stopped(self, point: int) -> bool:
+        """Return whether other connections show that the capture ended at its last packet."""
+        trace = self._traces[point]
+        own = trace.stream if trace is not None else -1
+        return any(stream != own for stream in self._spans[point].outlived_by)
 
     def _is_blind(self, point: int, initiator: bool) -> bool:
         """Return whether the point shows only the other direction, which acknowledges this one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 
 import msgspec
 
@@ -14,6 +14,7 @@ from pcapdiag.correlate.matching import match_points
 from pcapdiag.correlate.order import order_by_labels
 from pcapdiag.correlate.roles import Ends, Roles
 from pcapdiag.correlate.selection import Selection
+from pcapdiag.diagnose.findings.lost_between import LostBetween
 from pcapdiag.diagnose.points.way import Way
 from pcapdiag.incident.archive import Connections
 from pcapdiag.incident.merge import Meeting, View, merge, sighting
@@ -30,6 +31,8 @@ from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.points import Matches, Print
 from pcapdiag.model.report import Connection, Finding, Topology
 
+MAX_SAMPLE = 200
+"""Healthy connections that are read a second time, too."""
 MAX_WATCHED = 5_000
 """Connections that are read a second time at every point: those that failed at one, or may have."""
 
@@ -52,6 +55,9 @@ class Correlation:
         self._details = Details()
         self._stamps: list[Stamp] = []
         self._by_label = {study.label: study for study in studies}
+        self._sample: list[int] = []
+        """Healthy connections that several points have, read again to know how the path does."""
+        self._lost = LostBetween()
 
     def compare(self) -> list[Watch]:
         """Find what is one connection, the clocks, roles and legs; the first readings are over.
@@ -83,6 +89,8 @@ class Correlation:
             views = self._views(number)
             if views:
                 self._settle(number, views)
+        for number in self._sample:
+            self._lost.look(self._way(number))
         for study in self.studies:
             for row in study.analysis.connections.unread():
                 self._take_row(study, row)
@@ -102,7 +110,7 @@ class Correlation:
 
     def findings(self) -> list[Finding]:
         """Return what only a comparison of the points shows."""
-        return []
+        return self._lost.findings()
 
     def shared(self, point: int) -> int:
         """Return how many connections of a point others have, too."""
@@ -116,14 +124,22 @@ class Correlation:
             for stream in study.candidates()
         }
         self._told = sorted(numbers)
-        for number in self._told[:MAX_WATCHED]:
+        self._sample = self._healthy(numbers)
+        for number in (*self._told[:MAX_WATCHED], *self._sample):
             for watch, study, streams in zip(
                 watches, self.studies, self._units.streams(number), strict=True
             ):
                 watch.streams.update(streams)
                 known = study.analysis.archive
-                watch.untold.update(stream for stream in streams if stream not in known)
+                if number in numbers:
+                    watch.untold.update(stream for stream in streams if stream not in known)
         return watches
+
+    def _healthy(self, told: Container[int]) -> list[int]:
+        """Return some connections that all went well, spread evenly over the captures."""
+        numbers = [number for number in self._units.matched() if number not in told]
+        step = max(1, len(numbers) // MAX_SAMPLE)
+        return numbers[::step][:MAX_SAMPLE]
 
     def _views(self, number: int) -> list[View]:
         """Return what each point tells of a connection; behind a NAT within one, what failed."""
@@ -139,7 +155,9 @@ class Correlation:
         if not self._is_selected(number):
             self._counted.add(number)
             return
-        meeting = Meeting.of(views, self._way(number))
+        way = self._way(number)
+        meeting = Meeting.of(views, way)
+        self._lost.look(way, meeting.outcome)
         told = meeting.lead.told
         if not (meeting.failed or self.options.all_connections):
             self._counted.add(number)

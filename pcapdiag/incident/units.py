@@ -34,6 +34,10 @@ class Units:
         """Return the number of the connection that a point has as this stream."""
         return self._numbers.get((point, stream), number_at(point, stream))
 
+    def matched(self) -> list[int]:
+        """Return the numbers of the connections that several points have."""
+        return sorted(self._matches)
+
     def match(self, number: int) -> Match | None:
         """Return where else a connection was found; None for one that a single point has."""
         return self._matches.get(number)

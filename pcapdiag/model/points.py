@@ -219,8 +219,9 @@ class Span(msgspec.Struct, frozen=True):
     first: int
     last: int
     lossy: tuple[tuple[int, int], ...] = ()
-    stopped: bool = False
-    """Connections that it had went on at other points after its last packet."""
+    outlived_by: tuple[int, ...] = ()
+    """Streams of connections that went on at other points after this capture's last packet, two at
+    most: so it had been stopped, unless just that connection's packets no longer came so far."""
 
 
 Reach = Literal["seen", "port", "host", "none"]

@@ -42,10 +42,9 @@ def weigh(way: Way, point: int, judgement: Judgement) -> list[PointSignal]:
     closing = _closing(way, point, judgement)
     if closing is None or not judgement.code.startswith(SENDERS):
         return []
-    found = [_blamed(way, closing, judgement)]
-    for other in way.journey.passages:
-        if is_reset(other) and other is not closing and _when(other) - _when(closing) <= AT_ONCE:
-            found.append(born_between(way, other))
+    near = [p for p in way.journey.passages if _when(p) - _when(closing) <= AT_ONCE]
+    others = [born_between(way, p) for p in near if is_reset(p) and p is not closing]
+    found = [_blamed(way, closing, judgement), *others]
     return [one for one in found if one is not None]
 
 
@@ -90,7 +89,7 @@ def born_between(way: Way, passage: Passage) -> PointSignal | None:
     crossing = way.born(passage)
     if crossing is None:
         return None
-    address = way.address(passage.from_initiator)
+    address = way.address(passage.from_initiator, crossing.shown)
     frame = passage.frames[crossing.shown]
     shown, absent = way.labels[crossing.shown], way.labels[crossing.absent]
     detail = (

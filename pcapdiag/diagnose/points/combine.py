@@ -21,6 +21,9 @@ OTHERS = {"initiator": 0.1, "responder": 0.1, "path": 0.8}
 RESET_PRIOR = 0.7
 """P(the end whose address a RST bears sent it), where nothing else is known."""
 
+SETTLED_BY = "; settle it with a capture"
+"""What one capture's evidence says, and is of no use where there are more."""
+
 
 def combine(
     way: Way,
@@ -42,13 +45,14 @@ def combine(
     against = [one for one in signals if one.signal.says == side]
     supposed = bool(against) and all(one.supposed for one in against)
     limit = SUPPOSED_CEILING if supposed else CEILING
-    result = _named(way, side, min(probabilities[side], limit))
+    result = _named(way, point, side, min(probabilities[side], limit))
     if result is None:
         result = _unknown(probabilities)
     result.evidence = [one.evidence(way.labels) for one in signals]
     for evidence in alone.evidence if alone else ():
         if not evidence.point:
             evidence.point = way.labels[point]
+        evidence.detail = evidence.detail.split(SETTLED_BY)[0]
         result.evidence.append(evidence)
     if result.side == "path" and alone is not None and alone.side == "path":
         result.address = alone.address
@@ -74,11 +78,11 @@ def _prior(alone: Attribution | None, bears_initiator: bool | None) -> dict[Acto
     return {side: p / total for side, p in prior.items()}
 
 
-def _named(way: Way, side: Actor, confidence: float) -> Attribution | None:
+def _named(way: Way, point: int, side: Actor, confidence: float) -> Attribution | None:
     confidence = round(confidence, 3)
     if confidence <= NAMED_FROM:
         return None
-    address = None if side == "path" else way.address(side == "initiator")
+    address = None if side == "path" else way.address(side == "initiator", point)
     return Attribution(side=side, address=address or None, confidence=confidence)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.judge import refine
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.points import closes, handshake, icmp, transfer
@@ -56,6 +57,7 @@ def judge_points(
     ``opinions`` are in the points' order, None for a point that does not have the connection.
     """
     way = Way(journey, labels)
+    way.on_host |= _on_host(opinions)
     point = failing_point(way, {n: o.judgement for n, o in enumerate(opinions) if o is not None})
     opinion = opinions[point] if point is not None else None
     if point is None or opinion is None:
@@ -72,6 +74,15 @@ def judge_points(
         resets=senders(way, opinions),
         decisive=_decisive(journey, signals),
     )
+
+
+def _on_host(opinions: Sequence[Opinion | None]) -> set[tuple[int, bool]]:
+    found = set()
+    for point, opinion in enumerate(opinions):
+        place = vantage(opinion.story, opinion.context).place if opinion is not None else "unknown"
+        if place in ("initiator", "responder"):
+            found.add((point, place == "initiator"))
+    return found
 
 
 def weigh(way: Way, point: int, judgement: Judgement) -> list[PointSignal]:

@@ -36,13 +36,13 @@ def by_crossing(
     """Return a signal that rests on a packet's absence at a point.
 
     It is weaker where the capture there has nothing later, so that it may have been stopped, and
-    where the whole connection is absent, so that a capture filter may have left it out.
+    where it shows nothing to that port, so that a capture filter may have left it out.
     """
     label = way.labels[crossing.absent]
     if crossing.supposed:
         name += "_quiet"
         detail += f" (if {label} was still capturing: it shows nothing later)"
-    found = signal(name, says, detail, frames, confounded=crossing.elsewhere)
+    found = signal(name, says, detail, frames, confounded=crossing.by_host)
     return PointSignal(found, crossing.shown, crossing.supposed)
 
 

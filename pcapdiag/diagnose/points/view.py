@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.points.signals import PointSignal
-from pcapdiag.diagnose.points.way import Way
+from pcapdiag.diagnose.points.way import Way, is_reset
 from pcapdiag.diagnose.tcp import injected_reset
+from pcapdiag.model.points import Passage
 from pcapdiag.model.report import Attribution
 
 EXPLAINED_BY = {
@@ -36,11 +37,30 @@ def failing_point(way: Way, judgements: Mapping[int, Judgement]) -> int | None:
     failed.sort(key=lambda point: (order.index(point) if point in order else len(order), point))
     if not failed:
         return None
+    struck = _struck_first(way, judgements, failed)
+    if struck is not None:
+        return struck
     causes = EXPLAINED_BY.get(judgements[failed[0]].code, ())
     for point in failed[1:]:
         if judgements[point].code.startswith(causes or ("-",)):
             return point
     return failed[0]
+
+
+def _struck_first(way: Way, judgements: Mapping[int, Judgement], failed: list[int]) -> int | None:
+    """Return the point whose reset came first and was born on the way; others may be effects."""
+    resets = [p for p in way.journey.passages if is_reset(p)]
+    resets.sort(key=_when)
+    for passage in resets[:1]:
+        for point in failed:
+            reset = judgements[point].reset
+            if reset is not None and passage.frames[point] == reset.frame and way.born(passage):
+                return point
+    return None
+
+
+def _when(passage: Passage) -> int:
+    return min(time for time in passage.times if time is not None)
 
 
 def with_code(

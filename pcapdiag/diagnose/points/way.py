@@ -18,14 +18,14 @@ class Crossing(NamedTuple):
     """Between which two points a packet vanished, or came into being.
 
     ``shown`` is where it was seen, ``absent`` where it should have been and was not. ``supposed``:
-    if that capture was still running. ``elsewhere``: that point does not have the connection at
-    all, and would have it by what else it shows.
+    if that capture was still running. ``by_host``: that point does not have the connection at all,
+    and only connections to other ports of that address say that it would.
     """
 
     shown: int
     absent: int
     supposed: bool
-    elsewhere: bool
+    by_host: bool
 
 
 class Way:
@@ -34,6 +34,8 @@ class Way:
     def __init__(self, journey: Journey, labels: Sequence[str]) -> None:
         self.journey = journey
         self.labels = labels
+        self.on_host: set[tuple[int, bool]] = set()
+        """Points on the initiator's (True) or responder's host, as their captures show."""
 
     def line(self, from_initiator: bool) -> tuple[int, ...]:
         """Return the points in the order in which packets of that end pass them."""
@@ -48,6 +50,8 @@ class Way:
     def is_beside(self, point: int, initiator: bool) -> bool:
         """Return whether the point is on that end's host or link, as its TTLs show."""
         journey = self.journey
+        if (point, initiator) in self.on_host:
+            return True
         return (journey.beside_initiator if initiator else journey.beside_responder)[point]
 
     def address(self, initiator: bool, point: int | None = None) -> str:
@@ -87,7 +91,7 @@ class Way:
         for point in others:
             if passage.covers[point]:
                 supposed = bool(passage.supposed) and passage.supposed[point]
-                return Crossing(shown, point, supposed, self.journey.reach[point] != "seen")
+                return Crossing(shown, point, supposed, self.journey.reach[point] == "host")
         return None
 
     def at(self, passages: Iterable[Passage], point: int | None) -> list[Passage]:
@@ -100,11 +104,11 @@ class Way:
         return tuple(dict.fromkeys(frame for frame in found if frame is not None))
 
     def where(self, passages: Iterable[Passage], point: int) -> str:
-        """Return ``frame 4 at client``, or several frames, for a sentence."""
+        """Return ``frame 4``, or several frames, for a sentence that has named the point."""
         frames = self.frames(passages, point)
         word = "frame" if len(frames) == 1 else "frames"
         listed = ", ".join(map(str, frames[:LISTED])) + (" ..." if len(frames) > LISTED else "")
-        return f"{word} {listed} at {self.labels[point]}"
+        return f"{word} {listed}"
 
 
 def is_syn(passage: Passage) -> bool:
