@@ -32,6 +32,13 @@ UNLIKELY = 0.05
 """Other codes below this probability are only in the JSON."""
 ENOUGH_SIGNS = 2
 """Signs for a culprit from which what is usual need not be told beside them."""
+OF_SEVERAL = frozenset(
+    {
+        "born_between", "born_between_quiet", "left_end", "left_side", "lost_between",
+        "lost_between_quiet", "arrived_unanswered", "arrived_unanswered_near",
+    }
+)  # fmt: skip
+"""Signals that take two captures: what they show comes before what one makes of it."""
 _NAMES_FRAMES = re.compile(r"#|\bframes? \d")
 """A sentence that names its frames itself."""
 
@@ -186,7 +193,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     def _evidence(self, connection: Connection) -> Iterator[str]:
         who = connection.verdict.attribution
-        ordered = sorted(who.evidence, key=lambda e: -abs(e.weight))
+        ordered = sorted(who.evidence, key=lambda e: (e.signal not in OF_SEVERAL, -abs(e.weight)))
         if who.side == "unknown":
             yield from self._some("SIGNS", self._signs(connection, ordered), SIGN_LINES)
             return

@@ -33,8 +33,9 @@ _LEGEND = {
 
 def ladder(connection: Connection, labels: tuple[str, ...], room: int) -> list[str]:
     """Return the lines of a ladder; none where it has no room, or nothing to show."""
-    lanes = [labels.index(label) for label in connection.path_order if label in labels]
     rows = _chosen(connection.passages)
+    lanes = [labels.index(label) for label in connection.path_order if label in labels]
+    lanes = [lane for lane in lanes if _tells(lane, connection.passages)]
     if len(lanes) < 2 or not rows:
         return []
     frames = [f for passage in rows for f in passage.frames if f is not None]
@@ -55,6 +56,11 @@ def ladder(connection: Connection, labels: tuple[str, ...], room: int) -> list[s
     drawn = "".join(lines[1:])
     lines += [f"{'':{TIME}}{text}" for mark, text in _LEGEND.items() if _is_used(mark, drawn)]
     return [line.rstrip() for line in lines]
+
+
+def _tells(lane: int, passages: list[PointPassage]) -> bool:
+    """Return whether a point shows any of the packets, or would have."""
+    return any(p.frames[lane] is not None or p.covers[lane] for p in passages)
 
 
 def _is_used(mark: str, drawn: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -69,10 +70,11 @@ def point_lines(report: Report, page: Page) -> Iterator[str]:
     """Yield one line for each point: what was captured there, and how its clock stands."""
     name = "POINTS"
     widest = max(len(point.label) for point in report.points)
-    span = _span(report)
+    span, named = _span(report), _short_names(report.points)
     for number, point in enumerate(report.points):
+        captured = _captured(point, named[number])
         clock = _clock(point, report.points[0], span) if number else "times are by its clock"
-        for text in (f"{point.label:<{widest}}  {_captured(point)}", f"{'':<{widest}}  {clock}"):
+        for text in (f"{point.label:<{widest}}  {captured}", f"{'':<{widest}}  {clock}"):
             yield from page.hanging(name, text, widest + 2)
             name = ""
 
@@ -83,8 +85,16 @@ def _span(report: Report) -> float:
     return between(first, last) if first and last else 0.0
 
 
-def _captured(point: Point) -> str:
-    files = shown(point.files[0]) if point.files else "no file"
+def _short_names(points: Sequence[Point]) -> list[str]:
+    """Return each point's first file by its name, with the folder where names are the same."""
+    paths = [point.files[0] if point.files else "no file" for point in points]
+    names = [os.path.basename(path) for path in paths]
+    if len(set(names)) < len(names):
+        names = [os.path.join(*path.split(os.sep)[-2:]) for path in paths]
+    return [shown(name) for name in names]
+
+
+def _captured(point: Point, files: str) -> str:
     if len(point.files) > 1:
         files += f" and {words.count(len(point.files) - 1, 'file')} more"
     return (
@@ -96,7 +106,7 @@ def _captured(point: Point) -> str:
 def _shared(point: Point) -> str:
     if point.shared == point.connections:
         return "seen elsewhere too" if point.connections == 1 else "all seen elsewhere too"
-    return f"{point.shared:,} seen elsewhere too"
+    return f"{point.shared:,} seen elsewhere too" if point.shared else "none seen elsewhere"
 
 
 def _clock(point: Point, first: Point, span: float) -> str:
