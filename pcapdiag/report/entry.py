@@ -98,7 +98,9 @@ class EntryWriter(msgspec.Struct, frozen=True):
             yield from self.page.labelled("SEE", self.places.streams(streams, finding.point))
 
     def _at(self, finding: Finding) -> str:
-        return f"{finding.point}: " if self.places.several and finding.point else ""
+        """Return the point that a finding is about, unless its title says it."""
+        label = finding.point if isinstance(finding.point, str) else ""
+        return f"{label}: " if label and label not in finding.title.split() else ""
 
     def head(self, connection: Connection) -> str:
         """Return what was asked, where a request failed, who called whom, when, and the frame."""
