@@ -34,7 +34,13 @@ class Coverage:
         clocks: Sequence[PointClock],
         spans: Sequence[Span],
         reach: Sequence[Reach],
+        folded: Sequence[bool],
     ) -> None:
+        """``folded`` are points that have the connection twice, before and behind a NAT.
+
+        Of those only one side is followed, so that what is not there may be on the other.
+        """
+        self._folded = folded
         self._traces = traces
         self._clocks = clocks
         self._spans = spans
@@ -61,6 +67,8 @@ class Coverage:
 
     def _would_show(self, row: Row, point: int) -> bool:
         trace = self._traces[point]
+        if self._folded[point]:
+            return False
         if trace is None and (not self._reach or self._reach[point] in ("none", "seen")):
             return False
         if self._is_blind(point, row.from_initiator) or self._passed_unseen(row, point):

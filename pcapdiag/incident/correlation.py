@@ -31,8 +31,10 @@ from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.points import Matches, Print
 from pcapdiag.model.report import Connection, Finding, Topology
 
-MAX_SAMPLE = 200
+MAX_SAMPLE = 100
 """Healthy connections that are read a second time, too."""
+MAX_SAMPLED_PACKETS = 500
+"""Longer ones are left out of that."""
 MAX_WATCHED = 5_000
 """Connections that are read a second time at every point: those that failed at one, or may have."""
 
@@ -137,7 +139,12 @@ class Correlation:
 
     def _healthy(self, told: Container[int]) -> list[int]:
         """Return some connections that all went well, spread evenly over the captures."""
-        numbers = [number for number in self._units.matched() if number not in told]
+        numbers = [
+            number
+            for number in self._units.matched()
+            if number not in told
+            and all(seen.packets <= MAX_SAMPLED_PACKETS for _, seen in self._prints_of(number))
+        ]
         step = max(1, len(numbers) // MAX_SAMPLE)
         return numbers[::step][:MAX_SAMPLE]
 

@@ -6,7 +6,9 @@ followed along the points.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from pcapdiag.diagnose.attribution.signal import signal
@@ -16,7 +18,15 @@ from pcapdiag.diagnose.points.signals import (
     by_crossing,
     lost_between,
 )
-from pcapdiag.diagnose.points.way import Crossing, Way, acks, end_of, is_payload, packets
+from pcapdiag.diagnose.points.way import (
+    Crossing,
+    Way,
+    acks,
+    end_of,
+    highest_ack,
+    is_payload,
+    packets,
+)
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.points import Passage
 
@@ -41,19 +51,22 @@ LARGEST = 9_000
 
 
 class Stuck(NamedTuple):
-    """Bytes of one end that were never acknowledged where they were sent."""
+    """Bytes of one end that were never acknowledged where they were sent.
+
+    ``gone`` are the transmissions of those of which none reached the point nearest the receiver.
+    """
 
     from_initiator: bool
     near: int
     far: int
     passages: list[Passage]
+    gone: list[tuple[Passage, Crossing]]
 
 
 def weigh(way: Way, code: str) -> list[PointSignal]:
     """Return what the points say of data that stayed without an answer."""
     found: list[PointSignal | None] = []
-    for initiator in (True, False):
-        stuck = unacknowledged(way, initiator)
+    for stuck in (unacknowledged(way, initiator) for initiator in (True, False)):
         if stuck is not None:
             found += [data_lost(way, stuck), data_ignored(way, stuck), acks_lost(way, stuck)]
             found.append(size_hole(way, stuck))
@@ -67,15 +80,17 @@ def unacknowledged(way: Way, initiator: bool) -> Stuck | None:
     near, far = way.nearest(initiator), way.nearest(not initiator)
     if near is None or far is None:
         return None
-    answers = way.at(way.passages(not initiator), near)
+    acked = highest_ack(way.at(way.passages(not initiator), near))
     sent = way.at(way.passages(initiator, is_payload), near)
-    open_ones = [p for p in sent if not any(acks(a, end_of(p)) for a in answers)]
-    return Stuck(initiator, near, far, open_ones) if open_ones else None
+    waiting = [p for p in sent if acked is None or seq_distance(acked, end_of(p)) < 0]
+    if not waiting:
+        return None
+    return Stuck(initiator, near, far, waiting, _never_arrived(way, waiting, far))
 
 
 def data_lost(way: Way, stuck: Stuck) -> PointSignal | None:
     """Find bytes of which no transmission reached the next point."""
-    gone = _never_arrived(way, stuck)
+    gone = stuck.gone
     if not gone:
         return None
     crossing = min((c for _, c in gone), key=lambda c: c.supposed)
@@ -88,9 +103,9 @@ def data_lost(way: Way, stuck: Stuck) -> PointSignal | None:
 def data_ignored(way: Way, stuck: Stuck) -> PointSignal | None:
     """Find bytes that reached the point nearest their receiver, which did not acknowledge them."""
     arrived = way.at(stuck.passages, stuck.far)
-    answers = way.at(way.passages(not stuck.from_initiator), stuck.far)
-    ignored = [p for p in arrived if not any(acks(a, end_of(p)) for a in answers)]
-    if not ignored or _never_arrived(way, stuck):
+    acked = highest_ack(way.at(way.passages(not stuck.from_initiator), stuck.far))
+    ignored = [p for p in arrived if acked is None or seq_distance(acked, end_of(p)) < 0]
+    if not ignored or stuck.gone:
         return None
     receiver, label = way.address(not stuck.from_initiator), way.labels[stuck.far]
     detail = (
@@ -104,10 +119,13 @@ def data_ignored(way: Way, stuck: Stuck) -> PointSignal | None:
 
 def acks_lost(way: Way, stuck: Stuck) -> PointSignal | None:
     """Find that the receiver acknowledged, and no such ACK came back to the sender's point."""
-    wanted = [end_of(p) for p in way.at(stuck.passages, stuck.far)]
-    answers = way.passages(not stuck.from_initiator, lambda p: any(acks(p, n) for n in wanted))
+    arrived = way.at(stuck.passages, stuck.far)
+    if not arrived or stuck.gone:
+        return None
+    wanted = min((end_of(p) for p in arrived), key=lambda n: seq_distance(n, arrived[0].seq))
+    answers = way.passages(not stuck.from_initiator, lambda p: acks(p, wanted))
     gone = [(p, c) for p in answers if (c := way.lost(p)) is not None and c.shown == stuck.far]
-    if not gone or _never_arrived(way, stuck):
+    if not gone:
         return None
     crossing = min((c for _, c in gone), key=lambda c: c.supposed)
     lost = [p for p, _ in gone]
@@ -117,7 +135,7 @@ def acks_lost(way: Way, stuck: Stuck) -> PointSignal | None:
 
 def size_hole(way: Way, stuck: Stuck) -> PointSignal | None:
     """Find that all lost packets were larger than every one that arrived."""
-    gone = _never_arrived(way, stuck)
+    gone = stuck.gone
     sizes = sorted(p.sizes[c.shown] for p, c in gone)
     sent = way.passages(stuck.from_initiator, is_payload)
     since = min((p.times[c.shown] or 0 for p, c in gone), default=0)
@@ -169,17 +187,19 @@ def _answer_lost(way: Way, answers: Sequence[Passage]) -> PointSignal | None:
     return by_crossing("lost_between", crossing, "path", detail, frames, way)
 
 
-def _never_arrived(way: Way, stuck: Stuck) -> list[tuple[Passage, Crossing]]:
+def _never_arrived(way: Way, waiting: list[Passage], far: int) -> list[tuple[Passage, Crossing]]:
     """Return the transmissions of bytes of which not one reached the point nearest the receiver."""
-    arrived = way.at(way.passages(stuck.from_initiator, is_payload), stuck.far)
+    initiator, base = waiting[0].from_initiator, waiting[0].seq
+    arrived = sorted(
+        (seq_distance(p.seq, base), p.length)
+        for p in way.at(way.passages(initiator, is_payload), far)
+    )
+    ends = list(accumulate((start + length for start, length in arrived), max))
     found = []
-    for passage in stuck.passages:
+    for passage in waiting:
         crossing = way.lost(passage)
-        if crossing is not None and not any(_overlap(passage, other) for other in arrived):
+        start = seq_distance(passage.seq, base)
+        before = bisect_left(arrived, (start + passage.length, 0))
+        if crossing is not None and not (before and ends[before - 1] > start):
             found.append((passage, crossing))
     return found
-
-
-def _overlap(one: Passage, other: Passage) -> bool:
-    ahead = seq_distance(one.seq, other.seq)
-    return -one.length < ahead < other.length

@@ -148,6 +148,16 @@ def acks(passage: Passage, number: int) -> bool:
     return bool(told) and seq_distance(passage.ack, number) >= 0
 
 
+def highest_ack(passages: Iterable[Passage]) -> int | None:
+    """Return the highest acknowledgment number of these; None where none acknowledges."""
+    highest: int | None = None
+    for passage in passages:
+        told = passage.flags & ACK and not passage.flags & RST
+        if told and (highest is None or seq_distance(passage.ack, highest) > 0):
+            highest = passage.ack
+    return highest
+
+
 def packets(passages: Sequence[Passage], noun: str) -> str:
     """Return how many there are, in words."""
     return counted(len(passages), noun)
