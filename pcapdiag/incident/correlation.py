@@ -72,6 +72,7 @@ class Correlation:
             study.clock = clock
         self._stamps = [Stamp(study.label, study.clock) for study in self.studies]
         self._units = Units(self.matches.found, len(self.studies))
+        self._reaches = Reaches(self.studies, self.matches.found)
         self.roles = share_roles(self.studies, self.options)
         for study in self.studies:
             study.analysis.surroundings.place_ends = self._ends_at(study.number)
@@ -80,7 +81,6 @@ class Correlation:
 
     def conclude(self) -> None:
         """Tell every connection that failed or is asked for, and count the others."""
-        self._reaches = Reaches(self.studies, self.matches.found)
         self._spans = spans(self.studies, self.matches.found)
         self._labels = [study.label for study in self.studies]
         self._order = order_by_labels(self._labels)
@@ -260,8 +260,8 @@ class Correlation:
     def _ends_at(self, point: int) -> Callable[[int], Ends | None]:
         def ends(stream: int) -> Ends | None:
             streams = self._units.streams(self._units.number(point, stream))
-            present = zip(self.studies, streams, strict=True)
-            return ends_by_labels({study.label for study, there in present if there})
+            present = zip(self.studies, self._reaches.of(streams), strict=True)
+            return ends_by_labels({study.label for study, reach in present if reach != "none"})
 
         return ends
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from pcapdiag.diagnose.attribution.settle import SETTLE
 from pcapdiag.diagnose.capture.partial import KIND as PARTIAL
 from pcapdiag.diagnose.points.judge import Opinion, Outcome, judge_points
 from pcapdiag.diagnose.points.way import Way
@@ -107,6 +108,7 @@ def merge(meeting: Meeting, *, in_full: bool) -> Connection:
     del connection.timeline[MAX_TIMELINE:]
     if in_full and len(meeting.way.journey.order) > 1:
         connection.passages = passages(meeting.way, _decisive(meeting), _events(views))
+        connection.path_order = [meeting.way.labels[n] for n in meeting.way.journey.order]
     if not in_full:
         shorten(connection)
     return connection
@@ -127,8 +129,16 @@ def _take_verdict(connection: Connection, base: View, meeting: Meeting) -> None:
     connection.verdict = describe_verdict(
         lead.told.story, outcome.judgement, outcome.attribution, base.told.ends
     )
+    if outcome.attribution.side != "unknown" or _has_both_ends(meeting):
+        for evidence in outcome.attribution.evidence:
+            evidence.detail = evidence.detail.partition(f"; {SETTLE}")[0]
     if lead.point:
         lead.stamp.verdict(connection.verdict)
+
+
+def _has_both_ends(meeting: Meeting) -> bool:
+    journey = meeting.way.journey
+    return any(journey.beside_initiator) and any(journey.beside_responder)
 
 
 def _resets(meeting: Meeting) -> list[Reset]:

@@ -75,5 +75,3 @@ def _event(passage: Passage, events: Events) -> str:
 
 def _bytes(count: int) -> str:
     return f"{count:,} byte" if count == 1 else f"{count:,} bytes"
-
-

@@ -5,6 +5,7 @@ Only asked where neither the user nor the captures' content and connections say 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from pcapdiag.correlate.roles import Ends, Overrides, Roles
@@ -14,6 +15,8 @@ from pcapdiag.model.report import Topology
 
 MAX_LISTED = 100
 """Addresses listed for one role."""
+_ROLE = re.compile(r"(client|proxy|upstream)[-._]?\d*", re.ASCII)
+"""A label that is a role, numbered where there are several of it: ``upstream2``."""
 MAX_ASKED = 20_000
 """Connections from which they are listed."""
 
@@ -34,11 +37,12 @@ def ends_by_labels(labels: Collection[str]) -> Ends | None:
 
     One that client and upstream both have is not ended by a proxy between them.
     """
-    if "client" in labels:
-        if "upstream" in labels:
+    roles = {found[1] for label in labels if (found := _ROLE.fullmatch(label))}
+    if "client" in roles:
+        if "upstream" in roles:
             return Ends("client", "upstream")
         return Ends("client", "proxy")
-    return Ends("proxy", "upstream") if "upstream" in labels else None
+    return Ends("proxy", "upstream") if "upstream" in roles else None
 
 
 def topology(roles: Roles, ends: Sequence[tuple[str, str, Ends]]) -> Topology:

@@ -24,9 +24,7 @@ def check_points(points: Sequence[CapturePoint]) -> None:
     """Raise UsageError where points cannot be told apart, or there are too few or too many."""
     labels = [point.label for point in points]
     if len(points) < 2:
-        raise UsageError(
-            "correlate compares two capture points or more", "for one, use analyze"
-        )
+        raise UsageError("correlate compares two capture points or more", "for one, use analyze")
     if len(points) > MAX_POINTS:
         raise UsageError(f"{len(points)} points are too many", f"name {MAX_POINTS} at most")
     for label in labels:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 import msgspec
 
-from pcapdiag.diagnose.findings.capture import capture_findings
+from pcapdiag.diagnose.findings.capture import capture_findings, clock_set
 from pcapdiag.diagnose.findings.registry import Finders
 from pcapdiag.incident.capture_facts import summarize_capture
 from pcapdiag.incident.correlation import Correlation
 from pcapdiag.incident.fleet import collect_fleet
 from pcapdiag.incident.point_study import PointStudy
+from pcapdiag.model.points import PointClock
 from pcapdiag.model.report import CaptureCounts, CaptureSummary, Connection, Finding, Point
 from pcapdiag.model.report_points import ClockChange
 from pcapdiag.model.units import NANOSECONDS, format_seconds
@@ -41,9 +43,7 @@ def _point(study: PointStudy, summary: CaptureSummary, shared: int) -> Point:
         point.clock_error = clock.error / NANOSECONDS
         point.drift = clock.drift
         point.clock_steps = [
-            ClockChange(
-                since=format_seconds(step.since), clock_offset=step.offset / NANOSECONDS
-            )
+            ClockChange(since=format_seconds(step.since), clock_offset=step.offset / NANOSECONDS)
             for step in clock.steps
         ]
     return point
@@ -122,8 +122,17 @@ class PointFinders:
         return [*told.values(), *about]
 
     def _about_capture(self, study: PointStudy, summary: CaptureSummary) -> list[Finding]:
-        tracker = study.analysis.tracker
-        return capture_findings(summary, tracker.connections, tracker.mixed, tracker.mixed_frame)
+        tracker, jumps = study.analysis.tracker, _jumps(study.clock)
+        found = capture_findings(summary, tracker.connections, tracker.mixed, tracker.mixed_frame)
+        if jumps and not summary.counts.clock_steps:
+            found.append(clock_set(jumps, self._studies[0].label))
+        return found
+
+
+def _jumps(clock: PointClock) -> list[float]:
+    """Return by how much a clock was set each time, seconds; forward is positive."""
+    offsets = [clock.offset, *(step.offset for step in clock.steps)]
+    return [(one - other) / NANOSECONDS for one, other in pairwise(offsets)]
 
 
 def _at(finding: Finding, study: PointStudy) -> Finding:

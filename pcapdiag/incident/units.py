@@ -59,8 +59,6 @@ class Units:
 def streams_of(match: Match) -> Streams:
     """Return the streams of a match at each point."""
     return tuple(
-        ()
-        if stream is None
-        else (stream, *(match.twins[point] if match.twins else ()))
+        () if stream is None else (stream, *(match.twins[point] if match.twins else ()))
         for point, stream in enumerate(match.streams)
     )

@@ -38,11 +38,15 @@ def confidence(value: float) -> str:
     return f"{min(max(value, 0.0), 0.99):.2f}"
 
 
-def culprit(connection: Connection) -> str:
-    """Return a sentence that says who did it, or who it may have been."""
+def culprit(connection: Connection, *, several: bool = False) -> str:
+    """Return a sentence that says who did it, or who it may have been.
+
+    ``several`` captures told it, and not one.
+    """
     who = connection.verdict.attribution
     if who.side == "unknown":
-        return _candidates(connection, who)
+        told_by = "these captures cannot tell" if several else "this capture cannot tell"
+        return _candidates(connection, who, told_by)
     text = _who(connection, who.side, who.party)
     if who.side == "path":
         return f"{text}: {shown(who.address)}" if who.address else text
@@ -51,11 +55,11 @@ def culprit(connection: Connection) -> str:
     return f"{text} (the host, its own firewall, or its sidecar)"
 
 
-def _candidates(connection: Connection, who: Attribution) -> str:
+def _candidates(connection: Connection, who: Attribution, told_by: str) -> str:
     if not who.candidates:
-        return "this capture cannot tell who"
+        return f"{told_by} who"
     names = [_candidate(connection, candidate) for candidate in who.candidates]
-    return f"this capture cannot tell: {' or '.join(names)}"
+    return f"{told_by}: {' or '.join(names)}"
 
 
 def _candidate(connection: Connection, candidate: Candidate) -> str:

@@ -221,7 +221,7 @@ def host_rejects(lab: Lab) -> None:
     lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
     codes = ["tcp.reset_before_response", "tcp.state_lost"]
     at = {"correlate": Accepted(sides=["responder"])}
-    born: dict[str, str | list[str]] = {"responder": "responder"}
+    born = {"responder": "responder"}
     lab.judge(connection, codes, ["responder", "unknown"], at=at, born=born)
 
 
@@ -292,5 +292,5 @@ def slow_way_back(lab: Lab) -> None:
     connection.send(behaviours.get("/c")).receive_all(2)
     clocks = {"upstream": Clock(-OFF, 0.022)}
     lab.correlate("client", "upstream", lost=[], clocks=clocks, findings=NOTHING_LOST)
-    born: dict[str, str | list[str]] = {"responder": "responder"}
+    born = {"responder": "responder"}
     lab.judge(connection, "tcp.reset_before_response", "responder", born=born)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from failurelab import behaviours, envoy, haproxy, nginx, rules
 from failurelab.bump import Forge
 from failurelab.capture import Point
-from failurelab.connections import Leg
+from failurelab.connections import Connection, Leg
 from failurelab.lab import Lab
 from failurelab.registry import PROXIED, scenario
 from failurelab.scenarios.points_nat import NOTHING_LOST, OFF
@@ -26,6 +26,16 @@ _PORT = 9000
 def _curl(lab: Lab, path: str) -> None:
     lab.client.curl(f"http://{lab.proxy.ip}:8080{path}")
     lab.sleep(0.1)
+
+
+def _turns(*handlers: behaviours.Handler) -> behaviours.Handler:
+    """Another handler for each connection."""
+    left = list(handlers)
+
+    def handle(connection: Connection) -> None:
+        left.pop(0)(connection)
+
+    return handle
 
 
 def _nginx(lab: Lab) -> None:
@@ -49,7 +59,7 @@ def _judge(
     side: str,
     *,
     nth: int = 1,
-    born: dict[str, str | Sequence[str]] | None = None,
+    born: Mapping[str, str | Sequence[str]] | None = None,
     at: dict[str, Accepted] | None = None,
     front: int = 1,
 ) -> Leg:
@@ -100,8 +110,7 @@ def envoy_refused(lab: Lab) -> None:
 )
 def nginx_reset(lab: Lab) -> None:
     """A first request is answered, the second is read and the socket closed with linger zero."""
-    handlers = [behaviours.reset_after_request(0.05), behaviours.answer()]
-    lab.upstream.serve(_PORT, lambda connection: handlers.pop()(connection))
+    lab.upstream.serve(_PORT, _turns(behaviours.answer(), behaviours.reset_after_request(0.05)))
     _nginx(lab)
     _curl(lab, "/first")
     _curl(lab, "/second")
@@ -120,13 +129,12 @@ def haproxy_timeout(lab: Lab) -> None:
     """A first request is answered, the second is read and never answered; HAProxy's server timeout
     is 1.5 s.
     """
-    handlers = [behaviours.silent(), behaviours.answer_and_close()]
-    lab.upstream.serve(_PORT, lambda connection: handlers.pop()(connection))
+    lab.upstream.serve(_PORT, _turns(behaviours.answer_and_close(), behaviours.silent()))
     _haproxy(lab)
     _curl(lab, "/first")
     _curl(lab, "/second")
     _together(lab)
-    _judge(lab, "tcp.response_timeout", "responder")
+    _judge(lab, "tcp.response_timeout", "responder", born={"initiator": "initiator"})
 
 
 @scenario(

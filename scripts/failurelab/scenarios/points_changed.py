@@ -1,0 +1,154 @@
+"""What a path changes between two points: sequence numbers, MSS, options, ECN and DSCP."""
+
+from __future__ import annotations
+
+import socket
+
+from failurelab import behaviours, nat, rules
+from failurelab.capture import Point
+from failurelab.connections import Connection, Listener
+from failurelab.lab import Lab
+from failurelab.registry import scenario
+from failurelab.scenarios.points_nat import NOTHING_LOST, OFF, ask
+from failurelab.truth import Lost
+
+_LAYERS = ("tcp", "path")
+_SHIFT = 0x5EC0DE01
+"""What the firewall adds to the initiator's sequence numbers (mod 2**32)."""
+PAGE = behaviours.reply(b"<p>price</p>" * 800)
+_DSCP_AF41 = (socket.IPPROTO_IP, socket.IP_TOS, 0x88)
+
+
+def _accepted(lab: Lab, listener: Listener, nth: int) -> Connection:
+    lab.wait_until(lambda: len(listener.accepted) > nth)
+    return listener.accepted[nth]
+
+
+@scenario(
+    "tcp.reset_before_response-points-renumbered",
+    "A firewall that randomises sequence numbers stands between, and a NAT: the upstream resets",
+    bump="client-router",
+    points=("client", Point("upstream", clock_shift=OFF)),
+    layers=_LAYERS,
+)
+def renumbered(lab: Lab) -> None:
+    """The bump adds a number to the client's sequence numbers and takes it from ACK and SACK of the
+    upstream; the router masquerades with random ports. Two requests on one connection are
+    answered; a third, on another, is read and the socket closed with linger zero.
+    """
+    nat.masquerade(lab.router)
+    lab.bump.add(rules.renumber(_SHIFT))
+    good = lab.upstream.serve(8080, behaviours.answer())
+    bad = lab.upstream.serve(8081, behaviours.reset_after_request(0.05))
+    fine = lab.client.connect(good.address)
+    ask(lab, fine, "/a", close=False)
+    ask(lab, fine, "/b")
+    lab.healthy(fine, also=_accepted(lab, good, 0))
+    cut = lab.client.connect(bad.address)
+    cut.send(behaviours.get("/c")).receive_all(2)
+    lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
+    lab.judge(
+        cut,
+        "tcp.reset_before_response",
+        "responder",
+        also=_accepted(lab, bad, 0),
+        born={"responder": "responder"},
+    )
+
+
+@scenario(
+    "healthy-points-renumbered-upload",
+    "Sequence numbers rewritten between the points, in SACK too: an upload with repaired loss",
+    bump="client-router",
+    points=("client", Point("upstream", clock_shift=-OFF)),
+    layers=_LAYERS,
+    kept_apart=True,
+)
+def renumbered_upload(lab: Lab) -> None:
+    """The bump adds a number to the client's sequence numbers and takes it from ACK
+    and SACK of the upstream. It drops the second and the fourth data segment; SACK has them
+    repeated. Two uploads of ten kilobytes are answered. Round trip 10 ms.
+    """
+    lab.bump.delay = 0.005
+    for nth in (2, 4):
+        late = rules.Match(direction="forward", data=True, first=nth, times=1)
+        lab.bump.add(rules.drop(late))
+    lab.bump.add(rules.renumber(_SHIFT))
+
+    def handle(connection: Connection) -> None:
+        for _ in range(2):
+            connection.receive(10_000)
+            connection.send(behaviours.reply())
+        connection.receive_all(2)
+        connection.close()
+
+    server = lab.upstream.serve(8080, handle)
+    connection = lab.client.connect(server.address)
+    for letter in (b"a", b"b"):
+        connection.send(letter * 10_000).receive_until()
+        lab.sleep(0.05)
+    connection.close()
+    lab.sleep(0.1)
+    lab.correlate("client", "upstream", lost=[Lost("client", "upstream", 2, 2)])
+    lab.healthy(connection, also=_accepted(lab, server, 0))
+
+
+@scenario(
+    "healthy-points-clamped-and-bleached",
+    "A router clamps the MSS, strips options, clears ECN and DSCP: changed, and nothing lost",
+    points=("client", Point("upstream", clock_shift=OFF)),
+    layers=_LAYERS,
+)
+def clamped(lab: Lab) -> None:
+    """On the router: TCPMSS 1200, TCPOPTSTRIP of timestamps and SACK permission on SYNs, ECN bits
+    of TCP removed, DSCP set to 0. The client asks for ECN and marks AF41. Two downloads of ten
+    kilobytes work.
+    """
+    for host in (lab.client, lab.upstream):
+        host.sysctl("net.ipv4.tcp_ecn", 1)
+    chain = "-t mangle -A FORWARD -p tcp"
+    syns = "--tcp-flags SYN SYN"
+    lab.router.iptables(f"{chain} {syns} -j TCPMSS --set-mss 1200")
+    strip = "-j TCPOPTSTRIP --strip-options timestamp,sack-permitted"
+    lab.router.iptables(f"{chain} {syns} {strip}")
+    lab.router.iptables("-t mangle -A PREROUTING -p tcp -j ECN --ecn-tcp-remove")
+    lab.router.iptables("-t mangle -A POSTROUTING -p tcp -j DSCP --set-dscp 0")
+    server = lab.upstream.serve(8080, behaviours.answer(PAGE))
+    for _ in range(2):
+        connection = lab.client.connect(server.address, options=[_DSCP_AF41])
+        connection.send(behaviours.get("/price")).receive(len(PAGE))
+        connection.close()
+        lab.sleep(0.1)
+        lab.healthy(connection)
+    lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
+
+
+@scenario(
+    "tcp.reset_in_response-points-clamped-nat",
+    "Behind a NAT that clamps the MSS and strips timestamps the upstream resets in the response",
+    points=(Point("client", clock_shift=12.5), "upstream"),
+    layers=_LAYERS,
+)
+def clamped_nat(lab: Lab) -> None:
+    """The router masquerades, clamps the MSS to 1360 and strips timestamps; the upstream marks its
+    packets, and the router sets DSCP to 0. The upstream sends 5000 of 9000 bytes and closes with
+    linger zero; a download works before.
+    """
+    nat.masquerade(lab.router)
+    chain = "-t mangle -A FORWARD -p tcp --tcp-flags SYN SYN"
+    lab.router.iptables(f"{chain} -j TCPMSS --set-mss 1360")
+    lab.router.iptables(f"{chain} -j TCPOPTSTRIP --strip-options timestamp")
+    lab.upstream.iptables("-t mangle -A POSTROUTING -p tcp -j DSCP --set-dscp-class EF")
+    lab.router.iptables("-t mangle -A POSTROUTING -p tcp -j DSCP --set-dscp 0")
+    good = lab.upstream.serve(8080, behaviours.answer(PAGE))
+    handler = behaviours.half_response(reset=True, length=9000, sent=5000)
+    bad = lab.upstream.serve(8081, handler)
+    fine = lab.client.connect(good.address)
+    fine.send(behaviours.get("/price")).receive(len(PAGE))
+    fine.close()
+    lab.healthy(fine)
+    cut = lab.client.connect(bad.address)
+    cut.send(behaviours.get("/report")).receive_all(2)
+    lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
+    born = {"responder": "responder"}
+    lab.judge(cut, "tcp.reset_in_response", "responder", born=born)
