@@ -16,6 +16,8 @@ SUPPOSED_CEILING = 0.89
 """Where a capture may have been stopped before, nobody is named for sure."""
 MOST_ALONE = 0.9
 """What one capture makes of it counts for no more than this beside what two show."""
+MOST_ALONE_SUPPOSED = 0.99
+"""The same beside a capture that may have been stopped: that does not overrule a sure one."""
 OTHERS = {"initiator": 0.1, "responder": 0.1, "path": 0.8}
 """How what one capture leaves over is shared among the sides that it does not name."""
 RESET_PRIOR = 0.7
@@ -41,7 +43,8 @@ def combine(
             evidence.detail = evidence.detail.split(SETTLED_BY)[0]
         if not signals:
             return alone
-    prior = _prior(alone, bears_initiator)
+    supposed = all(one.supposed for one in signals)
+    prior = _prior(alone, bears_initiator, MOST_ALONE_SUPPOSED if supposed else MOST_ALONE)
     logs = likelihoods([one.signal for one in signals])
     probabilities = posterior(prior, logs)
     side = max(probabilities, key=lambda each: probabilities[each])
@@ -61,7 +64,9 @@ def combine(
     return result
 
 
-def _prior(alone: Attribution | None, bears_initiator: bool | None) -> dict[Actor, float]:
+def _prior(
+    alone: Attribution | None, bears_initiator: bool | None, most: float
+) -> dict[Actor, float]:
     if alone is None:
         return {end(bool(bears_initiator)): RESET_PRIOR, "path": 1 - RESET_PRIOR}
     sides: tuple[Actor, ...] = ("initiator", "responder", "path")
@@ -71,8 +76,8 @@ def _prior(alone: Attribution | None, bears_initiator: bool | None) -> dict[Acto
             told[candidate.side] = told.get(candidate.side, 0.0) + candidate.confidence
     else:
         told = {alone.side: alone.confidence}
-    told = {side: min(p, MOST_ALONE) for side, p in told.items()}
-    rest = max(1 - sum(told.values()), 1 - MOST_ALONE)
+    told = {side: min(p, most) for side, p in told.items()}
+    rest = max(1 - sum(told.values()), 1 - most)
     others = [side for side in sides if side not in told]
     shares = sum(OTHERS[side] for side in others)
     prior = told | {side: rest * OTHERS[side] / shares for side in others}

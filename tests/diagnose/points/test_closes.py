@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.points import judge_points
 from pcapdiag.model.points import Span
@@ -157,3 +158,20 @@ def test_a_capture_that_missed_packets_does_not_overrule_one_that_has_all() -> N
     road.c(150, "A", 202, 252)
     found = judge_points(road.journey(), opinions(road), ("client", "proxy"))
     assert found is None
+
+
+def test_a_capture_that_may_have_been_stopped_does_not_overrule_a_sure_one() -> None:
+    road = in_use()
+    for at in range(120, 1000, 100):
+        road.s(at, "PA", 201 + at, 201, 100)
+        road.c(at + 10, "A", 201, 301 + at)
+    road.s(1100, "RA", 1221, 201, seen=(0,))
+    spans = [Span(START, START + 9000 * MS), Span(START, START + 1050 * MS)]
+    given = opinions(road)
+    alone = given[0]
+    assert alone is not None
+    assert alone.attribution.side == "responder"
+    sure = replace(alone, attribution=replace(alone.attribution, confidence=0.99))
+    found = judge_points(road.journey(spans), [sure, given[1]], ("client", "proxy"))
+    assert found is not None
+    assert found.attribution.side == "unknown"
