@@ -17,6 +17,8 @@ with other numbers."""
 
 AT_ONCE = 1_000_000_000
 """A RST this long (ns) after the decisive one may be an effect of it."""
+MOST_TOLD = 4
+"""Resets born on the way that the evidence names."""
 SENDERS = (
     "tcp.connection_refused",
     "tcp.reset_",
@@ -48,7 +50,7 @@ def weigh(way: Way, point: int, judgement: Judgement) -> list[PointSignal]:
     near = [p for p in way.journey.passages if _when(p) - _when(closing) <= AT_ONCE]
     others = [born_between(way, p) for p in near if is_reset(p) and p is not closing]
     found = [_blamed(way, closing, judgement), *others]
-    return [one for one in found if one is not None]
+    return [one for one in found if one is not None][:MOST_TOLD]
 
 
 def _blamed(way: Way, closing: Passage, judgement: Judgement) -> PointSignal | None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from pcapdiag.diagnose.attribution.combine import NAMED_FROM, WORTH_NAMING, likelihoods, posterior
-from pcapdiag.diagnose.points.signals import PointSignal, end
+from pcapdiag.diagnose.points.signals import PointSignal
 from pcapdiag.diagnose.points.way import Way
 from pcapdiag.model.report import Actor, Attribution, Candidate
 
@@ -20,8 +20,6 @@ MOST_ALONE_SUPPOSED = 0.99
 """The same beside a capture that may have been stopped: that does not overrule a sure one."""
 OTHERS = {"initiator": 0.1, "responder": 0.1, "path": 0.8}
 """How what one capture leaves over is shared among the sides that it does not name."""
-RESET_PRIOR = 0.7
-"""P(the end whose address a RST bears sent it), where nothing else is known."""
 
 SETTLED_BY = "; settle it with a capture"
 """What one capture's evidence says, and is of no use where there are more."""
@@ -30,21 +28,16 @@ SETTLED_BY = "; settle it with a capture"
 def combine(
     way: Way,
     point: int,
-    alone: Attribution | None,
+    alone: Attribution,
     signals: Sequence[PointSignal],
-    bears_initiator: bool | None = None,
 ) -> Attribution:
-    """Return who did it; ``alone`` is what the point's own capture made of it.
-
-    Without it the question is who sent a RST, which bears an end's address.
-    """
-    if alone is not None:
-        for evidence in alone.evidence if len(way.journey.order) > 1 else ():
-            evidence.detail = evidence.detail.split(SETTLED_BY)[0]
-        if not signals:
-            return alone
+    """Return who did it; ``alone`` is what the point's own capture made of it."""
+    for evidence in alone.evidence if len(way.journey.order) > 1 else ():
+        evidence.detail = evidence.detail.split(SETTLED_BY)[0]
+    if not signals:
+        return alone
     supposed = all(one.supposed for one in signals)
-    prior = _prior(alone, bears_initiator, MOST_ALONE_SUPPOSED if supposed else MOST_ALONE)
+    prior = _prior(alone, MOST_ALONE_SUPPOSED if supposed else MOST_ALONE)
     logs = likelihoods([one.signal for one in signals])
     probabilities = posterior(prior, logs)
     side = max(probabilities, key=lambda each: probabilities[each])
@@ -55,20 +48,16 @@ def combine(
     if result is None:
         result = _unknown(probabilities)
     result.evidence = [one.evidence(way.labels) for one in signals]
-    for evidence in alone.evidence if alone else ():
+    for evidence in alone.evidence:
         if not evidence.point:
             evidence.point = way.labels[point]
         result.evidence.append(evidence)
-    if result.side == "path" and alone is not None and alone.side == "path":
+    if result.side == "path" and alone.side == "path":
         result.address = alone.address
     return result
 
 
-def _prior(
-    alone: Attribution | None, bears_initiator: bool | None, most: float
-) -> dict[Actor, float]:
-    if alone is None:
-        return {end(bool(bears_initiator)): RESET_PRIOR, "path": 1 - RESET_PRIOR}
+def _prior(alone: Attribution, most: float) -> dict[Actor, float]:
     sides: tuple[Actor, ...] = ("initiator", "responder", "path")
     if alone.side == "unknown":
         told: dict[Actor, float] = {}
