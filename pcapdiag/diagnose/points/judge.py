@@ -22,6 +22,7 @@ from pcapdiag.diagnose.points.signals import PointSignal
 from pcapdiag.diagnose.points.view import failing_point, with_code
 from pcapdiag.diagnose.points.way import Way, is_reset
 from pcapdiag.model.context import Context
+from pcapdiag.model.packet import ACKED_UNSEEN
 from pcapdiag.model.points import Journey, Passage
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
@@ -93,7 +94,8 @@ def _trusted(journey: Journey, opinions: Sequence[Opinion | None]) -> dict[int, 
 
 
 def _is_lossy(story: Story) -> bool:
-    return bool(story.initiator.acked_unseen or story.responder.acked_unseen)
+    # A forged RST may acknowledge anything.
+    return any(p.marks & ACKED_UNSEEN and not p.is_rst for p in story.packets)
 
 
 def _on_host(opinions: Sequence[Opinion | None]) -> set[tuple[int, bool]]:
