@@ -2,7 +2,9 @@
 
 Its clock is another one, packets took a moment between the points, TTLs differ by the hop, and a
 few packets of it are missing. What bears a server's address and a TTL that no hop has lowered was
-made between the points (the forged resets): it is not there either. ``python -m benchmark.second_view FILE TARGET``.
+made between the points (the forged resets): it is not there either.
+
+``python -m benchmark.second_view FILE TARGET``.
 """
 
 from __future__ import annotations
