@@ -35,12 +35,15 @@ class Coverage:
         spans: Sequence[Span],
         reach: Sequence[Reach],
         folded: Sequence[bool],
+        order: Sequence[int],
     ) -> None:
         """``folded`` are points that have the connection twice, before and behind a NAT.
 
-        Of those only one side is followed, so that what is not there may be on the other.
+        Of those only one side is followed, so that what is not there may be on the other. ``order``
+        has the points from initiator to responder, as far as it is known.
         """
         self._folded = folded
+        self._order = order
         self._traces = traces
         self._clocks = clocks
         self._spans = spans
@@ -140,6 +143,16 @@ class Coverage:
         at = bisect_right(shown, (start, 1 << 62)) - 1
         return at < 0 or shown[at][1] <= start
 
+    def _came_out(self, row: Row, point: int) -> bool:
+        """Return whether payload is shown behind the point, and not by it: it came past.
+
+        Devices make resets, but hardly ever bytes in the middle of what an end says.
+        """
+        if not row.is_payload or point not in self._order:
+            return False
+        line = list(self._order) if row.from_initiator else list(reversed(self._order))
+        return any(row.seen[other] is not None for other in line[line.index(point) + 1 :])
+
     def _missed(self, rows: Sequence[Row], point: int) -> list[int]:
         """Return when the point missed packets of the connection, by its own clock."""
         trace = self._traces[point]
@@ -147,7 +160,9 @@ class Coverage:
             return []
         times = [p.time for p in trace.packets if p.marks & ACKED_UNSEEN and not p.is_rst]
         for row in rows:
-            if row.seen[point] is None and self._passed_unseen(row, point):
+            if row.seen[point] is None and (
+                self._passed_unseen(row, point) or self._came_out(row, point)
+            ):
                 expected = self._expected(row, point)
                 if expected is not None:
                     times.append(expected[0])

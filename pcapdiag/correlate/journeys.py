@@ -51,7 +51,7 @@ def journey(
     beside = tuple(tuple(_beside(view) for view in views) for views in both)
     order = order_of(rows, present, clocks, known_order)
     folded = [bool(match.twins) and bool(match.twins[n]) for n in range(len(traces))]
-    cover = Coverage(rows, traces, clocks, spans, reach, folded)
+    cover = Coverage(rows, traces, clocks, spans, reach, folded, order)
     passages = sorted((_passage(row, match, traces, cover, order) for row in rows), key=_when)
     return Journey(
         match=match,

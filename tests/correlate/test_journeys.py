@@ -250,3 +250,11 @@ def test_every_byte_and_every_segment_is_in_one_passage(
             bare = bool(fact.flags & (RST | SYN)) or not fact.length
             assert carried[fact.frame] == (0 if fact.flags & (RST | SYN) else fact.length)
             assert controls[fact.frame] == int(bare or bool(fact.is_fin))
+
+
+def test_a_point_that_lacks_payload_which_came_past_it_missed_more() -> None:
+    road = asked(Road())
+    road.s(80, "PA", 1, 101, 500)
+    road.s(90, "PA", 501, 101, 500, seen=(0,))
+    reset = road.s(95, "RA", 1001, 101, seen=(0,))
+    assert not only(road.journey().passages, reset[0] or 0).covers[1]

@@ -29,8 +29,8 @@ MAX_HOSTS = 1_000
 """Pairs of addresses that are told apart for one direction."""
 MAX_DELAYS = 20_000
 """Delays of packets that are kept for one direction."""
-WORTH_TELLING = 3
-"""Losses that TCP repaired from which on they are told."""
+WORTH_TELLING = 2
+"""Losses that TCP repaired from which on they are told; one may be an artefact of the capture."""
 LOST = frozenset({"lost_between", "lost_between_quiet"})
 ANSWERED = frozenset({"born_between", "born_between_quiet"})
 MUCH = 0.01

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pcapdiag.diagnose.attribution.priors import HOST_ANSWERS
 from pcapdiag.diagnose.attribution.signal import signal
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.diagnose.points.signals import PointSignal, by_crossing, end
-from pcapdiag.diagnose.points.way import Way, is_reset, is_syn
+from pcapdiag.diagnose.points.signals import PointSignal, by_crossing, end, lost_between
+from pcapdiag.diagnose.points.way import Way, is_reset, is_syn, packets
 from pcapdiag.model.packet import ACK, FIN, PSH, RST, flag_letters
 from pcapdiag.model.points import Passage
 
@@ -17,6 +17,8 @@ with other numbers."""
 
 AT_ONCE = 1_000_000_000
 """A RST this long (ns) after the decisive one may be an effect of it."""
+MOST_TOLD = 4
+"""Resets born on the way that the evidence names."""
 SENDERS = (
     "tcp.connection_refused",
     "tcp.reset_",
@@ -42,10 +44,13 @@ def weigh(way: Way, point: int, judgement: Judgement) -> list[PointSignal]:
     closing = _closing(way, point, judgement)
     if closing is None or not judgement.code.startswith(SENDERS):
         return []
+    unheard = unheard_close(way, closing)
+    if unheard is not None:
+        return [unheard]
     near = [p for p in way.journey.passages if _when(p) - _when(closing) <= AT_ONCE]
     others = [born_between(way, p) for p in near if is_reset(p) and p is not closing]
     found = [_blamed(way, closing, judgement), *others]
-    return [one for one in found if one is not None]
+    return [one for one in found if one is not None][:MOST_TOLD]
 
 
 def _blamed(way: Way, closing: Passage, judgement: Judgement) -> PointSignal | None:
@@ -84,6 +89,25 @@ def who_sent(way: Way, passage: Passage) -> PointSignal | None:
     return born_between(way, passage) or left_end(way, passage)
 
 
+def unheard_close(way: Way, closing: Passage) -> PointSignal | None:
+    """Find that the end had closed before, and its FIN or RST never reached the other one.
+
+    A device that had forgotten the connection swallowed it; what followed had to fail.
+    """
+    earlier = [
+        p
+        for p in way.passages(closing.from_initiator, lambda p: bool(p.flags & (FIN | RST)))
+        if _when(p) < _when(closing) - (RENUMBERED_WITHIN if is_reset(p) else 0)
+    ]
+    crossings = [crossing for p in earlier if (crossing := way.lost(p)) is not None]
+    if not earlier or len(crossings) < len(earlier):
+        return None
+    crossing = min(crossings, key=lambda c: c.supposed)
+    word = "FIN" if earlier[0].flags & FIN else "RST"
+    what = f"{packets(earlier, word)} of {way.address(closing.from_initiator)}"
+    return lost_between(way, way.at(earlier, crossing.shown), crossing, what)
+
+
 def born_between(way: Way, passage: Passage) -> PointSignal | None:
     """Find a segment that came past one point and never left the end whose address it bears."""
     crossing = way.born(passage)
@@ -119,6 +143,9 @@ def left_end(way: Way, passage: Passage) -> PointSignal | None:
     others = [other for other in way.line(passage.from_initiator)[1:] if passage.frames[other]]
     if others:
         detail += f", then {way.labels[others[-1]]} (frame {passage.frames[others[-1]]})"
+    gone = way.lost(passage)
+    if gone is not None and not gone.supposed:
+        detail += f"; it never reached {way.labels[gone.absent]}"
     name = "left_end" if beside else "left_side"
     return PointSignal(signal(name, end(passage.from_initiator), detail, (frame,)), point)
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from pcapdiag.diagnose.attribution.combine import NAMED_FROM, WORTH_NAMING, likelihoods, posterior
-from pcapdiag.diagnose.points.signals import PointSignal, end
+from pcapdiag.diagnose.points.signals import PointSignal
 from pcapdiag.diagnose.points.way import Way
 from pcapdiag.model.report import Actor, Attribution, Candidate
 
@@ -16,10 +16,10 @@ SUPPOSED_CEILING = 0.89
 """Where a capture may have been stopped before, nobody is named for sure."""
 MOST_ALONE = 0.9
 """What one capture makes of it counts for no more than this beside what two show."""
+MOST_ALONE_SUPPOSED = 0.99
+"""The same beside a capture that may have been stopped: that does not overrule a sure one."""
 OTHERS = {"initiator": 0.1, "responder": 0.1, "path": 0.8}
 """How what one capture leaves over is shared among the sides that it does not name."""
-RESET_PRIOR = 0.7
-"""P(the end whose address a RST bears sent it), where nothing else is known."""
 
 SETTLED_BY = "; settle it with a capture"
 """What one capture's evidence says, and is of no use where there are more."""
@@ -28,17 +28,16 @@ SETTLED_BY = "; settle it with a capture"
 def combine(
     way: Way,
     point: int,
-    alone: Attribution | None,
+    alone: Attribution,
     signals: Sequence[PointSignal],
-    bears_initiator: bool | None = None,
 ) -> Attribution:
-    """Return who did it; ``alone`` is what the point's own capture made of it.
-
-    Without it the question is who sent a RST, which bears an end's address.
-    """
-    if alone is not None and not signals:
+    """Return who did it; ``alone`` is what the point's own capture made of it."""
+    for evidence in alone.evidence if len(way.journey.order) > 1 else ():
+        evidence.detail = evidence.detail.split(SETTLED_BY)[0]
+    if not signals:
         return alone
-    prior = _prior(alone, bears_initiator)
+    supposed = all(one.supposed for one in signals)
+    prior = _prior(alone, MOST_ALONE_SUPPOSED if supposed else MOST_ALONE)
     logs = likelihoods([one.signal for one in signals])
     probabilities = posterior(prior, logs)
     side = max(probabilities, key=lambda each: probabilities[each])
@@ -49,19 +48,16 @@ def combine(
     if result is None:
         result = _unknown(probabilities)
     result.evidence = [one.evidence(way.labels) for one in signals]
-    for evidence in alone.evidence if alone else ():
+    for evidence in alone.evidence:
         if not evidence.point:
             evidence.point = way.labels[point]
-        evidence.detail = evidence.detail.split(SETTLED_BY)[0]
         result.evidence.append(evidence)
-    if result.side == "path" and alone is not None and alone.side == "path":
+    if result.side == "path" and alone.side == "path":
         result.address = alone.address
     return result
 
 
-def _prior(alone: Attribution | None, bears_initiator: bool | None) -> dict[Actor, float]:
-    if alone is None:
-        return {end(bool(bears_initiator)): RESET_PRIOR, "path": 1 - RESET_PRIOR}
+def _prior(alone: Attribution, most: float) -> dict[Actor, float]:
     sides: tuple[Actor, ...] = ("initiator", "responder", "path")
     if alone.side == "unknown":
         told: dict[Actor, float] = {}
@@ -69,8 +65,8 @@ def _prior(alone: Attribution | None, bears_initiator: bool | None) -> dict[Acto
             told[candidate.side] = told.get(candidate.side, 0.0) + candidate.confidence
     else:
         told = {alone.side: alone.confidence}
-    told = {side: min(p, MOST_ALONE) for side, p in told.items()}
-    rest = max(1 - sum(told.values()), 1 - MOST_ALONE)
+    told = {side: min(p, most) for side, p in told.items()}
+    rest = max(1 - sum(told.values()), 1 - most)
     others = [side for side in sides if side not in told]
     shares = sum(OTHERS[side] for side in others)
     prior = told | {side: rest * OTHERS[side] / shares for side in others}

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from pcapdiag.diagnose.attribution import attribute_reset
 from pcapdiag.diagnose.attribution.vantage import vantage
+from pcapdiag.diagnose.capture import partial
 from pcapdiag.diagnose.judge import refine
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.points import closes, handshake, icmp, transfer
@@ -20,7 +22,7 @@ from pcapdiag.diagnose.points.signals import PointSignal
 from pcapdiag.diagnose.points.view import failing_point, with_code
 from pcapdiag.diagnose.points.way import Way, is_reset
 from pcapdiag.model.context import Context
-from pcapdiag.model.points import Journey
+from pcapdiag.model.points import Journey, Passage
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
 
@@ -58,7 +60,7 @@ def judge_points(
     """
     way = Way(journey, labels)
     way.on_host |= _on_host(opinions)
-    point = failing_point(way, {n: o.judgement for n, o in enumerate(opinions) if o is not None})
+    point = failing_point(way, _trusted(journey, opinions))
     opinion = opinions[point] if point is not None else None
     if point is None or opinion is None:
         return None
@@ -74,6 +76,24 @@ def judge_points(
         resets=senders(way, opinions),
         decisive=_decisive(journey, signals),
     )
+
+
+def _trusted(journey: Journey, opinions: Sequence[Opinion | None]) -> dict[int, Judgement]:
+    """Return the judgements that count, by point.
+
+    Not that of a capture which took the ends for each other, or missed packets, where another one
+    of the connection did not.
+    """
+    given = {n: opinion for n, opinion in enumerate(opinions) if opinion is not None}
+    swapped = journey.match.swapped
+    straight = {n: o for n, o in given.items() if not (swapped and swapped[n])} or given
+    whole = {n: o for n, o in straight.items() if not _is_lossy(o.story)}
+    tells = any(o.judgement.code != partial.KIND.code for o in whole.values())
+    return {n: o.judgement for n, o in (whole if tells else straight).items()}
+
+
+def _is_lossy(story: Story) -> bool:
+    return bool(story.initiator.acked_unseen or story.responder.acked_unseen)
 
 
 def _on_host(opinions: Sequence[Opinion | None]) -> set[tuple[int, bool]]:
@@ -100,15 +120,25 @@ def weigh(way: Way, point: int, judgement: Judgement) -> list[PointSignal]:
 def senders(way: Way, opinions: Sequence[Opinion | None]) -> dict[tuple[int, int], Attribution]:
     """Return who sent each RST, where the points tell, by point and frame."""
     found: dict[tuple[int, int], Attribution] = {}
-    for passage in (*way.passages(True, is_reset), *way.passages(False, is_reset)):
-        signal = closes.who_sent(way, passage)
-        if signal is None:
+    for passage in filter(is_reset, way.journey.passages):
+        point, alone = _alone(passage, opinions)
+        signal = closes.who_sent(way, passage) if alone is not None else None
+        if signal is None or alone is None:
             continue
-        attribution = combine(way, signal.point, None, [signal], passage.from_initiator)
-        for point, frame in enumerate(passage.frames):
-            if frame is not None and opinions[point] is not None:
-                found[point, frame] = attribution
+        attribution = combine(way, point, alone, [signal])
+        for other, frame in enumerate(passage.frames):
+            if frame is not None and opinions[other] is not None:
+                found[other, frame] = attribution
     return found
+
+
+def _alone(passage: Passage, opinions: Sequence[Opinion | None]) -> tuple[int, Attribution | None]:
+    """Return who sent a RST by the first capture whose story has it, and that point."""
+    for point, opinion in enumerate(opinions):
+        for packet in opinion.story.resets if opinion is not None else ():
+            if opinion is not None and packet.frame == passage.frames[point]:
+                return point, attribute_reset(opinion.story, packet, opinion.context)
+    return 0, None
 
 
 def with_notes(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from pcapdiag.diagnose.points import judge_points
 from pcapdiag.model.points import Span
 from tests.correlate.road import MS, START, Road
-from tests.diagnose.points.scene import evidence, outcome
+from tests.diagnose.points.scene import evidence, opinions, outcome
 
 pytestmark = pytest.mark.once
 
@@ -129,3 +131,47 @@ def test_a_disagreement_with_one_capture_is_told() -> None:
     road.s(300, "A", 201, 201, seen=(1,))
     notes = outcome(road).judgement.notes
     assert any("by client's capture alone it looked like the responder's doing" in n for n in notes)
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_fin_that_never_arrived_makes_the_path_guilty_of_the_reset_behind_it(
+    arrives: bool,
+) -> None:
+    road = in_use()
+    road.s(130, "PA", 201, 201, 50)
+    road.c(140, "A", 201, 251)
+    for at in (60_000, 60_400, 61_200):
+        road.s(at, "FA", 251, 201, seen=(0, 1) if arrives else (1,))
+    road.c(90_000, "PA", 201, 251, 100)
+    road.s(90_005, "R", 251)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.stale_connection"
+    assert found.attribution.side == ("responder" if arrives else "path")
+
+
+def test_a_capture_that_missed_packets_does_not_overrule_one_that_has_all() -> None:
+    road = in_use()
+    road.s(110, "PA", 201, 201, 50, seen=(1,))
+    road.c(120, "A", 201, 251)
+    road.c(130, "FA", 201, 251)
+    road.s(140, "FA", 251, 202)
+    road.c(150, "A", 202, 252)
+    found = judge_points(road.journey(), opinions(road), ("client", "proxy"))
+    assert found is None
+
+
+def test_a_capture_that_may_have_been_stopped_does_not_overrule_a_sure_one() -> None:
+    road = in_use()
+    for at in range(120, 1000, 100):
+        road.s(at, "PA", 201 + at, 201, 100)
+        road.c(at + 10, "A", 201, 301 + at)
+    road.s(1100, "RA", 1221, 201, seen=(0,))
+    spans = [Span(START, START + 9000 * MS), Span(START, START + 1050 * MS)]
+    given = opinions(road)
+    alone = given[0]
+    assert alone is not None
+    assert alone.attribution.side == "responder"
+    sure = replace(alone, attribution=replace(alone.attribution, confidence=0.99))
+    found = judge_points(road.journey(spans), [sure, given[1]], ("client", "proxy"))
+    assert found is not None
+    assert found.attribution.side == "unknown"
