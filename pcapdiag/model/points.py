@@ -30,6 +30,7 @@ class Sample(msgspec.Struct, frozen=True):
     """Bytes of payload on the wire."""
     flags: int
     ip_id: int
+    tsval: int | None = None
 
 
 class Print(msgspec.Struct, frozen=True):
@@ -80,8 +81,15 @@ class Print(msgspec.Struct, frozen=True):
     is_lossy: bool = False
     """This capture missed packets of the connection: what is absent here proves nothing."""
 
+    @property
+    def lacks_number(self) -> bool:
+        """True when an initial sequence number was not seen."""
+        return self.isn_initiator is None or self.isn_responder is None
 
-MatchedBy = Literal["numbers", "timestamps", "payload", "ranges"]
+
+MatchedBy = Literal["numbers", "timestamps", "payload", "addresses", "ranges"]
+"""Initial sequence numbers; the SYNs' timestamp values; the first bytes; addresses and ports with
+the SYN's IP ID; sequence numbers in the middle."""
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -97,6 +105,12 @@ class Match(msgspec.Struct, frozen=True):
     by: tuple[MatchedBy, ...]
     shift_initiator: tuple[int, ...]
     shift_responder: tuple[int, ...]
+    twins: tuple[tuple[int, ...], ...] = ()
+    """Per point, further streams of the connection there: behind a NAT within that capture. Empty
+    when there are none at any point."""
+    swapped: tuple[bool, ...] = ()
+    """Per point, whether its capture, begun in the middle, took the responder for the initiator,
+    as compared with the first point that has the connection. Empty when none did."""
 
 
 class Matches(msgspec.Struct, frozen=True):
@@ -122,7 +136,8 @@ class ClockStep(msgspec.Struct, frozen=True):
 
 
 MAX_DRIFT = 5e-4
-"""What a clock may go faster or slower than another: Linux' limit for adjusting one (ntp_adjtime)."""
+"""What a clock may go faster or slower than another: what Linux lets one be adjusted by at most
+(ntp_adjtime)."""
 
 
 class PointClock(msgspec.Struct, frozen=True):

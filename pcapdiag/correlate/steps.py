@@ -1,0 +1,126 @@
+"""One clock against another over a whole capture: lines, and the steps between them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pcapdiag.correlate.bounds import Bound, Corridor, Line
+
+TOLERANCE = 20_000
+"""Times in a capture are this (ns) inaccurate between two processors: no step is made of it."""
+MAX_STRAY = 6
+"""Bounds in a row that may be wrong, as of a packet taken for another, without making a step."""
+MIN_BACK = 4
+"""Bounds behind wrong ones that have to fit what was before them."""
+MAX_STEPS = 64
+"""With more of them nothing is said about the clock."""
+FIRST_PROBE = 64
+
+Limit = tuple[int, int, bool]
+"""A time, a difference of the clocks, and whether it is the most (or the least) possible."""
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """A time without a step: the line between ``since`` and ``until`` (the point's clock, ns)."""
+
+    since: int
+    until: int
+    line: Line
+
+
+def lay_lines(limits: list[Limit]) -> list[Stretch]:
+    """Return the stretches, in order; none when the limits do not tell.
+
+    The limits are in the order of their times. A step that is found from its two sides at two
+    places was somewhere between them: what is between them is left out.
+    """
+    if _fits(limits):
+        return _stretches([limits])
+    limits = _without_strays(limits)
+    late = _breaks(limits)
+    if late is None:
+        return []
+    early = _breaks([(-time, x, most) for time, x, most in reversed(limits)])
+    starts = [0, *late]
+    ends = [*late, len(limits)]
+    if early is not None and len(early) == len(late):
+        certain = [*(len(limits) - n for n in reversed(early)), len(limits)]
+        pairs = zip(starts, certain, ends, strict=True)
+        ends = [one if one > start else end for start, one, end in pairs]
+    return _stretches([limits[a:b] for a, b in zip(starts, ends, strict=True)])
+
+
+def _stretches(parts: list[list[Limit]]) -> list[Stretch]:
+    found = []
+    for part in parts:
+        corridor = _corridor(part)
+        if corridor is not None:
+            found.append(Stretch(part[0][0], part[-1][0], corridor.line()))
+    return found
+
+
+def _corridor(limits: list[Limit]) -> Corridor | None:
+    lower: list[Bound] = [(time, x) for time, x, most in limits if not most]
+    upper: list[Bound] = [(time, x) for time, x, most in limits if most]
+    return Corridor(lower, upper) if lower and upper else None
+
+
+def _fits(limits: list[Limit]) -> bool:
+    corridor = _corridor(limits)
+    return corridor is None or corridor.fits(TOLERANCE)
+
+
+def _longest(limits: list[Limit], start: int) -> int:
+    """Return where the longest part from ``start`` on that one line fits ends."""
+    length = FIRST_PROBE
+    while start + length < len(limits) and _fits(limits[start : start + length]):
+        length *= 2
+    low, high = start + 1, min(start + length, len(limits))
+    if _fits(limits[start:high]):
+        return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _fits(limits[start:middle]):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _breaks(limits: list[Limit]) -> list[int] | None:
+    """Return where a line has to end, going on with each as far as it can; None for too many."""
+    found: list[int] = []
+    at = _longest(limits, 0)
+    while at < len(limits):
+        if len(found) == MAX_STEPS:
+            return None
+        found.append(at)
+        at = _longest(limits, at)
+    return found
+
+
+def _without_strays(limits: list[Limit]) -> list[Limit]:
+    """Leave out what breaks a line that goes on behind it."""
+    kept: list[Limit] = []
+    for _ in range(2 * MAX_STEPS):
+        end = _longest(limits, 0)
+        stray = _strays(limits, end)
+        if stray:
+            limits = limits[:end] + limits[end + stray :]
+        elif end < len(limits):
+            kept += limits[:end]
+            limits = limits[end:]
+        else:
+            break
+    return kept + limits
+
+
+def _strays(limits: list[Limit], end: int) -> int:
+    """Return how many limits from ``end`` on have to be left out for the line to go on."""
+    for count in range(1, MAX_STRAY + 1):
+        behind = limits[end + count : end + count + MAX_STRAY + MIN_BACK]
+        if len(behind) < MIN_BACK:
+            return 0
+        if _fits(limits[:end] + behind):
+            return count
+    return 0
