@@ -303,7 +303,7 @@ def _both_ends(p: Print) -> Key:
 
 
 def _fits_ranges(a: Print, b: Print) -> bool:
-    if not (a.lacks_number or b.is_midstream):
+    if not (a.lacks_number or b.lacks_number):
         return False
     return overlaps(a, b, swapped=a.initiator != b.initiator)
 
