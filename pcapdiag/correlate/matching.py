@@ -70,6 +70,7 @@ class _Matching:
         self.points = points
         self.groups = Groups(points)
         self.doubtful: set[tuple[int, int]] = set()
+        self._left: dict[tuple[int, int], list[int]] = {}
         self._offsets: dict[tuple[int, int], tuple[list[int], list[int]]] = {}
 
     def result(self) -> Matches:
@@ -97,18 +98,28 @@ class _Matching:
 
     def sampled(self, point: int, other: int) -> Iterator[int]:
         """Yield the connections with samples that were not found at ``other``."""
-        for n, print_ in enumerate(self.points[point]):
-            if print_.samples and self.groups.is_free(point, n, other):
+        for n in self._free(point, other):
+            if self.points[point][n].samples:
                 yield n
 
+    def _free(self, point: int, other: int) -> list[int]:
+        """Return the connections of a point that were not found at another one yet."""
+        before: Iterable[int] | None = self._left.get((point, other))
+        places = range(len(self.points[point])) if before is None else before
+        left = self._left[point, other] = self.groups.free(point, places, other)
+        return left
+
     def _buckets(self, point: int, other: int, key_of: KeyOf) -> Buckets:
-        buckets: Buckets = defaultdict(list)
-        free = self.groups.is_free
-        for n, print_ in enumerate(self.points[point]):
-            if free(point, n, other):
-                key = key_of(print_)
-                if key is not None:
-                    buckets[key].append(n)
+        buckets: Buckets = {}
+        prints = self.points[point]
+        for n in self._free(point, other):
+            key = key_of(prints[n])
+            if key is None:
+                continue
+            if key in buckets:
+                buckets[key].append(n)
+            else:
+                buckets[key] = [n]
         return buckets
 
     def _match_bucket(
@@ -120,6 +131,10 @@ class _Matching:
         def is_pair(one: int, other: int) -> bool:
             return fits(a[one], b[other]) and (alone or near(a[one], b[other]))
 
+        if len(ours) == len(theirs) == 1:
+            if is_pair(ours[0], theirs[0]):
+                self.groups.join(earlier, ours[0], later, theirs[0], by)
+            return
         if self._is_one(earlier, ours) and self._is_one(later, theirs):
             self._join_first(earlier, later, ours, theirs, is_pair, by)
             return
