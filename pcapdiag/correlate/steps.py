@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.correlate.bounds import Bound, Corridor, Line
+from pcapdiag.correlate.sightings import Limit
 
 TOLERANCE = 20_000
 """Times in a capture are this (ns) inaccurate between two processors: no step is made of it."""
@@ -15,9 +16,6 @@ MIN_BACK = 4
 MAX_STEPS = 64
 """With more of them nothing is said about the clock."""
 FIRST_PROBE = 64
-
-Limit = tuple[int, int, bool]
-"""A time, a difference of the clocks, and whether it is the most (or the least) possible."""
 
 
 class Stretch(msgspec.Struct, frozen=True):
