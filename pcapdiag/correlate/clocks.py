@@ -39,6 +39,8 @@ def estimate_clocks(points: Sequence[Sequence[Print]], matches: Matches) -> tupl
     The bounds hold for clocks that go evenly between their steps, within Linux' limit of drift
     (``MAX_DRIFT``). A step that a line within the bounds explains as well is not seen.
     """
+    if not points:
+        return ()
     comparing = _Comparing(points, matches)
     known = {0: _Compared((_own_time(points[0]),))}
     while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from pcapdiag.correlate.bounds import Bound, Corridor, Line
 from pcapdiag.correlate.sightings import Limit
@@ -29,23 +30,59 @@ class Stretch(msgspec.Struct, frozen=True):
 def lay_lines(limits: list[Limit]) -> list[Stretch]:
     """Return the stretches, in order; none when the limits do not tell.
 
-    The limits are in the order of their times. A step that is found from its two sides at two
-    places was somewhere between them: what is between them is left out.
+    The limits are in the order of their times. Where that makes steps, the other clock's order is
+    tried too: a clock that was set back has the same times twice.
     """
     if _fits(limits):
         return _stretches([limits])
-    limits = _without_strays(limits)
+    ways = []
+    for ordered in (limits, sorted(limits, key=_other_time)):
+        kept = _without_strays(ordered)
+        found = _divided(kept)
+        if found:
+            # Of two ways alike the one that is less sure of when the step was.
+            doubt = sum(stretch.until for stretch in found)
+            ways.append((len(found), len(limits) - len(kept), -doubt, found))
+    return min(ways, key=lambda way: way[:3])[3] if ways else []
+
+
+def _other_time(limit: Limit) -> int:
+    return limit[0] + limit[1]
+
+
+def _divided(limits: list[Limit]) -> list[Stretch]:
+    """Return stretches of limits in order; none with too many of them.
+
+    A step that is found from its two sides at two places was somewhere between them: what is
+    between them is left out.
+    """
     late = _breaks(limits)
-    if late is None:
+    early = _breaks(limits[::-1])
+    if late is None or early is None:
         return []
-    early = _breaks([(-time, x, most) for time, x, most in reversed(limits)])
-    starts = [0, *late]
-    ends = [*late, len(limits)]
-    if early is not None and len(early) == len(late):
+    starts, ends = [0, *late], [*late, len(limits)]
+    if len(early) == len(late):
         certain = [*(len(limits) - n for n in reversed(early)), len(limits)]
         pairs = zip(starts, certain, ends, strict=True)
         ends = [one if one > start else end for start, one, end in pairs]
-    return _stretches([limits[a:b] for a, b in zip(starts, ends, strict=True)])
+    found: list[Stretch] = []
+    for start, end in zip(starts, ends, strict=True):
+        found += _stretches([limits[start:end]])
+    if len(found) < len(starts):
+        return found
+    between = [limits[end - 1 : start + 1] for end, start in zip(ends, starts[1:], strict=False)]
+    return _set_back(found, between)
+
+
+def _set_back(found: list[Stretch], between: list[list[Limit]]) -> list[Stretch]:
+    """Let stretches meet where the clock had each time that either may have had at a step back."""
+    for n, doubtful in enumerate(between):
+        times = [time for time, _, _ in doubtful]
+        if times[0] == min(times) and times[-1] == max(times):
+            continue
+        found[n] = replace(found[n], until=max(times))
+        found[n + 1] = replace(found[n + 1], since=min(times))
+    return found
 
 
 def _stretches(parts: list[list[Limit]]) -> list[Stretch]:
@@ -58,8 +95,8 @@ def _stretches(parts: list[list[Limit]]) -> list[Stretch]:
 
 
 def _corridor(limits: list[Limit]) -> Corridor | None:
-    lower: list[Bound] = [(time, x) for time, x, most in limits if not most]
-    upper: list[Bound] = [(time, x) for time, x, most in limits if most]
+    lower: list[Bound] = sorted((time, x) for time, x, most in limits if not most)
+    upper: list[Bound] = sorted((time, x) for time, x, most in limits if most)
     return Corridor(lower, upper) if lower and upper else None
 
 
