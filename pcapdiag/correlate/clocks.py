@@ -17,8 +17,9 @@ from pcapdiag.correlate.sightings import Limit, limits, sightings
 from pcapdiag.correlate.steps import Stretch, lay_lines
 from pcapdiag.model.points import MAX_DRIFT, ClockStep, Match, Matches, PointClock, Print
 
-MAX_SEEN = 400_000
-"""Packets seen at two points that are compared: more would hardly narrow the bound."""
+MAX_COMPARED = 50_000
+"""Connections at two points that are compared, from all of the time alike: more would hardly narrow
+the bound."""
 
 
 class _Compared(msgspec.Struct, frozen=True):
@@ -81,15 +82,18 @@ class _Comparing:
             found = sightings(a, b, match, (near, far))
             told += limits(found)
             ahead += [one.ahead for one in found]
-            if len(ahead) >= MAX_SEEN:
-                break
         told.sort()
         ahead.sort()
         guess = ahead[len(ahead) // 2] if ahead else 0
         return _Compared(tuple(lay_lines(told)), len(ahead), guess)
 
     def _pairs(self, near: int, far: int) -> Iterator[tuple[Match, Print, Print]]:
-        for match in self._matches:
+        found = [
+            match
+            for match in self._matches
+            if match.streams[near] is not None and match.streams[far] is not None
+        ]
+        for match in found[:: len(found) // MAX_COMPARED + 1]:
             one, other = match.streams[near], match.streams[far]
             if one is not None and other is not None:
                 yield match, self._prints[near][one], self._prints[far][other]

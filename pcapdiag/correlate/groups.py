@@ -132,8 +132,9 @@ def _origins(prints: Sequence[Print]) -> dict[int, int]:
     for twin in sorted(twins, key=lambda n: prints[n].stream):
         same_as = prints[twin].same_as
         n = places.get(-1 if same_as is None else same_as, twin)
-        if n != twin:
-            origins[twin] = origins.get(n, n)
+        origin = origins.get(n, n)
+        if origin != twin:
+            origins[twin] = origin
     return origins
 
 

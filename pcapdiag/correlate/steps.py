@@ -14,8 +14,10 @@ MAX_STRAY = 6
 """Bounds in a row that may be wrong, as of a packet taken for another, without making a step."""
 MIN_BACK = 4
 """Bounds behind wrong ones that have to fit what was before them."""
-MAX_STEPS = 64
+MAX_STEPS = 16
 """With more of them nothing is said about the clock."""
+MAX_LIMITS = 6_000
+"""Bounds that steps are looked for in: the narrowest of each part of the time."""
 FIRST_PROBE = 64
 
 
@@ -36,14 +38,32 @@ def lay_lines(limits: list[Limit]) -> list[Stretch]:
     if _fits(limits):
         return _stretches([limits])
     ways = []
-    for ordered in (limits, sorted(limits, key=_other_time)):
+    for whole in (limits, sorted(limits, key=_other_time)):
+        ordered = _narrowest(whole)
         kept = _without_strays(ordered)
         found = _divided(kept)
         if found:
             # Of two ways alike the one that is less sure of when the step was.
             doubt = sum(stretch.until for stretch in found)
-            ways.append((len(found), len(limits) - len(kept), -doubt, found))
+            ways.append((len(found), len(ordered) - len(kept), -doubt, found))
     return min(ways, key=lambda way: way[:3])[3] if ways else []
+
+
+def _narrowest(limits: list[Limit]) -> list[Limit]:
+    """Return the narrowest bounds of each part of the time, and its first and last."""
+    if len(limits) <= MAX_LIMITS:
+        return limits
+    size = -(-4 * len(limits) // MAX_LIMITS)
+    found: list[Limit] = []
+    for at in range(0, len(limits), size):
+        part = range(at, min(at + size, len(limits)))
+        kept = {min(part, key=lambda n: limits[n][0]), max(part, key=lambda n: limits[n][0])}
+        lower = [n for n in part if not limits[n][2]]
+        upper = [n for n in part if limits[n][2]]
+        kept |= {max(lower, key=lambda n: limits[n][1])} if lower else set()
+        kept |= {min(upper, key=lambda n: limits[n][1])} if upper else set()
+        found += [limits[n] for n in sorted(kept)]
+    return found
 
 
 def _other_time(limit: Limit) -> int:

@@ -125,6 +125,18 @@ def test_a_connection_taken_for_another_makes_no_step() -> None:
     assert worst(path, clock) <= 1
 
 
+def test_a_step_among_many_connections() -> None:
+    path = steady(4_000, 20, Clock(0, 1e-5, ((START + 30_000 * MS, -SECOND),)))
+    clock = clocks(path)[1]
+    assert len(clock.steps) == 1
+    assert worst(path, clock) <= 1
+
+
+def test_a_clock_without_rhyme_or_reason_is_not_known() -> None:
+    steps = tuple((START + n * SECOND + MS, (-1) ** n * 300 * MS) for n in range(1, 60))
+    assert not clocks(steady(240, 250, Clock(0, 0.0, steps)))[1].known
+
+
 def test_of_syns_that_were_sent_again_only_the_same_one_counts() -> None:
     path = steady(1)
     (there,) = path.prints[1]

@@ -166,6 +166,20 @@ def test_twins_that_the_capture_itself_was_not_told_of() -> None:
     before, behind = connection(3), natted(connection(3), 4)
     match = only([before, behind], [replace(natted(before, 8), initiator=("198.51.100.1", 9))])
     assert (match.streams, match.twins) == ((3, 8), ((4,), ()))
+    match = only([before, behind], [replace(behind, stream=8)])
+    assert (match.streams, match.twins) == ((4, 8), ((3,), ()))
+
+
+def test_equal_numbers_at_another_time_are_no_twin() -> None:
+    before, later = connection(3), natted(connection(3, at=60_000), 4)
+    assert only([before, later], [replace(later, stream=8)]).twins == ()
+
+
+def test_many_connections_with_equal_numbers() -> None:
+    """As in captures that a program made up."""
+    same = {"isn_initiator": 1, "isn_responder": 2}
+    ours = [connection(n, at=n, **same) for n in range(3_000)]
+    assert len(found(ours, ours)) == 3_000
 
 
 @pytest.mark.parametrize("seen", [midstream, lambda p: swapped(midstream(p))])
