@@ -240,16 +240,16 @@ def healthy_three(lab: Lab) -> None:
 )
 def envoy_data_lost(lab: Lab) -> None:
     """A first request is answered and the upstream connection kept; then the bump drops everything
-    from the proxy. The second request is repeated until Envoy's route timeout of 2.5 s. Round
-    trip 8 ms.
+    from the proxy. The second request is repeated until Envoy's route timeout of 3 s and after it.
+    Round trip 8 ms.
     """
     lab.bump.delay = 0.004
     lab.upstream.serve(_PORT, behaviours.answer())
-    envoy.simple(lab, (lab.upstream.ip, _PORT), route={"timeout": "2.5s"})
+    envoy.simple(lab, (lab.upstream.ip, _PORT), route={"timeout": "3s"})
     _curl(lab, "/first")
     lab.bump.add(rules.drop(rules.Match(direction="forward")))
     _curl(lab, "/second")
-    lab.sleep(0.2)
+    lab.sleep(1)
     _together(lab, Lost("proxy", "upstream", 3))
     lost = lab.leg(lab.upstream, _PORT)
     lab.healthy(lab.leg(lab.proxy, 8080))
@@ -270,7 +270,7 @@ def envoy_data_lost(lab: Lab) -> None:
     layers=_LAYERS,
 )
 def client_left(lab: Lab) -> None:
-    """A first request is answered after 0.6 s. The client resets its second after 0.2 s; NGINX
+    """A first request is answered after 0.6 s. The client resets its second after 0.14 s; NGINX
     closes its connection to the upstream, which answers too late.
     """
     lab.upstream.serve(_PORT, behaviours.slow(0.6))
@@ -278,7 +278,7 @@ def client_left(lab: Lab) -> None:
     _curl(lab, "/first")
     left = lab.client.connect((lab.proxy.ip, 8080))
     left.send(behaviours.get("/second"))
-    lab.sleep(0.2)
+    lab.sleep(0.137)
     left.reset()
     lab.sleep(0.8)
     lab.correlate("client", "proxy", "upstream", lost=[], findings=NOTHING_LOST)
