@@ -260,3 +260,26 @@ def mirrored(lab: Lab) -> None:
     lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
     born = {"responder": "responder"}
     lab.judge(cut, "tcp.reset_before_response", "responder", born=born)
+
+
+@scenario(
+    "healthy-points-ecn-bleached",
+    "A router clears the ECN bits of IP: negotiated by both ends, and gone on the way",
+    points=("client", Point("upstream", clock_shift=OFF)),
+    layers=_LAYERS,
+)
+def ecn_bleached(lab: Lab) -> None:
+    """Both ends use ECN; the router sets the whole TOS byte to 0. Two downloads of ten kilobytes
+    work.
+    """
+    for host in (lab.client, lab.upstream):
+        host.sysctl("net.ipv4.tcp_ecn", 1)
+    lab.router.iptables("-t mangle -A POSTROUTING -p tcp -j TOS --set-tos 0x00/0xff")
+    server = lab.upstream.serve(8080, behaviours.answer(PAGE))
+    for _ in range(2):
+        connection = lab.client.connect(server.address)
+        connection.send(behaviours.get("/price")).receive(len(PAGE))
+        connection.close()
+        lab.sleep(0.1)
+        lab.healthy(connection)
+    lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
