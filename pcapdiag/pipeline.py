@@ -142,7 +142,7 @@ def _joint_report(correlation: Correlation) -> Report:
     return Report(
         schema=SCHEMA,
         generator=Program(name="pcapdiag", version=__version__),
-        capture=as_one(captures, [study.label for study in studies]),
+        capture=as_one(captures, [study.label for study in studies], correlation.notes()),
         topology=correlation.topology(),
         summary=summary,
         connections=correlation.connections,

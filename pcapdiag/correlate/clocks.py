@@ -13,14 +13,13 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from pcapdiag.correlate.bounds import Line
-from pcapdiag.correlate.sightings import RESOLUTION, Sighting, is_nearer, sightings
-from pcapdiag.correlate.steps import Limit, Stretch, lay_lines
+from pcapdiag.correlate.sightings import Limit, limits, sightings
+from pcapdiag.correlate.steps import Stretch, lay_lines
 from pcapdiag.model.points import MAX_DRIFT, ClockStep, Match, Matches, PointClock, Print
 
-CLEAR = 2 * RESOLUTION
-"""A round trip between two points below this (ns) does not tell which is nearer."""
-MAX_SEEN = 400_000
-"""Packets seen at two points that are compared: more would hardly narrow the bound."""
+MAX_COMPARED = 50_000
+"""Connections at two points that are compared, from all of the time alike: more would hardly narrow
+the bound."""
 
 
 class _Compared(msgspec.Struct, frozen=True):
@@ -41,6 +40,8 @@ def estimate_clocks(points: Sequence[Sequence[Print]], matches: Matches) -> tupl
     The bounds hold for clocks that go evenly between their steps, within Linux' limit of drift
     (``MAX_DRIFT``). A step that a line within the bounds explains as well is not seen.
     """
+    if not points:
+        return ()
     comparing = _Comparing(points, matches)
     known = {0: _Compared((_own_time(points[0]),))}
     while True:
@@ -75,41 +76,27 @@ class _Comparing:
         return self._done[near, far]
 
     def _compare(self, near: int, far: int) -> _Compared:
-        seen: list[tuple[int, list[Sighting]]] = []
-        count = 0
+        told: list[Limit] = []
+        ahead: list[int] = []
         for match, a, b in self._pairs(near, far):
             found = sightings(a, b, match, (near, far))
-            count += len(found)
-            seen.append((is_nearer(found), found))
-            if count >= MAX_SEEN:
-                break
-        usual = sum((trip > 0) - (trip < 0) for trip, _ in seen)
-        limits = [
-            limit
-            for trip, found in seen
-            for limit in _limits(found, trip if abs(trip) >= CLEAR else usual)
-        ]
-        limits.sort()
-        ahead = sorted(one.ahead for _, found in seen for one in found)
+            told += limits(found)
+            ahead += [one.ahead for one in found]
+        told.sort()
+        ahead.sort()
         guess = ahead[len(ahead) // 2] if ahead else 0
-        return _Compared(tuple(lay_lines(limits)), count, guess)
+        return _Compared(tuple(lay_lines(told)), len(ahead), guess)
 
     def _pairs(self, near: int, far: int) -> Iterator[tuple[Match, Print, Print]]:
-        for match in self._matches:
+        found = [
+            match
+            for match in self._matches
+            if match.streams[near] is not None and match.streams[far] is not None
+        ]
+        for match in found[:: len(found) // MAX_COMPARED + 1]:
             one, other = match.streams[near], match.streams[far]
             if one is not None and other is not None:
                 yield match, self._prints[near][one], self._prints[far][other]
-
-
-def _limits(found: list[Sighting], trip: int) -> Iterator[Limit]:
-    """Yield what each packet says of the clocks' difference, the way between the points known."""
-    if trip == 0:
-        return
-    for one in found:
-        if one.from_initiator == (trip > 0):
-            yield one.time, one.ahead - RESOLUTION, False
-        else:
-            yield one.time, one.ahead + RESOLUTION, True
 
 
 def _own_time(prints: Sequence[Print]) -> Stretch:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 
 from pcapdiag.correlate.likeness import MASK32, same_payload, same_timestamps
 from pcapdiag.model.points import Match, MatchedBy, Print
 
 _STRENGTH: tuple[MatchedBy, ...] = ("numbers", "timestamps", "payload", "addresses", "ranges")
+_BIT = {reason: 1 << n for n, reason in enumerate(_STRENGTH)}
+_REASONS = tuple(tuple(reason for reason in _STRENGTH if bits & _BIT[reason]) for bits in range(32))
+"""By sets of them as bits; one of each for half a million matches."""
 
 
 class Groups:
@@ -22,7 +26,7 @@ class Groups:
         self._points = points
         self._group = [[-1] * len(prints) for prints in points]
         self._members: list[list[int]] = []
-        self._by: list[set[MatchedBy]] = []
+        self._by: list[int] = []
         self._origin = [_origins(prints) for prints in points]
 
     def origin(self, point: int, n: int) -> int:
@@ -42,6 +46,13 @@ class Groups:
         group = self._group[point][self.origin(point, n)]
         return group < 0 or self._members[group][other] < 0
 
+    def free(self, point: int, places: Iterable[int], other: int) -> list[int]:
+        """Return those of a point's connections that were not found at ``other`` yet."""
+        groups, members = self._group[point], self._members
+        if self._origin[point]:
+            return [n for n in places if self.is_free(point, n, other)]
+        return [n for n in places if groups[n] < 0 or members[groups[n]][other] < 0]
+
     def join(self, point: int, n: int, other: int, m: int, by: MatchedBy) -> bool:
         """Make two connections one; False where that would give a point two of them."""
         n, m = self.origin(point, n), self.origin(other, m)
@@ -49,7 +60,7 @@ class Groups:
         if group < 0 and rest < 0:
             group = len(self._members)
             self._members.append([-1] * len(self._points))
-            self._by.append(set())
+            self._by.append(0)
         elif group < 0:
             group, rest = rest, -1
         if rest >= 0 and not self._absorb(group, rest):
@@ -59,7 +70,7 @@ class Groups:
             return False
         members[point], members[other] = n, m
         self._group[point][n] = self._group[other][m] = group
-        self._by[group].add(by)
+        self._by[group] |= _BIT[by]
         return True
 
     def pairs(self, point: int, other: int) -> Iterator[tuple[int, int]]:
@@ -94,21 +105,20 @@ class Groups:
         self._members[rest] = []
         return True
 
-    def _match(
-        self, members: list[int], by: set[MatchedBy], twins: dict[tuple[int, int], list[int]]
-    ) -> Match:
+    def _match(self, members: list[int], by: int, twins: dict[tuple[int, int], list[int]]) -> Match:
         prints = [self._points[point][n] if n >= 0 else None for point, n in enumerate(members)]
         first, *others = [one for one in prints if one is not None]
-        reasons = by | {reason for other in others for reason in _reasons(first, other)}
+        for other in others:
+            by |= _reasons(first, other)
         more = tuple(tuple(twins.get(place, ())) for place in enumerate(members)) if twins else ()
-        swapped = tuple(one is not None and _is_swapped(first, one) for one in prints)
+        swapped = [one is not None and _is_swapped(first, one) for one in prints]
         return Match(
-            streams=tuple(one.stream if one else None for one in prints),
-            by=tuple(reason for reason in _STRENGTH if reason in reasons),
-            shift_initiator=tuple(_shift(first, one, 0) for one in prints),
-            shift_responder=tuple(_shift(first, one, 1) for one in prints),
+            streams=tuple([one.stream if one else None for one in prints]),
+            by=_REASONS[by],
+            shift_initiator=_shifts(prints, first, _number_of_initiator),
+            shift_responder=_shifts(prints, first, _number_of_responder),
             twins=more if any(more) else (),
-            swapped=swapped if any(swapped) else (),
+            swapped=tuple(swapped) if any(swapped) else (),
         )
 
 
@@ -122,29 +132,38 @@ def _origins(prints: Sequence[Print]) -> dict[int, int]:
     for twin in sorted(twins, key=lambda n: prints[n].stream):
         same_as = prints[twin].same_as
         n = places.get(-1 if same_as is None else same_as, twin)
-        if n != twin:
-            origins[twin] = origins.get(n, n)
+        origin = origins.get(n, n)
+        if origin != twin:
+            origins[twin] = origin
     return origins
 
 
-def _reasons(a: Print, b: Print) -> Iterator[MatchedBy]:
+def _reasons(a: Print, b: Print) -> int:
+    found = 0
     if a.isn_initiator is not None and a.isn_initiator == b.isn_initiator:
-        yield "numbers"
+        found = _BIT["numbers"]
     elif a.isn_responder is not None and a.isn_responder == b.isn_responder:
-        yield "numbers"
+        found = _BIT["numbers"]
     if same_timestamps(a, b):
-        yield "timestamps"
+        found |= _BIT["timestamps"]
     if same_payload(a, b):
-        yield "payload"
+        found |= _BIT["payload"]
+    return found
 
 
 def _is_swapped(first: Print, other: Print) -> bool:
     return first.initiator == other.responder and first.responder == other.initiator
 
 
-def _shift(first: Print, other: Print | None, end: int) -> int:
-    if other is None:
-        return 0
-    one = first.isn_responder if end else first.isn_initiator
-    two = other.isn_responder if end else other.isn_initiator
-    return (one - two) & MASK32 if one is not None and two is not None else 0
+_number_of_initiator = attrgetter("isn_initiator")
+_number_of_responder = attrgetter("isn_responder")
+
+
+def _shifts(
+    prints: Sequence[Print | None], first: Print, number_of: Callable[[Print], int | None]
+) -> tuple[int, ...]:
+    base = number_of(first)
+    numbers = [base if one is None else number_of(one) for one in prints]
+    if base is None or numbers.count(base) == len(numbers):
+        return (0,) * len(numbers)
+    return tuple([0 if number is None else (base - number) & MASK32 for number in numbers])

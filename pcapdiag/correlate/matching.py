@@ -70,6 +70,7 @@ class _Matching:
         self.points = points
         self.groups = Groups(points)
         self.doubtful: set[tuple[int, int]] = set()
+        self._left: dict[tuple[int, int], list[int]] = {}
         self._offsets: dict[tuple[int, int], tuple[list[int], list[int]]] = {}
 
     def result(self) -> Matches:
@@ -97,18 +98,28 @@ class _Matching:
 
     def sampled(self, point: int, other: int) -> Iterator[int]:
         """Yield the connections with samples that were not found at ``other``."""
-        for n, print_ in enumerate(self.points[point]):
-            if print_.samples and self.groups.is_free(point, n, other):
+        for n in self._free(point, other):
+            if self.points[point][n].samples:
                 yield n
 
+    def _free(self, point: int, other: int) -> list[int]:
+        """Return the connections of a point that were not found at another one yet."""
+        before: Iterable[int] | None = self._left.get((point, other))
+        places = range(len(self.points[point])) if before is None else before
+        left = self._left[point, other] = self.groups.free(point, places, other)
+        return left
+
     def _buckets(self, point: int, other: int, key_of: KeyOf) -> Buckets:
-        buckets: Buckets = defaultdict(list)
-        free = self.groups.is_free
-        for n, print_ in enumerate(self.points[point]):
-            if free(point, n, other):
-                key = key_of(print_)
-                if key is not None:
-                    buckets[key].append(n)
+        buckets: Buckets = {}
+        prints = self.points[point]
+        for n in self._free(point, other):
+            key = key_of(prints[n])
+            if key is None:
+                continue
+            if key in buckets:
+                buckets[key].append(n)
+            else:
+                buckets[key] = [n]
         return buckets
 
     def _match_bucket(
@@ -120,23 +131,29 @@ class _Matching:
         def is_pair(one: int, other: int) -> bool:
             return fits(a[one], b[other]) and (alone or near(a[one], b[other]))
 
-        if self._is_one(earlier, ours) and self._is_one(later, theirs):
-            self._join_first(earlier, later, ours, theirs, is_pair, by)
+        if len(ours) == len(theirs) == 1:
+            if is_pair(ours[0], theirs[0]):
+                self.groups.join(earlier, ours[0], later, theirs[0], by)
             return
+        if self._is_one(earlier, ours) and self._is_one(later, theirs):
+            self._join_any(earlier, later, ours, theirs, is_pair, by)
+            return
+        everyone = ours, theirs
         for refine in _REFINEMENTS:
             for one, other in list(_singles(a, b, ours, theirs, refine)):
-                if is_pair(one, other) and self.groups.join(earlier, one, later, other, by):
-                    ours.remove(one)
-                    theirs.remove(other)
+                if is_pair(one, other):
+                    self.groups.join(earlier, one, later, other, by)
+            ours = self.groups.free(earlier, ours, later)
+            theirs = self.groups.free(later, theirs, earlier)
             if not ours or not theirs:
-                return
-        ours = [one for one in ours if self.groups.is_free(earlier, one, later)]
-        theirs = [one for one in theirs if self.groups.is_free(later, one, earlier)]
+                break
         if alone:
-            self._note_twins(earlier, ours)
-            self._note_twins(later, theirs)
+            self._note_twins(earlier, everyone[0])
+            self._note_twins(later, everyone[1])
+            ours = self.groups.free(earlier, ours, later)
+            theirs = self.groups.free(later, theirs, earlier)
             if self._is_one(earlier, ours) and self._is_one(later, theirs):
-                self._join_first(earlier, later, ours, theirs, is_pair, by)
+                self._join_any(earlier, later, ours, theirs, is_pair, by)
                 return
         self._match_rest(earlier, later, ours, theirs, is_pair, by)
 
@@ -145,20 +162,26 @@ class _Matching:
             return True
         return len({self.groups.origin(point, n) for n in places}) == 1
 
-    def _join_first(
+    def _join_any(
         self, earlier: int, later: int, ours: list[int], theirs: list[int], is_pair: IsPair,
         by: MatchedBy,
     ) -> None:  # fmt: skip
-        if any(is_pair(one, other) for one in ours for other in theirs):
+        some, others = ours[:MAX_COMPARED], theirs[:MAX_COMPARED]
+        if any(is_pair(one, other) for one in some for other in others):
             self.groups.join(earlier, ours[0], later, theirs[0], by)
 
     def _note_twins(self, point: int, places: list[int]) -> None:
         """Take connections with the same numbers at the same time for one, seen twice."""
         prints = self.points[point]
-        places.sort(key=lambda n: prints[n].start)
-        for n in places[1:]:
-            if prints[n].start - prints[places[0]].start <= TWIN_WINDOW:
-                self.groups.add_twin(point, places[0], n)
+        places = sorted(places, key=lambda n: prints[n].start)
+        matched = [n for n in places if self.groups.is_matched(point, n)]
+        if len({self.groups.origin(point, n) for n in matched}) > 1:
+            return
+        first = self.groups.origin(point, matched[0] if matched else places[0])
+        for n in places:
+            if not self.groups.is_matched(point, n) and n != first:
+                if abs(prints[n].start - prints[first].start) <= TWIN_WINDOW:
+                    self.groups.add_twin(point, first, n)
 
     def _match_rest(
         self, earlier: int, later: int, ours: list[int], theirs: list[int], is_pair: IsPair,

@@ -13,11 +13,17 @@ import msgspec
 
 from pcapdiag.correlate.likeness import MASK32, same_syn
 from pcapdiag.model.packet import ACK
-from pcapdiag.model.points import Match, Print, Sample
+from pcapdiag.model.points import MAX_DRIFT, Match, Print, Sample
 
 RESOLUTION = 1_000
 """Captures count in microseconds, most of them: a time may be this much (ns) too early."""
 
+CLEAR = 20_000
+"""A round trip between two points of this (ns) or less does not tell which is nearer: so inaccurate
+are times taken by two processors."""
+
+Limit = tuple[int, int, bool]
+"""A time, a difference of the clocks, and whether it is the most (or the least) possible."""
 Identity = tuple[bool, int, int, int, int, int, int | None]
 
 
@@ -31,25 +37,57 @@ class Sighting(msgspec.Struct, frozen=True):
 
 def sightings(a: Print, b: Print, match: Match, points: tuple[int, int]) -> list[Sighting]:
     """Return the packets of a connection that both points saw, in order of time."""
-    found = list(_handshake(a, b))
-    if a.samples and b.samples:
-        found += _sampled(a, b, match, points)
+    sampled = a.samples and b.samples
+    found = list(_sampled(a, b, match, points) if sampled else _handshake(a, b))
     found.sort(key=lambda one: one.time)
     return found
 
 
-def is_nearer(found: Sequence[Sighting]) -> int:
-    """Return by how much (ns) the first point is nearer to the initiator: negative if farther.
+def limits(found: Sequence[Sighting]) -> Iterator[Limit]:
+    """Yield what a connection's packets say of the difference of the clocks.
 
-    That is the round trip between the points, the median where it shows often; 0 if unknown.
-    A packet and the next one the other way are near enough in time for the clocks not to drift.
+    The nearer point saw a packet first. Where it does not show which that was, a packet and the
+    next one the other way have the difference between them, either way.
     """
-    trips = [
-        (other.ahead - one.ahead) * (1 if one.from_initiator else -1)
-        for one, other in pairwise(found)
-        if one.from_initiator != other.from_initiator
-    ]
-    return sorted(trips)[len(trips) // 2] if trips else 0
+    way = _direction(found)
+    if way:
+        for one in found:
+            if one.from_initiator == (way > 0):
+                yield one.time, one.ahead - RESOLUTION, False
+            else:
+                yield one.time, one.ahead + RESOLUTION, True
+        return
+    for one, other in _turns(found):
+        room = RESOLUTION + _drift(one, other)
+        yield one.time, min(one.ahead, other.ahead) - room, False
+        yield other.time, max(one.ahead, other.ahead) + room, True
+
+
+def _direction(found: Sequence[Sighting]) -> int:
+    """Return 1 where the first point is nearer to the initiator, -1 where it is farther, 0 unknown.
+
+    A packet and the next one the other way give the round trip between the points. It has to be
+    longer than what the clocks can drift meanwhile.
+    """
+    nearer = farther = 0
+    for one, other in _turns(found):
+        trip = other.ahead - one.ahead if one.from_initiator else one.ahead - other.ahead
+        if abs(trip) > CLEAR + _drift(one, other):
+            nearer += trip > 0
+            farther += trip < 0
+    if min(nearer, farther) * 3 > max(nearer, farther):
+        return 0
+    return (nearer > farther) - (nearer < farther)
+
+
+def _turns(found: Sequence[Sighting]) -> Iterator[tuple[Sighting, Sighting]]:
+    for one, other in pairwise(found):
+        if one.from_initiator != other.from_initiator:
+            yield one, other
+
+
+def _drift(one: Sighting, other: Sighting) -> int:
+    return int(MAX_DRIFT * (other.time - one.time))
 
 
 def _handshake(a: Print, b: Print) -> Iterator[Sighting]:

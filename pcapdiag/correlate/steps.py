@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from pcapdiag.correlate.bounds import Bound, Corridor, Line
+from pcapdiag.correlate.sightings import Limit
 
 TOLERANCE = 20_000
 """Times in a capture are this (ns) inaccurate between two processors: no step is made of it."""
@@ -12,12 +14,11 @@ MAX_STRAY = 6
 """Bounds in a row that may be wrong, as of a packet taken for another, without making a step."""
 MIN_BACK = 4
 """Bounds behind wrong ones that have to fit what was before them."""
-MAX_STEPS = 64
+MAX_STEPS = 16
 """With more of them nothing is said about the clock."""
+MAX_LIMITS = 6_000
+"""Bounds that steps are looked for in: the narrowest of each part of the time."""
 FIRST_PROBE = 64
-
-Limit = tuple[int, int, bool]
-"""A time, a difference of the clocks, and whether it is the most (or the least) possible."""
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -31,23 +32,77 @@ class Stretch(msgspec.Struct, frozen=True):
 def lay_lines(limits: list[Limit]) -> list[Stretch]:
     """Return the stretches, in order; none when the limits do not tell.
 
-    The limits are in the order of their times. A step that is found from its two sides at two
-    places was somewhere between them: what is between them is left out.
+    The limits are in the order of their times. Where that makes steps, the other clock's order is
+    tried too: a clock that was set back has the same times twice.
     """
     if _fits(limits):
         return _stretches([limits])
-    limits = _without_strays(limits)
+    ways = []
+    for whole in (limits, sorted(limits, key=_other_time)):
+        ordered = _narrowest(whole)
+        kept = _without_strays(ordered)
+        found = _divided(kept)
+        if found:
+            # Of two ways alike the one that is less sure of when the step was.
+            doubt = sum(stretch.until for stretch in found)
+            ways.append((len(found), len(ordered) - len(kept), -doubt, found))
+    return min(ways, key=lambda way: way[:3])[3] if ways else []
+
+
+def _narrowest(limits: list[Limit]) -> list[Limit]:
+    """Return the narrowest bounds of each part of the time, and its first and last."""
+    if len(limits) <= MAX_LIMITS:
+        return limits
+    size = -(-4 * len(limits) // MAX_LIMITS)
+    found: list[Limit] = []
+    for at in range(0, len(limits), size):
+        part = range(at, min(at + size, len(limits)))
+        kept = {min(part, key=lambda n: limits[n][0]), max(part, key=lambda n: limits[n][0])}
+        lower = [n for n in part if not limits[n][2]]
+        upper = [n for n in part if limits[n][2]]
+        kept |= {max(lower, key=lambda n: limits[n][1])} if lower else set()
+        kept |= {min(upper, key=lambda n: limits[n][1])} if upper else set()
+        found += [limits[n] for n in sorted(kept)]
+    return found
+
+
+def _other_time(limit: Limit) -> int:
+    return limit[0] + limit[1]
+
+
+def _divided(limits: list[Limit]) -> list[Stretch]:
+    """Return stretches of limits in order; none with too many of them.
+
+    A step that is found from its two sides at two places was somewhere between them: what is
+    between them is left out.
+    """
     late = _breaks(limits)
-    if late is None:
+    early = _breaks(limits[::-1])
+    if late is None or early is None:
         return []
-    early = _breaks([(-time, x, most) for time, x, most in reversed(limits)])
-    starts = [0, *late]
-    ends = [*late, len(limits)]
-    if early is not None and len(early) == len(late):
+    starts, ends = [0, *late], [*late, len(limits)]
+    if len(early) == len(late):
         certain = [*(len(limits) - n for n in reversed(early)), len(limits)]
         pairs = zip(starts, certain, ends, strict=True)
         ends = [one if one > start else end for start, one, end in pairs]
-    return _stretches([limits[a:b] for a, b in zip(starts, ends, strict=True)])
+    found: list[Stretch] = []
+    for start, end in zip(starts, ends, strict=True):
+        found += _stretches([limits[start:end]])
+    if len(found) < len(starts):
+        return found
+    between = [limits[end - 1 : start + 1] for end, start in zip(ends, starts[1:], strict=False)]
+    return _set_back(found, between)
+
+
+def _set_back(found: list[Stretch], between: list[list[Limit]]) -> list[Stretch]:
+    """Let stretches meet where the clock had each time that either may have had at a step back."""
+    for n, doubtful in enumerate(between):
+        times = [time for time, _, _ in doubtful]
+        if times[0] == min(times) and times[-1] == max(times):
+            continue
+        found[n] = replace(found[n], until=max(times))
+        found[n + 1] = replace(found[n + 1], since=min(times))
+    return found
 
 
 def _stretches(parts: list[list[Limit]]) -> list[Stretch]:
@@ -60,8 +115,8 @@ def _stretches(parts: list[list[Limit]]) -> list[Stretch]:
 
 
 def _corridor(limits: list[Limit]) -> Corridor | None:
-    lower: list[Bound] = [(time, x) for time, x, most in limits if not most]
-    upper: list[Bound] = [(time, x) for time, x, most in limits if most]
+    lower: list[Bound] = sorted((time, x) for time, x, most in limits if not most)
+    upper: list[Bound] = sorted((time, x) for time, x, most in limits if most)
     return Corridor(lower, upper) if lower and upper else None
 
 

@@ -20,7 +20,7 @@ from pcapdiag.model.points import Print, Sample
 
 MAX_PRINTS = 500_000
 """Prints kept of one capture: 140 MB."""
-MAX_SAMPLED = 2_000
+MAX_SAMPLED = 1_000
 """Connections of one capture whose kept packets become samples, about 50 of each; and as many
 again that were captured from their middle, which have nothing better to be known by."""
 DIGEST_OF = 256

@@ -16,6 +16,7 @@ from pcapdiag.correlate.roles import Ends, Roles
 from pcapdiag.correlate.selection import Selection
 from pcapdiag.diagnose.findings.lost_between import LostBetween
 from pcapdiag.diagnose.points.way import Way
+from pcapdiag.diagnose.text import counted
 from pcapdiag.incident.archive import Connections
 from pcapdiag.incident.merge import Meeting, View, merge, sighting
 from pcapdiag.incident.place_roles import MAX_ASKED, ends_by_labels, share_roles, topology
@@ -113,6 +114,16 @@ class Correlation:
     def findings(self) -> list[Finding]:
         """Return what only a comparison of the points shows."""
         return self._lost.findings()
+
+    def notes(self) -> list[str]:
+        """Return what is to be said of the captures together."""
+        many = self.matches.ambiguous
+        if not many:
+            return []
+        return [
+            f"{counted(many, 'connection')} fitted more than one at another point, and "
+            f"{'was' if many == 1 else 'were'} not joined with any"
+        ]
 
     def shared(self, point: int) -> int:
         """Return how many connections of a point others have, too."""

@@ -19,8 +19,10 @@ from pcapdiag.incident.passages import passages
 from pcapdiag.incident.stamp import Stamp
 from pcapdiag.incident.telling import Told
 from pcapdiag.model.ends import join_port
+from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.points import Print
 from pcapdiag.model.report import Connection, Reset, Sighting
+from pcapdiag.model.story import Half
 from pcapdiag.model.units import parse_seconds
 
 MAX_TIMELINE = 400
@@ -35,18 +37,26 @@ class View(msgspec.Struct, frozen=True):
     told: Told
 
     @property
-    def doubt(self) -> int:
-        """How little this point's own verdict says: a failure most, what it cannot tell least."""
-        judgement = self.told.judgement
-        if judgement.failed:
-            return 0
-        return 2 if judgement.code == PARTIAL.code else 1
+    def is_partial(self) -> bool:
+        """This point cannot tell whether it failed."""
+        return self.told.judgement.code == PARTIAL.code
+
+    @property
+    def extent(self) -> int:
+        """How many bytes of both ends this point shows, holes included."""
+        return _extent(self.told.story.initiator) + _extent(self.told.story.responder)
 
     def opinion(self) -> Opinion:
         """Return what this point's capture says by itself."""
         told = self.told
         attribution = told.connection.verdict.attribution
         return Opinion(told.story, told.judgement, attribution, told.context)
+
+
+def _extent(half: Half) -> int:
+    if half.isn is None or half.next_seq is None:
+        return half.payload_bytes
+    return max(0, seq_distance(half.next_seq, half.isn))
 
 
 class Meeting(msgspec.Struct, frozen=True):
@@ -68,11 +78,15 @@ class Meeting(msgspec.Struct, frozen=True):
 
     @property
     def lead(self) -> View:
-        """The view whose story and frames the verdict has."""
+        """The view whose story and frames the verdict has.
+
+        Where nothing failed it is the one that shows the most: what got lost between the points is
+        no trouble for the one that never saw it.
+        """
         if self.outcome is not None:
             point = self.outcome.point
             return next(view for view in self.views if view.point == point)
-        return min(self.views, key=lambda view: (view.doubt, view.point))
+        return min(self.views, key=lambda view: (-view.extent, view.is_partial, view.point))
 
     @property
     def code(self) -> str:

@@ -54,8 +54,13 @@ def captures_of(studies: Sequence[PointStudy]) -> list[CaptureSummary]:
     return [summarize_capture(study.analysis) for study in studies]
 
 
-def as_one(summaries: Sequence[CaptureSummary], labels: Sequence[str]) -> CaptureSummary:
-    """Return the inputs of all points as a whole: numbers added up, times of the first point."""
+def as_one(
+    summaries: Sequence[CaptureSummary], labels: Sequence[str], notes: Sequence[str]
+) -> CaptureSummary:
+    """Return the inputs of all points as a whole: numbers added up, times of the first point.
+
+    ``notes`` are what is to be said of them together.
+    """
     first = summaries[0]
     places = {summary.vantage for summary in summaries}
     return CaptureSummary(
@@ -73,9 +78,12 @@ def as_one(summaries: Sequence[CaptureSummary], labels: Sequence[str]) -> Captur
         counts=_added([one.counts for one in summaries]),
         unreadable=[error for one in summaries for error in one.unreadable],
         notes=[
-            f"{label}: {note}"
-            for label, one in zip(labels, summaries, strict=True)
-            for note in one.notes
+            *notes,
+            *(
+                f"{label}: {note}"
+                for label, one in zip(labels, summaries, strict=True)
+                for note in one.notes
+            ),
         ],
     )
 

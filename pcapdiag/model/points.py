@@ -125,7 +125,8 @@ class ClockStep(msgspec.Struct, frozen=True):
     """From ``since`` on (the point's own clock, ns) the offset is another one (ns).
 
     The step was made between ``until``, the last time of which the clock before it is known, and
-    ``since``. ``drift`` and ``error`` are those from here on.
+    ``since``; a clock that was set back had the times from ``since`` to ``until`` twice. ``drift``
+    and ``error`` are those from here on.
     """
 
     since: int
@@ -178,10 +179,10 @@ class PointClock(msgspec.Struct, frozen=True):
         """
         offset, drift, error, since = self.offset, self.drift, self.error, self.first
         for step in self.steps:
-            if step.until < time < step.since:
+            if step.until < time < step.since or step.since <= time <= step.until:
                 ahead = time - self.reference
                 apart = abs(step.offset - offset + round((step.drift - drift) * ahead))
-                outside = max(time - step.until, step.since - time)
+                outside = abs(step.since - step.until)
                 return max(error, step.error) + apart + round(2 * MAX_DRIFT * outside)
             if time >= step.since:
                 offset, drift, error, since = step.offset, step.drift, step.error, step.since

@@ -142,7 +142,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
         yield from self._what(verdict)
         if verdict.explanation:
             text = " ".join(shown(verdict.explanation).split())
-            if self.places.several:
+            if self.places.several and "frame" in text:
                 text += f" (Frame numbers here are {self.places.label(verdict.point)}'s.)"
             yield from self.page.labelled("", text)
         yield from self._who(connection)

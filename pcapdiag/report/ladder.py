@@ -23,11 +23,14 @@ MAX_ROWS = 12
 """Packets shown; those that decide come first, then what is around them."""
 TIME = 11
 MIN_SPAN, MAX_SPAN = 9, 32
-"""Columns between two lanes: with fewer no ladder fits, more do not read better."""
+"""Columns between two lanes: with fewer an arrow has no room, more do not read better."""
+EVENT, GAP = 16, 1
+"""Columns of the event, and between lanes, where arrows have no room."""
 _LEGEND = {
     "X": "X: sent on, and never seen at the next point",
     "*": "*: never seen where it would have come from",
     "?": "?: that capture may have missed it",
+    "-": "-: that capture did not miss it: it was not there",
 }
 
 
@@ -41,21 +44,27 @@ def ladder(connection: Connection, labels: tuple[str, ...], room: int) -> list[s
     frames = [f for passage in rows for f in passage.frames if f is not None]
     cell = max(*(len(str(frame)) + 1 for frame in frames), *(len(labels[n]) for n in lanes))
     span = min((room - TIME - cell * len(lanes)) // (len(lanes) - 1) - 2, MAX_SPAN)
-    if span < MIN_SPAN:
-        return []
     writer = _Writer(lanes, cell, span, _start(rows))
-    lines = [writer.head(labels)]
-    before: int | None = None
-    for number, passage in enumerate(connection.passages):
-        if passage not in rows:
-            continue
-        if before is not None and number > before + 1:
-            lines.append(f"{'':{TIME}}{'...':>{cell}}")
-        lines.append(writer.row(passage))
-        before = number
+    if span < MIN_SPAN:
+        writer = _TableWriter(lanes, cell, GAP, _start(rows))
+        if writer.width > room:
+            return []
+    lines = [writer.head(labels), *_body(writer, connection.passages, rows)]
     drawn = "".join(lines[1:])
     lines += [f"{'':{TIME}}{text}" for mark, text in _LEGEND.items() if _is_used(mark, drawn)]
     return [line.rstrip() for line in lines]
+
+
+def _body(writer: _Writer, passages: list[PointPassage], rows: list[PointPassage]) -> Iterator[str]:
+    """Yield a line for each packet shown, and dots where some are left out between."""
+    before: int | None = None
+    for number, passage in enumerate(passages):
+        if passage not in rows:
+            continue
+        if before is not None and number > before + 1:
+            yield f"{'':{TIME}}{'...':>{writer.cell}}"
+        yield writer.row(passage)
+        before = number
 
 
 def _tells(lane: int, passages: list[PointPassage]) -> bool:
@@ -64,6 +73,8 @@ def _tells(lane: int, passages: list[PointPassage]) -> bool:
 
 
 def _is_used(mark: str, drawn: str) -> bool:
+    if mark == "-":
+        return f" {mark} " in drawn and "X" not in drawn and "*" not in drawn
     return f"-{mark}" in drawn or f"{mark}-" in drawn or f" {mark} " in drawn
 
 
@@ -97,9 +108,7 @@ class _Writer(msgspec.Struct, frozen=True):
         return f"{'':{TIME}}" + gap.join(f"{labels[lane]:^{self.cell}}" for lane in self.lanes)
 
     def row(self, passage: PointPassage) -> str:
-        times = [time for time in passage.times if time is not None]
-        when = f"+{between(self.start, min(times, key=parse_seconds)):.6f}" if times else ""
-        text = f"{when:<{TIME}}{self._cell(passage, self.lanes[0])}"
+        text = f"{self._when(passage):<{TIME}}{self._cell(passage, self.lanes[0])}"
         said = False
         for left, right in zip(self.lanes, self.lanes[1:], strict=False):
             event = "" if said else shown(passage.event)
@@ -107,6 +116,10 @@ class _Writer(msgspec.Struct, frozen=True):
             said = said or bool(drawn.strip())
             text += f" {drawn} {self._cell(passage, right)}"
         return text + _notes(passage)
+
+    def _when(self, passage: PointPassage) -> str:
+        times = [time for time in passage.times if time is not None]
+        return f"+{between(self.start, min(times, key=parse_seconds)):.6f}" if times else ""
 
     def _cell(self, passage: PointPassage, lane: int) -> str:
         frame = passage.frames[lane]
@@ -128,11 +141,25 @@ class _Writer(msgspec.Struct, frozen=True):
         return f"{first}{middle:-<{inner}}{last}"
 
 
+class _TableWriter(_Writer, frozen=True):
+    """Where arrows have no room between the lanes: direction and event before them."""
+
+    @property
+    def width(self) -> int:
+        return TIME + EVENT + len(self.lanes) * (self.cell + self.span)
+
+    def head(self, labels: tuple[str, ...]) -> str:
+        return f"{'':{TIME + EVENT}}" + "".join(self._padded(labels[n]) for n in self.lanes)
+
+    def row(self, passage: PointPassage) -> str:
+        arrow = "->" if passage.from_ == "initiator" else "<-"
+        event = f"{arrow} {shown(passage.event)}"[: EVENT - 1]
+        cells = "".join(self._padded(self._cell(passage, lane)) for lane in self.lanes)
+        return f"{self._when(passage):<{TIME}}{event:<{EVENT}}{cells}" + _notes(passage)
+
+    def _padded(self, text: str) -> str:
+        return f"{text:^{self.cell}}{'':{self.span}}"
+
+
 def _notes(passage: PointPassage) -> str:
     return f"  {', '.join(passage.changed)} changed" if passage.changed else ""
-
-
-def ladder_lines(connection: Connection, labels: tuple[str, ...], room: int) -> Iterator[str]:
-    """Yield the lines of :func:`ladder`, none wider than ``room``."""
-    for line in ladder(connection, labels, room):
-        yield line if len(line) <= room else f"{line[: room - 3]}..."

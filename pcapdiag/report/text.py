@@ -137,9 +137,9 @@ _NOT_FAILED = frozenset({"ok", "capture.partial"})
 def _outcome(report: Report, filtered: bool) -> str:
     summary, capture = report.summary, report.capture
     if not capture.packets:
-        return "the capture holds no packets"
+        return f"{words.captures(report)} hold{'' if report.points else 's'} no packets"
     if not summary.connections and filtered:
-        return "no connection in the capture matches the options"
+        return f"no connection in {words.captures(report)} matches the options"
     if not summary.connections:
         return f"no TCP connection among {words.count(capture.packets, 'packet')}"
     partial = summary.by_verdict.get("capture.partial", 0)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pcapdiag.model.ends import join_port
-from pcapdiag.model.report import Attribution, Candidate, Connection, Endpoint
+from pcapdiag.model.report import Attribution, Candidate, Connection, Endpoint, Report
 from pcapdiag.report.escape import shown
 
 
 def count(number: int, one: str, many: str = "") -> str:
     """Return ``1 connection`` or ``1,200 connections``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def captures(report: Report) -> str:
+    """Return what a report is of: ``the capture``, or ``the captures`` of several points."""
+    return "the captures" if report.points else "the capture"
 
 
 def size(number: int) -> str:

@@ -13,6 +13,7 @@ from failurelab.scenarios.tcp_refused import works
 from failurelab.truth import Accepted, Clock, TrueFindings
 
 _LAYERS = ("tcp", "capture", "path")
+_PARTIAL = Accepted(["capture.partial", "ok"])
 _SEEN_AT_TARGET = {"correlate": Accepted(sides=["responder", "unknown"])}
 """Only one capture shows the RST: absence from the other proves nothing."""
 PAGE = behaviours.reply(b"<p>price</p>" * 400)
@@ -83,7 +84,7 @@ def ended_early(lab: Lab) -> None:
         connection,
         "tcp.reset_before_response",
         "responder",
-        at={"upstream": Accepted(["capture.partial", "ok"]), **_SEEN_AT_TARGET},
+        at={"upstream": _PARTIAL, **_SEEN_AT_TARGET},
         born={"responder": ["responder", "unknown"]},
     )
 
@@ -121,7 +122,7 @@ def lost_the_reset(lab: Lab) -> None:
         connection,
         "tcp.reset_in_response",
         "responder",
-        at={"upstream": Accepted(["capture.partial", "ok"]), **_SEEN_AT_TARGET},
+        at={"upstream": _PARTIAL, **_SEEN_AT_TARGET},
         born={"responder": ["responder", "unknown"]},
     )
 
@@ -267,3 +268,125 @@ def offload(lab: Lab) -> None:
     lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
     born = {"responder": "responder"}
     lab.judge(cut, "tcp.reset_in_response", "responder", born=born)
+
+
+@scenario(
+    "tcp.idle_reset-points-capture-stopped",
+    "The upstream's capture was stopped while the connection was idle, before it was reset",
+    points=("client", Point("upstream", format="pcapng", can_tell=False)),
+    layers=_LAYERS,
+    kept_apart=False,
+)
+def capture_stopped(lab: Lab) -> None:
+    """Two requests are answered; the server closes with linger zero after two quiet seconds. The
+    capture at the upstream is stopped one second before.
+    """
+    server = lab.upstream.serve(8080, answer_then_idle(2))
+    connection = lab.client.connect(server.address)
+    for path in ("/a", "/b"):
+        ask(lab, connection, path, close=False)
+    lab.sleep(0.9)
+    lab.capture("upstream").stop()
+    connection.receive_all(3)
+    lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
+    lab.judge(
+        connection,
+        "tcp.idle_reset",
+        "responder",
+        at={"upstream": _PARTIAL, **_SEEN_AT_TARGET},
+        born={"responder": ["responder", "unknown"]},
+    )
+
+
+@scenario(
+    "tcp.reset_before_response-points-capture-lost-the-reset",
+    "The upstream's capture lost a burst of records, its RST among them",
+    points=(
+        Point("client", clock_shift=-OFF),
+        Point("upstream", can_tell=False, change=transform.lose_resets()),
+    ),
+    layers=_LAYERS,
+    kept_apart=False,
+)
+def lost_the_only_reset(lab: Lab) -> None:
+    """An upload of three parts is read; the upstream closes with linger zero at once. Its capture
+    lacks the RST, the last part and the ACK of it, though other connections before and after are
+    complete there.
+    """
+
+    def handle(connection: Connection) -> None:
+        connection.receive(2100)
+        lab.sleep(0.05)
+        connection.reset()
+
+    works(lab, 8081)
+    server = lab.upstream.serve(8080, handle)
+    connection = lab.client.connect(server.address)
+    for _ in range(3):
+        connection.send(b"u" * 700)
+        lab.sleep(0.03)
+    connection.receive_all(2)
+    works(lab, 8082)
+    lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
+    lab.judge(
+        connection,
+        "tcp.reset_before_response",
+        "responder",
+        at={"upstream": _PARTIAL, **_SEEN_AT_TARGET},
+        born={"responder": ["responder", "unknown"]},
+    )
+
+
+@scenario(
+    "tcp.reset_before_response-points-clock-step-back",
+    "The upstream's clock was set back by 0.8 s in the middle",
+    points=("client", Point("upstream", change=transform.step_clock(-0.8, at=0.6))),
+    layers=_LAYERS,
+    kept_apart=False,
+)
+def clock_step_back(lab: Lab) -> None:
+    """Twenty requests, 0.1 s apart, are answered at once; another is read and the socket closed
+    with linger zero.
+    """
+    good = lab.upstream.serve(8080, behaviours.answer())
+    bad = lab.upstream.serve(8081, behaviours.reset_after_request(0.05))
+    connection = lab.client.connect(good.address)
+    for nth in range(20):
+        connection.send(behaviours.get(f"/{nth}")).receive_until()
+        lab.sleep(0.1)
+    cut = lab.client.connect(bad.address)
+    cut.send(behaviours.get("/c")).receive_all(2)
+    clocks = {"upstream": Clock(None, step=0.8)}
+    findings = TrueFindings(["capture.clock"], ["path.lost_between"])
+    lab.correlate("client", "upstream", lost=[], clocks=clocks, findings=findings)
+    lab.healthy(connection)
+    born = {"responder": "responder"}
+    lab.judge(cut, "tcp.reset_before_response", "responder", born=born)
+
+
+@scenario(
+    "healthy-points-clock-drift-nat",
+    "The client's clock runs 80 ppm slow; a NAT between, and records lost at the upstream",
+    points=(
+        Point("client", change=transform.drift(-80, shift=0.4)),
+        Point("upstream", change=transform.lose(0.1)),
+    ),
+    layers=_LAYERS,
+    kept_apart=False,
+)
+def clock_drift_nat(lab: Lab) -> None:
+    """The router masquerades. Four connections in turn, each with a request every 0.25 s for four
+    seconds, are answered.
+    """
+    nat.masquerade(lab.router)
+    server = lab.upstream.serve(8080, behaviours.answer())
+    for _ in range(4):
+        connection = lab.client.connect(server.address)
+        for nth in range(16):
+            connection.send(behaviours.get(f"/{nth}")).receive_until()
+            lab.sleep(0.25)
+        connection.close()
+        lab.sleep(0.1)
+        lab.healthy(connection)
+    clocks = {"upstream": Clock(0.4, 0.003, drift=-80e-6)}
+    lab.correlate("client", "upstream", lost=[], clocks=clocks, findings=NOTHING_LOST)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 
-from failurelab import behaviours, nat, rules
+from failurelab import behaviours, nat, rules, transform
 from failurelab.capture import Point
 from failurelab.connections import Connection, Listener
 from failurelab.lab import Lab
 from failurelab.registry import scenario
 from failurelab.scenarios.points_nat import NOTHING_LOST, OFF, ask
-from failurelab.truth import Lost
+from failurelab.truth import Accepted, Lost
 
 _LAYERS = ("tcp", "path")
 _SHIFT = 0x5EC0DE01
@@ -152,3 +153,133 @@ def clamped_nat(lab: Lab) -> None:
     lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
     born = {"responder": "responder"}
     lab.judge(cut, "tcp.reset_in_response", "responder", born=born)
+
+
+_INSIDE = Point("router", nat.CLIENT_SIDE, name="fw-inside")
+_OUTSIDE = Point("router", nat.UPSTREAM_SIDE, name="fw-outside", clock_shift=OFF)
+
+
+@scenario(
+    "tcp.injected_reset-points-inside-outside",
+    "A firewall captured on both its sides: it cut a connection in use itself",
+    points=(_INSIDE, replace(_OUTSIDE, can_tell=False)),
+    layers=_LAYERS,
+)
+def inside_outside(lab: Lab) -> None:
+    """The router masquerades. Requests every 50 ms; then it gets a rule that rejects the port with
+    tcp-reset. The next request is answered by a RST that is on its inner side only.
+    """
+    nat.masquerade(lab.router)
+    server = lab.upstream.serve(8080, behaviours.answer())
+    connection = lab.client.connect(server.address)
+    for nth in range(4):
+        ask(lab, connection, f"/{nth}", close=False)
+    lab.router.iptables("-I FORWARD -p tcp --dport 8080 -j REJECT --reject-with tcp-reset")
+    connection.send(behaviours.get("/4")).receive_all(2)
+    lab.sleep(0.1)
+    lab.correlate("fw-inside", "fw-outside", lost=[Lost("fw-inside", "fw-outside", 1, 1)])
+    codes = ["tcp.injected_reset", "tcp.reset_before_response", "tcp.state_lost"]
+    at = {"correlate": Accepted(codes, ["path"])}
+    lab.judge(connection, codes, ["path", "unknown"], at=at, born={"responder": "path"})
+
+
+@scenario(
+    "tcp.reset_before_response-points-inside-outside",
+    "A firewall captured on both its sides: it only passed the upstream's reset on",
+    points=(_INSIDE, _OUTSIDE),
+    layers=_LAYERS,
+)
+def passed_on(lab: Lab) -> None:
+    """The router masquerades. Two requests are answered, a third is read by the upstream and its
+    socket closed with linger zero.
+    """
+    nat.masquerade(lab.router)
+    good = lab.upstream.serve(8080, behaviours.answer())
+    bad = lab.upstream.serve(8081, behaviours.reset_after_request(0.05))
+    for path in ("/a", "/b"):
+        lab.healthy(ask(lab, lab.client.connect(good.address), path))
+    cut = lab.client.connect(bad.address)
+    cut.send(behaviours.get("/c")).receive_all(2)
+    lab.correlate("fw-inside", "fw-outside", lost=[], findings=NOTHING_LOST)
+    at = {"correlate": Accepted(sides=["responder", "unknown"])}
+    lab.judge(cut, "tcp.reset_before_response", "responder", at=at)
+
+
+@scenario(
+    "tcp.reset_before_response-points-reused-ports",
+    "The same ports five times, equal requests, a clock 37 s off: which one was reset?",
+    points=("client", Point("upstream", clock_shift=OFF)),
+    layers=_LAYERS,
+)
+def reused_ports(lab: Lab) -> None:
+    """Five connections from one port of the client, each closed with linger zero after its answer
+    and used again 0.1 s later; the upstream resets the fourth after its request.
+    """
+
+    def handle(connection: Connection) -> None:
+        connection.receive_until()
+        if len(server.accepted) == 4:
+            connection.reset()
+            return
+        connection.send(behaviours.reply())
+        connection.receive_all(1)
+        connection.close()
+
+    server = lab.upstream.serve(8080, handle)
+    for nth in range(5):
+        connection = lab.client.connect(server.address, port=40404)
+        connection.occurrence = nth
+        connection.send(behaviours.get("/same")).receive_until()
+        connection.reset()
+        lab.sleep(0.1)
+        if nth == 3:
+            born = {"responder": "responder"}
+            lab.judge(connection, "tcp.reset_before_response", "responder", born=born)
+        else:
+            lab.healthy(connection)
+    lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
+
+
+@scenario(
+    "tcp.reset_before_response-points-mirrored",
+    "The upstream's side from a mirror port that delivers each packet twice, once with a VLAN tag",
+    points=(
+        "client",
+        Point("upstream", clock_shift=-OFF, change=transform.mirror(vlan=200, ttl_less=1)),
+    ),
+    layers=("tcp", "capture", "path"),
+)
+def mirrored(lab: Lab) -> None:
+    """Two requests are answered, a third is read and the socket closed with linger zero."""
+    good = lab.upstream.serve(8080, behaviours.answer())
+    bad = lab.upstream.serve(8081, behaviours.reset_after_request(0.05))
+    for path in ("/a", "/b"):
+        lab.healthy(ask(lab, lab.client.connect(good.address), path))
+    cut = lab.client.connect(bad.address)
+    cut.send(behaviours.get("/c")).receive_all(2)
+    lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
+    born = {"responder": "responder"}
+    lab.judge(cut, "tcp.reset_before_response", "responder", born=born)
+
+
+@scenario(
+    "healthy-points-ecn-bleached",
+    "A router clears the ECN bits of IP: negotiated by both ends, and gone on the way",
+    points=("client", Point("upstream", clock_shift=OFF)),
+    layers=_LAYERS,
+)
+def ecn_bleached(lab: Lab) -> None:
+    """Both ends use ECN; the router sets the whole TOS byte to 0. Two downloads of ten kilobytes
+    work.
+    """
+    for host in (lab.client, lab.upstream):
+        host.sysctl("net.ipv4.tcp_ecn", 1)
+    lab.router.iptables("-t mangle -A POSTROUTING -p tcp -j TOS --set-tos 0x00/0xff")
+    server = lab.upstream.serve(8080, behaviours.answer(PAGE))
+    for _ in range(2):
+        connection = lab.client.connect(server.address)
+        connection.send(behaviours.get("/price")).receive(len(PAGE))
+        connection.close()
+        lab.sleep(0.1)
+        lab.healthy(connection)
+    lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)

@@ -294,3 +294,23 @@ def slow_way_back(lab: Lab) -> None:
     lab.correlate("client", "upstream", lost=[], clocks=clocks, findings=NOTHING_LOST)
     born = {"responder": "responder"}
     lab.judge(connection, "tcp.reset_before_response", "responder", born=born)
+
+
+@scenario(
+    "icmp.unreachable-points-host-rejects-nat",
+    "The upstream's own firewall answers by ICMP, which a NAT translates on its way to the client",
+    points=("client", Point("upstream", clock_shift=OFF)),
+    layers=("icmp", "path"),
+)
+def host_rejects_icmp(lab: Lab) -> None:
+    """The router masquerades; iptables INPUT on the upstream rejects port 9443 with
+    icmp-port-unreachable; port 8080 works. Nothing is lost on the path.
+    """
+    nat.masquerade(lab.router)
+    rule = "-A INPUT -p tcp --dport 9443 -j REJECT --reject-with icmp-port-unreachable"
+    lab.upstream.iptables(rule)
+    works(lab, 8080)
+    refused = lab.client.connect((lab.upstream.ip, 9443))
+    lab.sleep(0.2)
+    lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
+    lab.judge(refused, "icmp.unreachable", "responder")

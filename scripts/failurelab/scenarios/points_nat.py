@@ -218,6 +218,7 @@ def balanced_reset(lab: Lab) -> None:
             connection,
             "tcp.reset_in_response",
             "responder",
+            at={"correlate": Accepted(parties=["upstream", "proxy"])},
             born={"responder": "responder"},
         )
     lab.correlate("client", "upstream", "upstream2", lost=[], findings=NOTHING_LOST)

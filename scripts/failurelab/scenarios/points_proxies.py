@@ -228,3 +228,69 @@ def healthy_three(lab: Lab) -> None:
     for nth in range(2):
         lab.healthy(lab.leg(lab.proxy, 8080, nth))
     lab.healthy(lab.leg(lab.upstream, _PORT))
+
+
+@scenario(
+    "http.local_reply-points-envoy-data-lost",
+    "Envoy answers 504: its request on a kept connection never reaches the upstream",
+    path=PROXIED,
+    bump="proxy-router2",
+    points=_BLIND,
+    layers=_LAYERS,
+)
+def envoy_data_lost(lab: Lab) -> None:
+    """A first request is answered and the upstream connection kept; then the bump drops everything
+    from the proxy. The second request is repeated until Envoy's route timeout of 3 s and after it.
+    Round trip 8 ms.
+    """
+    lab.bump.delay = 0.004
+    lab.upstream.serve(_PORT, behaviours.answer())
+    envoy.simple(lab, (lab.upstream.ip, _PORT), route={"timeout": "3s"})
+    _curl(lab, "/first")
+    lab.bump.add(rules.drop(rules.Match(direction="forward")))
+    _curl(lab, "/second")
+    lab.sleep(1)
+    _together(lab, Lost("proxy", "upstream", 3))
+    lost = lab.leg(lab.upstream, _PORT)
+    lab.healthy(lab.leg(lab.proxy, 8080))
+    lab.judge(lab.leg(lab.proxy, 8080, 1), "http.local_reply", "responder", caused_by=lost)
+    lab.judge(
+        lost,
+        ["tcp.data_timeout", "tcp.stale_connection"],
+        ["path", "unknown"],
+        at={"correlate": Accepted(sides=["path"])},
+    )
+
+
+@scenario(
+    "tcp.initiator_abort-points-nginx-client-left",
+    "A client leaves before its answer is due, and NGINX ends the upstream leg for it",
+    path=PROXIED,
+    points=_POINTS,
+    layers=_LAYERS,
+)
+def client_left(lab: Lab) -> None:
+    """A first request is answered after 0.6 s. The client resets its second after 0.14 s; NGINX
+    closes its connection to the upstream, which answers too late.
+    """
+    lab.upstream.serve(_PORT, behaviours.slow(0.6))
+    _nginx(lab)
+    _curl(lab, "/first")
+    left = lab.client.connect((lab.proxy.ip, 8080))
+    left.send(behaviours.get("/second"))
+    lab.sleep(0.137)
+    left.reset()
+    lab.sleep(0.8)
+    lab.correlate("client", "proxy", "upstream", lost=[], findings=NOTHING_LOST)
+    lab.healthy(lab.leg(lab.proxy, 8080))
+    lab.healthy(lab.leg(lab.upstream, _PORT))
+    lab.judge(left, "tcp.initiator_abort", "initiator", born={"initiator": "initiator"})
+    alone = Accepted(["tcp.initiator_abort", "tcp.response_timeout"], ["initiator", "unknown"])
+    lab.judge(
+        lab.leg(lab.upstream, _PORT, 1),
+        ["tcp.initiator_abort", "ok"],
+        ["initiator", "unknown"],
+        party=["client", "proxy", "unknown"],
+        caused_by=left,
+        at={"upstream": alone},
+    )
