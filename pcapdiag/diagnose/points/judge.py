@@ -20,7 +20,7 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.points import closes, handshake, icmp, transfer
 from pcapdiag.diagnose.points.combine import combine
 from pcapdiag.diagnose.points.signals import PointSignal
-from pcapdiag.diagnose.points.view import failing_point, with_code
+from pcapdiag.diagnose.points.view import PATH_TOOK_IT, failing_point, with_code
 from pcapdiag.diagnose.points.way import Way, is_reset
 from pcapdiag.diagnose.tcp import data_timeout
 from pcapdiag.model.context import Context
@@ -105,7 +105,7 @@ def _undelivered(
         if opinion is None or opinion.judgement.code != partial.KIND.code:
             continue
         judgement = data_timeout.undelivered(opinion.story, opinion.context)
-        lost = [one for one in transfer.weigh(way, "") if one.signal.name == "lost_between"]
+        lost = [one for one in transfer.weigh(way, "") if one.signal.name in PATH_TOOK_IT]
         if judgement is not None and any(one.point == point for one in lost):
             attribution = attribute(opinion.story, judgement, opinion.context)
             now = replace(opinion, judgement=judgement, attribution=attribution)

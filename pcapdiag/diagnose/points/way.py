@@ -38,8 +38,11 @@ class Way:
         """Points on the initiator's (True) or responder's host, as their captures show."""
 
     def line(self, from_initiator: bool) -> tuple[int, ...]:
-        """Return the points in the order in which packets of that end pass them."""
-        order = self.journey.order
+        """Return the points in the order in which packets of that end pass them.
+
+        Those at another leg of a proxy, which have nothing to do with the connection, are left out.
+        """
+        order = tuple(p for p in self.journey.order if self.journey.reach[p] != "none")
         return order if from_initiator else tuple(reversed(order))
 
     def nearest(self, to_initiator: bool) -> int | None:

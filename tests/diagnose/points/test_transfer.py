@@ -104,3 +104,15 @@ def test_data_still_repeated_at_the_end_failed_where_nothing_of_it_arrived(arriv
     found = judge_points(road.journey(), given, ("client", "proxy"))
     told = (found.judgement.code, found.attribution.side) if found else None
     assert told == (None if arrives else ("tcp.data_timeout", "path"))
+
+
+def test_a_point_at_another_leg_of_the_proxy_is_not_asked() -> None:
+    """The first of three points captured the proxy's client, and has nothing of this connection."""
+    road = Road(points=3, reach=("none", "seen", "seen"), known_order=(0, 1, 2))
+    for at in (0, 1000, 2000, 3000):
+        road.c(at, "S", 0, seen=(1, 2))
+        road.s(at + 5, "SA", 0, 1, seen=(2,))
+    found = outcome(road)
+    assert found.attribution.side == "path"
+    assert "passed upstream" in evidence(found, "lost_between").detail
+    assert "never reached proxy" in evidence(found, "lost_between").detail
