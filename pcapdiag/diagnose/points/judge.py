@@ -71,7 +71,7 @@ def judge_points(
         return None
     signals = weigh(way, point, opinion.judgement)
     attribution = combine(way, point, opinion.attribution, signals)
-    judgement = with_code(opinion.judgement, signals, attribution)
+    judgement = with_code(opinion.judgement, opinion.story, signals, attribution)
     judgement = refine(judgement, attribution, opinion.story, opinion.context)
     judgement = with_notes(judgement, way, opinions, attribution)
     return Outcome(

@@ -7,6 +7,8 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.judge import judge, refine
 from pcapdiag.diagnose.points import Opinion, Outcome, judge_points
+from pcapdiag.diagnose.registry import KINDS
+from pcapdiag.diagnose.text import Texts, fill
 from pcapdiag.model.packet import FIN, RST, SYN
 from pcapdiag.model.points import Span
 from pcapdiag.model.report import Evidence
@@ -44,7 +46,15 @@ def outcome(road: Road, spans: list[Span] | None = None) -> Outcome:
     """Judge with all points; it must have failed."""
     found = judge_points(road.journey(spans), opinions(road), road.labels[: road.points])
     assert found is not None
+    texts_of(found, opinions(road))
     return found
+
+
+def texts_of(found: Outcome, given: list[Opinion | None]) -> Texts:
+    """The verdict's texts; each of their words must be known."""
+    opinion = given[found.point]
+    assert opinion is not None
+    return fill(KINDS[found.judgement.code], found.judgement, opinion.story)
 
 
 def evidence(found: Outcome, signal: str) -> Evidence:

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from pcapdiag.diagnose.findings.lost_between import LostBetween
 from pcapdiag.diagnose.points import judge_points
-from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.model.points import Span
 from tests.correlate.road import MS, START, Road
-from tests.diagnose.points.scene import opinions
+from tests.diagnose.points.scene import opinions, texts_of
 
 pytestmark = pytest.mark.once
 
@@ -40,13 +39,14 @@ def test_any_packets_are_judged(
         (road.c if initiator else road.s)(40 + at, flags, seq, ack, length, seen=seen)
     spans = [Span(START, START + 20_000 * MS), Span(START, START + last * MS)]
     way = road.way(spans)
-    found = judge_points(way.journey, opinions(road), way.labels)
+    given = opinions(road)
+    found = judge_points(way.journey, given, way.labels)
     watch = LostBetween()
     watch.look(way, found)
     assert all(0 <= one.numbers["share"] <= 1 for one in watch.findings())
     if found is None:
         return
-    assert found.judgement.code in KINDS
+    assert texts_of(found, given).title
     for attribution in (found.attribution, *found.resets.values()):
         assert 0 <= attribution.confidence <= 0.995
         assert (attribution.side == "unknown") == (attribution.confidence < 0.8)
