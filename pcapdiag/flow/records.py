@@ -64,6 +64,10 @@ class Endpoint:
         self.speaks_first = 0
         self.first_bytes: dict[bytes, int] = {}
         self.first_accepted: dict[bytes, int] = {}
+        self.callers: dict[Host, Any] = {}
+        self.spans: list[Any] = []
+        self.span: Any = None
+        self.spans_left_out = 0
 
 
 class Moment:
@@ -306,5 +310,6 @@ class Flow:
         self.lanes = 0
         self.largest_answer = 0
         self.alarming = 0
+        self.ask_kind = -1
         self.noted: list[tuple[Any, ...]] | None = None
         self.reading: object | None = None
