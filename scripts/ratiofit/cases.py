@@ -4,9 +4,9 @@ A case is one RST whose sender the truth names, or one failure without a RST. Wh
 
 - In a scenario where the truth accuses no device on the path, every RST was sent by the end whose
   address it bears.
-- Where a device reset a connection, it sent the RST that the verdict rests on, if its code is right.
-  The others may be the ends' honest answers and are left out, and so are codes where an honest host
-  answers for a device that forgot the connection (``HOST_ANSWERS``).
+- Where a device reset a connection, it sent the RST that the verdict rests on (where the code is
+  right). The others may be the ends' honest answers and are left out, and so are codes where an
+  honest host answers for a device that forgot the connection (``HOST_ANSWERS``).
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from failurelab.score import NotThereError, analyze, find_package, matches
+from failurelab.score import NotThereError, analyze, matches
 from failurelab.truth import FIXTURES, TrueCapture, TrueConnection, Truth, read_all
+from pcapdiag.diagnose.attribution.fitted import FITTED, Fitted
+from pcapdiag.diagnose.attribution.priors import HOST_ANSWERS
 
 Json = dict[str, Any]
-ENDS = ("initiator", "responder")
+Ratios = Mapping[str, Fitted]
 FOLDS = 5
 
 
@@ -36,18 +38,21 @@ class Case:
     ground: str
     """What kind of question it is: signals are compared where they can be asked at all."""
     truth: str
-    fired: list[tuple[str, str]]
+    fired: dict[str, str]
     """Signals, and whom they accused."""
     side: str
     best: str
     """The side itself, or with ``unknown`` the likeliest candidate."""
     confidence: float
-    about: str
+    frame: int
+    """The RST's; 0 for a failure without one."""
+    told: bool
+    """The report shows the evidence: connections that worked are told without."""
 
     def __str__(self) -> str:
         return (
-            f"{self.scenario}/{self.capture} {self.about}: by {self.side} ({self.confidence:.2f}, "
-            f"best {self.best}); true: {self.truth}"
+            f"{self.scenario}/{self.capture} {self.ground}, frame {self.frame}: by {self.side} "
+            f"({self.confidence:.2f}, best {self.best}); true: {self.truth}"
         )
 
 
@@ -77,6 +82,17 @@ class Verdict:
         """Who did it, where the truth names one."""
         return only_side(self.accepted)
 
+    @property
+    def answers(self) -> bool:
+        """Whether it can be told if the answer, or the likeliest candidate, is right."""
+        failed = self.code not in ("ok", "capture.partial")
+        return failed and (self.side != "unknown" or self.truth is not None)
+
+    @property
+    def hits(self) -> bool:
+        """Whether the side, or else the likeliest candidate, is right."""
+        return self.right if self.side != "unknown" else self.best == self.truth
+
     def __str__(self) -> str:
         where = f"{self.scenario}/{self.capture} {self.connection}"
         told = "" if self.can_tell else ", cannot be told"
@@ -98,9 +114,6 @@ class Observed:
         self.cases += other.cases
         self.verdicts += other.verdicts
         self.skipped += other.skipped
-
-
-Ratios = Mapping[str, tuple[float, ...]]
 
 
 def observe(
@@ -139,16 +152,18 @@ def _observe_one(work: tuple[Path, Truth, Ratios | None]) -> Observed:
         except RuntimeError as error:
             print(f"{truth.scenario}/{capture.name}: {error}", file=sys.stderr)
             continue
-        pairs = {i: said for i, said in matches(truth, capture, report).items() if said}
-        found.cases += _cases(truth, capture, report, pairs)
-        found.verdicts += _verdicts(truth, capture, pairs)
+        found.add(observe_capture(truth, capture, report))
     return found
 
 
-def _use(ratios: Ratios) -> None:
-    find_package()
-    from pcapdiag.diagnose.attribution.fitted import FITTED
+def observe_capture(truth: Truth, capture: TrueCapture, report: Json) -> Observed:
+    """What one report says, beside the truth."""
+    pairs = {i: said for i, said in matches(truth, capture, report).items() if said}
+    cases = _cases(truth, capture, report, pairs)
+    return Observed(list(cases), list(_verdicts(truth, capture, pairs)))
 
+
+def _use(ratios: Ratios) -> None:
     FITTED.clear()
     FITTED.update(ratios)
 
@@ -174,30 +189,28 @@ def _cases(
 def _reset_case(truth: Truth, capture: TrueCapture, said: Json, reset: Json, actor: str) -> Case:
     stage = "refusal" if said["verdict"]["phase"] == "connect" else "reset"
     family = 6 if ":" in said["initiator"]["ip"] else 4
-    about = f"RST in frame {reset['frame']}"
     ground = f"{capture.command} {stage} v{family}"
-    return _case(truth, capture, ground, actor, reset["attribution"], about)
+    return _case(truth, capture, ground, actor, reset["attribution"], reset["frame"])
 
 
 def _silence_case(truth: Truth, capture: TrueCapture, said: Json, actor: str) -> Case:
     verdict = said["verdict"]
     ground = f"{capture.command} {verdict['code']}"
-    return _case(truth, capture, ground, actor, verdict["attribution"], verdict["code"])
+    return _case(truth, capture, ground, actor, verdict["attribution"], 0)
 
 
 def _case(
-    truth: Truth, capture: TrueCapture, ground: str, actor: str, attribution: Json, about: str
+    truth: Truth, capture: TrueCapture, ground: str, actor: str, attribution: Json, frame: int
 ) -> Case:
-    fired = sorted({(one["signal"], one["says"]) for one in _weighed(attribution)})
     return Case(
-        truth.scenario, truth.split, capture.name, ground, actor, fired,
-        attribution["side"], best(attribution), attribution["confidence"], about,
+        truth.scenario, truth.split, capture.name, ground, actor,
+        {one["signal"]: one["says"] for one in _weighed(attribution)},
+        attribution["side"], best(attribution), attribution["confidence"], frame,
+        bool(attribution["evidence"]),
     )  # fmt: skip
 
 
-def _verdicts(
-    truth: Truth, capture: TrueCapture, pairs: dict[int, Json]
-) -> Iterator[Verdict]:
+def _verdicts(truth: Truth, capture: TrueCapture, pairs: dict[int, Json]) -> Iterator[Verdict]:
     for index, said in pairs.items():
         true = truth.connections[index]
         right, verdict = true.accepted(capture.name), said["verdict"]
@@ -242,8 +255,6 @@ def _all_sides(connection: TrueConnection) -> Iterable[list[str]]:
 
 
 def _host_may_answer(said: Json) -> bool:
-    from pcapdiag.diagnose.attribution.priors import HOST_ANSWERS
-
     code: str = said["verdict"]["code"]
     return code in HOST_ANSWERS and code != "tcp.idle_reset"
 
