@@ -25,7 +25,10 @@ def test_differences_are_those_that_matter() -> None:
     assert differences(FITTED) == []
     assert differences(FITTED | {name: row._replace(seen_true=row.seen_true + 1)}) == []
     assert differences(FITTED | {name: row._replace(ratio=row.ratio * 2)})[0].startswith(name)
-    assert differences(FITTED | {"new": row})[0].startswith("new: nothing is stored")
+    unseen = next(name for name in RATIOS if name not in FITTED and name != "prior")
+    as_judged = row._replace(ratio=RATIOS[unseen].ratio)
+    assert differences(FITTED | {unseen: as_judged}) == []
+    assert differences(FITTED | {unseen: as_judged._replace(ratio=500.0)})[0].startswith(unseen)
 
 
 def test_a_signal_weighs_what_was_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
