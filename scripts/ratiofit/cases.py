@@ -6,7 +6,8 @@ A case is one RST whose sender the truth names, or one failure without a RST. Wh
   address it bears.
 - Where a device reset a connection, it sent the RST that the verdict rests on (where the code is
   right). The others may be the ends' honest answers and are left out, and so are codes where an
-  honest host answers for a device that forgot the connection (``HOST_ANSWERS``).
+  honest host answers for a device that forgot the connection (``HOST_ANSWERS``), unless the truth
+  says where the RST was born.
 """
 
 from __future__ import annotations
@@ -182,8 +183,10 @@ def _cases(
         reset = _decisive(said)
         if reset is None and said["verdict"]["failed"]:
             yield _silence_case(truth, capture, said, actor)
-        elif reset is not None and actor == "path" and not _host_may_answer(said):
-            yield _reset_case(truth, capture, said, reset, actor)
+        elif reset is not None and actor == "path":
+            maker = _maker(truth.connections[index], said, reset)
+            if maker is not None:
+                yield _reset_case(truth, capture, said, reset, maker)
 
 
 def _reset_case(truth: Truth, capture: TrueCapture, said: Json, reset: Json, actor: str) -> Case:
@@ -254,9 +257,13 @@ def _all_sides(connection: TrueConnection) -> Iterable[list[str]]:
     return [connection.sides, *(there.sides for there in connection.at.values())]
 
 
-def _host_may_answer(said: Json) -> bool:
-    code: str = said["verdict"]["code"]
-    return code in HOST_ANSWERS and code != "tcp.idle_reset"
+def _maker(connection: TrueConnection, said: Json, reset: Json) -> str | None:
+    """Who made the RST of a failure that a device is to blame for; None where nobody says."""
+    born = {one.bears: one.sides for one in connection.born}.get(reset["from"])
+    code = said["verdict"]["code"]
+    if born is None and code in HOST_ANSWERS and code != "tcp.idle_reset":
+        return None
+    return only_side(born or ["path"])
 
 
 def _decisive(said: Json) -> Json | None:

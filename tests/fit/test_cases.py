@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from failurelab.truth import Accepted, Sighting, TrueCapture, TrueConnection, Truth
+from failurelab.truth import Accepted, Born, Sighting, TrueCapture, TrueConnection, Truth
 from ratiofit import cases
 from ratiofit.cases import Case, Verdict, observe_capture, only_side
 
@@ -75,6 +75,13 @@ def test_a_wrong_code_may_rest_on_another_reset() -> None:
 def test_a_host_may_answer_for_a_device_that_forgot() -> None:
     one = truth("tcp.stale_connection", "path", "unknown")
     assert found(one, report("tcp.stale_connection", 9)) == []
+
+
+@pytest.mark.parametrize("maker", ["path", "responder"])
+def test_where_a_reset_was_born_settles_it(maker: str) -> None:
+    one = truth("tcp.stale_connection", "path", "unknown")
+    one.connections[0].born = [Born("responder", [maker]), Born("initiator", ["initiator"])]
+    assert [case.truth for case in found(one, report("tcp.stale_connection", 9))] == [maker]
 
 
 def test_a_scenario_that_accuses_a_device_elsewhere_says_nothing_of_other_resets() -> None:
