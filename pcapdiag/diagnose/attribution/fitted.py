@@ -46,7 +46,7 @@ FITTED: dict[str, Fitted] = {
     "usual_rtt": Fitted(3.0, 3.8, 125, 0.0, 20),
     "usual_rtt_short": Fitted(1.1, 17.9, 125, 4.0, 20),
     "name_filtered": Fitted(2.0, 0.5, 15, 0.0, 88),
-    "works_at_once": Fitted(4.6, 2.7, 113, 1.0, 18),
+    "works_at_once": Fitted(5.0, 1.0, 88, 0.0, 15),
     "data_after": Fitted(100.0, 6.5, 15, 0.0, 88),
     "acks_after": Fitted(20.0, 2.5, 16, 0.0, 98),
     "reset_both": Fitted(100.0, 1.7, 15, 0.0, 88),
