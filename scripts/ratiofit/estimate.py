@@ -25,7 +25,7 @@ from pcapdiag.diagnose.attribution.ratios import (
     Ratio,
 )
 from pcapdiag.diagnose.attribution.resets import NOT_COPIED
-from ratiofit.cases import Case
+from ratiofit.records import Case
 
 CAPS = (NEUTRAL, WEAK, MEDIUM, STRONG, VERY_STRONG, DECISIVE)
 PSEUDO = 1.0

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pcapdiag.diagnose.attribution.fitted import Fitted
-from ratiofit.cases import FOLDS, Case, Observed, fold, observe
+from ratiofit.cases import FOLDS, fold, observe
 from ratiofit.estimate import count, fit
+from ratiofit.records import Case, Observed
 
 EDGES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99, 1.01)
 """Borders of the bins of confidence. Below 0.8 nobody is named: the likeliest candidate counts."""

@@ -8,7 +8,8 @@ import pytest
 
 from failurelab.truth import Accepted, Born, Sighting, TrueCapture, TrueConnection, Truth
 from ratiofit import cases
-from ratiofit.cases import Case, Verdict, observe_capture, only_side
+from ratiofit.cases import observe_capture
+from ratiofit.records import Case, Verdict, only_side
 
 CLIENT, SERVER = "10.0.0.1:4000", "10.0.1.1:80"
 SIGNAL = {"signal": "ttl_same", "says": "responder", "weight": 0.6, "frames": [9]}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.diagnose.attribution.ratios import RATIOS
-from ratiofit.cases import Case
 from ratiofit.estimate import Counts, count, expected, fit
+from ratiofit.records import Case
 
 
 def fitted(name: str, counts: Counts) -> float:
