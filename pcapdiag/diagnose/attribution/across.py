@@ -12,17 +12,20 @@ AT_ONCE = 1_000_000_000
 
 
 def works_at_once(view: ResetView) -> Signal | None:
-    """Find a connection to the same endpoint that worked just before or after a refused one."""
+    """Find a connection to the same endpoint that worked just after a refused one.
+
+    One that worked before says nothing: a rule may be new, as a process may have died.
+    """
     if view.side != "responder" or not view.answers_syn:
         return None
     endpoint = view.context.endpoint(view.end.address, view.end.port)
     times = [t for t in (endpoint.first_established, endpoint.last_established) if t]
-    apart = min((abs(t - view.reset.time) for t in times), default=AT_ONCE + 1)
-    if apart > AT_ONCE:
+    later = [t - view.reset.time for t in times if t > view.reset.time]
+    if not later or min(later) > AT_ONCE:
         return None
     detail = (
         f"another connection to {view.end.address} port {view.end.port} worked "
-        f"{duration(apart)} away: not a firewall rule"
+        f"{duration(min(later))} later: not a firewall rule"
     )
     return signal("works_at_once", "responder", detail, (view.reset.frame,))
 

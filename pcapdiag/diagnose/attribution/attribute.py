@@ -18,7 +18,6 @@ from pcapdiag.diagnose.attribution.closing import (
 )
 from pcapdiag.diagnose.attribution.combine import (
     NAMED_FROM,
-    ceiling,
     conclude,
     likelihoods,
     posterior,
@@ -26,6 +25,7 @@ from pcapdiag.diagnose.attribution.combine import (
 from pcapdiag.diagnose.attribution.priors import HOST_ANSWERS, reset_prior
 from pcapdiag.diagnose.attribution.resets import (
     prior_evidence,
+    sender_ceiling,
     sender_likelihoods,
     unexpected_maker,
     weigh_reset,
@@ -72,7 +72,7 @@ def _by_reset(
     evidence += [s.evidence() for s in signals]
     closed_first = side == view.side and view.end.fin_frame > 0
     sure_path = side == "path" and prior["path"] > NAMED_FROM
-    limit = ceiling(side, signals, by_kind=closed_first or sure_path)
+    limit = sender_ceiling(view, side, signals, by_kind=closed_first or sure_path)
     device = ttl.device_address(view)
     return _finish(story, context, conclude(story, probabilities, evidence, limit, device))
 
