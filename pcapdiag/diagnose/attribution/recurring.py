@@ -46,8 +46,8 @@ def ip_id_shared(view: ResetView) -> Signal | None:
 
 def idle_expiry(view: ResetView) -> Signal | None:
     """Find that every connection idle for so long was reset, and none that was idle for less."""
-    mine = reset_after_idle(view.story, view.reset)
     endpoint = _endpoint(view)
+    mine = reset_after_idle(view.story, view.reset) if endpoint.idle else None
     if mine is None or endpoint.idle is None:
         return None
     times = endpoint.idle.at_expiry if mine.how == "at_expiry" else endpoint.idle.late
@@ -63,8 +63,8 @@ def idle_expiry(view: ResetView) -> Signal | None:
 
 def idle_survived(view: ResetView) -> Signal | None:
     """Find that connections to the endpoint outlived a longer quiet time: nothing expires there."""
-    mine = reset_after_idle(view.story, view.reset)
     endpoint = _endpoint(view)
+    mine = reset_after_idle(view.story, view.reset) if endpoint.idle_turns else None
     if mine is None or endpoint.longest_idle <= mine.quiet + SAME_TIME:
         return None
     detail = (

@@ -111,10 +111,15 @@ def text(view: ResetView) -> Signal | None:
     payload = view.story.reset_payload
     if not payload or not view.reset.length:
         return None
-    shown = "".join(chr(b) if 32 <= b < 127 else "." for b in payload[:SHOWN_TEXT])
+    shown = reset_text(payload)
     detail = f'RST carries the text "{shown}": written by a load balancer or firewall'
     at_host = view.reset.ttl in view.end.ttls
     return signal("reset_text", "path", detail, (view.reset.frame,), confounded=at_host)
+
+
+def reset_text(payload: bytes) -> str:
+    """Return what a RST carries as printable text; a dot stands for anything else."""
+    return "".join(chr(b) if 32 <= b < 127 else "." for b in payload[:SHOWN_TEXT])
 
 
 def _timestamps_used(view: ResetView) -> bool:
