@@ -42,6 +42,7 @@ CLOSING_SIGNALS: tuple[Callable[[ResetView], Signal | None], ...] = (
     ip_header.dont_fragment,
     ip_header.flow_label,
     tcp_header.timestamp_clock,
+    tcp_header.timestamp_echo,
 )
 
 
