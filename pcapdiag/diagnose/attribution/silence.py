@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.across import host_alive
+from pcapdiag.diagnose.attribution.recurring import idle_silence
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.attribution.view import duration
@@ -23,6 +24,7 @@ RESPONDER_SILENT = frozenset(
 """Codes where segments of the initiator, as a rule, stayed without an answer."""
 INITIATOR_SILENT = frozenset({"tcp.handshake_stalled"})
 """Codes where the responder's answer stayed without one."""
+LOST_DATA = frozenset({"tcp.data_timeout", "tcp.keepalive_timeout"})
 CONNECTING = frozenset({"tcp.connection_timeout", "tcp.handshake_stalled"})
 """Codes where no connection came up."""
 TRIES, ENOUGH, MOSTLY = 2, 3, 0.8
@@ -41,6 +43,7 @@ def weigh_silence(story: Story, code: str, context: Context) -> list[Signal]:
     if code in RESPONDER_SILENT | INITIATOR_SILENT and not spoke_up:
         found.append(not_passed_on(story, code, context) or reached(story, code, context))
         found.append(endpoint_serves(story, code, context))
+        found.append(idle_silence(story, context) if code in LOST_DATA else None)
     if code == "tcp.connection_timeout":
         found.append(host_alive(story, context))
     return [s for s in found if s is not None]
