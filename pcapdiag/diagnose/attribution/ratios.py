@@ -92,6 +92,7 @@ RATIOS: dict[str, Ratio] = {
     # What the ends do next.
     "data_after": Ratio("afterwards", VERY_STRONG, "a socket that reset is gone (facts 2.2)"),
     "acks_after": Ratio("afterwards", STRONG, "as above; a late ACK looks the same"),
+    "own_reset": Ratio("afterwards", STRONG, "a live socket sends one RST (facts 1.2, 2.2)"),
     "reset_both": Ratio("afterwards", VERY_STRONG, "both ends reset at once (facts 2.3)"),
     "pair_blocked": Ratio("others", WEAK, "filters block pairs for a while; so do host firewalls"),
     # Silence and other failures without a decisive RST.

@@ -46,6 +46,7 @@ RESET_SIGNALS: tuple[Callable[[ResetView], Signal | None], ...] = (
     ttl.shared,
     link.mac,
     afterwards.goes_on,
+    afterwards.own_reset,
     afterwards.both_ends,
     timing.answer_time,
     timing.unprompted,
