@@ -35,10 +35,16 @@ STALLED = frozenset(
 )
 """Codes where an end acknowledged and did no more: its acknowledgment shows that it was reached."""
 
+
+def _distance(view: ResetView) -> Signal | None:
+    """Compare TTLs, unless a SYN-ACK is all there is: SYN proxies answer for whom they protect."""
+    return None if all(p.is_syn_ack for p in view.own) else ttl.distance(view)
+
+
 CLOSING_SIGNALS: tuple[Callable[[ResetView], Signal | None], ...] = (
     link.direction,
     link.captured_at_sender,
-    ttl.distance,
+    _distance,
     ttl.like_icmp,
     link.mac,
     afterwards.beyond_fin,

@@ -104,6 +104,18 @@ def _with_data(packet: PacketFact) -> PacketFact:
     return replace(packet, length=7)
 
 
+def test_behind_a_syn_proxy_the_first_answer_comes_from_elsewhere() -> None:
+    exchange = Exchange()
+    exchange.server.ttl = 250
+    exchange.handshake()
+    exchange.server.ttl = 57
+    exchange.wait(MS).send("client", PSH | ACK, 500)
+    alert = exchange.wait(10 * MS).send("server", PSH | ACK, 7)
+    result = closed(exchange, alert, "tls.alert")
+    assert not {"ttl_varies", "ttl_differs"} & says(result).keys()
+    assert result.side == "responder"
+
+
 def stalled(ttl: int) -> Attribution:
     exchange = talk().response().request()
     exchange.packets[-1] = replace(exchange.packets[-1], ttl=ttl)
