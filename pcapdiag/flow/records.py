@@ -32,6 +32,7 @@ class Host:
         self.super_segments = 0
         self.opened = 0
         self.answered = 0
+        self.duplicates = 0
         self.translated = 0
         self.peers: set[tuple[int, int, int]] = set()
         self.last_peer: Host | None = None

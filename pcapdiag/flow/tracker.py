@@ -1376,6 +1376,7 @@ class Tracker:
         host.received += f.received
         host.bad_checksums += f.bad_checksums
         host.super_segments += f.super_segments
+        host.duplicates += f.duplicates
         self._fold_ttl(host, f.ttl0, f.ttl0_count)
         self._fold_ttl(host, f.ttl1, f.ttl1_count)
         self._fold_ttl(host, f.ttl2, f.ttl2_count)

@@ -13,6 +13,7 @@ from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page
 from pcapdiag.report.requests import failed_exchange, other_text, request_head
 from pcapdiag.report.scope import scope_text
+from pcapdiag.report.signs import signs_text
 from pcapdiag.report.tls import offers
 
 FOR_LINES = 4
@@ -38,6 +39,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     page: Page
     clock: Clock
+    vantage: str = "unknown"
+    """Where the capture was taken (``capture.vantage``)."""
 
     def connection(
         self, connection: Connection, head: str, *, in_short: bool = False
@@ -67,6 +70,9 @@ class EntryWriter(msgspec.Struct, frozen=True):
             yield from self._effect(sample, streams)
             return
         yield from self._why(sample)
+        signs = signs_text(group, sample, self.vantage)
+        if signs:
+            yield from self.page.labelled("ALIKE", signs)
         yield from self.page.labelled("SCOPE", self._scope(group, sample))
         yield from self._what_next(sample.verdict, streams)
 

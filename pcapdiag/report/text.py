@@ -35,7 +35,7 @@ def render_text(
 
     ``show_all`` lists what worked, too; ``filtered`` says that only chosen connections are counted.
     """
-    writer = EntryWriter(page, Clock(time, report.capture.first_time))
+    writer = EntryWriter(page, Clock(time, report.capture.first_time), report.capture.vantage)
     yield from _capture(report, writer)
     yield from _summary(report, page, filtered)
     for lines in _failures(report, writer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
+from pcapdiag.diagnose.attribution.ttl import ROUTE_CHANGE, STEADY, hops_text
 from pcapdiag.diagnose.attribution.view import ResetView, duration
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
@@ -37,3 +38,20 @@ def host_alive(story: Story, context: Context) -> Signal | None:
         return None
     detail = f"{address} answers on other ports: the host is up and can be reached"
     return signal("host_alive", "responder", detail, story.syn_frames[:1])
+
+
+def handshake_elsewhere(story: Story) -> Signal | None:
+    """Note that the SYN was answered from elsewhere than all that came later: a SYN proxy's way."""
+    own = [p for p in story.packets if not p.from_initiator and not p.is_rst]
+    answers = {p.ttl for p in own if p.is_syn_ack}
+    later = {p.ttl for p in own if not p.is_syn_ack}
+    if len(answers) != 1 or len(later) != 1 or len(own) - story.syn_ack_count < STEADY:
+        return None
+    near, far = answers.pop(), later.pop()
+    if abs(near - far) <= ROUTE_CHANGE:
+        return None
+    detail = (
+        f"the SYN-ACK has TTL {near} ({hops_text(near)}), all later packets of "
+        f"{story.responder.address} {far} ({hops_text(far)}): something between answers SYNs for it"
+    )
+    return signal("handshake_elsewhere", "path", detail, story.syn_ack_frames[:1])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from pcapdiag.diagnose.attribution import ttl
+from pcapdiag.diagnose.attribution.across import handshake_elsewhere
 from pcapdiag.diagnose.attribution.closing import (
     closing_likelihoods,
     closing_view,
@@ -96,6 +97,8 @@ def _blame(view: ResetView, code: str, logs: dict[Actor, float]) -> dict[Actor, 
 def _by_kind(story: Story, judgement: Judgement, context: Context) -> Attribution:
     decided = any(hint.probability > NAMED_FROM for hint in judgement.candidates)
     signals = [] if decided else weigh_silence(story, judgement.code, context)
+    between = handshake_elsewhere(story)
+    signals += [between] if between is not None else []
     if judgement.code.startswith("icmp."):
         signals += weigh_icmp(story)
     logs = likelihoods(signals)
