@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from failurelab.bump import Bump
@@ -248,7 +248,7 @@ class Lab:
         ended_by: Sequence[str | None] = (),
         caused_by: Connection | Leg | None = None,
         at: dict[str, Accepted] | None = None,
-        born: dict[str, Words] | None = None,
+        born: Mapping[str, Words] | None = None,
         also: Connection | Leg | None = None,
     ) -> None:
         """State what is right about a connection: codes (the best first) and sides.
@@ -267,7 +267,7 @@ class Lab:
                 list(ended_by),
                 caused_by,
                 at or {},
-                born or {},
+                dict(born or {}),
                 also,
             )
         )

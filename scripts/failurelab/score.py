@@ -13,6 +13,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
+from failurelab import together
 from failurelab.tally import tally
 from failurelab.truth import FIXTURES, Sighting, TrueCapture, TrueConnection, Truth, read_all
 
@@ -41,6 +42,10 @@ class Outcome:
     side_confidence: float = 0.0
     ended_by_right: bool | None = None
     cause_right: bool | None = None
+    match_right: bool | None = None
+    """Found at the points that saw it, where points are compared."""
+    born_right: bool | None = None
+    """Its resets said to come from where they came from."""
 
 
 @dataclass(slots=True)
@@ -54,6 +59,10 @@ class Judged:
     false_alarms: list[str] = field(default_factory=list)
     missing_findings: list[str] = field(default_factory=list)
     wrong_findings: list[str] = field(default_factory=list)
+    clocks: list[bool] = field(default_factory=list)
+    lost: list[bool] = field(default_factory=list)
+    wrong_points: list[str] = field(default_factory=list)
+    """What is wrong with clocks and losses."""
     error: str = ""
 
 
@@ -74,7 +83,7 @@ def known_codes() -> frozenset[str]:
     return frozenset(KINDS)
 
 
-def analyze(files: Sequence[Path], command: str, options: Sequence[str]) -> Json:
+def analyze(files: Sequence[object], command: str, options: Sequence[str]) -> Json:
     """The analyzer's report, every connection in it; raises RuntimeError when there is none."""
     find_package()
     from pcapdiag.cli.main import cli
@@ -112,7 +121,9 @@ def score_set(
 
 def _judge_stored(folder: Path, truth: Truth, capture: TrueCapture) -> Judged:
     try:
-        files = [folder / file for file in capture.files]
+        files: list[object] = [folder / file for file in capture.files]
+        if capture.together is not None:
+            files = list(together.words(capture.together, str(folder)))
         report = analyze(files, capture.command, truth.options)
     except NotThereError as error:
         return Judged(truth.scenario, capture.name, truth.split, error=str(error))
@@ -131,6 +142,7 @@ def judge(truth: Truth, capture: TrueCapture, report: Json) -> Judged:
     for index, said in pairs.items():
         judged.outcomes.append(_outcome(truth, capture, truth.connections[index], said))
     _judge_causes(truth, capture, judged, matched)
+    _judge_together(truth, capture, judged, matched, report)
     if capture.others == "ok":
         known = {id(said) for said in matched.values()}
         twins = _all_said(truth, capture, _by_endpoints(report["connections"]))
@@ -229,7 +241,32 @@ def _judge_causes(
         cause = truth.connections[index].caused_by
         if cause is None or cause not in matched or index not in matched:
             continue
-        outcome.cause_right = matched[index].get("caused_by") == matched[cause]["stream"]
+        outcome.cause_right = _leads_to(matched[index], matched[cause])
+
+
+def _leads_to(said: Json, cause: Json) -> bool:
+    """Whether a connection's cause is this other one, by its number at any point."""
+    named = [(one.get("point"), one["stream"]) for one in said.get("causes", [])[-1:]]
+    known = [(one["point"], one["stream"]) for one in cause.get("seen_at", [])]
+    return said.get("caused_by") == cause["stream"] or any(one in known for one in named)
+
+
+def _judge_together(
+    truth: Truth, capture: TrueCapture, judged: Judged, matched: dict[int, Json], report: Json
+) -> None:
+    if capture.together is None:
+        return
+    judgeable = [i for i, c in enumerate(truth.connections) if capture.name in c.seen]
+    for outcome, index in zip(judged.outcomes, judgeable, strict=True):
+        true, said = truth.connections[index], matched.get(index)
+        outcome.match_right = together.match_is_right(true, said, capture.together)
+        outcome.born_right = together.born_is_right(true, said)
+    wrong = together.clocks_that_are_wrong(capture.together, report)
+    judged.clocks = [not what for what in wrong.values()]
+    judged.wrong_points = [f"{label}: {what}" for label, what in wrong.items() if what]
+    loss = together.loss_that_is_wrong(capture.together, report)
+    judged.lost = [] if loss is None else [not loss]
+    judged.wrong_points += [loss] if loss else []
 
 
 def _alarm(said: Json) -> str:
@@ -239,6 +276,7 @@ def _alarm(said: Json) -> str:
 
 def _judge_findings(truth: Truth, capture: TrueCapture, judged: Judged, report: Json) -> None:
     codes = {finding["code"] for finding in report["findings"]}
+    right = truth.findings if capture.together is None else capture.together.findings
     if capture.can_tell:
-        judged.missing_findings = [c for c in truth.findings.expected if c not in codes]
-    judged.wrong_findings = [c for c in truth.findings.forbidden if c in codes]
+        judged.missing_findings = [c for c in right.expected if c not in codes]
+    judged.wrong_findings = [c for c in right.forbidden if c in codes]

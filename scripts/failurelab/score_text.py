@@ -19,7 +19,7 @@ def as_text(result: Json) -> str:
     for name in ("known_fit", "known_kept_apart"):
         for what in ("code", "side"):
             lines += _reliability(name, what, result[name]["reliability"][what])
-    for title in ("errors", "false_alarms", "missing_findings", "wrong_findings"):
+    for title in ("errors", "false_alarms", "missing_findings", "wrong_findings", "wrong_points"):
         if result[title]:
             lines += ["", title.replace("_", " ")]
             lines += [f"  {i['scenario']}/{i['capture']}: {i['what']}" for i in result[title]]
@@ -36,6 +36,8 @@ def _totals(name: str, total: Json) -> list[str]:
         f"  verdict {_share(total['code'])}  side {_share(total['side'])}"
         f"  party {_share(total['party'])}  ended by {_share(total['ended_by'])}"
         f"  caused by {_share(total['caused_by'])}",
+        f"  several points: connections {_share(total['matched'])}, resets {_share(total['born'])},"
+        f" clocks {_share(total['clocks'])}, losses {_share(total['lost_between'])}",
         f"  named wrongly {total['named_wrongly']}, false alarms {total['false_alarms']},"
         f" findings missing {total['missing_findings']}, wrong {total['wrong_findings']},"
         f" errors {total['errors']}",

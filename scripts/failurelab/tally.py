@@ -44,6 +44,10 @@ def summarize(judged: Sequence[Judged]) -> Json:
         "party": share(o.party_right for o in outcomes),
         "ended_by": share(o.ended_by_right for o in outcomes),
         "caused_by": share(o.cause_right for o in outcomes),
+        "matched": share(o.match_right for o in outcomes),
+        "born": share(o.born_right for o in outcomes),
+        "clocks": share(right for one in judged for right in one.clocks),
+        "lost_between": share(right for one in judged for right in one.lost),
         "named_wrongly": sum(_named_wrongly(o) for o in outcomes),
         "false_alarms": sum(len(one.false_alarms) for one in judged),
         "missing_findings": sum(len(one.missing_findings) for one in judged),
@@ -127,13 +131,15 @@ def _lists(judged: Sequence[Judged]) -> Json:
         "false_alarms": [_place(one, alarm) for one in judged for alarm in one.false_alarms],
         "missing_findings": [_place(one, code) for one in judged for code in one.missing_findings],
         "wrong_findings": [_place(one, code) for one in judged for code in one.wrong_findings],
+        "wrong_points": [_place(one, what) for one in judged for what in one.wrong_points],
         "errors": [_place(one, one.error) for one in judged if one.error],
     }
 
 
 def _wrong(outcome: Outcome) -> bool:
     results = (outcome.code_right, outcome.side_right, outcome.party_right,
-               outcome.ended_by_right, outcome.cause_right)  # fmt: skip
+               outcome.ended_by_right, outcome.cause_right, outcome.match_right,
+               outcome.born_right)  # fmt: skip
     return False in results
 
 
@@ -141,6 +147,7 @@ def _miss(outcome: Outcome) -> Json:
     parts = {
         "code": outcome.code_right, "side": outcome.side_right, "party": outcome.party_right,
         "ended_by": outcome.ended_by_right, "caused_by": outcome.cause_right,
+        "matched": outcome.match_right, "born": outcome.born_right,
     }  # fmt: skip
     return {
         "scenario": outcome.scenario,

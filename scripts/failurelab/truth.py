@@ -211,7 +211,12 @@ def problems(data: dict[str, Any]) -> list[str]:
 
 def _inner_problems(truth: Truth) -> list[str]:
     names = {capture.name for capture in truth.captures}
-    found = []
+    found = [
+        f"{capture.name} must have `together`, with points that are captures"
+        for capture in truth.captures
+        if capture.command == "correlate"
+        and (capture.together is None or not set(capture.together.points) < names)
+    ]
     for index, connection in enumerate(truth.connections):
         strangers = (set(connection.seen) | set(connection.at)) - names
         found += [f"connections[{index}] names an unknown capture {name}" for name in strangers]

@@ -44,6 +44,28 @@ def test_clock_step_moves_only_what_comes_after(
     assert moved[-1] == pytest.approx(-40)
 
 
+def test_bursts_are_left_out_by_number(tmp_path: Path, before: list[tuple[float, bytes]]) -> None:
+    made = changed(tmp_path, transform.lose_burst((4, 3)))
+    gone = [number for number, record in enumerate(before) if record not in made]
+    assert gone == list(range(gone[0], gone[0] + 3))
+
+
+def test_a_fast_clock_gains_with_time(tmp_path: Path, before: list[tuple[float, bytes]]) -> None:
+    made = changed(tmp_path, transform.drift(1e5, shift=7.0))
+    start, end = before[0][0], before[-1][0]
+    assert made[0][0] - start == pytest.approx(7.0)
+    assert made[-1][0] - end == pytest.approx(7.0 + (end - start) * 0.1)
+
+
+def test_the_reset_and_what_came_just_before_it_are_left_out(tmp_path: Path) -> None:
+    source = FIXTURES / "tcp.injected_reset-new-firewall-rule" / "client.pcap"
+    file = tmp_path / "client.pcap"
+    shutil.copyfile(source, file)
+    transform.change_file(file, transform.lose_resets())
+    left = [packet.data for _, packet in read_packets(file)]
+    assert left == [packet.data for _, packet in read_packets(source)][:-3]
+
+
 def test_mirror_stores_each_packet_again_with_a_tag_and_a_lower_ttl(
     tmp_path: Path, before: list[tuple[float, bytes]]
 ) -> None:

@@ -65,6 +65,23 @@ def test_connection_seen_nowhere() -> None:
     assert problems(data) == ["connections[0] is in no capture"]
 
 
+def test_points_to_compare_must_be_captures() -> None:
+    data = example()
+    clock = {"offset": 0.0, "tolerance": 0.002, "drift": None, "step": None}
+    findings: dict[str, list[str]] = {"expected": [], "forbidden": []}
+    points = {"client": ["client.pcap"], "upstream": ["upstream.pcap"]}
+    there = {"points": points, "clocks": {"upstream": clock}, "lost": [], "findings": findings}
+    capture = {**data["captures"][0], "name": "correlate", "command": "correlate"}
+    data["captures"] += [{**capture, "together": there}]
+    wrong = "correlate must have `together`, with points that are captures"
+    assert problems(data) == [wrong]
+    data["captures"] += [{**data["captures"][0], "name": "upstream"}]
+    assert problems(data) == []
+    assert Truth.from_json(data).to_json() == data
+    data["captures"][1] = capture
+    assert problems(data) == [wrong]
+
+
 def test_cause_that_is_not_listed() -> None:
     data = example()
     data["connections"][0]["caused_by"] = 4

@@ -221,7 +221,7 @@ def host_rejects(lab: Lab) -> None:
     lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
     codes = ["tcp.reset_before_response", "tcp.state_lost"]
     at = {"correlate": Accepted(sides=["responder"])}
-    born: dict[str, str | list[str]] = {"responder": "responder"}
+    born = {"responder": "responder"}
     lab.judge(connection, codes, ["responder", "unknown"], at=at, born=born)
 
 
@@ -292,5 +292,25 @@ def slow_way_back(lab: Lab) -> None:
     connection.send(behaviours.get("/c")).receive_all(2)
     clocks = {"upstream": Clock(-OFF, 0.022)}
     lab.correlate("client", "upstream", lost=[], clocks=clocks, findings=NOTHING_LOST)
-    born: dict[str, str | list[str]] = {"responder": "responder"}
+    born = {"responder": "responder"}
     lab.judge(connection, "tcp.reset_before_response", "responder", born=born)
+
+
+@scenario(
+    "icmp.unreachable-points-host-rejects-nat",
+    "The upstream's own firewall answers by ICMP, which a NAT translates on its way to the client",
+    points=("client", Point("upstream", clock_shift=OFF)),
+    layers=("icmp", "path"),
+)
+def host_rejects_icmp(lab: Lab) -> None:
+    """The router masquerades; iptables INPUT on the upstream rejects port 9443 with
+    icmp-port-unreachable; port 8080 works. Nothing is lost on the path.
+    """
+    nat.masquerade(lab.router)
+    rule = "-A INPUT -p tcp --dport 9443 -j REJECT --reject-with icmp-port-unreachable"
+    lab.upstream.iptables(rule)
+    works(lab, 8080)
+    refused = lab.client.connect((lab.upstream.ip, 9443))
+    lab.sleep(0.2)
+    lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
+    lab.judge(refused, "icmp.unreachable", "responder")

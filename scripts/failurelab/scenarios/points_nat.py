@@ -218,6 +218,7 @@ def balanced_reset(lab: Lab) -> None:
             connection,
             "tcp.reset_in_response",
             "responder",
+            at={"correlate": Accepted(parties=["upstream", "proxy"])},
             born={"responder": "responder"},
         )
     lab.correlate("client", "upstream", "upstream2", lost=[], findings=NOTHING_LOST)
@@ -246,8 +247,11 @@ def behind_nat(lab: Lab) -> None:
     lab.sleep(0.3)
     lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
     codes = ["tcp.injected_reset", "tcp.reset_in_response"]
-    at = {"upstream": Accepted([*codes, "tcp.initiator_abort"], ["path", "unknown", "initiator"]),
-          "correlate": Accepted(codes, ["path"])}  # fmt: skip
+    there = [*codes, "tcp.initiator_abort", "tcp.state_lost"]
+    at = {
+        "upstream": Accepted(there, ["path", "unknown", "initiator"]),
+        "correlate": Accepted(codes, ["path"]),
+    }
     born = {"responder": "path", "initiator": "initiator"}
     lab.judge(connection, codes, ["path", "unknown"], at=at, born=born)
 

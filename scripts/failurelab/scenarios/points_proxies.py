@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from failurelab import behaviours, envoy, haproxy, nginx, rules
 from failurelab.bump import Forge
 from failurelab.capture import Point
-from failurelab.connections import Leg
+from failurelab.connections import Connection, Leg
 from failurelab.lab import Lab
 from failurelab.registry import PROXIED, scenario
 from failurelab.scenarios.points_nat import NOTHING_LOST, OFF
@@ -26,6 +26,16 @@ _PORT = 9000
 def _curl(lab: Lab, path: str) -> None:
     lab.client.curl(f"http://{lab.proxy.ip}:8080{path}")
     lab.sleep(0.1)
+
+
+def _turns(*handlers: behaviours.Handler) -> behaviours.Handler:
+    """Another handler for each connection."""
+    left = list(handlers)
+
+    def handle(connection: Connection) -> None:
+        left.pop(0)(connection)
+
+    return handle
 
 
 def _nginx(lab: Lab) -> None:
@@ -49,7 +59,7 @@ def _judge(
     side: str,
     *,
     nth: int = 1,
-    born: dict[str, str | Sequence[str]] | None = None,
+    born: Mapping[str, str | Sequence[str]] | None = None,
     at: dict[str, Accepted] | None = None,
     front: int = 1,
 ) -> Leg:
@@ -100,8 +110,7 @@ def envoy_refused(lab: Lab) -> None:
 )
 def nginx_reset(lab: Lab) -> None:
     """A first request is answered, the second is read and the socket closed with linger zero."""
-    handlers = [behaviours.reset_after_request(0.05), behaviours.answer()]
-    lab.upstream.serve(_PORT, lambda connection: handlers.pop()(connection))
+    lab.upstream.serve(_PORT, _turns(behaviours.answer(), behaviours.reset_after_request(0.05)))
     _nginx(lab)
     _curl(lab, "/first")
     _curl(lab, "/second")
@@ -120,13 +129,12 @@ def haproxy_timeout(lab: Lab) -> None:
     """A first request is answered, the second is read and never answered; HAProxy's server timeout
     is 1.5 s.
     """
-    handlers = [behaviours.silent(), behaviours.answer_and_close()]
-    lab.upstream.serve(_PORT, lambda connection: handlers.pop()(connection))
+    lab.upstream.serve(_PORT, _turns(behaviours.answer_and_close(), behaviours.silent()))
     _haproxy(lab)
     _curl(lab, "/first")
     _curl(lab, "/second")
     _together(lab)
-    _judge(lab, "tcp.response_timeout", "responder")
+    _judge(lab, "tcp.response_timeout", "responder", born={"initiator": "initiator"})
 
 
 @scenario(
@@ -220,3 +228,69 @@ def healthy_three(lab: Lab) -> None:
     for nth in range(2):
         lab.healthy(lab.leg(lab.proxy, 8080, nth))
     lab.healthy(lab.leg(lab.upstream, _PORT))
+
+
+@scenario(
+    "http.local_reply-points-envoy-data-lost",
+    "Envoy answers 504: its request on a kept connection never reaches the upstream",
+    path=PROXIED,
+    bump="proxy-router2",
+    points=_BLIND,
+    layers=_LAYERS,
+)
+def envoy_data_lost(lab: Lab) -> None:
+    """A first request is answered and the upstream connection kept; then the bump drops everything
+    from the proxy. The second request is repeated until Envoy's route timeout of 3 s and after it.
+    Round trip 8 ms.
+    """
+    lab.bump.delay = 0.004
+    lab.upstream.serve(_PORT, behaviours.answer())
+    envoy.simple(lab, (lab.upstream.ip, _PORT), route={"timeout": "3s"})
+    _curl(lab, "/first")
+    lab.bump.add(rules.drop(rules.Match(direction="forward")))
+    _curl(lab, "/second")
+    lab.sleep(1)
+    _together(lab, Lost("proxy", "upstream", 3))
+    lost = lab.leg(lab.upstream, _PORT)
+    lab.healthy(lab.leg(lab.proxy, 8080))
+    lab.judge(lab.leg(lab.proxy, 8080, 1), "http.local_reply", "responder", caused_by=lost)
+    lab.judge(
+        lost,
+        ["tcp.data_timeout", "tcp.stale_connection"],
+        ["path", "unknown"],
+        at={"correlate": Accepted(sides=["path"])},
+    )
+
+
+@scenario(
+    "tcp.initiator_abort-points-nginx-client-left",
+    "A client leaves before its answer is due, and NGINX ends the upstream leg for it",
+    path=PROXIED,
+    points=_POINTS,
+    layers=_LAYERS,
+)
+def client_left(lab: Lab) -> None:
+    """A first request is answered after 0.6 s. The client resets its second after 0.14 s; NGINX
+    closes its connection to the upstream, which answers too late.
+    """
+    lab.upstream.serve(_PORT, behaviours.slow(0.6))
+    _nginx(lab)
+    _curl(lab, "/first")
+    left = lab.client.connect((lab.proxy.ip, 8080))
+    left.send(behaviours.get("/second"))
+    lab.sleep(0.137)
+    left.reset()
+    lab.sleep(0.8)
+    lab.correlate("client", "proxy", "upstream", lost=[], findings=NOTHING_LOST)
+    lab.healthy(lab.leg(lab.proxy, 8080))
+    lab.healthy(lab.leg(lab.upstream, _PORT))
+    lab.judge(left, "tcp.initiator_abort", "initiator", born={"initiator": "initiator"})
+    alone = Accepted(["tcp.initiator_abort", "tcp.response_timeout"], ["initiator", "unknown"])
+    lab.judge(
+        lab.leg(lab.upstream, _PORT, 1),
+        ["tcp.initiator_abort", "ok"],
+        ["initiator", "unknown"],
+        party=["client", "proxy", "unknown"],
+        caused_by=left,
+        at={"upstream": alone},
+    )

@@ -8,7 +8,7 @@ from failurelab.capture import Point
 from failurelab.connections import Connection
 from failurelab.lab import Lab
 from failurelab.registry import PROXIED, scenario
-from failurelab.truth import Accepted
+from failurelab.truth import Accepted, Lost
 
 _CODE = "tcp.injected_reset"
 _PATH = ["path", "unknown"]
@@ -44,8 +44,14 @@ def matched_both(lab: Lab) -> None:
     lab.bump.add(rules.forge_reset(third_segment()))
     connection = download(lab)
     lab.sleep(0.2)
-    lab.correlate("client", "upstream")
-    lab.judge(connection, _CODE, _PATH, at=_TOGETHER)
+    lab.correlate("client", "upstream", lost=[])
+    lab.judge(
+        connection,
+        _CODE,
+        _PATH,
+        at=_TOGETHER,
+        born={"responder": ["path", "responder"], "initiator": ["path", "initiator"]},
+    )
 
 
 @scenario(
@@ -72,9 +78,9 @@ def sprayed(lab: Lab) -> None:
     cut = lab.client.connect(server.address)
     cut.send(behaviours.get("/forbidden")).receive_all()
     lab.sleep(0.3)
-    lab.correlate("client", "upstream")
+    lab.correlate("client", "upstream", lost=[])
     at = {**_TOGETHER, "upstream": Accepted(sides=[*_PATH, "initiator"])}
-    lab.judge(cut, _CODE, _PATH, at=at)
+    lab.judge(cut, _CODE, _PATH, at=at, born={"responder": "path", "initiator": "initiator"})
 
 
 @scenario(
@@ -129,8 +135,14 @@ def on_server_name(lab: Lab) -> None:
         else:
             codes = [_CODE, "tls.handshake_reset"]
             at = {**_TOGETHER, "upstream": Accepted([*codes, "tcp.initiator_abort"], _PATH)}
-            lab.judge(connection, codes, _PATH, at=at)
-    lab.correlate("client", "upstream")
+            lab.judge(
+                connection,
+                codes,
+                _PATH,
+                at=at,
+                born={"responder": "path", "initiator": ["path", "initiator"]},
+            )
+    lab.correlate("client", "upstream", lost=[])
 
 
 @scenario(
@@ -151,12 +163,18 @@ def inline(lab: Lab) -> None:
     connection.send(behaviours.get("/index.html")).receive_until()
     connection.send(behaviours.get("/?file=../../etc/passwd")).receive_all()
     lab.sleep(0.2)
-    lab.correlate("client", "upstream")
+    lab.correlate("client", "upstream", lost=[Lost("client", "upstream", 1, 1)])
     at = {
         "correlate": Accepted([_CODE, "tcp.reset_before_response"], ["path"]),
         "upstream": Accepted([_CODE, "ok"], _PATH),
     }
-    lab.judge(connection, [_CODE, "tcp.reset_before_response"], _PATH, at=at)
+    lab.judge(
+        connection,
+        [_CODE, "tcp.reset_before_response"],
+        _PATH,
+        at=at,
+        born={"responder": "path", "initiator": "path"},
+    )
 
 
 @scenario(
@@ -181,10 +199,16 @@ def mid_transfer_v6(lab: Lab) -> None:
         lab.sleep(0.02)
     connection.receive_all(1)
     lab.sleep(0.2)
-    lab.correlate("client", "upstream")
+    lab.correlate("client", "upstream", lost=[])
     codes = [_CODE, "tcp.reset_before_response"]
     at = {"correlate": Accepted([_CODE], ["path"]), "upstream": _AT_TARGET}
-    lab.judge(connection, codes, _PATH, at=at)
+    lab.judge(
+        connection,
+        codes,
+        _PATH,
+        at=at,
+        born={"responder": "path", "initiator": ["path", "initiator"]},
+    )
 
 
 @scenario(
@@ -209,13 +233,13 @@ def perfect(lab: Lab) -> None:
     lab.sleep(0.1)
     connection.send(behaviours.get("/cut")).receive_all()
     lab.sleep(0.2)
-    lab.correlate("client", "upstream")
+    lab.correlate("client", "upstream", lost=[Lost("client", "upstream", 1, 1)])
     codes = [_CODE, "tcp.reset_before_response"]
     at = {
         "upstream": Accepted(["ok"], ["unknown"], ["unknown"]),
         "correlate": Accepted(codes, ["path"]),
     }
-    lab.judge(connection, codes, _PATH, at=at)
+    lab.judge(connection, codes, _PATH, at=at, born={"responder": "path"})
 
 
 @scenario(
@@ -261,10 +285,10 @@ def new_rule(lab: Lab) -> None:
     lab.router.iptables("-I FORWARD -p tcp --dport 8080 -j REJECT --reject-with tcp-reset")
     connection.send(behaviours.get("/4")).receive_all()
     lab.sleep(0.2)
-    lab.correlate("client", "upstream")
+    lab.correlate("client", "upstream", lost=[Lost("client", "upstream", 1, 1)])
     codes = [_CODE, "tcp.reset_before_response", "tcp.state_lost"]
     at = {
         "upstream": Accepted(["ok"], ["unknown"], ["unknown"]),
         "correlate": Accepted(codes, ["path"]),
     }
-    lab.judge(connection, codes, _PATH, at=at)
+    lab.judge(connection, codes, _PATH, at=at, born={"responder": "path"})

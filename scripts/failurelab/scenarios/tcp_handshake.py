@@ -9,7 +9,7 @@ from failurelab.capture import Point
 from failurelab.connections import Connection
 from failurelab.lab import Lab
 from failurelab.registry import PROXIED, scenario
-from failurelab.truth import Accepted
+from failurelab.truth import Accepted, Clock, Lost
 
 _OVERFLOW = "tcp.accept_queue_overflow"
 _STALLED = "tcp.handshake_stalled"
@@ -120,7 +120,9 @@ def syn_ack_dropped(lab: Lab) -> None:
     stalled = lab.client.connect((lab.upstream.ip, 9100), timeout=4)
     stalled.close()
     lab.sleep(0.5)
-    lab.correlate("client", "upstream")
+    clocks = {"upstream": Clock(None)}
+    lost = [Lost("upstream", "client", 3)]
+    lab.correlate("client", "upstream", lost=lost, clocks=clocks)
     lab.judge(
         stalled,
         _STALLED,

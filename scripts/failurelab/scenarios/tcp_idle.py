@@ -85,8 +85,14 @@ def device_both(lab: Lab) -> None:
     lab.sleep(2.5)
     lab.bump.reset(connection, forge=Forge(flags="RA", ttl=255, ip_id=0))
     lab.sleep(0.3)
-    lab.correlate("client", "upstream")
-    lab.judge(connection, _IDLE, ["path", "unknown"], at={"correlate": Accepted(sides=["path"])})
+    lab.correlate("client", "upstream", lost=[])
+    lab.judge(
+        connection,
+        _IDLE,
+        ["path", "unknown"],
+        at={"correlate": Accepted(sides=["path"])},
+        born={"responder": "path", "initiator": "path"},
+    )
 
 
 @scenario(
@@ -106,7 +112,7 @@ def device_matched(lab: Lab) -> None:
     lab.sleep(3)
     lab.bump.reset(connection, to="initiator", forge=Forge(window=64))
     lab.sleep(0.3)
-    lab.correlate("client", "upstream")
+    lab.correlate("client", "upstream", lost=[])
     lab.judge(
         connection,
         _IDLE,
@@ -115,6 +121,7 @@ def device_matched(lab: Lab) -> None:
             "upstream": Accepted(["ok"], ["unknown"], ["unknown"]),
             "correlate": Accepted([_IDLE, "tcp.injected_reset"], ["path"]),
         },
+        born={"responder": "path"},
     )
 
 

@@ -7,7 +7,7 @@ from failurelab.capture import Point
 from failurelab.hosts import Host
 from failurelab.lab import Lab
 from failurelab.registry import PROXIED, scenario
-from failurelab.truth import Accepted
+from failurelab.truth import Accepted, Lost
 
 _SERVER = """
 import socket, sys
@@ -117,12 +117,13 @@ def router_reset_both(lab: Lab) -> None:
     works(lab, 5001, "/status")
     lab.upstream.listen(5000)
     refused = lab.client.connect((lab.upstream.ip, 5000))
-    lab.correlate("client", "upstream")
+    lab.correlate("client", "upstream", lost=[Lost("client", "upstream", 1, 1)])
     lab.judge(
         refused,
         "tcp.connection_refused",
         ["path", "unknown"],
         at={"correlate": Accepted(sides=["path"])},
+        born={"responder": "path"},
     )
 
 

@@ -7,7 +7,7 @@ from failurelab.capture import Point
 from failurelab.lab import Lab
 from failurelab.registry import PROXIED, scenario
 from failurelab.scenarios.tcp_refused import works
-from failurelab.truth import Accepted
+from failurelab.truth import Accepted, Lost
 
 _AT_HOST = Accepted(sides=["responder", "unknown"])
 
@@ -156,7 +156,7 @@ def v6_both_ends(lab: Lab) -> None:
     silent.close()
     works(lab, 5434)
     lab.sleep(0.4)
-    lab.correlate("client", "upstream")
+    lab.correlate("client", "upstream", lost=[Lost("client", "upstream", 3)])
     lab.judge(
         silent,
         "tcp.connection_timeout",

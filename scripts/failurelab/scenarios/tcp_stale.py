@@ -10,7 +10,7 @@ from failurelab.capture import Point
 from failurelab.connections import Connection
 from failurelab.lab import Lab
 from failurelab.registry import PROXIED, scenario
-from failurelab.truth import Accepted
+from failurelab.truth import Accepted, Lost
 
 _CODE = "tcp.stale_connection"
 _RESETTER = ["responder", "unknown"]
@@ -123,7 +123,7 @@ def firewall_reset(lab: Lab) -> None:
     lab.router.forget_connections()
     connection.send(behaviours.get("/second")).receive_all()
     lab.sleep(0.2)
-    lab.correlate("client", "upstream")
+    lab.correlate("client", "upstream", lost=[Lost("client", "upstream", 1, 1)])
     lab.judge(
         connection,
         _CODE,
@@ -132,6 +132,7 @@ def firewall_reset(lab: Lab) -> None:
             "upstream": Accepted(["ok"], ["unknown"], ["unknown"]),
             "correlate": Accepted(sides=["path"]),
         },
+        born={"responder": "path"},
     )
 
 
