@@ -16,12 +16,13 @@ from pcapdiag.flow.records import Flow, HalfFlow
 from pcapdiag.flow.slabs import CHUNK_FACTS, FactSlab, HeadSlab
 from pcapdiag.flow.story import address_text
 from pcapdiag.model.packet import ACK, SYN
-from pcapdiag.model.points import End, Print, Sample
+from pcapdiag.model.points import Print, Sample
 
 MAX_PRINTS = 500_000
 """Prints kept of one capture: 140 MB."""
-MAX_SAMPLED = 2_000
-"""Connections of one capture whose kept packets become samples: about 50 of each."""
+MAX_SAMPLED = 1_000
+"""Connections of one capture whose kept packets become samples, about 50 of each; and as many
+again that were captured from their middle, which have nothing better to be known by."""
 DIGEST_OF = 256
 """Payload bytes of each end that its digest is of; fewer when it sent fewer."""
 DIGEST_BYTES = 7
@@ -45,8 +46,13 @@ _MAYBE = frozenset(
 _FLAGS = frozenset(
     _FIELDS.index(name) for name in ("has_end_initiator", "has_end_responder", "is_lossy")
 )
+_SUMMED = frozenset(_FIELDS.index(name) for name in ("packets", "syn_count", "syn_ack_count"))
+_LATEST = frozenset(
+    _FIELDS.index(name) for name in ("end", "next_seq_initiator", "next_seq_responder")
+)
 _ENDS = len(_FIELDS)
 _WORDS = _ENDS + 4
+_SAMPLE_WORDS = 6
 
 
 class PrintTable(Sequence[Print]):
@@ -59,6 +65,7 @@ class PrintTable(Sequence[Print]):
         self._addresses: list[str] = []
         self._numbers: dict[tuple[int, int, int], int] = {}
         self._samples: dict[int, array[int]] = {}
+        self._sampled = [0, 0]
         self._failed: set[int] = set()
         self._rows: dict[int, int] | None = None
 
@@ -76,7 +83,9 @@ class PrintTable(Sequence[Print]):
         self._words.extend((*row, *self._ends(flow)))
         if self._rows is not None:
             self._rows[flow.stream] = len(self) - 1
-        if len(self._samples) < MAX_SAMPLED:
+        kind = 1 if flow.midstream else 0
+        if self._sampled[kind] < MAX_SAMPLED:
+            self._sampled[kind] += 1
             self._samples[flow.stream] = _samples(facts, flow)
 
     def mark_failed(self, stream: int, *, failed: bool) -> None:
@@ -147,14 +156,10 @@ class PrintTable(Sequence[Print]):
             return
         start = number * _WORDS
         words = self._words
-        summed = {_FIELDS.index(name) for name in ("packets", "syn_count", "syn_ack_count")}
-        latest = {
-            _FIELDS.index(name) for name in ("end", "next_seq_initiator", "next_seq_responder")
-        }
         for n, value in enumerate(row):
-            if n in summed:
+            if n in _SUMMED:
                 words[start + n] += value
-            elif words[start + n] in (0, -1) or (n in latest and value >= 0):
+            elif words[start + n] in (0, -1) or (n in _LATEST and value >= 0):
                 words[start + n] = value
 
 
@@ -219,7 +224,7 @@ def _samples(facts: FactSlab, flow: Flow) -> array[int]:
     words = array("q")
     for fact in _kept(facts, flow, flow.packets):
         bits = fact[6] & 0xFF | (fact[6] >> 8 & 1 == flow.a_opened) << 8
-        words.extend((fact[1], fact[2], fact[3], fact[7], bits))
+        words.extend((fact[1], fact[2], fact[3], fact[7], bits, _tsval(fact)))
     return words
 
 
@@ -235,6 +240,7 @@ def _read_samples(words: array[int] | None) -> tuple[Sample, ...]:
             length=words[at + 3] & MASK32,
             flags=words[at + 4] & 0xFF,
             ip_id=words[at + 3] >> 32 & 0xFFFF,
+            tsval=words[at + 5] if words[at + 5] >= 0 else None,
         )
-        for at in range(0, len(words), 5)
+        for at in range(0, len(words), _SAMPLE_WORDS)
     )

@@ -184,7 +184,7 @@ class Tracker:
         self.heads_left_out = 0
         self.note_all = 0
         self.keep_prints: Any = None
-        """A PrintTable (pcapdiag/flow/prints.py) that takes a print of every connection, or None."""
+        """A PrintTable (pcapdiag/flow/prints.py) that every connection leaves a print in."""
         self.unmatched_icmp = 0
         self.connections = 0
         self.healthy = 0

@@ -30,6 +30,7 @@ class Sample(msgspec.Struct, frozen=True):
     """Bytes of payload on the wire."""
     flags: int
     ip_id: int
+    tsval: int | None = None
 
 
 class Print(msgspec.Struct, frozen=True):
@@ -80,8 +81,15 @@ class Print(msgspec.Struct, frozen=True):
     is_lossy: bool = False
     """This capture missed packets of the connection: what is absent here proves nothing."""
 
+    @property
+    def lacks_number(self) -> bool:
+        """True when an initial sequence number was not seen."""
+        return self.isn_initiator is None or self.isn_responder is None
 
-MatchedBy = Literal["numbers", "timestamps", "payload", "ranges"]
+
+MatchedBy = Literal["numbers", "timestamps", "payload", "addresses", "ranges"]
+"""Initial sequence numbers; the SYNs' timestamp values; the first bytes; addresses and ports with
+the SYN's IP ID; sequence numbers in the middle."""
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -97,6 +105,12 @@ class Match(msgspec.Struct, frozen=True):
     by: tuple[MatchedBy, ...]
     shift_initiator: tuple[int, ...]
     shift_responder: tuple[int, ...]
+    twins: tuple[tuple[int, ...], ...] = ()
+    """Per point, further streams of the connection there: behind a NAT within that capture. Empty
+    when there are none at any point."""
+    swapped: tuple[bool, ...] = ()
+    """Per point, whether its capture, begun in the middle, took the responder for the initiator,
+    as compared with the first point that has the connection. Empty when none did."""
 
 
 class Matches(msgspec.Struct, frozen=True):
@@ -111,7 +125,8 @@ class ClockStep(msgspec.Struct, frozen=True):
     """From ``since`` on (the point's own clock, ns) the offset is another one (ns).
 
     The step was made between ``until``, the last time of which the clock before it is known, and
-    ``since``. ``drift`` and ``error`` are those from here on.
+    ``since``; a clock that was set back had the times from ``since`` to ``until`` twice. ``drift``
+    and ``error`` are those from here on.
     """
 
     since: int
@@ -122,7 +137,8 @@ class ClockStep(msgspec.Struct, frozen=True):
 
 
 MAX_DRIFT = 5e-4
-"""What a clock may go faster or slower than another: Linux' limit for adjusting one (ntp_adjtime)."""
+"""What a clock may go faster or slower than another: what Linux lets one be adjusted by at most
+(ntp_adjtime)."""
 
 
 class PointClock(msgspec.Struct, frozen=True):
@@ -163,10 +179,10 @@ class PointClock(msgspec.Struct, frozen=True):
         """
         offset, drift, error, since = self.offset, self.drift, self.error, self.first
         for step in self.steps:
-            if step.until < time < step.since:
+            if step.until < time < step.since or step.since <= time <= step.until:
                 ahead = time - self.reference
                 apart = abs(step.offset - offset + round((step.drift - drift) * ahead))
-                outside = max(time - step.until, step.since - time)
+                outside = abs(step.since - step.until)
                 return max(error, step.error) + apart + round(2 * MAX_DRIFT * outside)
             if time >= step.since:
                 offset, drift, error, since = step.offset, step.drift, step.error, step.since
