@@ -22,9 +22,20 @@ from pcapdiag.diagnose.findings.capture import capture_findings
 from pcapdiag.diagnose.findings.registry import Finders
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.capture_facts import summarize_capture
+from pcapdiag.incident.correlation import Correlation
 from pcapdiag.incident.fleet import collect_fleet
+from pcapdiag.incident.following import Following
 from pcapdiag.incident.groups import summarize
-from pcapdiag.model.options import AnalyzeOptions
+from pcapdiag.incident.point_study import PointStudy, check_points, options_at_a_point
+from pcapdiag.incident.points_report import (
+    PointFinders,
+    as_one,
+    captures_of,
+    describe_points,
+)
+from pcapdiag.incident.progress import Progress
+from pcapdiag.incident.second_look import SecondLook
+from pcapdiag.model.options import AnalyzeOptions, CapturePoint
 from pcapdiag.model.report import (
     SCHEMA,
     Line,
@@ -83,6 +94,62 @@ def follow(
         else:
             yield Line(type="connection", capture=where, connection=connection)
     return report
+
+
+def correlate(points: Sequence[CapturePoint], options: AnalyzeOptions) -> Report:
+    """Read the captures of several points, each by itself, and return one report of all.
+
+    The files are read twice: packets are kept only of the connections that deserve it. Raises as
+    :func:`analyze` does, and UsageError for what are not two points or more with names of their
+    own.
+    """
+    check_points(points)
+    captures = [Capture.open(point.paths, stop=options.stop) for point in points]
+    progress = Progress(options.progress, captures)
+    studies = []
+    with _without_garbage_collection():
+        for number, (point, capture) in enumerate(zip(points, captures, strict=True)):
+            analysis = Analysis(capture, options_at_a_point(options))
+            _follow_all(analysis, progress)
+            analysis.end_reading()
+            studies.append(PointStudy(number, point.label, analysis))
+        correlation = Correlation(studies, options)
+        for watch, study, point in zip(correlation.compare(), studies, points, strict=True):
+            again = Capture.open(point.paths, stop=options.stop)
+            look = SecondLook(again, options, study.number, watch)
+            _follow_all(look, progress)
+            look.finish()
+            study.second = look
+        correlation.conclude()
+    return _joint_report(correlation)
+
+
+def _follow_all(following: Following, progress: Progress) -> None:
+    for batch in following.capture.batches():
+        if batch is not None:
+            following.take(batch)
+        progress.tell(following.capture)
+    progress.end(following.capture)
+
+
+def _joint_report(correlation: Correlation) -> Report:
+    studies, roles = correlation.studies, correlation.roles
+    captures = captures_of(studies)
+    finders = PointFinders(studies)
+    resets = correlation.unlisted_resets.by_party(roles)
+    connections = finders.watch(correlation.connections)
+    summary, groups = summarize(connections, correlation.unlisted, resets)
+    return Report(
+        schema=SCHEMA,
+        generator=Program(name="pcapdiag", version=__version__),
+        capture=as_one(captures, [study.label for study in studies], correlation.notes()),
+        topology=correlation.topology(),
+        summary=summary,
+        connections=correlation.connections,
+        findings=[*correlation.findings(), *finders.findings(captures)],
+        groups=groups,
+        points=describe_points(correlation, captures),
+    )
 
 
 def _report(analysis: Analysis) -> Report:

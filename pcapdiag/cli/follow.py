@@ -6,9 +6,9 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pcapdiag import pipeline
-from pcapdiag.cli.analyze import tell_input
 from pcapdiag.cli.interrupt import ending_on_interrupt
 from pcapdiag.cli.output import Writer, open_output
+from pcapdiag.cli.printing import tell_input
 from pcapdiag.cli.status import INTERRUPTED, status_of
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection, Line, Report

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypedDict, TypeVar, Unpack
+from collections.abc import Callable, Sequence
+from typing import Literal, TypedDict, TypeVar, Unpack
 
 import click
 
 from pcapdiag.cli import values
 from pcapdiag.model.options import AnalyzeOptions, EndPattern, TimeBound
+from pcapdiag.report.clock import TimeMode
 
+Format = Literal["text", "json", "jsonl"]
 Command = TypeVar("Command", bound=Callable[..., object])
 
 _OPTIONS = (
-    click.argument("captures", metavar="CAPTURE...", nargs=-1, required=True,
-        type=click.Path(readable=False)),
     click.option(
         "--host", "hosts", callback=values.ends, multiple=True, metavar="ADDRESS",
         help="Only connections of this address (or address:port, [IPv6]:port). Repeatable.",
@@ -61,15 +61,35 @@ _OPTIONS = (
         "--keylog", type=click.Path(), metavar="FILE",
         help="TLS secrets, as SSLKEYLOGFILE writes them; the file may still grow.",
     ),
+)  # fmt: skip
+_OUTPUT = (
     click.option(
         "--time", "time_mode", type=click.Choice(["utc", "local", "relative"]), default="utc",
         show_default=True, help="How times are written.",
+    ),
+    click.option(
+        "--format", "output_format", type=click.Choice(["text", "json", "jsonl"]), default="text",
+        show_default=True, help="For people, as one JSON document, or as JSON lines.",
+    ),
+    click.option(
+        "--all", "show_all", is_flag=True, help="Show the connections that worked, too."
+    ),
+    click.option(
+        "-o", "--output", type=click.Path(), metavar="FILE",
+        help="Write there; the file is replaced only when all went well.",
+    ),
+    click.option(
+        "--width", type=click.IntRange(min=40), metavar="COLUMNS",
+        help="Width of the text; otherwise the terminal's, or 100.",
+    ),
+    click.option(
+        "--no-color", is_flag=True, help="No colour on a terminal (so does NO_COLOR)."
     ),
 )  # fmt: skip
 
 
 class CaptureArguments(TypedDict):
-    """What click hands to a command that took :func:`capture_options`, ``--time`` left out."""
+    """What click hands to a command that took :func:`capture_options`."""
 
     hosts: tuple[EndPattern, ...]
     ports: tuple[int, ...]
@@ -84,9 +104,29 @@ class CaptureArguments(TypedDict):
     keylog: str | None
 
 
+class OutputArguments(TypedDict):
+    """What click hands to a command that took :func:`output_options`."""
+
+    output_format: Format
+    show_all: bool
+    output: str | None
+    width: int | None
+    no_color: bool
+    time_mode: TimeMode
+
+
 def capture_options(command: Command) -> Command:
-    """Give a command the CAPTURE arguments and the shared options."""
-    for option in reversed(_OPTIONS):
+    """Give a command the options that choose connections and say who is who."""
+    return _with(_OPTIONS, command)
+
+
+def output_options(command: Command) -> Command:
+    """Give a command the options of how its report is written, and where."""
+    return _with(_OUTPUT, command)
+
+
+def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    for option in reversed(options):
         command = option(command)
     return command
 

@@ -11,12 +11,14 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from statistics import median_low
 
-from pcapdiag.correlate.alignment import Row
+from pcapdiag.correlate.alignment import Row, Seen
 from pcapdiag.model.packet import ACKED_UNSEEN, seq_distance
 from pcapdiag.model.points import PointClock, Reach, Span, Trace
 
 LOSSY_AROUND = 1_000_000_000
 """A capture that missed a packet may have missed others this much (ns) before and after."""
+ROUND_TRIP = 1_000_000_000
+"""A round trip between two points takes no longer (ns); used where only one direction is seen."""
 MASK32 = 0xFFFFFFFF
 
 Period = tuple[int, int]
@@ -32,7 +34,16 @@ class Coverage:
         clocks: Sequence[PointClock],
         spans: Sequence[Span],
         reach: Sequence[Reach],
+        folded: Sequence[bool],
+        order: Sequence[int],
     ) -> None:
+        """``folded`` are points that have the connection twice, before and behind a NAT.
+
+        Of those only one side is followed, so that what is not there may be on the other. ``order``
+        has the points from initiator to responder, as far as it is known.
+        """
+        self._folded = folded
+        self._order = order
         self._traces = traces
         self._clocks = clocks
         self._spans = spans
@@ -45,9 +56,22 @@ class Coverage:
 
     def covers(self, row: Row, point: int) -> bool:
         """Return whether the point shows the packet, or would have."""
-        if row.seen[point] is not None:
-            return True
+        return row.seen[point] is not None or self._would_show(row, point)
+
+    def supposes(self, row: Row, point: int) -> bool:
+        """Return whether that holds only if the capture ran on after its last packet.
+
+        A quiet line and a stopped capture look the same, unless others show packets later.
+        """
+        if row.seen[point] is not None or not self._would_show(row, point):
+            return False
+        expected = self._expected(row, point)
+        return expected is not None and expected[1] > self._spans[point].last
+
+    def _would_show(self, row: Row, point: int) -> bool:
         trace = self._traces[point]
+        if self._folded[point]:
+            return False
         if trace is None and (not self._reach or self._reach[point] in ("none", "seen")):
             return False
         if self._is_blind(point, row.from_initiator) or self._passed_unseen(row, point):
@@ -55,31 +79,47 @@ class Coverage:
         expected = self._expected(row, point)
         return expected is not None and self._is_running(point, *expected)
 
-    def _expected(self, row: Row, point: int) -> tuple[int, int] | None:
-        """Return when the point should have seen the packet, by its own clock, and the bound."""
-        clocks = self._clocks
+    def _expected(self, row: Row, point: int) -> Period | None:
+        """Return when the point should have seen the packet: from when to when, by its clock."""
         for other, seen in enumerate(row.seen):
-            if seen is None:
-                continue
-            known = self._transit.get((other, point, row.from_initiator))
-            if known is not None:
-                return _own_time(clocks[point], seen.time + known), 0
-            if clocks[other].known and clocks[point].known:
-                bound = clocks[other].error + clocks[point].error
-                return _own_time(clocks[point], seen.time), bound
+            period = self._period(seen, other, point, row.from_initiator) if seen else None
+            if period is not None:
+                clock = self._clocks[point]
+                return _own_time(clock, period[0]), _own_time(clock, period[1])
         return None
 
-    def _is_running(self, point: int, time: int, bound: int) -> bool:
+    def _period(self, seen: Seen, other: int, point: int, initiator: bool) -> Period | None:
+        """Return the same on the first point's clock, by what one other point saw."""
+        time = seen.time
+        known = self._transit.get((other, point, initiator))
+        if known is not None:
+            return time + known, time + known
+        clocks = self._clocks
+        if clocks[other].known and clocks[point].known:
+            bound = clocks[other].error_at(seen.packet.time)
+            bound += clocks[point].error_at(_own_time(clocks[point], time))
+            return time - bound, time + bound
+        back = self._transit.get((point, other, not initiator))
+        # A round trip later than what came the other way would have been sent to get here now.
+        return None if back is None else (time - back, time - back + ROUND_TRIP)
+
+    def _is_running(self, point: int, earliest: int, latest: int) -> bool:
         span, trace = self._spans[point], self._traces[point]
-        if not span.first + bound <= time <= span.last - bound:
+        if earliest < span.first or (latest > span.last and self._is_stopped(point)):
             return False
         if trace is not None and trace.gap is not None:
-            if trace.gap[0] - bound <= time <= trace.gap[1] + bound:
+            if trace.gap[0] <= latest and earliest <= trace.gap[1]:
                 return False
-        margin = LOSSY_AROUND + bound
-        if any(abs(time - missed) <= margin for missed in self._lossy[point]):
+        earliest, latest = earliest - LOSSY_AROUND, latest + LOSSY_AROUND
+        if any(earliest <= missed <= latest for missed in self._lossy[point]):
             return False
-        return not any(a - margin <= time <= b + margin for a, b in span.lossy)
+        return not any(start <= latest and earliest <= end for start, end in span.lossy)
+
+    def _is_stopped(self, point: int) -> bool:
+        """Return whether other connections show that the capture ended at its last packet."""
+        trace = self._traces[point]
+        own = trace.stream if trace is not None else -1
+        return any(stream != own for stream in self._spans[point].outlived_by)
 
     def _is_blind(self, point: int, initiator: bool) -> bool:
         """Return whether the point shows only the other direction, which acknowledges this one."""
@@ -103,6 +143,16 @@ class Coverage:
         at = bisect_right(shown, (start, 1 << 62)) - 1
         return at < 0 or shown[at][1] <= start
 
+    def _came_out(self, row: Row, point: int) -> bool:
+        """Return whether payload is shown behind the point, and not by it: it came past.
+
+        Devices make resets, but hardly ever bytes in the middle of what an end says.
+        """
+        if not row.is_payload or point not in self._order:
+            return False
+        line = list(self._order) if row.from_initiator else list(reversed(self._order))
+        return any(row.seen[other] is not None for other in line[line.index(point) + 1 :])
+
     def _missed(self, rows: Sequence[Row], point: int) -> list[int]:
         """Return when the point missed packets of the connection, by its own clock."""
         trace = self._traces[point]
@@ -110,7 +160,9 @@ class Coverage:
             return []
         times = [p.time for p in trace.packets if p.marks & ACKED_UNSEEN and not p.is_rst]
         for row in rows:
-            if row.seen[point] is None and self._passed_unseen(row, point):
+            if row.seen[point] is None and (
+                self._passed_unseen(row, point) or self._came_out(row, point)
+            ):
                 expected = self._expected(row, point)
                 if expected is not None:
                     times.append(expected[0])

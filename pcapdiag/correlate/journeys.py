@@ -16,7 +16,7 @@ from pcapdiag.correlate.changes import changes
 from pcapdiag.correlate.coverage import Coverage
 from pcapdiag.correlate.order import order_of
 from pcapdiag.model.packet import SYN, PacketFact
-from pcapdiag.model.points import Journey, Match, Passage, PointClock, Reach, Span, Trace
+from pcapdiag.model.points import End, Journey, Match, Passage, PointClock, Reach, Span, Trace
 
 MASK32 = 0xFFFFFFFF
 INITIAL_TTLS = (64, 128, 255)
@@ -50,13 +50,14 @@ def journey(
         rows += align(views, from_initiator=initiator, clocked=clocked)
     beside = tuple(tuple(_beside(view) for view in views) for views in both)
     order = order_of(rows, present, clocks, known_order)
-    cover = Coverage(rows, traces, clocks, spans, reach)
+    folded = [bool(match.twins) and bool(match.twins[n]) for n in range(len(traces))]
+    cover = Coverage(rows, traces, clocks, spans, reach, folded, order)
     passages = sorted((_passage(row, match, traces, cover, order) for row in rows), key=_when)
     return Journey(
         match=match,
         order=order,
         passages=_with_address_changes(passages, traces),
-        ends=tuple(None if t is None else (t.initiator, t.responder) for t in traces),
+        ends=tuple(_ends(match, trace) for trace in traces),
         reach=tuple("seen" if t else (reach[n] if reach else "none") for n, t in enumerate(traces)),
         beside_initiator=beside[0],
         beside_responder=beside[1],
@@ -71,6 +72,13 @@ def alone(point: int, stream: int, points: int) -> Match:
     return Match(streams, (), (0,) * points, (0,) * points)
 
 
+def _ends(match: Match, trace: Trace | None) -> tuple[End, End] | None:
+    if trace is None:
+        return None
+    ends = trace.initiator, trace.responder
+    return ends[::-1] if match.swapped and match.swapped[trace.point] else ends
+
+
 def _views(
     match: Match, traces: Sequence[Trace | None], clocks: Sequence[PointClock], initiator: bool
 ) -> Views:
@@ -80,10 +88,11 @@ def _views(
         if trace is None:
             views.append(None)
             continue
+        flip = bool(match.swapped) and match.swapped[point]
         shift, back = match.shift_initiator[point], match.shift_responder[point]
         if not initiator:
             shift, back = back, shift
-        packets = [p for p in trace.packets if p.from_initiator == initiator]
+        packets = [p for p in trace.packets if p.from_initiator == (initiator != flip)]
         if base is None:
             base = _first_byte(packets, shift)
         places = positions(packets, shift, base or 0)
@@ -134,6 +143,7 @@ def _passage(
         frames=tuple(None if s is None else s.packet.frame for s in row.seen),
         times=tuple(None if s is None else s.time for s in row.seen),
         covers=tuple(cover.covers(row, point) for point in range(len(row.seen))),
+        supposed=tuple(cover.supposes(row, point) for point in range(len(row.seen))),
         ack=one.ack,
         sizes=tuple(0 if s is None else s.packet.length for s in row.seen),
         transmission=row.transmission,

@@ -25,11 +25,6 @@ def point_of(number: int) -> int:
     return number >> _STREAM_BITS
 
 
-def stream_of(number: int) -> int:
-    """Return the stream, as Wireshark numbers it at its point."""
-    return number & ((1 << _STREAM_BITS) - 1)
-
-
 class LegFailure(msgspec.Struct, frozen=True):
     """What failed, between whom, when, and what can be read of it.
 
@@ -75,8 +70,10 @@ class LegFailure(msgspec.Struct, frozen=True):
     """It failed only if it explains another leg's failure."""
     called: str = ""
     """Whom it called, address and port, where ``answerer`` names a host instead."""
+    there: int | None = None
+    """Its stream as Wireshark numbers it, where ``stream`` counts those of all points."""
     label: str = ""
-    """Where it was captured, of several points; empty for the first one."""
+    """The point whose ``there`` and ``frame`` are, of several points; empty for the first one."""
 
     @property
     def key(self) -> Key:
@@ -92,7 +89,12 @@ class LegFailure(msgspec.Struct, frozen=True):
     def place(self) -> str:
         """Its stream as people look it up: ``stream 17``, ``stream 17 at proxy``."""
         at = f" at {self.label}" if self.label else ""
-        return f"stream {stream_of(self.stream)}{at}"
+        return f"stream {self.own_stream}{at}"
+
+    @property
+    def own_stream(self) -> int:
+        """Its stream as Wireshark numbers it."""
+        return self.stream if self.there is None else self.there
 
     @property
     def is_silent(self) -> bool:

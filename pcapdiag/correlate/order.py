@@ -34,7 +34,8 @@ def order_of(
     are placed by it alone.
     """
     nearer: dict[tuple[int, int], bool] = {}
-    points = sorted({*present, *known})
+    # Those that have the connection first: a stranger must not take the place of one of them.
+    points = [*sorted(present), *sorted({*known} - {*present})]
     for a, b in combinations(points, 2):
         first = _is_first(rows, clocks, a, b) if {a, b} <= {*present} else None
         if first is None and a in known and b in known:

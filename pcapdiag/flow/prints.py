@@ -95,6 +95,10 @@ class PrintTable(Sequence[Print]):
         else:
             self._failed.discard(stream)
 
+    def streams(self) -> Sequence[int]:
+        """Return the streams of the prints, in their order."""
+        return self._words[::_WORDS]
+
     def __len__(self) -> int:
         return len(self._words) // _WORDS
 

@@ -21,7 +21,7 @@ from pcapdiag.incident.place import Places
 from pcapdiag.incident.resets import UnlistedResets
 from pcapdiag.incident.scope import Scopes
 from pcapdiag.incident.surroundings import Surroundings
-from pcapdiag.incident.telling import Teller, Told
+from pcapdiag.incident.telling import Details, Teller, Told
 from pcapdiag.incident.twins import Twins
 from pcapdiag.model.context import Context
 from pcapdiag.model.options import AnalyzeOptions
@@ -32,9 +32,6 @@ from pcapdiag.protocols.server_name import server_name
 
 LIVE = 600_000_000_000
 """A capture whose last packet is at most this old (ns) is live: wall-clock time goes on for it."""
-DETAILED_PER_GROUP = 20
-"""Equal failures at one endpoint that are told in full; further ones are a row."""
-MAX_DETAILED = 5_000
 
 
 class Analysis(Following):
@@ -53,9 +50,11 @@ class Analysis(Following):
         self.wrong_secrets = 0
         """Connections that the key log has secrets for which do not open them."""
         self.surroundings = Surroundings(self.tracker, options)
-        self.connections = Connections(self._complete)
+        self.connections = Connections(self.complete)
         self.unlisted: Counter[str] = Counter()
         """Connections by verdict that the report counts but does not list."""
+        self.doubtful: dict[int, str] = {}
+        """With ``keep_prints``: the verdicts other than ``ok`` among them, by stream."""
         self.unlisted_resets = UnlistedResets()
         self.places = Places()
         self.fresh: list[Connection] = []
@@ -70,14 +69,13 @@ class Analysis(Following):
         )
         self.archive = Archive()
         """Stories that are judged again at the end."""
-        self._twins = Twins(options.is_filtered)
+        self.twins = Twins(options.is_filtered)
         self.legs = ProxyLegs()
         self._scopes = Scopes(self.tracker, filtered=options.is_filtered)
         self._live = options.follow
         self._given: dict[str, tuple[str, str]] = {}
         """With ``follow``: code and side given for each connection that is judged again."""
-        self._detailed: Counter[tuple[str, str, str, int]] = Counter()
-        self._all_detailed = 0
+        self._details = Details()
 
     def let_time_pass(self) -> None:
         """Let wall-clock time end connections, while a live input is silent."""
@@ -132,7 +130,7 @@ class Analysis(Following):
         self.prints.mark_failed(story.stream, failed=judgement.failed)
         self.surroundings.learn(story)
         self.surroundings.recurrences.note(story, judgement)
-        self._twins.note(story)
+        self.twins.note(story)
         self._learn_server_name(story)
         if judgement.code != "ok":
             self._scopes.count(story, failed=judgement.failed)
@@ -143,7 +141,7 @@ class Analysis(Following):
                 return
         if judgement.failed or self.options.all_connections:
             connection = self._teller.tell(story, context, judgement).as_row()
-            self._twins.settle(story.stream, failed=judgement.failed)
+            self.twins.settle(story.stream, failed=judgement.failed)
             self.connections.add(connection)
             if self.options.follow:
                 self.fresh.append(connection)
@@ -151,7 +149,9 @@ class Analysis(Following):
             self._leave_out(story, context, judgement.code)
 
     def _leave_out(self, story: Story, context: Context, code: str) -> None:
-        if self._twins.counts(story):
+        if self.options.keep_prints and code != "ok":
+            self.doubtful[story.stream] = code
+        if self.twins.counts(story):
             self.unlisted[code] += 1
             self.unlisted_resets.add(story, context)
 
@@ -171,25 +171,16 @@ class Analysis(Following):
             if given is not None:
                 self.withdrawn.append(told.in_full())
             return
-        self._twins.settle(story.stream, failed=verdict.failed)
-        connection = told.in_full() if self._is_worth_detail(told) else told.as_row()
+        self.twins.settle(story.stream, failed=verdict.failed)
+        connection = told.in_full() if self._details.has_room(told) else told.as_row()
         changed = given != _gist(connection) or self.legs.has_cause(connection)
         if self.options.follow and changed:
             self.late.append((len(self.connections), given is not None))
         self.connections.add(connection)
 
-    def _is_worth_detail(self, told: Told) -> bool:
-        verdict, responder = told.connection.verdict, told.connection.responder
-        group = verdict.code, verdict.attribution.side, responder.ip, responder.port
-        if self._all_detailed >= MAX_DETAILED or self._detailed[group] >= DETAILED_PER_GROUP:
-            return False
-        self._detailed[group] += 1
-        self._all_detailed += 1
-        return True
-
-    def _complete(self, connection: Connection) -> None:
+    def complete(self, connection: Connection) -> None:
         """Add what was not known yet when a connection was told."""
-        self._twins.join(connection)
+        self.twins.join(connection)
         calls_others = self.surroundings.calls_others(connection.responder.ip)
         self.legs.join(connection, calls_others=calls_others)
         if not connection.timeline:

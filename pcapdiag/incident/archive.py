@@ -54,6 +54,7 @@ class Archive:
 
     def __init__(self) -> None:
         self._stories = Spill()
+        self._numbers: dict[int, int] = {}
         self._failed = 0
         self._doubtful = 0
         self._doubtful_by_endpoint: Counter[tuple[str, int]] = Counter()
@@ -67,8 +68,24 @@ class Archive:
         """
         if not (self._has_room() if failed else self._has_room_for_doubt(story)):
             return False
-        self._stories.add(self._encoder.encode((story, watched_until)))
+        self.put(story, watched_until)
         return True
+
+    def put(self, story: Story, watched_until: int) -> None:
+        """Set a story aside, whether or not there is room."""
+        self._numbers[story.stream] = len(self._stories)
+        self._stories.add(self._encoder.encode((story, watched_until)))
+
+    def __contains__(self, stream: int) -> bool:
+        return stream in self._numbers
+
+    def streams(self) -> list[int]:
+        """Return the streams of which a story was kept."""
+        return sorted(self._numbers)
+
+    def read(self, stream: int) -> tuple[Story, int]:
+        """Return the last story of a stream and its ``watched_until``; raises KeyError."""
+        return self._decoder.decode(self._stories.read(self._numbers[stream]))
 
     def stories(self) -> Iterator[tuple[Story, int]]:
         """Yield what was kept, in the order in which it was judged."""
@@ -104,16 +121,21 @@ class Connections(Sequence[Connection]):
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(Connection)
 
-    def add(self, connection: Connection) -> None:
-        """Append a connection."""
+    def add(self, connection: Connection, place: int | None = None) -> None:
+        """Append a connection; ``place`` orders it where its stream does not."""
         self._records.add(self._encoder.encode(connection))
-        self._streams.append(connection.stream)
+        self._streams.append(connection.stream if place is None else place)
 
     def read(self, number: int) -> Connection:
         """Return the connection that was added when there were ``number`` of them."""
         connection = self._decoder.decode(self._records.read(number))
         self._complete(connection)
         return connection
+
+    def unread(self) -> Iterator[Connection]:
+        """Yield the connections as they were added, without what is added at the end."""
+        for number in self._sorted():
+            yield self._decoder.decode(self._records.read(number))
 
     def __len__(self) -> int:
         return len(self._records)

@@ -76,7 +76,7 @@ class Grouper(msgspec.Struct):
         group.requests += failed_requests(connection, connection.verdict.code)
         group.first = min(group.first, connection.start, key=float)
         group.last = max(group.last, connection.end, key=float)
-        if len(group.streams) < GROUP_STREAMS:
+        if len(group.streams) < GROUP_STREAMS and group.point == connection.point:
             group.streams.append(connection.stream)
 
     def result(self) -> list[Group]:
@@ -142,6 +142,7 @@ def _new_group(key: GroupKey, connection: Connection) -> Group:
         responder=key.responder,
         first=connection.start,
         last=connection.end,
+        point=connection.point,
     )
 
 
@@ -149,7 +150,7 @@ def _union(groups: list[Group]) -> Group:
     first = min(groups, key=lambda g: float(g.first))
     hosts = {_host(g.responder) if g.responder else None for g in groups}
     addresses = {g.address for g in groups}
-    streams = sorted(stream for g in groups for stream in g.streams)
+    streams = sorted(stream for g in groups for stream in g.streams if g.point == first.point)
     return Group(
         code=first.code,
         side=first.side,
@@ -162,6 +163,7 @@ def _union(groups: list[Group]) -> Group:
         first=first.first,
         last=max((g.last for g in groups), key=float),
         streams=streams[:GROUP_STREAMS],
+        point=first.point,
     )
 
 

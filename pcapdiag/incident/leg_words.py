@@ -31,10 +31,18 @@ def explanation(found: Explanation, title: str, decided: int) -> str:
 
 
 def absence(
-    connection: Connection, unclear: Sequence[LegFailure], *, calls_others: bool
+    connection: Connection,
+    unclear: Sequence[LegFailure],
+    *,
+    calls_others: bool,
+    several: bool = False,
 ) -> Iterator[str]:
-    """Yield a sentence that says why no cause is named for a proxy's own reply."""
+    """Yield a sentence that says why no cause is named for a proxy's own reply.
+
+    ``several`` captures were searched, and not one.
+    """
     proxy = connection.responder.ip
+    captures = "these captures" if several else "this capture"
     if unclear:
         streams = ", ".join(call.place.removeprefix("stream ") for call in unclear[:NAMED])
         more = f" and {len(unclear) - NAMED} more" if len(unclear) > NAMED else ""
@@ -45,10 +53,10 @@ def absence(
     elif connection.verdict.code == LEADS_ON and calls_others:
         yield (
             f"No connection that {proxy} opened failed in a way and at a moment that fits: the one "
-            "that did is not in this capture, cannot be read, or is one of very many."
+            f"that did is not in {captures}, cannot be read, or is one of very many."
         )
     elif connection.verdict.code == LEADS_ON:
         yield (
-            f"This capture holds no connection that {proxy} opened: capture on all of its "
+            f"No connection that {proxy} opened is in {captures}: capture on all of its "
             "interfaces to see the other leg."
         )

@@ -12,7 +12,7 @@ import msgspec
 
 from pcapdiag.correlate.causes import Joined, join_legs
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES
-from pcapdiag.correlate.leg_failure import Key, LegFailure, stream_of
+from pcapdiag.correlate.leg_failure import Key, LegFailure
 from pcapdiag.diagnose.capture.partial import KIND as PARTIAL
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.settled import confirm, followed_its_client, gave_up, never_connected
@@ -45,6 +45,8 @@ class ProxyLegs(msgspec.Struct):
     """By stream of a cause: itself, and the first failure that it explains."""
     _told: dict[int, Verdict | None] = {}
     """By stream of a cause: what was told of it, None until it was; gone when it had not failed."""
+    _several: bool = False
+    """They were captured at several points."""
     _numbers: Callable[[int], int] = _own_number
     """Its number among the connections of all capture points, for a stream of this one."""
 
@@ -64,7 +66,7 @@ class ProxyLegs(msgspec.Struct):
         """
         self._joined, self._effects = joined._joined, joined._effects
         self._explained, self._told = joined._explained, joined._told
-        self._numbers, self._failures = numbers, []
+        self._numbers, self._several, self._failures = numbers, True, []
 
     def note(self, story: Story, judgement: Judgement, context: Context) -> bool:
         """Remember how a connection and its requests failed, or may have; False for neither."""
@@ -132,10 +134,11 @@ class ProxyLegs(msgspec.Struct):
             return
         if found is None or found.last.stream not in self._told:
             unclear = self._joined.unclear.get(key, [])
-            verdict.notes.extend(absence(connection, unclear, calls_others=calls_others))
+            notes = absence(connection, unclear, calls_others=calls_others, several=self._several)
+            verdict.notes.extend(notes)
             return
         connection.causes = [self._cause(one) for one in found.causes if one.stream in self._told]
-        connection.caused_by = stream_of(found.last.stream)
+        connection.caused_by = found.last.own_stream
         told = self._told_of(found.last)
         title = told.title if told is not None else found.last.code
         verdict.notes.insert(0, explanation(found, title, self._effects[key].decided))
@@ -165,7 +168,7 @@ class ProxyLegs(msgspec.Struct):
     def _cause(self, failure: LegFailure) -> Cause:
         told = self._told_of(failure)
         return Cause(
-            stream=stream_of(failure.stream),
+            stream=failure.own_stream,
             frame=failure.frame,
             exchange=failure.exchange,
             code=told.code if told is not None else failure.code,

@@ -28,6 +28,4 @@ class Places:
 
     def conclude(self, surroundings: Surroundings) -> Place:
         """Return the place of the whole capture."""
-        return merge(
-            vantage(story, surroundings.context(story)).place for story in self._stories
-        )
+        return merge(vantage(story, surroundings.context(story)).place for story in self._stories)

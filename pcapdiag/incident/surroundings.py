@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from pcapdiag.incident.tls_servers import TlsServers
 from pcapdiag.incident.too_big import TooBigMessages
 from pcapdiag.model.context import Context, EndpointFacts, HostFacts
 from pcapdiag.model.options import AnalyzeOptions
+from pcapdiag.model.report import End, Role
 from pcapdiag.model.story import Story
 
 Key = tuple[int, int, int]
@@ -47,6 +49,8 @@ class Surroundings:
         self.capture_hosts: frozenset[str] = frozenset()
         """The capturing host's addresses, when the whole capture is known."""
         self.tls_servers = TlsServers()
+        self.place_ends: Callable[[int], Ends | None] = _not_known
+        """Roles of a stream's ends by the labels of the points that it was captured at."""
         self.too_big = TooBigMessages()
         self.recurrences = Recurrences()
         self.watched_until = 0
@@ -109,11 +113,24 @@ class Surroundings:
 
     def ends(self, story: Story) -> Ends:
         """Return the roles of a connection's ends, by its content and by all that is known."""
-        return self.roles().ends(
-            (story.initiator.address, story.initiator.port),
-            (story.responder.address, story.responder.port),
+        initiator, responder = story.initiator, story.responder
+        return self.ends_of(
+            story.stream,
+            (initiator.address, initiator.port),
+            (responder.address, responder.port),
             content_hints(story),
         )
+
+    def ends_of(
+        self,
+        stream: int,
+        initiator: tuple[str, int],
+        responder: tuple[str, int],
+        hints: Mapping[End, Role] | None = None,
+    ) -> Ends:
+        """Return the roles of a connection's ends, ``hints`` being what its content shows."""
+        found = self.roles().ends(initiator, responder, hints)
+        return (self.place_ends(stream) or found) if found.assumed else found
 
     def roles(self) -> Roles:
         """Return who is who, as far as the capture was read (while it runs: lately)."""
@@ -187,6 +204,10 @@ class Surroundings:
             for endpoint in table.endpoints.values():
                 address = address_text(endpoint.version, endpoint.high, endpoint.low)
                 roles.add_end(address, endpoint.port)
+
+
+def _not_known(_stream: int) -> Ends | None:
+    return None
 
 
 def own_addresses(context: Context | None) -> frozenset[str]:

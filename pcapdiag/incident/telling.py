@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 
 from pcapdiag.capture import Capture
@@ -27,8 +29,28 @@ from pcapdiag.model.context import Context
 from pcapdiag.model.report import Connection
 from pcapdiag.model.story import Story
 
+DETAILED_PER_GROUP = 20
+"""Equal failures at one endpoint that are told in full; further ones are a row."""
+MAX_DETAILED = 5_000
 MAX_RETRIES = 1_000
 """Retries on the same ports that are remembered, to see whether they cured a failure."""
+
+
+class Details(msgspec.Struct):
+    """Chooses the failures that are told in full: the first ones of each kind."""
+
+    _per_group: Counter[tuple[str, str, str, int]] = msgspec.field(default_factory=Counter)
+    _all: int = 0
+
+    def has_room(self, told: Told) -> bool:
+        """Return whether a failure is told in full, and count it if so."""
+        verdict, responder = told.connection.verdict, told.connection.responder
+        group = verdict.code, verdict.attribution.side, responder.ip, responder.port
+        if self._all >= MAX_DETAILED or self._per_group[group] >= DETAILED_PER_GROUP:
+            return False
+        self._per_group[group] += 1
+        self._all += 1
+        return True
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -122,8 +144,8 @@ class Teller(msgspec.Struct):
     def name_ends(self, connection: Connection) -> None:
         """Bring names and roles of a connection that was told early to what is known now."""
         initiator, responder = connection.initiator, connection.responder
-        ends = self.surroundings.roles().ends(
-            (initiator.ip, initiator.port), (responder.ip, responder.port)
+        ends = self.surroundings.ends_of(
+            connection.stream, (initiator.ip, initiator.port), (responder.ip, responder.port)
         )
         initiator.role, responder.role, connection.leg = ends.initiator, ends.responder, ends.leg
         initiator.name = self.names.name(initiator.ip)

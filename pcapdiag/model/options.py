@@ -86,6 +86,14 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class CapturePoint:
+    """Where a capture was taken, in the user's word for it, and the files of that capture."""
+
+    label: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AnalyzeOptions:
     """Options of ``pcapdiag analyze`` that change what is analysed, not how it is printed.
 

@@ -220,6 +220,9 @@ class Span(msgspec.Struct, frozen=True):
     first: int
     last: int
     lossy: tuple[tuple[int, int], ...] = ()
+    outlived_by: tuple[int, ...] = ()
+    """Streams of connections that went on at other points after this capture's last packet, two at
+    most: so it had been stopped, unless just that connection's packets no longer came so far."""
 
 
 Reach = Literal["seen", "port", "host", "none"]
@@ -253,6 +256,8 @@ class Passage(msgspec.Struct, frozen=True):
     """Payload of the packet at each point: of a super-segment more than ``length``."""
     transmission: int = 1
     """Which transmission of these bytes (or of this segment) it is, by all points together."""
+    supposed: tuple[bool, ...] = ()
+    """Per point: it is covered if the capture ran on after its last packet, as nothing denies."""
     changed: tuple[str, ...] = ()
     """What a device between changed: ``ttl`` by more than hops, ``mss``, ``options``, ``ports``,
     ``addresses``, ``ecn``, ``dscp``, ``sequence numbers``, ``window``."""

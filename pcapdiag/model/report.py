@@ -20,7 +20,9 @@ from pcapdiag.model.report_capture import FileError as FileError
 from pcapdiag.model.report_capture import UnreadableFile as UnreadableFile
 from pcapdiag.model.report_http import Http
 from pcapdiag.model.report_http2 import Http2
-from pcapdiag.model.report_points import Point, PointPassage, Sighting
+from pcapdiag.model.report_points import Point as Point
+from pcapdiag.model.report_points import PointPassage as PointPassage
+from pcapdiag.model.report_points import Sighting as Sighting
 from pcapdiag.model.report_tls import Tls
 
 SCHEMA = "pcapdiag-report/1"
@@ -301,6 +303,8 @@ class Connection(Value):
     """With several points: where it was captured, in their order."""
     passages: list[PointPassage] = []
     """Its decisive packets on their way past the points."""
+    path_order: list[str] = []
+    """Labels of the points from the initiator's end to the responder's, where that is known."""
     point: PointLabel = msgspec.UNSET
     """Whose numbers the connection's own are, where the first point does not have it."""
 
@@ -405,7 +409,8 @@ class Line(Value, kw_only=True):
     """One line of ``--format jsonl``; exactly the member that ``type`` names is present.
 
     ``update`` is a connection printed before whose verdict changed at the end of the capture.
-    The ``summary`` line is the last; its ``capture`` is the whole :class:`CaptureSummary`.
+    The ``summary`` line is the last; its ``capture`` is the whole :class:`CaptureSummary`, and it
+    has the ``points`` where there are several.
     """
 
     schema: str = LINE_SCHEMA
@@ -416,4 +421,5 @@ class Line(Value, kw_only=True):
     finding: Finding | msgspec.UnsetType = msgspec.UNSET
     group: Group | msgspec.UnsetType = msgspec.UNSET
     summary: Summary | msgspec.UnsetType = msgspec.UNSET
+    points: list[Point] | msgspec.UnsetType = msgspec.UNSET
     error: LineError | msgspec.UnsetType = msgspec.UNSET

@@ -68,3 +68,5 @@ class PointPassage(msgspec.Struct, kw_only=True):
     covers: list[bool]
     fate: Fate
     changed: list[str] = []
+    decisive: bool = False
+    """The verdict's evidence rests on it."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pcapdiag.model.report import Connection
+from msgspec import UNSET
+
+from pcapdiag.model.report import Connection, PointLabel
 from pcapdiag.model.report_http import HttpExchange
 from pcapdiag.report import words
 from pcapdiag.report.clock import between, duration
 from pcapdiag.report.escape import shown
+from pcapdiag.report.points import ONE_PLACE, Places
 from pcapdiag.report.requests import failed_exchange
 
 MAX_TRIES = 3
@@ -21,9 +24,10 @@ class Step(NamedTuple):
     frame: int | None
     text: str
     time: str
+    point: PointLabel = UNSET
 
 
-def packets(connection: Connection) -> str:
+def packets(connection: Connection, places: Places = ONE_PLACE) -> str:
     """Return the connection's own timeline in one line."""
     return _joined(
         [
@@ -31,15 +35,18 @@ def packets(connection: Connection) -> str:
                 entry.frame,
                 f"{words.sender(connection, entry.from_)} {shown(entry.event)}",
                 entry.time,
+                entry.point,
             )
             for entry in connection.timeline
-        ]
+        ],
+        places,
     )
 
 
-def both_legs(connection: Connection) -> str:
+def both_legs(connection: Connection, places: Places = ONE_PLACE) -> str:
     """Return the request, what became of it on the other leg, and how it ended here."""
-    times = {entry.frame: entry.time for entry in connection.timeline}
+    own = connection.point
+    times = {entry.frame: entry.time for entry in connection.timeline if entry.point == own}
     exchange = failed_exchange(connection)
     steps = [_beginning(connection, exchange)]
     left_out = len(connection.causes) - MAX_TRIES
@@ -47,26 +54,29 @@ def both_legs(connection: Connection) -> str:
         steps.append(Step(None, words.count(left_out, "earlier try", "earlier tries"), ""))
     for cause in connection.causes[-MAX_TRIES:]:
         text = f"{cause.code} at {shown(cause.endpoint)} (stream {cause.stream})"
-        steps.append(Step(cause.frame, text, cause.time))
+        steps.append(Step(cause.frame, text, cause.time, cause.point))
     if exchange is not None and exchange.response_frame is not None:
         last, text = exchange.response_frame, str(exchange.status or "answer")
     else:
         last, text = max(connection.verdict.frames, default=0), "end of this leg"
     if last > (steps[0].frame or 0):
-        steps.append(Step(last, text, times.get(last, "")))
-    return _joined(steps)
+        steps.append(Step(last, text, times.get(last, ""), connection.point))
+    return _joined(steps, places)
 
 
 def _beginning(connection: Connection, exchange: HttpExchange | None) -> Step:
     if exchange is None or exchange.request_frame is None:
-        return Step(connection.first_frame, "connection", connection.start)
-    return Step(exchange.request_frame, "request", exchange.request_time or "")
+        return Step(connection.first_frame, "connection", connection.start, connection.point)
+    return Step(exchange.request_frame, "request", exchange.request_time or "", connection.point)
 
 
-def _joined(steps: list[Step]) -> str:
+def _joined(steps: list[Step], places: Places) -> str:
     told, before = [], ""
     for step in steps:
-        text = step.text if step.frame is None else f"#{step.frame} {step.text}"
+        text = step.text
+        if step.frame is not None:
+            at = f"{places.label(step.point)} " if places.several else ""
+            text = f"{at}#{step.frame} {text}"
         if before and step.time:
             text += f" +{duration(max(between(before, step.time), 0.0))}"
         told.append(text)

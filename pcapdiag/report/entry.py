@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -10,7 +11,9 @@ from pcapdiag.model.report import Connection, Evidence, Finding, Group, Timeline
 from pcapdiag.report import chain, words
 from pcapdiag.report.clock import Clock, between
 from pcapdiag.report.escape import shown
+from pcapdiag.report.ladder import ladder
 from pcapdiag.report.layout import Page
+from pcapdiag.report.points import ONE_PLACE, Places, stream_filter
 from pcapdiag.report.requests import failed_exchange, other_text, request_head
 from pcapdiag.report.scope import scope_text
 from pcapdiag.report.signs import signs_text
@@ -30,8 +33,15 @@ UNLIKELY = 0.05
 """Other codes below this probability are only in the JSON."""
 ENOUGH_SIGNS = 2
 """Signs for a culprit from which what is usual need not be told beside them."""
-GROUP_STREAMS = 8
-"""Streams named of a group."""
+OF_SEVERAL = frozenset(
+    {
+        "born_between", "born_between_quiet", "left_end", "left_side", "lost_between",
+        "lost_between_quiet", "arrived_unanswered", "arrived_unanswered_near",
+    }
+)  # fmt: skip
+"""Signals that take two captures: what they show comes before what one makes of it."""
+_NAMES_FRAMES = re.compile(r"#|\bframes? \d")
+"""A sentence that names its frames itself."""
 
 
 class EntryWriter(msgspec.Struct, frozen=True):
@@ -41,6 +51,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
     clock: Clock
     vantage: str = "unknown"
     """Where the capture was taken (``capture.vantage``)."""
+    places: Places = ONE_PLACE
 
     def connection(
         self, connection: Connection, head: str, *, in_short: bool = False
@@ -51,13 +62,13 @@ class EntryWriter(msgspec.Struct, frozen=True):
         """
         yield from self.page.labelled("FAILED", head, "bad")
         if in_short:
-            yield from self._effect(connection, _own_streams(connection))
+            yield from self._effect(connection, self.places.of(connection))
             return
         yield from self._why(connection)
-        scope = scope_text(connection, self.clock)
+        scope = self._scope_text(connection)
         if scope:
             yield from self.page.labelled("SCOPE", scope)
-        yield from self._what_next(connection.verdict, _own_streams(connection))
+        yield from self._what_next(connection.verdict, self.places.of(connection))
 
     def group(self, group: Group, sample: Connection, *, in_short: bool = False) -> Iterator[str]:
         """Yield the lines of many equal failures, told by the one of them that is at hand.
@@ -65,7 +76,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
         ``in_short`` where what caused them on another leg is told too.
         """
         yield from self.page.labelled("FAILED", self._group_head(group), "bad")
-        streams = _streams(group.streams, group.connections)
+        streams = stream_filter(group.streams, group.connections)
+        streams = self.places.streams(streams, group.point)
         if in_short:
             yield from self._effect(sample, streams)
             return
@@ -80,14 +92,21 @@ class EntryWriter(msgspec.Struct, frozen=True):
         """Yield the lines of a finding; what only informs gets one line."""
         label, style = _SEVERITY[finding.severity]
         if finding.severity == "info":
-            text = shown(f"{finding.title}: {finding.detail}")
+            text = shown(f"{self._at(finding)}{finding.title}: {finding.detail}")
             yield from self.page.with_right(label, text, finding.code, style)
             return
-        yield from self.page.with_right(label, shown(finding.title), finding.code, style)
+        title = shown(f"{self._at(finding)}{finding.title}")
+        yield from self.page.with_right(label, title, finding.code, style)
         yield from self.page.labelled("", shown(finding.detail))
         yield from self._what_to_do(finding.fixes, finding.commands)
         if finding.streams:
-            yield from self.page.labelled("SEE", _streams(finding.streams, len(finding.streams)))
+            streams = stream_filter(finding.streams, len(finding.streams))
+            yield from self.page.labelled("SEE", self.places.streams(streams, finding.point))
+
+    def _at(self, finding: Finding) -> str:
+        """Return the point that a finding is about, unless its title says it."""
+        label = finding.point if isinstance(finding.point, str) else ""
+        return f"{label}: " if label and label not in finding.title.split() else ""
 
     def head(self, connection: Connection) -> str:
         """Return what was asked, where a request failed, who called whom, when, and the frame."""
@@ -95,9 +114,11 @@ class EntryWriter(msgspec.Struct, frozen=True):
         if exchange is not None:
             when = self.clock.short(exchange.request_time or connection.start)
             frame = exchange.request_frame or connection.first_frame
-            return f"{request_head(connection, exchange)} at {when} (frame {frame})"
+            where = self.places.frame(frame, connection.point)
+            return f"{request_head(connection, exchange)} at {when} {where}"
         when = self.clock.short(connection.start)
-        return f"{words.ends(connection)} at {when} (frame {connection.first_frame})"
+        where = self.places.frame(connection.first_frame, connection.point)
+        return f"{words.ends(connection)} at {when} {where}"
 
     def _group_head(self, group: Group) -> str:
         to = f" to {shown(group.responder)}" if group.responder else ""
@@ -111,7 +132,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
         """Yield the lines of a failure that another leg caused, which tells what to do."""
         verdict = connection.verdict
         yield from self._what(verdict)
-        yield from self.page.labelled("CHAIN", chain.both_legs(connection))
+        yield from self.page.labelled("CHAIN", chain.both_legs(connection, self.places))
         for note in verdict.notes:
             yield from self.page.labelled("NOTE", shown(note))
         yield from self._others(connection)
@@ -126,21 +147,32 @@ class EntryWriter(msgspec.Struct, frozen=True):
         verdict = connection.verdict
         yield from self._what(verdict)
         if verdict.explanation:
-            yield from self.page.labelled("", " ".join(shown(verdict.explanation).split()))
+            text = " ".join(shown(verdict.explanation).split())
+            if self.places.several and "frame" in text:
+                text += f" (Frame numbers here are {self.places.label(verdict.point)}'s.)"
+            yield from self.page.labelled("", text)
         yield from self._who(connection)
+        packets = self._ladder(connection)
         if connection.causes:
-            yield from self.page.labelled("CHAIN", chain.both_legs(connection))
-        elif 0 < len(connection.timeline) <= CHAIN_ENTRIES:
-            yield from self.page.labelled("CHAIN", chain.packets(connection))
+            yield from self.page.labelled("CHAIN", chain.both_legs(connection, self.places))
+        elif not packets and 0 < len(connection.timeline) <= CHAIN_ENTRIES:
+            yield from self.page.labelled("CHAIN", chain.packets(connection, self.places))
         yield from self._evidence(connection)
         for line in offers(connection):
             yield from self.page.labelled("TLS", line)
         yield from self._alternatives(verdict)
-        if len(connection.timeline) > CHAIN_ENTRIES:
+        if packets:
+            yield from self.page.verbatim("PATH", packets)
+        elif len(connection.timeline) > CHAIN_ENTRIES:
             yield from self._timeline(connection)
         for note in verdict.notes:
             yield from self.page.labelled("NOTE", shown(note))
         yield from self._others(connection)
+
+    def _ladder(self, connection: Connection) -> list[str]:
+        if not self.places.several:
+            return []
+        return ladder(connection, self.places.labels, self.page.room)
 
     def _others(self, connection: Connection) -> Iterator[str]:
         """Yield the further requests of the connection that failed."""
@@ -157,7 +189,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     def _who(self, connection: Connection) -> Iterator[str]:
         who = connection.verdict.attribution
-        text = words.culprit(connection)
+        text = words.culprit(connection, several=self.places.several)
         places = [party for party in connection.verdict.fix_at if party != "unknown"]
         places = places[:MEND_PLACES]
         if places and places != [who.party]:
@@ -169,9 +201,9 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     def _evidence(self, connection: Connection) -> Iterator[str]:
         who = connection.verdict.attribution
-        ordered = sorted(who.evidence, key=lambda e: -abs(e.weight))
+        ordered = sorted(who.evidence, key=lambda e: (e.signal not in OF_SEVERAL, -abs(e.weight)))
         if who.side == "unknown":
-            yield from self._some("SIGNS", _signs(connection, ordered), SIGN_LINES)
+            yield from self._some("SIGNS", self._signs(connection, ordered), SIGN_LINES)
             return
         by_detail = {e.detail: e for e in reversed(ordered) if _supports(e, who.side)}
         speaks_for = [e for e in ordered if by_detail.get(e.detail) is e]
@@ -180,8 +212,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
         if len(seen) >= ENOUGH_SIGNS:
             speaks_for = seen
         against = [e for e in ordered if not _supports(e, who.side) and e.detail not in told]
-        yield from self._some("FOR", [_with_frames(e) for e in speaks_for], FOR_LINES)
-        yield from self._some("AGAINST", [_with_frames(e) for e in against], AGAINST_LINES)
+        yield from self._some("FOR", [self._with_frames(e) for e in speaks_for], FOR_LINES)
+        yield from self._some("AGAINST", [self._with_frames(e) for e in against], AGAINST_LINES)
 
     def _some(self, label: str, texts: list[str], most: int) -> Iterator[str]:
         for text in texts[:most]:
@@ -191,7 +223,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     def _timeline(self, connection: Connection) -> Iterator[str]:
         label = "TIME"
-        for line in _timeline_rows(connection, _shortened(connection.timeline)):
+        rows = _timeline_rows(connection, _shortened(connection.timeline), self.places)
+        for line in rows:
             yield from self.page.verbatim(label, [self.page.cut(line)])
             label = ""
 
@@ -208,12 +241,40 @@ class EntryWriter(msgspec.Struct, frozen=True):
             yield from self.page.commands("NEXT", [shown(command) for command in commands])
 
     def _scope(self, group: Group, sample: Connection) -> str:
-        reach = scope_text(sample, self.clock)
+        reach = self._scope_text(sample)
         if group.responder is None:
             reach = "many endpoints"
         elif not group.responder.endswith(f":{sample.responder.port}"):
             reach = f"many ports of {shown(group.responder)}"
-        return f"{reach or 'the same each time'}; the lines above are of stream {sample.stream}"
+        where = f" at {self.places.label(sample.point)}" if self.places.several else ""
+        lines = f"the lines above are of stream {sample.stream}{where}"
+        return f"{reach or 'the same each time'}; {lines}"
+
+    def _scope_text(self, connection: Connection) -> str:
+        text = scope_text(connection, self.clock)
+        if text and self.places.several:
+            return f"at {self.places.label(connection.point)}, {text}"
+        return text
+
+    def _signs(self, connection: Connection, evidence: list[Evidence]) -> list[str]:
+        """Return evidence with whom it points to; what argues for several sides stands once."""
+        said = [e.detail.partition("; settle it")[0] for e in evidence]
+        signs: dict[str, str] = {}
+        for item, detail in zip(evidence, said, strict=True):
+            name = words.sender(connection, item.says)
+            if said.count(detail) > 1:
+                name = "either"
+            elif not _supports(item, item.says):
+                name = f"not {name}"
+            text = f"{name}: {self._with_frames(item)}"
+            signs[detail] = max(signs.get(detail, ""), text, key=len)
+        return list(signs.values())
+
+    def _with_frames(self, evidence: Evidence) -> str:
+        text = shown(evidence.detail)
+        if not evidence.frames or _NAMES_FRAMES.search(text):
+            return text
+        return f"{text} {self.places.frames(evidence.frames[:3], evidence.point)}"
 
 
 _SEVERITY = {
@@ -236,32 +297,10 @@ def _logged(verdict: Verdict) -> str:
     return text
 
 
-def _signs(connection: Connection, evidence: list[Evidence]) -> list[str]:
-    """Return evidence with whom it points to; what argues for several sides alike stands once."""
-    said = [e.detail.partition("; settle it")[0] for e in evidence]
-    signs: dict[str, str] = {}
-    for item, detail in zip(evidence, said, strict=True):
-        name = words.sender(connection, item.says)
-        if said.count(detail) > 1:
-            name = "either"
-        elif not _supports(item, item.says):
-            name = f"not {name}"
-        text = f"{name}: {_with_frames(item)}"
-        signs[detail] = max(signs.get(detail, ""), text, key=len)
-    return list(signs.values())
-
-
 def _supports(evidence: Evidence, side: str) -> bool:
     """Return whether evidence speaks for a side; a prior's words always argue for its own side."""
     argues_for = evidence.weight >= 0 or evidence.signal == "prior"
     return argues_for == (evidence.says == side)
-
-
-def _with_frames(evidence: Evidence) -> str:
-    text = shown(evidence.detail)
-    if not evidence.frames or "#" in text:
-        return text
-    return f"{text} ({', '.join(f'#{frame}' for frame in evidence.frames[:3])})"
 
 
 def _shortened(entries: list[TimelineEntry]) -> list[TimelineEntry | None]:
@@ -272,9 +311,11 @@ def _shortened(entries: list[TimelineEntry]) -> list[TimelineEntry | None]:
     return [*entries[:head], None, *entries[head + 1 - TIMELINE_LINES :]]
 
 
-def _timeline_rows(connection: Connection, entries: list[TimelineEntry | None]) -> Iterator[str]:
+def _timeline_rows(
+    connection: Connection, entries: list[TimelineEntry | None], places: Places
+) -> Iterator[str]:
     start = connection.timeline[0].time
-    frames = max(len(str(entry.frame)) for entry in entries if entry)
+    frames = max(len(_frame(entry, places)) for entry in entries if entry)
     senders = max(len(words.sender(connection, entry.from_)) for entry in entries if entry)
     events = max(len(shown(entry.event)) for entry in entries if entry)
     events = min(events, EVENT_COLUMNS)
@@ -283,21 +324,13 @@ def _timeline_rows(connection: Connection, entries: list[TimelineEntry | None]) 
             yield f"... {len(connection.timeline) - len(entries) + 1} lines left out (in the JSON)"
             continue
         name = words.sender(connection, entry.from_)
+        frame = _frame(entry, places)
         yield (
-            f"+{between(start, entry.time):<11.6f} #{entry.frame:<{frames}}  {name:<{senders}}  "
+            f"+{between(start, entry.time):<11.6f} {frame:<{frames}}  {name:<{senders}}  "
             f"{shown(entry.event):<{events}}  {shown(entry.detail)}"
         ).rstrip()
 
 
-def _own_streams(connection: Connection) -> str:
-    streams = connection.streams or [connection.stream]
-    return _streams(streams, len(streams))
-
-
-def _streams(streams: list[int], total: int) -> str:
-    """Return the display filter of the first streams, and how many more there are."""
-    if total == 1 and streams:
-        return f"tcp.stream=={streams[0]}"
-    named = streams[:GROUP_STREAMS]
-    more = f" and {total - len(named):,} more" if total > len(named) else ""
-    return f"tcp.stream in {{{', '.join(map(str, named))}}}{more}"
+def _frame(entry: TimelineEntry, places: Places) -> str:
+    at = f"{places.label(entry.point)} " if places.several else ""
+    return f"{at}#{entry.frame}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import UNSET
+
 from pcapdiag.model.report import CaptureSummary, Line, LineCapture, LineError, Report
 
 
@@ -29,7 +31,8 @@ def closing_lines(report: Report) -> Iterator[Line]:
         if file.error:
             error = LineError(file=file.path, message=file.error.message, byte=file.error.byte)
             yield Line(type="error", capture=capture, error=error)
-    yield Line(type="summary", capture=report.capture, summary=report.summary)
+    points = report.points or UNSET
+    yield Line(type="summary", capture=report.capture, summary=report.summary, points=points)
 
 
 def line_capture(capture: CaptureSummary) -> LineCapture:

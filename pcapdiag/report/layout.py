@@ -35,13 +35,22 @@ class Page:
     def labelled(self, label: str, text: str, style: str = "label") -> Iterator[str]:
         """Yield a label and its wrapped text; an empty label continues the one before."""
         head = self.paint(f"{label:<{LABEL_WIDTH}}", style)
-        for line in self._wrap(text, self._room()):
+        for line in self._wrap(text, self.room):
+            yield head + line
+            head = " " * LABEL_WIDTH
+
+    def hanging(self, label: str, text: str, hang: int) -> Iterator[str]:
+        """Yield a label and its text; lines after the first begin ``hang`` columns further in."""
+        head = self.paint(f"{label:<{LABEL_WIDTH}}", "label")
+        indent = len(text) - len(text.lstrip())
+        lines = _wrapped(text.lstrip(), self.room, first=" " * indent, hang=" " * hang)
+        for line in lines:
             yield head + line
             head = " " * LABEL_WIDTH
 
     def with_right(self, label: str, text: str, right: str, style: str = "label") -> Iterator[str]:
         """Yield the same with ``right`` at the right edge of the first line."""
-        room, kept = self._room(), len(right) + 2
+        room, kept = self.room, len(right) + 2
         if kept > room // 2:
             kept = 0
         lines = _wrapped(text, room, first=" " * kept) or [" " * kept]
@@ -60,12 +69,12 @@ class Page:
         rows: list[str] = []
         for number, item in enumerate(items, 1):
             text = f"{number} {item}"
-            if rows and len(rows[-1]) + 3 + len(text) <= self._room():
+            if rows and len(rows[-1]) + 3 + len(text) <= self.room:
                 rows[-1] += f"   {text}"
             else:
                 rows.append(text)
         for row in rows:
-            lines = self._wrap(row, self._room(), hang="  ")
+            lines = self._wrap(row, self.room, hang="  ")
             head = self.paint(f"{label:<{LABEL_WIDTH}}", "label")
             yield head + lines[0]
             yield from (" " * LABEL_WIDTH + line for line in lines[1:])
@@ -81,7 +90,7 @@ class Page:
         """Yield commands one a line and whole; one too long has its comment on a line before."""
         for item in items:
             command, comment, place = item.rpartition("  # ")
-            if comment and len(item) > self._room():
+            if comment and len(item) > self.room:
                 yield from self.labelled(label, f"# {place}" + ("" if place.endswith("?") else ":"))
                 label, item = "", command
             yield from self.verbatim(label, [item])
@@ -89,10 +98,12 @@ class Page:
 
     def cut(self, line: str) -> str:
         """Return a line that fits beside a label; what is cut off is marked."""
-        room = self._room()
+        room = self.room
         return line if len(line) <= room else f"{line[: room - 3]}..."
 
-    def _room(self) -> int:
+    @property
+    def room(self) -> int:
+        """Columns beside a label."""
         return max(self.width, MIN_WIDTH) - LABEL_WIDTH
 
     def _wrap(self, text: str, room: int, hang: str = "") -> list[str]:

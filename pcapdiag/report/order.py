@@ -31,10 +31,13 @@ def causes(groups: Sequence[Group], samples: Mapping[int, Connection]) -> dict[i
     ``samples`` has a connection of each group that is. What causes another is told as a cause,
     whatever caused it.
     """
-    by_stream = {stream: n for n, group in enumerate(groups) for stream in group.streams}
+    by_stream = {
+        (group.point, stream): n for n, group in enumerate(groups) for stream in group.streams
+    }
     found: dict[int, int] = {}
     for number, sample in samples.items():
-        cause = by_stream.get(sample.causes[-1].stream) if sample.causes else None
+        last = sample.causes[-1] if sample.causes else None
+        cause = by_stream.get((last.point, last.stream)) if last else None
         if cause is not None and cause in samples and cause != number and cause not in found:
             found[number] = cause
     return found

@@ -11,6 +11,7 @@ from pcapdiag.report.entry import EntryWriter
 from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page
 from pcapdiag.report.order import causes, told_order
+from pcapdiag.report.points import Places, point_lines
 
 FULL_ENTRIES = 30
 """Failures told in full; further ones get one line each."""
@@ -35,7 +36,9 @@ def render_text(
 
     ``show_all`` lists what worked, too; ``filtered`` says that only chosen connections are counted.
     """
-    writer = EntryWriter(page, Clock(time, report.capture.first_time), report.capture.vantage)
+    places = Places(tuple(point.label for point in report.points))
+    clock = Clock(time, report.capture.first_time)
+    writer = EntryWriter(page, clock, report.capture.vantage, places)
     yield from _capture(report, writer)
     yield from _summary(report, page, filtered)
     for lines in _failures(report, writer):
@@ -45,7 +48,7 @@ def render_text(
         yield ""
         yield from writer.finding(finding)
     if show_all:
-        yield from _others(report, page)
+        yield from _others(report, writer)
     if report.summary.failed:
         yield ""
         yield page.paint("Numbers at the right: how sure, 0 to 1.", "dim")
@@ -57,7 +60,7 @@ def render_connection(connection: Connection, page: Page, clock: Clock) -> Itera
         writer = EntryWriter(page, clock)
         yield from writer.connection(connection, writer.head(connection))
     else:
-        yield from _one_line(connection, page)
+        yield from _one_line(connection, EntryWriter(page, clock))
 
 
 def _capture(report: Report, writer: EntryWriter) -> Iterator[str]:
@@ -67,7 +70,10 @@ def _capture(report: Report, writer: EntryWriter) -> Iterator[str]:
     if capture.first_time and capture.last_time:
         span = duration(between(capture.first_time, capture.last_time))
         text += f", {span} from {writer.clock.absolute(capture.first_time)}"
-    yield from page.labelled("CAPTURE", text)
+    if report.points:
+        yield from point_lines(report, page)
+    else:
+        yield from page.labelled("CAPTURE", text)
     for unreadable in capture.unreadable:
         what = f"{shown(unreadable.path)} was not read: {shown(unreadable.message)}"
         yield from page.labelled("WARNING", what, "warn")
@@ -132,9 +138,9 @@ _NOT_FAILED = frozenset({"ok", "capture.partial"})
 def _outcome(report: Report, filtered: bool) -> str:
     summary, capture = report.summary, report.capture
     if not capture.packets:
-        return "the capture holds no packets"
+        return f"{words.captures(report)} hold{'' if report.points else 's'} no packets"
     if not summary.connections and filtered:
-        return "no connection in the capture matches the options"
+        return f"no connection in {words.captures(report)} matches the options"
     if not summary.connections:
         return f"no TCP connection among {words.count(capture.packets, 'packet')}"
     partial = summary.by_verdict.get("capture.partial", 0)
@@ -199,14 +205,14 @@ def _samples(report: Report) -> dict[int, Connection]:
     It is one with a timeline where there is one.
     """
     wanted = {
-        stream: number
+        (group.point, stream): number
         for number, group in enumerate(report.groups[:FULL_ENTRIES])
         for stream in group.streams
     }
     samples: dict[int, Connection] = {}
     full = 0
     for connection in report.connections:
-        number = wanted.get(connection.stream)
+        number = wanted.get((connection.point, connection.stream))
         if number is None or not connection.verdict.failed:
             continue
         known = samples.get(number)
@@ -227,19 +233,20 @@ def _short(group: Group) -> str:
     return f"{words.count(group.connections, 'connection')}: {shown(group.title)}  {group.code}"
 
 
-def _others(report: Report, page: Page) -> Iterator[str]:
+def _others(report: Report, writer: EntryWriter) -> Iterator[str]:
     others = [c for c in report.connections if not c.verdict.failed]
     if others:
         yield ""
     for connection in others:
-        yield from _one_line(connection, page)
+        yield from _one_line(connection, writer)
 
 
-def _one_line(connection: Connection, page: Page) -> Iterator[str]:
+def _one_line(connection: Connection, writer: EntryWriter) -> Iterator[str]:
     partial = connection.verdict.code == "capture.partial"
     span = duration(between(connection.start, connection.end))
     sent, got = words.size(connection.bytes.initiator), words.size(connection.bytes.responder)
     text = f"{words.ends(connection)}  {span}, {sent} out, {got} back"
     notes = "; ".join(shown(note) for note in connection.verdict.notes)
-    text += f"  tcp.stream=={connection.stream}" + (f"  {notes}" if notes else "")
-    yield from page.labelled("PARTIAL" if partial else "OK", text, "warn" if partial else "good")
+    text += f"  {writer.places.of(connection)}" + (f"  {notes}" if notes else "")
+    label, style = ("PARTIAL", "warn") if partial else ("OK", "good")
+    yield from writer.page.labelled(label, text, style)

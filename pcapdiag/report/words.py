@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pcapdiag.model.ends import join_port
-from pcapdiag.model.report import Attribution, Candidate, Connection, Endpoint
+from pcapdiag.model.report import Attribution, Candidate, Connection, Endpoint, Report
 from pcapdiag.report.escape import shown
 
 
 def count(number: int, one: str, many: str = "") -> str:
     """Return ``1 connection`` or ``1,200 connections``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def captures(report: Report) -> str:
+    """Return what a report is of: ``the capture``, or ``the captures`` of several points."""
+    return "the captures" if report.points else "the capture"
 
 
 def size(number: int) -> str:
@@ -38,11 +43,15 @@ def confidence(value: float) -> str:
     return f"{min(max(value, 0.0), 0.99):.2f}"
 
 
-def culprit(connection: Connection) -> str:
-    """Return a sentence that says who did it, or who it may have been."""
+def culprit(connection: Connection, *, several: bool = False) -> str:
+    """Return a sentence that says who did it, or who it may have been.
+
+    ``several`` captures told it, and not one.
+    """
     who = connection.verdict.attribution
     if who.side == "unknown":
-        return _candidates(connection, who)
+        told_by = "these captures cannot tell" if several else "this capture cannot tell"
+        return _candidates(connection, who, told_by)
     text = _who(connection, who.side, who.party)
     if who.side == "path":
         return f"{text}: {shown(who.address)}" if who.address else text
@@ -51,11 +60,11 @@ def culprit(connection: Connection) -> str:
     return f"{text} (the host, its own firewall, or its sidecar)"
 
 
-def _candidates(connection: Connection, who: Attribution) -> str:
+def _candidates(connection: Connection, who: Attribution, told_by: str) -> str:
     if not who.candidates:
-        return "this capture cannot tell who"
+        return f"{told_by} who"
     names = [_candidate(connection, candidate) for candidate in who.candidates]
-    return f"this capture cannot tell: {' or '.join(names)}"
+    return f"{told_by}: {' or '.join(names)}"
 
 
 def _candidate(connection: Connection, candidate: Candidate) -> str:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmark import correlate
 from benchmark.measure import Cost, machine, medians, run, version, warm
 from benchmark.table import Result, Sizes, as_text, write_page
 
@@ -32,6 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{options.pcapdiag} is not there: run scripts/install first", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="bench-", dir=options.folder) as folder:
+        if options.correlate:
+            captures = correlate.generate(Path(folder).resolve(), options.packets // 2)
+            cost = correlate.measure(options.pcapdiag, captures, options.runs)
+            told, within = correlate.verdict(cost, captures)
+            print(told)
+            return 0 if within else 1
         text = _measure(options, Path(folder).resolve())
     print(text)
     if options.write:
@@ -45,6 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=5, help="how often each tool runs")
     parser.add_argument("--pcapdiag", default=str(PCAPDIAG), help="the program to measure")
     parser.add_argument("--folder", help="where the captures are made and removed (3 GB)")
+    parser.add_argument(
+        "--correlate",
+        action="store_true",
+        help="instead: two points, each with half of the packets; status 1 over the limits",
+    )
     parser.add_argument("--write", action="store_true", help="put the table in the docs")
     parser.add_argument("--record", action="store_true", help="record the connections again; root")
     return parser

@@ -29,7 +29,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         module = pipeline(kind, seen)
         monkeypatch.setitem(sys.modules, "pcapdiag.pipeline", module)
         monkeypatch.setattr(pcapdiag, "pipeline", module, raising=False)
-        monkeypatch.setattr("pcapdiag.cli.analyze.is_compiled", lambda: True)
+        monkeypatch.setattr("pcapdiag.cli.printing.is_compiled", lambda: True)
         return CliRunner().invoke(cli, ["analyze", *arguments])
 
     return start
@@ -113,7 +113,7 @@ def test_damage_and_emptiness_are_said_on_standard_error(run: Run) -> None:
 
 def test_uncompiled_says_so_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run("healthy", "x")
-    monkeypatch.setattr("pcapdiag.cli.analyze.is_compiled", lambda: False)
+    monkeypatch.setattr("pcapdiag.cli.printing.is_compiled", lambda: False)
     result = CliRunner().invoke(cli, ["analyze", "x"])
     assert result.stderr == "pcapdiag: running uncompiled, which is slower (pcapdiag --version)\n"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 CONFOUNDED = 5.0
+QUIET = 60.0
 
 DECISIVE, VERY_STRONG, STRONG, MEDIUM, WEAK, NEUTRAL = 1000.0, 100.0, 20.0, 5.0, 2.0, 1.0
 
@@ -106,6 +107,17 @@ RATIOS: dict[str, Ratio] = {
     "host_alive": Ratio("others", NEUTRAL, "a filter or a full queue, not a dead host"),
     "icmp_from_end": Ratio("icmp", DECISIVE, "the end itself said so"),
     "icmp_from_path": Ratio("icmp", DECISIVE, "a device between said so"),
+    # Two captures or more (diagnose/points). "Quiet": that capture shows nothing later, so it may
+    # have been stopped; then it is not far from certain, and no name gets 0.9.
+    "born_between": Ratio("points", DECISIVE, "passed one point, never left the end (facts 2.2)"),
+    "born_between_quiet": Ratio("points", QUIET, "same, if that capture still ran"),
+    "left_end": Ratio("points", DECISIVE, "seen beside the end, on its way out"),
+    "left_side": Ratio("points", MEDIUM, "came from the end's side; devices may be there too"),
+    "lost_between": Ratio("passage", DECISIVE, "passed one point, never reached the next"),
+    "lost_between_quiet": Ratio("passage", QUIET, "same, if that capture still ran"),
+    "arrived_unanswered": Ratio("passage", DECISIVE, "reached the end's host, nothing left it"),
+    "arrived_unanswered_near": Ratio("passage", STRONG, "reached its side of all points"),
+    "size_hole": Ratio("size", VERY_STRONG, "neither end drops by size"),
     # The prior itself, shown so that the weights add up.
     "prior": Ratio("prior", NEUTRAL, "see priors.py"),
 }

@@ -10,6 +10,9 @@ from pcapdiag.model.story import Half, Story
 THIS = "this.pcap"
 """Stands for the capture at hand: its name is the user's, and goes into no command."""
 
+SETTLE = "settle it with a capture on"
+"""How evidence says that; a report that has the capture leaves it out."""
+
 
 def would_settle(who: Attribution) -> bool:
     """Return whether a second capture tells more: an end or the path, and not which end."""
@@ -19,7 +22,7 @@ def would_settle(who: Attribution) -> bool:
 def capture_that_settles(story: Story, context: Context) -> str:
     """Return where a capture would tell the ends from the path: on the end not captured yet."""
     place, _ = _missing(story, context)
-    return f"settle it with a capture on {place.address} at the same time"
+    return f"{SETTLE} {place.address} at the same time"
 
 
 def settling_commands(story: Story, context: Context, roles: tuple[Role, Role]) -> tuple[str, str]:

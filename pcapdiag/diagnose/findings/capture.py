@@ -7,12 +7,13 @@ that the reader and the tracker kept go in.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pcapdiag.model.report import CaptureSummary, Finding
 
 MOSTLY = 0.5
 """Share of connections from which a one-sided capture is the rule and not an accident."""
+_NO_STEPS = "let NTP slew instead of step (chronyd -x off, makestep only at start)"
 FEW = 0.01
 """Share of packets below which duplicates need no word of warning."""
 
@@ -123,7 +124,28 @@ def _clock(summary: CaptureSummary) -> Finding | None:
         streams=[],
         count=steps,
         numbers={"steps": steps},
-        fixes=["let NTP slew instead of step (chronyd -x off, makestep only at start)"],
+        fixes=[_NO_STEPS],
+    )
+
+
+def clock_set(jumps: Sequence[float], first: str) -> Finding:
+    """Return the finding that a point's clock was set: ``jumps`` in seconds, forward positive.
+
+    ``first`` is the label of the point whose clock it was compared with.
+    """
+    told = ", ".join(f"{abs(jump):,.6f} s {'forward' if jump > 0 else 'back'}" for jump in jumps)
+    return Finding(
+        code="capture.clock",
+        severity="warning",
+        title="the capture's clock stepped",
+        detail=_sentence(f"compared with {first}'s clock it was set {told}"),
+        explanation=(
+            "Packets that both points saw show it. The times of this report are corrected; around "
+            "a step nothing is concluded from times between the points."
+        ),
+        count=len(jumps),
+        numbers={"steps": len(jumps)},
+        fixes=[_NO_STEPS],
     )
 
 
@@ -156,7 +178,8 @@ def _one_direction(summary: CaptureSummary, connections: int) -> Finding | None:
 def _mixed_points(summary: CaptureSummary, mixed: int, frame: int) -> Finding | None:
     if not mixed:
         return None
-    files = " ".join(shlex.quote(file.path) for file in summary.files)
+    named = enumerate((shlex.quote(file.path) for file in summary.files), 1)
+    points = " ".join(f"point{number}={path}" for number, path in named)
     return Finding(
         code="capture.mixed_points",
         severity="warning",
@@ -171,7 +194,7 @@ def _mixed_points(summary: CaptureSummary, mixed: int, frame: int) -> Finding | 
         frames=[frame] if frame else [],
         count=mixed,
         numbers={"packets": mixed},
-        commands=[f"pcapdiag correlate {files}"] if files else [],
+        commands=[f"pcapdiag correlate {points}"] if points else [],
     )
 
 

@@ -151,9 +151,7 @@ def _alternatives(story: Story, stuck: Stuck) -> tuple[OtherCode, ...]:
     return tuple(others)
 
 
-def who(
-    story: Story, context: Context, stuck: Stuck, end: Ending | None
-) -> tuple[SideHint, ...]:
+def who(story: Story, context: Context, stuck: Stuck, end: Ending | None) -> tuple[SideHint, ...]:
     """Return who may have let the data go unacknowledged: the end that should have, or the path."""
     silent: Actor = "responder" if stuck.by_initiator else "initiator"
     address, frames = story.half(not stuck.by_initiator).address, (stuck.first_frame,)

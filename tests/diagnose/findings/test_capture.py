@@ -47,7 +47,7 @@ def test_a_few_one_sided_connections_are_no_warning() -> None:
 def test_two_points_name_the_command() -> None:
     files = [CaptureFile(path=path, format="pcap") for path in ("a.pcap", "my file.pcap")]
     finding = found(CaptureSummary(files=files), mixed=40, mixed_frame=7)["capture.mixed_points"]
-    assert finding.commands == ["pcapdiag correlate a.pcap 'my file.pcap'"]
+    assert finding.commands == ["pcapdiag correlate point1=a.pcap point2='my file.pcap'"]
     assert finding.frames == [7]
 
 

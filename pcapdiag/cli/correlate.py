@@ -1,0 +1,130 @@
+"""``pcapdiag correlate``: from the captures of several points to one report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Unpack
+
+import click
+from click.shell_completion import CompletionItem
+
+from pcapdiag.cli import progress
+from pcapdiag.cli.captures import files_of
+from pcapdiag.cli.examples import examples
+from pcapdiag.cli.options import (
+    CaptureArguments,
+    Format,
+    analyze_options,
+    capture_options,
+    output_options,
+)
+from pcapdiag.cli.output import page_for
+from pcapdiag.cli.printing import Printer
+from pcapdiag.cli.status import status_of
+from pcapdiag.model.options import CapturePoint
+from pcapdiag.report.clock import TimeMode
+
+if TYPE_CHECKING:
+    from pcapdiag.model.options import AnalyzeOptions
+    from pcapdiag.model.report import Report
+
+ROLES = ("client", "proxy", "upstream")
+"""Labels that say where the capture was taken."""
+
+
+def _completed(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    label, is_file, _ = incomplete.partition("=")
+    if is_file:
+        return [CompletionItem(incomplete, type="file")]
+    labels = [CompletionItem(f"{role}=") for role in ROLES if role.startswith(label)]
+    return labels or [CompletionItem(incomplete, type="file")]
+
+
+@click.command(
+    short_help="Compare captures of one incident from several points.",
+    epilog=examples(
+        "pcapdiag correlate proxy=proxy.pcap upstream=upstream.pcap",
+        "pcapdiag correlate client=c.pcapng proxy='ring.pcap*' upstream=up.pcap.zst",
+        "pcapdiag correlate proxy=a.pcap fw-inside=b.pcap fw-outside=c.pcap --host 10.0.2.7:8443",
+        "pcapdiag correlate --format json -o report.json proxy=p.pcap upstream=u.pcap",
+    ),
+)
+@click.argument(
+    "points", metavar="LABEL=FILES...", nargs=-1, required=True, shell_complete=_completed
+)
+@capture_options
+@output_options
+def correlate(
+    points: tuple[str, ...],
+    output_format: Format,
+    show_all: bool,
+    output: str | None,
+    width: int | None,
+    no_color: bool,
+    time_mode: TimeMode,
+    **chosen: Unpack[CaptureArguments],
+) -> int:
+    """Say which connections failed, where, and who did it, from captures of several points.
+
+    LABEL says where a capture was taken: client, proxy or upstream, or any other word. FILES is a
+    pcap or pcapng file, also compressed, or a quoted pattern; give a label again for more files of
+    the same point. Times are by the first point's clock; --stream numbers are the first point's.
+    """
+    named = named_points(points)
+    page = page_for(output, width, no_color)
+    options = analyze_options(show_all, follow=False, **chosen)
+    report = _read(named, options)
+    Printer(page, output_format, time_mode, output).print(report, options)
+    return status_of(report)
+
+
+def _read(points: Sequence[CapturePoint], options: AnalyzeOptions) -> Report:
+    """Import the pipeline only now: --help does not need it."""
+    from pcapdiag import pipeline
+
+    if not progress.wanted():
+        return pipeline.correlate(points, options)
+    with progress.ProgressBar() as bar:
+        return pipeline.correlate(points, replace(options, progress=bar.update))
+
+
+def named_points(arguments: Sequence[str]) -> list[CapturePoint]:
+    """Return the points that ``LABEL=FILES`` arguments name; raises click.UsageError."""
+    files: dict[str, list[str]] = {}
+    for argument in arguments:
+        label, text = _split(argument)
+        for path in files_of(text):
+            _check_new(path, label, files)
+            files.setdefault(label, []).append(path)
+    return [CapturePoint(label, tuple(paths)) for label, paths in files.items()]
+
+
+def _split(argument: str) -> tuple[str, str]:
+    label, equals, text = argument.partition("=")
+    if not equals or os.sep in label:
+        raise click.UsageError(
+            f"{argument!r} has no label: write LABEL={argument}, for example proxy={argument}"
+        )
+    if not text:
+        raise click.UsageError(f"{argument!r} names no file: write {argument}FILE")
+    if os.path.exists(argument) and not os.path.exists(text):
+        raise click.UsageError(f"{argument!r} is a file and has no label: write LABEL={argument}")
+    return label, text
+
+
+def _check_new(path: str, label: str, files: dict[str, list[str]]) -> None:
+    for other, known in files.items():
+        if any(_is_same(path, one) for one in known):
+            where = f"twice at {label}" if other == label else f"at {other} and at {label}"
+            raise click.UsageError(f"{path!r} is named {where}: a file belongs to one point, once")
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return one == other

@@ -1,0 +1,72 @@
+"""Writes the report of a command to where the user wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pcapdiag.cli.options import Format
+from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_output
+from pcapdiag.cli.say import warn
+from pcapdiag.compiled import is_compiled
+from pcapdiag.report.clock import TimeMode
+
+if TYPE_CHECKING:
+    from pcapdiag.model.options import AnalyzeOptions
+    from pcapdiag.model.report import Report
+    from pcapdiag.report.layout import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Printer:
+    """Writes a finished report in one form, to standard output or a file."""
+
+    page: Page
+    form: Format
+    time: TimeMode
+    target: str | None
+
+    def print(self, report: Report, options: AnalyzeOptions) -> None:
+        """Write it, and say on standard error what was wrong with the input.
+
+        A reader who stops early is no fault.
+        """
+        tell_input(report)
+        try:
+            with open_output(self.target) as target:
+                for text in self._rendered(report, options):
+                    target.write(text)
+        except ClosedPipeError:
+            drop_standard_output()
+
+    def _rendered(self, report: Report, options: AnalyzeOptions) -> Iterator[str]:
+        if self.form == "json":
+            from pcapdiag.report.json import render_json
+
+            yield from render_json(report)
+        elif self.form == "jsonl":
+            from pcapdiag.report.json import render_line
+            from pcapdiag.report.jsonl import report_lines
+
+            yield from map(render_line, report_lines(report))
+        else:
+            from pcapdiag.report.text import render_text
+
+            show_all, filtered = options.all_connections, options.is_filtered
+            lines = render_text(report, self.page, self.time, show_all, filtered)
+            yield from (line + "\n" for line in lines)
+
+
+def tell_input(report: Report) -> None:
+    """Say on standard error what a reader of the result alone would miss."""
+    if not is_compiled():
+        warn("running uncompiled, which is slower (pcapdiag --version)")
+    for unreadable in report.capture.unreadable:
+        warn(f"{unreadable.path}: {unreadable.message}")
+    for file in report.capture.files:
+        if file.error:
+            warn(f"{file.path}: damaged at byte {file.error.byte}: {file.error.message}")
+    if not report.capture.packets:
+        names = ", ".join(file.path for file in report.capture.files) or "the input"
+        warn(f"{names}: a valid capture without packets")

@@ -1,0 +1,166 @@
+"""Where a RST or FIN was born: at the end whose address it bears, or on the way (facts 2.3)."""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.attribution.priors import HOST_ANSWERS
+from pcapdiag.diagnose.attribution.signal import signal
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.points.signals import PointSignal, by_crossing, end, lost_between
+from pcapdiag.diagnose.points.way import Way, is_reset, is_syn, packets
+from pcapdiag.model.packet import ACK, FIN, PSH, RST, flag_letters
+from pcapdiag.model.points import Passage
+
+RENUMBERED_WITHIN = 1_000_000_000
+"""Another RST of that end this near (ns), at the point that lacks this one, may be the same one
+with other numbers."""
+
+
+AT_ONCE = 1_000_000_000
+"""A RST this long (ns) after the decisive one may be an effect of it."""
+MOST_TOLD = 4
+"""Resets born on the way that the evidence names."""
+SENDERS = (
+    "tcp.connection_refused",
+    "tcp.reset_",
+    "tcp.closed_",
+    "tcp.idle_reset",
+    "tcp.stale_connection",
+    "tcp.state_lost",
+    "tcp.injected_reset",
+    "tcp.initiator_abort",
+    "tls.handshake_reset",
+    "tls.handshake_closed",
+    "tls.sni_rejected",
+    "http.truncated_response",
+)
+"""Failures that whoever sent the RST or FIN brought about."""
+
+
+def weigh(way: Way, point: int, judgement: Judgement) -> list[PointSignal]:
+    """Return who sent the RST or FIN that a point's judgement is about, as far as the points tell.
+
+    Where the other end got one too that its peer never sent, that says the same.
+    """
+    closing = _closing(way, point, judgement)
+    if closing is None or not judgement.code.startswith(SENDERS):
+        return []
+    unheard = unheard_close(way, closing)
+    if unheard is not None:
+        return [unheard]
+    near = [p for p in way.journey.passages if _when(p) - _when(closing) <= AT_ONCE]
+    others = [born_between(way, p) for p in near if is_reset(p) and p is not closing]
+    found = [_blamed(way, closing, judgement), *others]
+    return [one for one in found if one is not None][:MOST_TOLD]
+
+
+def _blamed(way: Way, closing: Passage, judgement: Judgement) -> PointSignal | None:
+    """Return who sent it, as far as that says who is to blame.
+
+    A device that forgot the connection, or swallowed a FIN, makes the host behind it answer with a
+    bare RST: so that it left the host says less (priors.py).
+    """
+    found = born_between(way, closing)
+    if found is not None:
+        return found
+    found = left_end(way, closing)
+    if found is None or judgement.code not in HOST_ANSWERS or closing.flags & ACK:
+        return found
+    if closing.flags & FIN or not _swallowed(way, closing):
+        return found
+    one = found.signal
+    return found._replace(signal=signal("left_side", one.says, one.detail, one.frames))
+
+
+def _swallowed(way: Way, closing: Passage) -> bool:
+    """Return whether what made the host forget may have been before the capture there began."""
+    point = way.nearest(closing.from_initiator)
+    return not way.at(way.passages(True, is_syn), point)
+
+
+def _closing(way: Way, point: int, judgement: Judgement) -> Passage | None:
+    """Return the RST that is decisive, or the first RST or FIN among the decisive frames."""
+    named = {judgement.reset.frame} if judgement.reset else set(judgement.frames)
+    words = (p for p in way.journey.passages if p.flags & (RST | FIN))
+    return next((p for p in words if p.frames[point] in named), None)
+
+
+def who_sent(way: Way, passage: Passage) -> PointSignal | None:
+    """Weigh by whom a closing segment was sent; None where the points do not tell."""
+    return born_between(way, passage) or left_end(way, passage)
+
+
+def unheard_close(way: Way, closing: Passage) -> PointSignal | None:
+    """Find that the end had closed before, and its FIN or RST never reached the other one.
+
+    A device that had forgotten the connection swallowed it; what followed had to fail.
+    """
+    earlier = [
+        p
+        for p in way.passages(closing.from_initiator, lambda p: bool(p.flags & (FIN | RST)))
+        if _when(p) < _when(closing) - (RENUMBERED_WITHIN if is_reset(p) else 0)
+    ]
+    crossings = [crossing for p in earlier if (crossing := way.lost(p)) is not None]
+    if not earlier or len(crossings) < len(earlier):
+        return None
+    crossing = min(crossings, key=lambda c: c.supposed)
+    word = "FIN" if earlier[0].flags & FIN else "RST"
+    what = f"{packets(earlier, word)} of {way.address(closing.from_initiator)}"
+    return lost_between(way, way.at(earlier, crossing.shown), crossing, what)
+
+
+def born_between(way: Way, passage: Passage) -> PointSignal | None:
+    """Find a segment that came past one point and never left the end whose address it bears."""
+    crossing = way.born(passage)
+    if crossing is None:
+        return None
+    address = way.address(passage.from_initiator, crossing.shown)
+    frame = passage.frames[crossing.shown]
+    shown, absent = way.labels[crossing.shown], way.labels[crossing.absent]
+    detail = (
+        f"{flag_letters(passage.flags)} bears {address}'s address, reached {shown} "
+        f"(frame {frame}), never left {absent}"
+    )
+    frames = (frame,) if frame is not None else ()
+    found = by_crossing("born_between", crossing, "path", detail, frames, way)
+    other = _renumbered(way, passage, crossing.absent)
+    if other is None:
+        return found
+    detail += f"; {absent} has another of that end (frame {other.frames[crossing.absent]})"
+    name = found.signal.name
+    return found._replace(signal=signal(name, "path", detail, frames, confounded=True))
+
+
+def left_end(way: Way, passage: Passage) -> PointSignal | None:
+    """Find a segment that the point nearest to its end shows, on its way to the other one."""
+    point = way.nearest(passage.from_initiator)
+    frame = passage.frames[point] if point is not None else None
+    if point is None or frame is None:
+        return None
+    address, label = way.address(passage.from_initiator), way.labels[point]
+    beside = way.is_beside(point, passage.from_initiator)
+    detail = f"{flag_letters(passage.flags)} of {address} passed {label} (frame {frame})"
+    detail += f", beside {address}" if beside else f": it came from {address}'s side of it"
+    others = [other for other in way.line(passage.from_initiator)[1:] if passage.frames[other]]
+    if others:
+        detail += f", then {way.labels[others[-1]]} (frame {passage.frames[others[-1]]})"
+    gone = way.lost(passage)
+    if gone is not None and not gone.supposed:
+        detail += f"; it never reached {way.labels[gone.absent]}"
+    name = "left_end" if beside else "left_side"
+    return PointSignal(signal(name, end(passage.from_initiator), detail, (frame,)), point)
+
+
+def _renumbered(way: Way, passage: Passage, absent: int) -> Passage | None:
+    """Return a segment of the same kind that only the other point has, at about that time."""
+    for other in way.passages(passage.from_initiator):
+        if other is passage or (other.flags ^ passage.flags) & ~PSH:
+            continue
+        apart = abs(_when(other) - _when(passage))
+        alone = sum(frame is not None for frame in other.frames) == 1
+        if alone and other.frames[absent] is not None and apart <= RENUMBERED_WITHIN:
+            return other
+    return None
+
+
+def _when(passage: Passage) -> int:
+    return min(time for time in passage.times if time is not None)

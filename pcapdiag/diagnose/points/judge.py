@@ -1,0 +1,167 @@
+"""What several captures make of one connection together: code, side, and the evidence for it.
+
+Every point has its own judgement, made from its capture alone. Here the one that counts is chosen,
+and what the points show of the decisive packets' way moves it: a RST that never left the end whose
+address it bears, SYNs that reached the responder's host, data that was lost between two points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from pcapdiag.diagnose.attribution import attribute_reset
+from pcapdiag.diagnose.attribution.vantage import vantage
+from pcapdiag.diagnose.capture import partial
+from pcapdiag.diagnose.judge import refine
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.points import closes, handshake, icmp, transfer
+from pcapdiag.diagnose.points.combine import combine
+from pcapdiag.diagnose.points.signals import PointSignal
+from pcapdiag.diagnose.points.view import failing_point, with_code
+from pcapdiag.diagnose.points.way import Way, is_reset
+from pcapdiag.model.context import Context
+from pcapdiag.model.points import Journey, Passage
+from pcapdiag.model.report import Attribution
+from pcapdiag.model.story import Story
+
+
+class Opinion(msgspec.Struct, frozen=True):
+    """What one point's capture says of the connection by itself."""
+
+    story: Story
+    judgement: Judgement
+    attribution: Attribution
+    context: Context
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What all points say together. The party is left to the roles.
+
+    ``point`` is whose story, frames and texts the judgement has. ``resets`` has who sent each RST
+    of which the points tell, by point and frame. ``decisive`` are the frames at every point of what
+    the evidence rests on, as indexes into the journey's passages.
+    """
+
+    point: int
+    judgement: Judgement
+    attribution: Attribution
+    resets: dict[tuple[int, int], Attribution]
+    decisive: tuple[int, ...] = ()
+
+
+def judge_points(
+    journey: Journey, opinions: Sequence[Opinion | None], labels: Sequence[str]
+) -> Outcome | None:
+    """Return the judgement of a connection by all points; None where it failed at none of them.
+
+    ``opinions`` are in the points' order, None for a point that does not have the connection.
+    """
+    way = Way(journey, labels)
+    way.on_host |= _on_host(opinions)
+    point = failing_point(way, _trusted(journey, opinions))
+    opinion = opinions[point] if point is not None else None
+    if point is None or opinion is None:
+        return None
+    signals = weigh(way, point, opinion.judgement)
+    attribution = combine(way, point, opinion.attribution, signals)
+    judgement = with_code(opinion.judgement, signals, attribution)
+    judgement = refine(judgement, attribution, opinion.story, opinion.context)
+    judgement = with_notes(judgement, way, opinions, attribution)
+    return Outcome(
+        point=point,
+        judgement=judgement,
+        attribution=attribution,
+        resets=senders(way, opinions),
+        decisive=_decisive(journey, signals),
+    )
+
+
+def _trusted(journey: Journey, opinions: Sequence[Opinion | None]) -> dict[int, Judgement]:
+    """Return the judgements that count, by point.
+
+    Not that of a capture which took the ends for each other, or missed packets, where another one
+    of the connection did not.
+    """
+    given = {n: opinion for n, opinion in enumerate(opinions) if opinion is not None}
+    swapped = journey.match.swapped
+    straight = {n: o for n, o in given.items() if not (swapped and swapped[n])} or given
+    whole = {n: o for n, o in straight.items() if not _is_lossy(o.story)}
+    tells = any(o.judgement.code != partial.KIND.code for o in whole.values())
+    return {n: o.judgement for n, o in (whole if tells else straight).items()}
+
+
+def _is_lossy(story: Story) -> bool:
+    return bool(story.initiator.acked_unseen or story.responder.acked_unseen)
+
+
+def _on_host(opinions: Sequence[Opinion | None]) -> set[tuple[int, bool]]:
+    found = set()
+    for point, opinion in enumerate(opinions):
+        place = vantage(opinion.story, opinion.context).place if opinion is not None else "unknown"
+        if place in ("initiator", "responder"):
+            found.add((point, place == "initiator"))
+    return found
+
+
+def weigh(way: Way, point: int, judgement: Judgement) -> list[PointSignal]:
+    """Return what the points say of a failure, by its kind."""
+    code = judgement.code
+    if code in handshake.CODES:
+        return handshake.weigh(way)
+    if code.startswith("icmp."):
+        return icmp.weigh(way)
+    if code in transfer.UNACKNOWLEDGED:
+        return transfer.weigh(way, code)
+    return closes.weigh(way, point, judgement)
+
+
+def senders(way: Way, opinions: Sequence[Opinion | None]) -> dict[tuple[int, int], Attribution]:
+    """Return who sent each RST, where the points tell, by point and frame."""
+    found: dict[tuple[int, int], Attribution] = {}
+    for passage in filter(is_reset, way.journey.passages):
+        point, alone = _alone(passage, opinions)
+        signal = closes.who_sent(way, passage) if alone is not None else None
+        if signal is None or alone is None:
+            continue
+        attribution = combine(way, point, alone, [signal])
+        for other, frame in enumerate(passage.frames):
+            if frame is not None and opinions[other] is not None:
+                found[other, frame] = attribution
+    return found
+
+
+def _alone(passage: Passage, opinions: Sequence[Opinion | None]) -> tuple[int, Attribution | None]:
+    """Return who sent a RST by the first capture whose story has it, and that point."""
+    for point, opinion in enumerate(opinions):
+        for packet in opinion.story.resets if opinion is not None else ():
+            if opinion is not None and packet.frame == passage.frames[point]:
+                return point, attribute_reset(opinion.story, packet, opinion.context)
+    return 0, None
+
+
+def with_notes(
+    judgement: Judgement, way: Way, opinions: Sequence[Opinion | None], attribution: Attribution
+) -> Judgement:
+    """Add what the captures said by themselves, where all together say something else."""
+    notes = []
+    for point, opinion in enumerate(opinions):
+        if opinion is None or attribution.side == "unknown":
+            continue
+        alone = opinion.attribution
+        if opinion.judgement.failed and alone.side not in ("unknown", attribution.side):
+            notes.append(
+                f"by {way.labels[point]}'s capture alone it looked like the {alone.side}'s doing "
+                f"({alone.confidence:.2f}, {opinion.judgement.code})"
+            )
+    return msgspec.structs.replace(judgement, notes=(*judgement.notes, *notes))
+
+
+def _decisive(journey: Journey, signals: Sequence[PointSignal]) -> tuple[int, ...]:
+    named = {(one.point, frame) for one in signals for frame in one.signal.frames}
+    return tuple(
+        number
+        for number, passage in enumerate(journey.passages)
+        if any((point, frame) in named for point, frame in enumerate(passage.frames))
+    )

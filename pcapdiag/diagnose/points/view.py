@@ -1,0 +1,84 @@
+"""Which point's judgement counts, and the code once the points have told more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.judgement import Judgement, OtherCode
+from pcapdiag.diagnose.points.signals import PointSignal
+from pcapdiag.diagnose.points.way import Way, is_reset
+from pcapdiag.diagnose.tcp import injected_reset
+from pcapdiag.model.points import Passage
+from pcapdiag.model.report import Attribution
+
+EXPLAINED_BY = {
+    "tcp.connection_timeout": ("tcp.connection_refused", "icmp."),
+    "tcp.handshake_stalled": ("tcp.connection_refused", "icmp."),
+    "tcp.response_timeout": ("mtu.", "tcp.data_timeout", "icmp."),
+    "tcp.initiator_abort": ("mtu.", "tcp.data_timeout", "icmp."),
+    "http.truncated_response": ("mtu.", "tcp.data_timeout", "icmp."),
+    "tls.handshake_timeout": ("mtu.",),
+    "tcp.data_timeout": ("mtu.", "icmp."),
+}
+"""What a failure looks like at one point, and the earlier cause that only another may show."""
+PATH_TOOK_IT = frozenset({"lost_between", "lost_between_quiet"})
+
+
+def failing_point(way: Way, judgements: Mapping[int, Judgement]) -> int | None:
+    """Return the point whose judgement counts; None where none failed.
+
+    Of those that failed it is the nearest to the initiator, but for one that shows the cause of
+    what that one saw.
+    """
+    order = way.journey.order
+    failed = [point for point, judgement in judgements.items() if judgement.failed]
+    failed.sort(key=lambda point: (order.index(point) if point in order else len(order), point))
+    if not failed:
+        return None
+    struck = _struck_first(way, judgements, failed)
+    if struck is not None:
+        return struck
+    causes = EXPLAINED_BY.get(judgements[failed[0]].code, ())
+    for point in failed[1:]:
+        if judgements[point].code.startswith(causes or ("-",)):
+            return point
+    return failed[0]
+
+
+def _struck_first(way: Way, judgements: Mapping[int, Judgement], failed: list[int]) -> int | None:
+    """Return the point whose reset came first and was born on the way; others may be effects."""
+    resets = [p for p in way.journey.passages if is_reset(p)]
+    resets.sort(key=_when)
+    for passage in resets[:1]:
+        for point in failed:
+            reset = judgements[point].reset
+            if reset is not None and passage.frames[point] == reset.frame and way.born(passage):
+                return point
+    return None
+
+
+def _when(passage: Passage) -> int:
+    return min(time for time in passage.times if time is not None)
+
+
+def with_code(
+    judgement: Judgement, signals: Sequence[PointSignal], attribution: Attribution
+) -> Judgement:
+    """Return the judgement with the code that the points leave of several alike."""
+    names = {one.signal.name for one in signals}
+    code = judgement.code
+    if code == injected_reset.KIND.code and attribution.side not in ("path", "unknown"):
+        return (
+            _as(judgement, judgement.alternatives[0].code) if judgement.alternatives else judgement
+        )
+    if code == "tcp.accept_queue_overflow" and names & PATH_TOOK_IT:
+        return _as(judgement, "tcp.handshake_stalled")
+    return judgement
+
+
+def _as(judgement: Judgement, code: str) -> Judgement:
+    others = tuple(o for o in judgement.alternatives if o.code != code)
+    was = OtherCode(judgement.code, round(1 - judgement.confidence, 2))
+    return replace(judgement, code=code, alternatives=(was, *others))

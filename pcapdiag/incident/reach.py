@@ -1,0 +1,140 @@
+"""Which points would have shown a connection that they do not show: from what else they have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pcapdiag.incident.point_study import PointStudy
+from pcapdiag.incident.units import Streams
+from pcapdiag.model.points import Match, Reach, Span
+
+MAX_LOSSY = 1_000
+"""Periods kept in which a capture missed packets; with more the whole capture is one."""
+MARGIN = 1_000_000
+"""What a connection must have gone on for (ns) after a capture's last packet to show that it ended
+before."""
+OUTLIVED = 2
+"""Streams that are named of those: one may be the connection in question itself."""
+
+
+class Reaches:
+    """Knows the called addresses and ports of which two points have connections in common.
+
+    Where a load balancer spreads connections to one address over several hosts, no point behind it
+    would have shown just this one: so all that came up in its time must be at both points.
+    """
+
+    def __init__(self, studies: Sequence[PointStudy], matches: Iterable[Match]) -> None:
+        self._ports: set[tuple[int, int, str, int]] = set()
+        self._hosts: set[tuple[int, int, str]] = set()
+        self._studies = studies
+        shared: set[tuple[int, int, int]] = set()
+        for match in matches:
+            self._learn(match, shared)
+        for study in studies:
+            self._unlearn(study, shared)
+
+    def _unlearn(self, study: PointStudy, shared: set[tuple[int, int, int]]) -> None:
+        """Forget where connections came up that another point with others of them lacks."""
+        for seen in study.analysis.prints:
+            address, port = seen.responder
+            for other in self._studies:
+                key = study.number, other.number, address
+                if key not in self._hosts or not seen.established_time:
+                    continue
+                if (study.number, other.number, seen.stream) in shared:
+                    continue
+                if _ran_at(other, study, seen.established_time):
+                    self._ports.discard((*key, port))
+                    self._hosts.discard(key)
+
+    def _learn(self, match: Match, shared: set[tuple[int, int, int]]) -> None:
+        there = [point for point, stream in enumerate(match.streams) if stream is not None]
+        for shown in there:
+            seen = self._studies[shown].print_of(match.streams[shown] or 0)
+            if seen is None:
+                continue
+            address, port = seen.responder
+            for other in there:
+                if other != shown:
+                    shared.add((shown, other, seen.stream))
+                    self._ports.add((shown, other, address, port))
+                    self._hosts.add((shown, other, address))
+
+    def of(self, streams: Streams) -> tuple[Reach, ...]:
+        """Return for each point whether it sees a connection's packets, or would."""
+        return tuple(
+            "seen" if there else self._absent(point, streams) for point, there in enumerate(streams)
+        )
+
+    def _absent(self, point: int, streams: Streams) -> Reach:
+        found: Reach = "none"
+        for shown, there in enumerate(streams):
+            seen = self._studies[shown].print_of(there[0]) if there else None
+            if seen is None:
+                continue
+            address, port = seen.responder
+            if (shown, point, address, port) in self._ports:
+                return "port"
+            if (shown, point, address) in self._hosts:
+                found = "host"
+        return found
+
+
+def _ran_at(study: PointStudy, other: PointStudy, time: int) -> bool:
+    """Return whether a capture was running at a time of another point's clock."""
+    if not (study.clock.known and other.clock.known):
+        return True
+    tracker = study.analysis.tracker
+    first, last = study.clock.to_first(tracker.first_time), study.clock.to_first(tracker.last_time)
+    bound = study.clock.error + other.clock.error
+    return first + bound < other.clock.to_first(time) < last - bound
+
+
+def spans(studies: Sequence[PointStudy], matches: Iterable[Match]) -> list[Span]:
+    """Return when each capture was running, and when it missed packets."""
+    outlived = _outlived(studies, matches)
+    return [
+        Span(
+            first=study.analysis.tracker.first_time,
+            last=study.analysis.tracker.last_time,
+            lossy=_lossy(study),
+            outlived_by=tuple(outlived[study.number]),
+        )
+        for study in studies
+    ]
+
+
+def _lossy(study: PointStudy) -> tuple[tuple[int, int], ...]:
+    periods = [(one.start, one.end) for one in study.analysis.prints if one.is_lossy]
+    if len(periods) > MAX_LOSSY:
+        return ((min(periods)[0], max(end for _, end in periods)),)
+    return tuple(periods)
+
+
+def _outlived(studies: Sequence[PointStudy], matches: Iterable[Match]) -> dict[int, list[int]]:
+    """Return by point streams that went on elsewhere after the capture's last packet, two each."""
+    ends = {
+        study.number: study.clock.to_first(study.analysis.tracker.last_time)
+        + study.clock.error
+        + MARGIN
+        for study in studies
+        if study.clock.known
+    }
+    found: dict[int, list[int]] = {study.number: [] for study in studies}
+    for match in matches:
+        there = [
+            (point, stream)
+            for point, stream in enumerate(match.streams)
+            if stream is not None and point in ends
+        ]
+        last = max((_end(studies[point], match) for point, _ in there), default=0)
+        for point, stream in there:
+            if last > ends[point] and len(found[point]) < OUTLIVED:
+                found[point].append(stream)
+    return found
+
+
+def _end(study: PointStudy, match: Match) -> int:
+    seen = study.print_of(match.streams[study.number] or 0)
+    return study.clock.to_first(seen.end) - study.clock.error if seen is not None else 0

@@ -1,0 +1,55 @@
+"""The second reading of one of several captures: some connections once more, with every packet."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pcapdiag.capture import Capture
+from pcapdiag.flow.records import Flow
+from pcapdiag.flow.story import build_story, connection_state
+from pcapdiag.flow.traces import Traces
+from pcapdiag.incident.archive import Archive
+from pcapdiag.incident.following import Following
+from pcapdiag.model.options import AnalyzeOptions
+
+
+class Watch(msgspec.Struct):
+    """What a second reading is for."""
+
+    streams: set[int] = set()
+    untold: set[int] = set()
+    """Those of which no story was kept at the first one."""
+
+
+class SecondLook(Following):
+    """Keeps the packets of watched streams, and the stories of those that were healthy.
+
+    Streams and frames are numbered as in the first reading.
+    """
+
+    def __init__(
+        self,
+        capture: Capture,
+        options: AnalyzeOptions,
+        point: int,
+        watch: Watch,
+    ) -> None:
+        super().__init__(capture, options, self._ended)
+        self.stories = Archive()
+        """Of those of which none was kept at the first reading."""
+        self.traces = Traces(point)
+        self._untold = watch.untold
+        self.tracker.note_all = 1
+        self.tracker.watch(watch.streams, self.traces.add)
+
+    def finish(self) -> None:
+        """End the reading."""
+        self.tracker.close()
+
+    def _ended(self, flow: Flow) -> str:
+        if flow.stream not in self._untold:
+            return connection_state(self.tracker, flow)
+        story = build_story(self.tracker, flow)
+        story.application = self.readers.application(flow, story)
+        self.stories.put(story, self.tracker.last_time)
+        return story.state

@@ -1,0 +1,165 @@
+"""A ladder with one lane per capture point: which packet was seen where, lost or made on the way.
+
+Lanes run from the initiator's end to the responder's::
+
+            client                      proxy
+    +0.000   #3  --- SYN ------------->  #2
+    +0.126  #10  --- GET /cut ----X       -     never arrived
+    +0.131  #11  <------ RST,ACK -*       -     came into being between
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from pcapdiag.model.report import Connection, PointPassage
+from pcapdiag.model.units import parse_seconds
+from pcapdiag.report.clock import between
+from pcapdiag.report.escape import shown
+
+MAX_ROWS = 12
+"""Packets shown; those that decide come first, then what is around them."""
+TIME = 11
+MIN_SPAN, MAX_SPAN = 9, 32
+"""Columns between two lanes: with fewer an arrow has no room, more do not read better."""
+EVENT, GAP = 16, 1
+"""Columns of the event, and between lanes, where arrows have no room."""
+_LEGEND = {
+    "X": "X: sent on, and never seen at the next point",
+    "*": "*: never seen where it would have come from",
+    "?": "?: that capture may have missed it",
+    "-": "-: that capture did not miss it: it was not there",
+}
+
+
+def ladder(connection: Connection, labels: tuple[str, ...], room: int) -> list[str]:
+    """Return the lines of a ladder; none where it has no room, or nothing to show."""
+    rows = _chosen(connection.passages)
+    lanes = [labels.index(label) for label in connection.path_order if label in labels]
+    lanes = [lane for lane in lanes if _tells(lane, connection.passages)]
+    if len(lanes) < 2 or not rows:
+        return []
+    frames = [f for passage in rows for f in passage.frames if f is not None]
+    cell = max(*(len(str(frame)) + 1 for frame in frames), *(len(labels[n]) for n in lanes))
+    span = min((room - TIME - cell * len(lanes)) // (len(lanes) - 1) - 2, MAX_SPAN)
+    writer = _Writer(lanes, cell, span, _start(rows))
+    if span < MIN_SPAN:
+        writer = _TableWriter(lanes, cell, GAP, _start(rows))
+        if writer.width > room:
+            return []
+    lines = [writer.head(labels), *_body(writer, connection.passages, rows)]
+    drawn = "".join(lines[1:])
+    lines += [f"{'':{TIME}}{text}" for mark, text in _LEGEND.items() if _is_used(mark, drawn)]
+    return [line.rstrip() for line in lines]
+
+
+def _body(writer: _Writer, passages: list[PointPassage], rows: list[PointPassage]) -> Iterator[str]:
+    """Yield a line for each packet shown, and dots where some are left out between."""
+    before: int | None = None
+    for number, passage in enumerate(passages):
+        if passage not in rows:
+            continue
+        if before is not None and number > before + 1:
+            yield f"{'':{TIME}}{'...':>{writer.cell}}"
+        yield writer.row(passage)
+        before = number
+
+
+def _tells(lane: int, passages: list[PointPassage]) -> bool:
+    """Return whether a point shows any of the packets, or would have."""
+    return any(p.frames[lane] is not None or p.covers[lane] for p in passages)
+
+
+def _is_used(mark: str, drawn: str) -> bool:
+    if mark == "-":
+        return f" {mark} " in drawn and "X" not in drawn and "*" not in drawn
+    return f"-{mark}" in drawn or f"{mark}-" in drawn or f" {mark} " in drawn
+
+
+def _chosen(passages: list[PointPassage]) -> list[PointPassage]:
+    """Return the packets that are shown, in their order."""
+    last = len(passages) - 1
+    ranked = sorted(
+        range(len(passages)),
+        key=lambda n: (
+            not passages[n].decisive,
+            passages[n].fate not in ("lost", "appeared"),
+            min(n, last - n),
+        ),
+    )
+    return [passages[n] for n in sorted(ranked[:MAX_ROWS])]
+
+
+def _start(rows: list[PointPassage]) -> str:
+    times = [time for passage in rows for time in passage.times if time is not None]
+    return min(times, key=parse_seconds, default="0")
+
+
+class _Writer(msgspec.Struct, frozen=True):
+    lanes: list[int]
+    cell: int
+    span: int
+    start: str
+
+    def head(self, labels: tuple[str, ...]) -> str:
+        gap = " " * (self.span + 2)
+        return f"{'':{TIME}}" + gap.join(f"{labels[lane]:^{self.cell}}" for lane in self.lanes)
+
+    def row(self, passage: PointPassage) -> str:
+        text = f"{self._when(passage):<{TIME}}{self._cell(passage, self.lanes[0])}"
+        said = False
+        for left, right in zip(self.lanes, self.lanes[1:], strict=False):
+            event = "" if said else shown(passage.event)
+            drawn = self._arrow(passage, left, right, event)
+            said = said or bool(drawn.strip())
+            text += f" {drawn} {self._cell(passage, right)}"
+        return text + _notes(passage)
+
+    def _when(self, passage: PointPassage) -> str:
+        times = [time for time in passage.times if time is not None]
+        return f"+{between(self.start, min(times, key=parse_seconds)):.6f}" if times else ""
+
+    def _cell(self, passage: PointPassage, lane: int) -> str:
+        frame = passage.frames[lane]
+        text = f"#{frame}" if frame is not None else "-" if passage.covers[lane] else "?"
+        return f"{text:^{self.cell}}"
+
+    def _arrow(self, passage: PointPassage, left: int, right: int, event: str) -> str:
+        to_right = passage.from_ == "initiator"
+        near, far = (left, right) if to_right else (right, left)
+        came, went = passage.frames[near] is not None, passage.frames[far] is not None
+        if not came and not went:
+            return " " * self.span
+        first = "-" if came else "*" if passage.covers[near] else "?"
+        last = ">" if went else "X" if passage.covers[far] else "?"
+        if not to_right:
+            first, last = ("<" if last == ">" else last), first
+        inner = self.span - 2
+        middle = f"-- {event[: inner - 4]} " if event else ""
+        return f"{first}{middle:-<{inner}}{last}"
+
+
+class _TableWriter(_Writer, frozen=True):
+    """Where arrows have no room between the lanes: direction and event before them."""
+
+    @property
+    def width(self) -> int:
+        return TIME + EVENT + len(self.lanes) * (self.cell + self.span)
+
+    def head(self, labels: tuple[str, ...]) -> str:
+        return f"{'':{TIME + EVENT}}" + "".join(self._padded(labels[n]) for n in self.lanes)
+
+    def row(self, passage: PointPassage) -> str:
+        arrow = "->" if passage.from_ == "initiator" else "<-"
+        event = f"{arrow} {shown(passage.event)}"[: EVENT - 1]
+        cells = "".join(self._padded(self._cell(passage, lane)) for lane in self.lanes)
+        return f"{self._when(passage):<{TIME}}{event:<{EVENT}}{cells}" + _notes(passage)
+
+    def _padded(self, text: str) -> str:
+        return f"{text:^{self.cell}}{'':{self.span}}"
+
+
+def _notes(passage: PointPassage) -> str:
+    return f"  {', '.join(passage.changed)} changed" if passage.changed else ""

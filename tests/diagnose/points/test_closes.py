@@ -1,0 +1,177 @@
+"""Where a RST was born, with two captures."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.points import judge_points
+from pcapdiag.model.points import Span
+from tests.correlate.road import MS, START, Road
+from tests.diagnose.points.scene import evidence, opinions, outcome
+
+pytestmark = pytest.mark.once
+
+
+def in_use(**changes: object) -> Road:
+    """A first exchange, then a request."""
+    road = Road(**changes)  # type: ignore[arg-type]
+    road.handshake()
+    road.c(40, "PA", 1, 1, 100)
+    road.s(50, "PA", 1, 101, 200)
+    road.c(60, "A", 101, 201)
+    road.c(100, "PA", 101, 201, 100)
+    return road
+
+
+def test_a_reset_that_its_end_sent() -> None:
+    road = in_use()
+    reset = road.s(110, "RA", 201, 201)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.reset_before_response"
+    assert found.attribution.side == "responder"
+    assert found.attribution.address == "10.0.0.2"
+    assert found.attribution.confidence > 0.98
+    one = evidence(found, "left_end")
+    assert (one.point, one.frames, one.says) == ("proxy", [reset[1]], "responder")
+    assert found.resets[0, reset[0] or 0].side == "responder"
+
+
+def test_a_reset_that_its_end_never_sent() -> None:
+    road = in_use()
+    reset = road.s(110, "RA", 201, 201, seen=(0,))
+    road.s(300, "A", 201, 201)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.injected_reset"
+    assert found.judgement.ended_by == "path"
+    assert found.attribution.side == "path"
+    assert found.attribution.confidence > 0.98
+    one = evidence(found, "born_between")
+    assert one.detail == f"RST,ACK bears 10.0.0.2's address, reached client (frame {reset[0]}), " \
+        "never left proxy"  # fmt: skip
+    assert (one.point, one.frames) == ("client", [reset[0]])
+    assert found.resets[0, reset[0] or 0].side == "path"
+    assert [found.decisive] == [(len(road.rows[0]) - 2,)]
+
+
+def test_where_the_capture_may_have_been_stopped_nobody_is_named_for_sure() -> None:
+    road = in_use()
+    road.s(110, "RA", 201, 201, seen=(0,))
+    spans = [Span(START, START + 9000 * MS), Span(START, START + 106 * MS)]
+    found = outcome(road, spans)
+    assert found.attribution.side in ("path", "unknown")
+    assert found.attribution.confidence <= 0.89
+    assert "if proxy was still capturing" in evidence(found, "born_between_quiet").detail
+
+
+def test_where_it_was_not_running_its_silence_says_nothing() -> None:
+    road = in_use()
+    road.s(110, "RA", 201, 201, seen=(0,))
+    stopped = Span(START, START + 106 * MS, outlived_by=(9,))
+    found = outcome(road, [Span(START, START + 9000 * MS), stopped])
+    assert found.attribution.side != "path"
+    assert not {"born_between", "born_between_quiet"} & {
+        e.signal for e in found.attribution.evidence
+    }
+
+
+def test_one_that_a_device_renumbered_is_weaker_evidence() -> None:
+    road = in_use()
+    road.s(110, "RA", 201, 201, seen=(0,))
+    road.s(110, "RA", 1, 201, seen=(1,))
+    road.s(300, "A", 201, 201)
+    assert evidence(outcome(road), "born_between").weight == pytest.approx(2.3, abs=0.01)
+
+
+def test_the_forged_reset_that_came_first_counts_not_its_effect() -> None:
+    """Only the responder is cut off; the initiator's next request meets the RST of its kernel."""
+    road = in_use()
+    road.s(130, "PA", 201, 201, 50)
+    road.c(140, "A", 201, 251)
+    forged = road.c(3000, "R", 201, seen=(1,))
+    road.c(5000, "PA", 201, 251, 100)
+    road.s(5005, "R", 251)
+    found = outcome(road)
+    assert found.attribution.side == "path"
+    assert found.point == 1
+    assert evidence(found, "born_between").frames == [forged[1]]
+
+
+def test_both_ends_reset_and_neither_did_it() -> None:
+    road = in_use()
+    road.s(110, "RA", 201, 201, seen=(0,))
+    road.c(104, "RA", 201, 201, seen=(1,))
+    road.s(400, "R", 201)
+    found = outcome(road)
+    assert found.attribution.side == "path"
+    assert [e.signal for e in found.attribution.evidence].count("born_between") == 2
+
+
+def test_a_refusal_by_a_device_stays_a_refusal() -> None:
+    road = Road(reach=("seen", "port"), known_order=(0, 1))
+    road.c(0, "S", 0, seen=(0,))
+    road.s(1, "RA", -9000, 1, seen=(0,))
+    found = outcome(road)
+    assert found.judgement.code == "tcp.connection_refused"
+    assert (found.attribution.side, found.attribution.confidence > 0.95) == ("path", True)
+
+
+@pytest.mark.parametrize("hops", [0, 1])
+def test_three_points_say_between_which_two(hops: int) -> None:
+    road = in_use(points=3, hops=hops)
+    reset = road.s(110, "RA", 201, 201, seen=(0, 1))
+    road.s(300, "A", 201, 201)
+    one = evidence(outcome(road), "born_between")
+    assert f"reached proxy (frame {reset[1]}), never left upstream" in one.detail
+
+
+def test_a_disagreement_with_one_capture_is_told() -> None:
+    road = in_use()
+    road.s(110, "RA", 201, 201, seen=(0,))
+    road.s(300, "A", 201, 201, seen=(1,))
+    notes = outcome(road).judgement.notes
+    assert any("by client's capture alone it looked like the responder's doing" in n for n in notes)
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_fin_that_never_arrived_makes_the_path_guilty_of_the_reset_behind_it(
+    arrives: bool,
+) -> None:
+    road = in_use()
+    road.s(130, "PA", 201, 201, 50)
+    road.c(140, "A", 201, 251)
+    for at in (60_000, 60_400, 61_200):
+        road.s(at, "FA", 251, 201, seen=(0, 1) if arrives else (1,))
+    road.c(90_000, "PA", 201, 251, 100)
+    road.s(90_005, "R", 251)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.stale_connection"
+    assert found.attribution.side == ("responder" if arrives else "path")
+
+
+def test_a_capture_that_missed_packets_does_not_overrule_one_that_has_all() -> None:
+    road = in_use()
+    road.s(110, "PA", 201, 201, 50, seen=(1,))
+    road.c(120, "A", 201, 251)
+    road.c(130, "FA", 201, 251)
+    road.s(140, "FA", 251, 202)
+    road.c(150, "A", 202, 252)
+    found = judge_points(road.journey(), opinions(road), ("client", "proxy"))
+    assert found is None
+
+
+def test_a_capture_that_may_have_been_stopped_does_not_overrule_a_sure_one() -> None:
+    road = in_use()
+    for at in range(120, 1000, 100):
+        road.s(at, "PA", 201 + at, 201, 100)
+        road.c(at + 10, "A", 201, 301 + at)
+    road.s(1100, "RA", 1221, 201, seen=(0,))
+    spans = [Span(START, START + 9000 * MS), Span(START, START + 1050 * MS)]
+    given = opinions(road)
+    alone = given[0]
+    assert alone is not None
+    assert alone.attribution.side == "responder"
+    sure = replace(alone, attribution=replace(alone.attribution, confidence=0.99))
+    found = judge_points(road.journey(spans), [sure, given[1]], ("client", "proxy"))
+    assert found is not None
+    assert found.attribution.side == "unknown"

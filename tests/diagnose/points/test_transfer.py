@@ -1,0 +1,92 @@
+"""Data that stayed without an answer: lost, ignored, or its answer lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.correlate.road import Road
+from tests.diagnose.points.scene import evidence, outcome
+
+pytestmark = pytest.mark.once
+
+REPEATS = (100, 300, 700, 1500, 3100, 6300, 12700)
+
+
+def in_use() -> Road:
+    road = Road()
+    road.handshake()
+    road.c(40, "PA", 1, 1, 100)
+    road.s(50, "PA", 1, 101, 200)
+    road.c(60, "A", 101, 201)
+    return road
+
+
+def test_data_that_never_reached_the_next_point() -> None:
+    road = in_use()
+    for at in REPEATS:
+        road.c(at, "PA", 101, 201, 100, seen=(0,))
+    road.c(20000, "RA", 201, 201, seen=(0,))
+    found = outcome(road)
+    assert (found.judgement.code, found.attribution.side) == ("tcp.data_timeout", "path")
+    one = evidence(found, "lost_between")
+    assert one.detail.startswith("7 segments of 10.0.0.1 (100 bytes) passed client")
+    assert "size_hole" not in {e.signal for e in found.attribution.evidence}
+
+
+def test_data_that_arrived_and_was_not_acknowledged() -> None:
+    road = in_use()
+    for at in REPEATS:
+        road.c(at, "PA", 101, 201, 100)
+    road.c(20000, "RA", 201, 201)
+    found = outcome(road)
+    assert found.attribution.side == "responder"
+    assert evidence(found, "arrived_unanswered").point == "proxy"
+
+
+def test_acknowledgments_that_got_lost() -> None:
+    road = in_use()
+    for at in REPEATS:
+        road.c(at, "PA", 101, 201, 100)
+        road.s(at + 5, "A", 201, 201, seen=(1,))
+    road.c(20000, "RA", 201, 201)
+    found = outcome(road)
+    assert found.attribution.side == "path"
+    assert "7 acknowledgments of 10.0.0.2 passed proxy" in evidence(found, "lost_between").detail
+
+
+def test_only_large_segments_get_lost() -> None:
+    road = in_use()
+    road.c(100, "PA", 101, 201, 100)
+    for at in (110, 310, 710, 1510, 3110, 6310):
+        road.s(at, "A", 201, 201, 1400, seen=(1,))
+        road.s(at + 1, "PA", 1601, 201, 90)
+        road.c(at + 10, "A", 201, 201)
+    road.c(30000, "FA", 201, 201)
+    found = outcome(road)
+    assert found.attribution.side == "path"
+    one = evidence(found, "size_hole")
+    assert "all 6 segments of 1,400 bytes and more got lost, and those of up to 90" in one.detail
+
+
+def test_a_request_that_arrived_and_got_no_answer() -> None:
+    road = in_use()
+    road.c(100, "PA", 101, 201, 100)
+    road.s(110, "A", 201, 201)
+    road.c(15100, "FA", 201, 201)
+    road.s(15110, "A", 201, 202)
+    found = outcome(road)
+    assert (found.judgement.code, found.attribution.side) == ("tcp.response_timeout", "responder")
+    assert "no answer of 10.0.0.2 passed it" in evidence(found, "arrived_unanswered").detail
+
+
+def test_an_answer_that_left_and_never_came() -> None:
+    road = in_use()
+    road.c(100, "PA", 101, 201, 100)
+    road.s(110, "A", 201, 201)
+    for at in (150, 350, 750, 1550, 3150):
+        road.s(at, "PA", 201, 201, 80, seen=(1,))
+    road.c(15100, "FA", 201, 201)
+    road.s(15110, "A", 281, 202)
+    found = outcome(road)
+    assert found.attribution.side == "path"
+    assert "of 10.0.0.2" in evidence(found, "lost_between").detail
