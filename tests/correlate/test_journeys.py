@@ -258,3 +258,10 @@ def test_a_point_that_lacks_payload_which_came_past_it_missed_more() -> None:
     road.s(90, "PA", 501, 101, 500, seen=(0,))
     reset = road.s(95, "RA", 1001, 101, seen=(0,))
     assert not only(road.journey().passages, reset[0] or 0).covers[1]
+
+
+def test_a_point_that_lacks_an_ack_which_came_past_it_missed_more() -> None:
+    road = asked(Road())
+    road.s(60, "A", 1, 101, window=400, seen=(0,))
+    reset = road.s(95, "RA", 1, 101, seen=(0,))
+    assert not only(road.journey().passages, reset[0] or 0).covers[1]

@@ -17,12 +17,12 @@ from tests.flow.wire import MS, End, Link, Wire, tell
 LETTERS = ((SYN, "S"), (FIN, "F"), (RST, "R"), (0x10, "A"))
 
 
-def opinions(road: Road) -> list[Opinion | None]:
-    """Judge every point's packets as if there were no others; the captures run on for 30 s."""
-    return [_opinion(road, point) if rows else None for point, rows in enumerate(road.rows)]
+def opinions(road: Road, left: float = 30.0) -> list[Opinion | None]:
+    """Judge every point's packets as if there were no others; ``left`` seconds are to come."""
+    return [_opinion(road, point, left) if rows else None for point, rows in enumerate(road.rows)]
 
 
-def _opinion(road: Road, point: int) -> Opinion:
+def _opinion(road: Road, point: int, left: float) -> Opinion:
     wire = Wire()
     link = Link(wire, End(*INITIATOR, 0, b"\2\0\0\0\0\1"), End(*RESPONDER, 0, b"\2\0\0\0\0\2"))
     for row in road.rows[point]:
@@ -34,7 +34,7 @@ def _opinion(road: Road, point: int) -> Opinion:
             absolute=True, ttl=row.ttl, ip_id=row.ip_id, window=row.window,
         )  # fmt: skip
     story = tell(wire).only
-    context = replace(around(story, left=30.0), final=True)
+    context = replace(around(story, left=left), final=True)
     judgement = judge(story, context)
     attribution = attribute(story, judgement, context)
     return Opinion(story, refine(judgement, attribution, story, context), attribution, context)

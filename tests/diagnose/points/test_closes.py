@@ -175,3 +175,10 @@ def test_a_capture_that_may_have_been_stopped_does_not_overrule_a_sure_one() -> 
     found = judge_points(road.journey(spans), [sure, given[1]], ("client", "proxy"))
     assert found is not None
     assert found.attribution.side == "unknown"
+
+
+def test_a_forged_acknowledgment_does_not_make_the_capture_one_that_missed_packets() -> None:
+    road = in_use()
+    road.s(110, "RA", 201, 999_999, seen=(0,))
+    road.s(300, "A", 201, 201)
+    assert outcome(road).attribution.side == "path"
