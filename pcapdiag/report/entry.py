@@ -172,7 +172,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
     def _ladder(self, connection: Connection) -> list[str]:
         if not self.places.several:
             return []
-        return ladder(connection, self.places.labels, self.page.room)
+        lines = ladder(connection, self.places.labels, self.page.room)
+        return [self.page.cut(line) for line in lines]
 
     def _others(self, connection: Connection) -> Iterator[str]:
         """Yield the further requests of the connection that failed."""
