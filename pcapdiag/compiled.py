@@ -10,6 +10,7 @@ COMPILED_MODULES = (
     "pcapdiag.capture.walk",
     "pcapdiag.capture.window",
     "pcapdiag.decode.headers",
+    "pcapdiag.flow.callers",
     "pcapdiag.flow.lanes",
     "pcapdiag.flow.legs",
     "pcapdiag.flow.records",

@@ -8,12 +8,13 @@ share no packet are compared by way of others, and the errors add up.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from pcapdiag.correlate.bounds import Line
-from pcapdiag.correlate.sightings import Limit, limits, sightings
+from pcapdiag.correlate.sightings import Limit, Sighting, direction, limits, sightings
 from pcapdiag.correlate.steps import Stretch, lay_lines
 from pcapdiag.model.points import MAX_DRIFT, ClockStep, Match, Matches, PointClock, Print
 
@@ -76,12 +77,20 @@ class _Comparing:
         return self._done[near, far]
 
     def _compare(self, near: int, far: int) -> _Compared:
-        told: list[Limit] = []
-        ahead: list[int] = []
+        seen: list[tuple[str, int, list[Sighting]]] = []
+        usual: Counter[str] = Counter()
         for match, a, b in self._pairs(near, far):
             found = sightings(a, b, match, (near, far))
-            told += limits(found)
+            way = direction(found)
+            usual[a.initiator[0]] += way
+            seen.append((a.initiator[0], way, found))
+        told: list[Limit] = []
+        ahead: list[int] = []
+        for address, way, found in seen:
             ahead += [one.ahead for one in found]
+            # One initiator is not now before and now behind a point: a packet was mistaken.
+            if usual[address] * way >= 0:
+                told += limits(found, way)
         told.sort()
         ahead.sort()
         guess = ahead[len(ahead) // 2] if ahead else 0

@@ -43,13 +43,13 @@ def sightings(a: Print, b: Print, match: Match, points: tuple[int, int]) -> list
     return found
 
 
-def limits(found: Sequence[Sighting]) -> Iterator[Limit]:
+def limits(found: Sequence[Sighting], way: int) -> Iterator[Limit]:
     """Yield what a connection's packets say of the difference of the clocks.
 
     The nearer point saw a packet first. Where it does not show which that was, a packet and the
-    next one the other way have the difference between them, either way.
+    next one the other way have the difference between them, either way. ``way`` is that of
+    :func:`direction`.
     """
-    way = _direction(found)
     if way:
         for one in found:
             if one.from_initiator == (way > 0):
@@ -63,7 +63,7 @@ def limits(found: Sequence[Sighting]) -> Iterator[Limit]:
         yield other.time, max(one.ahead, other.ahead) + room, True
 
 
-def _direction(found: Sequence[Sighting]) -> int:
+def direction(found: Sequence[Sighting]) -> int:
     """Return 1 where the first point is nearer to the initiator, -1 where it is farther, 0 unknown.
 
     A packet and the next one the other way give the round trip between the points. It has to be
@@ -93,12 +93,12 @@ def _drift(one: Sighting, other: Sighting) -> int:
 def _handshake(a: Print, b: Print) -> Iterator[Sighting]:
     if a.syn_time and b.syn_time and _is_same_syn(a, b):
         yield Sighting(b.syn_time, a.syn_time - b.syn_time, from_initiator=True)
+    elif a.established_time and b.established_time and not (a.is_lossy or b.is_lossy):
+        # Less sure than a SYN: a capture that missed the ACK has the next packet for it.
+        ahead = a.established_time - b.established_time
+        yield Sighting(b.established_time, ahead, from_initiator=True)
     if a.syn_ack_time and b.syn_ack_time and _is_same_syn_ack(a, b):
         yield Sighting(b.syn_ack_time, a.syn_ack_time - b.syn_ack_time, from_initiator=False)
-    if a.established_time and b.established_time and not (a.is_lossy or b.is_lossy):
-        if a.syn_ack_count == b.syn_ack_count == 1:
-            ahead = a.established_time - b.established_time
-            yield Sighting(b.established_time, ahead, from_initiator=True)
 
 
 def _is_same_syn(a: Print, b: Print) -> bool:

@@ -18,6 +18,8 @@ MAX_STEPS = 16
 """With more of them nothing is said about the clock."""
 MAX_LIMITS = 6_000
 """Bounds that steps are looked for in: the narrowest of each part of the time."""
+FEW = 20
+"""One bound in so many of a short time may be wrong; more of them are a step."""
 FIRST_PROBE = 64
 
 
@@ -56,14 +58,34 @@ def _narrowest(limits: list[Limit]) -> list[Limit]:
     size = -(-4 * len(limits) // MAX_LIMITS)
     found: list[Limit] = []
     for at in range(0, len(limits), size):
-        part = range(at, min(at + size, len(limits)))
-        kept = {min(part, key=lambda n: limits[n][0]), max(part, key=lambda n: limits[n][0])}
-        lower = [n for n in part if not limits[n][2]]
-        upper = [n for n in part if limits[n][2]]
-        kept |= {max(lower, key=lambda n: limits[n][1])} if lower else set()
-        kept |= {min(upper, key=lambda n: limits[n][1])} if upper else set()
-        found += [limits[n] for n in sorted(kept)]
+        part = _without_few(limits[at : at + size])
+        lower = [limit for limit in part if not limit[2]]
+        upper = [limit for limit in part if limit[2]]
+        kept = {min(part), max(part)}
+        kept |= {max(lower, key=_difference)} if lower else set()
+        kept |= {min(upper, key=_difference)} if upper else set()
+        found += [limit for limit in part if limit in kept]
     return found
+
+
+def _without_few(part: list[Limit]) -> list[Limit]:
+    """Leave out bounds that contradict most others of a short time, if they are few."""
+    lower = sorted((one for one in part if not one[2]), key=_difference)
+    upper = sorted((one for one in part if one[2]), key=_difference, reverse=True)
+    middle = sorted(map(_difference, part))[len(part) // 2]
+    few = len(part) // FEW
+    while lower and upper and lower[-1][1] > upper[-1][1] + 2 * TOLERANCE:
+        if not few:
+            return part
+        few -= 1
+        farther = lower if lower[-1][1] - middle > middle - upper[-1][1] else upper
+        farther.pop()
+    kept = {*lower, *upper}
+    return [one for one in part if one in kept]
+
+
+def _difference(limit: Limit) -> int:
+    return limit[1]
 
 
 def _other_time(limit: Limit) -> int:
@@ -95,13 +117,17 @@ def _divided(limits: list[Limit]) -> list[Stretch]:
 
 
 def _set_back(found: list[Stretch], between: list[list[Limit]]) -> list[Stretch]:
-    """Let stretches meet where the clock had each time that either may have had at a step back."""
+    """Let stretches meet where the clock had each time that either may have had at a step back.
+
+    Before it, the clock may have gone on for as long as no packet showed it, and behind it too.
+    """
     for n, doubtful in enumerate(between):
         times = [time for time, _, _ in doubtful]
         if times[0] == min(times) and times[-1] == max(times):
             continue
-        found[n] = replace(found[n], until=max(times))
-        found[n + 1] = replace(found[n + 1], since=min(times))
+        unseen = max(_other_time(doubtful[-1]) - _other_time(doubtful[0]), 0)
+        found[n] = replace(found[n], until=max(times) + unseen)
+        found[n + 1] = replace(found[n + 1], since=min(times) - unseen)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from pcapdiag.diagnose.tcp.unacknowledged import quiet_before_unacked
@@ -11,6 +12,9 @@ from pcapdiag.model.story import Story
 
 LAST = 8
 """Packets before the RST among which the quiet time is looked for."""
+
+REMEMBERED = 32
+"""Answers kept, as several signals and the report ask for the same reset."""
 
 How = Literal["at_expiry", "late", "lost"]
 
@@ -22,6 +26,7 @@ class IdleEnd(NamedTuple):
     quiet: int
 
 
+@lru_cache(maxsize=REMEMBERED)
 def reset_after_idle(story: Story, reset: PacketFact) -> IdleEnd | None:
     """Return the quiet time before a RST, or before what it answers; None where there was none."""
     before = [

@@ -9,7 +9,7 @@ cdef class Tombstone
 cdef class Host:
     cdef public unsigned long long high, low
     cdef public long long version, packets, ids_zero, min_rtt, sent, received, bad_checksums
-    cdef public long long super_segments, opened, answered, translated
+    cdef public long long super_segments, opened, answered, translated, duplicates
     cdef public dict ttls
     cdef public dict reset_ttls
     cdef public dict reset_windows
@@ -28,6 +28,10 @@ cdef class Endpoint:
     cdef public list answers_within
     cdef public dict first_bytes
     cdef public dict first_accepted
+    cdef public dict callers
+    cdef public list spans
+    cdef public object span
+    cdef public long long spans_left_out
 
 @cython.final
 cdef class Moment:
@@ -97,7 +101,7 @@ cdef class Flow:
     cdef public long long rtt_to_responder, rtt_to_initiator, rst_time, turn_gap, request_frame
     cdef public long long request_time, response_frame, response_time, interface1, interface2
     cdef public long long interface3, vlan1, vni1, evicted, open_at_end, syn_tsval, syn_ip_id
-    cdef public long long rst_chunk, rst_kept, largest_answer, alarming
+    cdef public long long rst_chunk, rst_kept, largest_answer, alarming, ask_kind
     cdef public list noted
     cdef public object reading
     cdef public list icmp

@@ -32,6 +32,7 @@ class Host:
         self.super_segments = 0
         self.opened = 0
         self.answered = 0
+        self.duplicates = 0
         self.translated = 0
         self.peers: set[tuple[int, int, int]] = set()
         self.last_peer: Host | None = None
@@ -64,6 +65,10 @@ class Endpoint:
         self.speaks_first = 0
         self.first_bytes: dict[bytes, int] = {}
         self.first_accepted: dict[bytes, int] = {}
+        self.callers: dict[Host, Any] = {}
+        self.spans: list[Any] = []
+        self.span: Any = None
+        self.spans_left_out = 0
 
 
 class Moment:
@@ -306,5 +311,6 @@ class Flow:
         self.lanes = 0
         self.largest_answer = 0
         self.alarming = 0
+        self.ask_kind = -1
         self.noted: list[tuple[Any, ...]] | None = None
         self.reading: object | None = None

@@ -3,12 +3,18 @@ import cython
 cdef unsigned long long LAST_7, LAST_CHUNK
 cdef long long _UNKNOWN, _INCOMPLETE, _COMPLETE, _UNTIL_CLOSE, MAX_DIGITS, NO_LENGTH, CHUNKED, CONFLICT
 
+cdef tuple CHECKERS, CHECK_WORDS
+
 
 @cython.locals(word=cython.longlong)
 cpdef long long is_request(unsigned char[::1] v, long long start, long long size) noexcept
 cpdef long long is_answer(unsigned char[::1] v, long long start, long long size) noexcept
 @cython.locals(code=cython.longlong, digit=cython.longlong, i=cython.longlong)
 cpdef long long status(unsigned char[::1] v, long long start, long long size) noexcept
+@cython.locals(end=cython.longlong, o=cython.longlong, line=cython.longlong, name=bytes)
+cpdef long long check_kind(unsigned char[::1] v, long long start, long long size) noexcept
+@cython.locals(o=cython.longlong, word=bytes)
+cdef long long _is_check_path(unsigned char[::1] v, long long start, long long end) noexcept
 cpdef long long is_alarming(long long code) noexcept
 @cython.locals(end=cython.longlong, code=cython.longlong, body=cython.longlong, length=cython.longlong)
 cpdef long long completeness(unsigned char[::1] v, long long start, long long size, long long total, unsigned long long tail_low) noexcept

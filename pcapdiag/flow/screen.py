@@ -31,6 +31,25 @@ CHUNKED = -2
 CONFLICT = -3
 """Two lengths that cannot both be right, or one that is no number."""
 
+CHECKERS = (
+    b"amazon-route53-health-check",
+    b"azure traffic manager",
+    b"consul health check",
+    b"edge health probe",
+    b"elb-healthchecker/",
+    b"envoy/hc",
+    b"googlehc/",
+    b"googlestackdrivermonitoring",
+    b"kube-probe/",
+    b"load balancer agent",
+    b"nginx (health check)",
+)
+"""How user agents of health checks begin, in lower case."""
+CHECK_WORDS = (
+    b"health", b"ready", b"readiness", b"livez", b"liveness", b"alive", b"ping", b"status",
+)  # fmt: skip
+"""Words of paths that are asked for to see whether a server is well."""
+
 # Twins in C of the constants above, which plain Python imports.
 _UNKNOWN = UNKNOWN
 _INCOMPLETE = INCOMPLETE
@@ -69,6 +88,39 @@ def status(v: Head, start: int, size: int) -> int:
             return -1
         code = code * 10 + digit
     return code
+
+
+def check_kind(v: Head, start: int, size: int) -> int:
+    """Return whether a request looks like a health check.
+
+    0: no. 1: its user agent is a known one's. 2: it has no user agent (HAProxy's httpchk has none).
+    3: its path has a word that checks use. Only regular times make a check of 2 and 3.
+    """
+    end = start + size
+    o = start
+    while o < end and v[o] != 0x0A:
+        o += 1
+    line = o
+    while o < end - 1:
+        if v[o] == 0x0A and v[o + 1] | 0x20 == 0x75 and _is_name(v, o + 1, end, b"user-agent:"):
+            o += 12
+            while o < end and v[o] == 0x20:
+                o += 1
+            for name in CHECKERS:
+                if _is_name(v, o, end, name):
+                    return 1
+            return 3 if _is_check_path(v, start, line) else 0
+        o += 1
+    return 2 if _head_end(v, start, size) > 0 else 0
+
+
+def _is_check_path(v: Head, start: int, end: int) -> int:
+    for o in range(start, end):
+        if v[o] in (0x2F, 0x2D, 0x5F, 0x2E):  # the marks / - _ . before a word
+            for word in CHECK_WORDS:
+                if _is_name(v, o + 1, end, word):
+                    return 1
+    return 0
 
 
 def is_alarming(code: int) -> int:

@@ -325,6 +325,7 @@ def host_facts(host: Host) -> HostFacts:
         received_by_capture_host=host.received,
         bad_checksums=host.bad_checksums,
         super_segments=host.super_segments,
+        duplicates=host.duplicates,
         opened=host.opened,
         answered=host.answered,
     )

@@ -1,6 +1,7 @@
 import cython
 
 from pcapdiag.decode.headers cimport Packet
+from pcapdiag.flow.callers cimport Callers, note_outcome
 from pcapdiag.flow.lanes cimport Lanes
 from pcapdiag.flow.legs cimport Moments, note_race
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host, Moment, Tombstone
@@ -11,7 +12,7 @@ from pcapdiag.flow.table cimport Table
 
 cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HEAD, CLOSE_NOTIFY, STALLED
 cdef long long _LINGER, _SYN_IDLE, _OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP, SECOND_CHANCES
-cdef long long ANSWERED, CLOSED, LEFT, OPENED
+cdef long long ANSWERED, CLOSED, LEFT, OPENED, CAME_UP, REFUSED, SILENT
 cdef long long DUPLICATE_WINDOW, SOFT_WINDOW, SAME_PATH_WINDOW, RECENT
 
 cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN, ENCRYPTED_ANSWER, _MAX_NOTED, INTERIM, _IDLE
@@ -31,6 +32,7 @@ cdef class Tracker:
     cdef public HeadSlab heads
     cdef public Lanes lanes
     cdef public Moments moments
+    cdef public Callers callers
     cdef unsigned char[::1] head_bytes
     cdef long long[::1] recent
     cdef const long long[::1] offsets, times, captured, lengths, interfaces, frames

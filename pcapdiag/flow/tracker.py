@@ -17,6 +17,7 @@ from typing import Any
 
 from pcapdiag.capture.batch import Batch
 from pcapdiag.decode.headers import Packet
+from pcapdiag.flow.callers import CAME_UP, REFUSED, SILENT, Callers, note_outcome
 from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS, Lanes
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED, Moments, note_race
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
@@ -148,6 +149,7 @@ class Tracker:
         self.heads = HeadSlab()
         self.lanes = Lanes()
         self.moments = Moments()
+        self.callers = Callers()
         self.redirects: dict[tuple[int, ...], tuple[int, int, int]] = {}
         """Where calls went whose answers bear the address and port that were called; by those, and
         the caller's."""
@@ -768,6 +770,8 @@ class Tracker:
                     self.moments.note(flow, OPENED, time)
                 if flow.syn_ack_count == 0:
                     flow.syn_time = time
+                    if flow.syn_count == 2 and flow.endpoint is not None:
+                        note_outcome(flow.endpoint, SILENT, flow.start)
             return
         flow.syn_ack_count += 1
         if flow.syn_ack_count == 1:
@@ -815,6 +819,7 @@ class Tracker:
         if endpoint.first_established == 0:
             endpoint.first_established = time
         endpoint.last_established = time
+        note_outcome(endpoint, CAME_UP, time)
 
     # Turns: requests and answers as TCP shows them.
 
@@ -937,6 +942,9 @@ class Tracker:
         if r.turn_seq < 0 or flow.response_bytes == 0:
             told = -1
             told_length = 0
+        self.callers.turn_closed(
+            flow, self.head_bytes, asked * HEAD, asked_length, told * HEAD, told_length
+        )
         look = 0
         if told >= 0 and is_answer(self.head_bytes, told * HEAD, told_length):
             look = is_alarming(status(self.head_bytes, told * HEAD, told_length))
@@ -1119,6 +1127,9 @@ class Tracker:
             if flow.rst_time == 0:
                 flow.rst_time = time
             self._note_reset(flow, f, time)
+            if flow.syn_ack_count == 0 and flow.syn_count > 0 and f.packets == 1:
+                if flow.endpoint is not None:
+                    note_outcome(flow.endpoint, REFUSED, time)
         if p.flags & RST or (f.fin_seq >= 0 and r.fin_seq >= 0):
             self.table.touch(flow, 2)
             if self.table.size2 > MAX_CLOSING:
@@ -1321,6 +1332,7 @@ class Tracker:
         self._fold_endpoint(flow)
         if flow.lanes == _TURNS:
             self._close_turn(flow, 0)
+        self.callers.finished(flow)
         if self.keep_prints is not None:
             self.keep_prints.add(self.facts, self.heads, flow)
         if self.want_all == 0 and self._surely_healthy(flow):
@@ -1364,6 +1376,7 @@ class Tracker:
         host.received += f.received
         host.bad_checksums += f.bad_checksums
         host.super_segments += f.super_segments
+        host.duplicates += f.duplicates
         self._fold_ttl(host, f.ttl0, f.ttl0_count)
         self._fold_ttl(host, f.ttl1, f.ttl1_count)
         self._fold_ttl(host, f.ttl2, f.ttl2_count)
@@ -1403,6 +1416,8 @@ class Tracker:
                 endpoint.last_refused = flow.rst_time
             else:
                 endpoint.unanswered += 1
+                if flow.syn_count == 1:
+                    note_outcome(endpoint, SILENT, flow.start)
 
     def _surely_healthy(self, flow: Flow) -> int:
         """Say whether nothing about the connection needs an explanation."""

@@ -7,6 +7,8 @@ import msgspec
 from pcapdiag.correlate.names import NameTable
 from pcapdiag.correlate.roles import Ends
 from pcapdiag.diagnose.attribution import attribute_reset
+from pcapdiag.diagnose.attribution.tcp_header import reset_text
+from pcapdiag.diagnose.idle_end import reset_after_idle
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.registry import KINDS
@@ -105,6 +107,10 @@ def add_resets(
                 time=format_seconds(packet.time),
                 from_="initiator" if packet.from_initiator else "responder",
                 attribution=attribution,
+                ttl=packet.ttl,
+                window=packet.window,
+                quiet=_quiet(story, packet),
+                text=reset_text(story.reset_payload) if packet.length else None,
             )
         )
 
@@ -189,6 +195,11 @@ def _parties(actors: tuple[str, ...], ends: Ends) -> list[Party]:
         if party not in found:
             found.append(party)
     return found
+
+
+def _quiet(story: Story, reset: PacketFact) -> float | None:
+    idle = reset_after_idle(story, reset)
+    return _seconds(idle.quiet) if idle else None
 
 
 def _endpoint(half: Half, role: Role, names: NameTable) -> Endpoint:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from pcapdiag.diagnose.exchanges import WITH_A_REQUEST
+from pcapdiag.incident.alike import Alike, joined
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection, Group, Party, Side, Summary, Verdict
 
@@ -55,6 +56,7 @@ class Grouper(msgspec.Struct):
     """Collects failed connections one by one, so that none of them needs to be kept."""
 
     groups: dict[GroupKey, Group] = {}
+    alike: dict[GroupKey, Alike] = {}
 
     def add(self, connection: Connection) -> None:
         """Count a connection into its group; one that did not fail is left out."""
@@ -68,6 +70,8 @@ class Grouper(msgspec.Struct):
         group = self.groups.get(key)
         if group is None:
             group = self.groups[key] = _new_group(key, connection)
+            self.alike[key] = Alike()
+        self.alike[key].add(connection)
         group.connections += 1
         group.requests += failed_requests(connection, connection.verdict.code)
         group.first = min(group.first, connection.start, key=float)
@@ -97,9 +101,15 @@ class Grouper(msgspec.Struct):
         for key in keys:
             own = key.is_one_endpoint and self.groups[key].connections >= least
             (large if own else small).append(key)
-        return self._of(large) + ([_union(self._of(small))] if small else [])
+        if not small:
+            return self._of(large)
+        rest = _union(self._of(small))
+        rest.signs = joined(self.alike[key] for key in small).signs()
+        return [*self._of(large), rest]
 
     def _of(self, keys: list[GroupKey]) -> list[Group]:
+        for key in keys:
+            self.groups[key].signs = self.alike[key].signs()
         return [self.groups[key] for key in keys]
 
 

@@ -53,6 +53,8 @@ class HostFacts(msgspec.Struct):
     bad_checksums: int = 0
     """Its packets with a wrong TCP checksum: many of them show the capturing host (offload)."""
     super_segments: int = 0
+    duplicates: int = 0
+    """Its packets that were captured again: on a router, or a mirror, those that were passed on."""
     opened: int = 0
     """Connections that it opened (as initiator)."""
     answered: int = 0

@@ -6,6 +6,8 @@ connections are in them, too, though the report lists none of them.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from pcapdiag.model.context import EndpointFacts, HostFacts
@@ -29,6 +31,69 @@ class TooBigFact(msgspec.Struct):
     """Times of the first and the last message, ns since the epoch."""
 
 
+AskKind = Literal["request", "check", "bare", "path", "connect"]
+"""A request like any other; one whose user agent is a known health check's; one without any user
+agent; one whose path has a word that checks use; a connection on which nothing was asked."""
+
+NOT_HTTP, CAME_UP, REFUSED, SILENT, NO_ANSWER = 1, 2, 3, 4, 5
+"""Outcomes below 100: answered, though not in HTTP; connected; refused; SYN unanswered; request
+unanswered. From 100 on they are HTTP statuses."""
+
+
+class AskFacts(msgspec.Struct):
+    """One kind of request of one host to one endpoint, over all its connections."""
+
+    kind: AskKind
+    caller: str
+    endpoint: str
+    """Address and port as one word."""
+    address: str
+    port: int
+    head: bytes = b""
+    """First bytes of the first such request."""
+    count: int = 0
+    good: int = 0
+    """With a status of 200 to 399, an answer that is no HTTP, or a connection that came up."""
+    errors: int = 0
+    """With a status of 500 or more."""
+    alone: int = 0
+    """How many were the first (mostly the only) request of their connection."""
+    first: int = 0
+    last: int = 0
+    period: int = 0
+    """Mean time between two of them, ns; 0 for one alone."""
+    steady: float = 0.0
+    """Share of the pauses that are as long as the one before (an eighth more or less)."""
+    outcomes: dict[int, int] = {}
+    changes: list[tuple[int, int]] = []
+    """When the outcome changed between good and bad, and to which one, the first included."""
+
+
+class SpanFacts(msgspec.Struct):
+    """A time in which every new connection to an endpoint had the same outcome."""
+
+    outcome: int
+    first: int
+    last: int
+    count: int
+
+
+class CallerFacts(msgspec.Struct):
+    """The local ports of one host's connections to one endpoint."""
+
+    caller: str
+    endpoint: str
+    connections: int
+    lowest_port: int
+    highest_port: int
+    reused: int = 0
+    """Connections on ports that an earlier one to the same endpoint had."""
+    most_in_use: int = 0
+    """Ports in use at once, those in TIME_WAIT included; 0 where too few to be counted."""
+    most_at: int = 0
+    """When that was, ns."""
+
+
 class Fleet(msgspec.Struct):
     """Hosts, endpoints and what passed between them, when the whole capture is known."""
 
@@ -37,6 +102,12 @@ class Fleet(msgspec.Struct):
     last_time: int = 0
     hosts: list[HostFacts] = []
     endpoints: list[EndpointFacts] = []
+    proxies: frozenset[str] = frozenset()
+    """Addresses that hand requests on, those of the same host included."""
+    asks: list[AskFacts] = []
+    callers: list[CallerFacts] = []
+    spans: dict[str, list[SpanFacts]] = {}
+    """By endpoint (address and port as one word), in time order; only where one did not come up."""
     too_big: list[TooBigFact] = []
     filtered: bool = False
     """Filters chose the connections of the report: the others were not judged."""

@@ -189,6 +189,13 @@ class Reset(Value):
     from_: End = msgspec.field(name="from")
     attribution: Attribution
     point: PointLabel = msgspec.UNSET
+    ttl: int = 0
+    window: int = 0
+    """The raw field."""
+    quiet: float | None = None
+    """Seconds of quiet before it, or before what it answers; None under a second."""
+    text: str | None = None
+    """What the RST itself carries (RFC 9293 3.5.3)."""
 
 
 class TimelineEntry(Value):
@@ -324,6 +331,24 @@ class Finding(Value):
     """The point that it is about, where it is about one of several."""
 
 
+class ResetSigns(Value):
+    """What the decisive resets of a group share; None where they differ."""
+
+    resets: int
+    """How many there are."""
+    ttl: int | None = None
+    hops: int | None = None
+    """Distance from where the capture was taken, by the likeliest initial TTL."""
+    window: int | None = None
+    """The raw field, where it is not 0."""
+    idle: int = 0
+    """How many of them came after a second of quiet or more."""
+    idle_shortest: float | None = None
+    """Seconds."""
+    idle_longest: float | None = None
+    text: str | None = None
+
+
 class Group(Value):
     """The same failure by the same culprit, however many connections."""
 
@@ -340,6 +365,7 @@ class Group(Value):
     streams: list[int] = []
     point: PointLabel = msgspec.UNSET
     """Whose streams they are; where it is unset the first point's."""
+    signs: ResetSigns | None = None
 
 
 class Generator(Value):

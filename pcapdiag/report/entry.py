@@ -16,6 +16,7 @@ from pcapdiag.report.layout import Page
 from pcapdiag.report.points import ONE_PLACE, Places, stream_filter
 from pcapdiag.report.requests import failed_exchange, other_text, request_head
 from pcapdiag.report.scope import scope_text
+from pcapdiag.report.signs import signs_text
 from pcapdiag.report.tls import offers
 
 FOR_LINES = 4
@@ -48,6 +49,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     page: Page
     clock: Clock
+    vantage: str = "unknown"
+    """Where the capture was taken (``capture.vantage``)."""
     places: Places = ONE_PLACE
 
     def connection(
@@ -79,6 +82,9 @@ class EntryWriter(msgspec.Struct, frozen=True):
             yield from self._effect(sample, streams)
             return
         yield from self._why(sample)
+        signs = signs_text(group, sample, self.vantage)
+        if signs:
+            yield from self.page.labelled("ALIKE", signs)
         yield from self.page.labelled("SCOPE", self._scope(group, sample))
         yield from self._what_next(sample.verdict, streams)
 
@@ -166,7 +172,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
     def _ladder(self, connection: Connection) -> list[str]:
         if not self.places.several:
             return []
-        return ladder(connection, self.places.labels, self.page.room)
+        lines = ladder(connection, self.places.labels, self.page.room)
+        return [self.page.cut(line) for line in lines]
 
     def _others(self, connection: Connection) -> Iterator[str]:
         """Yield the further requests of the connection that failed."""

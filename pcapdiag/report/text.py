@@ -37,7 +37,8 @@ def render_text(
     ``show_all`` lists what worked, too; ``filtered`` says that only chosen connections are counted.
     """
     places = Places(tuple(point.label for point in report.points))
-    writer = EntryWriter(page, Clock(time, report.capture.first_time), places)
+    clock = Clock(time, report.capture.first_time)
+    writer = EntryWriter(page, clock, report.capture.vantage, places)
     yield from _capture(report, writer)
     yield from _summary(report, page, filtered)
     for lines in _failures(report, writer):

@@ -4,9 +4,10 @@ A case is one RST whose sender the truth names, or one failure without a RST. Wh
 
 - In a scenario where the truth accuses no device on the path, every RST was sent by the end whose
   address it bears.
-- Where a device reset a connection, it sent the RST that the verdict rests on, if its code is right.
-  The others may be the ends' honest answers and are left out, and so are codes where an honest host
-  answers for a device that forgot the connection (``HOST_ANSWERS``).
+- Where a device reset a connection, it sent the RST that the verdict rests on (where the code is
+  right). The others may be the ends' honest answers and are left out, and so are codes where an
+  honest host answers for a device that forgot the connection (``HOST_ANSWERS``), unless the truth
+  says where the RST was born.
 """
 
 from __future__ import annotations
@@ -14,103 +15,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from failurelab.score import NotThereError, analyze, find_package, matches
-from failurelab.truth import FIXTURES, TrueCapture, TrueConnection, Truth, read_all
+from failurelab.score import NotThereError, analyze, matches
+from failurelab.truth import TrueCapture, TrueConnection, Truth, read_all
+from pcapdiag.diagnose.attribution.fitted import FITTED, Fitted
+from pcapdiag.diagnose.attribution.priors import HOST_ANSWERS
+from ratiofit.records import Case, Observed, Verdict, only_side
 
 Json = dict[str, Any]
-ENDS = ("initiator", "responder")
+Ratios = Mapping[str, Fitted]
 FOLDS = 5
 
 
-@dataclass(slots=True)
-class Case:
-    """One question of who did it: what is true, what was weighed, and what was answered."""
-
-    scenario: str
-    split: str
-    capture: str
-    ground: str
-    """What kind of question it is: signals are compared where they can be asked at all."""
-    truth: str
-    fired: list[tuple[str, str]]
-    """Signals, and whom they accused."""
-    side: str
-    best: str
-    """The side itself, or with ``unknown`` the likeliest candidate."""
-    confidence: float
-    about: str
-
-    def __str__(self) -> str:
-        return (
-            f"{self.scenario}/{self.capture} {self.about}: by {self.side} ({self.confidence:.2f}, "
-            f"best {self.best}); true: {self.truth}"
-        )
-
-
-@dataclass(slots=True)
-class Verdict:
-    """One connection's side as the score judges it."""
-
-    scenario: str
-    split: str
-    capture: str
-    connection: str
-    expected: str
-    code: str
-    side: str
-    best: str
-    confidence: float
-    accepted: list[str]
-    can_tell: bool
-
-    @property
-    def right(self) -> bool:
-        """Whether the answer is accepted."""
-        return self.side in self.accepted
-
-    @property
-    def truth(self) -> str | None:
-        """Who did it, where the truth names one."""
-        return only_side(self.accepted)
-
-    def __str__(self) -> str:
-        where = f"{self.scenario}/{self.capture} {self.connection}"
-        told = "" if self.can_tell else ", cannot be told"
-        return (
-            f"{where}: {self.code} by {self.side} ({self.confidence:.2f}, best {self.best}); "
-            f"true: {self.expected} by {' or '.join(self.accepted)}{told}"
-        )
-
-
-@dataclass(slots=True)
-class Observed:
-    """What was found in the captures; ``skipped``: those of commands that are not there yet."""
-
-    cases: list[Case] = field(default_factory=list)
-    verdicts: list[Verdict] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-
-    def add(self, other: Observed) -> None:
-        self.cases += other.cases
-        self.verdicts += other.verdicts
-        self.skipped += other.skipped
-
-
-Ratios = Mapping[str, tuple[float, ...]]
-
-
-def observe(
-    split: str | None = None,
-    ratios: Mapping[int, Ratios] | None = None,
-    jobs: int = 2,
-    root: Path = FIXTURES,
-) -> Observed:
-    """Run the analyzer over the stored set. ``ratios``: by fold, instead of the stored ones."""
-    chosen = [(f, t) for f, t in read_all(root) if split in (None, t.split)]
+def observe(split: str, ratios: Mapping[int, Ratios] | None = None, jobs: int = 2) -> Observed:
+    """Run the analyzer over one split. ``ratios``: by fold, instead of the stored ones."""
+    chosen = [(folder, truth) for folder, truth in read_all() if truth.split == split]
     work = [(folder, truth, (ratios or {}).get(fold(truth.scenario))) for folder, truth in chosen]
     found = Observed()
     with ProcessPoolExecutor(jobs) as pool:
@@ -139,16 +60,18 @@ def _observe_one(work: tuple[Path, Truth, Ratios | None]) -> Observed:
         except RuntimeError as error:
             print(f"{truth.scenario}/{capture.name}: {error}", file=sys.stderr)
             continue
-        pairs = {i: said for i, said in matches(truth, capture, report).items() if said}
-        found.cases += _cases(truth, capture, report, pairs)
-        found.verdicts += _verdicts(truth, capture, pairs)
+        found.add(observe_capture(truth, capture, report))
     return found
 
 
-def _use(ratios: Ratios) -> None:
-    find_package()
-    from pcapdiag.diagnose.attribution.fitted import FITTED
+def observe_capture(truth: Truth, capture: TrueCapture, report: Json) -> Observed:
+    """What one report says, beside the truth."""
+    pairs = {i: said for i, said in matches(truth, capture, report).items() if said}
+    cases = _cases(truth, capture, report, pairs)
+    return Observed(list(cases), list(_verdicts(truth, capture, pairs)))
 
+
+def _use(ratios: Ratios) -> None:
     FITTED.clear()
     FITTED.update(ratios)
 
@@ -167,37 +90,37 @@ def _cases(
         reset = _decisive(said)
         if reset is None and said["verdict"]["failed"]:
             yield _silence_case(truth, capture, said, actor)
-        elif reset is not None and actor == "path" and not _host_may_answer(said):
-            yield _reset_case(truth, capture, said, reset, actor)
+        elif reset is not None and actor == "path":
+            maker = _maker(truth.connections[index], said, reset)
+            if maker is not None:
+                yield _reset_case(truth, capture, said, reset, maker)
 
 
 def _reset_case(truth: Truth, capture: TrueCapture, said: Json, reset: Json, actor: str) -> Case:
     stage = "refusal" if said["verdict"]["phase"] == "connect" else "reset"
     family = 6 if ":" in said["initiator"]["ip"] else 4
-    about = f"RST in frame {reset['frame']}"
     ground = f"{capture.command} {stage} v{family}"
-    return _case(truth, capture, ground, actor, reset["attribution"], about)
+    return _case(truth, capture, ground, actor, reset["attribution"], reset["frame"])
 
 
 def _silence_case(truth: Truth, capture: TrueCapture, said: Json, actor: str) -> Case:
     verdict = said["verdict"]
     ground = f"{capture.command} {verdict['code']}"
-    return _case(truth, capture, ground, actor, verdict["attribution"], verdict["code"])
+    return _case(truth, capture, ground, actor, verdict["attribution"], 0)
 
 
 def _case(
-    truth: Truth, capture: TrueCapture, ground: str, actor: str, attribution: Json, about: str
+    truth: Truth, capture: TrueCapture, ground: str, actor: str, attribution: Json, frame: int
 ) -> Case:
-    fired = sorted({(one["signal"], one["says"]) for one in _weighed(attribution)})
     return Case(
-        truth.scenario, truth.split, capture.name, ground, actor, fired,
-        attribution["side"], best(attribution), attribution["confidence"], about,
+        truth.scenario, truth.split, capture.name, ground, actor,
+        {one["signal"]: one["says"] for one in _weighed(attribution)},
+        attribution["side"], best(attribution), attribution["confidence"], frame,
+        bool(attribution["evidence"]),
     )  # fmt: skip
 
 
-def _verdicts(
-    truth: Truth, capture: TrueCapture, pairs: dict[int, Json]
-) -> Iterator[Verdict]:
+def _verdicts(truth: Truth, capture: TrueCapture, pairs: dict[int, Json]) -> Iterator[Verdict]:
     for index, said in pairs.items():
         true = truth.connections[index]
         right, verdict = true.accepted(capture.name), said["verdict"]
@@ -223,12 +146,6 @@ def true_side(connection: TrueConnection, capture: TrueCapture) -> str | None:
     return only_side(connection.accepted(capture.name).sides)
 
 
-def only_side(sides: Iterable[str]) -> str | None:
-    """The one side beside ``unknown``, which is only accepted as an answer."""
-    named = {side for side in sides if side != "unknown"}
-    return named.pop() if len(named) == 1 else None
-
-
 def _codes(truth: Truth, index: int, capture: TrueCapture) -> list[str]:
     return truth.connections[index].accepted(capture.name).codes
 
@@ -241,11 +158,13 @@ def _all_sides(connection: TrueConnection) -> Iterable[list[str]]:
     return [connection.sides, *(there.sides for there in connection.at.values())]
 
 
-def _host_may_answer(said: Json) -> bool:
-    from pcapdiag.diagnose.attribution.priors import HOST_ANSWERS
-
-    code: str = said["verdict"]["code"]
-    return code in HOST_ANSWERS and code != "tcp.idle_reset"
+def _maker(connection: TrueConnection, said: Json, reset: Json) -> str | None:
+    """Who made the RST of a failure that a device is to blame for; None where nobody says."""
+    born = {one.bears: one.sides for one in connection.born}.get(reset["from"])
+    code = said["verdict"]["code"]
+    if born is None and code in HOST_ANSWERS and code != "tcp.idle_reset":
+        return None
+    return only_side(born or ["path"])
 
 
 def _decisive(said: Json) -> Json | None:

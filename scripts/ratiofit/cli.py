@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from ratiofit.cases import observe
+from ratiofit.cases import FOLDS, observe
 from ratiofit.estimate import count, fit
 from ratiofit.evaluate import Quality, cross_validated, quality
 from ratiofit.page import quality_text, ratio_table, write_page
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write(fitted)
     tables = ratio_table(fitted, counts)
     validated = cross_validated(fresh.cases, options.jobs)
-    apart = observe("kept_apart", dict.fromkeys(range(5), fitted), options.jobs)
+    apart = observe("kept_apart", dict.fromkeys(range(FOLDS), fitted), options.jobs)
     sets = [
         ("Kept apart", quality(apart)),
         ("Used for the fit, by cross-validation", quality(validated)),

@@ -1,4 +1,4 @@
-"""From counts to ratios: the judgement of ratios.py, moved as far as the lab is able to contradict it.
+"""From counts to ratios: the judgement of ratios.py, moved as far as the lab can contradict it.
 
 A ratio R says: the observation is R times rarer where what it says is not true. So of the scenarios
 where it is not true a share of (rate where true) / R should show it all the same. How often it did
@@ -13,13 +13,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from failurelab.score import find_package
-from ratiofit.cases import Case
-
-find_package()
-
-from pcapdiag.diagnose.attribution.fitted import Fitted  # noqa: E402
-from pcapdiag.diagnose.attribution.ratios import (  # noqa: E402
+from pcapdiag.diagnose.attribution.fitted import Fitted
+from pcapdiag.diagnose.attribution.ratios import (
     DECISIVE,
     MEDIUM,
     NEUTRAL,
@@ -29,7 +24,8 @@ from pcapdiag.diagnose.attribution.ratios import (  # noqa: E402
     WEAK,
     Ratio,
 )
-from pcapdiag.diagnose.attribution.resets import NOT_COPIED  # noqa: E402
+from pcapdiag.diagnose.attribution.resets import NOT_COPIED
+from ratiofit.records import Case
 
 CAPS = (NEUTRAL, WEAK, MEDIUM, STRONG, VERY_STRONG, DECISIVE)
 PSEUDO = 1.0
@@ -56,24 +52,33 @@ class Counts:
 
 def count(cases: Iterable[Case]) -> dict[str, Counts]:
     """Count every signal that fired at all. Each scenario has weight 1 for either outcome."""
-    cases = list(cases)
-    says = {name: "path" if who == "path" else "end" for c in cases for name, who in c.fired}
-    return {name: _count(name, says[name], cases) for name in says}
+    told = [case for case in cases if case.told]
+    says = {name: "path" if who == "path" else "end" for c in told for name, who in c.fired.items()}
+    return {name: _count(name, says[name], told) for name in says}
 
 
 def _count(name: str, says: str, cases: list[Case]) -> Counts:
-    grounds = {case.ground for case in cases if name in dict(case.fired)}
-    fired: dict[tuple[str, bool], list[bool]] = defaultdict(list)
+    fired = [case for case in cases if name in case.fired]
+    # What is seen with RSTs speaks of a packet's sender. Of a failure without one the truth tells
+    # who is to blame, and not who sent the packet that the signal is about.
+    with_resets = any(case.frame for case in fired)
+    grounds = {case.ground for case in fired if bool(case.frame) == with_resets}
+    shown: dict[tuple[str, bool], list[bool]] = defaultdict(list)
     for case in cases:
         if case.ground in grounds:
-            accused = dict(case.fired).get(name)
-            true = accused == case.truth if accused else (case.truth == "path") == (says == "path")
-            fired[case.scenario, true].append(accused is not None)
+            shown[case.scenario, _is_true(case, name, says)].append(name in case.fired)
     shares: dict[bool, list[float]] = {True: [], False: []}
-    for (_, true), seen in fired.items():
+    for (_, true), seen in shown.items():
         shares[true].append(sum(seen) / len(seen))
     yes, no = shares[True], shares[False]
     return Counts(says, sum(yes), len(yes), sum(no), len(no))
+
+
+def _is_true(case: Case, name: str, says: str) -> bool:
+    """Whether what the signal says is true here; or would say, where it is silent."""
+    if name in case.fired:
+        return case.fired[name] == case.truth
+    return (case.truth == "path") == (says == "path")
 
 
 def fit(counts: Mapping[str, Counts]) -> dict[str, Fitted]:

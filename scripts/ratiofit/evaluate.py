@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pcapdiag.diagnose.attribution.fitted import Fitted
-from ratiofit.cases import FOLDS, Case, Observed, Verdict, fold, observe
+from ratiofit.cases import FOLDS, fold, observe
 from ratiofit.estimate import count, fit
+from ratiofit.records import Case, Observed
 
 EDGES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99, 1.01)
 """Borders of the bins of confidence. Below 0.8 nobody is named: the likeliest candidate counts."""
@@ -47,7 +49,7 @@ class Quality:
     confident_wrong: list[str]
     wrong: list[str]
     open: list[str]
-    """Nobody named although the truth names one, whether that is accepted or not."""
+    """Nobody named although the truth names one; that this is accepted is said."""
 
 
 def cross_validated(cases: Sequence[Case], jobs: int) -> Observed:
@@ -63,9 +65,9 @@ def cross_validated(cases: Sequence[Case], jobs: int) -> Observed:
 def quality(observed: Observed) -> Quality:
     """Judge what was answered."""
     verdicts = observed.verdicts
-    senders = [case for case in observed.cases if "RST" in case.about]
+    senders = [case for case in observed.cases if case.frame]
     told = [verdict for verdict in verdicts if verdict.can_tell]
-    sides = [Answer(v.confidence, v.best == v.truth) for v in verdicts if _named(v)]
+    sides = [Answer(v.confidence, v.hits) for v in verdicts if v.answers]
     resets = [Answer(case.confidence, case.best == case.truth) for case in senders]
     wrong = [v for v in verdicts if v.side != "unknown" and not v.right]
     return Quality(
@@ -79,20 +81,15 @@ def quality(observed: Observed) -> Quality:
         confident_wrong=[str(v) for v in wrong if v.confidence >= SURE]
         + [str(c) for c in senders if c.confidence >= SURE and c.side not in ("unknown", c.truth)],
         wrong=[str(v) for v in wrong],
-        open=[str(v) for v in verdicts if v.side == "unknown" and v.truth and not v.right]
-        + [str(v) for v in verdicts if v.side == "unknown" and v.truth and v.right],
+        open=[str(v) for v in verdicts if v.side == "unknown" and v.truth],
     )
-
-
-def _named(verdict: Verdict) -> bool:
-    return verdict.truth is not None or (verdict.side != "unknown" and not verdict.right)
 
 
 def bins(answers: Iterable[Answer]) -> list[Bin]:
     """Sort answers by their confidence; empty bins are left out."""
     answers = list(answers)
     found = []
-    for low, high in zip(EDGES, EDGES[1:], strict=False):
+    for low, high in pairwise(EDGES):
         held = [one for one in answers if low <= one.confidence < high]
         if held:
             mean = sum(one.confidence for one in held) / len(held)

@@ -49,8 +49,8 @@ def _one(title: str, found: Quality) -> str:
     lines = [
         f"**{title}**, {found.scenarios} scenarios: side right in {share:.1f} % "
         f"({found.right} of {found.judged}) where it can be told, "
-        f"{len(found.confident_wrong)} wrong names with a confidence of 0.9 or more, "
-        f"{len(found.wrong)} wrong names in all. Brier score: sides {found.sides_brier:.4f}, "
+        f"wrong names: {len(found.wrong)}, with a confidence of 0.9 or more: "
+        f"{len(found.confident_wrong)}. Brier score: sides {found.sides_brier:.4f}, "
         f"senders of RSTs {found.senders_brier:.4f}.",
         "",
         "| confidence | sides | mean | right | RSTs | mean | right |",

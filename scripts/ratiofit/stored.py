@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from failurelab.truth import ROOT
 from pcapdiag.diagnose.attribution.fitted import FITTED, Fitted
+from pcapdiag.diagnose.attribution.ratios import NEUTRAL, RATIOS
 
 FILE = ROOT / "pcapdiag" / "diagnose" / "attribution" / "fitted.py"
 START = "FITTED: dict[str, Fitted] = {"
@@ -14,14 +15,12 @@ TOLERANCE = 0.1
 
 
 def differences(fresh: Mapping[str, Fitted]) -> list[str]:
-    """What the stored table has other than what the captures give."""
+    """Signals that would weigh otherwise if the table were made again."""
     found = []
     for name in dict.fromkeys([*FITTED, *fresh]):
-        stored, now = FITTED.get(name), fresh.get(name)
-        if stored is None or now is None:
-            found.append(f"{name}: {_text(stored)} is stored, the captures give {_text(now)}")
-        elif abs(stored.ratio - now.ratio) > TOLERANCE * stored.ratio:
-            found.append(f"{name}: {stored.ratio:g} is stored, the captures give {now.ratio:g}")
+        stored, now = _ratio(name, FITTED), _ratio(name, fresh)
+        if abs(stored - now) > TOLERANCE * stored:
+            found.append(f"{name}: {stored:g} is used, the captures give {now:g}")
     return found
 
 
@@ -36,5 +35,8 @@ def write(fresh: Mapping[str, Fitted]) -> None:
     FILE.write_text(f"{head}{START}\n{rows}}}\n", encoding="utf-8")
 
 
-def _text(row: Fitted | None) -> str:
-    return "nothing" if row is None else f"{row.ratio:g}"
+def _ratio(name: str, table: Mapping[str, Fitted]) -> float:
+    """What a signal weighs: its judgement, where the table has nothing."""
+    if name in table:
+        return table[name].ratio
+    return RATIOS[name].ratio if name in RATIOS else NEUTRAL

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -51,7 +51,7 @@ def test_offset_and_bound_of_a_steady_clock() -> None:
     assert first == PointClock(known=True)
     assert second.known
     assert second.steps == ()
-    assert second.packets == 60
+    assert second.packets == 40
     assert abs(second.offset - 7 * SECOND) <= MS
     assert 0.5 * MS < second.error <= 1.1 * MS
     assert worst(path, second) <= 1
@@ -132,6 +132,17 @@ def test_a_step_among_many_connections() -> None:
     assert worst(path, clock) <= 1
 
 
+def test_some_wrong_packets_among_many() -> None:
+    path = steady(4_000, 20, Clock(0, 1e-5))
+    for n in range(5, 4_000, 90):
+        p = path.prints[1][n]
+        path.prints[1][n] = replace(p, syn_time=p.syn_time - 40 * MS)
+    clock = clocks(path)[1]
+    assert clock.known
+    assert clock.steps == ()
+    assert worst(path, clock) <= 1
+
+
 def test_a_clock_without_rhyme_or_reason_is_not_known() -> None:
     steps = tuple((START + n * SECOND + MS, (-1) ** n * 300 * MS) for n in range(1, 60))
     assert not clocks(steady(240, 250, Clock(0, 0.0, steps)))[1].known
@@ -141,7 +152,7 @@ def test_of_syns_that_were_sent_again_only_the_same_one_counts() -> None:
     path = steady(1)
     (there,) = path.prints[1]
     path.prints[0][0] = replace(path.prints[0][0], syn_count=2)
-    # The second point saw the second SYN alone.
+    # The second point saw the second SYN alone. The ACK behind the handshake stands in for it.
     path.prints[1][0] = replace(
         there, syn_time=there.syn_time + SECOND, syn_ip_id=900, syn_tsval=None, syn_count=1
     )
@@ -245,7 +256,7 @@ def test_the_true_time_is_always_within_the_bound(
             assert abs(clock.to_first(said) - time) <= clock.error_at(said) + room
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(seed=st.integers(0, 1 << 32), offset=OFFSETS, drift=DRIFTS)
 def test_a_step_is_found_and_the_bounds_hold_on_both_sides(
     seed: int, offset: int, drift: float

@@ -234,3 +234,8 @@ def test_the_same_syn_in_two_files_tells_of_two_capture_points() -> None:
     assert told.tracker.mixed > 0
     assert told.tracker.mixed_frame == 2
     assert tell(wire, files=(0, 0, 0, 0)).tracker.mixed == 0
+
+
+def test_an_address_counts_how_many_of_its_packets_came_again() -> None:
+    hosts = seen_twice(ttl_less_one).tracker.table.hosts.values()
+    assert [host.duplicates == host.packets > 0 for host in hosts] == [True, True]

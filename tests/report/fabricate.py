@@ -75,7 +75,9 @@ def refused(stream: int = 17, offset: float = 1.204, port: int = 8443) -> Connec
         bytes=BySide(),
         retransmissions=BySide(),
         handshake_rtt_parts=RttParts(to_responder=0.00031),
-        resets=[Reset(frame=first + 1, time=seconds(offset), from_="responder", attribution=who)],
+        resets=[
+            Reset(frame=first + 1, time=seconds(offset), from_="responder", attribution=who, ttl=63)
+        ],
         verdict=Verdict(
             code="tcp.connection_refused",
             failed=True,

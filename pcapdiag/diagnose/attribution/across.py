@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
+from pcapdiag.diagnose.attribution.ttl import ROUTE_CHANGE, STEADY, hops_text
 from pcapdiag.diagnose.attribution.view import ResetView, duration
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
@@ -12,17 +13,20 @@ AT_ONCE = 1_000_000_000
 
 
 def works_at_once(view: ResetView) -> Signal | None:
-    """Find a connection to the same endpoint that worked just before or after a refused one."""
+    """Find a connection to the same endpoint that worked just after a refused one.
+
+    One that worked before says nothing: a rule may be new, as a process may have died.
+    """
     if view.side != "responder" or not view.answers_syn:
         return None
     endpoint = view.context.endpoint(view.end.address, view.end.port)
     times = [t for t in (endpoint.first_established, endpoint.last_established) if t]
-    apart = min((abs(t - view.reset.time) for t in times), default=AT_ONCE + 1)
-    if apart > AT_ONCE:
+    later = [t - view.reset.time for t in times if t > view.reset.time]
+    if not later or min(later) > AT_ONCE:
         return None
     detail = (
         f"another connection to {view.end.address} port {view.end.port} worked "
-        f"{duration(apart)} away: not a firewall rule"
+        f"{duration(min(later))} later: not a firewall rule"
     )
     return signal("works_at_once", "responder", detail, (view.reset.frame,))
 
@@ -34,3 +38,20 @@ def host_alive(story: Story, context: Context) -> Signal | None:
         return None
     detail = f"{address} answers on other ports: the host is up and can be reached"
     return signal("host_alive", "responder", detail, story.syn_frames[:1])
+
+
+def handshake_elsewhere(story: Story) -> Signal | None:
+    """Note that the SYN was answered from elsewhere than all that came later: a SYN proxy's way."""
+    own = [p for p in story.packets if not p.from_initiator and not p.is_rst]
+    answers = {p.ttl for p in own if p.is_syn_ack}
+    later = {p.ttl for p in own if not p.is_syn_ack}
+    if len(answers) != 1 or len(later) != 1 or len(own) - story.syn_ack_count < STEADY:
+        return None
+    near, far = answers.pop(), later.pop()
+    if abs(near - far) <= ROUTE_CHANGE:
+        return None
+    detail = (
+        f"the SYN-ACK has TTL {near} ({hops_text(near)}), all later packets of "
+        f"{story.responder.address} {far} ({hops_text(far)}): something between answers SYNs for it"
+    )
+    return signal("handshake_elsewhere", "path", detail, story.syn_ack_frames[:1])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.attribution.ip_id import continuity
 from pcapdiag.diagnose.attribution.signal import Signal, signal
+from pcapdiag.diagnose.attribution.tcp_header import live_socket
 from pcapdiag.diagnose.attribution.view import ResetView, duration, view_reset
 from pcapdiag.model.packet import PacketFact, seq_after, seq_distance
 
@@ -57,6 +59,25 @@ def beyond_fin(view: ResetView) -> Signal | None:
     return None
 
 
+def own_reset(view: ResetView) -> Signal | None:
+    """Find the end's own RST after this one: its socket was still alive, and sends only one.
+
+    Before it, it proves nothing: a host answers late segments by more of them (facts 10).
+    """
+    if _is_own(view):
+        return None
+    for other in view.story.resets:
+        if other.from_initiator != view.reset.from_initiator or other.frame <= view.reset.frame:
+            continue
+        if _is_own(view_reset(view.story, other, view.context)):
+            detail = (
+                f"{view.end.address} sent a RST of its own later, with its window and next IP ID "
+                f"(frame {other.frame}): its socket was still alive"
+            )
+            return signal("own_reset", "path", detail, (view.reset.frame, other.frame))
+    return None
+
+
 def both_ends(view: ResetView) -> Signal | None:
     """Find RSTs in both directions at once, neither a live socket's nor an answer."""
     reset = view.reset
@@ -73,6 +94,14 @@ def both_ends(view: ResetView) -> Signal | None:
         detail = f"both ends were reset within {duration(apart)}, neither RST answers anything"
         return signal("reset_both", "path", detail, (reset.frame, other.frame))
     return None
+
+
+def _is_own(view: ResetView) -> bool:
+    """Whether the RST is all that a live socket's is: window, numbers, timestamps and IP ID."""
+    follows = continuity(view)
+    return (
+        live_socket(view) is not None and follows is not None and follows.name == "ip_id_continuous"
+    )
 
 
 def _is_new(view: ResetView, packet: PacketFact) -> bool:

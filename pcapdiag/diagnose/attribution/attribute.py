@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from pcapdiag.diagnose.attribution import ttl
+from pcapdiag.diagnose.attribution.across import handshake_elsewhere
 from pcapdiag.diagnose.attribution.closing import (
     closing_likelihoods,
     closing_view,
@@ -18,7 +19,6 @@ from pcapdiag.diagnose.attribution.closing import (
 )
 from pcapdiag.diagnose.attribution.combine import (
     NAMED_FROM,
-    ceiling,
     conclude,
     likelihoods,
     posterior,
@@ -26,6 +26,7 @@ from pcapdiag.diagnose.attribution.combine import (
 from pcapdiag.diagnose.attribution.priors import HOST_ANSWERS, reset_prior
 from pcapdiag.diagnose.attribution.resets import (
     prior_evidence,
+    sender_ceiling,
     sender_likelihoods,
     unexpected_maker,
     weigh_reset,
@@ -72,7 +73,7 @@ def _by_reset(
     evidence += [s.evidence() for s in signals]
     closed_first = side == view.side and view.end.fin_frame > 0
     sure_path = side == "path" and prior["path"] > NAMED_FROM
-    limit = ceiling(side, signals, by_kind=closed_first or sure_path)
+    limit = sender_ceiling(view, side, signals, by_kind=closed_first or sure_path)
     device = ttl.device_address(view)
     return _finish(story, context, conclude(story, probabilities, evidence, limit, device))
 
@@ -96,6 +97,8 @@ def _blame(view: ResetView, code: str, logs: dict[Actor, float]) -> dict[Actor, 
 def _by_kind(story: Story, judgement: Judgement, context: Context) -> Attribution:
     decided = any(hint.probability > NAMED_FROM for hint in judgement.candidates)
     signals = [] if decided else weigh_silence(story, judgement.code, context)
+    between = handshake_elsewhere(story)
+    signals += [between] if between is not None else []
     if judgement.code.startswith("icmp."):
         signals += weigh_icmp(story)
     logs = likelihoods(signals)

@@ -30,10 +30,21 @@ from pcapdiag.model.story import Story
 SAID = ("tls.", "http.", "http2.", "protocol.", "grpc.")
 """Codes about what one end said; of the others only a FIN says who did it."""
 
+STALLED = frozenset(
+    {"tcp.response_timeout", "tcp.zero_window", "tls.handshake_timeout", "http2.flow_control_stall"}
+)
+"""Codes where an end acknowledged and did no more: its acknowledgment shows that it was reached."""
+
+
+def _distance(view: ResetView) -> Signal | None:
+    """Compare TTLs, unless a SYN-ACK is all there is: SYN proxies answer for whom they protect."""
+    return None if all(p.is_syn_ack for p in view.own) else ttl.distance(view)
+
+
 CLOSING_SIGNALS: tuple[Callable[[ResetView], Signal | None], ...] = (
     link.direction,
     link.captured_at_sender,
-    ttl.distance,
+    _distance,
     ttl.like_icmp,
     link.mac,
     afterwards.beyond_fin,
@@ -42,15 +53,24 @@ CLOSING_SIGNALS: tuple[Callable[[ResetView], Signal | None], ...] = (
     ip_header.dont_fragment,
     ip_header.flow_label,
     tcp_header.timestamp_clock,
+    tcp_header.timestamp_echo,
 )
 
 
 def closing_view(story: Story, judgement: Judgement, context: Context) -> ResetView | None:
-    """Return the decisive packet of the end that the kind blames; None where there is none."""
-    if judgement.code in RESPONDER_SILENT | INITIATOR_SILENT or not judgement.candidates:
+    """Return the decisive packet of the end that the kind blames; None where there is none.
+
+    Where it acknowledged and stalled, that is its last acknowledgment.
+    """
+    if not judgement.candidates:
         return None
     side = max(judgement.candidates, key=lambda hint: hint.probability).side
     if side == "path":
+        return None
+    if judgement.code in STALLED:
+        witness = _last_acknowledgment(story, by_initiator=side == "initiator")
+        return view_reset(story, witness, context) if witness else None
+    if judgement.code in RESPONDER_SILENT | INITIATOR_SILENT:
         return None
     said = [p for p in story.packets if p.frame in judgement.frames and not p.is_rst]
     own = [p for p in said if p.from_initiator == (side == "initiator")]
@@ -72,6 +92,14 @@ def closing_likelihoods(view: ResetView, signals: list[Signal]) -> dict[Actor, f
     logs = sender_likelihoods(view, signals)
     logs[view.peer_side] = logs[view.side]
     return logs
+
+
+def _last_acknowledgment(story: Story, *, by_initiator: bool) -> PacketFact | None:
+    """Return an end's last acknowledgment of data of the other end; None where there is none."""
+    sent = [p.end_seq for p in story.packets if p.length and p.from_initiator != by_initiator]
+    own = [p for p in story.packets if p.from_initiator == by_initiator and p.has_ack]
+    fitting = [p for p in own if p.ack in sent and not p.is_rst and not p.is_fin]
+    return fitting[-1] if fitting else None
 
 
 def _says_it(packet: PacketFact, judgement: Judgement, side: Actor) -> bool:

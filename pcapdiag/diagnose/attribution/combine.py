@@ -17,6 +17,8 @@ ONE_FAMILY_CEILING = 0.85
 """The path is not named more surely by one family of signals alone (facts 2.4)."""
 PRIOR_CEILING = 0.88
 """No sender of a RST is named more surely when no signal at all speaks for it."""
+COPYABLE_CEILING = 0.88
+"""Nor where all that speaks for it can be computed from one packet of the flow (resets.py)."""
 DECIDES_ALONE = 2.0
 """Weight from which on one family is enough."""
 AGREEING = 2

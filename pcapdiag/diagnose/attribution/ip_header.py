@@ -7,6 +7,7 @@ from pcapdiag.diagnose.attribution.view import ResetView
 
 DSCP = 0xFC
 """The bits of TOS (traffic class) that are not ECN."""
+ECN = 0x03
 ENOUGH = 2
 
 
@@ -39,6 +40,17 @@ def type_of_service(view: ResetView) -> Signal | None:
         "(on the host or before it), or marks cleared on the way"
     )
     return signal("tos_zero", "path", detail, frames)
+
+
+def congestion_bits(view: ResetView) -> Signal | None:
+    """Find ECN bits (RFC 3168) in a RST of which no other packet of that end has any."""
+    trigger = view.trigger
+    if not view.reset.tos & ECN or trigger is None or not view.earlier:
+        return None
+    if trigger.tos & ECN or any(p.tos & ECN for p in view.earlier):
+        return None
+    detail = f"RST has ECN bits (TOS {view.reset.tos:#04x}) on a connection that does not use them"
+    return signal("ecn_odd", "path", detail, (view.reset.frame,))
 
 
 def flow_label(view: ResetView) -> Signal | None:

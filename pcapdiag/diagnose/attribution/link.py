@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.ttl import baseline, without
-from pcapdiag.diagnose.attribution.vantage import vantage
+from pcapdiag.diagnose.attribution.vantage import is_loopback, vantage
 from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, ResetView
 
 SENT_BY_US = 4
@@ -36,7 +36,10 @@ def mac(view: ResetView) -> Signal | None:
 
 
 def direction(view: ResetView) -> Signal | None:
-    """Weigh whether a cooked capture saw the RST leave its host or come in (facts 11: decisive)."""
+    """Weigh whether the capture saw the RST leave its host or come in (facts 11: decisive)."""
+    if is_loopback(view.end.address) or is_loopback(view.peer.address):
+        detail = "one end has a loopback address: nothing between two hosts made it"
+        return signal("left_captured_host", view.side, detail, (view.reset.frame,))
     others = {p.direction for p in (*view.earlier, *view.later)} or _elsewhere(view)
     if view.reset.direction == SENT_BY_US:
         return _sent(view, others)

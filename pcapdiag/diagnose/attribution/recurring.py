@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.view import ResetView, duration
-from pcapdiag.diagnose.idle_end import IdleEnd, reset_after_idle
+from pcapdiag.diagnose.idle_end import IdleEnd, lost_after_idle, reset_after_idle
 from pcapdiag.diagnose.tls_state import tls_facts
-from pcapdiag.model.context import EndpointFacts
+from pcapdiag.model.context import Context, EndpointFacts
+from pcapdiag.model.story import Story
 
 SEVERAL = 3
 """Connections from which on a common value, or a common time, is no chance."""
@@ -46,25 +47,41 @@ def ip_id_shared(view: ResetView) -> Signal | None:
 
 def idle_expiry(view: ResetView) -> Signal | None:
     """Find that every connection idle for so long was reset, and none that was idle for less."""
-    mine = reset_after_idle(view.story, view.reset)
     endpoint = _endpoint(view)
+    mine = reset_after_idle(view.story, view.reset) if endpoint.idle else None
     if mine is None or endpoint.idle is None:
         return None
     times = endpoint.idle.at_expiry if mine.how == "at_expiry" else endpoint.idle.late
-    if len(times) < SEVERAL or endpoint.idle.left_out:
+    if not _is_threshold(endpoint, times, mine.quiet):
         return None
     shortest, longest = min(times), max(times)
-    if mine.quiet < shortest or endpoint.longest_idle >= shortest or not endpoint.idle_turns:
-        return None
     if mine.how == "at_expiry" and longest - shortest > max(SAME_TIME, shortest // 100):
         return None
     return signal("idle_expiry", "path", _expiry(endpoint, times, mine), (view.reset.frame,))
 
 
+def idle_silence(story: Story, context: Context) -> Signal | None:
+    """Find that every connection idle for so long was dead, and nothing said so.
+
+    A host that closed an idle connection, or forgot it, answers the next packet by RST (facts 1.4).
+    """
+    mine = lost_after_idle(story)
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    times = endpoint.idle.lost if endpoint.idle else []
+    if mine is None or not _is_threshold(endpoint, times, mine.quiet):
+        return None
+    count, least = len(times), duration(min(times))
+    detail = (
+        f"{count} of {count} connections idle for {least} or more were dead, without a RST; "
+        f"{_shorter(endpoint)}: a device forgets them without a word"
+    )
+    return signal("idle_silence", "path", detail, (story.turn.request_frame or story.first_frame,))
+
+
 def idle_survived(view: ResetView) -> Signal | None:
     """Find that connections to the endpoint outlived a longer quiet time: nothing expires there."""
-    mine = reset_after_idle(view.story, view.reset)
     endpoint = _endpoint(view)
+    mine = reset_after_idle(view.story, view.reset) if endpoint.idle_turns else None
     if mine is None or endpoint.longest_idle <= mine.quiet + SAME_TIME:
         return None
     detail = (
@@ -120,10 +137,20 @@ def _expiry(endpoint: EndpointFacts, times: list[int], mine: IdleEnd) -> str:
         what = f"{count} idle connections were reset after {at} of quiet, each"
     else:
         what = f"{count} of {count} connections idle for {at} or more were reset at the next packet"
-    return (
-        f"{what}; {endpoint.idle_turns} idle for less (up to {duration(endpoint.longest_idle)}) "
-        "were not: a timer, of the path or of the far end"
-    )
+    return f"{what}; {_shorter(endpoint)}: a timer, of the path or of the far end"
+
+
+def _is_threshold(endpoint: EndpointFacts, times: list[int], quiet: int) -> bool:
+    """Whether all quiet times from the shortest of these on were fatal, and no shorter one."""
+    if len(times) < SEVERAL or endpoint.idle is None or endpoint.idle.left_out:
+        return False
+    shortest = min(times)
+    return quiet >= shortest > endpoint.longest_idle and endpoint.idle_turns > 0
+
+
+def _shorter(endpoint: EndpointFacts) -> str:
+    longest = duration(endpoint.longest_idle)
+    return f"{endpoint.idle_turns} idle for less (up to {longest}) were not"
 
 
 def _endpoint(view: ResetView) -> EndpointFacts:

@@ -18,6 +18,7 @@ from pcapdiag.diagnose.attribution import (
     ttl,
 )
 from pcapdiag.diagnose.attribution.combine import (
+    COPYABLE_CEILING,
     ceiling,
     conclude,
     likelihoods,
@@ -46,17 +47,22 @@ RESET_SIGNALS: tuple[Callable[[ResetView], Signal | None], ...] = (
     ttl.shared,
     link.mac,
     afterwards.goes_on,
+    afterwards.own_reset,
     afterwards.both_ends,
     timing.answer_time,
     timing.unprompted,
+    recurring.idle_expiry,
     timing.idle_timer,
     ip_id.continuity,
     ip_id.copied,
     ip_header.dont_fragment,
     ip_header.type_of_service,
+    ip_header.congestion_bits,
     ip_header.flow_label,
     tcp_header.live_socket,
     tcp_header.timestamp_clock,
+    tcp_header.timestamp_echo,
+    tcp_header.bare_timestamps,
     tcp_header.timestamps_missing,
     tcp_header.reply_form,
     tcp_header.odd_window,
@@ -65,11 +71,12 @@ RESET_SIGNALS: tuple[Callable[[ResetView], Signal | None], ...] = (
     tcp_header.text,
     sequence.exactness,
     sequence.acknowledgment,
+    sequence.fixed_number,
+    sequence.acknowledgments,
     sequence.burst,
     across.works_at_once,
     recurring.window_shared,
     recurring.ip_id_shared,
-    recurring.idle_expiry,
     recurring.idle_survived,
     recurring.name_filtered,
     recurring.pair_blocked,
@@ -85,7 +92,7 @@ def attribute_reset(story: Story, packet: PacketFact, context: Context) -> Attri
     probabilities = posterior(sides, sender_likelihoods(view, signals))
     side = max(probabilities, key=lambda s: probabilities[s])
     evidence = [prior_evidence(view, prior), *(s.evidence() for s in signals)]
-    limit = ceiling(side, signals, by_kind=False)
+    limit = sender_ceiling(view, side, signals, by_kind=False)
     return conclude(story, probabilities, evidence, limit, ttl.device_address(view))
 
 
@@ -105,6 +112,20 @@ def sender_likelihoods(view: ResetView, signals: list[Signal]) -> dict[Actor, fl
     limit = -math.log10(imitation(view))
     logs[view.side] += min(likelihoods(copied)[view.side], limit)
     return logs
+
+
+def sender_ceiling(view: ResetView, side: Actor, signals: list[Signal], by_kind: bool) -> float:
+    """Return how sure one may be of the sender at most.
+
+    A RST,ACK that cuts a connection without timestamps has nothing in it that who saw one packet
+    of the flow could not write: IP ID, TTL, window, numbers.
+    """
+    limit = ceiling(side, signals, by_kind)
+    cuts = not view.bare and not view.answers_syn and not view.end.fin_frame
+    if side != view.side or not cuts or view.reset.tsval is not None:
+        return limit
+    placed = any(s.says == side and s.family in NOT_COPIED and s.weight > 0 for s in signals)
+    return limit if placed else min(limit, COPYABLE_CEILING)
 
 
 def prior_evidence(view: ResetView, prior: Prior) -> Evidence:

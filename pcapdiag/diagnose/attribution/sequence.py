@@ -8,6 +8,8 @@ from pcapdiag.model.packet import PacketFact, seq_after, seq_distance
 
 CLEAR_BURST = 3
 """Different numbers from which on one that answers nothing is enough; of two, both must not."""
+FIXED, FAR = 1, 65_536
+"""A number that some devices write whatever the connection's is, and how far off that must be."""
 TOGETHER = 1_000_000_000
 """Resets within this time (ns) belong to one burst."""
 
@@ -40,6 +42,33 @@ def acknowledgment(view: ResetView) -> Signal | None:
     ahead = seq_distance(view.reset.ack, sent)
     detail = f"RST acknowledges {ahead:,} bytes more than {view.peer.address} had sent"
     return signal("ack_impossible", "path", detail, (view.reset.frame,), _missed(view))
+
+
+def fixed_number(view: ResetView) -> Signal | None:
+    """Find the number 1 in a RST to a connection that is far from it (FortiGate, facts 2.5)."""
+    expected = view.next_seq
+    if view.reset.seq != FIXED or expected is None or FIXED in view.peer_acks:
+        return None
+    if abs(seq_distance(expected, FIXED)) <= view.end.payload_bytes + FAR:
+        return None
+    detail = "RST has sequence number 1 whatever the connection's is, so both ends ignore it"
+    return signal("seq_fixed", "path", detail, (view.reset.frame,))
+
+
+def acknowledgments(view: ResetView) -> Signal | None:
+    """Find RST,ACKs of one end with several ACK numbers that end no segment of the peer."""
+    together = [p for p in _burst(view) if p.has_ack]
+    numbers = {p.ack for p in together}
+    ends = {p.end_seq for p in (*view.peer_earlier, *view.peer_later)}
+    if len(numbers) == 1 or not view.reset.has_ack or not numbers - ends:
+        return None
+    lowest = min(numbers, key=lambda n: seq_distance(n, view.reset.ack))
+    steps = sorted(seq_distance(n, lowest) for n in numbers)
+    detail = (
+        f"{len(numbers)} RST,ACKs at once acknowledge +{', +'.join(f'{s:,}' for s in steps)}, not "
+        f"the ends of segments of {view.peer.address}: guesses"
+    )
+    return signal("ack_spray", "path", detail, tuple(p.frame for p in together), view.lossy)
 
 
 def burst(view: ResetView) -> Signal | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.across import host_alive
+from pcapdiag.diagnose.attribution.recurring import idle_silence
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.vantage import vantage
+from pcapdiag.diagnose.attribution.view import duration
 from pcapdiag.model.context import Context
 from pcapdiag.model.report import Actor
 from pcapdiag.model.story import Story
@@ -22,6 +24,16 @@ RESPONDER_SILENT = frozenset(
 """Codes where segments of the initiator, as a rule, stayed without an answer."""
 INITIATOR_SILENT = frozenset({"tcp.handshake_stalled"})
 """Codes where the responder's answer stayed without one."""
+LOST_DATA = frozenset({"tcp.data_timeout", "tcp.keepalive_timeout"})
+CONNECTING = frozenset({"tcp.connection_timeout", "tcp.handshake_stalled"})
+"""Codes where no connection came up."""
+TRIES, ENOUGH, MOSTLY = 2, 3, 0.8
+"""SYNs that were captured once; packets captured twice beside them, and their least share."""
+MEANWHILE = 1_000_000_000
+"""Time (ns) from an end's last packet on after which it may be called silent."""
+NEIGHBOUR_ASKED = 4_000_000_000
+"""Time (ns) within which a router has asked in vain for a neighbour (facts 10: three seconds)."""
+SHOWN = 4
 
 
 def weigh_silence(story: Story, code: str, context: Context) -> list[Signal]:
@@ -29,7 +41,9 @@ def weigh_silence(story: Story, code: str, context: Context) -> list[Signal]:
     found: list[Signal | None] = []
     spoke_up = code in INITIATOR_SILENT and story.initiator.rst_count
     if code in RESPONDER_SILENT | INITIATOR_SILENT and not spoke_up:
-        found.append(reached(story, code, context))
+        found.append(not_passed_on(story, code, context) or reached(story, code, context))
+        found.append(endpoint_serves(story, code, context))
+        found.append(idle_silence(story, context) if code in LOST_DATA else None)
     if code == "tcp.connection_timeout":
         found.append(host_alive(story, context))
     return [s for s in found if s is not None]
@@ -64,6 +78,52 @@ def reached(story: Story, code: str, context: Context) -> Signal | None:
     frames = story.syn_frames or (story.turn.request_frame or story.first_frame,)
     name = "reached_responder" if seen.sure else "reached_near"
     return signal(name, "responder", detail, frames)
+
+
+def not_passed_on(story: Story, code: str, context: Context) -> Signal | None:
+    """Find that the capturing device had not passed the unanswered SYNs or SYN-ACKs on.
+
+    A router captured on all interfaces (or a mirror of both sides) shows twice what it passes on.
+    In the first seconds it may only be asking for the receiver's MAC address, and says so by ICMP
+    when nobody answers.
+    """
+    if code not in CONNECTING or story.initiator.data_segments:
+        return None
+    silent_is_initiator = _silent_is_initiator(story, code)
+    sender, receiver = story.half(not silent_is_initiator), story.half(silent_is_initiator)
+    host = context.host(sender.address)
+    others, twice = host.packets - sender.packets, host.duplicates - sender.duplicates
+    if sender.duplicates or sender.packets < TRIES or others < ENOUGH or twice < MOSTLY * others:
+        return None
+    detail = (
+        f"{twice} of {others} other packets of {sender.address} were captured twice, on their way "
+        f"in and out; these {sender.packets} only once: the capturing device did not pass them on "
+        f"to {receiver.address}"
+    )
+    frames = story.syn_ack_frames if silent_is_initiator else story.syn_frames
+    soon = context.last_time - story.start < NEIGHBOUR_ASKED
+    return signal("not_passed_on", "path", detail, frames[:SHOWN], confounded=soon)
+
+
+def endpoint_serves(story: Story, code: str, context: Context) -> Signal | None:
+    """Find that the silent address and port took new connections meanwhile.
+
+    A host that lives and has lost the connection answers with RST, one that has it with ACK; a
+    device that forgot it, or has a rule against it, drops it while SYNs pass (facts 1.4). So does a
+    load balancer at that address whose server behind is gone.
+    """
+    silent = story.responder
+    if code in CONNECTING or _silent_is_initiator(story, code) or not silent.last_time:
+        return None
+    last = context.endpoint(silent.address, silent.port).last_established
+    if not silent.last_time + MEANWHILE <= last <= story.end + MEANWHILE:
+        return None
+    later = duration(last - silent.last_time)
+    detail = (
+        f"{silent.address} port {silent.port} took another connection {later} after its last "
+        "packet here: a host that lives would have answered by ACK or RST"
+    )
+    return signal("endpoint_serves", "path", detail, (silent.last_frame,))
 
 
 def weigh_icmp(story: Story) -> list[Signal]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
+from pcapdiag.diagnose.attribution.stack import stack
 from pcapdiag.diagnose.attribution.view import ResetView
-from pcapdiag.model.packet import SYN, PacketFact, seq_distance
+from pcapdiag.model.packet import SYN, seq_distance
 
 TICKS_PER_SECOND = 1000
 """Fastest timestamp clock in common use (RFC 7323 5.4)."""
@@ -52,6 +53,31 @@ def timestamp_clock(view: ResetView) -> Signal | None:
     return signal("timestamp_off", "path", detail, (last.frame, view.reset.frame))
 
 
+def timestamp_echo(view: ResetView) -> Signal | None:
+    """Find a RST,ACK that echoes a timestamp which the peer had not reached (RFC 7323 3.2)."""
+    reset = view.reset
+    sent = [p.tsval for p in view.peer_earlier if p.tsval is not None]
+    if not reset.has_ack or reset.tsval is None or reset.tsecr is None or not sent:
+        return None
+    ahead = min(seq_distance(reset.tsecr, each) for each in sent)
+    if ahead <= 0:
+        return None
+    detail = (
+        f"{view.word} echoes timestamp {reset.tsecr}, {ahead:,} beyond what {view.peer.address} "
+        "had sent"
+    )
+    return signal("timestamp_echo_off", "path", detail, (reset.frame,), view.lossy)
+
+
+def bare_timestamps(view: ResetView) -> Signal | None:
+    """Find a bare RST with timestamps from a Linux host, whose reply never has options."""
+    reset = view.reset
+    if not view.bare or reset.tsval is None or stack(view) != "linux":
+        return None
+    detail = f"bare RST with timestamps: {view.end.address} runs Linux, whose reply has no options"
+    return signal("timestamps_bare", "path", detail, (reset.frame,))
+
+
 def timestamps_missing(view: ResetView) -> Signal | None:
     """Find a RST,ACK with a window that lacks the flow's timestamps (normal for Apple)."""
     reset = view.reset
@@ -59,10 +85,13 @@ def timestamps_missing(view: ResetView) -> Signal | None:
         return None
     if not _timestamps_used(view):
         return None
-    linux = _looks_like_linux(view)
     detail = "RST,ACK with a window lacks the timestamps that the flow uses"
-    detail += ": Linux would have put them in" if linux else " (Apple's stacks do that)"
-    name = "timestamps_missing_linux" if linux else "timestamps_missing"
+    kind = stack(view)
+    if kind == "linux":
+        detail += ": Linux would have put them in"
+        return signal("timestamps_missing_linux", "path", detail, (reset.frame,))
+    detail += " (Apple's stacks do that)"
+    name = "timestamps_missing_apple" if kind == "apple or FreeBSD" else "timestamps_missing"
     return signal(name, "path", detail, (reset.frame,))
 
 
@@ -111,10 +140,15 @@ def text(view: ResetView) -> Signal | None:
     payload = view.story.reset_payload
     if not payload or not view.reset.length:
         return None
-    shown = "".join(chr(b) if 32 <= b < 127 else "." for b in payload[:SHOWN_TEXT])
+    shown = reset_text(payload)
     detail = f'RST carries the text "{shown}": written by a load balancer or firewall'
     at_host = view.reset.ttl in view.end.ttls
     return signal("reset_text", "path", detail, (view.reset.frame,), confounded=at_host)
+
+
+def reset_text(payload: bytes) -> str:
+    """Return what a RST carries as printable text; a dot stands for anything else."""
+    return "".join(chr(b) if 32 <= b < 127 else "." for b in payload[:SHOWN_TEXT])
 
 
 def _timestamps_used(view: ResetView) -> bool:
@@ -140,14 +174,6 @@ def _clock_error(view: ResetView) -> bool | None:
 
 def _near(window: int, last: int) -> bool:
     return last == 0 or last <= window * NEAR_WINDOW <= last * NEAR_WINDOW**2
-
-
-def _looks_like_linux(view: ResetView) -> bool:
-    def is_sign(packet: PacketFact) -> bool:
-        return packet.is_syn_ack and packet.ip_id == 0 and packet.df
-
-    counted = any(p.ip_id for p in view.earlier if not p.is_syn_ack)
-    return view.story.ip_version == 4 and counted and any(map(is_sign, view.earlier))
 
 
 def _vendor_code(view: ResetView) -> bool:

@@ -20,6 +20,13 @@ def distance(view: ResetView) -> Signal | None:
     if not ttls:
         return None
     reset = view.reset
+    if _is_of_handshake(view):
+        usual = mode({p.ttl: 1 for p in view.own if not p.is_syn_ack})
+        detail = (
+            f"{view.word} has TTL {reset.ttl} like the SYN-ACK alone; all later packets of "
+            f"{view.end.address} have TTL {usual}: what answered the SYN (SYN proxy, load balancer)"
+        )
+        return signal("ttl_of_handshake", "path", detail, (reset.frame,))
     if reset.ttl in ttls:
         return _same(view, ttls, whose)
     usual = mode(ttls)
@@ -109,6 +116,16 @@ def _icmp_from_there(view: ResetView) -> IcmpFact | None:
     ends = (view.end.address, view.peer.address)
     alike = (e for e in view.story.icmp if e.ttl == view.reset.ttl and e.source not in ends)
     return next(alike, None)
+
+
+def _is_of_handshake(view: ResetView) -> bool:
+    """Whether the RST came from as far as the SYN-ACK, and all else from clearly elsewhere."""
+    ttl = view.reset.ttl
+    answers = {p.ttl for p in view.own if p.is_syn_ack}
+    later = [p.ttl for p in view.own if not p.is_syn_ack]
+    if answers != {ttl} or len(later) < STEADY or len(set(later)) > 1:
+        return False
+    return view.end.ttls.get(ttl) == 1 and abs(later[0] - ttl) > ROUTE_CHANGE
 
 
 def _same(view: ResetView, ttls: dict[int, int], whose: str) -> Signal:

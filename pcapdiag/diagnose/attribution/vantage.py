@@ -20,6 +20,7 @@ MOSTLY = 0.8
 """Share of an address's packets that must show the sign."""
 MUCH_NEARER = 4
 """How many times shorter one half of the handshake's round trip must be."""
+BOTH_HERE = "both ends are on the capturing host"
 
 
 class Vantage(msgspec.Struct, frozen=True):
@@ -39,6 +40,8 @@ def capture_hosts(context: Context) -> frozenset[str]:
 
 def vantage(story: Story, context: Context) -> Vantage:
     """Return where this connection was captured, from its two ends' points of view."""
+    if any(is_loopback(half.address) for half in (story.initiator, story.responder)):
+        return Vantage("unknown", True, BOTH_HERE)
     here = [
         side
         for side, half in (("initiator", story.initiator), ("responder", story.responder))
@@ -48,7 +51,7 @@ def vantage(story: Story, context: Context) -> Vantage:
         why = "packets leave the capturing host with this address"
         return Vantage("initiator" if here[0] == "initiator" else "responder", True, why)
     if here:
-        return Vantage("unknown", True, "both ends are on the capturing host")
+        return Vantage("unknown", True, BOTH_HERE)
     return _by_distance(story, context)
 
 
@@ -58,6 +61,14 @@ def merge(places: Iterable[Place]) -> Place:
     if not known:
         return "unknown"
     return known.pop() if len(known) == 1 else "mixed"
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether an address never leaves its host (RFC 1122 3.2.1.3, RFC 4291 2.5.3)."""
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _by_distance(story: Story, context: Context) -> Vantage:
@@ -98,7 +109,7 @@ def _sends_here(host: HostFacts) -> bool:
 
     A firewall on it answers with RST in the name of others.
     """
-    if _is_loopback(host.address):
+    if is_loopback(host.address):
         return True
     sent, came = host.sent_by_capture_host, host.received_by_capture_host
     spoke = sent > sum(host.reset_ttls.values())
@@ -108,10 +119,3 @@ def _sends_here(host: HostFacts) -> bool:
 def _offloads(host: HostFacts) -> bool:
     """Whether its checksums are left to the card: so it sends from the capturing host."""
     return host.packets >= ENOUGH and host.bad_checksums >= MOSTLY * host.packets
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False

@@ -44,7 +44,9 @@ class ResetView(msgspec.Struct, frozen=True):
         """What sort of packet it is, for a sentence."""
         if self.reset.is_rst:
             return "RST"
-        return "FIN" if self.reset.is_fin and not self.reset.length else "segment"
+        if self.reset.is_fin and not self.reset.length:
+            return "FIN"
+        return "segment" if self.reset.length else "ACK"
 
     @property
     def own(self) -> tuple[PacketFact, ...]:

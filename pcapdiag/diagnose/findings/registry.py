@@ -11,7 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from pcapdiag.diagnose.findings.draining import Draining
+from pcapdiag.diagnose.findings.endpoint_down import EndpointDown
+from pcapdiag.diagnose.findings.health_check import HealthChecks
+from pcapdiag.diagnose.findings.listen_backlog import ListenBacklog
 from pcapdiag.diagnose.findings.path_mtu import PathMtu
+from pcapdiag.diagnose.findings.server_errors import ServerErrors
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding
 
@@ -26,7 +30,14 @@ class Finder(Protocol):
         """Return what was found, the worst first."""
 
 
-FINDERS: tuple[Callable[[], Finder], ...] = (Draining, PathMtu)
+FINDERS: tuple[Callable[[], Finder], ...] = (
+    EndpointDown,
+    ListenBacklog,
+    HealthChecks,
+    PathMtu,
+    Draining,
+    ServerErrors,
+)
 
 
 class Finders:

@@ -32,6 +32,7 @@ class Changes(TypedDict, total=False):
     df: bool
     flow_label: int
     tsval: int | None
+    tsecr: int | None
     option_bytes: int
     mac: int
     direction: int
@@ -216,7 +217,7 @@ class Exchange:
             df=True,
             flow_label=own.flow_label,
             tsval=own.tsval(self.now),
-            tsecr=peer.tsval(self.now) if flags & ACK else None,
+            tsecr=self._echo(sender) if flags & ACK and own.timestamps else None,
             option_bytes=12 if own.timestamps else 0,
             sack=None,
             mac=own.mac,
@@ -227,6 +228,11 @@ class Exchange:
         packet = replace(packet, **changes)
         self.packets.append(packet)
         return packet
+
+    def _echo(self, sender: str) -> int | None:
+        """The peer's latest timestamp."""
+        peer = [p for p in self.packets if p.from_initiator != (sender == "client")]
+        return next((p.tsval for p in reversed(peer) if p.tsval is not None), None)
 
     def _half(self, sender: str) -> Half:
         own, _ = self._ends(sender)

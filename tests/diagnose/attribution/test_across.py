@@ -25,3 +25,10 @@ def test_a_retry_that_works_at_once_is_no_rule() -> None:
     late = works(START + 60 * SECOND)
     assert across.works_at_once(seen(exchange, reset, late)) is None
     assert across.works_at_once(seen(exchange, reset)) is None
+
+
+def test_what_worked_just_before_tells_no_rule_from_a_dead_process() -> None:
+    exchange = Exchange()
+    exchange.wait(500 * MS).send("client", SYN, ack=0)
+    reset = exchange.wait(MS).reply_reset()
+    assert across.works_at_once(seen(exchange, reset, works(START + 20 * MS))) is None

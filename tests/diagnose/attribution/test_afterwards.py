@@ -120,3 +120,27 @@ def test_both_at_once_is_absent_with_live_sockets_or_a_close() -> None:
     reset = closing.forge("server", RST | ACK, tsval=None)
     closing.forge("client", RST | ACK, tsval=None)
     assert afterwards.both_ends(seen(closing, reset)) is None
+
+
+def test_a_reset_beside_the_ends_own() -> None:
+    exchange = talk()
+    forged = exchange.forge("server", RST | ACK, ttl=125, ip_id=0, tsval=None, window=0)
+    own = exchange.wait(5 * MS).live_reset()
+    assert told(afterwards.own_reset(seen(exchange, forged))) == ("own_reset", "path")
+    assert afterwards.own_reset(seen(exchange, own)) is None
+
+
+def test_a_host_that_reset_and_then_answers_late_segments() -> None:
+    exchange = talk()
+    exchange.live_reset()
+    exchange.send("client", PSH | ACK, 100)
+    late = exchange.reply_reset()
+    assert afterwards.own_reset(seen(exchange, late)) is None
+
+
+def test_answers_to_late_segments_are_not_a_live_sockets() -> None:
+    exchange = talk()
+    first = exchange.reply_reset()
+    exchange.send("client", PSH | ACK, 100)
+    exchange.reply_reset()
+    assert afterwards.own_reset(seen(exchange, first)) is None

@@ -97,8 +97,35 @@ def test_an_alert_is_weighed_too_and_other_data_is_not() -> None:
     alert = exchange.forge("server", PSH | ACK, ttl=250, ip_id=4000)
     packet = exchange.packets[-1] = _with_data(alert)
     assert "ttl_differs" in says(closed(exchange, packet, "tls.alert"))
-    assert "ttl_differs" not in says(closed(exchange, packet, "tcp.response_timeout"))
+    assert "ttl_differs" not in says(closed(exchange, packet))
 
 
 def _with_data(packet: PacketFact) -> PacketFact:
     return replace(packet, length=7)
+
+
+def test_behind_a_syn_proxy_the_first_answer_comes_from_elsewhere() -> None:
+    exchange = Exchange()
+    exchange.server.ttl = 250
+    exchange.handshake()
+    exchange.server.ttl = 57
+    exchange.wait(MS).send("client", PSH | ACK, 500)
+    alert = exchange.wait(10 * MS).send("server", PSH | ACK, 7)
+    result = closed(exchange, alert, "tls.alert")
+    assert not {"ttl_varies", "ttl_differs"} & says(result).keys()
+    assert result.side == "responder"
+
+
+def stalled(ttl: int) -> Attribution:
+    exchange = talk().response().request()
+    exchange.packets[-1] = replace(exchange.packets[-1], ttl=ttl)
+    who = (SideHint("responder", 0.9, "it never answered"), SideHint("path", 0.06, "or not"))
+    judgement = Judgement("tcp.response_timeout", True, None, 0.9, candidates=who)
+    return attribute(exchange.story(), judgement, NOTHING)
+
+
+def test_who_acknowledged_and_stalled_is_checked_by_the_acknowledgment() -> None:
+    result = stalled(ttl=61)
+    assert says(result)["ttl_same"] == "responder"
+    assert next(e.detail for e in result.evidence if e.signal == "ttl_same").startswith("ACK has")
+    assert says(stalled(ttl=250))["ttl_differs"] == "path"

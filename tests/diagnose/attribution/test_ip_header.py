@@ -111,3 +111,14 @@ def test_flow_label_of_a_reply_is_pseudo_random_and_says_nothing() -> None:
     exchange = labelled()
     assert ip_header.flow_label(seen(exchange, exchange.reply_reset())) is None
     assert ip_header.flow_label(seen(talk(), talk().live_reset())) is None
+
+
+def test_ecn_bits_that_the_connection_does_not_use() -> None:
+    exchange = talk()
+    odd = exchange.live_reset(tos=0x02)
+    assert told(ip_header.congestion_bits(seen(exchange, odd))) == ("ecn_odd", "path")
+    exchange = talk()
+    exchange.client.tos = 0x02
+    exchange.send("client", PSH | ACK, 100)
+    reflected = exchange.reply_reset()
+    assert ip_header.congestion_bits(seen(exchange, reflected)) is None

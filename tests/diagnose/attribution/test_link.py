@@ -52,6 +52,15 @@ def test_a_reset_leaving_the_captured_host_was_sent_by_it() -> None:
     assert found.weight == 3.0
 
 
+def test_on_loopback_there_is_no_path() -> None:
+    """A sidecar calls its application from 127.0.0.6, at the pod's own address."""
+    exchange = Exchange()
+    exchange.client.address = "127.0.0.6"
+    view = seen(exchange.handshake().request(), exchange.live_reset())
+    assert told(link.direction(view)) == ("left_captured_host", "responder")
+    assert link.captured_at_sender(view) is None
+
+
 def test_a_reset_from_outside_in_the_captured_hosts_name_is_forged() -> None:
     exchange = cooked(client=0, server=4)
     reset = exchange.live_reset(direction=0)

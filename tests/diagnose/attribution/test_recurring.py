@@ -17,6 +17,7 @@ from pcapdiag.model.context import (
     TlsServerFacts,
 )
 from pcapdiag.model.packet import ACK, PSH, RST, SYN, PacketFact
+from pcapdiag.model.story import Story
 from pcapdiag.model.tls import ClientHello, TlsFacts
 from tests.diagnose.attribution.exchange import (
     CLIENT,
@@ -138,6 +139,29 @@ def test_expiry_does_not_name_anybody_by_itself() -> None:
     exchange, reset = late_request()
     context = around(idle=IdleEnds(late=[T] * 212), idle_turns=40, longest_idle=310 * SECOND)
     assert attribute_reset(exchange.story(), reset, context).side == "unknown"
+
+
+def lost_late() -> Story:
+    """A request after 350 s that is sent three times and never answered."""
+    exchange = talk().wait(T)
+    start = exchange.client.seq
+    for pause in (1, 2, 4):
+        exchange.send("client", PSH | ACK, 100, seq=start)
+        exchange.wait(pause * SECOND)
+    exchange.client.seq = start + 100
+    return exchange.story()
+
+
+def test_idle_connections_that_die_in_silence_were_forgotten_on_the_way() -> None:
+    idle = IdleEnds(lost=[T, T + SECOND, 500 * SECOND])
+    story = lost_late()
+    found = recurring.idle_silence(story, around(idle=idle, idle_turns=4, longest_idle=9 * SECOND))
+    assert told(found) == ("idle_silence", "path")
+    assert found is not None
+    assert "3 of 3 connections idle for 350.0 s or more were dead" in found.detail
+    longer = around(idle=idle, idle_turns=4, longest_idle=T + SECOND)
+    assert recurring.idle_silence(story, longer) is None
+    assert recurring.idle_silence(talk().story(), around(idle=idle, idle_turns=4)) is None
 
 
 # Names

@@ -78,3 +78,36 @@ def test_one_reset_is_no_burst() -> None:
     reset = exchange.live_reset()
     exchange.forge("server", RST | ACK)
     assert sequence.burst(seen(exchange, reset)) is None
+
+
+def test_the_number_one_on_a_connection_far_from_it() -> None:
+    exchange = talk()
+    exchange.server.seq += 3_000_000
+    exchange.send("server", PSH | ACK, 100)
+    fixed = exchange.forge("server", RST | ACK, seq=1)
+    assert told(sequence.fixed_number(seen(exchange, fixed))) == ("seq_fixed", "path")
+    assert sequence.fixed_number(seen(exchange, exchange.live_reset())) is None
+
+
+def test_the_number_one_where_the_connection_begins_there() -> None:
+    exchange = talk()
+    assert sequence.fixed_number(seen(exchange, exchange.forge("server", RST, seq=1))) is None
+
+
+def test_guesses_at_what_was_received() -> None:
+    exchange = talk()
+    acked = exchange.client.seq
+    first, *_ = [exchange.forge("server", RST | ACK, ack=acked + off) for off in (0, 1460, 4380)]
+    found = sequence.acknowledgments(seen(exchange, first))
+    assert told(found) == ("ack_spray", "path")
+    assert found is not None
+    assert "+0, +1,460, +4,380" in found.detail
+
+
+def test_a_reset_to_each_late_segment_guesses_nothing() -> None:
+    exchange = talk()
+    resets = []
+    for _ in range(2):
+        late = exchange.send("client", PSH | ACK, 10)
+        resets.append(exchange.forge("server", RST | ACK, ack=late.end_seq))
+    assert sequence.acknowledgments(seen(exchange, resets[0])) is None

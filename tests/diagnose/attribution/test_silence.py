@@ -5,18 +5,22 @@ from __future__ import annotations
 from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.model.context import Context, EndpointFacts, HostFacts
-from pcapdiag.model.packet import ACK, SYN
+from pcapdiag.model.packet import ACK, PSH, SYN
+from pcapdiag.model.report import Attribution
 from tests.diagnose.attribution.exchange import (
     CLIENT,
     NOTHING,
     SECOND,
     SERVER,
+    START,
     Exchange,
     known_host,
+    talk,
 )
 
 NOBODY_ANSWERED = (SideHint("path", 0.55, "lost or dropped"), SideHint("responder", 0.43, "silent"))
 NO_FINAL_ACK = (SideHint("path", 0.58, "lost"), SideHint("initiator", 0.38, "dropped"))
+DATA_LOST = (SideHint("path", 0.6, "drops"), SideHint("responder", 0.35, "died"))
 REJECTED = (SideHint("path", 0.6, "a rule"), SideHint("responder", 0.4, "its own rule"))
 
 
@@ -137,3 +141,67 @@ def test_what_the_kind_has_decided_is_not_counted_twice() -> None:
     context = Context(capture_hosts=frozenset({SERVER}))
     result = attribute(syns().story(), judged("tcp.connection_timeout", sure), context)
     assert (result.side, result.confidence) == ("responder", 0.93)
+
+
+def router(last: int = 10 * SECOND, twice: int = 20) -> Context:
+    """A capture on a router's interfaces, which shows twice what it passed on."""
+    client = HostFacts(CLIENT, packets=23, duplicates=twice)
+    return Context(hosts={CLIENT: client}, last_time=START + last)
+
+
+def test_syns_that_the_capturing_router_did_not_pass_on() -> None:
+    timeout = judged("tcp.connection_timeout", NOBODY_ANSWERED)
+    result = attribute(syns().story(), timeout, router())
+    assert result.side == "path"
+    assert "20 of 20 other packets" in result.evidence[-1].detail
+    asking = attribute(syns().story(), timeout, router(last=3 * SECOND))
+    assert [e.weight for e in asking.evidence if e.signal == "not_passed_on"] == [0.6]
+    assert asking.side == "unknown" or asking.confidence < 0.85
+
+
+def test_where_others_were_captured_once_too_nothing_was_held_back() -> None:
+    timeout = judged("tcp.connection_timeout", NOBODY_ANSWERED)
+    assert attribute(syns().story(), timeout, router(twice=10)).side == "unknown"
+    passed = syns()
+    story = passed.story()
+    story.initiator.duplicates = 3
+    assert attribute(story, timeout, router(twice=23)).side == "unknown"
+
+
+def lost_request() -> Exchange:
+    exchange = talk()
+    for wait in (1, 2, 4):
+        exchange.send("client", PSH | ACK, 100, seq=exchange.client.seq)
+        exchange.wait(wait * SECOND)
+    return exchange
+
+
+def served(at: int) -> Context:
+    facts = EndpointFacts(SERVER, 8443, established=9, last_established=at)
+    return Context(endpoints={(SERVER, 8443): facts})
+
+
+def test_a_port_that_serves_others_while_one_connection_is_dead() -> None:
+    story = lost_request().story()
+    story.responder.last_time = START + SECOND
+    lost = judged("tcp.data_timeout", DATA_LOST)
+    result = attribute(story, lost, served(START + 4 * SECOND))
+    assert [(e.signal, e.says) for e in result.evidence][-1] == ("endpoint_serves", "path")
+    for at in (START, START + 100 * SECOND):
+        assert "endpoint_serves" not in signals(attribute(story, lost, served(at)))
+
+
+def test_a_syn_answered_from_elsewhere_is_told_and_weighs_nothing() -> None:
+    exchange = Exchange()
+    exchange.server.ttl = 250
+    exchange.handshake()
+    exchange.server.ttl = 57
+    story = exchange.request().response().request().response().story()
+    result = attribute(story, judged("tcp.data_timeout", DATA_LOST), NOTHING)
+    assert [e.weight for e in result.evidence if e.signal == "handshake_elsewhere"] == [0.0]
+    plain = attribute(talk().story(), judged("tcp.data_timeout", DATA_LOST), NOTHING)
+    assert "handshake_elsewhere" not in signals(plain)
+
+
+def signals(result: Attribution) -> set[str]:
+    return {e.signal for e in result.evidence}

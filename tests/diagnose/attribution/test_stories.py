@@ -70,6 +70,26 @@ def test_a_killed_process_with_connections_in_its_queue() -> None:
     assert result.confidence >= 0.9
 
 
+def test_without_timestamps_a_cut_may_be_imitated() -> None:
+    """Named, and never surely: who saw one packet can write it all. With a clock it is harder."""
+    exchange = Exchange()
+    exchange.server.timestamps = exchange.client.timestamps = False
+    exchange.handshake().request()
+    reset = exchange.live_reset()
+    result = sender(exchange, reset)
+    assert (result.side, result.confidence) == ("responder", 0.88)
+    verdict = judged("tcp.reset_before_response", reset)
+    assert attribute(exchange.story(), verdict, NOTHING).confidence == 0.88
+
+
+def test_a_cut_without_timestamps_is_sure_where_the_host_was_captured() -> None:
+    exchange = Exchange()
+    exchange.server.timestamps = exchange.client.timestamps = False
+    exchange.client.direction, exchange.server.direction = 0, 4
+    exchange.handshake().request()
+    assert sender(exchange, exchange.live_reset()).confidence == 0.99
+
+
 def test_a_client_that_aborts() -> None:
     exchange = talk()
     result = sender(exchange, exchange.live_reset("client"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.diagnose.attribution import tcp_header
-from pcapdiag.model.packet import ACK, RST, SYN
+from pcapdiag.diagnose.attribution.stack import stack
+from pcapdiag.model.packet import ACK, PSH, RST, SYN
 from tests.diagnose.attribution.exchange import (
     MS,
     SECOND,
@@ -143,3 +144,50 @@ def test_text_in_a_reset() -> None:
     assert found is not None
     assert '"[F5RST(peer)]."' in found.detail
     assert tcp_header.text(seen(talk(), talk().live_reset())) is None
+
+
+def test_an_echo_of_what_the_peer_never_sent() -> None:
+    exchange = talk()
+    last = exchange.client.tsval(exchange.now) or 0
+    odd = exchange.live_reset(tsecr=last + 90_000)
+    assert told(tcp_header.timestamp_echo(seen(exchange, odd))) == ("timestamp_echo_off", "path")
+    exchange = talk()
+    assert tcp_header.timestamp_echo(seen(exchange, exchange.live_reset())) is None
+
+
+def test_timestamps_in_the_reply_of_a_linux_host() -> None:
+    exchange = talk()
+    reset = exchange.reply_reset(tsval=90_050, option_bytes=12)
+    found = tcp_header.bare_timestamps(seen(exchange, reset))
+    assert told(found) == ("timestamps_bare", "path")
+    plain = exchange.reply_reset()
+    assert tcp_header.bare_timestamps(seen(exchange, plain)) is None
+
+
+def test_apple_leaves_its_timestamps_out() -> None:
+    exchange = Exchange()
+    exchange.send("client", SYN, ack=0)
+    exchange.wait(exchange.rtt)
+    for flags, length in ((SYN | ACK, 0), (ACK, 0), (PSH | ACK, 500), (PSH | ACK, 500)):
+        exchange.send("server", flags, length, ip_id=0)
+    reset = exchange.live_reset(tsval=None, option_bytes=0, ip_id=0)
+    found = tcp_header.timestamps_missing(seen(exchange, reset))
+    assert told(found) == ("timestamps_missing_apple", "path")
+    assert found is not None
+    assert found.weight == 0
+
+
+def test_stacks_are_told_where_little_doubt_is_left() -> None:
+    def named(exchange: Exchange) -> str:
+        return stack(seen(exchange, exchange.reply_reset()))
+
+    assert named(talk()) == "linux"
+    windows = Exchange()
+    windows.server.ttl = 125
+    assert named(windows.handshake().request()) == "windows"
+    few = Exchange()
+    few.send("client", SYN, ack=0)
+    assert named(few) == "unknown"
+    far = Exchange()
+    far.server.ttl = 250
+    assert named(far.handshake().request().response()) == "unknown"

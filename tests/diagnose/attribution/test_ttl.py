@@ -87,3 +87,23 @@ def test_one_odd_ttl_in_many_resets_is_one_device() -> None:
     assert told(ttl.shared(seen(exchange, reset, many))) == ("ttl_shared", "path")
     once = known_host(SERVER, ttls={61: 400}, reset_ttls={58: 1})
     assert ttl.shared(seen(exchange, reset, once)) is None
+
+
+def test_ttl_of_what_answered_the_syn_alone() -> None:
+    exchange = Exchange()
+    exchange.server.ttl = 250
+    exchange.handshake()
+    exchange.server.ttl = 57
+    exchange.request().response().request().response()
+    reset = exchange.live_reset(ttl=250)
+    assert told(ttl.distance(seen(exchange, reset))) == ("ttl_of_handshake", "path")
+    usual = exchange.live_reset(ttl=57)
+    assert told(ttl.distance(seen(exchange, usual))) == ("ttl_same", "responder")
+
+
+def test_ttl_of_the_handshake_that_is_no_clear_difference() -> None:
+    exchange = Exchange().handshake()
+    exchange.server.ttl = 60
+    exchange.request().response().request().response()
+    reset = exchange.live_reset(ttl=61)
+    assert told(ttl.distance(seen(exchange, reset))) == ("ttl_same_once", "responder")

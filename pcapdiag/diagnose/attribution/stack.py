@@ -1,0 +1,38 @@
+"""Which TCP stack an end runs, told only where its packets leave little doubt (facts 1.1, 1.5)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pcapdiag.diagnose.attribution.ttl import initial_ttl
+from pcapdiag.diagnose.attribution.view import ResetView
+
+Stack = Literal["linux", "apple or FreeBSD", "windows", "unknown"]
+
+ENOUGH = 4
+"""Packets with IP ID 0 and DF, data among them, from which on a stack never counts."""
+LINUX_TTL, WINDOWS_TTL = 64, 128
+
+
+def stack(view: ResetView) -> Stack:
+    """Return the stack of the RST's alleged sender by its other packets on the connection.
+
+    Linux answers a SYN with IP ID 0 and counts from then on; FreeBSD and Apple (sysctl rfc6864) set
+    it to 0 in all packets that have DF; Windows starts with TTL 128.
+    """
+    own = view.earlier
+    if view.story.ip_version != 4 or not own:
+        return "unknown"
+    initial = {initial_ttl(p.ttl) for p in own}
+    if initial == {WINDOWS_TTL} and any(p.ip_id for p in own):
+        return "windows"
+    if initial != {LINUX_TTL}:
+        return "unknown"
+    answer = next((p for p in own if p.is_syn_ack), None)
+    others = [p for p in own if not p.is_syn and not p.is_syn_ack]
+    if answer and answer.ip_id == 0 and answer.df and any(p.ip_id for p in others):
+        return "linux"
+    silent = all(p.ip_id == 0 and p.df for p in own)
+    if silent and len(own) >= ENOUGH and any(p.length for p in own):
+        return "apple or FreeBSD"
+    return "unknown"

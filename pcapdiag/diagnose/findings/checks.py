@@ -1,0 +1,130 @@
+"""Which of a host's requests to an endpoint are health checks, whose, and how they went.
+
+A known user agent says it. Without one, or with a path that checks use, regular times must; a bare
+connection counts only where a proxy makes it, since any client may try again at regular times.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pcapdiag.model.fleet import (
+    CAME_UP,
+    NO_ANSWER,
+    NOT_HTTP,
+    REFUSED,
+    SILENT,
+    AskFacts,
+    Fleet,
+)
+from pcapdiag.model.harmless import harmless
+
+MIN_REGULAR = 4
+"""Requests of unknown purpose from which on regular times make a check."""
+MIN_BARE = 5
+STEADY = 0.6
+"""Share of equal pauses that makes times regular (a check that is answered late comes late)."""
+SHORTEST_PERIOD = 100 * 1_000_000
+LONGEST_PERIOD = 300 * 1_000_000_000
+"""Pauses (ns) of checks that are known by their regular times."""
+MAX_PATH = 80
+
+_CHECKERS = (
+    (b"amazon-route53", "Route 53"),
+    (b"azure traffic manager", "Azure Traffic Manager"),
+    (b"consul", "Consul"),
+    (b"edge health probe", "Azure Front Door"),
+    (b"elb-healthchecker", "AWS load balancer"),
+    (b"envoy/hc", "Envoy"),
+    (b"googlehc", "Google Cloud load balancer"),
+    (b"googlestackdriver", "Google Cloud Monitoring"),
+    (b"kube-probe", "Kubernetes (kubelet)"),
+    (b"load balancer agent", "Azure load balancer"),
+    (b"nginx", "NGINX Plus"),
+)
+_WORDS = {
+    NOT_HTTP: "answered, though not in HTTP",
+    CAME_UP: "connected",
+    REFUSED: "connection refused",
+    SILENT: "connection never answered",
+    NO_ANSWER: "no answer",
+}
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One health check: who asks what of which endpoint."""
+
+    ask: AskFacts
+    checker: str
+    """Whose check it is, as far as its user agent says; empty otherwise."""
+    what: str
+    """What it asks for, in words."""
+
+    @property
+    def failed(self) -> int:
+        """How many of them failed."""
+        return self.ask.count - self.ask.good
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last ones failed."""
+        return bool(self.ask.changes) and not is_good(self.ask.changes[-1][1])
+
+
+def checks(fleet: Fleet) -> list[Check]:
+    """Return every health check of the capture."""
+    calling = {host.address for host in fleet.hosts if host.answered} | set(fleet.proxies)
+    return [
+        Check(ask, _checker(ask.head) if ask.kind == "check" else "", _what(ask))
+        for ask in fleet.asks
+        if _is_check(ask, calling)
+    ]
+
+
+def _is_check(ask: AskFacts, calling: set[str]) -> bool:
+    if ask.kind == "check":
+        return True
+    if ask.kind == "request" or ask.alone < ask.count:
+        return False
+    if ask.steady < STEADY or not SHORTEST_PERIOD <= ask.period <= LONGEST_PERIOD:
+        return False
+    if ask.kind == "connect":
+        return ask.count >= MIN_BARE and ask.caller in calling
+    return ask.count >= MIN_REGULAR
+
+
+def is_good(outcome: int) -> bool:
+    """Return whether an outcome is what a check wants."""
+    return outcome in (NOT_HTTP, CAME_UP) or 200 <= outcome < 400
+
+
+def outcome_words(outcome: int) -> str:
+    """Return an outcome in words: ``status 503``, ``connection refused``."""
+    return _WORDS.get(outcome, f"status {outcome}")
+
+
+def worst(ask: AskFacts) -> int:
+    """Return the most frequent of the bad outcomes."""
+    bad = {outcome: n for outcome, n in ask.outcomes.items() if not is_good(outcome)}
+    return max(bad, key=lambda outcome: bad[outcome])
+
+
+def path(ask: AskFacts) -> str:
+    """Return the path that is asked for, without its query; empty for a bare connection."""
+    words = ask.head.partition(b"\r\n")[0].split(b" ")
+    target = words[1].partition(b"?")[0] if len(words) > 1 else b""
+    return harmless(target.decode("latin-1"), MAX_PATH)
+
+
+def _what(ask: AskFacts) -> str:
+    if ask.kind == "connect":
+        return "a connection"
+    method = ask.head.partition(b" ")[0].decode("latin-1")
+    return f"{harmless(method, 16)} {path(ask)}"
+
+
+def _checker(head: bytes) -> str:
+    lowered = head.lower()
+    _, found, rest = lowered.partition(b"\nuser-agent:")
+    agent = rest.strip() if found else b""
+    return next((name for start, name in _CHECKERS if agent.startswith(start)), "")

@@ -1,0 +1,202 @@
+"""Finding endpoint.down: an endpoint stopped taking connections, from when until when.
+
+Made from the outcomes of all its new connections in time order: it took them, then refused or did
+not answer several in a row. Where both happened at the same time it is no outage but a full queue
+or loss, and says nothing here.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pcapdiag.diagnose.text import counted
+from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.ends import join_port
+from pcapdiag.model.fleet import CAME_UP, REFUSED, Fleet, SpanFacts
+from pcapdiag.model.report import Connection, Finding
+from pcapdiag.model.units import format_seconds
+
+FEWEST = 2
+"""Connections in a row that the endpoint did not take."""
+MAX_ENDPOINTS = 1_000
+MAX_STREAMS = 100
+AT_ONCE = 2_000_000_000
+"""Endpoints that went down within this time (ns) of each other went down together."""
+
+
+class _Failed(msgspec.Struct):
+    """Failed connections of one endpoint."""
+
+    by_path: int = 0
+    """Those that a device between made fail, or a router spoke about: they say nothing of it."""
+    streams: list[int] = []
+    starts: list[float] = []
+    ends: list[float] = []
+
+
+class Outage(msgspec.Struct, frozen=True):
+    """A time in which an endpoint took no connection; ``until`` 0: to the end of the capture."""
+
+    refused: int
+    silent: int
+    worked_until: int
+    first: int
+    last: int
+    until: int
+
+    @property
+    def count(self) -> int:
+        """Connections that it did not take."""
+        return self.refused + self.silent
+
+
+class EndpointDown:
+    """Notes the failed connections of every endpoint."""
+
+    def __init__(self) -> None:
+        self._failed: dict[str, _Failed] = {}
+
+    def look(self, connection: Connection) -> None:
+        """Note a failed connection."""
+        if not connection.verdict.failed:
+            return
+        endpoint = join_port(connection.responder.ip, connection.responder.port)
+        failed = self._failed.get(endpoint)
+        if failed is None:
+            if len(self._failed) >= MAX_ENDPOINTS:
+                return
+            failed = self._failed[endpoint] = _Failed()
+        verdict = connection.verdict
+        failed.by_path += verdict.attribution.side == "path" or verdict.code.startswith("icmp.")
+        if len(failed.streams) < MAX_STREAMS:
+            failed.streams.append(connection.stream)
+            failed.starts.append(float(connection.start))
+            failed.ends.append(float(connection.end))
+
+    def findings(self, fleet: Fleet) -> list[Finding]:
+        """Return one finding for each outage, in time order."""
+        found = [
+            (outage, endpoint)
+            for endpoint, spans in fleet.spans.items()
+            for outage in outages(spans)
+            if not self._failed.get(endpoint, _Failed()).by_path
+        ]
+        found.sort(key=lambda one: one[0].first)
+        return [self._finding(outage, endpoint, found) for outage, endpoint in found]
+
+    def _finding(self, outage: Outage, endpoint: str, found: list[tuple[Outage, str]]) -> Finding:
+        failed = self._failed.get(endpoint, _Failed())
+        streams = _within(failed, outage)
+        until = outage.until or outage.last
+        how = "refused" if outage.refused else "never answered"
+        detail = (
+            f"it took connections before; then {counted(outage.count, 'connection')} in "
+            f"{duration(outage.last - outage.first)} "
+            f"{'was' if outage.count == 1 else 'were'} {how}"
+        )
+        if outage.until:
+            detail += f"; it was back {duration(outage.until - outage.worked_until)} after it left"
+        others = _at_once(outage, endpoint, found)
+        if others:
+            detail += f"; {counted(others, 'other endpoint')} went down at the same time"
+        return Finding(
+            code="endpoint.down",
+            severity="failure",
+            title=f"{endpoint} stopped taking connections",
+            detail=detail,
+            explanation=_EXPLAINED[bool(outage.refused)],
+            streams=streams,
+            addresses=[],
+            endpoint=endpoint,
+            first=format_seconds(outage.first),
+            last=format_seconds(until),
+            count=outage.count,
+            numbers={
+                "refused": outage.refused,
+                "unanswered": outage.silent,
+                "seconds": (until - outage.first) / 1e9,
+                "back": int(bool(outage.until)),
+            },
+            fixes=_FIXES[bool(outage.refused)],
+        )
+
+
+def outages(spans: list[SpanFacts]) -> list[Outage]:
+    """Return the times in which an endpoint that had taken connections took none."""
+    found: list[Outage] = []
+    ups = [span for span in spans if span.outcome == CAME_UP]
+    run: list[SpanFacts] = []
+    for span in [*spans, None]:
+        if span is not None and span.outcome != CAME_UP:
+            run.append(span)
+            continue
+        outage = _outage(run, ups)
+        found += [outage] if outage else []
+        run = []
+    return found
+
+
+def _outage(run: list[SpanFacts], ups: list[SpanFacts]) -> Outage | None:
+    """Return the outage that a run of failures is; None where connections came up meanwhile."""
+    count = sum(span.count for span in run)
+    if count < FEWEST:
+        return None
+    first, last = min(span.first for span in run), max(span.last for span in run)
+    if any(up.first < last and up.last > first for up in ups):
+        return None
+    before = [up.last for up in ups if up.last <= first]
+    if not before:
+        return None
+    refused = sum(span.count for span in run if span.outcome == REFUSED)
+    after = [up.first for up in ups if up.first >= last]
+    return Outage(
+        refused=refused,
+        silent=count - refused,
+        worked_until=max(before),
+        first=first,
+        last=last,
+        until=min(after, default=0),
+    )
+
+
+def _within(failed: _Failed, outage: Outage) -> list[int]:
+    until = (outage.until or outage.last) / 1e9
+    since = outage.worked_until / 1e9
+    return [
+        stream
+        for stream, start, end in zip(failed.streams, failed.starts, failed.ends, strict=True)
+        if end >= since and start <= until
+    ]
+
+
+def _at_once(outage: Outage, endpoint: str, found: list[tuple[Outage, str]]) -> int:
+    others = {
+        name
+        for other, name in found
+        if name != endpoint and abs(other.first - outage.first) <= AT_ONCE
+    }
+    return len(others)
+
+
+_EXPLAINED = {
+    True: (
+        "The host answers that nothing listens on the port any more: the process ended, restarts, "
+        "or was moved. Connections that were open then were cut."
+    ),
+    False: (
+        "Nothing answers for the host any more: it was stopped, lost its network, or a filter "
+        "went up before it."
+    ),
+}
+_FIXES = {
+    True: [
+        "what happened to the process then? (journalctl, kubectl describe pod: OOMKilled, deploy)",
+        "on a rolling restart, take it out of service first and let it drain: readiness, preStop "
+        "sleep, Envoy and NGINX health checks",
+        "retry connect failures on another endpoint: Envoy and Istio retry_on connect-failure",
+    ],
+    False: [
+        "is the host up, and did its address or a firewall change then?",
+        "take silent endpoints out by themselves: Envoy outlier_detection, active health checks",
+    ],
+}

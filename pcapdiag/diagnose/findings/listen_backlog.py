@@ -1,0 +1,109 @@
+"""Finding tcp.listen_backlog: several connections to one listener stall in the handshake.
+
+One connection alone may have lost a packet; several to the same port, while others come up, show a
+queue that is full: the program does not accept fast enough, or the queue is too short.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pcapdiag.diagnose.text import counted
+from pcapdiag.model.ends import join_port
+from pcapdiag.model.fleet import Fleet
+from pcapdiag.model.report import Connection, Finding
+
+FEWEST = 2
+MAX_LISTENERS = 1_000
+MAX_STREAMS = 100
+OVERFLOW = "tcp.accept_queue_overflow"
+LIKELY = 0.1
+"""Confidence from which another code's alternative counts with the others."""
+
+
+class _Listener(msgspec.Struct):
+    """Connections to one listener that its queue did not take."""
+
+    address: str
+    port: int
+    certain: int = 0
+    streams: list[int] = []
+    frames: list[int] = []
+    count: int = 0
+    first: str = ""
+    last: str = ""
+
+
+class ListenBacklog:
+    """Notes handshakes that a full queue explains."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, _Listener] = {}
+
+    def look(self, connection: Connection) -> None:
+        """Note a connection whose handshake a full queue spoilt, or may have."""
+        verdict = connection.verdict
+        certain = verdict.code == OVERFLOW
+        possible = any(a.code == OVERFLOW and a.confidence >= LIKELY for a in verdict.alternatives)
+        if not certain and not possible:
+            return
+        endpoint = join_port(connection.responder.ip, connection.responder.port)
+        known = self._listeners.get(endpoint)
+        if known is None:
+            if len(self._listeners) >= MAX_LISTENERS:
+                return
+            known = _Listener(connection.responder.ip, connection.responder.port)
+            known.first, known.last = connection.start, connection.start
+            self._listeners[endpoint] = known
+        known.count += 1
+        known.certain += certain
+        known.first = min(known.first, connection.start, key=float)
+        known.last = max(known.last, connection.start, key=float)
+        if len(known.streams) < MAX_STREAMS:
+            known.streams.append(connection.stream)
+            known.frames += verdict.frames[:1]
+
+    def findings(self, fleet: Fleet) -> list[Finding]:
+        """Return a finding for each listener that several connections stalled at."""
+        came_up = {(one.address, one.port): one.established for one in fleet.endpoints}
+        full = [
+            (endpoint, one)
+            for endpoint, one in self._listeners.items()
+            if one.certain and one.count >= FEWEST
+        ]
+        full.sort(key=lambda item: -item[1].count)
+        return [_finding(name, one, came_up.get((one.address, one.port), 0)) for name, one in full]
+
+
+def _finding(endpoint: str, listener: _Listener, came_up: int) -> Finding:
+    return Finding(
+        code="tcp.listen_backlog",
+        severity="failure",
+        title=f"the accept queue of {endpoint} is full",
+        detail=(
+            f"{counted(listener.count, 'connection')} stalled in the handshake, the listener did "
+            f"not take them; {came_up:,} came up"
+        ),
+        explanation=(
+            "The kernel finishes handshakes and queues them for the program. When the queue is "
+            "full, because the program accepts too slowly or the queue is short, it ignores the "
+            "last ACK (or, with tcp_abort_on_overflow, resets)."
+        ),
+        streams=listener.streams,
+        frames=listener.frames,
+        addresses=[listener.address],
+        endpoint=endpoint,
+        first=listener.first,
+        last=listener.last,
+        count=listener.count,
+        numbers={"stalled": listener.count, "established": came_up},
+        fixes=[
+            "is the program stuck, or too slow to accept? threads, CPU, a pause of its collector",
+            "lengthen the queue: net.core.somaxconn and the program's backlog (NGINX listen "
+            "backlog=, Envoy tcp_backlog_size, Java and Node server backlog)",
+        ],
+        commands=[
+            f"ss -ltn 'sport = :{listener.port}'  # on {listener.address}: Recv-Q over Send-Q",
+            f"nstat -az TcpExtListenOverflows TcpExtListenDrops  # on {listener.address}",
+        ],
+    )

@@ -1,0 +1,88 @@
+"""Finding http.server_errors: an origin's own 5xx, far above the rest.
+
+An answer is not a failed connection, so these are in no verdict. An endpoint stands out when a
+large share of its answers are 5xx while the others that the same host calls give few; one without
+peers needs more of them. Proxies' own answers and health checks are left out.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.findings.checks import checks
+from pcapdiag.diagnose.text import counted
+from pcapdiag.model.fleet import AskFacts, Fleet
+from pcapdiag.model.report import Connection, Finding
+from pcapdiag.model.units import format_seconds
+
+FEWEST, FEWEST_ALONE = 5, 10
+SHARE, SHARE_ALONE = 0.2, 0.5
+TIMES_THE_REST = 4
+MAX_FINDINGS = 100
+
+
+class ServerErrors:
+    """Compares the endpoints of one caller with each other."""
+
+    def look(self, connection: Connection) -> None:
+        """Pass: it is the answered requests that count."""
+
+    def findings(self, fleet: Fleet) -> list[Finding]:
+        """Return a finding for each endpoint that stands out, the most errors first."""
+        checked = {
+            (check.ask.caller, check.ask.endpoint, check.ask.kind) for check in checks(fleet)
+        }
+        asked = [
+            ask
+            for ask in fleet.asks
+            if ask.kind != "connect" and (ask.caller, ask.endpoint, ask.kind) not in checked
+        ]
+        origins = [ask for ask in asked if ask.address not in fleet.proxies]
+        found = [(ask, _rest(ask, origins)) for ask in origins]
+        standing_out = [(ask, rest) for ask, rest in found if _stands_out(ask, rest)]
+        standing_out.sort(key=lambda item: -item[0].errors)
+        return [_finding(ask, rest) for ask, rest in standing_out[:MAX_FINDINGS]]
+
+
+def _rest(ask: AskFacts, origins: list[AskFacts]) -> float | None:
+    """Return the share of errors at the caller's other endpoints; None without enough of them."""
+    others = [o for o in origins if o.caller == ask.caller and o.endpoint != ask.endpoint]
+    answers = sum(other.count for other in others)
+    return sum(other.errors for other in others) / answers if answers >= FEWEST else None
+
+
+def _stands_out(ask: AskFacts, rest: float | None) -> bool:
+    share = ask.errors / ask.count
+    if rest is None:
+        return ask.errors >= FEWEST_ALONE and share >= SHARE_ALONE
+    return ask.errors >= FEWEST and share >= SHARE and share >= TIMES_THE_REST * rest
+
+
+def _finding(ask: AskFacts, rest: float | None) -> Finding:
+    statuses = sorted((s for s in ask.outcomes if s >= 500), key=lambda s: -ask.outcomes[s])
+    kinds = ", ".join(f"{ask.outcomes[status]:,} with {status}" for status in statuses)
+    share = ask.errors / ask.count
+    beside = "" if rest is None else f"; its other endpoints: {rest:.0%}"
+    return Finding(
+        code="http.server_errors",
+        severity="warning",
+        title=f"{ask.endpoint} answers {share:.0%} of requests with an error of its own",
+        detail=(
+            f"{ask.errors:,} of {counted(ask.count, 'answer')} to {ask.caller} were 5xx ({kinds})"
+            f"{beside}"
+        ),
+        explanation=(
+            "The connections worked and the answers arrived: the program behind this endpoint says "
+            "that it failed. Its own log knows why."
+        ),
+        streams=[],
+        addresses=[ask.caller, ask.address],
+        endpoint=ask.endpoint,
+        first=format_seconds(ask.first),
+        last=format_seconds(ask.last),
+        count=ask.errors,
+        numbers={"errors": ask.errors, "answers": ask.count, "share": round(share, 4)},
+        fixes=[
+            f"read the program's own log on {ask.address} for that time",
+            "take an endpoint that keeps failing out by itself: Envoy and Istio outlier_detection "
+            "consecutive_5xx, NGINX max_fails, HAProxy observe layer7",
+        ],
+    )

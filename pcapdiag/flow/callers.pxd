@@ -1,0 +1,47 @@
+import cython
+
+from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host
+from pcapdiag.flow.screen cimport check_kind, is_answer, is_request, status
+
+cdef long long MAX_CALLERS, MAX_CHANGES, MAX_STATUSES, HEAD_KEPT, COUNTS_PORTS, MAX_BUCKETS, MAX_SPANS
+cdef long long BUCKET, TIME_WAIT
+cdef long long _CONNECTED, _ANSWERED, _CAME_UP, _REFUSED, _SILENT, _NO_ANSWER
+
+
+@cython.final
+cdef class Ask:
+    cdef public bytes head
+    cdef public long long count, good, errors, alone, first, last, gaps, gap_sum, last_gap, steady, was_good
+    cdef public dict statuses
+    cdef public list changes
+    @cython.locals(gap=cython.longlong, apart=cython.longlong, good=cython.longlong)
+    cpdef int note(self, long long time, long long outcome) except -1
+
+@cython.final
+cdef class Caller:
+    cdef public Host host
+    cdef public long long connections, lowest_port, highest_port, reused
+    cdef public Ask ask0, ask1, ask2, ask3, ask4
+    cdef public dict in_use
+    cpdef Ask ask(self, long long kind)
+    cpdef Ask new_ask(self, long long kind, bytes head)
+
+@cython.final
+cdef class Span:
+    cdef public long long outcome, first, last, count
+
+@cython.final
+cdef class Callers:
+    cdef public long long count, left_out
+    @cython.locals(caller=Caller)
+    cpdef Caller find(self, Endpoint endpoint, Host host)
+    @cython.locals(opener=HalfFlow, caller=Caller, ask=Ask, outcome=cython.longlong, length=cython.longlong)
+    cdef object turn_closed(self, Flow flow, unsigned char[::1] v, long long asked, long long asked_length, long long told, long long told_length)
+    @cython.locals(opener=HalfFlow, responder=HalfFlow, caller=Caller, ask=Ask, outcome=cython.longlong)
+    cdef object finished(self, Flow flow)
+    @cython.locals(port=cython.longlong, waits=cython.bint, taken=cython.longlong, free=cython.longlong)
+    cdef object _count_port(self, Flow flow, Caller caller, HalfFlow opener, HalfFlow responder)
+
+
+@cython.locals(span=Span)
+cpdef object note_outcome(Endpoint endpoint, long long outcome, long long time)

@@ -1,0 +1,264 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, annotation_typing=False
+"""What each host asked of each endpoint, over all its connections.
+
+Who checks whom, and with what result; when an endpoint took connections and when not; how many
+ports a caller has in use.
+
+Healthy connections never leave compiled code, so what findings need of them is counted here, once a
+turn (HTTP/1) or once a connection. Asks are told apart by kind: a health check says in its user
+agent what it is, or has no field at all, or a telling path, or sends nothing. Whether something
+that only looks like a check is one shows in its regular times, at the end.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
+from pcapdiag.flow.screen import check_kind, is_answer, is_request, status
+
+MAX_CALLERS = 16_384
+"""Pairs of host and endpoint that are told apart."""
+MAX_CHANGES = 16
+MAX_STATUSES = 16
+HEAD_KEPT = 192
+"""Bytes of the first request of a kind that are kept: its path and its user agent."""
+
+CONNECTED = 4
+"""Kind of a connection on which nothing was asked; the others are those of ``check_kind``."""
+
+ANSWERED = 1
+"""Outcomes below 100; from there on they are HTTP statuses."""
+CAME_UP = 2
+REFUSED = 3
+SILENT = 4
+NO_ANSWER = 5
+
+COUNTS_PORTS = 64
+"""Connections of a caller from which on its ports in use are counted."""
+BUCKET = 5_000_000_000
+TIME_WAIT = 60_000_000_000
+"""How long (ns) Linux keeps a port after the end that closes first (TCP_TIMEWAIT_LEN)."""
+MAX_BUCKETS = 8_192
+MAX_SPANS = 32
+
+# Twins in C of constants that plain Python imports.
+_CONNECTED = CONNECTED
+_ANSWERED = ANSWERED
+_CAME_UP = CAME_UP
+_REFUSED = REFUSED
+_SILENT = SILENT
+_NO_ANSWER = NO_ANSWER
+
+
+class Ask:
+    """One kind of request (or bare connection) of one host to one endpoint."""
+
+    def __init__(self, head: bytes) -> None:
+        self.head = head
+        self.count = 0
+        self.good = 0
+        self.errors = 0
+        self.alone = 0
+        self.first = 0
+        self.last = 0
+        self.gaps = 0
+        self.gap_sum = 0
+        self.last_gap = 0
+        self.steady = 0
+        self.was_good = -1
+        self.statuses: dict[int, int] = {}
+        self.changes: list[tuple[int, int]] = []
+
+    def note(self, time: int, outcome: int) -> None:
+        """Count one more, and whether it came after the usual time."""
+        if self.count == 0 or time < self.first:
+            self.first = time
+        gap = time - self.last if self.count > 0 else 0
+        if gap > 0:
+            self.gaps += 1
+            self.gap_sum += gap
+            apart = gap - self.last_gap
+            if apart < 0:
+                apart = -apart
+            if self.last_gap > 0 and apart * 8 <= gap:
+                self.steady += 1
+            self.last_gap = gap
+        if time > self.last:
+            self.last = time
+        self.count += 1
+        good = 1 if outcome in (_ANSWERED, _CAME_UP) or 200 <= outcome < 400 else 0
+        self.good += good
+        if outcome >= 500:
+            self.errors += 1
+        if good != self.was_good and len(self.changes) < MAX_CHANGES:
+            self.changes.append((time, outcome))
+        self.was_good = good
+        if outcome in self.statuses:
+            self.statuses[outcome] += 1
+        elif len(self.statuses) < MAX_STATUSES:
+            self.statuses[outcome] = 1
+
+
+class Caller:
+    """One host as it calls one endpoint."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.connections = 0
+        self.ask0: Ask | None = None
+        self.ask1: Ask | None = None
+        self.ask2: Ask | None = None
+        self.ask3: Ask | None = None
+        self.ask4: Ask | None = None
+        self.lowest_port = 65_536
+        self.highest_port = 0
+        self.reused = 0
+        self.in_use: dict[int, int] | None = None
+
+    def ask(self, kind: int) -> Ask | None:
+        """Return what was asked in one kind; None for nothing."""
+        if kind == 0:
+            return self.ask0
+        if kind == 1:
+            return self.ask1
+        if kind == 2:
+            return self.ask2
+        return self.ask3 if kind == 3 else self.ask4
+
+    def new_ask(self, kind: int, head: bytes) -> Ask:
+        """Enter the first request of a kind."""
+        ask = Ask(head[:HEAD_KEPT])
+        if kind == 0:
+            self.ask0 = ask
+        elif kind == 1:
+            self.ask1 = ask
+        elif kind == 2:
+            self.ask2 = ask
+        elif kind == 3:
+            self.ask3 = ask
+        else:
+            self.ask4 = ask
+        return ask
+
+
+class Span:
+    """A time in which every new connection to an endpoint had the same outcome."""
+
+    def __init__(self, outcome: int, time: int) -> None:
+        self.outcome = outcome
+        self.first = time
+        self.last = time
+        self.count = 1
+
+
+class Callers:
+    """Finds the caller of a connection, and notes what became of its requests."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.left_out = 0
+
+    def find(self, endpoint: Endpoint, host: Host) -> Caller | None:
+        """Return a host's record at an endpoint; None where there were too many."""
+        caller: Caller | None = endpoint.callers.get(host)
+        if caller is None:
+            if self.count >= MAX_CALLERS:
+                self.left_out += 1
+                return None
+            self.count += 1
+            caller = Caller(host)
+            endpoint.callers[host] = caller
+        return caller
+
+    def turn_closed(
+        self, flow: Flow, v: bytearray, asked: int, asked_length: int, told: int, told_length: int
+    ) -> None:
+        """Note a request of HTTP/1 and its answer; ``asked`` and ``told`` are where they begin.
+
+        -1 means that nothing of it is at hand.
+        """
+        if asked < 0 or flow.endpoint is None or not is_request(v, asked, asked_length):
+            return
+        opener = flow.a if flow.a_opened else flow.b
+        caller = self.find(flow.endpoint, opener.host)
+        if caller is None:
+            return
+        if flow.ask_kind < 0:
+            flow.ask_kind = check_kind(v, asked, asked_length)
+        outcome = _NO_ANSWER
+        if told >= 0:
+            outcome = _ANSWERED
+            if is_answer(v, told, told_length):
+                outcome = status(v, told, told_length)
+        ask = caller.ask(flow.ask_kind)
+        if ask is None:
+            length = asked_length if asked_length < HEAD_KEPT else HEAD_KEPT
+            ask = caller.new_ask(flow.ask_kind, bytes(v[asked : asked + length]))
+        ask.note(flow.request_time, outcome)
+        if flow.turn_index == 1:
+            ask.alone += 1
+
+    def finished(self, flow: Flow) -> None:
+        """Note a connection that ended: its ports, and its outcome where nothing was asked."""
+        if flow.endpoint is None:
+            return
+        opener = flow.a if flow.a_opened else flow.b
+        responder = flow.b if flow.a_opened else flow.a
+        caller = self.find(flow.endpoint, opener.host)
+        if caller is None:
+            return
+        caller.connections += 1
+        self._count_port(flow, caller, opener, responder)
+        if flow.turn_index > 0 or flow.syn_count == 0 or flow.greeting_bytes > 0:
+            return
+        outcome = _CAME_UP
+        if not flow.handshake_done and flow.syn_ack_count == 0:
+            outcome = _REFUSED if responder.rst_count > 0 else _SILENT
+        ask = caller.ask4
+        if ask is None:
+            ask = caller.new_ask(_CONNECTED, b"")
+        ask.note(flow.start, outcome)
+        ask.alone += 1
+
+    def _count_port(
+        self, flow: Flow, caller: Caller, opener: HalfFlow, responder: HalfFlow
+    ) -> None:
+        port = flow.port_a if flow.a_opened else flow.port_b
+        if port < caller.lowest_port:
+            caller.lowest_port = port
+        if port > caller.highest_port:
+            caller.highest_port = port
+        if flow.previous is not None:
+            caller.reused += 1
+        if caller.connections < COUNTS_PORTS:
+            return
+        if caller.in_use is None:
+            caller.in_use = {}
+        waits = opener.fin_seq >= 0 and flow.rst_time == 0
+        if waits and responder.fin_seq >= 0 and responder.fin_time < opener.fin_time:
+            waits = False
+        if len(caller.in_use) >= MAX_BUCKETS:
+            return
+        taken = flow.start // BUCKET
+        free = (flow.end + TIME_WAIT if waits else flow.end) // BUCKET + 1
+        caller.in_use[taken] = caller.in_use.get(taken, 0) + 1
+        caller.in_use[free] = caller.in_use.get(free, 0) - 1
+
+
+def note_outcome(endpoint: Endpoint, outcome: int, time: int) -> None:
+    """Note whether an endpoint took a new connection; equal outcomes in a row are one span."""
+    span: Span | None = endpoint.span
+    if span is not None and span.outcome == outcome:
+        if time < span.first:
+            span.first = time
+        if time > span.last:
+            span.last = time
+        span.count += 1
+        return
+    if len(endpoint.spans) >= MAX_SPANS:
+        endpoint.span = None
+        endpoint.spans_left_out += 1
+        return
+    span = Span(outcome, time)
+    endpoint.span = span
+    endpoint.spans.append(span)

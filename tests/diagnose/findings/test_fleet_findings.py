@@ -1,0 +1,247 @@
+"""Findings from the fleet's tables: checks, outages, full queues, origins' errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.diagnose.findings.checks import checks
+from pcapdiag.diagnose.findings.endpoint_down import EndpointDown
+from pcapdiag.diagnose.findings.health_check import HealthChecks
+from pcapdiag.diagnose.findings.listen_backlog import ListenBacklog
+from pcapdiag.diagnose.findings.server_errors import ServerErrors
+from pcapdiag.model.context import HostFacts
+from pcapdiag.model.fleet import (
+    CAME_UP,
+    REFUSED,
+    SILENT,
+    AskFacts,
+    AskKind,
+    Fleet,
+    SpanFacts,
+)
+from pcapdiag.model.report import Alternative, Connection, Finding, Side
+from pcapdiag.model.units import format_seconds
+from tests.report.fabricate import refused
+
+pytestmark = pytest.mark.once
+SECOND = 1_000_000_000
+START = 1_700_000_000 * SECOND
+ENVOY = b"GET /healthz?key=secret HTTP/1.1\r\nhost: a\r\nuser-agent: Envoy/HC\r\n\r\n"
+BARE = b"OPTIONS / HTTP/1.0\r\n\r\n"
+
+
+def ask(
+    kind: AskKind = "check", head: bytes = ENVOY, port: int = 9000, /, **changes: object
+) -> AskFacts:
+    facts = AskFacts(
+        kind=kind,
+        caller="10.0.1.5",
+        endpoint=f"10.0.2.7:{port}",
+        address="10.0.2.7",
+        port=port,
+        head=head,
+        count=6,
+        alone=6,
+        first=START,
+        last=START + 5 * SECOND,
+        period=SECOND,
+        steady=1.0,
+        outcomes={503: 6},
+        changes=[(START, 503)],
+    )
+    for name, value in changes.items():
+        setattr(facts, name, value)
+    return facts
+
+
+def failed_at(
+    second: float, code: str = "tcp.connection_refused", side: Side = "responder"
+) -> Connection:
+    connection = refused(stream=int(second * 10))
+    connection.responder.ip, connection.responder.port = "10.0.2.7", 9000
+    connection.start = connection.end = format_seconds(START + int(second * SECOND))
+    connection.verdict.code = code
+    connection.verdict.attribution.side = side
+    return connection
+
+
+def health(fleet: Fleet, *connections: Connection) -> list[Finding]:
+    finder = HealthChecks()
+    for connection in connections:
+        finder.look(connection)
+    return finder.findings(fleet)
+
+
+def test_a_failing_check_with_the_503_that_followed() -> None:
+    (finding,) = health(Fleet(asks=[ask()]), failed_at(4, "http.no_healthy_upstream"), failed_at(4))
+    assert (finding.code, finding.severity) == ("health.check_failing", "failure")
+    assert (finding.endpoint, finding.count) == ("10.0.2.7:9000", 6)
+    assert finding.numbers == {"checks": 6, "failed": 6, "period": 1.0, "status": 503}
+    assert "Envoy at 10.0.1.5 asks 10.0.2.7:9000 for GET /healthz every 1 s" in finding.detail
+    assert "secret" not in finding.detail
+    assert finding.streams == [40]
+    assert finding.commands == [
+        "curl -sv -m 3 -o /dev/null http://10.0.2.7:9000/healthz  # from 10.0.1.5"
+    ]
+
+
+def test_a_wrong_path_is_named_as_such() -> None:
+    (finding,) = health(Fleet(asks=[ask(outcomes={404: 6}, changes=[(START, 404)])]))
+    assert finding.severity == "warning"
+    assert "wrong path" in finding.fixes[0]
+
+
+def test_checks_that_work_say_nothing() -> None:
+    assert health(Fleet(asks=[ask(good=6, outcomes={200: 6}, changes=[(START, 200)])])) == []
+
+
+def test_one_failed_check_says_nothing() -> None:
+    facts = ask(good=5, outcomes={200: 5, 503: 1}, changes=[(START, 200), (START + 5, 503)])
+    assert health(Fleet(asks=[facts])) == []
+
+
+def test_a_path_that_would_not_stand_in_a_command_is_left_out_of_it() -> None:
+    head = ENVOY.replace(b"/healthz", b"/h';reboot;'")
+    (finding,) = health(Fleet(asks=[ask(head=head)]))
+    assert finding.commands[0].startswith("curl -sv -m 3 -o /dev/null http://10.0.2.7:9000/  #")
+
+
+def test_out_and_back() -> None:
+    changes = [(START, 200), (START + 2 * SECOND, 503), (START + 4 * SECOND, 200)]
+    (finding,) = health(Fleet(asks=[ask(good=4, changes=changes)]))
+    assert (finding.code, finding.severity, finding.count) == ("health.endpoint_out", "info", 2)
+    assert finding.first == format_seconds(START + 2 * SECOND)
+    assert "came back" in finding.title
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_check"),
+    [
+        ({}, True),
+        ({"steady": 0.4}, False),
+        ({"count": 3, "alone": 3}, False),
+        ({"alone": 1}, False),
+        ({"period": SECOND // 20}, False),
+        ({"period": 600 * SECOND}, False),
+    ],
+)
+def test_without_a_user_agent_regular_times_must_tell(
+    changes: dict[str, object], is_check: bool
+) -> None:
+    assert bool(checks(Fleet(asks=[ask("bare", BARE, **changes)]))) is is_check
+
+
+def test_bare_connections_are_checks_only_of_a_proxy() -> None:
+    facts = ask("connect", b"", outcomes={REFUSED: 6}, changes=[(START, REFUSED)])
+    assert checks(Fleet(asks=[facts])) == []
+    proxy = HostFacts("10.0.1.5", answered=3)
+    (finding,) = health(Fleet(asks=[facts], hosts=[proxy]))
+    assert "connection refused" in finding.title
+    assert finding.commands == ["nc -vz -w 3 10.0.2.7 9000  # from 10.0.1.5"]
+
+
+def spans(*rows: tuple[int, float, float, int]) -> Fleet:
+    facts = [
+        SpanFacts(o, START + int(a * SECOND), START + int(b * SECOND), n) for o, a, b, n in rows
+    ]
+    return Fleet(spans={"10.0.2.7:9000": facts})
+
+
+def down(fleet: Fleet, *connections: Connection) -> list[Finding]:
+    finder = EndpointDown()
+    for connection in connections:
+        finder.look(connection)
+    return finder.findings(fleet)
+
+
+def test_down_from_when_until_when_and_what_it_explains() -> None:
+    fleet = spans((CAME_UP, 0, 5, 9), (REFUSED, 6, 8, 3), (CAME_UP, 9, 20, 4))
+    (finding,) = down(fleet, failed_at(5.2), failed_at(7), failed_at(15))
+    assert (finding.code, finding.severity, finding.count) == ("endpoint.down", "failure", 3)
+    assert (finding.first, finding.last) == (
+        format_seconds(START + 6 * SECOND),
+        format_seconds(START + 9 * SECOND),
+    )
+    assert finding.streams == [52, 70]
+    assert finding.numbers["back"] == 1
+    assert "back 4 s after it left" in finding.detail
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [(REFUSED, 0, 9, 30)],
+        [(CAME_UP, 0, 5, 9), (REFUSED, 6, 6, 1), (CAME_UP, 7, 9, 2)],
+        [(CAME_UP, 0, 9, 9), (SILENT, 2, 5, 4)],
+    ],
+    ids=["never worked", "once", "others came up meanwhile"],
+)
+def test_no_outage(rows: list[tuple[int, float, float, int]]) -> None:
+    assert down(spans(*rows)) == []
+
+
+def test_a_device_between_says_nothing_of_the_endpoint() -> None:
+    fleet = spans((CAME_UP, 0, 5, 9), (REFUSED, 6, 8, 3))
+    assert down(fleet, failed_at(7, side="path")) == []
+
+
+def stalled(code: str, *alternatives: str) -> Connection:
+    connection = failed_at(1, code)
+    connection.verdict.alternatives = [Alternative(code=a, confidence=0.3) for a in alternatives]
+    return connection
+
+
+def backlog(*connections: Connection) -> list[Finding]:
+    finder = ListenBacklog()
+    for connection in connections:
+        finder.look(connection)
+    return finder.findings(Fleet())
+
+
+def test_several_stalled_handshakes_are_a_full_queue() -> None:
+    overflow = "tcp.accept_queue_overflow"
+    (finding,) = backlog(stalled(overflow), stalled("tcp.handshake_stalled", overflow))
+    assert (finding.code, finding.count, finding.endpoint) == (
+        "tcp.listen_backlog", 2, "10.0.2.7:9000",
+    )  # fmt: skip
+    assert finding.commands[0].startswith("ss -ltn 'sport = :9000'")
+    assert backlog(stalled(overflow)) == []
+    assert (
+        backlog(stalled("tcp.data_timeout", overflow), stalled("tcp.data_timeout", overflow)) == []
+    )
+
+
+def requests(port: int, count: int, errors: int, caller: str = "10.0.1.5") -> AskFacts:
+    outcomes = {200: count - errors, 500: errors}
+    return ask("request", b"GET / HTTP/1.1\r\n", port, count=count, errors=errors,
+               outcomes=outcomes, caller=caller)  # fmt: skip
+
+
+def test_an_origin_that_stands_out() -> None:
+    fleet = Fleet(asks=[requests(9000, 20, 10), requests(9001, 20, 0)])
+    (finding,) = ServerErrors().findings(fleet)
+    assert (finding.code, finding.endpoint, finding.count) == (
+        "http.server_errors", "10.0.2.7:9000", 10,
+    )  # fmt: skip
+    assert "10 with 500" in finding.detail
+    assert "its other endpoints: 0%" in finding.detail
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [
+        [requests(9000, 20, 10), requests(9001, 20, 9)],
+        [requests(9000, 9, 4), requests(9001, 20, 0)],
+        [requests(9000, 9, 9)],
+        [requests(9000, 100, 10)],
+    ],
+    ids=["all the same", "few", "alone and few", "alone and a small share"],
+)
+def test_errors_that_do_not_stand_out(asks: list[AskFacts]) -> None:
+    assert ServerErrors().findings(Fleet(asks=asks)) == []
+
+
+def test_a_proxys_answers_are_not_its_own() -> None:
+    fleet = Fleet(asks=[requests(9000, 20, 20)], proxies=frozenset({"10.0.2.7"}))
+    assert ServerErrors().findings(fleet) == []
+    assert len(ServerErrors().findings(Fleet(asks=[requests(9000, 20, 20)]))) == 1
