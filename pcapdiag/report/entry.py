@@ -41,6 +41,7 @@ OF_SEVERAL = frozenset(
     }
 )  # fmt: skip
 """Signals that take two captures: what they show comes before what one makes of it."""
+_NUMBERED = re.compile(r"\b(?:frames?|streams?) \d")
 _NAMES_FRAMES = re.compile(r"#|\bframes? \d")
 """A sentence that names its frames itself."""
 
@@ -149,8 +150,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
         yield from self._what(verdict)
         if verdict.explanation:
             text = " ".join(shown(verdict.explanation).split())
-            if self.places.several and "frame" in text:
-                text += f" (Frame numbers here are {self.places.label(verdict.point)}'s.)"
+            if self.places.several and _NUMBERED.search(text):
+                text += f" (Numbers here are of {self.places.label(verdict.point)}'s capture.)"
             yield from self.page.labelled("", text)
         yield from self._who(connection)
         packets = self._ladder(connection)
