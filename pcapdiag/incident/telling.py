@@ -61,6 +61,8 @@ class Told(msgspec.Struct, frozen=True):
     judgement: Judgement
     ends: Ends
     context: Context
+    plain: Judgement
+    """The judgement before it was known who did it, for a judgement with more captures."""
 
     def in_full(self) -> Connection:
         """Return it with timeline, resets and evidence."""
@@ -129,15 +131,15 @@ class Teller(msgspec.Struct):
         """Return a connection; ``judgement`` is what ``judge`` said in this context, if known."""
         judgement = judgement or judge(story, context)
         attribution = attribute(story, judgement, context)
-        judgement = refine(judgement, attribution, story, context)
+        plain, judgement = judgement, refine(judgement, attribution, story, context)
         retry = self._retries.get(story.stream)
         if retry is not None:
-            judgement = cured(judgement, story, retry)
+            plain = judgement = cured(judgement, story, retry)
             attribution = attribute(story, judgement, context)
         ends = self.surroundings.ends(story)
         connection = describe(story, judgement, attribution, ends, self.names)
         self._say_where(connection, story)
-        told = Told(connection, story, judgement, ends, context)
+        told = Told(connection, story, judgement, ends, context, plain)
         told.add_protocols(self.list_all)
         return told
 

@@ -111,7 +111,7 @@ def test_frames_and_streams_name_their_point() -> None:
     assert "[proxy #291]" in told
     assert "60 other packets of 10.0.2.7 [upstream #122]" in told
     assert "SEE     proxy: tcp.stream==17   upstream: tcp.stream==3" in told
-    assert "(Frame numbers here are proxy's.)" in " ".join(told.split())
+    assert "(Numbers here are of proxy's capture.)" in " ".join(told.split())
 
 
 def test_one_capture_reads_as_ever() -> None:
