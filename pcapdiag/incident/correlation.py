@@ -11,7 +11,7 @@ from pcapdiag.correlate.clocks import estimate_clocks
 from pcapdiag.correlate.journeys import alone, journey
 from pcapdiag.correlate.leg_failure import point_of
 from pcapdiag.correlate.matching import match_points
-from pcapdiag.correlate.order import order_by_labels
+from pcapdiag.correlate.order import Orders
 from pcapdiag.correlate.roles import Ends, Roles
 from pcapdiag.correlate.selection import Selection
 from pcapdiag.diagnose.findings.lost_between import LostBetween
@@ -84,16 +84,17 @@ class Correlation:
         """Tell every connection that failed or is asked for, and count the others."""
         self._spans = spans(self.studies, self.matches.found)
         self._labels = [study.label for study in self.studies]
-        self._order = order_by_labels(self._labels)
+        self._orders = Orders(self._labels)
         self._selection = Selection.from_options(
             self.options, self.studies[0].analysis.tracker.first_time
         )
+        # The healthy ones first: they show in which order connections pass the points.
+        for number in self._sample:
+            self._lost.look(self._way(number))
         for number in self._told:
             views = self._views(number)
             if views:
                 self._settle(number, views)
-        for number in self._sample:
-            self._lost.look(self._way(number))
         for study in self.studies:
             for row in study.analysis.connections.unread():
                 self._take_row(study, row)
@@ -195,9 +196,8 @@ class Correlation:
         match = self._units.match(number) or alone(point, streams[point][0], len(streams))
         clocks = [study.clock for study in self.studies]
         reach = self._reaches.of(streams)
-        found = journey(match, traces, clocks, self._spans, reach, self._order)
-        if len(found.order) == len(self.studies):
-            self._order = found.order
+        found = journey(match, traces, clocks, self._spans, reach, self._orders.of(traces))
+        self._orders.learn(traces, found.order)
         return Way(found, self._labels)
 
     def _take_row(self, study: PointStudy, row: Connection) -> None:

@@ -57,6 +57,11 @@ class Way:
             return True
         return (journey.beside_initiator if initiator else journey.beside_responder)[point]
 
+    def is_labelled(self, point: int, initiator: bool) -> bool:
+        """Return whether the user says that the point is at that end: a client's, an upstream's."""
+        label = self.labels[point].rstrip("0123456789")
+        return label == ("client" if initiator else "upstream")
+
     def address(self, initiator: bool, point: int | None = None) -> str:
         """Return an end's address as a point sees it; by default as the point nearest to it."""
         ends = self.journey.ends
