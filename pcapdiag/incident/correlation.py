@@ -34,6 +34,8 @@ from pcapdiag.model.report import Connection, Finding, Topology
 
 MAX_SAMPLE = 100
 """Healthy connections that are read a second time, too."""
+SPARE_SAMPLES = 8
+"""How many times more are looked at, to find as many that are short."""
 MAX_SAMPLED_PACKETS = 500
 """Longer ones are left out of that."""
 MAX_WATCHED = 5_000
@@ -151,14 +153,14 @@ class Correlation:
 
     def _healthy(self, told: Container[int]) -> list[int]:
         """Return some connections that all went well, spread evenly over the captures."""
-        numbers = [
+        numbers = [number for number in self._units.matched() if number not in told]
+        some = numbers[:: max(1, len(numbers) // (SPARE_SAMPLES * MAX_SAMPLE))]
+        short = [
             number
-            for number in self._units.matched()
-            if number not in told
-            and all(seen.packets <= MAX_SAMPLED_PACKETS for _, seen in self._prints_of(number))
+            for number in some
+            if all(seen.packets <= MAX_SAMPLED_PACKETS for _, seen in self._prints_of(number))
         ]
-        step = max(1, len(numbers) // MAX_SAMPLE)
-        return numbers[::step][:MAX_SAMPLE]
+        return short[:: max(1, len(short) // MAX_SAMPLE)][:MAX_SAMPLE]
 
     def _views(self, number: int) -> list[View]:
         """Return what each point tells of a connection; behind a NAT within one, what failed."""
