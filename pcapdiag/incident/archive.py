@@ -10,6 +10,7 @@ import tempfile
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import overload
 
 import msgspec
@@ -24,6 +25,17 @@ MAX_DOUBTFUL = 5_000
 DOUBTFUL_PER_ENDPOINT = 20
 IN_MEMORY = 8 * 1024 * 1024
 """Bytes of a spill that stay in memory before a temporary file takes them."""
+
+
+@cache
+def _story_decoder() -> msgspec.msgpack.Decoder[tuple[Story, int]]:
+    # Looking through all the types takes milliseconds, and many captures hold no failure.
+    return msgspec.msgpack.Decoder(tuple[Story, int])
+
+
+@cache
+def _connection_decoder() -> msgspec.msgpack.Decoder[Connection]:
+    return msgspec.msgpack.Decoder(Connection)
 
 
 class Spill:
@@ -59,7 +71,6 @@ class Archive:
         self._doubtful = 0
         self._doubtful_by_endpoint: Counter[tuple[str, int]] = Counter()
         self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(tuple[Story, int])
 
     def keep(self, story: Story, watched_until: int, *, failed: bool) -> bool:
         """Set a story aside; False where there is no room for it, and its judgement has to stay.
@@ -90,7 +101,7 @@ class Archive:
     def stories(self) -> Iterator[tuple[Story, int]]:
         """Yield what was kept, in the order in which it was judged."""
         for number in range(len(self._stories)):
-            yield self._decoder.decode(self._stories.read(number))
+            yield _story_decoder().decode(self._stories.read(number))
 
     def _has_room(self) -> bool:
         self._failed += 1
@@ -119,7 +130,6 @@ class Connections(Sequence[Connection]):
         self._streams = array("q")
         self._order = array("q")
         self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(Connection)
 
     def add(self, connection: Connection, place: int | None = None) -> None:
         """Append a connection; ``place`` orders it where its stream does not."""
@@ -128,7 +138,7 @@ class Connections(Sequence[Connection]):
 
     def read(self, number: int) -> Connection:
         """Return the connection that was added when there were ``number`` of them."""
-        connection = self._decoder.decode(self._records.read(number))
+        connection = _connection_decoder().decode(self._records.read(number))
         self._complete(connection)
         return connection
 
