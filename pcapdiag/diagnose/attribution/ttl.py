@@ -110,6 +110,8 @@ def mode(ttls: dict[int, int]) -> int:
 
 
 def _icmp_from_there(view: ResetView) -> IcmpFact | None:
+    if not view.story.icmp:
+        return None
     ttls, _ = baseline(view)
     if not ttls or view.reset.ttl in ttls:
         return None

@@ -161,8 +161,10 @@ def _only_syns(packets: tuple[PacketFact, ...]) -> bool:
 
 
 def _latest(numbers: Iterable[int]) -> int | None:
-    highest: int | None = None
-    for number in numbers:
-        if highest is None or seq_after(number, highest):
-            highest = number
+    every = iter(numbers)
+    highest = next(every, None)
+    if highest is not None:
+        for number in every:
+            if number != highest and seq_after(number, highest):
+                highest = number
     return highest
