@@ -120,7 +120,7 @@ def sender_likelihoods(view: ResetView, signals: Sequence[Signal]) -> dict[Actor
     return logs
 
 
-def sender_ceiling(view: ResetView, side: Actor, signals: list[Signal], by_kind: bool) -> float:
+def sender_ceiling(view: ResetView, side: Actor, signals: Sequence[Signal], by_kind: bool) -> float:
     """Return how sure one may be of the sender at most.
 
     A RST,ACK that cuts a connection without timestamps has nothing in it that who saw one packet
