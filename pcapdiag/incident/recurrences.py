@@ -69,16 +69,16 @@ class Recurrences:
         by_initiator = resets[0].from_initiator
         address = story.half(by_initiator).address
         others = [p for p in story.packets if p.from_initiator == by_initiator and not p.is_rst]
+        ttls = {r.ttl for r in resets} - {p.ttl for p in others}
         windows = {r.window for r in resets} - {p.window for p in others} - {0}
         ip_ids = {r.ip_id for r in resets} - {p.ip_id for p in others} - {0}
-        if not windows and not ip_ids:
+        if not ttls and not windows and not ip_ids:
             return
         marks = self._at(self._marks, address, ResetMarks())
         if marks is not None:
-            for window in windows:
-                self._count(marks.windows, window)
-            for ip_id in ip_ids:
-                self._count(marks.ip_ids, ip_id)
+            self._count(marks.ttls, ttls)
+            self._count(marks.windows, windows)
+            self._count(marks.ip_ids, ip_ids)
 
     def _note_idle(self, story: Story, judgement: Judgement) -> None:
         end = None
@@ -120,8 +120,9 @@ class Recurrences:
         self.left_out += known is None
         return known
 
-    def _count(self, table: dict[int, int], value: int) -> None:
-        if value in table or len(table) < MAX_VALUES:
-            table[value] = table.get(value, 0) + 1
-        else:
-            self.left_out += 1
+    def _count(self, table: dict[int, int], values: set[int]) -> None:
+        for value in values:
+            if value in table or len(table) < MAX_VALUES:
+                table[value] = table.get(value, 0) + 1
+            else:
+                self.left_out += 1

@@ -6,12 +6,16 @@ import msgspec
 
 
 class ResetMarks(msgspec.Struct):
-    """Header values of an address's resets, with the number of *connections* that had each."""
+    """Header values of an address's resets, with the number of *connections* that had each.
 
+    Left out is what another packet of the address had on that connection.
+    """
+
+    ttls: dict[int, int] = {}
     windows: dict[int, int] = {}
-    """Window fields, not 0, that no other packet of the address had on that connection."""
+    """Raw window fields other than 0 (some vendors put a reason code there)."""
     ip_ids: dict[int, int] = {}
-    """The same of IPv4 identifications."""
+    """IPv4 identifications other than 0."""
 
 
 class IdleEnds(msgspec.Struct):
@@ -35,8 +39,7 @@ class HostFacts(msgspec.Struct):
     ttls: dict[int, int] = {}
     """TTL (hop limit) of its TCP packets other than RST, with counts."""
     reset_ttls: dict[int, int] = {}
-    reset_windows: dict[int, int] = {}
-    """Raw window fields of its RSTs, with counts (some vendors put a reason code there)."""
+    """The same of its RSTs."""
     marks_of_resets: ResetMarks | None = None
     """What its resets have in common over several connections; None where it sent none."""
     macs: dict[int, int] = {}

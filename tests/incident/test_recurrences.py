@@ -75,6 +75,7 @@ def test_header_values_by_connection() -> None:
     host = HostFacts(SERVER[0])
     table.add_to_host(host)
     assert host.marks_of_resets is not None
+    assert host.marks_of_resets.ttls == {}
     assert host.marks_of_resets.windows == {8201: 2}
     assert host.marks_of_resets.ip_ids == {77: 2, 78: 2}
 
