@@ -12,7 +12,6 @@ cdef class Host:
     cdef public long long super_segments, opened, answered, translated, duplicates
     cdef public dict ttls
     cdef public dict reset_ttls
-    cdef public dict reset_windows
     cdef public dict macs
     cdef public set peers
     cdef public Host last_peer

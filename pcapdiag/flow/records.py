@@ -22,7 +22,6 @@ class Host:
         self.packets = 0
         self.ttls: dict[int, int] = {}
         self.reset_ttls: dict[int, int] = {}
-        self.reset_windows: dict[int, int] = {}
         self.macs: dict[int, int] = {}
         self.ids_zero = 0
         self.min_rtt = 0

@@ -317,7 +317,6 @@ def host_facts(host: Host) -> HostFacts:
         packets=host.packets,
         ttls=dict(host.ttls),
         reset_ttls=dict(host.reset_ttls),
-        reset_windows=dict(host.reset_windows),
         macs=dict(host.macs),
         ip_ids_zero=host.ids_zero,
         min_rtt=host.min_rtt or None,

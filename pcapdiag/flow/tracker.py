@@ -109,8 +109,6 @@ MAX_FIRST_BYTES = 16
 FIRST_BYTES_OF = 256
 """Connections of an endpoint whose first bytes are noted: enough to know what it speaks."""
 MAX_RESET_PAYLOAD = 64
-MAX_RESET_WINDOWS = 64
-"""Different window fields of RSTs that are kept of one address."""
 MAX_INTERFACES = 4_096
 MAX_REDIRECTS = 10_000
 """Calls that were redirected to loopback, and whose answers are put to them."""
@@ -1146,8 +1144,6 @@ class Tracker:
         p = self.packet
         host = f.host
         host.reset_ttls[p.ttl] = host.reset_ttls.get(p.ttl, 0) + 1
-        if len(host.reset_windows) < MAX_RESET_WINDOWS:
-            host.reset_windows[p.window] = host.reset_windows.get(p.window, 0) + 1
         if p.payload_length > 0 and not flow.reset_payload:
             size = p.payload_captured
             if size > MAX_RESET_PAYLOAD:

@@ -100,7 +100,8 @@ def test_a_cause_that_had_not_failed_after_all_is_not_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("calls_others", "said"), [(True, "in a way and at a moment"), (False, "is in this capture: capture on all")]
+    ("calls_others", "said"),
+    [(True, "in a way and at a moment"), (False, "is in this capture: capture on all")],
 )
 def test_a_reply_without_a_call_says_why(calls_others: bool, said: str) -> None:
     legs = concluded(answered())
