@@ -9,7 +9,7 @@ between keep them; else order and time do. Times are on the first point's clock.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median_low
 
@@ -84,12 +84,6 @@ def align(
             rows.append(Row(from_initiator, seen, one.seq, 0, number, False))
     rows += _payload_rows(payload, points, transits, len(views), from_initiator)
     return rows
-
-
-def transits(rows: Iterable[Row], first: int, second: int) -> list[int]:
-    """Return how long each packet seen at both points took from one to the other, ns."""
-    pairs = ((row.seen[first], row.seen[second]) for row in rows)
-    return [b.time - a.time for a, b in pairs if a is not None and b is not None]
 
 
 # What is the same segment.

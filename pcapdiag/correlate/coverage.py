@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from statistics import median_low
 
 from pcapdiag.correlate.alignment import Row, Seen
-from pcapdiag.model.packet import ACKED_UNSEEN, seq_distance
+from pcapdiag.model.packet import ACKED_UNSEEN, FIN, RST, SYN, seq_distance
 from pcapdiag.model.points import PointClock, Reach, Span, Trace
 
 LOSSY_AROUND = 1_000_000_000
@@ -144,11 +144,13 @@ class Coverage:
         return at < 0 or shown[at][1] <= start
 
     def _came_out(self, row: Row, point: int) -> bool:
-        """Return whether payload is shown behind the point, and not by it: it came past.
+        """Return whether data or an ACK is shown behind the point, and not by it: it came past.
 
-        Devices make resets, but hardly ever bytes in the middle of what an end says.
+        Devices make resets, FINs, SYN-ACKs, but hardly ever what an end says in between.
         """
-        if not row.is_payload or point not in self._order:
+        one = next(seen for seen in row.seen if seen is not None)
+        made = not row.is_payload and one.packet.flags & (RST | FIN | SYN)
+        if made or point not in self._order:
             return False
         line = list(self._order) if row.from_initiator else list(reversed(self._order))
         return any(row.seen[other] is not None for other in line[line.index(point) + 1 :])

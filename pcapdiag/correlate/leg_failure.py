@@ -73,7 +73,9 @@ class LegFailure(msgspec.Struct, frozen=True):
     there: int | None = None
     """Its stream as Wireshark numbers it, where ``stream`` counts those of all points."""
     label: str = ""
-    """The point whose ``there`` and ``frame`` are, of several points; empty for the first one."""
+    """The point whose ``there`` and ``frame`` are; empty where there is one point only."""
+    at_first: bool = True
+    """That point is the first, or the only one."""
 
     @property
     def key(self) -> Key:

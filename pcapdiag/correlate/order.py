@@ -12,14 +12,17 @@ from itertools import combinations, pairwise
 from statistics import median_low
 
 from pcapdiag.correlate.alignment import Row, Seen
-from pcapdiag.model.points import PointClock
+from pcapdiag.model.points import PointClock, Trace
 
 NOISE = 15_000
 """Differences of times (ns) that a capture's own timestamps make."""
 MOST_PAIRS = 400
 """Pairs of packets that are compared for one pair of points."""
+MAX_ORDERS = 50_000
+"""Addresses whose connections' order is remembered."""
 ROLE = {"client": 0, "proxy": 1, "upstream": 2}
-"""Labels that say where a capture was taken, from the first initiator to the last responder."""
+"""Labels that say where a capture was taken, from the first initiator to the last responder; a
+number may follow."""
 
 
 def order_of(
@@ -50,8 +53,41 @@ def order_of(
 
 def order_by_labels(labels: Sequence[str]) -> tuple[int, ...]:
     """Return the points whose labels say where they are, from the client's end on."""
-    told = [point for point, label in enumerate(labels) if label in ROLE]
-    return tuple(sorted(told, key=lambda point: ROLE[labels[point]]))
+    told = {point: ROLE.get(label.rstrip("0123456789"), -1) for point, label in enumerate(labels)}
+    return tuple(sorted((point for point in told if told[point] >= 0), key=told.__getitem__))
+
+
+class Orders:
+    """In which order connections pass the points, by whom they call and who calls.
+
+    Learnt from those that several points have, for those that one of them lacks. Two hosts may each
+    open connections to the other: so there is no one order of the points.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._by_labels = order_by_labels(labels)
+        self._known: dict[tuple[str, int, str], tuple[int, ...]] = {}
+
+    def of(self, traces: Sequence[Trace | None]) -> tuple[int, ...]:
+        """Return the order for a connection by others like it, else by the points' labels."""
+        known = (self._known.get(key) for key in _alike(traces))
+        return next((order for order in known if order is not None), self._by_labels)
+
+    def learn(self, traces: Sequence[Trace | None], order: tuple[int, ...]) -> None:
+        """Take note of the order of a connection that every point of it has."""
+        present = sum(trace is not None for trace in traces)
+        if 1 < present == len(order) and len(self._known) < MAX_ORDERS:
+            for key in _alike(traces):
+                self._known[key] = order
+
+
+def _alike(traces: Sequence[Trace | None]) -> Iterator[tuple[str, int, str]]:
+    for trace in traces:
+        if trace is not None:
+            yield "to", trace.point, trace.responder[0]
+    for trace in traces:
+        if trace is not None:
+            yield "from", trace.point, trace.initiator[0]
 
 
 def _sorted(points: list[int], nearer: dict[tuple[int, int], bool]) -> tuple[int, ...]:

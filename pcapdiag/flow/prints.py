@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any, overload
 
 from pcapdiag.flow.records import Flow, HalfFlow
@@ -51,6 +52,8 @@ _LATEST = frozenset(
     _FIELDS.index(name) for name in ("end", "next_seq_initiator", "next_seq_responder")
 )
 _ENDS = len(_FIELDS)
+_COLUMNS = (*_FIELDS, "initiator", "responder", "samples", "failed")
+_in_order = itemgetter(*(_COLUMNS.index(name) for name in Print.__struct_fields__))
 _WORDS = _ENDS + 4
 _SAMPLE_WORDS = 6
 
@@ -119,20 +122,21 @@ class PrintTable(Sequence[Print]):
             yield self._print(self._words[start : start + _WORDS])
 
     def _print(self, words: array[int]) -> Print:
-        values: dict[str, Any] = dict(zip(_FIELDS, words, strict=False))
-        for n in _MAYBE:
-            if words[n] < 0:
-                values[_FIELDS[n]] = None
-        for n in _FLAGS:
-            values[_FIELDS[n]] = bool(words[n])
-        stream = words[0]
-        return Print(
-            initiator=(self._addresses[words[_ENDS]], words[_ENDS + 1]),
-            responder=(self._addresses[words[_ENDS + 2]], words[_ENDS + 3]),
-            samples=_read_samples(self._samples.get(stream)),
-            failed=stream in self._failed,
-            **values,
+        values: list[Any] = words.tolist()
+        stream, addresses = values[0], self._addresses
+        values[_ENDS:] = (
+            (addresses[values[_ENDS]], values[_ENDS + 1]),
+            (addresses[values[_ENDS + 2]], values[_ENDS + 3]),
+            _read_samples(self._samples.get(stream)),
+            stream in self._failed,
         )
+        for n in _MAYBE:
+            if values[n] < 0:
+                values[n] = None
+        for n in _FLAGS:
+            values[n] = values[n] == 1
+        # By position: every connection is read several times, and names take longer.
+        return Print(*_in_order(values))
 
     def _ends(self, flow: Flow) -> tuple[int, int, int, int]:
         a = self._address(flow.version, flow.high_a, flow.low_a), flow.port_a

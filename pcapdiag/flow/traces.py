@@ -6,18 +6,12 @@ the input has to be files: standard input cannot be read twice.
 
 from __future__ import annotations
 
-import os
 from array import array
-from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator
 
-from pcapdiag.capture import Capture
-from pcapdiag.decode.fragments import Fragments
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.slabs import FACT_WORDS
-from pcapdiag.flow.story import address_text, connection_state, halves, icmp_facts, packet_fact
-from pcapdiag.flow.tracker import Tracker
-from pcapdiag.model.options import Stop
+from pcapdiag.flow.story import address_text, halves, icmp_facts, packet_fact
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.points import End, Trace
 
@@ -110,34 +104,6 @@ class Traces:
             mss_responder=responder.mss if responder.mss >= 0 else None,
             icmp=icmp_facts(flow),
         )
-
-
-def read_traces(
-    paths: Sequence[str | os.PathLike[str]],
-    streams: AbstractSet[int],
-    point: int = 0,
-    stop: Stop | None = None,
-) -> Traces:
-    """Read a capture again and return the packets of these streams.
-
-    Raises pcapdiag.errors.PcapdiagError when nothing can be read.
-    """
-    traces = Traces(point)
-    capture = Capture.open(paths, stop=stop)
-
-    def ended(flow: Flow) -> str:
-        return connection_state(tracker, flow)
-
-    tracker = Tracker(ended, False, int.from_bytes(os.urandom(7), "little"))
-    tracker.reassemble = Fragments().add
-    tracker.watch(set(streams), traces.add)
-    for batch in capture.batches():
-        if batch is not None:
-            link_types = array("q", [one.link_type for one in capture.interfaces])
-            files = array("q", [one.file for one in capture.interfaces])
-            tracker.process(batch, link_types, files)
-    tracker.close()
-    return traces
 
 
 def _held(kept: _Kept) -> int:

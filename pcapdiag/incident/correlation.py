@@ -11,7 +11,7 @@ from pcapdiag.correlate.clocks import estimate_clocks
 from pcapdiag.correlate.journeys import alone, journey
 from pcapdiag.correlate.leg_failure import point_of
 from pcapdiag.correlate.matching import match_points
-from pcapdiag.correlate.order import order_by_labels
+from pcapdiag.correlate.order import Orders
 from pcapdiag.correlate.roles import Ends, Roles
 from pcapdiag.correlate.selection import Selection
 from pcapdiag.diagnose.findings.lost_between import LostBetween
@@ -34,6 +34,8 @@ from pcapdiag.model.report import Connection, Finding, Topology
 
 MAX_SAMPLE = 100
 """Healthy connections that are read a second time, too."""
+SPARE_SAMPLES = 8
+"""How many times more are looked at, to find as many that are short."""
 MAX_SAMPLED_PACKETS = 500
 """Longer ones are left out of that."""
 MAX_WATCHED = 5_000
@@ -84,16 +86,17 @@ class Correlation:
         """Tell every connection that failed or is asked for, and count the others."""
         self._spans = spans(self.studies, self.matches.found)
         self._labels = [study.label for study in self.studies]
-        self._order = order_by_labels(self._labels)
+        self._orders = Orders(self._labels)
         self._selection = Selection.from_options(
             self.options, self.studies[0].analysis.tracker.first_time
         )
+        # The healthy ones first: they show in which order connections pass the points.
+        for number in self._sample:
+            self._lost.look(self._way(number))
         for number in self._told:
             views = self._views(number)
             if views:
                 self._settle(number, views)
-        for number in self._sample:
-            self._lost.look(self._way(number))
         for study in self.studies:
             for row in study.analysis.connections.unread():
                 self._take_row(study, row)
@@ -150,14 +153,14 @@ class Correlation:
 
     def _healthy(self, told: Container[int]) -> list[int]:
         """Return some connections that all went well, spread evenly over the captures."""
-        numbers = [
+        numbers = [number for number in self._units.matched() if number not in told]
+        some = numbers[:: max(1, len(numbers) // (SPARE_SAMPLES * MAX_SAMPLE))]
+        short = [
             number
-            for number in self._units.matched()
-            if number not in told
-            and all(seen.packets <= MAX_SAMPLED_PACKETS for _, seen in self._prints_of(number))
+            for number in some
+            if all(seen.packets <= MAX_SAMPLED_PACKETS for _, seen in self._prints_of(number))
         ]
-        step = max(1, len(numbers) // MAX_SAMPLE)
-        return numbers[::step][:MAX_SAMPLE]
+        return short[:: max(1, len(short) // MAX_SAMPLE)][:MAX_SAMPLE]
 
     def _views(self, number: int) -> list[View]:
         """Return what each point tells of a connection; behind a NAT within one, what failed."""
@@ -195,9 +198,8 @@ class Correlation:
         match = self._units.match(number) or alone(point, streams[point][0], len(streams))
         clocks = [study.clock for study in self.studies]
         reach = self._reaches.of(streams)
-        found = journey(match, traces, clocks, self._spans, reach, self._order)
-        if len(found.order) == len(self.studies):
-            self._order = found.order
+        found = journey(match, traces, clocks, self._spans, reach, self._orders.of(traces))
+        self._orders.learn(traces, found.order)
         return Way(found, self._labels)
 
     def _take_row(self, study: PointStudy, row: Connection) -> None:

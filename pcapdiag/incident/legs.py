@@ -174,7 +174,7 @@ class ProxyLegs(msgspec.Struct):
             code=told.code if told is not None else failure.code,
             time=format_seconds(failure.decided or failure.last_try),
             endpoint=failure.endpoint,
-            point=failure.label or msgspec.UNSET,
+            point=msgspec.UNSET if failure.at_first else failure.label,
         )
 
     def _told_of(self, failure: LegFailure) -> Verdict | None:

@@ -50,7 +50,7 @@ class View(msgspec.Struct, frozen=True):
         """Return what this point's capture says by itself."""
         told = self.told
         attribution = told.connection.verdict.attribution
-        return Opinion(told.story, told.judgement, attribution, told.context)
+        return Opinion(told.story, told.plain, attribution, told.context)
 
 
 def _extent(half: Half) -> int:

@@ -61,7 +61,11 @@ def _one_of(seen: list[tuple[_Rank, LegFailure]]) -> LegFailure:
     for (*_, number), failure in seen:
         if number == point:
             return msgspec.structs.replace(
-                best, there=failure.there, frame=failure.frame, label=failure.label
+                best,
+                there=failure.there,
+                frame=failure.frame,
+                label=failure.label,
+                at_first=failure.at_first,
             )
     return best
 
@@ -108,7 +112,8 @@ def _moved(
         last_try=time(failure.last_try),
         same_as=None if same_as is None else numbers(study.number, same_as),
         there=failure.stream,
-        label=study.label if study.number else "",
+        label=study.label,
+        at_first=study.number == 0,
     )
 
 

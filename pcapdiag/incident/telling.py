@@ -64,6 +64,8 @@ class Told(msgspec.Struct, frozen=True):
     judgement: Judgement
     ends: Ends
     context: Context
+    plain: Judgement
+    """The judgement before it was known who did it, for a judgement with more captures."""
     list_all: bool = False
     """List its first exchanges, not only the failed ones and their neighbours."""
 
@@ -132,15 +134,15 @@ class Teller(msgspec.Struct):
         """Return a connection; ``judgement`` is what ``judge`` said in this context, if known."""
         judgement = judgement or judge(story, context)
         attribution = attribute(story, judgement, context)
-        judgement = refine(judgement, attribution, story, context)
+        plain, judgement = judgement, refine(judgement, attribution, story, context)
         retry = self._retries.get(story.stream)
         if retry is not None:
-            judgement = cured(judgement, story, retry)
+            plain = judgement = cured(judgement, story, retry)
             attribution = attribute(story, judgement, context)
         ends = self.surroundings.ends(story)
         connection = describe(story, judgement, attribution, ends, self.names)
         self._say_where(connection, story)
-        return Told(connection, story, judgement, ends, context, self.list_all)
+        return Told(connection, story, judgement, ends, context, plain, self.list_all)
 
     def name_ends(self, connection: Connection) -> None:
         """Bring names and roles of a connection that was told early to what is known now."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from pcapdiag.model.report import Connection, PointLabel
+from pcapdiag.model.report import Connection, PointLabel, TimelineEntry
 from pcapdiag.model.report_http import HttpExchange
 from pcapdiag.report import words
 from pcapdiag.report.clock import between, duration
@@ -27,6 +27,11 @@ class Step(NamedTuple):
     point: PointLabel = UNSET
 
 
+def own_timeline(connection: Connection) -> list[TimelineEntry]:
+    """Return the timeline of the point whose numbers the connection has."""
+    return [entry for entry in connection.timeline if entry.point == connection.point]
+
+
 def packets(connection: Connection, places: Places = ONE_PLACE) -> str:
     """Return the connection's own timeline in one line."""
     return _joined(
@@ -37,7 +42,7 @@ def packets(connection: Connection, places: Places = ONE_PLACE) -> str:
                 entry.time,
                 entry.point,
             )
-            for entry in connection.timeline
+            for entry in own_timeline(connection)
         ],
         places,
     )
@@ -45,8 +50,7 @@ def packets(connection: Connection, places: Places = ONE_PLACE) -> str:
 
 def both_legs(connection: Connection, places: Places = ONE_PLACE) -> str:
     """Return the request, what became of it on the other leg, and how it ended here."""
-    own = connection.point
-    times = {entry.frame: entry.time for entry in connection.timeline if entry.point == own}
+    times = {entry.frame: entry.time for entry in own_timeline(connection)}
     exchange = failed_exchange(connection)
     steps = [_beginning(connection, exchange)]
     left_out = len(connection.causes) - MAX_TRIES

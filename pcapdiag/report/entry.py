@@ -9,6 +9,7 @@ import msgspec
 
 from pcapdiag.model.report import Connection, Evidence, Finding, Group, TimelineEntry, Verdict
 from pcapdiag.report import chain, words
+from pcapdiag.report.chain import own_timeline
 from pcapdiag.report.clock import Clock, between
 from pcapdiag.report.escape import shown
 from pcapdiag.report.ladder import ladder
@@ -40,6 +41,7 @@ OF_SEVERAL = frozenset(
     }
 )  # fmt: skip
 """Signals that take two captures: what they show comes before what one makes of it."""
+_NUMBERED = re.compile(r"\b(?:frames?|streams?) \d")
 _NAMES_FRAMES = re.compile(r"#|\bframes? \d")
 """A sentence that names its frames itself."""
 
@@ -148,14 +150,14 @@ class EntryWriter(msgspec.Struct, frozen=True):
         yield from self._what(verdict)
         if verdict.explanation:
             text = " ".join(shown(verdict.explanation).split())
-            if self.places.several and "frame" in text:
-                text += f" (Frame numbers here are {self.places.label(verdict.point)}'s.)"
+            if self.places.several and _NUMBERED.search(text):
+                text += f" (Numbers here are of {self.places.label(verdict.point)}'s capture.)"
             yield from self.page.labelled("", text)
         yield from self._who(connection)
         packets = self._ladder(connection)
         if connection.causes:
             yield from self.page.labelled("CHAIN", chain.both_legs(connection, self.places))
-        elif not packets and 0 < len(connection.timeline) <= CHAIN_ENTRIES:
+        elif not packets and 0 < len(own_timeline(connection)) <= CHAIN_ENTRIES:
             yield from self.page.labelled("CHAIN", chain.packets(connection, self.places))
         yield from self._evidence(connection)
         for line in offers(connection):
@@ -163,7 +165,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
         yield from self._alternatives(verdict)
         if packets:
             yield from self.page.verbatim("PATH", packets)
-        elif len(connection.timeline) > CHAIN_ENTRIES:
+        elif len(own_timeline(connection)) > CHAIN_ENTRIES:
             yield from self._timeline(connection)
         for note in verdict.notes:
             yield from self.page.labelled("NOTE", shown(note))
@@ -172,7 +174,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
     def _ladder(self, connection: Connection) -> list[str]:
         if not self.places.several:
             return []
-        return ladder(connection, self.places.labels, self.page.room)
+        lines = ladder(connection, self.places.labels, self.page.room)
+        return [self.page.cut(line) for line in lines]
 
     def _others(self, connection: Connection) -> Iterator[str]:
         """Yield the further requests of the connection that failed."""
@@ -223,7 +226,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     def _timeline(self, connection: Connection) -> Iterator[str]:
         label = "TIME"
-        rows = _timeline_rows(connection, _shortened(connection.timeline), self.places)
+        rows = _timeline_rows(connection, own_timeline(connection), self.places)
         for line in rows:
             yield from self.page.verbatim(label, [self.page.cut(line)])
             label = ""
@@ -312,16 +315,16 @@ def _shortened(entries: list[TimelineEntry]) -> list[TimelineEntry | None]:
 
 
 def _timeline_rows(
-    connection: Connection, entries: list[TimelineEntry | None], places: Places
+    connection: Connection, timeline: list[TimelineEntry], places: Places
 ) -> Iterator[str]:
-    start = connection.timeline[0].time
+    entries, start = _shortened(timeline), timeline[0].time
     frames = max(len(_frame(entry, places)) for entry in entries if entry)
     senders = max(len(words.sender(connection, entry.from_)) for entry in entries if entry)
     events = max(len(shown(entry.event)) for entry in entries if entry)
     events = min(events, EVENT_COLUMNS)
     for entry in entries:
         if entry is None:
-            yield f"... {len(connection.timeline) - len(entries) + 1} lines left out (in the JSON)"
+            yield f"... {len(timeline) - len(entries) + 1} lines left out (in the JSON)"
             continue
         name = words.sender(connection, entry.from_)
         frame = _frame(entry, places)

@@ -22,7 +22,7 @@ from pcapdiag.report.escape import shown
 MAX_ROWS = 12
 """Packets shown; those that decide come first, then what is around them."""
 TIME = 11
-MIN_SPAN, MAX_SPAN = 9, 32
+MIN_SPAN, MAX_SPAN = 9, 36
 """Columns between two lanes: with fewer an arrow has no room, more do not read better."""
 EVENT, GAP = 16, 1
 """Columns of the event, and between lanes, where arrows have no room."""
@@ -36,9 +36,10 @@ _LEGEND = {
 
 def ladder(connection: Connection, labels: tuple[str, ...], room: int) -> list[str]:
     """Return the lines of a ladder; none where it has no room, or nothing to show."""
-    rows = _chosen(connection.passages)
+    passages, chosen = connection.passages, _chosen(connection.passages)
+    rows = [passages[number] for number in chosen]
     lanes = [labels.index(label) for label in connection.path_order if label in labels]
-    lanes = [lane for lane in lanes if _tells(lane, connection.passages)]
+    lanes = [lane for lane in lanes if _tells(lane, passages)]
     if len(lanes) < 2 or not rows:
         return []
     frames = [f for passage in rows for f in passage.frames if f is not None]
@@ -49,22 +50,18 @@ def ladder(connection: Connection, labels: tuple[str, ...], room: int) -> list[s
         writer = _TableWriter(lanes, cell, GAP, _start(rows))
         if writer.width > room:
             return []
-    lines = [writer.head(labels), *_body(writer, connection.passages, rows)]
-    drawn = "".join(lines[1:])
-    lines += [f"{'':{TIME}}{text}" for mark, text in _LEGEND.items() if _is_used(mark, drawn)]
+    lines = [writer.head(labels), *_body(writer, passages, chosen)]
+    used = {mark for passage in rows for mark in writer.marks(passage)}
+    lines += [f"{'':{TIME}}{text}" for mark, text in _LEGEND.items() if mark in used]
     return [line.rstrip() for line in lines]
 
 
-def _body(writer: _Writer, passages: list[PointPassage], rows: list[PointPassage]) -> Iterator[str]:
-    """Yield a line for each packet shown, and dots where some are left out between."""
-    before: int | None = None
-    for number, passage in enumerate(passages):
-        if passage not in rows:
-            continue
+def _body(writer: _Writer, passages: list[PointPassage], chosen: list[int]) -> Iterator[str]:
+    """Yield a line for each packet chosen, and dots where some are left out between."""
+    for before, number in zip([None, *chosen], chosen, strict=False):
         if before is not None and number > before + 1:
             yield f"{'':{TIME}}{'...':>{writer.cell}}"
-        yield writer.row(passage)
-        before = number
+        yield writer.row(passages[number])
 
 
 def _tells(lane: int, passages: list[PointPassage]) -> bool:
@@ -72,14 +69,8 @@ def _tells(lane: int, passages: list[PointPassage]) -> bool:
     return any(p.frames[lane] is not None or p.covers[lane] for p in passages)
 
 
-def _is_used(mark: str, drawn: str) -> bool:
-    if mark == "-":
-        return f" {mark} " in drawn and "X" not in drawn and "*" not in drawn
-    return f"-{mark}" in drawn or f"{mark}-" in drawn or f" {mark} " in drawn
-
-
-def _chosen(passages: list[PointPassage]) -> list[PointPassage]:
-    """Return the packets that are shown, in their order."""
+def _chosen(passages: list[PointPassage]) -> list[int]:
+    """Return the numbers of the packets that are shown, in their order."""
     last = len(passages) - 1
     ranked = sorted(
         range(len(passages)),
@@ -89,7 +80,7 @@ def _chosen(passages: list[PointPassage]) -> list[PointPassage]:
             min(n, last - n),
         ),
     )
-    return [passages[n] for n in sorted(ranked[:MAX_ROWS])]
+    return sorted(ranked[:MAX_ROWS])
 
 
 def _start(rows: list[PointPassage]) -> str:
@@ -126,19 +117,31 @@ class _Writer(msgspec.Struct, frozen=True):
         text = f"#{frame}" if frame is not None else "-" if passage.covers[lane] else "?"
         return f"{text:^{self.cell}}"
 
+    def marks(self, passage: PointPassage) -> set[str]:
+        """Return which signs of the legend the packet's row has."""
+        pairs = zip(self.lanes, self.lanes[1:], strict=False)
+        return {mark for pair in pairs for mark in _tail_and_head(passage, *pair)} - {"-"}
+
     def _arrow(self, passage: PointPassage, left: int, right: int, event: str) -> str:
-        to_right = passage.from_ == "initiator"
-        near, far = (left, right) if to_right else (right, left)
-        came, went = passage.frames[near] is not None, passage.frames[far] is not None
-        if not came and not went:
+        tail, head = _tail_and_head(passage, left, right)
+        if not tail:
             return " " * self.span
-        first = "-" if came else "*" if passage.covers[near] else "?"
-        last = ">" if went else "X" if passage.covers[far] else "?"
-        if not to_right:
-            first, last = ("<" if last == ">" else last), first
+        first, last = (tail, head) if passage.from_ == "initiator" else (head, tail)
         inner = self.span - 2
         middle = f"-- {event[: inner - 4]} " if event else ""
         return f"{first}{middle:-<{inner}}{last}"
+
+
+def _tail_and_head(passage: PointPassage, left: int, right: int) -> tuple[str, str]:
+    """Return the signs where an arrow between two lanes begins and ends; empty for no arrow."""
+    to_right = passage.from_ == "initiator"
+    near, far = (left, right) if to_right else (right, left)
+    came, went = passage.frames[near] is not None, passage.frames[far] is not None
+    if not came and not went:
+        return "", ""
+    tail = "" if came else "*" if passage.covers[near] else "?"
+    head = "" if went else "X" if passage.covers[far] else "?"
+    return tail or "-", head or (">" if to_right else "<")
 
 
 class _TableWriter(_Writer, frozen=True):
@@ -150,6 +153,9 @@ class _TableWriter(_Writer, frozen=True):
 
     def head(self, labels: tuple[str, ...]) -> str:
         return f"{'':{TIME + EVENT}}" + "".join(self._padded(labels[n]) for n in self.lanes)
+
+    def marks(self, passage: PointPassage) -> set[str]:
+        return {self._cell(passage, lane).strip() for lane in self.lanes}
 
     def row(self, passage: PointPassage) -> str:
         arrow = "->" if passage.from_ == "initiator" else "<-"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pcapdiag.correlate.journeys import alone, journey
+from pcapdiag.correlate.order import Orders
 from pcapdiag.model.packet import ACKED_UNSEEN, RST, SYN
 from pcapdiag.model.points import Passage, PointClock, Span
-from tests.correlate.road import MS, START, Road
+from tests.correlate.road import INITIATOR, MS, RESPONDER, START, Road
 
 pytestmark = pytest.mark.once
 
@@ -258,3 +260,33 @@ def test_a_point_that_lacks_payload_which_came_past_it_missed_more() -> None:
     road.s(90, "PA", 501, 101, 500, seen=(0,))
     reset = road.s(95, "RA", 1001, 101, seen=(0,))
     assert not only(road.journey().passages, reset[0] or 0).covers[1]
+
+
+def test_a_point_that_lacks_an_ack_which_came_past_it_missed_more() -> None:
+    road = asked(Road())
+    road.s(60, "A", 1, 101, window=400, seen=(0,))
+    reset = road.s(95, "RA", 1, 101, seen=(0,))
+    assert not only(road.journey().passages, reset[0] or 0).covers[1]
+
+
+def test_the_order_is_learnt_by_who_calls_whom() -> None:
+    """Two hosts that call each other: each way has its own order."""
+
+    road = asked(Road())
+    forth = road.traces()
+    back = [
+        msgspec.structs.replace(trace, initiator=RESPONDER, responder=INITIATOR)
+        for trace in forth
+        if trace is not None
+    ]
+    orders = Orders(("a", "b"))
+    assert orders.of(forth) == ()
+    orders.learn(forth, (0, 1))
+    orders.learn(back, (1, 0))
+    assert orders.of([forth[0], None]) == (0, 1)
+    assert orders.of([None, back[1]]) == (1, 0)
+
+
+def test_labels_tell_the_order_where_nothing_else_does() -> None:
+    road = asked(Road())
+    assert Orders(("upstream2", "tap", "client")).of(road.traces()) == (2, 0)

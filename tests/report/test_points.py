@@ -111,7 +111,7 @@ def test_frames_and_streams_name_their_point() -> None:
     assert "[proxy #291]" in told
     assert "60 other packets of 10.0.2.7 [upstream #122]" in told
     assert "SEE     proxy: tcp.stream==17   upstream: tcp.stream==3" in told
-    assert "(Frame numbers here are proxy's.)" in " ".join(told.split())
+    assert "(Numbers here are of proxy's capture.)" in " ".join(told.split())
 
 
 def test_one_capture_reads_as_ever() -> None:
@@ -131,8 +131,8 @@ def test_arrows_run_from_who_sent_to_who_got() -> None:
     _, syn, answer = rows(
         passage("SYN", (1, 2)), passage("SYN,ACK", (3, 4), from_="responder", at=0.5)
     )
-    assert syn.split() == ["+0.000000", "#1", "---", "SYN", f"{'-' * 23}>", "#2"]
-    assert answer.split() == ["+0.500000", "#3", "<--", "SYN,ACK", "-" * 20, "#4"]
+    assert syn.split() == ["+0.000000", "#1", "---", "SYN", f"{'-' * 27}>", "#2"]
+    assert answer.split() == ["+0.500000", "#3", "<--", "SYN,ACK", "-" * 24, "#4"]
 
 
 @pytest.mark.parametrize(
@@ -172,6 +172,11 @@ def test_many_lanes_become_a_table_and_too_many_nothing() -> None:
     assert row.split()[1:] == ["->", "SYN", "#1", "#2", "#3", "#4", "-", "#6", "#7", "#8"]
     assert legend.strip().startswith("-: ")
     assert rows(one, room=40, labels=labels) == []
+
+
+def test_a_cut_event_is_no_sign() -> None:
+    cut = passage("alert no_application_protocol and more words", (1, 2), from_="responder")
+    assert len(rows(cut)) == 2
 
 
 def test_a_lane_that_tells_nothing_is_left_out() -> None:

@@ -116,7 +116,8 @@ RATIOS: dict[str, Ratio] = {
     "lost_between": Ratio("passage", DECISIVE, "passed one point, never reached the next"),
     "lost_between_quiet": Ratio("passage", QUIET, "same, if that capture still ran"),
     "arrived_unanswered": Ratio("passage", DECISIVE, "reached the end's host, nothing left it"),
-    "arrived_unanswered_near": Ratio("passage", STRONG, "reached its side of all points"),
+    "arrived_unanswered_near": Ratio("passage", STRONG, "reached its capture, by the user's word"),
+    "arrived_unanswered_far": Ratio("passage", WEAK, "more of the path is behind that point"),
     "size_hole": Ratio("size", VERY_STRONG, "neither end drops by size"),
     # The prior itself, shown so that the weights add up.
     "prior": Ratio("prior", NEUTRAL, "see priors.py"),

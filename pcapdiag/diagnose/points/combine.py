@@ -32,7 +32,7 @@ def combine(
     signals: Sequence[PointSignal],
 ) -> Attribution:
     """Return who did it; ``alone`` is what the point's own capture made of it."""
-    for evidence in alone.evidence if len(way.journey.order) > 1 else ():
+    for evidence in alone.evidence if len(way.line(True)) > 1 else ():
         evidence.detail = evidence.detail.split(SETTLED_BY)[0]
     if not signals:
         return alone

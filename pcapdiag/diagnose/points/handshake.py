@@ -51,7 +51,7 @@ def syns_unanswered(way: Way) -> PointSignal | None:
         f"back from {address}: its firewall or a full accept queue (`nstat` there tells), or it "
         "is gone"
     )
-    return arrived_unanswered(way, arrived, far, False, detail, sure=way.is_beside(far, False))
+    return arrived_unanswered(way, arrived, far, False, detail)
 
 
 def answers_lost(way: Way) -> PointSignal | None:
@@ -85,7 +85,7 @@ def answers_ignored(way: Way) -> PointSignal | None:
         f"{packets(arrived, 'SYN-ACK')} reached {way.labels[near]} ({way.where(arrived, near)}) "
         f"and {address} did not take it (INPUT rule, rp_filter, or it had given up)"
     )
-    return arrived_unanswered(way, arrived, near, True, detail, sure=way.is_beside(near, True))
+    return arrived_unanswered(way, arrived, near, True, detail)
 
 
 def final_ack(way: Way) -> PointSignal | None:
@@ -107,7 +107,7 @@ def final_ack(way: Way) -> PointSignal | None:
         "its accept queue was full"
     )
     shown = [arrived[0], again[0]]
-    return arrived_unanswered(way, shown, far, False, detail, sure=way.is_beside(far, False))
+    return arrived_unanswered(way, shown, far, False, detail)
 
 
 def _ack_lost(way: Way, answers: list[Passage]) -> PointSignal | None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
-from pcapdiag.diagnose.attribution import attribute_reset
+from pcapdiag.diagnose.attribution import attribute, attribute_reset
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.capture import partial
 from pcapdiag.diagnose.judge import refine
@@ -19,9 +20,11 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.points import closes, handshake, icmp, transfer
 from pcapdiag.diagnose.points.combine import combine
 from pcapdiag.diagnose.points.signals import PointSignal
-from pcapdiag.diagnose.points.view import failing_point, with_code
+from pcapdiag.diagnose.points.view import PATH_TOOK_IT, failing_point, with_code
 from pcapdiag.diagnose.points.way import Way, is_reset
+from pcapdiag.diagnose.tcp import data_timeout
 from pcapdiag.model.context import Context
+from pcapdiag.model.packet import ACKED_UNSEEN
 from pcapdiag.model.points import Journey, Passage
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
@@ -61,12 +64,14 @@ def judge_points(
     way = Way(journey, labels)
     way.on_host |= _on_host(opinions)
     point = failing_point(way, _trusted(journey, opinions))
+    if point is None:
+        opinions, point = _undelivered(way, opinions)
     opinion = opinions[point] if point is not None else None
     if point is None or opinion is None:
         return None
     signals = weigh(way, point, opinion.judgement)
     attribution = combine(way, point, opinion.attribution, signals)
-    judgement = with_code(opinion.judgement, signals, attribution)
+    judgement = with_code(opinion.judgement, opinion.story, signals, attribution)
     judgement = refine(judgement, attribution, opinion.story, opinion.context)
     judgement = with_notes(judgement, way, opinions, attribution)
     return Outcome(
@@ -92,8 +97,25 @@ def _trusted(journey: Journey, opinions: Sequence[Opinion | None]) -> dict[int, 
     return {n: o.judgement for n, o in (whole if tells else straight).items()}
 
 
+def _undelivered(
+    way: Way, opinions: Sequence[Opinion | None]
+) -> tuple[Sequence[Opinion | None], int | None]:
+    """Find data that a capture's end found still unacknowledged, and of which nothing arrived."""
+    for point, opinion in enumerate(opinions):
+        if opinion is None or opinion.judgement.code != partial.KIND.code:
+            continue
+        judgement = data_timeout.undelivered(opinion.story, opinion.context)
+        lost = [one for one in transfer.weigh(way, "") if one.signal.name in PATH_TOOK_IT]
+        if judgement is not None and any(one.point == point for one in lost):
+            attribution = attribute(opinion.story, judgement, opinion.context)
+            now = replace(opinion, judgement=judgement, attribution=attribution)
+            return [now if n == point else o for n, o in enumerate(opinions)], point
+    return opinions, None
+
+
 def _is_lossy(story: Story) -> bool:
-    return bool(story.initiator.acked_unseen or story.responder.acked_unseen)
+    # A forged RST may acknowledge anything.
+    return any(p.marks & ACKED_UNSEEN and not p.is_rst for p in story.packets)
 
 
 def _on_host(opinions: Sequence[Opinion | None]) -> set[tuple[int, bool]]:
@@ -155,7 +177,7 @@ def with_notes(
                 f"by {way.labels[point]}'s capture alone it looked like the {alone.side}'s doing "
                 f"({alone.confidence:.2f}, {opinion.judgement.code})"
             )
-    return msgspec.structs.replace(judgement, notes=(*judgement.notes, *notes))
+    return replace(judgement, notes=(*judgement.notes, *notes))
 
 
 def _decisive(journey: Journey, signals: Sequence[PointSignal]) -> tuple[int, ...]:

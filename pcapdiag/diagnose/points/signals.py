@@ -61,12 +61,15 @@ def lost_between(
 
 
 def arrived_unanswered(
-    way: Way, passages: Sequence[Passage], point: int, initiator: bool, detail: str, sure: bool
+    way: Way, passages: Sequence[Passage], point: int, initiator: bool, detail: str
 ) -> PointSignal:
     """Say that packets reached the point nearest to an end, and no answer left it.
 
-    ``sure``: the point is on that end's own host or link.
+    That says much where the point is on that end's own host or link, and little where more of the
+    path is behind it.
     """
-    name = "arrived_unanswered" if sure else "arrived_unanswered_near"
+    name = "arrived_unanswered"
+    if not way.is_beside(point, initiator):
+        name += "_near" if way.is_labelled(point, initiator) else "_far"
     frames = way.frames(passages, point)
     return PointSignal(signal(name, end(initiator), detail, frames), point)

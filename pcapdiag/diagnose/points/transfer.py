@@ -112,9 +112,8 @@ def data_ignored(way: Way, stuck: Stuck) -> PointSignal | None:
         f"{packets(ignored, 'segment')} reached {label} ({way.where(ignored, stuck.far)}) and "
         f"{receiver} acknowledged none of it"
     )
-    sure = way.is_beside(stuck.far, not stuck.from_initiator)
     side = not stuck.from_initiator
-    return arrived_unanswered(way, ignored, stuck.far, side, detail, sure=sure)
+    return arrived_unanswered(way, ignored, stuck.far, side, detail)
 
 
 def acks_lost(way: Way, stuck: Stuck) -> PointSignal | None:
@@ -170,8 +169,7 @@ def request_unanswered(way: Way) -> PointSignal | None:
         f"the request reached {label} ({way.where(request[-1:], far)}) and no answer of {address} "
         "passed it"
     )
-    sure = way.is_beside(far, False)
-    return arrived_unanswered(way, request[-1:], far, False, detail, sure=sure)
+    return arrived_unanswered(way, request[-1:], far, False, detail)
 
 
 def _answer_lost(way: Way, answers: Sequence[Passage]) -> PointSignal | None:

@@ -9,9 +9,10 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.points.signals import PointSignal
 from pcapdiag.diagnose.points.way import Way, is_reset
-from pcapdiag.diagnose.tcp import injected_reset
+from pcapdiag.diagnose.tcp import handshake_stalled, injected_reset
 from pcapdiag.model.points import Passage
 from pcapdiag.model.report import Attribution
+from pcapdiag.model.story import Story
 
 EXPLAINED_BY = {
     "tcp.connection_timeout": ("tcp.connection_refused", "icmp."),
@@ -64,21 +65,26 @@ def _when(passage: Passage) -> int:
 
 
 def with_code(
-    judgement: Judgement, signals: Sequence[PointSignal], attribution: Attribution
+    judgement: Judgement, story: Story, signals: Sequence[PointSignal], attribution: Attribution
 ) -> Judgement:
     """Return the judgement with the code that the points leave of several alike."""
     names = {one.signal.name for one in signals}
-    code = judgement.code
-    if code == injected_reset.KIND.code and attribution.side not in ("path", "unknown"):
-        return (
-            _as(judgement, judgement.alternatives[0].code) if judgement.alternatives else judgement
-        )
+    code, others = judgement.code, judgement.alternatives
+    if code == injected_reset.KIND.code and attribution.side not in ("path", "unknown") and others:
+        return _sent_by_its_end(judgement, others[0].code)
     if code == "tcp.accept_queue_overflow" and names & PATH_TOOK_IT:
-        return _as(judgement, "tcp.handshake_stalled")
+        return handshake_stalled.ack_lost(story)
     return judgement
 
 
-def _as(judgement: Judgement, code: str) -> Judgement:
-    others = tuple(o for o in judgement.alternatives if o.code != code)
+def _sent_by_its_end(judgement: Judgement, code: str) -> Judgement:
+    """Return what the reset was before one capture took it for a forged one."""
+    others = tuple(other for other in judgement.alternatives if other.code != code)
     was = OtherCode(judgement.code, round(1 - judgement.confidence, 2))
-    return replace(judgement, code=code, alternatives=(was, *others))
+    by_initiator = judgement.reset is not None and judgement.reset.from_initiator
+    return replace(
+        judgement,
+        code=code,
+        ended_by="initiator" if by_initiator else "responder",
+        alternatives=(was, *others),
+    )

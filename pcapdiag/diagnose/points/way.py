@@ -38,8 +38,11 @@ class Way:
         """Points on the initiator's (True) or responder's host, as their captures show."""
 
     def line(self, from_initiator: bool) -> tuple[int, ...]:
-        """Return the points in the order in which packets of that end pass them."""
-        order = self.journey.order
+        """Return the points in the order in which packets of that end pass them.
+
+        Those at another leg of a proxy, which have nothing to do with the connection, are left out.
+        """
+        order = tuple(p for p in self.journey.order if self.journey.reach[p] != "none")
         return order if from_initiator else tuple(reversed(order))
 
     def nearest(self, to_initiator: bool) -> int | None:
@@ -53,6 +56,11 @@ class Way:
         if (point, initiator) in self.on_host:
             return True
         return (journey.beside_initiator if initiator else journey.beside_responder)[point]
+
+    def is_labelled(self, point: int, initiator: bool) -> bool:
+        """Return whether the user says that the point is at that end: a client's, an upstream's."""
+        label = self.labels[point].rstrip("0123456789")
+        return label == ("client" if initiator else "upstream")
 
     def address(self, initiator: bool, point: int | None = None) -> str:
         """Return an end's address as a point sees it; by default as the point nearest to it."""

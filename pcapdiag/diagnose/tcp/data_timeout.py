@@ -94,6 +94,17 @@ def match(story: Story, context: Context) -> Judgement | None:
     return _judgement(story, context, stuck, end, tried)
 
 
+def undelivered(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict for data that is still being repeated when the file ends.
+
+    For callers that know from another capture that no transmission arrived.
+    """
+    stuck = stuck_data(story)
+    if stuck is None or stuck.hole or stuck.repeats < ENOUGH_REPEATS or ending(story) is not None:
+        return None
+    return _judgement(story, context, stuck, None, story.end - stuck.first_time)
+
+
 def _ends_the_tries(story: Story, end: Ending, stuck: Stuck) -> bool:
     """A RST of the silent end is an answer; anything else ended the wait for one.
 

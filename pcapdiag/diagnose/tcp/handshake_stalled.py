@@ -74,6 +74,8 @@ STILL_DUE = 3 * SECOND
 """Silence after the last SYN-ACK from which the handshake counts as given up."""
 TRIES = 3
 """... or this many tries: that one SYN-ACK and its repeat get lost is rare."""
+SURE_OF_LOSS = 0.95
+"""Probability of the code where another capture shows that the final ACK never arrived."""
 
 
 def match(story: Story, context: Context) -> Judgement | None:
@@ -93,6 +95,16 @@ def match(story: Story, context: Context) -> Judgement | None:
     what = "never acknowledged it, though it was repeated" if repeated else "never acknowledged it"
     confidence = 0.96 if repeated else 0.85
     return _judgement(story, confidence, what, None, _who(story, context))
+
+
+def ack_lost(story: Story) -> Judgement:
+    """Return the verdict for a handshake whose final ACK got lost on the way.
+
+    For callers that know that from another capture: by itself it looks like a full accept queue.
+    """
+    frames = story.syn_ack_frames[:1]
+    who = (SideHint("path", 0.93, "the final ACK got lost on the way", frames),)
+    return _judgement(story, SURE_OF_LOSS, "acknowledged it, but that never arrived", None, who)
 
 
 def _acked(story: Story) -> bool:

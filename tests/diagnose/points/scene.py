@@ -7,6 +7,8 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.judge import judge, refine
 from pcapdiag.diagnose.points import Opinion, Outcome, judge_points
+from pcapdiag.diagnose.registry import KINDS
+from pcapdiag.diagnose.text import Texts, fill
 from pcapdiag.model.packet import FIN, RST, SYN
 from pcapdiag.model.points import Span
 from pcapdiag.model.report import Evidence
@@ -17,12 +19,12 @@ from tests.flow.wire import MS, End, Link, Wire, tell
 LETTERS = ((SYN, "S"), (FIN, "F"), (RST, "R"), (0x10, "A"))
 
 
-def opinions(road: Road) -> list[Opinion | None]:
-    """Judge every point's packets as if there were no others; the captures run on for 30 s."""
-    return [_opinion(road, point) if rows else None for point, rows in enumerate(road.rows)]
+def opinions(road: Road, left: float = 30.0) -> list[Opinion | None]:
+    """Judge every point's packets as if there were no others; ``left`` seconds are to come."""
+    return [_opinion(road, point, left) if rows else None for point, rows in enumerate(road.rows)]
 
 
-def _opinion(road: Road, point: int) -> Opinion:
+def _opinion(road: Road, point: int, left: float) -> Opinion:
     wire = Wire()
     link = Link(wire, End(*INITIATOR, 0, b"\2\0\0\0\0\1"), End(*RESPONDER, 0, b"\2\0\0\0\0\2"))
     for row in road.rows[point]:
@@ -34,7 +36,7 @@ def _opinion(road: Road, point: int) -> Opinion:
             absolute=True, ttl=row.ttl, ip_id=row.ip_id, window=row.window,
         )  # fmt: skip
     story = tell(wire).only
-    context = replace(around(story, left=30.0), final=True)
+    context = replace(around(story, left=left), final=True)
     judgement = judge(story, context)
     attribution = attribute(story, judgement, context)
     return Opinion(story, refine(judgement, attribution, story, context), attribution, context)
@@ -44,7 +46,15 @@ def outcome(road: Road, spans: list[Span] | None = None) -> Outcome:
     """Judge with all points; it must have failed."""
     found = judge_points(road.journey(spans), opinions(road), road.labels[: road.points])
     assert found is not None
+    texts_of(found, opinions(road))
     return found
+
+
+def texts_of(found: Outcome, given: list[Opinion | None]) -> Texts:
+    """The verdict's texts; each of their words must be known."""
+    opinion = given[found.point]
+    assert opinion is not None
+    return fill(KINDS[found.judgement.code], found.judgement, opinion.story)
 
 
 def evidence(found: Outcome, signal: str) -> Evidence:

@@ -6,9 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.points import judge_points
+from pcapdiag.diagnose.tcp import injected_reset
 from pcapdiag.model.points import Span
+from pcapdiag.model.report import Attribution
 from tests.correlate.road import MS, START, Road
-from tests.diagnose.points.scene import evidence, opinions, outcome
+from tests.diagnose.points.scene import evidence, opinions, outcome, texts_of
 
 pytestmark = pytest.mark.once
 
@@ -175,3 +177,30 @@ def test_a_capture_that_may_have_been_stopped_does_not_overrule_a_sure_one() -> 
     found = judge_points(road.journey(spans), [sure, given[1]], ("client", "proxy"))
     assert found is not None
     assert found.attribution.side == "unknown"
+
+
+def test_a_forged_acknowledgment_does_not_make_the_capture_one_that_missed_packets() -> None:
+    road = in_use()
+    road.s(110, "RA", 201, 999_999, seen=(0,))
+    road.s(300, "A", 201, 201)
+    assert outcome(road).attribution.side == "path"
+
+
+def test_what_one_capture_took_for_forged_was_sent_by_its_end() -> None:
+    road = in_use()
+    road.s(110, "RA", 201, 201)
+    given = opinions(road)
+    alone = given[0]
+    assert alone is not None
+    forged = injected_reset.refined(
+        alone.judgement, Attribution(side="path", confidence=0.95), alone.story
+    )
+    assert forged is not None
+    doubted = replace(
+        alone, judgement=forged, attribution=Attribution(side="path", confidence=0.95)
+    )
+    found = judge_points(road.journey(), [doubted, given[1]], ("client", "proxy"))
+    assert found is not None
+    assert found.judgement.code == "tcp.reset_before_response"
+    assert (found.judgement.ended_by, found.attribution.side) == ("responder", "responder")
+    assert texts_of(found, given).title

@@ -38,10 +38,16 @@ def test_a_point_of_which_nothing_is_known_proves_nothing() -> None:
 
 
 def test_syns_that_reached_the_responder_and_got_no_answer() -> None:
-    road = syns(Road(), (0, 1))
+    road = syns(Road(labels=("client", "upstream")), (0, 1))
     found = outcome(road)
     assert found.attribution.side == "responder"
     assert "nstat" in evidence(found, "arrived_unanswered_near").detail
+
+
+def test_syns_that_passed_all_points_may_have_been_lost_behind_them() -> None:
+    found = outcome(syns(Road(labels=("outside", "inside")), (0, 1)))
+    assert found.attribution.side == "unknown"
+    assert evidence(found, "arrived_unanswered_far").point == "inside"
 
 
 def test_syn_acks_that_got_lost() -> None:

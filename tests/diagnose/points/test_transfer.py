@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pcapdiag.diagnose.points import judge_points
 from tests.correlate.road import Road
-from tests.diagnose.points.scene import evidence, outcome
+from tests.diagnose.points.scene import evidence, opinions, outcome
 
 pytestmark = pytest.mark.once
 
@@ -90,3 +91,28 @@ def test_an_answer_that_left_and_never_came() -> None:
     found = outcome(road)
     assert found.attribution.side == "path"
     assert "of 10.0.0.2" in evidence(found, "lost_between").detail
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_data_still_repeated_at_the_end_failed_where_nothing_of_it_arrived(arrives: bool) -> None:
+    road = in_use()
+    for at in REPEATS[:5]:
+        road.c(at, "PA", 101, 201, 100, seen=(0, 1) if arrives else (0,))
+    given = opinions(road, left=0.1)
+    assert given[0] is not None
+    assert given[0].judgement.code == "capture.partial"
+    found = judge_points(road.journey(), given, ("client", "proxy"))
+    told = (found.judgement.code, found.attribution.side) if found else None
+    assert told == (None if arrives else ("tcp.data_timeout", "path"))
+
+
+def test_a_point_at_another_leg_of_the_proxy_is_not_asked() -> None:
+    """The first of three points captured the proxy's client, and has nothing of this connection."""
+    road = Road(points=3, reach=("none", "seen", "seen"), known_order=(0, 1, 2))
+    for at in (0, 1000, 2000, 3000):
+        road.c(at, "S", 0, seen=(1, 2))
+        road.s(at + 5, "SA", 0, 1, seen=(2,))
+    found = outcome(road)
+    assert found.attribution.side == "path"
+    assert "passed upstream" in evidence(found, "lost_between").detail
+    assert "never reached proxy" in evidence(found, "lost_between").detail
