@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from pcapdiag.cli.main import cli
-from tests.captures import CAPTURES, damaged, name_of
+from tests.captures import CAPTURES, FIXTURES, damaged, name_of
 
 TRIES = 4
 """Damaged copies of each capture; the same ones every time."""
@@ -46,3 +46,26 @@ def test_every_cut_gives_what_was_before_it(capture: Path, tmp_path: Path) -> No
         copy.write_bytes(data[:end])
         result = CliRunner().invoke(cli, ["analyze", str(copy)])
         assert result.exit_code in (0, 1, 2), (end, result.output)
+
+
+TOGETHER = sorted(
+    folder.parent
+    for folder in (FIXTURES / "pcaps").glob("*/upstream.pcap")
+    if (folder.parent / "client.pcap").exists()
+)
+
+
+@pytest.mark.parametrize("folder", TOGETHER[::5], ids=lambda folder: folder.name)
+def test_damage_at_one_of_two_points_never_shows_a_traceback(folder: Path, tmp_path: Path) -> None:
+    chance = random.Random(zlib.crc32(folder.name.encode()))
+    for number in range(TRIES):
+        points = []
+        for label in ("client", "upstream"):
+            copy = tmp_path / f"{number}-{label}.pcap"
+            data = (folder / f"{label}.pcap").read_bytes()
+            copy.write_bytes(damaged(data, chance) if chance.random() < 0.7 else data)
+            points.append(f"{label}={copy}")
+        form = ("text", "json", "jsonl")[number % 3]
+        result = CliRunner().invoke(cli, ["correlate", "--all", "--format", form, *points])
+        assert result.exit_code in (0, 1, 2), (number, result.output)
+        assert "Traceback" not in result.output
