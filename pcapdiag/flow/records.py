@@ -251,7 +251,6 @@ class Flow:
         self.start = 0
         self.end = 0
         self.active_time = 0
-        self.last_was_reset = 0
         self.syn_count = 0
         self.syn_time = 0
         self.syn_ack_count = 0

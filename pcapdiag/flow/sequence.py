@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Flow, HalfFlow
+from pcapdiag.model.numbers import distance
 from pcapdiag.model.packet import (
     ACK,
     ACKED_UNSEEN,
@@ -32,19 +33,10 @@ from pcapdiag.model.packet import (
 )
 
 MASK32 = 0xFFFFFFFF
-HALF = 0x7FFFFFFF
 FAST_WINDOW = 20_000_000
 """A repeat this soon (ns) after the last duplicate ACK counts as a fast retransmission."""
 DEFAULT_DISORDER = 3_000_000
 """A segment this late (ns) is out of order rather than repeated, when the RTT is unknown."""
-
-
-def distance(a: int, b: int) -> int:
-    """Return ``a - b`` in sequence space as a signed number."""
-    d = (a - b) & MASK32
-    if d > HALF:
-        d -= MASK32 + 1
-    return d
 
 
 def analyze(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:

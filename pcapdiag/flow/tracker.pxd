@@ -6,11 +6,12 @@ from pcapdiag.flow.lanes cimport Lanes
 from pcapdiag.flow.legs cimport Moments, note_race
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host, Moment, Tombstone
 from pcapdiag.flow.screen cimport completeness, is_alarming, is_answer, is_request, is_unfinished, status
-from pcapdiag.flow.sequence cimport analyze, distance, repeats
+from pcapdiag.flow.sequence cimport analyze, repeats
 from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
 from pcapdiag.flow.table cimport Table
+from pcapdiag.model.numbers cimport big64, distance
 
-cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HEAD, CLOSE_NOTIFY, STALLED
+cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HAS_SACK, IS_IPV6, HEAD, CLOSE_NOTIFY, STALLED
 cdef long long _LINGER, _SYN_IDLE, _OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP, SECOND_CHANCES
 cdef long long ANSWERED, CLOSED, LEFT, OPENED, CAME_UP, REFUSED, SILENT
 cdef long long DUPLICATE_WINDOW, SOFT_WINDOW, SAME_PATH_WINDOW, RECENT

@@ -32,17 +32,20 @@ from pcapdiag.flow.screen import (
     is_unfinished,
     status,
 )
-from pcapdiag.flow.sequence import analyze, distance, repeats
+from pcapdiag.flow.sequence import analyze, repeats
 from pcapdiag.flow.slabs import (
     CHUNK_FACTS,
     CHUNK_WORDS,
     FACT_WORDS,
     FIRST_CHUNKS,
+    HAS_SACK,
+    IS_IPV6,
     LAST_CHUNKS,
     FactSlab,
     HeadSlab,
 )
 from pcapdiag.flow.table import Table
+from pcapdiag.model.numbers import big64, distance
 from pcapdiag.model.packet import (
     ACK,
     ACKED_UNSEEN,
@@ -1094,8 +1097,8 @@ class Tracker:
         if seq != f.tail_end:
             f.tail_length = 0
         if count >= 16:
-            f.tail_high = p.u64(end - 16)
-            f.tail_low = p.u64(end - 8)
+            f.tail_high = big64(p.view, end - 16)
+            f.tail_low = big64(p.view, end - 8)
             start = end
         else:
             start = p.payload
@@ -1241,23 +1244,23 @@ class Tracker:
         self, chunk: int, fact: int, from_a: int, marks: int, path: int, frame: int, time: int
     ) -> None:
         p = self.packet
-        base = chunk * CHUNK_WORDS + 1 + fact * FACT_WORDS
-        self.facts.view[base] = frame
-        self.facts.view[base + 1] = time
-        self.facts.view[base + 2] = p.seq
-        self.facts.view[base + 3] = p.ack
-        self.facts.view[base + 4] = p.tsval
-        self.facts.view[base + 5] = p.tsecr
+        base = chunk * CHUNK_WORDS + fact * FACT_WORDS
         bits = p.flags | (from_a << 8) | (p.has_timestamps << 9) | (p.df << 10)
-        bits |= (p.ttl << 16) | (p.tos << 24) | (p.window << 32)
-        bits |= ((p.direction + 1) & 0x0F) << 48
-        bits |= p.option_bytes << 52
-        self.facts.view[base + 6] = bits
-        self.facts.view[base + 7] = p.payload_length | (p.ip_id << 32)
-        self.facts.view[base + 8] = marks | (p.flow_label << 32)
-        self.facts.view[base + 9] = p.sack_left
-        self.facts.view[base + 10] = p.sack_right if p.sack_blocks > 0 else -1
-        self.facts.view[base + 11] = p.mac | (path << 48)
+        bits |= ((p.direction + 1) & 0x0F) << 12
+        bits |= (p.ttl << 16) | (p.tos << 24) | (p.window << 32) | (p.option_bytes << 48)
+        if p.sack_blocks > 0:
+            bits |= HAS_SACK
+        if p.version == 6:
+            bits |= IS_IPV6
+        self.facts.view[base] = frame | (marks << 44)
+        self.facts.view[base + 1] = time
+        self.facts.view[base + 2] = p.seq | (p.ack << 32)
+        self.facts.view[base + 3] = p.tsval | (p.tsecr << 32)
+        self.facts.view[base + 4] = bits
+        # One of the two is 0: the IP ID is IPv4's, the flow label IPv6's.
+        self.facts.view[base + 5] = p.payload_length | ((p.ip_id | p.flow_label) << 32)
+        self.facts.view[base + 6] = p.sack_left | (p.sack_right << 32)
+        self.facts.view[base + 7] = p.mac | (path << 48)
 
     # Judging what has ended.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pcapdiag.flow.sequence import distance
+from pcapdiag.model.numbers import distance
 from pcapdiag.model import packet as marks
 from tests.flow.scenes import SCENES, Scene
 from tests.flow.wire import End, Link, Wire, tell
