@@ -1,5 +1,7 @@
 import cython
 
+cdef long long MAX_MACS
+
 cdef class Endpoint
 cdef class Flow
 cdef class Tombstone
@@ -14,9 +16,13 @@ cdef class Host:
     cdef public dict reset_ttls
     cdef public dict reset_windows
     cdef public dict macs
+    cdef public long long usual_ttl, usual_mac, usual_ttl_packets, usual_mac_packets
     cdef public set peers
     cdef public Host last_peer
     cdef public Endpoint last_endpoint
+    cdef int count_ttl(self, long long ttl, long long packets) except -1
+    cdef int count_mac(self, long long mac, long long packets) except -1
+    cpdef int settle(self) except -1
 
 @cython.final
 cdef class Endpoint:
@@ -52,7 +58,7 @@ cdef class Tombstone:
 @cython.final
 @cython.no_gc
 cdef class Lane:
-    cdef public long long next_seq, position, length, hole, first, last, at
+    cdef public long long next_seq, position, length, hole, first, last, at, chunks
     cdef public list waiting
 
 @cython.final

@@ -47,7 +47,6 @@ cdef class PieceSlab:
     cdef int append(self, Lane lane, long long frame, long long time, const unsigned char[::1] source, long long start, long long size) except -1
     @cython.locals(chunk=cython.longlong, at=cython.longlong, word=cython.longlong, size=cython.longlong, count=cython.longlong)
     cpdef list read(self, Lane lane)
-    @cython.locals(chunk=cython.longlong)
     cdef void give(self, Lane lane) noexcept
     @cython.locals(chunk=cython.longlong)
     cdef int _extend(self, Lane lane) except -1

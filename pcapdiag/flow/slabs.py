@@ -233,15 +233,13 @@ class PieceSlab:
         """Give back what a lane holds."""
         if lane.first < 0:
             return
-        chunk = lane.first
-        while chunk >= 0:
-            self.used -= 1
-            chunk = self.words[chunk * _PIECE_CHUNK >> 3]
+        self.used -= lane.chunks
         self.words[lane.last * _PIECE_CHUNK >> 3] = self.free
         self.free = lane.first
         lane.first = -1
         lane.last = -1
         lane.at = 0
+        lane.chunks = 0
 
     def _extend(self, lane: Lane) -> None:
         chunk = self.free
@@ -253,6 +251,7 @@ class PieceSlab:
             chunk = self.unused
             self.unused += 1
         self.used += 1
+        lane.chunks += 1
         self.words[chunk * _PIECE_CHUNK >> 3] = -1
         if lane.first < 0:
             lane.first = chunk

@@ -313,6 +313,7 @@ def _answered_state(
 
 def host_facts(host: Host) -> HostFacts:
     """Return an address's baseline as plain data."""
+    host.settle()
     return HostFacts(
         address=address_text(host.version, host.high, host.low),
         packets=host.packets,
