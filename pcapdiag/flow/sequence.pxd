@@ -10,6 +10,8 @@ cdef long long MASK32, FAST_WINDOW, DEFAULT_DISORDER
 
 @cython.locals(length=cython.longlong, flags=cython.longlong, control=cython.longlong, marks=cython.longlong, known=cython.bint, same_place=cython.bint)
 cpdef long long analyze(Packet p, Flow flow, HalfFlow f, HalfFlow r, long long time) noexcept
+@cython.locals(length=cython.longlong)
+cdef long long _is_plain(Packet p, HalfFlow f, HalfFlow r) noexcept
 @cython.locals(marks=cython.longlong)
 cdef long long _gaps_and_keep_alives(Packet p, HalfFlow f, bint known, long long control) noexcept
 cdef long long _pure_acks(Packet p, HalfFlow f, HalfFlow r, bint same_place, long long control) noexcept
