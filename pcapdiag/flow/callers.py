@@ -44,6 +44,7 @@ MAX_SPANS = 32
 # Twins in C of constants that plain Python imports.
 _CONNECTED = CONNECTED
 _ANSWERED = ANSWERED
+_BUCKET = BUCKET
 _CAME_UP = CAME_UP
 _REFUSED = REFUSED
 _SILENT = SILENT
@@ -249,8 +250,8 @@ class Callers:
             waits = False
         if len(caller.in_use) >= MAX_BUCKETS:
             return
-        taken = flow.start // BUCKET
-        free = (flow.end + TIME_WAIT if waits else flow.end) // BUCKET + 1
+        taken = flow.start // _BUCKET
+        free = (flow.end + TIME_WAIT if waits else flow.end) // _BUCKET + 1
         caller.in_use[taken] = caller.in_use.get(taken, 0) + 1
         caller.in_use[free] = caller.in_use.get(free, 0) - 1
 
