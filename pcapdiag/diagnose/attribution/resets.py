@@ -47,6 +47,7 @@ RESET_SIGNALS: tuple[Callable[[ResetView], Signal | None], ...] = (
     ttl.like_icmp,
     ttl.shared,
     link.mac,
+    link.interface,
     afterwards.goes_on,
     afterwards.own_reset,
     afterwards.both_ends,

@@ -35,6 +35,7 @@ class Changes(TypedDict, total=False):
     tsecr: int | None
     option_bytes: int
     mac: int
+    interface: int
     direction: int
 
 
