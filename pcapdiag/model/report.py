@@ -25,6 +25,8 @@ from pcapdiag.model.report_points import PointPassage as PointPassage
 from pcapdiag.model.report_points import Sighting as Sighting
 from pcapdiag.model.report_scope import Scope as Scope
 from pcapdiag.model.report_signs import ResetSigns as ResetSigns
+from pcapdiag.model.report_summary import Summary as Summary
+from pcapdiag.model.report_summary import Topology as Topology
 from pcapdiag.model.report_tls import Tls
 
 SCHEMA = "pcapdiag-report/1"
@@ -38,38 +40,11 @@ Role = Literal["client", "proxy", "upstream", "unknown"]
 Leg = Literal["downstream", "upstream", "between", "direct", "unknown"]
 Severity = Literal["info", "warning", "failure"]
 PointLabel = str | msgspec.UnsetType
-"""Whose frames and streams they are, where several points were captured and it is not the one that
-the connection's own numbers are of (of a finding: the first point)."""
+"""Whose frames and streams they are, of several capture points; the first one's where unset."""
 
 
 class Value(msgspec.Struct, kw_only=True):
     """Base of all report values: keyword-only, encodable, comparable."""
-
-
-class Topology(Value):
-    """Who is who; ``assumed`` when nothing in the capture said so."""
-
-    clients: list[str] = []
-    proxies: list[str] = []
-    upstreams: list[str] = []
-    assumed: bool = True
-
-
-class Summary(Value):
-    """The first numbers that a reader wants.
-
-    ``failed_requests`` counts every failed request that was read, and connections that failed with
-    a request sent and its answer missing or incomplete: one request each. ``requests`` of a group
-    counts those that failed as the group says.
-    """
-
-    connections: int = 0
-    failed: int = 0
-    by_verdict: dict[str, int] = {}
-    by_party: dict[str, int] = {}
-    failed_requests: int = 0
-    resets: dict[str, int] = {}
-    not_detailed: int = 0
 
 
 class Endpoint(Value):
@@ -326,7 +301,6 @@ class Group(Value):
     last: str = ""
     streams: list[int] = []
     point: PointLabel = msgspec.UNSET
-    """Whose streams they are; where it is unset the first point's."""
     signs: ResetSigns | None = None
 
 
