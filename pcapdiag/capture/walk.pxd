@@ -1,5 +1,7 @@
 import cython
 
+from pcapdiag.model.numbers cimport big32, little32
+
 cdef long long SECOND, LATEST
 cdef long long MULTIPLY, DIVIDE, SHIFT, SHIFT_BITS
 cdef long long ENHANCED_PACKET, SIMPLE_PACKET, OLD_PACKET
@@ -38,12 +40,6 @@ cdef class Walker:
         length="long long", high="long long", low="long long",
     )
     cpdef long long walk_pcapng(self, object buffer, long long start, long long end, object batch)
-
-@cython.locals(b0="long long", b1="long long", b2="long long", b3="long long")
-cdef long long read_le32(const unsigned char[::1] data, long long at) noexcept
-
-@cython.locals(b0="long long", b1="long long", b2="long long", b3="long long")
-cdef long long read_be32(const unsigned char[::1] data, long long at) noexcept
 
 @cython.locals(
     one="unsigned long long", units="unsigned long long", time="long long",

@@ -12,6 +12,7 @@ from __future__ import annotations
 from array import array
 
 from pcapdiag.capture.batch import MAX_TIME, Batch
+from pcapdiag.model.numbers import big32, little32
 
 MORE = 0
 """The record at ``position`` is not wholly in the buffer; it takes ``needed`` bytes."""
@@ -133,9 +134,9 @@ class Walker:
         self.needed = header
         while end - pos >= header:
             if big:
-                captured = read_be32(data, pos + 8)
+                captured = big32(data, pos + 8)
             else:
-                captured = read_le32(data, pos + 8)
+                captured = little32(data, pos + 8)
             if captured > most:
                 status = BAD
                 self.problem = f"a packet record claims {captured} captured bytes"
@@ -147,13 +148,13 @@ class Walker:
                 status = FULL
                 break
             if big:
-                seconds = read_be32(data, pos)
-                fraction = read_be32(data, pos + 4)
-                length = read_be32(data, pos + 12)
+                seconds = big32(data, pos)
+                fraction = big32(data, pos + 4)
+                length = big32(data, pos + 12)
             else:
-                seconds = read_le32(data, pos)
-                fraction = read_le32(data, pos + 4)
-                length = read_le32(data, pos + 12)
+                seconds = little32(data, pos)
+                fraction = little32(data, pos + 4)
+                length = little32(data, pos + 12)
             time = seconds * SECOND + fraction * unit
             if time < earliest:
                 earliest = time
@@ -208,11 +209,11 @@ class Walker:
         self.needed = 12
         while end - pos >= 12:
             if big:
-                kind = read_be32(data, pos)
-                total = read_be32(data, pos + 4)
+                kind = big32(data, pos)
+                total = big32(data, pos + 4)
             else:
-                kind = read_le32(data, pos)
-                total = read_le32(data, pos + 4)
+                kind = little32(data, pos)
+                total = little32(data, pos + 4)
             if kind != ENHANCED_PACKET and kind != SIMPLE_PACKET and kind != OLD_PACKET:
                 status = OTHER
                 break
@@ -227,7 +228,7 @@ class Walker:
             if n >= capacity:
                 status = FULL
                 break
-            closing = read_be32(data, pos + total - 4) if big else read_le32(data, pos + total - 4)
+            closing = big32(data, pos + total - 4) if big else little32(data, pos + total - 4)
             if closing != total:
                 status = BAD
                 self.problem = f"a packet block's two lengths differ: {total} and {closing}"
@@ -235,23 +236,23 @@ class Walker:
             if kind == SIMPLE_PACKET:
                 local = 0
             elif kind == ENHANCED_PACKET:
-                local = read_be32(data, pos + 8) if big else read_le32(data, pos + 8)
+                local = big32(data, pos + 8) if big else little32(data, pos + 8)
             elif big:
-                local = read_be32(data, pos + 8) >> 16
+                local = big32(data, pos + 8) >> 16
             else:
-                local = read_le32(data, pos + 8) & 0xFFFF
+                local = little32(data, pos + 8) & 0xFFFF
             if local >= known:
                 status = BAD
                 self.problem = f"a packet of interface {local}, which the file does not describe"
                 break
             if kind == SIMPLE_PACKET:
-                length = read_be32(data, pos + 8) if big else read_le32(data, pos + 8)
+                length = big32(data, pos + 8) if big else little32(data, pos + 8)
                 captured = length if length < total - 16 else total - 16
                 if 0 < snaplens[0] < captured:
                     captured = snaplens[0]
             else:
-                captured = read_be32(data, pos + 20) if big else read_le32(data, pos + 20)
-                length = read_be32(data, pos + 24) if big else read_le32(data, pos + 24)
+                captured = big32(data, pos + 20) if big else little32(data, pos + 20)
+                length = big32(data, pos + 24) if big else little32(data, pos + 24)
                 if captured > total - 32:
                     status = BAD
                     self.problem = f"a packet claims {captured} bytes in a block of {total}"
@@ -261,8 +262,8 @@ class Walker:
                 self.problem = f"a packet block claims {captured} captured bytes"
                 break
             if kind != SIMPLE_PACKET:
-                high = read_be32(data, pos + 12) if big else read_le32(data, pos + 12)
-                low = read_be32(data, pos + 16) if big else read_le32(data, pos + 16)
+                high = big32(data, pos + 12) if big else little32(data, pos + 12)
+                low = big32(data, pos + 16) if big else little32(data, pos + 16)
                 self.time = in_nanoseconds(high, low, kinds[local], factors[local], shifts[local])
                 if self.time < self.earliest:
                     self.earliest = self.time
@@ -284,24 +285,6 @@ class Walker:
         self.packets += n - first
         self.position = pos
         return status
-
-
-def read_le32(data: bytes | bytearray, at: int) -> int:
-    """Return the little-endian 32-bit number at ``at``; the caller has checked the bounds."""
-    b0 = data[at]
-    b1 = data[at + 1]
-    b2 = data[at + 2]
-    b3 = data[at + 3]
-    return b0 | b1 << 8 | b2 << 16 | b3 << 24
-
-
-def read_be32(data: bytes | bytearray, at: int) -> int:
-    """Return the big-endian 32-bit number at ``at``; the caller has checked the bounds."""
-    b0 = data[at]
-    b1 = data[at + 1]
-    b2 = data[at + 2]
-    b3 = data[at + 3]
-    return b3 | b2 << 8 | b1 << 16 | b0 << 24
 
 
 def in_nanoseconds(high: int, low: int, kind: int, factor: int, offset: int) -> int:

@@ -65,14 +65,14 @@ def _asks_like_a_proxy(story: Story) -> bool:
         return True
     if any(e.forwarded or is_health_check(e.user_agent) for e in _exchanges(application)):
         return True
-    heads = (story.turn.request_head, story.hello_initiator)
+    heads = {story.turn.request_head, story.hello_initiator}
     return any(_shows(head, _REQUEST_FIELDS, "user-agent", HEALTH_CHECKERS) for head in heads)
 
 
 def _answers_like_a_proxy(story: Story) -> bool:
     if any(map(_is_a_proxys, _exchanges(story.application))):
         return True
-    heads = (story.turn.response_head, story.hello_responder)
+    heads = {story.turn.response_head, story.hello_responder}
     servers = tuple(PROXY_SERVERS)
     return any(
         head.startswith(b"HTTP/1.") and _shows(head, _RESPONSE_FIELDS, "server", servers)

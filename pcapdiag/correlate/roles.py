@@ -56,6 +56,8 @@ class Overrides(msgspec.Struct, frozen=True):
 
     def role(self, ip: str, port: int) -> Role | None:
         """Return the role given to an end; None when nothing was said about it."""
+        if not (self.proxies or self.clients or self.upstreams):
+            return None
         given: tuple[tuple[Role, tuple[EndPattern, ...]], ...] = (
             ("proxy", self.proxies),
             ("client", self.clients),

@@ -1,6 +1,8 @@
 import cython
 
-cdef long long MASK32, _MAX_LAYERS, _MAX_EXTENSIONS, _CHECKED_PAYLOAD
+from pcapdiag.model.numbers cimport big16, big32, big64
+
+cdef long long MASK32, ONLY_TIMESTAMPS, _MAX_LAYERS, _MAX_EXTENSIONS, _CHECKED_PAYLOAD
 cdef long long _OTHER, _TCP, _ICMP_ERROR, _DNS, _ARP, _FRAGMENT, _UNDECODED, _UNKNOWN_LINK
 
 
@@ -27,11 +29,6 @@ cdef class Packet:
     cpdef long long decode_ip(self, long long offset, long long captured) noexcept
     @cython.locals(layers=cython.longlong)
     cdef long long _layers(self, long long kind) noexcept
-    cdef long long _u16(self, long long o) noexcept
-    @cython.locals(v=cython.longlong)
-    cdef long long _u32(self, long long o) noexcept
-    @cython.locals(high=cython.ulonglong, low=cython.ulonglong)
-    cdef unsigned long long u64(self, long long o) noexcept
     cdef long long _u48(self, long long o) noexcept
     cdef long long _link(self, long long link_type) noexcept
     @cython.locals(o=cython.longlong)
@@ -67,7 +64,7 @@ cdef class Packet:
     cdef long long _tcp(self) noexcept
     @cython.locals(kind=cython.longlong, size=cython.longlong)
     cdef void _options(self, long long o, long long stop) noexcept
-    @cython.locals(total=cython.ulonglong, stop=cython.longlong)
+    @cython.locals(total=cython.ulonglong, word=cython.ulonglong, stop=cython.longlong)
     cdef void _verify(self, long long o) noexcept
     @cython.locals(o=cython.longlong, source=cython.longlong, target=cython.longlong)
     cdef long long _udp(self) noexcept

@@ -12,6 +12,8 @@ pages of tcpdump.org.
 
 from __future__ import annotations
 
+from pcapdiag.model.numbers import big16, big32, big64
+
 # What decode() returns.
 OTHER = 0
 TCP = 1
@@ -29,6 +31,8 @@ MAX_LAYERS = 16
 MAX_EXTENSIONS = 16
 """IPv6 extension headers that are followed."""
 MASK32 = 0xFFFFFFFF
+ONLY_TIMESTAMPS = 0x0101080A
+"""How the options of nearly every segment begin: NOP, NOP, timestamps."""
 CHECKED_PAYLOAD = 64
 """TCP checksums are verified on payloads up to this size: enough to recognise offload."""
 
@@ -122,23 +126,8 @@ class Packet:
                 return _OTHER
         return _UNDECODED
 
-    def _u16(self, o: int) -> int:
-        return (self.view[o] << 8) | self.view[o + 1]
-
-    def _u32(self, o: int) -> int:
-        v = self.view[o]
-        v = (v << 8) | self.view[o + 1]
-        v = (v << 8) | self.view[o + 2]
-        return (v << 8) | self.view[o + 3]
-
-    def u64(self, o: int) -> int:
-        """Return the 8 bytes at an offset that the caller has checked, in network order."""
-        high = self._u32(o)
-        low = self._u32(o + 4)
-        return (high << 32) | low
-
     def _u48(self, o: int) -> int:
-        return (self._u16(o) << 32) | self._u32(o + 2)
+        return (big16(self.view, o) << 32) | big32(self.view, o + 2)
 
     # Link layers: each returns the EtherType that follows, or a result as -1000 - kind.
 
@@ -169,28 +158,28 @@ class Packet:
             return -1000 - _UNDECODED
         self.mac = self._u48(o + 6)
         self.position = o + 14
-        return self._u16(o + 12)
+        return big16(self.view, o + 12)
 
     def _cooked(self) -> int:
         o = self.position
         if self.end - o < 16:
             return -1000 - _UNDECODED
-        self._set_direction(self._u16(o))
-        if self._u16(o + 4) == 6:
+        self._set_direction(big16(self.view, o))
+        if big16(self.view, o + 4) == 6:
             self.mac = self._u48(o + 6)
         self.position = o + 16
-        return self._u16(o + 14)
+        return big16(self.view, o + 14)
 
     def _cooked2(self) -> int:
         o = self.position
         if self.end - o < 20:
             return -1000 - _UNDECODED
-        self.ifindex = self._u32(o + 4)
+        self.ifindex = big32(self.view, o + 4)
         self._set_direction(self.view[o + 10])
         if self.view[o + 11] == 6:
             self.mac = self._u48(o + 12)
         self.position = o + 20
-        return self._u16(o)
+        return big16(self.view, o)
 
     def _set_direction(self, packet_type: int) -> None:
         self.direction = packet_type if packet_type <= SENT_BY_US else -1
@@ -223,7 +212,7 @@ class Packet:
             protocol = self.view[o]
             o += 1
         else:
-            protocol = self._u16(o)
+            protocol = big16(self.view, o)
             o += 2
         self.position = o
         if protocol == 0x0021:
@@ -265,9 +254,9 @@ class Packet:
         if self.end - o < 4:
             return -1000 - _UNDECODED
         if self.vlan == 0:
-            self.vlan = self._u16(o) & 0x0FFF
+            self.vlan = big16(self.view, o) & 0x0FFF
         self.position = o + 4
-        return self._u16(o + 2)
+        return big16(self.view, o + 2)
 
     def _mpls(self) -> int:
         o = self.position
@@ -283,8 +272,8 @@ class Packet:
         o = self.position
         if self.end - o < 4:
             return -1000 - _UNDECODED
-        flags = self._u16(o)
-        protocol = self._u16(o + 2)
+        flags = big16(self.view, o)
+        protocol = big16(self.view, o + 2)
         o += 4
         if flags & 0x8000:
             o += 4
@@ -292,7 +281,7 @@ class Packet:
             if self.end - o < 4:
                 return -1000 - _UNDECODED
             if self.vni == 0:
-                self.vni = self._u32(o)
+                self.vni = big32(self.view, o)
             o += 4
         if flags & 0x1000:
             o += 4
@@ -309,7 +298,7 @@ class Packet:
         if self.end - o < 20 or self.view[o] >> 4 != 4:
             return -1000 - _UNDECODED
         header = (self.view[o] & 0x0F) << 2
-        total = self._u16(o + 2)
+        total = big16(self.view, o + 2)
         if header < 20 or self.end - o < header:
             return -1000 - _UNDECODED
         if total == 0:
@@ -319,16 +308,16 @@ class Packet:
             return -1000 - _UNDECODED
         self.version = 4
         self.tos = self.view[o + 1]
-        self.ip_id = self._u16(o + 4)
-        fragment = self._u16(o + 6)
+        self.ip_id = big16(self.view, o + 4)
+        fragment = big16(self.view, o + 6)
         self.df = 1 if fragment & 0x4000 else 0
         self.ttl = self.view[o + 8]
         self.protocol = self.view[o + 9]
         self.flow_label = 0
         self.source_high = 0
-        self.source_low = self._u32(o + 12)
+        self.source_low = big32(self.view, o + 12)
         self.target_high = 0
-        self.target_low = self._u32(o + 16)
+        self.target_low = big32(self.view, o + 16)
         self.ip_start = o
         self.header_bytes = header
         self.datagram_end = o + total
@@ -364,17 +353,17 @@ class Packet:
         if self.end - o < 40 or self.view[o] >> 4 != 6:
             return -1000 - _UNDECODED
         self.version = 6
-        first = self._u32(o)
+        first = big32(self.view, o)
         self.tos = (first >> 20) & 0xFF
         self.flow_label = first & 0xFFFFF
-        length = self._u16(o + 4)
+        length = big16(self.view, o + 4)
         self.ip_id = 0
         self.df = 1
         self.ttl = self.view[o + 7]
-        self.source_high = self.u64(o + 8)
-        self.source_low = self.u64(o + 16)
-        self.target_high = self.u64(o + 24)
-        self.target_low = self.u64(o + 32)
+        self.source_high = big64(self.view, o + 8)
+        self.source_low = big64(self.view, o + 16)
+        self.target_high = big64(self.view, o + 24)
+        self.target_low = big64(self.view, o + 32)
         self.ip_start = o
         if length == 0:
             self.datagram_end = self.wire_end
@@ -404,12 +393,12 @@ class Packet:
             elif protocol == 44:
                 if self.end - o < 8:
                     return -1000 - _UNDECODED
-                fragment = self._u16(o + 2)
+                fragment = big16(self.view, o + 2)
                 if fragment & 0xFFF9:
                     self.protocol = self.view[o]
                     self.fragment_offset = fragment & 0xFFF8
                     self.more_fragments = fragment & 1
-                    self.fragment_id = self._u32(o + 4)
+                    self.fragment_id = big32(self.view, o + 4)
                     self.header_bytes = o + 8 - self.ip_start
                     self.position = o + 8
                     return -1000 - _FRAGMENT
@@ -431,12 +420,12 @@ class Packet:
         header = (self.view[o + 12] >> 4) << 2
         if header < 20 or self.datagram_end - o < header:
             return _UNDECODED
-        self.source_port = self._u16(o)
-        self.target_port = self._u16(o + 2)
-        self.seq = self._u32(o + 4)
-        self.ack = self._u32(o + 8)
+        self.source_port = big16(self.view, o)
+        self.target_port = big16(self.view, o + 2)
+        self.seq = big32(self.view, o + 4)
+        self.ack = big32(self.view, o + 8)
         self.flags = self.view[o + 13]
-        self.window = self._u16(o + 14)
+        self.window = big16(self.view, o + 14)
         self.option_bytes = header - 20
         self.payload = o + header
         self.payload_length = self.datagram_end - o - header
@@ -463,9 +452,11 @@ class Packet:
         self.sack_blocks = 0
         if stop > self.end:
             stop = self.end
-        # Nearly every segment has just NOP, NOP, timestamps.
-        if stop - o == 12 and self.view[o] == 1 and self.view[o + 1] == 1 and self.view[o + 2] == 8:
-            o += 2
+        if stop - o == 12 and big32(self.view, o) == ONLY_TIMESTAMPS:
+            self.has_timestamps = 1
+            self.tsval = big32(self.view, o + 4)
+            self.tsecr = big32(self.view, o + 8)
+            return
         while o < stop:
             kind = self.view[o]
             if kind == 0:
@@ -480,14 +471,14 @@ class Packet:
                 return
             if kind == 8 and size == 10:
                 self.has_timestamps = 1
-                self.tsval = self._u32(o + 2)
-                self.tsecr = self._u32(o + 6)
+                self.tsval = big32(self.view, o + 2)
+                self.tsecr = big32(self.view, o + 6)
             elif kind == 5 and size >= 10:
-                self.sack_left = self._u32(o + 2)
-                self.sack_right = self._u32(o + 6)
+                self.sack_left = big32(self.view, o + 2)
+                self.sack_right = big32(self.view, o + 6)
                 self.sack_blocks = (size - 2) >> 3
             elif kind == 2 and size == 4:
-                self.mss = self._u16(o + 2)
+                self.mss = big16(self.view, o + 2)
             elif kind == 3 and size == 3:
                 self.window_scale = self.view[o + 2] if self.view[o + 2] < 14 else 14
             elif kind == 4:
@@ -502,11 +493,15 @@ class Packet:
         total += (self.target_high >> 32) + (self.target_high & MASK32)
         total += (self.target_low >> 32) + (self.target_low & MASK32)
         stop = self.end
-        while stop - o >= 4:
-            total += self._u32(o)
+        while stop - o >= 8:
+            word = big64(self.view, o)
+            total += (word >> 32) + (word & MASK32)
+            o += 8
+        if stop - o >= 4:
+            total += big32(self.view, o)
             o += 4
         if stop - o >= 2:
-            total += self._u16(o)
+            total += big16(self.view, o)
             o += 2
         if stop - o == 1:
             total += self.view[o] << 8
@@ -520,17 +515,17 @@ class Packet:
         o = self.position
         if self.end - o < 8:
             return -1000 - _UNDECODED
-        source = self._u16(o)
-        target = self._u16(o + 2)
+        source = big16(self.view, o)
+        target = big16(self.view, o + 2)
         o += 8
         if (target == 4789 or target == 8472) and self.end - o >= 8 + 14 and self.view[o] & 0x08:
-            self.vni = self._u32(o + 4) >> 8
+            self.vni = big32(self.view, o + 4) >> 8
             self.position = o + 8
             return 0x6558
         if target == 6081 and self.end - o >= 8 and self.view[o] >> 6 == 0:
-            self.vni = self._u32(o + 4) >> 8
+            self.vni = big32(self.view, o + 4) >> 8
             self.position = o + 8 + ((self.view[o] & 0x3F) << 2)
-            return self._u16(o + 2)
+            return big16(self.view, o + 2)
         if source == 53 and self.end - o >= 12 and self.view[o + 2] & 0x80:
             self.payload = o
             self.payload_captured = self.end - o
@@ -539,13 +534,13 @@ class Packet:
 
     def _arp(self) -> int:
         o = self.position
-        if self.end - o < 28 or self._u16(o + 2) != 0x0800 or self._u16(o + 6) != 1:
+        if self.end - o < 28 or big16(self.view, o + 2) != 0x0800 or big16(self.view, o + 6) != 1:
             return _OTHER
         self.mac = self._u48(o + 8)
         self.source_high = 0
-        self.source_low = self._u32(o + 14)
+        self.source_low = big32(self.view, o + 14)
         self.target_high = 0
-        self.target_low = self._u32(o + 24)
+        self.target_low = big32(self.view, o + 24)
         return _ARP
 
     def _icmp(self, kind: int) -> int:
@@ -560,12 +555,12 @@ class Packet:
             if self.icmp_type != 3 and self.icmp_type != 11 and self.icmp_type != 12:
                 return _OTHER
             if self.icmp_type == 3 and self.icmp_code == 4:
-                self.icmp_mtu = self._u16(o + 6)
+                self.icmp_mtu = big16(self.view, o + 6)
         else:
             if self.icmp_type < 1 or self.icmp_type > 4:
                 return _OTHER
             if self.icmp_type == 2:
-                self.icmp_mtu = self._u32(o + 4)
+                self.icmp_mtu = big32(self.view, o + 4)
         self.icmp_version = self.version
         self.icmp_high = self.source_high
         self.icmp_low = self.source_low
@@ -579,30 +574,30 @@ class Packet:
             header = (self.view[o] & 0x0F) << 2
             if header < 20 or self.end - o < header + 8 or self.view[o + 9] != 6:
                 return _OTHER
-            if self._u16(o + 6) & 0x1FFF:
+            if big16(self.view, o + 6) & 0x1FFF:
                 return _OTHER
             self.version = 4
             self.source_high = 0
-            self.source_low = self._u32(o + 12)
+            self.source_low = big32(self.view, o + 12)
             self.target_high = 0
-            self.target_low = self._u32(o + 16)
-            total = self._u16(o + 2) - header
+            self.target_low = big32(self.view, o + 16)
+            total = big16(self.view, o + 2) - header
             o += header
         elif self.view[o] >> 4 == 6:
             if self.end - o < 48 or self.view[o + 6] != 6:
                 return _OTHER
             self.version = 6
-            self.source_high = self.u64(o + 8)
-            self.source_low = self.u64(o + 16)
-            self.target_high = self.u64(o + 24)
-            self.target_low = self.u64(o + 32)
-            total = self._u16(o + 4)
+            self.source_high = big64(self.view, o + 8)
+            self.source_low = big64(self.view, o + 16)
+            self.target_high = big64(self.view, o + 24)
+            self.target_low = big64(self.view, o + 32)
+            total = big16(self.view, o + 4)
             o += 40
         else:
             return _OTHER
-        self.source_port = self._u16(o)
-        self.target_port = self._u16(o + 2)
-        self.seq = self._u32(o + 4)
+        self.source_port = big16(self.view, o)
+        self.target_port = big16(self.view, o + 2)
+        self.seq = big32(self.view, o + 4)
         self.flags = 0
         self.quote_full = 0
         self.payload_length = 0

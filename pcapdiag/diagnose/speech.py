@@ -8,6 +8,7 @@ same, the first bytes of both are all that there is.
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 
 import msgspec
 
@@ -121,6 +122,7 @@ def _is_text(data: bytes) -> bool:
     return all(0x20 <= byte < 0x7F or byte in b"\t\r\n" for byte in data)
 
 
+@lru_cache(maxsize=1)
 def opening(story: Story) -> Opening:
     """Return the initiator's first bytes behind a PROXY header."""
     data = story.hello_initiator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 
 from pcapdiag.diagnose.completeness import (
     HTTP1,
@@ -35,8 +36,12 @@ class Work(Enum):
     DONE = "answered, or nothing that needed an answer"
 
 
+@lru_cache(maxsize=1)
 def work(story: Story) -> Work:
-    """Return where the last request stood when the connection ended, as far as its bytes tell."""
+    """Return where the last request stood when the connection ended, as far as its bytes tell.
+
+    The last answer is kept, as ``ending`` keeps it.
+    """
     turn = story.turn
     if turn.index == 0 or nothing_asked(story):
         return Work.NOTHING
@@ -77,6 +82,7 @@ def _by_streams(story: Story) -> Work | None:
     return Work.ANSWERING if has_begun(stream) else Work.WAITING
 
 
+@lru_cache(maxsize=1)
 def answer_in_time(story: Story) -> int:
     """Return how many bytes of the answer came before the FIN or RST that ended the connection.
 

@@ -37,6 +37,8 @@ cdef class Callers:
     cpdef Caller find(self, Endpoint endpoint, Host host)
     @cython.locals(opener=HalfFlow, caller=Caller, ask=Ask, outcome=cython.longlong, length=cython.longlong)
     cdef object turn_closed(self, Flow flow, unsigned char[::1] v, long long asked, long long asked_length, long long told, long long told_length)
+    @cython.locals(ask=Ask)
+    cpdef note(self, Caller caller, long long kind, long long time, long long outcome, bytes head, long long alone)
     @cython.locals(opener=HalfFlow, responder=HalfFlow, caller=Caller, ask=Ask, outcome=cython.longlong)
     cdef object finished(self, Flow flow)
     @cython.locals(port=cython.longlong, waits=cython.bint, taken=cython.longlong, free=cython.longlong)

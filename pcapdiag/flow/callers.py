@@ -199,6 +199,16 @@ class Callers:
         if flow.turn_index == 1:
             ask.alone += 1
 
+    def note(
+        self, caller: Caller, kind: int, time: int, outcome: int, head: bytes, alone: int
+    ) -> None:
+        """Note a request that plain Python has read; as ``turn_closed`` does."""
+        ask = caller.ask(kind)
+        if ask is None:
+            ask = caller.new_ask(kind, head)
+        ask.note(time, outcome)
+        ask.alone += alone
+
     def finished(self, flow: Flow) -> None:
         """Note a connection that ended: its ports, and its outcome where nothing was asked."""
         if flow.endpoint is None:

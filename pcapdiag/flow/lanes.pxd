@@ -2,8 +2,8 @@ import cython
 
 from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.records cimport Flow, HalfFlow, Lane
-from pcapdiag.flow.sequence cimport distance
 from pcapdiag.flow.slabs cimport PieceSlab
+from pcapdiag.model.numbers cimport distance
 
 cdef long long _UNDECIDED, _TURNS, _TRANSCRIPT, _STREAMED, _TRANSCRIPT_BYTES, _CHUNK_BYTES
 cdef long long _GREETING_BYTES, _IN_USE, _MAX_STREAMED, _MAX_WAITING, MASK32

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Flow, HalfFlow, Lane
-from pcapdiag.flow.sequence import distance
 from pcapdiag.flow.slabs import PieceSlab
+from pcapdiag.model.numbers import distance
 
 UNDECIDED = 0
 """No byte of the initiator was seen yet; a greeting of the responder is kept."""

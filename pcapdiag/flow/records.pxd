@@ -1,5 +1,7 @@
 import cython
 
+cdef long long MAX_MACS
+
 cdef class Endpoint
 cdef class Flow
 cdef class Tombstone
@@ -12,11 +14,14 @@ cdef class Host:
     cdef public long long super_segments, opened, answered, translated, duplicates
     cdef public dict ttls
     cdef public dict reset_ttls
-    cdef public dict reset_windows
     cdef public dict macs
+    cdef public long long usual_ttl, usual_mac, usual_ttl_packets, usual_mac_packets
     cdef public set peers
     cdef public Host last_peer
     cdef public Endpoint last_endpoint
+    cdef int count_ttl(self, long long ttl, long long packets) except -1
+    cdef int count_mac(self, long long mac, long long packets) except -1
+    cpdef int settle(self) except -1
 
 @cython.final
 cdef class Endpoint:
@@ -52,56 +57,66 @@ cdef class Tombstone:
 @cython.final
 @cython.no_gc
 cdef class Lane:
-    cdef public long long next_seq, position, length, hole, first, last, at
+    cdef public long long next_seq, position, length, hole, first, last, at, chunks
     cdef public list waiting
 
 @cython.final
 @cython.no_gc
 cdef class HalfFlow:
-    # First what every segment touches: the fewer cache lines, the faster.
-    cdef public Host host
-    cdef public long long packets, payload_bytes, next_seq, next_seq_time, last_ack, ack_time
-    cdef public long long highest_ack, window, window_scale, window_bytes, min_window, to_be_acked
-    cdef public long long duplicate_run, last_marks, sack_left, sack_right, sack_blocks, mss
-    cdef public long long timestamps, max_segment, base_seq, isn, last_frame, last_time, fin_seq
-    cdef public long long sample_seq, sample_time, min_rtt, ttl0, ttl0_count, mac0, mac0_count
-    cdef public long long ids_zero, data_segments, last_data_frame, last_data_time, last_data_seq
-    cdef public long long last_data_length, turn_seq, hello_seq, hello_slot, hello_length, head_slot
-    cdef public long long head_length, tail_length, tail_end
+    # First what every segment touches, then what those with data do: the fewer cache lines, the
+    # faster. Counters have 31 bits: a connection of 2 ** 31 packets is a capture of over 100 GB.
+    cdef public long long next_seq, next_seq_time, last_ack, ack_time, highest_ack, to_be_acked
+    cdef public int duplicate_run, last_marks, window, window_bytes, min_window, mss
+    cdef public short window_scale, sack_blocks
+    cdef public int duplicates
+    cdef public long long fin_seq, sample_seq, sample_time, isn, base_seq
+    cdef public long long packets, last_frame, last_time, max_segment, payload_bytes, mac0
+    cdef public int mac0_count, ttl0_count, ids_zero, data_segments
+    cdef public short ttl0, timestamps, hello_length, head_length, tail_length, sack_permitted
+    cdef public int hello_slot, head_slot
+    cdef public long long turn_seq, hello_seq, tail_end
     cdef public unsigned long long tail_high, tail_low
+    cdef public long long last_data_frame, last_data_time, last_data_seq, last_data_length
     cdef public Lane lane
-    cdef public long long sack_permitted, retransmissions, fast_retransmissions
-    cdef public long long spurious_retransmissions, out_of_order, duplicate_acks, zero_windows
-    cdef public long long window_probes, keep_alives, keep_alive_acks, acked_unseen, gaps
-    cdef public long long super_segments, bad_checksums, duplicates, truncated, first_frame
-    cdef public long long copy_seq, copy_length, copy_marks, resent_seq
-    cdef public long long first_time, first_data_frame, first_data_time, fin_frame, fin_time
-    cdef public long long fin_ack, rst_count, ttl1, ttl2, ttl3, ttl1_count, ttl2_count, ttl3_count
-    cdef public long long mac1, mac1_count, sent, received
+    cdef public Host host
+    cdef public long long min_rtt, sack_left, sack_right, copy_seq, copy_length, resent_seq
+    cdef public int copy_marks, retransmissions, fast_retransmissions, spurious_retransmissions
+    cdef public int out_of_order, duplicate_acks, zero_windows, window_probes, keep_alives
+    cdef public int keep_alive_acks, acked_unseen, gaps, super_segments, bad_checksums, truncated
+    cdef public int rst_count, sent, received, ttl1_count, ttl2_count, ttl3_count, mac1_count
+    cdef public short ttl1, ttl2, ttl3
+    cdef public long long first_frame, first_time, first_data_frame, first_data_time, fin_frame
+    cdef public long long fin_time, fin_ack, mac1
 
 @cython.final
 cdef class Flow:
-    # First what every segment touches: the fewer cache lines, the faster.
+    # As in HalfFlow.
     cdef public unsigned long long hash, low_a, low_b, high_a, high_b
+    cdef public int port_a, port_b
     cdef public Flow next
     cdef public HalfFlow a
     cdef public HalfFlow b
+    cdef public long long stream, end, active_time, packets
+    cdef public int file, fact_last
+    cdef public short a_opened, inferred, closing, handshake_done, midstream, lanes, interface0, vlan0
+    cdef public int fact_fill, rst_kept
+    cdef public long long turn_index, response_bytes, request_acked_time, greeting_bytes, rst_time
+    cdef public long long first_rtt, syn_ack_count
+    cdef public long long response_last_frame, response_last_time, largest_answer
+    cdef public long long request_bytes, request_last_frame, request_last_time
+    cdef public int fact_chunks, fact_pivot, fact_first, rst_chunk
+    cdef public long long queued, vni0
     cdef public Flow older
     cdef public Flow newer
     cdef public Endpoint endpoint
-    cdef public long long port_a, port_b, file, a_opened, inferred, closing, queued, end
-    cdef public long long active_time, packets, interface0, vlan0, vni0, handshake_done, midstream
-    cdef public long long turn_index, response_bytes, request_acked_time, greeting_bytes, fact_last
-    cdef public long long lanes, fact_fill, fact_chunks, fact_pivot, fact_first, first_rtt
-    cdef public long long response_last_frame, response_last_time, request_bytes, request_last_frame
-    cdef public long long request_last_time
-    cdef public long long stream, version, first_frame, start, last_was_reset, syn_count, syn_time
-    cdef public long long syn_ack_count, syn_ack_time, established_time, established_frame
+    cdef public short version, evicted, open_at_end, alarming, ask_kind
+    cdef public short interface1, interface2, interface3, vlan1
+    cdef public long long first_frame, start, syn_count, syn_time
+    cdef public long long syn_ack_time, established_time, established_frame
     cdef public long long early_resets, lost_to, spare_to, same_as, answers_stream
-    cdef public long long rtt_to_responder, rtt_to_initiator, rst_time, turn_gap, request_frame
-    cdef public long long request_time, response_frame, response_time, interface1, interface2
-    cdef public long long interface3, vlan1, vni1, evicted, open_at_end, syn_tsval, syn_ip_id
-    cdef public long long rst_chunk, rst_kept, largest_answer, alarming, ask_kind
+    cdef public long long rtt_to_responder, rtt_to_initiator, turn_gap, request_frame
+    cdef public long long request_time, response_frame, response_time
+    cdef public long long vni1, syn_tsval, syn_ip_id
     cdef public list noted
     cdef public object reading
     cdef public list icmp

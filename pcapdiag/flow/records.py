@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
+MAX_MACS = 8
+"""Link-layer addresses of one address that are counted."""
+
 
 class Host:
     """One address over all its connections: the baseline that a reset is compared with."""
@@ -22,8 +25,11 @@ class Host:
         self.packets = 0
         self.ttls: dict[int, int] = {}
         self.reset_ttls: dict[int, int] = {}
-        self.reset_windows: dict[int, int] = {}
         self.macs: dict[int, int] = {}
+        self.usual_ttl = -1
+        self.usual_mac = -1
+        self.usual_ttl_packets = 0
+        self.usual_mac_packets = 0
         self.ids_zero = 0
         self.min_rtt = 0
         self.sent = 0
@@ -37,6 +43,32 @@ class Host:
         self.peers: set[tuple[int, int, int]] = set()
         self.last_peer: Host | None = None
         self.last_endpoint: Endpoint | None = None
+
+    def count_ttl(self, ttl: int, packets: int) -> None:
+        """Count packets with a TTL; those with the one of the last time need no dictionary."""
+        if ttl != self.usual_ttl:
+            self.settle()
+            self.usual_ttl = ttl
+            self.ttls.setdefault(ttl, 0)
+        self.usual_ttl_packets += packets
+
+    def count_mac(self, mac: int, packets: int) -> None:
+        """Count packets with a link-layer address."""
+        if len(self.macs) < MAX_MACS:
+            if mac != self.usual_mac:
+                self.settle()
+                self.usual_mac = mac
+                self.macs.setdefault(mac, 0)
+            self.usual_mac_packets += packets
+
+    def settle(self) -> None:
+        """Bring ``ttls`` and ``macs`` up to date."""
+        if self.usual_ttl >= 0:
+            self.ttls[self.usual_ttl] += self.usual_ttl_packets
+            self.usual_ttl_packets = 0
+        if self.usual_mac >= 0:
+            self.macs[self.usual_mac] += self.usual_mac_packets
+            self.usual_mac_packets = 0
 
 
 class Endpoint:
@@ -116,7 +148,8 @@ class Tombstone:
 class Lane:
     """The bytes of one end in order, from ``next_seq`` at its making (pcapdiag/flow/lanes.py).
 
-    ``first``, ``last`` and ``at`` say where they are (:class:`~pcapdiag.flow.slabs.PieceSlab`).
+    ``first``, ``last``, ``at`` and ``chunks`` say where they are
+    (:class:`~pcapdiag.flow.slabs.PieceSlab`).
     """
 
     def __init__(self, next_seq: int) -> None:
@@ -127,6 +160,7 @@ class Lane:
         self.first = -1
         self.last = -1
         self.at = 0
+        self.chunks = 0
         self.waiting: list[tuple[int, int, bytes, int, int]] = []
 
 
@@ -251,7 +285,6 @@ class Flow:
         self.start = 0
         self.end = 0
         self.active_time = 0
-        self.last_was_reset = 0
         self.syn_count = 0
         self.syn_time = 0
         self.syn_ack_count = 0

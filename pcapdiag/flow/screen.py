@@ -195,9 +195,13 @@ def _head_end(v: Head, start: int, size: int) -> int:
     o = start
     stop = start + size - 3
     while o < stop:
-        if v[o] == 0x0D and v[o + 1] == 0x0A and v[o + 2] == 0x0D and v[o + 3] == 0x0A:
+        if v[o + 3] > 0x0D:
+            # None of the four bytes that end here begins the end of the head.
+            o += 4
+        elif v[o] == 0x0D and v[o + 1] == 0x0A and v[o + 2] == 0x0D and v[o + 3] == 0x0A:
             return o + 4
-        o += 1
+        else:
+            o += 1
     return -1
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Flow, HalfFlow
+from pcapdiag.model.numbers import distance
 from pcapdiag.model.packet import (
     ACK,
     ACKED_UNSEEN,
@@ -32,23 +33,19 @@ from pcapdiag.model.packet import (
 )
 
 MASK32 = 0xFFFFFFFF
-HALF = 0x7FFFFFFF
 FAST_WINDOW = 20_000_000
 """A repeat this soon (ns) after the last duplicate ACK counts as a fast retransmission."""
 DEFAULT_DISORDER = 3_000_000
 """A segment this late (ns) is out of order rather than repeated, when the RTT is unknown."""
 
 
-def distance(a: int, b: int) -> int:
-    """Return ``a - b`` in sequence space as a signed number."""
-    d = (a - b) & MASK32
-    if d > HALF:
-        d -= MASK32 + 1
-    return d
-
-
 def analyze(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
     """Return the marks of the segment in ``p``, sent by half ``f``, and advance both halves."""
+    if _is_plain(p, f, r):
+        if p.ack != f.last_ack:
+            f.duplicate_run = 0
+        _advance(p, f, 0, time)
+        return 0
     length = p.payload_length
     flags = p.flags
     control = flags & (FIN | SYN | RST)
@@ -68,6 +65,18 @@ def analyze(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
         marks |= repeats(p, flow, f, r, time)
     _advance(p, f, marks, time)
     return marks
+
+
+def _is_plain(p: Packet, f: HalfFlow, r: HalfFlow) -> int:
+    """Say whether a segment is data in order or a new acknowledgment: most are, and get no mark."""
+    length = p.payload_length
+    if p.seq != f.next_seq or p.flags & (FIN | SYN | RST) or p.window == 0 or length == 1:
+        return 0
+    if p.flags & ACK and r.to_be_acked >= 0 and distance(p.ack, r.to_be_acked) > 0:
+        return 0
+    if length == 0:
+        return 1 if p.ack != f.last_ack else 0
+    return 1 if r.last_ack < 0 or distance(p.seq + length, r.last_ack) > 0 else 0
 
 
 def _gaps_and_keep_alives(p: Packet, f: HalfFlow, known: int, control: int) -> int:

@@ -1,6 +1,7 @@
 import cython
 
 from pcapdiag.flow.records cimport Lane
+from pcapdiag.model.numbers cimport copy
 
 cdef long long _FACT_WORDS, _CHUNK_WORDS, _HEAD_BYTES, _PIECE_CHUNK, _PIECE_HEADER
 
@@ -9,7 +10,8 @@ cdef long long _FACT_WORDS, _CHUNK_WORDS, _HEAD_BYTES, _PIECE_CHUNK, _PIECE_HEAD
 cdef class FactSlab:
     cdef public long long size, limit, unused, free
     cdef public object words
-    cdef long long[::1] view
+    cdef unsigned long long[::1] view
+    cdef long long[::1] next
     @cython.locals(chunk=cython.longlong)
     cdef int take(self) except -2
     cpdef long long following(self, long long chunk) noexcept
@@ -45,12 +47,7 @@ cdef class PieceSlab:
     cdef int append(self, Lane lane, long long frame, long long time, const unsigned char[::1] source, long long start, long long size) except -1
     @cython.locals(chunk=cython.longlong, at=cython.longlong, word=cython.longlong, size=cython.longlong, count=cython.longlong)
     cpdef list read(self, Lane lane)
-    @cython.locals(chunk=cython.longlong)
     cdef void give(self, Lane lane) noexcept
     @cython.locals(chunk=cython.longlong)
     cdef int _extend(self, Lane lane) except -1
     cdef int _grow(self) except -1
-
-
-@cython.locals(i=cython.longlong)
-cdef void copy(unsigned char[::1] target, long long at, const unsigned char[::1] source, long long start, long long count) noexcept

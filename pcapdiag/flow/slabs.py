@@ -4,25 +4,29 @@
 
 The slabs hand out slots of a fixed size from one array that grows to a limit and then no further,
 so that memory does not depend on how many connections a capture has. Slots have plain numbers; -1
-means none. A chunk of facts or of pieces begins with the number of the next one of its chain.
+means none. A chunk of pieces begins with the number of the next one of its chain.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pcapdiag.flow.records import Lane
+from pcapdiag.model.numbers import copy
 
-FACT_WORDS = 12
+FACT_WORDS = 8
+"""Words of a kept packet, a cache line of them: see ``Tracker._write``, and story.py."""
+HAS_SACK = 1 << 11
+IS_IPV6 = 1 << 54
 CHUNK_FACTS = 8
-CHUNK_WORDS = 1 + FACT_WORDS * CHUNK_FACTS
+CHUNK_WORDS = FACT_WORDS * CHUNK_FACTS
 FIRST_CHUNKS = 2
 LAST_CHUNKS = 5
 """Chunks of kept packets: the first 16 packets, and the last 33 to 40, of every connection."""
 FACT_CHUNKS = 26_624
-"""Most chunks of kept packets of all open connections together: 20 MB."""
+"""Most chunks of kept packets of all open connections together: 14 MB."""
 FIRST_FACT_CHUNKS = 832
 
 HEAD_BYTES = 1_024
@@ -53,8 +57,10 @@ class FactSlab:
     def __init__(self) -> None:
         self.size = FIRST_FACT_CHUNKS
         self.limit = FACT_CHUNKS
-        self.words = array("q", bytes(8 * CHUNK_WORDS * FIRST_FACT_CHUNKS))
+        self.words = array("Q", bytes(8 * CHUNK_WORDS * FIRST_FACT_CHUNKS))
         self.view = self.words
+        self.next = array("q", bytes(8 * FACT_CHUNKS))
+        """The next chunk of the chain, by chunk."""
         self.unused = 0
         self.free = -1
 
@@ -62,7 +68,7 @@ class FactSlab:
         """Return a free chunk, or -1 when the limit is reached."""
         chunk = self.free
         if chunk >= 0:
-            self.free = self.view[chunk * _CHUNK_WORDS]
+            self.free = self.next[chunk]
         elif self.unused < self.size:
             chunk = self.unused
             self.unused += 1
@@ -72,33 +78,33 @@ class FactSlab:
             self.unused += 1
         else:
             return -1
-        self.view[chunk * _CHUNK_WORDS] = -1
+        self.next[chunk] = -1
         return chunk
 
     def following(self, chunk: int) -> int:
         """Return the next chunk of a chain, or -1."""
-        return self.view[chunk * _CHUNK_WORDS]
+        return self.next[chunk]
 
     def link(self, chunk: int, following: int) -> None:
         """Set the next chunk of a chain."""
-        self.view[chunk * _CHUNK_WORDS] = following
+        self.next[chunk] = following
 
     def give_chain(self, first: int, last: int) -> None:
         """Give back a chain of chunks, if there is one."""
         if first >= 0:
-            self.view[last * _CHUNK_WORDS] = self.free
+            self.next[last] = self.free
             self.free = first
 
     def row(self, chunk: int, fact: int) -> array[int]:
         """Return the words of a fact."""
-        start = chunk * _CHUNK_WORDS + 1 + fact * _FACT_WORDS
+        start = chunk * _CHUNK_WORDS + fact * _FACT_WORDS
         return self.words[start : start + _FACT_WORDS]
 
     def _grow(self) -> None:
         size = self.size * 2
         if size > self.limit:
             size = self.limit
-        larger = array("q", bytes(8 * CHUNK_WORDS * size))
+        larger = array("Q", bytes(8 * CHUNK_WORDS * size))
         larger[: len(self.words)] = self.words
         self.words = larger
         self.view = larger
@@ -227,15 +233,13 @@ class PieceSlab:
         """Give back what a lane holds."""
         if lane.first < 0:
             return
-        chunk = lane.first
-        while chunk >= 0:
-            self.used -= 1
-            chunk = self.words[chunk * _PIECE_CHUNK >> 3]
+        self.used -= lane.chunks
         self.words[lane.last * _PIECE_CHUNK >> 3] = self.free
         self.free = lane.first
         lane.first = -1
         lane.last = -1
         lane.at = 0
+        lane.chunks = 0
 
     def _extend(self, lane: Lane) -> None:
         chunk = self.free
@@ -247,6 +251,7 @@ class PieceSlab:
             chunk = self.unused
             self.unused += 1
         self.used += 1
+        lane.chunks += 1
         self.words[chunk * _PIECE_CHUNK >> 3] = -1
         if lane.first < 0:
             lane.first = chunk
@@ -263,11 +268,3 @@ class PieceSlab:
         self.view = larger
         self.words = memoryview(larger).cast("q")
         self.size = size
-
-
-def copy(
-    target: MutableSequence[int], at: int, source: Sequence[int], start: int, count: int
-) -> None:
-    """Copy ``count`` bytes; a slice would be copied by way of two new views when compiled."""
-    for i in range(count):
-        target[at + i] = source[start + i]

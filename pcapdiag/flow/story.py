@@ -9,7 +9,7 @@ from typing import Any
 
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
-from pcapdiag.flow.slabs import CHUNK_FACTS, FactSlab
+from pcapdiag.flow.slabs import CHUNK_FACTS, HAS_SACK, IS_IPV6, FactSlab
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.context import EndpointFacts, HostFacts
 from pcapdiag.model.packet import PacketFact
@@ -242,30 +242,31 @@ def _packets(facts: FactSlab, flow: Flow) -> tuple[tuple[PacketFact, ...], int]:
 
 def packet_fact(row: Sequence[int], a_opened: int) -> PacketFact:
     """Return a row of the fact slab as plain data; ``a_opened`` is the flow's."""
-    frame, time, seq, ack, tsval, tsecr, bits, sizes, marks, left, right, link = row
+    first, time, numbers, stamps, bits, sizes, sack, link = row
     has_timestamps = bool(bits >> 9 & 1)
+    ident = sizes >> 32
     return PacketFact(
-        frame=frame,
+        frame=first & 0xFFFFFFFFFFF,
         time=time,
         from_initiator=bits >> 8 & 1 == a_opened,
         flags=bits & 0xFF,
-        seq=seq,
-        ack=ack,
+        seq=numbers & 0xFFFFFFFF,
+        ack=numbers >> 32,
         length=sizes & 0xFFFFFFFF,
         window=bits >> 32 & 0xFFFF,
         ttl=bits >> 16 & 0xFF,
         tos=bits >> 24 & 0xFF,
-        ip_id=sizes >> 32 & 0xFFFF,
+        ip_id=0 if bits & IS_IPV6 else ident,
         df=bool(bits >> 10 & 1),
-        flow_label=marks >> 32 & 0xFFFFF,
-        tsval=tsval if has_timestamps else None,
-        tsecr=tsecr if has_timestamps else None,
-        option_bytes=bits >> 52 & 0x3F,
-        sack=(left, right) if right >= 0 else None,
+        flow_label=ident if bits & IS_IPV6 else 0,
+        tsval=stamps & 0xFFFFFFFF if has_timestamps else None,
+        tsecr=stamps >> 32 if has_timestamps else None,
+        option_bytes=bits >> 48 & 0x3F,
+        sack=(sack & 0xFFFFFFFF, sack >> 32) if bits & HAS_SACK else None,
         mac=link & 0xFFFFFFFFFFFF,
         interface=link >> 48 & 0x7FFF,
-        direction=(bits >> 48 & 0x0F) - 1,
-        marks=marks & 0xFFFFFFFF,
+        direction=(bits >> 12 & 0x0F) - 1,
+        marks=first >> 44,
     )
 
 
@@ -312,12 +313,12 @@ def _answered_state(
 
 def host_facts(host: Host) -> HostFacts:
     """Return an address's baseline as plain data."""
+    host.settle()
     return HostFacts(
         address=address_text(host.version, host.high, host.low),
         packets=host.packets,
         ttls=dict(host.ttls),
         reset_ttls=dict(host.reset_ttls),
-        reset_windows=dict(host.reset_windows),
         macs=dict(host.macs),
         ip_ids_zero=host.ids_zero,
         min_rtt=host.min_rtt or None,

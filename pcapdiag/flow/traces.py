@@ -27,8 +27,8 @@ class _Kept:
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
-        self.first = array("q")
-        self.last = array("q")
+        self.first = array("Q")
+        self.last = array("Q")
         self.packets = 0
         self.at = 0
         """Where in ``last`` the next row goes, once it has all the room that it gets."""

@@ -6,11 +6,12 @@ from pcapdiag.flow.lanes cimport Lanes
 from pcapdiag.flow.legs cimport Moments, note_race
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host, Moment, Tombstone
 from pcapdiag.flow.screen cimport completeness, is_alarming, is_answer, is_request, is_unfinished, status
-from pcapdiag.flow.sequence cimport analyze, distance, repeats
+from pcapdiag.flow.sequence cimport analyze, repeats
 from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
 from pcapdiag.flow.table cimport Table
+from pcapdiag.model.numbers cimport big64, distance
 
-cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HEAD, CLOSE_NOTIFY, STALLED
+cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HAS_SACK, IS_IPV6, HEAD, CLOSE_NOTIFY, STALLED
 cdef long long _LINGER, _SYN_IDLE, _OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP, SECOND_CHANCES
 cdef long long ANSWERED, CLOSED, LEFT, OPENED, CAME_UP, REFUSED, SILENT
 cdef long long DUPLICATE_WINDOW, SOFT_WINDOW, SAME_PATH_WINDOW, RECENT
@@ -20,7 +21,7 @@ cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN
 cdef unsigned long long MASK, MIX_A, MIX_B, MIX_C
 
 cdef long long ACK, ACKED_UNSEEN, ANY_RETRANSMISSION, BAD_CHECKSUM, DSACK, DUPLICATE_ACK, FAST_RETRANSMISSION, FIN, GAP_BEFORE, KEEP_ALIVE, KEEP_ALIVE_ACK, OUT_OF_ORDER, RST, SPURIOUS_RETRANSMISSION, SUPER_SEGMENT, SYN, TRUNCATED, WINDOW_PROBE, ZERO_WINDOW
-cdef long long MASK32, MAX_RESET_WINDOWS, MAX_ICMP, KEPT_ARP, ARP_WINDOW, MAX_FIRST_BYTES, FIRST_BYTES_OF, MAX_RESET_PAYLOAD, MAX_INTERFACES, MAX_REDIRECTS
+cdef long long MASK32, MAX_ICMP, KEPT_ARP, ARP_WINDOW, MAX_FIRST_BYTES, FIRST_BYTES_OF, MAX_RESET_PAYLOAD, MAX_INTERFACES, MAX_REDIRECTS
 
 
 @cython.final
@@ -35,6 +36,7 @@ cdef class Tracker:
     cdef public Callers callers
     cdef unsigned char[::1] head_bytes
     cdef long long[::1] recent
+    cdef unsigned short[::1] tags
     cdef const long long[::1] offsets, times, captured, lengths, interfaces, frames
     cdef const long long[::1] link_types, files
     cdef public long long want_all, now, next_sweep, watching, scratch
@@ -50,71 +52,62 @@ cdef class Tracker:
 
     cpdef int watch(self, set streams, on_packet) except -1
     cpdef int process(self, batch, link_types, files) except -1
-    @cython.locals(i=cython.longlong, flow=Flow)
+    @cython.locals(p=Packet, i=cython.longlong, flow=Flow)
     cdef int _process_ordered(self, long long count) except -1
-    @cython.locals(i=cython.longlong, assigned=list, waiting=list)
+    @cython.locals(p=Packet, i=cython.longlong, assigned=list, waiting=list)
     cdef int _process_disordered(self, long long count) except -1
-    @cython.locals(flow=Flow)
+    @cython.locals(p=Packet, flow=Flow)
     cdef int _replaces(self) except -1
-    @cython.locals(p=Packet, base=cython.longlong)
-    cdef long long _is_another(self, Flow flow) noexcept
-    @cython.locals(i=cython.longlong, flow=Flow)
+    @cython.locals(base=cython.longlong)
+    cdef long long _is_another(self, Packet p, Flow flow) noexcept
+    @cython.locals(p=Packet, i=cython.longlong, flow=Flow)
     cdef int _track_assigned(self, list waiting, list assigned) except -1
     cpdef long long _frame_at(self, long long i)
-    cdef long long _is_from_a(self, Flow flow) noexcept
+    cdef long long _is_from_a(self, Packet p, Flow flow) noexcept
     @cython.locals(time=cython.longlong, kind=cython.longlong)
-    cdef int _decode(self, long long i) except -1
+    cdef int _decode(self, Packet p, long long i) except -1
     @cython.locals(link_type=cython.longlong, kind=cython.longlong)
-    cdef int _decode_at(self, long long i) except -1
-    @cython.locals(p=Packet)
-    cdef int _follow_redirect(self) except -1
-    @cython.locals(p=Packet, moment=Moment, host=Host, flow=Flow)
-    cdef Flow _note_redirect(self, long long time)
-    @cython.locals(p=Packet)
-    cdef int _other(self, long long kind, long long frame, long long time, long long interface) except -1
-    @cython.locals(p=Packet, flow=Flow, kind=cython.longlong)
-    cdef int _reassembled(self, object whole, long long frame, long long time, long long interface) except -1
-    @cython.locals(p=Packet, table=Table, h=cython.ulonglong, flow=Flow, f=HalfFlow, again=cython.bint)
-    cdef Flow _assign(self, long long frame, long long time, long long interface)
-    @cython.locals(p=Packet, table=Table, stream=cython.longlong, base=cython.longlong, grave=Tombstone, is_syn=cython.bint, flow=Flow, called=Flow)
-    cdef Flow _open(self, unsigned long long h, long long frame, long long time, long long interface)
-    @cython.locals(p=Packet, f=HalfFlow, r=HalfFlow)
-    cdef void _note_base(self, Flow flow) noexcept
-    @cython.locals(p=Packet, same=cython.bint)
-    cdef void _compare_files(self, Flow flow, long long frame, long long time)
-    @cython.locals(p=Packet)
-    cdef void _infer_opener(self, Flow flow)
-    @cython.locals(p=Packet, f=HalfFlow, r=HalfFlow, path=cython.longlong, from_a=cython.longlong, opened=cython.longlong, known=cython.longlong, fresh=cython.longlong, ahead=cython.longlong, marks=cython.longlong)
-    cdef int _track(self, Flow flow, long long frame, long long time, long long interface) except -1
+    cdef int _decode_at(self, Packet p, long long i) except -1
+    cdef int _follow_redirect(self, Packet p) except -1
+    @cython.locals(moment=Moment, host=Host, flow=Flow)
+    cdef Flow _note_redirect(self, Packet p, long long time)
+    cdef int _other(self, Packet p, long long kind, long long frame, long long time, long long interface) except -1
+    @cython.locals(flow=Flow, kind=cython.longlong)
+    cdef int _reassembled(self, Packet p, object whole, long long frame, long long time, long long interface) except -1
+    @cython.locals(h=cython.ulonglong, flow=Flow, f=HalfFlow, again=cython.bint)
+    cdef Flow _assign(self, Packet p, long long frame, long long time, long long interface)
+    @cython.locals(table=Table, stream=cython.longlong, base=cython.longlong, grave=Tombstone, is_syn=cython.bint, flow=Flow, called=Flow)
+    cdef Flow _open(self, Packet p, unsigned long long h, long long frame, long long time, long long interface)
+    @cython.locals(f=HalfFlow, r=HalfFlow)
+    cdef void _note_base(self, Packet p, Flow flow) noexcept
+    @cython.locals(same=cython.bint)
+    cdef void _compare_files(self, Packet p, Flow flow, long long frame, long long time)
+    cdef void _infer_opener(self, Packet p, Flow flow)
+    @cython.locals(f=HalfFlow, r=HalfFlow, path=cython.longlong, from_a=cython.longlong, opened=cython.longlong, known=cython.longlong, fresh=cython.longlong, ahead=cython.longlong, marks=cython.longlong)
+    cdef int _track(self, Packet p, Flow flow, long long frame, long long time, long long interface) except -1
     @cython.locals(number=cython.longlong)
     cdef int _path_id(self, long long interface, long long ifindex) except -1
-    @cython.locals(p=Packet)
-    cdef void _seen_on(self, Flow flow, long long path) noexcept
-    @cython.locals(p=Packet, key=cython.ulonglong, word=cython.ulonglong, known=cython.longlong, slot=cython.longlong, where=cython.longlong, apart=cython.longlong)
-    cdef int _is_duplicate(self, Flow flow, HalfFlow f, HalfFlow r, long long time, long long path, long long interface) except -1
-    @cython.locals(p=Packet)
-    cdef void _note_copy(self, Flow flow, HalfFlow f, HalfFlow r, long long time) noexcept
+    cdef void _seen_on(self, Packet p, Flow flow, long long path) noexcept
+    @cython.locals(key=cython.ulonglong, word=cython.ulonglong, known=cython.longlong, place=cython.longlong, slot=cython.longlong, tag=cython.longlong, where=cython.longlong, apart=cython.longlong)
+    cdef int _is_duplicate(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long time, long long path, long long interface) except -1
+    cdef void _note_copy(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long time) noexcept
     cdef void _delivered_twice(self, HalfFlow f) noexcept
-    @cython.locals(p=Packet)
-    cdef long long _same_packet(self, HalfFlow f, HalfFlow r, long long apart, long long same_path) noexcept
+    cdef long long _same_packet(self, Packet p, HalfFlow f, HalfFlow r, long long apart, long long same_path) noexcept
     cdef void _note_mixed(self, long long path, long long before, long long apart, long long interface)
-    @cython.locals(p=Packet)
-    cdef void _baseline(self, HalfFlow f) noexcept
-    @cython.locals(p=Packet, more=cython.longlong, shift=cython.longlong)
-    cdef long long _count(self, HalfFlow f, HalfFlow r, long long marks) noexcept
+    cdef void _baseline(self, Packet p, HalfFlow f) noexcept
+    @cython.locals(more=cython.longlong, shift=cython.longlong)
+    cdef long long _count(self, Packet p, HalfFlow f, HalfFlow r, long long marks) noexcept
     cdef void _count_marks(self, HalfFlow f, long long marks) noexcept
-    @cython.locals(p=Packet)
-    cdef void _handshake_open(self, Flow flow, HalfFlow f, long long opened, long long time)
-    @cython.locals(p=Packet, rtt=cython.longlong)
-    cdef void _acknowledge(self, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long frame, long long time) noexcept
+    cdef void _handshake_open(self, Packet p, Flow flow, HalfFlow f, long long opened, long long time)
+    @cython.locals(rtt=cython.longlong)
+    cdef void _acknowledge(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long frame, long long time) noexcept
     @cython.locals(endpoint=Endpoint)
     cdef void _established(self, Flow flow, long long time) noexcept
-    @cython.locals(p=Packet, position=cython.longlong, seq=cython.longlong)
-    cdef int _payload(self, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long fresh, long long known, long long frame, long long time) except -1
+    @cython.locals(position=cython.longlong, seq=cython.longlong)
+    cdef int _payload(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long fresh, long long known, long long frame, long long time) except -1
     @cython.locals(start=cython.longlong)
-    cdef long long _start_of_turn(self, long long seq, long long known, long long acked) noexcept
-    @cython.locals(p=Packet)
-    cdef int _opener_by_content(self, Flow flow, long long opened) except -1
+    cdef long long _start_of_turn(self, Packet p, long long seq, long long known, long long acked) noexcept
+    cdef int _opener_by_content(self, Packet p, Flow flow, long long opened) except -1
     @cython.locals(slot=cython.longlong, length=cython.longlong, code=cython.longlong)
     cdef int _is_interim(self, Flow flow, HalfFlow r) except -1
     @cython.locals(first=cython.bint, slot=cython.longlong, length=cython.longlong)
@@ -122,29 +115,28 @@ cdef class Tracker:
     @cython.locals(i=HalfFlow, r=HalfFlow, first=cython.bint, asked=cython.longlong, asked_length=cython.longlong, told=cython.longlong, told_length=cython.longlong, look=cython.longlong)
     cdef void _close_turn(self, Flow flow, long long keep)
     cdef bytes _tail_bytes(self, HalfFlow f)
-    cdef int _new_turn(self, Flow flow, long long frame, long long time) except -1
-    @cython.locals(p=Packet)
-    cdef void _note_first_bytes(self, Flow flow)
-    @cython.locals(p=Packet, f=HalfFlow, answer=bytes)
-    cdef void _note_accepted(self, Flow flow, Endpoint endpoint)
+    cdef int _new_turn(self, Packet p, Flow flow, long long frame, long long time) except -1
+    cdef void _note_first_bytes(self, Packet p, Flow flow)
+    @cython.locals(f=HalfFlow, answer=bytes)
+    cdef void _note_accepted(self, Packet p, Flow flow, Endpoint endpoint)
     @cython.locals(endpoint=Endpoint, took=cython.longlong, limit=cython.longlong, bucket=cython.longlong)
-    cdef void _answered(self, Flow flow, long long frame, long long time)
-    @cython.locals(p=Packet, hello=cython.bint, length=cython.longlong, slot=cython.longlong, source=cython.longlong, stop=cython.longlong, target=cython.longlong, count=cython.longlong)
-    cdef int _head(self, HalfFlow f, long long position) except -1
-    @cython.locals(p=Packet, count=cython.longlong, end=cython.longlong, start=cython.longlong)
-    cdef void _tail(self, HalfFlow f, long long seq) noexcept
-    @cython.locals(p=Packet, opener=HalfFlow)
-    cdef int _endings(self, Flow flow, HalfFlow f, HalfFlow r, long long fresh, long long frame, long long time) except -1
-    @cython.locals(p=Packet, host=Host)
-    cdef int _note_reset(self, Flow flow, HalfFlow f, long long time) except -1
-    @cython.locals(p=Packet, table=Table, h=cython.ulonglong, flow=Flow)
-    cdef void _icmp(self, long long frame, long long time)
-    cdef int _keep(self, Flow flow, long long from_a, long long marks, long long path, long long frame, long long time) except -1
-    cdef int _show(self, Flow flow, long long from_a, long long marks, long long path, long long frame, long long time) except -1
+    cdef void _answered(self, Packet p, Flow flow, long long frame, long long time)
+    @cython.locals(hello=cython.bint, length=cython.longlong, slot=cython.longlong, source=cython.longlong, stop=cython.longlong, target=cython.longlong, count=cython.longlong)
+    cdef int _head(self, Packet p, HalfFlow f, long long position) except -1
+    @cython.locals(count=cython.longlong, end=cython.longlong, start=cython.longlong)
+    cdef void _tail(self, Packet p, HalfFlow f, long long seq) noexcept
+    @cython.locals(opener=HalfFlow)
+    cdef int _endings(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long fresh, long long frame, long long time) except -1
+    @cython.locals(host=Host)
+    cdef int _note_reset(self, Packet p, Flow flow, HalfFlow f, long long time) except -1
+    @cython.locals(table=Table, h=cython.ulonglong, flow=Flow)
+    cdef void _icmp(self, Packet p, long long frame, long long time)
+    cdef int _keep(self, Packet p, Flow flow, long long from_a, long long marks, long long path, long long frame, long long time) except -1
+    cdef int _show(self, Packet p, Flow flow, long long from_a, long long marks, long long path, long long frame, long long time) except -1
     @cython.locals(chunk=cython.longlong)
     cdef int _next_chunk(self, Flow flow) except -1
-    @cython.locals(p=Packet, base=cython.longlong, bits=cython.longlong)
-    cdef void _write(self, long long chunk, long long fact, long long from_a, long long marks, long long path, long long frame, long long time) noexcept
+    @cython.locals(base=cython.longlong, bits=cython.longlong)
+    cdef void _write(self, Packet p, long long chunk, long long fact, long long from_a, long long marks, long long path, long long frame, long long time) noexcept
     cdef int _sweep(self) except -1
     @cython.locals(flow=Flow)
     cdef int _expire(self, long long queue, long long idle) except -1
@@ -161,7 +153,6 @@ cdef class Tracker:
     cdef void _one_sided(self, Flow flow) noexcept
     @cython.locals(host=Host)
     cdef int _fold(self, HalfFlow f) except -1
-    cdef int _fold_ttl(self, Host host, long long ttl, long long count) except -1
     @cython.locals(initiator=HalfFlow, responder=HalfFlow, host=Host, endpoint=Endpoint)
     cdef void _fold_endpoint(self, Flow flow) noexcept
     @cython.locals(i=HalfFlow, r=HalfFlow)

@@ -20,7 +20,7 @@ from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.callers import CAME_UP, REFUSED, SILENT, Callers, note_outcome
 from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS, Lanes
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED, Moments, note_race
-from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
+from pcapdiag.flow.records import Endpoint, Flow, HalfFlow
 from pcapdiag.flow.screen import (
     COMPLETE,
     UNKNOWN,
@@ -32,17 +32,20 @@ from pcapdiag.flow.screen import (
     is_unfinished,
     status,
 )
-from pcapdiag.flow.sequence import analyze, distance, repeats
+from pcapdiag.flow.sequence import analyze, repeats
 from pcapdiag.flow.slabs import (
     CHUNK_FACTS,
     CHUNK_WORDS,
     FACT_WORDS,
     FIRST_CHUNKS,
+    HAS_SACK,
+    IS_IPV6,
     LAST_CHUNKS,
     FactSlab,
     HeadSlab,
 )
 from pcapdiag.flow.table import Table
+from pcapdiag.model.numbers import big64, distance
 from pcapdiag.model.packet import (
     ACK,
     ACKED_UNSEEN,
@@ -95,8 +98,8 @@ SOFT_WINDOW = 10_000_000
 SAME_PATH_WINDOW = 200_000
 """The same for an identical packet on the same path, which a very fast repeat would resemble."""
 RECENT = 2_048
-"""Packets remembered to recognise a second capture of them: 2 to the 11th. Their 64 kB stay in
-cache; four times as many cost 3 % of a whole run in cache misses."""
+"""Packets remembered to recognise a second capture of them: 2 to the 11th. The 16 bits of each that
+nearly always tell two apart are in the nearest cache; the rest is only written then."""
 MASK = 0xFFFFFFFFFFFFFFFF
 MIX_A = 0x9E3779B97F4A7C15
 MIX_B = 0xC2B2AE3D27D4EB4F
@@ -109,8 +112,6 @@ MAX_FIRST_BYTES = 16
 FIRST_BYTES_OF = 256
 """Connections of an endpoint whose first bytes are noted: enough to know what it speaks."""
 MAX_RESET_PAYLOAD = 64
-MAX_RESET_WINDOWS = 64
-"""Different window fields of RSTs that are kept of one address."""
 MAX_INTERFACES = 4_096
 MAX_REDIRECTS = 10_000
 """Calls that were redirected to loopback, and whose answers are put to them."""
@@ -156,6 +157,7 @@ class Tracker:
         self.redirect_count = 0
         self.head_bytes = self.heads.view
         self.recent = array("q", bytes(8 * 4 * RECENT))
+        self.tags = array("H", bytes(2 * RECENT))
         self.offsets = array("q")
         self.times = array("q")
         self.captured = array("q")
@@ -235,29 +237,32 @@ class Tracker:
         self.buffer = b""
 
     def _process_ordered(self, count: int) -> None:
+        # Handed on from here: each method that took it from the tracker would count a reference.
+        p = self.packet
         i = 0
         while i < count:
-            if self._decode(i) == 1:
-                flow = self._assign(self.frames[i], self.times[i], self.interfaces[i])
+            if self._decode(p, i) == 1:
+                flow = self._assign(p, self.frames[i], self.times[i], self.interfaces[i])
                 if flow is not None:
-                    self._track(flow, self.frames[i], self.times[i], self.interfaces[i])
+                    self._track(p, flow, self.frames[i], self.times[i], self.interfaces[i])
             if self.now >= self.next_sweep:
                 self._sweep()
             i += 1
 
     def _process_disordered(self, count: int) -> None:
         # Streams are numbered in file order, and followed in time order.
+        p = self.packet
         order = sorted(range(count), key=self._frame_at)
         assigned: list[Flow | None] = [None] * count
         waiting: list[int] = []
         for i in order:
-            if self._decode_at(i) == 1:
+            if self._decode_at(p, i) == 1:
                 if self._replaces():
                     # What waits belongs to the connection that ends here.
                     self._track_assigned(waiting, assigned)
                     waiting = []
-                    self._decode_at(i)
-                assigned[i] = self._assign(self.frames[i], self.times[i], self.interfaces[i])
+                    self._decode_at(p, i)
+                assigned[i] = self._assign(p, self.frames[i], self.times[i], self.interfaces[i])
             waiting.append(i)
         self._track_assigned(waiting, assigned)
         if self.now >= self.next_sweep:
@@ -265,38 +270,38 @@ class Tracker:
 
     def _replaces(self) -> int:
         """Say whether the packet is a SYN that ends a connection on the same ports."""
-        flow = self.table.find(self.packet, self.table.hash(self.packet))
-        return 0 if flow is None else self._is_another(flow)
-
-    def _is_another(self, flow: Flow) -> int:
         p = self.packet
+        flow = self.table.find(p, self.table.hash(p))
+        return 0 if flow is None else self._is_another(p, flow)
+
+    def _is_another(self, p: Packet, flow: Flow) -> int:
         base = flow.a.base_seq if self.table.from_a else flow.b.base_seq
         return 1 if p.flags & (SYN | ACK) == SYN and base >= 0 and p.seq != base else 0
 
     def _track_assigned(self, waiting: list[int], assigned: list[Flow | None]) -> None:
+        p = self.packet
         for i in sorted(waiting):
-            if self._decode(i) == 1:
+            if self._decode(p, i) == 1:
                 flow = assigned[i]
                 if flow is None:
                     continue
                 if flow.closing < 0:
                     # Judged since, for want of room.
-                    flow = self._assign(self.frames[i], self.times[i], self.interfaces[i])
+                    flow = self._assign(p, self.frames[i], self.times[i], self.interfaces[i])
                 else:
-                    self.table.from_a = self._is_from_a(flow)
+                    self.table.from_a = self._is_from_a(p, flow)
                 if flow is not None:
-                    self._track(flow, self.frames[i], self.times[i], self.interfaces[i])
+                    self._track(p, flow, self.frames[i], self.times[i], self.interfaces[i])
 
     def _frame_at(self, i: int) -> int:
         return self.frames[i]
 
-    def _is_from_a(self, flow: Flow) -> int:
-        p = self.packet
+    def _is_from_a(self, p: Packet, flow: Flow) -> int:
         if flow.port_a != p.source_port or flow.low_a != p.source_low:
             return 0
         return 1 if flow.high_a == p.source_high and flow.port_b == p.target_port else 0
 
-    def _decode(self, i: int) -> int:
+    def _decode(self, p: Packet, i: int) -> int:
         """Decode packet ``i``, count it, see to everything that is not TCP; return 1 for TCP."""
         time = self.times[i]
         self.packets += 1
@@ -308,29 +313,27 @@ class Tracker:
         self.now = time
         if self.captured[i] < self.lengths[i]:
             self.truncated += 1
-        kind = self._decode_at(i)
+        kind = self._decode_at(p, i)
         if kind == 1:
             return 1
-        return self._other(kind, self.frames[i], time, self.interfaces[i])
+        return self._other(p, kind, self.frames[i], time, self.interfaces[i])
 
-    def _decode_at(self, i: int) -> int:
+    def _decode_at(self, p: Packet, i: int) -> int:
         link_type = self.link_types[self.interfaces[i]]
-        kind = self.packet.decode(self.offsets[i], self.captured[i], self.lengths[i], link_type)
+        kind = p.decode(self.offsets[i], self.captured[i], self.lengths[i], link_type)
         if kind == 1 and self.redirect_count > 0:
-            self._follow_redirect()
+            self._follow_redirect(p)
         return kind
 
-    def _follow_redirect(self) -> None:
+    def _follow_redirect(self, p: Packet) -> None:
         """Give the answer of a redirected call the address that the call went to."""
-        p = self.packet
         called = (p.source_high, p.source_low, p.source_port)
         place = self.redirects.get((*called, p.target_high, p.target_low, p.target_port))
         if place is not None:
             p.source_high, p.source_low, p.source_port = place
 
-    def _note_redirect(self, time: int) -> Flow | None:
+    def _note_redirect(self, p: Packet, time: int) -> Flow | None:
         """Return the call that a SYN-ACK from another address answers, and remember both."""
-        p = self.packet
         moment = self.moments.redirected((p.ack - 1) & MASK32, time)
         if moment is None or self.redirect_count >= MAX_REDIRECTS:
             return None
@@ -344,22 +347,21 @@ class Tracker:
             key = (*called, p.target_high, p.target_low, p.target_port)
             self.redirects[key] = (p.source_high, p.source_low, p.source_port)
             self.redirect_count += 1
-            self._note_base(flow)
+            self._note_base(p, flow)
             return flow
         p.source_high, p.source_low, p.source_port = called
         return None
 
-    def _other(self, kind: int, frame: int, time: int, interface: int) -> int:
-        p = self.packet
+    def _other(self, p: Packet, kind: int, frame: int, time: int, interface: int) -> int:
         if kind == 5:
             self.fragments += 1
             if self.reassemble is None:
                 return 0
             whole = self.reassemble(p, bytes(self.buffer[p.position : p.end]), time)
             if whole is not None:
-                self._reassembled(whole, frame, time, interface)
+                self._reassembled(p, whole, frame, time, interface)
         elif kind == 2:
-            self._icmp(frame, time)
+            self._icmp(p, frame, time)
         elif kind == 6:
             self.undecoded += 1
         elif kind == 7:
@@ -375,45 +377,41 @@ class Tracker:
                 self.on_dns(time, bytes(self.buffer[p.payload : p.payload + p.payload_captured]))
         return 0
 
-    def _reassembled(self, whole: bytes, frame: int, time: int, interface: int) -> None:
-        p = self.packet
+    def _reassembled(self, p: Packet, whole: bytes, frame: int, time: int, interface: int) -> None:
         buffer = self.buffer
         self.buffer = whole
         p.load(whole)
         kind = p.decode_ip(0, len(whole))
         if kind == 1:
-            flow = self._assign(frame, time, interface)
+            flow = self._assign(p, frame, time, interface)
             if flow is not None:
-                self._track(flow, frame, time, interface)
+                self._track(p, flow, frame, time, interface)
         elif kind != 5:
-            self._other(kind, frame, time, interface)
+            self._other(p, kind, frame, time, interface)
         self.buffer = buffer
         p.load(buffer)
 
     # Which connection.
 
-    def _assign(self, frame: int, time: int, interface: int) -> Flow | None:
-        p = self.packet
-        table = self.table
-        h = table.hash(p)
-        flow = table.find(p, h)
-        if flow is not None:
-            if self._is_another(flow):
-                table.remove(flow)
+    def _assign(self, p: Packet, frame: int, time: int, interface: int) -> Flow | None:
+        h = self.table.hash(p)
+        flow = self.table.find(p, h)
+        if flow is None:
+            return self._open(p, h, frame, time, interface)
+        if p.flags & SYN:
+            if self._is_another(p, flow):
+                self.table.remove(flow)
                 self._finish(flow)
-                flow = None
-            else:
-                f = flow.a if table.from_a else flow.b
-                again = f.base_seq >= 0 and p.flags & (SYN | ACK) == SYN
-                if flow.a.base_seq < 0 or flow.b.base_seq < 0:
-                    self._note_base(flow)
-                if again and self.files[interface] != flow.file:
-                    self._compare_files(flow, frame, time)
-                return flow
-        return self._open(h, frame, time, interface)
+                return self._open(p, h, frame, time, interface)
+            f = flow.a if self.table.from_a else flow.b
+            again = f.base_seq >= 0 and not p.flags & ACK
+            if again and self.files[interface] != flow.file:
+                self._compare_files(p, flow, frame, time)
+        if flow.a.base_seq < 0 or flow.b.base_seq < 0:
+            self._note_base(p, flow)
+        return flow
 
-    def _open(self, h: int, frame: int, time: int, interface: int) -> Flow | None:
-        p = self.packet
+    def _open(self, p: Packet, h: int, frame: int, time: int, interface: int) -> Flow | None:
         table = self.table
         stream = -1
         grave = table.find_grave(p, h)
@@ -430,7 +428,7 @@ class Tracker:
             stream = table.next_stream
             table.next_stream += 1
         if p.flags & (SYN | ACK) == SYN | ACK:
-            called = self._note_redirect(time)
+            called = self._note_redirect(p, time)
             if called is not None:
                 called.answers_stream = stream
                 return called
@@ -443,16 +441,15 @@ class Tracker:
         flow.file = self.files[interface]
         flow.syn_tsval = p.tsval
         flow.syn_ip_id = p.ip_id
-        self._note_base(flow)
-        self._infer_opener(flow)
+        self._note_base(p, flow)
+        self._infer_opener(p, flow)
         table.settle(flow)
         if table.size1 > MAX_EMBRYONIC:
             self._evict(1)
         return flow
 
-    def _note_base(self, flow: Flow) -> None:
+    def _note_base(self, p: Packet, flow: Flow) -> None:
         # As Wireshark: a segment seen before its SYN tells where both began, if it is an ACK.
-        p = self.packet
         f = flow.a if self.table.from_a else flow.b
         r = flow.b if self.table.from_a else flow.a
         if f.base_seq < 0:
@@ -460,10 +457,9 @@ class Tracker:
         if r.base_seq < 0 and p.flags & ACK:
             r.base_seq = (p.ack - 1) & MASK32
 
-    def _compare_files(self, flow: Flow, frame: int, time: int) -> None:
+    def _compare_files(self, p: Packet, flow: Flow, frame: int, time: int) -> None:
         # The same SYN in two files at two times was captured at two points; one that was sent again
         # has another IP ID or a later timestamp.
-        p = self.packet
         if time == flow.start:
             return
         if p.ip_id != 0:
@@ -475,8 +471,7 @@ class Tracker:
             if self.mixed_frame == 0:
                 self.mixed_frame = frame
 
-    def _infer_opener(self, flow: Flow) -> None:
-        p = self.packet
+    def _infer_opener(self, p: Packet, flow: Flow) -> None:
         if p.flags & (SYN | ACK) == SYN:
             return
         if p.flags & (SYN | ACK) == SYN | ACK:
@@ -496,15 +491,16 @@ class Tracker:
 
     # Following.
 
-    def _track(self, flow: Flow, frame: int, time: int, interface: int) -> int:
+    def _track(self, p: Packet, flow: Flow, frame: int, time: int, interface: int) -> int:
         """Follow a packet; return 0 for one that was captured before."""
-        p = self.packet
         from_a = self.table.from_a
         f = flow.a if from_a else flow.b
         r = flow.b if from_a else flow.a
-        path = self._path_id(interface, p.ifindex)
-        self._seen_on(flow, path)
-        if self._is_duplicate(flow, f, r, time, path, interface):
+        path = self.last_path_id
+        if interface != self.last_interface or p.ifindex != self.last_ifindex:
+            path = self._path_id(interface, p.ifindex)
+        self._seen_on(p, flow, path)
+        if self._is_duplicate(p, flow, f, r, time, path, interface):
             f.duplicates += 1
             self.duplicates += 1
             return 0
@@ -521,7 +517,7 @@ class Tracker:
             # A hole before it counts too: the bytes were sent, though the capture lacks them.
             fresh = ahead if ahead > 0 else 0
         marks = analyze(p, flow, f, r, time)
-        marks |= self._count(f, r, marks)
+        marks |= self._count(p, f, r, marks)
         if f.packets == 0:
             f.first_frame = frame
             f.first_time = time
@@ -530,13 +526,13 @@ class Tracker:
         f.last_frame = frame
         f.last_time = time
         flow.end = time
-        self._baseline(f)
+        self._baseline(p, f)
         if p.flags & SYN:
-            self._handshake_open(flow, f, opened, time)
+            self._handshake_open(p, flow, f, opened, time)
         if p.flags & ACK:
-            self._acknowledge(flow, f, r, opened, frame, time)
+            self._acknowledge(p, flow, f, r, opened, frame, time)
         if p.payload_length > 0 and not marks & KEEP_ALIVE:
-            self._payload(flow, f, r, opened, fresh, known, frame, time)
+            self._payload(p, flow, f, r, opened, fresh, known, frame, time)
         if marks & ANY_RETRANSMISSION:
             f.sample_seq = -1
             f.resent_seq = p.seq
@@ -547,14 +543,12 @@ class Tracker:
             f.sample_time = time
         if not marks & (KEEP_ALIVE | KEEP_ALIVE_ACK):
             flow.active_time = time
-        self._endings(flow, f, r, fresh, frame, time)
+        self._endings(p, flow, f, r, fresh, frame, time)
         if self.watching:
-            self._show(flow, from_a, marks, path, frame, time)
-        return self._keep(flow, from_a, marks, path, frame, time)
+            self._show(p, flow, from_a, marks, path, frame, time)
+        return self._keep(p, flow, from_a, marks, path, frame, time)
 
     def _path_id(self, interface: int, ifindex: int) -> int:
-        if interface == self.last_interface and ifindex == self.last_ifindex:
-            return self.last_path_id
         key = (interface, ifindex)
         number = self.path_ids.get(key, -1)
         if number < 0:
@@ -568,8 +562,7 @@ class Tracker:
         self.last_path_id = number
         return number
 
-    def _seen_on(self, flow: Flow, path: int) -> None:
-        p = self.packet
+    def _seen_on(self, p: Packet, flow: Flow, path: int) -> None:
         if path != flow.interface0:
             if flow.interface0 < 0:
                 flow.interface0 = path
@@ -591,10 +584,9 @@ class Tracker:
                 flow.vni1 = p.vni
 
     def _is_duplicate(
-        self, flow: Flow, f: HalfFlow, r: HalfFlow, time: int, path: int, interface: int
+        self, p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int, path: int, interface: int
     ) -> int:
         """Say whether the packet was captured before, on another path or on the same one."""
-        p = self.packet
         word = (p.seq << 32) | p.ack
         key = (word * MIX_A) & MASK
         word = (p.payload_length << 32) | (p.window << 16) | p.ip_id
@@ -605,27 +597,29 @@ class Tracker:
         # Not the table's hash, which has another seed in each run: reports are to be equal.
         key ^= word ^ ((flow.stream * MIX_B) & MASK)
         key = (key * MIX_A) & MASK
-        slot = (key >> 53) << 2
+        place = key >> 53
+        slot = place << 2
+        tag = key & 0xFFFF
         known = key >> 1
         where = p.ttl | (path << 8) | (p.vlan << 20) | ((p.mac & 0xFFFF) << 32)
         where |= (p.direction + 1) << 48
-        if self.recent[slot] == known:
+        if self.tags[place] == tag and self.recent[slot] == known:
             apart = time - self.recent[slot + 1]
             if apart < 0:
                 apart = -apart
-            if self._same_packet(f, r, apart, where == self.recent[slot + 2]):
+            if self._same_packet(p, f, r, apart, where == self.recent[slot + 2]):
                 self._note_mixed(path, self.recent[slot + 2], apart, interface)
                 if where == self.recent[slot + 2]:
-                    self._note_copy(flow, f, r, time)
+                    self._note_copy(p, flow, f, r, time)
                 return 1
+        self.tags[place] = tag
         self.recent[slot] = known
         self.recent[slot + 1] = time
         self.recent[slot + 2] = where
         return 0
 
-    def _note_copy(self, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> None:
+    def _note_copy(self, p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> None:
         # On one path it may be the network that made the copy: the receiver's DSACK would show it.
-        p = self.packet
         if p.payload_length > 0 and p.seq != f.resent_seq:
             f.copy_seq = p.seq
             f.copy_length = p.payload_length
@@ -640,8 +634,7 @@ class Tracker:
         self._count_marks(f, f.copy_marks)
         f.copy_seq = -1
 
-    def _same_packet(self, f: HalfFlow, r: HalfFlow, apart: int, same_path: int) -> int:
-        p = self.packet
+    def _same_packet(self, p: Packet, f: HalfFlow, r: HalfFlow, apart: int, same_path: int) -> int:
         if apart > DUPLICATE_WINDOW:
             return 0
         if p.version == 4 and p.ip_id != 0:
@@ -663,8 +656,7 @@ class Tracker:
             if number == other and self.files[known] != self.files[interface]:
                 self.mixed += 1
 
-    def _baseline(self, f: HalfFlow) -> None:
-        p = self.packet
+    def _baseline(self, p: Packet, f: HalfFlow) -> None:
         if p.direction == 4:
             f.sent += 1
         elif p.direction == 0:
@@ -697,9 +689,8 @@ class Tracker:
         if p.version == 4 and p.ip_id == 0 and p.flags & SYN == 0:
             f.ids_zero += 1
 
-    def _count(self, f: HalfFlow, r: HalfFlow, marks: int) -> int:
+    def _count(self, p: Packet, f: HalfFlow, r: HalfFlow, marks: int) -> int:
         """Add the segment to the counters of its half; return further marks."""
-        p = self.packet
         more = 0
         f.payload_bytes += p.payload_length
         if p.payload_length > f.max_segment:
@@ -756,8 +747,7 @@ class Tracker:
             f.acked_unseen += 1
             self.acked_unseen += 1
 
-    def _handshake_open(self, flow: Flow, f: HalfFlow, opened: int, time: int) -> None:
-        p = self.packet
+    def _handshake_open(self, p: Packet, flow: Flow, f: HalfFlow, opened: int, time: int) -> None:
         if f.isn < 0:
             f.isn = p.seq
             f.mss = p.mss
@@ -784,9 +774,8 @@ class Tracker:
             flow.syn_ack_time = time
 
     def _acknowledge(
-        self, flow: Flow, f: HalfFlow, r: HalfFlow, opened: int, frame: int, time: int
+        self, p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, opened: int, frame: int, time: int
     ) -> None:
-        p = self.packet
         if p.flags & RST == 0:
             if f.highest_ack < 0 or distance(p.ack, f.highest_ack) > 0:
                 f.highest_ack = p.ack
@@ -824,14 +813,13 @@ class Tracker:
     # Turns: requests and answers as TCP shows them.
 
     def _payload(
-        self, flow: Flow, f: HalfFlow, r: HalfFlow, opened: int, fresh: int, known: int,
+        self, p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, opened: int, fresh: int, known: int,
         frame: int, time: int,
     ) -> None:  # fmt: skip
-        p = self.packet
         seq = (p.seq + 1) & MASK32 if p.flags & SYN else p.seq
         if fresh > 0:
             if flow.inferred and flow.turn_index == 0 and flow.greeting_bytes == 0:
-                opened = self._opener_by_content(flow, opened)
+                opened = self._opener_by_content(p, flow, opened)
             if opened:
                 if flow.response_bytes > 0 and self._is_interim(flow, r):
                     # 100 Continue: the request goes on.
@@ -844,7 +832,7 @@ class Tracker:
                     # Answered early: the rest of the request's body belongs to the same turn.
                     pass
                 elif flow.turn_index == 0 or flow.response_bytes > 0:
-                    self._new_turn(flow, frame, time)
+                    self._new_turn(p, flow, frame, time)
                     self.lanes.begin_turn(p, flow, f, r, seq)
                 elif flow.turn_index == 1 and flow.greeting_bytes > 0:
                     # MySQL: a ClientHello right behind the plain request for TLS.
@@ -859,7 +847,7 @@ class Tracker:
                 flow.greeting_bytes += fresh
             else:
                 if flow.response_bytes == 0:
-                    self._answered(flow, frame, time)
+                    self._answered(p, flow, frame, time)
                 flow.response_bytes += fresh
                 flow.response_last_frame = frame
                 flow.response_last_time = time
@@ -874,29 +862,28 @@ class Tracker:
             f.last_data_seq = seq
             f.last_data_length = p.payload_length
             if f.turn_seq < 0:
-                f.turn_seq = self._start_of_turn(seq, known, r.highest_ack)
+                f.turn_seq = self._start_of_turn(p, seq, known, r.highest_ack)
         if f.turn_seq >= 0:
             position = distance(seq, f.turn_seq)
             if position < HEAD:
-                self._head(f, position)
+                self._head(p, f, position)
             if fresh > 0 and not opened:
-                self._tail(f, seq)
+                self._tail(p, f, seq)
         if flow.lanes != _TURNS:
             self.lanes.take(p, flow, f, r, seq, opened, frame, time)
 
-    def _start_of_turn(self, seq: int, known: int, acked: int) -> int:
+    def _start_of_turn(self, p: Packet, seq: int, known: int, acked: int) -> int:
         """Return where a turn's bytes begin, though its first segment may not be here yet."""
         start = seq
-        if known >= 0 and distance(seq, known) != 0 and not self.packet.flags & SYN:
+        if known >= 0 and distance(seq, known) != 0 and not p.flags & SYN:
             start = known
             # What the other end has got was before the turn, seen or not.
             if acked >= 0 and distance(acked, start) > 0 and distance(seq, acked) >= 0:
                 start = acked
         return start
 
-    def _opener_by_content(self, flow: Flow, opened: int) -> int:
+    def _opener_by_content(self, p: Packet, flow: Flow, opened: int) -> int:
         """Correct a guessed initiator when the responder's first bytes are a request."""
-        p = self.packet
         if opened or p.payload_captured < 6:
             return opened
         start = bytes(self.buffer[p.payload : p.payload + 6])
@@ -975,7 +962,7 @@ class Tracker:
         tail = (int(f.tail_high) << 64) | int(f.tail_low)
         return tail.to_bytes(16, "big")[16 - f.tail_length :]
 
-    def _new_turn(self, flow: Flow, frame: int, time: int) -> None:
+    def _new_turn(self, p: Packet, flow: Flow, frame: int, time: int) -> None:
         if flow.lanes == _TURNS:
             self._close_turn(flow, 1)
         flow.turn_index += 1
@@ -994,10 +981,9 @@ class Tracker:
             flow.a.head_length = 0
             flow.a.tail_length = 0
         if flow.turn_index == 1:
-            self._note_first_bytes(flow)
+            self._note_first_bytes(p, flow)
 
-    def _note_first_bytes(self, flow: Flow) -> None:
-        p = self.packet
+    def _note_first_bytes(self, p: Packet, flow: Flow) -> None:
         if flow.endpoint is None or p.payload_captured < 4:
             return
         if flow.endpoint.connections > FIRST_BYTES_OF:
@@ -1009,12 +995,11 @@ class Tracker:
         elif len(seen) < MAX_FIRST_BYTES:
             seen[first] = 1
 
-    def _note_accepted(self, flow: Flow, endpoint: Endpoint) -> None:
+    def _note_accepted(self, p: Packet, flow: Flow, endpoint: Endpoint) -> None:
         """Count the connection's first bytes as accepted, unless its answer is a refusal.
 
         A refusal is an HTTP/1 status of 400 or more, or a TLS alert.
         """
-        p = self.packet
         f = flow.a if flow.a_opened else flow.b
         if f.hello_slot < 0 or f.hello_length < 4:
             return
@@ -1025,7 +1010,7 @@ class Tracker:
         if first in endpoint.first_bytes:
             endpoint.first_accepted[first] = endpoint.first_accepted.get(first, 0) + 1
 
-    def _answered(self, flow: Flow, frame: int, time: int) -> None:
+    def _answered(self, p: Packet, flow: Flow, frame: int, time: int) -> None:
         flow.response_frame = frame
         flow.response_time = time
         self.moments.note(flow, ANSWERED, time)
@@ -1034,7 +1019,7 @@ class Tracker:
             return
         endpoint.turns += 1
         if flow.turn_index == 1 and endpoint.connections <= FIRST_BYTES_OF:
-            self._note_accepted(flow, endpoint)
+            self._note_accepted(p, flow, endpoint)
         took = time - flow.request_last_time
         if took > endpoint.longest_answer:
             endpoint.longest_answer = took
@@ -1049,9 +1034,8 @@ class Tracker:
             if flow.turn_gap > endpoint.longest_idle:
                 endpoint.longest_idle = flow.turn_gap
 
-    def _head(self, f: HalfFlow, position: int) -> int:
+    def _head(self, p: Packet, f: HalfFlow, position: int) -> int:
         """Keep the first bytes of the turn, in order; return how many of them are new."""
-        p = self.packet
         if f.hello_slot < 0:
             f.hello_seq = f.turn_seq
         hello = f.turn_seq == f.hello_seq
@@ -1083,9 +1067,8 @@ class Tracker:
             f.head_length = length
         return count
 
-    def _tail(self, f: HalfFlow, seq: int) -> None:
+    def _tail(self, p: Packet, f: HalfFlow, seq: int) -> None:
         """Keep the last 16 bytes of an answer, where they were seen without a hole."""
-        p = self.packet
         count = p.payload_captured
         end = p.payload + count
         if p.cut:
@@ -1094,8 +1077,8 @@ class Tracker:
         if seq != f.tail_end:
             f.tail_length = 0
         if count >= 16:
-            f.tail_high = p.u64(end - 16)
-            f.tail_low = p.u64(end - 8)
+            f.tail_high = big64(p.view, end - 16)
+            f.tail_low = big64(p.view, end - 8)
             start = end
         else:
             start = p.payload
@@ -1111,9 +1094,8 @@ class Tracker:
     # Endings.
 
     def _endings(
-        self, flow: Flow, f: HalfFlow, r: HalfFlow, fresh: int, frame: int, time: int
+        self, p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, fresh: int, frame: int, time: int
     ) -> None:
-        p = self.packet
         if p.flags & (FIN | RST) and f.fin_seq < 0 and r.fin_seq < 0 and flow.rst_time == 0:
             opener = flow.a if flow.a_opened else flow.b
             self.moments.note(flow, LEFT if f is opener else CLOSED, time)
@@ -1126,7 +1108,7 @@ class Tracker:
             f.rst_count += 1
             if flow.rst_time == 0:
                 flow.rst_time = time
-            self._note_reset(flow, f, time)
+            self._note_reset(p, flow, f, time)
             if flow.syn_ack_count == 0 and flow.syn_count > 0 and f.packets == 1:
                 if flow.endpoint is not None:
                     note_outcome(flow.endpoint, REFUSED, time)
@@ -1136,18 +1118,16 @@ class Tracker:
                 self._evict(2)
         elif flow.closing != 2 or fresh > 0 or p.flags & SYN:
             if flow.handshake_done or flow.midstream:
-                self.table.touch(flow, 0)
-                if self.table.size0 > MAX_OPEN:
-                    self._evict(0)
+                if flow.closing != 0:
+                    self.table.touch(flow, 0)
+                    if self.table.size0 > MAX_OPEN:
+                        self._evict(0)
             else:
                 self.table.touch(flow, 1)
 
-    def _note_reset(self, flow: Flow, f: HalfFlow, time: int) -> None:
-        p = self.packet
+    def _note_reset(self, p: Packet, flow: Flow, f: HalfFlow, time: int) -> None:
         host = f.host
         host.reset_ttls[p.ttl] = host.reset_ttls.get(p.ttl, 0) + 1
-        if len(host.reset_windows) < MAX_RESET_WINDOWS:
-            host.reset_windows[p.window] = host.reset_windows.get(p.window, 0) + 1
         if p.payload_length > 0 and not flow.reset_payload:
             size = p.payload_captured
             if size > MAX_RESET_PAYLOAD:
@@ -1157,8 +1137,7 @@ class Tracker:
             frames = [n for n, t, mac in self.arp if mac == p.mac and time - t <= ARP_WINDOW]
             flow.arp_frames = tuple(frames)
 
-    def _icmp(self, frame: int, time: int) -> None:
-        p = self.packet
+    def _icmp(self, p: Packet, frame: int, time: int) -> None:
         table = self.table
         h = table.hash(p)
         flow = table.find(p, h)
@@ -1172,7 +1151,7 @@ class Tracker:
             flow.start = time
             flow.end = time
             flow.active_time = time
-            self._infer_opener(flow)
+            self._infer_opener(p, flow)
             flow.midstream = 1
             flow.inferred = 0 if p.flags & SYN else 1
             table.settle(flow)
@@ -1194,24 +1173,28 @@ class Tracker:
 
     # Kept packets.
 
-    def _keep(self, flow: Flow, from_a: int, marks: int, path: int, frame: int, time: int) -> int:
+    def _keep(
+        self, p: Packet, flow: Flow, from_a: int, marks: int, path: int, frame: int, time: int
+    ) -> int:
         """Keep the facts of a packet; return 0 without room."""
         if (flow.fact_last < 0 or flow.fact_fill == CHUNK_FACTS) and not self._next_chunk(flow):
             self.facts_left_out += 1
             return 0
-        self._write(flow.fact_last, flow.fact_fill, from_a, marks, path, frame, time)
+        self._write(p, flow.fact_last, flow.fact_fill, from_a, marks, path, frame, time)
         flow.fact_fill += 1
-        if self.packet.flags & RST and flow.rst_kept < CHUNK_FACTS:
+        if p.flags & RST and flow.rst_kept < CHUNK_FACTS:
             if flow.rst_chunk < 0:
                 flow.rst_chunk = self.facts.take()
             if flow.rst_chunk >= 0:
-                self._write(flow.rst_chunk, flow.rst_kept, from_a, marks, path, frame, time)
+                self._write(p, flow.rst_chunk, flow.rst_kept, from_a, marks, path, frame, time)
                 flow.rst_kept += 1
         return 1
 
-    def _show(self, flow: Flow, from_a: int, marks: int, path: int, frame: int, time: int) -> None:
+    def _show(
+        self, p: Packet, flow: Flow, from_a: int, marks: int, path: int, frame: int, time: int
+    ) -> None:
         if flow.stream in self.watched:
-            self._write(self.scratch, 0, from_a, marks, path, frame, time)
+            self._write(p, self.scratch, 0, from_a, marks, path, frame, time)
             self.on_packet(flow, self.facts.row(self.scratch, 0))
 
     def _next_chunk(self, flow: Flow) -> int:
@@ -1238,26 +1221,26 @@ class Tracker:
         return 1
 
     def _write(
-        self, chunk: int, fact: int, from_a: int, marks: int, path: int, frame: int, time: int
-    ) -> None:
-        p = self.packet
-        base = chunk * CHUNK_WORDS + 1 + fact * FACT_WORDS
-        self.facts.view[base] = frame
-        self.facts.view[base + 1] = time
-        self.facts.view[base + 2] = p.seq
-        self.facts.view[base + 3] = p.ack
-        self.facts.view[base + 4] = p.tsval
-        self.facts.view[base + 5] = p.tsecr
+        self, p: Packet, chunk: int, fact: int, from_a: int, marks: int, path: int, frame: int,
+        time: int,
+    ) -> None:  # fmt: skip
+        base = chunk * CHUNK_WORDS + fact * FACT_WORDS
         bits = p.flags | (from_a << 8) | (p.has_timestamps << 9) | (p.df << 10)
-        bits |= (p.ttl << 16) | (p.tos << 24) | (p.window << 32)
-        bits |= ((p.direction + 1) & 0x0F) << 48
-        bits |= p.option_bytes << 52
-        self.facts.view[base + 6] = bits
-        self.facts.view[base + 7] = p.payload_length | (p.ip_id << 32)
-        self.facts.view[base + 8] = marks | (p.flow_label << 32)
-        self.facts.view[base + 9] = p.sack_left
-        self.facts.view[base + 10] = p.sack_right if p.sack_blocks > 0 else -1
-        self.facts.view[base + 11] = p.mac | (path << 48)
+        bits |= ((p.direction + 1) & 0x0F) << 12
+        bits |= (p.ttl << 16) | (p.tos << 24) | (p.window << 32) | (p.option_bytes << 48)
+        if p.sack_blocks > 0:
+            bits |= HAS_SACK
+        if p.version == 6:
+            bits |= IS_IPV6
+        self.facts.view[base] = frame | (marks << 44)
+        self.facts.view[base + 1] = time
+        self.facts.view[base + 2] = p.seq | (p.ack << 32)
+        self.facts.view[base + 3] = p.tsval | (p.tsecr << 32)
+        self.facts.view[base + 4] = bits
+        # One of the two is 0: the IP ID is IPv4's, the flow label IPv6's.
+        self.facts.view[base + 5] = p.payload_length | ((p.ip_id | p.flow_label) << 32)
+        self.facts.view[base + 6] = p.sack_left | (p.sack_right << 32)
+        self.facts.view[base + 7] = p.mac | (path << 48)
 
     # Judging what has ended.
 
@@ -1377,18 +1360,18 @@ class Tracker:
         host.bad_checksums += f.bad_checksums
         host.super_segments += f.super_segments
         host.duplicates += f.duplicates
-        self._fold_ttl(host, f.ttl0, f.ttl0_count)
-        self._fold_ttl(host, f.ttl1, f.ttl1_count)
-        self._fold_ttl(host, f.ttl2, f.ttl2_count)
-        self._fold_ttl(host, f.ttl3, f.ttl3_count)
-        if f.mac0_count and len(host.macs) < 8:
-            host.macs[f.mac0] = host.macs.get(f.mac0, 0) + f.mac0_count
-        if f.mac1_count and len(host.macs) < 8:
-            host.macs[f.mac1] = host.macs.get(f.mac1, 0) + f.mac1_count
-
-    def _fold_ttl(self, host: Host, ttl: int, count: int) -> None:
-        if count > 0 and ttl >= 0:
-            host.ttls[ttl] = host.ttls.get(ttl, 0) + count
+        if f.ttl0_count:
+            host.count_ttl(f.ttl0, f.ttl0_count)
+        if f.ttl1_count:
+            host.count_ttl(f.ttl1, f.ttl1_count)
+        if f.ttl2_count:
+            host.count_ttl(f.ttl2, f.ttl2_count)
+        if f.ttl3_count:
+            host.count_ttl(f.ttl3, f.ttl3_count)
+        if f.mac0_count:
+            host.count_mac(f.mac0, f.mac0_count)
+        if f.mac1_count:
+            host.count_mac(f.mac1, f.mac1_count)
 
     def _fold_endpoint(self, flow: Flow) -> None:
         initiator = flow.a if flow.a_opened else flow.b

@@ -1,7 +1,7 @@
 """Failed connections set aside until the whole capture is known, in memory that does not grow.
 
-Stories wait for their second judgement in a spill file, which starts in memory and moves to disk;
-so do the report's connections until somebody reads them.
+Stories wait for their second judgement, the first ones as they are, the others in a spill file,
+which starts in memory and moves to disk; there the report's connections wait until they are read.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import tempfile
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import overload
 
 import msgspec
@@ -19,11 +20,24 @@ from pcapdiag.model.story import Story
 
 MAX_FAILED = 100_000
 """Failed connections that are judged again at the end; of others the first judgement stays."""
+KEPT_AS_THEY_ARE = 256
+"""Stories that need not be written and read: most captures hold no more."""
 MAX_DOUBTFUL = 5_000
 """Connections judged again of those that the capture, so far, could not tell to have failed."""
 DOUBTFUL_PER_ENDPOINT = 20
 IN_MEMORY = 8 * 1024 * 1024
 """Bytes of a spill that stay in memory before a temporary file takes them."""
+
+
+@cache
+def _story_decoder() -> msgspec.msgpack.Decoder[tuple[Story, int]]:
+    # Looking through all the types takes milliseconds, and most captures need it not.
+    return msgspec.msgpack.Decoder(tuple[Story, int])
+
+
+@cache
+def _connection_decoder() -> msgspec.msgpack.Decoder[Connection]:
+    return msgspec.msgpack.Decoder(Connection)
 
 
 class Spill:
@@ -53,13 +67,13 @@ class Archive:
     """Stories that are to be judged again when the whole capture is known."""
 
     def __init__(self) -> None:
-        self._stories = Spill()
+        self._first: list[tuple[Story, int]] = []
+        self._others = Spill()
         self._numbers: dict[int, int] = {}
         self._failed = 0
         self._doubtful = 0
         self._doubtful_by_endpoint: Counter[tuple[str, int]] = Counter()
         self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(tuple[Story, int])
 
     def keep(self, story: Story, watched_until: int, *, failed: bool) -> bool:
         """Set a story aside; False where there is no room for it, and its judgement has to stay.
@@ -72,9 +86,12 @@ class Archive:
         return True
 
     def put(self, story: Story, watched_until: int) -> None:
-        """Set a story aside, whether or not there is room."""
-        self._numbers[story.stream] = len(self._stories)
-        self._stories.add(self._encoder.encode((story, watched_until)))
+        """Set a story aside, whether or not there is room; nobody changes it later."""
+        self._numbers[story.stream] = len(self._first) + len(self._others)
+        if len(self._first) < KEPT_AS_THEY_ARE:
+            self._first.append((story, watched_until))
+        else:
+            self._others.add(self._encoder.encode((story, watched_until)))
 
     def __contains__(self, stream: int) -> bool:
         return stream in self._numbers
@@ -85,12 +102,17 @@ class Archive:
 
     def read(self, stream: int) -> tuple[Story, int]:
         """Return the last story of a stream and its ``watched_until``; raises KeyError."""
-        return self._decoder.decode(self._stories.read(self._numbers[stream]))
+        return self._read(self._numbers[stream])
 
     def stories(self) -> Iterator[tuple[Story, int]]:
         """Yield what was kept, in the order in which it was judged."""
-        for number in range(len(self._stories)):
-            yield self._decoder.decode(self._stories.read(number))
+        for number in range(len(self._first) + len(self._others)):
+            yield self._read(number)
+
+    def _read(self, number: int) -> tuple[Story, int]:
+        if number < len(self._first):
+            return self._first[number]
+        return _story_decoder().decode(self._others.read(number - len(self._first)))
 
     def _has_room(self) -> bool:
         self._failed += 1
@@ -119,7 +141,6 @@ class Connections(Sequence[Connection]):
         self._streams = array("q")
         self._order = array("q")
         self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(Connection)
 
     def add(self, connection: Connection, place: int | None = None) -> None:
         """Append a connection; ``place`` orders it where its stream does not."""
@@ -128,14 +149,14 @@ class Connections(Sequence[Connection]):
 
     def read(self, number: int) -> Connection:
         """Return the connection that was added when there were ``number`` of them."""
-        connection = self._decoder.decode(self._records.read(number))
+        connection = _connection_decoder().decode(self._records.read(number))
         self._complete(connection)
         return connection
 
     def unread(self) -> Iterator[Connection]:
         """Yield the connections as they were added, without what is added at the end."""
         for number in self._sorted():
-            yield self._decoder.decode(self._records.read(number))
+            yield _connection_decoder().decode(self._records.read(number))
 
     def __len__(self) -> int:
         return len(self._records)

@@ -158,12 +158,13 @@ def describe_verdict(
         exchange=judgement.exchange,
         count=count,
         alternatives=[
-            Alternative(code=other.code, confidence=other.confidence)
+            Alternative(code=other.code, confidence=float(other.confidence))
             for other in judgement.alternatives
         ],
-        confidence=judgement.confidence,
+        confidence=float(judgement.confidence),
         notes=list(judgement.notes),
-        numbers=judgement.numbers,
+        # The same figures whether it waited as it is or was written and read: floats.
+        numbers={name: float(number) for name, number in judgement.numbers.items()},
     )
 
 

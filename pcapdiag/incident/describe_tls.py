@@ -24,6 +24,7 @@ from pcapdiag.model.tls import (
 )
 from pcapdiag.model.units import format_seconds
 from pcapdiag.protocols.tls import names
+from pcapdiag.protocols.tls.certificates import certificates_in
 
 CLIENT_HELLO, SERVER_HELLO, CERTIFICATE = 1, 2, 11
 WARNING = 1
@@ -89,9 +90,8 @@ def _hello_words(facts: TlsFacts, message: Message) -> str:
 
 
 def _first_names(flight: CertificateFlight) -> str:
-    if not flight.certificates:
-        return "(none)"
-    return f"for {words.subject(flight.certificates[0])}"
+    every = certificates_in(flight)
+    return f"for {words.subject(every[0])}" if every else "(none)"
 
 
 def _client_hello(hello: ClientHello) -> TlsClientHello:
@@ -119,7 +119,7 @@ def _server_hello(hello: ServerHello) -> TlsServerHello:
 
 
 def _certificates(flight: CertificateFlight | None, sender: End) -> Iterator[TlsCertificate]:
-    for one in flight.certificates if flight else ():
+    for one in certificates_in(flight):
         if not one.problem:
             yield _certificate(one, sender)
 

@@ -9,19 +9,14 @@ from typing import TypeVar
 
 from pcapdiag.diagnose.idle_end import lost_after_idle, reset_after_idle
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.model.context import EndpointFacts, HostFacts, IdleEnds, ResetMarks
+from pcapdiag.model.context import EndpointFacts, HostFacts, IdleEnds, Range, ResetMarks
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.story import Story
 
-MAX_ENDPOINTS = 4_096
+MAX_ENDPOINTS = 2_048
 """Endpoints, and as many addresses, of which anything is noted."""
-MAX_TIMES = 1_024
-"""Quiet times kept of one endpoint and kind."""
-MAX_VALUES = 64
+MAX_VALUES = 32
 """Header values, or initiators, kept of one address."""
-MAX_BLOCKED = 64
-"""Connections of one initiator to one endpoint that were reset at their SYN, of which times are
-kept."""
 BLOCKED_WITHIN = 600_000_000_000
 """A connection refused this soon (ns) after one was cut may be blocked for it (facts 2.1)."""
 AFTER_IDLE = frozenset({"tcp.idle_reset", "tcp.stale_connection"})
@@ -39,7 +34,7 @@ class Recurrences:
         self._idle: dict[_Endpoint, IdleEnds] = {}
         self._marks: dict[str, ResetMarks] = {}
         self._cut: dict[_Endpoint, dict[str, int]] = {}
-        self._blocked: dict[_Endpoint, dict[str, list[int]]] = {}
+        self._blocked: dict[_Endpoint, dict[str, Range]] = {}
         self.left_out = 0
 
     def note(self, story: Story, judgement: Judgement) -> None:
@@ -69,16 +64,16 @@ class Recurrences:
         by_initiator = resets[0].from_initiator
         address = story.half(by_initiator).address
         others = [p for p in story.packets if p.from_initiator == by_initiator and not p.is_rst]
+        ttls = {r.ttl for r in resets} - {p.ttl for p in others}
         windows = {r.window for r in resets} - {p.window for p in others} - {0}
         ip_ids = {r.ip_id for r in resets} - {p.ip_id for p in others} - {0}
-        if not windows and not ip_ids:
+        if not ttls and not windows and not ip_ids:
             return
         marks = self._at(self._marks, address, ResetMarks())
         if marks is not None:
-            for window in windows:
-                self._count(marks.windows, window)
-            for ip_id in ip_ids:
-                self._count(marks.ip_ids, ip_id)
+            self._count(marks.ttls, ttls)
+            self._count(marks.windows, windows)
+            self._count(marks.ip_ids, ip_ids)
 
     def _note_idle(self, story: Story, judgement: Judgement) -> None:
         end = None
@@ -92,11 +87,8 @@ class Recurrences:
         ends = self._at(self._idle, key, IdleEnds())
         if ends is None:
             return
-        times: list[int] = getattr(ends, end.how)
-        if len(times) < MAX_TIMES:
-            times.append(end.quiet)
-        else:
-            ends.left_out += 1
+        times: Range = getattr(ends, end.how)
+        times.add(end.quiet)
 
     def _note_block(self, story: Story, judgement: Judgement) -> None:
         reset = judgement.reset
@@ -109,9 +101,8 @@ class Recurrences:
                 callers[caller] = min(reset.time, callers.get(caller, reset.time))
         elif not story.syn_ack_count and caller in self._cut.get(key, {}):
             if 0 <= story.start - self._cut[key][caller] <= BLOCKED_WITHIN:
-                times = self._blocked.setdefault(key, {}).setdefault(caller, [])
-                if len(times) < MAX_BLOCKED:
-                    times.append(reset.time)
+                blocked = self._blocked.setdefault(key, {})
+                blocked.setdefault(caller, Range()).add(reset.time)
 
     def _at(self, table: dict[_K, _V], key: _K, fresh: _V) -> _V | None:
         known = table.get(key)
@@ -120,8 +111,9 @@ class Recurrences:
         self.left_out += known is None
         return known
 
-    def _count(self, table: dict[int, int], value: int) -> None:
-        if value in table or len(table) < MAX_VALUES:
-            table[value] = table.get(value, 0) + 1
-        else:
-            self.left_out += 1
+    def _count(self, table: dict[int, int], values: set[int]) -> None:
+        for value in values:
+            if value in table or len(table) < MAX_VALUES:
+                table[value] = table.get(value, 0) + 1
+            else:
+                self.left_out += 1

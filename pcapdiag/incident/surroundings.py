@@ -110,6 +110,23 @@ class Surroundings:
         endpoint = story.responder.address, story.responder.port
         self._spoken.note(story.initiator.address, endpoint, content_hints(story))
         self.too_big.note(story)
+        self._note_asked(story)
+
+    def _note_asked(self, story: Story) -> None:
+        """Count what was asked over HTTP/2, which the tracker cannot read."""
+        http = story.application.http if story.application else None
+        if http is None or not http.asked:
+            return
+        table, callers = self._tracker.table, self._tracker.callers
+        endpoint = table.endpoints.get((*key_of(story.responder.address), story.responder.port))
+        host = table.hosts.get(key_of(story.initiator.address))
+        caller = callers.find(endpoint, host) if endpoint is not None and host is not None else None
+        if caller is None:
+            return
+        for number, one in enumerate(http.asked):
+            head = f"{one.method} {one.path} HTTP/2\r\nuser-agent: {one.user_agent}\r\n"
+            first = int(number == 0)
+            callers.note(caller, one.kind, one.time, one.outcome, head.encode(), first)
 
     def ends(self, story: Story) -> Ends:
         """Return the roles of a connection's ends, by its content and by all that is known."""

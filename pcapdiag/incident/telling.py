@@ -54,7 +54,10 @@ class Details(msgspec.Struct):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """A connection of the report, and what is still needed to tell it in full."""
+    """A connection with its verdict, and what is still needed to list it in the report.
+
+    Many are only counted, so what was said above TCP is added with the rest.
+    """
 
     connection: Connection
     story: Story
@@ -63,20 +66,19 @@ class Told(msgspec.Struct, frozen=True):
     context: Context
     plain: Judgement
     """The judgement before it was known who did it, for a judgement with more captures."""
+    list_all: bool = False
+    """List its first exchanges, not only the failed ones and their neighbours."""
 
     def in_full(self) -> Connection:
-        """Return it with timeline, resets and evidence."""
+        """Return it with timeline, resets and evidence; to be asked once."""
+        self._add_protocols()
         add_resets(self.connection, self.story, self.ends, self.context)
         add_timeline(self.connection, self.story, self.judgement)
         self._add_settling()
         return self.connection
 
-    def add_protocols(self, list_all: bool) -> None:
-        """Add what was said above TCP, and the failed requests that the verdict is not about.
-
-        Of the exchanges those worth listing; ``list_all`` lists the first ones, whether they failed
-        or not.
-        """
+    def _add_protocols(self) -> None:
+        """Add what was said above TCP, and the failed requests that the verdict is not about."""
         failed = {self.judgement.exchange}
         for other in other_failures(self.story, self.judgement, self.context):
             failed.update(other.exchanges)
@@ -89,7 +91,7 @@ class Told(msgspec.Struct, frozen=True):
             self.connection.tls = describe_tls(above.tls)
         facts = above.http if above else None
         if facts is not None:
-            chosen = None if list_all else failed
+            chosen = None if self.list_all else failed
             self.connection.http = describe_http(facts, chosen, self.story.responder.address)
             self.connection.http2 = describe_http2(facts.http2) if facts.http2 else None
 
@@ -102,7 +104,8 @@ class Told(msgspec.Struct, frozen=True):
             verdict.commands = [*settling, *verdict.commands]
 
     def as_row(self) -> Connection:
-        """Return it without timeline, evidence and texts, which equal ones have."""
+        """Return it without timeline, evidence and texts, which equal ones have; as above."""
+        self._add_protocols()
         decisive = self.judgement.reset
         add_resets(self.connection, self.story, self.ends, self.context, decisive)
         shorten(self.connection)
@@ -139,9 +142,7 @@ class Teller(msgspec.Struct):
         ends = self.surroundings.ends(story)
         connection = describe(story, judgement, attribution, ends, self.names)
         self._say_where(connection, story)
-        told = Told(connection, story, judgement, ends, context, plain)
-        told.add_protocols(self.list_all)
-        return told
+        return Told(connection, story, judgement, ends, context, plain, self.list_all)
 
     def name_ends(self, connection: Connection) -> None:
         """Bring names and roles of a connection that was told early to what is known now."""

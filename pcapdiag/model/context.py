@@ -6,25 +6,41 @@ import msgspec
 
 
 class ResetMarks(msgspec.Struct):
-    """Header values of an address's resets, with the number of *connections* that had each."""
+    """Header values of an address's resets, with the number of *connections* that had each.
 
+    Left out is what another packet of the address had on that connection.
+    """
+
+    ttls: dict[int, int] = {}
     windows: dict[int, int] = {}
-    """Window fields, not 0, that no other packet of the address had on that connection."""
+    """Raw window fields other than 0 (some vendors put a reason code there)."""
     ip_ids: dict[int, int] = {}
-    """The same of IPv4 identifications."""
+    """IPv4 identifications other than 0."""
+
+
+class Range(msgspec.Struct):
+    """How many values there were, and between which they lay (0 without any)."""
+
+    count: int = 0
+    least: int = 0
+    most: int = 0
+
+    def add(self, value: int) -> None:
+        """Take up a value."""
+        self.least = min(value, self.least) if self.count else value
+        self.most = max(value, self.most) if self.count else value
+        self.count += 1
 
 
 class IdleEnds(msgspec.Struct):
     """Quiet times (ns) after which connections to one endpoint turned out to be gone."""
 
-    at_expiry: list[int] = []
+    at_expiry: Range = msgspec.field(default_factory=Range)
     """A RST came by itself, after this long without a packet."""
-    late: list[int] = []
+    late: Range = msgspec.field(default_factory=Range)
     """The next packet was met by a RST."""
-    lost: list[int] = []
+    lost: Range = msgspec.field(default_factory=Range)
     """The next packets were never answered."""
-    left_out: int = 0
-    """Further ones, for which there was no room."""
 
 
 class HostFacts(msgspec.Struct):
@@ -35,8 +51,7 @@ class HostFacts(msgspec.Struct):
     ttls: dict[int, int] = {}
     """TTL (hop limit) of its TCP packets other than RST, with counts."""
     reset_ttls: dict[int, int] = {}
-    reset_windows: dict[int, int] = {}
-    """Raw window fields of its RSTs, with counts (some vendors put a reason code there)."""
+    """The same of its RSTs."""
     marks_of_resets: ResetMarks | None = None
     """What its resets have in common over several connections; None where it sent none."""
     macs: dict[int, int] = {}
@@ -118,7 +133,7 @@ class EndpointFacts(msgspec.Struct):
     """The quiet times that connections to it did not outlive; None without any."""
     cut: dict[str, int] = {}
     """When (ns) a RST first cut a connection in use, by initiator."""
-    blocked: dict[str, list[int]] = {}
+    blocked: dict[str, Range] = {}
     """When (ns) further connections of those initiators were reset at their SYN, soon after."""
     answers_within: list[int] = msgspec.field(default_factory=lambda: [0] * 16)
     """Histogram of answer times: bucket i counts those under 1 ms * 2**i (the last: all longer)."""

@@ -191,6 +191,17 @@ class Http2Facts(msgspec.Struct):
     problem_by: Literal["initiator", "responder"] | None = None
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """One request of HTTP/2 for the fleet's tables; ``kind`` and ``outcome`` as flow/callers.py."""
+
+    time: int
+    kind: int
+    outcome: int
+    method: str
+    path: str
+    user_agent: str
+
+
 class HttpFacts(msgspec.Struct):
     """All that was read of one connection's HTTP."""
 
@@ -202,3 +213,5 @@ class HttpFacts(msgspec.Struct):
     http2: Http2Facts | None = None
     incomplete: bool = False
     """Bytes were missing: what follows the hole is not known."""
+    asked: list[Asked] = []
+    """HTTP/2: the first requests, healthy or not."""

@@ -23,6 +23,8 @@ from pcapdiag.model.report_http2 import Http2
 from pcapdiag.model.report_points import Point as Point
 from pcapdiag.model.report_points import PointPassage as PointPassage
 from pcapdiag.model.report_points import Sighting as Sighting
+from pcapdiag.model.report_scope import Scope as Scope
+from pcapdiag.model.report_signs import ResetSigns as ResetSigns
 from pcapdiag.model.report_summary import Summary as Summary
 from pcapdiag.model.report_summary import Topology as Topology
 from pcapdiag.model.report_tls import Tls
@@ -192,28 +194,6 @@ class PathFacts(Value):
     interfaces: list[str] = []
 
 
-class Scope(Value):
-    """How the called address and port, and its other ports, did over the whole capture.
-
-    ``failed`` and ``worked`` are None where filters chose the connections: the others were not
-    judged. Times are starts of connections.
-    """
-
-    connections: int
-    established: int = 0
-    refused: int = 0
-    unanswered: int = 0
-    failed: int | None = None
-    worked: int | None = None
-    first_established: str | None = None
-    last_established: str | None = None
-    first_failed: str | None = None
-    last_failed: str | None = None
-    ports_working: list[int] = []
-    """Other ports of the address on which connections came up and none failed."""
-    ports_failing: list[int] = []
-
-
 class Cause(Value):
     """What happened on another leg of the proxy and made this connection fail.
 
@@ -304,24 +284,6 @@ class Finding(Value):
     commands: list[str] = []
     point: PointLabel = msgspec.UNSET
     """The point that it is about, where it is about one of several."""
-
-
-class ResetSigns(Value):
-    """What the decisive resets of a group share; None where they differ."""
-
-    resets: int
-    """How many there are."""
-    ttl: int | None = None
-    hops: int | None = None
-    """Distance from where the capture was taken, by the likeliest initial TTL."""
-    window: int | None = None
-    """The raw field, where it is not 0."""
-    idle: int = 0
-    """How many of them came after a second of quiet or more."""
-    idle_shortest: float | None = None
-    """Seconds."""
-    idle_longest: float | None = None
-    text: str | None = None
 
 
 class Group(Value):

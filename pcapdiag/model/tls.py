@@ -89,7 +89,9 @@ class CertificateFlight(msgspec.Struct, frozen=True):
 
     frame: int
     time: int
-    certificates: tuple[Certificate, ...] = ()
+    certificates: tuple[Certificate | bytes, ...] = ()
+    """In the order sent; bytes are DER that nobody has asked for yet (protocols/tls/certificates.py
+    reads them)."""
     left_out: int = 0
     """Further certificates that were not read."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 
 MAX_ANSWERS = 64
@@ -16,6 +15,8 @@ def address_names(message: bytes) -> Iterator[tuple[str, str]]:
     that cannot be parsed yields nothing.
     """
     # Imported here: most captures have no DNS, and the package imports all of its protocols.
+    import socket
+
     import dpkt
 
     try:

@@ -211,6 +211,7 @@ def _joined(facts: list[HttpFacts]) -> HttpFacts | None:
         left_out=sum(each.left_out for each in facts),
         http2=next((each.http2 for each in facts if each.http2 is not None), None),
         incomplete=any(each.incomplete for each in facts),
+        asked=[one for each in facts for one in each.asked],
     )
 
 

@@ -117,7 +117,32 @@ _GLUE = "\u00a0"
 def _wrapped(text: str, room: int, *, first: str = "", hang: str = "") -> list[str]:
     """Break text into lines, but not between a number and its unit."""
     whole = _QUANTITY.sub(_GLUE, text)
-    lines = textwrap.wrap(
-        whole, room, break_on_hyphens=False, initial_indent=first, subsequent_indent=hang
-    )
+    plain = text.isascii() and text.isprintable() and not text.startswith(" ")
+    lines = _broken(whole, room, first, hang) if plain else None
+    if lines is None:
+        lines = textwrap.wrap(
+            whole, room, break_on_hyphens=False, initial_indent=first, subsequent_indent=hang
+        )
     return [line.replace(_GLUE, " ") for line in lines]
+
+
+def _broken(text: str, room: int, first: str, hang: str) -> list[str] | None:
+    """Return what ``textwrap`` makes of one line of words, several times as fast.
+
+    None where a word is longer than a line, or has no place behind ``first``.
+    """
+    lines: list[str] = []
+    indent, rest = first, text.rstrip(" ")
+    while rest:
+        width = room - len(indent)
+        if len(rest) <= width:
+            return [*lines, indent + rest]
+        end = rest.rfind(" ", 0, width + 1)
+        if end <= 0:
+            return None
+        following = rest[end:].lstrip(" ")
+        if len(following.partition(" ")[0]) > width:
+            return None
+        lines.append(indent + rest[:end].rstrip(" "))
+        indent, rest = hang, following
+    return lines

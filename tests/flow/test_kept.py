@@ -71,6 +71,15 @@ def test_everything_of_a_packet_is_kept() -> None:
     assert q.end_seq == 0x9007 + 1448
 
 
+def test_the_flow_label_of_ipv6_is_kept() -> None:
+    wire = Wire()
+    mac = b"\2\0\0\0\0\1"
+    link = Link(wire, End("fd00::1", 40000, 0x1000, mac), End("fd00::2", 443, 0x9000, mac))
+    link.c(0, "S", 0, 0, ip_id=0xFBEEF)
+    p = tell(wire).packet(1)
+    assert (p.flow_label, p.ip_id, p.df, p.window) == (0xFBEEF, 0, True, 500)
+
+
 def test_a_packet_without_the_option_has_none() -> None:
     wire = Wire()
     Link(wire).c(0, "A", 1, 1)

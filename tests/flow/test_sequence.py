@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pcapdiag.flow.sequence import distance
 from pcapdiag.model import packet as marks
+from pcapdiag.model.numbers import distance
 from tests.flow.scenes import SCENES, Scene
 from tests.flow.wire import End, Link, Wire, tell
 

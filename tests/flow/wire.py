@@ -168,7 +168,7 @@ class Link:
         sender.next_id += "ip_id" not in more
         segment = tcp_segment(sender, target, (seq & MASK, ack & MASK), bits, data, more)
         ttl = more.get("ttl", sender.ttl)
-        datagram = ip_datagram(sender.address, target.address, ttl, ip_id & 0xFFFF, segment)
+        datagram = ip_datagram(sender.address, target.address, ttl, ip_id, segment)
         frame = self._frame(more.get("mac", sender.mac), target.mac, datagram)
         interface, snaplen = more.get("interface", 0), more.get("snaplen", 1 << 18)
         return self.wire.add(at, frame, interface=interface, snaplen=snaplen)
@@ -210,12 +210,12 @@ def tcp_segment(
 def ip_datagram(
     source: str, target: str, ttl: int, ip_id: int, payload: bytes, protocol: int = 6
 ) -> bytes:
-    """An IPv4 datagram with DF, or an IPv6 one; ``ip_id`` is not used there."""
+    """An IPv4 datagram with DF, or an IPv6 one, which has its ``ip_id`` as flow label."""
     if ":" in source:
-        head = struct.pack(">IHBB", 6 << 28, len(payload), protocol, ttl)
+        head = struct.pack(">IHBB", 6 << 28 | ip_id & 0xFFFFF, len(payload), protocol, ttl)
     else:
         size = 20 + len(payload)
-        head = struct.pack(">BBHHHBBH", 0x45, 0, size, ip_id, 0x4000, ttl, protocol, 0)
+        head = struct.pack(">BBHHHBBH", 0x45, 0, size, ip_id & 0xFFFF, 0x4000, ttl, protocol, 0)
     return head + packed(source) + packed(target) + payload
 
 

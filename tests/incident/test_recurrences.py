@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
-from pcapdiag.incident.recurrences import BLOCKED_WITHIN, MAX_TIMES, MAX_VALUES, Recurrences
+from pcapdiag.incident.recurrences import BLOCKED_WITHIN, MAX_VALUES, Recurrences
 from pcapdiag.model.context import EndpointFacts, HostFacts
 from pcapdiag.model.story import Story
 from tests.diagnose.playbook import (
@@ -52,21 +52,25 @@ def ladder(*lines: Line, later: int = 0) -> Story:
 def test_quiet_times_by_what_showed_the_end() -> None:
     facts, _ = noted(play(*STALE), play(*EXPIRED), play(*EXPIRED), play(*CUT))
     assert facts.idle is not None
-    assert [round(t / SECOND) for t in facts.idle.late] == [350]
-    assert [round(t / SECOND) for t in facts.idle.at_expiry] == [240, 240]
+    late, expired = facts.idle.late, facts.idle.at_expiry
+    assert (late.count, round(late.least / SECOND)) == (1, 350)
+    assert (expired.count, round(expired.most / SECOND)) == (2, 240)
+    assert facts.idle.lost.count == 0
 
 
-def test_quiet_times_are_bounded() -> None:
-    facts, _ = noted(*[play(*EXPIRED)] * (MAX_TIMES + 3))
+def test_quiet_times_are_a_range() -> None:
+    longer = (*HANDSHAKE, *EXCHANGE, S("RST,ACK", after=250_000))
+    facts, _ = noted(play(*EXPIRED), play(*longer), play(*EXPIRED))
     assert facts.idle is not None
-    assert (len(facts.idle.at_expiry), facts.idle.left_out) == (MAX_TIMES, 3)
+    times = facts.idle.at_expiry
+    assert (times.count, times.least // SECOND, times.most // SECOND) == (3, 240, 250)
 
 
 def test_a_connection_that_a_nat_shows_twice_counts_once() -> None:
     story = play(*STALE)
     facts, _ = noted(story, replace(story, same_as=0))
     assert facts.idle is not None
-    assert len(facts.idle.late) == 1
+    assert facts.idle.late.count == 1
 
 
 def test_header_values_by_connection() -> None:
@@ -75,6 +79,7 @@ def test_header_values_by_connection() -> None:
     host = HostFacts(SERVER[0])
     table.add_to_host(host)
     assert host.marks_of_resets is not None
+    assert host.marks_of_resets.ttls == {}
     assert host.marks_of_resets.windows == {8201: 2}
     assert host.marks_of_resets.ip_ids == {77: 2, 78: 2}
 
@@ -93,7 +98,7 @@ def test_refusals_after_a_cut_are_noted_for_the_pair() -> None:
     facts, _ = noted(
         ladder(*CUT), ladder(*REFUSED, later=SECOND), ladder(*REFUSED, later=9 * SECOND)
     )
-    assert [len(times) for times in facts.blocked.values()] == [2]
+    assert [times.count for times in facts.blocked.values()] == [2]
     assert list(facts.blocked) == [CLIENT[0]]
     late = ladder(*REFUSED, later=2 * BLOCKED_WITHIN)
     assert noted(ladder(*CUT), late)[0].blocked == {}

@@ -87,10 +87,10 @@ def both_ends(view: ResetView) -> Signal | None:
         if other.from_initiator == reset.from_initiator or _marked(other):
             continue
         apart = abs(other.time - reset.time)
-        if apart > max(BOTH_AT_ONCE, view.min_rtt or 0):
+        if apart > max(BOTH_AT_ONCE, view.min_rtt or 0) or _is_answer(view, other):
             continue
-        if _is_answer(view, reset) or _is_answer(view, other):
-            continue
+        if _is_answer(view, reset):
+            return None
         detail = f"both ends were reset within {duration(apart)}, neither RST answers anything"
         return signal("reset_both", "path", detail, (reset.frame, other.frame))
     return None
@@ -150,10 +150,11 @@ def _marked(reset: PacketFact) -> bool:
 
 def _is_answer(view: ResetView, reset: PacketFact) -> bool:
     """Whether a bare RST may be a host's reply to a segment of the last round trips."""
+    if reset.has_ack:
+        return False
     prompts = view_reset(view.story, reset, view.context)
     rtt = prompts.min_rtt or 0
     earliest = reset.time - max(BOTH_AT_ONCE, REPLY_WITHIN * rtt)
     latest = reset.time - rtt * 4 // 5
-    return not reset.has_ack and any(
-        p.ack == reset.seq and earliest <= p.time <= latest for p in prompts.peer_earlier
-    )
+    answered = (p for p in prompts.peer_earlier if p.ack == reset.seq)
+    return any(earliest <= p.time <= latest for p in answered)

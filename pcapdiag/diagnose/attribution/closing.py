@@ -47,6 +47,7 @@ CLOSING_SIGNALS: tuple[Callable[[ResetView], Signal | None], ...] = (
     _distance,
     ttl.like_icmp,
     link.mac,
+    link.interface,
     afterwards.beyond_fin,
     timing.answer_time,
     ip_id.continuity,

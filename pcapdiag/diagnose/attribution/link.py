@@ -35,6 +35,18 @@ def mac(view: ResetView) -> Signal | None:
     return signal("mac_differs", "path", detail, (reset.frame,), not steady)
 
 
+def interface(view: ResetView) -> Signal | None:
+    """Find a RST that was captured on another interface than all of its address's other packets."""
+    own = {p.interface for p in view.own}
+    if len(view.own) < STEADY or len(own) > 1 or view.reset.interface in own or view.has_moved:
+        return None
+    detail = (
+        f"{view.word} was captured on another interface than {len(view.own)} other packets of "
+        f"{view.end.address}"
+    )
+    return signal("interface_differs", "path", detail, (view.reset.frame, view.own[-1].frame))
+
+
 def direction(view: ResetView) -> Signal | None:
     """Weigh whether the capture saw the RST leave its host or come in (facts 11: decisive)."""
     if is_loopback(view.end.address) or is_loopback(view.peer.address):

@@ -35,6 +35,7 @@ RATIOS: dict[str, Ratio] = {
     "ttl_like_icmp": Ratio("distance", STRONG, "as far as a router that spoke for itself"),
     "ttl_shared": Ratio("distance", VERY_STRONG, "same odd TTL in resets of several connections"),
     "mac_differs": Ratio("distance", STRONG, "came through another device"),
+    "interface_differs": Ratio("distance", MEDIUM, "another way in; so is a changed route"),
     "address_moved": Ratio("distance", STRONG, "new owner asks by ARP, then resets (facts 10)"),
     # Where the capture was taken.
     "left_captured_host": Ratio("vantage", DECISIVE, "the captured host sent it (facts 11)"),

@@ -9,7 +9,7 @@ from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.view import ResetView, duration
 from pcapdiag.diagnose.idle_end import IdleEnd, lost_after_idle, reset_after_idle
 from pcapdiag.diagnose.tls_state import tls_facts
-from pcapdiag.model.context import Context, EndpointFacts
+from pcapdiag.model.context import Context, EndpointFacts, Range
 from pcapdiag.model.story import Story
 
 SEVERAL = 3
@@ -54,8 +54,8 @@ def idle_expiry(view: ResetView) -> Signal | None:
     times = endpoint.idle.at_expiry if mine.how == "at_expiry" else endpoint.idle.late
     if not _is_threshold(endpoint, times, mine.quiet):
         return None
-    shortest, longest = min(times), max(times)
-    if mine.how == "at_expiry" and longest - shortest > max(SAME_TIME, shortest // 100):
+    spread = times.most - times.least
+    if mine.how == "at_expiry" and spread > max(SAME_TIME, times.least // 100):
         return None
     return signal("idle_expiry", "path", _expiry(endpoint, times, mine), (view.reset.frame,))
 
@@ -67,10 +67,10 @@ def idle_silence(story: Story, context: Context) -> Signal | None:
     """
     mine = lost_after_idle(story)
     endpoint = context.endpoint(story.responder.address, story.responder.port)
-    times = endpoint.idle.lost if endpoint.idle else []
-    if mine is None or not _is_threshold(endpoint, times, mine.quiet):
+    times = endpoint.idle.lost if endpoint.idle else None
+    if mine is None or times is None or not _is_threshold(endpoint, times, mine.quiet):
         return None
-    count, least = len(times), duration(min(times))
+    count, least = times.count, duration(times.least)
     detail = (
         f"{count} of {count} connections idle for {least} or more were dead, without a RST; "
         f"{_shorter(endpoint)}: a device forgets them without a word"
@@ -116,36 +116,35 @@ def pair_blocked(view: ResetView) -> Signal | None:
     So do filters that keep a list of pairs for a while (Clayton and others; facts 2.1).
     """
     endpoint, caller = _endpoint(view), view.story.initiator.address
-    blocked = endpoint.blocked.get(caller, [])
-    if view.side != "responder" or len(blocked) < BLOCKED:
+    blocked = endpoint.blocked.get(caller)
+    if view.side != "responder" or blocked is None or blocked.count < BLOCKED:
         return None
-    if not min(blocked) < endpoint.last_established < max(blocked):
+    if not blocked.least < endpoint.last_established < blocked.most:
         return None
     detail = (
-        f"after a reset in mid use the next {len(blocked)} connections of {caller} to "
+        f"after a reset in mid use the next {blocked.count} connections of {caller} to "
         f"{endpoint.address} port {endpoint.port} were refused, while the port took another one: "
         "a list of blocked pairs"
     )
     return signal("pair_blocked", "path", detail, (view.reset.frame,))
 
 
-def _expiry(endpoint: EndpointFacts, times: list[int], mine: IdleEnd) -> str:
-    count, shortest, longest = len(times), min(times), max(times)
-    at = duration(shortest)
+def _expiry(endpoint: EndpointFacts, times: Range, mine: IdleEnd) -> str:
+    count, at = times.count, duration(times.least)
     if mine.how == "at_expiry":
-        at = at if longest - shortest < SAME_TIME // 10 else f"{at} to {duration(longest)}"
+        together = times.most - times.least < SAME_TIME // 10
+        at = at if together else f"{at} to {duration(times.most)}"
         what = f"{count} idle connections were reset after {at} of quiet, each"
     else:
         what = f"{count} of {count} connections idle for {at} or more were reset at the next packet"
     return f"{what}; {_shorter(endpoint)}: a timer, of the path or of the far end"
 
 
-def _is_threshold(endpoint: EndpointFacts, times: list[int], quiet: int) -> bool:
+def _is_threshold(endpoint: EndpointFacts, times: Range, quiet: int) -> bool:
     """Whether all quiet times from the shortest of these on were fatal, and no shorter one."""
-    if len(times) < SEVERAL or endpoint.idle is None or endpoint.idle.left_out:
+    if times.count < SEVERAL or not endpoint.idle_turns:
         return False
-    shortest = min(times)
-    return quiet >= shortest > endpoint.longest_idle and endpoint.idle_turns > 0
+    return quiet >= times.least > endpoint.longest_idle
 
 
 def _shorter(endpoint: EndpointFacts) -> str:

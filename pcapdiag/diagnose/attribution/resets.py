@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from pcapdiag.diagnose.attribution import (
     across,
@@ -27,7 +28,7 @@ from pcapdiag.diagnose.attribution.combine import (
 )
 from pcapdiag.diagnose.attribution.priors import Prior, imitation, reset_prior
 from pcapdiag.diagnose.attribution.signal import Signal
-from pcapdiag.diagnose.attribution.view import ResetView, view_reset
+from pcapdiag.diagnose.attribution.view import MAX_VIEWS, ResetView, view_reset
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.report import Actor, Attribution, Evidence
@@ -46,6 +47,7 @@ RESET_SIGNALS: tuple[Callable[[ResetView], Signal | None], ...] = (
     ttl.like_icmp,
     ttl.shared,
     link.mac,
+    link.interface,
     afterwards.goes_on,
     afterwards.own_reset,
     afterwards.both_ends,
@@ -96,12 +98,17 @@ def attribute_reset(story: Story, packet: PacketFact, context: Context) -> Attri
     return conclude(story, probabilities, evidence, limit, ttl.device_address(view))
 
 
-def weigh_reset(view: ResetView) -> list[Signal]:
-    """Return every signal that has something to say about a RST."""
-    return [s for s in (test(view) for test in RESET_SIGNALS) if s is not None]
+@lru_cache(MAX_VIEWS)
+def weigh_reset(view: ResetView) -> tuple[Signal, ...]:
+    """Return every signal that has something to say about a RST.
+
+    It is asked for the verdict and for the list of resets, so answers are kept as views are.
+    """
+    found = [test(view) for test in RESET_SIGNALS]
+    return tuple(s for s in found if s is not None)
 
 
-def sender_likelihoods(view: ResetView, signals: list[Signal]) -> dict[Actor, float]:
+def sender_likelihoods(view: ResetView, signals: Sequence[Signal]) -> dict[Actor, float]:
     """Return log10 of the likelihoods of who sent the RST.
 
     What a device can copy counts for the end only as far as devices do not copy it (priors.py).
@@ -114,7 +121,7 @@ def sender_likelihoods(view: ResetView, signals: list[Signal]) -> dict[Actor, fl
     return logs
 
 
-def sender_ceiling(view: ResetView, side: Actor, signals: list[Signal], by_kind: bool) -> float:
+def sender_ceiling(view: ResetView, side: Actor, signals: Sequence[Signal], by_kind: bool) -> float:
     """Return how sure one may be of the sender at most.
 
     A RST,ACK that cuts a connection without timestamps has nothing in it that who saw one packet
@@ -136,7 +143,7 @@ def prior_evidence(view: ResetView, prior: Prior) -> Evidence:
     )
 
 
-def unexpected_maker(view: ResetView, signals: list[Signal]) -> dict[Actor, float]:
+def unexpected_maker(view: ResetView, signals: Sequence[Signal]) -> dict[Actor, float]:
     """Allow the other end as the maker only where the capture's direction says so."""
     accused = any(s.says == view.peer_side for s in signals)
     return {view.peer_side: OTHER_END} if accused else {}

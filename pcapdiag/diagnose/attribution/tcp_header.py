@@ -22,7 +22,7 @@ NETSCALER_CODES = frozenset(
 ) | {9310, 9400, 9401, 9700, 9701, 9702, 9800, 9811, 9812, 9814, 9817, 9822, 9827, 9830, 9845, 9952}
 """Window values that NetScaler puts into a RST (facts 2.5)."""
 SEVERAL = 3
-"""Resets of one address with a vendor's code before the vendor is named."""
+"""Connections of one address reset with a vendor's code before the vendor is named."""
 
 
 def live_socket(view: ResetView) -> Signal | None:
@@ -180,4 +180,5 @@ def _vendor_code(view: ResetView) -> bool:
     window = view.reset.window
     if window not in NETSCALER_CODES or any(p.window == window for p in view.earlier):
         return False
-    return view.context.host(view.end.address).reset_windows.get(window, 0) >= SEVERAL
+    marks = view.context.host(view.end.address).marks_of_resets
+    return marks is not None and marks.windows.get(window, 0) >= SEVERAL

@@ -72,6 +72,8 @@ def unprompted(view: ResetView) -> Signal | None:
 def idle_timer(view: ResetView) -> Signal | None:
     """Note a quiet time that is a device's default. The number alone never names the product."""
     for quiet in (view.story.turn.gap, _quiet(view)):
+        if quiet < QUIET:
+            continue
         for seconds, products in DEVICE_TIMERS.items():
             if abs(quiet / 1e9 - seconds) <= seconds * TIMER_SLACK:
                 detail = (

@@ -11,7 +11,7 @@ ROUTE_CHANGE = 2
 STEADY = 3
 """Packets with one TTL from which on it counts as the host's own."""
 SHARED = 3
-"""Resets with one odd TTL from which on one device is behind them."""
+"""Connections reset with one odd TTL from which on one device is behind them."""
 
 
 def distance(view: ResetView) -> Signal | None:
@@ -58,11 +58,11 @@ def shared(view: ResetView) -> Signal | None:
     """Find the same odd TTL in resets of other connections of that address."""
     ttl = view.reset.ttl
     host = view.context.host(view.end.address)
-    count = host.reset_ttls.get(ttl, 0)
+    count = host.marks_of_resets.ttls.get(ttl, 0) if host.marks_of_resets else 0
     if count < SHARED or not host.ttls or ttl in host.ttls or ttl in view.end.ttls:
         return None
     detail = (
-        f"{count} RSTs in the name of {host.address} have TTL {ttl}, which none of its "
+        f"RSTs of {host.address} on {count} connections have TTL {ttl}, which none of its "
         f"{sum(host.ttls.values())} other packets has: one device"
     )
     return signal("ttl_shared", "path", detail, (view.reset.frame,), view.has_moved)
@@ -110,6 +110,8 @@ def mode(ttls: dict[int, int]) -> int:
 
 
 def _icmp_from_there(view: ResetView) -> IcmpFact | None:
+    if not view.story.icmp:
+        return None
     ttls, _ = baseline(view)
     if not ttls or view.reset.ttl in ttls:
         return None

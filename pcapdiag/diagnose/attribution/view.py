@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import msgspec
 
@@ -18,8 +18,10 @@ INITIAL_TTLS = (64, 128, 255)
 """What stacks start with: a packet that still has it was made on the capture's link."""
 
 
-class ResetView(msgspec.Struct, frozen=True):
+class ResetView(msgspec.Struct, frozen=True, eq=False, dict=True):
     """One RST: ``end`` is whose address it bears, ``peer`` the other end.
+
+    What several signals ask for is worked out once. Two are equal only when they are the same.
 
     Packets are those kept by the story, in time order, resets left out. It may be a FIN or a
     segment with data too (closing.py): whoever cuts a connection may forge those.
@@ -48,7 +50,7 @@ class ResetView(msgspec.Struct, frozen=True):
             return "FIN"
         return "segment" if self.reset.length else "ACK"
 
-    @property
+    @cached_property
     def own(self) -> tuple[PacketFact, ...]:
         """The end's own other packets, before and after."""
         return self.earlier + self.later
@@ -58,7 +60,7 @@ class ResetView(msgspec.Struct, frozen=True):
         """The peer's last packet before the RST; the RST need not be its answer."""
         return self.peer_earlier[-1] if self.peer_earlier else None
 
-    @property
+    @cached_property
     def answers_syn(self) -> bool:
         """True when the RST answers a SYN and nothing else had come from that end."""
         return not self.earlier and not self.story.midstream and _only_syns(self.peer_earlier)
@@ -76,27 +78,27 @@ class ResetView(msgspec.Struct, frozen=True):
         """
         return bool(self.story.neighbour_arp) and self.reset.ttl in INITIAL_TTLS
 
-    @property
+    @cached_property
     def next_seq(self) -> int | None:
         """The end's next sequence number by its packets before the RST; None without any."""
         return _latest(p.end_seq for p in self.earlier)
 
-    @property
+    @cached_property
     def acked(self) -> int | None:
         """The peer's highest acknowledgment before the RST; None without any."""
         return _latest(p.ack for p in self.peer_earlier if p.has_ack)
 
-    @property
+    @cached_property
     def peer_next_seq(self) -> int | None:
         """The peer's next sequence number by its packets before the RST."""
         return _latest(p.end_seq for p in self.peer_earlier)
 
-    @property
+    @cached_property
     def peer_acks(self) -> frozenset[int]:
         """Every acknowledgment number of the peer's kept packets before the RST."""
         return frozenset(p.ack for p in self.peer_earlier if p.has_ack)
 
-    @property
+    @cached_property
     def min_rtt(self) -> int | None:
         """Smallest time from the capture point to the end and back, ns; else its host's."""
         story = self.story
@@ -159,8 +161,10 @@ def _only_syns(packets: tuple[PacketFact, ...]) -> bool:
 
 
 def _latest(numbers: Iterable[int]) -> int | None:
-    highest: int | None = None
-    for number in numbers:
-        if highest is None or seq_after(number, highest):
-            highest = number
+    every = iter(numbers)
+    highest = next(every, None)
+    if highest is not None:
+        for number in every:
+            if number != highest and seq_after(number, highest):
+                highest = number
     return highest

@@ -28,6 +28,8 @@ SHORTEST_PERIOD = 100 * 1_000_000
 LONGEST_PERIOD = 300 * 1_000_000_000
 """Pauses (ns) of checks that are known by their regular times."""
 MAX_PATH = 80
+GRPC_HEALTH = "/grpc.health.v1.Health/"
+"""Path of gRPC's own health checks; what is not SERVING counts as status 503."""
 
 _CHECKERS = (
     (b"amazon-route53", "Route 53"),
@@ -119,6 +121,8 @@ def path(ask: AskFacts) -> str:
 def _what(ask: AskFacts) -> str:
     if ask.kind == "connect":
         return "a connection"
+    if path(ask).startswith(GRPC_HEALTH):
+        return "its gRPC health"
     method = ask.head.partition(b" ")[0].decode("latin-1")
     return f"{harmless(method, 16)} {path(ask)}"
 

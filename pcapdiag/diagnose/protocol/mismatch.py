@@ -7,6 +7,8 @@ say what is spoken there; without that it stays the plain code, and these are on
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 from msgspec.structs import replace
 
@@ -60,6 +62,7 @@ class Close(msgspec.Struct, frozen=True):
     """From the initiator's last byte until the end, nanoseconds."""
 
 
+@lru_cache(maxsize=1)
 def unanswered_close(story: Story) -> Close | None:
     """Return the end of a connection whose first bytes its responder met by a close or a reset."""
     end, turn = ending(story), story.turn

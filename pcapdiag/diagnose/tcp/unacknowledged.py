@@ -36,11 +36,13 @@ def stuck_data(story: Story) -> Stuck | None:
 
     A farewell that got lost does not count.
     """
-    goodbyes = (not asks_for_answer(story), responder_said_goodbye(story))
-    sides = [side for side, bye in zip((True, False), goodbyes, strict=True) if not bye]
-    found = [_stuck(story, initiator) for initiator in sides]
-    known = [stuck for stuck in found if stuck is not None]
+    found = ((side, _stuck(story, side)) for side in (True, False))
+    known = [stuck for side, stuck in found if stuck and not _is_farewell(story, side)]
     return min(known, key=lambda stuck: stuck.first_time) if known else None
+
+
+def _is_farewell(story: Story, initiator: bool) -> bool:
+    return not asks_for_answer(story) if initiator else responder_said_goodbye(story)
 
 
 def _stuck(story: Story, initiator: bool) -> Stuck | None:

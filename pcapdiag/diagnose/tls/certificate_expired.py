@@ -36,6 +36,7 @@ from pcapdiag.diagnose.tls.leaving import left_at_once, left_judgement
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import CertificateFlight
+from pcapdiag.protocols.tls.certificates import certificates_in
 
 KIND = Kind(
     code="tls.certificate_expired",
@@ -89,7 +90,7 @@ def _left_at_once(story: Story, context: Context) -> Judgement | None:
 
 def _dates(flight: CertificateFlight | None, time: int) -> str:
     """Return what is wrong with the dates of a flight, the first certificate first."""
-    for number, each in enumerate(flight.certificates if flight else ()):
+    for number, each in enumerate(certificates_in(flight)):
         late = out_of_date(each, time)
         if late:
             return f"{late}{f' (number {number + 1} of its chain)' if number else ''}"

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pcapdiag.diagnose.tls.words import date
 from pcapdiag.model.tls import Certificate, CertificateFlight, TlsFacts
+from pcapdiag.protocols.tls.certificates import certificates_in
 
 Fits = Literal["yes", "no", "unknown"]
 MESH_NAMES = ("outbound_.", "inbound_.")
@@ -26,9 +27,8 @@ INSPECTION = (
 
 def leaf(flight: CertificateFlight | None) -> Certificate | None:
     """Return the first certificate of a flight where it could be read."""
-    if flight is None or not flight.certificates or flight.certificates[0].problem:
-        return None
-    return flight.certificates[0]
+    first = next(iter(certificates_in(flight)), None)
+    return None if first is None or first.problem else first
 
 
 def judged_leaf(facts: TlsFacts, by_initiator: bool) -> Certificate | None:
@@ -117,7 +117,7 @@ def wrong_purpose(certificate: Certificate, of_server: bool) -> bool:
 
 def inspection_issuer(flight: CertificateFlight | None) -> str:
     """Return the issuer of a flight that names a TLS inspection product, or an empty text."""
-    for certificate in flight.certificates if flight else ():
+    for certificate in certificates_in(flight):
         lower = certificate.issuer.lower()
         if any(vendor in lower for vendor in INSPECTION):
             return certificate.issuer

@@ -43,14 +43,15 @@ def left_at_once(story: Story, context: Context) -> Left | None:
         return None
     if not end.by_initiator and not left_first(story, end.time, end.frame):
         return None
-    flight, told = facts.server_certificates, leaf(facts.server_certificates)
-    if flight is None or told is None or end.time - secured_at(facts) > AT_ONCE:
+    flight = facts.server_certificates
+    if flight is None or end.time - secured_at(facts) > AT_ONCE:
         return None
     server = context.endpoint(story.responder.address, story.responder.port).tls
     name = (facts.client_hello.sni if facts.client_hello else None) or ""
     if server is not None and name in server.names_used:
         return None
-    return Left(end, facts, flight, told)
+    told = leaf(flight)
+    return Left(end, facts, flight, told) if told is not None else None
 
 
 def left_judgement(

@@ -13,6 +13,7 @@ from itertools import chain
 from pcapdiag.model.application import Piece
 from pcapdiag.model.http import Exchange, HttpFacts
 from pcapdiag.protocols.http import http2_events as events
+from pcapdiag.protocols.http.asked import AskedLog
 from pcapdiag.protocols.http.frames import (
     END_HEADERS,
     END_STREAM,
@@ -57,6 +58,7 @@ class Http2Reader:
         """Ended streams, and whether the response's headers had been sent."""
         self._closed_order: deque[int] = deque()
         self._kept = KeptExchanges()
+        self._asked = AskedLog()
         self._count = 0
         self._incomplete = not started
         if switched is not None:
@@ -86,7 +88,8 @@ class Http2Reader:
         for stream in list(self._open.values()):
             self._keep(stream)
         kept, left_out = self._kept.finish()
-        return HttpFacts(self._count, kept, left_out, facts, self._incomplete)
+        asked = self._asked.rows
+        return HttpFacts(self._count, kept, left_out, facts, self._incomplete, asked)
 
     def _note_missed(self, end: _End) -> None:
         if end.frames.missed and not end.missed:
@@ -250,3 +253,4 @@ class Http2Reader:
         exchange = stream.finished()
         exchange.local_reply = recognise(exchange)
         self._kept.add(exchange)
+        self._asked.add(exchange, stream.health)

@@ -55,60 +55,57 @@ _ENVOY_TEXTS = frozenset(
 class _Page(NamedTuple):
     product: str
     statuses: tuple[int, ...]
-    text: re.Pattern[str]
+    text: str
+    """A pattern, compiled when the first answer with such a status comes."""
     server: str | None = None
     """What ``server`` must begin with; None: anything that does not name another product."""
 
 
-def _page(product: str, statuses: tuple[int, ...], text: str, server: str | None = None) -> _Page:
-    return _Page(product, statuses, re.compile(text, re.DOTALL | re.IGNORECASE), server)
-
-
 _PAGES = (
     # ngx_http_special_response.c: every page ends with the name of the program.
-    _page(
+    _Page(
         "nginx",
         (*_EARLY_STATUS, *_GATEWAY_STATUS),
         r"<h1>(?:\d{3} [^<]*)</h1></center>.*?<hr><center>(?:nginx|openresty|tengine|angie)",
     ),
     # HAProxy src/http.c, http_err_msgs.
-    _page("haproxy", (_UNAVAILABLE,), r"No server is available to handle this request\."),
-    _page("haproxy", (_BAD_GATEWAY,), r"The server returned an invalid or incomplete response\."),
-    _page("haproxy", (_TIMEOUT,), r"The server didn't respond in time\."),
-    _page("haproxy", (408,), r"Your browser didn't send a complete request in time\."),
-    _page("haproxy", (400,), r"<html><body><h1>400 Bad request</h1>\nYour browser sent an invalid"),
+    _Page("haproxy", (_UNAVAILABLE,), r"No server is available to handle this request\."),
+    _Page("haproxy", (_BAD_GATEWAY,), r"The server returned an invalid or incomplete response\."),
+    _Page("haproxy", (_TIMEOUT,), r"The server didn't respond in time\."),
+    _Page("haproxy", (408,), r"Your browser didn't send a complete request in time\."),
+    _Page("haproxy", (400,), r"<html><body><h1>400 Bad request</h1>\nYour browser sent an invalid"),
     # Apache httpd modules/http/http_protocol.c, get_canned_error_string.
-    _page("apache", (_BAD_GATEWAY,), r"The proxy server received an invalid\s+response from an"),
-    _page("apache", (_TIMEOUT,), r"The gateway did not receive a timely response\s+from the"),
-    _page(
+    _Page("apache", (_BAD_GATEWAY,), r"The proxy server received an invalid\s+response from an"),
+    _Page("apache", (_TIMEOUT,), r"The gateway did not receive a timely response\s+from the"),
+    _Page(
         "apache",
         (_UNAVAILABLE,),
         r"temporarily unable to service your\s+request due to maintenance downtime or capacity",
         "apache",
     ),
     # AWS "Troubleshoot your Application Load Balancers": its own answers carry this server.
-    _page("aws alb", _GATEWAY_STATUS, r"<h1>50[234] ", "awselb/"),
+    _Page("aws alb", _GATEWAY_STATUS, r"<h1>50[234] ", "awselb/"),
     # Azure Application Gateway: NGINX's template with its own name.
-    _page("azure application gateway", _GATEWAY_STATUS, r"<center>Microsoft-Azure-Application-Ga"),
+    _Page("azure application gateway", _GATEWAY_STATUS, r"<center>Microsoft-Azure-Application-Ga"),
     # Google Cloud "Troubleshoot external Application Load Balancers".
-    _page(
+    _Page(
         "google cloud load balancer",
         _GATEWAY_STATUS,
         r"<h1>Error: Server Error</h1>\s*<h2>The server encountered a temporary error",
     ),
     # Traefik pkg/server/service/loadbalancer/wrr, ErrorNoAvailableServer.
-    _page("traefik", (_UNAVAILABLE,), r"\Ano available server\s*\Z"),
+    _Page("traefik", (_UNAVAILABLE,), r"\Ano available server\s*\Z"),
     # Kong kong/error_handlers.lua and runloop/balancer.
-    _page("kong", (_BAD_GATEWAY,), r"An invalid response was received from the upstream server"),
-    _page("kong", (_UNAVAILABLE,), r"failure to get a peer from the ring-balancer"),
-    _page("kong", (_TIMEOUT,), r"\"message\":\s*\"The upstream server is timing out\""),
+    _Page("kong", (_BAD_GATEWAY,), r"An invalid response was received from the upstream server"),
+    _Page("kong", (_UNAVAILABLE,), r"failure to get a peer from the ring-balancer"),
+    _Page("kong", (_TIMEOUT,), r"\"message\":\s*\"The upstream server is timing out\""),
     # Varnish bin/varnishd/builtin.vcl, vcl_backend_error and vcl_synth.
-    _page("varnish", (_UNAVAILABLE,), r"<title>503 Backend fetch failed</title>"),
-    _page("varnish", _GATEWAY_STATUS, r"<h3>Guru Meditation:</h3>"),
+    _Page("varnish", (_UNAVAILABLE,), r"<title>503 Backend fetch failed</title>"),
+    _Page("varnish", _GATEWAY_STATUS, r"<h3>Guru Meditation:</h3>"),
     # Cloudflare "Troubleshooting 5XX errors".
-    _page("cloudflare", (_BAD_GATEWAY, _TIMEOUT), r"\Aerror code: 50[24]\s*\Z", "cloudflare"),
+    _Page("cloudflare", (_BAD_GATEWAY, _TIMEOUT), r"\Aerror code: 50[24]\s*\Z", "cloudflare"),
     # IIS Application Request Routing.
-    _page(
+    _Page(
         "iis",
         (_BAD_GATEWAY,),
         r"Web server received an invalid response while acting as a gateway or proxy server",
@@ -182,7 +179,9 @@ def _of_squid(exchange: Exchange) -> LocalReply | None:
 def _of_page(exchange: Exchange) -> LocalReply | None:
     text = _body(exchange)
     for page in _PAGES:
-        if exchange.status not in page.statuses or not page.text.search(text):
+        if exchange.status not in page.statuses:
+            continue
+        if not re.search(page.text, text, re.DOTALL | re.IGNORECASE):
             continue
         if page.server is None or exchange.server.lower().startswith(page.server):
             return LocalReply(page.product, _MEANINGS[exchange.status], _title(text))

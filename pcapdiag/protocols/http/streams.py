@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.model.http import Exchange
+from pcapdiag.protocols.http.asked import HEALTH_KEPT, is_health_call
 from pcapdiag.protocols.http.body import BODY_HEAD
 from pcapdiag.protocols.http.describe import (
     describe_request,
@@ -41,6 +42,8 @@ class Stream:
         self.response_begun = False
         self.missing = False
         """Bytes of it were not captured, so that lengths prove nothing."""
+        self.health = b""
+        """The beginning of a gRPC health call's answer."""
         self._messages = MessageCounter()
 
     @property
@@ -105,6 +108,8 @@ class Stream:
             exchange.body_head += payload[:room]
         if exchange.grpc is not None:
             self._messages.add(payload)
+            if is_health_call(exchange) and len(self.health) < HEALTH_KEPT:
+                self.health += payload[:HEALTH_KEPT]
 
     def ends(self, from_initiator: bool, moment: Moment) -> None:
         """Note END_STREAM."""

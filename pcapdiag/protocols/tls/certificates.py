@@ -1,4 +1,4 @@
-"""Certificates of a Certificate message, read through ``cryptography``.
+"""Certificates of a Certificate message, read through ``cryptography`` when somebody asks for them.
 
 RFC 5246 section 7.4.2, RFC 8446 section 4.4.2, RFC 5280. A certificate that it refuses is a fact.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pcapdiag.model.tls import Certificate, CertificateFlight
@@ -21,6 +22,8 @@ LATEST = (1 << 63) - 1
 """Later dates (31 December 9999 stands for "never", RFC 5280 section 4.1.2.5) are cut to this."""
 MAX_NAME = 4 * MAX_TEXT
 """Characters of a distinguished name that are kept."""
+CACHED = 256
+"""Certificates kept after they were read: the connections of a server show the same ones."""
 CUT = "the capture holds only a part of it"
 _PURPOSES = {
     "1.3.6.1.5.5.7.3.1": "serverAuth",
@@ -34,7 +37,7 @@ _PURPOSES = {
 
 
 def read_certificates(message: HandshakeMessage, is_tls13: bool) -> CertificateFlight:
-    """Read a Certificate message; TLS 1.3 adds a context and extensions per certificate."""
+    """Take a Certificate message apart; TLS 1.3 adds a context and extensions per certificate."""
     found: list[bytes] = []
     cut = False
     try:
@@ -51,7 +54,7 @@ def read_certificates(message: HandshakeMessage, is_tls13: bool) -> CertificateF
                 cursor.vector(2)
     except CutShortError:
         cut = True
-    certificates = [read_certificate(each) for each in found[:MAX_CERTIFICATES]]
+    certificates: list[Certificate | bytes] = list(found[:MAX_CERTIFICATES])
     if cut and len(certificates) < MAX_CERTIFICATES:
         certificates.append(Certificate(problem=CUT))
     return CertificateFlight(
@@ -62,9 +65,16 @@ def read_certificates(message: HandshakeMessage, is_tls13: bool) -> CertificateF
     )
 
 
+def certificates_in(flight: CertificateFlight | None) -> tuple[Certificate, ...]:
+    """Return a flight's certificates, in the order sent."""
+    every = flight.certificates if flight is not None else ()
+    return tuple(read_certificate(one) if isinstance(one, bytes) else one for one in every)
+
+
+@lru_cache(CACHED)
 def read_certificate(der: bytes) -> Certificate:
     """Read one certificate; what cannot be read says why in ``problem``."""
-    # Imported here: it is heavy, and most captures have no certificate in clear.
+    # Imported here: it is heavy, and most captures have no certificate that matters.
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
 

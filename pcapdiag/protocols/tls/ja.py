@@ -5,8 +5,6 @@ Both take lists without GREASE (RFC 8701), in the order sent.
 
 from __future__ import annotations
 
-import hashlib
-
 _SNI, _ALPN = 0, 16
 _JA4_VERSIONS = {
     0x0304: "13",
@@ -29,6 +27,9 @@ def ja3(
     """MD5 in hex of ``version,ciphers,extensions,groups,point formats`` in decimal."""
     lists = ("-".join(map(str, each)) for each in (ciphers, extensions, groups, point_formats))
     text = ",".join((str(version), *lists))
+    # Imported here and below: loading OpenSSL takes longer than reading a capture without TLS.
+    import hashlib
+
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -68,4 +69,6 @@ def _hex_list(numbers: list[int] | tuple[int, ...]) -> str:
 
 
 def _short_hash(text: str) -> str:
+    import hashlib
+
     return hashlib.sha256(text.encode()).hexdigest()[:12] if text else _NOTHING

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution.signal import Signal
 from pcapdiag.diagnose.attribution.view import ResetView, view_reset
-from pcapdiag.model.context import Context, HostFacts
+from pcapdiag.model.context import Context, HostFacts, ResetMarks
 from pcapdiag.model.packet import ACK, FIN, PSH, RST, SYN, PacketFact
 from pcapdiag.model.story import Half, IcmpFact, Story, Turn
 
@@ -35,6 +35,7 @@ class Changes(TypedDict, total=False):
     tsecr: int | None
     option_bytes: int
     mac: int
+    interface: int
     direction: int
 
 
@@ -278,8 +279,8 @@ def known_host(
 ) -> Context:
     """A capture in which one address was seen on other connections."""
     facts = HostFacts(address, min_rtt=min_rtt)
-    facts.ttls, facts.reset_ttls = ttls or {}, reset_ttls or {}
-    facts.reset_windows = reset_windows or {}
+    facts.ttls = ttls or {}
+    facts.marks_of_resets = ResetMarks(reset_ttls or {}, reset_windows or {})
     return Context(hosts={address: facts}, final=True)
 
 

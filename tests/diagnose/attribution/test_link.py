@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.attribution import link
 from pcapdiag.model.context import Context, HostFacts
-from pcapdiag.model.packet import SYN
+from pcapdiag.model.packet import ACK, SYN
 from tests.diagnose.attribution.exchange import CLIENT, MS, SERVER, Exchange, seen, talk, told
 
 
@@ -111,3 +111,18 @@ def test_capture_at_the_other_end_says_nothing() -> None:
     exchange = talk()
     context = Context(capture_hosts=frozenset({CLIENT}))
     assert link.captured_at_sender(seen(exchange, exchange.live_reset(), context)) is None
+
+
+def test_a_reset_from_another_interface() -> None:
+    exchange = talk()
+    odd = exchange.live_reset(interface=2)
+    assert told(link.interface(seen(exchange, odd))) == ("interface_differs", "path")
+    assert link.interface(seen(exchange, exchange.live_reset())) is None
+
+
+def test_an_address_that_comes_in_by_several_interfaces_shows_nothing() -> None:
+    exchange = talk()
+    exchange.send("server", ACK, interface=1)
+    assert link.interface(seen(exchange, exchange.live_reset(interface=2))) is None
+    early = Exchange().handshake()
+    assert link.interface(seen(early, early.live_reset(interface=2))) is None

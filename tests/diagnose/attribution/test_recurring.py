@@ -13,6 +13,7 @@ from pcapdiag.model.context import (
     EndpointFacts,
     HostFacts,
     IdleEnds,
+    Range,
     ResetMarks,
     TlsServerFacts,
 )
@@ -92,7 +93,7 @@ def expiry(context: Context, exchange: Exchange, reset: PacketFact) -> Signal | 
 
 def test_all_that_were_idle_so_long_were_reset() -> None:
     exchange, reset = late_request()
-    idle = IdleEnds(late=[350 * SECOND, 351 * SECOND, 900 * SECOND] + [T + SECOND] * 209)
+    idle = IdleEnds(late=Range(212, T, 900 * SECOND))
     context = around(idle=idle, idle_turns=40, longest_idle=310 * SECOND)
     found = expiry(context, exchange, reset)
     assert told(found) == ("idle_expiry", "path")
@@ -105,24 +106,24 @@ def test_all_that_were_idle_so_long_were_reset() -> None:
 
 def test_one_that_outlived_it_ends_the_rule() -> None:
     exchange, reset = late_request()
-    idle = IdleEnds(late=[T, T, T])
+    idle = IdleEnds(late=Range(3, T, T))
     assert expiry(around(idle=idle, idle_turns=9, longest_idle=T), exchange, reset) is None
 
 
 def test_without_shorter_ones_or_with_two_resets_nothing_is_proved() -> None:
     exchange, reset = late_request()
-    assert expiry(around(idle=IdleEnds(late=[T, T, T])), exchange, reset) is None
-    two = around(idle=IdleEnds(late=[T, T]), idle_turns=9, longest_idle=SECOND)
+    assert expiry(around(idle=IdleEnds(late=Range(3, T, T))), exchange, reset) is None
+    two = around(idle=IdleEnds(late=Range(2, T, T)), idle_turns=9, longest_idle=SECOND)
     assert expiry(two, exchange, reset) is None
 
 
 def test_a_timer_strikes_to_the_second() -> None:
     exchange = talk().wait(T)
     reset = exchange.forge("server", RST | ACK)
-    sharp = IdleEnds(at_expiry=[T + 20 * MS, T + 21 * MS, T + 22 * MS])
+    sharp = IdleEnds(at_expiry=Range(3, T - 20 * MS, T + 22 * MS))
     known = {"idle_turns": 5, "longest_idle": 300 * SECOND}
     assert told(expiry(around(idle=sharp, **known), exchange, reset)) == ("idle_expiry", "path")
-    spread = IdleEnds(at_expiry=[T, T + 40 * SECOND, T + 100 * SECOND])
+    spread = IdleEnds(at_expiry=Range(3, T, T + 100 * SECOND))
     assert expiry(around(idle=spread, **known), exchange, reset) is None
 
 
@@ -137,7 +138,7 @@ def test_an_idle_time_that_others_outlived() -> None:
 
 def test_expiry_does_not_name_anybody_by_itself() -> None:
     exchange, reset = late_request()
-    context = around(idle=IdleEnds(late=[T] * 212), idle_turns=40, longest_idle=310 * SECOND)
+    context = around(idle=IdleEnds(late=Range(212, T, T)), idle_turns=40, longest_idle=310 * SECOND)
     assert attribute_reset(exchange.story(), reset, context).side == "unknown"
 
 
@@ -153,7 +154,7 @@ def lost_late() -> Story:
 
 
 def test_idle_connections_that_die_in_silence_were_forgotten_on_the_way() -> None:
-    idle = IdleEnds(lost=[T, T + SECOND, 500 * SECOND])
+    idle = IdleEnds(lost=Range(3, T, 500 * SECOND))
     story = lost_late()
     found = recurring.idle_silence(story, around(idle=idle, idle_turns=4, longest_idle=9 * SECOND))
     assert told(found) == ("idle_silence", "path")
@@ -209,7 +210,7 @@ def test_a_pair_that_is_blocked_while_the_port_serves_others() -> None:
     exchange = Exchange()
     exchange.send("client", SYN, ack=0)
     reset = exchange.wait(MS).reply_reset()
-    times = [START + SECOND, START + 9 * SECOND]
+    times = Range(2, START + SECOND, START + 9 * SECOND)
     served = around(blocked={CLIENT: times}, last_established=START + 5 * SECOND)
     found = recurring.pair_blocked(seen(exchange, reset, served))
     assert told(found) == ("pair_blocked", "path")

@@ -13,7 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pcapdiag.model.tls import CertificateFlight
-from pcapdiag.protocols.tls.certificates import CUT, LATEST, read_certificate, read_certificates
+from pcapdiag.protocols.tls.certificates import (
+    CUT,
+    LATEST,
+    certificates_in,
+    read_certificate,
+    read_certificates,
+)
 from pcapdiag.protocols.tls.handshake import HandshakeMessage
 from pcapdiag.protocols.tls.limits import MAX_CERTIFICATES
 from tests.protocols.tls.wire import vector
@@ -116,8 +122,8 @@ def test_damaged_certificates_never_raise() -> None:
 def test_flights() -> None:
     der = certificate()
     assert flight().certificates == ()
-    assert [each.common_name for each in flight(der, der).certificates] == ["shop.example"] * 2
-    assert [each.common_name for each in flight(der, is_tls13=True).certificates] == [
+    assert [each.common_name for each in certificates_in(flight(der, der))] == ["shop.example"] * 2
+    assert [each.common_name for each in certificates_in(flight(der, is_tls13=True))] == [
         "shop.example"
     ]
     assert (flight(der).frame, flight(der).time) == (9, 90)
@@ -125,7 +131,7 @@ def test_flights() -> None:
 
 def test_a_flight_that_was_cut() -> None:
     der = certificate()
-    found = flight(der, der, cut=len(der) // 2).certificates
+    found = certificates_in(flight(der, der, cut=len(der) // 2))
     assert [each.problem for each in found] == ["", CUT]
 
 

@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from pcapdiag.model.application import Piece
 from pcapdiag.model.tls import TlsFacts
+from pcapdiag.protocols.tls.certificates import certificates_in
 from pcapdiag.protocols.tls.keylog import KeyLog
 from pcapdiag.protocols.tls.reader import TlsReader
 
@@ -145,8 +146,7 @@ def test_tls12(contexts: Contexts, cipher: str) -> None:
     contexts.client.maximum_version = ssl.TLSVersion.TLSv1_2
     contexts.client.set_ciphers(cipher)
     facts, link = full(contexts)
-    assert facts.server_certificates is not None
-    assert facts.server_certificates.certificates[0].names == ("shop.example",)
+    assert certificates_in(facts.server_certificates)[0].names == ("shop.example",)
     assert facts.server_hello is not None
     assert facts.server_hello.alpn == link.client.selected_alpn_protocol()
 

@@ -6,6 +6,7 @@ import pytest
 
 from pcapdiag.model.application import Piece
 from pcapdiag.model.tls import TlsFacts
+from pcapdiag.protocols.tls.certificates import certificates_in
 from pcapdiag.protocols.tls.limits import FIRST_RECORDS, LAST_RECORDS, MAX_ALERTS, MAX_HELD
 from pcapdiag.protocols.tls.reader import TlsReader
 from tests.protocols.tls.wire import (
@@ -115,8 +116,7 @@ def test_tls12_client_certificate_in_clear() -> None:
     assert facts.certificate_request == 2
     assert facts.client_certificates is not None
     assert facts.client_certificates.certificates == ()
-    assert facts.server_certificates is not None
-    assert facts.server_certificates.certificates[0].problem
+    assert certificates_in(facts.server_certificates)[0].problem
 
 
 def test_hello_retry_request() -> None:

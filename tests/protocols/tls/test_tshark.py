@@ -12,6 +12,7 @@ import pytest
 
 from pcapdiag.model.tls import TlsFacts
 from pcapdiag.protocols.conversation import Conversation
+from pcapdiag.protocols.tls.certificates import certificates_in
 from pcapdiag.protocols.tls.reader import TlsReader
 from tests.captures import CAPTURES, name_of
 from tests.protocols.pieces import Connection, connections
@@ -112,7 +113,7 @@ def same_messages(facts: TlsFacts, seen: Seen) -> None:
     assert [(each.frame, each.code) for each in facts.alerts if each.code is not None] == codes
     names = [name for _, name in seen["x509ce.dNSName"]]
     flights = filter(None, (facts.server_certificates, facts.client_certificates))
-    found = [name for flight in flights for each in flight.certificates for name in each.names]
+    found = [name for flight in flights for each in certificates_in(flight) for name in each.names]
     assert found == names
 
 

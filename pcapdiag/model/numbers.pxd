@@ -1,0 +1,35 @@
+# The C of numbers.py. Out of single bytes at one address compilers make one load; an index into a
+# memoryview for each byte they leave as it is. A `cpdef` is what a module can also import.
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+    static CYTHON_INLINE long long pcapdiag_big16(const unsigned char *p) {
+        return (uint32_t)p[0] << 8 | p[1];
+    }
+    static CYTHON_INLINE long long pcapdiag_big32(const unsigned char *p) {
+        return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+    }
+    static CYTHON_INLINE unsigned long long pcapdiag_big64(const unsigned char *p) {
+        return (uint64_t)pcapdiag_big32(p) << 32 | (uint64_t)pcapdiag_big32(p + 4);
+    }
+    static CYTHON_INLINE long long pcapdiag_little32(const unsigned char *p) {
+        return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+    }
+    static CYTHON_INLINE long long pcapdiag_distance(long long a, long long b) {
+        return (int32_t)(uint32_t)(a - b);
+    }
+    #define PCAPDIAG_AT(view, at) ((const unsigned char *)(view).data + (at))
+    #define pcapdiag_big16_at(view, at) pcapdiag_big16(PCAPDIAG_AT(view, at))
+    #define pcapdiag_big32_at(view, at) pcapdiag_big32(PCAPDIAG_AT(view, at))
+    #define pcapdiag_big64_at(view, at) pcapdiag_big64(PCAPDIAG_AT(view, at))
+    #define pcapdiag_little32_at(view, at) pcapdiag_little32(PCAPDIAG_AT(view, at))
+    #define pcapdiag_copy(target, at, source, start, count) \\
+        memcpy((target).data + (at), (source).data + (start), (size_t)(count))
+    """
+    cpdef long long big16 "pcapdiag_big16_at" (const unsigned char[::1] data, long long at) noexcept
+    cpdef long long big32 "pcapdiag_big32_at" (const unsigned char[::1] data, long long at) noexcept
+    cpdef unsigned long long big64 "pcapdiag_big64_at" (const unsigned char[::1] data, long long at) noexcept
+    cpdef long long little32 "pcapdiag_little32_at" (const unsigned char[::1] data, long long at) noexcept
+    cpdef long long distance "pcapdiag_distance" (long long a, long long b) noexcept
+    cpdef void copy "pcapdiag_copy" (unsigned char[::1] target, long long at, const unsigned char[::1] source, long long start, long long count) noexcept

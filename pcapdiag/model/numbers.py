@@ -1,0 +1,46 @@
+"""Numbers as packets hold them, and numbers of TCP's sequence space.
+
+The caller has checked the bounds. Compiled modules get these functions as C (the .pxd beside this
+file), inlined; plain Python runs the ones here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableSequence, Sequence
+
+HALF = 0x7FFFFFFF
+MASK32 = 0xFFFFFFFF
+
+
+def big16(data: Sequence[int], at: int) -> int:
+    """Return the 2 bytes at ``at`` in network order."""
+    return data[at] << 8 | data[at + 1]
+
+
+def big32(data: Sequence[int], at: int) -> int:
+    """Return the 4 bytes at ``at`` in network order."""
+    return data[at] << 24 | data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]
+
+
+def big64(data: Sequence[int], at: int) -> int:
+    """Return the 8 bytes at ``at`` in network order."""
+    return big32(data, at) << 32 | big32(data, at + 4)
+
+
+def little32(data: Sequence[int], at: int) -> int:
+    """Return the 4 bytes at ``at``, the least significant one first."""
+    return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | data[at + 3] << 24
+
+
+def distance(a: int, b: int) -> int:
+    """Return ``a - b`` in sequence space as a signed number (RFC 9293 section 3.4)."""
+    d = (a - b) & MASK32
+    return d - MASK32 - 1 if d > HALF else d
+
+
+def copy(
+    target: MutableSequence[int], at: int, source: Sequence[int], start: int, count: int
+) -> None:
+    """Copy ``count`` bytes; a slice would be copied by way of two new views when compiled."""
+    for i in range(count):
+        target[at + i] = source[start + i]

@@ -1,0 +1,74 @@
+"""What was asked on a connection of HTTP/2, request by request, for the fleet's tables.
+
+HTTP/1 in clear text is counted in the tracker (pcapdiag/flow/callers.py); the words of health
+checks are the same. A gRPC health call (grpc/doc/health-checking.md) says in its answer how the
+service is.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.flow.screen import CHECK_WORDS, CHECKERS
+from pcapdiag.model.http import Asked, Exchange
+
+MAX_TARGET = 80
+"""Characters of a path and of a user agent that are kept."""
+MAX_ASKED = 256
+"""Requests of one connection that are noted; further ones are counted."""
+GRPC_HEALTH = "grpc.health.v1.Health"
+SERVING = 1
+"""Value of ``HealthCheckResponse.status``; everything else is not well."""
+MESSAGE_PREFIX = 5
+"""Bytes before a gRPC message: compressed flag and length."""
+HEALTH_KEPT = 16
+"""Bytes of a health call's answer that are kept."""
+STATUS_FIELD = 0x08
+"""Protobuf tag of field 1 as a varint."""
+OK, UNAVAILABLE, NO_ANSWER = 200, 503, 5
+"""Outcomes as pcapdiag/model/fleet.py has them."""
+
+
+class AskedLog:
+    """Notes finished exchanges."""
+
+    def __init__(self) -> None:
+        self.rows: list[Asked] = []
+        self.left_out = 0
+
+    def add(self, exchange: Exchange, message: bytes = b"") -> None:
+        """Note an exchange; ``message`` is the beginning of a health call's answer."""
+        if exchange.request_time is None:
+            return
+        if len(self.rows) >= MAX_ASKED:
+            self.left_out += 1
+            return
+        health = is_health_call(exchange)
+        outcome = _health(exchange, message) if health else exchange.status or NO_ANSWER
+        kind = 1 if health else _kind(exchange)
+        target = (exchange.target or "").partition("?")[0][:MAX_TARGET]
+        self.rows.append(
+            Asked(exchange.request_time, kind, outcome, exchange.method or "", target,
+                  exchange.user_agent[:MAX_TARGET])
+        )  # fmt: skip
+
+
+def is_health_call(exchange: Exchange) -> bool:
+    """Return whether a request asks a gRPC server how it is."""
+    return exchange.grpc is not None and exchange.grpc.service == GRPC_HEALTH
+
+
+def _health(exchange: Exchange, message: bytes) -> int:
+    if exchange.grpc is None or exchange.grpc.status not in (0, None):
+        return UNAVAILABLE
+    if exchange.status is None:
+        return NO_ANSWER
+    said = message[MESSAGE_PREFIX : MESSAGE_PREFIX + 2]
+    return OK if said == bytes((STATUS_FIELD, SERVING)) else UNAVAILABLE
+
+
+def _kind(exchange: Exchange) -> int:
+    agent = exchange.user_agent.lower().encode("latin-1", "replace")
+    if agent.startswith(CHECKERS):
+        return 1
+    target = (exchange.target or "").lower().encode("latin-1", "replace")
+    words = target.replace(b"-", b"/").replace(b"_", b"/").replace(b".", b"/").split(b"/")
+    return 3 if any(word.startswith(CHECK_WORDS) for word in words if word) else 0
