@@ -76,7 +76,7 @@ class Correlation:
         self._stamps = [Stamp(study.label, study.clock) for study in self.studies]
         self._units = Units(self.matches.found, len(self.studies))
         self._reaches = Reaches(self.studies, self.matches.found)
-        self.roles = share_roles(self.studies, self.options)
+        self.roles = share_roles(self.studies, self.options, self.matches.found)
         for study in self.studies:
             study.analysis.surroundings.place_ends = self._ends_at(study.number)
         share_legs(self.studies, self._units.number)

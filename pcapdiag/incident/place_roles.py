@@ -6,11 +6,12 @@ Only asked where neither the user nor the captures' content and connections say 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from pcapdiag.correlate.roles import Ends, Overrides, Roles
 from pcapdiag.incident.point_study import PointStudy
 from pcapdiag.model.options import AnalyzeOptions
+from pcapdiag.model.points import Match
 from pcapdiag.model.report import Topology
 
 MAX_LISTED = 100
@@ -21,15 +22,36 @@ MAX_ASKED = 20_000
 """Connections from which they are listed."""
 
 
-def share_roles(studies: Sequence[PointStudy], options: AnalyzeOptions) -> Roles:
+def share_roles(
+    studies: Sequence[PointStudy], options: AnalyzeOptions, matches: Iterable[Match]
+) -> Roles:
     """Collect who opened connections to whom over all points, and let each point tell by it."""
+    translated = _translated(studies, matches)
     own = tuple(host for one in studies for host in one.analysis.surroundings.own_host())
     roles = Roles(Overrides.from_options(options), own)
     for study in studies:
-        study.analysis.surroundings.add_roles(roles)
+        study.analysis.surroundings.add_roles(roles, translated)
     for study in studies:
         study.analysis.surroundings.share_roles(roles)
     return roles
+
+
+def _translated(studies: Sequence[PointStudy], matches: Iterable[Match]) -> set[str]:
+    """Return called addresses that are a NAT's: behind them the connection has another one.
+
+    The last point that a SYN passes knows the responder by its own address.
+    """
+    found: set[str] = set()
+    for match in matches:
+        called: list[tuple[int, str]] = []
+        for study in studies:
+            stream = match.streams[study.number]
+            seen = study.print_of(stream) if stream is not None else None
+            if seen is not None:
+                called.append((study.clock.to_first(seen.syn_time), seen.responder[0]))
+        own = max(called)[1]
+        found.update(address for _, address in called if address != own)
+    return found
 
 
 def ends_by_labels(labels: Collection[str]) -> Ends | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
 from msgspec.structs import replace
@@ -206,8 +207,11 @@ class Surroundings:
         self.add_roles(roles)
         return roles
 
-    def add_roles(self, roles: Roles) -> None:
-        """Add who opened connections to whom, and what content showed of these ends."""
+    def add_roles(self, roles: Roles, translated: AbstractSet[str] = frozenset()) -> None:
+        """Add who opened connections to whom, and what content showed of these ends.
+
+        ``translated`` are addresses that another capture shows to be only a NAT's.
+        """
         roles.spoken.add(self._spoken)
         table = self._tracker.table
         for record in table.hosts.values():
@@ -215,8 +219,9 @@ class Surroundings:
             for key in record.peers:
                 peer = table.hosts.get(key)
                 # An address that a router only translates hands connections on and ends none.
+                address = address_text(*key)
                 answered = peer is not None and peer.answered > 0 and not peer.translated
-                roles.add((opener, 0), (address_text(*key), 0), answered)
+                roles.add((opener, 0), (address, 0), answered and address not in translated)
         if self._overrides.name_ports:
             for endpoint in table.endpoints.values():
                 address = address_text(endpoint.version, endpoint.high, endpoint.low)

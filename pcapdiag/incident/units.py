@@ -52,8 +52,8 @@ class Units:
         return tuple(alone if at == point else () for at in range(self.points))
 
     def shared(self, point: int) -> int:
-        """Return how many connections of a point others have, too."""
-        return sum(match.streams[point] is not None for match in self._matches.values())
+        """Return how many of a point's streams others have, too."""
+        return sum(len(streams_of(match)[point]) for match in self._matches.values())
 
 
 def streams_of(match: Match) -> Streams:

@@ -52,7 +52,7 @@ def culprit(connection: Connection, *, several: bool = False) -> str:
     if who.side == "unknown":
         told_by = "these captures cannot tell" if several else "this capture cannot tell"
         return _candidates(connection, who, told_by)
-    text = _who(connection, who.side, who.party)
+    text = _who(connection, who.side, who.party, who.address if several else None)
     if who.side == "path":
         return f"{text}: {shown(who.address)}" if who.address else text
     if connection.verdict.code.startswith(SAID_BY_A_PROGRAM):
@@ -72,12 +72,15 @@ def _candidate(connection: Connection, candidate: Candidate) -> str:
     return f"{text} {confidence(candidate.confidence)}"
 
 
-def _who(connection: Connection, side: str, party: str) -> str:
+def _who(connection: Connection, side: str, party: str, own: str | None = None) -> str:
+    """Return a side in words; ``own`` is its own address, where a NAT hides it from the others."""
     if side == "path":
         near, far = shown(connection.initiator.ip), shown(connection.responder.ip)
         return f"a device between {near} and {far}"
     endpoint = connection.initiator if side == "initiator" else connection.responder
     role = party if party not in {"unknown", "middlebox"} else ROLE_OF_SIDE[side]
+    if own and own != endpoint.ip:
+        return f"the {role} {shown(own)} (behind {shown(endpoint.ip)})"
     return f"the {role} {shown(endpoint.ip)}"
 
 
