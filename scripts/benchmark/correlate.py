@@ -43,7 +43,8 @@ def verdict(cost: Cost, captures: tuple[Path, Path]) -> tuple[str, bool]:
     sizes = " and ".join(f"{path.stat().st_size / 1e6:.0f} MB" for path in captures)
     within = cost.seconds <= MOST_SECONDS and cost.memory <= MOST_MEMORY
     text = (
-        f"`pcapdiag correlate`, captures of {sizes}: {cost.seconds:.1f} s, "
+        f"`pcapdiag correlate`, captures of {sizes}: {cost.seconds:.1f} s "
+        f"({cost.processor:.1f} s of processor time), "
         f"{cost.memory / 1e6:.0f} MB ({'within' if within else 'over'} the limits of "
         f"{MOST_SECONDS:.0f} s and {MOST_MEMORY / 1e6:.0f} MB)"
     )
