@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any, overload
 
 from pcapdiag.flow.records import Flow, HalfFlow
-from pcapdiag.flow.slabs import CHUNK_FACTS, FactSlab, HeadSlab
+from pcapdiag.flow.slabs import CHUNK_FACTS, IS_IPV6, FactSlab, HeadSlab
 from pcapdiag.flow.story import address_text
 from pcapdiag.model.packet import ACK, SYN
 from pcapdiag.model.points import Print, Sample
@@ -188,37 +188,41 @@ def _row(heads: HeadSlab, flow: Flow, kept: list[Fact]) -> tuple[int, ...]:
     syn_ack = _first(kept, 1 - flow.a_opened, SYN | ACK)
     isn = i.isn
     if isn < 0 and syn_ack is not None:
-        isn = (syn_ack[3] - 1) & MASK32
+        isn = ((syn_ack[2] >> 32) - 1) & MASK32
     missed = i.acked_unseen + r.acked_unseen > 0
     one_sided = (i.packets == 0 and r.highest_ack >= 0) or (r.packets == 0 and i.highest_ack >= 0)
     return (
         flow.stream, flow.first_frame, flow.start, flow.end, flow.packets, isn, r.isn,
         syn[1] if syn else 0, syn_ack[1] if syn_ack else 0, flow.established_time,
-        _tsval(syn), syn[7] >> 32 & 0xFFFF if syn else 0,
+        _tsval(syn), _ip_id(syn) if syn else 0,
         _first_seq(kept, flow.a_opened), _first_seq(kept, 1 - flow.a_opened),
         i.next_seq, r.next_seq, _digest(heads, i), _digest(heads, r),
         flow.syn_count, flow.syn_ack_count, _tsval(syn_ack),
-        syn_ack[7] >> 32 & 0xFFFF if syn_ack else 0,
+        _ip_id(syn_ack) if syn_ack else 0,
         int(i.fin_seq >= 0), int(r.fin_seq >= 0), flow.same_as, int(missed or one_sided),
     )  # fmt: skip
 
 
 def _first(kept: list[Fact], from_a: int, flags: int) -> Fact | None:
     for fact in kept:
-        if fact[6] & (SYN | ACK) == flags and fact[6] >> 8 & 1 == from_a:
+        if fact[4] & (SYN | ACK) == flags and fact[4] >> 8 & 1 == from_a:
             return fact
     return None
 
 
 def _first_seq(kept: list[Fact], from_a: int) -> int:
     for fact in kept:
-        if fact[6] >> 8 & 1 == from_a:
-            return fact[2]
+        if fact[4] >> 8 & 1 == from_a:
+            return fact[2] & MASK32
     return -1
 
 
 def _tsval(fact: Fact | None) -> int:
-    return fact[4] if fact is not None and fact[6] >> 9 & 1 else -1
+    return fact[3] & MASK32 if fact is not None and fact[4] >> 9 & 1 else -1
+
+
+def _ip_id(fact: Fact) -> int:
+    return 0 if fact[4] & IS_IPV6 else fact[5] >> 32 & 0xFFFF
 
 
 def _digest(heads: HeadSlab, f: HalfFlow) -> int:
@@ -231,8 +235,9 @@ def _digest(heads: HeadSlab, f: HalfFlow) -> int:
 def _samples(facts: FactSlab, flow: Flow) -> array[int]:
     words = array("q")
     for fact in _kept(facts, flow, flow.packets):
-        bits = fact[6] & 0xFF | (fact[6] >> 8 & 1 == flow.a_opened) << 8
-        words.extend((fact[1], fact[2], fact[3], fact[7], bits, _tsval(fact)))
+        bits = fact[4] & 0xFF | (fact[4] >> 8 & 1 == flow.a_opened) << 8
+        sizes = fact[5] & MASK32 | _ip_id(fact) << 32
+        words.extend((fact[1], fact[2] & MASK32, fact[2] >> 32, sizes, bits, _tsval(fact)))
     return words
 
 
