@@ -14,6 +14,8 @@ from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page
 
 HOUR = 3600
+LONG_ENOUGH = 10.0
+"""Seconds of capture from which on a drift is worth a word."""
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -117,7 +119,7 @@ def _clock(point: Point, first: Point, span: float) -> str:
         )
     text = f"its clock {_ahead(point.clock_offset, point.clock_error)} {first.label}'s"
     text += f", \u00b1 {precise(point.clock_error)}"
-    if point.drift and abs(point.drift) * span > point.clock_error:
+    if point.drift and span >= LONG_ENOUGH and abs(point.drift) * span > point.clock_error:
         gains = "gains" if point.drift < 0 else "loses"
         text += f"; it {gains} {precise(abs(point.drift) * HOUR)} an hour"
     steps = len(point.clock_steps)
