@@ -43,12 +43,15 @@ def lay_lines(limits: list[Limit]) -> list[Stretch]:
     for whole in (limits, sorted(limits, key=_other_time)):
         ordered = _narrowest(whole)
         kept = _without_strays(ordered)
-        found = _divided(kept)
+        parts, found = _divided(kept)
         if found:
             # Of two ways alike the one that is less sure of when the step was.
             doubt = sum(stretch.until for stretch in found)
-            ways.append((len(found), len(ordered) - len(kept), -doubt, found))
-    return min(ways, key=lambda way: way[:3])[3] if ways else []
+            strays = len(ordered) - len(kept)
+            # A line that leaves out many is no line: a clock that was set back hides in it.
+            wild = strays > max(MAX_STRAY, len(ordered) // FEW)
+            ways.append((wild, parts, strays, -doubt, found))
+    return min(ways, key=lambda way: way[:4])[4] if ways else []
 
 
 def _narrowest(limits: list[Limit]) -> list[Limit]:
@@ -92,8 +95,8 @@ def _other_time(limit: Limit) -> int:
     return limit[0] + limit[1]
 
 
-def _divided(limits: list[Limit]) -> list[Stretch]:
-    """Return stretches of limits in order; none with too many of them.
+def _divided(limits: list[Limit]) -> tuple[int, list[Stretch]]:
+    """Return in how many parts limits in order fall, and their stretches; none with too many.
 
     A step that is found from its two sides at two places was somewhere between them: what is
     between them is left out.
@@ -101,7 +104,7 @@ def _divided(limits: list[Limit]) -> list[Stretch]:
     late = _breaks(limits)
     early = _breaks(limits[::-1])
     if late is None or early is None:
-        return []
+        return 0, []
     starts, ends = [0, *late], [*late, len(limits)]
     if len(early) == len(late):
         certain = [*(len(limits) - n for n in reversed(early)), len(limits)]
@@ -111,9 +114,9 @@ def _divided(limits: list[Limit]) -> list[Stretch]:
     for start, end in zip(starts, ends, strict=True):
         found += _stretches([limits[start:end]])
     if len(found) < len(starts):
-        return found
+        return len(starts), found
     between = [limits[end - 1 : start + 1] for end, start in zip(ends, starts[1:], strict=False)]
-    return _set_back(found, between)
+    return len(starts), _set_back(found, between)
 
 
 def _set_back(found: list[Stretch], between: list[list[Limit]]) -> list[Stretch]:
@@ -123,12 +126,19 @@ def _set_back(found: list[Stretch], between: list[list[Limit]]) -> list[Stretch]
     """
     for n, doubtful in enumerate(between):
         times = [time for time, _, _ in doubtful]
-        if times[0] == min(times) and times[-1] == max(times):
+        unseen = max(_true(found[n + 1], times[-1]) - _true(found[n], times[0]), 0)
+        unseen += found[n].line.error + found[n + 1].line.error
+        in_order = times[0] == min(times) and times[-1] == max(times)
+        if in_order and times[-1] - times[0] >= unseen:
             continue
-        unseen = max(_other_time(doubtful[-1]) - _other_time(doubtful[0]), 0)
         found[n] = replace(found[n], until=max(times) + unseen)
         found[n + 1] = replace(found[n + 1], since=min(times) - unseen)
     return found
+
+
+def _true(stretch: Stretch, time: int) -> int:
+    """Return a time of a stretch on the other clock, as its line says (give or take its error)."""
+    return time + stretch.line.at(time)
 
 
 def _stretches(parts: list[list[Limit]]) -> list[Stretch]:
