@@ -3,7 +3,7 @@ import cython
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host
 from pcapdiag.flow.screen cimport check_kind, is_answer, is_request, status
 
-cdef long long MAX_CALLERS, MAX_CHANGES, MAX_STATUSES, HEAD_KEPT, COUNTS_PORTS, MAX_BUCKETS, MAX_SPANS
+cdef long long MAX_CALLERS, MAX_CHANGES, MAX_STATUSES, HEAD_KEPT, _COUNTS_PORTS, MAX_BUCKETS, _MAX_SPANS
 cdef long long _BUCKET, TIME_WAIT
 cdef long long _CONNECTED, _ANSWERED, _CAME_UP, _REFUSED, _SILENT, _NO_ANSWER
 

@@ -43,6 +43,8 @@ MAX_SPANS = 32
 
 # Twins in C of constants that plain Python imports.
 _BUCKET = BUCKET
+_COUNTS_PORTS = COUNTS_PORTS
+_MAX_SPANS = MAX_SPANS
 _CONNECTED = CONNECTED
 _ANSWERED = ANSWERED
 _CAME_UP = CAME_UP
@@ -241,7 +243,7 @@ class Callers:
             caller.highest_port = port
         if flow.previous is not None:
             caller.reused += 1
-        if caller.connections < COUNTS_PORTS:
+        if caller.connections < _COUNTS_PORTS:
             return
         if caller.in_use is None:
             caller.in_use = {}
@@ -266,7 +268,7 @@ def note_outcome(endpoint: Endpoint, outcome: int, time: int) -> None:
             span.last = time
         span.count += 1
         return
-    if len(endpoint.spans) >= MAX_SPANS:
+    if len(endpoint.spans) >= _MAX_SPANS:
         endpoint.span = None
         endpoint.spans_left_out += 1
         return
