@@ -3,7 +3,7 @@ import cython
 cdef unsigned long long LAST_7, LAST_CHUNK
 cdef long long _UNKNOWN, _INCOMPLETE, _COMPLETE, _UNTIL_CLOSE, MAX_DIGITS, NO_LENGTH, CHUNKED, CONFLICT
 
-cdef tuple CHECKERS, CHECK_WORDS
+cdef tuple _CHECKERS, _CHECK_WORDS
 
 
 @cython.locals(word=cython.longlong)

@@ -55,6 +55,8 @@ _UNKNOWN = UNKNOWN
 _INCOMPLETE = INCOMPLETE
 _COMPLETE = COMPLETE
 _UNTIL_CLOSE = UNTIL_CLOSE
+_CHECKERS = CHECKERS
+_CHECK_WORDS = CHECK_WORDS
 
 
 def is_request(v: Head, start: int, size: int) -> int:
@@ -106,7 +108,7 @@ def check_kind(v: Head, start: int, size: int) -> int:
             o += 12
             while o < end and v[o] == 0x20:
                 o += 1
-            for name in CHECKERS:
+            for name in _CHECKERS:
                 if _is_name(v, o, end, name):
                     return 1
             return 3 if _is_check_path(v, start, line) else 0
@@ -117,7 +119,7 @@ def check_kind(v: Head, start: int, size: int) -> int:
 def _is_check_path(v: Head, start: int, end: int) -> int:
     for o in range(start, end):
         if v[o] in (0x2F, 0x2D, 0x5F, 0x2E):  # the marks / - _ . before a word
-            for word in CHECK_WORDS:
+            for word in _CHECK_WORDS:
                 if _is_name(v, o + 1, end, word):
                     return 1
     return 0
