@@ -26,9 +26,9 @@ MAX_SEARCH_DOMAINS = 256
 RECOVERS = 15_000_000_000
 """An address that comes this soon (ns) after failures ends the same lookup: three tries of 5 s."""
 OTHER_FAMILY = 2_000_000_000
-"""A failure this soon (ns) after an address is that of the other family, or of another server."""
+"""What comes this soon (ns) after an address, or the other family's failure, is one lookup's."""
 SAME_LOOKUP = 1_000_000_000
-"""Failures this near to each other (ns) are one lookup's: both families, several servers."""
+"""Failures of one type this near to each other (ns) are one lookup's, at several servers."""
 NEXT_DOMAIN = 2_000_000_000
 """The next search domain is asked for within this time (ns)."""
 
@@ -41,6 +41,7 @@ class _Open(msgspec.Struct):
     last: int
     server: str
     frame: int
+    kinds: set[int]
 
 
 class _Name(msgspec.Struct):
@@ -83,9 +84,10 @@ class FailedNames:
         known.open.clear()
 
     def failed(
-        self, client: str, name: str, failure: Failure, server: str, frame: int, time: int
+        self, what: tuple[str, str, int], failure: Failure, server: str, frame: int, time: int
     ) -> None:
-        """Note a question that got a failure, or no answer; ``time`` is that of the failure."""
+        """Note a question (client, name, type) that got a failure, or at that time no answer."""
+        client, name, kind = what
         known = self._get(client, name)
         if known is None:
             return
@@ -95,10 +97,11 @@ class FailedNames:
         if facts.good and abs(time - facts.last_good) <= OTHER_FAMILY:
             return
         last = known.open[-1] if known.open else None
-        if last is not None and time - last.last <= SAME_LOOKUP:
+        if last is not None and _is_same(last, kind, time):
             last.last, last.failure = max(time, last.last), failure
+            last.kinds.add(kind)
             return
-        known.open.append(_Open(failure, time, time, server, frame))
+        known.open.append(_Open(failure, time, time, server, frame, {kind}))
         if len(known.open) > MAX_OPEN or time - known.open[0].last > RECOVERS:
             _commit(facts, known.open.pop(0))
 
@@ -130,6 +133,11 @@ class FailedNames:
         recent.append((time, facts))
         if len(recent) > MAX_RECENT:
             del recent[0]
+
+
+def _is_same(one: _Open, kind: int, time: int) -> bool:
+    within = SAME_LOOKUP if kind in one.kinds else OTHER_FAMILY
+    return time - one.last <= within
 
 
 def _commit(facts: FailedName, one: _Open) -> None:

@@ -40,8 +40,11 @@ MAX_CLIENTS = 64
 MAX_SERVERS = 4
 MAX_SLOW = 1_000
 
-PATIENCE = 5_000_000_000
-"""A question without an answer for this long (ns) is unanswered: resolv.conf's default timeout."""
+PATIENCE = 8_000_000_000
+"""A question without an answer for this long (ns) is unanswered. Longer than resolv.conf's default
+timeout of 5 s, so that the question that follows is met while the first one still waits."""
+LAST_PATIENCE = 5_000_000_000
+"""The same at the end of the capture."""
 COPY = 100_000_000
 """The same question again within this time (ns) is a copy (NAT, several interfaces), no retry."""
 EARLIER = 500_000_000
@@ -92,8 +95,10 @@ class Lookups:
         return True
 
     def note(self, party: DnsParty, message: DnsMessage, frame: int, time: int) -> None:
-        """Take a message over UDP."""
-        self._give_up(time)
+        """Take a message over UDP; those of servers among each other are left alone."""
+        if not message.recursive:
+            return
+        self._give_up(time, PATIENCE)
         what = party.client, message.name, message.type
         if message.is_response:
             self._answer(what, party, message, frame, time)
@@ -104,6 +109,8 @@ class Lookups:
         self, party: DnsParty, message: DnsMessage, frame: int, asked: int, time: int
     ) -> None:
         """Take an answer over TCP, with when it was asked for; it may be told late."""
+        if not message.recursive:
+            return
         what = party.client, message.name, message.type
         self._conclude(what, party.server, message, frame, time)
         self._count(party.server, party.client, asked, time, 1)
@@ -117,7 +124,7 @@ class Lookups:
     def facts(self, last_time: int) -> DnsFacts:
         """Return everything; ``last_time`` is that of the capture's last packet, ns."""
         if self._messages <= MAX_MESSAGES:
-            self._give_up(last_time)
+            self._give_up(last_time, LAST_PATIENCE)
         failed = self._names.facts()
         return DnsFacts(
             messages=self._messages,
@@ -163,6 +170,7 @@ class Lookups:
         if found is None:
             # A copy of an answer, a late one, or one whose question was not captured.
             if time - self._answered.get(key, 0) > PATIENCE:
+                self._names.asked(party.client, message.name, time)
                 self._conclude(what, party.server, message, frame, time)
             return
         server = party.server if party.server in found.servers else found.servers[0]
@@ -204,7 +212,7 @@ class Lookups:
         self._note_held(server, message, frame, time)
         failure = _FAILURES.get(message.rcode)
         if failure is not None:
-            self._names.failed(client, name, failure, server, frame, time)
+            self._names.failed(what, failure, server, frame, time)
         elif message.rcode == NOERROR and message.records and message.addresses != ():
             self._names.worked(client, name, time)
 
@@ -212,9 +220,9 @@ class Lookups:
         if message.rcode in (NOERROR, NXDOMAIN):
             self._answers.note(server, message, frame, time)
 
-    def _give_up(self, now: int) -> None:
+    def _give_up(self, now: int, patience: int) -> None:
         """Note the questions that nobody answered in time."""
-        while self._queue and now - self._queue[0][0] > PATIENCE:
+        while self._queue and now - self._queue[0][0] > patience:
             first, what = self._queue.popleft()
             tries = self._waiting.get(what)
             if tries is None:
@@ -223,9 +231,8 @@ class Lookups:
                 tries.remove(one)
                 self._count(one.servers[0], what[0], one.first, 0, one.sends)
                 if what[2] in (A, AAAA):
-                    self._names.failed(
-                        what[0], what[1], "unanswered", one.servers[0], one.frame, one.first
-                    )
+                    server = one.servers[0]
+                    self._names.failed(what, "unanswered", server, one.frame, one.first)
             if not tries:
                 del self._waiting[what]
 

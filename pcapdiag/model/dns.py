@@ -27,6 +27,9 @@ class DnsMessage(msgspec.Struct, frozen=True):
     name: str
     """Of the question, without the last dot."""
     type: int
+    recursive: bool = True
+    """Whether recursion is desired, as stub resolvers do; servers that find a name out themselves
+    ask many others in vain."""
     records: int = 0
     """Answer records that the header counts."""
     addresses: tuple[str, ...] | None = ()

@@ -18,7 +18,7 @@ QUESTION = 12
 REMEMBERED = 1_024
 """Answers of which the addresses are remembered: busy clients ask the same again and again."""
 
-_RESPONSE, _TRUNCATED = 0x8000, 0x0200
+_RESPONSE, _TRUNCATED, _RECURSION = 0x8000, 0x0200, 0x0100
 _OPCODE, _RCODE = 0x7800, 0x000F
 
 
@@ -38,7 +38,7 @@ def read_message(message: bytes) -> DnsMessage | None:
         return None
     name, kind = asked
     if not flags & _RESPONSE:
-        return DnsMessage(number, False, False, 0, name, kind)
+        return DnsMessage(number, False, False, 0, name, kind, bool(flags & _RECURSION))
     found = _addresses(message[2:]) if records else ((), 0)
     return DnsMessage(
         id=number,
@@ -47,6 +47,7 @@ def read_message(message: bytes) -> DnsMessage | None:
         rcode=flags & _RCODE,
         name=name,
         type=kind,
+        recursive=bool(flags & _RECURSION),
         records=records,
         addresses=found[0] if found else None,
         ttl=found[1] if found else 0,
@@ -83,6 +84,8 @@ def _addresses(body: bytes) -> tuple[tuple[str, ...], int] | None:
     try:
         records = dpkt.dns.DNS(b"\0\0" + head + body[10:]).an
     except Exception:  # dpkt raises whatever its slicing meets on a hostile message
+        return None
+    if len(records) != count or any(len(record.rdata) != record.rlen for record in records):
         return None
     found = []
     for record in records:

@@ -22,7 +22,10 @@ from pcapdiag.model.units import format_seconds
 
 FEWEST = 2
 """Lookups that failed, from which on a name counts as one in use."""
-MAX_FINDINGS = 50
+MAX_MISSING = 10
+"""Names told that do not exist: those that did earlier first, then the most frequent."""
+MAX_FAILING = 20
+"""Servers and ways to fail that are told."""
 MAX_FRAMES = 20
 MAX_SERVERS = 1_000
 MAX_STREAMS = 100
@@ -65,13 +68,13 @@ class DnsFailure:
             *_failing_servers(fleet),
             *_without_tcp(fleet, self._over_tcp),
             *_missing(fleet),
-        ][:MAX_FINDINGS]
+        ]
 
 
 def _missing(fleet: Fleet) -> Iterator[Finding]:
     found = [one for one in missing_names(fleet.dns) if one.count >= FEWEST or one.worked_until > 0]
-    found.sort(key=lambda one: -one.count)
-    for one in found:
+    found.sort(key=lambda one: (not one.worked_until, -one.count))
+    for one in found[:MAX_MISSING]:
         yield _missing_finding(one)
 
 
@@ -120,7 +123,8 @@ def _failing_servers(fleet: Fleet) -> Iterator[Finding]:
         if not is_expected(name.name):
             _collect(found, name)
     resolvers = {one.address: one for one in fleet.dns.resolvers}
-    for (address, how), server in sorted(found.items(), key=lambda item: -item[1].count):
+    ordered = sorted(found.items(), key=lambda item: -item[1].count)
+    for (address, how), server in ordered[:MAX_FAILING]:
         if server.count >= FEWEST:
             resolver = resolvers.get(address) or ResolverFacts(address)
             yield _server_finding(resolver, how, server, _sees_answers(fleet))

@@ -66,11 +66,12 @@ def missing_names(facts: DnsFacts) -> list[Missing]:
 def is_expected(name: str) -> bool:
     """Return whether programs ask for such a name though it mostly does not exist.
 
-    Names of services (RFC 8552) and numbers (reverse and block lists, RFC 5782) among them.
+    Names of services (RFC 8552), multicast names (RFC 6762) and numbers (reverse and block lists,
+    RFC 5782) are among them.
     """
     labels = name.split(".")
     numbers = len(labels) > 4 and all(label.isdigit() for label in labels[:4])
-    odd = name.endswith((".arpa", ".local")) and not name.endswith(_CLUSTER)
+    odd = name.endswith(".arpa") or (len(labels) == 2 and labels[1] == "local")
     return numbers or odd or name.startswith("_") or not _EXPECTED.isdisjoint((labels[0], name))
 
 

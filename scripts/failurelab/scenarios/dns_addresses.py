@@ -257,3 +257,26 @@ def cold_cache(lab: Lab) -> None:
         fetch(lab, settings(resolver.ip), name)
         lab.healthy(lab.leg(lab.upstream, 8080, nth))
     lab.findings = QUIET
+
+
+@scenario(
+    "dns.slow-lost-queries",
+    "Every other query is lost; glibc waits five seconds and asks again",
+    branches=_BRANCHES,
+    layers=("dns",),
+)
+def lost_queries(lab: Lab) -> None:
+    """A router drops the AAAA query when it follows the A query from the same port, as connection
+    tables that race do: three lookups take the default timeout.
+    """
+    shop(lab)
+    resolver = lab.hosts["resolver"]
+    zone = dns.Zone(lab, resolver)
+    zone.set((lab.upstream.ip, "api.example"))
+    lab.router.iptables(
+        "-A FORWARD -p udp --dport 53 -m statistic --mode nth --every 3 --packet 1 -j DROP"
+    )
+    for nth in range(4):
+        fetch(lab, settings(zone.ip))
+        lab.healthy(lab.leg(lab.upstream, 8080, nth))
+    lab.findings = _only("dns.slow")

@@ -224,3 +224,48 @@ def translated(lab: Lab) -> None:
         lab.healthy(lab.leg(lab.upstream, 8080, nth))
     fetch(lab, resolv, "typo.example")
     lab.findings = QUIET
+
+
+@scenario(
+    f"{_FAILURE}-nxdomain-removed",
+    "A name is taken away while it is used; the resolver has IPv6",
+    family=6,
+    branches=_BRANCHES,
+    layers=("dns",),
+)
+def removed(lab: Lab) -> None:
+    """Two requests work, then the record goes; two more find no host."""
+    shop(lab)
+    zone = dns.Zone(lab, lab.hosts["resolver"])
+    zone.set((lab.upstream.ip, "api.example"))
+    for nth in range(4):
+        if nth == 2:
+            zone.set()
+            lab.sleep(2)
+        fetch(lab, settings(zone.ip))
+        lab.sleep(1.2)
+    lab.healthy(lab.leg(lab.upstream, 8080))
+    lab.healthy(lab.leg(lab.upstream, 8080, 1))
+    lab.findings = TrueFindings([_FAILURE], _ALL[1:])
+
+
+@scenario(
+    "healthy-dns-typos",
+    "Names that do not exist, each asked for once; reverse lookups in vain",
+    branches=_BRANCHES,
+    layers=("dns",),
+)
+def typos(lab: Lab) -> None:
+    """A browser's random names, a mistyped one, and reverse lookups of private addresses."""
+    shop(lab)
+    zone = dns.Zone(lab, lab.hosts["resolver"])
+    zone.set((lab.upstream.ip, "api.example"))
+    resolv = settings(zone.ip, more="search corp.example\n")
+    for name in ("qzkxvmtr", "wplopykd", "api.exmaple", "api.example"):
+        fetch(lab, resolv, name)
+    for last in (4, 4, 4):
+        words = ["dig", f"@{zone.ip}", "+tries=1", "-x", f"10.9.8.{last}"]
+        lab.client.run(words, check=False)
+        lab.sleep(1.2)
+    lab.healthy(lab.leg(lab.upstream, 8080))
+    lab.findings = QUIET
