@@ -200,7 +200,8 @@ class Tracker:
         self.on_packet: Any = None
         self.scratch = -1
         self.arp: list[tuple[int, int, int]] = []
-        self.on_dns: Callable[[int, bytes], None] | None = None
+        self.on_dns: Callable[[Packet, bytes, int, int], object] | None = None
+        """Takes each DNS message over UDP, with its frame and time."""
         self.reassemble: Callable[[Packet, bytes, int], bytes | None] | None = None
         self.path_ids: dict[tuple[int, int], int] = {}
         self.last_interface = -1
@@ -374,7 +375,8 @@ class Tracker:
         else:
             self.other_protocols += 1
             if kind == 3 and self.on_dns is not None:
-                self.on_dns(time, bytes(self.buffer[p.payload : p.payload + p.payload_captured]))
+                message = bytes(self.buffer[p.payload : p.payload + p.payload_captured])
+                self.on_dns(p, message, frame, time)
         return 0
 
     def _reassembled(self, p: Packet, whole: bytes, frame: int, time: int, interface: int) -> None:
@@ -1409,6 +1411,9 @@ class Tracker:
         if flow.icmp is not None or i.rst_count + r.rst_count > 0 or flow.evicted:
             return 0
         if not flow.handshake_done or flow.packets == 0:
+            return 0
+        if flow.port_a == 53 or flow.port_b == 53:
+            # Its last question and answer are read.
             return 0
         if flow.previous is not None and flow.previous.state == "REJ":
             return 0

@@ -28,6 +28,7 @@ def collect_fleet(analysis: Analysis) -> Fleet:
         callers=[caller for one in endpoints for caller in callers_of(one)],
         spans={endpoint_name(one): spans for one in endpoints if (spans := spans_of(one))},
         too_big=analysis.surroundings.too_big.facts(),
+        dns=analysis.dns.lookups.facts(tracker.last_time),
         filtered=analysis.options.is_filtered,
     )
 

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from pcapdiag.model.context import EndpointFacts, HostFacts
+from pcapdiag.model.dns import DnsFacts
 
 
 class TooBigFact(msgspec.Struct):
@@ -109,5 +110,6 @@ class Fleet(msgspec.Struct):
     spans: dict[str, list[SpanFacts]] = {}
     """By endpoint (address and port as one word), in time order; only where one did not come up."""
     too_big: list[TooBigFact] = []
+    dns: DnsFacts = msgspec.field(default_factory=DnsFacts)
     filtered: bool = False
     """Filters chose the connections of the report: the others were not judged."""

@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+from pcapdiag.diagnose.findings.dns_failure import DnsFailure
+from pcapdiag.diagnose.findings.dns_family_failing import DnsFamilyFailing
+from pcapdiag.diagnose.findings.dns_slow import DnsSlow
+from pcapdiag.diagnose.findings.dns_stale_address import DnsStaleAddress
 from pcapdiag.diagnose.findings.draining import Draining
 from pcapdiag.diagnose.findings.endpoint_down import EndpointDown
 from pcapdiag.diagnose.findings.health_check import HealthChecks
@@ -34,6 +38,10 @@ FINDERS: tuple[Callable[[], Finder], ...] = (
     EndpointDown,
     ListenBacklog,
     HealthChecks,
+    DnsFailure,
+    DnsStaleAddress,
+    DnsFamilyFailing,
+    DnsSlow,
     PathMtu,
     Draining,
     ServerErrors,
