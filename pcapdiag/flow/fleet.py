@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from pcapdiag.flow.callers import BUCKET, CAME_UP, Ask, Caller
-from pcapdiag.flow.records import Endpoint
+from pcapdiag.flow.records import Endpoint, Host
 from pcapdiag.flow.story import address_text
 from pcapdiag.model.ends import join_port
-from pcapdiag.model.fleet import AskFacts, AskKind, CallerFacts, SpanFacts
+from pcapdiag.model.fleet import AskFacts, AskKind, CallerFacts, LossFacts, SpanFacts
 
 _KINDS: tuple[AskKind, ...] = ("request", "check", "bare", "path", "connect")
 
@@ -95,3 +95,18 @@ def spans_of(endpoint: Endpoint) -> list[SpanFacts]:
         else:
             found.append(SpanFacts(span.outcome, span.first, span.last, span.count))
     return found
+
+
+def losses_of(host: Host) -> LossFacts:
+    """Return what was lost between a host and the capture point."""
+    return LossFacts(
+        address=address_text(host.version, host.high, host.low),
+        sent=host.sent_segments,
+        sent_lost=host.sent_lost,
+        sent_lossy=host.sent_lossy,
+        taken=host.taken_segments,
+        taken_lost=host.taken_lost,
+        taken_lossy=host.taken_lossy,
+        seconds=dict(host.loss_seconds or {}),
+        streams=list(host.lossy_streams or []),
+    )

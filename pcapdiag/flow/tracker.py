@@ -20,6 +20,7 @@ from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.callers import CAME_UP, REFUSED, SILENT, Callers, note_outcome
 from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS, Lanes
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED, Moments, note_race
+from pcapdiag.flow.losses import Losses
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow
 from pcapdiag.flow.screen import (
     COMPLETE,
@@ -136,6 +137,7 @@ _STREAMED = STREAMED
 _COMPLETE = COMPLETE
 _UNTIL_CLOSE = UNTIL_CLOSE
 _UNKNOWN = UNKNOWN
+_NOT_NEXT = ANY_RETRANSMISSION | OUT_OF_ORDER | GAP_BEFORE
 
 
 class Tracker:
@@ -151,6 +153,7 @@ class Tracker:
         self.lanes = Lanes()
         self.moments = Moments()
         self.callers = Callers()
+        self.losses = Losses()
         self.redirects: dict[tuple[int, ...], tuple[int, int, int]] = {}
         """Where calls went whose answers bear the address and port that were called; by those, and
         the caller's."""
@@ -518,6 +521,8 @@ class Tracker:
             fresh = ahead if ahead > 0 else 0
         marks = analyze(p, flow, f, r, time)
         marks |= self._count(p, f, r, marks)
+        if marks & _NOT_NEXT and p.payload_length > 0:
+            self.losses.note(p, flow, f, r, marks, known, time)
         if f.packets == 0:
             f.first_frame = frame
             f.first_time = time
@@ -715,6 +720,7 @@ class Tracker:
                 f.min_window = f.window_bytes
         if p.sack_blocks > 0 and distance(p.sack_right, p.ack) <= 0:
             more |= DSACK
+            r.unneeded += 1
             if r.copy_seq == p.sack_left:
                 if (r.copy_seq + r.copy_length) & MASK32 == p.sack_right:
                     self._delivered_twice(r)
@@ -1312,6 +1318,7 @@ class Tracker:
             self._one_sided(flow)
         self._fold(flow.a)
         self._fold(flow.b)
+        self.losses.finished(flow)
         self._fold_endpoint(flow)
         if flow.lanes == _TURNS:
             self._close_turn(flow, 0)

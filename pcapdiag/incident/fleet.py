@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from pcapdiag.flow.fleet import asks_of, callers_of, endpoint_name, spans_of
+from pcapdiag.flow.fleet import asks_of, callers_of, endpoint_name, losses_of, spans_of
 from pcapdiag.flow.story import endpoint_facts, host_facts
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.surroundings import MAX_COMPARED_HOSTS
@@ -17,17 +17,20 @@ MAX_ENDPOINTS = 20_000
 def collect_fleet(analysis: Analysis) -> Fleet:
     """Return what is known of the whole capture."""
     tracker, table = analysis.tracker, analysis.tracker.table
+    hosts = list(islice(table.hosts.values(), MAX_COMPARED_HOSTS))
     endpoints = list(islice(table.endpoints.values(), MAX_ENDPOINTS))
     return Fleet(
         first_time=tracker.first_time,
         last_time=tracker.last_time,
-        hosts=[host_facts(one) for one in islice(table.hosts.values(), MAX_COMPARED_HOSTS)],
+        hosts=[host_facts(one) for one in hosts],
         endpoints=[endpoint_facts(one) for one in endpoints],
         proxies=_proxies(analysis),
         asks=[ask for one in endpoints for ask in asks_of(one)],
         callers=[caller for one in endpoints for caller in callers_of(one)],
         spans={endpoint_name(one): spans for one in endpoints if (spans := spans_of(one))},
         too_big=analysis.surroundings.too_big.facts(),
+        losses=[losses_of(one) for one in hosts if one.sent_segments + one.taken_segments],
+        capture_hosts=analysis.surroundings.capture_hosts,
         filtered=analysis.options.is_filtered,
     )
 

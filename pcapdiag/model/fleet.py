@@ -94,6 +94,30 @@ class CallerFacts(msgspec.Struct):
     """When that was, ns."""
 
 
+class LossFacts(msgspec.Struct):
+    """Data segments that passed between a host and the capture point, and those lost there.
+
+    What was lost on the far side of the capture point counts for the other end.
+    """
+
+    address: str
+    sent: int = 0
+    """Segments that it sent, of connections that tell (pcapdiag/flow/losses.py)."""
+    sent_lost: int = 0
+    """Those of them that were lost before the capture point."""
+    sent_lossy: int = 0
+    """Connections that had any."""
+    taken: int = 0
+    """Segments that were sent to it."""
+    taken_lost: int = 0
+    """Those of them that were lost behind the capture point."""
+    taken_lossy: int = 0
+    seconds: dict[int, int] = {}
+    """Losses by second since the epoch, of 256 seconds at most."""
+    streams: list[int] = []
+    """The first connections that had any."""
+
+
 class Fleet(msgspec.Struct):
     """Hosts, endpoints and what passed between them, when the whole capture is known."""
 
@@ -109,5 +133,9 @@ class Fleet(msgspec.Struct):
     spans: dict[str, list[SpanFacts]] = {}
     """By endpoint (address and port as one word), in time order; only where one did not come up."""
     too_big: list[TooBigFact] = []
+    losses: list[LossFacts] = []
+    """By host; only of those with whom data was exchanged."""
+    capture_hosts: frozenset[str] = frozenset()
+    """The capturing host's addresses."""
     filtered: bool = False
     """Filters chose the connections of the report: the others were not judged."""

@@ -14,6 +14,7 @@ from pcapdiag.diagnose.findings.draining import Draining
 from pcapdiag.diagnose.findings.endpoint_down import EndpointDown
 from pcapdiag.diagnose.findings.health_check import HealthChecks
 from pcapdiag.diagnose.findings.listen_backlog import ListenBacklog
+from pcapdiag.diagnose.findings.path_loss import PathLoss
 from pcapdiag.diagnose.findings.path_mtu import PathMtu
 from pcapdiag.diagnose.findings.server_errors import ServerErrors
 from pcapdiag.model.fleet import Fleet
@@ -35,6 +36,7 @@ FINDERS: tuple[Callable[[], Finder], ...] = (
     ListenBacklog,
     HealthChecks,
     PathMtu,
+    PathLoss,
     Draining,
     ServerErrors,
 )
