@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from pcapdiag.flow.fleet import asks_of, callers_of, endpoint_name, losses_of, spans_of
-from pcapdiag.flow.story import endpoint_facts, host_facts
+from pcapdiag.flow.story import endpoint_facts
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.surroundings import MAX_COMPARED_HOSTS
 from pcapdiag.model.fleet import Fleet
@@ -22,7 +22,7 @@ def collect_fleet(analysis: Analysis) -> Fleet:
     return Fleet(
         first_time=tracker.first_time,
         last_time=tracker.last_time,
-        hosts=[host_facts(one) for one in hosts],
+        hosts=[analysis.surroundings.host(one) for one in hosts],
         endpoints=[endpoint_facts(one) for one in endpoints],
         proxies=_proxies(analysis),
         asks=[ask for one in endpoints for ask in asks_of(one)],

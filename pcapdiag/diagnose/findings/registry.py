@@ -16,6 +16,7 @@ from pcapdiag.diagnose.findings.health_check import HealthChecks
 from pcapdiag.diagnose.findings.listen_backlog import ListenBacklog
 from pcapdiag.diagnose.findings.path_loss import PathLoss
 from pcapdiag.diagnose.findings.path_mtu import PathMtu
+from pcapdiag.diagnose.findings.reset_device import ResetDevice
 from pcapdiag.diagnose.findings.server_errors import ServerErrors
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding
@@ -37,6 +38,7 @@ FINDERS: tuple[Callable[[], Finder], ...] = (
     HealthChecks,
     PathMtu,
     PathLoss,
+    ResetDevice,
     Draining,
     ServerErrors,
 )
