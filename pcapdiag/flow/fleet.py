@@ -55,6 +55,7 @@ def _ask_facts(ask: Ask, kind: AskKind, who: str, name: str, address: str, port:
 def callers_of(endpoint: Endpoint) -> Iterator[CallerFacts]:
     """Yield the ports that each caller of an endpoint used."""
     name = endpoint_name(endpoint)
+    address = address_text(endpoint.version, endpoint.high, endpoint.low)
     for host, caller in endpoint.callers.items():
         most, at = _most_in_use(caller)
         yield CallerFacts(
@@ -63,6 +64,12 @@ def callers_of(endpoint: Endpoint) -> Iterator[CallerFacts]:
             connections=caller.connections,
             lowest_port=caller.lowest_port,
             highest_port=caller.highest_port,
+            address=address,
+            came_up=caller.came_up,
+            dropped=caller.dropped,
+            first_dropped=caller.first_dropped,
+            last_dropped=caller.last_dropped,
+            drop_episodes=len(caller.drop_marks),
             reused=caller.reused,
             most_in_use=most,
             most_at=at,

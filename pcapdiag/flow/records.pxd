@@ -124,6 +124,7 @@ cdef class Flow:
     cdef public long long rtt_to_responder, rtt_to_initiator, turn_gap, request_frame
     cdef public long long request_time, response_frame, response_time
     cdef public long long vni1, syn_tsval, syn_ip_id
+    cdef public int ups_before
     cdef public list noted
     cdef public object reading
     cdef public list icmp

@@ -358,5 +358,6 @@ class Flow:
         self.largest_answer = 0
         self.alarming = 0
         self.ask_kind = -1
+        self.ups_before = 0
         self.noted: list[tuple[Any, ...]] | None = None
         self.reading: object | None = None

@@ -764,6 +764,8 @@ class Tracker:
                 flow.syn_count += 1
                 if flow.syn_count == 1:
                     self.moments.note(flow, OPENED, time)
+                    if flow.endpoint is not None:
+                        flow.ups_before = flow.endpoint.established
                 if flow.syn_ack_count == 0:
                     flow.syn_time = time
                     if flow.syn_count == 2 and flow.endpoint is not None:
@@ -1322,7 +1324,7 @@ class Tracker:
         self._fold_endpoint(flow)
         if flow.lanes == _TURNS:
             self._close_turn(flow, 0)
-        self.callers.finished(flow)
+        self.callers.finished(flow, self.now)
         if self.keep_prints is not None:
             self.keep_prints.add(self.facts, self.heads, flow)
         if self.want_all == 0 and self._surely_healthy(flow):

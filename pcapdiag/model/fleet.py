@@ -86,6 +86,17 @@ class CallerFacts(msgspec.Struct):
     connections: int
     lowest_port: int
     highest_port: int
+    address: str = ""
+    """The endpoint's."""
+    came_up: int = 0
+    """Connections whose first SYN was answered, and that came up."""
+    dropped: int = 0
+    """Connections whose first SYN nobody answered in time."""
+    first_dropped: int = 0
+    last_dropped: int = 0
+    """When the first and the last of these began, ns."""
+    drop_episodes: int = 0
+    """How often such connections began with no other one having come up between; 64 at most."""
     reused: int = 0
     """Connections on ports that an earlier one to the same endpoint had."""
     most_in_use: int = 0

@@ -14,6 +14,7 @@ from pcapdiag.diagnose.findings.draining import Draining
 from pcapdiag.diagnose.findings.endpoint_down import EndpointDown
 from pcapdiag.diagnose.findings.health_check import HealthChecks
 from pcapdiag.diagnose.findings.listen_backlog import ListenBacklog
+from pcapdiag.diagnose.findings.new_flows import NewFlowsDropped
 from pcapdiag.diagnose.findings.path_loss import PathLoss
 from pcapdiag.diagnose.findings.path_mtu import PathMtu
 from pcapdiag.diagnose.findings.reset_device import ResetDevice
@@ -38,6 +39,7 @@ FINDERS: tuple[Callable[[], Finder], ...] = (
     HealthChecks,
     PathMtu,
     PathLoss,
+    NewFlowsDropped,
     ResetDevice,
     Draining,
     ServerErrors,
