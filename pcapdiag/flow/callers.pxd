@@ -4,7 +4,7 @@ from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host
 from pcapdiag.flow.screen cimport check_kind, is_answer, is_request, status
 
 cdef long long MAX_CALLERS, MAX_CHANGES, MAX_STATUSES, HEAD_KEPT, _COUNTS_PORTS, MAX_BUCKETS, _MAX_SPANS
-cdef long long _BUCKET, TIME_WAIT
+cdef long long _BUCKET, TIME_WAIT, SYN_REPEAT, MAX_MARKS
 cdef long long _CONNECTED, _ANSWERED, _CAME_UP, _REFUSED, _SILENT, _NO_ANSWER
 
 
@@ -21,6 +21,8 @@ cdef class Ask:
 cdef class Caller:
     cdef public Host host
     cdef public long long connections, lowest_port, highest_port, reused
+    cdef public long long came_up, dropped, first_dropped, last_dropped
+    cdef public set drop_marks
     cdef public Ask ask0, ask1, ask2, ask3, ask4
     cdef public dict in_use
     cpdef Ask ask(self, long long kind)
@@ -40,9 +42,11 @@ cdef class Callers:
     @cython.locals(ask=Ask)
     cpdef note(self, Caller caller, long long kind, long long time, long long outcome, bytes head, long long alone)
     @cython.locals(opener=HalfFlow, responder=HalfFlow, caller=Caller, ask=Ask, outcome=cython.longlong)
-    cdef object finished(self, Flow flow)
+    cdef object finished(self, Flow flow, long long now)
     @cython.locals(port=cython.longlong, waits=cython.bint, taken=cython.longlong, free=cython.longlong)
     cdef object _count_port(self, Flow flow, Caller caller, HalfFlow opener, HalfFlow responder)
+    @cython.locals(answered=cython.bint, repeated=cython.bint)
+    cdef object _count_syn(self, Flow flow, Caller caller, HalfFlow responder, long long now)
 
 
 @cython.locals(span=Span)

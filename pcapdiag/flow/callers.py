@@ -33,12 +33,15 @@ REFUSED = 3
 SILENT = 4
 NO_ANSWER = 5
 
+SYN_REPEAT = 1_000_000_000
+"""After this long (ns) an unanswered SYN is sent again (RFC 6298): it or its answer was lost."""
 COUNTS_PORTS = 64
 """Connections of a caller from which on its ports in use are counted."""
 BUCKET = 5_000_000_000
 TIME_WAIT = 60_000_000_000
 """How long (ns) Linux keeps a port after the end that closes first (TCP_TIMEWAIT_LEN)."""
 MAX_BUCKETS = 8_192
+MAX_MARKS = 64
 MAX_SPANS = 32
 
 # Twins in C of constants that plain Python imports.
@@ -116,6 +119,11 @@ class Caller:
         self.lowest_port = 65_536
         self.highest_port = 0
         self.reused = 0
+        self.came_up = 0
+        self.dropped = 0
+        self.first_dropped = 0
+        self.last_dropped = 0
+        self.drop_marks: set[int] = set()
         self.in_use: dict[int, int] | None = None
 
     def ask(self, kind: int) -> Ask | None:
@@ -211,7 +219,7 @@ class Callers:
         ask.note(time, outcome)
         ask.alone += alone
 
-    def finished(self, flow: Flow) -> None:
+    def finished(self, flow: Flow, now: int) -> None:
         """Note a connection that ended: its ports, and its outcome where nothing was asked."""
         if flow.endpoint is None:
             return
@@ -222,6 +230,7 @@ class Callers:
             return
         caller.connections += 1
         self._count_port(flow, caller, opener, responder)
+        self._count_syn(flow, caller, responder, now)
         if flow.turn_index > 0 or flow.syn_count == 0 or flow.greeting_bytes > 0:
             return
         outcome = _CAME_UP
@@ -232,6 +241,25 @@ class Callers:
             ask = caller.new_ask(_CONNECTED, b"")
         ask.note(flow.start, outcome)
         ask.alone += 1
+
+    def _count_syn(self, flow: Flow, caller: Caller, responder: HalfFlow, now: int) -> None:
+        """Note whether the first SYN was not answered; refusals, races, NAT twins do not count."""
+        if flow.syn_count == 0 or flow.same_as >= 0 or flow.icmp is not None:
+            return
+        if flow.lost_to >= 0 or flow.spare_to >= 0:
+            return
+        answered = flow.syn_ack_count > 0 or flow.handshake_done or responder.rst_count > 0
+        repeated = flow.syn_count > 1 and flow.syn_time > flow.start
+        if answered and not repeated:
+            caller.came_up += 1 if flow.handshake_done else 0
+        elif repeated or now - flow.start > SYN_REPEAT:
+            caller.dropped += 1
+            if len(caller.drop_marks) < MAX_MARKS:
+                caller.drop_marks.add(flow.ups_before)
+            if caller.first_dropped == 0 or flow.start < caller.first_dropped:
+                caller.first_dropped = flow.start
+            if flow.start > caller.last_dropped:
+                caller.last_dropped = flow.start
 
     def _count_port(
         self, flow: Flow, caller: Caller, opener: HalfFlow, responder: HalfFlow

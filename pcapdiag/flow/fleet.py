@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from pcapdiag.flow.callers import BUCKET, CAME_UP, Ask, Caller
-from pcapdiag.flow.records import Endpoint
+from pcapdiag.flow.records import Endpoint, Host
 from pcapdiag.flow.story import address_text
 from pcapdiag.model.ends import join_port
-from pcapdiag.model.fleet import AskFacts, AskKind, CallerFacts, SpanFacts
+from pcapdiag.model.fleet import AskFacts, AskKind, CallerFacts, LossFacts, SpanFacts
 
 _KINDS: tuple[AskKind, ...] = ("request", "check", "bare", "path", "connect")
 
@@ -55,6 +55,7 @@ def _ask_facts(ask: Ask, kind: AskKind, who: str, name: str, address: str, port:
 def callers_of(endpoint: Endpoint) -> Iterator[CallerFacts]:
     """Yield the ports that each caller of an endpoint used."""
     name = endpoint_name(endpoint)
+    address = address_text(endpoint.version, endpoint.high, endpoint.low)
     for host, caller in endpoint.callers.items():
         most, at = _most_in_use(caller)
         yield CallerFacts(
@@ -63,6 +64,12 @@ def callers_of(endpoint: Endpoint) -> Iterator[CallerFacts]:
             connections=caller.connections,
             lowest_port=caller.lowest_port,
             highest_port=caller.highest_port,
+            address=address,
+            came_up=caller.came_up,
+            dropped=caller.dropped,
+            first_dropped=caller.first_dropped,
+            last_dropped=caller.last_dropped,
+            drop_episodes=len(caller.drop_marks),
             reused=caller.reused,
             most_in_use=most,
             most_at=at,
@@ -95,3 +102,18 @@ def spans_of(endpoint: Endpoint) -> list[SpanFacts]:
         else:
             found.append(SpanFacts(span.outcome, span.first, span.last, span.count))
     return found
+
+
+def losses_of(host: Host) -> LossFacts:
+    """Return what was lost between a host and the capture point."""
+    return LossFacts(
+        address=address_text(host.version, host.high, host.low),
+        sent=host.sent_segments,
+        sent_lost=host.sent_lost,
+        sent_lossy=host.sent_lossy,
+        taken=host.taken_segments,
+        taken_lost=host.taken_lost,
+        taken_lossy=host.taken_lossy,
+        seconds=dict(host.loss_seconds or {}),
+        streams=list(host.lossy_streams or []),
+    )

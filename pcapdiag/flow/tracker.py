@@ -20,6 +20,7 @@ from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.callers import CAME_UP, REFUSED, SILENT, Callers, note_outcome
 from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS, Lanes
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED, Moments, note_race
+from pcapdiag.flow.losses import Losses
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow
 from pcapdiag.flow.screen import (
     COMPLETE,
@@ -136,6 +137,7 @@ _STREAMED = STREAMED
 _COMPLETE = COMPLETE
 _UNTIL_CLOSE = UNTIL_CLOSE
 _UNKNOWN = UNKNOWN
+_NOT_NEXT = ANY_RETRANSMISSION | OUT_OF_ORDER | GAP_BEFORE
 
 
 class Tracker:
@@ -151,6 +153,7 @@ class Tracker:
         self.lanes = Lanes()
         self.moments = Moments()
         self.callers = Callers()
+        self.losses = Losses()
         self.redirects: dict[tuple[int, ...], tuple[int, int, int]] = {}
         """Where calls went whose answers bear the address and port that were called; by those, and
         the caller's."""
@@ -520,6 +523,8 @@ class Tracker:
             fresh = ahead if ahead > 0 else 0
         marks = analyze(p, flow, f, r, time)
         marks |= self._count(p, f, r, marks)
+        if marks & _NOT_NEXT and p.payload_length > 0:
+            self.losses.note(p, flow, f, r, marks, known, time)
         if f.packets == 0:
             f.first_frame = frame
             f.first_time = time
@@ -717,6 +722,7 @@ class Tracker:
                 f.min_window = f.window_bytes
         if p.sack_blocks > 0 and distance(p.sack_right, p.ack) <= 0:
             more |= DSACK
+            r.unneeded += 1
             if r.copy_seq == p.sack_left:
                 if (r.copy_seq + r.copy_length) & MASK32 == p.sack_right:
                     self._delivered_twice(r)
@@ -760,6 +766,8 @@ class Tracker:
                 flow.syn_count += 1
                 if flow.syn_count == 1:
                     self.moments.note(flow, OPENED, time)
+                    if flow.endpoint is not None:
+                        flow.ups_before = flow.endpoint.established
                 if flow.syn_ack_count == 0:
                     flow.syn_time = time
                     if flow.syn_count == 2 and flow.endpoint is not None:
@@ -1314,10 +1322,11 @@ class Tracker:
             self._one_sided(flow)
         self._fold(flow.a)
         self._fold(flow.b)
+        self.losses.finished(flow)
         self._fold_endpoint(flow)
         if flow.lanes == _TURNS:
             self._close_turn(flow, 0)
-        self.callers.finished(flow)
+        self.callers.finished(flow, self.now)
         if self.keep_prints is not None:
             self.keep_prints.add(self.facts, self.heads, flow)
         if self.want_all == 0 and self._surely_healthy(flow):

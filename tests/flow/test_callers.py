@@ -155,3 +155,24 @@ def test_ports_are_free_again_after_a_minute() -> None:
         ask(wire, number * 6_000, 40_000 + number, CURL)
     _, _, most = ports(wire)
     assert 10 <= most <= 13
+
+
+def test_first_syns_that_nobody_answered() -> None:
+    wire = Wire()
+    ask(wire, 0, 40_000, CURL)
+    late = link(wire, 40_001)
+    late.c(100, "S", 0, mss=1460)
+    late.c(1_100, "S", 0, mss=1460)
+    late.s(1_101, "SA", 0, 1, mss=1460)
+    late.c(1_102, "A", 1, 1)
+    ask(wire, 2_000, 40_002, CURL)
+    link(wire, 40_003).c(2_100, "S", 0, mss=1460)
+    refuse(wire, 2_200, 40_004)
+    ask(wire, 4_000, 40_005, CURL)
+    link(wire, 40_006).c(4_500, "S", 0, mss=1460)
+    tracker = tell(wire, want_all=False).tracker
+    (endpoint,) = tracker.table.endpoints.values()
+    (caller,) = callers_of(endpoint)
+    assert (caller.came_up, caller.dropped, caller.drop_episodes) == (3, 2, 2)
+    assert caller.first_dropped == START + 100 * MS
+    assert caller.last_dropped == START + 2_100 * MS

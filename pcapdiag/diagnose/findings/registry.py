@@ -18,7 +18,10 @@ from pcapdiag.diagnose.findings.draining import Draining
 from pcapdiag.diagnose.findings.endpoint_down import EndpointDown
 from pcapdiag.diagnose.findings.health_check import HealthChecks
 from pcapdiag.diagnose.findings.listen_backlog import ListenBacklog
+from pcapdiag.diagnose.findings.new_flows import NewFlowsDropped
+from pcapdiag.diagnose.findings.path_loss import PathLoss
 from pcapdiag.diagnose.findings.path_mtu import PathMtu
+from pcapdiag.diagnose.findings.reset_device import ResetDevice
 from pcapdiag.diagnose.findings.server_errors import ServerErrors
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding
@@ -43,6 +46,9 @@ FINDERS: tuple[Callable[[], Finder], ...] = (
     DnsFamilyFailing,
     DnsSlow,
     PathMtu,
+    PathLoss,
+    NewFlowsDropped,
+    ResetDevice,
     Draining,
     ServerErrors,
 )
