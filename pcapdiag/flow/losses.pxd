@@ -2,7 +2,7 @@ import cython
 
 from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.records cimport Flow, HalfFlow, Host
-from pcapdiag.flow.sequence cimport distance
+from pcapdiag.model.numbers cimport distance
 
 cdef long long GAP_BEFORE, KEEP_ALIVE, SPURIOUS_RETRANSMISSION, SYN
 cdef long long MASK32, MAX_HOLES, MIN_LATE, LATE, USUAL_SEGMENT, MAX_SECONDS, MAX_ALL_SECONDS, SECOND, STALL, _MAX_STREAMS

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Flow, HalfFlow, Host
-from pcapdiag.flow.sequence import distance
+from pcapdiag.model.numbers import distance
 from pcapdiag.model.packet import GAP_BEFORE, KEEP_ALIVE, SPURIOUS_RETRANSMISSION, SYN
 
 MASK32 = 0xFFFFFFFF
