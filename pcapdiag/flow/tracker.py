@@ -375,11 +375,11 @@ class Tracker:
             self.arp.append((frame, time, p.mac))
             if len(self.arp) > KEPT_ARP:
                 del self.arp[0]
+        elif kind == 3 and self.on_dns is not None:
+            message = bytes(self.buffer[p.payload : p.payload + p.payload_captured])
+            self.on_dns(p, message, frame, time)
         else:
             self.other_protocols += 1
-            if kind == 3 and self.on_dns is not None:
-                message = bytes(self.buffer[p.payload : p.payload + p.payload_captured])
-                self.on_dns(p, message, frame, time)
         return 0
 
     def _reassembled(self, p: Packet, whole: bytes, frame: int, time: int, interface: int) -> None:

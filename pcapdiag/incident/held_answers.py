@@ -9,6 +9,8 @@ MAX_NAMES = 10_000
 """Names, by the server that was asked."""
 MAX_ADDRESSES = 256
 """Addresses of one name that are told apart."""
+MAX_HELD = 50_000
+"""Addresses of all names."""
 MAX_NAMES_OF = 4
 """Names of one address that are told."""
 
@@ -19,6 +21,7 @@ class AnswerBook:
     def __init__(self) -> None:
         self._books: dict[tuple[str, str], HeldAnswers] = {}
         self._latest: dict[tuple[str, str, int], int] = {}
+        self._held = 0
         self.left_out = 0
 
     def note(self, server: str, message: DnsMessage, frame: int, time: int) -> None:
@@ -51,7 +54,8 @@ class AnswerBook:
                 held.longest_away = max(held.longest_away, held.without)
                 held.last, held.ttl, held.frame = time, message.ttl, frame
                 held.gone = held.without = 0
-            elif len(book.held) < MAX_ADDRESSES:
+            elif len(book.held) < MAX_ADDRESSES and self._held < MAX_HELD:
+                self._held += 1
                 book.held[address] = HeldAddress(time, time, message.ttl, frame)
             else:
                 self.left_out += 1

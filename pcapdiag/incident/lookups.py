@@ -30,7 +30,7 @@ from pcapdiag.model.dns import (
 MAX_MESSAGES = 500_000
 """Messages of one capture that are read; further ones are counted."""
 MAX_WAITING = 20_000
-"""Questions without an answer at the same time."""
+"""Questions that wait for an answer at the same time."""
 MAX_TRIES = 64
 """Questions for one name and type of one client that wait at the same time."""
 MAX_ANSWERED = 4_096
@@ -76,6 +76,7 @@ class Lookups:
 
     def __init__(self) -> None:
         self._waiting: dict[_What, list[_Try]] = {}
+        self._tries = 0
         self._queue: deque[tuple[int, _What]] = deque()
         self._answered: dict[tuple[_What, int, int], int] = {}
         self._resolvers: dict[str, ResolverFacts] = {}
@@ -139,12 +140,7 @@ class Lookups:
         )
 
     def _ask(self, what: _What, party: DnsParty, number: int, frame: int, time: int) -> None:
-        tries = self._waiting.get(what)
-        if tries is None:
-            if len(self._waiting) >= MAX_WAITING:
-                self._left_out += 1
-                return
-            tries = self._waiting[what] = []
+        tries = self._waiting.get(what, [])
         for one in tries:
             if one.port == party.port and one.id == number:
                 one.sends += time - one.last > COPY
@@ -152,11 +148,13 @@ class Lookups:
                 if party.server not in one.servers and len(one.servers) < MAX_SERVERS:
                     one.servers.append(party.server)
                 return
-        if len(tries) >= MAX_TRIES:
+        if len(tries) >= MAX_TRIES or self._tries >= MAX_WAITING:
             self._left_out += 1
             return
         self._answered.pop((what, party.port, number), None)
         tries.append(_Try(party.port, number, [party.server], time, time, frame))
+        self._waiting[what] = tries
+        self._tries += 1
         self._queue.append((time, what))
         if what[2] in (A, AAAA):
             self._names.asked(party.client, what[1], time)
@@ -176,6 +174,7 @@ class Lookups:
         server = party.server if party.server in found.servers else found.servers[0]
         given_up = [t for t in tries if found.first - t.first >= EARLIER]
         left = [t for t in tries if t is not found and t not in given_up]
+        self._tries -= len(tries) - len(left)
         if left:
             self._waiting[what] = left
         else:
@@ -229,6 +228,7 @@ class Lookups:
                 continue
             for one in [t for t in tries if t.first <= first]:
                 tries.remove(one)
+                self._tries -= 1
                 self._count(one.servers[0], what[0], one.first, 0, one.sends)
                 if what[2] in (A, AAAA):
                     server = one.servers[0]

@@ -11,6 +11,7 @@ from failurelab.hosts import Host, Process
 from failurelab.lab import Lab
 
 _PEER = Path(__file__).resolve().parent.parent / "dns_peer.py"
+_CARES = "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
 _BIND = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
 
 
@@ -65,3 +66,18 @@ def curl(lab: Lab, host: Host, settings: str, url: str, *options: str) -> str:
     lab.used("curl")
     command = ["curl", "-s", "-S", "--max-time", "20", *options, url]
     return resolving(lab, host, settings, command)
+
+
+def envoy_cluster(server: str, name: str, port: int, **more: object) -> dict[str, object]:
+    """The members that make a cluster of Envoy's resolve a name at this server."""
+    address = {"socket_address": {"address": server, "port_value": 53}}
+    resolver = {"@type": _CARES, "resolvers": [address]}
+    where = {"socket_address": {"address": name, "port_value": port}}
+    endpoints = {"lb_endpoints": [{"endpoint": {"address": where}}]}
+    return {
+        "type": "STRICT_DNS",
+        "dns_lookup_family": "V4_ONLY",
+        "load_assignment": {"cluster_name": "up", "endpoints": [endpoints]},
+        "typed_dns_resolver_config": {"name": "cares", "typed_config": resolver},
+        **more,
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from failurelab import behaviours, nginx
+from failurelab import behaviours, envoy, nginx
 from failurelab.capture import Point
 from failurelab.lab import Lab
 from failurelab.programs import dns
@@ -280,3 +280,35 @@ def lost_queries(lab: Lab) -> None:
         fetch(lab, settings(zone.ip))
         lab.healthy(lab.leg(lab.upstream, 8080, nth))
     lab.findings = _only("dns.slow")
+
+
+@scenario(
+    "dns.stale_address-envoy",
+    "Envoy asks again only after a minute; the address has changed since",
+    path=PROXIED,
+    branches={"resolver": "router2", "upstream2": "router2"},
+    points=(Point("proxy", "any"),),
+    layers=("dns",),
+)
+def stale_envoy(lab: Lab) -> None:
+    """STRICT_DNS with dns_refresh_rate 60s. The name moves, the program on the old host ends;
+    another program on the proxy sees the new address. Three requests get 503.
+    """
+    zone = dns.Zone(lab, lab.hosts["resolver"])
+    zone.set((lab.upstream.ip, "app.example"))
+    old = lab.upstream.serve(9000, behaviours.answer_and_close())
+    more = dns.envoy_cluster(zone.ip, "app.example", 9000, dns_refresh_rate="60s")
+    envoy.simple(lab, (lab.upstream.ip, 9000), cluster=more)
+    lab.sleep(0.5)
+    lab.client.curl(f"http://{lab.proxy.ip}:8080/")
+    zone.set((lab.hosts["upstream2"].ip, "app.example"))
+    old.close()
+    lab.sleep(2.5)
+    dns.resolving(lab, lab.proxy, settings(zone.ip), ["getent", "ahostsv4", "app.example"])
+    lab.sleep(1.5)
+    for nth in range(3):
+        lab.client.curl(f"http://{lab.proxy.ip}:8080/")
+        lab.judge(lab.leg(lab.upstream, 9000, nth + 1), _REFUSED, "responder")
+        lab.sleep(0.2)
+    lab.others = "any"
+    lab.findings = _only("dns.stale_address")

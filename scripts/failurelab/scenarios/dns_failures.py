@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from failurelab import behaviours
+from failurelab import behaviours, envoy
 from failurelab.capture import Point
 from failurelab.lab import Lab
 from failurelab.programs import dns
-from failurelab.registry import scenario
+from failurelab.registry import PROXIED, scenario
 from failurelab.truth import TrueFindings
 
 _FAILURE = "dns.failure"
@@ -269,3 +269,25 @@ def typos(lab: Lab) -> None:
         lab.sleep(1.2)
     lab.healthy(lab.leg(lab.upstream, 8080))
     lab.findings = QUIET
+
+
+@scenario(
+    f"{_FAILURE}-envoy",
+    "Envoy's cluster has a name that does not exist: 503 without an upstream",
+    path=PROXIED,
+    branches={"resolver": "router2"},
+    points=(Point("proxy", "any"),),
+    layers=("dns", "http"),
+)
+def envoy_without_endpoints(lab: Lab) -> None:
+    """STRICT_DNS asks every second for a name that was never made; two requests get 503."""
+    zone = dns.Zone(lab, lab.hosts["resolver"])
+    zone.set((lab.upstream.ip, "app.example"))
+    more = dns.envoy_cluster(zone.ip, "ap.example", 9000, dns_refresh_rate="1s")
+    more["dns_failure_refresh_rate"] = {"base_interval": "1s", "max_interval": "1.5s"}
+    envoy.simple(lab, (lab.upstream.ip, 9000), cluster=more)
+    lab.sleep(4)
+    for nth in range(2):
+        lab.client.curl(f"http://{lab.proxy.ip}:8080/")
+        lab.judge(lab.leg(lab.proxy, 8080, nth), "http.no_healthy_upstream", "responder")
+    lab.findings = TrueFindings([_FAILURE], _ALL[1:])

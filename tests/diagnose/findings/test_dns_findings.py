@@ -145,6 +145,26 @@ def test_cut_answers_and_no_tcp() -> None:
     assert DnsFailure().findings(Fleet(dns=facts, endpoints=[works])) == []
 
 
+def test_requests_that_a_proxy_could_not_hand_on() -> None:
+    finder = DnsFailure()
+    for stream, second, ip, code in (
+        (1, 0.5, CLIENT, "http.no_healthy_upstream"),
+        (2, 2, CLIENT, "http.no_healthy_upstream"),
+        (3, 3, "10.0.1.5", "http.local_reply"),
+        (4, 3, "10.0.7.7", "http.local_reply"),
+        (5, 3, CLIENT, "tcp.connection_refused"),
+        (6, 3, "10.0.7.7", "http.no_healthy_upstream"),
+    ):
+        connection = failed_at(second, ip)
+        connection.stream, connection.verdict.code = stream, code
+        connection.initiator.ip = "10.0.0.99"
+        finder.look(connection)
+    fleet = Fleet(dns=DnsFacts(failed=[failed("api.example")]))
+    fleet.proxies = frozenset({CLIENT, "10.0.1.5"})
+    (finding,) = finder.findings(fleet)
+    assert (finding.streams, finding.severity) == ([2, 3, 6], "failure")
+
+
 def slow_facts(count: int, quick: int, tries: int = 1, bucket: int = 0) -> Fleet:
     slow = [
         SlowLookup(START + n, 2 * SECOND, CLIENT, SERVER, f"n{n}.example", n + 1, tries)
