@@ -46,6 +46,8 @@ class _Open(msgspec.Struct):
 
 class _Name(msgspec.Struct):
     facts: FailedName
+    works: set[int] = set()
+    """Types that had an address."""
     open: list[_Open] = []
 
 
@@ -69,18 +71,20 @@ class FailedNames:
             if failed.name.partition(".")[0] == label and len(failed.tried_next) < MAX_NEXT:
                 failed.tried_next.add(name)
 
-    def worked(self, client: str, name: str, time: int) -> None:
+    def worked(self, what: tuple[str, str, int], time: int) -> None:
         """Note an answer with an address: what failed shortly before was the same lookup."""
+        client, name, kind = what
         known = self._get(client, name)
         if known is None:
             return
         facts = known.facts
+        known.works.add(kind)
         facts.good += 1
         facts.first_good = facts.first_good or time
         facts.last_good = max(facts.last_good, time)
         for one in known.open:
             if time - one.last > RECOVERS:
-                _commit(facts, one)
+                _commit(known, one)
         known.open.clear()
 
     def failed(
@@ -103,13 +107,13 @@ class FailedNames:
             return
         known.open.append(_Open(failure, time, time, server, frame, {kind}))
         if len(known.open) > MAX_OPEN or time - known.open[0].last > RECOVERS:
-            _commit(facts, known.open.pop(0))
+            _commit(known, known.open.pop(0))
 
     def facts(self) -> list[FailedName]:
         """Return every name; the capture is over, what is open has failed."""
         for known in self._names.values():
             for one in known.open:
-                _commit(known.facts, one)
+                _commit(known, one)
             known.open.clear()
         return [known.facts for known in self._names.values()]
 
@@ -140,7 +144,11 @@ def _is_same(one: _Open, kind: int, time: int) -> bool:
     return time - one.last <= within
 
 
-def _commit(facts: FailedName, one: _Open) -> None:
+def _commit(known: _Name, one: _Open) -> None:
+    # Some servers deny the name when asked for the family that it does not have (RFC 4074).
+    if known.works and known.works.isdisjoint(one.kinds):
+        return
+    facts = known.facts
     facts.failures[one.failure] = facts.failures.get(one.failure, 0) + 1
     facts.servers[one.server] = facts.servers.get(one.server, 0) + 1
     facts.first = min(facts.first or one.first, one.first)

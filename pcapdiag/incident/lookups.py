@@ -199,7 +199,7 @@ class Lookups:
         self, what: _What, server: str, message: DnsMessage, frame: int, time: int
     ) -> None:
         """Note what an answer says of the name."""
-        client, name, kind = what
+        kind = what[2]
         resolver = self._resolver(server, time)
         if resolver is not None:
             resolver.rcodes[message.rcode] = resolver.rcodes.get(message.rcode, 0) + 1
@@ -213,7 +213,7 @@ class Lookups:
         if failure is not None:
             self._names.failed(what, failure, server, frame, time)
         elif message.rcode == NOERROR and message.records and message.addresses != ():
-            self._names.worked(client, name, time)
+            self._names.worked(what, time)
 
     def _note_held(self, server: str, message: DnsMessage, frame: int, time: int) -> None:
         if message.rcode in (NOERROR, NXDOMAIN):

@@ -160,6 +160,16 @@ def test_one_family_without_an_answer_beside_one_that_works() -> None:
     assert failures(wire.facts()) == {}
 
 
+def test_a_server_that_denies_a_name_for_the_family_it_lacks() -> None:
+    wire = Wire()
+    wire.ask(0, "api.example")
+    wire.reply(0.01, "api.example", ADDRESS)
+    for at in (20, 40):
+        wire.ask(at, "api.example", AAAA)
+        wire.reply(at + 0.01, "api.example", rcode=NXDOMAIN, kind=AAAA)
+    assert failures(wire.facts(until=90)) == {}
+
+
 def test_an_empty_answer_is_no_failure() -> None:
     wire = Wire()
     wire.ask(0, "api.example", AAAA)

@@ -57,7 +57,8 @@ def missing_names(facts: DnsFacts) -> list[Missing]:
         bare = min(failing, key=lambda one: (one.name.count("."), len(one.name)))
         if is_expected(bare.name):
             continue
-        if len(family) == 1 and _is_appended(bare.name, facts.search_domains):
+        # The bare name may have been known already, by an earlier answer.
+        if all(_is_appended(one.name, facts.search_domains) for one in failing):
             continue
         _add(found, bare, failing)
     return list(found.values())

@@ -53,7 +53,9 @@ def failing_servers(fleet: Fleet, streams: Streams) -> Iterator[Finding]:
         if server.count >= FEWEST:
             resolver = resolvers.get(address) or ResolverFacts(address)
             explained = streams(fleet, server.clients, server.first)
-            yield _server_finding(resolver, how, server, explained, _sees_answers(fleet))
+            yield _server_finding(
+                resolver, how, server, explained, _sees_answers(fleet, server.clients)
+            )
 
 
 def _collect(found: dict[tuple[str, Failure], _Server], name: FailedName) -> None:
@@ -69,10 +71,16 @@ def _collect(found: dict[tuple[str, Failure], _Server], name: FailedName) -> Non
         server.frames += name.frames
 
 
-def _sees_answers(fleet: Fleet) -> bool:
-    """Return whether the capture has both directions of anything."""
-    answered = any(one.answered for one in fleet.dns.resolvers)
-    return answered or any(one.established or one.refused for one in fleet.endpoints)
+def _sees_answers(fleet: Fleet, clients: set[str]) -> bool:
+    """Return whether the capture has both directions of anything that these clients do."""
+    if any(one.answered and clients & one.clients for one in fleet.dns.resolvers):
+        return True
+    answering = {
+        join_port(one.address, one.port)
+        for one in fleet.endpoints
+        if one.established or one.refused
+    }
+    return any(one.caller in clients and one.endpoint in answering for one in fleet.callers)
 
 
 def _server_finding(
@@ -90,7 +98,7 @@ def _server_finding(
         f"of all queries to it {resolver.answered:,} were answered and {resolver.unanswered:,} not"
     )
     if how == "unanswered" and not sees_answers:
-        detail += "; nothing in this capture is an answer: it may hold one direction only"
+        detail += "; nothing in this capture answers them: it may hold one direction only"
     return Finding(
         code="dns.failure",
         severity="failure" if sees_answers or how != "unanswered" else "warning",

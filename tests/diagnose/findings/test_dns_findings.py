@@ -20,7 +20,7 @@ from pcapdiag.model.dns import (
     ResolverFacts,
     SlowLookup,
 )
-from pcapdiag.model.fleet import SILENT, Fleet, SpanFacts
+from pcapdiag.model.fleet import SILENT, CallerFacts, Fleet, SpanFacts
 from pcapdiag.model.report import Connection, Finding
 from pcapdiag.model.units import format_seconds
 from tests.report.fabricate import refused
@@ -46,7 +46,9 @@ def failed(
 
 
 def failures(*names: FailedName, **more: object) -> list[Finding]:
-    facts = DnsFacts(failed=list(names), resolvers=[ResolverFacts(SERVER, answered=9)])
+    facts = DnsFacts(
+        failed=list(names), resolvers=[ResolverFacts(SERVER, answered=9, clients={CLIENT})]
+    )
     for name, value in more.items():
         setattr(facts, name, value)
     return DnsFailure().findings(Fleet(dns=facts))
@@ -77,6 +79,17 @@ def test_search_domains_before_the_name_that_works() -> None:
         failed("api", 0, "nxdomain", 5),
     ]
     assert failures(*names) == []
+
+
+def test_search_domains_while_the_bare_name_is_known() -> None:
+    assert (
+        failures(
+            failed("api.test.corp.example", 5, "nxdomain", 0, "api.test.example"),
+            failed("api.test.example", 5),
+            search_domains={"corp.example", "example"},
+        )
+        == []
+    )
 
 
 def test_search_domains_and_the_name_fail() -> None:
@@ -128,6 +141,10 @@ def test_silence_where_nothing_is_an_answer_may_be_a_capture_of_one_direction() 
     (finding,) = DnsFailure().findings(Fleet(dns=facts))
     assert finding.severity == "warning"
     assert "one direction" in finding.detail
+    caller = CallerFacts(CLIENT, f"{NEW}:80", 1, 4000, 4000)
+    works = EndpointFacts(NEW, 80, connections=1, established=1)
+    (finding,) = DnsFailure().findings(Fleet(dns=facts, endpoints=[works], callers=[caller]))
+    assert finding.severity == "failure"
 
 
 def test_a_hostile_name_is_harmless_and_in_no_command() -> None:
