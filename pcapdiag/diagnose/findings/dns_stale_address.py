@@ -121,7 +121,11 @@ def _finding(one: _Stale, fleet: Fleet) -> Finding:
         f"{counted(len(one.failed), 'connection')} of {listed(clients)} went to the old address "
         f"after that and failed, the first {duration(first - held.gone)} after the newer answer"
     )
-    detail += "; the client had the newer answer" if asked_again else "; it did not ask again since"
+    detail += (
+        "; a program on its host had the newer answer"
+        if asked_again
+        else "; it did not ask again since"
+    )
     return Finding(
         code="dns.stale_address",
         severity="failure",
