@@ -16,7 +16,7 @@ cdef class Losses:
     cdef object note(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long marks, long long known, long long time)
     cdef object _open_hole(self, HalfFlow f, long long left, long long right, long long time)
     @cython.locals(found=cython.longlong, left=list, hole=list, before=cython.bint, behind=cython.bint)
-    cdef long long _fill(self, HalfFlow f, long long seq, long long end, long long opened_by) except -1
+    cdef object _fill(self, HalfFlow f, long long seq, long long end, long long opened_by)
     @cython.locals(second=cython.longlong)
     cdef object _note_time(self, Host host, long long time)
     cdef object finished(self, Flow flow)

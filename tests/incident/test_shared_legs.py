@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import cast
 
+from msgspec.structs import replace
+
 from pcapdiag.correlate.leg_failure import LegFailure, number_at
 from pcapdiag.incident.legs import ProxyLegs
 from pcapdiag.incident.point_study import PointStudy
@@ -80,9 +82,5 @@ def test_loopback_at_two_points_is_not_one_host() -> None:
     known = PointClock(known=True)
     here = reply(client="127.0.0.1")
     there = refused(7, asked=11, decided=19, opener="127.0.0.1")
-    first = study(0, "a", FIRST, LegFailure(**{**_members(here), "answerer": "127.0.0.1"}))
+    first = study(0, "a", FIRST, replace(here, answerer="127.0.0.1"))
     assert causes(first, study(1, "b", known, there)) == {}
-
-
-def _members(failure: LegFailure) -> dict[str, object]:
-    return {name: getattr(failure, name) for name in failure.__struct_fields__}

@@ -56,7 +56,7 @@ def seen() -> Connection:
     return connection
 
 
-def several(connection: Connection | None = None, **clock: object) -> Report:
+def several(connection: Connection | None = None, /, **clock: object) -> Report:
     made = report([connection or seen()])
     made.points = [
         Point(label="proxy", files=["captures/p.pcap"], clock_offset=0.0, clock_error=0.0),
