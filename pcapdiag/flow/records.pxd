@@ -49,7 +49,7 @@ cdef class Moment:
 @cython.no_gc
 cdef class Tombstone:
     cdef public unsigned long long hash, high_a, low_a, high_b, low_b
-    cdef public long long port_a, port_b, stream, base_a, base_b, end, evicted
+    cdef public long long port_a, port_b, stream, base_a, base_b, end, evicted, waits_until
     cdef public str state
     cdef public Tombstone next
     cdef void identify(self, Flow flow) noexcept
@@ -117,6 +117,7 @@ cdef class Flow:
     cdef public long long rtt_to_responder, rtt_to_initiator, turn_gap, request_frame
     cdef public long long request_time, response_frame, response_time
     cdef public long long vni1, syn_tsval, syn_ip_id
+    cdef public long long waits_until
     cdef public list noted
     cdef public object reading
     cdef public list icmp

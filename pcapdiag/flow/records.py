@@ -143,6 +143,7 @@ class Tombstone:
         self.base_b = flow.b.base_seq
         self.end = flow.end
         self.evicted = flow.evicted
+        self.waits_until = flow.waits_until
 
 
 class Lane:
@@ -345,5 +346,6 @@ class Flow:
         self.largest_answer = 0
         self.alarming = 0
         self.ask_kind = -1
+        self.waits_until = 0
         self.noted: list[tuple[Any, ...]] | None = None
         self.reading: object | None = None

@@ -88,8 +88,18 @@ class CallerFacts(msgspec.Struct):
     highest_port: int
     reused: int = 0
     """Connections on ports that an earlier one to the same endpoint had."""
+    cured: int = 0
+    """Connections that came up after the endpoint, or a device, first took the SYN for an older
+    one (RFC 5961 section 4)."""
+    first: int = 0
+    last: int = 0
+    """When (ns) the first and the last of them began."""
+    most_open: int = 0
+    """Connections open at once, at the ends of seconds; what lasts less may not be in it."""
+    most_open_at: int = 0
     most_in_use: int = 0
-    """Ports in use at once, those in TIME_WAIT included; 0 where too few to be counted."""
+    """Ports in use at once: those of open connections and, of a caller with some tens of them,
+    those in TIME_WAIT."""
     most_at: int = 0
     """When that was, ns."""
 

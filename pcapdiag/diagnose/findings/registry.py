@@ -12,6 +12,7 @@ from typing import Protocol
 
 from pcapdiag.diagnose.findings.draining import Draining
 from pcapdiag.diagnose.findings.endpoint_down import EndpointDown
+from pcapdiag.diagnose.findings.ephemeral_ports import EphemeralPorts
 from pcapdiag.diagnose.findings.health_check import HealthChecks
 from pcapdiag.diagnose.findings.listen_backlog import ListenBacklog
 from pcapdiag.diagnose.findings.path_mtu import PathMtu
@@ -33,6 +34,7 @@ class Finder(Protocol):
 FINDERS: tuple[Callable[[], Finder], ...] = (
     EndpointDown,
     ListenBacklog,
+    EphemeralPorts,
     HealthChecks,
     PathMtu,
     Draining,
