@@ -30,6 +30,7 @@ cdef class Endpoint:
     cdef public long long unanswered_turns, resets, first_established, last_established, first_refused
     cdef public long long last_refused, longest_answer, speaks_first
     cdef public long long idle_turns, longest_idle
+    cdef public dict closed_idle
     cdef public list answers_within
     cdef public dict first_bytes
     cdef public dict first_accepted
@@ -117,7 +118,7 @@ cdef class Flow:
     cdef public long long rtt_to_responder, rtt_to_initiator, turn_gap, request_frame
     cdef public long long request_time, response_frame, response_time
     cdef public long long vni1, syn_tsval, syn_ip_id
-    cdef public long long waits_until
+    cdef public long long waits_until, pause, pause_end
     cdef public list noted
     cdef public object reading
     cdef public list icmp

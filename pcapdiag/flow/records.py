@@ -93,6 +93,7 @@ class Endpoint:
         self.longest_answer = 0
         self.idle_turns = 0
         self.longest_idle = 0
+        self.closed_idle: dict[int, int] = {}
         self.answers_within = [0] * 16
         self.speaks_first = 0
         self.first_bytes: dict[bytes, int] = {}
@@ -347,5 +348,7 @@ class Flow:
         self.alarming = 0
         self.ask_kind = -1
         self.waits_until = 0
+        self.pause = 0
+        self.pause_end = 0
         self.noted: list[tuple[Any, ...]] | None = None
         self.reading: object | None = None

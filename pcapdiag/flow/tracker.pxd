@@ -16,7 +16,7 @@ cdef long long _LINGER, _SYN_IDLE, _OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOS
 cdef long long ANSWERED, CLOSED, LEFT, OPENED, CAME_UP, REFUSED, SILENT
 cdef long long DUPLICATE_WINDOW, SOFT_WINDOW, SAME_PATH_WINDOW, RECENT
 
-cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN, ENCRYPTED_ANSWER, _MAX_NOTED, INTERIM, _IDLE
+cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN, ENCRYPTED_ANSWER, _MAX_NOTED, INTERIM, _IDLE, CLOSE_WITHIN, TENTH, MAX_QUIET_TIMES
 
 cdef unsigned long long MASK, MIX_A, MIX_B, MIX_C
 
@@ -147,6 +147,8 @@ cdef class Tracker:
     @cython.locals(flow=Flow, queue=cython.longlong)
     cpdef int close(self) except -1
     cdef int _finish(self, Flow flow) except -1
+    @cython.locals(i=HalfFlow, r=HalfFlow, apart=cython.longlong, tenths=cython.longlong, endpoint=Endpoint, closed=dict)
+    cdef object _note_closed_idle(self, Flow flow)
     cdef int _release(self, Flow flow) except -1
     cdef int _release_heads(self, HalfFlow f) except -1
     @cython.locals(f=HalfFlow)

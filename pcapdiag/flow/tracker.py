@@ -121,6 +121,11 @@ ENCRYPTED_ANSWER = 600
 """An answer inside TLS of this many bytes is more than an alert or two session tickets."""
 IDLE = 1_000_000_000
 """Quiet time before a request (ns) from which it counts that the connection outlived it."""
+CLOSE_WITHIN = 200_000_000
+"""A FIN so soon (ns) after a quiet time ended is what ended it."""
+TENTH = 100_000_000
+MAX_QUIET_TIMES = 64
+"""Different quiet times kept of what one endpoint closed."""
 MAX_NOTED = 100
 """Turns of one connection that are kept for a look, each with its first bytes."""
 
@@ -542,6 +547,9 @@ class Tracker:
             f.sample_seq = f.next_seq
             f.sample_time = time
         if not marks & (KEEP_ALIVE | KEEP_ALIVE_ACK):
+            if time - flow.active_time >= _IDLE:
+                flow.pause = time - flow.active_time
+                flow.pause_end = time
             flow.active_time = time
         self._endings(p, flow, f, r, fresh, frame, time)
         if self.watching:
@@ -1313,6 +1321,8 @@ class Tracker:
         self._fold(flow.a)
         self._fold(flow.b)
         self._fold_endpoint(flow)
+        if flow.pause > 0:
+            self._note_closed_idle(flow)
         if flow.lanes == _TURNS:
             self._close_turn(flow, 0)
         self.callers.finished(flow)
@@ -1401,6 +1411,30 @@ class Tracker:
                 endpoint.unanswered += 1
                 if flow.syn_count == 1:
                     note_outcome(endpoint, SILENT, flow.start)
+
+    def _note_closed_idle(self, flow: Flow) -> None:
+        """Note after what quiet time the responder closed a connection with nothing under way.
+
+        A close_notify may come before its FIN.
+        """
+        i = flow.a if flow.a_opened else flow.b
+        r = flow.b if flow.a_opened else flow.a
+        if r.fin_seq < 0:
+            return
+        if i.fin_seq >= 0 and i.fin_time < r.fin_time:
+            return
+        apart = r.fin_time - flow.pause_end
+        if apart < 0 or apart > CLOSE_WITHIN or i.last_data_time >= flow.pause_end:
+            return
+        endpoint = flow.endpoint
+        if endpoint is None or flow.response_bytes == 0 or flow.same_as >= 0:
+            return
+        closed = endpoint.closed_idle
+        tenths = flow.pause // TENTH
+        if tenths in closed:
+            closed[tenths] += 1
+        elif len(closed) < MAX_QUIET_TIMES:
+            closed[tenths] = 1
 
     def _surely_healthy(self, flow: Flow) -> int:
         """Say whether nothing about the connection needs an explanation."""

@@ -14,6 +14,7 @@ from pcapdiag.diagnose.findings.draining import Draining
 from pcapdiag.diagnose.findings.endpoint_down import EndpointDown
 from pcapdiag.diagnose.findings.ephemeral_ports import EphemeralPorts
 from pcapdiag.diagnose.findings.health_check import HealthChecks
+from pcapdiag.diagnose.findings.idle_timeout import IdleTimeout
 from pcapdiag.diagnose.findings.listen_backlog import ListenBacklog
 from pcapdiag.diagnose.findings.path_mtu import PathMtu
 from pcapdiag.diagnose.findings.server_errors import ServerErrors
@@ -37,6 +38,7 @@ FINDERS: tuple[Callable[[], Finder], ...] = (
     EphemeralPorts,
     HealthChecks,
     PathMtu,
+    IdleTimeout,
     Draining,
     ServerErrors,
 )
