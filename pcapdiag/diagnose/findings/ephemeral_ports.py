@@ -154,11 +154,14 @@ def _finding(caller: CallerFacts, pair: _Pair, *, is_nat: bool) -> Finding:
 
 
 def _detail(caller: CallerFacts, pair: _Pair, ports: str, *, is_nat: bool) -> str:
-    parts = [
-        f"{caller.most_in_use:,} of {ports} in use at once, those in TIME_WAIT included",
-        f"{counted(caller.connections, 'connection')}, {_rate(caller):,.1f} a second, "
-        f"{caller.most_open:,} open at once",
-    ]
+    parts: list[str] = []
+    if caller.most_in_use:
+        parts.append(
+            f"{caller.most_in_use:,} of {ports} in use at once, those in TIME_WAIT included"
+        )
+    parts.append(f"{counted(caller.connections, 'connection')}, {_rate(caller):,.1f} a second")
+    if caller.most_open:
+        parts.append(f"{caller.most_open:,} open at once")
     if pair.count:
         parts.append(f"{counted(pair.count, 'SYN')} met an old connection and failed")
     if caller.cured:

@@ -53,7 +53,7 @@ def test_most_of_the_default_range() -> None:
     assert (finding.endpoint, finding.addresses) == ("10.0.2.7:8443", ["10.0.1.5"])
     assert finding.title == "10.0.1.5 has used 89% of its ports to 10.0.2.7:8443"
     assert "25,000 of 28,232 ports (32768 to 60999, the default range of Linux)" in finding.detail
-    assert "500.0 a second, 120 open at once" in finding.detail
+    assert "500.0 a second; 120 open at once" in finding.detail
     assert finding.first == finding.last == format_seconds(START + 55 * SECOND)
     assert finding.numbers["per_second"] == pytest.approx(500, 0.01)
 
