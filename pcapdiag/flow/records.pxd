@@ -29,7 +29,7 @@ cdef class Endpoint:
     cdef public long long version, port, connections, established, refused, unanswered, turns
     cdef public long long unanswered_turns, resets, first_established, last_established, first_refused
     cdef public long long last_refused, longest_answer, speaks_first
-    cdef public long long idle_turns, longest_idle
+    cdef public long long idle_turns, longest_idle, looks
     cdef public dict closed_idle
     cdef public list answers_within
     cdef public dict first_bytes
@@ -110,7 +110,7 @@ cdef class Flow:
     cdef public Flow older
     cdef public Flow newer
     cdef public Endpoint endpoint
-    cdef public short version, evicted, open_at_end, alarming, ask_kind
+    cdef public short version, evicted, open_at_end, alarming, ask_kind, look
     cdef public short interface1, interface2, interface3, vlan1
     cdef public long long first_frame, start, syn_count, syn_time
     cdef public long long syn_ack_time, established_time, established_frame

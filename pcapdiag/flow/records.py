@@ -94,6 +94,7 @@ class Endpoint:
         self.idle_turns = 0
         self.longest_idle = 0
         self.closed_idle: dict[int, int] = {}
+        self.looks = 0
         self.answers_within = [0] * 16
         self.speaks_first = 0
         self.first_bytes: dict[bytes, int] = {}
@@ -350,5 +351,6 @@ class Flow:
         self.waits_until = 0
         self.pause = 0
         self.pause_end = 0
+        self.look = 0
         self.noted: list[tuple[Any, ...]] | None = None
         self.reading: object | None = None

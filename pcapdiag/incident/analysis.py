@@ -15,6 +15,7 @@ from pcapdiag.flow.prints import PrintTable
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.story import address_text, build_story, connection_state
 from pcapdiag.incident.archive import Archive, Connections
+from pcapdiag.incident.certificates import Certificates
 from pcapdiag.incident.following import Following
 from pcapdiag.incident.legs import ProxyLegs
 from pcapdiag.incident.place import Places
@@ -56,6 +57,7 @@ class Analysis(Following):
         self.doubtful: dict[int, str] = {}
         """With ``keep_prints``: the verdicts other than ``ok`` among them, by stream."""
         self.unlisted_resets = UnlistedResets()
+        self.certificates = Certificates()
         self.places = Places()
         self.fresh: list[Connection] = []
         """With ``follow``: verdicts given since the last look."""
@@ -117,6 +119,8 @@ class Analysis(Following):
         story.application = self.readers.application(flow, story)
         self._count_wrong_secrets(story)
         self.surroundings.tls_servers.note(story)
+        if flow.look:
+            self.certificates.note(story)
         self.places.note(story)
         self._teller.note_retry(story)
         if selected:

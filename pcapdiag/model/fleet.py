@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from pcapdiag.model.context import EndpointFacts, HostFacts
+from pcapdiag.model.tls import Certificate
 
 
 class TooBigFact(msgspec.Struct):
@@ -104,6 +105,27 @@ class CallerFacts(msgspec.Struct):
     """When that was, ns."""
 
 
+class CertificateFact(msgspec.Struct):
+    """A certificate that ends soon, as one server, or one client of a server, showed it."""
+
+    certificate: Certificate
+    address: str
+    """Who showed it."""
+    port: int
+    server: str
+    """Address of the server, with ``port``."""
+    is_client: bool = False
+    number: int = 0
+    """Place in the chain, from 0: the end's own."""
+    connections: int = 0
+    """Handshakes with it that were looked at, the first of a server."""
+    streams: list[int] = []
+    frames: list[int] = []
+    first: int = 0
+    last: int = 0
+    """When (ns) it was seen."""
+
+
 class Fleet(msgspec.Struct):
     """Hosts, endpoints and what passed between them, when the whole capture is known."""
 
@@ -119,5 +141,6 @@ class Fleet(msgspec.Struct):
     spans: dict[str, list[SpanFacts]] = {}
     """By endpoint (address and port as one word), in time order; only where one did not come up."""
     too_big: list[TooBigFact] = []
+    certificates: list[CertificateFact] = []
     filtered: bool = False
     """Filters chose the connections of the report: the others were not judged."""

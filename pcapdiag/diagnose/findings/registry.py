@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+from pcapdiag.diagnose.findings.certificate_expiring import CertificateExpiring
 from pcapdiag.diagnose.findings.draining import Draining
 from pcapdiag.diagnose.findings.endpoint_down import EndpointDown
 from pcapdiag.diagnose.findings.ephemeral_ports import EphemeralPorts
@@ -41,6 +42,7 @@ FINDERS: tuple[Callable[[], Finder], ...] = (
     IdleTimeout,
     Draining,
     ServerErrors,
+    CertificateExpiring,
 )
 
 
