@@ -76,6 +76,11 @@ def callers_of(endpoint: Endpoint) -> Iterator[CallerFacts]:
         )
 
 
+def most_open(caller: Caller) -> int:
+    """Return how many connections a caller had open at once at most; as exact as ``open_at``."""
+    return _most(caller.open)[0]
+
+
 def open_at(caller: Caller, time: int) -> int | None:
     """Return how many connections a caller had open at a time (ns); None where none was counted.
 

@@ -24,6 +24,7 @@ from pcapdiag.incident.scope import Scopes
 from pcapdiag.incident.surroundings import Surroundings
 from pcapdiag.incident.telling import Details, Teller, Told
 from pcapdiag.incident.twins import Twins
+from pcapdiag.incident.upstream_load import UpstreamLoad
 from pcapdiag.model.context import Context
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection
@@ -74,6 +75,7 @@ class Analysis(Following):
         self.twins = Twins(options.is_filtered)
         self.legs = ProxyLegs()
         self._scopes = Scopes(self.tracker, filtered=options.is_filtered)
+        self._load = UpstreamLoad(self.tracker)
         self._live = options.follow
         self._given: dict[str, tuple[str, str]] = {}
         """With ``follow``: code and side given for each connection that is judged again."""
@@ -192,6 +194,7 @@ class Analysis(Following):
         elif connection.verdict.failed:
             responder = connection.responder
             connection.scope = self._scopes.scope(responder.ip, responder.port)
+            self._load.add(connection, self.surroundings.capture_hosts)
 
     def _selected(self, flow: Flow) -> bool:
         if not self.options.is_filtered:

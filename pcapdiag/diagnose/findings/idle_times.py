@@ -88,7 +88,9 @@ def timers(name: str, ends: dict[Way, list[Ended]], facts: EndpointFacts) -> lis
 
 def _expiry(name: str, ended: list[Ended], facts: EndpointFacts) -> Timer | None:
     """Find that connections were reset by themselves after one quiet time."""
-    same = _densest(sorted(ended, key=lambda one: one.quiet))
+    ended = sorted(ended, key=lambda one: one.quiet)
+    first, last = _densest([one.quiet for one in ended], [1] * len(ended))
+    same = ended[first:last]
     if len(same) < SEVERAL or 2 * len(same) <= len(ended) or _spread(same) < APART:
         return None
     longest = facts.longest_idle / NANOSECONDS
@@ -111,28 +113,29 @@ def _threshold(name: str, way: Way, ended: list[Ended], facts: EndpointFacts) ->
 
 def _closing(name: str, raced: list[Ended], facts: EndpointFacts) -> Timer | None:
     """Find that a server closes after one quiet time; ``raced`` are those that lost a request."""
-    tenths = sorted(t for t, count in facts.closed_idle.items() for _ in range(count))
-    closes = [Ended(t / 10, 0.0, -1, 0) for t in tenths]
-    ended = sorted([*closes, *raced], key=lambda one: one.quiet)
-    same = _densest(ended)
-    failed = [one for one in same if one.stream >= 0]
-    least = SEVERAL if failed else SEVERAL_CLOSED
-    if len(same) < least or len(same) < MOSTLY * len(ended):
+    counts = [(tenths / 10, count) for tenths, count in facts.closed_idle.items()]
+    counts += [(one.quiet, 1) for one in raced]
+    counts.sort()
+    first, last = _densest([quiet for quiet, _ in counts], [count for _, count in counts])
+    same, total = counts[first:last], sum(count for _, count in counts)
+    ended = [one for one in raced if same and same[0][0] <= one.quiet <= same[-1][0]]
+    number = sum(count for _, count in same)
+    if number < (SEVERAL if ended else SEVERAL_CLOSED) or number < MOSTLY * total:
         return None
-    middle = same[len(same) // 2].quiet
-    closed = len(same) - len(failed)
-    return Timer("closed", middle, middle, [name], failed, closed=closed)
+    usual = max(same, key=lambda one: one[1])[0]
+    return Timer("closed", usual, usual, [name], ended, closed=number - len(ended))
 
 
-def _densest(ended: list[Ended]) -> list[Ended]:
-    """Return the most of them, in ascending order, that one timer may have ended."""
-    best: list[Ended] = []
-    first = 0
-    for last, one in enumerate(ended):
-        while one.quiet - ended[first].quiet > _tolerance(ended[first].quiet):
+def _densest(quiet: list[float], counts: list[int]) -> tuple[int, int]:
+    """Return the span of ascending times with the most that one timer may have ended."""
+    best, most, first, number = (0, 0), 0, 0, 0
+    for last, time in enumerate(quiet):
+        number += counts[last]
+        while time - quiet[first] > _tolerance(quiet[first]):
+            number -= counts[first]
             first += 1
-        if last + 1 - first > len(best):
-            best = ended[first : last + 1]
+        if number > most:
+            best, most = (first, last + 1), number
     return best
 
 
