@@ -4,7 +4,7 @@ from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host
 from pcapdiag.flow.screen cimport check_kind, is_answer, is_request, status
 
 cdef long long MAX_CALLERS, MAX_CHANGES, MAX_STATUSES, HEAD_KEPT, _COUNTS_WAITING, _MAX_SPANS
-cdef long long _MAX_STEPS, MAX_STEPS_IN_ALL, _STEP, _TIME_WAIT, _FOREVER
+cdef long long _MAX_STEPS, _MAX_STEPS_IN_ALL, _STEP, _TIME_WAIT, _FOREVER
 cdef long long _CONNECTED, _ANSWERED, _CAME_UP, _REFUSED, _SILENT, _NO_ANSWER
 
 

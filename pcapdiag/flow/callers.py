@@ -47,6 +47,7 @@ MAX_SPANS = 32
 # Twins in C of constants that plain Python imports.
 _COUNTS_WAITING = COUNTS_WAITING
 _MAX_STEPS = MAX_STEPS
+_MAX_STEPS_IN_ALL = MAX_STEPS_IN_ALL
 _MAX_SPANS = MAX_SPANS
 _CONNECTED = CONNECTED
 _ANSWERED = ANSWERED
@@ -293,7 +294,7 @@ class Callers:
             caller.first = flow.start
         if flow.start > caller.last:
             caller.last = flow.start
-        if self.steps > MAX_STEPS_IN_ALL:
+        if self.steps > _MAX_STEPS_IN_ALL:
             self.uncounted += 1
             return
         if caller.open is None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
-
-from pcapdiag.flow import callers as counting
-from pcapdiag.flow.callers import COUNTS_WAITING, MAX_SPANS, MAX_STEPS, Level
+from pcapdiag.flow.callers import (
+    COUNTS_WAITING,
+    MAX_SPANS,
+    MAX_STEPS,
+    MAX_STEPS_IN_ALL,
+    Level,
+)
 from pcapdiag.flow.fleet import asks_of, callers_of, open_at, spans_of
+from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.fleet import CAME_UP, NO_ANSWER, REFUSED, SILENT, AskFacts, CallerFacts
-from tests.flow.wire import MS, SECOND, START, End, Link, Row, Wire, tell
+from tests.flow.wire import MS, SECOND, START, End, Link, Wire, tell
 
 KUBE = b"GET /readyz HTTP/1.1\r\nHost: a\r\nUser-Agent: kube-probe/1.31\r\n\r\n"
 HAPROXY = b"OPTIONS / HTTP/1.0\r\n\r\n"
@@ -152,14 +156,8 @@ def held(wire: Wire, at: float, port: int, seconds: float, first: str = "c") -> 
         one.s(end + 2, "A", 2 + len(OK), ask_end + 1)
 
 
-def in_order(wire: Wire) -> Wire:
-    """Bring packets into the order of their times, as a capture has them."""
-    rows = sorted(wire.rows, key=lambda row: row.time)
-    return Wire([Row(r.time, r.data, r.captured, r.length, 0, n) for n, r in enumerate(rows, 1)])
-
-
 def caller_of(wire: Wire) -> CallerFacts:
-    (endpoint,) = tell(in_order(wire), want_all=False).tracker.table.endpoints.values()
+    (endpoint,) = tell(wire, want_all=False).tracker.table.endpoints.values()
     (caller,) = callers_of(endpoint)
     return caller
 
@@ -202,7 +200,7 @@ def test_connections_open_at_once() -> None:
     for number in range(30):
         held(wire, number * 100, 40_000 + number, 6)
     held(wire, 20_000, 41_000, 1_000, first="nobody")
-    tracker = tell(in_order(wire), want_all=False).tracker
+    tracker = tell(wire, want_all=False).tracker
     (endpoint,) = tracker.table.endpoints.values()
     (caller,) = callers_of(endpoint)
     assert caller.most_open == 30
@@ -232,13 +230,15 @@ def test_many_steps_are_bounded_and_what_is_left_stays_right() -> None:
     assert total == 0
 
 
-def test_steps_are_bounded_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "MAX_STEPS_IN_ALL", 10)
+def test_steps_are_bounded_in_all() -> None:
+    def fill(tracker: Tracker) -> None:
+        tracker.callers.steps = MAX_STEPS_IN_ALL - 10
+
     wire = Wire()
     for number in range(30):
         held(wire, number * 3_000, 40_000 + number, 2)
-    tracker = tell(in_order(wire), want_all=False).tracker
-    assert tracker.callers.steps <= 12
+    tracker = tell(wire, want_all=False, prepare=fill).tracker
+    assert tracker.callers.steps <= MAX_STEPS_IN_ALL + 2
     assert tracker.callers.uncounted > 10
 
 
