@@ -1444,6 +1444,9 @@ class Tracker:
         endpoint = flow.endpoint
         if endpoint is None or flow.response_bytes == 0 or flow.same_as >= 0:
             return
+        if flow.response_time >= flow.pause_end:
+            # It was quiet because the answer took long.
+            return
         closed = endpoint.closed_idle
         tenths = flow.pause // TENTH
         if tenths in closed:

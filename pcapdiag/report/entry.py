@@ -141,7 +141,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
         first, last = finding.first, finding.last
         if not isinstance(first, str) or not isinstance(last, str):
             return ""
-        return f" ({self.clock.span(first, last)})"
+        return f"; {self.clock.span(first, last)}"
 
     def _at(self, finding: Finding) -> str:
         """Return the point that a finding is about, unless its title says it."""

@@ -366,32 +366,3 @@ def test_a_quiet_time_with_keep_alives_was_none() -> None:
     talk.answer(4100, b"yes")
     (endpoint,) = tell(talk.wire).tracker.table.endpoints.values()
     assert (endpoint.idle_turns, endpoint.longest_idle) == (0, 0)
-
-
-@pytest.mark.parametrize(
-    ("goodbye", "request_at", "closed"),
-    [
-        (b"", None, {50: 1}),
-        (b"\x15\x03\x03\x00\x02\x01\x00", None, {50: 1}),
-        (b"", 5_010, {}),
-        (b"", 4_000, {}),
-    ],
-    ids=["FIN", "close_notify before it", "the client had gone on", "the pause was another"],
-)
-def test_servers_that_close_idle_connections_are_counted(
-    goodbye: bytes, request_at: float | None, closed: dict[int, int]
-) -> None:
-    link = Link(Wire())
-    link.handshake(0)
-    link.c(20, "PA", 1, 1, b"GET / HTTP/1.1\r\n\r\n")
-    link.s(40, "PA", 1, 19, b"HTTP/1.1 204 No Content\r\n\r\n")
-    link.c(50, "A", 19, 28)
-    if request_at is not None:
-        link.c(request_at, "PA", 19, 28, b"GET / HTTP/1.1\r\n\r\n")
-    if goodbye:
-        link.s(5_098, "PA", 28, 19, goodbye)
-    link.s(5_100 if request_at is None else 5_020, "FA", 28 + len(goodbye), 19)
-    link.c(5_101, "FA", 19, 29 + len(goodbye))
-    link.s(5_102, "A", 29 + len(goodbye), 20)
-    (endpoint,) = tell(link.wire).tracker.table.endpoints.values()
-    assert endpoint.closed_idle == closed

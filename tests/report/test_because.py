@@ -47,11 +47,11 @@ def test_a_failure_that_no_finding_names_has_no_such_line() -> None:
 
 def test_a_finding_is_told_with_its_time_also_where_nothing_failed() -> None:
     text = " ".join(" ".join(told(report([healthy()], findings=[finding()]))).split())
-    assert "14 worked before (22:13:20.000Z to 22:13:29.000Z)" in text
+    assert "14 worked before; 22:13:20.000Z to 22:13:29.000Z" in text
     brief = finding()
     brief.severity, brief.last = "info", seconds(0)
     text = " ".join(" ".join(told(report([healthy()], findings=[brief]))).split())
-    assert "14 worked before (at 22:13:20.000Z)" in text
+    assert "14 worked before; at 22:13:20.000Z" in text
 
 
 def test_a_finding_that_repeats_its_one_verdict_is_one_line_under_it() -> None:
