@@ -108,3 +108,26 @@ def server_closes(lab: Lab) -> None:
     for _ in range(150):
         _short(lab, server.address, client_closes=False)
     lab.findings.forbidden = [_FINDING]
+
+
+@scenario(
+    "tcp.ephemeral_ports_low-snat-few-ports",
+    "A NAT has 28 ports for all clients, and goes through them again and again",
+    points=("upstream",),
+    layers=("tcp", "path"),
+)
+def snat_few_ports(lab: Lab) -> None:
+    """The router gives connections its address and a port from 40000 to 40027, and forgets closed
+    ones after a second. Seven at a time are opened, used and closed by the client, 210 in all.
+    """
+    lab.router.iptables("-t nat -A POSTROUTING -o eth1 -p tcp -j MASQUERADE --to-ports 40000-40027")
+    lab.router.sysctl("net.netfilter.nf_conntrack_tcp_timeout_time_wait", 1)
+    server = lab.upstream.serve(8080, behaviours.answer())
+    for _ in range(30):
+        made = sockets.connect_together(lab.client, server.address, 7)
+        for connection in made:
+            connection.send(behaviours.get("/")).receive_until()
+        for connection in made:
+            connection.close()
+        lab.sleep(0.3)
+    lab.findings.expected = [_FINDING]
