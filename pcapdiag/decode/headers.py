@@ -33,6 +33,8 @@ MAX_EXTENSIONS = 16
 MASK32 = 0xFFFFFFFF
 ONLY_TIMESTAMPS = 0x0101080A
 """How the options of nearly every segment begin: NOP, NOP, timestamps."""
+MESH_DNS = 15053
+"""Where a mesh's own resolver answers queries that a pod sent to port 53 (Istio)."""
 CHECKED_PAYLOAD = 64
 """TCP checksums are verified on payloads up to this size: enough to recognise offload."""
 
@@ -40,6 +42,7 @@ CHECKED_PAYLOAD = 64
 _MAX_LAYERS = MAX_LAYERS
 _MAX_EXTENSIONS = MAX_EXTENSIONS
 _CHECKED_PAYLOAD = CHECKED_PAYLOAD
+_MESH_DNS = MESH_DNS
 _OTHER = OTHER
 _TCP = TCP
 _ICMP_ERROR = ICMP_ERROR
@@ -526,7 +529,11 @@ class Packet:
             self.vni = big32(self.view, o + 4) >> 8
             self.position = o + 8 + ((self.view[o] & 0x3F) << 2)
             return big16(self.view, o + 2)
-        if source == 53 and self.end - o >= 12 and self.view[o + 2] & 0x80:
+        if source == 53 or target == 53 or source == _MESH_DNS or target == _MESH_DNS:
+            if self.end - o < 12:
+                return -1000 - _OTHER
+            self.source_port = source
+            self.target_port = target
             self.payload = o
             self.payload_captured = self.end - o
             return -1000 - _DNS

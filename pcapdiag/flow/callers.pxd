@@ -5,6 +5,7 @@ from pcapdiag.flow.screen cimport check_kind, is_answer, is_request, status
 
 cdef long long MAX_CALLERS, MAX_CHANGES, MAX_STATUSES, HEAD_KEPT, _COUNTS_WAITING, _MAX_SPANS
 cdef long long _MAX_STEPS, _MAX_STEPS_IN_ALL, _STEP, _TIME_WAIT, _FOREVER
+cdef long long SYN_REPEAT, MAX_MARKS
 cdef long long _CONNECTED, _ANSWERED, _CAME_UP, _REFUSED, _SILENT, _NO_ANSWER
 
 
@@ -30,6 +31,8 @@ cdef class Level:
 cdef class Caller:
     cdef public Host host
     cdef public long long connections, lowest_port, highest_port, reused, cured, first, last
+    cdef public long long came_up, dropped, first_dropped, last_dropped
+    cdef public set drop_marks
     cdef public Ask ask0, ask1, ask2, ask3, ask4
     cdef public Level open, waiting
     cpdef Ask ask(self, long long kind)
@@ -49,11 +52,13 @@ cdef class Callers:
     @cython.locals(ask=Ask)
     cpdef note(self, Caller caller, long long kind, long long time, long long outcome, bytes head, long long alone)
     @cython.locals(opener=HalfFlow, responder=HalfFlow, caller=Caller, ask=Ask, outcome=cython.longlong)
-    cdef object finished(self, Flow flow)
+    cdef object finished(self, Flow flow, long long now)
     @cython.locals(port=cython.longlong, until=cython.longlong, closed=cython.bint, still_open=cython.bint)
     cdef object _count_port(self, Flow flow, Caller caller, HalfFlow opener, HalfFlow responder)
     @cython.locals(level=Level)
     cdef object _count_waiting(self, Flow flow, Caller caller, HalfFlow opener, HalfFlow responder)
+    @cython.locals(answered=cython.bint, repeated=cython.bint)
+    cdef object _count_syn(self, Flow flow, Caller caller, HalfFlow responder, long long now)
 
 
 @cython.locals(span=Span)

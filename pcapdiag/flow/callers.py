@@ -42,6 +42,9 @@ TIME_WAIT = 60_000_000_000
 MAX_STEPS = 4_096
 """Steps kept of one caller; with more every second one is left out."""
 MAX_STEPS_IN_ALL = 262_144
+SYN_REPEAT = 1_000_000_000
+"""After this long (ns) an unanswered SYN is sent again (RFC 6298): it or its answer was lost."""
+MAX_MARKS = 64
 MAX_SPANS = 32
 
 # Twins in C of constants that plain Python imports.
@@ -160,6 +163,11 @@ class Caller:
         self.last = 0
         self.open: Level | None = None
         self.waiting: Level | None = None
+        self.came_up = 0
+        self.dropped = 0
+        self.first_dropped = 0
+        self.last_dropped = 0
+        self.drop_marks: set[int] = set()
 
     def ask(self, kind: int) -> Ask | None:
         """Return what was asked in one kind; None for nothing."""
@@ -256,7 +264,7 @@ class Callers:
         ask.note(time, outcome)
         ask.alone += alone
 
-    def finished(self, flow: Flow) -> None:
+    def finished(self, flow: Flow, now: int) -> None:
         """Note a connection that ended: its ports, and its outcome where nothing was asked."""
         if flow.endpoint is None:
             return
@@ -267,6 +275,7 @@ class Callers:
             return
         caller.connections += 1
         self._count_port(flow, caller, opener, responder)
+        self._count_syn(flow, caller, responder, now)
         if flow.turn_index > 0 or flow.syn_count == 0 or flow.greeting_bytes > 0:
             return
         outcome = _CAME_UP
@@ -277,6 +286,25 @@ class Callers:
             ask = caller.new_ask(_CONNECTED, b"")
         ask.note(flow.start, outcome)
         ask.alone += 1
+
+    def _count_syn(self, flow: Flow, caller: Caller, responder: HalfFlow, now: int) -> None:
+        """Note whether the first SYN was not answered; refusals, races, NAT twins do not count."""
+        if flow.syn_count == 0 or flow.same_as >= 0 or flow.icmp is not None:
+            return
+        if flow.lost_to >= 0 or flow.spare_to >= 0:
+            return
+        answered = flow.syn_ack_count > 0 or flow.handshake_done or responder.rst_count > 0
+        repeated = flow.syn_count > 1 and flow.syn_time > flow.start
+        if answered and not repeated:
+            caller.came_up += 1 if flow.handshake_done else 0
+        elif repeated or now - flow.start > SYN_REPEAT:
+            caller.dropped += 1
+            if len(caller.drop_marks) < MAX_MARKS:
+                caller.drop_marks.add(flow.ups_before)
+            if caller.first_dropped == 0 or flow.start < caller.first_dropped:
+                caller.first_dropped = flow.start
+            if flow.start > caller.last_dropped:
+                caller.last_dropped = flow.start
 
     def _count_port(
         self, flow: Flow, caller: Caller, opener: HalfFlow, responder: HalfFlow

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from pcapdiag.flow.callers import CAME_UP, Ask, Caller, Level
-from pcapdiag.flow.records import Endpoint
+from pcapdiag.flow.records import Endpoint, Host
 from pcapdiag.flow.story import address_text
 from pcapdiag.model.ends import join_port
-from pcapdiag.model.fleet import AskFacts, AskKind, CallerFacts, SpanFacts
+from pcapdiag.model.fleet import AskFacts, AskKind, CallerFacts, LossFacts, SpanFacts
 
 _KINDS: tuple[AskKind, ...] = ("request", "check", "bare", "path", "connect")
 
@@ -56,6 +56,7 @@ def _ask_facts(ask: Ask, kind: AskKind, who: str, name: str, address: str, port:
 def callers_of(endpoint: Endpoint) -> Iterator[CallerFacts]:
     """Yield the ports that each caller of an endpoint used."""
     name = endpoint_name(endpoint)
+    address = address_text(endpoint.version, endpoint.high, endpoint.low)
     for host, caller in endpoint.callers.items():
         in_use, at = _most(caller.open, caller.waiting)
         at_once, at_once_at = _most(caller.open)
@@ -65,6 +66,12 @@ def callers_of(endpoint: Endpoint) -> Iterator[CallerFacts]:
             connections=caller.connections,
             lowest_port=caller.lowest_port,
             highest_port=caller.highest_port,
+            address=address,
+            came_up=caller.came_up,
+            dropped=caller.dropped,
+            first_dropped=caller.first_dropped,
+            last_dropped=caller.last_dropped,
+            drop_episodes=len(caller.drop_marks),
             reused=caller.reused,
             cured=caller.cured,
             first=caller.first,
@@ -124,3 +131,18 @@ def spans_of(endpoint: Endpoint) -> list[SpanFacts]:
         else:
             found.append(SpanFacts(span.outcome, span.first, span.last, span.count))
     return found
+
+
+def losses_of(host: Host) -> LossFacts:
+    """Return what was lost between a host and the capture point."""
+    return LossFacts(
+        address=address_text(host.version, host.high, host.low),
+        sent=host.sent_segments,
+        sent_lost=host.sent_lost,
+        sent_lossy=host.sent_lossy,
+        taken=host.taken_segments,
+        taken_lost=host.taken_lost,
+        taken_lossy=host.taken_lossy,
+        seconds=dict(host.loss_seconds or {}),
+        streams=list(host.lossy_streams or []),
+    )

@@ -16,6 +16,10 @@ cdef class Host:
     cdef public dict reset_ttls
     cdef public dict macs
     cdef public long long usual_ttl, usual_mac, usual_ttl_packets, usual_mac_packets
+    cdef public long long sent_segments, sent_lost, sent_lossy
+    cdef public long long taken_segments, taken_lost, taken_lossy
+    cdef public dict loss_seconds
+    cdef public list lossy_streams
     cdef public set peers
     cdef public Host last_peer
     cdef public Endpoint last_endpoint
@@ -88,6 +92,9 @@ cdef class HalfFlow:
     cdef public short ttl1, ttl2, ttl3
     cdef public long long first_frame, first_time, first_data_frame, first_data_time, fin_frame
     cdef public long long fin_time, fin_ack, mac1
+    cdef public int lost_before, lost_behind, unneeded
+    cdef public long long lost_seq
+    cdef public list holes
 
 @cython.final
 cdef class Flow:
@@ -119,6 +126,7 @@ cdef class Flow:
     cdef public long long request_time, response_frame, response_time
     cdef public long long vni1, syn_tsval, syn_ip_id
     cdef public long long waits_until, pause, pause_end
+    cdef public int ups_before
     cdef public list noted
     cdef public object reading
     cdef public list icmp

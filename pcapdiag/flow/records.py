@@ -40,6 +40,14 @@ class Host:
         self.answered = 0
         self.duplicates = 0
         self.translated = 0
+        self.sent_segments = 0
+        self.sent_lost = 0
+        self.sent_lossy = 0
+        self.taken_segments = 0
+        self.taken_lost = 0
+        self.taken_lossy = 0
+        self.loss_seconds: dict[int, int] | None = None
+        self.lossy_streams: list[int] | None = None
         self.peers: set[tuple[int, int, int]] = set()
         self.last_peer: Host | None = None
         self.last_endpoint: Endpoint | None = None
@@ -214,6 +222,11 @@ class HalfFlow:
         self.copy_length = 0
         self.copy_marks = 0
         self.resent_seq = -1
+        self.lost_before = 0
+        self.lost_behind = 0
+        self.unneeded = 0
+        self.lost_seq = -1
+        self.holes: list[list[int]] | None = None
         self.truncated = 0
         self.first_frame = 0
         self.first_time = 0
@@ -352,5 +365,6 @@ class Flow:
         self.pause = 0
         self.pause_end = 0
         self.look = 0
+        self.ups_before = 0
         self.noted: list[tuple[Any, ...]] | None = None
         self.reading: object | None = None

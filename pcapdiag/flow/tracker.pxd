@@ -4,6 +4,7 @@ from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.callers cimport Callers, note_outcome
 from pcapdiag.flow.lanes cimport Lanes
 from pcapdiag.flow.legs cimport Moments, note_race
+from pcapdiag.flow.losses cimport Losses
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host, Moment, Tombstone
 from pcapdiag.flow.screen cimport completeness, is_alarming, is_answer, is_request, is_unfinished, status
 from pcapdiag.flow.sequence cimport analyze, repeats
@@ -16,7 +17,7 @@ cdef long long _LINGER, _SYN_IDLE, _OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOS
 cdef long long ANSWERED, CLOSED, LEFT, OPENED, CAME_UP, REFUSED, SILENT
 cdef long long DUPLICATE_WINDOW, SOFT_WINDOW, SAME_PATH_WINDOW, RECENT
 
-cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN, ENCRYPTED_ANSWER, _MAX_NOTED, INTERIM, _IDLE, LOOKS, MAX_LOOKS, CLOSE_WITHIN, TENTH, MAX_QUIET_TIMES
+cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN, ENCRYPTED_ANSWER, _MAX_NOTED, INTERIM, _IDLE, LOOKS, MAX_LOOKS, CLOSE_WITHIN, TENTH, MAX_QUIET_TIMES, _NOT_NEXT
 
 cdef unsigned long long MASK, MIX_A, MIX_B, MIX_C
 
@@ -34,6 +35,7 @@ cdef class Tracker:
     cdef public Lanes lanes
     cdef public Moments moments
     cdef public Callers callers
+    cdef public Losses losses
     cdef unsigned char[::1] head_bytes
     cdef long long[::1] recent
     cdef unsigned short[::1] tags

@@ -20,6 +20,7 @@ from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.callers import CAME_UP, REFUSED, SILENT, Callers, note_outcome
 from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS, Lanes
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED, Moments, note_race
+from pcapdiag.flow.losses import Losses
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow
 from pcapdiag.flow.screen import (
     COMPLETE,
@@ -145,6 +146,7 @@ _STREAMED = STREAMED
 _COMPLETE = COMPLETE
 _UNTIL_CLOSE = UNTIL_CLOSE
 _UNKNOWN = UNKNOWN
+_NOT_NEXT = ANY_RETRANSMISSION | OUT_OF_ORDER | GAP_BEFORE
 
 
 class Tracker:
@@ -160,6 +162,7 @@ class Tracker:
         self.lanes = Lanes()
         self.moments = Moments()
         self.callers = Callers()
+        self.losses = Losses()
         self.redirects: dict[tuple[int, ...], tuple[int, int, int]] = {}
         """Where calls went whose answers bear the address and port that were called; by those, and
         the caller's."""
@@ -210,7 +213,8 @@ class Tracker:
         self.on_packet: Any = None
         self.scratch = -1
         self.arp: list[tuple[int, int, int]] = []
-        self.on_dns: Callable[[int, bytes], None] | None = None
+        self.on_dns: Callable[[Packet, bytes, int, int], object] | None = None
+        """Takes each DNS message over UDP, with its frame and time."""
         self.reassemble: Callable[[Packet, bytes, int], bytes | None] | None = None
         self.path_ids: dict[tuple[int, int], int] = {}
         self.last_interface = -1
@@ -384,7 +388,8 @@ class Tracker:
         else:
             self.other_protocols += 1
             if kind == 3 and self.on_dns is not None:
-                self.on_dns(time, bytes(self.buffer[p.payload : p.payload + p.payload_captured]))
+                message = bytes(self.buffer[p.payload : p.payload + p.payload_captured])
+                self.on_dns(p, message, frame, time)
         return 0
 
     def _reassembled(self, p: Packet, whole: bytes, frame: int, time: int, interface: int) -> None:
@@ -528,6 +533,8 @@ class Tracker:
             fresh = ahead if ahead > 0 else 0
         marks = analyze(p, flow, f, r, time)
         marks |= self._count(p, f, r, marks)
+        if marks & _NOT_NEXT and p.payload_length > 0:
+            self.losses.note(p, flow, f, r, marks, known, time)
         if f.packets == 0:
             f.first_frame = frame
             f.first_time = time
@@ -728,6 +735,7 @@ class Tracker:
                 f.min_window = f.window_bytes
         if p.sack_blocks > 0 and distance(p.sack_right, p.ack) <= 0:
             more |= DSACK
+            r.unneeded += 1
             if r.copy_seq == p.sack_left:
                 if (r.copy_seq + r.copy_length) & MASK32 == p.sack_right:
                     self._delivered_twice(r)
@@ -771,6 +779,8 @@ class Tracker:
                 flow.syn_count += 1
                 if flow.syn_count == 1:
                     self.moments.note(flow, OPENED, time)
+                    if flow.endpoint is not None:
+                        flow.ups_before = flow.endpoint.established
                 if flow.syn_ack_count == 0:
                     flow.syn_time = time
                     if flow.syn_count == 2 and flow.endpoint is not None:
@@ -1325,6 +1335,7 @@ class Tracker:
             self._one_sided(flow)
         self._fold(flow.a)
         self._fold(flow.b)
+        self.losses.finished(flow)
         self._fold_endpoint(flow)
         if flow.pause > 0:
             self._note_closed_idle(flow)
@@ -1332,7 +1343,7 @@ class Tracker:
             self._choose_look(flow)
         if flow.lanes == _TURNS:
             self._close_turn(flow, 0)
-        self.callers.finished(flow)
+        self.callers.finished(flow, self.now)
         if self.keep_prints is not None:
             self.keep_prints.add(self.facts, self.heads, flow)
         if self.want_all == 0 and self._surely_healthy(flow):
@@ -1461,6 +1472,9 @@ class Tracker:
         if flow.icmp is not None or i.rst_count + r.rst_count > 0 or flow.evicted:
             return 0
         if not flow.handshake_done or flow.packets == 0:
+            return 0
+        if flow.port_a == 53 or flow.port_b == 53:
+            # Its last question and answer are read.
             return 0
         if flow.previous is not None and flow.previous.state == "REJ":
             return 0

@@ -16,6 +16,7 @@ from pcapdiag.flow.records import Flow
 from pcapdiag.flow.story import address_text, build_story, connection_state
 from pcapdiag.incident.archive import Archive, Connections
 from pcapdiag.incident.certificates import Certificates
+from pcapdiag.incident.dns_reader import DnsReader
 from pcapdiag.incident.following import Following
 from pcapdiag.incident.legs import ProxyLegs
 from pcapdiag.incident.place import Places
@@ -29,7 +30,6 @@ from pcapdiag.model.context import Context
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection
 from pcapdiag.model.story import Story
-from pcapdiag.protocols.dns import address_names
 from pcapdiag.protocols.server_name import server_name
 
 LIVE = 600_000_000_000
@@ -43,7 +43,8 @@ class Analysis(Following):
         super().__init__(capture, options, self._ended)
         self.options = options
         self.names = NameTable.from_file(options.names) if options.names else NameTable()
-        self.tracker.on_dns = self._learn_names
+        self.dns = DnsReader(self.names)
+        self.tracker.on_dns = self.dns.take
         self.tracker.note_all = options.all_connections
         self.prints = PrintTable()
         """With ``keep_prints``: one of every connection of the capture."""
@@ -124,6 +125,7 @@ class Analysis(Following):
         if flow.look:
             self.certificates.note(story)
         self.places.note(story)
+        self.dns.take_story(story)
         self._teller.note_retry(story)
         if selected:
             self._judge(story)
@@ -219,11 +221,6 @@ class Analysis(Following):
             count = counted(self.wrong_secrets, "connection")
             notes.append(f"key log: its secrets do not open {count}; judged without keys")
         return notes
-
-    def _learn_names(self, _time: int, message: bytes) -> None:
-        if not self.names.is_full:
-            for address, name in address_names(message):
-                self.names.add(address, name, "dns")
 
     def _learn_server_name(self, story: Story) -> None:
         tls = story.application.tls if story.application else None

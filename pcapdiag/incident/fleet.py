@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import islice
 
-from pcapdiag.flow.fleet import asks_of, callers_of, endpoint_name, spans_of
-from pcapdiag.flow.story import endpoint_facts, host_facts
+from pcapdiag.flow.fleet import asks_of, callers_of, endpoint_name, losses_of, spans_of
+from pcapdiag.flow.story import endpoint_facts
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.surroundings import MAX_COMPARED_HOSTS
 from pcapdiag.model.fleet import Fleet
@@ -17,11 +17,12 @@ MAX_ENDPOINTS = 20_000
 def collect_fleet(analysis: Analysis) -> Fleet:
     """Return what is known of the whole capture."""
     tracker, table = analysis.tracker, analysis.tracker.table
+    hosts = list(islice(table.hosts.values(), MAX_COMPARED_HOSTS))
     endpoints = list(islice(table.endpoints.values(), MAX_ENDPOINTS))
     return Fleet(
         first_time=tracker.first_time,
         last_time=tracker.last_time,
-        hosts=[host_facts(one) for one in islice(table.hosts.values(), MAX_COMPARED_HOSTS)],
+        hosts=[analysis.surroundings.host(one) for one in hosts],
         endpoints=[endpoint_facts(one) for one in endpoints],
         proxies=_proxies(analysis),
         asks=[ask for one in endpoints for ask in asks_of(one)],
@@ -29,6 +30,9 @@ def collect_fleet(analysis: Analysis) -> Fleet:
         spans={endpoint_name(one): spans for one in endpoints if (spans := spans_of(one))},
         certificates=analysis.certificates.facts(),
         too_big=analysis.surroundings.too_big.facts(),
+        dns=analysis.dns.lookups.facts(tracker.last_time),
+        losses=[losses_of(one) for one in hosts if one.sent_segments + one.taken_segments],
+        capture_hosts=analysis.surroundings.capture_hosts,
         filtered=analysis.options.is_filtered,
     )
 

@@ -64,7 +64,7 @@ class Surroundings:
         for record in tracker.table.hosts.values():
             if len(hosts) >= MAX_COMPARED_HOSTS:
                 break
-            facts = self._host(record)
+            facts = self.host(record)
             hosts[facts.address] = facts
         base = self._new_context(hosts)
         self._base = replace(base, final=True, capture_hosts=capture_hosts(base))
@@ -175,10 +175,11 @@ class Surroundings:
             if half.address not in known:
                 record = self._tracker.table.hosts.get(key_of(half.address))
                 if record is not None:
-                    missing[half.address] = self._host(record)
+                    missing[half.address] = self.host(record)
         return known | missing if missing else known
 
-    def _host(self, record: Host) -> HostFacts:
+    def host(self, record: Host) -> HostFacts:
+        """Return what is known of an address, and what its resets have in common."""
         facts = host_facts(record)
         self.recurrences.add_to_host(facts)
         return facts

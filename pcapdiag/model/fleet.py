@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from pcapdiag.model.context import EndpointFacts, HostFacts
+from pcapdiag.model.dns import DnsFacts
 from pcapdiag.model.tls import Certificate
 
 
@@ -87,6 +88,17 @@ class CallerFacts(msgspec.Struct):
     connections: int
     lowest_port: int
     highest_port: int
+    address: str = ""
+    """The endpoint's."""
+    came_up: int = 0
+    """Connections whose first SYN was answered, and that came up."""
+    dropped: int = 0
+    """Connections whose first SYN nobody answered in time."""
+    first_dropped: int = 0
+    last_dropped: int = 0
+    """When the first and the last of these began, ns."""
+    drop_episodes: int = 0
+    """How often such connections began with no other one having come up between; 64 at most."""
     reused: int = 0
     """Connections on ports that an earlier one to the same endpoint had."""
     cured: int = 0
@@ -126,6 +138,30 @@ class CertificateFact(msgspec.Struct):
     """When (ns) it was seen."""
 
 
+class LossFacts(msgspec.Struct):
+    """Data segments that passed between a host and the capture point, and those lost there.
+
+    What was lost on the far side of the capture point counts for the other end.
+    """
+
+    address: str
+    sent: int = 0
+    """Segments that it sent, of connections that tell (pcapdiag/flow/losses.py)."""
+    sent_lost: int = 0
+    """Those of them that were lost before the capture point."""
+    sent_lossy: int = 0
+    """Connections that had any."""
+    taken: int = 0
+    """Segments that were sent to it."""
+    taken_lost: int = 0
+    """Those of them that were lost behind the capture point."""
+    taken_lossy: int = 0
+    seconds: dict[int, int] = {}
+    """Losses by second since the epoch, of 256 seconds at most."""
+    streams: list[int] = []
+    """The first connections that had any."""
+
+
 class Fleet(msgspec.Struct):
     """Hosts, endpoints and what passed between them, when the whole capture is known."""
 
@@ -142,5 +178,10 @@ class Fleet(msgspec.Struct):
     """By endpoint (address and port as one word), in time order; only where one did not come up."""
     too_big: list[TooBigFact] = []
     certificates: list[CertificateFact] = []
+    dns: DnsFacts = msgspec.field(default_factory=DnsFacts)
+    losses: list[LossFacts] = []
+    """By host; only of those with whom data was exchanged."""
+    capture_hosts: frozenset[str] = frozenset()
+    """The capturing host's addresses."""
     filtered: bool = False
     """Filters chose the connections of the report: the others were not judged."""

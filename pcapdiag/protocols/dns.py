@@ -1,32 +1,97 @@
-"""Names from DNS answers in the capture: address records and the names that were asked for."""
+"""DNS messages (RFC 1035): the question, and of an answer its code and its addresses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import struct
+from functools import lru_cache
+
+from pcapdiag.model.dns import DnsMessage
 
 MAX_ANSWERS = 64
 """Answer records of one message that are read."""
+MAX_LABELS = 127
+"""Labels of a name (255 bytes, RFC 1035 section 2.3.4)."""
+MAX_NAME = 255
+QUESTION = 12
+"""Where the question begins: behind the header (RFC 1035 section 4.1.1)."""
+REMEMBERED = 1_024
+"""Answers of which the addresses are remembered: busy clients ask the same again and again."""
+
+_RESPONSE, _TRUNCATED, _RECURSION = 0x8000, 0x0200, 0x0100
+_OPCODE, _RCODE = 0x7800, 0x000F
 
 
-def address_names(message: bytes) -> Iterator[tuple[str, str]]:
-    """Yield (address, name asked for) of a DNS response (RFC 1035, RFC 3596).
+def read_message(message: bytes) -> DnsMessage | None:
+    """Return what a query or response says; None for what is neither, or has not one question.
 
-    The name is the question's, not that of the last alias: it is what the user knows. A message
-    that cannot be parsed yields nothing.
+    Only the question and address records are read: whatever else a message holds may be broken.
+    Never raises.
     """
+    if len(message) < QUESTION:
+        return None
+    number, flags, questions, records = struct.unpack_from("!HHHH", message)
+    if questions != 1 or flags & _OPCODE:
+        return None
+    asked = _question(message)
+    if asked is None:
+        return None
+    name, kind = asked
+    if not flags & _RESPONSE:
+        return DnsMessage(number, False, False, 0, name, kind, bool(flags & _RECURSION))
+    found = _addresses(message[2:]) if records else ((), 0)
+    return DnsMessage(
+        id=number,
+        is_response=True,
+        truncated=bool(flags & _TRUNCATED),
+        rcode=flags & _RCODE,
+        name=name,
+        type=kind,
+        recursive=bool(flags & _RECURSION),
+        records=records,
+        addresses=found[0] if found else None,
+        ttl=found[1] if found else 0,
+    )
+
+
+def _question(message: bytes) -> tuple[str, int] | None:
+    """Return name and type of the question; its name cannot be compressed."""
+    labels: list[bytes] = []
+    at = QUESTION
+    while len(labels) < MAX_LABELS:
+        size = message[at] if at < len(message) else MAX_NAME
+        if size == 0:
+            break
+        if size > 63 or at + 1 + size > len(message):
+            return None
+        labels.append(message[at + 1 : at + 1 + size])
+        at += 1 + size
+    if at + 5 > len(message) or at - QUESTION >= MAX_NAME or message[at]:
+        return None
+    name = b".".join(labels).decode("latin-1").lower()
+    return name, message[at + 1] << 8 | message[at + 2]
+
+
+@lru_cache(REMEMBERED)
+def _addresses(body: bytes) -> tuple[tuple[str, ...], int] | None:
+    """Return the addresses and the smallest TTL of an answer without its ID; None if unreadable."""
     # Imported here: most captures have no DNS, and the package imports all of its protocols.
     import socket
 
     import dpkt
 
+    count = min(int.from_bytes(body[4:6], "big"), MAX_ANSWERS)
+    # The sections behind the answers are not wanted, and not read.
+    head = body[:4] + count.to_bytes(2, "big") + bytes(4)
     try:
-        answer = dpkt.dns.DNS(message)
-        asked = answer.qd[0].name if answer.qd else ""
-        records = answer.an[:MAX_ANSWERS]
+        records = dpkt.dns.DNS(b"\0\0" + head + body[10:]).an
     except Exception:  # dpkt raises whatever its slicing meets on a hostile message
-        return
+        return None
+    if len(records) != count or any(len(record.rdata) != record.rlen for record in records):
+        return None
+    found = []
     for record in records:
         data = getattr(record, "ip", None) or getattr(record, "ip6", None)
-        if asked and isinstance(data, bytes) and len(data) in (4, 16):
+        if isinstance(data, bytes) and len(data) in (4, 16):
             family = socket.AF_INET if len(data) == 4 else socket.AF_INET6
-            yield socket.inet_ntop(family, data), asked
+            found.append(socket.inet_ntop(family, data))
+    return tuple(found), min((record.ttl for record in records), default=0)

@@ -49,6 +49,8 @@ PACKAGES = {
     "apache2": "apache2",
     "rsync": "rsync",
     "vsftpd": "vsftpd",
+    "dnsmasq": "dnsmasq-base",
+    "dig": "bind9-dnsutils",
 }
 """Programs, and the Debian packages that have them."""
 MODULES = ("click", "cryptography", "dpkt", "envoy", "grpc", "h2", "jsonschema", "msgspec", "scapy")

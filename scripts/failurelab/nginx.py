@@ -29,13 +29,17 @@ http {{
 
 def start(lab: Lab, host: Host, http: str, *, port: int, main: str = "") -> Process:
     """Start NGINX with what stands inside `http {}` and before it; wait for `port`."""
+    return host.spawn(command(lab, host, http, main=main), port=port)
+
+
+def command(lab: Lab, host: Host, http: str, *, main: str = "") -> list[str]:
+    """Write such a configuration and return how it is started."""
     program = shutil.which("nginx") or "nginx"
     lab.used("nginx", program, "-v")
     name = f"nginx-{host.name}"
     text = _MAIN.format(directory=lab.directory, name=name, http=http, main=main)
     file = lab.file(f"{name}.conf", text)
-    command = [program, "-p", str(lab.directory), "-c", str(file), "-e", "stderr"]
-    return host.spawn(command, port=port)
+    return [program, "-p", str(lab.directory), "-c", str(file), "-e", "stderr"]
 
 
 def tls_server(lab: Lab, port: int, *names: str, more: str = "", listen: str = "") -> str:

@@ -212,7 +212,7 @@ def test_arp_gives_who_asks() -> None:
     assert p.target_low == number("10.1.2.1")
 
 
-def test_a_dns_answer_gives_its_message() -> None:
+def test_dns_gives_its_message() -> None:
     from scapy.layers.dns import DNS, DNSQR
 
     answer = bytes(DNS(id=7, qr=1, qd=DNSQR(qname="shop.example")))
@@ -220,4 +220,6 @@ def test_a_dns_answer_gives_its_message() -> None:
     assert (kind, p.payload_captured) == (headers.DNS, len(answer))
     assert p.payload == 3 + 28
     query = bytes(DNS(id=7, qr=0, qd=DNSQR(qname="shop.example")))
-    assert decode(ip4() / UDP(sport=53, dport=33333) / query, RAW)[0] == headers.OTHER
+    kind, p = decode(ip4() / UDP(sport=33333, dport=53) / query, RAW)
+    assert (kind, p.source_port, p.target_port) == (headers.DNS, 33333, 53)
+    assert decode(ip4() / UDP(sport=33333, dport=5353) / query, RAW)[0] == headers.OTHER

@@ -249,3 +249,24 @@ def test_a_range_of_ports_that_is_nearly_used_up() -> None:
         ask(wire, number * 10, 32_768 + 2 * number, CURL)
     caller = caller_of(wire)
     assert 1_100 <= caller.most_in_use <= 1_200 - COUNTS_WAITING + 1
+
+
+def test_first_syns_that_nobody_answered() -> None:
+    wire = Wire()
+    ask(wire, 0, 40_000, CURL)
+    late = link(wire, 40_001)
+    late.c(100, "S", 0, mss=1460)
+    late.c(1_100, "S", 0, mss=1460)
+    late.s(1_101, "SA", 0, 1, mss=1460)
+    late.c(1_102, "A", 1, 1)
+    ask(wire, 2_000, 40_002, CURL)
+    link(wire, 40_003).c(2_100, "S", 0, mss=1460)
+    refuse(wire, 2_200, 40_004)
+    ask(wire, 4_000, 40_005, CURL)
+    link(wire, 40_006).c(4_500, "S", 0, mss=1460)
+    tracker = tell(wire, want_all=False).tracker
+    (endpoint,) = tracker.table.endpoints.values()
+    (caller,) = callers_of(endpoint)
+    assert (caller.came_up, caller.dropped, caller.drop_episodes) == (3, 2, 2)
+    assert caller.first_dropped == START + 100 * MS
+    assert caller.last_dropped == START + 2_100 * MS

@@ -20,6 +20,9 @@ FEWEST = 2
 """Connections in a row that the endpoint did not take."""
 MAX_ENDPOINTS = 1_000
 MAX_STREAMS = 100
+SHORTEST_SILENCE = 2_000_000_000
+"""A silence that ended sooner (ns) is a lost SYN or two that were repeated, or a limit on new
+connections (path.new_flows_dropped)."""
 AT_ONCE = 2_000_000_000
 """Endpoints that went down within this time (ns) of each other went down together."""
 
@@ -149,6 +152,8 @@ def _outage(run: list[SpanFacts], ups: list[SpanFacts]) -> Outage | None:
         return None
     refused = sum(span.count for span in run if span.outcome == REFUSED)
     after = [up.first for up in ups if up.first >= last]
+    if not refused and after and min(after) - first < SHORTEST_SILENCE:
+        return None
     return Outage(
         refused=refused,
         silent=count - refused,

@@ -7,6 +7,8 @@ peers needs more of them. Proxies' own answers and health checks are left out.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+
 from pcapdiag.diagnose.findings.checks import checks
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import AskFacts, Fleet
@@ -17,6 +19,8 @@ FEWEST, FEWEST_ALONE = 5, 10
 SHARE, SHARE_ALONE = 0.2, 0.5
 TIMES_THE_REST = 4
 MAX_FINDINGS = 100
+ANSWERS, ERRORS = "answers ", "errors "
+"""What a caller's counters count, before an endpoint's name or alone for all."""
 
 
 class ServerErrors:
@@ -30,23 +34,38 @@ class ServerErrors:
         checked = {
             (check.ask.caller, check.ask.endpoint, check.ask.kind) for check in checks(fleet)
         }
-        asked = [
+        origins = [
             ask
             for ask in fleet.asks
-            if ask.kind != "connect" and (ask.caller, ask.endpoint, ask.kind) not in checked
+            if ask.kind != "connect"
+            and ask.address not in fleet.proxies
+            and (ask.caller, ask.endpoint, ask.kind) not in checked
         ]
-        origins = [ask for ask in asked if ask.address not in fleet.proxies]
-        found = [(ask, _rest(ask, origins)) for ask in origins]
+        callers = _by_caller(origins)
+        failing = [ask for ask in origins if ask.errors >= FEWEST]
+        found = [(ask, _rest(ask, callers[ask.caller])) for ask in failing]
         standing_out = [(ask, rest) for ask, rest in found if _stands_out(ask, rest)]
         standing_out.sort(key=lambda item: -item[0].errors)
         return [_finding(ask, rest) for ask, rest in standing_out[:MAX_FINDINGS]]
 
 
-def _rest(ask: AskFacts, origins: list[AskFacts]) -> float | None:
+def _by_caller(origins: list[AskFacts]) -> dict[str, Counter[str]]:
+    """Return each caller's answers and errors, in all and by endpoint."""
+    callers: dict[str, Counter[str]] = defaultdict(Counter)
+    for ask in origins:
+        counts = callers[ask.caller]
+        counts[ANSWERS] += ask.count
+        counts[ERRORS] += ask.errors
+        counts[ANSWERS + ask.endpoint] += ask.count
+        counts[ERRORS + ask.endpoint] += ask.errors
+    return callers
+
+
+def _rest(ask: AskFacts, counts: Counter[str]) -> float | None:
     """Return the share of errors at the caller's other endpoints; None without enough of them."""
-    others = [o for o in origins if o.caller == ask.caller and o.endpoint != ask.endpoint]
-    answers = sum(other.count for other in others)
-    return sum(other.errors for other in others) / answers if answers >= FEWEST else None
+    answers = counts[ANSWERS] - counts[ANSWERS + ask.endpoint]
+    errors = counts[ERRORS] - counts[ERRORS + ask.endpoint]
+    return errors / answers if answers >= FEWEST else None
 
 
 def _stands_out(ask: AskFacts, rest: float | None) -> bool:

@@ -1,0 +1,161 @@
+"""Finding dns.stale_address: connections go to an address that the answers no longer hold.
+
+The address was among the answers for a name; a newer answer of the same server does not hold it,
+its time to live is over, and new connections to it fail. Old addresses that still work are left
+alone, so are pools whose answers hold a few addresses of many in turn.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
+from pcapdiag.diagnose.text import counted
+from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.dns import AAAA, A, HeldAddress, HeldAnswers
+from pcapdiag.model.fleet import Fleet
+from pcapdiag.model.report import Connection, Finding
+from pcapdiag.model.units import format_seconds, parse_seconds
+
+FEWEST = 2
+"""Connections that failed after the address was gone."""
+GRACE = 1_000_000_000
+"""How long (ns) after a newer answer a client may still use the old one."""
+ROTATES = 4
+"""Times as many addresses as one answer holds, from which on a name has a pool of them."""
+MAX_ADDRESSES = 1_000
+MAX_STREAMS = 100
+SECOND = 1_000_000_000
+
+
+class _Failed(msgspec.Struct):
+    """A failed connection."""
+
+    client: str
+    stream: int
+    start: int
+
+
+class _Stale(msgspec.Struct):
+    """An address that is used though it is gone."""
+
+    address: str
+    book: HeldAnswers
+    held: HeldAddress
+    failed: list[_Failed]
+
+
+class DnsStaleAddress:
+    """Notes the failed connections by the address that they went to."""
+
+    def __init__(self) -> None:
+        self._failed: dict[str, list[_Failed]] = {}
+
+    def look(self, connection: Connection) -> None:
+        """Note a failed connection."""
+        if not connection.verdict.failed:
+            return
+        address = connection.responder.ip
+        failed = self._failed.get(address)
+        if failed is None:
+            if len(self._failed) >= MAX_ADDRESSES:
+                return
+            failed = self._failed[address] = []
+        if len(failed) < MAX_STREAMS:
+            start = parse_seconds(connection.start)
+            failed.append(_Failed(connection.initiator.ip, connection.stream, start))
+
+    def findings(self, fleet: Fleet) -> list[Finding]:
+        """Return one finding for each address that is gone, the most connections first."""
+        came_up: dict[str, int] = {}
+        for endpoint in fleet.endpoints:
+            if endpoint.established:
+                last = came_up.get(endpoint.address, 0)
+                came_up[endpoint.address] = max(last, endpoint.last_established)
+        valid = {
+            address
+            for book in fleet.dns.answers
+            for address, held in book.held.items()
+            if not held.gone
+        }
+        found: dict[str, _Stale] = {}
+        for book in fleet.dns.answers:
+            for address in self._failed.keys() & book.held.keys() - valid - found.keys():
+                stale = self._stale(address, book, came_up.get(address, 0))
+                if stale is not None:
+                    found[address] = stale
+        ordered = sorted(found.values(), key=lambda one: -len(one.failed))
+        return [_finding(one, fleet) for one in ordered]
+
+    def _stale(self, address: str, book: HeldAnswers, came_up: int) -> _Stale | None:
+        held = book.held[address]
+        since = max(held.gone + GRACE, held.last + held.ttl * SECOND)
+        failed = [one for one in self._failed[address] if one.start > since]
+        if len(failed) < FEWEST or came_up > since or _rotates(book, address):
+            return None
+        return _Stale(address, book, held, failed)
+
+
+def _rotates(book: HeldAnswers, address: str) -> bool:
+    """Return whether the answers for a name hold some of its addresses in turn."""
+    alike = [held for one, held in book.held.items() if (":" in one) == (":" in address)]
+    away = max(held.longest_away for held in alike)
+    current = book.current.get(AAAA if ":" in address else A, ())
+    if book.held[address].without <= 2 * away:
+        return True
+    return len(alike) > ROTATES * max(len(current), 1)
+
+
+def _finding(one: _Stale, fleet: Fleet) -> Finding:
+    book, held = one.book, one.held
+    name = shown(book.name)
+    now = book.current.get(AAAA if ":" in one.address else A, ())
+    clients = sorted({failed.client for failed in one.failed})
+    first = min(failed.start for failed in one.failed)
+    asked = {name.client: name.last_good for name in fleet.dns.failed if name.name == book.name}
+    asked_again = any(asked.get(client, 0) >= held.gone for client in clients)
+    holds = f"{listed(now)}" if now else "no address"
+    detail = (
+        f"{book.server} last gave {one.address} for {name} with a TTL of "
+        f"{held.ttl:,} s; since frame {held.gone_frame} it gives {holds}. "
+        f"{counted(len(one.failed), 'connection')} of {listed(clients)} went to the old address "
+        f"after that and failed, the first {duration(first - held.gone)} after the newer answer"
+    )
+    detail += "; the client had the newer answer" if asked_again else "; it did not ask again since"
+    return Finding(
+        code="dns.stale_address",
+        severity="failure",
+        title=f"connections go to {one.address}, which {name} no longer has",
+        detail=detail,
+        explanation=(
+            "The name has moved on and the client has not: it keeps addresses longer than their "
+            "time to live allows, resolved the name only once, or was given the address itself."
+        ),
+        streams=[failed.stream for failed in one.failed],
+        addresses=[one.address, *now],
+        frames=[frame for frame in (held.frame, held.gone_frame) if frame],
+        first=format_seconds(first),
+        last=format_seconds(max(failed.start for failed in one.failed)),
+        count=len(one.failed),
+        numbers={
+            "connections": len(one.failed),
+            "ttl": held.ttl,
+            "answers_without": held.without,
+            "seconds_after": (first - held.gone) / SECOND,
+        },
+        fixes=[
+            "Envoy: dns_refresh_rate, respect_dns_ttl, STRICT_DNS instead of an address; Istio: "
+            "ServiceEntry with resolution DNS",
+            "NGINX: resolver ... valid=10s with a variable in proxy_pass (or server ... resolve); "
+            "a plain proxy_pass resolves once, at the start",
+            "HAProxy: resolvers section, init-addr, hold valid; JVM: networkaddress.cache.ttl=30; "
+            "close pooled connections after some minutes",
+            "keep the old address alive for a while after a change, and lower the TTL before it",
+        ],
+        commands=[
+            *dig(book.server, book.name, "AAAA" if ":" in one.address else "A"),
+            f"getent ahosts {book.name}  # on {clients[0]}: what the client sees"
+            if dig(book.server, book.name)
+            else f"ss -tn dst {one.address}  # on {clients[0]}",
+        ],
+    )

@@ -1,0 +1,74 @@
+"""From packets and stories to DNS messages: each one over UDP, the last answers over TCP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pcapdiag.correlate.names import NameTable
+from pcapdiag.decode.headers import Packet
+from pcapdiag.flow.story import address_text
+from pcapdiag.incident.lookups import Lookups
+from pcapdiag.model.dns import DnsMessage, DnsParty
+from pcapdiag.model.story import Story
+from pcapdiag.protocols.dns import read_message
+
+PORT = 53
+LENGTH = 2
+"""Bytes before each message over TCP (RFC 1035 section 4.2.2)."""
+MAX_AT_ONCE = 8
+"""Answers that come together over TCP and are read."""
+
+
+class DnsReader:
+    """Reads DNS for the table of names and for the lookups."""
+
+    def __init__(self, names: NameTable) -> None:
+        self._names = names
+        self.lookups = Lookups()
+
+    def take(self, packet: Packet, data: bytes, frame: int, time: int) -> None:
+        """Read a message over UDP; ``packet`` is that of its last fragment, decoded."""
+        if not self.lookups.has_room():
+            return
+        message = self._read(data)
+        if message is None:
+            return
+        source = address_text(packet.version, packet.source_high, packet.source_low)
+        target = address_text(packet.version, packet.target_high, packet.target_low)
+        if message.is_response:
+            party = DnsParty(target, packet.target_port, source)
+        else:
+            party = DnsParty(source, packet.source_port, target)
+        self.lookups.note(party, message, frame, time)
+
+    def take_story(self, story: Story) -> None:
+        """Read the answers that came last on a TCP connection, as far as their bytes were kept."""
+        turn = story.turn
+        if story.responder.port != PORT or not turn.response_head:
+            return
+        party = DnsParty(story.initiator.address, story.initiator.port, story.responder.address)
+        for data in _messages(turn.response_head):
+            message = self._read(data) if self.lookups.has_room() else None
+            if message is not None and message.is_response:
+                self.lookups.note_exchange(
+                    party, message, turn.response_frame, turn.request_time, turn.response_time
+                )
+
+    def _read(self, data: bytes) -> DnsMessage | None:
+        message = read_message(data)
+        if message is None:
+            self.lookups.unreadable += 1
+        elif message.is_response and message.name:
+            for address in message.addresses or ():
+                self._names.add(address, message.name, "dns")
+        return message
+
+
+def _messages(data: bytes) -> Iterator[bytes]:
+    at = 0
+    for _ in range(MAX_AT_ONCE):
+        size = int.from_bytes(data[at : at + LENGTH], "big")
+        if not size or at + LENGTH >= len(data):
+            return
+        yield data[at + LENGTH : at + LENGTH + size]
+        at += LENGTH + size
