@@ -23,7 +23,7 @@ cdef class Level:
     cdef public long long step
     cdef public dict changes
     @cython.locals(first=cython.longlong, after=cython.longlong, before=cython.longlong)
-    cpdef long long add(self, long long since, long long until, long long number) except? -1
+    cpdef int add(self, long long since, long long until, long long number) except? -1
     @cython.locals(halved=dict)
     cdef object _double_step(self)
 
