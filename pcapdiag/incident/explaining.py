@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from pcapdiag.model.explains import explains
 from pcapdiag.model.report import Connection, Finding, Group
 
 _RANK = {"failure": 0, "warning": 1, "info": 2}
@@ -22,9 +23,9 @@ def in_order(
 
     def rank(finding: Finding) -> tuple[bool, int]:
         at = label(finding, first)
-        explains = finding.severity == "failure"
-        explains |= any((at, stream) in failed for stream in finding.streams)
-        return not explains, _RANK[finding.severity]
+        named = any((at, stream) in failed for stream in finding.streams)
+        explained = finding.severity == "failure" or (named and explains(finding))
+        return not explained, _RANK[finding.severity]
 
     return sorted(findings, key=rank)
 

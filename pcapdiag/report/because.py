@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.model.explains import explains
 from pcapdiag.model.report import Finding, Group, Report
 
 ONE_FAILURE = {"path.mtu": "failed"}
@@ -24,6 +25,8 @@ class Because:
         self._told: set[int] = set()
         self._by_stream: dict[tuple[str, int], list[int]] = {}
         for place, finding in enumerate(report.findings):
+            if not explains(finding):
+                continue
             for stream in dict.fromkeys(finding.streams):
                 self._by_stream.setdefault(self._key(finding, stream), []).append(place)
 

@@ -21,12 +21,12 @@ def test_what_explains_failures_comes_first_then_warnings() -> None:
     given = [
         finding("info", [], "note"),
         finding("warning", [3], "warning"),
-        finding("info", [7], "explains, a little"),
+        finding("info", [7], "merely names it"),
         finding("failure", [], "failure"),
         finding("warning", [7], "explains"),
     ]
     assert [one.title for one in in_order(given, [group])] == [
-        "failure", "explains", "explains, a little", "warning", "note",
+        "failure", "explains", "warning", "note", "merely names it",
     ]  # fmt: skip
 
 

@@ -70,3 +70,12 @@ def test_many_findings_of_one_failure_are_counted() -> None:
     lines = told(report([refused()], findings=[finding() for _ in range(5)]))
     assert sum(line.startswith("BECAUSE") for line in lines) == 3
     assert any("and 2 more findings below" in line for line in lines)
+
+
+def test_what_merely_names_a_failure_does_not_explain_it() -> None:
+    seen, brief = finding(), finding()
+    seen.code, seen.severity = "tls.certificate_expiring", "warning"
+    brief.severity = "info"
+    lines = told(report([refused()], findings=[seen, brief]))
+    assert not any(line.startswith("BECAUSE") for line in lines)
+    assert sum("stopped serving" in line for line in lines) == 2
