@@ -6,8 +6,11 @@ connection counts only where a proxy makes it, since any client may try again at
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
+from pcapdiag.flow.screen import CHECK_WORDS
 from pcapdiag.model.fleet import (
     CAME_UP,
     NO_ANSWER,
@@ -92,7 +95,19 @@ def _is_check(ask: AskFacts, calling: set[str]) -> bool:
         return False
     if ask.kind == "connect":
         return ask.count >= MIN_BARE and ask.caller in calling
-    return ask.count >= MIN_REGULAR
+    return ask.count >= MIN_REGULAR and (ask.kind == "path" or _asks_like_a_check(ask))
+
+
+def _asks_like_a_check(ask: AskFacts) -> bool:
+    """Return whether a request without a user agent has no field at all, or a check's path.
+
+    HAProxy's httpchk sends nothing but the request line; a program that sends a Host and asks for
+    anything else is a client that does without a name.
+    """
+    if ask.head.partition(b"\r\n")[2].startswith(b"\r\n"):
+        return True
+    words = re.split(r"[/._-]", path(ask).lower())
+    return any(word.encode().startswith(CHECK_WORDS) for word in words if word)
 
 
 def is_good(outcome: int) -> bool:

@@ -131,6 +131,18 @@ def test_without_a_user_agent_regular_times_must_tell(
     assert bool(checks(Fleet(asks=[ask("bare", BARE, **changes)]))) is is_check
 
 
+@pytest.mark.parametrize(
+    ("head", "is_check"),
+    [
+        (b"GET /cart HTTP/1.1\r\nHost: a\r\n\r\n", False),
+        (b"GET /admin/status HTTP/1.1\r\nHost: a\r\n\r\n", True),
+        (b"GET /cart HTTP/1.0\r\n\r\n", True),
+    ],
+)
+def test_a_client_without_a_user_agent_need_not_be_a_check(head: bytes, is_check: bool) -> None:
+    assert bool(checks(Fleet(asks=[ask("bare", head)]))) is is_check
+
+
 def test_bare_connections_are_checks_only_of_a_proxy() -> None:
     facts = ask("connect", b"", outcomes={REFUSED: 6}, changes=[(START, REFUSED)])
     assert checks(Fleet(asks=[facts])) == []
