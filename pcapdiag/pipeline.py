@@ -23,6 +23,7 @@ from pcapdiag.diagnose.findings.registry import Finders
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.capture_facts import summarize_capture
 from pcapdiag.incident.correlation import Correlation
+from pcapdiag.incident.explaining import in_order
 from pcapdiag.incident.fleet import collect_fleet
 from pcapdiag.incident.following import Following
 from pcapdiag.incident.groups import summarize
@@ -139,6 +140,9 @@ def _joint_report(correlation: Correlation) -> Report:
     resets = correlation.unlisted_resets.by_party(roles)
     connections = finders.watch(correlation.connections)
     summary, groups = summarize(connections, correlation.unlisted, resets)
+    first = studies[0].label
+    findings = in_order([*correlation.findings(), *finders.findings(captures)], groups, first)
+    correlation.connections.name_findings(findings, first)
     return Report(
         schema=SCHEMA,
         generator=Program(name="pcapdiag", version=__version__),
@@ -146,7 +150,7 @@ def _joint_report(correlation: Correlation) -> Report:
         topology=correlation.topology(),
         summary=summary,
         connections=correlation.connections,
-        findings=[*correlation.findings(), *finders.findings(captures)],
+        findings=findings,
         groups=groups,
         points=describe_points(correlation, captures),
     )
@@ -160,6 +164,11 @@ def _report(analysis: Analysis) -> Report:
     fleet = collect_fleet(analysis)
     finders = Finders()
     summary, groups = summarize(finders.watch(connections), analysis.unlisted, resets)
+    about_capture = capture_findings(
+        capture, summary.connections, analysis.tracker.mixed, analysis.tracker.mixed_frame
+    )
+    findings = in_order([*finders.findings(fleet), *about_capture], groups)
+    connections.name_findings(findings)
     return Report(
         schema=SCHEMA,
         generator=Program(name="pcapdiag", version=__version__),
@@ -167,12 +176,7 @@ def _report(analysis: Analysis) -> Report:
         topology=roles.topology(),
         summary=summary,
         connections=connections,
-        findings=[
-            *finders.findings(fleet),
-            *capture_findings(
-                capture, summary.connections, analysis.tracker.mixed, analysis.tracker.mixed_frame
-            ),
-        ],
+        findings=findings,
         groups=groups,
     )
 

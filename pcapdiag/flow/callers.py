@@ -33,20 +33,24 @@ REFUSED = 3
 SILENT = 4
 NO_ANSWER = 5
 
-SYN_REPEAT = 1_000_000_000
-"""After this long (ns) an unanswered SYN is sent again (RFC 6298): it or its answer was lost."""
-COUNTS_PORTS = 64
-"""Connections of a caller from which on its ports in use are counted."""
-BUCKET = 5_000_000_000
+COUNTS_WAITING = 64
+"""Connections of a caller from which on its ports in TIME_WAIT are counted."""
+STEP = 1_000_000_000
+"""How often (ns) it is known how many connections were open; less often where many steps differ."""
 TIME_WAIT = 60_000_000_000
 """How long (ns) Linux keeps a port after the end that closes first (TCP_TIMEWAIT_LEN)."""
-MAX_BUCKETS = 8_192
+MAX_STEPS = 4_096
+"""Steps kept of one caller; with more every second one is left out."""
+MAX_STEPS_IN_ALL = 262_144
+SYN_REPEAT = 1_000_000_000
+"""After this long (ns) an unanswered SYN is sent again (RFC 6298): it or its answer was lost."""
 MAX_MARKS = 64
 MAX_SPANS = 32
 
 # Twins in C of constants that plain Python imports.
-_BUCKET = BUCKET
-_COUNTS_PORTS = COUNTS_PORTS
+_COUNTS_WAITING = COUNTS_WAITING
+_MAX_STEPS = MAX_STEPS
+_MAX_STEPS_IN_ALL = MAX_STEPS_IN_ALL
 _MAX_SPANS = MAX_SPANS
 _CONNECTED = CONNECTED
 _ANSWERED = ANSWERED
@@ -54,6 +58,9 @@ _CAME_UP = CAME_UP
 _REFUSED = REFUSED
 _SILENT = SILENT
 _NO_ANSWER = NO_ANSWER
+_STEP = STEP
+_TIME_WAIT = TIME_WAIT
+_FOREVER = 1 << 62
 
 
 class Ask:
@@ -105,6 +112,38 @@ class Ask:
             self.statuses[outcome] = 1
 
 
+class Level:
+    """How many there were of something, at the end of every step of time.
+
+    Only what changes from one step to the next is kept. A longer step leaves moments out; at the
+    others the numbers stay right.
+    """
+
+    def __init__(self) -> None:
+        self.step = _STEP
+        self.changes: dict[int, int] = {}
+
+    def add(self, since: int, until: int, number: int) -> int:
+        """Count ``number`` more between two times (ns); return how many more steps are kept."""
+        first = since // self.step
+        after = until // self.step
+        if first == after:
+            return 0
+        before = len(self.changes)
+        self.changes[first] = self.changes.get(first, 0) + number
+        self.changes[after] = self.changes.get(after, 0) - number
+        while len(self.changes) > _MAX_STEPS:
+            self._double_step()
+        return len(self.changes) - before
+
+    def _double_step(self) -> None:
+        self.step *= 2
+        halved: dict[int, int] = {}
+        for step, change in self.changes.items():
+            halved[step >> 1] = halved.get(step >> 1, 0) + change
+        self.changes = {step: change for step, change in halved.items() if change}
+
+
 class Caller:
     """One host as it calls one endpoint."""
 
@@ -119,12 +158,16 @@ class Caller:
         self.lowest_port = 65_536
         self.highest_port = 0
         self.reused = 0
+        self.cured = 0
+        self.first = 0
+        self.last = 0
+        self.open: Level | None = None
+        self.waiting: Level | None = None
         self.came_up = 0
         self.dropped = 0
         self.first_dropped = 0
         self.last_dropped = 0
         self.drop_marks: set[int] = set()
-        self.in_use: dict[int, int] | None = None
 
     def ask(self, kind: int) -> Ask | None:
         """Return what was asked in one kind; None for nothing."""
@@ -168,6 +211,8 @@ class Callers:
     def __init__(self) -> None:
         self.count = 0
         self.left_out = 0
+        self.steps = 0
+        self.uncounted = 0
 
     def find(self, endpoint: Endpoint, host: Host) -> Caller | None:
         """Return a host's record at an endpoint; None where there were too many."""
@@ -271,19 +316,38 @@ class Callers:
             caller.highest_port = port
         if flow.previous is not None:
             caller.reused += 1
-        if caller.connections < _COUNTS_PORTS:
+        if flow.early_resets > 0 and opener.rst_count > 0 and flow.handshake_done:
+            caller.cured += 1
+        if caller.first == 0 or flow.start < caller.first:
+            caller.first = flow.start
+        if flow.start > caller.last:
+            caller.last = flow.start
+        if self.steps > _MAX_STEPS_IN_ALL:
+            self.uncounted += 1
             return
-        if caller.in_use is None:
-            caller.in_use = {}
-        waits = opener.fin_seq >= 0 and flow.rst_time == 0
-        if waits and responder.fin_seq >= 0 and responder.fin_time < opener.fin_time:
-            waits = False
-        if len(caller.in_use) >= MAX_BUCKETS:
+        if caller.open is None:
+            caller.open = Level()
+        closed = opener.fin_seq >= 0 and responder.fin_seq >= 0
+        still_open = flow.open_at_end and flow.rst_time == 0 and not closed
+        until = _FOREVER if still_open else flow.end
+        self.steps += caller.open.add(flow.start, until, 1)
+        if caller.connections >= _COUNTS_WAITING:
+            self._count_waiting(flow, caller, opener, responder)
+
+    def _count_waiting(
+        self, flow: Flow, caller: Caller, opener: HalfFlow, responder: HalfFlow
+    ) -> None:
+        """Count a port that waits after its connection, and no more one that is used again."""
+        if caller.waiting is None:
+            caller.waiting = Level()
+        level = caller.waiting
+        if flow.previous is not None and flow.previous.waits_until > flow.start:
+            self.steps += level.add(flow.start, flow.previous.waits_until, -1)
+        if opener.fin_seq < 0 or flow.rst_time > 0:
             return
-        taken = flow.start // _BUCKET
-        free = (flow.end + TIME_WAIT if waits else flow.end) // _BUCKET + 1
-        caller.in_use[taken] = caller.in_use.get(taken, 0) + 1
-        caller.in_use[free] = caller.in_use.get(free, 0) - 1
+        if responder.fin_seq >= 0 and opener.fin_time <= responder.fin_time:
+            flow.waits_until = flow.end + _TIME_WAIT
+            self.steps += level.add(flow.end, flow.waits_until, 1)
 
 
 def note_outcome(endpoint: Endpoint, outcome: int, time: int) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 
-from pcapdiag.flow.callers import BUCKET, CAME_UP, Ask, Caller
+from pcapdiag.flow.callers import CAME_UP, Ask, Caller, Level
 from pcapdiag.flow.records import Endpoint, Host
 from pcapdiag.flow.story import address_text
 from pcapdiag.model.ends import join_port
@@ -57,7 +58,8 @@ def callers_of(endpoint: Endpoint) -> Iterator[CallerFacts]:
     name = endpoint_name(endpoint)
     address = address_text(endpoint.version, endpoint.high, endpoint.low)
     for host, caller in endpoint.callers.items():
-        most, at = _most_in_use(caller)
+        in_use, at = _most(caller.open, caller.waiting)
+        at_once, at_once_at = _most(caller.open)
         yield CallerFacts(
             caller=address_text(host.version, host.high, host.low),
             endpoint=name,
@@ -71,19 +73,46 @@ def callers_of(endpoint: Endpoint) -> Iterator[CallerFacts]:
             last_dropped=caller.last_dropped,
             drop_episodes=len(caller.drop_marks),
             reused=caller.reused,
-            most_in_use=most,
+            cured=caller.cured,
+            first=caller.first,
+            last=caller.last,
+            most_open=at_once,
+            most_open_at=at_once_at,
+            most_in_use=in_use,
             most_at=at,
         )
 
 
-def _most_in_use(caller: Caller) -> tuple[int, int]:
-    """Return how many ports were in use at most, and when (ns)."""
-    if not caller.in_use:
+def most_open(caller: Caller) -> int:
+    """Return how many connections a caller had open at once at most; as exact as ``open_at``."""
+    return _most(caller.open)[0]
+
+
+def open_at(caller: Caller, time: int) -> int | None:
+    """Return how many connections a caller had open at a time (ns); None where none was counted.
+
+    To the second at best: what began and ended within one is not in it.
+    """
+    level = caller.open
+    if level is None or not level.changes:
+        return None
+    return sum(change for step, change in level.changes.items() if step <= time // level.step)
+
+
+def _most(*levels: Level | None) -> tuple[int, int]:
+    """Return how many there were at most of all levels together, and when (ns)."""
+    known = [level for level in levels if level is not None and level.changes]
+    if not known:
         return 0, 0
-    moments = sorted(caller.in_use)
-    levels = list(accumulate(caller.in_use[moment] for moment in moments))
-    most = max(levels)
-    return most, moments[levels.index(most)] * BUCKET
+    step = max(level.step for level in known)
+    changes: Counter[int] = Counter()
+    for level in known:
+        for moment, change in level.changes.items():
+            changes[moment * level.step // step] += change
+    moments = sorted(changes)
+    totals = list(accumulate(changes[moment] for moment in moments))
+    most = max(totals)
+    return most, (moments[totals.index(most)] + 1) * step
 
 
 def spans_of(endpoint: Endpoint) -> list[SpanFacts]:

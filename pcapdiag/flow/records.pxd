@@ -33,7 +33,8 @@ cdef class Endpoint:
     cdef public long long version, port, connections, established, refused, unanswered, turns
     cdef public long long unanswered_turns, resets, first_established, last_established, first_refused
     cdef public long long last_refused, longest_answer, speaks_first
-    cdef public long long idle_turns, longest_idle
+    cdef public long long idle_turns, longest_idle, looks
+    cdef public dict closed_idle
     cdef public list answers_within
     cdef public dict first_bytes
     cdef public dict first_accepted
@@ -53,7 +54,7 @@ cdef class Moment:
 @cython.no_gc
 cdef class Tombstone:
     cdef public unsigned long long hash, high_a, low_a, high_b, low_b
-    cdef public long long port_a, port_b, stream, base_a, base_b, end, evicted
+    cdef public long long port_a, port_b, stream, base_a, base_b, end, evicted, waits_until
     cdef public str state
     cdef public Tombstone next
     cdef void identify(self, Flow flow) noexcept
@@ -116,7 +117,7 @@ cdef class Flow:
     cdef public Flow older
     cdef public Flow newer
     cdef public Endpoint endpoint
-    cdef public short version, evicted, open_at_end, alarming, ask_kind
+    cdef public short version, evicted, open_at_end, alarming, ask_kind, look
     cdef public short interface1, interface2, interface3, vlan1
     cdef public long long first_frame, start, syn_count, syn_time
     cdef public long long syn_ack_time, established_time, established_frame
@@ -124,6 +125,7 @@ cdef class Flow:
     cdef public long long rtt_to_responder, rtt_to_initiator, turn_gap, request_frame
     cdef public long long request_time, response_frame, response_time
     cdef public long long vni1, syn_tsval, syn_ip_id
+    cdef public long long waits_until, pause, pause_end
     cdef public int ups_before
     cdef public list noted
     cdef public object reading

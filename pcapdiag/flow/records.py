@@ -101,6 +101,8 @@ class Endpoint:
         self.longest_answer = 0
         self.idle_turns = 0
         self.longest_idle = 0
+        self.closed_idle: dict[int, int] = {}
+        self.looks = 0
         self.answers_within = [0] * 16
         self.speaks_first = 0
         self.first_bytes: dict[bytes, int] = {}
@@ -151,6 +153,7 @@ class Tombstone:
         self.base_b = flow.b.base_seq
         self.end = flow.end
         self.evicted = flow.evicted
+        self.waits_until = flow.waits_until
 
 
 class Lane:
@@ -358,6 +361,10 @@ class Flow:
         self.largest_answer = 0
         self.alarming = 0
         self.ask_kind = -1
+        self.waits_until = 0
+        self.pause = 0
+        self.pause_end = 0
+        self.look = 0
         self.ups_before = 0
         self.noted: list[tuple[Any, ...]] | None = None
         self.reading: object | None = None

@@ -17,7 +17,7 @@ cdef long long _LINGER, _SYN_IDLE, _OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOS
 cdef long long ANSWERED, CLOSED, LEFT, OPENED, CAME_UP, REFUSED, SILENT
 cdef long long DUPLICATE_WINDOW, SOFT_WINDOW, SAME_PATH_WINDOW, RECENT
 
-cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN, ENCRYPTED_ANSWER, _MAX_NOTED, INTERIM, _IDLE, _NOT_NEXT
+cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN, ENCRYPTED_ANSWER, _MAX_NOTED, INTERIM, _IDLE, LOOKS, MAX_LOOKS, CLOSE_WITHIN, TENTH, MAX_QUIET_TIMES, _NOT_NEXT
 
 cdef unsigned long long MASK, MIX_A, MIX_B, MIX_C
 
@@ -45,7 +45,7 @@ cdef class Tracker:
     cdef public set watched
     cdef public long long packets, bytes, first_time, last_time, truncated, duplicates, undecoded
     cdef public long long other_protocols, fragments, unknown_link, mixed, mixed_frame, evicted
-    cdef public long long note_all, facts_left_out, heads_left_out, unmatched_icmp, connections, healthy, midstream
+    cdef public long long note_all, facts_left_out, heads_left_out, unmatched_icmp, connections, healthy, midstream, looks
     cdef public long long one_direction, acked_unseen, super_segments, bad_checksums
     cdef public list arp
     cdef public dict path_ids, redirects
@@ -149,6 +149,10 @@ cdef class Tracker:
     @cython.locals(flow=Flow, queue=cython.longlong)
     cpdef int close(self) except -1
     cdef int _finish(self, Flow flow) except -1
+    @cython.locals(i=HalfFlow, r=HalfFlow, apart=cython.longlong, tenths=cython.longlong, endpoint=Endpoint, closed=dict)
+    cdef object _note_closed_idle(self, Flow flow)
+    @cython.locals(endpoint=Endpoint)
+    cdef void _choose_look(self, Flow flow) noexcept
     cdef int _release(self, Flow flow) except -1
     cdef int _release_heads(self, HalfFlow f) except -1
     @cython.locals(f=HalfFlow)

@@ -122,6 +122,15 @@ ENCRYPTED_ANSWER = 600
 """An answer inside TLS of this many bytes is more than an alert or two session tickets."""
 IDLE = 1_000_000_000
 """Quiet time before a request (ns) from which it counts that the connection outlived it."""
+LOOKS = 2
+"""Connections to each TLS server that are looked at for its certificate."""
+MAX_LOOKS = 500
+"""The same in all, so that a capture of many servers is read as fast."""
+CLOSE_WITHIN = 200_000_000
+"""A FIN so soon (ns) after a quiet time ended is what ended it."""
+TENTH = 100_000_000
+MAX_QUIET_TIMES = 64
+"""Different quiet times kept of what one endpoint closed."""
 MAX_NOTED = 100
 """Turns of one connection that are kept for a look, each with its first bytes."""
 
@@ -193,6 +202,7 @@ class Tracker:
         self.unmatched_icmp = 0
         self.connections = 0
         self.healthy = 0
+        self.looks = 0
         self.midstream = 0
         self.one_direction = 0
         self.acked_unseen = 0
@@ -549,6 +559,9 @@ class Tracker:
             f.sample_seq = f.next_seq
             f.sample_time = time
         if not marks & (KEEP_ALIVE | KEEP_ALIVE_ACK):
+            if time - flow.active_time >= _IDLE:
+                flow.pause = time - flow.active_time
+                flow.pause_end = time
             flow.active_time = time
         self._endings(p, flow, f, r, fresh, frame, time)
         if self.watching:
@@ -1324,6 +1337,10 @@ class Tracker:
         self._fold(flow.b)
         self.losses.finished(flow)
         self._fold_endpoint(flow)
+        if flow.pause > 0:
+            self._note_closed_idle(flow)
+        if flow.lanes == _TRANSCRIPT or flow.lanes == _STREAMED:
+            self._choose_look(flow)
         if flow.lanes == _TURNS:
             self._close_turn(flow, 0)
         self.callers.finished(flow, self.now)
@@ -1413,6 +1430,41 @@ class Tracker:
                 if flow.syn_count == 1:
                     note_outcome(endpoint, SILENT, flow.start)
 
+    def _choose_look(self, flow: Flow) -> None:
+        """Let plain Python look at the first handshakes with a server, though nothing failed."""
+        endpoint = flow.endpoint
+        if endpoint is not None and endpoint.looks < LOOKS and self.looks < MAX_LOOKS:
+            endpoint.looks += 1
+            self.looks += 1
+            flow.look = 1
+
+    def _note_closed_idle(self, flow: Flow) -> None:
+        """Note after what quiet time the responder closed a connection with nothing under way.
+
+        A close_notify may come before its FIN.
+        """
+        i = flow.a if flow.a_opened else flow.b
+        r = flow.b if flow.a_opened else flow.a
+        if r.fin_seq < 0:
+            return
+        if i.fin_seq >= 0 and i.fin_time < r.fin_time:
+            return
+        apart = r.fin_time - flow.pause_end
+        if apart < 0 or apart > CLOSE_WITHIN or i.last_data_time >= flow.pause_end:
+            return
+        endpoint = flow.endpoint
+        if endpoint is None or flow.response_bytes == 0 or flow.same_as >= 0:
+            return
+        if flow.response_time >= flow.pause_end:
+            # It was quiet because the answer took long.
+            return
+        closed = endpoint.closed_idle
+        tenths = flow.pause // TENTH
+        if tenths in closed:
+            closed[tenths] += 1
+        elif len(closed) < MAX_QUIET_TIMES:
+            closed[tenths] = 1
+
     def _surely_healthy(self, flow: Flow) -> int:
         """Say whether nothing about the connection needs an explanation."""
         i = flow.a if flow.a_opened else flow.b
@@ -1437,7 +1489,7 @@ class Tracker:
         if i.fin_seq < 0 or r.fin_seq < 0:
             if flow.open_at_end == 0 or i.fin_seq >= 0 or r.fin_seq >= 0:
                 return 0
-        if flow.alarming or flow.lanes == _STREAMED:
+        if flow.alarming or flow.look or flow.lanes == _STREAMED:
             return 0
         if flow.lanes == _TRANSCRIPT and flow.largest_answer < ENCRYPTED_ANSWER:
             # Within TLS, maybe: whether the handshake worked has to be read.

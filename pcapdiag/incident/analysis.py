@@ -15,6 +15,7 @@ from pcapdiag.flow.prints import PrintTable
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.story import address_text, build_story, connection_state
 from pcapdiag.incident.archive import Archive, Connections
+from pcapdiag.incident.certificates import Certificates
 from pcapdiag.incident.dns_reader import DnsReader
 from pcapdiag.incident.following import Following
 from pcapdiag.incident.legs import ProxyLegs
@@ -24,6 +25,7 @@ from pcapdiag.incident.scope import Scopes
 from pcapdiag.incident.surroundings import Surroundings
 from pcapdiag.incident.telling import Details, Teller, Told
 from pcapdiag.incident.twins import Twins
+from pcapdiag.incident.upstream_load import UpstreamLoad
 from pcapdiag.model.context import Context
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection
@@ -57,6 +59,7 @@ class Analysis(Following):
         self.doubtful: dict[int, str] = {}
         """With ``keep_prints``: the verdicts other than ``ok`` among them, by stream."""
         self.unlisted_resets = UnlistedResets()
+        self.certificates = Certificates()
         self.places = Places()
         self.fresh: list[Connection] = []
         """With ``follow``: verdicts given since the last look."""
@@ -73,6 +76,7 @@ class Analysis(Following):
         self.twins = Twins(options.is_filtered)
         self.legs = ProxyLegs()
         self._scopes = Scopes(self.tracker, filtered=options.is_filtered)
+        self._load = UpstreamLoad(self.tracker)
         self._live = options.follow
         self._given: dict[str, tuple[str, str]] = {}
         """With ``follow``: code and side given for each connection that is judged again."""
@@ -118,6 +122,8 @@ class Analysis(Following):
         story.application = self.readers.application(flow, story)
         self._count_wrong_secrets(story)
         self.surroundings.tls_servers.note(story)
+        if flow.look:
+            self.certificates.note(story)
         self.places.note(story)
         self.dns.take_story(story)
         self._teller.note_retry(story)
@@ -190,6 +196,7 @@ class Analysis(Following):
         elif connection.verdict.failed:
             responder = connection.responder
             connection.scope = self._scopes.scope(responder.ip, responder.port)
+            self._load.add(connection, self.surroundings.capture_hosts)
 
     def _selected(self, flow: Flow) -> bool:
         if not self.options.is_filtered:

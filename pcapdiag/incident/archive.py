@@ -15,7 +15,8 @@ from typing import overload
 
 import msgspec
 
-from pcapdiag.model.report import Connection
+from pcapdiag.incident.explaining import by_stream, label
+from pcapdiag.model.report import Connection, Finding
 from pcapdiag.model.story import Story
 
 MAX_FAILED = 100_000
@@ -137,6 +138,8 @@ class Connections(Sequence[Connection]):
 
     def __init__(self, complete: Callable[[Connection], None]) -> None:
         self._complete = complete
+        self._findings: dict[tuple[str, int], list[int]] = {}
+        self._first_point = ""
         self._records = Spill()
         self._streams = array("q")
         self._order = array("q")
@@ -147,10 +150,17 @@ class Connections(Sequence[Connection]):
         self._records.add(self._encoder.encode(connection))
         self._streams.append(connection.stream if place is None else place)
 
+    def name_findings(self, findings: Sequence[Finding], first_point: str = "") -> None:
+        """From now on, let each connection say which findings name it."""
+        self._first_point = first_point
+        self._findings = by_stream(findings, first_point)
+
     def read(self, number: int) -> Connection:
         """Return the connection that was added when there were ``number`` of them."""
         connection = _connection_decoder().decode(self._records.read(number))
         self._complete(connection)
+        where = label(connection, self._first_point), connection.stream
+        connection.findings = list(self._findings.get(where, ()))
         return connection
 
     def unread(self) -> Iterator[Connection]:

@@ -48,7 +48,10 @@ def _counts(capture: Capture, tracker: Tracker, analysis: Analysis) -> CaptureCo
         "names": analysis.names.left_out,
         "dns": analysis.dns.lookups.left_out,
         "fragments": analysis.fragments.given_up,
+        "callers": tracker.callers.left_out,
+        "connections_at_once": tracker.callers.uncounted,
         "legs": analysis.legs.left_out,
+        "certificates": analysis.certificates.left_out,
         "tls_servers": analysis.surroundings.tls_servers.left_out,
         "recurrences": analysis.surroundings.recurrences.left_out,
     }

@@ -8,7 +8,7 @@ from pcapdiag.correlate.names import NameTable
 from pcapdiag.correlate.roles import Ends
 from pcapdiag.diagnose.attribution import attribute_reset
 from pcapdiag.diagnose.attribution.tcp_header import reset_text
-from pcapdiag.diagnose.idle_end import reset_after_idle
+from pcapdiag.diagnose.idle_end import idle_numbers, reset_after_idle
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.registry import KINDS
@@ -164,7 +164,10 @@ def describe_verdict(
         confidence=float(judgement.confidence),
         notes=list(judgement.notes),
         # The same figures whether it waited as it is or was written and read: floats.
-        numbers={name: float(number) for name, number in judgement.numbers.items()},
+        numbers={
+            name: float(number)
+            for name, number in (judgement.numbers | idle_numbers(story, judgement)).items()
+        },
     )
 
 

@@ -28,6 +28,7 @@ def collect_fleet(analysis: Analysis) -> Fleet:
         asks=[ask for one in endpoints for ask in asks_of(one)],
         callers=[caller for one in endpoints for caller in callers_of(one)],
         spans={endpoint_name(one): spans for one in endpoints if (spans := spans_of(one))},
+        certificates=analysis.certificates.facts(),
         too_big=analysis.surroundings.too_big.facts(),
         dns=analysis.dns.lookups.facts(tracker.last_time),
         losses=[losses_of(one) for one in hosts if one.sent_segments + one.taken_segments],

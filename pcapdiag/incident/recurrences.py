@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from pcapdiag.diagnose.idle_end import lost_after_idle, reset_after_idle
+from pcapdiag.diagnose.idle_end import RESET, lost_after_idle, reset_after_idle
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.model.context import EndpointFacts, HostFacts, IdleEnds, Range, ResetMarks
 from pcapdiag.model.packet import PacketFact
@@ -19,7 +19,6 @@ MAX_VALUES = 32
 """Header values, or initiators, kept of one address."""
 BLOCKED_WITHIN = 600_000_000_000
 """A connection refused this soon (ns) after one was cut may be blocked for it (facts 2.1)."""
-AFTER_IDLE = frozenset({"tcp.idle_reset", "tcp.stale_connection"})
 LOST = frozenset({"tcp.data_timeout", "tcp.keepalive_timeout"})
 
 _Endpoint = tuple[str, int]
@@ -77,7 +76,7 @@ class Recurrences:
 
     def _note_idle(self, story: Story, judgement: Judgement) -> None:
         end = None
-        if judgement.code in AFTER_IDLE and judgement.reset is not None:
+        if judgement.code in RESET and judgement.reset is not None:
             end = reset_after_idle(story, judgement.reset)
         elif judgement.code in LOST:
             end = lost_after_idle(story)

@@ -129,6 +129,9 @@ class EndpointFacts(msgspec.Struct):
     keep-alive."""
     longest_idle: int = 0
     """The longest such quiet time, nanoseconds."""
+    closed_idle: dict[int, int] = {}
+    """Idle connections that it closed by FIN, with nothing under way, by quiet time in tenths of a
+    second."""
     idle: IdleEnds | None = None
     """The quiet times that connections to it did not outlive; None without any."""
     cut: dict[str, int] = {}

@@ -12,6 +12,7 @@ import msgspec
 
 from pcapdiag.model.context import EndpointFacts, HostFacts
 from pcapdiag.model.dns import DnsFacts
+from pcapdiag.model.tls import Certificate
 
 
 class TooBigFact(msgspec.Struct):
@@ -100,10 +101,41 @@ class CallerFacts(msgspec.Struct):
     """How often such connections began with no other one having come up between; 64 at most."""
     reused: int = 0
     """Connections on ports that an earlier one to the same endpoint had."""
+    cured: int = 0
+    """Connections that came up after the endpoint, or a device, first took the SYN for an older
+    one (RFC 5961 section 4)."""
+    first: int = 0
+    last: int = 0
+    """When (ns) the first and the last of them began."""
+    most_open: int = 0
+    """Connections open at once, at the ends of seconds; what lasts less may not be in it."""
+    most_open_at: int = 0
     most_in_use: int = 0
-    """Ports in use at once, those in TIME_WAIT included; 0 where too few to be counted."""
+    """Ports in use at once: those of open connections and, of a caller with some tens of them,
+    those in TIME_WAIT."""
     most_at: int = 0
     """When that was, ns."""
+
+
+class CertificateFact(msgspec.Struct):
+    """A certificate that ends soon, as one server, or one client of a server, showed it."""
+
+    certificate: Certificate
+    address: str
+    """Who showed it."""
+    port: int
+    server: str
+    """Address of the server, with ``port``."""
+    is_client: bool = False
+    number: int = 0
+    """Place in the chain, from 0: the end's own."""
+    connections: int = 0
+    """Handshakes with it that were looked at, the first of a server."""
+    streams: list[int] = []
+    frames: list[int] = []
+    first: int = 0
+    last: int = 0
+    """When (ns) it was seen."""
 
 
 class LossFacts(msgspec.Struct):
@@ -145,6 +177,7 @@ class Fleet(msgspec.Struct):
     spans: dict[str, list[SpanFacts]] = {}
     """By endpoint (address and port as one word), in time order; only where one did not come up."""
     too_big: list[TooBigFact] = []
+    certificates: list[CertificateFact] = []
     dns: DnsFacts = msgspec.field(default_factory=DnsFacts)
     losses: list[LossFacts] = []
     """By host; only of those with whom data was exchanged."""

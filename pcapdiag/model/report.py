@@ -262,6 +262,9 @@ class Connection(Value):
     """Labels of the points from the initiator's end to the responder's, where that is known."""
     point: PointLabel = msgspec.UNSET
     """Whose numbers the connection's own are, where the first point does not have it."""
+    findings: list[int] = []
+    """Places in the report's findings of those that name this connection; a finding names the
+    first ones that it is about. Known at the end of the capture."""
 
 
 class Finding(Value):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from pcapdiag.model.report import Connection, Evidence, Finding, Group, TimelineEntry, Verdict
 from pcapdiag.report import chain, words
+from pcapdiag.report.because import repeats
 from pcapdiag.report.chain import own_timeline
 from pcapdiag.report.clock import Clock, between
 from pcapdiag.report.escape import shown
@@ -30,6 +31,8 @@ CHAIN_ENTRIES = 4
 """A timeline this short is told in one line."""
 TIMELINE_LINES = 12
 EVENT_COLUMNS = 16
+BECAUSE_LINES = 3
+"""Findings that are named under one failure."""
 UNLIKELY = 0.05
 """Other codes below this probability are only in the JSON."""
 ENOUGH_SIGNS = 2
@@ -56,54 +59,89 @@ class EntryWriter(msgspec.Struct, frozen=True):
     places: Places = ONE_PLACE
 
     def connection(
-        self, connection: Connection, head: str, *, in_short: bool = False
+        self,
+        connection: Connection,
+        head: str,
+        *,
+        because: Sequence[Finding] = (),
+        in_short: bool = False,
     ) -> Iterator[str]:
         """Yield the lines of one failed connection under its first line's words.
 
-        ``in_short`` where what caused it on another leg is told too.
+        ``because`` are the findings that explain it; ``in_short`` where what caused it on another
+        leg is told too.
         """
         yield from self.page.labelled("FAILED", head, "bad")
         if in_short:
-            yield from self._effect(connection, self.places.of(connection))
+            yield from self._effect(connection, self.places.of(connection), because)
             return
         yield from self._why(connection)
         scope = self._scope_text(connection)
         if scope:
             yield from self.page.labelled("SCOPE", scope)
+        yield from self._because(because)
         yield from self._what_next(connection.verdict, self.places.of(connection))
 
-    def group(self, group: Group, sample: Connection, *, in_short: bool = False) -> Iterator[str]:
+    def group(
+        self,
+        group: Group,
+        sample: Connection,
+        *,
+        because: Sequence[Finding] = (),
+        in_short: bool = False,
+    ) -> Iterator[str]:
         """Yield the lines of many equal failures, told by the one of them that is at hand.
 
-        ``in_short`` where what caused them on another leg is told too.
+        ``because`` and ``in_short`` as of :meth:`connection`.
         """
         yield from self.page.labelled("FAILED", self._group_head(group), "bad")
         streams = stream_filter(group.streams, group.connections)
         streams = self.places.streams(streams, group.point)
         if in_short:
-            yield from self._effect(sample, streams)
+            yield from self._effect(sample, streams, because)
             return
         yield from self._why(sample)
         signs = signs_text(group, sample, self.vantage)
         if signs:
             yield from self.page.labelled("ALIKE", signs)
         yield from self.page.labelled("SCOPE", self._scope(group, sample))
+        yield from self._because(because)
         yield from self._what_next(sample.verdict, streams)
 
     def finding(self, finding: Finding) -> Iterator[str]:
         """Yield the lines of a finding; what only informs gets one line."""
         label, style = _SEVERITY[finding.severity]
+        detail = shown(finding.detail) + self._when(finding)
         if finding.severity == "info":
-            text = shown(f"{self._at(finding)}{finding.title}: {finding.detail}")
+            text = shown(f"{self._at(finding)}{finding.title}: ") + detail
             yield from self.page.with_right(label, text, finding.code, style)
             return
         title = shown(f"{self._at(finding)}{finding.title}")
         yield from self.page.with_right(label, title, finding.code, style)
-        yield from self.page.labelled("", shown(finding.detail))
+        yield from self.page.labelled("", detail)
         yield from self._what_to_do(finding.fixes, finding.commands)
         if finding.streams:
             streams = stream_filter(finding.streams, len(finding.streams))
             yield from self.page.labelled("SEE", self.places.streams(streams, finding.point))
+
+    def _because(self, findings: Sequence[Finding]) -> Iterator[str]:
+        """Yield a line for each finding that explains a failure; all of it is told at the end."""
+        for finding in findings[:BECAUSE_LINES]:
+            text = finding.title
+            if repeats(finding):
+                text += f": {finding.detail}"
+            text = shown(f"{self._at(finding)}{text}")
+            yield from self.page.with_right("BECAUSE", text, finding.code)
+        rest = len(findings) - BECAUSE_LINES
+        if rest > 0:
+            yield from self.page.labelled("", f"and {words.count(rest, 'more finding')} below")
+
+    def _when(self, finding: Finding) -> str:
+        """Return the time that a finding is about, as it follows its detail."""
+        first, last = finding.first, finding.last
+        if not isinstance(first, str) or not isinstance(last, str):
+            return ""
+        return f"; {self.clock.span(first, last)}"
 
     def _at(self, finding: Finding) -> str:
         """Return the point that a finding is about, unless its title says it."""
@@ -130,7 +168,9 @@ class EntryWriter(msgspec.Struct, frozen=True):
             many = f"{words.count(group.requests, 'request')} on {many}"
         return f"{many}{to}, {when}"
 
-    def _effect(self, connection: Connection, display_filter: str) -> Iterator[str]:
+    def _effect(
+        self, connection: Connection, display_filter: str, because: Sequence[Finding]
+    ) -> Iterator[str]:
         """Yield the lines of a failure that another leg caused, which tells what to do."""
         verdict = connection.verdict
         yield from self._what(verdict)
@@ -138,6 +178,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
         for note in verdict.notes:
             yield from self.page.labelled("NOTE", shown(note))
         yield from self._others(connection)
+        yield from self._because(because)
         yield from self.page.labelled("SEE", display_filter + _logged(verdict))
 
     def _what(self, verdict: Verdict) -> Iterator[str]:

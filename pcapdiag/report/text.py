@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pcapdiag.model.report import CaptureFile, CaptureSummary, Connection, Group, Report
 from pcapdiag.report import words
+from pcapdiag.report.because import Because
 from pcapdiag.report.clock import Clock, TimeMode, between, duration
 from pcapdiag.report.entry import EntryWriter
 from pcapdiag.report.escape import shown
@@ -41,10 +42,11 @@ def render_text(
     writer = EntryWriter(page, clock, report.capture.vantage, places)
     yield from _capture(report, writer)
     yield from _summary(report, page, filtered)
-    for lines in _failures(report, writer):
+    because = Because(report)
+    for lines in _failures(report, writer, because):
         yield ""
         yield from lines
-    for finding in report.findings:
+    for finding in because.not_told():
         yield ""
         yield from writer.finding(finding)
     if show_all:
@@ -181,7 +183,7 @@ def _addresses(addresses: list[str]) -> str:
     return f"{named} and {more:,} more" if more > 0 else named
 
 
-def _failures(report: Report, writer: EntryWriter) -> Iterator[Iterator[str]]:
+def _failures(report: Report, writer: EntryWriter, because: Because) -> Iterator[Iterator[str]]:
     samples = _samples(report)
     cause_of = causes(report.groups, samples)
     for place, number in enumerate(told_order(report.groups, cause_of)):
@@ -192,11 +194,13 @@ def _failures(report: Report, writer: EntryWriter) -> Iterator[Iterator[str]]:
             return
         if sample is None or place >= FULL_ENTRIES:
             yield writer.page.labelled("FAILED", _short(group), "bad")
-        elif group.connections == 1:
+            continue
+        why, in_short = because.explain(group), number in cause_of
+        if group.connections == 1:
             head = _head(report, sample, writer)
-            yield writer.connection(sample, head, in_short=number in cause_of)
+            yield writer.connection(sample, head, because=why, in_short=in_short)
         else:
-            yield writer.group(group, sample, in_short=number in cause_of)
+            yield writer.group(group, sample, because=why, in_short=in_short)
 
 
 def _samples(report: Report) -> dict[int, Connection]:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from pcapdiag.flow.callers import COUNTS_PORTS, MAX_SPANS
-from pcapdiag.flow.fleet import asks_of, callers_of, spans_of
+from pcapdiag.flow.callers import (
+    COUNTS_WAITING,
+    MAX_SPANS,
+    MAX_STEPS,
+    MAX_STEPS_IN_ALL,
+    Level,
+)
+from pcapdiag.flow.fleet import asks_of, callers_of, open_at, spans_of
 from pcapdiag.flow.tracker import Tracker
-from pcapdiag.model.fleet import CAME_UP, NO_ANSWER, REFUSED, SILENT, AskFacts
+from pcapdiag.model.fleet import CAME_UP, NO_ANSWER, REFUSED, SILENT, AskFacts, CallerFacts
 from tests.flow.wire import MS, SECOND, START, End, Link, Wire, tell
 
 KUBE = b"GET /readyz HTTP/1.1\r\nHost: a\r\nUser-Agent: kube-probe/1.31\r\n\r\n"
@@ -16,13 +22,13 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 DOWN = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 
 
-def link(wire: Wire, port: int) -> Link:
-    client = End("10.0.1.5", port, 0x1000 * port, b"\2\0\0\0\0\1")
+def link(wire: Wire, port: int, isn: int = 0) -> Link:
+    client = End("10.0.1.5", port, isn or 0x1000 * port, b"\2\0\0\0\0\1")
     return Link(wire, client, End("10.0.2.7", 8080, 0x9000 * port, b"\2\0\0\0\0\2"))
 
 
-def ask(wire: Wire, at: float, port: int, request: bytes, answer: bytes = OK) -> None:
-    one = link(wire, port)
+def ask(wire: Wire, at: float, port: int, request: bytes, answer: bytes = OK, isn: int = 0) -> None:
+    one = link(wire, port, isn)
     one.handshake(at, rtt=1)
     one.c(at + 2, "PA", 1, 1, request)
     end = 1 + len(request)
@@ -133,28 +139,116 @@ def test_spans_are_bounded() -> None:
     assert endpoint.spans_left_out == MAX_SPANS
 
 
-def ports(wire: Wire) -> tuple[Tracker, int, int]:
-    tracker = tell(wire, want_all=False).tracker
-    (endpoint,) = tracker.table.endpoints.values()
+def held(wire: Wire, at: float, port: int, seconds: float, first: str = "c") -> None:
+    """Write a connection that is open for so long, and which end closes it first."""
+    one = link(wire, port)
+    one.handshake(at, rtt=1)
+    one.c(at + 2, "PA", 1, 1, CURL)
+    ask_end, end = 1 + len(CURL), at + 1_000 * seconds
+    one.s(at + 3, "PA", 1, ask_end, OK)
+    if first == "c":
+        one.c(end, "FA", ask_end, 1 + len(OK))
+        one.s(end + 1, "FA", 1 + len(OK), ask_end + 1)
+        one.c(end + 2, "A", ask_end + 1, 2 + len(OK))
+    elif first == "s":
+        one.s(end, "FA", 1 + len(OK), ask_end)
+        one.c(end + 1, "FA", ask_end, 2 + len(OK))
+        one.s(end + 2, "A", 2 + len(OK), ask_end + 1)
+
+
+def caller_of(wire: Wire) -> CallerFacts:
+    (endpoint,) = tell(wire, want_all=False).tracker.table.endpoints.values()
     (caller,) = callers_of(endpoint)
-    return tracker, caller.connections, caller.most_in_use
+    return caller
 
 
 def test_ports_in_time_wait_count_as_in_use() -> None:
     wire = Wire()
-    for number in range(COUNTS_PORTS + 100):
+    for number in range(COUNTS_WAITING + 100):
         ask(wire, number * 200, 40_000 + number, CURL)
-    _, connections, most = ports(wire)
-    assert connections == COUNTS_PORTS + 100
-    assert most == 101
+    caller = caller_of(wire)
+    assert caller.connections == COUNTS_WAITING + 100
+    assert 95 <= caller.most_in_use <= 101
+    assert (caller.lowest_port, caller.highest_port) == (40_000, 40_163)
 
 
 def test_ports_are_free_again_after_a_minute() -> None:
     wire = Wire()
-    for number in range(COUNTS_PORTS + 100):
+    for number in range(COUNTS_WAITING + 100):
         ask(wire, number * 6_000, 40_000 + number, CURL)
-    _, _, most = ports(wire)
-    assert 10 <= most <= 13
+    assert 10 <= caller_of(wire).most_in_use <= 11
+
+
+def test_the_servers_time_wait_takes_no_port_of_the_caller() -> None:
+    wire = Wire()
+    for number in range(COUNTS_WAITING + 200):
+        held(wire, number * 10, 40_000 + number, 0.005, first="s")
+    assert caller_of(wire).most_in_use <= 1
+
+
+def test_a_port_that_is_used_again_counts_once() -> None:
+    wire = Wire()
+    for number in range(COUNTS_WAITING + 200):
+        ask(wire, number * 200, 40_000 + number % 10, CURL, isn=1_000_000 + 5_000_000 * number)
+    caller = caller_of(wire)
+    assert caller.reused == COUNTS_WAITING + 190
+    assert 9 <= caller.most_in_use <= 11
+
+
+def test_connections_open_at_once() -> None:
+    wire = Wire()
+    for number in range(30):
+        held(wire, number * 100, 40_000 + number, 6)
+    held(wire, 20_000, 41_000, 1_000, first="nobody")
+    tracker = tell(wire, want_all=False).tracker
+    (endpoint,) = tracker.table.endpoints.values()
+    (caller,) = callers_of(endpoint)
+    assert caller.most_open == 30
+    assert 3 <= (caller.most_open_at - START) / SECOND <= 6
+    (counted,) = endpoint.callers.values()
+    levels = [open_at(counted, START + at * SECOND) for at in (-5, 4, 12, 30)]
+    assert levels == [0, 30, 0, 1]
+
+
+def test_what_stays_open_is_open_until_the_end() -> None:
+    wire = Wire()
+    for number in range(20):
+        held(wire, number * 15_000, 40_000 + number, 1_000, first="nobody")
+    assert caller_of(wire).most_open == 20
+
+
+def test_many_steps_are_bounded_and_what_is_left_stays_right() -> None:
+    level, steps = Level(), 0
+    for number in range(20 * MAX_STEPS):
+        steps += level.add(number * 3 * SECOND, (number * 3 + 90) * SECOND, 1)
+    assert len(level.changes) == steps <= MAX_STEPS
+    total, totals = 0, []
+    for moment in sorted(level.changes):
+        total += level.changes[moment]
+        totals.append(total)
+    assert 29 <= max(totals) <= 30
+    assert total == 0
+
+
+def test_steps_are_bounded_in_all() -> None:
+    def fill(tracker: Tracker) -> None:
+        tracker.callers.steps = MAX_STEPS_IN_ALL - 10
+
+    wire = Wire()
+    for number in range(30):
+        held(wire, number * 3_000, 40_000 + number, 2)
+    tracker = tell(wire, want_all=False, prepare=fill).tracker
+    assert tracker.callers.steps <= MAX_STEPS_IN_ALL + 2
+    assert tracker.callers.uncounted > 10
+
+
+def test_a_range_of_ports_that_is_nearly_used_up() -> None:
+    """Short connections at a high rate, which the client closes: as many ports wait."""
+    wire = Wire()
+    for number in range(1_200):
+        ask(wire, number * 10, 32_768 + 2 * number, CURL)
+    caller = caller_of(wire)
+    assert 1_100 <= caller.most_in_use <= 1_200 - COUNTS_WAITING + 1
 
 
 def test_first_syns_that_nobody_answered() -> None:

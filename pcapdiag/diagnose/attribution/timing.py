@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.view import ResetView, duration
+from pcapdiag.diagnose.idle_defaults import products
 from pcapdiag.model.packet import PacketFact
 
 LONG_PATH = 5_000_000
@@ -17,15 +18,8 @@ ROUND_TRIPS = 10
 """No answer takes more of them."""
 QUIET = 1_000_000_000
 """Without a packet of the peer for this long (ns) nothing prompted the RST."""
-DEVICE_TIMERS = {
-    240: "Azure",
-    350: "AWS NLB, NAT gateway, GWLB, Network Firewall",
-    600: "GCP firewall, Cisco ASA half-closed",
-    1200: "GCP Cloud NAT",
-    3600: "FortiGate, Cisco ASA, Palo Alto, Check Point",
-}
-"""Idle defaults in seconds of devices that keep state (facts 2.5)."""
 TIMER_SLACK = 0.01
+"""How far, as a share, a quiet time may be from a device's default."""
 
 
 def answer_time(view: ResetView) -> Signal | None:
@@ -74,13 +68,14 @@ def idle_timer(view: ResetView) -> Signal | None:
     for quiet in (view.story.turn.gap, _quiet(view)):
         if quiet < QUIET:
             continue
-        for seconds, products in DEVICE_TIMERS.items():
-            if abs(quiet / 1e9 - seconds) <= seconds * TIMER_SLACK:
-                detail = (
-                    f"quiet for {duration(quiet)} before: {seconds} s is a default of "
-                    f"{products}; the number alone proves nothing"
-                )
-                return signal("idle_timer", "path", detail, (view.reset.frame,))
+        seconds = quiet / 1e9
+        devices = products(seconds / (1 + TIMER_SLACK), seconds * (1 + TIMER_SLACK))
+        if devices:
+            detail = (
+                f"quiet for {duration(quiet)} before: a default of {devices}; the number alone "
+                "proves nothing"
+            )
+            return signal("idle_timer", "path", detail, (view.reset.frame,))
     return None
 
 

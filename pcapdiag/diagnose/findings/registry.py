@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+from pcapdiag.diagnose.findings.certificate_expiring import CertificateExpiring
 from pcapdiag.diagnose.findings.dns_failure import DnsFailure
 from pcapdiag.diagnose.findings.dns_family_failing import DnsFamilyFailing
 from pcapdiag.diagnose.findings.dns_slow import DnsSlow
 from pcapdiag.diagnose.findings.dns_stale_address import DnsStaleAddress
 from pcapdiag.diagnose.findings.draining import Draining
 from pcapdiag.diagnose.findings.endpoint_down import EndpointDown
+from pcapdiag.diagnose.findings.ephemeral_ports import EphemeralPorts
 from pcapdiag.diagnose.findings.health_check import HealthChecks
+from pcapdiag.diagnose.findings.idle_timeout import IdleTimeout
 from pcapdiag.diagnose.findings.listen_backlog import ListenBacklog
 from pcapdiag.diagnose.findings.new_flows import NewFlowsDropped
 from pcapdiag.diagnose.findings.path_loss import PathLoss
@@ -40,17 +43,20 @@ class Finder(Protocol):
 FINDERS: tuple[Callable[[], Finder], ...] = (
     EndpointDown,
     ListenBacklog,
+    EphemeralPorts,
     HealthChecks,
     DnsFailure,
     DnsStaleAddress,
     DnsFamilyFailing,
     DnsSlow,
     PathMtu,
+    IdleTimeout,
     PathLoss,
     NewFlowsDropped,
     ResetDevice,
     Draining,
     ServerErrors,
+    CertificateExpiring,
 )
 
 

@@ -81,7 +81,7 @@ def test_a_known_timer_is_a_weak_hint() -> None:
     assert found is not None
     assert found.weight < 0.5
     assert "proves nothing" in found.detail
-    other = talk().wait(300 * SECOND).request(answered=False)
+    other = talk().wait(200 * SECOND).request(answered=False)
     assert timing.idle_timer(seen(other, other.reply_reset())) is None
 
 

@@ -127,7 +127,12 @@ def test_the_same_fields_as_a_stream_gives() -> None:
 
 def test_a_head_that_was_cut_off_does_not_say_how_the_body_ends() -> None:
     cut = made(b"HTTP/1.1 200 OK\r\nContent-Ty")
-    assert (cut.status, cut.complete, cut.until_close, cut.end_unknown) == (200, False, False, False)
+    assert (cut.status, cut.complete, cut.until_close, cut.end_unknown) == (
+        200,
+        False,
+        False,
+        False,
+    )
     long = made(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 5000)
     assert (long.complete, long.until_close, long.end_unknown) == (False, False, True)
 

@@ -1,0 +1,196 @@
+"""Finding tcp.ephemeral_ports_low: one address to one destination runs out of ports, or collides.
+
+A connection is told from others by its four addresses and ports, so one source address can have as
+many connections to one destination as it has ports; a port stays taken for a minute (Linux, RFC
+9293 section 3.6.1) after the end that closes first. When none is left, connect() fails and nothing
+is on the wire: the level before that, and collisions, are what a capture can show. Behind a NAT
+(SNAT, masquerading) many clients share the ports of one address.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pcapdiag.diagnose.text import counted
+from pcapdiag.model.ends import join_port
+from pcapdiag.model.fleet import CallerFacts, Fleet
+from pcapdiag.model.report import Connection, Finding
+from pcapdiag.model.units import NANOSECONDS, format_seconds
+
+MOST_OF_IT = 0.8
+"""Share of the range that is in use from which it is low."""
+COLLISIONS = 3
+"""Collisions between one address and one destination from which they are no chance."""
+FEWEST_PORTS = 16
+"""Ports of a range that was narrowed; a program may have fewer of its own choice."""
+TURNS = 4
+"""Times that a range has been gone through when what was seen of it is all of it."""
+RANGES = (
+    (49_152, 65_535, "the range of Windows, macOS and the IANA"),
+    (32_768, 60_999, "the default range of Linux"),
+)
+ALL_PORTS = (1_024, 65_535, "all unprivileged ports")
+COLLIDED = "tcp.port_reuse"
+MAX_PAIRS = 1_000
+MAX_STREAMS = 100
+MAX_FINDINGS = 100
+NAT_TTLS = 3
+"""Different TTLs of one address from which it may stand for several hosts."""
+
+
+class _Pair(msgspec.Struct):
+    """Collisions of one address at one destination."""
+
+    count: int = 0
+    streams: list[int] = []
+    frames: list[int] = []
+    first: str = ""
+    last: str = ""
+
+
+class EphemeralPorts:
+    """Compares the ports in use with the range that they are taken from."""
+
+    def __init__(self) -> None:
+        self._pairs: dict[tuple[str, str], _Pair] = {}
+
+    def look(self, connection: Connection) -> None:
+        """Note a connection that failed because its ports were still in use."""
+        verdict = connection.verdict
+        if verdict.code != COLLIDED:
+            return
+        endpoint = join_port(connection.responder.ip, connection.responder.port)
+        key = connection.initiator.ip, endpoint
+        pair = self._pairs.get(key)
+        if pair is None:
+            if len(self._pairs) >= MAX_PAIRS:
+                return
+            pair = self._pairs[key] = _Pair(first=connection.start, last=connection.end)
+        pair.count += 1
+        pair.first = min(pair.first, connection.start, key=float)
+        pair.last = max(pair.last, connection.end, key=float)
+        if len(pair.streams) < MAX_STREAMS:
+            pair.streams.append(connection.stream)
+            pair.frames += verdict.frames[:1]
+
+    def findings(self, fleet: Fleet) -> list[Finding]:
+        """Return a finding for each pair whose ports are low or collide, failures first."""
+        several = {host.address for host in fleet.hosts if len(host.ttls) >= NAT_TTLS}
+        found: list[Finding] = []
+        for caller in fleet.callers:
+            pair = self._pairs.get((caller.caller, caller.endpoint), _Pair())
+            if _share(caller) >= MOST_OF_IT or pair.count + caller.cured >= COLLISIONS:
+                found.append(_finding(caller, pair, is_nat=caller.caller in several))
+        found.sort(key=lambda one: (one.severity != "failure", -one.numbers["share"]))
+        return found[:MAX_FINDINGS]
+
+
+def _range(caller: CallerFacts) -> tuple[int, int, str]:
+    """Return the range of ports that a caller seems to choose from, and what it is."""
+    lowest, highest = caller.lowest_port, caller.highest_port
+    span = highest - lowest + 1
+    if span >= FEWEST_PORTS and caller.connections >= TURNS * span:
+        return lowest, highest, f"{lowest} to {highest}, all that it ever used"
+    for first, last, what in RANGES:
+        if first <= lowest and highest <= last:
+            return first, last, f"{first} to {last}, {what}"
+    first, last, what = ALL_PORTS
+    return min(first, lowest), last, f"{first} to {last}, {what}"
+
+
+def _share(caller: CallerFacts) -> float:
+    first, last, _ = _range(caller)
+    return caller.most_in_use / (last - first + 1)
+
+
+def _finding(caller: CallerFacts, pair: _Pair, *, is_nat: bool) -> Finding:
+    first, last, what = _range(caller)
+    share, size = _share(caller), last - first + 1
+    low = share >= MOST_OF_IT
+    when = [format_seconds(caller.most_at)] if low else []
+    when += [pair.first, pair.last] if pair.count else []
+    if not when:
+        when = [format_seconds(caller.first), format_seconds(caller.last)]
+    address, destination = caller.caller, caller.endpoint
+    return Finding(
+        code="tcp.ephemeral_ports_low",
+        severity="failure" if pair.count else "warning",
+        title=(
+            f"{address} has used {min(share, 1.0):.0%} of its ports to {destination}"
+            if low
+            else f"ports of {address} to {destination} are used again too soon"
+        ),
+        detail=_detail(caller, pair, f"{size:,} ports ({what})", is_nat=is_nat),
+        explanation=(
+            "Each connection of one address to one destination needs a port of its own, and Linux "
+            "keeps it for 60 s after the end that closes first. With none left connect() fails "
+            "(EADDRNOTAVAIL), and the capture shows nothing of it; a NAT drops the SYN, or takes a "
+            "port that the destination still holds."
+        ),
+        streams=pair.streams,
+        addresses=[address],
+        endpoint=destination,
+        frames=pair.frames,
+        first=min(when, key=float),
+        last=max(when, key=float),
+        count=max(1, pair.count),
+        numbers={
+            "ports_in_use": caller.most_in_use,
+            "range": size,
+            "share": round(share, 4),
+            "connections": caller.connections,
+            "open_at_once": caller.most_open,
+            "per_second": round(_rate(caller), 2),
+            "collisions_failed": pair.count,
+            "collisions_cured": caller.cured,
+        },
+        fixes=_fixes(address, is_nat=is_nat),
+        commands=[
+            f"ss -tan dst {_ip(destination)} | awk '{{print $1}}' | sort | uniq -c  # on {address}",
+            "sysctl net.ipv4.ip_local_port_range net.ipv4.tcp_tw_reuse  # there",
+            f"conntrack -S | grep -o 'insert_failed=[0-9]*'  # where {address} is a NAT's",
+        ],
+    )
+
+
+def _detail(caller: CallerFacts, pair: _Pair, ports: str, *, is_nat: bool) -> str:
+    parts: list[str] = []
+    if caller.most_in_use:
+        parts.append(
+            f"{caller.most_in_use:,} of {ports} in use at once, those in TIME_WAIT included"
+        )
+    parts.append(f"{counted(caller.connections, 'connection')}, {_rate(caller):,.1f} a second")
+    if caller.most_open:
+        parts.append(f"{caller.most_open:,} open at once")
+    if pair.count:
+        parts.append(f"{counted(pair.count, 'SYN')} met an old connection and failed")
+    if caller.cured:
+        parts.append(f"{counted(caller.cured, 'SYN')} met one and worked at the next try")
+    if is_nat:
+        parts.append("its TTLs differ: it may be a NAT for several hosts")
+    return "; ".join(parts)
+
+
+def _fixes(address: str, *, is_nat: bool) -> list[str]:
+    fixes = [
+        "keep connections and use them again: Envoy and Istio connection pools (HTTP/2, "
+        "max_requests_per_connection), NGINX upstream keepalive, HAProxy http-reuse",
+        f"more ports on {address}: net.ipv4.ip_local_port_range; more source addresses; or more "
+        "addresses or ports of the destination",
+        "net.ipv4.tcp_tw_reuse=1, with timestamps at both ends",
+    ]
+    nat = (
+        "a NAT: more addresses, or more ports for each client (AWS NAT gateway secondary "
+        "addresses, Azure outbound rules, GCP Cloud NAT minPortsPerVm, iptables SNAT with a range "
+        "and --random-fully)"
+    )
+    return [nat, *fixes] if is_nat else [*fixes, nat]
+
+
+def _rate(caller: CallerFacts) -> float:
+    """Return the mean number of new connections a second."""
+    return (caller.connections - 1) * NANOSECONDS / max(caller.last - caller.first, NANOSECONDS)
+
+
+def _ip(endpoint: str) -> str:
+    return endpoint.rpartition(":")[0].strip("[]")

@@ -1,0 +1,200 @@
+"""Finding path.idle_timeout: connections end, or die, after the same quiet time.
+
+Made from the connections that failed after a pause, from the pauses that others outlived, and from
+servers' orderly closes of idle connections. Those alone are only worth knowing: they are how
+keep-alive ends. Endpoints whose quiet times agree are one finding.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pcapdiag.diagnose.findings.idle_fixes import commands, fixes, keep_alive
+from pcapdiag.diagnose.findings.idle_times import Ended, Timer, timers
+from pcapdiag.diagnose.idle_defaults import Way, products
+from pcapdiag.diagnose.text import counted
+from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.model.context import EndpointFacts
+from pcapdiag.model.ends import join_port
+from pcapdiag.model.fleet import Fleet
+from pcapdiag.model.report import Connection, Finding, Severity
+from pcapdiag.model.units import NANOSECONDS, format_seconds, parse_seconds
+
+MAX_ENDPOINTS = 1_000
+MAX_TIMES = 1_024
+"""Connections remembered of one endpoint and way; further ones are not counted."""
+MAX_STREAMS = 100
+MAX_NAMED = 8
+"""Addresses named in one finding."""
+MAX_ONLY_CLOSED = 5
+"""Findings about servers' orderly closes alone."""
+NARROW = 1.5
+"""A threshold known to this factor may be compared with defaults."""
+EARLY, EARLY_SHARE, LATE = 1.1, 0.02, 0.3
+"""Seconds, or share, by which a timer may run late, and by which a quiet time is seen shorter."""
+_WAYS: tuple[Way, ...] = ("at_expiry", "late", "lost", "closed")
+
+
+class _Endpoint(msgspec.Struct):
+    """Connections to one endpoint that a quiet time ended."""
+
+    address: str
+    port: int
+    ends: dict[Way, list[Ended]] = {}
+    callers: dict[str, None] = {}
+
+
+class IdleTimeout:
+    """Collects quiet times that connections did not outlive."""
+
+    def __init__(self) -> None:
+        self._endpoints: dict[str, _Endpoint] = {}
+
+    def look(self, connection: Connection) -> None:
+        """Note the quiet time that a failed connection did not outlive."""
+        verdict = connection.verdict
+        way = next((one for one in _WAYS if f"idle_{one}" in verdict.numbers), None)
+        if way is None or not verdict.failed or connection.same_as is not None:
+            return
+        name = join_port(connection.responder.ip, connection.responder.port)
+        known = self._endpoints.get(name)
+        if known is None:
+            if len(self._endpoints) >= MAX_ENDPOINTS:
+                return
+            known = _Endpoint(connection.responder.ip, connection.responder.port)
+            self._endpoints[name] = known
+        until = parse_seconds(connection.start) / NANOSECONDS + verdict.numbers["idle_until"]
+        ends = known.ends.setdefault(way, [])
+        if len(ends) < MAX_TIMES:
+            frame = verdict.frames[0] if verdict.frames else connection.first_frame
+            quiet = verdict.numbers[f"idle_{way}"]
+            ends.append(Ended(quiet, until, connection.stream, frame))
+        if len(known.callers) < MAX_NAMED:
+            known.callers[connection.initiator.ip] = None
+
+    def findings(self, fleet: Fleet) -> list[Finding]:
+        """Return a finding for each timer, those by which most failed first."""
+        facts = {join_port(one.address, one.port): one for one in fleet.endpoints}
+        names = dict.fromkeys(self._endpoints)
+        names |= {name: None for name, one in facts.items() if one.closed_idle}
+        found: list[Timer] = []
+        for name in names:
+            known = self._endpoints.get(name) or _Endpoint("", 0)
+            for timer in timers(name, known.ends, facts.get(name) or EndpointFacts("", 0)):
+                _add(found, timer)
+        failing = sorted((t for t in found if t.ended), key=lambda t: -len(t.ended))
+        closing = sorted((t for t in found if not t.ended), key=lambda t: -t.closed)
+        return [self._finding(t) for t in (*failing, *closing[:MAX_ONLY_CLOSED])]
+
+    def _finding(self, timer: Timer) -> Finding:
+        failed = len(timer.ended)
+        severity: Severity = "failure"
+        if not failed:
+            severity = "info"
+        elif timer.way == "at_expiry":
+            severity = "warning"
+        known = [self._endpoints[name] for name in timer.endpoints if name in self._endpoints]
+        callers = list(dict.fromkeys(caller for one in known for caller in one.callers))
+        addresses = list(dict.fromkeys([*callers, *(one.address for one in known)]))
+        one_endpoint = timer.endpoints[0] if len(timer.endpoints) == 1 else None
+        finding = Finding(
+            code="path.idle_timeout",
+            severity=severity,
+            title=_title(timer),
+            detail="; ".join(_detail(timer)),
+            explanation=(
+                "A quiet connection costs memory, so servers, load balancers, NATs and firewalls "
+                "drop it after a time of their own. Whoever wants to use it again must do so "
+                "earlier, keep it alive by packets, or open a new one."
+            ),
+            streams=[one.stream for one in timer.ended][:MAX_STREAMS],
+            addresses=addresses[:MAX_NAMED],
+            endpoint=one_endpoint,
+            frames=sorted({one.frame for one in timer.ended})[:MAX_STREAMS],
+            count=failed or timer.closed,
+            numbers=_numbers(timer),
+            fixes=fixes(timer) if failed else [],
+            commands=commands(timer, callers) if failed else [],
+        )
+        if failed:
+            times = [round(one.until * NANOSECONDS) for one in timer.ended]
+            finding.first, finding.last = format_seconds(min(times)), format_seconds(max(times))
+        return finding
+
+
+def _add(found: list[Timer], timer: Timer) -> None:
+    for known in found:
+        if known.agrees(timer) and bool(known.ended) == bool(timer.ended):
+            known.join(timer)
+            return
+    found.append(timer)
+
+
+def _title(timer: Timer) -> str:
+    where = timer.endpoints[0]
+    if len(timer.endpoints) > 1:
+        where = f"{len(timer.endpoints)} endpoints"
+    if timer.way == "closed":
+        closes = "closes" if len(timer.endpoints) == 1 else "close"
+        return f"{where} {closes} connections that were idle for {_about(timer)}"
+    if timer.way == "at_expiry":
+        return f"connections to {where} are reset after {_about(timer)} of quiet"
+    return f"connections to {where} are forgotten after {_about(timer)} of quiet"
+
+
+def _about(timer: Timer) -> str:
+    if timer.is_exact or timer.high <= 1.02 * timer.low:
+        return _words(timer.high)
+    return f"{_words(timer.low)} to {_words(timer.high)}"
+
+
+def _detail(timer: Timer) -> list[str]:
+    """Return what was counted, and whose default it may be."""
+    failed, quiet = len(timer.ended), [one.quiet for one in timer.ended]
+    parts: list[str] = []
+    if timer.way == "closed":
+        parts.append(f"{counted(timer.closed, 'connection')} closed so (FIN), nothing lost")
+        if failed:
+            parts.append(f"on {counted(failed, 'connection')} the next request came too late")
+    elif timer.way == "at_expiry":
+        least, most = _words(min(quiet)), _words(max(quiet))
+        after = least if least == most else f"{least} to {most}"
+        parts.append(f"{counted(failed, 'connection')} reset after {after}, each by itself")
+    else:
+        least = _words(timer.high)
+        how = "met RST" if timer.way == "late" else "got no answer"
+        parts.append(f"{failed:,} of {failed:,} quiet for {least} or more {how} at the next packet")
+    if timer.survived:
+        longest = _words(timer.longest_survived)
+        parts.append(f"none of {timer.survived:,} quiet for less did (up to {longest})")
+    whose = _whose(timer)
+    if whose:
+        parts.append(f"a default of {whose} (the time alone is no proof)")
+    return parts
+
+
+def _whose(timer: Timer) -> str:
+    if timer.is_exact:
+        low = min(timer.high - EARLY, timer.high * (1 - EARLY_SHARE))
+    elif timer.high <= NARROW * timer.low:
+        low = timer.low
+    else:
+        return ""
+    return products(low, timer.high + LATE, timer.way)
+
+
+def _numbers(timer: Timer) -> dict[str, float]:
+    quiet = [one.quiet for one in timer.ended] or [timer.high]
+    return {
+        "failed": len(timer.ended),
+        "shortest": round(min(quiet), 3),
+        "longest": round(max(quiet), 3),
+        "closed": timer.closed,
+        "survived": timer.survived,
+        "longest_survived": round(timer.longest_survived, 3),
+        "keep_alive": keep_alive(timer),
+    }
+
+
+def _words(seconds: float) -> str:
+    return duration(round(seconds * SECOND))
