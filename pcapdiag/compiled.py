@@ -12,6 +12,7 @@ COMPILED_MODULES = (
     "pcapdiag.decode.headers",
     "pcapdiag.flow.callers",
     "pcapdiag.flow.losses",
+    "pcapdiag.flow.places",
     "pcapdiag.flow.lanes",
     "pcapdiag.flow.legs",
     "pcapdiag.flow.records",

@@ -10,7 +10,7 @@ from pcapdiag.flow.callers import CAME_UP, Ask, Caller, Level
 from pcapdiag.flow.records import Endpoint, Host
 from pcapdiag.flow.story import address_text
 from pcapdiag.model.ends import join_port
-from pcapdiag.model.fleet import AskFacts, AskKind, CallerFacts, LossFacts, SpanFacts
+from pcapdiag.model.fleet import AskFacts, AskKind, CallerFacts, LossFacts, PlaceFacts, SpanFacts
 
 _KINDS: tuple[AskKind, ...] = ("request", "check", "bare", "path", "connect")
 
@@ -146,3 +146,24 @@ def losses_of(host: Host) -> LossFacts:
         seconds=dict(host.loss_seconds or {}),
         streams=list(host.lossy_streams or []),
     )
+
+
+def places_of(host: Host, claims: dict[tuple[int, int], tuple[int, int]]) -> list[PlaceFacts]:
+    """Return where an address answered from; ``claims`` are the tracker's."""
+    found = []
+    for place in sorted(host.places or [], key=lambda place: place.first):
+        mac = place.key >> 8
+        time, frame = claims.get((host.low, mac), (0, 0)) if host.version == 4 else (0, 0)
+        found.append(
+            PlaceFacts(
+                mac=mac,
+                ttl=place.key & 0xFF,
+                connections=place.connections,
+                packets=place.packets,
+                first=place.first,
+                last=place.last,
+                claimed=time,
+                claim_frame=frame,
+            )
+        )
+    return found

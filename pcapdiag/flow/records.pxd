@@ -8,6 +8,10 @@ cdef class Tombstone
 
 
 @cython.final
+cdef class Place:
+    cdef public long long key, connections, packets, first, last
+
+@cython.final
 cdef class Host:
     cdef public unsigned long long high, low
     cdef public long long version, packets, ids_zero, min_rtt, sent, received, bad_checksums
@@ -19,7 +23,8 @@ cdef class Host:
     cdef public long long sent_segments, sent_lost, sent_lossy
     cdef public long long taken_segments, taken_lost, taken_lossy
     cdef public dict loss_seconds
-    cdef public list lossy_streams
+    cdef public list lossy_streams, places
+    cdef public Place place
     cdef public set peers
     cdef public Host last_peer
     cdef public Endpoint last_endpoint

@@ -48,6 +48,8 @@ class Host:
         self.taken_lossy = 0
         self.loss_seconds: dict[int, int] | None = None
         self.lossy_streams: list[int] | None = None
+        self.place: Place | None = None
+        self.places: list[Place] | None = None
         self.peers: set[tuple[int, int, int]] = set()
         self.last_peer: Host | None = None
         self.last_endpoint: Endpoint | None = None
@@ -77,6 +79,17 @@ class Host:
         if self.usual_mac >= 0:
             self.macs[self.usual_mac] += self.usual_mac_packets
             self.usual_mac_packets = 0
+
+
+class Place:
+    """Where an address answered from: ``key`` is the source MAC and, in its low byte, the TTL."""
+
+    def __init__(self, key: int) -> None:
+        self.key = key
+        self.connections = 0
+        self.packets = 0
+        self.first = 0
+        self.last = 0
 
 
 class Endpoint:

@@ -5,6 +5,7 @@ from pcapdiag.flow.callers cimport Callers, note_outcome
 from pcapdiag.flow.lanes cimport Lanes
 from pcapdiag.flow.legs cimport Moments, note_race
 from pcapdiag.flow.losses cimport Losses
+from pcapdiag.flow.places cimport note_place
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host, Moment, Tombstone
 from pcapdiag.flow.screen cimport completeness, is_alarming, is_answer, is_request, is_unfinished, status
 from pcapdiag.flow.sequence cimport analyze, repeats
@@ -22,7 +23,7 @@ cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN
 cdef unsigned long long MASK, MIX_A, MIX_B, MIX_C
 
 cdef long long ACK, ACKED_UNSEEN, ANY_RETRANSMISSION, BAD_CHECKSUM, DSACK, DUPLICATE_ACK, FAST_RETRANSMISSION, FIN, GAP_BEFORE, KEEP_ALIVE, KEEP_ALIVE_ACK, OUT_OF_ORDER, RST, SPURIOUS_RETRANSMISSION, SUPER_SEGMENT, SYN, TRUNCATED, WINDOW_PROBE, ZERO_WINDOW
-cdef long long MASK32, MAX_ICMP, KEPT_ARP, ARP_WINDOW, MAX_FIRST_BYTES, FIRST_BYTES_OF, MAX_RESET_PAYLOAD, MAX_INTERFACES, MAX_REDIRECTS
+cdef long long MASK32, MAX_ICMP, KEPT_ARP, MAX_CLAIMS, ARP_WINDOW, MAX_FIRST_BYTES, FIRST_BYTES_OF, MAX_RESET_PAYLOAD, MAX_INTERFACES, MAX_REDIRECTS
 
 
 @cython.final
@@ -48,7 +49,7 @@ cdef class Tracker:
     cdef public long long note_all, facts_left_out, heads_left_out, unmatched_icmp, connections, healthy, midstream, looks
     cdef public long long one_direction, acked_unseen, super_segments, bad_checksums
     cdef public list arp
-    cdef public dict path_ids, redirects
+    cdef public dict path_ids, redirects, claims
     cdef public long long redirect_count
     cdef long long last_interface, last_ifindex, last_path_id
 

@@ -21,6 +21,7 @@ from pcapdiag.flow.callers import CAME_UP, REFUSED, SILENT, Callers, note_outcom
 from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS, Lanes
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED, Moments, note_race
 from pcapdiag.flow.losses import Losses
+from pcapdiag.flow.places import note_place
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow
 from pcapdiag.flow.screen import (
     COMPLETE,
@@ -108,6 +109,7 @@ MIX_C = 0x165667B19E3779F9
 """Odd 64-bit constants that spread the bits of a key (multiplicative hashing, Knuth 6.4)."""
 MAX_ICMP = 16
 KEPT_ARP = 64
+MAX_CLAIMS = 4_096
 ARP_WINDOW = 1_000_000_000
 MAX_FIRST_BYTES = 16
 FIRST_BYTES_OF = 256
@@ -215,6 +217,9 @@ class Tracker:
         self.arp: list[tuple[int, int, int]] = []
         self.on_dns: Callable[[Packet, bytes, int, int], object] | None = None
         """Takes each DNS message over UDP, with its frame and time."""
+        self.claims: dict[tuple[int, int], tuple[int, int]] = {}
+        """When, and in which frame, a MAC last claimed an IPv4 address by ARP."""
+        self.on_dns: Callable[[int, bytes], None] | None = None
         self.reassemble: Callable[[Packet, bytes, int], bytes | None] | None = None
         self.path_ids: dict[tuple[int, int], int] = {}
         self.last_interface = -1
@@ -383,6 +388,7 @@ class Tracker:
             self.undecoded += 1
         elif kind == 4:
             self.arp.append((frame, time, p.mac))
+            self._note_claim(p, frame, time)
             if len(self.arp) > KEPT_ARP:
                 del self.arp[0]
         elif kind == 3 and self.on_dns is not None:
@@ -391,6 +397,12 @@ class Tracker:
         else:
             self.other_protocols += 1
         return 0
+
+    def _note_claim(self, p: Packet, frame: int, time: int) -> None:
+        """Keep the last time a MAC said by ARP that an IPv4 address is its own."""
+        key = (p.source_low, p.mac)
+        if p.source_low and (key in self.claims or len(self.claims) < MAX_CLAIMS):
+            self.claims[key] = (time, frame)
 
     def _reassembled(self, p: Packet, whole: bytes, frame: int, time: int, interface: int) -> None:
         buffer = self.buffer
@@ -1336,6 +1348,7 @@ class Tracker:
         self._fold(flow.a)
         self._fold(flow.b)
         self.losses.finished(flow)
+        note_place(flow)
         self._fold_endpoint(flow)
         if flow.pause > 0:
             self._note_closed_idle(flow)

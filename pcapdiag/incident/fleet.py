@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from itertools import islice
 
-from pcapdiag.flow.fleet import asks_of, callers_of, endpoint_name, losses_of, spans_of
-from pcapdiag.flow.story import endpoint_facts
+from pcapdiag.flow.fleet import asks_of, callers_of, endpoint_name, losses_of, places_of, spans_of
+from pcapdiag.flow.records import Host
+from pcapdiag.flow.story import address_text, endpoint_facts
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.surroundings import MAX_COMPARED_HOSTS
-from pcapdiag.model.fleet import Fleet
+from pcapdiag.model.fleet import Fleet, PlaceFacts
 
 MAX_ENDPOINTS = 20_000
 """Endpoints over which findings are looked for."""
@@ -32,9 +33,19 @@ def collect_fleet(analysis: Analysis) -> Fleet:
         too_big=analysis.surroundings.too_big.facts(),
         dns=analysis.dns.lookups.facts(tracker.last_time),
         losses=[losses_of(one) for one in hosts if one.sent_segments + one.taken_segments],
+        places=_places(analysis, hosts),
         capture_hosts=analysis.surroundings.capture_hosts,
         filtered=analysis.options.is_filtered,
     )
+
+
+def _places(analysis: Analysis, hosts: list[Host]) -> dict[str, list[PlaceFacts]]:
+    claims = analysis.tracker.claims
+    return {
+        address_text(one.version, one.high, one.low): places_of(one, claims)
+        for one in hosts
+        if one.places is not None and len(one.places) > 1
+    }
 
 
 def _proxies(analysis: Analysis) -> frozenset[str]:

@@ -162,6 +162,22 @@ class LossFacts(msgspec.Struct):
     """The first connections that had any."""
 
 
+class PlaceFacts(msgspec.Struct):
+    """Where an address answered connections from, seen at the capture point."""
+
+    mac: int
+    """Source MAC; 0 where the link layer has none."""
+    ttl: int
+    connections: int
+    packets: int
+    first: int
+    last: int
+    """Times of the first and the last packet, ns."""
+    claimed: int = 0
+    """When the MAC last said by ARP that the address is its own, ns; 0 where it did not."""
+    claim_frame: int = 0
+
+
 class Fleet(msgspec.Struct):
     """Hosts, endpoints and what passed between them, when the whole capture is known."""
 
@@ -181,6 +197,8 @@ class Fleet(msgspec.Struct):
     dns: DnsFacts = msgspec.field(default_factory=DnsFacts)
     losses: list[LossFacts] = []
     """By host; only of those with whom data was exchanged."""
+    places: dict[str, list[PlaceFacts]] = {}
+    """By address, in the order of their beginnings; only of those with several."""
     capture_hosts: frozenset[str] = frozenset()
     """The capturing host's addresses."""
     filtered: bool = False

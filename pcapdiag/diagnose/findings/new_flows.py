@@ -169,8 +169,7 @@ def _only_one(endpoints: list[str]) -> str:
 
 _FIXES = [
     "cloud NAT: SNAT ports in use for this destination (Azure: SNAT connection count, more "
-    "outbound IPs, a NAT gateway; AWS: ErrorPortAllocation; GCP: minPortsPerVm, dynamic port "
-    "allocation)",
+    "outbound IPs, a NAT gateway; AWS: ErrorPortAllocation; GCP: minPortsPerVm)",
     "connection table: net.netfilter.nf_conntrack_max and nf_conntrack_buckets up, "
     "nf_conntrack_tcp_timeout_time_wait down; kube-proxy conntrack.maxPerCore",
     "open fewer connections: keep-alive pools (Envoy, NGINX upstream keepalive, HAProxy "

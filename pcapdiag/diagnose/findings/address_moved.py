@@ -1,0 +1,218 @@
+"""Finding path.address_moved: an address answers from another MAC or TTL than before.
+
+A failover, a virtual address that went to another host, an address that two hosts have. All that
+came before must have come from one place and all that came after from another: places that take
+turns are load balancing, several gateways or an asymmetric path. On the capture's own link the MAC
+is the host's; farther away it is a gateway's, and only the TTL speaks, which a changed route moves
+for many addresses at once (facts 2.3).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import pairwise
+
+import msgspec
+
+from pcapdiag.diagnose.attribution.ttl import initial_ttl
+from pcapdiag.diagnose.attribution.view import INITIAL_TTLS
+from pcapdiag.diagnose.text import counted
+from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.fleet import Fleet, PlaceFacts
+from pcapdiag.model.report import Connection, Finding
+from pcapdiag.model.units import NANOSECONDS, format_seconds, parse_seconds
+
+MIN_CONNECTIONS = 2
+MIN_PACKETS = 6
+"""What must have come from each place."""
+MAX_MOVES = 2
+ROUTE_CHANGE = 2
+"""Hops by which another route alone changes a TTL (facts 2.3)."""
+MIN_FOR_ROUTE = 2
+"""Addresses that change together when it is the route."""
+AROUND = 5 * NANOSECONDS
+"""Failures this soon (ns) before or after are the move's."""
+MAX_ADDRESSES = 1_000
+MAX_STREAMS = 100
+MAX_FINDINGS = 20
+
+
+class Move(msgspec.Struct, frozen=True):
+    """One address that answers from elsewhere."""
+
+    address: str
+    before: PlaceFacts
+    after: PlaceFacts
+
+    @property
+    def on_link(self) -> bool:
+        """Whether both places are on the capture's own link, where a MAC is a host's."""
+        return self.before.ttl in INITIAL_TTLS and self.after.ttl in INITIAL_TTLS
+
+    @property
+    def other_mac(self) -> bool:
+        """Whether the MAC is another one, and a host's."""
+        return self.on_link and 0 not in (self.before.mac, self.after.mac) and self._macs_differ
+
+    @property
+    def other_system(self) -> bool:
+        """Whether the TTL began elsewhere: another kind of system answers."""
+        return initial_ttl(self.before.ttl) != initial_ttl(self.after.ttl)
+
+    @property
+    def may_be_route(self) -> bool:
+        """Whether another route to the same host explains it."""
+        near = abs(self.before.ttl - self.after.ttl) <= ROUTE_CHANGE
+        return not self.other_mac and not self.other_system and near
+
+    @property
+    def _macs_differ(self) -> bool:
+        return self.before.mac != self.after.mac
+
+
+class AddressMoved:
+    """Notes failed connections by address."""
+
+    def __init__(self) -> None:
+        self._failed: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)
+
+    def look(self, connection: Connection) -> None:
+        """Note when a failed connection to an address began and ended."""
+        address = connection.responder.ip
+        if not connection.verdict.failed:
+            return
+        if address in self._failed or len(self._failed) < MAX_ADDRESSES:
+            if len(self._failed[address]) < MAX_STREAMS:
+                start, end = parse_seconds(connection.start), parse_seconds(connection.end)
+                self._failed[address].append((start, end, connection.stream))
+
+    def findings(self, fleet: Fleet) -> list[Finding]:
+        """Return one finding for each move, in time order."""
+        moves = [move for address in fleet.places for move in moves_of(address, fleet)]
+        told = [move for move in moves if not _is_route(move, moves)]
+        told.sort(key=lambda move: move.after.first)
+        return [self._finding(move) for move in told[:MAX_FINDINGS]]
+
+    def _finding(self, move: Move) -> Finding:
+        left, came = move.before.last, move.after.first
+        streams = [
+            stream
+            for start, end, stream in self._failed.get(move.address, [])
+            if start <= came + AROUND and end >= left - AROUND
+        ]
+        numbers: dict[str, float] = {
+            "ttl_before": move.before.ttl,
+            "ttl_after": move.after.ttl,
+            "connections_before": move.before.connections,
+            "connections_after": move.after.connections,
+            "gap": (came - left) / NANOSECONDS,
+            "failed": len(streams),
+        }
+        return Finding(
+            code="path.address_moved",
+            severity="warning" if streams else "info",
+            title=f"{move.address} answers from elsewhere than before",
+            detail=_detail(move, len(streams)),
+            explanation=(
+                "Another host, or another device, has the address now: a failover, a virtual "
+                "address that moved, a container that was replaced, or an address used twice. "
+                "The new owner knows nothing of the connections of the old one, and resets them."
+            ),
+            streams=streams,
+            addresses=[move.address],
+            frames=[move.after.claim_frame] if move.after.claim_frame else [],
+            first=format_seconds(left),
+            last=format_seconds(came),
+            numbers=numbers,
+            fixes=_FIXES,
+            commands=[
+                f"arping -D -c 3 -I eth0 {move.address}  # does a second host claim it?"
+                if move.on_link and ":" not in move.address
+                else f"traceroute -n {move.address}  # is it where it should be?",
+                f"ip neigh show {move.address}",
+            ],
+        )
+
+
+def moves_of(address: str, fleet: Fleet) -> list[Move]:
+    """Return the moves of one address; none where its places took turns."""
+    places = _joined(fleet.places[address])
+    if not 1 < len(places) <= MAX_MOVES + 1:
+        return []
+    if any(p.connections < MIN_CONNECTIONS or p.packets < MIN_PACKETS for p in places):
+        return []
+    pairs = list(pairwise(places))
+    if any(before.last > after.first for before, after in pairs):
+        return []
+    moves = [Move(address, before, after) for before, after in pairs]
+    return moves if all(m.other_mac or m.before.ttl != m.after.ttl for m in moves) else []
+
+
+def _joined(places: list[PlaceFacts]) -> list[PlaceFacts]:
+    """Put places together that only differ in a gateway's MAC."""
+    found: dict[tuple[int, int], PlaceFacts] = {}
+    for place in places:
+        key = place.ttl, place.mac if place.ttl in INITIAL_TTLS else 0
+        known = found.get(key)
+        if known is None:
+            found[key] = place
+            continue
+        found[key] = PlaceFacts(
+            mac=known.mac,
+            ttl=known.ttl,
+            connections=known.connections + place.connections,
+            packets=known.packets + place.packets,
+            first=min(known.first, place.first),
+            last=max(known.last, place.last),
+        )
+    return sorted(found.values(), key=lambda place: place.first)
+
+
+def _is_route(move: Move, moves: list[Move]) -> bool:
+    """Whether several addresses changed by as many hops at one time: their route did."""
+    if not move.may_be_route:
+        return False
+    hops = move.after.ttl - move.before.ttl
+    same = {
+        other.address
+        for other in moves
+        if other.may_be_route
+        and other.after.ttl - other.before.ttl == hops
+        and other.before.last <= move.after.first + AROUND
+        and move.before.last <= other.after.first + AROUND
+    }
+    return len(same) >= MIN_FOR_ROUTE
+
+
+def _detail(move: Move, failed: int) -> str:
+    text = (
+        f"{_place(move.before, move)} for {counted(move.before.connections, 'connection')}, then "
+        f"{_place(move.after, move)} for {counted(move.after.connections, 'connection')}; it "
+        f"changed within {duration(move.after.first - move.before.last)}"
+    )
+    if move.after.claimed:
+        text += "; the new MAC claimed the address by ARP"
+    if move.may_be_route:
+        text += "; another route to the same host would look the same"
+    if failed:
+        text += f"; {counted(failed, 'connection')} failed around then"
+    return text
+
+
+def _place(place: PlaceFacts, move: Move) -> str:
+    ttl = f"TTL {place.ttl}"
+    return f"MAC {_mac(place.mac)}, {ttl}" if move.other_mac else ttl
+
+
+def _mac(mac: int) -> str:
+    return ":".join(f"{byte:02x}" for byte in mac.to_bytes(6, "big"))
+
+
+_FIXES = [
+    "if it was a planned failover: drain first, or share connection state (conntrackd, HA pair "
+    "session sync); clients should retry once on a reset before the response",
+    "if not: who else has this address? duplicate address, two VRRP masters (keepalived, split "
+    "brain), a pod or VM that was replaced while DNS or the endpoint list still named it",
+    "health checks and short keep-alives (Envoy outlier_detection, tcp_keepalive) find the move "
+    "sooner than the next request does",
+]
