@@ -11,6 +11,7 @@ COMPILED_MODULES = (
     "pcapdiag.capture.window",
     "pcapdiag.decode.headers",
     "pcapdiag.flow.callers",
+    "pcapdiag.flow.leaks",
     "pcapdiag.flow.losses",
     "pcapdiag.flow.places",
     "pcapdiag.flow.lanes",

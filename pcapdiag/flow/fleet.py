@@ -10,7 +10,15 @@ from pcapdiag.flow.callers import CAME_UP, Ask, Caller, Level
 from pcapdiag.flow.records import Endpoint, Host
 from pcapdiag.flow.story import address_text
 from pcapdiag.model.ends import join_port
-from pcapdiag.model.fleet import AskFacts, AskKind, CallerFacts, LossFacts, PlaceFacts, SpanFacts
+from pcapdiag.model.fleet import (
+    AskFacts,
+    AskKind,
+    CallerFacts,
+    LeakFact,
+    LossFacts,
+    PlaceFacts,
+    SpanFacts,
+)
 
 _KINDS: tuple[AskKind, ...] = ("request", "check", "bare", "path", "connect")
 
@@ -167,3 +175,22 @@ def places_of(host: Host, claims: dict[tuple[int, int], tuple[int, int]]) -> lis
             )
         )
     return found
+
+
+def leaks_of(rows: list[tuple[int, ...]]) -> list[LeakFact]:
+    """Return the rows of :class:`~pcapdiag.flow.leaks.Leaks` as plain data."""
+    return [
+        LeakFact(
+            host=address_text(row[5], row[6], row[7]),
+            port=row[8],
+            stranger=address_text(row[5], row[9], row[10]),
+            stranger_port=row[11],
+            known=address_text(row[5], row[12], row[13]),
+            known_port=row[14],
+            stream=row[2],
+            of_stream=row[4],
+            frames=[row[3], row[0]],
+            time=row[1],
+        )
+        for row in rows
+    ]

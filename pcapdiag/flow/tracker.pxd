@@ -4,6 +4,7 @@ from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.callers cimport Callers, note_outcome
 from pcapdiag.flow.lanes cimport Lanes
 from pcapdiag.flow.legs cimport Moments, note_race
+from pcapdiag.flow.leaks cimport Leaks
 from pcapdiag.flow.losses cimport Losses
 from pcapdiag.flow.places cimport note_place
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host, Moment, Tombstone
@@ -37,6 +38,7 @@ cdef class Tracker:
     cdef public Moments moments
     cdef public Callers callers
     cdef public Losses losses
+    cdef public Leaks leaks
     cdef unsigned char[::1] head_bytes
     cdef long long[::1] recent
     cdef unsigned short[::1] tags

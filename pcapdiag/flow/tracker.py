@@ -19,6 +19,7 @@ from pcapdiag.capture.batch import Batch
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.callers import CAME_UP, REFUSED, SILENT, Callers, note_outcome
 from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS, Lanes
+from pcapdiag.flow.leaks import Leaks
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED, Moments, note_race
 from pcapdiag.flow.losses import Losses
 from pcapdiag.flow.places import note_place
@@ -165,6 +166,7 @@ class Tracker:
         self.moments = Moments()
         self.callers = Callers()
         self.losses = Losses()
+        self.leaks = Leaks()
         self.redirects: dict[tuple[int, ...], tuple[int, int, int]] = {}
         """Where calls went whose answers bear the address and port that were called; by those, and
         the caller's."""
@@ -1144,6 +1146,8 @@ class Tracker:
             if flow.rst_time == 0:
                 flow.rst_time = time
             self._note_reset(p, flow, f, time)
+            if flow.midstream:
+                self.leaks.note(p, self.table, flow, f, frame, time)
             if flow.syn_ack_count == 0 and flow.syn_count > 0 and f.packets == 1:
                 if flow.endpoint is not None:
                     note_outcome(flow.endpoint, REFUSED, time)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from itertools import islice
 
-from pcapdiag.flow.fleet import asks_of, callers_of, endpoint_name, losses_of, places_of, spans_of
+from pcapdiag.flow.fleet import (
+    asks_of,
+    callers_of,
+    endpoint_name,
+    leaks_of,
+    losses_of,
+    places_of,
+    spans_of,
+)
 from pcapdiag.flow.records import Host
 from pcapdiag.flow.story import address_text, endpoint_facts
 from pcapdiag.incident.analysis import Analysis
@@ -34,6 +42,7 @@ def collect_fleet(analysis: Analysis) -> Fleet:
         dns=analysis.dns.lookups.facts(tracker.last_time),
         losses=[losses_of(one) for one in hosts if one.sent_segments + one.taken_segments],
         places=_places(analysis, hosts),
+        leaks=leaks_of(tracker.leaks.found),
         capture_hosts=analysis.surroundings.capture_hosts,
         filtered=analysis.options.is_filtered,
     )

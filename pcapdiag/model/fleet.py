@@ -178,6 +178,27 @@ class PlaceFacts(msgspec.Struct):
     claim_frame: int = 0
 
 
+class LeakFact(msgspec.Struct):
+    """Segments that reached a host past a NAT that should have translated them."""
+
+    host: str
+    """Who got them, and did not know the connection."""
+    port: int
+    stranger: str
+    """The address that they came from."""
+    stranger_port: int
+    known: str
+    """The address that the host's connection is with."""
+    known_port: int
+    stream: int
+    """Theirs."""
+    of_stream: int
+    """The connection that they belong to."""
+    frames: list[int]
+    """The first of them, and the RST that answered."""
+    time: int
+
+
 class Fleet(msgspec.Struct):
     """Hosts, endpoints and what passed between them, when the whole capture is known."""
 
@@ -199,6 +220,7 @@ class Fleet(msgspec.Struct):
     """By host; only of those with whom data was exchanged."""
     places: dict[str, list[PlaceFacts]] = {}
     """By address, in the order of their beginnings; only of those with several."""
+    leaks: list[LeakFact] = []
     capture_hosts: frozenset[str] = frozenset()
     """The capturing host's addresses."""
     filtered: bool = False

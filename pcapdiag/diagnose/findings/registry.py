@@ -22,6 +22,7 @@ from pcapdiag.diagnose.findings.ephemeral_ports import EphemeralPorts
 from pcapdiag.diagnose.findings.health_check import HealthChecks
 from pcapdiag.diagnose.findings.idle_timeout import IdleTimeout
 from pcapdiag.diagnose.findings.listen_backlog import ListenBacklog
+from pcapdiag.diagnose.findings.nat_leak import NatLeak
 from pcapdiag.diagnose.findings.new_flows import NewFlowsDropped
 from pcapdiag.diagnose.findings.path_loss import PathLoss
 from pcapdiag.diagnose.findings.path_mtu import PathMtu
@@ -54,6 +55,7 @@ FINDERS: tuple[Callable[[], Finder], ...] = (
     IdleTimeout,
     PathLoss,
     NewFlowsDropped,
+    NatLeak,
     ResetDevice,
     AddressMoved,
     Draining,
