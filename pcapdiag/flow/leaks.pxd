@@ -2,8 +2,8 @@ import cython
 
 from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.records cimport Flow, HalfFlow, Host
-from pcapdiag.flow.sequence cimport distance
 from pcapdiag.flow.table cimport Table
+from pcapdiag.model.numbers cimport distance
 
 cdef long long ACK, MAX_SEARCHES, MAX_LEAKS, NEAR, SAME_PACKET
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Flow, HalfFlow
-from pcapdiag.flow.sequence import distance
 from pcapdiag.flow.table import Table
+from pcapdiag.model.numbers import distance
 from pcapdiag.model.packet import ACK
 
 MAX_SEARCHES = 256

@@ -46,8 +46,8 @@ def _finding(leaks: list[LeakFact]) -> Finding:
         title=f"packets of {leak.stranger} arrive untranslated, in place of {leak.known}",
         detail=(
             f"{counted(len(leaks), 'connection')} of {', '.join(hosts[:MAX_NAMED])} to {known} "
-            f"went on from {', '.join(strangers[:MAX_NAMED])}: the same port, and the next sequence "
-            f"numbers (stream {leak.stream} continues stream {leak.of_stream}); they were answered "
+            f"went on from {', '.join(strangers[:MAX_NAMED])}: the same port, and the next "
+            f"sequence numbers (stream {leak.stream} continues stream {leak.of_stream}); they were answered "
             "by a reset"
         ),
         explanation=(
