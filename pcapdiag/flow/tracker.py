@@ -221,7 +221,6 @@ class Tracker:
         """Takes each DNS message over UDP, with its frame and time."""
         self.claims: dict[tuple[int, int], tuple[int, int]] = {}
         """When, and in which frame, a MAC last claimed an IPv4 address by ARP."""
-        self.on_dns: Callable[[int, bytes], None] | None = None
         self.reassemble: Callable[[Packet, bytes, int], bytes | None] | None = None
         self.path_ids: dict[tuple[int, int], int] = {}
         self.last_interface = -1

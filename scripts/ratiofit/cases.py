@@ -18,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from failurelab import together
 from failurelab.score import NotThereError, analyze, matches
 from failurelab.truth import TrueCapture, TrueConnection, Truth, read_all
 from pcapdiag.diagnose.attribution.fitted import FITTED, Fitted
@@ -52,8 +53,11 @@ def _observe_one(work: tuple[Path, Truth, Ratios | None]) -> Observed:
         _use(ratios)
     found = Observed()
     for capture in truth.captures:
+        files: list[object] = [folder / f for f in capture.files]
+        if capture.together is not None:
+            files = list(together.words(capture.together, str(folder)))
         try:
-            report = analyze([folder / f for f in capture.files], capture.command, truth.options)
+            report = analyze(files, capture.command, truth.options)
         except NotThereError:
             found.skipped.append(f"{truth.scenario}/{capture.name}")
             continue

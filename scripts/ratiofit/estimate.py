@@ -32,7 +32,7 @@ PSEUDO = 1.0
 """False firings that the judgement weighs, as many as expected."""
 PSEUDO_FORGERS = 10.0
 """The same where the false firings are a forger's imitation: the lab's forgers are hand-picked."""
-BY_RULE = frozenset({"vantage", "afterwards", "sequence", "timing", "icmp"})
+BY_RULE = frozenset({"vantage", "afterwards", "sequence", "timing", "icmp", "points", "passage"})
 """Families that rest on where a capture was taken and on TCP's own rules, which are the same in a
 lab; the others rest on habits of systems and networks, which are not."""
 HALF = 0.5

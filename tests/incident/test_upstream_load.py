@@ -19,7 +19,7 @@ def used(connections: int, seconds: float) -> UpstreamLoad:
         for n in range(connections)
     ]
     for number, one in enumerate(links):
-        at = 300 + number
+        at = 300.0 + number
         one.handshake(at, rtt=0.2)
         one.c(at + 0.4, "PA", 1, 1, ASK)
         one.s(at + 0.6, "PA", 1, 1 + len(ASK), OK)

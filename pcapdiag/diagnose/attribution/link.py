@@ -27,6 +27,13 @@ def mac(view: ResetView) -> Signal | None:
             "moved"
         )
         return signal("address_moved", view.side, detail, (*view.story.neighbour_arp, reset.frame))
+    if view.context.host(view.end.address).macs.get(reset.mac, 0) >= STEADY:
+        detail = (
+            f"{view.word} came from MAC {mac_text(reset.mac)}, not {mac_text(_mode(macs))}, and "
+            f"from there {view.end.address} talks on other connections: it has moved, or has two "
+            "ways"
+        )
+        return signal("address_moved", view.side, detail, (reset.frame,), confounded=True)
     detail = (
         f"{view.word} came from MAC {mac_text(reset.mac)}; {sum(macs.values())} other packets of "
         f"{view.end.address} came from {mac_text(_mode(macs))}"

@@ -47,8 +47,8 @@ def _finding(leaks: list[LeakFact]) -> Finding:
         detail=(
             f"{counted(len(leaks), 'connection')} of {', '.join(hosts[:MAX_NAMED])} to {known} "
             f"went on from {', '.join(strangers[:MAX_NAMED])}: the same port, and the next "
-            f"sequence numbers (stream {leak.stream} continues stream {leak.of_stream}); they were answered "
-            "by a reset"
+            f"sequence numbers (stream {leak.stream} continues stream {leak.of_stream}); they were "
+            "answered by a reset"
         ),
         explanation=(
             "A NAT between the two gave the far end another address and does so no longer: it lost "

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+from pcapdiag.diagnose.findings.address_moved import AddressMoved
 from pcapdiag.diagnose.findings.certificate_expiring import CertificateExpiring
 from pcapdiag.diagnose.findings.dns_failure import DnsFailure
 from pcapdiag.diagnose.findings.dns_family_failing import DnsFamilyFailing
 from pcapdiag.diagnose.findings.dns_slow import DnsSlow
 from pcapdiag.diagnose.findings.dns_stale_address import DnsStaleAddress
-from pcapdiag.diagnose.findings.address_moved import AddressMoved
 from pcapdiag.diagnose.findings.draining import Draining
 from pcapdiag.diagnose.findings.endpoint_down import EndpointDown
 from pcapdiag.diagnose.findings.ephemeral_ports import EphemeralPorts

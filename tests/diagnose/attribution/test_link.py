@@ -38,6 +38,17 @@ def test_a_gateway_that_asks_by_arp_is_no_new_owner() -> None:
     assert told(found) == ("mac_differs", "path")
 
 
+def test_a_mac_from_which_the_address_talks_elsewhere_is_its_own() -> None:
+    exchange = talk()
+    reset = exchange.live_reset(mac=0x0BAD)
+    for packets, says in ((2, "mac_differs"), (3, "address_moved")):
+        host = HostFacts(SERVER, macs={0x0BAD: packets})
+        context = Context(hosts={SERVER: host})
+        found = link.mac(seen(exchange, reset, context))
+        assert found is not None
+        assert found.name == says
+
+
 def cooked(client: int, server: int) -> Exchange:
     exchange = Exchange()
     exchange.client.direction, exchange.server.direction = client, server
