@@ -130,13 +130,13 @@ class PathLoss:
                 :MAX_STREAMS
             ],
             addresses=addresses[:MAX_NAMED],
-            first=format_seconds(min(seconds) * NANOSECONDS) if seconds else msgspec.UNSET,
-            last=format_seconds(max(seconds) * NANOSECONDS) if seconds else msgspec.UNSET,
+            first=_moment(min(seconds), fleet) if seconds else msgspec.UNSET,
+            last=_moment(max(seconds) + 1, fleet) if seconds else msgspec.UNSET,
             count=sum(side.lost for side in sides),
             numbers=numbers,
             fixes=_FIXES,
             commands=[
-                f"mtr -n -T -P 443 -c 100 -r {addresses[0]}  # the port that is used; both ways",
+                f"mtr -n {_port(addresses[0], fleet)}-c 100 -r {addresses[0]}  # and the way back",
                 "ip -s link; ethtool -S eth0 | grep -iE 'drop|err|fifo'; tc -s qdisc  # each hop",
             ],
         )
@@ -219,6 +219,17 @@ def network_of(address: str) -> str:
 def name_of(addresses: list[str]) -> str:
     """Return an address, or the network of several."""
     return addresses[0] if len(addresses) == 1 else network_of(addresses[0])
+
+
+def _moment(second: int, fleet: Fleet) -> str:
+    last = max(fleet.first_time, fleet.last_time)
+    return format_seconds(min(max(second * NANOSECONDS, fleet.first_time), last))
+
+
+def _port(address: str, fleet: Fleet) -> str:
+    """Return mtr's options for the busiest port of an address; none where it listens on none."""
+    ports = {one.port: one.established for one in fleet.endpoints if one.address == address}
+    return f"-T -P {max(ports, key=lambda port: ports[port])} " if ports else ""
 
 
 def _is_everything(side: Side, losses: list[LossFacts]) -> bool:

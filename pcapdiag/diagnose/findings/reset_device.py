@@ -66,10 +66,12 @@ class ResetDevice:
     def look(self, connection: Connection) -> None:
         """Note a failed connection whose decisive reset a device between made."""
         attribution = connection.verdict.attribution
-        if attribution.side != "path" or attribution.confidence < SURE:
-            return
         reset = _decisive(connection)
-        if reset is None or not connection.verdict.failed or len(self._cuts) >= MAX_RESETS:
+        if attribution.side != "path" or reset is None or reset.attribution.side != "path":
+            return
+        if reset.attribution.confidence < SURE or not connection.verdict.failed:
+            return
+        if len(self._cuts) >= MAX_RESETS:
             return
         ends = {"initiator": connection.initiator.ip, "responder": connection.responder.ip}
         self._cuts.append(

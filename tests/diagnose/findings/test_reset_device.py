@@ -7,7 +7,7 @@ import pytest
 from pcapdiag.diagnose.findings.reset_device import ResetDevice
 from pcapdiag.model.context import EndpointFacts, HostFacts, ResetMarks
 from pcapdiag.model.fleet import Fleet
-from pcapdiag.model.report import Connection, Finding, Reset, Side
+from pcapdiag.model.report import Attribution, Connection, Finding, Reset, Side
 from tests.report.fabricate import UPSTREAM, refused, seconds
 
 pytestmark = pytest.mark.once
@@ -90,4 +90,11 @@ def test_after_idle_times_the_fixes_are_about_those() -> None:
     ids=["few", "an end did it", "unsure", "nothing in common"],
 )
 def test_no_finding(connections: list[Connection]) -> None:
+    assert find(*connections) == []
+
+
+def test_an_end_that_gave_up_on_a_silent_path_is_no_device() -> None:
+    connections = [cut(n) for n in range(3)]
+    for connection in connections:
+        connection.resets[0].attribution = Attribution(side="initiator", confidence=0.9)
     assert find(*connections) == []
