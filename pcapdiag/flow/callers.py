@@ -167,7 +167,7 @@ class Caller:
         self.dropped = 0
         self.first_dropped = 0
         self.last_dropped = 0
-        self.drop_marks: set[int] = set()
+        self.drop_marks: set[int] | None = None
 
     def ask(self, kind: int) -> Ask | None:
         """Return what was asked in one kind; None for nothing."""
@@ -299,6 +299,8 @@ class Callers:
             caller.came_up += 1 if flow.handshake_done else 0
         elif repeated or now - flow.start > SYN_REPEAT:
             caller.dropped += 1
+            if caller.drop_marks is None:
+                caller.drop_marks = set()
             if len(caller.drop_marks) < MAX_MARKS:
                 caller.drop_marks.add(flow.ups_before)
             if caller.first_dropped == 0 or flow.start < caller.first_dropped:

@@ -79,7 +79,7 @@ def callers_of(endpoint: Endpoint) -> Iterator[CallerFacts]:
             dropped=caller.dropped,
             first_dropped=caller.first_dropped,
             last_dropped=caller.last_dropped,
-            drop_episodes=len(caller.drop_marks),
+            drop_episodes=len(caller.drop_marks or ()),
             reused=caller.reused,
             cured=caller.cured,
             first=caller.first,
