@@ -69,7 +69,9 @@ def _closed_after_idle(story: Story) -> tuple[IdleEnd, int] | None:
     for earlier, later in zip(recent[-2::-1], recent[:0:-1], strict=True):
         if later.time - earlier.time >= IDLE:
             ended = closed if later.from_initiator else later.time
-            return IdleEnd("closed", ended - earlier.time), ended
+            # A server's timer runs from its last data, and not from the ACK of it.
+            data = [p.time for p in recent if p.length and p.time <= earlier.time]
+            return IdleEnd("closed", ended - max(data, default=earlier.time)), ended
     return None
 
 

@@ -152,7 +152,7 @@ cdef class Tracker:
     @cython.locals(flow=Flow, queue=cython.longlong)
     cpdef int close(self) except -1
     cdef int _finish(self, Flow flow) except -1
-    @cython.locals(i=HalfFlow, r=HalfFlow, apart=cython.longlong, tenths=cython.longlong, endpoint=Endpoint, closed=dict)
+    @cython.locals(i=HalfFlow, r=HalfFlow, apart=cython.longlong, quiet=cython.longlong, tenths=cython.longlong, endpoint=Endpoint, closed=dict)
     cdef object _note_closed_idle(self, Flow flow)
     @cython.locals(endpoint=Endpoint)
     cdef void _choose_look(self, Flow flow) noexcept

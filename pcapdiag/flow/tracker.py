@@ -1474,8 +1474,12 @@ class Tracker:
         if flow.response_time >= flow.pause_end:
             # It was quiet because the answer took long.
             return
+        # A server's timer runs from its last data, and not from the ACK of it that comes later.
+        quiet = flow.pause
+        if r.last_data_time < flow.pause_end:
+            quiet = flow.pause_end - max(i.last_data_time, r.last_data_time)
         closed = endpoint.closed_idle
-        tenths = flow.pause // TENTH
+        tenths = quiet // TENTH
         if tenths in closed:
             closed[tenths] += 1
         elif len(closed) < MAX_QUIET_TIMES:

@@ -47,3 +47,16 @@ def test_a_slow_answer_before_the_close_is_no_idle_connection() -> None:
     link.s(3_060, "A", 29, 20)
     (endpoint,) = tell(link.wire).tracker.table.endpoints.values()
     assert endpoint.closed_idle == {}
+
+
+def test_the_time_runs_from_the_last_data_and_not_from_its_ack() -> None:
+    link = Link(Wire())
+    link.handshake(0)
+    link.c(20, "PA", 1, 1, b"GET / HTTP/1.1\r\n\r\n")
+    link.s(40, "PA", 1, 19, b"HTTP/1.1 204 No Content\r\n\r\n")
+    link.c(440, "A", 19, 28)
+    link.s(5_045, "FA", 28, 19)
+    link.c(5_445, "FA", 19, 29)
+    link.s(5_446, "A", 29, 20)
+    (endpoint,) = tell(link.wire).tracker.table.endpoints.values()
+    assert endpoint.closed_idle == {50: 1}
