@@ -11,8 +11,8 @@ cdef long long _CONNECTED, _ANSWERED, _CAME_UP, _REFUSED, _SILENT, _NO_ANSWER
 
 @cython.final
 cdef class Ask:
-    cdef public bytes head
-    cdef public long long count, good, errors, alone, first, last, gaps, gap_sum, last_gap, steady, was_good
+    cdef public bytes head, line
+    cdef public long long same, count, good, errors, alone, first, last, gaps, gap_sum, last_gap, steady, was_good
     cdef public dict statuses
     cdef public list changes
     @cython.locals(gap=cython.longlong, apart=cython.longlong, good=cython.longlong)

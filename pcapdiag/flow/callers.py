@@ -68,6 +68,8 @@ class Ask:
 
     def __init__(self, head: bytes) -> None:
         self.head = head
+        self.line = head.partition(b"\r")[0].partition(b"?")[0]
+        self.same = 0
         self.count = 0
         self.good = 0
         self.errors = 0
@@ -251,6 +253,8 @@ class Callers:
             length = asked_length if asked_length < HEAD_KEPT else HEAD_KEPT
             ask = caller.new_ask(flow.ask_kind, bytes(v[asked : asked + length]))
         ask.note(flow.request_time, outcome)
+        if flow.ask_kind > 1 and bytes(v[asked : asked + len(ask.line)]) == ask.line:
+            ask.same += 1
         if flow.turn_index == 1:
             ask.alone += 1
 
@@ -263,6 +267,8 @@ class Callers:
             ask = caller.new_ask(kind, head)
         ask.note(time, outcome)
         ask.alone += alone
+        if head.startswith(ask.line):
+            ask.same += 1
 
     def finished(self, flow: Flow, now: int) -> None:
         """Note a connection that ended: its ports, and its outcome where nothing was asked."""

@@ -52,6 +52,7 @@ def _ask_facts(ask: Ask, kind: AskKind, who: str, name: str, address: str, port:
         good=ask.good,
         errors=ask.errors,
         alone=ask.alone,
+        same=ask.same,
         first=ask.first,
         last=ask.last,
         period=ask.gap_sum // ask.gaps if ask.gaps else 0,

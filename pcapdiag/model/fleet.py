@@ -40,6 +40,8 @@ agent; one whose path has a word that checks use; a connection on which nothing 
 NOT_HTTP, CAME_UP, REFUSED, SILENT, NO_ANSWER = 1, 2, 3, 4, 5
 """Outcomes below 100: answered, though not in HTTP; connected; refused; SYN unanswered; request
 unanswered. From 100 on they are HTTP statuses."""
+GRPC_FAILED = 1000
+"""Plus a grpc-status: outcome of a call that the server says it failed (the HTTP status is 200)."""
 
 
 class AskFacts(msgspec.Struct):
@@ -57,9 +59,11 @@ class AskFacts(msgspec.Struct):
     good: int = 0
     """With a status of 200 to 399, an answer that is no HTTP, or a connection that came up."""
     errors: int = 0
-    """With a status of 500 or more."""
+    """With a status of 500 or more, or failed by a gRPC server."""
     alone: int = 0
     """How many were the first (mostly the only) request of their connection."""
+    same: int = 0
+    """How many had the first one's method and path; counted for kinds "bare" and "path" only."""
     first: int = 0
     last: int = 0
     period: int = 0

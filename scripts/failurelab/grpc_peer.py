@@ -1,6 +1,7 @@
 """A gRPC server and client of a few lines, as programs of their own.
 
     python -m failurelab.grpc_peer server ADDRESS [OPTION=VALUE...]
+    python -m failurelab.grpc_peer health ADDRESS FILE
     python -m failurelab.grpc_peer client ADDRESS METHOD [SECONDS] [OPTION=VALUE...]
 
 The server's methods: `ok`, `status` (the request names the code), `fail` (raises), `hang`
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent import futures
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -59,7 +61,19 @@ def _serve(address: str, words: list[str]) -> None:
         "hang": streaming(_hang),
         "stream": streaming(_stream),
     }
-    handler = grpc.method_handlers_generic_handler(_SERVICE, methods)
+    _run(address, _SERVICE, methods, words)
+
+
+def _serve_health(address: str, file: str) -> None:
+    def check(_request: bytes, _context: Any) -> bytes:  # noqa: ANN401
+        return bytes((0x08, int(Path(file).read_text() or "1")))
+
+    methods = {"Check": grpc.unary_unary_rpc_method_handler(check)}
+    _run(address, "grpc.health.v1.Health", methods, [])
+
+
+def _run(address: str, service: str, methods: dict[str, Any], words: list[str]) -> None:
+    handler = grpc.method_handlers_generic_handler(service, methods)
     pool = futures.ThreadPoolExecutor(8)
     server = grpc.server(pool, options=[("grpc.so_reuseport", 0), *_options(words)])
     server.add_generic_rpc_handlers((handler,))
@@ -90,6 +104,8 @@ def main() -> None:
     kind, address, *words = sys.argv[1:]
     if kind == "server":
         _serve(address, words)
+    elif kind == "health":
+        _serve_health(address, words[0])
     else:
         _ask(address, words[0], words[1:])
 

@@ -13,6 +13,7 @@ import msgspec
 from pcapdiag.flow.screen import CHECK_WORDS
 from pcapdiag.model.fleet import (
     CAME_UP,
+    GRPC_FAILED,
     NO_ANSWER,
     NOT_HTTP,
     REFUSED,
@@ -21,6 +22,7 @@ from pcapdiag.model.fleet import (
     Fleet,
 )
 from pcapdiag.model.harmless import harmless
+from pcapdiag.protocols.http.grpc import status_name
 
 MIN_REGULAR = 4
 """Requests of unknown purpose from which on regular times make a check."""
@@ -33,7 +35,10 @@ LONGEST_PERIOD = 300 * 1_000_000_000
 MAX_PATH = 80
 GRPC_HEALTH = "/grpc.health.v1.Health/"
 """Path of gRPC's own health checks; what is not SERVING counts as status 503."""
+NOT_SERVING = 503
 
+_IDENTIFIER = re.compile(r"[0-9]+|(?=[a-f-]*[0-9])[0-9a-f-]{8,}")
+"""A word of a path that names one thing of many: a number, a hash, a UUID."""
 _CHECKERS = (
     (b"amazon-route53", "Route 53"),
     (b"azure traffic manager", "Azure Traffic Manager"),
@@ -95,6 +100,8 @@ def _is_check(ask: AskFacts, calling: set[str]) -> bool:
         return False
     if ask.kind == "connect":
         return ask.count >= MIN_BARE and ask.caller in calling
+    if ask.same < ask.count or _asks_for_one_thing(ask):
+        return False
     return ask.count >= MIN_REGULAR and (ask.kind == "path" or _asks_like_a_check(ask))
 
 
@@ -110,6 +117,11 @@ def _asks_like_a_check(ask: AskFacts) -> bool:
     return any(word.encode().startswith(CHECK_WORDS) for word in words if word)
 
 
+def _asks_for_one_thing(ask: AskFacts) -> bool:
+    """Return whether the path has an identifier: ``/orders/17/status`` asks how an order is."""
+    return any(_IDENTIFIER.fullmatch(word) for word in path(ask).lower().split("/"))
+
+
 def is_good(outcome: int) -> bool:
     """Return whether an outcome is what a check wants."""
     return outcome in (NOT_HTTP, CAME_UP) or 200 <= outcome < 400
@@ -117,7 +129,20 @@ def is_good(outcome: int) -> bool:
 
 def outcome_words(outcome: int) -> str:
     """Return an outcome in words: ``status 503``, ``connection refused``."""
+    if outcome >= GRPC_FAILED:
+        number = outcome - GRPC_FAILED
+        return f"gRPC status {number} {status_name(number)}"
     return _WORDS.get(outcome, f"status {outcome}")
+
+
+def result_words(ask: AskFacts, outcome: int) -> str:
+    """Return the outcome of a check in words; a gRPC server says by itself that it is not well."""
+    return "not SERVING" if asks_grpc(ask) and outcome == NOT_SERVING else outcome_words(outcome)
+
+
+def asks_grpc(ask: AskFacts) -> bool:
+    """Return whether a check calls gRPC's health service."""
+    return ask.kind == "check" and path(ask).startswith(GRPC_HEALTH)
 
 
 def worst(ask: AskFacts) -> int:
@@ -136,7 +161,7 @@ def path(ask: AskFacts) -> str:
 def _what(ask: AskFacts) -> str:
     if ask.kind == "connect":
         return "a connection"
-    if path(ask).startswith(GRPC_HEALTH):
+    if asks_grpc(ask):
         return "its gRPC health"
     method = ask.head.partition(b" ")[0].decode("latin-1")
     return f"{harmless(method, 16)} {path(ask)}"

@@ -13,7 +13,7 @@ from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import CAME_UP, REFUSED, Fleet, SpanFacts
-from pcapdiag.model.report import Connection, Finding
+from pcapdiag.model.report import Connection, Finding, Verdict
 from pcapdiag.model.units import format_seconds
 
 FEWEST = 2
@@ -23,6 +23,9 @@ MAX_STREAMS = 100
 SHORTEST_SILENCE = 2_000_000_000
 """A silence that ended sooner (ns) is a lost SYN or two that were repeated, or a limit on new
 connections (path.new_flows_dropped)."""
+HOST_UNREACHABLE = ((3, 1), (1, 3))
+"""ICMP and ICMPv6 types and codes by which the last router says that nobody answers its ARP or
+neighbour requests for the address (RFC 1812 section 5.2.7.1, RFC 4443 section 3.1)."""
 AT_ONCE = 2_000_000_000
 """Endpoints that went down within this time (ns) of each other went down together."""
 
@@ -32,6 +35,8 @@ class _Failed(msgspec.Struct):
 
     by_path: int = 0
     """Those that a device between made fail, or a router spoke about: they say nothing of it."""
+    gone: int = 0
+    """Those for which a router said that the host itself cannot be reached."""
     streams: list[int] = []
     starts: list[float] = []
     ends: list[float] = []
@@ -70,7 +75,10 @@ class EndpointDown:
                 return
             failed = self._failed[endpoint] = _Failed()
         verdict = connection.verdict
-        failed.by_path += verdict.attribution.side == "path" or verdict.code.startswith("icmp.")
+        failed.gone += _is_gone(verdict)
+        failed.by_path += not _is_gone(verdict) and (
+            verdict.attribution.side == "path" or verdict.code.startswith("icmp.")
+        )
         if len(failed.streams) < MAX_STREAMS:
             failed.streams.append(connection.stream)
             failed.starts.append(float(connection.start))
@@ -99,6 +107,8 @@ class EndpointDown:
         )
         if outage.until:
             detail += f"; it was back {duration(outage.until - outage.worked_until)} after it left"
+        if failed.gone:
+            detail += "; a router said that it cannot reach the host"
         others = _at_once(outage, endpoint, found)
         if others:
             detail += f"; {counted(others, 'other endpoint')} went down at the same time"
@@ -122,6 +132,12 @@ class EndpointDown:
             },
             fixes=_FIXES[bool(outage.refused)],
         )
+
+
+def _is_gone(verdict: Verdict) -> bool:
+    numbers = verdict.numbers
+    told = numbers.get("icmp_type"), numbers.get("icmp_code")
+    return verdict.code == "icmp.unreachable" and told in HOST_UNREACHABLE
 
 
 def outages(spans: list[SpanFacts]) -> list[Outage]:

@@ -1,15 +1,16 @@
-"""Finding http.server_errors: an origin's own 5xx, far above the rest.
+"""Finding http.server_errors: an origin's own errors, far above the rest.
 
-An answer is not a failed connection, so these are in no verdict. An endpoint stands out when a
-large share of its answers are 5xx while the others that the same host calls give few; one without
-peers needs more of them. Proxies' own answers and health checks are left out.
+An HTTP answer is not a failed connection, so a 5xx is in no verdict; a gRPC call that the server
+failed is in one, and counts here as well. An endpoint stands out when a large share of its answers
+are errors while the others that the same host calls give few; one without peers needs more of
+them. Proxies' own answers and health checks are left out.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from pcapdiag.diagnose.findings.checks import checks
+from pcapdiag.diagnose.findings.checks import checks, outcome_words
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import AskFacts, Fleet
 from pcapdiag.model.report import Connection, Finding
@@ -77,7 +78,7 @@ def _stands_out(ask: AskFacts, rest: float | None) -> bool:
 
 def _finding(ask: AskFacts, rest: float | None) -> Finding:
     statuses = sorted((s for s in ask.outcomes if s >= 500), key=lambda s: -ask.outcomes[s])
-    kinds = ", ".join(f"{ask.outcomes[status]:,} with {status}" for status in statuses)
+    kinds = ", ".join(f"{ask.outcomes[one]:,} with {outcome_words(one)}" for one in statuses)
     share = ask.errors / ask.count
     beside = "" if rest is None else f"; its other endpoints: {rest:.0%}"
     return Finding(
@@ -85,8 +86,8 @@ def _finding(ask: AskFacts, rest: float | None) -> Finding:
         severity="warning",
         title=f"{ask.endpoint} answers {share:.0%} of requests with an error of its own",
         detail=(
-            f"{ask.errors:,} of {counted(ask.count, 'answer')} to {ask.caller} were 5xx ({kinds})"
-            f"{beside}"
+            f"{ask.errors:,} of {counted(ask.count, 'answer')} to {ask.caller} were errors "
+            f"({kinds}){beside}"
         ),
         explanation=(
             "The connections worked and the answers arrived: the program behind this endpoint says "

@@ -90,6 +90,7 @@ def judged(
         ended_by=end.actor if end else None,
         candidates=sender_hints(story, error),
         facts=_facts(story, error, wanted),
+        numbers={"icmp_type": error.type, "icmp_code": error.code},
     )
 
 

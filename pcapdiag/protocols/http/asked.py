@@ -8,6 +8,7 @@ service is.
 from __future__ import annotations
 
 from pcapdiag.flow.screen import CHECK_WORDS, CHECKERS
+from pcapdiag.model.fleet import GRPC_FAILED
 from pcapdiag.model.http import Asked, Exchange
 
 MAX_TARGET = 80
@@ -25,6 +26,9 @@ STATUS_FIELD = 0x08
 """Protobuf tag of field 1 as a varint."""
 OK, UNAVAILABLE, NO_ANSWER = 200, 503, 5
 """Outcomes as pcapdiag/model/fleet.py has them."""
+SERVERS_FAULTS = (2, 13, 14, 15)
+"""UNKNOWN, INTERNAL, UNAVAILABLE, DATA_LOSS (grpc/doc/statuscodes.md): the server failed; what it
+says of the request, or a deadline that the caller set, is no fault of its own."""
 
 
 class AskedLog:
@@ -42,7 +46,7 @@ class AskedLog:
             self.left_out += 1
             return
         health = is_health_call(exchange)
-        outcome = _health(exchange, message) if health else exchange.status or NO_ANSWER
+        outcome = _health(exchange, message) if health else _outcome(exchange)
         kind = 1 if health else _kind(exchange)
         target = (exchange.target or "").partition("?")[0][:MAX_TARGET]
         self.rows.append(
@@ -56,9 +60,15 @@ def is_health_call(exchange: Exchange) -> bool:
     return exchange.grpc is not None and exchange.grpc.service == GRPC_HEALTH
 
 
+def _outcome(exchange: Exchange) -> int:
+    if exchange.grpc is not None and exchange.grpc.status in SERVERS_FAULTS:
+        return GRPC_FAILED + exchange.grpc.status
+    return exchange.status or NO_ANSWER
+
+
 def _health(exchange: Exchange, message: bytes) -> int:
-    if exchange.grpc is None or exchange.grpc.status not in (0, None):
-        return UNAVAILABLE
+    if exchange.grpc is not None and exchange.grpc.status:
+        return GRPC_FAILED + exchange.grpc.status
     if exchange.status is None:
         return NO_ANSWER
     said = message[MESSAGE_PREFIX : MESSAGE_PREFIX + 2]

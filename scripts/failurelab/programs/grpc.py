@@ -24,6 +24,13 @@ def server(lab: Lab, host: Host, port: int, *options: str) -> Process:
     return host.spawn(command, port=port)
 
 
+def health(lab: Lab, host: Host, port: int, status: Path) -> Process:
+    """A server that says how it is: what the file holds at the time, 1 SERVING, 2 NOT_SERVING."""
+    _note(lab)
+    address = endpoint((host.ip, port))
+    return host.spawn([sys.executable, "-u", str(_PEER), "health", address, str(status)], port=port)
+
+
 def call(
     lab: Lab, host: Host, address: Address, method: str, *options: str, seconds: float = 5
 ) -> str:

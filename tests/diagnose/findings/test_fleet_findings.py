@@ -42,6 +42,7 @@ def ask(
         head=head,
         count=6,
         alone=6,
+        same=6,
         first=START,
         last=START + 5 * SECOND,
         period=SECOND,
@@ -119,7 +120,7 @@ def test_out_and_back() -> None:
     [
         ({}, True),
         ({"steady": 0.4}, False),
-        ({"count": 3, "alone": 3}, False),
+        ({"count": 3, "alone": 3, "same": 3}, False),
         ({"alone": 1}, False),
         ({"period": SECOND // 20}, False),
         ({"period": 600 * SECOND}, False),
@@ -235,7 +236,7 @@ def test_an_origin_that_stands_out() -> None:
     assert (finding.code, finding.endpoint, finding.count) == (
         "http.server_errors", "10.0.2.7:9000", 10,
     )  # fmt: skip
-    assert "10 with 500" in finding.detail
+    assert "10 with status 500" in finding.detail
     assert "its other endpoints: 0%" in finding.detail
 
 

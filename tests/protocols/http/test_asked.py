@@ -46,7 +46,7 @@ def test_a_grpc_health_call_says_how_the_service_is(message: bytes, outcome: int
 
 
 def test_a_health_call_that_fails() -> None:
-    assert noted(health(12), b"\0\0\0\0\2\x08\x01") == (1, 503)
+    assert noted(health(12), b"\0\0\0\0\2\x08\x01") == (1, 1012)
 
 
 def test_queries_are_left_out_and_rows_bounded() -> None:
