@@ -61,6 +61,13 @@ def test_requests_are_told_apart_by_what_they_say_of_themselves() -> None:
     assert all(one.count == one.good == one.alone == 1 for one in found.values())
 
 
+def test_the_same_path_again_is_told_from_another_one() -> None:
+    wire = Wire()
+    for number, path in enumerate((b"/api/health", b"/api/health?at=2", b"/api/healthy")):
+        ask(wire, number * 100, 40_000 + number, CURL_HEALTH.replace(b"/api/health", path))
+    assert (asks(wire)["path"].count, asks(wire)["path"].same) == (3, 1)
+
+
 def test_period_and_changes_of_a_check() -> None:
     wire = Wire()
     for number, answer in enumerate((OK, OK, DOWN, DOWN, DOWN, OK)):

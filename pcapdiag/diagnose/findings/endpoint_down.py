@@ -23,6 +23,8 @@ MAX_STREAMS = 100
 SHORTEST_SILENCE = 2_000_000_000
 """A silence that ended sooner (ns) is a lost SYN or two that were repeated, or a limit on new
 connections (path.new_flows_dropped)."""
+CLOSE = 2
+"""How far apart the shortest and the longest possible outage may be to be told as one length."""
 HOST_UNREACHABLE = ((3, 1), (1, 3))
 """ICMP and ICMPv6 types and codes by which the last router says that nobody answers its ARP or
 neighbour requests for the address (RFC 1812 section 5.2.7.1, RFC 4443 section 3.1)."""
@@ -105,8 +107,7 @@ class EndpointDown:
             f"{duration(outage.last - outage.first)} "
             f"{'was' if outage.count == 1 else 'were'} {how}"
         )
-        if outage.until:
-            detail += f"; it was back {duration(outage.until - outage.worked_until)} after it left"
+        detail += _how_long(outage)
         if failed.gone:
             detail += "; a router said that it cannot reach the host"
         others = _at_once(outage, endpoint, found)
@@ -115,7 +116,7 @@ class EndpointDown:
         return Finding(
             code="endpoint.down",
             severity="failure",
-            title=f"{endpoint} stopped taking connections",
+            title=f"{endpoint} stopped taking connections" + " for a while" * bool(outage.until),
             detail=detail,
             explanation=_EXPLAINED[bool(outage.refused)],
             streams=streams,
@@ -132,6 +133,20 @@ class EndpointDown:
             },
             fixes=_FIXES[bool(outage.refused)],
         )
+
+
+def _how_long(outage: Outage) -> str:
+    """Return what is known of the outage's length: new connections alone show it."""
+    least = outage.last - outage.first
+    if not outage.until:
+        return "; it did not come back in this capture"
+    most = outage.until - outage.worked_until
+    if least * CLOSE >= most:
+        return f"; then it was back, {duration(most)} after the last that it had taken"
+    return (
+        f"; then it was back: down for {duration(least)} at least and {duration(most)} at most, "
+        "nobody tried meanwhile"
+    )
 
 
 def _is_gone(verdict: Verdict) -> bool:

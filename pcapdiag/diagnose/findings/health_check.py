@@ -7,21 +7,13 @@ answers "no healthy upstream" that came while it failed.
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.findings.checks import (
-    NOT_SERVING,
-    Check,
-    asks_grpc,
-    checks,
-    is_good,
-    path,
-    result_words,
-    worst,
-)
+from pcapdiag.diagnose.findings.check_words import commands, fixes, other_ports, who
+from pcapdiag.diagnose.findings.checks import Check, checks, is_good, result_words, worst
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.ends import join_port
-from pcapdiag.model.fleet import GRPC_FAILED, REFUSED, SILENT, Fleet
-from pcapdiag.model.report import Connection, Finding
+from pcapdiag.model.fleet import GRPC_FAILED, REFUSED, AskFacts, Fleet
+from pcapdiag.model.report import Connection, Finding, Verdict
 from pcapdiag.model.units import format_seconds
 
 FEWEST = 2
@@ -30,9 +22,15 @@ MAX_STREAMS = 100
 MAX_FINDINGS = 100
 MAX_PAIRS = 1_000
 """Pairs of caller and endpoint whose failed connections are remembered."""
-MAX_PORTS = 3
-UNIMPLEMENTED = GRPC_FAILED + 12
-FOLLOWED = ("http.no_healthy_upstream",)
+FOLLOWED = "http.no_healthy_upstream"
+LIKELY = 0.2
+"""Confidence from which a proxy's own answer counts that may be one of these."""
+ONE_CHECK = 1.5
+"""A check that works again before so many periods failed once only."""
+SLOW_BACK = 3
+"""Periods after which an endpoint is used again at the latest, as thresholds usually are."""
+FLAPS = 16
+"""So many changes of a check's result are known (pcapdiag/flow/callers.py)."""
 
 
 class HealthChecks:
@@ -48,7 +46,7 @@ class HealthChecks:
         if not verdict.failed:
             return
         frame = verdict.frames[0] if verdict.frames else connection.first_frame
-        if verdict.code in FOLLOWED:
+        if _finds_none(verdict):
             if len(self._followed) < MAX_STREAMS:
                 self._followed.append((float(connection.end), connection.stream, frame))
             return
@@ -68,20 +66,30 @@ class HealthChecks:
         failing.sort(key=lambda c: -c.failed)
         moved = [check for check in known if _has_moved(check)]
         found = [self._failing(check, fleet) for check in failing[:MAX_FINDINGS]]
-        return found + [_moved(check) for check in moved[:MAX_FINDINGS]]
+        return found + [self._moved(check) for check in moved[:MAX_FINDINGS]]
+
+    def _meanwhile(self, ask: AskFacts) -> list[tuple[int, int]]:
+        """Return the requests that found no endpoint while a check failed, or soon after."""
+        slow = SLOW_BACK * ask.period
+        bad = [(first, last + slow if last else ask.last + slow) for first, last in _bad(ask)]
+        return [
+            (stream, frame)
+            for end, stream, frame in self._followed
+            if any(first <= end * 1e9 <= last for first, last in bad)
+        ]
 
     def _failing(self, check: Check, fleet: Fleet) -> Finding:
         ask = check.ask
         since = next(time for time, outcome in ask.changes if not is_good(outcome))
-        after = [(stream, frame) for end, stream, frame in self._followed if end * 1e9 >= since]
+        after = self._meanwhile(ask)
         own = self._checks_own(check, fleet)
         outcome = worst(ask)
         words = result_words(ask, outcome)
         detail = (
-            f"{_who(check)} asks {ask.endpoint} for {check.what} every {duration(ask.period)}; "
+            f"{who(check)} asks {ask.endpoint} for {check.what} every {duration(ask.period)}; "
             f"{check.failed} of {ask.count} failed ({words})"
         )
-        ports = _other_ports(check, fleet) if outcome == REFUSED and not ask.good else ""
+        ports = other_ports(check, fleet) if outcome == REFUSED and not ask.good else ""
         if ports:
             detail += f", while {ask.address} takes connections on port {ports}"
         if own:
@@ -97,8 +105,8 @@ class HealthChecks:
                 "A proxy takes an endpoint out of use after some failed checks, and answers 503 by "
                 "itself when none is left. Nothing else needs to be wrong with the endpoint."
             ),
-            streams=[stream for stream, _ in after + own],
-            frames=[frame for _, frame in after + own],
+            streams=sorted(stream for stream, _ in after + own),
+            frames=sorted(frame for _, frame in after + own),
             addresses=[ask.caller, ask.address],
             endpoint=ask.endpoint,
             first=format_seconds(since),
@@ -110,8 +118,8 @@ class HealthChecks:
                 "period": ask.period / 1e9,
                 "status": outcome if 100 <= outcome < GRPC_FAILED else 0,
             },
-            fixes=_fixes(check, outcome),
-            commands=_commands(check),
+            fixes=fixes(check, outcome),
+            commands=commands(check),
         )
 
     def _checks_own(self, check: Check, fleet: Fleet) -> list[tuple[int, int]]:
@@ -129,83 +137,80 @@ class HealthChecks:
             return []
         return self._failed.get((ask.caller, ask.endpoint), [])
 
+    def _moved(self, check: Check) -> Finding:
+        ask = check.ask
+        outs = _outs(ask)
+        (time, outcome) = ask.changes[-1]
+        back = is_good(outcome)
+        found_none = self._meanwhile(ask)
+        detail = (
+            f"by the checks of {who(check)} for {check.what}, every {duration(ask.period)}: "
+            f"{check.failed} of {ask.count} failed ({result_words(ask, worst(ask))})"
+        )
+        if back:
+            out = sum(last - first for first, last in outs)
+            times = f"{len(outs)} times, " if len(outs) > 1 else ""
+            detail += f"; {times}{duration(out)} from the first failed one to one that worked"
+        if found_none:
+            detail += f"; {counted(len(found_none), 'request')} found no endpoint in use meanwhile"
+        return Finding(
+            code="health.endpoint_out",
+            severity="failure" if found_none else "info" if back else "warning",
+            title=f"{ask.endpoint} {_state(ask)}",
+            detail=detail,
+            explanation=(
+                "The moments are those at which the check's result changed; proxies wait for "
+                "several equal results before they act on it."
+            ),
+            addresses=[ask.caller, ask.address],
+            endpoint=ask.endpoint,
+            first=format_seconds(ask.changes[1][0] if is_good(ask.changes[0][1]) else ask.first),
+            last=format_seconds(time if back else ask.last),
+            count=len(ask.changes) - 1,
+            numbers={"changes": len(ask.changes) - 1, "checks": ask.count, "failed": check.failed},
+            streams=[stream for stream, _ in found_none],
+            frames=[frame for _, frame in found_none],
+        )
 
-def _other_ports(check: Check, fleet: Fleet) -> str:
-    """Return the ports on which the endpoint's address takes connections."""
-    ports = sorted(
-        one.port for one in fleet.endpoints if one.address == check.ask.address and one.established
-    )
-    return ", ".join(map(str, ports[:MAX_PORTS]))
+
+def _finds_none(verdict: Verdict) -> bool:
+    """Return whether a proxy found no endpoint in use: it says so, or does not say why."""
+    likely = (a.code for a in verdict.alternatives if a.confidence >= LIKELY)
+    return verdict.code == FOLLOWED or FOLLOWED in likely
 
 
-def _who(check: Check) -> str:
-    return f"{check.checker} at {check.ask.caller}" if check.checker else check.ask.caller
+def _bad(ask: AskFacts) -> list[tuple[int, int]]:
+    """Return the times in which a check failed, ns; the end of the last one is 0 if it does still.
 
-
-def _fixes(check: Check, outcome: int) -> list[str]:
-    endpoint = check.ask.endpoint
-    if outcome in (REFUSED, SILENT):
-        first = f"nothing takes connections on {endpoint}: is it the right port, and is it up?"
-    elif outcome == UNIMPLEMENTED:
-        first = f"the server on {endpoint} has no grpc.health.v1.Health: register it, or check TCP"
-    elif asks_grpc(check.ask) and outcome == NOT_SERVING:
-        first = f"the program on {endpoint} sets its own health: what does it wait for, or drain?"
-    elif outcome in (301, 302, 307, 308, 404, 405):
-        first = f"wrong path or method: what does {endpoint} serve for its check?"
-    elif outcome in (401, 403):
-        first = "the check is not allowed to ask: exempt its path from authentication"
-    elif outcome == 400:
-        first = "the check speaks another protocol or host name than the port wants (TLS, Host)"
-    else:
-        first = f"the program on {endpoint} says itself that it is not well: its own log says why"
+    An end is the first check that worked again.
+    """
+    ends = [time for time, _ in ask.changes[1:]] + [0]
     return [
-        first,
-        "Envoy: health_checks path, host, expected_statuses; NGINX: health_check uri, match; "
-        "HAProxy: option httpchk, http-check expect; Kubernetes: readinessProbe path, port, scheme",
+        (time, end)
+        for (time, outcome), end in zip(ask.changes, ends, strict=True)
+        if not is_good(outcome)
     ]
 
 
-def _commands(check: Check) -> list[str]:
-    ask = check.ask
-    where = f"  # from {ask.caller}"
-    if ask.kind == "connect":
-        return [f"nc -vz -w 3 {ask.address} {ask.port}{where}"]
-    if asks_grpc(ask):
-        return [f"grpcurl -plaintext {ask.endpoint} grpc.health.v1.Health/Check{where}"]
-    asked = path(ask)
-    plain = all(c.isalnum() or c in "/._-" for c in asked) and asked.isascii()
-    target = asked if plain and asked.startswith("/") else "/"
-    return [f"curl -sv -m 3 -o /dev/null http://{ask.endpoint}{target}{where}"]
+def _outs(ask: AskFacts) -> list[tuple[int, int]]:
+    """Return those of them in which it failed more than once in a row: thresholds are for one."""
+    return [
+        (first, last)
+        for first, last in _bad(ask)
+        if (last - first >= ONE_CHECK * ask.period if last else ask.last > first)
+    ]
 
 
 def _has_moved(check: Check) -> bool:
-    """Return whether a check that had worked failed more than once, or works after failing."""
-    return len(check.ask.changes) > 1 and check.failed >= FEWEST and check.ask.good >= FEWEST
-
-
-def _moved(check: Check) -> Finding:
+    """Return whether a check that had worked failed for a while, or works after failing."""
     ask = check.ask
-    outs = sum(not is_good(outcome) for _, outcome in ask.changes)
-    (time, outcome) = ask.changes[-1]
-    back = is_good(outcome)
-    state = "came back" if back else f"went out ({result_words(ask, outcome)})"
-    return Finding(
-        code="health.endpoint_out",
-        severity="info" if back else "warning",
-        title=f"{ask.endpoint} {state}",
-        detail=(
-            f"by the checks of {_who(check)} for {check.what}, every {duration(ask.period)}: it "
-            f"failed {counted(outs, 'time')} and " + ("works now" if back else "fails still")
-        ),
-        explanation=(
-            "The moments are those at which the check's result changed; proxies wait for several "
-            "equal results before they act on it."
-        ),
-        addresses=[ask.caller, ask.address],
-        endpoint=ask.endpoint,
-        first=format_seconds(ask.changes[1][0]),
-        last=format_seconds(time),
-        count=len(ask.changes) - 1,
-        numbers={"changes": len(ask.changes) - 1, "checks": ask.count, "failed": check.failed},
-        streams=[],
-    )
+    if len(ask.changes) < FEWEST or check.failed < FEWEST or ask.good < FEWEST:
+        return False
+    return bool(_outs(ask))
+
+
+def _state(ask: AskFacts) -> str:
+    if len(ask.changes) >= FLAPS:
+        return "went out and came back again and again"
+    outcome = ask.changes[-1][1]
+    return "came back" if is_good(outcome) else f"went out ({result_words(ask, outcome)})"

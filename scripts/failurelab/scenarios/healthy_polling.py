@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from failurelab import behaviours, nginx
+import itertools
+
+from failurelab import behaviours, haproxy, nginx
 from failurelab.capture import Point
 from failurelab.connections import Connection
 from failurelab.lab import Lab
@@ -103,6 +105,36 @@ def one_timeout(lab: Lab) -> None:
     ask(lab)
     lab.healthy(lab.leg(lab.proxy, 8080))
     lab.others = "any"
+    lab.findings.forbidden = _NONE
+
+
+@scenario(
+    "healthy-check-single-failures",
+    "A check fails three times, each time once: no threshold is met",
+    path=PROXIED,
+    points=(Point("proxy", "any", gzip=True),),
+    layers=("health", "http"),
+)
+def single_failures(lab: Lab) -> None:
+    """HAProxy asks GET /healthz every 200 ms, each time on a new connection; each eighth answer
+    is 503. Out after three failures in a row.
+    """
+    turns = itertools.cycle(["200 OK"] * 7 + ["503 Service Unavailable"])
+
+    def handle(connection: Connection) -> None:
+        connection.receive_until()
+        connection.send(behaviours.reply(b"x\n", next(turns)))
+        connection.close()
+
+    server = lab.upstream.serve(9000, handle)
+    body = haproxy.simple(
+        8080,
+        f"{server.address[0]}:9000",
+        server="check inter 200ms fall 3 rise 2",
+        backend="option httpchk GET /healthz",
+    )
+    haproxy.start(lab, lab.proxy, body, port=8080)
+    lab.sleep(6)
     lab.findings.forbidden = _NONE
 
 

@@ -9,13 +9,14 @@ from pcapdiag.diagnose.findings.endpoint_down import EndpointDown
 from pcapdiag.diagnose.findings.health_check import HealthChecks
 from pcapdiag.diagnose.findings.listen_backlog import ListenBacklog
 from pcapdiag.diagnose.findings.server_errors import ServerErrors
-from pcapdiag.model.context import HostFacts
+from pcapdiag.model.context import EndpointFacts, HostFacts
 from pcapdiag.model.fleet import (
     CAME_UP,
     REFUSED,
     SILENT,
     AskFacts,
     AskKind,
+    CallerFacts,
     Fleet,
     SpanFacts,
 )
@@ -107,6 +108,67 @@ def test_a_path_that_would_not_stand_in_a_command_is_left_out_of_it() -> None:
     assert finding.commands[0].startswith("curl -sv -m 3 -o /dev/null http://10.0.2.7:9000/  #")
 
 
+def test_a_checks_own_refused_connections_and_the_port_that_is_open() -> None:
+    bare = ask("connect", b"", outcomes={REFUSED: 6}, changes=[(START, REFUSED)])
+    fleet = Fleet(
+        asks=[bare],
+        hosts=[HostFacts("10.0.1.5", answered=3)],
+        endpoints=[EndpointFacts("10.0.2.7", 9000), EndpointFacts("10.0.2.7", 9901, established=2)],
+        callers=[CallerFacts("10.0.1.5", "10.0.2.7:9000", 6, 1, 2)],
+    )
+    (finding,) = health(fleet, *map(failed_at, range(6)))
+    assert finding.streams == [0, 10, 20, 30, 40, 50]
+    assert finding.severity == "warning"
+    assert "while 10.0.2.7 takes connections on port 9901" in finding.detail
+    assert "6 failed connections here are this check's own" in finding.detail
+    fleet.callers[0].connections = 7
+    (finding,) = health(fleet, failed_at(1))
+    assert finding.streams == []
+
+
+def test_a_grpc_server_that_is_not_serving() -> None:
+    head = b"POST /grpc.health.v1.Health/Check HTTP/2\r\nuser-agent: Envoy/HC\r\n"
+    (finding,) = health(Fleet(asks=[ask(head=head)]))
+    assert "fails: not SERVING" in finding.title
+    assert finding.commands[0].startswith("grpcurl -plaintext 10.0.2.7:9000 grpc.health.v1.Health")
+    (finding,) = health(Fleet(asks=[ask(head=head, outcomes={1012: 6}, changes=[(START, 1012)])]))
+    assert "gRPC status 12 UNIMPLEMENTED" in finding.title
+    assert "has no grpc.health.v1.Health" in finding.fixes[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "same", "is_check"),
+    [
+        (b"GET /api/v2/status HTTP/1.1", 6, True),
+        (b"GET /api/v2/status HTTP/1.1", 4, False),
+        (b"GET /orders/17/status HTTP/1.1", 6, False),
+        (b"GET /jobs/6f9619ff-8b86-d011-b42d-00cf4fc964ff/status HTTP/1.1", 6, False),
+        (b"GET /facade/status HTTP/1.1", 6, True),
+    ],
+)
+def test_asking_how_one_thing_is_is_no_check(line: bytes, same: int, is_check: bool) -> None:
+    head = line + b"\r\nuser-agent: python-requests/2\r\n"
+    assert bool(checks(Fleet(asks=[ask("path", head, same=same)]))) is is_check
+
+
+def test_single_failures_take_no_endpoint_out() -> None:
+    changes = [
+        (START, 200), (START + 2 * SECOND, 503), (START + 3 * SECOND, 200),
+        (START + 6 * SECOND, 503), (START + 7 * SECOND, 200),
+    ]  # fmt: skip
+    assert health(Fleet(asks=[ask(count=9, good=7, changes=changes)])) == []
+
+
+def test_out_and_the_requests_that_found_nothing() -> None:
+    changes = [(START, 200), (START + 2 * SECOND, 503), (START + 4 * SECOND, 200)]
+    facts = ask(count=30, good=28, last=START + 30 * SECOND, changes=changes)
+    none = [failed_at(at, "http.no_healthy_upstream") for at in (1, 3, 6, 20)]
+    (finding,) = health(Fleet(asks=[facts]), *none)
+    assert (finding.severity, finding.streams) == ("failure", [30, 60])
+    assert "2 of 30 failed (status 503); 2 s from the first failed one" in finding.detail
+    assert "2 requests found no endpoint in use meanwhile" in finding.detail
+
+
 def test_out_and_back() -> None:
     changes = [(START, 200), (START + 2 * SECOND, 503), (START + 4 * SECOND, 200)]
     (finding,) = health(Fleet(asks=[ask(good=4, changes=changes)]))
@@ -177,7 +239,7 @@ def test_down_from_when_until_when_and_what_it_explains() -> None:
     )
     assert finding.streams == [52, 70]
     assert finding.numbers["back"] == 1
-    assert "back 4 s after it left" in finding.detail
+    assert "back, 4 s after" in finding.detail
 
 
 @pytest.mark.parametrize(
@@ -191,6 +253,21 @@ def test_down_from_when_until_when_and_what_it_explains() -> None:
 )
 def test_no_outage(rows: list[tuple[int, float, float, int]]) -> None:
     assert down(spans(*rows)) == []
+
+
+def test_a_router_that_cannot_reach_the_host() -> None:
+    fleet = spans((CAME_UP, 0, 5, 9), (SILENT, 6, 9, 3))
+    gone = failed_at(6, "icmp.unreachable", "path")
+    gone.verdict.numbers = {"icmp_type": 3, "icmp_code": 1}
+    (finding,) = down(fleet, gone)
+    assert "a router said that it cannot reach the host" in finding.detail
+    gone.verdict.numbers = {"icmp_type": 3, "icmp_code": 0}
+    assert down(fleet, gone) == []
+
+
+def test_nobody_tried_meanwhile() -> None:
+    (finding,) = down(spans((CAME_UP, 0, 5, 9), (REFUSED, 6, 7, 3), (CAME_UP, 15, 20, 9)))
+    assert "down for 1 s at least and 10 s at most" in finding.detail
 
 
 def test_a_device_between_says_nothing_of_the_endpoint() -> None:

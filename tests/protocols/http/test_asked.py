@@ -49,6 +49,13 @@ def test_a_health_call_that_fails() -> None:
     assert noted(health(12), b"\0\0\0\0\2\x08\x01") == (1, 1012)
 
 
+@pytest.mark.parametrize(("status", "outcome"), [(13, 1013), (5, 200), (4, 200), (0, 200)])
+def test_a_call_that_the_server_failed(status: int, outcome: int) -> None:
+    one = exchange("/shop.Stock/Set", "grpc-go/1.6")
+    one.grpc = GrpcFacts("shop.Stock", "Set", status)
+    assert noted(one) == (0, outcome)
+
+
 def test_queries_are_left_out_and_rows_bounded() -> None:
     log = AskedLog()
     for _ in range(MAX_ASKED + 3):
