@@ -47,7 +47,7 @@ cdef class Callers:
     cdef public long long count, left_out, steps, uncounted
     @cython.locals(caller=Caller)
     cpdef Caller find(self, Endpoint endpoint, Host host)
-    @cython.locals(opener=HalfFlow, caller=Caller, ask=Ask, outcome=cython.longlong, length=cython.longlong)
+    @cython.locals(opener=HalfFlow, caller=Caller, ask=Ask, outcome=cython.longlong, length=cython.longlong, line=cython.longlong)
     cdef object turn_closed(self, Flow flow, unsigned char[::1] v, long long asked, long long asked_length, long long told, long long told_length)
     @cython.locals(ask=Ask)
     cpdef note(self, Caller caller, long long kind, long long time, long long outcome, bytes head, long long alone)

@@ -253,8 +253,9 @@ class Callers:
             length = asked_length if asked_length < HEAD_KEPT else HEAD_KEPT
             ask = caller.new_ask(flow.ask_kind, bytes(v[asked : asked + length]))
         ask.note(flow.request_time, outcome)
-        if flow.ask_kind > 1 and bytes(v[asked : asked + len(ask.line)]) == ask.line:
-            ask.same += 1
+        line = len(ask.line)
+        if flow.ask_kind > 1 and line <= asked_length:
+            ask.same += 1 if bytes(v[asked : asked + line]) == ask.line else 0
         if flow.turn_index == 1:
             ask.alone += 1
 

@@ -61,12 +61,32 @@ class HealthChecks:
         """Return failing checks, then the endpoints that went out or came back."""
         known = checks(fleet)
         failing = [
-            c for c in known if c.failed >= FEWEST and (c.is_failing or c.failed * 2 > c.ask.count)
+            c
+            for c in known
+            if c.failed >= FEWEST
+            and (c.is_failing or c.failed * 2 > c.ask.count)
+            and self._is_sure(c.ask, fleet)
         ]
         failing.sort(key=lambda c: -c.failed)
         moved = [check for check in known if _has_moved(check)]
         found = [self._failing(check, fleet) for check in failing[:MAX_FINDINGS]]
         return found + [self._moved(check) for check in moved[:MAX_FINDINGS]]
+
+    def _is_sure(self, ask: AskFacts, fleet: Fleet) -> bool:
+        """Return whether regular connects that never came up are a check.
+
+        A service that has lost its database tries again at regular times, too. What speaks for a
+        check is the 503 that follows, or that the caller uses the address on another port.
+        """
+        if not _never_came_up(ask) or self._meanwhile(ask):
+            return True
+        return any(
+            one.caller == ask.caller
+            and one.address == ask.address
+            and one.endpoint != ask.endpoint
+            and one.came_up
+            for one in fleet.callers
+        )
 
     def _meanwhile(self, ask: AskFacts) -> list[tuple[int, int]]:
         """Return the requests that found no endpoint while a check failed, or soon after."""
@@ -92,6 +112,8 @@ class HealthChecks:
         ports = other_ports(check, fleet) if outcome == REFUSED and not ask.good else ""
         if ports:
             detail += f", while {ask.address} takes connections on port {ports}"
+        if _never_came_up(ask) and not after:
+            detail += "; it seems to be a check, and could be a client that tries again"
         if own:
             detail += f"; {counted(len(own), 'failed connection')} here are this check's own"
         if after:
@@ -179,6 +201,11 @@ def _finds_none(verdict: Verdict) -> bool:
     return verdict.code == FOLLOWED or FOLLOWED in likely
 
 
+def _never_came_up(ask: AskFacts) -> bool:
+    """Return whether all that is known of a check is that its connections fail."""
+    return ask.kind == "connect" and not ask.good
+
+
 def _bad(ask: AskFacts) -> list[tuple[int, int]]:
     """Return the times in which a check failed, ns; the end of the last one is 0 if it does still.
 
@@ -211,6 +238,8 @@ def _has_moved(check: Check) -> bool:
 
 def _state(ask: AskFacts) -> str:
     if len(ask.changes) >= FLAPS:
-        return "went out and came back again and again"
+        return "is out of use and back again and again, by its health checks"
     outcome = ask.changes[-1][1]
-    return "came back" if is_good(outcome) else f"went out ({result_words(ask, outcome)})"
+    if is_good(outcome):
+        return "was out by its health checks and came back"
+    return f"went out by its health checks: {result_words(ask, outcome)}"

@@ -11,7 +11,7 @@ from failurelab.connections import Address, Connection, Listener
 from failurelab.hosts import Host
 from failurelab.lab import Lab
 from failurelab.programs import python
-from failurelab.registry import scenario
+from failurelab.registry import PROXIED, scenario
 
 _SECOND = {"upstream2": "router"}
 _DOWN = "endpoint.down"
@@ -166,6 +166,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()
 """
+
+
+@scenario(
+    "tcp.connection_refused-service-tries-again",
+    "A service without its database tries it again at regular times, and serves meanwhile",
+    path=PROXIED,
+    points=(Point("proxy", "any"),),
+    layers=("tcp", "endpoint"),
+)
+def tries_again(lab: Lab) -> None:
+    """Every 0.4 s a connect to a closed port 5432, ten times; the service answers its client
+    from its memory. It is no health check that fails.
+    """
+    server = lab.proxy.serve(8080, behaviours.answer())
+    for nth in range(10):
+        refused = lab.proxy.connect((lab.upstream.ip, 5432))
+        lab.judge(refused, "tcp.connection_refused", "responder", ended_by=["responder"])
+        if nth % 4 == 0:
+            lab.healthy(_call(lab, server.address))
+        lab.sleep(0.4)
+    lab.findings.forbidden = ["health.check_failing", "health.endpoint_out", _DOWN]
 
 
 @scenario(

@@ -112,9 +112,12 @@ def test_a_checks_own_refused_connections_and_the_port_that_is_open() -> None:
     bare = ask("connect", b"", outcomes={REFUSED: 6}, changes=[(START, REFUSED)])
     fleet = Fleet(
         asks=[bare],
-        hosts=[HostFacts("10.0.1.5", answered=3)],
+        proxies=frozenset({"10.0.1.5"}),
         endpoints=[EndpointFacts("10.0.2.7", 9000), EndpointFacts("10.0.2.7", 9901, established=2)],
-        callers=[CallerFacts("10.0.1.5", "10.0.2.7:9000", 6, 1, 2)],
+        callers=[
+            CallerFacts("10.0.1.5", "10.0.2.7:9000", 6, 1, 2, "10.0.2.7"),
+            CallerFacts("10.0.1.5", "10.0.2.7:9901", 2, 1, 2, "10.0.2.7", came_up=2),
+        ],
     )
     (finding,) = health(fleet, *map(failed_at, range(6)))
     assert finding.streams == [0, 10, 20, 30, 40, 50]
@@ -174,7 +177,7 @@ def test_out_and_back() -> None:
     (finding,) = health(Fleet(asks=[ask(good=4, changes=changes)]))
     assert (finding.code, finding.severity, finding.count) == ("health.endpoint_out", "info", 2)
     assert finding.first == format_seconds(START + 2 * SECOND)
-    assert "came back" in finding.title
+    assert finding.title == "10.0.2.7:9000 was out by its health checks and came back"
 
 
 @pytest.mark.parametrize(
@@ -210,7 +213,11 @@ def test_bare_connections_are_checks_only_of_a_proxy() -> None:
     facts = ask("connect", b"", outcomes={REFUSED: 6}, changes=[(START, REFUSED)])
     assert checks(Fleet(asks=[facts])) == []
     proxy = HostFacts("10.0.1.5", answered=3)
-    (finding,) = health(Fleet(asks=[facts], hosts=[proxy]))
+    assert health(Fleet(asks=[facts], hosts=[proxy])) == []
+    used = CallerFacts("10.0.1.5", "10.0.2.7:9000", 9, 1, 2, "10.0.2.7", came_up=3)
+    assert health(Fleet(asks=[facts], hosts=[proxy], callers=[used])) == []
+    fleet = Fleet(asks=[facts], hosts=[proxy])
+    (finding,) = health(fleet, failed_at(4, "http.no_healthy_upstream"))
     assert "connection refused" in finding.title
     assert finding.commands == ["nc -vz -w 3 10.0.2.7 9000  # from 10.0.1.5"]
 
