@@ -15,7 +15,16 @@ MAX_FRAGMENTS = 64
 WAIT = 30_000_000_000
 """How long (ns) a datagram waits for its last fragment (RFC 1122 asks for 60 s at most)."""
 
+SETTLED = 1_000_000_000
+"""Fragments that follow later (ns) than this did not follow at all."""
+MAX_DONE = 1_024
+"""Finished datagrams that are remembered, so that a copy of a fragment is no new datagram."""
+MAX_WAYS = 1_000
+"""Pairs of hosts whose datagrams are counted."""
+
 Key = tuple[int, int, int, int, int, int]
+Ends = tuple[int, int, int, int, int]
+"""IP version, and high and low 64 bits of both addresses."""
 
 
 class _Datagram(msgspec.Struct):
@@ -23,6 +32,17 @@ class _Datagram(msgspec.Struct):
     parts: dict[int, bytes] = {}
     size: int = -1
     header: bytes = b""
+    version: int = 4
+
+
+class Way(msgspec.Struct):
+    """Datagrams in fragments from one host to another; times in ns since the epoch."""
+
+    whole: int = 0
+    lost: int = 0
+    """Of these some fragments came, and others never."""
+    first_lost: int = 0
+    last_lost: int = 0
 
 
 class Fragments(msgspec.Struct):
@@ -31,6 +51,8 @@ class Fragments(msgspec.Struct):
     waiting: OrderedDict[Key, _Datagram] = msgspec.field(default_factory=OrderedDict)
     given_up: int = 0
     """Datagrams dropped for want of room, for too many or cut fragments, or a length that lied."""
+    ways: dict[Ends, Way] = {}
+    done: OrderedDict[Key, int] = msgspec.field(default_factory=OrderedDict)
 
     def add(self, p: Packet, payload: bytes, time: int) -> bytes | None:
         """Take one fragment; return the whole datagram when it is complete, else None.
@@ -42,8 +64,10 @@ class Fragments(msgspec.Struct):
         key = (p.source_high, p.source_low, p.target_high, p.target_low, p.fragment_id, p.protocol)
         datagram = self.waiting.get(key)
         if datagram is None or time - datagram.started > WAIT:
-            datagram = self.waiting[key] = _Datagram(time)
-            self._make_room()
+            if datagram is not None:
+                self._lose(key, datagram)
+            datagram = self.waiting[key] = _Datagram(time, version=p.version)
+            self._make_room(time)
         end = p.fragment_offset + len(payload)
         cut = p.datagram_end > p.end
         if cut or end > MAX_DATAGRAM or len(datagram.parts) >= MAX_FRAGMENTS:
@@ -58,12 +82,45 @@ class Fragments(msgspec.Struct):
         whole = _join(datagram)
         if whole is not None:
             del self.waiting[key]
+            self._finish(key, datagram, time)
         return whole
 
-    def _make_room(self) -> None:
+    def finish(self, now: int) -> None:
+        """Count what is still incomplete at the end of the capture, save what may yet follow."""
+        for key, datagram in self.waiting.items():
+            if now - datagram.started >= SETTLED:
+                self._lose(key, datagram)
+
+    def _make_room(self, now: int) -> None:
         while len(self.waiting) > MAX_DATAGRAMS:
-            self.waiting.popitem(last=False)
+            key, datagram = self.waiting.popitem(last=False)
             self.given_up += 1
+            if now - datagram.started >= SETTLED:
+                self._lose(key, datagram)
+
+    def _finish(self, key: Key, datagram: _Datagram, time: int) -> None:
+        self.done[key] = time
+        if len(self.done) > MAX_DONE:
+            self.done.popitem(last=False)
+        way = self._way(key, datagram)
+        if way is not None:
+            way.whole += 1
+
+    def _lose(self, key: Key, datagram: _Datagram) -> None:
+        done = self.done.get(key)
+        way = self._way(key, datagram)
+        if way is None or (done is not None and abs(datagram.started - done) <= WAIT):
+            return
+        way.lost += 1
+        way.first_lost = way.first_lost or datagram.started
+        way.last_lost = datagram.started
+
+    def _way(self, key: Key, datagram: _Datagram) -> Way | None:
+        ends = (datagram.version, *key[:4])
+        way = self.ways.get(ends)
+        if way is None and len(self.ways) < MAX_WAYS:
+            way = self.ways[ends] = Way()
+        return way
 
 
 def _header(p: Packet) -> bytes:

@@ -17,7 +17,7 @@ from pcapdiag.flow.records import Host
 from pcapdiag.flow.story import address_text, endpoint_facts
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.surroundings import MAX_COMPARED_HOSTS
-from pcapdiag.model.fleet import Fleet, PlaceFacts
+from pcapdiag.model.fleet import Fleet, FragmentFacts, PlaceFacts
 
 MAX_ENDPOINTS = 20_000
 """Endpoints over which findings are looked for."""
@@ -38,6 +38,7 @@ def collect_fleet(analysis: Analysis) -> Fleet:
         callers=[caller for one in endpoints for caller in callers_of(one)],
         spans={endpoint_name(one): spans for one in endpoints if (spans := spans_of(one))},
         certificates=analysis.certificates.facts(),
+        fragments=_fragments(analysis),
         too_big=analysis.surroundings.too_big.facts(),
         dns=analysis.dns.lookups.facts(tracker.last_time),
         losses=[losses_of(one) for one in hosts if one.sent_segments + one.taken_segments],
@@ -65,3 +66,20 @@ def _proxies(analysis: Analysis) -> frozenset[str]:
     own = analysis.surroundings.capture_hosts
     proxies = frozenset(topology.proxies)
     return proxies | own if proxies & own else proxies
+
+
+def _fragments(analysis: Analysis) -> list[FragmentFacts]:
+    fragments = analysis.fragments
+    fragments.finish(analysis.tracker.last_time)
+    return [
+        FragmentFacts(
+            sender=address_text(version, *ends[:2]),
+            receiver=address_text(version, *ends[2:]),
+            whole=way.whole,
+            lost=way.lost,
+            first=way.first_lost,
+            last=way.last_lost,
+        )
+        for (version, *ends), way in fragments.ways.items()
+        if way.lost
+    ]

@@ -15,6 +15,19 @@ from pcapdiag.model.dns import DnsFacts
 from pcapdiag.model.tls import Certificate
 
 
+class FragmentFacts(msgspec.Struct):
+    """Datagrams in fragments that one host sent to another."""
+
+    sender: str
+    receiver: str
+    whole: int
+    lost: int
+    """Of these some fragments were captured, and others never came."""
+    first: int
+    last: int
+    """When the first and the last of the lost ones began, ns since the epoch."""
+
+
 class TooBigFact(msgspec.Struct):
     """Routers' "packet too big" about what one host sent to another (RFC 1191, RFC 8201)."""
 
@@ -218,6 +231,8 @@ class Fleet(msgspec.Struct):
     spans: dict[str, list[SpanFacts]] = {}
     """By endpoint (address and port as one word), in time order; only where one did not come up."""
     too_big: list[TooBigFact] = []
+    fragments: list[FragmentFacts] = []
+    """Only of hosts between whom some were lost."""
     certificates: list[CertificateFact] = []
     dns: DnsFacts = msgspec.field(default_factory=DnsFacts)
     losses: list[LossFacts] = []

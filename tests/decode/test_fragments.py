@@ -165,3 +165,38 @@ def test_fragments_without_the_first_have_no_header() -> None:
 def test_memory_is_bounded() -> None:
     """The three limits together: 256 datagrams of 64 KiB are 16 MiB at most."""
     assert MAX_DATAGRAMS * (fragments.MAX_DATAGRAM + 20) < 17 * 1024 * 1024
+
+
+def lost(waiting: Fragments, now: int) -> tuple[int, int]:
+    waiting.finish(now)
+    (way,) = waiting.ways.values()
+    return way.whole, way.lost
+
+
+def test_datagrams_that_never_came_whole_are_counted() -> None:
+    waiting = Fragments()
+    for number_ in range(3):
+        feed(waiting, parts4(id=number_ + 1)[:1], time=number_)
+    feed(waiting, parts4(id=9), time=5)
+    assert lost(waiting, 2 * SECOND) == (1, 3)
+
+
+def test_what_may_still_follow_is_not_lost() -> None:
+    waiting = Fragments()
+    feed(waiting, parts4()[:1], time=SECOND)
+    waiting.finish(SECOND + SECOND // 2)
+    assert not waiting.ways
+
+
+def test_a_copy_of_a_fragment_is_no_lost_datagram() -> None:
+    waiting = Fragments()
+    pieces = parts4()
+    feed(waiting, [*pieces, pieces[-1]])
+    assert lost(waiting, 9 * SECOND) == (1, 0)
+
+
+def test_an_id_that_comes_again_much_later_ends_the_old_datagram() -> None:
+    waiting = Fragments()
+    feed(waiting, parts4()[:1])
+    feed(waiting, parts4(), time=WAIT + SECOND)
+    assert lost(waiting, 2 * WAIT) == (1, 1)

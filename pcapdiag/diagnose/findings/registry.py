@@ -19,6 +19,7 @@ from pcapdiag.diagnose.findings.dns_stale_address import DnsStaleAddress
 from pcapdiag.diagnose.findings.draining import Draining
 from pcapdiag.diagnose.findings.endpoint_down import EndpointDown
 from pcapdiag.diagnose.findings.ephemeral_ports import EphemeralPorts
+from pcapdiag.diagnose.findings.fragments import LostFragments
 from pcapdiag.diagnose.findings.health_check import HealthChecks
 from pcapdiag.diagnose.findings.idle_timeout import IdleTimeout
 from pcapdiag.diagnose.findings.listen_backlog import ListenBacklog
@@ -52,6 +53,7 @@ FINDERS: tuple[Callable[[], Finder], ...] = (
     DnsFamilyFailing,
     DnsSlow,
     PathMtu,
+    LostFragments,
     IdleTimeout,
     PathLoss,
     NewFlowsDropped,
