@@ -1,8 +1,8 @@
 """Finding path.mtu, for fragments: datagrams that were cut on the way, of which parts never came.
 
 Filters that look at ports drop the fragments that have none, all but the first; what is too big
-for the path then never arrives whole, though small datagrams do. It shows where the fragments should
-arrive.
+for the path then never arrives whole, though small datagrams do. It shows where the fragments
+should arrive.
 """
 
 from __future__ import annotations
