@@ -154,7 +154,7 @@ class Verdict(Value):
     confidence: float = 0.0
     notes: list[str] = []
     numbers: dict[str, float] = {}
-    """What was measured: sizes in bytes, times in seconds."""
+    """What was measured: sizes in bytes, times in seconds; types and codes of ICMP as they are."""
     point: PointLabel = msgspec.UNSET
 
 

@@ -14,7 +14,7 @@ from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import CAME_UP, REFUSED, Fleet, SpanFacts
 from pcapdiag.model.report import Connection, Finding, Verdict
-from pcapdiag.model.units import format_seconds
+from pcapdiag.model.units import format_seconds, parse_seconds
 
 FEWEST = 2
 """Connections in a row that the endpoint did not take."""
@@ -40,8 +40,8 @@ class _Failed(msgspec.Struct):
     gone: int = 0
     """Those for which a router said that the host itself cannot be reached."""
     streams: list[int] = []
-    starts: list[float] = []
-    ends: list[float] = []
+    starts: list[int] = []
+    ends: list[int] = []
 
 
 class Outage(msgspec.Struct, frozen=True):
@@ -83,8 +83,8 @@ class EndpointDown:
         )
         if len(failed.streams) < MAX_STREAMS:
             failed.streams.append(connection.stream)
-            failed.starts.append(float(connection.start))
-            failed.ends.append(float(connection.end))
+            failed.starts.append(parse_seconds(connection.start))
+            failed.ends.append(parse_seconds(connection.end))
 
     def findings(self, fleet: Fleet) -> list[Finding]:
         """Return one finding for each outage, in time order."""
@@ -196,8 +196,8 @@ def _outage(run: list[SpanFacts], ups: list[SpanFacts]) -> Outage | None:
 
 
 def _within(failed: _Failed, outage: Outage) -> list[int]:
-    until = (outage.until or outage.last) / 1e9
-    since = outage.worked_until / 1e9
+    until = outage.until or outage.last
+    since = outage.worked_until
     return [
         stream
         for stream, start, end in zip(failed.streams, failed.starts, failed.ends, strict=True)

@@ -14,7 +14,7 @@ from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import GRPC_FAILED, REFUSED, AskFacts, Fleet
 from pcapdiag.model.report import Connection, Finding, Verdict
-from pcapdiag.model.units import format_seconds
+from pcapdiag.model.units import format_seconds, parse_seconds
 
 FEWEST = 2
 """Failed checks from which on it is worth a word: one is what thresholds are for."""
@@ -37,7 +37,7 @@ class HealthChecks:
     """Notes answers that say that no endpoint is in use, and connections that may be checks."""
 
     def __init__(self) -> None:
-        self._followed: list[tuple[float, int, int]] = []
+        self._followed: list[tuple[int, int, int]] = []
         self._failed: dict[tuple[str, str], list[tuple[int, int]]] = {}
 
     def look(self, connection: Connection) -> None:
@@ -48,7 +48,7 @@ class HealthChecks:
         frame = verdict.frames[0] if verdict.frames else connection.first_frame
         if _finds_none(verdict):
             if len(self._followed) < MAX_STREAMS:
-                self._followed.append((float(connection.end), connection.stream, frame))
+                self._followed.append((parse_seconds(connection.end), connection.stream, frame))
             return
         to = join_port(connection.responder.ip, connection.responder.port)
         pair = connection.initiator.ip, to
@@ -95,7 +95,7 @@ class HealthChecks:
         return [
             (stream, frame)
             for end, stream, frame in self._followed
-            if any(first <= end * 1e9 <= last for first, last in bad)
+            if any(first <= end <= last for first, last in bad)
         ]
 
     def _failing(self, check: Check, fleet: Fleet) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from failurelab import behaviours, sockets
 from failurelab.capture import Point
@@ -16,6 +16,7 @@ from failurelab.registry import PROXIED, scenario
 _SECOND = {"upstream2": "router"}
 _DOWN = "endpoint.down"
 _BACKLOG = 8
+Steps = Mapping[int, Callable[[], object]]
 
 
 def _call(lab: Lab, address: Address, timeout: float = 1.4) -> Connection:
@@ -26,9 +27,7 @@ def _call(lab: Lab, address: Address, timeout: float = 1.4) -> Connection:
     return connection
 
 
-def _calls(
-    lab: Lab, hosts: tuple[Host, ...], rounds: int, steps: dict[int, Callable[[], object]]
-) -> None:
+def _calls(lab: Lab, hosts: tuple[Host, ...], rounds: int, steps: Steps) -> None:
     """In each round a connection to each host; before some rounds something is done."""
     for nth in range(rounds):
         if nth in steps:
@@ -50,7 +49,7 @@ def rolling(lab: Lab) -> None:
     """
     hosts = (lab.upstream, lab.hosts["upstream2"])
     first, second = (python.http_server(host, 8080) for host in hosts)
-    steps = {
+    steps: Steps = {
         8: first.stop,
         15: lambda: python.http_server(hosts[0], 8080),
         24: second.stop,
@@ -76,7 +75,7 @@ def vanishes(lab: Lab) -> None:
     hosts = (lab.upstream, lab.hosts["upstream2"])
     for host in hosts:
         host.serve(8080, behaviours.answer())
-    steps = {
+    steps: Steps = {
         8: lambda: hosts[1].run("ip link set eth0 down"),
         13: lambda: _up(hosts[1]),
     }

@@ -129,7 +129,7 @@ def tls_port(lab: Lab) -> None:
 def not_serving(lab: Lab) -> None:
     """grpc.health.v1.Health/Check of a grpcio server returns NOT_SERVING from the beginning."""
     grpc.health(lab, lab.upstream, 50051, lab.file("serving", "2"))
-    check = {"grpc_health_check": {}}
+    check: envoy.Json = {"grpc_health_check": {}}
     checked_by_envoy(lab, (lab.upstream.ip, 50051), check, h2=True, more=CALM)
     lab.sleep(2.5)
     _no_endpoint(lab)

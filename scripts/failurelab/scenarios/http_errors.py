@@ -67,6 +67,22 @@ def _curl(lab: Lab, count: int) -> None:
     lab.healthy(lab.leg(lab.proxy, 8080))
 
 
+def _calls(lab: Lab) -> None:
+    """24 gRPC calls on one HTTP/2 connection, one after the other."""
+    connection = lab.client.connect((lab.proxy.ip, 8080))
+    session = http2.Session(connection, client=True)
+    for _ in range(24):
+        stream = session.h2.get_next_available_stream_id()
+        headers = [(":method", "POST"), (":scheme", "http"), (":path", "/shop.Stock/Set")]
+        headers += [(":authority", "shop.example"), ("content-type", "application/grpc")]
+        headers += [("te", "trailers"), ("user-agent", "grpc-go/1.68.0")]
+        session.h2.send_headers(stream, headers)
+        session.h2.send_data(stream, b"\x00\x00\x00\x00\x02\x08\x01", end_stream=True)
+        session.flush()
+        session.wait(http2.StreamEnded)
+    connection.close()
+
+
 @scenario(
     "http.server_errors-h2-one-of-two",
     "One of two HTTP/2 origins answers 500 to everything",
@@ -96,18 +112,7 @@ def grpc_one(lab: Lab) -> None:
     200 each time.
     """
     _behind_envoy(lab, _grpc(0), _grpc(13), h2=True)
-    connection = lab.client.connect((lab.proxy.ip, 8080))
-    session = http2.Session(connection, client=True)
-    for _ in range(24):
-        stream = session.h2.get_next_available_stream_id()
-        headers = [(":method", "POST"), (":scheme", "http"), (":path", "/shop.Stock/Set")]
-        headers += [(":authority", "shop.example"), ("content-type", "application/grpc")]
-        headers += [("te", "trailers"), ("user-agent", "grpc-go/1.68.0")]
-        session.h2.send_headers(stream, headers)
-        session.h2.send_data(stream, b"\x00\x00\x00\x00\x02\x08\x01", end_stream=True)
-        session.flush()
-        session.wait(http2.StreamEnded)
-    connection.close()
+    _calls(lab)
     lab.others = "any"
     lab.findings.expected = [_ERRORS]
     lab.findings.forbidden = _NONE[1:]
@@ -142,4 +147,38 @@ def few(lab: Lab) -> None:
     turns = ["200 OK"] * 9 + ["500 Internal Server Error"]
     _behind_envoy(lab, _answers(["200 OK"]), _answers(turns))
     _curl(lab, 40)
+    lab.findings.forbidden = _NONE
+
+
+@scenario(
+    "http.no_healthy_upstream-envoy-many",
+    "Envoy without endpoints answers fifteen requests by itself, seen from the client only",
+    path=PROXIED,
+    points=("client",),
+    layers=("http",),
+)
+def many_local_replies(lab: Lab) -> None:
+    """A static cluster without endpoints; the answers are the proxy's own, no origin's."""
+    envoy.start(lab, lab.proxy, [envoy.http_listener(8080)], [envoy.a_cluster("up")], port=8080)
+    lab.used("curl")
+    for nth in range(15):
+        lab.client.curl(f"http://{lab.proxy.ip}:8080/cart")
+        leg = lab.leg(lab.proxy, 8080, nth)
+        lab.judge(leg, "http.no_healthy_upstream", "responder", party="proxy")
+    lab.findings.forbidden = _NONE
+
+
+@scenario(
+    "healthy-grpc-errors-of-the-request",
+    "One of two gRPC servers is asked for what it does not have: NOT_FOUND is no fault of its own",
+    path=PROXIED,
+    branches=_SECOND,
+    points=_ANY,
+    layers=("http", "grpc"),
+)
+def grpc_not_found(lab: Lab) -> None:
+    """Envoy shares 24 calls between two gRPC servers; one answers OK, one NOT_FOUND."""
+    _behind_envoy(lab, _grpc(0), _grpc(5), h2=True)
+    _calls(lab)
+    lab.others = "any"
     lab.findings.forbidden = _NONE

@@ -272,6 +272,15 @@ def test_a_router_that_cannot_reach_the_host() -> None:
     assert down(fleet, gone) == []
 
 
+def test_the_last_refused_connection_belongs_to_the_outage() -> None:
+    fleet = spans((CAME_UP, 0, 5, 9), (REFUSED, 6, 7, 2))
+    fleet.spans["10.0.2.7:9000"][1].last = time = 1_700_000_007_819_778_417
+    last = failed_at(7)
+    last.start = last.end = format_seconds(time)
+    (finding,) = down(fleet, last)
+    assert finding.streams == [70]
+
+
 def test_nobody_tried_meanwhile() -> None:
     (finding,) = down(spans((CAME_UP, 0, 5, 9), (REFUSED, 6, 7, 3), (CAME_UP, 15, 20, 9)))
     assert "down for 1 s at least and 10 s at most" in finding.detail
