@@ -35,7 +35,10 @@ FIELDS = (
     *(field for fields in ANALYSIS.values() for field in fields),
 )
 
-SACK_EDGE = {"pcaps/healthy-loss-3-percent/upstream.pcap.gz"}
+SACK_EDGE = {
+    "pcaps/healthy-loss-3-percent/upstream.pcap.gz",
+    "pcaps/path.loss-to-the-client/upstream.pcap.gz",
+}
 """A retransmission that tshark calls out of order: docs/tcp-analysis.md, Edge of a SACK block."""
 
 OVERTAKEN = {
