@@ -118,6 +118,8 @@ class AnalyzeOptions:
     """Report the healthy connections too."""
     keep_prints: bool = False
     """Keep of every connection what it is known by in the capture of another point."""
+    pictures: bool = False
+    """Keep of each reported connection what its charts draw (``Connection.series``)."""
     follow: bool = False
     progress: Progress | None = None
     stop: Stop | None = None

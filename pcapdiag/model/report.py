@@ -20,6 +20,9 @@ from pcapdiag.model.report_capture import FileError as FileError
 from pcapdiag.model.report_capture import UnreadableFile as UnreadableFile
 from pcapdiag.model.report_http import Http
 from pcapdiag.model.report_http2 import Http2
+from pcapdiag.model.report_pictures import Activity as Activity
+from pcapdiag.model.report_pictures import Segment as Segment
+from pcapdiag.model.report_pictures import SegmentSeries as SegmentSeries
 from pcapdiag.model.report_points import Point as Point
 from pcapdiag.model.report_points import PointPassage as PointPassage
 from pcapdiag.model.report_points import Sighting as Sighting
@@ -265,6 +268,8 @@ class Connection(Value):
     findings: list[int] = []
     """Places in the report's findings of those that name this connection; a finding names the
     first ones that it is about. Known at the end of the capture."""
+    series: SegmentSeries | msgspec.UnsetType = msgspec.UNSET
+    """For charts; only where they were asked for (``AnalyzeOptions.pictures``)."""
 
 
 class Finding(Value):
@@ -327,6 +332,8 @@ class Report(Value):
     groups: list[Group] = []
     points: list[Point] = []
     """With ``correlate``: the capture points in the order in which they were named."""
+    activity: Activity | None = None
+    """The capture over time; with several points the first one's, the others' are with them."""
 
 
 class LineCapture(Value):

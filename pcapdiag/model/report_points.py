@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from pcapdiag.model.report_pictures import Activity
+
 End = Literal["initiator", "responder"]
 Fate = Literal["both", "lost", "appeared", "unknown"]
 """Seen wherever it should be; seen where it was sent and not further on; seen further on but not
@@ -40,6 +42,8 @@ class Point(msgspec.Struct, kw_only=True):
     """TCP connections in it, before anything was found at several points."""
     shared: int = 0
     """Those of them that were found at another point, too."""
+    activity: Activity | None = None
+    """What this point saw over time, by its own clock; ``failed`` is told of the first point."""
 
 
 class Sighting(msgspec.Struct, kw_only=True):

@@ -1,0 +1,74 @@
+"""The report's members that pictures are drawn from: the capture over time, and segments.
+
+All are plain numbers, so that a chart (matplotlib, or SVG in a browser) needs no packet.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Activity(msgspec.Struct, kw_only=True):
+    """The capture over time: counts in bins of equal width, oldest first.
+
+    Every list has one entry per bin; the first bin begins at ``start``. What lies before the
+    capture's first packet (a step of its clock) counts in the first bin.
+    """
+
+    start: str
+    """Seconds since the epoch, as everywhere in the report."""
+    bin: float
+    """Width of one bin, seconds."""
+    packets: list[int] = []
+    """TCP packets; capture duplicates are not counted here nor below."""
+    bytes: list[int] = []
+    """TCP payload."""
+    opened: list[int] = []
+    """Connections by their first packet."""
+    open: list[int] = []
+    """Connections that were open at any moment of the bin."""
+    retransmissions: list[int] = []
+    resets: list[int] = []
+    """RST segments."""
+    goaways: list[int] = []
+    """HTTP/2 GOAWAY frames that could be read."""
+    failed: dict[str, list[int]] = {}
+    """Failures by party (client, proxy, upstream, middlebox, unknown), each when it became one:
+    the time of the verdict's last frame. Only parties that have any are members."""
+
+
+class Segment(msgspec.Struct, array_like=True, frozen=True):
+    """One packet of a connection as a time-sequence chart draws it; an array in JSON.
+
+    Sequence and acknowledgment numbers count from the initial sequence number of the end that they
+    belong to (from its first byte kept where that is not known), as Wireshark's relative ones do.
+    """
+
+    time: float
+    """Seconds since the connection's ``start``."""
+    frame: int
+    initiator: bool
+    """Sent by the initiator."""
+    flags: int
+    """TCP flags as they are in the header: FIN 1, SYN 2, RST 4, PSH 8, ACK 16."""
+    seq: int
+    length: int
+    """Payload, bytes."""
+    ack: int | None = None
+    """None without the ACK flag."""
+    window: int = 0
+    """What the sender says that it has room for, bytes (scaled where the scale is known)."""
+    marks: int = 0
+    """What the tracker found out: the bits of ``pcapdiag.model.packet``."""
+    sack: tuple[int, int] | None = None
+    """First SACK block, relative like ``ack``."""
+
+
+class SegmentSeries(msgspec.Struct, kw_only=True):
+    """Packets of one connection in time order, all of them or the first and the last ones."""
+
+    segments: list[Segment] = []
+    left_out: int = 0
+    """Packets between, of which only the number is known."""
+    left_out_after: int = 0
+    """How many of ``segments`` come before those."""
