@@ -19,7 +19,7 @@ SUBTITLE = 9.0
 LABEL = 56.0
 """Points that a label beside the text takes."""
 MARK = 9.0
-FOR, AGAINST, SIGNS, NOTES = 3, 2, 4, 2
+FOR, AGAINST, SIGNS, NOTES, FINDINGS = 3, 2, 4, 2, 4
 """Lines of evidence that are told; what is more is counted."""
 TITLE_LINES = 2
 TEXT_LINES = 2
@@ -111,6 +111,43 @@ def _traffic(connection: Connection) -> str:
         text += f", {words.size(sizes[0])} there and {words.size(sizes[1])} back"
     again = connection.retransmissions.initiator + connection.retransmissions.responder
     return text + (f", {again:,} sent again" if again else "")
+
+
+def capture_heading(report: Report, look: Look) -> Heading:
+    """Return the title of a whole capture: how much failed, of what, and when."""
+    summary, capture = report.summary, report.capture
+    room = look.points - 2 * MARGIN
+    all_of_them = words.count(summary.connections, "connection")
+    if summary.failed:
+        title = f"{summary.failed:,} of {all_of_them} failed"
+    else:
+        title = f"no failure in {all_of_them}"
+    what = f"{words.count(capture.packets, 'packet')}, {words.size(capture.bytes)}"
+    if capture.first_time and capture.last_time:
+        took = duration(max(between(capture.first_time, capture.last_time), 0.0))
+        what += f", {took} from {look.clock.absolute(capture.first_time)}"
+    kinds = ", ".join(
+        f"{number:,} \u00d7 {code}"
+        for code, number in sorted(summary.by_verdict.items(), key=lambda item: -item[1])
+        if code not in _NOT_FAILED
+    )
+    lines = wrapped(what, room, SUBTITLE)
+    lines += wrapped(kinds, room, SUBTITLE) if kinds else []
+    return Heading(wrapped(title, room, TITLE, bold=True), lines)
+
+
+_NOT_FAILED = ("ok", "capture.partial")
+
+
+def capture_caption(report: Report, look: Look) -> Caption:
+    """Return the findings about the capture, and of which capture the picture is."""
+    room = look.points - 2 * MARGIN - LABEL
+    found = [f"{one.title}: {one.detail}" for one in report.findings if one.severity != "info"]
+    told = [
+        Said(label, wrapped(text, room, BODY, most=TEXT_LINES))
+        for label, text in _some("FINDING", found, FINDINGS)
+    ]
+    return Caption(told, source(report))
 
 
 def connection_caption(

@@ -28,7 +28,7 @@ PATH = 30.0
 ROW, QUIET_ROW, LABEL_ROW = 15.5, 19.0, 16.0
 GAP = 4.0
 """Around a text that stands in a line."""
-_DID, _MAY = "did it", "may have"
+_DID, _MAY = "did it", "maybe"
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -81,7 +81,7 @@ class Ladder(msgspec.Struct, frozen=True):
             canvas.line([(lane.x, y), (lane.x, bottom)], lane.colour, width=1.4)
         room = path.x - left.x - PATH / 2 - 8
         for lane in self.lanes:
-            _draw_head(canvas, lane, y, 3 * PATH if lane is path else room - PATH)
+            _draw_head(canvas, lane, y, 4 * PATH if lane is path else room - PATH)
         for x, text in ((MARGIN + FRAME, "frame"), (MARGIN + FRAME + TIME, "seconds")):
             canvas.text(x, y - SMALL, text, align="right", size=SMALL, colour=look.muted)
 

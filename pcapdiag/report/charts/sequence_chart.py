@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 import msgspec
@@ -25,7 +27,8 @@ TALL, LOW, FLAT = 190.0, 90.0, 46.0
 """Heights of a panel: the direction with most bytes, one with few, one without any."""
 FEW = 0.08
 """Share of the other direction's bytes below which a panel is a low one."""
-HEADROOM = 0.1
+HEADROOM, FLOOR = 0.1, 0.03
+"""Shares of a panel's bytes that are free above and below them."""
 FINE = 1500
 """Places along the time: what falls on the same one is drawn as one."""
 MANY = 250
@@ -87,20 +90,20 @@ class SequenceChart(msgspec.Struct, frozen=True):
         sent: int = getattr(connection.bytes, sender)
         again: int = getattr(connection.retransmissions, sender)
         text = f"{words.size(sent)} sent"
-        text += f", {words.count(again, 'segment')} of it again" if again else ""
+        text += f", {words.count(again, 'packet')} sent again" if again else ""
         canvas.text(x, y, text, size=SMALL, colour=look.muted)
 
     def _draw_panel(
         self, canvas: Canvas, direction: Direction, rect: tuple[float, float, float, float]
     ) -> Panel:
         low, high = direction.bottom, direction.top
-        span = max(high - low, 1)
-        panel = Panel(canvas, rect, self.axis, (low - span * 0.03, high + span * HEADROOM))
+        floor = low - max(high - low, 1) * FLOOR
+        panel = Panel(canvas, rect, self.axis, (floor, _roof(direction)))
         panel.background()
         if high - low > 2:
             panel.numbers(size_label)
         self._draw_gap(panel)
-        drawer = _Drawer(panel, direction, canvas.look)
+        drawer = _Drawer(panel, direction, self.left_out)
         for layer in _layers(direction, canvas.look, self.connection):
             drawer.draw(layer)
         self._draw_rings(panel, direction)
@@ -166,12 +169,13 @@ class _Layer(msgspec.Struct, frozen=True):
 class _Drawer(msgspec.Struct, frozen=True):
     panel: Panel
     direction: Direction
-    look: Look
+    left_out: Gap | None
 
     def draw(self, layer: _Layer) -> None:
         gid = f"{self.direction.sender}-{layer.name}"
         if layer.steps:
             steps = _last_of_each(layer.steps, lambda step: self._column(step[0]))
+            steps = self._broken(steps)
             self.panel.axes.plot(
                 [time for time, _ in steps], [at for _, at in steps], drawstyle="steps-post",
                 color=layer.sign.colour, linewidth=1.0, gid=gid, zorder=2,
@@ -186,6 +190,16 @@ class _Drawer(msgspec.Struct, frozen=True):
                 color=layer.sign.colour, linestyle="none", gid=gid, clip_on=False, zorder=5,
                 markerfacecolor="none" if layer.sign.hollow else layer.sign.colour,
             )  # fmt: skip
+
+    def _broken(self, steps: Sequence[tuple[float, int]]) -> list[tuple[float, float]]:
+        """Return steps that end where packets were left out, and begin anew after them."""
+        cut = self.left_out
+        drawn: list[tuple[float, float]] = []
+        for before, step in pairwise([steps[0], *steps]):
+            if cut is not None and before[0] <= cut.first < step[0]:
+                drawn += [(cut.first, before[1]), (cut.first, math.nan)]
+            drawn.append(step)
+        return drawn
 
     def _draw_strokes(self, layer: _Layer, gid: str) -> None:
         strokes = self._merged(layer.strokes)
@@ -233,8 +247,10 @@ def _last_of_each(items: Sequence[Item], key: Callable[[Item], int]) -> list[Ite
 def _layers(direction: Direction, look: Look, connection: Connection) -> list[_Layer]:
     """Return what there is to draw in a panel, from the bottom up."""
     mine = look.party(party_of(connection, direction.sender))
+    top = _roof(direction)
+    edge = direction.edge if any(at <= top for _, at in direction.edge) else []
     layers = [
-        _Layer("edge", Sign("receiver's window ends", look.muted, "dashed"), steps=direction.edge),
+        _Layer("edge", Sign("receiver's window ends", look.muted, "dashed"), steps=edge),
         _Layer("acked", Sign("acknowledged", look.ink, "line"), steps=direction.acked),
         _Layer("data", Sign("data", mine), direction.data),
         _Layer("sacked", Sign("SACK", look.good), direction.sacked),
@@ -250,6 +266,11 @@ def _layers(direction: Direction, look: Look, connection: Connection) -> list[_L
         _Layer("resets", Sign("RST", look.bad, "marker", "X"), direction.resets),
     ]  # fmt: skip
     return [layer for layer in layers if layer.strokes or len(layer.steps) > 1]
+
+
+def _roof(direction: Direction) -> float:
+    """Return the highest byte that a panel has room for; a window beyond it is not drawn."""
+    return direction.top + max(direction.top - direction.bottom, 1) * HEADROOM
 
 
 def _strokes(direction: Direction) -> Iterator[Stroke]:

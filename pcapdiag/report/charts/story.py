@@ -62,7 +62,7 @@ def rows(connection: Connection, vantage: str) -> list[Row]:
     entries = own_timeline(connection)
     packets = [entry for entry in entries if not _LEFT_OUT.fullmatch(entry.event)]
     decisive = set(connection.verdict.frames) if connection.verdict.failed else set()
-    at = max((e.frame for e in packets if e.frame in decisive), default=0)
+    at = _last_word(connection, {e.frame for e in packets} & decisive)
     fates = _fates(connection, packets, decisive, vantage)
     forged = {reset.frame for reset in connection.resets if reset.attribution.side == "path"}
     found: list[Row] = []
@@ -88,6 +88,15 @@ def rows(connection: Connection, vantage: str) -> list[Row]:
             )
         before = entry.time
     return found
+
+
+def _last_word(connection: Connection, decisive: Set[int]) -> int:
+    """Return the frame at which the verdict is written: what says it in words, or the last one."""
+    tls, http2 = connection.tls, connection.http2
+    told = {alert.frame for alert in tls.alerts} if tls else set()
+    if http2 is not None:
+        told |= {one.frame for one in (*http2.goaway, *http2.rst_stream)}
+    return max(told & decisive or decisive, default=0)
 
 
 def _pause(seconds: float) -> Iterator[Quiet]:
