@@ -86,6 +86,11 @@ class FileReader:
         self._ended = False
         self._broken: DamagedCaptureError | None = None
 
+    @property
+    def interfaces(self) -> list[Interface]:
+        """The interfaces met so far, those of other files that share the metadata included."""
+        return self._metadata.interfaces
+
     def batches(self) -> Iterator[Batch | None]:
         """Yield the packets in file order, and None when nothing came (``follow``).
 
@@ -169,7 +174,10 @@ class FileReader:
         self.walker.record_header = record_header
         self.walker.interface = len(self._metadata.interfaces)
         # The upper half of the link type holds the length of the frame check sequence.
-        interface = Interface(self.walker.interface, self._file, link & 0xFFFF, "", snaplen)
+        resolution = 9 if unit == 1 else 6
+        interface = Interface(
+            self.walker.interface, self._file, link & 0xFFFF, "", snaplen, resolution=resolution
+        )
         self._metadata.interfaces.append(interface)
         self._position = PCAP_HEADER
 
@@ -278,6 +286,7 @@ class FileReader:
         facts, walker = self.facts, self.walker
         facts.size = self.raw.taken if self.raw.size is None else self.raw.size
         facts.packets = walker.packets
+        facts.frames = walker.frames
         if walker.latest >= 0:
             facts.first_time = walker.earliest
             facts.last_time = walker.latest
