@@ -22,7 +22,7 @@ _NAMES_FRAMES = re.compile(r"#|\bframes? \d")
 """A sentence that names its frames itself."""
 
 
-def ordered(who: Attribution) -> list[Evidence]:
+def ranked(who: Attribution) -> list[Evidence]:
     """Return the signals, the strongest first."""
     return sorted(who.evidence, key=lambda e: (e.signal not in OF_SEVERAL, -abs(e.weight)))
 
@@ -35,7 +35,7 @@ def supports(evidence: Evidence, side: str) -> bool:
 
 def for_and_against(who: Attribution) -> tuple[list[Evidence], list[Evidence]]:
     """Return what speaks for the side that is named, and what against; what says the same once."""
-    signals = ordered(who)
+    signals = ranked(who)
     by_detail = {e.detail: e for e in reversed(signals) if supports(e, who.side)}
     speaks_for = [e for e in signals if by_detail.get(e.detail) is e]
     seen = [e for e in speaks_for if e.signal != "prior"]
@@ -58,7 +58,7 @@ def signs(connection: Connection, places: Places) -> list[str]:
 
     For a failure of which the capture cannot tell who did it.
     """
-    signals = ordered(connection.verdict.attribution)
+    signals = ranked(connection.verdict.attribution)
     said = [e.detail.partition("; settle it")[0] for e in signals]
     found: dict[str, str] = {}
     for item, detail in zip(signals, said, strict=True):

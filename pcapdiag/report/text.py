@@ -120,8 +120,8 @@ def _counts(capture: CaptureSummary) -> str:
 def _summary(report: Report, page: Page, filtered: bool) -> Iterator[str]:
     summary = report.summary
     style = "bad" if summary.failed else "good"
-    yield from page.labelled("SUMMARY", _outcome(report, filtered), style)
-    codes = {code: n for code, n in summary.by_verdict.items() if code not in _NOT_FAILED}
+    yield from page.labelled("SUMMARY", outcome(report, filtered), style)
+    codes = {code: n for code, n in summary.by_verdict.items() if code not in NOT_FAILED}
     widest = max((len(f"{n:,}") for n in codes.values()), default=0)
     for code, number in codes.items():
         yield " " * 8 + f"{number:>{widest},}  {page.paint(code, 'code')}"
@@ -134,10 +134,15 @@ def _summary(report: Report, page: Page, filtered: bool) -> Iterator[str]:
         yield from page.labelled("ROLES", roles)
 
 
-_NOT_FAILED = frozenset({"ok", "capture.partial"})
+NOT_FAILED = frozenset({"ok", "capture.partial"})
+"""Codes that no failure has."""
 
 
-def _outcome(report: Report, filtered: bool) -> str:
+def outcome(report: Report, filtered: bool) -> str:
+    """Return how many connections there are, and how many of them failed.
+
+    ``filtered`` says that only chosen ones are counted.
+    """
     summary, capture = report.summary, report.capture
     if not capture.packets:
         return f"{words.captures(report)} hold{'' if report.points else 's'} no packets"
