@@ -21,6 +21,7 @@ from pcapdiag.cli.examples import examples
 from pcapdiag.cli.output import ClosedPipeError, OutputError, drop_standard_output
 from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import INTERNAL, INTERRUPTED, OK, OUTPUT_FAILED, WRONG_USE
+from pcapdiag.cli.timeline import timeline
 from pcapdiag.compiled import is_compiled
 from pcapdiag.errors import PcapdiagError
 
@@ -96,6 +97,7 @@ def cli() -> None:
 
 cli.add_command(analyze)
 cli.add_command(correlate)
+cli.add_command(timeline)
 cli.add_command(completion)
 
 

@@ -9,7 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from pcapdiag.errors import PcapdiagError
 from pcapdiag.report.layout import DEFAULT_WIDTH, Page
@@ -60,20 +60,38 @@ def open_output(path: str | None) -> Iterator[Writer]:
         yield writer
         writer.flush()
     elif os.path.exists(path) and not os.path.isfile(path):
-        with _told(path), open(path, "w", encoding="utf-8", errors="backslashreplace") as stream:
-            yield Writer(stream, path)
+        with _told(path), open(path, "w", encoding="utf-8", errors="backslashreplace") as device:
+            yield Writer(device, path)
     else:
-        with _aside(os.path.realpath(path)) as stream:
-            yield Writer(stream, path)
+        with _aside(os.path.realpath(path)) as stream, _as_text(stream, path) as text:
+            yield Writer(text, path)
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Write a file of bytes that is whole or not there; raises :class:`OutputError`."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        with _told(path), open(path, "wb") as device:
+            device.write(data)
+        return
+    with _aside(os.path.realpath(path)) as stream, _told(path):
+        stream.write(data)
 
 
 @contextmanager
-def _aside(path: str) -> Iterator[TextIO]:
+def _as_text(stream: BinaryIO, path: str) -> Iterator[TextIO]:
+    text = io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace")
+    yield text
+    with _told(path):
+        text.flush()
+
+
+@contextmanager
+def _aside(path: str) -> Iterator[BinaryIO]:
     """Give a stream to a new file beside ``path`` that takes its place at the end."""
     folder, name = os.path.split(path)
     draft = os.path.join(folder, f".{name}.{os.getpid()}.part")
     with _told(path):
-        stream = open(draft, "x", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
+        stream = open(draft, "xb")  # noqa: SIM115
     try:
         yield stream
         with _told(path):

@@ -7,16 +7,18 @@ a row of its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection
 from pcapdiag.report import words
-from pcapdiag.report.charts.canvas import HEAD_LENGTH, Canvas
+from pcapdiag.report.charts.arrow import Arrow
+from pcapdiag.report.charts.canvas import Canvas
 from pcapdiag.report.charts.look import BODY, LINE, MARGIN, SMALL, Look, party_of
 from pcapdiag.report.charts.ruler import drawable, elided, width
-from pcapdiag.report.charts.story import Packet, Quiet, Row
+from pcapdiag.report.charts.story import Fate, Packet, Quiet, Row
 
 FRAME, TIME = 38.0, 60.0
 """Widths of the columns before the ladder, points."""
@@ -26,8 +28,9 @@ DETAIL_SHARE = 0.3
 PATH = 30.0
 """Width of the lane in the middle."""
 ROW, QUIET_ROW, LABEL_ROW = 15.5, 19.0, 16.0
-GAP = 4.0
-"""Around a text that stands in a line."""
+_ENDS: dict[Fate, Literal["head", "cross", "unknown"]] = {
+    "arrived": "head", "stopped": "head", "lost": "cross", "unknown": "unknown",
+}  # fmt: skip
 _DID, _MAY = "did it", "maybe"
 
 
@@ -115,9 +118,7 @@ class Ladder(msgspec.Struct, frozen=True):
         look, height = canvas.look, _row_height(packet)
         wide = canvas.width - 2 * MARGIN + 12
         tint = look.tint(self.culprit, 0.16 if packet.verdict else 0.07)
-        canvas.rectangle(
-            MARGIN - 6, top, wide, height, tint, gid=f"decisive-{packet.frame}"
-        )
+        canvas.rectangle(MARGIN - 6, top, wide, height, tint, gid=f"decisive-{packet.frame}")
         canvas.rectangle(MARGIN - 9, top, 3, height, self.culprit)
         if packet.verdict:
             left, path, right = self.lanes
@@ -133,52 +134,23 @@ class Ladder(msgspec.Struct, frozen=True):
 
     def _draw_arrow(self, canvas: Canvas, packet: Packet, y: float) -> None:
         left, path, right = self.lanes
-        to_right = packet.sender == "initiator"
         colour = self._colour(canvas.look, packet)
-        start, end = (left.x, right.x) if to_right else (right.x, left.x)
-        if packet.sender == "path":
-            start = path.x
-            to_right = False
-            end = left.x
-        sign = 1 if end > start else -1
-        thick = 1.8 if packet.decisive else 1.1
-        first, last = start, end
+        start, end = (left.x, right.x) if packet.sender == "initiator" else (right.x, left.x)
         if packet.forged:
             canvas.line([(start, y), (path.x, y)], colour, width=0.9, dash=(1.5, 2.5))
-            first = path.x
-        if packet.fate in ("lost", "stopped"):
-            last = path.x
-        self._draw_line(canvas, packet, (first, last - sign * HEAD_LENGTH * 0.7), y, colour, thick)
-        if first == path.x:
-            _dot(canvas, path.x, y, colour)
-        if packet.fate == "lost":
-            canvas.cross(path.x, y, colour)
-        elif packet.fate == "unknown":
-            canvas.text(end - sign * 5, y, "?", bold=True, colour=colour, align="center")
-        else:
-            canvas.head(last, y, sign > 0, colour)
-
-    def _draw_line(
-        self,
-        canvas: Canvas,
-        packet: Packet,
-        ends: tuple[float, float],
-        y: float,
-        colour: str,
-        thick: float,
-    ) -> None:
-        """Draw the arrow's shaft with the event standing in it."""
-        low, high = min(ends), max(ends)
-        text = elided(packet.event, high - low - 24, BODY, packet.decisive)
-        middle, half = (low + high) / 2, width(text, BODY, packet.decisive) / 2 + GAP
-        dash = (4.0, 2.5) if packet.fate == "unknown" else ()
-        for shaft in ((low, middle - half), (middle + half, high)):
-            canvas.line([(shaft[0], y), (shaft[1], y)], colour, width=thick, dash=dash)
-        canvas.text(
-            middle, y, text, bold=packet.decisive, align="center",
-            colour=colour if colour != canvas.look.muted else canvas.look.ink,
+        begins = packet.forged or packet.sender == "path"
+        arrow = Arrow(
+            first=path.x if begins else start,
+            last=path.x if packet.fate in ("lost", "stopped") else end,
+            text=packet.event,
+            colour=colour,
+            ink=canvas.look.ink if colour == canvas.look.muted else colour,
+            bold=packet.decisive,
+            end=_ENDS[packet.fate],
+            begins=begins,
             gid=f"packet-{packet.frame}",
-        )  # fmt: skip
+        )
+        arrow.draw(canvas, y)
 
     def _colour(self, look: Look, packet: Packet) -> str:
         if packet.forged or packet.sender == "path":
@@ -197,10 +169,6 @@ def shortened(detail: str, room: float) -> str:
         if width(", ".join(parts), SMALL) > room:
             parts = [part for part in parts if not part.startswith(word)]
     return ", ".join(parts)
-
-
-def _dot(canvas: Canvas, x: float, y: float, colour: str) -> None:
-    canvas.rectangle(x - 3, y - 3, 6, 6, colour)
 
 
 def _row_height(row: Row) -> float:

@@ -38,5 +38,5 @@ def connection_picture(report: Report, connection: Connection, look: Look) -> Fi
 def capture_picture(report: Report, look: Look) -> Figure:
     """Return the picture of everything in a report: what was counted over time, and what failed."""
     chart = activity_chart(report, look)
-    blocks = [capture_heading(report, look), chart, capture_caption(report, look)]
+    blocks: list[Block] = [capture_heading(report, look), chart, capture_caption(report, look)]
     return page(look, blocks, GAP)

@@ -121,9 +121,7 @@ class SequenceChart(msgspec.Struct, frozen=True):
         text = f"{cut.packets:,} packets not kept"
         if width(text, SMALL) < end - x - 8:
             y = panel.top + panel.height / 2
-            panel.canvas.text(
-                (x + end) / 2, y, text, size=SMALL, colour=look.muted, align="center"
-            )
+            panel.canvas.text((x + end) / 2, y, text, size=SMALL, colour=look.muted, align="center")
 
     def _draw_rings(self, panel: Panel, direction: Direction) -> None:
         """Put a ring around the packets on which the verdict rests."""
@@ -175,9 +173,9 @@ class _Drawer(msgspec.Struct, frozen=True):
         gid = f"{self.direction.sender}-{layer.name}"
         if layer.steps:
             steps = _last_of_each(layer.steps, lambda step: self._column(step[0]))
-            steps = self._broken(steps)
+            drawn = self._broken(steps)
             self.panel.axes.plot(
-                [time for time, _ in steps], [at for _, at in steps], drawstyle="steps-post",
+                [time for time, _ in drawn], [at for _, at in drawn], drawstyle="steps-post",
                 color=layer.sign.colour, linewidth=1.0, gid=gid, zorder=2,
                 linestyle=(0, (3, 2)) if layer.sign.kind == "dashed" else "-",
             )  # fmt: skip
