@@ -133,11 +133,12 @@ class Canvas:
         edge: str = "none",
         hatch: str | None = None,
         gid: str | None = None,
+        zorder: float = 1,
     ) -> None:
-        """Fill an area; it lies below lines and text."""
+        """Fill an area; it lies below lines and text unless ``zorder`` lifts it."""
         patch = Rectangle(
             (x, y), width, height, facecolor=colour, edgecolor=edge, linewidth=0.8, hatch=hatch,
-            gid=gid, zorder=1,
+            gid=gid, zorder=zorder,
         )  # fmt: skip
         self.page.add_patch(patch)
 

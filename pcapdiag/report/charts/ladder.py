@@ -13,15 +13,16 @@ import msgspec
 
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection
-from pcapdiag.report import words
 from pcapdiag.report.charts.arrow import Arrow
 from pcapdiag.report.charts.canvas import Canvas
-from pcapdiag.report.charts.look import BODY, LINE, MARGIN, SMALL, Look, party_of
+from pcapdiag.report.charts.heads import Lane, did_it, draw_head, draw_label, head_height, label_of
+from pcapdiag.report.charts.look import BODY, MARGIN, SMALL, Look, party_of
 from pcapdiag.report.charts.ruler import drawable, elided, width
 from pcapdiag.report.charts.story import Fate, Packet, Quiet, Row
 
 FRAME, TIME = 38.0, 60.0
 """Widths of the columns before the ladder, points."""
+COLUMNS = MARGIN + FRAME + TIME
 BEFORE = 20.0
 """Points from them to the first lane."""
 DETAIL_SHARE = 0.3
@@ -31,17 +32,6 @@ ROW, QUIET_ROW, LABEL_ROW = 15.5, 19.0, 16.0
 _ENDS: dict[Fate, Literal["head", "cross", "unknown"]] = {
     "arrived": "head", "stopped": "head", "lost": "cross", "unknown": "unknown",
 }  # fmt: skip
-_DID, _MAY = "did it", "maybe"
-
-
-class Lane(msgspec.Struct, frozen=True):
-    """Who is at a lane: role, address and name, the colour, and what the verdict says of it."""
-
-    x: float
-    role: str
-    lines: list[str]
-    colour: str
-    did: str = ""
 
 
 class Ladder(msgspec.Struct, frozen=True):
@@ -63,7 +53,7 @@ class Ladder(msgspec.Struct, frozen=True):
     @property
     def heads(self) -> float:
         """Points that the lanes' heads take."""
-        return max(_head_height(lane) for lane in self.lanes)
+        return max(head_height(lane) for lane in self.lanes)
 
     def draw(self, canvas: Canvas, top: float) -> None:
         """Draw it from ``top`` on."""
@@ -84,7 +74,7 @@ class Ladder(msgspec.Struct, frozen=True):
             canvas.line([(lane.x, y), (lane.x, bottom)], lane.colour, width=1.4)
         room = path.x - left.x - PATH / 2 - 8
         for lane in self.lanes:
-            _draw_head(canvas, lane, y, 4 * PATH if lane is path else room - PATH)
+            draw_head(canvas, lane, y, 4 * PATH if lane is path else room - PATH, COLUMNS)
         for x, text in ((MARGIN + FRAME, "frame"), (MARGIN + FRAME + TIME, "seconds")):
             canvas.text(x, y - SMALL, text, align="right", size=SMALL, colour=look.muted)
 
@@ -121,16 +111,8 @@ class Ladder(msgspec.Struct, frozen=True):
         canvas.rectangle(MARGIN - 6, top, wide, height, tint, gid=f"decisive-{packet.frame}")
         canvas.rectangle(MARGIN - 9, top, 3, height, self.culprit)
         if packet.verdict:
-            left, path, right = self.lanes
             y = top + ROW + LABEL_ROW / 2 - 1.5
-            text = elided(self.label, right.x - left.x - 24, BODY, True)
-            wide = width(text, BODY, True) + 14
-            canvas.rectangle(
-                path.x - wide / 2, y - BODY * 0.72, wide, BODY * 1.44, self.culprit, gid="verdict"
-            )
-            canvas.text(
-                path.x, y, text, bold=True, colour=look.paper, align="center", gid="verdict-text"
-            )
+            draw_label(canvas, self.label, (self.lanes[0].x, self.lanes[2].x), y, self.culprit)
 
     def _draw_arrow(self, canvas: Canvas, packet: Packet, y: float) -> None:
         left, path, right = self.lanes
@@ -177,45 +159,11 @@ def _row_height(row: Row) -> float:
     return ROW + LABEL_ROW if row.verdict else ROW
 
 
-def _head_height(lane: Lane) -> float:
-    return (BODY + SMALL * len(lane.lines)) * LINE + 4
-
-
-def _draw_head(canvas: Canvas, lane: Lane, bottom: float, room: float) -> None:
-    """Draw who is at a lane; the one who did it stands on the colour of its party."""
-    look = canvas.look
-    role = f"{lane.role}: {lane.did}" if lane.did else lane.role
-    texts = [elided(role, room, BODY, True), *(elided(t, room, SMALL) for t in lane.lines)]
-    wide = max(width(texts[0], BODY, True), *(width(t, SMALL) for t in texts[1:]), 20.0) + 14
-    x, y = _inside(canvas, lane.x, wide), bottom - _head_height(lane)
-    sure = lane.did == _DID
-    back = lane.colour if sure else look.tint(lane.colour)
-    gid = "culprit" if sure else None
-    canvas.rectangle(x - wide / 2, y, wide, bottom - y, back, edge=lane.colour, gid=gid)
-    y += 2 + BODY * LINE / 2
-    colour = look.paper if sure else lane.colour
-    canvas.text(x, y, texts[0], bold=True, colour=colour, align="center")
-    colour = look.paper if sure else look.ink
-    for text in texts[1:]:
-        y += SMALL * LINE
-        canvas.text(x, y, text, size=SMALL, colour=colour, align="center")
-
-
-def _inside(canvas: Canvas, x: float, wide: float) -> float:
-    """Return where the middle of a head is, so that it is on the page and right of the columns."""
-    low = MARGIN + FRAME + TIME + 6 + wide / 2
-    return min(max(x, low), canvas.width - MARGIN - wide / 2)
-
-
 def ladder(connection: Connection, rows: Sequence[Row], look: Look) -> Ladder:
     """Return the ladder of a connection with these rows."""
     left = MARGIN + FRAME + TIME + BEFORE
     wide = look.points - MARGIN - left
     right = left + wide * (1 - DETAIL_SHARE)
-    verdict = connection.verdict
-    who = verdict.attribution
-    party = words.PARTY[who.party]
-    label = verdict.code if who.side == "unknown" else f"{verdict.code} by the {party}"
     return Ladder(
         rows=rows,
         lanes=(
@@ -223,8 +171,8 @@ def ladder(connection: Connection, rows: Sequence[Row], look: Look) -> Ladder:
             _path_lane(connection, (left + right) / 2, look),
             _end_lane(connection, "responder", right, look),
         ),
-        culprit=look.party(who.party),
-        label=label,
+        culprit=look.party(connection.verdict.attribution.party),
+        label=label_of(connection),
     )
 
 
@@ -233,7 +181,7 @@ def _end_lane(connection: Connection, side: str, x: float, look: Look) -> Lane:
     role = "" if end.role == "unknown" else end.role
     lines = [join_port(end.ip, end.port), *([end.name] if end.name else [])]
     colour = look.party(party_of(connection, side))
-    return Lane(x, role or _ROLES[side], lines, colour, _did(connection, side))
+    return Lane(x, role or _ROLES[side], lines, colour, did_it(connection, side))
 
 
 _ROLES = {"initiator": "caller", "responder": "called"}
@@ -242,18 +190,5 @@ _ROLES = {"initiator": "caller", "responder": "called"}
 def _path_lane(connection: Connection, x: float, look: Look) -> Lane:
     who = connection.verdict.attribution
     lines = [who.address] if who.side == "path" and who.address else []
-    did = _did(connection, "path")
+    did = did_it(connection, "path")
     return Lane(x, "path", lines, look.party("middlebox") if did else look.muted, did)
-
-
-def _did(connection: Connection, side: str) -> str:
-    """Return what the verdict says of a side, in a word or two; empty where it is not named."""
-    verdict = connection.verdict
-    if not verdict.failed:
-        return ""
-    if verdict.attribution.side == side:
-        return _DID
-    for candidate in verdict.attribution.candidates:
-        if candidate.side == side and verdict.attribution.side == "unknown":
-            return f"{_MAY} {words.confidence(candidate.confidence)}"
-    return ""
