@@ -28,7 +28,7 @@ class Slip(msgspec.Struct, kw_only=True, omit_defaults=True):
 class SlipPage(Page):
     """Takes what :class:`~pcapdiag.report.entry.EntryWriter` writes; yields no line itself.
 
-    A row without a label continues the one before, as in the terminal.
+    A row without a label, or with the same one, continues the one before.
     """
 
     slips: list[Slip] = field(default_factory=list)
@@ -68,11 +68,17 @@ class SlipPage(Page):
         return line
 
     def _keep(self, slip: Slip) -> Iterator[str]:
-        if not slip.label and self.slips:
-            self.slips[-1].texts += slip.texts
+        last = self.slips[-1] if self.slips else None
+        if last and (not slip.label or _continues(slip, last)):
+            last.texts += slip.texts
         else:
             self.slips.append(slip)
         return iter(())
+
+
+def _continues(slip: Slip, last: Slip) -> bool:
+    same = slip.label == last.label and slip.kind == last.kind
+    return same and not slip.right and not last.right
 
 
 def slips_of(lines: Iterator[str], page: SlipPage) -> list[Slip]:

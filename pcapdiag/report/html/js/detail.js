@@ -59,7 +59,7 @@
       pcapdiag.facts.requests(connection),
       pcapdiag.facts.resets(connection),
       pcapdiag.facts.ends(connection),
-    ];
+    ].filter(Boolean);
   }
 
   /* What is shown, and printed, of a connection that has details. */
@@ -113,5 +113,5 @@
     return [to(at - 1, "Previous"), " ", to(at + 1, "Next"), ` ${at + 1} of ${found.length}`];
   }
 
-  pcapdiag.detail = { show, body, heading, context };
+  pcapdiag.detail = { show, pictures, context };
 })();

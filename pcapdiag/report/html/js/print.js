@@ -4,7 +4,6 @@
   const { el } = pcapdiag;
 
   function before() {
-    const place = document.getElementById("for-print");
     if (!document.getElementById("detail").hidden) return;
     for (const group of document.querySelectorAll("details.group")) {
       group.dataset.open = group.open ? "1" : "";
@@ -12,13 +11,14 @@
       const row = pcapdiag.byKey && pcapdiag.byKey.get(group.dataset.key);
       const detail = row ? pcapdiag.data.detailNow(row) : null;
       if (!detail) continue;
-      place.append(el("section", { class: "printed" },
-        pcapdiag.detail.heading(row, detail.slips), pcapdiag.detail.body(detail, row)));
+      const section = el("section", { class: "pictures" });
+      group.append(section);
+      section.append(...pcapdiag.detail.pictures(detail.connection));
     }
   }
 
   function after() {
-    document.getElementById("for-print").replaceChildren();
+    for (const pictures of document.querySelectorAll("details.group > .pictures")) pictures.remove();
     for (const group of document.querySelectorAll("details.group")) {
       group.open = group.dataset.open === "1";
     }
