@@ -17,7 +17,11 @@ _CHAINS: tuple[tuple[Leg, str, str], ...] = (
     ("direct", "client", "upstream"),
     ("unknown", "unknown", "unknown"),
 )
-_NAMES = {"client": "clients", "proxy": "proxies", "upstream": "upstreams"}
+_NAMES = {
+    "client": ("client", "clients"),
+    "proxy": ("proxy", "proxies"),
+    "upstream": ("upstream", "upstreams"),
+}
 
 
 class Node(msgspec.Struct):
@@ -49,8 +53,8 @@ def draw_topology(report: Report) -> list[DrawnLeg]:
     return [
         DrawnLeg(
             leg=leg,
-            near=_node(near, "who connects", ends[leg][0]),
-            far=_node(far, "who is called", ends[leg][1]),
+            near=_node(near, "connects", ends[leg][0]),
+            far=_node(far, "is called", ends[leg][1]),
             failed=sum(parties[leg].values()),
             by_party=sorted(parties[leg].items(), key=lambda item: (-item[1], item[0])),
         )
@@ -74,7 +78,7 @@ def _node(role: str, name: str, addresses: Counter[str]) -> Node:
     most = sorted(addresses.items(), key=lambda item: (-item[1], item[0]))[:NAMED_ADDRESSES]
     return Node(
         role=role,
-        name=_NAMES.get(role, name),
+        name=_NAMES[role][len(addresses) > 1] if role in _NAMES else name,
         addresses=[shown(address) for address, _ in most],
         more=len(addresses) - len(most),
     )
