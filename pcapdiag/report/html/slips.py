@@ -66,7 +66,7 @@ class SlipPage(Page):
 
     def commands(self, label: str, items: list[str]) -> Iterator[str]:
         """Keep commands that can be copied."""
-        return self._keep(Slip(label="SEE", kind="commands", texts=items))
+        return self._keep(Slip(label=label, kind="commands", texts=items))
 
     def cut(self, line: str) -> str:
         """Return a line whole: the page scrolls it."""
