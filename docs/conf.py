@@ -43,5 +43,5 @@ html_theme_options = {
     "light_css_variables": {"font-stack--headings": "var(--font-stack)"},
     "top_of_page_buttons": [],
 }
-copybutton_prompt_text = "$ "
-copybutton_here_doc_delimiter = "EOF"
+copybutton_prompt_text = r"\$ |> "
+copybutton_prompt_is_regexp = True

@@ -14,7 +14,7 @@ class SessionLexer(RegexLexer):
     aliases = ("console",)
     tokens = {  # noqa: RUF012
         "root": [
-            (r"(\$ )((?:.*\\\n)*.*\n)", bygroups(Generic.Prompt, using(BashLexer))),
+            (r"^(\$ |> )(.*\n)", bygroups(Generic.Prompt, using(BashLexer))),
             (r"^FAILED(?= )", Generic.Error),
             (r"^[A-Z]{3,8}(?= {1,5}\S)", Generic.Heading),
             (r"\b[a-z][a-z0-9]*\.[a-z][a-z_0-9]+(?= {2,}[01]\.\d\d$)", Keyword),

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,11 +22,18 @@ from docsite.places import ROOT
 
 BLOCK = re.compile(r"^```console\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = "$ "
+MORE = "> "
+"""What the shell writes before the further lines of a command."""
 CUT = "..."
 """Alone on a line of output: any number of lines."""
-FIXTURE = re.compile(r"fixtures/(?:pcaps|bench)/[\w.-]+")
-UNCOMPILED = "pcapdiag: running uncompiled, which is slower (pcapdiag --version)\n"
-"""Said by the source tree; a user's install is compiled."""
+FIXTURE = re.compile(r"(?:fixtures/pcaps|\.\.)/(\w[\w.-]+)")
+FIXTURES = "fixtures/pcaps"
+ASIDE = re.compile(
+    r"^(?:pcapdiag: running uncompiled, which is slower.*"
+    r"|Running as user \"root\" and group \"root\"\. This could be dangerous\.)\n",
+    re.MULTILINE,
+)
+"""Said by pcapdiag's source tree and by tshark to root: not what a reader gets to see."""
 PROGRAMS = ("capinfos", "editcap", "jq", "tshark")
 """What commands may pipe into, besides Debian's essential programs."""
 LONGEST = 120
@@ -59,9 +67,10 @@ def blocks_of(page: str) -> list[Block]:
 
 def _steps(text: str) -> Iterator[Step]:
     for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-        lines = part.splitlines(keepends=True)
-        last = next(n for n, line in enumerate(lines) if not line.endswith("\\\n"))
-        yield Step("".join(lines[: last + 1]), "".join(lines[last + 1 :]))
+        first, *lines = part.splitlines(keepends=True)
+        more = list(takewhile(lambda line: line.startswith(MORE), lines))
+        command = first + "".join(line.removeprefix(MORE) for line in more)
+        yield Step(command, "".join(lines[len(more) :]))
 
 
 def programs_of(blocks: Sequence[Block]) -> list[str]:
@@ -92,7 +101,7 @@ def _outputs(commands: Sequence[str]) -> list[str]:
             timeout=LONGEST,
             text=True,
         )
-    texts = done.stdout.replace(UNCOMPILED, "").split("\0")[:-1]
+    texts = [ASIDE.sub("", text) for text in done.stdout.split("\0")[:-1]]
     if len(texts) != len(commands):
         raise RuntimeError(f"the session ended at: {commands[len(texts)]}")
     return ["".join(f"{line.rstrip()}\n" for line in text.splitlines()) for text in texts]
@@ -101,7 +110,7 @@ def _outputs(commands: Sequence[str]) -> list[str]:
 def _furnish(folder: Path, fixtures: set[str]) -> None:
     """Copy what the commands read, and put ``pcapdiag`` in the way of the shell."""
     for name in fixtures:
-        shutil.copytree(ROOT / name, folder / name)
+        shutil.copytree(ROOT / FIXTURES / name, folder / FIXTURES / name)
     program = folder / "bin" / "pcapdiag"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pcapdiag "$@"\n', encoding="utf-8")
@@ -136,6 +145,7 @@ def refreshed(page: str) -> tuple[str, list[str]]:
             cut = CUT in said.output.splitlines()
             if cut and not agrees(said.output, now.output):
                 left.append(said.command.strip())
-            text += PROMPT + said.command + (said.output if cut else now.output)
+            command = said.command.rstrip("\n").replace("\n", f"\n{MORE}")
+            text += f"{PROMPT}{command}\n" + (said.output if cut else now.output)
         page = page[: block.start] + text + page[block.end :]
     return page, left
