@@ -69,7 +69,12 @@ class Analysis(Following):
         self.withdrawn: list[Connection] = []
         """With ``follow``: what was given as failed, and did not fail after all."""
         self._teller = Teller(
-            capture, self.tracker, self.surroundings, self.names, options.all_connections
+            capture,
+            self.tracker,
+            self.surroundings,
+            self.names,
+            options.all_connections,
+            options.pictures,
         )
         self.archive = Archive()
         """Stories that are judged again at the end."""

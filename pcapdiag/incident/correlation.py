@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -21,6 +21,7 @@ from pcapdiag.incident.archive import Connections
 from pcapdiag.incident.merge import Meeting, View, merge, sighting
 from pcapdiag.incident.place_roles import MAX_ASKED, ends_by_labels, share_roles, topology
 from pcapdiag.incident.point_study import PointStudy
+from pcapdiag.incident.points_series import points_series
 from pcapdiag.incident.reach import Reaches, spans
 from pcapdiag.incident.resets import UnlistedResets
 from pcapdiag.incident.second_look import Watch
@@ -30,7 +31,7 @@ from pcapdiag.incident.telling import Details
 from pcapdiag.incident.units import Units
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.points import Matches, Print
-from pcapdiag.model.report import Connection, Finding, Topology
+from pcapdiag.model.report import Connection, Finding, SegmentSeries, Topology
 
 MAX_SAMPLE = 100
 """Healthy connections that are read a second time, too."""
@@ -185,7 +186,10 @@ class Correlation:
             self.unlisted[meeting.code] += 1
             self.unlisted_resets.add(told.story, told.context)
             return
-        self._list(number, merge(meeting, in_full=self._details.has_room(told)))
+        in_full = self._details.has_room(told)
+        connection = merge(meeting, in_full=in_full)
+        drawn = points_series(meeting) if in_full and self.options.pictures else {}
+        self._list(number, connection, drawn)
 
     def _way(self, number: int) -> Way:
         """Return how the connection's packets passed the points."""
@@ -214,10 +218,14 @@ class Correlation:
             self._stamps[study.number].connection(row)
         self._list(number, row)
 
-    def _list(self, number: int, connection: Connection) -> None:
+    def _list(
+        self, number: int, connection: Connection, drawn: Mapping[int, SegmentSeries] | None = None
+    ) -> None:
         self._counted.add(number)
+        drawn = drawn or {}
         connection.seen_at = [
-            sighting(study.label, seen) for study, seen in self._prints_of(number)
+            sighting(study.label, seen, drawn.get(study.number, msgspec.UNSET))
+            for study, seen in self._prints_of(number)
         ]
         if self._units.match(number) is not None:
             connection.same_as = None
