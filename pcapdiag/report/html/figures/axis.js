@@ -29,9 +29,9 @@
   /** Ticks and words of seconds since the start, in the unit that fits the step. */
   kit.timeAxis = function (x, domain, y, plot, measure) {
     const step = kit.roundStep(domain.to - domain.from, plot.width / 90);
-    const [factor, unit] = step >= 1 ? [1, "s"] : step >= 1e-3 ? [1e3, "ms"] : [1e6, "\u00b5s"];
+    const [factor, unit] = domain.to >= 1 ? [1, "s"] : domain.to >= 1e-3 ? [1e3, "ms"] : [1e6, "\u00b5s"];
     const places = Math.max(0, Math.ceil(-Math.log10(step * factor) - 1e-9));
-    const say = (time) => `${kit.count(Number((time * factor).toFixed(places)))} ${unit}`;
+    const say = (time) => `${Number((time * factor).toFixed(places))} ${unit}`;
     return axis(kit.ticks(domain.from, domain.to, step), say, x, y, plot, measure);
   };
 

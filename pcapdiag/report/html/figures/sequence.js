@@ -9,7 +9,9 @@
   const GAP = 18;
   const AXIS = 24;
   const TALL = 190;
-  const LOW = 64;
+  const FEW = 5;
+  const MIDDLE = 100;
+  const LOW = 52;
   const LEAST_SPAN = 1e-6;
 
   figures.sequence = function (element, connection, context) {
@@ -54,7 +56,7 @@
     `${kit.duration(Math.max(domain.from, 0))} to ${kit.duration(domain.to)} since its start`;
 
   function signsOf({ segments, series }) {
-    const kinds = new Set(segments.filter((one) => one.length).map(kit.dataKind));
+    const kinds = new Set(segments.map(kit.dataKind));
     const has = (bit) => segments.some((one) => one.marks & bit);
     return [
       ["bytes", "bytes sent"],
@@ -78,7 +80,7 @@
     let y = HEAD;
     const drawn = panels.map((panel) => {
       const top = y + 16;
-      const height = panel.sent.some((one) => one.length) ? TALL : LOW;
+      const height = heightOf(panel);
       y = top + height + GAP;
       return drawPanel(chart, panel, { ...plot, top, height, right }, x);
     });
@@ -91,6 +93,11 @@
     svg.dataset.to = domain.to;
     chart.zoom.update();
     chart.tip.hide();
+  }
+
+  function heightOf(panel) {
+    const data = panel.sent.filter((one) => one.length).length;
+    return data >= FEW ? TALL : data ? MIDDLE : LOW;
   }
 
   function drawPanel(chart, panel, box, x) {

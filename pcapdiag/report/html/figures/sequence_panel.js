@@ -3,14 +3,15 @@
 (function (pcapdiag) {
   const figures = (pcapdiag.figures = pcapdiag.figures || {});
   const kit = (figures.kit = figures.kit || {});
-  const LEAST = 2;
+  const LEAST = 3;
   /* A window's edge is drawn to scale as long as it does not make the bytes this much smaller. */
   const WORTH = 2.5;
 
   /** What one panel draws: the packets that carry the end's numbers, and those that answer. */
   kit.panelOf = function (segments, initiator) {
     const { SYN, FIN, RST } = kit.FLAGS;
-    const sent = segments.filter((one) => one.initiator === initiator && (one.length || one.flags & (SYN | FIN | RST)));
+    const moves = (one) => one.length || one.flags & (SYN | FIN | RST) || kit.dataKind(one) === "probe";
+    const sent = segments.filter((one) => one.initiator === initiator && moves(one));
     const steady = (one) => one.initiator !== initiator && one.ack !== null && !(one.flags & RST);
     return { initiator, sent, answers: segments.filter(steady) };
   };
@@ -70,7 +71,7 @@
   }
 
   function bytes(one, at, y) {
-    if (!one.length) {
+    if (!one.length && kit.dataKind(one) !== "probe") {
       return null;
     }
     const [top, bottom] = [y(one.seq + one.length), y(one.seq)];
