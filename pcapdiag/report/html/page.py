@@ -76,7 +76,7 @@ def _first_screen(
         "failed": summary.failed,
         "outcome": outcome(report, filtered),
         "parties": [(party, words.PARTY[party], f"{n:,}") for party, n in known_first],
-        "since": clock.span(first, last) if first else "",
+        "since": clock.span(first, last).removeprefix("at ") if first else "",
         "requests": words.count(summary.failed_requests, "request")
         if summary.failed_requests
         else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -34,7 +35,11 @@ class SlipPage(Page):
     slips: list[Slip] = field(default_factory=list)
 
     def labelled(self, label: str, text: str, style: str = "label") -> Iterator[str]:  # noqa: ARG002
-        """Keep a label and its text."""
+        """Keep a label and its text; display filters become what can be copied."""
+        if label == "SEE":
+            for slip in _filters(text):
+                self._keep(slip)
+            return iter(())
         return self._keep(Slip(label=label, texts=[text]))
 
     def hanging(self, label: str, text: str, hang: int) -> Iterator[str]:  # noqa: ARG002
@@ -69,16 +74,31 @@ class SlipPage(Page):
 
     def _keep(self, slip: Slip) -> Iterator[str]:
         last = self.slips[-1] if self.slips else None
-        if last and (not slip.label or _continues(slip, last)):
+        if last and _continues(slip, last):
             last.texts += slip.texts
         else:
             self.slips.append(slip)
         return iter(())
 
 
+_FILTER = re.compile(r"(?:([\w.-]+): )?(tcp\.stream(?:==\d+| in \{[\d, ]+\}))(.*)")
+
+
+def _filters(text: str) -> Iterator[Slip]:
+    """Yield each display filter (with its point at the right), and what stands beside them."""
+    for part in text.split("   "):
+        found = _FILTER.fullmatch(part)
+        if found:
+            yield Slip(label="SEE", kind="commands", texts=[found[2]], right=found[1] or "")
+        beside = (found[3] if found else part).strip()
+        if beside:
+            yield Slip(label="SEE", texts=[beside])
+
+
 def _continues(slip: Slip, last: Slip) -> bool:
-    same = slip.label == last.label and slip.kind == last.kind
-    return same and not slip.right and not last.right
+    if slip.kind != last.kind or slip.right:
+        return False
+    return not slip.label or (slip.label == last.label and not last.right)
 
 
 def slips_of(lines: Iterator[str], page: SlipPage) -> list[Slip]:

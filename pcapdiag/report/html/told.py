@@ -40,9 +40,15 @@ class Told(msgspec.Struct, kw_only=True):
     who: str = ""
     sure: str = ""
     first_fix: str = ""
+    cause: int = -1
+    """Number of the group that caused this one on another leg."""
+    cause_title: str = ""
     key: str = ""
     """The connection that it is told by."""
+    verdict: str = ""
+    """The code and how sure it is, as they stand at the right of WHAT."""
     slips: list[Slip] = []
+    """What is said under the title, which is not repeated."""
 
 
 class Teller:
@@ -63,7 +69,11 @@ class Teller:
         order = told_order(self._report.groups, cause_of)
         for number in order[: FULL_GROUPS + SHORT_GROUPS]:
             group = self._report.groups[number]
-            yield self._told(number, group, self.samples.get(number), number in cause_of)
+            told = self._told(number, group, self.samples.get(number), number in cause_of)
+            if number in cause_of:
+                told.cause = cause_of[number]
+                told.cause_title = shown(self._report.groups[told.cause].title)
+            yield told
 
     def findings(self) -> Iterator[list[Slip]]:
         """Yield the findings that no group told in full; call it after :meth:`groups`."""
@@ -85,7 +95,7 @@ class Teller:
             party=group.party,
             party_words=words.PARTY[group.party],
             count=f"{group.connections:,}",
-            span=self._clock.span(group.first, group.last),
+            span=self._clock.span(group.first, group.last).removeprefix("at "),
         )
         if sample is None:
             return told
@@ -96,12 +106,12 @@ class Teller:
             )
         else:
             lines = self._writer.group(group, sample, because=because, in_short=in_short)
-        told.slips = slips_of(lines, self._page)
+        told.slips = list(_under(told, slips_of(lines, self._page)))
         told.key = key_text(sample.stream, sample.point)
         who = sample.verdict.attribution
         told.who = words.culprit(sample, several=bool(self._report.points))
         told.sure = words.confidence(who.confidence) if who.side != "unknown" else ""
-        told.first_fix = _first(told.slips, "CHAIN" if in_short else "FIX")
+        told.first_fix = next((shown(fix) for fix in sample.verdict.fixes), "")
         return told
 
     def _naming(self, one: Connection) -> list[Finding]:
@@ -110,5 +120,12 @@ class Teller:
         return [finding for finding in named if explains(finding)]
 
 
-def _first(slips: list[Slip], label: str) -> str:
-    return next((slip.texts[0] for slip in slips if slip.label == label and slip.texts), "")
+def _under(told: Told, slips: list[Slip]) -> Iterator[Slip]:
+    for slip in slips:
+        if slip.label == "WHAT":
+            told.verdict = slip.right
+            said = slip.texts[1:] if slip.texts[0] == told.title else slip.texts
+            if not said:
+                continue
+            slip = Slip(label="WHAT", texts=said)
+        yield slip

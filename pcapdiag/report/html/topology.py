@@ -6,7 +6,8 @@ from collections import Counter
 
 import msgspec
 
-from pcapdiag.model.report import Connection, Leg, Report
+from pcapdiag.model.report import Connection, Leg, Party, Report
+from pcapdiag.report import words
 from pcapdiag.report.escape import shown
 from pcapdiag.report.overview import NAMED_ADDRESSES
 
@@ -17,7 +18,11 @@ _CHAINS: tuple[tuple[Leg, str, str], ...] = (
     ("direct", "client", "upstream"),
     ("unknown", "unknown", "unknown"),
 )
-_NAMES = {"client": "clients", "proxy": "proxies", "upstream": "upstreams"}
+_NAMES = {
+    "client": ("client", "clients"),
+    "proxy": ("proxy", "proxies"),
+    "upstream": ("upstream", "upstreams"),
+}
 
 
 class Node(msgspec.Struct):
@@ -35,46 +40,58 @@ class DrawnLeg(msgspec.Struct):
     leg: str
     near: Node
     far: Node
-    failed: int
-    by_party: list[tuple[str, int]]
+    failed: str
+    of: str
+    """All connections to the same endpoints; empty where that is not known."""
+    by_party: list[tuple[str, str, str]]
+    """Party, its words, and the number."""
 
 
 def draw_topology(report: Report) -> list[DrawnLeg]:
     """Return the legs on which something failed, from the client's side to the upstream's."""
-    ends: dict[str, tuple[Counter[str], Counter[str]]] = {}
-    parties: dict[str, Counter[str]] = {}
+    legs: dict[Leg, _Leg] = {}
     for one in report.connections:
         if one.verdict.failed and one.same_as is None:
-            _count(one, ends, parties)
-    return [
-        DrawnLeg(
-            leg=leg,
-            near=_node(near, "who connects", ends[leg][0]),
-            far=_node(far, "who is called", ends[leg][1]),
-            failed=sum(parties[leg].values()),
-            by_party=sorted(parties[leg].items(), key=lambda item: (-item[1], item[0])),
-        )
-        for leg, near, far in _CHAINS
-        if leg in ends
-    ]
+            legs.setdefault(one.leg, _Leg()).add(one)
+    return [_drawn(leg, near, far, legs[leg]) for leg, near, far in _CHAINS if leg in legs]
 
 
-def _count(
-    one: Connection,
-    ends: dict[str, tuple[Counter[str], Counter[str]]],
-    parties: dict[str, Counter[str]],
-) -> None:
-    near, far = ends.setdefault(one.leg, (Counter(), Counter()))
-    near[one.initiator.ip] += 1
-    far[one.responder.ip] += 1
-    parties.setdefault(one.leg, Counter())[one.verdict.attribution.party] += 1
+class _Leg:
+    """What failed on one leg, counted."""
+
+    def __init__(self) -> None:
+        self.near: Counter[str] = Counter()
+        self.far: Counter[str] = Counter()
+        self.parties: Counter[Party] = Counter()
+        self.reached: dict[tuple[str, int], int] = {}
+
+    def add(self, one: Connection) -> None:
+        self.near[one.initiator.ip] += 1
+        self.far[one.responder.ip] += 1
+        self.parties[one.verdict.attribution.party] += 1
+        endpoint = one.responder.ip, one.responder.port
+        self.reached[endpoint] = one.scope.connections if one.scope else 0
+
+
+def _drawn(leg: Leg, near: str, far: str, counted: _Leg) -> DrawnLeg:
+    failed = counted.parties.total()
+    of = sum(counted.reached.values()) if all(counted.reached.values()) else 0
+    most = sorted(counted.parties.items(), key=lambda item: (-item[1], item[0]))
+    return DrawnLeg(
+        leg=leg,
+        near=_node(near, "connects", counted.near),
+        far=_node(far, "is called", counted.far),
+        failed=f"{failed:,}",
+        of=words.count(of, "connection") if of >= failed else "",
+        by_party=[(party, words.PARTY[party], f"{number:,}") for party, number in most],
+    )
 
 
 def _node(role: str, name: str, addresses: Counter[str]) -> Node:
     most = sorted(addresses.items(), key=lambda item: (-item[1], item[0]))[:NAMED_ADDRESSES]
     return Node(
         role=role,
-        name=_NAMES.get(role, name),
+        name=_NAMES[role][len(addresses) > 1] if role in _NAMES else name,
         addresses=[shown(address) for address, _ in most],
         more=len(addresses) - len(most),
     )

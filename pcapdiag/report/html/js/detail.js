@@ -42,14 +42,6 @@
     return lines.length ? el("section", {}, el("h3", {}, "On other legs"), el("ul", { class: "related" }, lines)) : null;
   }
 
-  function wireshark(connection) {
-    const sights = connection.seen_at.length
-      ? connection.seen_at.map((one) => [one.point, one.stream])
-      : (connection.streams.length ? connection.streams : [connection.stream]).map((one) => ["", one]);
-    return el("section", {}, el("h3", {}, "Wireshark"), sights.map(([point, stream]) =>
-      [point ? el("p", { class: "muted" }, point) : null, pcapdiag.command(`tcp.stream==${stream}`)]));
-  }
-
   function pictures(connection) {
     const { figures } = pcapdiag;
     return [
@@ -64,15 +56,20 @@
 
   /* What is shown, and printed, of a connection that has details. */
   function body({ connection, slips }, row) {
-    const told = slips.filter((slip) => !DRAWN.has(slip.label));
+    const told = slips.filter((slip) => !DRAWN.has(slip.label)).map((slip) => under(slip, row));
     return el(
       "div", { class: "told" },
       el("div", { class: "verdict" }, pcapdiag.slips(told.filter((slip) => !ACTIONS.has(slip.label))),
         related(connection, row)),
       el("div", { class: "pictures" }, pictures(connection)),
-      el("div", { class: "actions" }, pcapdiag.slips(told.filter((slip) => ACTIONS.has(slip.label))),
-        wireshark(connection)),
+      el("div", { class: "actions" }, pcapdiag.slips(told.filter((slip) => ACTIONS.has(slip.label)))),
     );
+  }
+
+  /* The title stands above: what follows it is told. */
+  function under(slip, row) {
+    if (slip.label !== "WHAT" || slip.texts[0] !== row.title) return slip;
+    return { label: "WHAT", texts: slip.texts.slice(1) };
   }
 
   function head(row, slips) {
@@ -81,9 +78,10 @@
   }
 
   function heading(row, slips) {
-    const title = el("h1", { tabindex: "-1", id: "detail-title" }, row.title);
+    const what = slips.find((slip) => slip.label === "WHAT");
     return [
-      title,
+      el("h1", { tabindex: "-1", id: "detail-title" }, row.title),
+      el("code", { class: "code" }, what ? what.right : row.code),
       el("p", { class: "head" }, el("b", {}, row.key), " ", head(row, slips)),
     ];
   }

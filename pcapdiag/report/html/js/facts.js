@@ -5,6 +5,9 @@
 
   function table(caption, heads, rows) {
     if (!rows.length) return null;
+    const used = heads.map((_, at) => rows.some((cells) => cells[at] !== ""));
+    heads = heads.filter((_, at) => used[at] || at === 0);
+    rows = rows.map((cells) => cells.filter((_, at) => used[at] || at === 0));
     const head = el("tr", {}, heads.map((text) => el("th", { scope: "col" }, text)));
     const body = rows.map((cells) => el("tr", {}, cells.map((cell) => el("td", {}, cell))));
     return el(

@@ -72,6 +72,7 @@
     drawActivity();
     pcapdiag.print.begin();
     for (const hidden of document.querySelectorAll(".tools, .jump")) hidden.hidden = false;
+    if (pcapdiag.figures.link) pcapdiag.figures.link(detail, {});
     addEventListener("hashchange", route);
     await route();
     await pcapdiag.unpackSamples();
