@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from pcapdiag.incident.describe import FIRST_PACKETS
+from pcapdiag.incident.drawing import Drawing
 from pcapdiag.incident.merge import Meeting, View
 from pcapdiag.incident.series import MASK32, Zero, series
 from pcapdiag.model.points import Match
 from pcapdiag.model.report import SegmentSeries
 
 
-def points_series(meeting: Meeting) -> dict[int, SegmentSeries]:
-    """Return the segments at the points beside the first that tells the connection, by point.
+def points_series(
+    meeting: Meeting, drawings: Sequence[Mapping[int, Drawing]]
+) -> dict[int, SegmentSeries]:
+    """Return a connection's segments by point: every packet where there is a drawing of it.
 
-    Nothing of points whose clocks are not known: their times could not be drawn with the others.
+    ``drawings`` are every point's, by stream. Nothing of points whose clocks are not known: their
+    times could not be drawn with the first one's.
     """
     base = meeting.views[0]
-    return {
-        view.point: series(view.told.story, FIRST_PACKETS, zero_at(view, base, meeting))
-        for view in meeting.views[1:]
-        if view.stamp.clock.known and base.stamp.clock.known
-    }
+    found = {base.point: _series(base, drawings[base.point], None)}
+    for view in meeting.views[1:]:
+        if view.stamp.clock.known and base.stamp.clock.known:
+            zero = zero_at(view, base, meeting)
+            found[view.point] = _series(view, drawings[view.point], zero)
+    return found
+
+
+def _series(view: View, drawings: Mapping[int, Drawing], zero: Zero | None) -> SegmentSeries:
+    story = view.told.story
+    drawing = drawings.get(story.stream)
+    return drawing.series(story, zero) if drawing else series(story, FIRST_PACKETS, zero)
 
 
 def zero_at(view: View, base: View, meeting: Meeting) -> Zero:
