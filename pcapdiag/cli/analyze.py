@@ -30,6 +30,7 @@ from pcapdiag.report.clock import TimeMode
 if TYPE_CHECKING:
     from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.model.report import Report
+    from pcapdiag.report.conditions import Condition
 
 
 @click.command(
@@ -67,6 +68,7 @@ def analyze(
     width: int | None,
     no_color: bool,
     time_mode: TimeMode,
+    fail_on: tuple[Condition, ...] | None,
     **chosen: Unpack[CaptureArguments],
 ) -> int:
     """Say which connections of a capture failed, why, and who did it.
@@ -83,12 +85,12 @@ def analyze(
     if follow:
         from pcapdiag.cli.follow import Follower
 
-        follower = Follower(page, time_mode, as_lines=output_format == "jsonl")
+        follower = Follower(page, time_mode, output_format == "jsonl", fail_on)
         return follower.run(paths, options, output, html)
     with ending_on_interrupt() if paths == ["-"] else nullcontext() as stop:
         report = _read(paths, replace(options, stop=stop))
     Printer(page, output_format, time_mode, output, html).print(report, options)
-    return INTERRUPTED if stop and stop.is_set() else status_of(report)
+    return INTERRUPTED if stop and stop.is_set() else status_of(report, fail_on)
 
 
 def _read(paths: Sequence[str], options: AnalyzeOptions) -> Report:
