@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from pcapdiag.cli import progress
-from pcapdiag.cli.captures import files_of
+from pcapdiag.cli.captures import inputs
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.interrupt import ending_on_interrupt
 from pcapdiag.cli.options import (
@@ -79,7 +78,7 @@ def analyze(
     if follow and output_format == "json":
         raise click.UsageError("--follow prints text or jsonl; json is one document at the end")
     check_targets(output, html)
-    paths = _inputs(captures)
+    paths = inputs(captures)
     page = page_for(output, width, no_color)
     options = analyze_options(show_all, follow, pictures=html is not None, **chosen)
     if follow:
@@ -101,13 +100,3 @@ def _read(paths: Sequence[str], options: AnalyzeOptions) -> Report:
         return pipeline.analyze(paths, options)
     with progress.ProgressBar() as bar:
         return pipeline.analyze(paths, replace(options, progress=bar.update))
-
-
-def _inputs(captures: Sequence[str]) -> list[str]:
-    """Return the files meant: patterns that the shell left alone are expanded."""
-    paths = [path for capture in captures for path in files_of(capture)]
-    if "-" in paths and len(paths) > 1:
-        raise click.UsageError("- (standard input) cannot be read together with files")
-    if paths == ["-"] and sys.stdin is not None and sys.stdin.isatty():
-        raise click.UsageError("standard input is a terminal; pipe a capture into it")
-    return paths
