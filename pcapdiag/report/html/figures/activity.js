@@ -18,7 +18,6 @@
     const bins = activity.packets.length;
     const full = [activity.start, activity.start + Math.max(bins, 1) * activity.bin];
     if (!Number.isFinite(full[0])) {
-      element.append(kit.html("p", { class: "figure-none" }, "No failures, and no packets over time."));
       return { show: () => {} };
     }
     chart.domain = kit.domain(full, Math.min(LEAST_SPAN, full[1] - full[0]), () => changed(chart));

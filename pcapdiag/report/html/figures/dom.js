@@ -9,7 +9,7 @@
  *   topology(element, report, context)      clients, proxies and upstreams, and what failed between
  *   link(root, context)                     hovering [data-frames] lights [data-frame], and back
  *
- * All members of `context` may be missing:
+ * What has nothing to show leaves its element empty. All members of `context` may be missing:
  *   points                 labels of the capture points, or report.points; as passages count them
  *   rows                   failed connections, where the page has them smaller than report.connections:
  *                          {key, start, end (seconds since the epoch), party, code, label}

@@ -17,6 +17,9 @@
       return;
     }
     const rows = kit.ladderRows(connection);
+    if (!rows.length) {
+      return;
+    }
     const svg = kit.canvas(title(connection), description(connection, rows), "group");
     const measure = kit.ruler(element);
     element.append(svg, kit.legend(signsOf(rows)));

@@ -16,7 +16,6 @@
   figures.offers = function (element, connection) {
     const tls = connection.tls;
     if (!tls) {
-      element.append(kit.html("p", { class: "figure-none" }, "No TLS was seen."));
       return;
     }
     const wrong = mismatchOf(connection.verdict);

@@ -17,7 +17,6 @@
   figures.sequence = function (element, connection, context) {
     const segments = connection.series ? kit.segments(connection.series) : [];
     if (!segments.length) {
-      element.append(kit.html("p", { class: "figure-none" }, "The packets for this chart were not kept."));
       return;
     }
     const chart = { connection, segments, context: context || {}, series: connection.series };
@@ -55,7 +54,7 @@
   const rangeWords = (domain) =>
     `${kit.duration(Math.max(domain.from, 0))} to ${kit.duration(domain.to)} since its start`;
 
-  function signsOf({ segments, series }) {
+  function signsOf({ segments, series, connection }) {
     const kinds = new Set(segments.map(kit.dataKind));
     const has = (bit) => segments.some((one) => one.marks & bit);
     return [
@@ -67,10 +66,15 @@
       ["edge", "receive window's edge"],
       segments.some((one) => one.sack) && ["sack", "SACK"],
       has(kit.MARKS.ZERO_WINDOW) && ["zero", "window 0"],
-      ["decisive", "decides the verdict"],
+      segments.some((one) => isDecisive(connection, one)) && ["decisive", "decides the verdict"],
       series.left_out && ["gap", "packets not kept"],
+      series.thinned && ["thinned", `${kit.plural(series.thinned, "packet")} left out evenly`],
     ].filter(Boolean);
   }
+
+  const isDecisive = (connection, segment) =>
+    connection.verdict.failed &&
+    kit.decides(connection.verdict, segment.frame, connection.point || "");
 
   function paint(chart) {
     const { svg, domain, width, panels, measure } = chart;
@@ -182,7 +186,7 @@
     const point = connection.point || "";
     let free = -Infinity;
     return segments
-      .filter((one) => kit.decides(connection.verdict, one.frame, point))
+      .filter((one) => isDecisive(connection, one))
       .filter((one) => x(one.time) >= plot.left && x(one.time) <= plot.left + plot.width)
       .map((one) => {
         const at = x(one.time);
