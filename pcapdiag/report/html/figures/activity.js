@@ -112,7 +112,7 @@
     const many = kit.plural(found.shown, "failed connection");
     const words = `${many} ${bars.hidden ? "by their start and how long they lasted" : "from first packet to last"}`;
     const drawn = bars.hidden ? kit.cellBars(found, top + NAME, plot, measure) : kit.spanBars(found, top + NAME, measure);
-    const parts = [kit.text(plot.left, top + NAME - 4, words, { class: "muted", room: plot.width }, measure), drawn];
+    const parts = [kit.text(plot.left, top + NAME - 4, words, { class: "soft", room: plot.width }, measure), drawn];
     return { parts, found, height: NAME + found.height + GAP };
   }
 

@@ -72,7 +72,8 @@
 
   /** A function that measures texts in the font that `element` inherits, in pixels. */
   kit.ruler = function (element) {
-    const family = getComputedStyle(element).fontFamily;
+    /* A figure may be drawn before it is put into the page. */
+    const family = getComputedStyle(element.isConnected ? element : document.body).fontFamily;
     return function (text, size, weight) {
       canvas.font = `${weight || 400} ${size || kit.NORMAL}px ${family}`;
       return canvas.measureText(text).width;

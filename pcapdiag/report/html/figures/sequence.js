@@ -115,15 +115,17 @@
     const marks = kit.panelMarks(panel, x, y, { gapAfter, end: box.left + box.width });
     const view = { x: box.left, y: box.top, width: box.width, height: box.height };
     const frame = { ...view, viewBox: `${box.left} ${box.top} ${box.width} ${box.height}` };
-    const name = `bytes of the ${kit.role(connection, side)} ${connection[side].ip}`;
-    const heading = { size: kit.SMALL, weight: 600, class: "panel-name", room: box.width };
+    const name = `${connection[side].ip} (${kit.role(connection, side)}) sent`;
+    const above = range.fits || range.edge <= range.high ? "" : `window's edge above: ${kit.bytes(range.edge)}`;
+    const room = box.width - (above ? measure(above, kit.SMALL) + 12 : 0);
+    const heading = { size: kit.SMALL, weight: 600, class: "panel-name", room };
     const parts = kit.svg(
       "g",
       { class: `panel party-${party}`, "data-side": side },
       kit.text(box.left, box.top - 4, name, heading, measure),
       grid(range, y, box, measure),
       kit.svg("svg", frame, marks),
-      range.fits || range.edge <= range.high ? null : beyond(range, box, measure),
+      above && kit.text(box.left + box.width, box.top - 4, above, { anchor: "end", class: "soft" }, measure),
       box.right > 20 && ends(panel, range, y, box, chart),
     );
     return { panel, y, box, parts };
@@ -133,13 +135,8 @@
     const step = kit.roundStep(range.high - range.low, box.height / 36);
     return kit.ticks(range.low, range.high, Math.max(step, 1)).map((value) => [
       kit.svg("line", { class: "grid", x1: box.left, x2: box.left + box.width, y1: y(value), y2: y(value) }),
-      kit.text(box.left - 6, y(value) + 4, kit.bytes(value), { anchor: "end", class: "muted" }, measure),
+      kit.text(box.left - 6, y(value) + 4, kit.bytes(value), { anchor: "end", class: "soft" }, measure),
     ]);
-  }
-
-  function beyond(range, box, measure) {
-    const text = `window's edge above: ${kit.bytes(range.edge)}`;
-    return kit.text(box.left + box.width, box.top - 4, text, { anchor: "end", class: "muted" }, measure);
   }
 
   /* Names of the lines at their ends, where they do not cover each other. */
@@ -153,7 +150,7 @@
     const at = y(last.ack);
     const edge = y(last.ack + last.window);
     const inside = (place) => Math.min(Math.max(place, box.top + 6), box.top + box.height);
-    const say = (place, text) => kit.text(x, inside(place) + 4, text, { class: "muted" }, measure);
+    const say = (place, text) => kit.text(x, inside(place) + 4, text, { class: "soft" }, measure);
     return [say(at, "acknowledged"), range.fits && at - edge > 12 && say(edge, "window's edge")];
   }
 
@@ -170,7 +167,7 @@
       return null;
     }
     const text = `${kit.plural(series.left_out, "packet")} between not kept`;
-    const options = { anchor: "middle", class: "muted", room: to - from - 4 };
+    const options = { anchor: "middle", class: "soft", room: to - from - 4 };
     return kit.svg(
       "g",
       { class: "gap" },
