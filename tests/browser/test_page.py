@@ -191,7 +191,11 @@ def test_a_screen_reader_finds_its_way(open_page: Open, at: str) -> None:
     page = open_page(mixed(), at=at)
     for landmark in ("banner", "main", "contentinfo"):
         expect(page.get_by_role(landmark)).to_have_count(1)
-    levels = [int(h.evaluate("h => h.tagName")[1]) for h in page.locator("h1, h2, h3").all() if h.is_visible()]
+    levels = [
+        int(h.evaluate("h => h.tagName")[1])
+        for h in page.locator("h1, h2, h3").all()
+        if h.is_visible()
+    ]
     assert levels[0] == 1
     assert levels.count(1) == 1
     nameless = page.locator("button, a, input, select").evaluate_all(
