@@ -8,7 +8,8 @@
   const NARROW_ROW = 42;
   const NOTE = 14;
   const BREAK = 24;
-  const HEAD = 56;
+  const HEAD = 52;
+  const NARROW_HEAD = 66;
 
   figures.ladder = function (element, connection, context) {
     if (kit.hasPassages(connection, kit.labels(context))) {
@@ -48,11 +49,12 @@
     const plan = layout(connection, rows, width, measure);
     const placed = place(rows, plan);
     const breaks = placed.filter((row) => row.kind !== "packet").map((row) => [row.y + 4, row.y + row.height - 4, true]);
-    const bottom = placed.length ? placed[placed.length - 1].y + placed[placed.length - 1].height : HEAD;
+    const last = placed[placed.length - 1];
+    const bottom = last ? last.y + last.height : plan.head;
     const lanes = [
-      kit.lane(plan.left, HEAD, bottom, breaks, "end"),
-      kit.lane(plan.path, HEAD, bottom, breaks, "path"),
-      kit.lane(plan.right, HEAD, bottom, breaks, "end"),
+      kit.lane(plan.left, plan.head, bottom, breaks, "end"),
+      kit.lane(plan.path, plan.head, bottom, breaks, "path"),
+      kit.lane(plan.right, plan.head, bottom, breaks, "end"),
     ];
     const drawn = placed.map((row) => (row.kind === "packet" ? packet(row, plan, connection) : pause(row, plan)));
     const parts = [drawn.map((one) => one.under || []), lanes, heads(connection, plan)];
@@ -73,11 +75,12 @@
     const span = wide ? Math.min(Math.max(label + 90, 340), width * 0.44, 560) : width - left - 10;
     const ends = { left, right: left + span, path: left + span / 2 };
     const columns = { time: 16 + time, delta: 16 + time + delta, frame: left - 14 };
-    return { wide, width, places, measure, span, ...ends, ...columns, details: left + span + 22 };
+    const head = wide ? HEAD : NARROW_HEAD;
+    return { wide, width, head, places, measure, span, ...ends, ...columns, details: left + span + 22 };
   }
 
   function place(rows, plan) {
-    let y = HEAD + 4;
+    let y = plan.head + 4;
     return rows.map((row) => {
       const usual = plan.wide ? ROW : NARROW_ROW;
       const height = row.kind !== "packet" ? BREAK : usual + (row.note ? NOTE : 0);
@@ -111,7 +114,7 @@
           { class: `head party-${party}`, "data-side": side },
           say(14, kit.role(connection, side), { size: kit.NORMAL, weight: 600, class: "role" }),
           address && say(29, address, { class: "address" }),
-          blame && say(44, blame, { weight: 600, class: "blame" }),
+          blame && say(side === "path" && !plan.wide ? 58 : 44, blame, { weight: 600, class: "blame" }),
         );
       }),
     );

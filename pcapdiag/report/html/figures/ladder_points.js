@@ -103,7 +103,7 @@
     const cell = Math.max(...frames.map((frame) => measure(`#${frame}`, kit.SMALL, 600))) + 8;
     const left = 16 + time + delta + 12 + cell / 2;
     const changed = wide && packets.some((row) => row.passage.changed.length) ? 190 : 0;
-    const span = Math.min(width - left - cell / 2 - 6 - changed, 420 * (lanes.length - 1));
+    const span = Math.min(width - left - cell / 2 - 6 - changed, 520 * (lanes.length - 1));
     const xs = lanes.map((_, at) => left + (span * at) / (lanes.length - 1));
     const columns = { time: 16 + time, delta: 16 + time + delta, details: left + span + cell / 2 + 16 };
     return { places, wide, cell, xs, left, span, middle: left + span / 2, ...columns };
@@ -181,7 +181,10 @@
       const end = one.head === "lost" ? middle : to;
       const options = { anchor: "middle", room: b - a - 6, size: kit.NORMAL, class: "event" };
       options.weight = passage.decisive ? 600 : undefined;
-      const text = at === first && kit.text(middle, y - 5, passage.event, options, measure);
+      const wide = measure(kit.safe(passage.event), kit.NORMAL, 600);
+      const fits = wide <= Math.abs(end - start) - 14;
+      const x = fits ? (start + end) / 2 : middle;
+      const text = at === first && kit.text(x, y - (fits ? 5 : 7), passage.event, options, measure);
       const tail = one.tail === "unseen" ? "" : one.tail;
       const arrow = kit.arrow(start, end, y, { party, strong: passage.decisive, tail, head: one.head });
       return [arrow, text];

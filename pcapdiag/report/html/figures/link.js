@@ -17,6 +17,7 @@
         context.hover(source ? framesOf(source) : [], source ? pointOf(source) : "");
       }
     };
+    root.dataset.figureRoot = "";
     root.addEventListener("pointerover", over);
     root.addEventListener("focusin", over);
     root.addEventListener("pointerleave", () => figures.light(root, [], ""));
