@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from pcapdiag.model.report import Connection, Evidence, Finding, Group, TimelineEntry, Verdict
-from pcapdiag.report import chain, words
+from pcapdiag.model.report import Connection, Finding, Group, TimelineEntry, Verdict
+from pcapdiag.report import chain, evidence, words
 from pcapdiag.report.because import repeats
 from pcapdiag.report.chain import own_timeline
 from pcapdiag.report.clock import Clock, between
 from pcapdiag.report.escape import shown
-from pcapdiag.report.evidence import for_and_against, ranked, supports
 from pcapdiag.report.ladder import ladder
 from pcapdiag.report.layout import Page
 from pcapdiag.report.points import ONE_PLACE, Places, stream_filter
@@ -37,8 +36,6 @@ BECAUSE_LINES = 3
 UNLIKELY = 0.05
 """Other codes below this probability are only in the JSON."""
 _NUMBERED = re.compile(r"\b(?:frames?|streams?) \d")
-_NAMES_FRAMES = re.compile(r"#|\bframes? \d")
-"""A sentence that names its frames itself."""
 
 
 class EntryWriter(msgspec.Struct, frozen=True):
@@ -49,6 +46,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
     vantage: str = "unknown"
     """Where the capture was taken (``capture.vantage``)."""
     places: Places = ONE_PLACE
+    whole: bool = False
+    """Every sign, finding and further failure is told, however many."""
 
     def connection(
         self,
@@ -118,13 +117,14 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     def _because(self, findings: Sequence[Finding]) -> Iterator[str]:
         """Yield a line for each finding that explains a failure; all of it is told at the end."""
-        for finding in findings[:BECAUSE_LINES]:
+        most = len(findings) if self.whole else BECAUSE_LINES
+        for finding in findings[:most]:
             text = finding.title
             if repeats(finding):
                 text += f": {finding.detail}"
             text = shown(f"{self._at(finding)}{text}")
             yield from self.page.with_right("BECAUSE", text, finding.code)
-        rest = len(findings) - BECAUSE_LINES
+        rest = len(findings) - most
         if rest > 0:
             yield from self.page.labelled("", f"and {words.count(rest, 'more finding')} below")
 
@@ -213,9 +213,10 @@ class EntryWriter(msgspec.Struct, frozen=True):
     def _others(self, connection: Connection) -> Iterator[str]:
         """Yield the further requests of the connection that failed."""
         others = connection.other_failures
-        for other in others[:OTHER_LINES]:
+        most = len(others) if self.whole else OTHER_LINES
+        for other in others[:most]:
             yield from self.page.with_right("ALSO", other_text(other), other.code)
-        rest = sum(other.count for other in others[OTHER_LINES:])
+        rest = sum(other.count for other in others[most:])
         if rest:
             yield from self.page.labelled("", f"and {rest:,} more (in the JSON)")
 
@@ -238,13 +239,17 @@ class EntryWriter(msgspec.Struct, frozen=True):
     def _evidence(self, connection: Connection) -> Iterator[str]:
         who = connection.verdict.attribution
         if who.side == "unknown":
-            yield from self._some("SIGNS", self._signs(connection, ranked(who)), SIGN_LINES)
+            signs = evidence.signs(connection, self.places)
+            yield from self._some("SIGNS", signs, SIGN_LINES)
             return
-        speaks_for, against = for_and_against(who)
-        yield from self._some("FOR", [self._with_frames(e) for e in speaks_for], FOR_LINES)
-        yield from self._some("AGAINST", [self._with_frames(e) for e in against], AGAINST_LINES)
+        speaks_for, against = evidence.for_and_against(who)
+        yield from self._some("FOR", [evidence.told(e, self.places) for e in speaks_for], FOR_LINES)
+        yield from self._some(
+            "AGAINST", [evidence.told(e, self.places) for e in against], AGAINST_LINES
+        )
 
     def _some(self, label: str, texts: list[str], most: int) -> Iterator[str]:
+        most = len(texts) if self.whole else most
         for text in texts[:most]:
             yield from self.page.labelled(label, text)
         if len(texts) > most:
@@ -284,26 +289,6 @@ class EntryWriter(msgspec.Struct, frozen=True):
         if text and self.places.several:
             return f"at {self.places.label(connection.point)}, {text}"
         return text
-
-    def _signs(self, connection: Connection, evidence: list[Evidence]) -> list[str]:
-        """Return evidence with whom it points to; what argues for several sides stands once."""
-        said = [e.detail.partition("; settle it")[0] for e in evidence]
-        signs: dict[str, str] = {}
-        for item, detail in zip(evidence, said, strict=True):
-            name = words.sender(connection, item.says)
-            if said.count(detail) > 1:
-                name = "either"
-            elif not supports(item, item.says):
-                name = f"not {name}"
-            text = f"{name}: {self._with_frames(item)}"
-            signs[detail] = max(signs.get(detail, ""), text, key=len)
-        return list(signs.values())
-
-    def _with_frames(self, evidence: Evidence) -> str:
-        text = shown(evidence.detail)
-        if not evidence.frames or _NAMES_FRAMES.search(text):
-            return text
-        return f"{text} {self.places.frames(evidence.frames[:3], evidence.point)}"
 
 
 _SEVERITY = {
