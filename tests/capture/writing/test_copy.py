@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
@@ -29,6 +30,7 @@ from tests.capture.writing.parse import (
 
 US = START // 1000
 MILLISECOND = 1_000_000
+JOURNAL = b"__REALTIME_TIMESTAMP=1700000000000000\nMESSAGE=x\n"
 
 
 def copy(
@@ -215,7 +217,7 @@ def interleaved(folder: Path, orders: str, chance: random.Random, *, simple: boo
             if i == 3:
                 file.interface((2, f"b{number}".encode()))
             if chance.random() < 0.05:
-                file.block(9, b"MESSAGE=x\n")
+                file.block(9, JOURNAL)
             kind = chance.randrange(12)
             if kind == 0 and simple and i:
                 file.simple_packet(data)
@@ -223,7 +225,7 @@ def interleaved(folder: Path, orders: str, chance: random.Random, *, simple: boo
                 file.old_packet(time // 1000, data, interface=int(i > 3))
             else:
                 file.packet(time // 1000, data, interface=int(i > 3), comment=b"was there")
-        file.statistics(1, received=number).block(9, b"MESSAGE=last\n")
+        file.statistics(1, received=number).block(9, JOURNAL)
         write(path, file)
     return paths
 
@@ -261,6 +263,21 @@ def test_files_that_take_turns_keep_frames_times_and_interfaces(
         assert len(sections) == 1
     for statistics in of_kind(data, STATISTICS):
         assert statistics.options
+
+
+@pytest.mark.needs(program="tshark")
+@pytest.mark.parametrize("orders", ["<<", "<><p"])
+def test_wireshark_numbers_frames_as_the_comments_say(tmp_path: Path, orders: str) -> None:
+    paths = interleaved(tmp_path, orders, random.Random(orders), simple=True)
+    frames = sorted(Read(*paths).frames)
+    said = {frame: [f"frame {frame}"] for frame in frames[::3]}
+    path = write(tmp_path / "out.pcapng", copy(*paths, frames=said)[0])
+    command = ["tshark", "-r", path, "-T", "fields", "-e", "frame.number", "-e", "frame.comment"]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    shown = dict(line.split("\t") for line in done.stdout.splitlines())
+    for frame, (text,) in said.items():
+        assert shown[str(frame)].split(",")[0] == text
+    assert sum("frame " in text for text in shown.values()) == len(said)
 
 
 def _interfaces_by_packet(read: Read) -> dict[bytes, tuple[str, int]]:
