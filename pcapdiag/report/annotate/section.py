@@ -71,8 +71,9 @@ def _input(report: Report) -> Iterator[str]:
 
 
 def _limits(texts: FrameTexts) -> Iterator[str]:
-    frames = words.count(len(texts.by_frame), "frame")
-    yield f'Comments on {frames}; display filter: frame.comment contains "pcapdiag".'
+    if texts.by_frame:
+        frames = words.count(len(texts.by_frame), "frame")
+        yield f'Comments on {frames}; display filter: frame.comment contains "pcapdiag".'
     if texts.full:
         yield "No room for comments on all frames that matter; decisive ones came first."
     elif texts.left_out:
