@@ -21,6 +21,7 @@ from pcapdiag.cli.examples import examples
 from pcapdiag.cli.output import ClosedPipeError, OutputError, drop_standard_output
 from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import INTERNAL, INTERRUPTED, OK, OUTPUT_FAILED, WRONG_USE
+from pcapdiag.cli.triage import triage
 from pcapdiag.compiled import is_compiled
 from pcapdiag.errors import PcapdiagError
 
@@ -78,6 +79,7 @@ def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
         "pcapdiag analyze --host 10.0.2.7:8443 --format json capture.pcapng.gz",
         "tcpdump -U -w - | pcapdiag analyze --follow -",
         "pcapdiag correlate proxy=proxy.pcap upstream=upstream.pcap",
+        "pcapdiag triage /var/captures -o out",
         after="Exit status: 0 nothing failed, 1 something failed, 2 wrong use or nothing readable, "
         "3 internal error or output not written.",
     ),
@@ -96,6 +98,7 @@ def cli() -> None:
 
 cli.add_command(analyze)
 cli.add_command(correlate)
+cli.add_command(triage)
 cli.add_command(completion)
 
 

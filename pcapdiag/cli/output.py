@@ -11,15 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
+from pcapdiag.errors import OutputError as OutputError
 from pcapdiag.errors import PcapdiagError
 from pcapdiag.report.layout import DEFAULT_WIDTH, Page
 
 MAX_WIDTH = 120
 """Columns that are used of a wider terminal."""
-
-
-class OutputError(PcapdiagError):
-    """A result could not be written (exit status 3)."""
 
 
 class ClosedPipeError(PcapdiagError):
