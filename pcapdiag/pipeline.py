@@ -16,13 +16,18 @@ import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
+import msgspec
+
 from pcapdiag import __version__
 from pcapdiag.capture import Capture
 from pcapdiag.diagnose.findings.capture import capture_findings
 from pcapdiag.diagnose.findings.registry import Finders
+from pcapdiag.errors import UsageError
+from pcapdiag.flow.sieve import MAX_DRAWN
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.capture_facts import summarize_capture
 from pcapdiag.incident.correlation import Correlation
+from pcapdiag.incident.drawing import for_picture, no_such_stream
 from pcapdiag.incident.explaining import in_order
 from pcapdiag.incident.fleet import collect_fleet
 from pcapdiag.incident.following import Following
@@ -36,6 +41,7 @@ from pcapdiag.incident.points_report import (
 )
 from pcapdiag.incident.progress import Progress
 from pcapdiag.incident.second_look import SecondLook
+from pcapdiag.model.harmless import harmless
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint
 from pcapdiag.model.report import (
     SCHEMA,
@@ -54,16 +60,40 @@ def analyze(paths: Sequence[str | os.PathLike[str]], options: AnalyzeOptions) ->
 
     Raises pcapdiag.errors.PcapdiagError when nothing can be read, or the options are wrong.
     """
-    capture = Capture.open(paths, stop=options.stop)
-    analysis = Analysis(capture, options)
+    analysis = Analysis(Capture.open(paths, stop=options.stop), options)
+    _read(analysis)
+    return _report(analysis)
+
+
+def picture(
+    paths: Sequence[str | os.PathLike[str]], stream: int, options: AnalyzeOptions
+) -> Report:
+    """Return a report that lists one connection, failed or not, with its packets to draw.
+
+    Its ``series`` has all of them up to ``flow.sieve.MAX_DRAWN``, and beyond that an even choice
+    (``thinned`` counts the others). All else is as :func:`analyze` has it for the whole capture:
+    filters among the options are ignored. Reads the input once, standard input too. Raises as
+    :func:`analyze` does, and UsageError where the capture has no such stream.
+    """
+    analysis = Analysis(Capture.open(paths, stop=options.stop), for_picture(options))
+    analysis.draw(stream)
+    _read(analysis)
+    report = _report(analysis)
+    found = analysis.connections.at(stream)
+    if found is None:
+        raise no_such_stream(stream, analysis.tracker.table.next_stream)
+    return msgspec.structs.replace(report, connections=[found])
+
+
+def _read(analysis: Analysis) -> None:
+    capture, progress = analysis.capture, analysis.options.progress
     with _without_garbage_collection():
         for batch in capture.batches():
             if batch is not None:
                 analysis.take(batch)
-            if options.progress:
-                options.progress(*capture.progress())
+            if progress:
+                progress(*capture.progress())
         analysis.finish()
-    return _report(analysis)
 
 
 def follow(
@@ -104,6 +134,39 @@ def correlate(points: Sequence[CapturePoint], options: AnalyzeOptions) -> Report
     :func:`analyze` does, and UsageError for what are not two points or more with names of their
     own.
     """
+    return _joint_report(_compare(points, options))
+
+
+def picture_points(
+    points: Sequence[CapturePoint], stream: int, options: AnalyzeOptions, label: str = ""
+) -> Report:
+    """Return a report of several points that lists one connection, with its packets at each.
+
+    ``stream`` is its number at the point ``label``, the first one where that is empty. Its
+    ``series`` has the packets at the point whose numbers it has, those in ``seen_at`` the others':
+    ``flow.sieve.MAX_DRAWN`` altogether, and beyond that an even choice. All else is as
+    :func:`correlate` has it; filters are ignored. Raises as that does, and UsageError for a label
+    or a stream that is not there.
+    """
+    options = for_picture(options)
+    labels = [point.label for point in points]
+    if label and label not in labels:
+        raise UsageError(f"there is no point {harmless(label)!r}", f"one of {', '.join(labels)}")
+    point = labels.index(label) if label else 0
+    correlation = _compare(points, options, (point, stream))
+    report = _joint_report(correlation)
+    found = correlation.drawn()
+    if found is None:
+        streams = correlation.studies[point].analysis.tracker.table.next_stream
+        raise no_such_stream(stream, streams, labels[point])
+    return msgspec.structs.replace(report, connections=[found])
+
+
+def _compare(
+    points: Sequence[CapturePoint],
+    options: AnalyzeOptions,
+    drawn: tuple[int, int] | None = None,
+) -> Correlation:
     check_points(points)
     captures = [Capture.open(point.paths, stop=options.stop) for point in points]
     progress = Progress(options.progress, captures)
@@ -114,15 +177,16 @@ def correlate(points: Sequence[CapturePoint], options: AnalyzeOptions) -> Report
             _follow_all(analysis, progress)
             analysis.end_reading()
             studies.append(PointStudy(number, point.label, analysis))
-        correlation = Correlation(studies, options)
+        correlation = Correlation(studies, options, drawn)
+        share = MAX_DRAWN // len(points)
         for watch, study, point in zip(correlation.compare(), studies, points, strict=True):
             again = Capture.open(point.paths, stop=options.stop)
-            look = SecondLook(again, options, study.number, watch)
+            look = SecondLook(again, options, study.number, watch, share)
             _follow_all(look, progress)
             look.finish()
             study.second = look
         correlation.conclude()
-    return _joint_report(correlation)
+    return correlation
 
 
 def _follow_all(following: Following, progress: Progress) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pcapdiag import pipeline
 from pcapdiag.cli.interrupt import ending_on_interrupt
 from pcapdiag.cli.output import Writer, open_output
-from pcapdiag.cli.printing import tell_input
+from pcapdiag.cli.printing import tell_input, write_html
 from pcapdiag.cli.status import INTERRUPTED, status_of
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection, Line, Report
@@ -27,13 +27,24 @@ class Follower:
     time: TimeMode
     as_lines: bool
 
-    def run(self, paths: Sequence[str], options: AnalyzeOptions, output: str | None) -> int:
-        """Print verdicts until the input or the user ends, then the report; return the status."""
+    def run(
+        self,
+        paths: Sequence[str],
+        options: AnalyzeOptions,
+        output: str | None,
+        html: str | None = None,
+    ) -> int:
+        """Print verdicts until the input or the user ends, then the report; return the status.
+
+        The page is written at the end, where one is wanted.
+        """
         with ending_on_interrupt() as stop, open_output(output) as target:
             lines = pipeline.follow(paths, replace(options, stop=stop))
             report = self._print(lines, target)
             tell_input(report)
             self._print_report(report, options, target)
+        if html is not None:
+            write_html(html, report, options, self.time)
         return INTERRUPTED if stop.is_set() else status_of(report)
 
     def _print(self, lines: Generator[Line, None, Report], target: Writer) -> Report:

@@ -122,6 +122,7 @@ def _half(flow: Flow, f: HalfFlow, other: HalfFlow, is_a: bool) -> Half:
     same = dict(zip(_SAME_NAME, _same_name(f), strict=True))
     half = Half(address, flow.port_a if is_a else flow.port_b, **same)
     half.isn = _known(f.isn)
+    half.base_seq = _known(f.base_seq)
     half.next_seq = _known(f.next_seq)
     half.acked = _known(other.highest_ack)
     half.mss = _known(f.mss)

@@ -151,6 +151,7 @@ cdef class Tracker:
     cpdef int tick(self, long long now) except -1
     @cython.locals(flow=Flow, queue=cython.longlong)
     cpdef int close(self) except -1
+    @cython.locals(told=cython.bint)
     cdef int _finish(self, Flow flow) except -1
     @cython.locals(i=HalfFlow, r=HalfFlow, apart=cython.longlong, quiet=cython.longlong, tenths=cython.longlong, endpoint=Endpoint, closed=dict)
     cdef object _note_closed_idle(self, Flow flow)

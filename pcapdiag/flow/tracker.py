@@ -1362,7 +1362,8 @@ class Tracker:
         self.callers.finished(flow, self.now)
         if self.keep_prints is not None:
             self.keep_prints.add(self.facts, self.heads, flow)
-        if self.want_all == 0 and self._surely_healthy(flow):
+        told = self.want_all or (self.watching and flow.stream in self.watched)
+        if not told and self._surely_healthy(flow):
             if flow.same_as < 0:
                 self.healthy += 1
             if flow.open_at_end == 0:

@@ -13,10 +13,12 @@ from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.text import counted
 from pcapdiag.flow.prints import PrintTable
 from pcapdiag.flow.records import Flow
+from pcapdiag.flow.sieve import MAX_DRAWN
 from pcapdiag.flow.story import address_text, build_story, connection_state
 from pcapdiag.incident.archive import Archive, Connections
 from pcapdiag.incident.certificates import Certificates
 from pcapdiag.incident.dns_reader import DnsReader
+from pcapdiag.incident.drawing import Drawing
 from pcapdiag.incident.following import Following
 from pcapdiag.incident.legs import ProxyLegs
 from pcapdiag.incident.place import Places
@@ -69,7 +71,12 @@ class Analysis(Following):
         self.withdrawn: list[Connection] = []
         """With ``follow``: what was given as failed, and did not fail after all."""
         self._teller = Teller(
-            capture, self.tracker, self.surroundings, self.names, options.all_connections
+            capture,
+            self.tracker,
+            self.surroundings,
+            self.names,
+            options.all_connections,
+            options.pictures,
         )
         self.archive = Archive()
         """Stories that are judged again at the end."""
@@ -81,6 +88,19 @@ class Analysis(Following):
         self._given: dict[str, tuple[str, str]] = {}
         """With ``follow``: code and side given for each connection that is judged again."""
         self._details = Details()
+        self._drawing: Drawing | None = None
+
+    def draw(self, stream: int) -> None:
+        """Tell a connection in full whatever its verdict is, with all of its packets.
+
+        To be asked before the first batch. There is no such connection where it is not among
+        ``connections`` at the end.
+        """
+        self._drawing = Drawing(stream, MAX_DRAWN)
+        self.tracker.watch({stream}, self._drawing.add)
+
+    def _is_drawn(self, stream: int) -> bool:
+        return self._drawing is not None and self._drawing.stream == stream
 
     def let_time_pass(self) -> None:
         """Let wall-clock time end connections, while a live input is silent."""
@@ -142,7 +162,11 @@ class Analysis(Following):
         self._learn_server_name(story)
         if judgement.code != "ok":
             self._scopes.count(story, failed=judgement.failed)
-        if self.legs.note(story, judgement, context):
+        noted = self.legs.note(story, judgement, context)
+        if self._is_drawn(story.stream):
+            self.archive.put(story, context.last_time)
+            return
+        if noted:
             if self.archive.keep(story, context.last_time, failed=judgement.failed):
                 if self._live and judgement.failed:
                     self._give(self._teller.tell(story, context, judgement))
@@ -174,13 +198,17 @@ class Analysis(Following):
         self.prints.mark_failed(story.stream, failed=verdict.failed)
         self.legs.settle(told.connection)
         given = self._given.pop(told.connection.id, None)
-        if not (verdict.failed or self.options.all_connections):
+        drawn = self._drawing if self._is_drawn(story.stream) else None
+        if not (verdict.failed or self.options.all_connections or drawn):
             self._leave_out(story, told.context, verdict.code)
             if given is not None:
                 self.withdrawn.append(told.in_full())
             return
         self.twins.settle(story.stream, failed=verdict.failed)
-        connection = told.in_full() if self._details.has_room(told) else told.as_row()
+        in_full = self._details.has_room(told) or drawn is not None
+        connection = told.in_full() if in_full else told.as_row()
+        if drawn is not None:
+            connection.series = drawn.series(story)
         changed = given != _gist(connection) or self.legs.has_cause(connection)
         if self.options.follow and changed:
             self.late.append((len(self.connections), given is not None))

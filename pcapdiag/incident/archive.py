@@ -168,6 +168,11 @@ class Connections(Sequence[Connection]):
         for number in self._sorted():
             yield _connection_decoder().decode(self._records.read(number))
 
+    def at(self, place: int) -> Connection | None:
+        """Return the last connection that was added in a place; None where none was."""
+        numbers = [number for number, known in enumerate(self._streams) if known == place]
+        return self.read(numbers[-1]) if numbers else None
+
     def __len__(self) -> int:
         return len(self._records)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -21,6 +21,7 @@ from pcapdiag.incident.archive import Connections
 from pcapdiag.incident.merge import Meeting, View, merge, sighting
 from pcapdiag.incident.place_roles import MAX_ASKED, ends_by_labels, share_roles, topology
 from pcapdiag.incident.point_study import PointStudy
+from pcapdiag.incident.points_series import points_series
 from pcapdiag.incident.reach import Reaches, spans
 from pcapdiag.incident.resets import UnlistedResets
 from pcapdiag.incident.second_look import Watch
@@ -30,7 +31,7 @@ from pcapdiag.incident.telling import Details
 from pcapdiag.incident.units import Units
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.points import Matches, Print
-from pcapdiag.model.report import Connection, Finding, Topology
+from pcapdiag.model.report import Connection, Finding, SegmentSeries, Topology
 
 MAX_SAMPLE = 100
 """Healthy connections that are read a second time, too."""
@@ -45,7 +46,13 @@ MAX_WATCHED = 5_000
 class Correlation:
     """Joins the studies of all points, in two steps with the second readings between."""
 
-    def __init__(self, studies: Sequence[PointStudy], options: AnalyzeOptions) -> None:
+    def __init__(
+        self,
+        studies: Sequence[PointStudy],
+        options: AnalyzeOptions,
+        drawn: tuple[int, int] | None = None,
+    ) -> None:
+        """``drawn``: point and stream of a connection that is to be drawn packet by packet."""
         self.studies = studies
         self.options = options
         self.matches = Matches([])
@@ -63,6 +70,9 @@ class Correlation:
         self._sample: list[int] = []
         """Healthy connections that several points have, read again to know how the path does."""
         self._lost = LostBetween()
+        self._drawn_stream = drawn
+        self._drawn = -1
+        """Number of the connection that is told in full whatever its verdict is."""
 
     def compare(self) -> list[Watch]:
         """Find what is one connection, the clocks, roles and legs; the first readings are over.
@@ -104,6 +114,10 @@ class Correlation:
             for seen in study.analysis.prints:
                 self._count(study, seen)
 
+    def drawn(self) -> Connection | None:
+        """Return the connection that was to be drawn; None where the point has no such stream."""
+        return self.connections.at(self._drawn)
+
     def topology(self) -> Topology:
         """Return who is who over all points."""
         asked: list[tuple[str, str, Ends]] = []
@@ -139,13 +153,19 @@ class Correlation:
             for study in self.studies
             for stream in study.candidates()
         }
+        if self._drawn_stream is not None:
+            self._drawn = self._units.number(*self._drawn_stream)
+            numbers[self._drawn] = None
         self._told = sorted(numbers)
         self._sample = self._healthy(numbers)
-        for number in (*self._told[:MAX_WATCHED], *self._sample):
+        drawn = [self._drawn] if self._drawn in numbers else []
+        for number in (*drawn, *self._told[:MAX_WATCHED], *self._sample):
             for watch, study, streams in zip(
                 watches, self.studies, self._units.streams(number), strict=True
             ):
                 watch.streams.update(streams)
+                if number == self._drawn:
+                    watch.drawn.update(streams)
                 known = study.analysis.archive
                 if number in numbers:
                     watch.untold.update(stream for stream in streams if stream not in known)
@@ -180,12 +200,19 @@ class Correlation:
         meeting = Meeting.of(views, way)
         self._lost.look(way, meeting.outcome)
         told = meeting.lead.told
-        if not (meeting.failed or self.options.all_connections):
+        if not (meeting.failed or self.options.all_connections or number == self._drawn):
             self._counted.add(number)
             self.unlisted[meeting.code] += 1
             self.unlisted_resets.add(told.story, told.context)
             return
-        self._list(number, merge(meeting, in_full=self._details.has_room(told)))
+        in_full = self._details.has_room(told) or number == self._drawn
+        connection = merge(meeting, in_full=in_full)
+        drawn = {}
+        if in_full and self.options.pictures:
+            drawings = [study.second.drawings if study.second else {} for study in self.studies]
+            drawn = points_series(meeting, drawings)
+            connection.series = drawn.pop(views[0].point)
+        self._list(number, connection, drawn)
 
     def _way(self, number: int) -> Way:
         """Return how the connection's packets passed the points."""
@@ -214,10 +241,14 @@ class Correlation:
             self._stamps[study.number].connection(row)
         self._list(number, row)
 
-    def _list(self, number: int, connection: Connection) -> None:
+    def _list(
+        self, number: int, connection: Connection, drawn: Mapping[int, SegmentSeries] | None = None
+    ) -> None:
         self._counted.add(number)
+        drawn = drawn or {}
         connection.seen_at = [
-            sighting(study.label, seen) for study, seen in self._prints_of(number)
+            sighting(study.label, seen, drawn.get(study.number, msgspec.UNSET))
+            for study, seen in self._prints_of(number)
         ]
         if self._units.match(number) is not None:
             connection.same_as = None

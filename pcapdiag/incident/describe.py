@@ -15,6 +15,7 @@ from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.diagnose.text import fill
 from pcapdiag.flow.slabs import CHUNK_FACTS, FIRST_CHUNKS
 from pcapdiag.incident.labels import labels
+from pcapdiag.incident.series import Zero, series
 from pcapdiag.incident.timeline import timeline
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact
@@ -118,6 +119,11 @@ def add_resets(
 def add_timeline(connection: Connection, story: Story, judgement: Judgement) -> None:
     """Add what only a connection that is told in full has."""
     connection.timeline = timeline(story, judgement.frames, FIRST_PACKETS, labels(story))
+
+
+def add_series(connection: Connection, story: Story, zero: Zero | None = None) -> None:
+    """Add what a connection's charts draw; ``zero`` is as for :func:`series`."""
+    connection.series = series(story, FIRST_PACKETS, zero)
 
 
 def shorten(connection: Connection) -> None:

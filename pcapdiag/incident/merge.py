@@ -21,7 +21,7 @@ from pcapdiag.incident.telling import Told
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.points import Print
-from pcapdiag.model.report import Connection, Reset, Sighting
+from pcapdiag.model.report import Connection, Reset, SegmentSeries, Sighting
 from pcapdiag.model.story import Half
 from pcapdiag.model.units import parse_seconds
 
@@ -201,8 +201,10 @@ def _events(views: Sequence[View]) -> dict[tuple[int, int], str]:
     }
 
 
-def sighting(label: str, seen: Print) -> Sighting:
-    """Return where and how a point has a connection."""
+def sighting(
+    label: str, seen: Print, drawn: SegmentSeries | msgspec.UnsetType = msgspec.UNSET
+) -> Sighting:
+    """Return where and how a point has a connection, and what charts draw of it there."""
     return Sighting(
         point=label,
         stream=seen.stream,
@@ -210,4 +212,5 @@ def sighting(label: str, seen: Print) -> Sighting:
         initiator=join_port(*seen.initiator),
         responder=join_port(*seen.responder),
         packets=seen.packets,
+        series=drawn,
     )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from array import array
+
 import msgspec
 
 from pcapdiag.capture import Capture
 from pcapdiag.flow.records import Flow
+from pcapdiag.flow.sieve import MAX_DRAWN
 from pcapdiag.flow.story import build_story, connection_state
 from pcapdiag.flow.traces import Traces
 from pcapdiag.incident.archive import Archive
+from pcapdiag.incident.drawing import Drawing
 from pcapdiag.incident.following import Following
 from pcapdiag.model.options import AnalyzeOptions
 
@@ -19,6 +23,8 @@ class Watch(msgspec.Struct):
     streams: set[int] = set()
     untold: set[int] = set()
     """Those of which no story was kept at the first one."""
+    drawn: set[int] = set()
+    """Those of which every packet is to be drawn."""
 
 
 class SecondLook(Following):
@@ -33,18 +39,27 @@ class SecondLook(Following):
         options: AnalyzeOptions,
         point: int,
         watch: Watch,
+        share: int = MAX_DRAWN,
     ) -> None:
+        """``share`` is how many packets may be kept of a connection that is to be drawn."""
         super().__init__(capture, options, self._ended)
         self.stories = Archive()
         """Of those of which none was kept at the first reading."""
         self.traces = Traces(point)
+        self.drawings = {stream: Drawing(stream, share) for stream in watch.drawn}
         self._untold = watch.untold
         self.tracker.note_all = 1
-        self.tracker.watch(watch.streams, self.traces.add)
+        self.tracker.watch(watch.streams, self._seen if self.drawings else self.traces.add)
 
     def finish(self) -> None:
         """End the reading."""
         self.tracker.close()
+
+    def _seen(self, flow: Flow, row: array[int]) -> None:
+        self.traces.add(flow, row)
+        drawing = self.drawings.get(flow.stream)
+        if drawing is not None:
+            drawing.add(flow, row)
 
     def _ended(self, flow: Flow) -> str:
         if flow.stream not in self._untold:

@@ -16,6 +16,7 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.describe import (
     add_resets,
+    add_series,
     add_timeline,
     describe,
     describe_verdict,
@@ -68,12 +69,16 @@ class Told(msgspec.Struct, frozen=True):
     """The judgement before it was known who did it, for a judgement with more captures."""
     list_all: bool = False
     """List its first exchanges, not only the failed ones and their neighbours."""
+    pictures: bool = False
+    """Add what its charts draw, where it is told in full."""
 
     def in_full(self) -> Connection:
         """Return it with timeline, resets and evidence; to be asked once."""
         self._add_protocols()
         add_resets(self.connection, self.story, self.ends, self.context)
         add_timeline(self.connection, self.story, self.judgement)
+        if self.pictures:
+            add_series(self.connection, self.story)
         self._add_settling()
         return self.connection
 
@@ -121,6 +126,8 @@ class Teller(msgspec.Struct):
     names: NameTable
     list_all: bool = False
     """List the first exchanges of a connection, not only the failed ones and their neighbours."""
+    pictures: bool = False
+    """Add what charts draw to each connection that is told in full."""
     _retries: dict[int, Story] = {}
     """Connections that came up on ports of an earlier one, by the earlier one's stream."""
 
@@ -142,7 +149,9 @@ class Teller(msgspec.Struct):
         ends = self.surroundings.ends(story)
         connection = describe(story, judgement, attribution, ends, self.names)
         self._say_where(connection, story)
-        return Told(connection, story, judgement, ends, context, plain, self.list_all)
+        return Told(
+            connection, story, judgement, ends, context, plain, self.list_all, self.pictures
+        )
 
     def name_ends(self, connection: Connection) -> None:
         """Bring names and roles of a connection that was told early to what is known now."""

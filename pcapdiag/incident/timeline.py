@@ -165,9 +165,9 @@ def _event(packet: PacketFact) -> str:
 
 def _details(story: Story, packet: PacketFact) -> Iterator[str]:
     own, other = story.half(packet.from_initiator), story.half(not packet.from_initiator)
-    yield f"seq {_relative(packet.seq, own, story, packet.from_initiator)}"
+    yield f"seq {_relative(packet.seq, own)}"
     if packet.has_ack:
-        yield f"ack {_relative(packet.ack, other, story, not packet.from_initiator)}"
+        yield f"ack {_relative(packet.ack, other)}"
     if packet.flags & RST:
         yield f"window {packet.window}"
         yield f"TTL {packet.ttl}"
@@ -176,17 +176,8 @@ def _details(story: Story, packet: PacketFact) -> Iterator[str]:
             yield words
 
 
-def _relative(number: int, half: Half, story: Story, initiator: bool) -> int:
-    """Count from the initial sequence number, or from the first byte kept where it is not known."""
-    start = half.isn
-    if start is None:
-        mine = [p.seq for p in story.packets if p.from_initiator == initiator and not p.is_rst]
-        theirs = [p.ack for p in story.packets if p.from_initiator != initiator and p.has_ack]
-        known = mine or theirs
-        if not known:
-            return number
-        start = known[0]
-    return seq_distance(number, start)
+def _relative(number: int, half: Half) -> int:
+    return number if half.base_seq is None else seq_distance(number, half.base_seq)
 
 
 def _finish_data(story: Story, line: _Line) -> None:
@@ -196,7 +187,7 @@ def _finish_data(story: Story, line: _Line) -> None:
         line.event = f"{line.segments:,} segments, {line.bytes:,} bytes"
         first, last = line.first_packet, line.last_packet
         own = story.half(first.from_initiator)
-        start = _relative(first.seq, own, story, first.from_initiator)
+        start = _relative(first.seq, own)
         line.detail = f"seq {start} to {start + seq_distance(last.end_seq, first.seq)}"
     if line.acked:
         line.detail += ", acknowledged"

@@ -65,10 +65,13 @@ class Segment(msgspec.Struct, array_like=True, frozen=True):
 
 
 class SegmentSeries(msgspec.Struct, kw_only=True):
-    """Packets of one connection in time order, all of them or the first and the last ones."""
+    """Packets of one connection in time order: all, the first and last ones, or some evenly."""
 
     segments: list[Segment] = []
     left_out: int = 0
     """Packets between, of which only the number is known."""
     left_out_after: int = 0
     """How many of ``segments`` come before those."""
+    thinned: int = 0
+    """Packets left out evenly all along. Repeats, resets, SYN, FIN and closed windows are the last
+    ones to be thinned, and the first and last packets stay."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from pcapdiag.model.report_pictures import Activity
+from pcapdiag.model.report_pictures import Activity, SegmentSeries
 
 End = Literal["initiator", "responder"]
 Fate = Literal["both", "lost", "appeared", "unknown"]
@@ -55,6 +55,11 @@ class Sighting(msgspec.Struct, kw_only=True):
     initiator: str
     responder: str
     packets: int = 0
+    series: SegmentSeries | msgspec.UnsetType = msgspec.UNSET
+    """Its packets as this point shows them, with ``AnalyzeOptions.pictures``; unset for the point
+    whose numbers the connection has, which are in ``Connection.series``, and where the clock is not
+    known. Times are on the first point's clock, since the connection's ``start`` as there; sequence
+    numbers count from where those of the connection do."""
 
 
 class PointPassage(msgspec.Struct, kw_only=True):

@@ -30,6 +30,9 @@ class Half(msgspec.Struct):
     """TCP payload with retransmissions, without capture duplicates."""
     isn: int | None = None
     """Initial sequence number; None when the SYN (or SYN-ACK) was not captured."""
+    base_seq: int | None = None
+    """Where relative numbers count from, as Wireshark's do: the initial sequence number, or the one
+    before the first number seen of this end; None where none was."""
     next_seq: int | None = None
     """Sequence number after the highest byte (or FIN) sent; None when it sent nothing."""
     acked: int | None = None

@@ -31,8 +31,8 @@ def fact(
 def story(packets: list[PacketFact], icmp: tuple[IcmpFact, ...] = (), left_out: int = 0) -> Story:
     return Story(
         stream=0,
-        initiator=Half(CLIENT, 40000, isn=1000),
-        responder=Half(SERVER, 443, isn=5000),
+        initiator=Half(CLIENT, 40000, isn=1000, base_seq=1000),
+        responder=Half(SERVER, 443, isn=5000, base_seq=5000),
         first_frame=1, start=0, end=packets[-1].time if packets else 0, state="OTH",
         initiator_inferred=False, midstream=False, handshake_done=True, handshake_rtt=None,
         rtt_to_responder=None, rtt_to_initiator=None, min_rtt_to_responder=None,
