@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, TextIO, TypeVar
 
+from pcapdiag.errors import OutputError as OutputError
 from pcapdiag.errors import PcapdiagError, UsageError
 from pcapdiag.report.layout import DEFAULT_WIDTH, Page
 
@@ -18,10 +19,6 @@ Stream = TypeVar("Stream", TextIO, BinaryIO)
 
 MAX_WIDTH = 120
 """Columns that are used of a wider terminal."""
-
-
-class OutputError(PcapdiagError):
-    """A result could not be written (exit status 3)."""
 
 
 class ClosedPipeError(PcapdiagError):
