@@ -18,6 +18,7 @@ from pcapdiag.cli.options import (
     Format,
     analyze_options,
     capture_options,
+    check_targets,
     output_options,
 )
 from pcapdiag.cli.output import page_for
@@ -28,6 +29,7 @@ from pcapdiag.report.clock import TimeMode
 if TYPE_CHECKING:
     from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.model.report import Report
+    from pcapdiag.report.conditions import Condition
 
 
 @click.command(
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
         "pcapdiag analyze capture.pcap",
         "pcapdiag analyze --host 10.0.2.7:8443 --from +90s ring.pcap0 ring.pcap1",
         "pcapdiag analyze --format json -o report.json capture.pcapng.zst",
+        "pcapdiag analyze --html report.html capture.pcap",
         "tcpdump -U -w - | pcapdiag analyze --follow -",
     ),
 )
@@ -59,10 +62,12 @@ def analyze(
     output_format: Format,
     show_all: bool,
     output: str | None,
+    html: str | None,
     follow: bool,
     width: int | None,
     no_color: bool,
     time_mode: TimeMode,
+    fail_on: tuple[Condition, ...] | None,
     **chosen: Unpack[CaptureArguments],
 ) -> int:
     """Say which connections of a capture failed, why, and who did it.
@@ -72,18 +77,19 @@ def analyze(
     """
     if follow and output_format == "json":
         raise click.UsageError("--follow prints text or jsonl; json is one document at the end")
+    check_targets(output, html)
     paths = inputs(captures)
     page = page_for(output, width, no_color)
-    options = analyze_options(show_all, follow, **chosen)
+    options = analyze_options(show_all, follow, pictures=html is not None, **chosen)
     if follow:
         from pcapdiag.cli.follow import Follower
 
-        follower = Follower(page, time_mode, as_lines=output_format == "jsonl")
-        return follower.run(paths, options, output)
+        follower = Follower(page, time_mode, output_format == "jsonl", fail_on)
+        return follower.run(paths, options, output, html)
     with ending_on_interrupt() if paths == ["-"] else nullcontext() as stop:
         report = _read(paths, replace(options, stop=stop))
-    Printer(page, output_format, time_mode, output).print(report, options)
-    return INTERRUPTED if stop and stop.is_set() else status_of(report)
+    Printer(page, output_format, time_mode, output, html).print(report, options)
+    return INTERRUPTED if stop and stop.is_set() else status_of(report, fail_on)
 
 
 def _read(paths: Sequence[str], options: AnalyzeOptions) -> Report:

@@ -14,7 +14,7 @@ from pcapdiag.cli.captures import inputs
 from pcapdiag.cli.correlate import named_points
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.options import CaptureArguments, analyze_options, capture_options
-from pcapdiag.cli.output import write_file
+from pcapdiag.cli.output import open_binary_output
 from pcapdiag.cli.printing import tell_input
 from pcapdiag.cli.status import FAILED, OK, status_of
 from pcapdiag.report.clock import Clock, TimeMode
@@ -111,10 +111,14 @@ def timeline(
     look = Look(width, dark, Clock(time_mode, report.capture.first_time))
     form = FORMS[_ending(output)]
     if stream is None:
-        write_file(output, draw_capture(report, look, form, dpi))
+        drawn = draw_capture(report, look, form, dpi)
+        with open_binary_output(output) as write:
+            write(drawn)
         return status_of(report)
     connection = report.connections[0]
-    write_file(output, draw_connection(report, connection, look, form, dpi))
+    drawn = draw_connection(report, connection, look, form, dpi)
+    with open_binary_output(output) as write:
+        write(drawn)
     return FAILED if connection.verdict.failed else OK
 
 

@@ -46,6 +46,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
     vantage: str = "unknown"
     """Where the capture was taken (``capture.vantage``)."""
     places: Places = ONE_PLACE
+    whole: bool = False
+    """Every sign, finding and further failure is told, however many."""
 
     def connection(
         self,
@@ -115,13 +117,14 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     def _because(self, findings: Sequence[Finding]) -> Iterator[str]:
         """Yield a line for each finding that explains a failure; all of it is told at the end."""
-        for finding in findings[:BECAUSE_LINES]:
+        most = len(findings) if self.whole else BECAUSE_LINES
+        for finding in findings[:most]:
             text = finding.title
             if repeats(finding):
                 text += f": {finding.detail}"
             text = shown(f"{self._at(finding)}{text}")
             yield from self.page.with_right("BECAUSE", text, finding.code)
-        rest = len(findings) - BECAUSE_LINES
+        rest = len(findings) - most
         if rest > 0:
             yield from self.page.labelled("", f"and {words.count(rest, 'more finding')} below")
 
@@ -210,9 +213,10 @@ class EntryWriter(msgspec.Struct, frozen=True):
     def _others(self, connection: Connection) -> Iterator[str]:
         """Yield the further requests of the connection that failed."""
         others = connection.other_failures
-        for other in others[:OTHER_LINES]:
+        most = len(others) if self.whole else OTHER_LINES
+        for other in others[:most]:
             yield from self.page.with_right("ALSO", other_text(other), other.code)
-        rest = sum(other.count for other in others[OTHER_LINES:])
+        rest = sum(other.count for other in others[most:])
         if rest:
             yield from self.page.labelled("", f"and {rest:,} more (in the JSON)")
 
@@ -245,6 +249,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
         )
 
     def _some(self, label: str, texts: list[str], most: int) -> Iterator[str]:
+        most = len(texts) if self.whole else most
         for text in texts[:most]:
             yield from self.page.labelled(label, text)
         if len(texts) > most:
