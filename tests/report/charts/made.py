@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -14,6 +15,7 @@ from pcapdiag.model import packet as marks
 from pcapdiag.model.packet import ACK, FIN, PSH, RST, SYN
 from pcapdiag.model.report import (
     Activity,
+    Actor,
     BySide,
     Connection,
     Segment,
@@ -25,18 +27,24 @@ from tests.report.fabricate import refused, seconds
 BEGIN = 1.204
 
 
-def entry(offset: float, frame: int, sender: str, event: str, detail: str = "") -> TimelineEntry:
-    return TimelineEntry(
-        time=seconds(BEGIN + offset), frame=frame, from_=sender, event=event, detail=detail
-    )  # type: ignore[call-arg]
+def entry(offset: float, frame: int, sender: Actor, event: str, detail: str = "") -> TimelineEntry:
+    time = seconds(BEGIN + offset)
+    return TimelineEntry(time=time, frame=frame, from_=sender, event=event, detail=detail)
 
 
 def segment(
-    time: float, frame: int, sent: str, flags: int, seq: int, length: int = 0, **more: object
+    time: float,
+    frame: int,
+    sent: str,
+    flags: int,
+    seq: int,
+    length: int = 0,
+    ack: int | None = None,
+    window: int = 0,
+    marks: int = 0,
+    sack: tuple[int, int] | None = None,
 ) -> Segment:
-    return Segment(
-        time=time, frame=frame, initiator=sent == ">", flags=flags, seq=seq, length=length, **more
-    )  # type: ignore[arg-type]
+    return Segment(time, frame, sent == ">", flags, seq, length, ack, window, marks, sack)
 
 
 def cut_off() -> Connection:
@@ -115,8 +123,8 @@ def points(figure: Figure, gid: str) -> list[tuple[float, float]]:
     found = []
     for line in named(figure, gid):
         assert isinstance(line, Line2D)
-        xs, ys = line.get_data()
-        found += [(round(float(x), 6), round(float(y), 6)) for x, y in zip(xs, ys, strict=True)]
+        xs, ys = np.asarray(line.get_data(), dtype=float)
+        found += [(round(x, 6), round(y, 6)) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 
@@ -67,9 +68,7 @@ def test_parties_have_their_colours() -> None:
     figure = capture_picture(captured([refused()]), LOOK)
     (patch,) = named(figure, "0-failed: upstream")
     assert isinstance(patch, StepPatch)
-    red, green, blue, _ = patch.get_facecolor()
-    drawn = "#" + "".join(f"{round(part * 255):02x}" for part in (red, green, blue))
-    assert drawn == PARTY["upstream"].light
+    assert to_hex(patch.get_facecolor()) == PARTY["upstream"].light
 
 
 def test_a_failed_connection_is_a_bar_from_its_start_to_its_end() -> None:
