@@ -192,7 +192,7 @@ class _Drawer(msgspec.Struct, frozen=True):
         elif layer.strokes:
             at = [_clipped(self.panel, (s.low + s.high) / 2) for s in layer.strokes]
             self.panel.axes.plot(
-                [s.time for s in layer.strokes], at, marker=layer.sign.marker, markersize=5.5,
+                [s.time for s in layer.strokes], at, marker=layer.sign.marker, markersize=layer.sign.size,
                 color=layer.sign.colour, linestyle="none", gid=gid, clip_on=False, zorder=5,
                 markerfacecolor="none" if layer.sign.hollow else layer.sign.colour,
             )  # fmt: skip
@@ -262,11 +262,11 @@ def _layers(direction: Direction, look: Look, connection: Connection) -> list[_L
         _Layer("sacked", Sign("SACK", look.good), direction.sacked),
         _Layer("disordered", Sign("out of order", look.warning), direction.disordered),
         _Layer("again", Sign("sent again", look.bad), direction.again),
-        _Layer("probes", Sign("keep-alive or window probe", look.warning, "marker", "d"),
+        _Layer("probes", Sign("keep-alive or window probe", look.warning, "marker", "d", size=4.5),
                direction.probes),
         _Layer("missing", Sign("capture lacks bytes before", look.warning, "marker", "<", True),
                direction.missing),
-        _Layer("closed", Sign("zero window", look.bad, "marker", "s", True), direction.closed),
+        _Layer("closed", Sign("zero window", look.bad, "marker", "s", True, 8.0), direction.closed),
         _Layer("begins", Sign("SYN", look.ink, "marker", "^", True), direction.begins),
         _Layer("ends", Sign("FIN", look.ink, "marker", "v"), direction.ends),
         _Layer("resets", Sign("RST", look.bad, "marker", "X"), direction.resets),
