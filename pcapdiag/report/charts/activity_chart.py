@@ -154,13 +154,15 @@ def _colour(look: Look, series: Series) -> str:
 def activity_chart(report: Report, look: Look) -> ActivityChart:
     """Return the chart of a report's capture or captures."""
     shown, start = strips(report), picture_start(report)
-    span = picture_span(report, shown) or 1.0
+    failed = failures(report, start)
+    last = max((bar.last for row in failed.rows for bar in row.bars), default=0.0)
+    span = max(picture_span(report, shown), last) or 1.0
     room = look.points - 2 * MARGIN - NAMES - SAID
     most = max(int(room / TICK_ROOM), 2)
     ticks, labels = moments(look.clock, format_seconds(start), span, most)
     return ActivityChart(
         strips=shown,
-        failures=failures(report, start),
+        failures=failed,
         axis=time_axis([0.0, span / 2, span]),
         ticks=ticks,
         labels=labels,

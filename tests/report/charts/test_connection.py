@@ -202,13 +202,14 @@ def test_hostile_texts_are_only_text() -> None:
     assert not any(text.get_parse_math() for text in shown if text.get_text())
 
 
-@pytest.mark.parametrize("width", [6.0, 10.0, 20.0])
-def test_no_text_leaves_the_page_or_meets_another(width: float) -> None:
+@pytest.mark.parametrize(("width", "dpi"), [(6.0, 90), (10.0, 72), (20.0, 200)])
+def test_no_text_leaves_the_page_or_meets_another(width: float, dpi: int) -> None:
     made = cut_off()
     made.initiator.ip, made.responder.name = "2001:db8:1234:5678:9abc:def0:1234:5678", "n" * 300
     made.timeline[2].event, made.timeline[2].detail = "GET /" + "x" * 300, "y" * 300
     figure = drawn(made, msgspec.structs.replace(LOOK, width=width))
-    figure.savefig(io.BytesIO())
+    figure.set_dpi(dpi)
+    figure.savefig(io.BytesIO(), format="svg")
     shown = [one for one in figure.findobj(Text) if isinstance(one, Text) and one.get_text()]
     boxes = [one.get_window_extent() for one in shown]
     page = figure.bbox
