@@ -193,7 +193,8 @@ class _Drawer(msgspec.Struct, frozen=True):
             at = [_clipped(self.panel, (s.low + s.high) / 2) for s in layer.strokes]
             self.panel.axes.plot(
                 [s.time for s in layer.strokes], at, marker=layer.sign.marker,
-                markersize=layer.sign.size, color=layer.sign.colour, linestyle="none", gid=gid, clip_on=False, zorder=5,
+                markersize=layer.sign.size, color=layer.sign.colour, linestyle="none",
+                gid=gid, clip_on=False, zorder=5,
                 markerfacecolor="none" if layer.sign.hollow else layer.sign.colour,
             )  # fmt: skip
 
