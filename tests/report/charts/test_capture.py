@@ -124,6 +124,20 @@ def test_points_are_aligned_by_their_clocks() -> None:
     assert {"client", "proxy", "far (clock not compared)"} <= set(texts(figure))
 
 
+def test_bins_too_narrow_to_be_seen_are_joined() -> None:
+    made = captured([])
+    fine = activity()
+    fine.bin = 0.01
+    made.points = [
+        Point(label="a", files=[], activity=made.activity, clock_offset=0.0),
+        Point(label="b", files=[], activity=fine, clock_offset=0.0),
+    ]
+    figure = capture_picture(made, LOOK)
+    assert steps(figure, "1-sent again") == ([4], [0.0, 0.25])
+    assert steps(figure, "1-open connections")[0] == [3]
+    assert steps(figure, "1-packets")[0] == [100 / 0.25]
+
+
 @pytest.mark.parametrize("packets", [0, 5])
 def test_a_capture_without_anything_has_a_picture(packets: int) -> None:
     made = report([], capture=summary_of("none.pcap", packets=packets))
