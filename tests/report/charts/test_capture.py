@@ -18,7 +18,7 @@ from pcapdiag.report.charts.look import Look
 from pcapdiag.report.charts.picture import capture_picture
 from pcapdiag.report.clock import Clock
 from pcapdiag.report.palette import PARTY
-from tests.report.charts.made import activity, named, points, strokes, texts
+from tests.report.charts.made import activity, check_texts, named, points, strokes, texts
 from tests.report.fabricate import START, finding, refused, report, seconds, summary_of
 
 pytestmark = pytest.mark.once
@@ -92,7 +92,9 @@ def test_many_failures_share_rows_and_the_rest_is_counted() -> None:
     assert len(found.rows) == MAX_ROWS
     assert found.rows[0].count == 100
     assert found.rest == "and 5 more failed connections"
-    said = texts(capture_picture(captured(alike + others), LOOK))
+    figure = capture_picture(captured(alike + others), LOOK)
+    check_texts(figure, 90)
+    said = texts(figure)
     assert "100 \u00d7 10.0.2.7:80" in said
     assert found.rest in said
 
