@@ -130,7 +130,8 @@ class ActivityChart(msgspec.Struct, frozen=True):
             alpha=1.0 if row.count == 1 else 0.55,
         )  # fmt: skip
         panel.axes.add_collection(drawn, autolim=False)
-        if row.count == 1:
+        first, last = panel.x(row.bars[0].first), panel.x(row.bars[0].last)
+        if row.count == 1 and last - first > BAR:
             panel.axes.plot(
                 [row.bars[0].decided], [0.5], marker="|", markersize=BAR + 4, color=look.ink,
                 gid=f"decided-{number}", clip_on=False,
