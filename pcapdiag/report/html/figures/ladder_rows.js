@@ -53,9 +53,14 @@
       decisive: kit.decides(connection.verdict, entry.frame, point),
       evidence: isEvidence(connection.verdict, entry.frame, point),
       reach: "all",
-      note: byPath ? `made by a device on the path, in the ${entry.from}'s name` : "",
+      note: byPath ? `by a device between, in the ${kit.inName(connection, entry.from)}'s name` : "",
     };
   }
+
+  kit.inName = function (connection, side) {
+    const role = connection[side].role;
+    return role === "unknown" ? side : role;
+  };
 
   /** Whether a verdict rests on that frame of that point. */
   kit.decides = (verdict, frame, point) =>
