@@ -109,7 +109,9 @@ class BlockReader:
         number = len(self._metadata.interfaces)
         if not self._walker.add_interface(number, resolution, offset, snaplen):
             raise self._damage(at, f"an interface with the time resolution 0x{resolution:02x}")
-        interface = Interface(number, self._file, link_type, name, snaplen)
+        interface = Interface(
+            number, self._file, link_type, name, snaplen, resolution=resolution, offset=offset
+        )
         self._metadata.interfaces.append(interface)
         self._section.append(interface)
         if name and name not in self._names:
