@@ -60,6 +60,23 @@ def test_exit_status(run: Run, kind: str, status: int, form: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("conditions", "status"),
+    [
+        (["code=tcp.connection_refused"], 1),
+        (["code=tls.*"], 0),
+        (["code=tls.*", "failed>0"], 1),
+        (["never"], 0),
+        (["never", "failed>0"], 2),
+        (["code=tsl.*"], 2),
+        (["failed"], 2),
+    ],
+)
+def test_a_pipeline_says_what_fails(run: Run, conditions: list[str], status: int) -> None:
+    options = [word for condition in conditions for word in ("--fail-on", condition)]
+    assert run("failed", *options, "x").exit_code == status
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         [], ["--port", "0", "x"], ["--host", "nobody:x", "x"], ["--net", "10.0.0.0/99", "x"],
