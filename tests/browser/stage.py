@@ -55,9 +55,12 @@ COVERED = """() => {
 
 @contextmanager
 def drawn(
-    browser: Browser, name: str, data: object, *, width: int = 1100, points: object = ()
+    browser: Browser, name: str, data: object, *, width: int = 1100, **told: object
 ) -> Iterator[Page]:
-    """Yield a page of that width with the figure; the page must not have complained."""
+    """Yield a page of that width with the figure; the page must not have complained.
+
+    ``told`` are members of the figure's context.
+    """
     context = browser.new_context(viewport={"width": width, "height": 900})
     page = context.new_page()
     complaints: list[str] = []
@@ -66,7 +69,7 @@ def drawn(
     page.add_style_tag(content=style() + "body { font-family: sans-serif; }")
     for script in _scripts():
         page.add_script_tag(content=script)
-    page.evaluate(DRAW, [name, json.dumps(data), {"points": points}])
+    page.evaluate(DRAW, [name, json.dumps(data), told])
     yield page
     context.close()
     assert complaints == []

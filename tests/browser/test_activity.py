@@ -98,10 +98,18 @@ def test_a_failed_connection_is_chosen_by_click_and_by_key(browser: Browser) -> 
 
 
 def test_five_thousand_failures_are_a_few_hundred_marks(browser: Browser) -> None:
-    told = made(5000)
-    for place, one in enumerate(told["connections"]):
-        one["end"] = f"{float(one['start']) + (0.0004, 0.02, 3.1)[place % 3]:.9f}"
-    with drawn(browser, "activity", told) as page:
+    rows = [
+        {
+            "key": f"stream-{number}",
+            "start": START + number / 50,
+            "end": START + number / 50 + (0.0004, 0.02, 3.1)[number % 3],
+            "party": "upstream",
+            "code": "tcp.connection_refused",
+            "label": f"10.0.1.5 to 10.0.2.{number % 250}",
+        }
+        for number in range(5000)
+    ]
+    with drawn(browser, "activity", made(1), rows=rows) as page:
         counts = page.evaluate(
             "[...document.querySelectorAll('.span')].map((one) => Number(one.dataset.count))"
         )

@@ -84,7 +84,11 @@ def test_zooms_by_buttons_keys_wheel_and_drag(browser: Browser) -> None:
         page.mouse.down()
         page.mouse.move(box["x"] + 500, box["y"] + 100)
         page.mouse.up()
-        share = (end - start) / float(page.evaluate("document.querySelector('.axis').x2.baseVal.value - document.querySelector('.axis').x1.baseVal.value"))
+        share = (end - start) / float(
+            page.evaluate(
+                "document.querySelector('.axis').x2.baseVal.value - document.querySelector('.axis').x1.baseVal.value"
+            )
+        )
         assert shown(page)[1] - shown(page)[0] == pytest.approx(200 * share, rel=1e-6)
 
 
