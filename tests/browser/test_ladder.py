@@ -146,7 +146,8 @@ def test_hostile_texts_stay_texts(browser: Browser) -> None:
     attack = "<img src=x onerror=window.hit=1>\u202e\u0000</title><script>window.hit=1</script>"
     told = connection("tcp.injected_reset-on-server-name")
     for entry in told["timeline"]:
-        entry["event"] = entry["detail"] = attack + "x" * 1_000_000
+        entry["event"] = entry["detail"] = attack
+    told["timeline"][0]["event"] = attack + "x" * 1_000_000
     with drawn(browser, "ladder", told, width=390) as page:
         assert page.evaluate("window.hit") is None
         assert page.locator("#figure img, #figure script").count() == 0
