@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from docsite.verdicts.examples import Example
 from pcapdiag.diagnose import pages
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.pages import CodePage
 from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.report.explain import command, log_words
-from verdictpages.examples import Example
 
 NOTICE = "<!-- Written by scripts/verdict-pages from the docstring in pcapdiag/diagnose/. -->"
 _SPANS = re.compile(r"(`[^`]+`)")
