@@ -17,7 +17,7 @@ from pcapdiag.report.layout import LABEL_WIDTH, Page
 from pcapdiag.report.text import render_text
 
 CAPTURES = ROOT / "fixtures" / "pcaps"
-WIDTH = 92
+WIDTH = 88
 TRIES = 30
 """Captures that are tried before a code goes without an example."""
 LEFT_OUT = ("FIX", "NEXT", "RUN")
