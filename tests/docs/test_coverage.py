@@ -40,7 +40,7 @@ def test_every_command_and_option_is_told() -> None:
 def test_every_verdict_and_finding_is_told() -> None:
     sources = (ROOT / "pcapdiag").rglob("*.py")
     codes = {code for path in sources for code in CODE.findall(path.read_text(encoding="utf-8"))}
-    told = set(re.findall(rf"^\| `((?:{FAMILIES})\.\w+)` \|", page("verdicts.md"), re.MULTILINE))
+    told = set(re.findall(rf"^\| \[`((?:{FAMILIES})\.\w+)`\]", page("verdicts.md"), re.MULTILINE))
     assert codes - NO_CODES == told
 
 
