@@ -126,6 +126,8 @@ def triage(
     captures = found.find(sources)
     _tell_input(found, captures)
     with Triage(output, options, engine, form) as run:
+        for why, number in run.outdated(captures).items():
+            warn(f"{number:,} known captures were examined with {why}: they are examined again")
         _take(run, captures)
         run.write(found.unreadable)
         names = [capture.name for capture in captures]
