@@ -23,6 +23,7 @@ from pcapdiag.cli.explain import explain
 from pcapdiag.cli.output import ClosedPipeError, OutputError, drop_standard_output
 from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import INTERNAL, INTERRUPTED, OK, OUTPUT_FAILED, WRONG_USE
+from pcapdiag.cli.timeline import timeline
 from pcapdiag.cli.triage import triage
 from pcapdiag.compiled import is_compiled
 from pcapdiag.errors import PcapdiagError
@@ -104,6 +105,7 @@ cli.add_command(analyze)
 cli.add_command(annotate)
 cli.add_command(correlate)
 cli.add_command(explain)
+cli.add_command(timeline)
 cli.add_command(triage)
 cli.add_command(completion)
 

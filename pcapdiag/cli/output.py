@@ -59,8 +59,8 @@ def open_output(path: str | None) -> Iterator[Writer]:
         yield writer
         writer.flush()
     elif os.path.exists(path) and not os.path.isfile(path):
-        with _told(path), open(path, "w", encoding="utf-8", errors="backslashreplace") as stream:
-            yield Writer(stream, path)
+        with _told(path), open(path, "w", encoding="utf-8", errors="backslashreplace") as device:
+            yield Writer(device, path)
     else:
         with _aside(os.path.realpath(path), _new_text) as stream:
             yield Writer(stream, path)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from pcapdiag.model.options import EndPattern, TimeBound, parse_port
 from pcapdiag.model.units import NANOSECONDS, parse_seconds
+
+if TYPE_CHECKING:
+    from pcapdiag.report.conditions import Condition
 
 Value = TypeVar("Value")
 
@@ -40,6 +43,27 @@ def ports(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -
 def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> TimeBound | None:
     """Return the moment that an option named, if it was given."""
     return None if value is None else _read(parse_time, _TIME_FORMS, value, ctx, param)
+
+
+def conditions(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[Condition, ...] | None:
+    """Return what makes the run fail: None where nothing was said, none at all for ``never``."""
+    if not values:
+        return None
+    from pcapdiag.report.conditions import Condition
+
+    if values == ("never",):
+        return ()
+    if "never" in values:
+        raise click.BadParameter("never goes with no other condition", ctx, param)
+    read = []
+    for value in values:
+        try:
+            read.append(Condition.parse(value))
+        except ValueError as error:
+            raise click.BadParameter(f"{value!r}: {error}", ctx, param) from error
+    return tuple(read)
 
 
 def size(ctx: click.Context, param: click.Parameter, value: str) -> int:

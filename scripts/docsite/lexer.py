@@ -7,7 +7,7 @@ from pygments.lexers.shell import BashLexer
 from pygments.token import Comment, Generic, Keyword, Number, Text
 
 
-class SessionLexer(RegexLexer):
+class SessionLexer(RegexLexer):  # type: ignore[misc]
     """Lines after ``$`` are commands; all others are output."""
 
     name = "pcapdiag session"

@@ -110,7 +110,7 @@ def _type(path: str, member: Node) -> str:
             return f"[{NAMES[name]}](#{_anchor(NAMES[name])})"
         return _type(path, load()["$defs"][name])
     if "const" in member:
-        return f"`\"{member['const']}\"`"
+        return f'`"{member["const"]}"`'
     if "enum" in member:
         return ", ".join("null" if one is None else f"`{one}`" for one in member["enum"])
     if "items" in member:
