@@ -127,7 +127,8 @@ def triage(
     _tell_input(found, captures)
     with Triage(output, options, engine, form) as run:
         for why, number in run.outdated(captures).items():
-            warn(f"{number:,} known captures were examined with {why}: they are examined again")
+            known = "1 known capture was" if number == 1 else f"{number:,} known captures were"
+            warn(f"{known} examined with {why}: examined again")
         _take(run, captures)
         run.write(found.unreadable)
         names = [capture.name for capture in captures]

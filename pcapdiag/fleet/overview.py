@@ -39,7 +39,9 @@ def _captures(summary: Summary) -> str:
     if summary.damaged:
         parts.append(f"{summary.damaged:,} of them damaged")
     if summary.duplicates:
-        parts.append(f"{count(summary.duplicates, 'copy', 'copies')} not counted again")
+        parts.append(
+            f"{count(summary.duplicates, 'copy', 'copies')} found elsewhere, not counted again"
+        )
     return ", ".join(parts)
 
 
@@ -91,7 +93,7 @@ def _unexamined(summary: Summary, page: Page) -> Iterator[str]:
     if summary.unexamined or summary.unreadable:
         yield ""
     for row in summary.unexamined[:MAX_LINES]:
-        text = f"{harmless(row.names[0])}: {row.status}: {harmless(row.reason)}"
+        text = f"{harmless(row.names[0])}: {harmless(row.reason)}"
         yield from page.labelled(row.status.upper(), text, "bad")
     yield from _more(len(summary.unexamined) + summary.left_out.get("unexamined", 0), page)
     for text in summary.unreadable[:MAX_LINES]:
