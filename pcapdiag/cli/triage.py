@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),
-    default=3600.0,
+    default=3600,
     show_default=True,
     metavar="SECONDS",
     help="Time for one capture; 0: no limit.",

@@ -146,7 +146,7 @@ def test_an_error_is_a_row_and_is_tried_again_where_it_may_go_away(
     assert found == {
         f"['{text}']": (
             "error",
-            "byte 0: this is text, not a capture: tcpdump's printed lines are no capture: "
+            "this is text, not a capture: tcpdump's printed lines are no capture: "
             "record with tcpdump -w FILE",
         ),
         f"['{missing}']": ("error", "no such file"),
