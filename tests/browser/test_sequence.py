@@ -35,6 +35,7 @@ def test_packets_are_where_their_numbers_say(browser: Browser, width: int) -> No
         (one[0], one[1], one[4], one[5]) for one in sent
     ]
     mine = [one for one in found if one["from"] == "initiator" and one["length"] > 1000]
+    assert all(one["bottom"] - one["top"] >= 3 for one in found)
     first, last = mine[0], mine[-1]
     per_second = (last["x"] - first["x"]) / (last["time"] - first["time"])
     low, high = min(mine, key=lambda m: m["seq"]), max(mine, key=lambda m: m["seq"])
@@ -66,6 +67,10 @@ def test_zooms_by_buttons_keys_wheel_and_drag(browser: Browser) -> None:
         chart = page.locator(".figure-sequence")
         page.get_by_label("Zoom in").click()
         assert shown(page)[1] - shown(page)[0] == pytest.approx((end - start) / 2)
+        left, right = shown(page)
+        page.get_by_label("Later").click()
+        assert shown(page) == pytest.approx((left + (right - left) / 4, right + (right - left) / 4))
+        page.get_by_label("Earlier").click()
         chart.focus()
         page.keyboard.press("-")
         assert shown(page) == pytest.approx((start, end))
