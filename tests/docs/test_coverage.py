@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 import pytest
 
-from docsite import options, schema
+from docsite import columns, options, schema
 from docsite.places import DOCS
 from pcapdiag.cli import status
 from pcapdiag.cli.main import cli
+from pcapdiag.fleet.columns import TABLES
 
 pytestmark = pytest.mark.once
 
@@ -37,10 +38,17 @@ def test_every_command_and_option_is_told() -> None:
     assert options.refreshed(text) == text, "scripts/docs --write makes the tables anew"
 
 
+def test_every_column_of_triage_is_told() -> None:
+    text = page("triage.md")
+    for name in TABLES:
+        assert f"<!-- columns of {name} -->" in text
+    assert columns.refreshed(text) == text, "scripts/docs --write makes the tables anew"
+
+
 def test_every_verdict_and_finding_is_told() -> None:
     sources = (ROOT / "pcapdiag").rglob("*.py")
     codes = {code for path in sources for code in CODE.findall(path.read_text(encoding="utf-8"))}
-    told = set(re.findall(rf"^\| `((?:{FAMILIES})\.\w+)` \|", page("verdicts.md"), re.MULTILINE))
+    told = set(re.findall(rf"^\| \[`((?:{FAMILIES})\.\w+)`\]", page("verdicts.md"), re.MULTILINE))
     assert codes - NO_CODES == told
 
 
