@@ -6,7 +6,7 @@ group, so that the failures told on the page can be printed with their pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 import msgspec
@@ -93,18 +93,25 @@ class Embedder:
         self._size = 0
         self._result = Embedded()
 
-    def embed(self, connections: Iterable[Connection], first: Iterable[Connection]) -> Embedded:
-        """Return rows and details of all connections; ``first`` are those of the first chunks."""
+    def embed(self, connections: Sequence[Connection], first: Iterable[Connection]) -> Embedded:
+        """Return rows and details; ``first`` are those of the first chunks.
+
+        What failed comes before what worked, so that nothing which worked takes its room.
+        """
         placed = {key_of(one): self._row(one) for one in first}
         self._close_chunk()
-        for one in connections:
-            row = placed.get(key_of(one))
-            if row is None and len(self._result.rows) >= MAX_ROWS:
-                self._result.not_listed += 1
-            else:
-                self._result.rows.append(row or self._row(one))
+        for failed in (True, False):
+            for one in connections:
+                if one.verdict.failed is failed:
+                    self._list(one, placed.get(key_of(one)))
         self._close_chunk()
         return self._result
+
+    def _list(self, one: Connection, row: Row | None) -> None:
+        if row is None and len(self._result.rows) >= MAX_ROWS:
+            self._result.not_listed += 1
+        else:
+            self._result.rows.append(row or self._row(one))
 
     def _row(self, one: Connection) -> Row:
         row = row_of(one, self._clock)
