@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -132,6 +134,22 @@ def test_packets_that_were_not_kept_leave_a_gap(browser: Browser) -> None:
         width = float(gap.get_attribute("width") or 0)
         room = float(page.locator(".panel > svg").first.get_attribute("width") or 0)
         assert width == pytest.approx((after - before) / (end - start) * room, rel=1e-3)
+
+
+def test_each_point_has_a_chart_of_its_own_frames(browser: Browser) -> None:
+    told = connection(SCENARIO)
+    there = json.loads(json.dumps(told["series"]))
+    for one in there["segments"]:
+        one[1] += 1000
+    told["seen_at"] = [{"point": "proxy"}, {"point": "upstream", "series": there}]
+    told["verdict"].update(point="upstream", frames=[1021])
+    with drawn(browser, "sequence", told, points=["proxy", "upstream"]) as page:
+        assert page.locator(".decisive-line[data-frame]").count() == 0
+        page.get_by_label("As captured at").select_option("upstream")
+        line = page.locator(".decisive-line[data-frame]")
+        expect(line).to_have_attribute("data-frame", "1021")
+        expect(line).to_have_attribute("data-point", "upstream")
+        expect(page.locator(".figure-sequence")).to_have_count(1)
 
 
 def test_nothing_is_drawn_where_no_packets_were_kept(browser: Browser) -> None:

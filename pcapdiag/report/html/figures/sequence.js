@@ -6,11 +6,46 @@
   const LEAST_SPAN = 1e-6;
 
   figures.sequence = function (element, connection, context) {
-    const segments = connection.series ? kit.segments(connection.series) : [];
-    if (!segments.length) {
+    const sources = sourcesOf(connection, kit.labels(context));
+    if (!sources.length) {
       return;
     }
-    const chart = { connection, segments, context: context || {}, series: connection.series };
+    const place = kit.html("div", {});
+    const show = (source) => {
+      place.replaceChildren();
+      draw(place, connection, source, context || {});
+    };
+    element.append(...choice(sources, show), place);
+    show(sources[0]);
+  };
+
+  /* The connection's own packets first, then those of the other points that have them. */
+  function sourcesOf(connection, labels) {
+    const own = connection.point || "";
+    const others = (connection.seen_at || []).map((seen) => ({
+      label: seen.point,
+      point: seen.point === labels[0] ? "" : seen.point,
+      series: seen.series,
+    }));
+    const first = { label: own || labels[0] || "", point: own, series: connection.series };
+    return [first, ...others].filter((one) => one.series && one.series.segments.length);
+  }
+
+  function choice(sources, show) {
+    if (sources.length < 2) {
+      return [];
+    }
+    const options = sources.map((one, at) =>
+      kit.html("option", { value: at }, kit.safe(one.label)),
+    );
+    const select = kit.html("select", {}, options);
+    select.addEventListener("change", () => show(sources[Number(select.value)]));
+    return [kit.html("label", { class: "figure-choice" }, "As captured at ", select)];
+  }
+
+  function draw(element, connection, { point, series }, context) {
+    const chart = { connection, context, point, series, segments: kit.segments(series) };
+    const { segments } = chart;
     chart.panels = [true, false]
       .map((side) => kit.panelOf(segments, side))
       .filter((one) => one.sent.length);
@@ -18,27 +53,26 @@
     chart.svg = kit.canvas(title(connection), description(chart), "group");
     chart.svg.classList.add("figure-sequence");
     chart.svg.setAttribute("tabindex", "0");
-    const last = segments[segments.length - 1].time;
-    const pad = Math.max(last - Math.min(segments[0].time, 0), LEAST_SPAN * 10) * 0.02;
-    chart.domain = kit.domain([Math.min(segments[0].time, 0) - pad, last + pad], LEAST_SPAN, () =>
-      kit.paintSequence(chart),
-    );
-    const zoom = kit.zoomBar(chart.domain, () => rangeWords(chart.domain));
-    chart.zoom = zoom;
+    chart.domain = kit.domain(span(segments), LEAST_SPAN, () => kit.paintSequence(chart));
+    chart.zoom = kit.zoomBar(chart.domain, () => rangeWords(chart.domain));
     chart.tip = kit.tip();
     const plot = kit.html("div", { class: "figure-plot" }, chart.svg, chart.tip.box);
-    element.append(
-      zoom.bar,
-      plot,
-      kit.legend(signsOf(chart)),
-      kit.segmentTable(segments, connection),
-    );
+    const table = kit.segmentTable(segments, connection);
+    element.append(chart.zoom.bar, plot, kit.legend(signsOf(chart)), table);
     kit.listen(chart.svg, chart.domain, kit.sequenceHooks(chart));
     kit.mount(element, (width) => {
       chart.width = width;
       kit.paintSequence(chart);
     });
-  };
+  }
+
+  /* From the connection's start to its last packet, with some room on both sides. */
+  function span(segments) {
+    const first = Math.min(segments[0].time, 0);
+    const last = segments[segments.length - 1].time;
+    const room = Math.max(last - first, LEAST_SPAN * 10) * 0.02;
+    return [first - room, last + room];
+  }
 
   function title(connection) {
     return `Bytes over time, ${kit.end(connection.initiator)} and ${kit.end(connection.responder)}`;
@@ -55,7 +89,8 @@
   const rangeWords = (domain) =>
     `${kit.duration(Math.max(domain.from, 0))} to ${kit.duration(domain.to)} since its start`;
 
-  function signsOf({ segments, series, connection }) {
+  function signsOf(chart) {
+    const { segments, series } = chart;
     const kinds = new Set(segments.map(kit.dataKind));
     const answered = segments.some((one) => one.ack !== null && !(one.flags & kit.FLAGS.RST));
     const has = (bit) => segments.some((one) => one.marks & bit);
@@ -72,10 +107,7 @@
         : []),
       segments.some((one) => one.sack) && ["sack", "SACK"],
       has(kit.MARKS.ZERO_WINDOW) && ["zero", "window 0"],
-      segments.some((one) => kit.isDecisive(connection, one)) && [
-        "decisive",
-        "decides the verdict",
-      ],
+      segments.some((one) => kit.isDecisive(chart, one)) && ["decisive", "decides the verdict"],
       series.left_out && ["gap", "packets not kept"],
       series.thinned && ["thinned", `${kit.plural(series.thinned, "packet")} left out evenly`],
     ].filter(Boolean);

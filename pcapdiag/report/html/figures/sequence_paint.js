@@ -15,9 +15,8 @@
   const LOW = 52;
 
   /** Whether a failure's verdict rests on that packet. */
-  kit.isDecisive = (connection, segment) =>
-    connection.verdict.failed &&
-    kit.decides(connection.verdict, segment.frame, connection.point || "");
+  kit.isDecisive = ({ connection, point }, segment) =>
+    connection.verdict.failed && kit.decides(connection.verdict, segment.frame, point);
 
   /** Draw the chart's range of time at its width. */
   kit.paintSequence = function (chart) {
@@ -146,10 +145,11 @@
   }
 
   /* A hairline through all at each frame that the verdict rests on, with its number on top. */
-  function decisive({ connection, segments, x, plot, measure }, bottom) {
+  function decisive(chart, bottom) {
+    const { segments, point, x, plot, measure } = chart;
     const inside = (at) => at >= plot.left && at <= plot.left + plot.width;
-    const chosen = segments.filter((one) => kit.isDecisive(connection, one) && inside(x(one.time)));
-    const data = (one) => ({ "data-frame": one.frame, "data-point": connection.point || null });
+    const chosen = segments.filter((one) => kit.isDecisive(chart, one) && inside(x(one.time)));
+    const data = (one) => ({ "data-frame": one.frame, "data-point": point || null });
     const lines = chosen.map((one) => {
       const place = { x1: x(one.time), x2: x(one.time), y1: HEAD - 2, y2: bottom };
       return kit.svg("g", { class: "decisive-line", ...data(one) }, kit.svg("line", place));

@@ -72,10 +72,10 @@
     const root = svg.closest("[data-figure-root]");
     const frames = segment ? [segment.frame] : [];
     if (root) {
-      figures.light(root, frames, connection.point || "");
+      figures.light(root, frames, chart.point);
     }
     if (context.hover) {
-      context.hover(frames, connection.point || "");
+      context.hover(frames, chart.point);
     }
     if (!segment) {
       tip.hide();
