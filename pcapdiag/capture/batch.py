@@ -22,6 +22,10 @@ class Interface(msgspec.Struct):
     """Packets that the capturing system counted (pcapng statistics), None where it did not say."""
     dropped: int = 0
     """Packets that the interface or the kernel dropped, by the same statistics."""
+    resolution: int = 6
+    """How it counts time, as the byte of if_tsresol says it (pcapng, section 4.2)."""
+    offset: int = 0
+    """ns that are added to its times."""
 
 
 class Batch(msgspec.Struct):

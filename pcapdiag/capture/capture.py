@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
+from array import array
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from itertools import chain
+from itertools import chain, groupby
 
 from pcapdiag.capture.batch import Batch, Interface
 from pcapdiag.capture.facts import FileFacts, Metadata
@@ -81,6 +82,19 @@ class Capture:
             self.close()
         if not self.packets and self.files and all(facts.error for facts in self.files):
             raise next(facts.error for facts in self.files if facts.error)
+
+    def runs(self) -> Iterator[tuple[int, int]]:
+        """Yield whose packets come next in the order of frames: (index into ``files``, how many).
+
+        Instead of ``batches``, and raises as that does. A file without packets is left out.
+        """
+        try:
+            for batch in self._read_several():
+                owners = array("q", [one.file for one in self.interfaces])
+                of = map(owners.__getitem__, batch.interfaces[: batch.count])
+                yield from ((file, len(list(run))) for file, run in groupby(of))
+        finally:
+            self.close()
 
     def stop(self) -> None:
         """End the reading as if the input ended here; what a pipe still holds is taken."""
@@ -190,7 +204,7 @@ class Capture:
         self.files.append(reader.facts)
         yield from self._drain(reader)
 
-    def _read_several(self) -> Iterator[Batch | None]:
+    def _read_several(self) -> Iterator[Batch]:
         parts: list[Part] = []
         for path in self._paths:
             try:
@@ -215,10 +229,14 @@ class Capture:
             raise
         self.files.append(reader.facts)
         first_time = first.times[0] if first else 0
+
+        def frames() -> int:
+            return self.files[number].frames
+
         if again:
             reader.close()
-            return Part(number, first_time, lambda: self._read_again(path, number))
-        return Part(number, first_time, lambda: chain([first] if first else [], batches))
+            return Part(number, first_time, lambda: self._read_again(path, number), frames)
+        return Part(number, first_time, lambda: chain([first] if first else [], batches), frames)
 
     def _read_again(self, path: str, number: int) -> Iterator[Batch | None]:
         try:

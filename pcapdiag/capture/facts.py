@@ -18,7 +18,8 @@ MAX_SECRET_BYTES = 16 * 1024 * 1024
 class FileFacts(msgspec.Struct):
     """One input file: ``size`` in bytes as stored, times in ns or None without a packet.
 
-    ``error`` says where it broke, None when it did not.
+    ``frames`` are its packets and what else Wireshark numbers. ``error`` says where it broke, None
+    when it did not.
     """
 
     path: str
@@ -27,6 +28,7 @@ class FileFacts(msgspec.Struct):
     sha256: str | None = None
     size: int = 0
     packets: int = 0
+    frames: int = 0
     first_time: int | None = None
     last_time: int | None = None
     interfaces: list[str] = []

@@ -7,9 +7,9 @@ cdef long long SHORT_RUN, POOL_PACKETS, POOL_BYTES, NEVER
 
 @cython.final
 cdef class Cursor:
-    cdef public long long file, taken, at, count, time
+    cdef public long long file, taken, at, count, time, rest
     cdef public bint lent, _sorted
-    cdef public object batch, _batches
+    cdef public object batch, _batches, _frames
     cdef public Columns columns
 
     @cython.locals(times="long long[::1]", end="long long", near="long long")

@@ -29,11 +29,15 @@ NEVER = (1 << 63) - 1
 
 @dataclass(slots=True)
 class Part:
-    """One file of a merge: its number, the time of its first record, and how it is opened."""
+    """One file of a merge: its number, the time of its first record, and how it is opened.
+
+    ``frames`` tells how many frames were met in it so far.
+    """
 
     file: int
     first_time: int
     open: Callable[[], Iterator[Batch | None]]
+    frames: Callable[[], int]
 
 
 class Origins:
@@ -69,7 +73,8 @@ class Cursor:
     """A file that is being read: its batch and the next record ``at`` which it stands.
 
     ``time`` is that record's, NEVER after the last one; ``taken`` is the number of the frame before
-    it in the file; ``lent`` says that a part of a batch was handed on as it is.
+    it in the file; ``rest`` counts the frames behind the last packet, once that is known; ``lent``
+    says that a part of a batch was handed on as it is.
     """
 
     def __init__(self, part: Part) -> None:
@@ -78,7 +83,9 @@ class Cursor:
         self.at = 0
         self.count = 0
         self.time = NEVER
+        self.rest = 0
         self.lent = False
+        self._frames = part.frames
         self._batches = part.open()
         self.more()
 
@@ -95,6 +102,7 @@ class Cursor:
                 self.time = batch.times[0]
                 self._sorted = ascending(batch, 0)
                 return
+        self.rest = self._frames() - self.taken
 
     def run_end(self, latest: int) -> int:
         """Return the end of the run of records up to the time ``latest``; at least one record."""
@@ -210,6 +218,7 @@ class Merger:
                 if cursor.lent and self._gathered.count:
                     return False
                 cursor.more()
+                self._frame += cursor.rest
         self._open = [cursor for cursor in self._open if cursor.count]
         self._used_up = False
         return True
@@ -223,6 +232,7 @@ class Merger:
             return False
         self._waiting.pop(0)
         cursor = Cursor(part)
+        self._frame += cursor.rest
         if cursor.count:
             self._open.append(cursor)
         return True

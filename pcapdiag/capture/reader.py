@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+import msgspec
+
 from pcapdiag.capture.batch import Batch, Interface, new_batch
 from pcapdiag.capture.compression import Unpacker
 from pcapdiag.capture.facts import FileFacts, Metadata
@@ -30,6 +32,21 @@ FIRST_BYTES = 64 * 1024
 BATCH_RECORDS = 16_384
 """Room for the packets of a block when they are all of the smallest size."""
 PCAP_HEADER = 24
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Whole records one behind the other, ``batch.buffer[start:end]``.
+
+    ``batch`` has the packets in it; without any, a stretch is good until the next one is asked for.
+    ``others`` says where the blocks without a packet begin. ``untimed`` is True where some packets
+    are in simple packet blocks.
+    """
+
+    batch: Batch
+    start: int
+    end: int
+    others: list[int]
+    untimed: bool = False
 
 
 class FileReader:
@@ -61,6 +78,7 @@ class FileReader:
         self._buffer = bytearray(BLOCK_BYTES)
         self._spare = bytearray(BLOCK_BYTES)
         self._batches = [new_batch(self._buffer, BATCH_RECORDS) for _ in range(2)]
+        self._others: list[int] = []
         self._lent = False
         self._position = 0
         self._filled = 0
@@ -68,8 +86,24 @@ class FileReader:
         self._ended = False
         self._broken: DamagedCaptureError | None = None
 
+    @property
+    def interfaces(self) -> list[Interface]:
+        """The interfaces met so far, those of other files that share the metadata included."""
+        return self._metadata.interfaces
+
     def batches(self) -> Iterator[Batch | None]:
         """Yield the packets in file order, and None when nothing came (``follow``).
+
+        Ends and raises as :meth:`stretches`.
+        """
+        for stretch in self.stretches():
+            if stretch is None:
+                yield None
+            elif stretch.batch.count:
+                yield stretch.batch
+
+    def stretches(self) -> Iterator[Stretch | None]:
+        """Yield all records in file order, and None when nothing came (``follow``).
 
         Ends at the file's end, at a damage (``facts.error`` says where), or when stopped from
         outside. Raises NotACaptureError, and DamagedCaptureError for a damage before the first
@@ -79,12 +113,15 @@ class FileReader:
             yield from self._begin()
             while True:
                 batch = self._batches[0]
+                start, untimed = self._position, self.walker.untimed
                 status = self._walk(batch)
-                if batch.count:
+                if self._position > start:
                     self._note()
-                    self._lent = True
-                    self._batches.reverse()
-                    yield batch
+                    if batch.count:
+                        self._lent = True
+                        self._batches.reverse()
+                    some_untimed = self.walker.untimed > untimed
+                    yield Stretch(batch, start, self._position, self._others, some_untimed)
                 if status == FULL:
                     self._turn()
                 elif self.facts.error or self._ended:
@@ -137,7 +174,10 @@ class FileReader:
         self.walker.record_header = record_header
         self.walker.interface = len(self._metadata.interfaces)
         # The upper half of the link type holds the length of the frame check sequence.
-        interface = Interface(self.walker.interface, self._file, link & 0xFFFF, "", snaplen)
+        resolution = 9 if unit == 1 else 6
+        interface = Interface(
+            self.walker.interface, self._file, link & 0xFFFF, "", snaplen, resolution=resolution
+        )
         self._metadata.interfaces.append(interface)
         self._position = PCAP_HEADER
 
@@ -161,6 +201,7 @@ class FileReader:
         """Fill ``batch`` with what is in the buffer; MORE when done with it, FULL when not."""
         batch.buffer = self._buffer
         batch.count = 0
+        self._others = []
         walker = self.walker
         while True:
             if self._blocks is None:
@@ -182,6 +223,8 @@ class FileReader:
         except DamagedCaptureError as error:
             self.facts.error = error
             return False
+        if length:
+            self._others.append(self._position)
         self._position += length
         return length > 0
 
@@ -243,6 +286,7 @@ class FileReader:
         facts, walker = self.facts, self.walker
         facts.size = self.raw.taken if self.raw.size is None else self.raw.size
         facts.packets = walker.packets
+        facts.frames = walker.frames
         if walker.latest >= 0:
             facts.first_time = walker.earliest
             facts.last_time = walker.latest

@@ -9,7 +9,7 @@ cdef long long ENHANCED_PACKET, SIMPLE_PACKET, OLD_PACKET
 cdef class Walker:
     cdef public bint big_endian
     cdef public long long record_header, unit, interface
-    cdef public long long frames, packets, wire_bytes, truncated
+    cdef public long long frames, packets, wire_bytes, truncated, untimed
     cdef public long long earliest, latest, time
     cdef public long long position, needed
     cdef public str problem

@@ -54,8 +54,8 @@ class Walker:
     """Finds the packets of one file, buffer by buffer.
 
     Public facts, over all calls: ``frames`` counted, ``packets`` found, ``wire_bytes`` (their
-    original lengths), ``truncated`` packets, ``earliest`` and ``latest`` time (ns; ``latest`` is -1
-    before the first timed packet).
+    original lengths), ``truncated`` packets, ``untimed`` ones (simple packet blocks), ``earliest``
+    and ``latest`` time (ns; ``latest`` is -1 before the first timed packet).
     """
 
     def __init__(self) -> None:
@@ -67,6 +67,7 @@ class Walker:
         self.packets = 0
         self.wire_bytes = 0
         self.truncated = 0
+        self.untimed = 0
         self.earliest = LATEST
         self.latest = -1
         self.time = 0
@@ -250,6 +251,7 @@ class Walker:
                 captured = length if length < total - 16 else total - 16
                 if 0 < snaplens[0] < captured:
                     captured = snaplens[0]
+                self.untimed += 1
             else:
                 captured = big32(data, pos + 20) if big else little32(data, pos + 20)
                 length = big32(data, pos + 24) if big else little32(data, pos + 24)

@@ -18,6 +18,7 @@ from pcapdiag.cli.options import (
     Format,
     analyze_options,
     capture_options,
+    check_targets,
     output_options,
 )
 from pcapdiag.cli.output import page_for
@@ -29,6 +30,7 @@ from pcapdiag.report.clock import TimeMode
 if TYPE_CHECKING:
     from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.model.report import Report
+    from pcapdiag.report.conditions import Condition
 
 ROLES = ("client", "proxy", "upstream")
 """Labels that say where the capture was taken."""
@@ -63,9 +65,11 @@ def correlate(
     output_format: Format,
     show_all: bool,
     output: str | None,
+    html: str | None,
     width: int | None,
     no_color: bool,
     time_mode: TimeMode,
+    fail_on: tuple[Condition, ...] | None,
     **chosen: Unpack[CaptureArguments],
 ) -> int:
     """Say which connections failed, where, and who did it, from captures of several points.
@@ -74,12 +78,13 @@ def correlate(
     pcap or pcapng file, also compressed, or a quoted pattern; give a label again for more files of
     the same point. Times are by the first point's clock; --stream numbers are the first point's.
     """
+    check_targets(output, html)
     named = named_points(points)
     page = page_for(output, width, no_color)
-    options = analyze_options(show_all, follow=False, **chosen)
+    options = analyze_options(show_all, follow=False, pictures=html is not None, **chosen)
     report = _read(named, options)
-    Printer(page, output_format, time_mode, output).print(report, options)
-    return status_of(report)
+    Printer(page, output_format, time_mode, output, html).print(report, options)
+    return status_of(report, fail_on)
 
 
 def _read(points: Sequence[CapturePoint], options: AnalyzeOptions) -> Report:

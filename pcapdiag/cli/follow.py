@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pcapdiag import pipeline
 from pcapdiag.cli.interrupt import ending_on_interrupt
 from pcapdiag.cli.output import Writer, open_output
-from pcapdiag.cli.printing import tell_input
+from pcapdiag.cli.printing import tell_input, write_html
 from pcapdiag.cli.status import INTERRUPTED, status_of
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection, Line, Report
 from pcapdiag.report.clock import Clock, TimeMode
+from pcapdiag.report.conditions import Condition
 from pcapdiag.report.json import render_line
 from pcapdiag.report.jsonl import closing_lines
 from pcapdiag.report.layout import Page
@@ -26,15 +27,27 @@ class Follower:
     page: Page
     time: TimeMode
     as_lines: bool
+    fail_on: tuple[Condition, ...] | None = None
 
-    def run(self, paths: Sequence[str], options: AnalyzeOptions, output: str | None) -> int:
-        """Print verdicts until the input or the user ends, then the report; return the status."""
+    def run(
+        self,
+        paths: Sequence[str],
+        options: AnalyzeOptions,
+        output: str | None,
+        html: str | None = None,
+    ) -> int:
+        """Print verdicts until the input or the user ends, then the report; return the status.
+
+        The page is written at the end, where one is wanted.
+        """
         with ending_on_interrupt() as stop, open_output(output) as target:
             lines = pipeline.follow(paths, replace(options, stop=stop))
             report = self._print(lines, target)
             tell_input(report)
             self._print_report(report, options, target)
-        return INTERRUPTED if stop.is_set() else status_of(report)
+        if html is not None:
+            write_html(html, report, options, self.time)
+        return INTERRUPTED if stop.is_set() else status_of(report, self.fail_on)
 
     def _print(self, lines: Generator[Line, None, Report], target: Writer) -> Report:
         while True:

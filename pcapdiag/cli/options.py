@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypedDict, TypeVar, Unpack
+from os.path import realpath
+from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, Unpack
 
 import click
 
 from pcapdiag.cli import values
 from pcapdiag.model.options import AnalyzeOptions, EndPattern, TimeBound
 from pcapdiag.report.clock import TimeMode
+
+if TYPE_CHECKING:
+    from pcapdiag.report.conditions import Condition
 
 Format = Literal["text", "json", "jsonl"]
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -79,6 +83,17 @@ _OUTPUT = (
         help="Write there; the file is replaced only when all went well.",
     ),
     click.option(
+        "--html", type=click.Path(), metavar="FILE",
+        help="Also write a page for a browser there: one file that needs no network.",
+    ),
+    click.option(
+        "--fail-on", "fail_on", callback=values.conditions, multiple=True, metavar="CONDITION",
+        help="Exit with 1 where there is this, and only then: code=tls.*, party=upstream, "
+        "finding=dns.*, severity=warning (or worse), failed>10; never: always exit with 0. "
+        "Repeatable, any is enough. Otherwise 1 means a failed connection, or a finding of "
+        "severity failure.",
+    ),
+    click.option(
         "--width", type=click.IntRange(min=40), metavar="COLUMNS",
         help="Width of the text; otherwise the terminal's, or 100.",
     ),
@@ -110,9 +125,11 @@ class OutputArguments(TypedDict):
     output_format: Format
     show_all: bool
     output: str | None
+    html: str | None
     width: int | None
     no_color: bool
     time_mode: TimeMode
+    fail_on: tuple[Condition, ...] | None
 
 
 def capture_options(command: Command) -> Command:
@@ -131,11 +148,25 @@ def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> 
     return command
 
 
+def check_targets(output: str | None, html: str | None) -> None:
+    """Raise click.UsageError where a report has no file of its own for its page."""
+    if html == "-":
+        raise click.UsageError("--html needs a file: standard output has the text")
+    if html is not None and output is not None and realpath(html) == realpath(output):
+        raise click.UsageError("--html and --output name the same file")
+
+
 def analyze_options(
-    all_connections: bool, follow: bool, **chosen: Unpack[CaptureArguments]
+    all_connections: bool,
+    follow: bool,
+    *,
+    pictures: bool = False,
+    **chosen: Unpack[CaptureArguments],
 ) -> AnalyzeOptions:
     """Return the options of an analysis; raises click.UsageError where they contradict."""
     first, last = chosen["time_from"], chosen["time_to"]
     if first and last and first.from_start == last.from_start and first.ns > last.ns:
         raise click.UsageError("--from is later than --to")
-    return AnalyzeOptions(**chosen, all_connections=all_connections, follow=follow)
+    return AnalyzeOptions(
+        **chosen, all_connections=all_connections, follow=follow, pictures=pictures
+    )

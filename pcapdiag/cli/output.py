@@ -7,19 +7,18 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TextIO
+from typing import BinaryIO, TextIO, TypeVar
 
-from pcapdiag.errors import PcapdiagError
+from pcapdiag.errors import OutputError as OutputError
+from pcapdiag.errors import PcapdiagError, UsageError
 from pcapdiag.report.layout import DEFAULT_WIDTH, Page
+
+Stream = TypeVar("Stream", TextIO, BinaryIO)
 
 MAX_WIDTH = 120
 """Columns that are used of a wider terminal."""
-
-
-class OutputError(PcapdiagError):
-    """A result could not be written (exit status 3)."""
 
 
 class ClosedPipeError(PcapdiagError):
@@ -60,20 +59,58 @@ def open_output(path: str | None) -> Iterator[Writer]:
         yield writer
         writer.flush()
     elif os.path.exists(path) and not os.path.isfile(path):
-        with _told(path), open(path, "w", encoding="utf-8", errors="backslashreplace") as stream:
-            yield Writer(stream, path)
+        with _told(path), open(path, "w", encoding="utf-8", errors="backslashreplace") as device:
+            yield Writer(device, path)
     else:
-        with _aside(os.path.realpath(path)) as stream:
+        with _aside(os.path.realpath(path), _new_text) as stream:
             yield Writer(stream, path)
 
 
 @contextmanager
-def _aside(path: str) -> Iterator[TextIO]:
+def open_binary_output(path: str) -> Iterator[Callable[[bytes | memoryview], None]]:
+    """Give a function that writes bytes to a file, as :func:`open_output` writes text.
+
+    ``-`` is standard output; UsageError where that is a terminal.
+    """
+    if path == "-":
+        if sys.stdout is None or _is_terminal(sys.stdout):
+            raise UsageError("standard output is a terminal", "name a file, or pipe it on")
+        yield from _writing(sys.stdout.buffer, "standard output")
+    elif os.path.exists(path) and not os.path.isfile(path):
+        with _told(path):
+            device = open(path, "wb")  # noqa: SIM115
+        with device:
+            yield from _writing(device, path)
+    else:
+        with _aside(os.path.realpath(path), _new_bytes) as stream:
+            yield from _writing(stream, path)
+
+
+def _writing(stream: BinaryIO, name: str) -> Iterator[Callable[[bytes | memoryview], None]]:
+    def write(data: bytes | memoryview) -> None:
+        with _told(name):
+            stream.write(data)
+
+    yield write
+    with _told(name):
+        stream.flush()
+
+
+def _new_text(path: str) -> TextIO:
+    return open(path, "x", encoding="utf-8", errors="backslashreplace")
+
+
+def _new_bytes(path: str) -> BinaryIO:
+    return open(path, "xb")
+
+
+@contextmanager
+def _aside(path: str, create: Callable[[str], Stream]) -> Iterator[Stream]:
     """Give a stream to a new file beside ``path`` that takes its place at the end."""
     folder, name = os.path.split(path)
     draft = os.path.join(folder, f".{name}.{os.getpid()}.part")
     with _told(path):
-        stream = open(draft, "x", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
+        stream = create(draft)
     try:
         yield stream
         with _told(path):

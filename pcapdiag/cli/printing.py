@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Printer:
-    """Writes a finished report in one form, to standard output or a file."""
+    """Writes a finished report in one form, to standard output or a file, and as a page."""
 
     page: Page
     form: Format
     time: TimeMode
     target: str | None
+    html: str | None = None
 
     def print(self, report: Report, options: AnalyzeOptions) -> None:
         """Write it, and say on standard error what was wrong with the input.
@@ -39,6 +40,8 @@ class Printer:
                     target.write(text)
         except ClosedPipeError:
             drop_standard_output()
+        if self.html is not None:
+            write_html(self.html, report, options, self.time)
 
     def _rendered(self, report: Report, options: AnalyzeOptions) -> Iterator[str]:
         if self.form == "json":
@@ -56,6 +59,15 @@ class Printer:
             show_all, filtered = options.all_connections, options.is_filtered
             lines = render_text(report, self.page, self.time, show_all, filtered)
             yield from (line + "\n" for line in lines)
+
+
+def write_html(path: str, report: Report, options: AnalyzeOptions, time: TimeMode) -> None:
+    """Write the report as one page; raises OutputError as every output does."""
+    from pcapdiag.report.html.page import render_html
+
+    with open_output(path) as target:
+        for text in render_html(report, time, options.is_filtered):
+            target.write(text)
 
 
 def tell_input(report: Report) -> None:

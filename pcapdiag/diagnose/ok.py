@@ -1,4 +1,4 @@
-"""ok: the connection did its work, or nothing shows that it did not.
+"""ok: The connection worked, or nothing shows that it did not.
 
 What happened
     The connection worked. Trouble that was overcome, and closes that look alarming but came after
@@ -6,20 +6,28 @@ What happened
 
 How pcapdiag can tell
     No other verdict fits. A RST after a complete answer or behind a FIN, a layer-4 health check
-    (SYN, SYN-ACK, RST), a scanner, loss that was repaired, a window that closed and opened again,
-    a SYN-ACK repeated by a listener that waits for data and then served: all of these worked.
+    (SYN, SYN-ACK, RST), a scanner, loss that was repaired, a window that closed and opened again, a
+    SYN-ACK repeated by a listener that waits for data and then served: all of these worked.
 
 Usual causes
-    None needed.
+    - The work was done.
 
 Fixes
-    None needed.
+    - First: nothing to mend. Where users still see errors, look at the other leg, or at a capture
+      of another point.
 
 Can be confused with
-    capture.partial: something looks wrong, but the capture cannot tell.
+    - capture.partial: something looks wrong, but the capture cannot tell.
+    - http.server_errors: an origin's own 5xx is an answer, not a failed connection.
+    - http.response_lost: an answer that came whole, and was lost at the other end.
+
+What would settle it
+    - `pcapdiag analyze --all CAPTURE` lists what worked, with notes.
 
 References
-    verdicts.md "What counts as failed"; facts 8, 10, 11.
+    - docs/verdicts.md, "What counts as failed".
+    - Measured in the lab (docs/lab.md): clients that answer a late close_notify by a RST, HAProxy's
+      layer-4 checks, listeners with TCP_DEFER_ACCEPT.
 """
 
 from __future__ import annotations

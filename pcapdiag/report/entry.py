@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from pcapdiag.model.report import Connection, Evidence, Finding, Group, TimelineEntry, Verdict
-from pcapdiag.report import chain, words
+from pcapdiag.model.report import Connection, Finding, Group, TimelineEntry, Verdict
+from pcapdiag.report import chain, evidence, words
 from pcapdiag.report.because import repeats
 from pcapdiag.report.chain import own_timeline
 from pcapdiag.report.clock import Clock, between
@@ -35,18 +35,7 @@ BECAUSE_LINES = 3
 """Findings that are named under one failure."""
 UNLIKELY = 0.05
 """Other codes below this probability are only in the JSON."""
-ENOUGH_SIGNS = 2
-"""Signs for a culprit from which what is usual need not be told beside them."""
-OF_SEVERAL = frozenset(
-    {
-        "born_between", "born_between_quiet", "left_end", "left_side", "lost_between",
-        "lost_between_quiet", "arrived_unanswered", "arrived_unanswered_near",
-    }
-)  # fmt: skip
-"""Signals that take two captures: what they show comes before what one makes of it."""
 _NUMBERED = re.compile(r"\b(?:frames?|streams?) \d")
-_NAMES_FRAMES = re.compile(r"#|\bframes? \d")
-"""A sentence that names its frames itself."""
 
 
 class EntryWriter(msgspec.Struct, frozen=True):
@@ -57,6 +46,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
     vantage: str = "unknown"
     """Where the capture was taken (``capture.vantage``)."""
     places: Places = ONE_PLACE
+    whole: bool = False
+    """Every sign, finding and further failure is told, however many."""
 
     def connection(
         self,
@@ -126,13 +117,14 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     def _because(self, findings: Sequence[Finding]) -> Iterator[str]:
         """Yield a line for each finding that explains a failure; all of it is told at the end."""
-        for finding in findings[:BECAUSE_LINES]:
+        most = len(findings) if self.whole else BECAUSE_LINES
+        for finding in findings[:most]:
             text = finding.title
             if repeats(finding):
                 text += f": {finding.detail}"
             text = shown(f"{self._at(finding)}{text}")
             yield from self.page.with_right("BECAUSE", text, finding.code)
-        rest = len(findings) - BECAUSE_LINES
+        rest = len(findings) - most
         if rest > 0:
             yield from self.page.labelled("", f"and {words.count(rest, 'more finding')} below")
 
@@ -221,9 +213,10 @@ class EntryWriter(msgspec.Struct, frozen=True):
     def _others(self, connection: Connection) -> Iterator[str]:
         """Yield the further requests of the connection that failed."""
         others = connection.other_failures
-        for other in others[:OTHER_LINES]:
+        most = len(others) if self.whole else OTHER_LINES
+        for other in others[:most]:
             yield from self.page.with_right("ALSO", other_text(other), other.code)
-        rest = sum(other.count for other in others[OTHER_LINES:])
+        rest = sum(other.count for other in others[most:])
         if rest:
             yield from self.page.labelled("", f"and {rest:,} more (in the JSON)")
 
@@ -245,21 +238,18 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     def _evidence(self, connection: Connection) -> Iterator[str]:
         who = connection.verdict.attribution
-        ordered = sorted(who.evidence, key=lambda e: (e.signal not in OF_SEVERAL, -abs(e.weight)))
         if who.side == "unknown":
-            yield from self._some("SIGNS", self._signs(connection, ordered), SIGN_LINES)
+            signs = evidence.signs(connection, self.places)
+            yield from self._some("SIGNS", signs, SIGN_LINES)
             return
-        by_detail = {e.detail: e for e in reversed(ordered) if _supports(e, who.side)}
-        speaks_for = [e for e in ordered if by_detail.get(e.detail) is e]
-        told = by_detail.keys()
-        seen = [e for e in speaks_for if e.signal != "prior"]
-        if len(seen) >= ENOUGH_SIGNS:
-            speaks_for = seen
-        against = [e for e in ordered if not _supports(e, who.side) and e.detail not in told]
-        yield from self._some("FOR", [self._with_frames(e) for e in speaks_for], FOR_LINES)
-        yield from self._some("AGAINST", [self._with_frames(e) for e in against], AGAINST_LINES)
+        speaks_for, against = evidence.for_and_against(who)
+        yield from self._some("FOR", [evidence.told(e, self.places) for e in speaks_for], FOR_LINES)
+        yield from self._some(
+            "AGAINST", [evidence.told(e, self.places) for e in against], AGAINST_LINES
+        )
 
     def _some(self, label: str, texts: list[str], most: int) -> Iterator[str]:
+        most = len(texts) if self.whole else most
         for text in texts[:most]:
             yield from self.page.labelled(label, text)
         if len(texts) > most:
@@ -300,26 +290,6 @@ class EntryWriter(msgspec.Struct, frozen=True):
             return f"at {self.places.label(connection.point)}, {text}"
         return text
 
-    def _signs(self, connection: Connection, evidence: list[Evidence]) -> list[str]:
-        """Return evidence with whom it points to; what argues for several sides stands once."""
-        said = [e.detail.partition("; settle it")[0] for e in evidence]
-        signs: dict[str, str] = {}
-        for item, detail in zip(evidence, said, strict=True):
-            name = words.sender(connection, item.says)
-            if said.count(detail) > 1:
-                name = "either"
-            elif not _supports(item, item.says):
-                name = f"not {name}"
-            text = f"{name}: {self._with_frames(item)}"
-            signs[detail] = max(signs.get(detail, ""), text, key=len)
-        return list(signs.values())
-
-    def _with_frames(self, evidence: Evidence) -> str:
-        text = shown(evidence.detail)
-        if not evidence.frames or _NAMES_FRAMES.search(text):
-            return text
-        return f"{text} {self.places.frames(evidence.frames[:3], evidence.point)}"
-
 
 _SEVERITY = {
     "failure": ("FINDING", "bad"),
@@ -339,12 +309,6 @@ def _logged(verdict: Verdict) -> str:
         reply = ", ".join(shown(word) for word in (said.flag, said.reset_reason) if word)
         text += f"; its reply says {reply}: that is of its last try, which may be another one"
     return text
-
-
-def _supports(evidence: Evidence, side: str) -> bool:
-    """Return whether evidence speaks for a side; a prior's words always argue for its own side."""
-    argues_for = evidence.weight >= 0 or evidence.signal == "prior"
-    return argues_for == (evidence.says == side)
 
 
 def _shortened(entries: list[TimelineEntry]) -> list[TimelineEntry | None]:

@@ -69,16 +69,21 @@ def stream_filter(streams: Sequence[int], total: int, most: int = 8) -> str:
 
 
 def point_lines(report: Report, page: Page) -> Iterator[str]:
-    """Yield one line for each point: what was captured there, and how its clock stands."""
+    """Yield two lines for each point: what was captured there, and how its clock stands."""
     name = "POINTS"
     widest = max(len(point.label) for point in report.points)
-    span, named = _span(report), _short_names(report.points)
-    for number, point in enumerate(report.points):
-        captured = _captured(point, named[number])
-        clock = _clock(point, report.points[0], span) if number else "times are by its clock"
-        for text in (f"{point.label:<{widest}}  {captured}", f"{'':<{widest}}  {clock}"):
+    for label, captured, clock in point_texts(report):
+        for text in (f"{label:<{widest}}  {captured}", f"{'':<{widest}}  {clock}"):
             yield from page.hanging(name, text, widest + 2)
             name = ""
+
+
+def point_texts(report: Report) -> Iterator[tuple[str, str, str]]:
+    """Yield each point's label, what was captured there, and how its clock stands."""
+    span, named = _span(report), _short_names(report.points)
+    for number, point in enumerate(report.points):
+        clock = _clock(point, report.points[0], span) if number else "times are by its clock"
+        yield point.label, _captured(point, named[number]), clock
 
 
 def _span(report: Report) -> float:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 
-from pcapdiag.model.report import CaptureFile, CaptureSummary, Connection, Group, Report
+from pcapdiag.model.report import Connection, Group, Report
 from pcapdiag.report import words
 from pcapdiag.report.because import Because
 from pcapdiag.report.clock import Clock, TimeMode, between, duration
@@ -12,18 +13,13 @@ from pcapdiag.report.entry import EntryWriter
 from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page
 from pcapdiag.report.order import causes, told_order
+from pcapdiag.report.overview import NOT_FAILED, captured, noted, outcome, roles, samples, warnings
 from pcapdiag.report.points import Places, point_lines
 
 FULL_ENTRIES = 30
 """Failures told in full; further ones get one line each."""
 SHORT_ENTRIES = 100
 """Failures with one line; what is still more is counted."""
-NAMED_ADDRESSES = 4
-"""Addresses named of one role."""
-
-_OTHERS = 10
-_OTHER_SHARE = 0.05
-"""Packets, and share of them, from which other protocols are worth a word."""
 
 
 def render_text(
@@ -51,9 +47,9 @@ def render_text(
         yield from writer.finding(finding)
     if show_all:
         yield from _others(report, writer)
-    if report.summary.failed:
+    if report.summary.failed or report.findings:
         yield ""
-        yield page.paint("Numbers at the right: how sure, 0 to 1.", "dim")
+        yield from (page.paint(line, "dim") for line in wrap(_key(report), page.width))
 
 
 def render_connection(connection: Connection, page: Page, clock: Clock) -> Iterator[str]:
@@ -65,63 +61,30 @@ def render_connection(connection: Connection, page: Page, clock: Clock) -> Itera
         yield from _one_line(connection, EntryWriter(page, clock))
 
 
+def _key(report: Report) -> str:
+    """Return how what stands at the right edge is read."""
+    sure = "Numbers at the right: how sure, 0 to 1. " if report.summary.failed else ""
+    return f"{sure}About a code: pcapdiag explain CODE"
+
+
 def _capture(report: Report, writer: EntryWriter) -> Iterator[str]:
     capture, page = report.capture, writer.page
-    text = f"{_files(capture.files)}: {words.count(capture.packets, 'packet')}"
-    text += f", {words.size(capture.bytes)}"
-    if capture.first_time and capture.last_time:
-        span = duration(between(capture.first_time, capture.last_time))
-        text += f", {span} from {writer.clock.absolute(capture.first_time)}"
     if report.points:
         yield from point_lines(report, page)
     else:
-        yield from page.labelled("CAPTURE", text)
-    for unreadable in capture.unreadable:
-        what = f"{shown(unreadable.path)} was not read: {shown(unreadable.message)}"
-        yield from page.labelled("WARNING", what, "warn")
-    for file in capture.files:
-        if file.error:
-            where = f"{shown(file.path)} is damaged at byte {file.error.byte:,}"
-            what = f"{where}: {shown(file.error.message)}; what could be read is reported"
-            yield from page.labelled("WARNING", what, "warn")
-    for note in capture.notes:
-        yield from page.labelled("WARNING", shown(note), "warn")
-    noted = _counts(capture)
-    if noted:
-        yield from page.labelled("NOTED", noted)
-
-
-def _files(files: list[CaptureFile]) -> str:
-    if not files:
-        return "no file"
-    more = f" and {words.count(len(files) - 1, 'file')} more" if len(files) > 1 else ""
-    return shown(files[0].path) + more
-
-
-def _counts(capture: CaptureSummary) -> str:
-    """Return what no finding says."""
-    counts = capture.counts
-    others = counts.other_protocols
-    named = [
-        (counts.midstream, "connection", "already open when the capture began"),
-        (counts.evicted, "connection", "judged early, because too many were open"),
-        (
-            others if others >= max(_OTHERS, _OTHER_SHARE * capture.packets) else 0,
-            "packet",
-            "of other protocols than TCP, not judged",
-        ),
-        (capture.undecoded_packets, "packet", "not decoded"),
-    ]
-    told = [f"{words.count(number, one)} {what}" for number, one, what in named if number]
-    told += [f"limit of {shown(what)} met {n:,} times" for what, n in counts.limits.items() if n]
-    return "; ".join(told)
+        yield from page.labelled("CAPTURE", captured(capture, writer.clock))
+    for warning in warnings(capture):
+        yield from page.labelled("WARNING", warning, "warn")
+    said = noted(capture)
+    if said:
+        yield from page.labelled("NOTED", said)
 
 
 def _summary(report: Report, page: Page, filtered: bool) -> Iterator[str]:
     summary = report.summary
     style = "bad" if summary.failed else "good"
-    yield from page.labelled("SUMMARY", _outcome(report, filtered), style)
-    codes = {code: n for code, n in summary.by_verdict.items() if code not in _NOT_FAILED}
+    yield from page.labelled("SUMMARY", outcome(report, filtered), style)
+    codes = {code: n for code, n in summary.by_verdict.items() if code not in NOT_FAILED}
     widest = max((len(f"{n:,}") for n in codes.values()), default=0)
     for code, number in codes.items():
         yield " " * 8 + f"{number:>{widest},}  {page.paint(code, 'code')}"
@@ -129,65 +92,16 @@ def _summary(report: Report, page: Page, filtered: bool) -> Iterator[str]:
         known_first = sorted(summary.by_party.items(), key=lambda item: item[0] == "unknown")
         parties = ", ".join(f"{words.PARTY[party]} {n:,}" for party, n in known_first)
         yield from page.labelled("WHO", parties)
-    roles = _roles(report)
-    if roles and summary.failed:
-        yield from page.labelled("ROLES", roles)
-
-
-_NOT_FAILED = frozenset({"ok", "capture.partial"})
-
-
-def _outcome(report: Report, filtered: bool) -> str:
-    summary, capture = report.summary, report.capture
-    if not capture.packets:
-        return f"{words.captures(report)} hold{'' if report.points else 's'} no packets"
-    if not summary.connections and filtered:
-        return f"no connection in {words.captures(report)} matches the options"
-    if not summary.connections:
-        return f"no TCP connection among {words.count(capture.packets, 'packet')}"
-    partial = summary.by_verdict.get("capture.partial", 0)
-    worked = summary.connections - summary.failed - partial
-    if not summary.failed and not partial:
-        return f"nothing failed: {words.count(summary.connections, 'connection')}, all worked"
-    told = [f"{summary.failed:,} failed" if summary.failed else "nothing failed"]
-    if worked:
-        told.append(f"{worked:,} worked")
-    if partial:
-        them = "it" if partial == 1 else "them"
-        told.append(f"{partial:,} not told (the capture holds too little of {them})")
-    return f"{words.count(summary.connections, 'connection')}: {', '.join(told)}"
-
-
-def _roles(report: Report) -> str:
-    topology = report.topology
-    if topology.assumed:
-        return (
-            "assumed: who connects is a proxy, who is called its upstream; "
-            "change it with --proxy ADDRESS"
-        )
-    named = [
-        (role, addresses)
-        for role, addresses in (
-            ("client", topology.clients),
-            ("proxy", topology.proxies),
-            ("upstream", topology.upstreams),
-        )
-        if addresses
-    ]
-    return "; ".join(f"{role} {_addresses(addresses)}" for role, addresses in named)
-
-
-def _addresses(addresses: list[str]) -> str:
-    more = len(addresses) - NAMED_ADDRESSES
-    named = ", ".join(shown(address) for address in addresses[:NAMED_ADDRESSES])
-    return f"{named} and {more:,} more" if more > 0 else named
+    known = roles(report)
+    if known and summary.failed:
+        yield from page.labelled("ROLES", known)
 
 
 def _failures(report: Report, writer: EntryWriter, because: Because) -> Iterator[Iterator[str]]:
-    samples = _samples(report)
-    cause_of = causes(report.groups, samples)
+    sample_of = samples(report, FULL_ENTRIES)
+    cause_of = causes(report.groups, sample_of)
     for place, number in enumerate(told_order(report.groups, cause_of)):
-        group, sample = report.groups[number], samples.get(number)
+        group, sample = report.groups[number], sample_of.get(number)
         if place >= FULL_ENTRIES + SHORT_ENTRIES:
             rest = len(report.groups) - place
             yield iter([f"and {words.count(rest, 'more kind')} of failure (in the JSON)"])
@@ -201,31 +115,6 @@ def _failures(report: Report, writer: EntryWriter, because: Because) -> Iterator
             yield writer.connection(sample, head, because=why, in_short=in_short)
         else:
             yield writer.group(group, sample, because=why, in_short=in_short)
-
-
-def _samples(report: Report) -> dict[int, Connection]:
-    """Return one connection of each group that is told in full, by the group's number.
-
-    It is one with a timeline where there is one.
-    """
-    wanted = {
-        (group.point, stream): number
-        for number, group in enumerate(report.groups[:FULL_ENTRIES])
-        for stream in group.streams
-    }
-    samples: dict[int, Connection] = {}
-    full = 0
-    for connection in report.connections:
-        number = wanted.get((connection.point, connection.stream))
-        if number is None or not connection.verdict.failed:
-            continue
-        known = samples.get(number)
-        if known is None or (connection.timeline and not known.timeline):
-            samples[number] = connection
-            full += bool(connection.timeline)
-            if full == min(len(report.groups), FULL_ENTRIES):
-                break
-    return samples
 
 
 def _head(report: Report, connection: Connection, writer: EntryWriter) -> str:

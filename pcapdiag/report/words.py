@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.model.ends import join_port
-from pcapdiag.model.report import Attribution, Candidate, Connection, Endpoint, Report
+from pcapdiag.model.report import Attribution, Candidate, Connection, Endpoint, Report, Verdict
 from pcapdiag.report.escape import shown
 
 
@@ -43,19 +43,22 @@ def confidence(value: float) -> str:
     return f"{min(max(value, 0.0), 0.99):.2f}"
 
 
-def culprit(connection: Connection, *, several: bool = False) -> str:
+def culprit(
+    connection: Connection, *, several: bool = False, verdict: Verdict | None = None
+) -> str:
     """Return a sentence that says who did it, or who it may have been.
 
-    ``several`` captures told it, and not one.
+    ``several`` captures told it, and not one; ``verdict`` is another one than the connection's own.
     """
-    who = connection.verdict.attribution
+    verdict = verdict or connection.verdict
+    who = verdict.attribution
     if who.side == "unknown":
         told_by = "these captures cannot tell" if several else "this capture cannot tell"
         return _candidates(connection, who, told_by)
     text = _who(connection, who.side, who.party, who.address if several else None)
     if who.side == "path":
         return f"{text}: {shown(who.address)}" if who.address else text
-    if connection.verdict.code.startswith(SAID_BY_A_PROGRAM):
+    if verdict.code.startswith(SAID_BY_A_PROGRAM):
         return text
     return f"{text} (the host, its own firewall, or its sidecar)"
 

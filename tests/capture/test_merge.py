@@ -128,6 +128,22 @@ def test_numbers_that_wireshark_gives_to_other_blocks_are_kept(tmp_path: Path) -
     assert read.capture.frame_origin(4) == (0, 3)
 
 
+def test_numbers_of_blocks_behind_a_files_last_packet_are_kept(tmp_path: Path) -> None:
+    first = Pcapng().interface().packet(START // 1000, packet(1)).block(9, b"MESSAGE=x\n")
+    second = pcap([(START + 10_000, packet(2))])
+    only_journal = Pcapng().interface().block(9, b"MESSAGE=y\n")
+    paths = [write(tmp_path / "a", first), write(tmp_path / "b", second)]
+    assert Read(*paths).frames == [1, 3]
+    assert Read(*paths, write(tmp_path / "c", only_journal)).frames == [2, 4]
+
+
+def test_runs_tell_whose_packets_come_next(tmp_path: Path) -> None:
+    first = pcap([(START + i * 1000, packet(i)) for i in (0, 1, 5)])
+    second = pcap([(START + i * 1000, packet(i)) for i in (2, 3)])
+    paths = [write(tmp_path / "a", first), write(tmp_path / "b", second)]
+    assert list(Capture.open(paths).runs()) == [(0, 2), (1, 2), (0, 1)]
+
+
 def test_interfaces_count_over_all_files(tmp_path: Path) -> None:
     first = Pcapng().interface((2, b"eth0")).packet(START // 1000, packet(1))
     second = pcap([(START + 10_000, packet(2))], link=101)

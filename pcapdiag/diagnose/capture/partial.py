@@ -1,4 +1,4 @@
-"""capture.partial: the capture does not hold enough to tell.
+"""capture.partial: The capture does not hold enough to tell.
 
 What happened
     Something looks wrong, but the file cannot tell failure from success.
@@ -6,21 +6,32 @@ What happened
 How pcapdiag can tell
     A SYN or a request is still unanswered when the file ends and more time was due; only one
     direction was captured; the capture lost the packets that would say; a repeated segment waits
-    for its acknowledgment at the end. What is open at the end with nothing wrong is ``ok``.
+    for its acknowledgment at the end. What is open at the end with nothing wrong is `ok`.
 
 Usual causes
-    The capture was stopped too early or started too late, taken on an interface that sees one
-    direction (asymmetric routing, a mirror of one port), filtered too tightly, or the machine
-    could not keep up.
+    - The capture was stopped too early, or started too late.
+    - It was taken where one direction passes only: asymmetric routing, a mirror of one port.
+    - It was filtered too tightly.
+    - The machine could not keep up.
 
 Fixes
-    Capture again, longer, at a point that sees both directions.
+    - First: capture again, longer, at a point that sees both directions.
+    - Kubernetes: capture in the pod's network namespace, where both directions pass.
+    - Capture: `--immediate-mode` with tcpdump, and end it by ^C: else the last second is missing. A
+      bigger buffer (`-B 65536`), a filter by host and not by direction.
 
 Can be confused with
-    A real timeout: with more of the file it may turn out to be one.
+    - tcp.response_timeout, tcp.connection_timeout: with more of the file it may turn out to be one
+      of them.
+    - capture.dropped, capture.one_direction: the findings that say why it holds too little.
+
+What would settle it
+    - A capture that starts before the connection and goes on for a minute after it.
 
 References
-    facts 8 (capture artefacts).
+    - tcpdump(1), `--immediate-mode`, `-B`, `-U`.
+    - Measured in the lab (docs/lab.md): tcpdump killed right after the exchange wrote none of its
+      packets without `--immediate-mode`.
 """
 
 from __future__ import annotations

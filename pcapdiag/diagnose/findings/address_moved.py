@@ -1,10 +1,45 @@
-"""Finding path.address_moved: an address answers from another MAC or TTL than before.
+"""path.address_moved: An address answers from another MAC or TTL than before.
 
-A failover, a virtual address that went to another host, an address that two hosts have. All that
-came before must have come from one place and all that came after from another: places that take
-turns are load balancing, several gateways or an asymmetric path. On the capture's own link the MAC
-is the host's; farther away it is a gateway's, and only the TTL speaks, which a changed route moves
-for many addresses at once (facts 2.3).
+What happened
+    Another host, or another device, has the address now. It knows nothing of the old connections,
+    and resets them.
+
+How pcapdiag can tell
+    All connections that an address answered came from one place until some moment, and all later
+    ones from another; two connections and six packets of each are needed. On the capture's own link
+    a place is a MAC, farther away it is a TTL. Places that take turns, a gateway's new MAC, and a
+    change for several addresses at once (a new route) are not told.
+
+    It only informs, unless connections failed within five seconds.
+
+Usual causes
+    - A failover, or a virtual address that moved.
+    - A pod or machine that was replaced.
+    - An address that two hosts have.
+
+Fixes
+    - First: was it planned? Then drain before, or share the state of connections. If not, who else
+      has this address?
+    - Application: retry once on a new connection.
+    - Envoy: `outlier_detection`, `tcp_keepalive` find the move sooner than the next request does;
+      `retry_on: reset`.
+    - Istio: `outlierDetection`, `retries.retryOn: reset`.
+    - HAProxy: `on-marked-down shutdown-sessions`.
+    - Kubernetes: endpoints that still name the old pod: `kubectl get endpointslices`.
+    - Linux: conntrackd between two NATs; keepalived with two masters (split brain): `journalctl -u
+      keepalived`.
+    - Network: duplicate address: `arping -D`, the switch's table of MACs.
+
+Can be confused with
+    - path.lost_between: packets do not arrive at all.
+    - dns.stale_address: the name moved, and the address stayed.
+    - tcp.state_lost: what the connections of that moment look like.
+
+What would settle it
+    - `arping ADDRESS` on the link: one MAC or two?
+
+References
+    - RFC 5227 (duplicate addresses), RFC 5798 and RFC 9568 (VRRP).
 """
 
 from __future__ import annotations
@@ -27,7 +62,7 @@ MIN_PACKETS = 6
 """What must have come from each place."""
 MAX_MOVES = 2
 ROUTE_CHANGE = 2
-"""Hops by which another route alone changes a TTL (facts 2.3)."""
+"""Hops by which another route alone changes a TTL (judgement)."""
 MIN_FOR_ROUTE = 2
 """Addresses that change together when it is the route."""
 AROUND = 5 * NANOSECONDS

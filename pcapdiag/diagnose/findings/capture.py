@@ -1,7 +1,177 @@
-"""Findings about the capture itself: what it lost, doubled, cut, or took at the wrong place.
+"""capture.dropped: The capture itself lost packets.
 
-Each says what that means for the verdicts: a reader must know how far to trust them. Only counts
-that the reader and the tracker kept go in.
+What happened
+    The network delivered packets that the capture did not record.
+
+How pcapdiag can tell
+    Acknowledgments for bytes that the capture never saw, and the counters of pcapng. Verdicts that
+    rest on something missing are not given for the connections concerned.
+
+Usual causes
+    - The buffer was too small for a burst, or the disk too slow.
+    - Too much was captured.
+
+Fixes
+    - First: capture again with a bigger buffer, or less of the traffic.
+    - Capture: `tcpdump -B 65536`, `dumpcap -B 64`; a filter; a shorter snaplen (`-s 256`); a file
+      on a fast disk; `-w` and no printing.
+
+Can be confused with
+    - path.loss: the network lost them.
+    - capture.truncated: packets are there, and cut.
+    - capture.one_direction: all of one direction is missing.
+
+What would settle it
+    - tcpdump's last line: "packets dropped by kernel".
+
+References
+    - tcpdump(1), `-B`; pcapng, Interface Statistics Block (isb_ifdrop).
+
+
+capture.duplicates: The same packet was captured more than once.
+
+What happened
+    Copies of packets are in the capture. They count once, and are not called retransmissions.
+
+How pcapdiag can tell
+    The same bytes within moments, told apart from real repeats by IP ID, TTL, interface and time.
+
+Usual causes
+    - `-i any` on a host that forwards, or with bridges.
+    - A mirror port that copies both directions of a packet's way.
+
+Fixes
+    - First: nothing, unless the file is too big: the copies are not counted.
+    - Kubernetes: on a node, the pod's veth or the node's own interface, not `any`.
+    - Capture: one interface (`-i eth0`); mirror one side only.
+
+Can be confused with
+    - capture.mixed_points: files of two points given as one.
+    - path.loss: a real repeat comes a round trip or a timeout later.
+
+What would settle it
+    - `tshark -r FILE -T fields -e frame.interface_name -e ip.id -e ip.ttl`: copies differ in the
+      interface or by one hop.
+
+References
+    - Measured in the lab (docs/lab.md): with `-i any` on a router each packet comes twice, 3 to 15
+      microseconds apart, the TTL one lower.
+
+
+capture.truncated: The snaplen cut packets.
+
+What happened
+    Packets are shorter in the file than they were on the wire.
+
+How pcapdiag can tell
+    The captured length against the packet's own. TCP verdicts do not need the payload; what TLS and
+    HTTP said may be unreadable, and then a verdict is less sure.
+
+Usual causes
+    - A short snaplen (`-s 96`), or a tool that keeps headers only.
+
+Fixes
+    - First: capture again with whole packets, if the answer hangs on HTTP or TLS.
+    - Capture: `-s 0` (tcpdump's default), or at least `-s 1600`.
+
+Can be confused with
+    - capture.dropped: packets are missing altogether.
+    - capture.partial: what a connection becomes of which too little is left.
+
+What would settle it
+    - `capinfos FILE` shows the snaplen.
+
+References
+    - tcpdump(1), `-s`.
+
+
+capture.clock: The capture's clock stepped.
+
+What happened
+    Time ran backwards within the file, or a point's clock was set. Times across the step say
+    nothing.
+
+How pcapdiag can tell
+    One capture: times that go back by more than a millisecond, in the order of the file. Several:
+    packets that two points saw show a jump between their clocks; the report's times are corrected.
+
+Usual causes
+    - NTP stepped the clock; a virtual machine was resumed.
+    - Files were joined in the wrong order.
+
+Fixes
+    - First: packets are judged in the order of the file. Look at times across the step with care.
+    - Linux: let NTP slew and not step: `makestep` only at the start in chrony.conf.
+    - Capture: give the files one by one; pcapdiag orders them by time.
+
+Can be confused with
+    - capture.mixed_points: files of two points given as one.
+
+What would settle it
+    - `chronyc tracking`, and the journal of that minute.
+
+References
+    - chrony.conf(5), makestep.
+
+
+capture.one_direction: Only one direction was captured.
+
+What happened
+    Of some connections the capture holds the packets of one end only.
+
+How pcapdiag can tell
+    Connections with packets of one end, whose acknowledgments show that the other end spoke. What
+    one end alone shows is judged; the rest is capture.partial.
+
+Usual causes
+    - Packets take another way in the other direction (asymmetric routing, direct server return).
+    - A mirror port that copies one direction.
+    - A filter by source or destination: `src A`.
+
+Fixes
+    - First: capture at an end, or at a place that both directions pass.
+    - Kubernetes: in the pod's network namespace both directions pass.
+    - Network: merge the captures of both ways, and give both files to pcapdiag.
+    - Capture: filter `host A and host B`, not `src A`; mirror both directions of the port.
+
+Can be confused with
+    - capture.dropped: parts of both directions are missing.
+    - tcp.handshake_stalled: the other direction really failed.
+
+What would settle it
+    - A capture on one of the two hosts.
+
+References
+    - docs/verdicts.md, capture.partial.
+
+
+capture.mixed_points: Files of two capture points were given as one.
+
+What happened
+    The files hold the same packets as two points see them. Read as one capture, the second copy
+    looks like a duplicate, and the time between the points is lost.
+
+How pcapdiag can tell
+    The same packet in two files, with another TTL or at another time.
+
+Usual causes
+    - `pcapdiag analyze` was given the captures of a client and a server together.
+    - Files of two points were merged by mergecap.
+
+Fixes
+    - First: compare them instead. That says more: which packet left one point and never reached the
+      next.
+    - Capture: `pcapdiag correlate LABEL=FILE LABEL=FILE`; keep the files of each point apart.
+
+Can be confused with
+    - capture.duplicates: copies within one capture.
+    - capture.clock: the clock of one capture stepped.
+
+What would settle it
+    - `capinfos -e -a FILE` of each: do they overlap in time?
+
+References
+    - docs/correlate.md: how points are compared.
 """
 
 from __future__ import annotations

@@ -1,8 +1,36 @@
-"""Finding tls.certificate_expiring: a certificate that is in use ends within 14 days.
+"""tls.certificate_expiring: A certificate in use ends within 14 days.
 
-Seen in clear up to TLS 1.2, and with the keys in TLS 1.3. The handshakes worked: it is a warning
-for whoever renews. One that lives for less than a month is renewed by a program, and is told only
-when that is overdue.
+What happened
+    A server's certificate will soon be out of date. The handshakes worked.
+
+How pcapdiag can tell
+    The certificate's end against the capture's clock, in TLS up to 1.2, and in 1.3 with the keys.
+    One that lives for less than a month is renewed by a program, and is told only when that is
+    overdue. Of each server only the first handshakes are looked at.
+
+Usual causes
+    - A renewal that nobody planned, or that failed without a word.
+    - The new certificate is on disk, and the program has not read it.
+
+Fixes
+    - First: renew it and reload the program.
+    - Envoy: SDS, or files with `watched_directory`.
+    - Istio: `istioctl proxy-config secret POD`: is istiod reachable?
+    - NGINX: `nginx -s reload`.
+    - HAProxy: reload, or `set ssl cert` and `commit ssl cert`.
+    - Kubernetes: `cmctl status certificate NAME`.
+    - Linux: `certbot renew` and its hook that reloads.
+    - Cloud: certificates that you imported are not renewed for you.
+
+Can be confused with
+    - tls.certificate_expired: what it becomes.
+
+What would settle it
+    - `openssl s_client -connect SERVER:PORT -servername NAME </dev/null | openssl x509 -noout
+      -dates`.
+
+References
+    - RFC 5280 section 4.1.2.5.
 """
 
 from __future__ import annotations

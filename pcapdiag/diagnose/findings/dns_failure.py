@@ -1,8 +1,47 @@
-"""Finding dns.failure: a name in use has no answer: NXDOMAIN, SERVFAIL, REFUSED, or silence.
+"""dns.failure: A name in use has no answer, or a bad one.
 
-Only lookups that failed to the end count: a retry that is answered, another server, the other
-family or another search domain that works are one lookup with what failed before. A name that was
-asked for once only is not in use: browsers and probes ask for names that do not exist on purpose.
+What happened
+    Clients asked for a name and got no address, so there is no connection that could fail.
+
+How pcapdiag can tell
+    Lookups that failed to the end. A retry that is answered, another server, the other address
+    family, or another search domain that works are one lookup with what failed before. A name that
+    was asked for only once is not in use.
+
+Usual causes
+    - NXDOMAIN: a wrong name or namespace, a headless Service without ready pods, a record that is
+      missing.
+    - SERVFAIL: the servers that the resolver asks cannot be reached, or DNSSEC validation fails.
+    - REFUSED: the server does not serve this client or name.
+    - Silence: the server is down, or UDP port 53 is filtered. Or TCP port 53 is, and the answer was
+      cut.
+
+Fixes
+    - First: ask the same server by hand (the command is in the finding).
+    - Envoy: `dns_resolvers`; a STRICT_DNS cluster without an answer keeps its old hosts, or has
+      none.
+    - Istio: ServiceEntry with the real host; DNS capture by the sidecar (`ISTIO_META_DNS_CAPTURE`).
+    - NGINX: `resolver`; a name in `proxy_pass` without a variable must resolve at the start.
+    - HAProxy: `resolvers` section, `init-addr`.
+    - Kubernetes: `kubectl get service -A`; a dot at the end of the name or `ndots:1` in
+      `dnsConfig`; CoreDNS pods and their log; a NetworkPolicy that lets port 53 out.
+    - Linux: `/etc/resolv.conf`: more than one server, `options timeout:1 attempts:2 rotate`.
+    - Network: let UDP and TCP port 53 through.
+    - DNS servers: BIND `allow-recursion`, Unbound `access-control`, CoreDNS `forward` and `acl`;
+      DNSSEC: does `dig +cd` work?
+
+Can be confused with
+    - dns.slow: it answers, late.
+    - dns.stale_address: the answer was right, and the client did not take it.
+    - `ok`: NXDOMAIN for each search domain before the right one is normal.
+
+What would settle it
+    - `dig @SERVER NAME`, with `+tcp` and with `+cd`.
+
+References
+    - RFC 1035 section 4.1.1 (codes), RFC 8020 (NXDOMAIN), RFC 7766 (TCP), RFC 2308 (negative
+      answers are cached).
+    - resolv.conf(5), ndots.
 """
 
 from __future__ import annotations

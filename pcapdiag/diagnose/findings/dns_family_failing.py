@@ -1,8 +1,38 @@
-"""Finding dns.family_failing: a name has addresses of both families, and those of one never work.
+"""dns.family_failing: IPv6 or IPv4 addresses of a name never work.
 
-A client that races the families (Happy Eyeballs, RFC 8305) loses a quarter of a second each time,
-one that does not waits for its connect timeout. A first try that lost the race was answered, or
-works at another time: it is no failure.
+What happened
+    Clients try IPv6 (or IPv4) addresses that never answer, and lose time before they use the other
+    family.
+
+How pcapdiag can tell
+    Connections to the addresses of one name: all of one family failed (3 or more, or 2 that were
+    refused), and those of the other worked.
+
+Usual causes
+    - AAAA records for a server, or through a network, that has no IPv6.
+    - The program listens on `0.0.0.0` only.
+    - ip6tables or a security group has no rule for IPv6.
+
+Fixes
+    - First: take the records of the family that does not work away, or let it work.
+    - Application: listen on `[::]`; clients that race the families (RFC 8305).
+    - Envoy: `dns_lookup_family: V4_ONLY` (or `V4_PREFERRED`, `ALL`).
+    - Istio: dual stack must be on in mesh and cluster, or in neither.
+    - NGINX: `listen [::]:80`; `resolver ... ipv6=off`.
+    - HAProxy: `bind :::80 v4v6`; `resolve-prefer ipv4`.
+    - Kubernetes: `ipFamilyPolicy` of the Service.
+    - Linux: `ip -6 route get ADDRESS`; `/etc/gai.conf` orders the families.
+    - Network: rules and routes for IPv6 as for IPv4.
+
+Can be confused with
+    - `ok`: a first try that lost the race is no failure.
+    - endpoint.down: it worked before.
+
+What would settle it
+    - `curl -6 -v` and `curl -4 -v` of the same name.
+
+References
+    - RFC 8305 (Happy Eyeballs), RFC 6724 (address selection).
 """
 
 from __future__ import annotations

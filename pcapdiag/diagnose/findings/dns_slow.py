@@ -1,8 +1,39 @@
-"""Finding dns.slow: answers that take far longer than the rest of a server's.
+"""dns.slow: DNS answers come far later than the rest.
 
-A cache answers within a millisecond, a whole recursion within half a second. What takes a second
-and more keeps clients waiting; where the first query was lost and only the retry answered, the wait
-is the client's timeout (5 s by default), and the query or its answer is dropped on the way.
+What happened
+    Some lookups took a second or more, and what waits for its address waits with them.
+
+How pcapdiag can tell
+    Answers of one server after a second and more: 3 at least, one in a hundred, and five times what
+    is usual there. Where only the retry was answered, the wait is the client's timeout (5 s by
+    default), and a query or its answer was lost.
+
+Usual causes
+    - Two queries from one port at once (A and AAAA) race in a connection table, and one is dropped.
+    - The first server in resolv.conf is down.
+    - The servers that it forwards to are slow.
+    - `ndots:5` makes several queries of each name.
+
+Fixes
+    - First: is it the retry or the server? The finding says which.
+    - Envoy: `dns_refresh_rate`; a cluster resolves in the background, a client of it does not wait.
+    - Kubernetes: NodeLocal DNSCache avoids the connection table; `ndots:1` or names with a dot at
+      the end; CPU limits of CoreDNS.
+    - Linux: resolv.conf `options single-request-reopen`, `use-vc`, `timeout:1`; `conntrack -S` for
+      insert_failed.
+    - DNS servers: CoreDNS `cache` and `forward` plugins, and its metric
+      `coredns_forward_request_duration_seconds`; `netstat -su` for a full receive buffer.
+
+Can be confused with
+    - dns.failure: no answer at all.
+
+What would settle it
+    - `dig @SERVER NAME` some times: is the first one slow, or all of them?
+    - A capture at the server: did the first query arrive?
+
+References
+    - resolv.conf(5): timeout 5 s, attempts 2. RFC 1035 section 4.2.1.
+    - Kubernetes documentation, "Using NodeLocal DNSCache".
 """
 
 from __future__ import annotations

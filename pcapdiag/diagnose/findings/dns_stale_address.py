@@ -1,8 +1,40 @@
-"""Finding dns.stale_address: connections go to an address that the answers no longer hold.
+"""dns.stale_address: Connections go to an address that the answers no longer hold.
 
-The address was among the answers for a name; a newer answer of the same server does not hold it,
-its time to live is over, and new connections to it fail. Old addresses that still work are left
-alone, so are pools whose answers hold a few addresses of many in turn.
+What happened
+    A name moved to other addresses, and a client still uses an old one, which fails.
+
+How pcapdiag can tell
+    The address was among the answers for a name. A newer answer of the same server does not hold
+    it, its time to live is over, and two new connections to it or more fail. Old addresses that
+    still work are left alone; so are pools whose answers hold a few addresses of many in turn.
+
+Usual causes
+    - A client that resolves once, at its start.
+    - A cache that keeps addresses longer than their time to live.
+    - An address in a configuration instead of a name.
+
+Fixes
+    - First: let the client resolve again. Until then, restart it.
+    - Application: JVM `networkaddress.cache.ttl=30`; close pooled connections after some minutes.
+    - Envoy: STRICT_DNS or LOGICAL_DNS instead of an address; `dns_refresh_rate`, `respect_dns_ttl`.
+    - Istio: ServiceEntry with `resolution: DNS`.
+    - NGINX: `resolver ... valid=10s` with a variable in `proxy_pass`, or `server ... resolve`. A
+      plain `proxy_pass` resolves once.
+    - HAProxy: `resolvers` section with `hold valid`; `server ... resolvers`.
+    - Kubernetes: a Service in front instead of pod addresses.
+    - DNS servers: lower the time to live before a change, and keep the old address alive for a
+      while.
+
+Can be confused with
+    - endpoint.down: the answers still hold it.
+    - path.address_moved: the address itself went to another host.
+
+What would settle it
+    - `dig NAME` on the client, and the client's own list of addresses (Envoy `/clusters`).
+
+References
+    - RFC 1035 section 3.2.1 (time to live).
+    - NGINX ngx_http_core_module, `resolver`; Envoy's documentation, "Service discovery".
 """
 
 from __future__ import annotations

@@ -1,7 +1,37 @@
-"""Finding http2.draining: a server announced graceful ends, and streams were lost around them.
+"""http2.draining: A server drained its connections, and streams were lost.
 
-Made from the connections of the report, in one pass; a drain in which nothing was lost is no
-finding.
+What happened
+    A server announced graceful ends by GOAWAY, and did not finish all the streams that were open or
+    that came meanwhile.
+
+How pcapdiag can tell
+    GOAWAY with NO_ERROR from one endpoint, and streams behind it that failed (http2.stream_lost,
+    http2.refused_stream and the like). A drain in which nothing was lost is no finding.
+
+Usual causes
+    - A rollout or restart with less time to drain than the longest stream needs.
+    - A limit on the age of connections.
+
+Fixes
+    - First: drain longer than the longest stream, and take the endpoint out of service before it
+      drains.
+    - gRPC: `MaxConnectionAgeGrace` beside `MaxConnectionAge`.
+    - Envoy: `--drain-time-s`, `drain_timeout`; `retry_on: refused-stream,reset` at the client.
+    - Istio: `terminationDrainDuration`.
+    - NGINX: `worker_shutdown_timeout`.
+    - HAProxy: `hard-stop-after`.
+    - Kubernetes: `terminationGracePeriodSeconds`, readiness that fails first, a `preStop` sleep.
+    - Cloud: deregistration delay (AWS), connection draining (GCP).
+
+Can be confused with
+    - http2.goaway: GOAWAY with an error.
+    - endpoint.down: it does not come back.
+
+What would settle it
+    - `kubectl get events --sort-by=.lastTimestamp`, or the server's log: was it a rollout?
+
+References
+    - RFC 9113 section 6.8; gRPC proposal A9.
 """
 
 from __future__ import annotations

@@ -1,8 +1,40 @@
-"""Finding endpoint.down: an endpoint stopped taking connections, from when until when.
+"""endpoint.down: An endpoint stopped taking connections.
 
-Made from the outcomes of all its new connections in time order: it took them, then refused or did
-not answer several in a row. Where both happened at the same time it is no outage but a full queue
-or loss, and says nothing here.
+What happened
+    An address and port took connections, and then refused them or did not answer: the listener is
+    gone, the process died, or the host is.
+
+How pcapdiag can tell
+    Two new connections in a row or more were refused, or were not answered for two seconds, after
+    others had come up; none came up meanwhile. Where a device between refused them, or a router
+    spoke, the endpoint is not blamed.
+
+Usual causes
+    - The program crashed, was stopped, or is rolling out.
+    - The host went down.
+    - A port or rule was changed.
+
+Fixes
+    - First: what happened on that host at the moment in the finding?
+    - Application: shut down in order: say not ready, wait, stop accepting, finish.
+    - Envoy: `health_checks` and `outlier_detection`; `retry_on: connect-failure`.
+    - Istio: `outlierDetection`, `retries.retryOn: connect-failure`.
+    - NGINX: `max_fails`, `fail_timeout`, `proxy_next_upstream error timeout`.
+    - HAProxy: `check`, `option redispatch`.
+    - Kubernetes: `readinessProbe`, `preStop` sleep, `maxUnavailable: 0` in the rollout.
+    - Linux: `journalctl` of that minute, `last -x reboot`.
+    - Cloud: health checks of the target group, deregistration before the stop.
+
+Can be confused with
+    - tcp.listen_backlog: it still takes some.
+    - path.new_flows_dropped: taken and dropped ones alternate.
+    - dns.stale_address: it moved, and the client does not know.
+
+What would settle it
+    - On the host: `ss -ltnp`, its log, `kubectl describe pod`.
+
+References
+    - docs/verdicts.md, "What the findings about endpoints rest on".
 """
 
 from __future__ import annotations

@@ -1,10 +1,50 @@
-"""Finding tcp.ephemeral_ports_low: one address to one destination runs out of ports, or collides.
+"""tcp.ephemeral_ports_low: One address runs out of source ports towards one destination.
 
-A connection is told from others by its four addresses and ports, so one source address can have as
-many connections to one destination as it has ports; a port stays taken for a minute (Linux, RFC
-9293 section 3.6.1) after the end that closes first. When none is left, connect() fails and nothing
-is on the wire: the level before that, and collisions, are what a capture can show. Behind a NAT
-(SNAT, masquerading) many clients share the ports of one address.
+What happened
+    One source address has nearly all of its ports in use towards one destination, or ports collide
+    with connections that are not forgotten yet. When none is left, connect() fails and nothing is
+    on the wire.
+
+How pcapdiag can tell
+    Ports in use, or in TIME_WAIT for a minute, towards one address and port, against the range that
+    the source uses: from 80 % on. Or SYNs on ports that the other side still held (tcp.port_reuse),
+    three or more.
+
+    Behind a NAT many clients share the ports of one address; TTLs of the connections show it.
+
+Usual causes
+    - A new connection for every request.
+    - One proxy or NAT address in front of many clients.
+    - The end that closes first is the client: its ports rest in TIME_WAIT for a minute.
+
+Fixes
+    - First: keep connections open instead of opening new ones.
+    - Application: a pool of connections, keep-alive on; let the server close last only where it
+      must.
+    - Envoy: leave `max_requests_per_connection` unset; HTTP/2 to the upstream;
+      `upstream_bind_config` with more addresses.
+    - Istio: `connectionPool.http.maxRequestsPerConnection: 0`, `connectionPool.http.idleTimeout`.
+    - NGINX: upstream `keepalive` with `proxy_http_version 1.1` and `proxy_set_header Connection
+      ""`; several addresses in `proxy_bind`.
+    - HAProxy: `http-reuse safe` or `always`; several `source` addresses.
+    - Linux: `net.ipv4.ip_local_port_range`; `net.ipv4.tcp_tw_reuse=1` for clients, with timestamps
+      on.
+    - Network: more addresses in the SNAT pool; `--random-fully` against collisions.
+    - Cloud: Azure outbound rules with more ports, more NAT gateway addresses (AWS
+      `ErrorPortAllocation`), GCP `--min-ports-per-vm`.
+
+Can be confused with
+    - path.new_flows_dropped: a NAT that has no port left drops SYNs.
+    - tcp.port_reuse: what a single collision looks like.
+
+What would settle it
+    - On the client: `ss -tan dst SERVER | awk '{print $1}' | sort | uniq -c`, and its log for errno
+      99.
+
+References
+    - RFC 9293 section 3.6.1 (TIME_WAIT), RFC 6056 (port selection).
+    - Linux ip(7), `ip_local_port_range`. Measured in the lab (docs/lab.md): with no port left
+      nothing is sent, errno 99.
 """
 
 from __future__ import annotations

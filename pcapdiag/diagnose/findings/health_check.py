@@ -1,8 +1,81 @@
-"""Findings health.check_failing and health.endpoint_out: checks that fail, and what they did.
+"""health.check_failing: A periodic health check to an endpoint fails.
 
-A check that fails takes its endpoint out of use although the network is fine; the 503 that follows
-has no attempt to an upstream behind it. Named with the check's period, path and result, and the
-answers "no healthy upstream" that came while it failed.
+What happened
+    A proxy or load balancer asks an endpoint at regular times whether it is well, and gets no good
+    answer. It then takes the endpoint out of use, although the network may be fine.
+
+How pcapdiag can tell
+    A request is a health check when its user agent is a known one's (Envoy, kube-probe, ELB,
+    Google, Azure, Consul, Route 53, NGINX Plus) or it calls gRPC's health service. Others count
+    when they come at regular times and look like a check. Two failures are needed, with the last
+    one failed or most.
+
+    It is a failure where requests then found no endpoint in use (http.no_healthy_upstream).
+
+Usual causes
+    - The check's path, port, scheme or Host is wrong.
+    - The endpoint wants a login, or another protocol.
+    - The program says itself that it is not well: a database is away.
+    - It is too slow for the check's timeout.
+
+Fixes
+    - First: ask by hand what the check asks (the command is in the finding), and read the status.
+    - Application: a path for checks that needs no login and tests only what this instance itself
+      needs.
+    - gRPC: register `grpc.health.v1.Health`.
+    - Envoy: `health_checks` `path`, `host`, `expected_statuses`, `timeout`, `unhealthy_threshold`.
+    - NGINX: `health_check uri= match=` (NGINX Plus).
+    - HAProxy: `option httpchk`, `http-check expect`, `check-ssl`, `check-send-proxy`.
+    - Kubernetes: `readinessProbe` `path`, `port`, `scheme`, `timeoutSeconds` (1 by default).
+    - Cloud: path, port, success codes and timeout of the target group's check; security groups that
+      let the checker in.
+
+Can be confused with
+    - endpoint.down: real connections fail, too.
+    - health.endpoint_out: the moments at which the result changed.
+    - protocol.plaintext_to_tls, protocol.missing_proxy_header: why a check may be refused.
+
+What would settle it
+    - `curl -v` of the check's own path with its Host, from the checker.
+
+References
+    - Envoy's documentation, "Health checking"; Kubernetes "Configure liveness, readiness and
+      startup probes".
+    - Measured in the lab (docs/lab.md): HAProxy's layer-4 check is SYN, SYN-ACK, RST, and healthy.
+
+
+health.endpoint_out: Health checks took an endpoint out, or brought it back.
+
+What happened
+    A check that had worked failed twice, or one that had failed worked again: from then on the
+    checker left the endpoint out, or used it again.
+
+How pcapdiag can tell
+    The results of a periodic check in time order, with the moments at which they changed.
+
+Usual causes
+    - The endpoint restarted, was overloaded, or lost what it depends on.
+    - A check that is near its timeout, and flaps.
+
+Fixes
+    - First: what happened on the endpoint at these moments?
+    - Application: a check that does not fail for a short pause.
+    - Envoy: `unhealthy_threshold`, `healthy_threshold`, `no_traffic_interval`.
+    - NGINX: `fails` and `passes` of `health_check` (NGINX Plus).
+    - HAProxy: `fall` and `rise`, `inter`, `fastinter`.
+    - Kubernetes: `failureThreshold`, `timeoutSeconds`, `periodSeconds`.
+    - Cloud: healthy and unhealthy thresholds of the target group.
+
+Can be confused with
+    - health.check_failing: it fails most of the time.
+    - endpoint.down: connections of clients fail.
+
+What would settle it
+    - The checker's log of these moments (Envoy `event_log_path` of the health check, HAProxy
+      `option log-health-checks`).
+
+References
+    - docs/verdicts.md, "What the findings about endpoints rest on".
 """
 
 from __future__ import annotations

@@ -1,8 +1,50 @@
-"""Finding path.idle_timeout: connections end, or die, after the same quiet time.
+"""path.idle_timeout: Connections end or die after the same quiet time.
 
-Made from the connections that failed after a pause, from the pauses that others outlived, and from
-servers' orderly closes of idle connections. Those alone are only worth knowing: they are how
-keep-alive ends. Endpoints whose quiet times agree are one finding.
+What happened
+    Something ends or forgets connections that were quiet for a certain time: a server's keep-alive,
+    a load balancer, a NAT or a firewall.
+
+How pcapdiag can tell
+    The pauses after which connections were dead or were closed, against those that others outlived:
+    all above the time, none below. Endpoints whose times agree are one finding. The time is
+    compared with known defaults; a default alone never proves whose it is.
+
+Usual causes
+    - A server's keep-alive timeout below the pool's idle timeout.
+    - A NAT or load balancer: AWS 350 s, Azure 4 min, GCP firewall 10 min, Google's Application Load
+      Balancer 600 s.
+    - A firewall: Cisco ASA, Palo Alto, FortiGate and Check Point 1 h.
+
+Fixes
+    - First: the client's pool must give up idle connections some seconds before that time, or keep
+      them alive more often.
+    - Application: node `server.keepAliveTimeout`, gunicorn `--keep-alive`, Tomcat
+      `keepAliveTimeout`, Go `IdleTimeout`, where the server is the one.
+    - gRPC: `GRPC_ARG_KEEPALIVE_TIME_MS`, not below what the server permits (5 min by default).
+    - Envoy: `common_http_protocol_options.idle_timeout` of the cluster;
+      `upstream_connection_options.tcp_keepalive`; tcp_proxy `idle_timeout`.
+    - Istio: `connectionPool.http.idleTimeout`, `connectionPool.tcp.tcpKeepalive`.
+    - NGINX: upstream `keepalive_timeout`; `proxy_socket_keepalive on`.
+    - HAProxy: `pool-purge-delay`, `timeout http-keep-alive`, `option srvtcpka`.
+    - Kubernetes: kube-proxy `--conntrack-tcp-timeout-established` (24 h).
+    - Linux: `net.ipv4.tcp_keepalive_time`; on NATs
+      `net.netfilter.nf_conntrack_tcp_timeout_established`.
+    - Cloud: AWS NLB `tcp.idle_timeout.seconds`, ALB `idle_timeout.timeout_seconds`; Azure
+      `idleTimeoutInMinutes` with `enableTcpReset`; GCP Cloud NAT `--tcp-established-idle-timeout`.
+
+Can be confused with
+    - tcp.stale_connection, tcp.idle_reset, tcp.data_timeout: what single connections look like.
+    - http.stream_idle_timeout: an open stream, not an idle connection.
+
+What would settle it
+    - A capture on the server while it recurs: a RST that does not leave there was made by a device
+      between.
+
+References
+    - AWS "Listeners for your Network Load Balancers" and "NAT gateways"; Azure "Load Balancer TCP
+      Reset and Idle Timeout"; Google "Compute Engine: troubleshooting general issues".
+    - Cisco ASA CLI guide "Configuring Connection Settings"; Fortinet KB 196858.
+    - Linux nf_conntrack-sysctl: 432,000 s.
 """
 
 from __future__ import annotations

@@ -1,7 +1,39 @@
-"""Finding tcp.listen_backlog: several connections to one listener stall in the handshake.
+"""tcp.listen_backlog: Several connections to one listener stall in the handshake.
 
-One connection alone may have lost a packet; several to the same port, while others come up, show a
-queue that is full: the program does not accept fast enough, or the queue is too short.
+What happened
+    The queue of a listening socket was full, so that its host could not take finished handshakes.
+
+How pcapdiag can tell
+    Two connections or more to one listener that a full accept queue spoilt or may have spoilt
+    (tcp.accept_queue_overflow, tcp.handshake_stalled), one of them certainly, while others come up.
+
+Usual causes
+    - The program accepts too slowly or hangs.
+    - The backlog is too short for bursts.
+
+Fixes
+    - First: find out why the program does not accept; then raise the queue.
+    - Application: its backlog (Tomcat `acceptCount`, gunicorn `--backlog`, node
+      `listen({backlog})`); more workers; no blocking work in the accepting thread.
+    - Envoy: listener `tcp_backlog_size`.
+    - NGINX: `listen ... backlog=`; `reuseport` gives each worker a queue.
+    - HAProxy: `bind ... backlog`, `maxconn`.
+    - Kubernetes: sysctl `net.core.somaxconn` of the pod (`securityContext.sysctls`), CPU limits
+      that throttle.
+    - Linux: `net.core.somaxconn`: the smaller of it and the program's backlog counts.
+
+Can be confused with
+    - tcp.handshake_stalled: one connection alone may have lost a packet.
+    - endpoint.down: nothing is taken any more.
+    - path.new_flows_dropped: SYNs lost on the way look the same to a client.
+
+What would settle it
+    - On the server: `ss -ltn` (Recv-Q above Send-Q) and `nstat -az TcpExtListenOverflows
+      TcpExtListenDrops` twice.
+
+References
+    - listen(2); Linux tcp_v4_syn_recv_sock(), tcp_conn_request().
+    - Measured in the lab (docs/lab.md): a backlog of N holds N + 1 connections.
 """
 
 from __future__ import annotations

@@ -1,9 +1,37 @@
-"""path.lost_between: packets passed one point and never reached the next.
+"""path.lost_between: Packets left one capture point and never reached the next.
 
-Counted for each direction between two neighbouring points over all connections that were followed
-packet by packet: those that failed, and a sample of healthy ones, so that the share says how the
-path does. Absence counts only where the next point covers it; that of a failed connection also
-where that capture, quiet since, was most likely still running.
+What happened
+    Captures of several points were compared: packets passed one and are missing at the next, so
+    they were lost, or kept, between the two.
+
+How pcapdiag can tell
+    Each packet of followed connections is looked for at the neighbouring points. Absence counts
+    only where the next point covers that time, and where it recorded what it should; a point's own
+    gaps are not the network's.
+
+Usual causes
+    - A firewall or policy between the two points.
+    - A NAT or load balancer without an entry, or full.
+    - Loss on a link; packets that are too big for it.
+
+Fixes
+    - First: what stands between these two points? Look at its log and counters for the time in the
+      finding.
+    - Kubernetes: NetworkPolicies, and the node's own firewall, between pod and node.
+    - Linux: `nft list ruleset` with counters, `conntrack -S`, `ip -s link`, `nstat -az`.
+    - Network: the device's drops, by reason.
+    - Cloud: security groups and network ACLs between; flow logs (REJECT).
+
+Can be confused with
+    - capture.dropped: the second capture lost them.
+    - path.loss: the same from one capture.
+    - path.mtu: what is lost has a size in common.
+
+What would settle it
+    - A further capture between the two points halves the search.
+
+References
+    - docs/correlate.md: how points are compared.
 """
 
 from __future__ import annotations

@@ -1,8 +1,38 @@
-"""Finding path.nat_leak: segments that came past a NAT untranslated, from the address behind it.
+"""path.nat_leak: Segments came past a NAT untranslated.
 
-The NAT (a load balancer, kube-proxy, a firewall) lost its entry of the connection, or another way
-leads around it. The host that they reach knows no such connection and resets it; the connection
-that they belong to gets no answer any more. Facts 1.4.
+What happened
+    A host got segments from the address behind a NAT, on a connection that it knows under the NAT's
+    address. It resets them, and the connection that they belong to gets no answer any more.
+
+How pcapdiag can tell
+    A host answers segments from an address by a bare RST, while on the same port it has a
+    connection to another address that they continue: both sequence numbers within a megabyte.
+
+Usual causes
+    - The NAT (a load balancer, kube-proxy, a firewall) lost its entry, or calls the packet invalid
+      and lets it through.
+    - Another way leads around the NAT.
+
+Fixes
+    - First: which device should have changed these addresses? It lost its entry, or was passed by.
+    - Kubernetes: a rule that drops what connection tracking calls invalid in FORWARD (kube-proxy
+      adds one, unless `nf_conntrack_tcp_be_liberal` is on).
+    - Linux: `net.netfilter.nf_conntrack_tcp_be_liberal=1`, or drop `ctstate INVALID`;
+      `nf_conntrack_max` against full tables.
+    - Network: one way for both directions, or NATs that share state.
+    - Cloud: targets must answer through the balancer: routes and security groups.
+
+Can be confused with
+    - tcp.state_lost: what the connection looks like.
+    - path.address_moved: the address has another owner.
+
+What would settle it
+    - `conntrack -E -p tcp` on the NAT, and `conntrack -S` for invalid.
+
+References
+    - Kubernetes blog 2019, "kube-proxy Subtleties: Debugging an Intermittent Connection Reset".
+    - Measured in the lab (docs/lab.md): a flushed entry lets the backend's packets out
+      untranslated.
 """
 
 from __future__ import annotations

@@ -1,9 +1,47 @@
-"""Finding path.new_flows_dropped: SYNs are lost far above the data of connections that stand.
+"""path.new_flows_dropped: SYNs are lost far above the data of connections that stand.
 
-A device with room for no further connection (SNAT ports, connection tracking, a rate limit) or with
-a policy on new ones drops their SYN and lets the rest pass. Random loss hits both alike; one
-that is down takes no connection for a while; here taken and dropped ones alternate. A full queue of
-a single listener looks the same from the client, and is said to be possible where it is.
+What happened
+    Something on the way drops new connections and lets those that stand pass.
+
+How pcapdiag can tell
+    Nobody answered the first SYN of 5 connections or more, a tenth of all to that network, at five
+    times the rate at which data to and from the same hosts is lost, and at least three times others
+    came up between.
+
+Usual causes
+    - SNAT ports or a connection tracking table are used up.
+    - A rate limit on new connections.
+    - A policy for some of the addresses or ports.
+    - A full queue of one listener looks the same to its clients; the finding says where that is
+      possible.
+
+Fixes
+    - First: which NAT, node or firewall do these connections share? Look at its tables at that
+      time.
+    - Application: open fewer connections: pools, keep-alive.
+    - Envoy: leave `max_requests_per_connection` unset; HTTP/2 to the upstream.
+    - Istio: `connectionPool.http.maxRequestsPerConnection: 0`.
+    - NGINX: upstream `keepalive`.
+    - HAProxy: `http-reuse always`.
+    - Kubernetes: kube-proxy `--conntrack-max-per-core`; masquerading with `--random-fully`.
+    - Linux: `net.netfilter.nf_conntrack_max`, `dmesg | grep 'table full'`, `conntrack -S`
+      (insert_failed, drop).
+    - Network: limits on new sessions of the firewall.
+    - Cloud: AWS NAT gateway `ErrorPortAllocation`, and `conntrack_allowance_exceeded` of an
+      instance; Azure SNAT port metrics; GCP Cloud NAT "dropped sent packets" with OUT_OF_RESOURCES.
+
+Can be confused with
+    - path.loss: data is lost as well.
+    - endpoint.down: none is taken for a while.
+    - tcp.listen_backlog: it is the listener's queue.
+    - tcp.ephemeral_ports_low: the client's own ports.
+
+What would settle it
+    - A capture behind the suspected device: does the SYN come out there?
+
+References
+    - Linux nf_conntrack-sysctl; AWS "Monitor NAT gateways", "Network performance metrics for EC2
+      instances".
 """
 
 from __future__ import annotations

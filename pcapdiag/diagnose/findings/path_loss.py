@@ -1,9 +1,42 @@
-"""Finding path.loss: data segments lost between the capture point and a host, far above the rest.
+"""path.loss: One stretch of the path loses far more than the rest.
 
-Every host's side of the path is compared with that of the others, in both directions. Hosts of one
-network (/24, /64) that lose alike are one finding, and where the whole capture loses there is
-nothing to compare with: then many losses at a high rate are told, and whose they have in common. A
-single transfer that fills a link loses a few segments; that is how TCP finds the rate.
+What happened
+    Segments get lost between the capture point and some host, and have to be sent again.
+
+How pcapdiag can tell
+    A data segment that the capture holds and that is sent again was lost behind the capture point;
+    one that the capture lacks, and that comes a round trip later, was lost before it. A host stands
+    out with 8 lost segments or more, on two connections or more, from 1 % on, at four times the
+    rate of all calmer hosts. With nothing to compare with it takes 20 and 2 %. Needless repeats,
+    disorder and keep-alives do not count.
+
+Usual causes
+    - A full link, queue or policer; a cloud instance over its bandwidth.
+    - A bad cable, optic or duplex setting.
+    - A receiver whose network card or CPU drops.
+
+Fixes
+    - First: which stretch is it? The finding says on which side of the capture point, and for whom.
+    - Kubernetes: bandwidth limits of pods; nodes that are out of CPU.
+    - Linux: `ethtool -S` (drops, errors), `ip -s link`, `nstat -az TcpRetransSegs`, ring size by
+      `ethtool -G`, `tc -s qdisc`.
+    - Network: errors and drops of each port on the way; policers; `mtr -T -P PORT SERVER`.
+    - Cloud: bandwidth and packets per second of the instance type (AWS `bw_out_allowance_exceeded`,
+      `pps_allowance_exceeded` in `ethtool -S`).
+
+Can be confused with
+    - capture.dropped: the capture lost them, not the network.
+    - path.new_flows_dropped: only SYNs are lost.
+    - path.mtu: only what is big is lost.
+    - tcp.data_timeout: one connection that got nothing through any more.
+
+What would settle it
+    - A second capture on the other side of the suspected stretch: `pcapdiag correlate` counts what
+      did not arrive (path.lost_between).
+
+References
+    - RFC 2018 and RFC 2883 (SACK, DSACK), RFC 8985 (RACK and tail loss probes).
+    - docs/verdicts.md, "What the findings about the path rest on"; docs/tcp-analysis.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,40 @@
-"""Finding path.mtu: a size above which nothing passes on some way, with what may have made it.
+"""path.mtu: Nothing above a certain size passes on some way.
 
-Made from the connections that failed by size, and from routers' "packet too big" messages, also
-where the sender heeded them. Ways whose sizes agree are one finding.
+What happened
+    Packets above a size never arrive on a way, or a router said that they are too big for it.
+    Fragments of which parts never came are told under this code, too.
+
+How pcapdiag can tell
+    From the connections that failed as mtu.black_hole or mtu.fragmentation_needed, and from
+    routers' "packet too big", also where the sender heeded it (then it only informs). Ways whose
+    sizes agree are one finding; the size is compared with those of tunnels. Fragments: 3 datagrams
+    between two hosts, a fifth of those in fragments.
+
+Usual causes
+    - A tunnel: VXLAN 1450, WireGuard 1420, GRE 1476, PPPoE 1492, IPsec about 1400.
+    - ICMP that is filtered.
+    - A filter that looks at ports and drops later fragments, which have none.
+
+Fixes
+    - First: compare the size in the finding with the tunnels on the way.
+    - Application: DNS and other UDP: smaller messages (EDNS buffer 1232), or TCP.
+    - Kubernetes: the network plugin's MTU, on every node.
+    - Linux: MTU of the interface or route; `net.ipv4.tcp_mtu_probing=1` as a safety net.
+    - Network: let ICMP type 3 code 4 and ICMPv6 type 2 through; `TCPMSS --clamp-mss-to-pmtu` at the
+      tunnel; let fragments pass, or put them together first.
+    - Cloud: the MTU is 1500 beyond AWS internet gateways, 8500 over a transit gateway; 1460 in
+      Google's VPC.
+
+Can be confused with
+    - mtu.black_hole, mtu.fragmentation_needed: what one connection looks like.
+    - path.loss: all sizes are lost.
+
+What would settle it
+    - `ping -M do -s SIZE` below and above the size; `tracepath -n`.
+
+References
+    - RFC 1191, RFC 8201, RFC 4821, RFC 8900 (fragments are fragile).
+    - Sizes: arithmetic of the headers, as RFC 7348 (VXLAN, 50 bytes) and RFC 2516 (PPPoE, 8 bytes).
 """
 
 from __future__ import annotations

@@ -1,9 +1,37 @@
-"""Finding path.reset_device: one device between the ends resets many connections.
+"""path.reset_device: One device on the path resets many connections.
 
-Each of these connections was judged by itself, with the path as the likely culprit. Here they are
-put together by what the device cannot vary without effort: how far away its resets are made (TTL),
-or, where it copies the ends' TTL, a fixed window or a text. Facts 2.3; Weaver, Sommer, Paxson,
-"Detecting Forged TCP Reset Packets", NDSS 2009.
+What happened
+    Resets of several connections were made by the same device between the ends, in their names.
+
+How pcapdiag can tell
+    Three connections or more whose decisive reset was put to the path with a confidence of 0.5 or
+    more, and that share the TTL, or a window or text where the device copies the TTL. The number of
+    hops says where it stands.
+
+Usual causes
+    - A firewall, intrusion prevention or filter with a reset action.
+    - A load balancer or NAT that answers for connections that it has forgotten.
+
+Fixes
+    - First: count the hops (in the finding) to find the device; its log has the rule.
+    - Linux: where it is a Linux router: rules with `reject with tcp reset`, and `ctstate INVALID`.
+    - Network: the rule or idle timeout of that device; session logs (Palo Alto
+      `session_end_reason`, FortiGate policy and session logs, F5 `tmsh show net rst-cause`).
+    - Cloud: idle timeout of the balancer, if the pauses before are the same (path.idle_timeout).
+
+Can be confused with
+    - tcp.injected_reset: one connection cut on purpose.
+    - tcp.stale_connection, tcp.state_lost: the device had only forgotten it.
+    - path.idle_timeout: what they have in common is the pause.
+
+What would settle it
+    - Captures on both sides of the device at once: `pcapdiag correlate` shows resets that were born
+      between.
+
+References
+    - Weaver, Sommer, Paxson: "Detecting Forged TCP Reset Packets", NDSS 2009.
+    - docs/attribution.md: the signals and their weights.
+    - F5 K13223; Citrix CTX200852 (reason codes in the window).
 """
 
 from __future__ import annotations

@@ -1,9 +1,39 @@
-"""Finding http.server_errors: an origin's own errors, far above the rest.
+"""http.server_errors: An origin answers with errors, far above the rest.
 
-An HTTP answer is not a failed connection, so a 5xx is in no verdict; a gRPC call that the server
-failed is in one, and counts here as well. An endpoint stands out when a large share of its answers
-are errors while the others that the same host calls give few; one without peers needs more of
-them. Proxies' own answers and health checks are left out.
+What happened
+    A server gave 5xx answers, or failed gRPC calls, much more often than the others that the same
+    caller asks.
+
+How pcapdiag can tell
+    5 answers or more with a status of 500 and above (or gRPC calls that the server failed), a fifth
+    of all, at four times the rate of the same caller's other endpoints. Without any others 10, and
+    half of all. Proxies' own answers and health checks are left out.
+
+Usual causes
+    - The program fails: a bug, a full disk, a database that is away.
+    - It is overloaded and says 503 itself.
+    - A rollout of a bad version.
+
+Fixes
+    - First: read that server's log for these requests. The network did its work.
+    - Application: the exception, its dependencies, its limits.
+    - Envoy: `outlier_detection.consecutive_5xx` takes it out; `retry_on: 5xx` only for what may be
+      repeated.
+    - Istio: `outlierDetection.consecutive5xxErrors`.
+    - NGINX: `proxy_next_upstream http_500 http_502 http_503 http_504`.
+    - HAProxy: `observe layer7` with `on-error mark-down`; `retry-on 500 503`.
+    - Kubernetes: `kubectl rollout undo`, if it came with a rollout.
+
+Can be confused with
+    - http.local_reply: a proxy's answer in the upstream's place.
+    - grpc.error: one call.
+    - endpoint.down: no connection comes up at all.
+
+What would settle it
+    - `curl -v` of one of these requests straight to the server.
+
+References
+    - RFC 9110 section 15.6.
 """
 
 from __future__ import annotations

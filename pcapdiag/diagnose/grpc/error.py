@@ -1,4 +1,4 @@
-"""grpc.error: a gRPC call ended with a status that means the server or the way to it failed.
+"""grpc.error: A gRPC call ended with a status that means failure.
 
 What happened
     The call was answered, and the grpc-status in its trailers says that it failed: UNKNOWN (2),
@@ -7,23 +7,42 @@ What happened
 
 How pcapdiag can tell
     grpc-status in trailers, or in the headers of a trailers-only answer. The other statuses
-    (NOT_FOUND, PERMISSION_DENIED ...) are an application's answers: ``ok``. A status with a proxy's
+    (NOT_FOUND, PERMISSION_DENIED ...) are an application's answers: `ok`. A status with a proxy's
     own text is http.local_reply.
 
 Usual causes
-    2: an exception in the server's method. 4: a deadline that passed further behind. 8: a quota, or
-    a message over the size limit. 12: the method is not there: other version, wrong service name,
-    a proxy that speaks no gRPC. 13: a broken message or library. 14: the server's own backend is
-    away, or it is shutting down.
+    - 2 UNKNOWN: an exception in the server's method.
+    - 4 DEADLINE_EXCEEDED: a deadline that passed further behind.
+    - 8 RESOURCE_EXHAUSTED: a quota, or a message over the size limit.
+    - 12 UNIMPLEMENTED: the method is not there: another version, a wrong service name, a proxy that
+      speaks no gRPC.
+    - 13 INTERNAL: a broken message or library. 15 DATA_LOSS: data that cannot be had back.
+    - 14 UNAVAILABLE: the server's own backend is away, or it is shutting down.
 
 Fixes
-    Read the server's log for that method at that moment.
+    - First: read the server's log for that method at that moment.
+    - Application: map exceptions to a status with a message; log them with the request's id.
+    - gRPC: deadlines are handed on from call to call: who set it, and to what? Size limits
+      `MaxRecvMsgSize` (4 MB). A service config `retryPolicy` for UNAVAILABLE.
+    - Envoy: `retry_on: unavailable,resource-exhausted,deadline-exceeded,internal,cancelled` for
+      gRPC statuses; route `timeout`, `grpc_timeout_header_max`.
+    - Istio: port name `grpc-`; `retries.retryOn: unavailable`.
+    - NGINX: `grpc_pass`, `client_max_body_size` (0 for streams).
+    - Kubernetes: several backends in turn need a headless Service, or a proxy: gRPC keeps one
+      connection.
 
 Can be confused with
-    http2.rst_stream: the call was cut without any status. http.local_reply.
+    - http.local_reply: a proxy's own text in grpc-message.
+    - http2.rst_stream: the call was cut without any status.
+    - tcp.response_timeout: the client's own deadline passed, and no status came.
+
+What would settle it
+    - A capture behind the server: what did its own calls get?
+    - `grpcurl -v SERVER:PORT list`: does it know the service?
 
 References
-    grpc/doc/statuscodes.md, grpc/doc/PROTOCOL-HTTP2.md; facts 6.1.
+    - gRPC's doc/statuscodes.md, doc/PROTOCOL-HTTP2.md and doc/http-grpc-status-mapping.md.
+    - Envoy's documentation, `x-envoy-retry-grpc-on`.
 """
 
 from __future__ import annotations

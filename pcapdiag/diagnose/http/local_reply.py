@@ -1,4 +1,4 @@
-"""http.local_reply: a proxy answered in its upstream's place.
+"""http.local_reply: A proxy answered in its upstream's place.
 
 What happened
     The proxy could not get an answer from what stands behind it and made one itself: 502, 503 or
@@ -7,23 +7,46 @@ What happened
 How pcapdiag can tell
     By the body's text (Envoy "upstream connect error or disconnect/reset before headers. reset
     reason: ...", "upstream request timeout"; NGINX's, HAProxy's and other proxies' pages). An
-    origin's own 5xx has none of these and is ``ok``. With x-envoy-upstream-service-time the reply
-    was only handed on: a proxy further behind made it. NGINX's 503 page is left out: NGINX gives
-    502 and 504 for upstreams, and 503 for its own limits or by configuration.
+    origin's own 5xx has none of these and is `ok`. With x-envoy-upstream-service-time the reply was
+    only handed on: a proxy further behind made it. NGINX's 503 page is left out: NGINX gives 502
+    and 504 for upstreams, and 503 for its own limits or by configuration.
 
 Usual causes
-    What the other leg shows: the upstream refused, reset, closed, or never answered; TLS or the
-    protocol did not fit.
+    - What the other leg shows: the upstream refused, reset, closed or never answered.
+    - TLS or the protocol did not fit.
 
 Fixes
-    Look at the leg behind the proxy: its verdict is the cause.
+    - First: look at the leg behind the proxy. Its verdict is the cause, and its page says what to
+      change.
+    - Envoy: the reply ends in the reset reason; the access log has more: `%RESPONSE_FLAGS%`,
+      `%RESPONSE_CODE_DETAILS%`, `%UPSTREAM_TRANSPORT_FAILURE_REASON%`. From 1.38.1 the body no
+      longer has the transport failure. Retry what is safe: `retry_on:
+      connect-failure,refused-stream,reset-before-request`.
+    - Istio: VirtualService `retries` and `timeout`; `istioctl proxy-config cluster POD` for TLS
+      mode and endpoints.
+    - NGINX: its error log names the phase (connecting, SSL handshaking, reading response header);
+      `proxy_next_upstream`.
+    - HAProxy: the termination state in its log names side and phase; `retry-on`, `option
+      redispatch`.
+    - Cloud: AWS ALB: `HTTPCode_ELB_5XX_Count` counts its own answers, `elb_status_code` against
+      `target_status_code` in its log; GCP: `statusDetails` in its log.
 
 Can be confused with
-    http.no_healthy_upstream and http.overflow, where the proxy did not even try. An origin that
-    copies a proxy's page.
+    - http.no_healthy_upstream, http.overflow: the proxy did not even try.
+    - http.server_errors: an origin's own 5xx has none of the proxies' texts.
+    - grpc.error: a status without a proxy's text.
+
+What would settle it
+    - A capture of both legs: on the proxy, `tcpdump -ni any -w FILE` without a filter for one side.
+    - `pcapdiag correlate client=A.pcap upstream=B.pcap`, where they were taken apart.
 
 References
-    RFC 9110 sections 15.6.3 to 15.6.5; facts 3.2, 3.3, 4, 11 (proxies in series).
+    - RFC 9110 sections 15.6.3 to 15.6.5.
+    - Envoy's documentation, "Access logging"; source/common/http/utility.cc and router.cc (the
+      texts).
+    - Envoy 1.38.1 release notes: transport failure left out of the body.
+    - Measured in the lab (docs/lab.md): an edge hands an inner Envoy's 503 on byte for byte;
+      x-envoy-upstream-service-time tells.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""http.malformed_response: the answer is not HTTP, or breaks its rules.
+"""http.malformed_response: The answer is not HTTP, or breaks its rules.
 
 What happened
     The responder's bytes have no status line, or a header, a length or a chunk in them is not what
@@ -7,24 +7,40 @@ What happened
 How pcapdiag can tell
     The reader could not go on, and says at what, and no later request was answered. A fault in an
     answer that can be read to its end is no failure by itself (http.response_rejected where the
-    other leg says so). Bytes of TLS or HTTP/2 have codes of their own (``protocol.*``).
+    other leg says so). Bytes of TLS or HTTP/2 have codes of their own (`protocol.*`).
 
 Usual causes
-    The port belongs to another protocol (SSH, Redis, MySQL, a message queue): a wrong port in the
-    endpoint. A hand-written server; a program that writes to the socket beside its framework (debug
-    output, a warning of PHP or CGI before the headers).
+    - The port belongs to another protocol (SSH, Redis, MySQL, a message queue): a wrong port in the
+      endpoint.
+    - A hand-written server.
+    - A program that writes to the connection beside its framework: debug output, a warning of PHP
+      or CGI before the headers.
 
 Fixes
-    Is that the right port? If it is, mend what writes the answer.
+    - First: is that the right port? If it is, mend what writes the answer.
+    - Application: nothing but the framework writes to the connection; chunks are not counted by
+      hand.
+    - Envoy: endpoint `socket_address`; `explicit_http_config.http2_protocol_options` if it is
+      HTTP/2.
+    - Istio: the port's name or `appProtocol` says what it speaks: `tcp-` for what is no HTTP.
+    - NGINX: `proxy_pass` speaks HTTP/1, `grpc_pass` HTTP/2, `fastcgi_pass` FastCGI, and stream
+      everything.
+    - HAProxy: `mode tcp` for what is no HTTP; `option accept-invalid-http-response` only hides it.
+    - Kubernetes: the Service's `targetPort`.
 
 Can be confused with
-    protocol.http2_to_http1, protocol.http1_to_http2, protocol.tls_to_plaintext: the two ends speak
-    different protocols that pcapdiag knows. http.response_rejected: readable, and refused all the
-    same.
+    - protocol.http2_to_http1, protocol.http1_to_http2, protocol.tls_to_plaintext: the two ends
+      speak different protocols that pcapdiag knows.
+    - http.response_rejected: readable, and refused all the same.
+
+What would settle it
+    - `curl -sv --http1.1 http://SERVER:PORT/`, and `ss -ltnp 'sport = :PORT'` on the server: which
+      program is it?
 
 References
-    RFC 9112 sections 2.2, 4, 5, 6, 7.1; facts 3.1 (UPE), 4.1 ("upstream sent no valid HTTP/1.0
-    header"), 4.2 (PH).
+    - RFC 9112 sections 2.2, 4, 5, 6 and 7.1.
+    - NGINX "upstream sent no valid HTTP/1.0 header"; Envoy flag UPE; HAProxy configuration manual
+      section 8.5 (PH).
 """
 
 from __future__ import annotations

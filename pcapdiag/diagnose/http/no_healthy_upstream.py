@@ -1,4 +1,4 @@
-"""http.no_healthy_upstream: the proxy had no endpoint to send the request to.
+"""http.no_healthy_upstream: The proxy had no endpoint to send the request to.
 
 What happened
     The proxy answered 503 at once, without a try: its cluster has no endpoint, or all are out of
@@ -10,19 +10,38 @@ How pcapdiag can tell
     from a refused connection: that is http.local_reply with this code as alternative.
 
 Usual causes
-    A Kubernetes Service whose selector matches no ready pod; a failing health check or readiness
-    probe; all hosts ejected after errors; a subset without endpoints (Istio: DestinationRule
-    subset); names that do not resolve.
+    - A Kubernetes Service whose selector matches no ready pod.
+    - A failing health check or readiness probe.
+    - All hosts were ejected after errors.
+    - A subset without endpoints (Istio: DestinationRule subset); names that do not resolve.
 
 Fixes
-    Bring an endpoint back: readiness first, then health checks, then outlier detection.
+    - First: bring an endpoint back: readiness, then health checks, then outlier detection.
+    - Envoy: `/clusters` of the admin page shows `health_flags` of every host.
+      `common_lb_config.healthy_panic_threshold` (50 %) and `outlier_detection.max_ejection_percent`
+      decide when it stops trying.
+    - Istio: `istioctl proxy-config endpoints POD`; labels of the DestinationRule's subset;
+      `outlierDetection.minHealthPercent`.
+    - NGINX: `max_fails` and `fail_timeout` rest all servers for that time ("no live upstreams").
+    - HAProxy: `check` with `fall` and `rise`, `observe`; `backup` servers; `show servers state`.
+    - Kubernetes: `kubectl get endpointslices`, `kubectl describe pod` for the readiness probe.
+    - Cloud: health of the target group, its check's path, port and status.
 
 Can be confused with
-    http.local_reply after failed tries. With all hosts unhealthy Envoy still tries them (panic
-    threshold 50 percent by default), which gives connection failures instead.
+    - http.local_reply: after tries that failed. With all hosts unhealthy Envoy still tries them
+      (panic threshold), which gives connection failures instead.
+    - http.overflow: there were endpoints, and a limit was reached.
+    - health.check_failing: the finding that says which check took the endpoint out.
+    - dns.failure: the name behind the cluster does not resolve.
+
+What would settle it
+    - A capture on the proxy that holds its health checks: `tcpdump -ni any host PROXY`.
+    - The proxy's own state of its hosts at that moment.
 
 References
-    facts 3.1 (UH), 3.2, 11 (panic threshold).
+    - Envoy's documentation, "Access logging" (UH) and "Panic threshold".
+    - NGINX ngx_http_upstream_round_robin.c; HAProxy configuration manual section 8.5 (SC with
+      `<NOSRV>`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""http.overflow: a circuit breaker or pool limit of the proxy was reached.
+"""http.overflow: A circuit breaker or pool limit of the proxy was reached.
 
 What happened
     The proxy answered 503 at once, because as many connections, pending requests, requests or
@@ -8,19 +8,34 @@ How pcapdiag can tell
     Envoy's reply ends in "reset reason: overflow"; it has x-envoy-overloaded besides.
 
 Usual causes
-    A burst; an upstream that became slow, so that requests pile up; limits left at Envoy's
-    defaults (1,024 connections, pending and running requests, 3 retries) for a busy cluster; an
-    HTTP/1 pool with one request per connection; retries that pile on.
+    - A burst, or an upstream that became slow, so that requests pile up.
+    - Envoy's defaults for a busy cluster: 1,024 connections, pending and running requests, 3
+      retries.
+    - An HTTP/1 pool with one request per connection.
+    - Retries that pile on.
 
 Fixes
-    Find out what made the upstream slow before the limits are raised.
+    - First: find out what made the upstream slow, before limits are raised.
+    - Envoy: `circuit_breakers.thresholds`: `max_connections`, `max_pending_requests`,
+      `max_requests`, `max_retries` (better `retry_budget`).
+    - Istio: DestinationRule `connectionPool.tcp.maxConnections`, `http.http1MaxPendingRequests`,
+      `http.http2MaxRequests`, `http.maxRetries`.
+    - NGINX: upstream `max_conns` is its like.
+    - HAProxy: server `maxconn`, `maxqueue`, `timeout queue`.
+    - Kubernetes: more replicas, or an autoscaler that sees the queue.
 
 Can be confused with
-    http.no_healthy_upstream. Overload of Envoy itself (reset reason: overload manager reset). A
-    full queue of HAProxy is http.local_reply: its page does not say.
+    - http.no_healthy_upstream: no endpoint at all.
+    - http.local_reply: a full queue of HAProxy is told as this: its page does not say. So is
+      overload of Envoy itself (reset reason "overload manager reset").
+    - http2.refused_stream: the limit is the upstream's.
+
+What would settle it
+    - Envoy's `/stats`: `upstream_rq_pending_overflow`, `upstream_cx_overflow`,
+      `circuit_breakers.default.*_open`.
 
 References
-    facts 3.1 (UO), 3.2, 3.4 (defaults).
+    - Envoy's documentation, "Circuit breaking" and "Access logging" (UO).
 """
 
 from __future__ import annotations

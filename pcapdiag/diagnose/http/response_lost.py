@@ -1,4 +1,4 @@
-"""http.response_lost: a complete early answer, destroyed by the RST behind it.
+"""http.response_lost: A complete early answer, destroyed by the RST behind it.
 
 What happened
     The responder answered before it had read the whole request (413, 401 ...), and closed with the
@@ -8,22 +8,37 @@ What happened
 How pcapdiag can tell
     A complete 4xx or 5xx while the request's body was still being sent, then RST by the responder.
     Whether the answer was read does not show on this connection when it was acknowledged: then it
-    is ``ok`` with a note, unless the other leg shows an error (a 502 or 503 in its place). An
-    answer that was never acknowledged was not read.
+    is `ok` with a note, unless the other leg shows an error (a 502 or 503 in its place). An answer
+    that was never acknowledged was not read.
 
 Usual causes
-    A size limit or a missing login, with a client that sends the body at once; a server that
-    closes without reading on.
+    - A size limit or a missing login, with a client that sends the body at once.
+    - A server that answers early and closes without reading on.
 
 Fixes
-    Let the server read on, or the client ask first (Expect: 100-continue).
+    - First: with a smaller or authorised request it is gone. Then let the server read on, or the
+      client ask first.
+    - Application: read and discard the rest, or half-close and wait, before you close. Clients:
+      `Expect: 100-continue`.
+    - Envoy: as the client it may log 503 UC for a 413; the origin must read on.
+    - NGINX: as the server, `lingering_close always` with `lingering_time`; `client_max_body_size`
+      for the limit itself.
+    - HAProxy: `option http-buffer-request` takes the body before it asks the server.
+    - Kubernetes: ingress-nginx `proxy-body-size`.
 
 Can be confused with
-    tcp.reset_before_response, tcp.reset_in_response: there the answer never came, or broke off.
+    - tcp.reset_before_response: the answer never came.
+    - tcp.reset_in_response: the answer broke off.
+    - `ok`: the answer was acknowledged, and nothing says that it was lost.
+
+What would settle it
+    - The other leg: is there a 502 or 503 in the answer's place? `pcapdiag correlate`.
 
 References
-    RFC 9112 section 9.6 (lingering close), RFC 9110 section 10.1.1 (100-continue), RFC 2525
-    section 2.17; facts 11 (Envoy 503 UC in one set-up, passed on in another).
+    - RFC 9112 section 9.6 (lingering close), RFC 9110 section 10.1.1 (100-continue), RFC 2525
+      section 2.17.
+    - Measured in the lab (docs/lab.md): in one set-up Envoy gave 503 UC for an early 413, in
+      another it passed it on; NGINX always did.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""http.response_rejected: a readable answer that the initiator, a proxy, would not take.
+"""http.response_rejected: The answer was readable, and the proxy would not take it.
 
 What happened
     The answer can be read, but breaks a limit or a rule of the proxy that asked: headers too large
@@ -8,22 +8,37 @@ What happened
 How pcapdiag can tell
     Such an answer, and the initiator ends the connection at once, before the answer was complete.
     Where it ended right after a complete one, a client without keep-alive looks the same: that is
-    ``ok`` with a note here, and this code when the other leg shows the 502.
+    `ok` with a note here, and this code when the other leg shows the 502.
 
 Usual causes
-    Large cookies or tokens in headers (NGINX: 4 or 8 kB for all headers; Envoy: 60 kB and 100
-    headers; HAProxy: 16 kB); a program behind a framework that both sets a length.
+    - Large cookies or tokens in headers. NGINX takes 4 or 8 kB of headers, Envoy 60 kB and 100
+      headers, HAProxy 16 kB.
+    - A program behind a framework that both set a length.
 
 Fixes
-    Mend the answer, or raise the proxy's limit.
+    - First: mend the answer. Raise the proxy's limit only if the answer is right.
+    - Application: fewer or smaller cookies; either Content-Length or chunks, and the length once.
+    - Envoy: `common_http_protocol_options.max_headers_count` (100) of the cluster;
+      `allow_chunked_length` only hides two lengths.
+    - Istio: the same by EnvoyFilter.
+    - NGINX: `proxy_buffer_size` (with `proxy_buffers` and `proxy_busy_buffers_size`);
+      `grpc_buffer_size`.
+    - HAProxy: `tune.bufsize`, `tune.http.maxhdr`; `option accept-invalid-http-response` only hides
+      it.
+    - Kubernetes: ingress-nginx `proxy-buffer-size`.
 
 Can be confused with
-    http.malformed_response: not readable at all. tcp.initiator_abort: the initiator left for
-    reasons of its own.
+    - http.malformed_response: not readable at all.
+    - tcp.initiator_abort: the initiator left for reasons of its own.
+
+What would settle it
+    - The other leg: does the proxy's client get a 502? The proxy's error log names the header.
+    - `curl -sv -o /dev/null` straight to the server: how many headers, how large?
 
 References
-    RFC 9112 sections 6.1, 6.3 (both lengths), RFC 9110 section 5.4 (limits); facts 3.1 (UPE), 4.1
-    ("upstream sent too big header"), 4.2 (PH).
+    - RFC 9112 sections 6.1 and 6.3 (both lengths), RFC 9110 section 5.4 (limits).
+    - NGINX "upstream sent too big header"; Envoy flag UPE; HAProxy configuration manual section 8.5
+      (PH).
 """
 
 from __future__ import annotations

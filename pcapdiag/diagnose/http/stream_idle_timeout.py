@@ -1,4 +1,4 @@
-"""http.stream_idle_timeout: an open stream was cut because nothing moved on it for a while.
+"""http.stream_idle_timeout: An open stream was cut because it was quiet for a while.
 
 What happened
     A WebSocket, a stream of events or a gRPC stream was open and quiet; a proxy's idle timer ran
@@ -10,20 +10,40 @@ How pcapdiag can tell
     such a stream may leave it as it likes: its own end alone is no failure.
 
 Usual causes
-    Envoy stream_idle_timeout (5 min by default) or the route's timeout; NGINX proxy_read_timeout
-    (60 s); HAProxy timeout tunnel, or timeout client and server; a load balancer's idle timeout
-    (AWS ALB 60 s).
+    - Envoy `stream_idle_timeout` (5 min by default), or the route's timeout.
+    - NGINX `proxy_read_timeout` (60 s).
+    - HAProxy `timeout tunnel`, or `timeout client` and `timeout server`.
+    - A load balancer's idle timeout (AWS ALB 60 s).
 
 Fixes
-    Send something more often than the timer runs, or set the timer to what the stream needs.
+    - First: send something more often than the timer runs, or set the timer to what the stream
+      needs. Let clients open the stream again by themselves.
+    - Application: a WebSocket ping, a comment line in a stream of events.
+    - gRPC: a message of its own: HTTP/2 PINGs belong to no stream, and do not count.
+    - Envoy: `stream_idle_timeout` of the connection manager, `idle_timeout` and `timeout` of the
+      route (0 is never).
+    - Istio: VirtualService `timeout: 0s`; the idle timer by EnvoyFilter.
+    - NGINX: `proxy_read_timeout`, `proxy_send_timeout`, `grpc_read_timeout`.
+    - HAProxy: `timeout tunnel` once a connection was upgraded, else `timeout client` and `timeout
+      server`.
+    - Kubernetes: ingress-nginx `proxy-read-timeout` and `proxy-send-timeout`.
+    - Cloud: AWS ALB `idle_timeout.timeout_seconds` (60), GCP backend service `timeoutSec` (30; also
+      the limit of a WebSocket).
 
 Can be confused with
-    tcp.idle_reset and tcp.stale_connection: cut by RST or forgotten by a device on the path.
-    http.truncated_response: cut in the middle of data. A server that was stopped.
+    - tcp.idle_reset, tcp.stale_connection: cut by RST, or forgotten by a device on the path.
+    - http.truncated_response: cut in the middle of data.
+    - tcp.response_timeout: no answer had begun.
+
+What would settle it
+    - Both legs in one capture: which one ended first, and after the same quiet time?
 
 References
-    RFC 6455 section 7.1.1 (Close frame), WHATWG HTML 9.2 (server-sent events); facts 3.3 (SI), 3.4,
-    2.5, 11 (one leg at once, the other a second later).
+    - RFC 6455 section 7.1.1 (Close frame); WHATWG HTML section 9.2 (server-sent events).
+    - Envoy's documentation, "How do I configure timeouts?"; AWS "Application Load Balancers" (idle
+      timeout).
+    - Measured in the lab (docs/lab.md): Envoy closes the upstream leg at once, the client's a
+      second later.
 """
 
 from __future__ import annotations

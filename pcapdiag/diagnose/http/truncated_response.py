@@ -1,4 +1,4 @@
-"""http.truncated_response: the answer stopped short, and the connection was closed in order.
+"""http.truncated_response: The answer stopped short, and the connection was closed.
 
 What happened
     The responder announced how long its answer would be (Content-Length, or chunks up to a last
@@ -10,19 +10,35 @@ How pcapdiag can tell
     the close ends has no length to miss. What the initiator leaves early is its own wish.
 
 Usual causes
-    The program was killed in mid answer (the kernel sends FIN where nothing is unread), it ran into
-    a time limit of its own worker, or it counted its bytes wrong. A proxy whose upstream broke off:
-    it has sent the 200 on already and can only cut.
+    - The program was killed in mid answer: the kernel sends FIN where nothing is unread.
+    - It ran into a time limit of its own worker, or counted its bytes wrong.
+    - A proxy whose upstream broke off: it had sent the 200 on already, and could only cut.
 
 Fixes
-    Read the program's log at that moment; where it is a proxy, look at the leg behind.
+    - First: read the program's log at that moment. If it is a proxy, look at the leg behind.
+    - Application: time and memory limits of workers; count Content-Length after compression, not
+      before.
+    - Envoy: route `timeout` covers the whole answer (0 for long ones); `stream_idle_timeout`;
+      `--drain-time-s` on a restart.
+    - Istio: VirtualService `timeout`; `terminationDrainDuration`.
+    - NGINX: as the proxy, `proxy_read_timeout`; a full disk or `proxy_max_temp_file_size`;
+      `worker_shutdown_timeout` on a reload.
+    - HAProxy: `timeout server`; `hard-stop-after` on a reload.
+    - Kubernetes: `terminationGracePeriodSeconds` and `preStop` longer than the longest answer.
 
 Can be confused with
-    tcp.reset_in_response (the same with RST). http.stream_idle_timeout: a stream that was cut after
-    a quiet time.
+    - tcp.reset_in_response: the same by RST.
+    - http.stream_idle_timeout: cut after a quiet time.
+    - http2.rst_stream: the same of an HTTP/2 stream.
+
+What would settle it
+    - A capture behind the responder, where it is a proxy.
+    - `curl -v` of the same answer: error 18 says that it was cut.
 
 References
-    RFC 9112 sections 6.3 and 8; facts 3.3 (Envoy cuts a second later), 10.
+    - RFC 9112 sections 6.3 and 8.
+    - Measured in the lab (docs/lab.md): Envoy cuts its client by FIN a second after the upstream's
+      end.
 """
 
 from __future__ import annotations

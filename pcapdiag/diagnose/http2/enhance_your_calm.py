@@ -1,25 +1,43 @@
-"""http2.enhance_your_calm: an end says that the other one asks too much.
+"""http2.enhance_your_calm: An end says that the other one asks too much.
 
 What happened
     A stream was reset, or the connection given up, with ENHANCE_YOUR_CALM: too many pings, resets,
     settings or streams for the sender's taste.
 
 How pcapdiag can tell
-    The code, in GOAWAY (gRPC: with the text ``too_many_pings``) or in RST_STREAM.
+    The code, in GOAWAY (gRPC: with the text `too_many_pings`) or in RST_STREAM.
 
 Usual causes
-    A gRPC client whose keep-alive pings come more often than the server allows (default: one in 5
-    minutes, none without calls). Protection against rapid reset (CVE-2023-44487) that a client
-    which cancels a lot runs into. Rate limits of a gateway.
+    - A gRPC client whose keep-alive pings come more often than the server allows (one in 5 minutes
+      by default, none without calls).
+    - Protection against rapid reset (CVE-2023-44487) that a client which cancels a lot runs into.
+    - Rate limits of a gateway.
 
 Fixes
-    Ping less often, or permit it at the server; cancel less; spread over more connections.
+    - First: ping less often, or permit it at the server. Cancel less. Spread over more connections.
+    - gRPC: at the client, `GRPC_ARG_KEEPALIVE_TIME_MS` of 5 minutes or more and
+      `GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS` off (Java `keepAliveTime`, Go
+      `keepalive.ClientParameters`); at the server, Go `EnforcementPolicy.MinTime`, Java
+      `permitKeepAliveTime`.
+    - Envoy: as the client, `connection_keepalive.interval`; as the server,
+      `max_inbound_priority_frames_per_stream` and the like, and the `overload.premature_reset_*`
+      runtime keys.
+    - NGINX: as the server, `keepalive_requests`, `http2_max_concurrent_streams`.
+    - Cloud: gateways with rate limits: slow down, more connections.
 
 Can be confused with
-    http2.refused_stream: a limit of streams, without reproach. http2.goaway: another code.
+    - http2.refused_stream: a limit of streams, without reproach.
+    - http2.goaway: another code.
+    - http2.ping_timeout: a PING that was not answered.
+
+What would settle it
+    - `tshark -r FILE -Y 'http2.ping || http2.goaway || http2.rst_stream'`: how often were pings or
+      resets sent?
 
 References
-    RFC 9113 section 7; gRPC's keepalive guide (A8); facts 6.1.
+    - RFC 9113 section 7.
+    - gRPC proposal A8 (client-side keepalive) and gRPC's keepalive guide.
+    - Envoy's documentation, "HTTP/2 protocol options"; CVE-2023-44487.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""http2.flow_control_stall: the sender's window was used up and never opened again.
+"""http2.flow_control_stall: The sender's window was used up and never opened again.
 
 What happened
     HTTP/2 lets a receiver say how much it takes (WINDOW_UPDATE). One end had more to send, its
@@ -10,19 +10,32 @@ How pcapdiag can tell
     for a second or more, until a close, a reset or the end of the stream. TCP was fine meanwhile.
 
 Usual causes
-    A program that does not read a body (waits for something else, is blocked, forgot it), while
-    other streams go on. A proxy whose own other leg is slow passes the stop on (back-pressure). A
-    library that loses WINDOW_UPDATEs, or credits the stream and not the connection.
+    - A program that does not read a body: it waits for something else, is blocked, or forgot it.
+    - A proxy whose own other leg is slow passes the stop on (back-pressure).
+    - A library that loses WINDOW_UPDATEs, or credits the stream and not the connection.
 
 Fixes
-    Find out why the receiver does not read; with a proxy, look at the leg behind it.
+    - First: why does the receiver not read? With a proxy, look at the leg behind it.
+    - Application: read every body to its end, or reset the stream.
+    - gRPC: a streaming call whose messages nobody takes stops all of its stream;
+      `InitialWindowSize` and `InitialConnWindowSize` help against bursts only.
+    - Envoy: `initial_stream_window_size`, `initial_connection_window_size`; `/stats`:
+      `upstream_flow_control_paused_reading_total`, `upstream_flow_control_backed_up_total`.
+    - NGINX: `http2_body_preread_size`, `proxy_request_buffering`.
+    - HAProxy: `tune.h2.initial-window-size`.
 
 Can be confused with
-    tcp.zero_window: the same one layer below, where the whole connection stands.
-    tcp.response_timeout: the request was sent in full.
+    - tcp.zero_window: the same one layer below, where the whole connection stands.
+    - tcp.response_timeout: the request was sent in full.
+    - http.stream_idle_timeout: what often ends it.
+
+What would settle it
+    - `tshark -r FILE -Y 'http2.type == 8'`: which WINDOW_UPDATEs came, for which stream?
+    - A capture of the proxy's other leg.
 
 References
-    RFC 9113 sections 5.2, 6.9; facts 11 (zero window may be back-pressure from the other leg).
+    - RFC 9113 sections 5.2 and 6.9.
+    - Envoy's documentation, "How do I configure flow control?".
 """
 
 from __future__ import annotations

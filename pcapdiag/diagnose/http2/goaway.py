@@ -1,4 +1,4 @@
-"""http2.goaway: an end gave the whole connection up with an error.
+"""http2.goaway: An end gave the whole connection up with an error.
 
 What happened
     An end sent GOAWAY with an error code and closed; every open stream of the connection ended with
@@ -10,19 +10,36 @@ How pcapdiag can tell
     requests were done counts only where it accuses the other end.
 
 Usual causes
-    A frame, header block or setting that the sender takes for a violation (FRAME_SIZE_ERROR,
-    COMPRESSION_ERROR, PROTOCOL_ERROR): a bug, a limit (header size, frame size), another protocol,
-    a device that edits the stream. INTERNAL_ERROR: the sender's own trouble.
+    - A frame, header block or setting that the sender takes for a violation (FRAME_SIZE_ERROR,
+      COMPRESSION_ERROR, PROTOCOL_ERROR): a bug, a limit, another protocol, a device that edits the
+      stream.
+    - INTERNAL_ERROR: the sender's own trouble.
 
 Fixes
-    Read the debug text and the sender's log; compare limits and versions of both ends.
+    - First: read the debug text in the frame, and the sender's log at that moment.
+    - Application: versions of both HTTP/2 libraries; header names in lower case.
+    - gRPC: `GRPC_ARG_MAX_METADATA_SIZE` and message limits of both sides.
+    - Envoy: `/stats`: `http2.rx_messaging_error`, `http2.header_overflow`; `max_request_headers_kb`
+      of the connection manager; `override_stream_error_on_invalid_http_message` makes a bad message
+      cost one stream only.
+    - Istio: the same by EnvoyFilter.
+    - NGINX: `large_client_header_buffers`, `http2_max_concurrent_streams`.
+    - HAProxy: `tune.bufsize` bounds a header block; `tune.h2.max-frame-size`.
 
 Can be confused with
-    protocol.http1_to_http2, protocol.http2_to_http1: there the GOAWAY answers bytes that are no
-    HTTP/2. http2.enhance_your_calm: the code for too much.
+    - protocol.http1_to_http2, protocol.http2_to_http1: the GOAWAY answers bytes that are no HTTP/2.
+    - http2.enhance_your_calm: the code for too much.
+    - http2.stream_lost: GOAWAY with NO_ERROR, a graceful end.
+    - http2.rst_stream: one stream only.
+
+What would settle it
+    - `tshark -r FILE -Y http2.goaway -V` shows the debug text. In TLS a key log is needed.
 
 References
-    RFC 9113 sections 5.4.1, 6.8, 7; facts 3.3, 6.1.
+    - RFC 9113 sections 5.4.1, 6.8 and 7.
+    - Envoy's documentation, "HTTP connection manager: statistics".
+    - Measured in the lab (docs/lab.md): Envoy logs UR for streams above the last one, UC for the
+      rest.
 """
 
 from __future__ import annotations

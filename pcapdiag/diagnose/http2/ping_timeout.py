@@ -1,4 +1,4 @@
-"""http2.ping_timeout: a PING was not answered in time, and its sender gave the connection up.
+"""http2.ping_timeout: A PING was not answered, and its sender gave up.
 
 What happened
     One end asked by HTTP/2 PING whether the other one is still there (keep-alive). No PING ACK
@@ -10,19 +10,35 @@ How pcapdiag can tell
     not, the path or the whole host is gone.
 
 Usual causes
-    Acknowledged: the program is stopped, paused (garbage collection, debugger, CPU limit) or its
-    event loop is blocked. Not acknowledged: host or network gone, a NAT or firewall that forgot the
-    connection and drops silently.
+    - Acknowledged by TCP: the program is stopped or paused (garbage collection, debugger, CPU
+      limit), or its event loop is blocked.
+    - Not acknowledged: host or network gone, or a NAT or firewall that forgot the connection and
+      drops silently.
 
 Fixes
-    Find out what blocked the program; or whether something between drops idle connections.
+    - First: was the PING acknowledged by TCP? The report says so. Then the program hung; else the
+      path or the host is gone.
+    - Application: blocked event loop, long pauses; thread dump.
+    - gRPC: `GRPC_ARG_KEEPALIVE_TIMEOUT_MS` (20 s; Java `keepAliveTimeout`) where pauses are normal.
+    - Envoy: `connection_keepalive.timeout`; an `interval` below the idle timeout of devices
+      between.
+    - Istio: the same by EnvoyFilter; `connectionPool.tcp.tcpKeepalive`.
+    - Kubernetes: CPU limits that throttle the container; nodes that were lost.
+    - Cloud: idle timeouts that drop silently (AWS NAT gateway 350 s, Azure 4 min).
 
 Can be confused with
-    tcp.keepalive_timeout: the same with TCP's own probes. tcp.data_timeout: the same packets, where
-    nobody closes.
+    - tcp.keepalive_timeout: the same with TCP's own probes.
+    - tcp.data_timeout: the same packets, where nobody closes.
+    - http2.enhance_your_calm: too many pings.
+
+What would settle it
+    - A capture at the other end: does the PING arrive there?
+    - On that host, while it lasts: `ss -tnp` (Recv-Q not read is a hung program).
 
 References
-    RFC 9113 section 6.7; facts 11 (Envoy logs UC; over a dead path its FIN may not appear).
+    - RFC 9113 section 6.7; gRPC's keepalive guide.
+    - Measured in the lab (docs/lab.md): Envoy logs UC for its own PING timeout; over a dead path
+      its FIN may not appear.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""http2.refused_stream: the server would not take the stream; it had done nothing for it.
+"""http2.refused_stream: The server would not take the stream, and did nothing for it.
 
 What happened
     The server answered a new stream with RST_STREAM(REFUSED_STREAM): the request was not processed,
@@ -9,18 +9,35 @@ How pcapdiag can tell
     PROTOCOL_ERROR is the same (RFC 9113 section 5.1.2 allows either).
 
 Usual causes
-    More streams at once than the server allows, opened before its SETTINGS were read, or by a
-    client that does not count. A server that is shutting down, or overloaded.
+    - More streams at once than the server allows, opened before its SETTINGS were read, or by a
+      client that does not count.
+    - A server that shuts down, or is overloaded.
 
 Fixes
-    Let the client respect the limit and retry; raise the limit where the server has room.
+    - First: retry it. It was not processed. Then let the client respect the limit, or raise it
+      where the server has room.
+    - Application: more connections in the client's pool; Go `MaxConcurrentStreams` of http2.Server.
+    - gRPC: retries it by itself (transparent retry); `GRPC_ARG_MAX_CONCURRENT_STREAMS` at the
+      server.
+    - Envoy: `retry_on: refused-stream`; as the client
+      `http2_protocol_options.max_concurrent_streams` of the cluster opens more connections; as the
+      server the same of the listener.
+    - Istio: `connectionPool.http.maxConcurrentStreams`; `retries.retryOn: refused-stream`.
+    - NGINX: as the server, `http2_max_concurrent_streams` (128).
+    - HAProxy: as the server, `tune.h2.max-concurrent-streams` (100).
 
 Can be confused with
-    http2.enhance_your_calm: a server that calls it abuse. http2.stream_lost: refused by GOAWAY.
+    - http2.enhance_your_calm: a server that calls it abuse.
+    - http2.stream_lost: refused by GOAWAY.
+    - http.overflow: the limit is the proxy's own.
+
+What would settle it
+    - `tshark -r FILE -Y http2.settings.max_concurrent_streams`: which limit did the server
+      announce?
 
 References
-    RFC 9113 sections 5.1.2, 7, 8.7 (safe to retry); facts 3.3 (Envoy: remote refused stream reset),
-    6.1.
+    - RFC 9113 sections 5.1.2, 7 and 8.7 (safe to retry).
+    - Measured in the lab (docs/lab.md): Envoy logs UR, "remote refused stream reset".
 """
 
 from __future__ import annotations

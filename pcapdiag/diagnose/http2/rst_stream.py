@@ -1,4 +1,4 @@
-"""http2.rst_stream: one stream was reset with an error; the connection goes on.
+"""http2.rst_stream: One stream was reset with an error; the connection goes on.
 
 What happened
     An end sent RST_STREAM before the answer was complete. Other streams of the connection are not
@@ -11,19 +11,35 @@ How pcapdiag can tell
     INTERNAL_ERROR (it left, or its timeout fired), the end of a tunnel or WebSocket.
 
 Usual causes
-    INTERNAL_ERROR: the program failed in this request, or a proxy lost its own upstream within the
-    answer (Envoy says INTERNAL_ERROR, before 1.37 NO_ERROR). CANCEL: deadline or cancelled by the
-    server. PROTOCOL_ERROR and the like: the two ends' HTTP/2 do not agree on a frame or header.
+    - INTERNAL_ERROR: the program failed in this request, or a proxy lost its own upstream within
+      the answer.
+    - CANCEL: a deadline, or cancelled by the server.
+    - PROTOCOL_ERROR and the like: the two ends do not agree on a frame or header.
 
 Fixes
-    Read the sender's log at that moment; with a proxy, look at its own upstream first.
+    - First: read the sender's log at that moment. With a proxy, look at its own upstream first.
+    - Application: exceptions in a streaming handler; header names in lower case, no connection
+      headers in HTTP/2.
+    - gRPC: deadlines; the maximum message size.
+    - Envoy: `retry_on: reset`, before the answer has begun. Its own reset of a client's stream
+      means that the upstream broke off.
+    - Istio: `retries.retryOn: reset` in the VirtualService.
+    - NGINX: `grpc_next_upstream error`.
+    - HAProxy: `retry-on` before the answer has begun.
 
 Can be confused with
-    http2.refused_stream and http2.enhance_your_calm: narrower codes. grpc.error: trailers with a
-    status came before.
+    - http2.refused_stream, http2.enhance_your_calm: narrower codes.
+    - grpc.error: trailers with a status came before.
+    - tcp.reset_in_response: the whole connection, not one stream.
+
+What would settle it
+    - `tshark -r FILE -Y 'http2.streamid == NUMBER'`: what was sent on the stream before?
+    - A capture behind the sender, where it is a proxy.
 
 References
-    RFC 9113 sections 5.4.2, 6.4, 7; gRPC's PROTOCOL-HTTP2.md; facts 3.3, 6.1.
+    - RFC 9113 sections 5.4.2, 6.4 and 7; gRPC's doc/PROTOCOL-HTTP2.md.
+    - Measured in the lab (docs/lab.md): Envoy logs UR for most codes, UPE for PROTOCOL_ERROR; from
+      1.37 it resets clients by INTERNAL_ERROR, before by NO_ERROR.
 """
 
 from __future__ import annotations

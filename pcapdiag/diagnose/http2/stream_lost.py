@@ -1,4 +1,4 @@
-"""http2.stream_lost: a stream was unfinished when its connection drained and ended.
+"""http2.stream_lost: A stream was unfinished when its connection drained and ended.
 
 What happened
     The server announced that it would close (GOAWAY with NO_ERROR: restart, maximum age, drain).
@@ -11,19 +11,40 @@ How pcapdiag can tell
     shutdown the second GOAWAY's number counts.
 
 Usual causes
-    A deployment or restart with less time to drain than the longest request needs (NGINX
-    worker_shutdown_timeout, Envoy drain time, Kubernetes terminationGracePeriodSeconds, gRPC
-    max_connection_age_grace). A request that crossed the GOAWAY on its way.
+    - A deployment or restart with less time to drain than the longest request needs.
+    - A limit on the age of connections, or on requests for each.
+    - A request that crossed the GOAWAY on its way.
 
 Fixes
-    Drain longer than the longest stream, or end long streams in time; retry what was never
-    processed.
+    - First: drain longer than the longest stream, or end long streams in time. What was never
+      processed may be retried.
+    - Application: long streams (watch, server-sent events) must open again by themselves.
+    - gRPC: `MaxConnectionAgeGrace` (Java `maxConnectionAgeGrace`) beside `MaxConnectionAge`. It
+      retries by itself what is above the last stream.
+    - Envoy: `--drain-time-s`, `drain_timeout`; `retry_on: refused-stream,reset`.
+    - Istio: `terminationDrainDuration`, or `EXIT_ON_ZERO_ACTIVE_CONNECTIONS`; `retries.retryOn:
+      refused-stream`.
+    - NGINX: `worker_shutdown_timeout`; `keepalive_requests` and `keepalive_time` end connections on
+      purpose.
+    - HAProxy: `hard-stop-after`.
+    - Kubernetes: `terminationGracePeriodSeconds`, and a `preStop` sleep.
+    - Cloud: deregistration delay (AWS) or connection draining (GCP) longer than the longest stream.
 
 Can be confused with
-    http2.goaway: the same frame with an error. tcp.stale_connection: the same race without HTTP/2.
+    - http2.goaway: the same frame with an error.
+    - tcp.stale_connection: the same race without HTTP/2.
+    - http2.draining: the finding for a server's drain that lost streams.
+
+What would settle it
+    - The events of that minute: `kubectl get events --sort-by=.lastTimestamp`.
+    - `tshark -r FILE -Y http2.goaway`: which was the last stream that it still served?
 
 References
-    RFC 9113 section 6.8; facts 3.3 (Envoy: remote refused stream reset), 6.1.
+    - RFC 9113 section 6.8.
+    - gRPC proposal A9 (server-side connection management); NGINX ngx_http_core_module,
+      `keepalive_time`.
+    - Measured in the lab (docs/lab.md): Envoy logs UR for what is above the last stream, UC for the
+      rest.
 """
 
 from __future__ import annotations

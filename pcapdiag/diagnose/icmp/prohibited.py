@@ -1,4 +1,4 @@
-"""icmp.prohibited: a firewall or router said that this is not allowed.
+"""icmp.prohibited: A firewall or router said that this is not allowed.
 
 What happened
     The SYN, or data, was answered by an ICMP error that says "administratively prohibited".
@@ -7,18 +7,29 @@ How pcapdiag can tell
     ICMP 3/9, 3/10, 3/13, or ICMPv6 1/1, 1/5, 1/6, that quotes a segment of the connection.
 
 Usual causes
-    A firewall rule that rejects with icmp-admin-prohibited (firewalld's default), a router's access
-    list, a "prohibit" route, a network policy.
+    - A firewall rule that rejects with icmp-admin-prohibited (firewalld's default).
+    - A router's access list, a `prohibit` route, a network policy.
 
 Fixes
-    Allow the flow on the device that sent the error.
+    - First: allow the flow on the device that sent the error. The verdict names it.
+    - Kubernetes: a NetworkPolicy, where the network plugin rejects instead of dropping.
+    - Linux: `firewall-cmd --add-port`, or the rule with `icmp-admin-prohibited` in `iptables-save`;
+      `ip route show type prohibit`.
+    - Network: the access list of that router.
 
 Can be confused with
-    icmp.unreachable: there it could not, here it would not. Programs get errno 113 for most, 13 for
-    ICMPv6 1/1.
+    - icmp.unreachable: there it could not, here it may not. Programs get errno 113 for both (13 for
+      ICMPv6 1/1).
+    - tcp.connection_timeout: a rule that drops says nothing.
+
+What would settle it
+    - `nc -vz -w 3 SERVER PORT` from the initiator, after the change.
+    - The rule counters on that device.
 
 References
-    RFC 1812 section 5.2.7.1, RFC 4443 section 3.1; facts 1.4, 11.
+    - RFC 1812 section 5.2.7.1, RFC 4443 section 3.1.
+    - Measured in the lab (docs/lab.md): `ip route prohibit` and REJECT give ICMP 3/13, errno 113;
+      ICMPv6 1/1 gives errno 13.
 """
 
 from __future__ import annotations

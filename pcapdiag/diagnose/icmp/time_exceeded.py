@@ -1,4 +1,4 @@
-"""icmp.time_exceeded: packets ran out of hops.
+"""icmp.time_exceeded: Packets ran out of hops.
 
 What happened
     Packets of this connection went round between routers until their hop count was used up.
@@ -7,17 +7,27 @@ How pcapdiag can tell
     ICMP 11/0, or ICMPv6 3/0, that quotes a segment of the connection, and nothing came back.
 
 Usual causes
-    A routing loop: two routers that each point to the other, often while a route changes or after a
-    prefix was withdrawn on one side only. Rarely a sender with a very small TTL.
+    - A routing loop: two routers that each point at the other, often while a route changes or after
+      a prefix was withdrawn on one side only.
+    - Rarely: a sender with a very small TTL.
 
 Fixes
-    Follow the path; the sender of the error is one of the routers in the loop.
+    - First: follow the path. The sender of the error is one of the routers in the loop.
+    - Kubernetes: a pod or Service address that no node holds any more, between the node and its
+      default gateway.
+    - Linux: `ip route get` on that router; a `blackhole` or `unreachable` route for the whole
+      prefix ends the loop.
+    - Network: did a route, a tunnel or a BGP session change at that time?
 
 Can be confused with
-    A traceroute, whose probes have a growing TTL on purpose.
+    - icmp.unreachable: a router without a route says so.
+    - A traceroute, whose probes have a growing TTL on purpose.
+
+What would settle it
+    - `traceroute -T -p PORT SERVER` from the initiator shows the two routers in turn.
 
 References
-    RFC 792, RFC 4443 section 3.3.
+    - RFC 792, RFC 4443 section 3.3.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""icmp.unreachable: a router or host said that the destination cannot be reached.
+"""icmp.unreachable: A router or host said that the destination is out of reach.
 
 What happened
     The SYN, or data on a connection that then died, was answered by an ICMP error instead of TCP.
@@ -9,18 +9,38 @@ How pcapdiag can tell
     acknowledged and nothing came back after it.
 
 Usual causes
-    Host: the last router got no ARP or ND answer (host down, address gone); the error comes after
-    about 3 s, once per queued SYN. Port: an iptables REJECT rule with its default, or a Kubernetes
-    Service without endpoints. Network: a route is missing.
+    - Host unreachable: the last router got no ARP or neighbour answer, because the host is down or
+      the address is gone. It says so after about 3 s, once per queued SYN.
+    - Port unreachable: an iptables REJECT rule with its default, or a Kubernetes Service without
+      endpoints.
+    - Network unreachable, no route: a route is missing.
 
 Fixes
-    Ask the sender of the error: it is named in the verdict.
+    - First: ask the sender of the error. The verdict names it.
+    - Envoy: `outlier_detection` and `health_checks` take such an endpoint out; correct the
+      endpoint's address.
+    - NGINX: correct the `server` line of the `upstream`; `proxy_next_upstream error`.
+    - HAProxy: `check` on the `server` line, `option redispatch`.
+    - Kubernetes: port unreachable from a node is kube-proxy's answer for a Service without ready
+      endpoints: `kubectl get endpointslices`. A node that is gone: its pods' addresses are too.
+    - Linux: the route (`ip route get`), the neighbour (`ip neigh show`), and REJECT rules
+      (`iptables-save`, `nft list ruleset`) on the host that sent it.
+    - Network: the missing route on the router that sent it.
 
 Can be confused with
-    tcp.connection_refused: "port unreachable" gives the program the same errno 111.
+    - tcp.connection_refused: "port unreachable" gives the program the same errno 111.
+    - icmp.prohibited: there it may not, here it cannot.
+    - mtu.fragmentation_needed: ICMP 3/4, which is about size.
+    - `ok`: on an established connection it is a soft error, and the request may have been served.
+
+What would settle it
+    - A capture on the host before the one that sent the error: does the SYN arrive there?
+    - `traceroute -T -p PORT SERVER` from the initiator ends where the way does.
 
 References
-    RFC 792, RFC 4443 section 3.1, RFC 9293 section 3.9.2.2; facts 1.4, 10, 11.
+    - RFC 792, RFC 4443 section 3.1.
+    - RFC 9293 section 3.9.2.2: which ICMP errors are soft.
+    - Measured in the lab (docs/lab.md): a dead neighbour gives ICMP 3/1 after about 3 s, errno 113.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""mtu.black_hole: segments above a size vanish, smaller ones arrive.
+"""mtu.black_hole: Segments above a size vanish, smaller ones arrive.
 
 What happened
     The handshake and small segments passed. Full-size segments of one end never arrived, however
@@ -12,19 +12,41 @@ How pcapdiag can tell
     offload at the sender, and are counted as the pieces in which they left.
 
 Usual causes
-    A tunnel (VXLAN, WireGuard, IPsec, GRE, PPPoE) on the way whose MTU the ends do not know, and
-    ICMP "fragmentation needed" filtered, not sent, or sent to the wrong host behind a load
-    balancer.
+    - A tunnel on the way (VXLAN, WireGuard, IPsec, GRE, PPPoE) whose MTU the ends do not know.
+    - ICMP "fragmentation needed" is filtered, not sent, or sent to the wrong host behind a load
+      balancer.
 
 Fixes
-    Let the ICMP through, or make the ends send less: MTU of the interface, MSS clamping.
+    - First: compare with a small request. Small ones work and large ones hang: it is this.
+    - Envoy: nothing to set. Its access log says UT, or UF with connection timeout when a large
+      ClientHello is lost.
+    - Istio: mTLS makes the first packets larger: the pod network's MTU must be right.
+    - Kubernetes: the network plugin's MTU (Calico `mtu`, Cilium `mtu`, Flannel's backend) must be
+      the node's minus the tunnel's header.
+    - Linux: on the sender `net.ipv4.tcp_mtu_probing=1` finds the size after some seconds; better,
+      the MTU of the interface or of the route (`ip route change ... mtu`).
+    - Network: let ICMP type 3 code 4 and ICMPv6 type 2 through; clamp the MSS on the tunnel:
+      `iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu`.
+    - Cloud: the MTU is 1500 beyond AWS internet gateways and 8500 over a transit gateway, against
+      9001 inside a VPC; 1460 by default in Google's VPC.
 
 Can be confused with
-    tcp.data_timeout: there small segments vanish, too. tcp.response_timeout: seen from the proxy,
-    where every segment of an answer was full, nothing at all comes back.
+    - tcp.data_timeout: small segments vanish, too.
+    - tcp.response_timeout: seen from the proxy, where every segment of an answer was full, nothing
+      at all comes back.
+    - mtu.fragmentation_needed: a router said so.
+    - tls.handshake_timeout: the same in a handshake, where the sizes are not known.
+
+What would settle it
+    - `ping -M do -s SIZE` from the sender, once below and once above the size in the verdict;
+      `tracepath -n` shows where it gets smaller.
+    - A capture at the sender: it repeats full-size segments while SACKs for smaller ones come back.
 
 References
-    RFC 2923 section 2.1, RFC 4821, RFC 8899, RFC 1191; facts 7.1, 7.2, 7.3.
+    - RFC 2923 section 2.1 (black holes), RFC 1191, RFC 4821 and RFC 8899 (probing).
+    - AWS "Network maximum transmission unit", Google "VPC: maximum transmission unit".
+    - Measured in the lab (docs/lab.md): with `tcp_mtu_probing=1` it heals after some 3 s, with
+      1024-byte segments.
 """
 
 from __future__ import annotations
@@ -77,7 +99,7 @@ TRIES = 3
 """A segment sent so often, with smaller ones passing, was not lost by chance."""
 TRIES_WITHOUT_END = 5
 """The file may end while the sender still tries: with the probing of RFC 4821 it would have gone
-on with smaller segments by now (facts 7.1)."""
+on with smaller segments by now (measured)."""
 
 
 def match(story: Story, context: Context) -> Judgement | None:

@@ -1,4 +1,4 @@
-"""mtu.fragmentation_needed: the path said "packet too big", and it was not mended.
+"""mtu.fragmentation_needed: The path said "packet too big", and it was not mended.
 
 What happened
     A router could not pass on a segment, said so and named the largest size that it can; the data
@@ -7,20 +7,35 @@ What happened
 How pcapdiag can tell
     ICMP 3/4 or ICMPv6 2 that quotes a segment of this connection, and that data never acknowledged
     until somebody gave up. Where the sender then sent smaller segments that were acknowledged, path
-    MTU discovery did its work: ``ok`` with a note.
+    MTU discovery did its work: `ok` with a note.
 
 Usual causes
-    The sender's own firewall drops ICMP behind the capture point; a load balancer gave the message
-    to another host; path MTU discovery switched off; or a second, smaller MTU further on.
+    - The sender's own firewall drops the message behind the capture point.
+    - A load balancer gave the message to another host.
+    - Path MTU discovery is off at the sender.
+    - There is a second, smaller MTU further on.
 
 Fixes
-    Let the sender get the message: its firewall, the load balancer. Or send less from the start.
+    - First: let the sender get the message. Then it sends smaller segments by itself.
+    - Kubernetes: the network plugin's MTU; a node firewall that drops ICMP for pods.
+    - Linux: accept ICMP type 3 code 4 (IPv6: type 2) in INPUT; `net.ipv4.ip_no_pmtu_disc=0`;
+      `net.ipv4.tcp_mtu_probing=1` as a safety net.
+    - Network: clamp the MSS on the router that sent it (`TCPMSS --clamp-mss-to-pmtu`), or set the
+      interface's MTU at the sender.
+    - Cloud: allow ICMP "destination unreachable" in the security group or firewall of the sender.
 
 Can be confused with
-    mtu.black_hole: there nobody said anything, or the message did not pass the capture point.
+    - mtu.black_hole: nobody said anything, or the message did not pass the capture point.
+    - icmp.unreachable: other codes of the same ICMP type.
+    - `ok`: smaller segments followed and were acknowledged; path MTU discovery did its work.
+
+What would settle it
+    - `ip route get RECEIVER` on the sender: does it show the `mtu` of the message? Then it was
+      heard.
+    - A capture on the sender's own interface: does the message arrive?
 
 References
-    RFC 1191, RFC 8201, RFC 4443 section 3.2, RFC 2923 section 2.1; facts 7.1.
+    - RFC 1191, RFC 8201, RFC 4443 section 3.2, RFC 2923 section 2.1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""protocol.http1_to_http2: an HTTP/1 request to a server that speaks HTTP/2 only.
+"""protocol.http1_to_http2: An HTTP/1 request to a server that speaks HTTP/2 only.
 
 What happened
     The initiator sent an HTTP/1 request line; the server waits for the HTTP/2 preface.
@@ -10,18 +10,33 @@ How pcapdiag can tell
     and get answers tell it.
 
 Usual causes
-    A gRPC or h2c port that is reached by HTTP/1: an Envoy cluster without http2_protocol_options, a
-    Kubernetes port that is not named ``grpc`` or ``http2``, NGINX proxy_pass instead of grpc_pass,
-    a health check by HTTP/1 on the gRPC port.
+    - A gRPC or h2c port that is reached by HTTP/1: an Envoy cluster without HTTP/2 options, NGINX
+      `proxy_pass` instead of `grpc_pass`.
+    - A Kubernetes port that is not named `grpc` or `http2`.
+    - A health check by HTTP/1 on the gRPC port.
 
 Fixes
-    Speak HTTP/2 to it, or use its HTTP/1 port.
+    - First: speak HTTP/2 to it, or use its HTTP/1 port.
+    - Envoy: `explicit_http_config.http2_protocol_options` in HttpProtocolOptions of the cluster;
+      `grpc_health_check` for checks.
+    - Istio: port name `grpc-` or `http2-`, or `appProtocol: grpc`.
+    - NGINX: `grpc_pass grpc://` for gRPC. Its `proxy_pass` speaks HTTP/1.
+    - HAProxy: `server ... proto h2`; `option httpchk` with `check-proto h2`.
+    - Kubernetes: `grpc` probe instead of `httpGet`; `appProtocol: kubernetes.io/h2c`.
+    - Cloud: protocol version of the target group: GRPC or HTTP2.
 
 Can be confused with
-    tcp.closed_before_response: the same close, where nothing says that the port speaks HTTP/2.
+    - tcp.closed_before_response: the same close, where nothing says that the port speaks HTTP/2.
+    - http2.goaway: both ends speak HTTP/2, and one found fault.
+
+What would settle it
+    - `curl -v --http2-prior-knowledge http://SERVER:PORT/`, or `grpcurl -plaintext SERVER:PORT
+      list`.
 
 References
-    facts 3.3, 6.1, 6.2, 10 (nghttpd: SETTINGS and FIN, no GOAWAY); RFC 9113 sections 3.3, 3.4.
+    - RFC 9113 sections 3.3 and 3.4.
+    - Measured in the lab (docs/lab.md): NGINX answers SETTINGS and GOAWAY, nghttpd SETTINGS and
+      FIN, HAProxy and Envoy only close.
 """
 
 from __future__ import annotations

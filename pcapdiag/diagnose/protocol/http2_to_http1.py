@@ -1,8 +1,8 @@
 """protocol.http2_to_http1: HTTP/2 to a server that speaks HTTP/1 only.
 
 What happened
-    The initiator began with the HTTP/2 preface (``PRI * HTTP/2.0``) without having agreed on it;
-    the server takes that for a strange HTTP/1 request.
+    The initiator began with the HTTP/2 preface (`PRI * HTTP/2.0`) without having agreed on it; the
+    server takes that for a strange HTTP/1 request.
 
 How pcapdiag can tell
     An HTTP/1 response (400, 404, 505 ...) or a bare HTML page answers the preface, where HTTP/2
@@ -10,20 +10,36 @@ How pcapdiag can tell
     that port speak HTTP/1 and get answers.
 
 Usual causes
-    Envoy http2_protocol_options (or use_downstream_protocol) for an HTTP/1 upstream; a Kubernetes
-    port named ``grpc`` or ``http2`` (appProtocol) whose server speaks HTTP/1; NGINX grpc_pass; gRPC
-    to the REST port of the service.
+    - Envoy with HTTP/2 options for an HTTP/1 upstream.
+    - A Kubernetes port named `grpc` or `http2` (or its `appProtocol`) whose server speaks HTTP/1.
+    - NGINX `grpc_pass`, or gRPC, to the REST port of a service.
 
 Fixes
-    Speak HTTP/1 to it, or switch HTTP/2 (h2c) on at the server.
+    - First: speak HTTP/1 to it, or switch HTTP/2 (h2c) on at the server. For gRPC: is it the gRPC
+      port?
+    - Application: h2c must be switched on in most servers (Go `http.Protocols` or h2c handler,
+      Jetty, Tomcat upgrade protocol).
+    - Envoy: `explicit_http_config.http_protocol_options`, or `use_downstream_protocol_config` only
+      where the server takes both; as the server `codec_type: AUTO`.
+    - Istio: port name `http-`, or `appProtocol: http`; DestinationRule `h2UpgradePolicy:
+      DO_NOT_UPGRADE`, `useClientProtocol: false`.
+    - NGINX: `proxy_pass` instead of `grpc_pass`; as the server `http2 on`.
+    - HAProxy: no `proto h2` on the `server` line.
+    - Kubernetes: `appProtocol: kubernetes.io/h2c` only where the server speaks it.
+    - Cloud: protocol version of the target group: HTTP1, not HTTP2 or GRPC.
 
 Can be confused with
-    tls.alpn_mismatch: inside TLS, where ALPN should have said it. protocol.plaintext_to_tls: the
-    preface is answered with an alert.
+    - tls.alpn_mismatch: inside TLS, where ALPN should have said it.
+    - protocol.plaintext_to_tls: the preface was answered by an alert.
+    - http.malformed_response: the answer is neither.
+
+What would settle it
+    - `curl -v --http2-prior-knowledge http://SERVER:PORT/` against `curl -v --http1.1`.
 
 References
-    facts 3.3 (Envoy: 502 UPE, GOAWAY "SETTINGS expected"), 4.1 ("too large http2 frame: 4740180"),
-    6.2 for who answers what.
+    - RFC 9113 sections 3.3 and 3.4: the preface, and SETTINGS in answer.
+    - Measured in the lab (docs/lab.md): Envoy logs 502 UPE and sends GOAWAY "SETTINGS expected";
+      NGINX logs "upstream sent too large http2 frame: 4740180", which is "HTT" read as a length.
 """
 
 from __future__ import annotations

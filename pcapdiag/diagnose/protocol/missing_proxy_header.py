@@ -1,4 +1,4 @@
-"""protocol.missing_proxy_header: no PROXY protocol header to a server that wants one.
+"""protocol.missing_proxy_header: No PROXY protocol header to a server that wants one.
 
 What happened
     The server's listener reads a PROXY header before anything else. This connection began without
@@ -11,19 +11,36 @@ How pcapdiag can tell
     alternative.
 
 Usual causes
-    A client or health check that goes straight to a backend behind a load balancer; a second proxy
-    in front of it, or a new one, without send-proxy; proxy protocol switched on at the listener
-    only.
+    - A client or health check that goes straight to a backend behind a load balancer.
+    - A second or new proxy in front of it, without `send-proxy`.
+    - Proxy protocol switched on at the listener only.
 
 Fixes
-    Send the header, or let the listener accept both.
+    - First: send the header, let clients go through the balancer, or let the listener take both.
+    - Envoy: as the sender, `envoy.transport_sockets.upstream_proxy_protocol`; as the listener,
+      `allow_requests_without_proxy_protocol` of the listener filter.
+    - NGINX: as the sender, stream `proxy_protocol on`; as the listener, a second `listen` without
+      `proxy_protocol` for direct clients.
+    - HAProxy: `server ... send-proxy-v2` with `check-send-proxy`; as the listener, a bind line of
+      its own without `accept-proxy`.
+    - Kubernetes: hairpin traffic: pods that call the balancer's address may be sent to the pods
+      directly, without the header.
+    - Cloud: AWS target group `proxy_protocol_v2.enabled`; health checks of an NLB carry the header,
+      too.
 
 Can be confused with
-    tcp.closed_before_response, tcp.reset_before_response: the same without the other connections.
+    - tcp.closed_before_response, tcp.reset_before_response: the same, without other connections
+      that carry the header and work.
+    - protocol.unexpected_proxy_header: the opposite.
+    - protocol.plaintext_to_tls: others begin with TLS.
+
+What would settle it
+    - `curl -v --haproxy-protocol http://SERVER:PORT/` works where it fails without.
+    - NGINX's error log on the server: "broken header".
 
 References
-    HAProxy's proxy-protocol.txt section 2; facts 3.3, 4.1 ("broken header"), 6.2 (NGINX FIN,
-    HAProxy and Envoy RST).
+    - HAProxy's proxy-protocol.txt, section 2.
+    - Measured in the lab (docs/lab.md): NGINX closes by FIN, HAProxy and Envoy by RST.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""protocol.plaintext_to_tls: plaintext to a port that speaks TLS.
+"""protocol.plaintext_to_tls: Plaintext to a port that speaks TLS.
 
 What happened
     The initiator sent an HTTP request in the clear; what listens on that port wants TLS first.
@@ -10,20 +10,34 @@ How pcapdiag can tell
     as weak evidence, a port that is always used for TLS.
 
 Usual causes
-    ``http://`` or a cluster without TLS context for a TLS port. In Istio a client without a
-    sidecar, or with DestinationRule tls DISABLE, to a workload whose PeerAuthentication is STRICT.
-    A health check by HTTP on the HTTPS port.
+    - `http://`, or a cluster without a TLS context, for a TLS port.
+    - In Istio: a client without a sidecar, or with DestinationRule DISABLE, to a workload whose
+      PeerAuthentication is STRICT.
+    - A health check by HTTP on the HTTPS port.
 
 Fixes
-    Speak TLS to that port, or use the plaintext port.
+    - First: speak TLS to that port, or use the plaintext port.
+    - Envoy: `transport_socket` with UpstreamTlsContext on the cluster; health checks of that
+      cluster then use TLS, too.
+    - Istio: DestinationRule `tls.mode: ISTIO_MUTUAL`; a sidecar for the client; PeerAuthentication
+      `PERMISSIVE` while it has none.
+    - NGINX: as the client, `proxy_pass https://` or `grpcs://`.
+    - HAProxy: `server ... ssl verify required ca-file`; `check-ssl` for its checks.
+    - Kubernetes: probe `scheme: HTTPS`; Ingress backend protocol HTTPS.
+    - Cloud: protocol and health check protocol of the target group.
 
 Can be confused with
-    tcp.closed_before_response and tcp.reset_before_response: the same close, where nothing says
-    that the port speaks TLS. protocol.missing_proxy_header: a close where others send a PROXY
-    header.
+    - tcp.closed_before_response, tcp.reset_before_response: the same close, where nothing says that
+      the port speaks TLS.
+    - protocol.missing_proxy_header: others begin with a PROXY header.
+
+What would settle it
+    - `curl -vk https://SERVER:PORT/` works where `http://` does not.
 
 References
-    facts 3.3, 3.5 (STRICT: RST,ACK and not a byte), 5.2, 10, 11.
+    - Go net/http: "Client sent an HTTP request to an HTTPS server."
+    - Measured in the lab (docs/lab.md): NGINX answers 400 in the clear; OpenSSL, HAProxy and Envoy
+      only close; Python and an Envoy without a matching filter chain (Istio STRICT) reset.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""protocol.tls_to_plaintext: a TLS ClientHello to a port that speaks plaintext.
+"""protocol.tls_to_plaintext: A TLS ClientHello to a port that speaks plaintext.
 
 What happened
     The initiator began a TLS handshake; what listens on that port does not speak TLS.
@@ -10,21 +10,36 @@ How pcapdiag can tell
     get answers. A close alone is not enough.
 
 Usual causes
-    ``https://`` or a TLS context (Envoy UpstreamTlsContext, proxy_pass https://, HAProxy "ssl") for
-    a port that serves plain HTTP. In Istio a client with mTLS (DestinationRule ISTIO_MUTUAL, or
-    auto mTLS on stale data) to a pod without a sidecar. A wrong port. STARTTLS services on their
-    plain port.
+    - `https://`, or a TLS context, for a port that serves plain HTTP.
+    - In Istio: a client with mTLS (DestinationRule ISTIO_MUTUAL) to a pod without a sidecar.
+    - A wrong port.
+    - STARTTLS services (mail, LDAP) on their plain port.
 
 Fixes
-    Speak plaintext to that port, use the TLS port, or switch TLS on at the server.
+    - First: speak plaintext to that port, use its TLS port, or switch TLS on at the server.
+    - Envoy: no `transport_socket` with UpstreamTlsContext on this cluster; as the server,
+      DownstreamTlsContext on the listener.
+    - Istio: DestinationRule `tls.mode: DISABLE` for a workload without a sidecar, or give it one.
+      PeerAuthentication says what the server side expects.
+    - NGINX: as the client, `proxy_pass http://` or `grpc://`; as the server, `listen ... ssl`.
+    - HAProxy: as the client, no `ssl` on the `server` line; as the server, `bind ... ssl crt`.
+    - Kubernetes: a probe with `scheme: HTTPS` on a plain port; Ingress backend protocol HTTP.
+    - Cloud: protocol of the target group: HTTP, not HTTPS; TCP, not TLS.
 
 Can be confused with
-    tls.handshake_closed and tls.handshake_reset: the same close, where nothing says that the port
-    speaks plaintext. protocol.unexpected_proxy_header, where a PROXY header stood before.
+    - tls.handshake_closed, tls.handshake_reset: the same close, where nothing says that the port
+      speaks plaintext.
+    - protocol.unexpected_proxy_header: a PROXY header stood before the ClientHello.
+    - tls.version_mismatch: BoringSSL says alert 70 to bytes that are no TLS.
+
+What would settle it
+    - `curl -v http://SERVER:PORT/` and `openssl s_client -connect SERVER:PORT </dev/null`: which
+      one gets an answer?
 
 References
-    facts 3.3 (Envoy: UF, WRONG_VERSION_NUMBER), 4.1 (wrong version number), 5.1, 10 (NGINX answers
-    a ClientHello on a plain port with 400).
+    - RFC 8446 section 5.1: what a TLS record looks like.
+    - Measured in the lab (docs/lab.md): NGINX answers a ClientHello on a plain port by 400; Envoy
+      logs UF with WRONG_VERSION_NUMBER, HAProxy SC.
 """
 
 from __future__ import annotations

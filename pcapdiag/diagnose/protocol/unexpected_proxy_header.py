@@ -1,4 +1,4 @@
-"""protocol.unexpected_proxy_header: a PROXY protocol header to a server that does not expect one.
+"""protocol.unexpected_proxy_header: A PROXY protocol header to a server that does not expect one.
 
 What happened
     The initiator put a PROXY header before its first bytes; the server took the header for a
@@ -10,20 +10,37 @@ How pcapdiag can tell
     close without a byte, where other connections to that port work without a header.
 
 Usual causes
-    HAProxy send-proxy or send-proxy-v2, Envoy's upstream_proxy_protocol transport socket, NGINX
-    stream proxy_protocol on, a cloud load balancer's target group with proxy protocol v2, in front
-    of a listener that was not told.
+    - HAProxy `send-proxy` or `send-proxy-v2`, Envoy's upstream_proxy_protocol transport socket,
+      NGINX stream `proxy_protocol on`, in front of a listener that was not told.
+    - A cloud load balancer's target group with proxy protocol v2.
 
 Fixes
-    Switch the header off at the sender, or on at the listener: both ends must agree.
+    - First: switch the header off at the sender, or on at the listener. Both ends must agree, and
+      change together.
+    - Envoy: as the sender, `envoy.transport_sockets.upstream_proxy_protocol`; as the listener,
+      `envoy.filters.listener.proxy_protocol`.
+    - Istio: the ingress gateway needs the listener filter by EnvoyFilter, when its balancer sends
+      the header.
+    - NGINX: as the sender, stream `proxy_protocol on`; as the listener, `listen ...
+      proxy_protocol`.
+    - HAProxy: as the sender, `send-proxy`, `send-proxy-v2`, `check-send-proxy`; as the listener,
+      `bind ... accept-proxy`.
+    - Kubernetes: ingress-nginx `use-proxy-protocol`; Service annotation
+      `service.beta.kubernetes.io/aws-load-balancer-proxy-protocol`.
+    - Cloud: AWS target group `proxy_protocol_v2.enabled`; GCP `--proxy-header PROXY_V1`.
 
 Can be confused with
-    An origin's own 400: that one keeps the connection, as a rule. protocol.tls_to_plaintext: a
-    server that takes the header and speaks plaintext behind it.
+    - protocol.tls_to_plaintext: the server takes the header and speaks plaintext behind it.
+    - protocol.missing_proxy_header: the opposite.
+    - `ok`: an origin's own 400 keeps the connection, as a rule.
+
+What would settle it
+    - `curl -v http://SERVER:PORT/` without the header, and with `--haproxy-protocol`.
 
 References
-    HAProxy's proxy-protocol.txt section 2; facts 3.3 ("400 via_upstream", no flag), 5.2, 6.2 for
-    who answers what.
+    - HAProxy's proxy-protocol.txt, section 2.
+    - Measured in the lab (docs/lab.md): NGINX, HAProxy, Envoy, node and Java answer 400; Envoy TLS
+      sends alert 70; a proxy in front hands the 400 on (Envoy: `via_upstream`, no flag).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""tcp.accept_queue_overflow: the listener did not take the finished handshake.
+"""tcp.accept_queue_overflow: The listener did not take the finished handshake.
 
 What happened
     The initiator finished the handshake and began to send, but the responder's kernel could not
@@ -6,23 +6,42 @@ What happened
 
 How pcapdiag can tell
     The final ACK, or data, was sent, and the SYN-ACK is repeated all the same (after 1, 3, 7 s)
-    while the data is never acknowledged. With tcp_abort_on_overflow=1 a bare RST answers the
-    final ACK, before the responder sent anything but its SYN-ACK. With SYN cookies nothing more
-    comes: that looks like tcp.data_timeout, which then names this code as an alternative. A
-    listener with TCP_DEFER_ACCEPT also repeats the SYN-ACK, and then serves: ``ok``.
+    while the data is never acknowledged. With tcp_abort_on_overflow=1 a bare RST answers the final
+    ACK, before the responder sent anything but its SYN-ACK. With SYN cookies nothing more comes:
+    that looks like tcp.data_timeout, which then names this code as an alternative. A listener with
+    TCP_DEFER_ACCEPT also repeats the SYN-ACK, and then serves: `ok`.
 
 Usual causes
-    The program accepts too slowly or hangs, or the backlog is small for the bursts it gets.
+    - The program hangs, or accepts too slowly: out of threads, out of file descriptors, paused.
+    - The backlog is too short for the bursts that come.
 
 Fixes
-    Find out why the program does not accept; raise backlog and somaxconn.
+    - First: find out why the program does not accept, before the queue is made longer.
+    - Application: raise the listen backlog: Tomcat `acceptCount`, node `server.listen({backlog})`,
+      gunicorn `--backlog`, Go takes it from `net.core.somaxconn`.
+    - Envoy: as the server, listener `tcp_backlog_size`; as the client, keep connections
+      (`max_requests_per_connection` unset).
+    - NGINX: as the server, `listen ... backlog=` (511 by default); as the client, upstream
+      `keepalive`.
+    - HAProxy: as the server, `bind ... backlog`; as the client, `http-reuse always`.
+    - Linux: raise `net.core.somaxconn` (the smaller of it and the program's backlog counts). Leave
+      `net.ipv4.tcp_abort_on_overflow=0`: clients then get a second chance.
 
 Can be confused with
-    tcp.handshake_stalled: a final ACK lost on the way gives the initiator the same packets. Several
-    connections to the same listener, or a capture at the responder, settle it.
+    - tcp.handshake_stalled: seen at the initiator alone, a final ACK lost on the way gives the same
+      packets.
+    - tcp.data_timeout: with SYN cookies the server repeats nothing, and only the data is lost.
+    - tcp.listen_backlog: the finding when several connections show it.
+
+What would settle it
+    - On the server, while it lasts: `ss -ltn 'sport = :PORT'` (Recv-Q above Send-Q is full) and
+      `nstat -az TcpExtListenOverflows` twice.
+    - A capture on the server: the final ACK arrives there, and is ignored.
 
 References
-    facts 1.3, 10, 11; Linux tcp_v4_syn_recv_sock() and inet_csk_reqsk_queue_add().
+    - Linux tcp_v4_syn_recv_sock(), inet_csk_reqsk_queue_add(); tcp(7), `tcp_abort_on_overflow`.
+    - Measured in the lab (docs/lab.md): SYN-ACK again after 1, 3, 7 s; a bare RST with
+      `tcp_abort_on_overflow=1`; nothing with SYN cookies.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""tcp.closed_before_request: the responder hung up before anybody asked anything.
+"""tcp.closed_before_request: The responder hung up before anybody asked anything.
 
 What happened
     The handshake worked, and then the responder closed the connection in an orderly way (FIN)
@@ -8,20 +8,36 @@ How pcapdiag can tell
     A finished handshake, FIN by the responder first, no payload by the initiator; or a first
     request that crossed this FIN on its way (the FIN acknowledges none of it). A greeting counts as
     before the request: "too many clients" and a close is this code too, less sure. After ten quiet
-    seconds it is a server's timeout for unused connections, and ``ok``.
+    seconds it is a server's timeout for unused connections, and `ok`.
 
 Usual causes
-    A layer-4 proxy or load balancer whose backend is dead. An access list or connection limit in
-    the program. A server that is shutting down, or that handles one connection at a time.
+    - A layer-4 proxy or load balancer whose backend is dead.
+    - An access list or connection limit in the program.
+    - A server that shuts down, or that serves one connection at a time.
 
 Fixes
-    Look at the program's or proxy's log for that moment; look behind it.
+    - First: is the responder a proxy? Then look behind it. Else read the program's log at that
+      moment.
+    - Application: allow lists, limits, TCP wrappers; accept only when ready to serve.
+    - Envoy: as that proxy, `health_checks` of its cluster and tcp_proxy `max_connect_attempts`.
+    - NGINX: as that server, `limit_conn`; in a stream server, its `proxy_connect_timeout` and
+      upstream.
+    - HAProxy: as that proxy, the state of its servers and `retries`.
+    - Kubernetes: a `preStop` sleep, so that endpoints leave before the program stops.
+    - Cloud: has the target group a healthy target?
 
 Can be confused with
-    tcp.stale_connection: there the connection had been used, or had been idle.
+    - tcp.reset_before_request: the same by RST.
+    - tcp.stale_connection: there the connection had been used, or had been idle.
+
+What would settle it
+    - A capture behind the responder, where it is a proxy: does its own connect fail?
+    - `nc -v -w 5 SERVER PORT` from the initiator: is it every connection?
 
 References
-    facts 11 (HAProxy in TCP mode: FIN after 3 s; Envoy tcp_proxy: FIN with no byte).
+    - RFC 9293 section 3.6: closing a connection.
+    - Measured in the lab (docs/lab.md): HAProxy in TCP mode with a dead backend closes after 3 s,
+      Envoy's tcp_proxy without a byte.
 """
 
 from __future__ import annotations

@@ -1,27 +1,45 @@
-"""tcp.closed_before_response: the responder hung up instead of answering.
+"""tcp.closed_before_response: The responder hung up instead of answering.
 
 What happened
     The initiator sent a request; the responder took it, sent no byte back, and closed the
     connection in an orderly way.
 
 How pcapdiag can tell
-    The responder's FIN acknowledges the request (or part of it), no response byte came, and the
-    FIN was the first closing word. A FIN that does not acknowledge the request crossed it on the
-    way: that is tcp.stale_connection.
+    The responder's FIN acknowledges the request (or part of it), no response byte came, and the FIN
+    was the first closing word. A FIN that does not acknowledge the request crossed it on the way:
+    that is tcp.stale_connection.
 
 Usual causes
-    The program crashed or was killed with nothing left unread (Linux then sends FIN), gave up on
-    the request, or is shutting down. A worker timeout. Plaintext to a TLS port. A TCP proxy whose
-    backend is dead.
+    - The program crashed or was killed with nothing left unread: Linux then sends FIN, not RST.
+    - It gave up on this request, or is shutting down; a worker's time limit ran out.
+    - Another protocol on that port: plaintext to TLS, HTTP/1 to HTTP/2, no PROXY header.
+    - A TCP proxy whose backend is dead.
 
 Fixes
-    Read the program's log at that moment; try the same request against it directly.
+    - First: read the program's log at that moment, and send the same request to it directly.
+    - Application: worker limits (gunicorn `--timeout`, PHP `request_terminate_timeout`), crashes,
+      out-of-memory kills (`dmesg -T`).
+    - Envoy: `retry_on: reset-before-request` or `reset`; it logs UC for a FIN, too.
+    - Istio: `retries.retryOn: reset-before-request` in the VirtualService.
+    - NGINX: `proxy_next_upstream error` (for POST only with `non_idempotent`).
+    - HAProxy: `retry-on empty-response`.
+    - Kubernetes: restarts in `kubectl describe pod`; `preStop` and `terminationGracePeriodSeconds`
+      around a rollout.
 
 Can be confused with
-    tcp.reset_before_response (RST instead of FIN): Envoy logs UC for both.
+    - tcp.reset_before_response: the same by RST.
+    - tcp.stale_connection: the FIN crossed the request on its way.
+    - protocol.plaintext_to_tls, protocol.http1_to_http2, protocol.missing_proxy_header: where other
+      connections say what the port speaks.
+
+What would settle it
+    - The program's log; a capture behind it, where it is a proxy.
+    - `curl -v` of the same request to the same address, from the initiator.
 
 References
-    facts 1.2 (process killed: FIN), 3.3, 4.1 ("upstream prematurely closed connection").
+    - RFC 9112 section 9.5: failures and timeouts of a connection.
+    - NGINX ngx_http_upstream.c: "upstream prematurely closed connection".
+    - Measured in the lab (docs/lab.md): a killed process with an empty buffer sends FIN.
 """
 
 from __future__ import annotations

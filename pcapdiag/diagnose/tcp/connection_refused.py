@@ -1,4 +1,4 @@
-"""tcp.connection_refused: the SYN was answered by a RST.
+"""tcp.connection_refused: The SYN was answered by a RST.
 
 What happened
     The initiator asked for a connection and got "no" at once, within one round trip.
@@ -6,24 +6,52 @@ What happened
 How pcapdiag can tell
     A SYN, no SYN-ACK, and a RST,ACK whose ACK number is the SYN's sequence number plus one. A
     Windows initiator repeats the SYN after each RST, up to three times, 0.5 s apart: still one
-    refused connection. When a later SYN of the same try is answered, the connection is ``ok``
-    with a note.
+    refused connection. When a later SYN of the same try is answered, the connection is `ok` with a
+    note.
 
 Usual causes
-    Nothing listens on that port: the process is down, still starting, or rolling out. It listens
-    on 127.0.0.1 or on the other address family only. The port in the endpoint or service is
-    wrong. A firewall rule answers with "reject with tcp reset". A listener's queue is full and
-    the host is set to reset (Windows; Linux drops instead).
+    - Nothing listens on that port: the program is down, still starting, or rolling out.
+    - It listens on 127.0.0.1 only, or on the other address family only.
+    - The port in the endpoint, the Service or the configuration is wrong.
+    - A rule rejects with a TCP reset, on that host or before it.
+    - On Windows: the listener's queue is full (Linux drops the SYN instead).
 
 Fixes
-    Look whether something listens, on which address, and whether it stopped or restarted then.
+    - First: look whether something listens on that address and port, and whether it stopped or
+      rolled out at that moment.
+    - Application: bind `0.0.0.0` or `::`, not `127.0.0.1`. Open the listener only when the program
+      is ready, and close it last.
+    - Envoy: correct `socket_address` of the endpoint. While a host restarts,
+      `retry_policy.retry_on: connect-failure` with the `previous_hosts` retry predicate goes to
+      another one; `outlier_detection` takes it out.
+    - Istio: the Service's `targetPort` must be what the container listens on; `istioctl
+      proxy-config endpoints POD` shows what the sidecar uses. `retries.retryOn: connect-failure` in
+      the VirtualService.
+    - NGINX: correct the `server` line of the `upstream`. `proxy_next_upstream error` tries the next
+      one; `max_fails` and `fail_timeout` rest a dead one.
+    - HAProxy: correct the `server` line; `check` takes a dead one out, `option redispatch` sends
+      the retry elsewhere.
+    - Kubernetes: a `readinessProbe`, so that no endpoint is published before the port is open, and
+      a `preStop` sleep of some seconds, so that endpoints leave before it closes.
+    - Linux: look for a rule with `reject with tcp reset`: `nft list ruleset`, `iptables-save`.
 
 Can be confused with
-    A REJECT rule on the host itself, which is byte for byte the same. ICMP port unreachable
-    (icmp.unreachable): the same errno 111 for the program, another packet.
+    - icmp.unreachable: "port unreachable" gives the program the same errno 111, but the packet is
+      ICMP.
+    - tcp.connection_timeout: nothing came back at all.
+    - endpoint.down: the finding for an endpoint that refused several in a row.
+
+What would settle it
+    - On the server, `ss -ltnp 'sport = :PORT'` tells a closed port from a rule: byte for byte both
+      look the same.
+    - A capture on the server: a RST that leaves there was made there; one that was never seen there
+      comes from a device between.
 
 References
-    RFC 9293 section 3.10.7.1 (a segment to a closed port); facts 1.2, 1.5.
+    - RFC 9293 section 3.10.7.1: a segment to a closed port.
+    - Linux tcp_v4_send_reset() and nf_send_reset(): why a closed port and a REJECT rule look alike.
+      Measured in the lab (docs/lab.md).
+    - Microsoft KB175523: Windows repeats a refused SYN.
 """
 
 from __future__ import annotations

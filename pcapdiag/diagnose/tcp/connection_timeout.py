@@ -1,30 +1,63 @@
-"""tcp.connection_timeout: nobody answered the SYN.
+"""tcp.connection_timeout: Nobody answered the SYN.
 
 What happened
     The initiator asked for a connection, repeated itself, heard nothing at all, and gave up.
 
 How pcapdiag can tell
     SYNs and not one packet back, neither TCP nor ICMP. Linux repeats after 1, 2, 3, 4 s (before
-    6.5: 1, 3, 7 s); a proxy whose connect timeout is 1 s leaves one single SYN. It counts as
-    given up when the next repeat was due and did not come while the capture went on, or when
-    three seconds of trying went unanswered, or when the initiator, a proxy, told its client
-    meanwhile. A SYN at the very end of the file is ``capture.partial``. One over IPv6 is ``ok``
-    where the same host got its connection over IPv4 at the same time, or the other way round.
+    6.5: 1, 3, 7 s); a proxy whose connect timeout is 1 s leaves one single SYN. It counts as given
+    up when the next repeat was due and did not come while the capture went on, or when three
+    seconds of trying went unanswered, or when the initiator, a proxy, told its client meanwhile. A
+    SYN at the very end of the file is `capture.partial`. One over IPv6 is `ok` where the same host
+    got its connection over IPv4 at the same time, or the other way round.
 
 Usual causes
-    A firewall, security group or network policy that drops. A host that is down or gone, an address
-    that moved. A full accept queue (Linux drops new SYNs then). No route back. SNAT ports or a
-    conntrack table used up.
+    - A firewall, security group or network policy drops the SYN, or the answer.
+    - The host is down or gone, or its address moved.
+    - The listener's accept queue is full: Linux drops new SYNs then, without a word.
+    - There is no route back.
+    - SNAT ports or a connection tracking table are used up.
 
 Fixes
-    Find out where the SYN gets lost: capture at the responder. Seen there: host firewall or queue.
-    Not seen there: the path.
+    - First: find out where the SYN gets lost. Capture on the server: seen there, it is the host's
+      firewall or a full queue; not seen there, it is the path.
+    - Application: accept faster, or listen with a longer backlog, where `ss -ltn` shows Recv-Q
+      above Send-Q.
+    - Envoy: `connect_timeout` (default 5 s) bounds the wait. `retry_on: connect-failure` tries
+      another host, `outlier_detection` and `health_checks` take the dead one out.
+    - Istio: `connectionPool.tcp.connectTimeout` in the DestinationRule (default 10 s); look for a
+      NetworkPolicy and for ports 15006 and 15008 in security groups.
+    - NGINX: `proxy_connect_timeout` (default 60 s) is long for one dead host; `proxy_next_upstream
+      error timeout` tries the next.
+    - HAProxy: `timeout connect` with `retries` and `option redispatch`.
+    - Kubernetes: does a NetworkPolicy select one of the pods? Is the endpoint still a pod? `kubectl
+      get endpointslices`.
+    - Linux: `net.core.somaxconn` and the program's backlog, whichever is smaller; on NATs
+      `net.netfilter.nf_conntrack_max`.
+    - Network: let the port through in both directions, and route the answer back the way the SYN
+      came.
+    - Cloud: security group of the target must allow the balancer's, or with client address kept,
+      the client's addresses. AWS NAT gateway metric `ErrorPortAllocation`, Azure SNAT port metrics:
+      out of ports.
 
 Can be confused with
-    tcp.handshake_stalled (a SYN-ACK came). icmp.unreachable (a router said so).
+    - tcp.handshake_stalled: a SYN-ACK came back.
+    - icmp.unreachable, icmp.prohibited: a router said no.
+    - tcp.accept_queue_overflow: the handshake was finished, and the server did not take it.
+    - path.new_flows_dropped: the finding for SYNs that are lost while data passes.
+
+What would settle it
+    - A capture on the server for the same seconds: `tcpdump -ni any 'tcp port PORT and host
+      CLIENT'`.
+    - On the server, `nstat -az TcpExtListenDrops TcpExtListenOverflows` twice: growing means a full
+      queue.
 
 References
-    RFC 9293 section 3.8.1, RFC 6298 section 2.1 (initial timeout 1 s); facts 1.3, 1.4, 10.
+    - RFC 9293 section 3.8.1 and RFC 6298 section 2.1: repeats, and the first timeout of 1 s.
+    - Linux tcp_syn_linear_timeouts (from 6.5): repeats after 1, 2, 3, 4 s; before, 1, 3, 7 s.
+      Measured in the lab.
+    - Linux tcp_conn_request(): a full accept queue drops the SYN.
+    - RFC 8305: one address family of two may lose the race.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""tcp.data_timeout: data was repeated and never acknowledged until somebody gave up.
+"""tcp.data_timeout: Data was repeated and never acknowledged.
 
 What happened
     One end sent data, repeated it with growing pauses, never got an acknowledgment, and in the end
@@ -6,25 +6,49 @@ What happened
 
 How pcapdiag can tell
     The same bytes sent three times or more, the acknowledgment number never moved, no ICMP error.
-    Captured behind the loss: a hole that the receiver went on asking for and nobody filled.
-    Then FIN or RST by the one who sent them, or by the other end for want of a request, or
-    silence while the capture went on. When only full-size segments vanish, ``mtu.black_hole`` is
-    named as an alternative; after an idle gap, ``tcp.stale_connection``; right after the
-    handshake, ``tcp.accept_queue_overflow`` (SYN cookies).
+    Captured behind the loss: a hole that the receiver went on asking for and nobody filled. Then
+    FIN or RST by the one who sent them, or by the other end for want of a request, or silence while
+    the capture went on. When only full-size segments vanish, `mtu.black_hole` is named as an
+    alternative; after an idle gap, `tcp.stale_connection`; right after the handshake,
+    `tcp.accept_queue_overflow` (SYN cookies).
 
 Usual causes
-    The other host died or lost its network. A firewall or NAT forgot the connection and drops
-    silently. The path broke in one direction. A path that takes small packets only.
+    - The other host died, or lost its network.
+    - A firewall or NAT forgot the connection and drops what it does not know.
+    - The path broke in one direction.
+    - The path takes small packets only.
 
 Fixes
-    Capture at the other end: do the segments arrive there?
+    - First: capture at the other end. Do the segments arrive there?
+    - Application: `TCP_USER_TIMEOUT` bounds how long unacknowledged data keeps a connection alive.
+    - Envoy: `upstream_connection_options.tcp_keepalive` below the idle timeout of the device
+      between; for HTTP/2 `connection_keepalive`; `idle_timeout` of the pool below it, too.
+    - Istio: `connectionPool.tcp.tcpKeepalive`, `connectionPool.http.idleTimeout`.
+    - NGINX: `proxy_socket_keepalive on`; upstream `keepalive_timeout` shorter than the device's.
+    - HAProxy: `option srvtcpka`, `pool-purge-delay`.
+    - Linux: `net.ipv4.tcp_retries2` (15: some 15 minutes) bounds the wait;
+      `net.ipv4.tcp_mtu_probing=1` where only full-size segments vanish.
+    - Network: `nf_conntrack_tcp_timeout_established` and its like on firewalls; `conntrack -S` for
+      drops.
+    - Cloud: idle timeouts: AWS NAT gateway 350 s, Azure NAT Gateway and Load Balancer 4 min, GCP
+      Cloud NAT 1200 s; silent by default.
 
 Can be confused with
-    tcp.response_timeout: there the request was acknowledged. tcp.zero_window: acknowledged, not
-    read.
+    - tcp.response_timeout: there the request was acknowledged.
+    - tcp.zero_window: acknowledged, and not read.
+    - mtu.black_hole: only what is big is lost.
+    - tcp.stale_connection: a RST instead of silence.
+    - tcp.accept_queue_overflow: right after the handshake, with SYN cookies.
+
+What would settle it
+    - A capture at the other end for the same seconds, then `pcapdiag correlate`.
+    - `ping -M do -s 1472` to the other end: does full size pass?
 
 References
-    RFC 6298 (timers), RFC 9293 section 3.8.3 (giving up); facts 1.2, 1.3, 1.4.
+    - RFC 6298 (timers), RFC 9293 section 3.8.3 (giving up).
+    - AWS "NAT gateways", Azure "Load Balancer TCP Reset and Idle Timeout", Google "Cloud NAT": idle
+      timeouts.
+    - Measured in the lab (docs/lab.md): Linux sends no packet when its retransmissions time out.
 """
 
 from __future__ import annotations
@@ -108,7 +132,7 @@ def undelivered(story: Story, context: Context) -> Judgement | None:
 def _ends_the_tries(story: Story, end: Ending, stuck: Stuck) -> bool:
     """A RST of the silent end is an answer; anything else ended the wait for one.
 
-    Save for a live socket's, whose ACK number says that it had not got the data (facts 1.2).
+    Save for a live socket's, whose ACK number says that it had not got the data (measured).
     """
     answered = end.reset is not None and end.by_initiator != stuck.by_initiator
     return end.time >= stuck.first_time and (not answered or _never_got_it(story, end, stuck))

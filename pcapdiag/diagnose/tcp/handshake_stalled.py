@@ -1,4 +1,4 @@
-"""tcp.handshake_stalled: a SYN-ACK came, but the handshake was never completed.
+"""tcp.handshake_stalled: A SYN-ACK came, but the handshake was never completed.
 
 What happened
     The responder said yes. The initiator did not hear it, or heard it too late, and the connection
@@ -7,23 +7,44 @@ What happened
 How pcapdiag can tell
     SYN and SYN-ACK, no final ACK: the SYN-ACK is repeated (after 1, 3, 7 s), or the SYN is, or a
     SYN-ACK that took longer than the initiator was willing to wait is met by its bare RST (seen at
-    the responder: the RST comes long after a prompt SYN-ACK). A RST
-    right after a prompt SYN-ACK is a layer-4 health check or a port scan and ``ok``.
+    the responder: the RST comes long after a prompt SYN-ACK). A RST right after a prompt SYN-ACK is
+    a layer-4 health check or a port scan and `ok`.
 
 Usual causes
-    The way back is broken: asymmetric routing through a stateful firewall, no route back, a NAT
-    that lost the entry. The initiator's own host drops the SYN-ACK (INPUT rule, rp_filter). The
-    responder or the path is slower than the initiator's connect timeout. Spoofed SYNs (a SYN
-    flood).
+    - The way back is broken: asymmetric routing through a stateful firewall, no route back, a NAT
+      that lost its entry.
+    - The initiator's own host drops the SYN-ACK: an INPUT rule, `rp_filter`, connection tracking
+      that calls it invalid.
+    - The responder or the path is slower than the initiator's connect timeout.
+    - The SYNs were spoofed (a SYN flood).
 
 Fixes
-    Capture at the initiator: does the SYN-ACK arrive? Then its own host drops it. If not, the path.
+    - First: capture on the initiator. The SYN-ACK arrives there: its own host drops it. It does
+      not: the path loses it.
+    - Envoy: a longer `connect_timeout` only where the path is rightly slow.
+    - Istio: `connectionPool.tcp.connectTimeout` likewise.
+    - NGINX: `proxy_connect_timeout`.
+    - HAProxy: `timeout connect`.
+    - Linux: `net.ipv4.conf.all.rp_filter` to 2 (loose) with several interfaces; let ESTABLISHED
+      pass in INPUT; `net.ipv4.tcp_syncookies=1` against a flood.
+    - Network: the answer must pass the same firewall or NAT as the SYN: one path, or firewalls that
+      share state.
+    - Cloud: Azure and AWS balancers that keep the client's address need the server's answers to go
+      back through them, not round them.
 
 Can be confused with
-    tcp.accept_queue_overflow: there the final ACK was sent, and the SYN-ACK repeated all the same.
+    - tcp.connection_timeout: no SYN-ACK came at all.
+    - tcp.accept_queue_overflow: the final ACK was sent, and the SYN-ACK repeated all the same.
+
+What would settle it
+    - A capture on the initiator (or, where this one is, on the responder) for the same seconds.
+    - `ip route get` on both ends: do they use the same way?
 
 References
-    RFC 9293 section 3.5; facts 1.2 (SYN-ACK after connect was abandoned), 10, 11.
+    - RFC 9293 section 3.5: the handshake.
+    - RFC 3704: reverse path filtering.
+    - Measured in the lab (docs/lab.md): Linux answers a SYN-ACK for an abandoned connect() by a
+      bare RST.
 """
 
 from __future__ import annotations

@@ -1,28 +1,46 @@
-"""tcp.idle_reset: an idle connection was reset.
+"""tcp.idle_reset: An idle connection was reset.
 
 What happened
     Nothing was under way, the connection had been quiet for a second or more, and then a RST with
     the responder's address ended it.
 
 How pcapdiag can tell
-    RST by the responder after a quiet second, every request answered (or, where the protocol
-    cannot be read, the last bytes were the responder's). A keep-alive probe of the initiator that
-    is answered by RST is the same: the other side no longer held the connection. A RST with the
+    RST by the responder after a quiet second, every request answered (or, where the protocol cannot
+    be read, the last bytes were the responder's). A keep-alive probe of the initiator that is
+    answered by RST is the same: the other side no longer held the connection. A RST with the
     initiator's address is its own business, unless the signals say that the path sent it.
 
 Usual causes
-    An idle timeout of the server, of a load balancer or of a firewall that resets at expiry (Azure
-    LB with enableTcpReset, ASA with reset, F5). A server that was restarted.
+    - An idle timeout of the server.
+    - A load balancer or firewall that resets at expiry: Azure Load Balancer with `enableTcpReset`,
+      Cisco ASA with `reset`, F5 BIG-IP.
+    - The server was restarted.
 
 Fixes
-    Make the initiator's pool drop idle connections sooner than the other side does, or keep them
-    alive. No request was hurt: often harmless.
+    - First: no request was hurt, so this is often harmless. Let the initiator's pool drop idle
+      connections sooner than the other side does, or keep them alive.
+    - Application: raise the server's idle timeout above the pool's.
+    - Envoy: `common_http_protocol_options.idle_timeout` of the cluster;
+      `upstream_connection_options.tcp_keepalive`.
+    - Istio: `connectionPool.http.idleTimeout`, `connectionPool.tcp.tcpKeepalive`.
+    - NGINX: upstream `keepalive_timeout`; `proxy_socket_keepalive on`.
+    - HAProxy: `pool-purge-delay`; `option srvtcpka`.
+    - Linux: `net.ipv4.tcp_keepalive_time`, for sockets with SO_KEEPALIVE.
+    - Cloud: raise Azure `idleTimeoutInMinutes`, AWS `tcp.idle_timeout.seconds`.
 
 Can be confused with
-    tcp.stale_connection, where the next request found out. tcp.state_lost, in mid use.
+    - tcp.stale_connection: the next request found out.
+    - tcp.state_lost: in mid use.
+    - tcp.keepalive_timeout: probes were unanswered before the RST.
+
+What would settle it
+    - A capture on the responder: does the same RST leave there?
+    - Several of them with the same quiet time are a timer: path.idle_timeout tells it.
 
 References
-    facts 2.5 (timers that end connections), 11 (an idle gap never names the product by itself).
+    - RFC 9293 section 3.8.4: keep-alives.
+    - Azure "Load Balancer TCP Reset and Idle Timeout"; Cisco ASA CLI guide, "Configuring Connection
+      Settings".
 """
 
 from __future__ import annotations

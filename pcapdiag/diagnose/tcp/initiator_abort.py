@@ -1,4 +1,4 @@
-"""tcp.initiator_abort: the initiator left before its answer was due.
+"""tcp.initiator_abort: The initiator left before its answer was due.
 
 What happened
     The initiator sent a request, or was reading its answer, and ended the connection itself, sooner
@@ -9,18 +9,33 @@ How pcapdiag can tell
     request or within the time in which this responder usually answers, at no timeout's value.
 
 Usual causes
-    A user who closed the page or pressed ^C, a program that was stopped or cancelled the call, a
-    proxy whose own client left (it then drops the upstream leg too), a client that only wanted the
-    head.
+    - A user closed the page or pressed ^C.
+    - A program was stopped, or cancelled the call.
+    - A proxy dropped this leg because its own client left.
+    - A client wanted the head of the answer only.
 
 Fixes
-    Usually none here. Look at the leg before it: who left there, and after how long?
+    - First: usually nothing here. Look at the leg before it: who left there, and after how long?
+    - Application: is the answer slower than its users wait? Then the responder's time wants
+      mending.
+    - Envoy: flag DC on the client's leg says that the client left. Nothing to set.
+    - NGINX: `proxy_ignore_client_abort on` lets the upstream finish what clients gave up.
+    - HAProxy: `option abortonclose` decides whether a request in the queue is dropped with its
+      client.
+    - Cloud: is the client itself a balancer with a shorter timeout than this proxy's?
 
 Can be confused with
-    tcp.response_timeout: the same packets, at a timeout's value.
+    - tcp.response_timeout: the same packets, at a timeout's value. The responder is to blame there.
+
+What would settle it
+    - A capture of the client's leg, correlated with this one: `pcapdiag correlate client=A.pcap
+      proxy=B.pcap`.
+    - The initiator's log at that moment.
 
 References
-    NGINX status 499, HAProxy state CD and CH, Envoy flag DC; facts 3.3 (downstream side), 4.2.
+    - NGINX status 499; HAProxy configuration manual section 8.5 (states CD, CH); Envoy's
+      documentation, flag DC.
+    - Measured in the lab (docs/lab.md): Envoy ends the upstream leg by FIN when the client leaves.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""tcp.injected_reset: a reset forged on the path cut a live connection.
+"""tcp.injected_reset: A reset forged on the path cut a live connection.
 
 What happened
     Both ends held the connection and meant to keep it. Something between them sent a RST in the
@@ -11,17 +11,34 @@ How pcapdiag can tell
     more, and an expired or lost entry in a device does not explain it.
 
 Usual causes
-    A firewall or intrusion prevention system with a reset action, a policy on names in the
-    ClientHello, a censor, a data-loss or URL filter.
+    - A firewall or intrusion prevention system with a reset action.
+    - A policy on the name in the ClientHello, on an address or on content.
+    - A data-loss or URL filter, a censor.
 
 Fixes
-    Find the device (the hop count is in the evidence) and its rule.
+    - First: find the device. The number of hops is in the evidence; its own log has the rule.
+    - Istio: an egress gateway with an address of its own is easier to allow than every pod.
+    - Kubernetes: a network plugin's layer-7 policy may reset, too.
+    - Network: allow this flow, name or content in the device's policy: Palo Alto actions
+      reset-client, reset-server, reset-both; FortiGate and Check Point policies and their intrusion
+      prevention profiles.
+    - Cloud: AWS Network Firewall REJECT rules, Azure Firewall rules.
 
 Can be confused with
-    tcp.stale_connection, tcp.idle_reset and tcp.state_lost by a device: it only forgot.
+    - tcp.stale_connection, tcp.idle_reset, tcp.state_lost: made by a device that only forgot the
+      connection.
+    - tls.handshake_reset, tcp.reset_before_response: where the signals do not suffice for the path.
+    - path.reset_device: the finding for one device that resets many.
+
+What would settle it
+    - Captures at both ends at once: a RST that arrives at one end and never left the other is
+      proof. `pcapdiag correlate` compares them.
+    - The same request with another name or content: does it pass?
 
 References
-    Weaver, Sommer, Paxson: Detecting Forged TCP Reset Packets (NDSS 2009); facts 2.
+    - Weaver, Sommer, Paxson: "Detecting Forged TCP Reset Packets", NDSS 2009.
+    - Raman et al.: "Global, Passive Detection of Connection Tampering", SIGCOMM 2023.
+    - Clayton, Murdoch, Watson: "Ignoring the Great Firewall of China", 2006.
 """
 
 from __future__ import annotations

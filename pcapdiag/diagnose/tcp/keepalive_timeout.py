@@ -1,4 +1,4 @@
-"""tcp.keepalive_timeout: keep-alive probes went unanswered until one end gave up.
+"""tcp.keepalive_timeout: Keep-alive probes went unanswered until one end gave up.
 
 What happened
     The connection was idle, one end asked "are you still there?" several times, and nobody
@@ -10,17 +10,35 @@ How pcapdiag can tell
     went on.
 
 Usual causes
-    The other host went away without a word: power, crash, network unplugged, virtual machine
-    paused. A NAT or firewall forgot the connection and drops silently. The path broke.
+    - The other host went away without a word: power, crash, a paused virtual machine.
+    - A NAT or firewall forgot the connection and drops silently.
+    - The path broke.
 
 Fixes
-    Find out whether the other host was up; if so, whether something between drops idle connections.
+    - First: was the other host up? If so, does something between drop idle connections?
+    - Application: SO_KEEPALIVE with TCP_KEEPIDLE below the timeout of the device between.
+    - Envoy: `tcp_keepalive.keepalive_time` below it; for HTTP/2 `connection_keepalive.interval`.
+    - Istio: `connectionPool.tcp.tcpKeepalive.time`.
+    - NGINX: `proxy_socket_keepalive on`, as the server `listen ... so_keepalive=`.
+    - HAProxy: `option srvtcpka` with `srvtcpka-idle`, `option clitcpka`.
+    - Kubernetes: nodes that were drained or lost: `kubectl get nodes`, events of that minute.
+    - Linux: `net.ipv4.tcp_keepalive_time` (7200), `tcp_keepalive_intvl` (75),
+      `tcp_keepalive_probes` (9).
+    - Cloud: AWS NAT gateway and NLB 350 s, Azure 4 min, GCP firewall 10 min without a packet.
 
 Can be confused with
-    tcp.idle_reset: a RST without unanswered probes. tcp.data_timeout: real data unanswered.
+    - tcp.idle_reset: a RST without unanswered probes.
+    - tcp.data_timeout: real data was unanswered.
+    - http2.ping_timeout: the same by HTTP/2.
+
+What would settle it
+    - A capture at the other end: do the probes arrive there?
+    - `ping` and `ip neigh show` from the prober.
 
 References
-    RFC 9293 section 3.8.4 (keep-alives), Linux tcp(7) tcp_keepalive_*; facts 1.2.
+    - RFC 9293 section 3.8.4; tcp(7), `tcp_keepalive_time`.
+    - Google "Compute Engine: troubleshooting general issues" (10 min), AWS and Azure documentation
+      of their timeouts.
 """
 
 from __future__ import annotations

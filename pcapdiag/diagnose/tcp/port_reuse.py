@@ -1,4 +1,4 @@
-"""tcp.port_reuse: the SYN used a pair of ports that the other side still held.
+"""tcp.port_reuse: The SYN used a pair of ports that the other side still held.
 
 What happened
     The initiator opened a connection from a port that it (or a NAT) had used for the same
@@ -7,21 +7,42 @@ What happened
 How pcapdiag can tell
     The SYN is met not by SYN-ACK but by an ACK of the old connection (a challenge ACK), whose
     number does not fit the SYN; the initiator answers that with RST. On Linux the next SYN then
-    works, 10 to 100 ms later, and the verdict is ``ok`` with a note; here it never did.
+    works, 10 to 100 ms later, and the verdict is `ok` with a note; here it never did.
 
 Usual causes
-    Few ephemeral ports for many connections to one destination; a SNAT that reuses ports sooner
-    than the responder forgets them; a rebooted initiator; a fixed source port.
+    - Few ephemeral ports for many short connections to one destination.
+    - A SNAT that uses ports again sooner than the server forgets them.
+    - The initiator rebooted, or binds a fixed source port.
 
 Fixes
-    More source ports or addresses; keep connections open instead of opening new ones.
+    - First: open fewer connections. Pools help more than port ranges do.
+    - Application: do not bind a source port. Keep connections open between requests.
+    - Envoy: leave `max_requests_per_connection` unset, raise the pool's idle timeout below the
+      server's. More source addresses by `upstream_bind_config`.
+    - Istio: `connectionPool.http.maxRequestsPerConnection: 0`; h2 to the upstream needs one
+      connection.
+    - NGINX: upstream `keepalive`, with `proxy_http_version 1.1` and `proxy_set_header Connection
+      ""`; several addresses in `proxy_bind`.
+    - HAProxy: `http-reuse safe` or `always`; several `source` addresses.
+    - Linux: widen `net.ipv4.ip_local_port_range`; keep `net.ipv4.tcp_timestamps=1` at both ends,
+      which makes early reuse safe.
+    - Cloud: more SNAT addresses or ports per host (Azure outbound rules, GCP Cloud NAT
+      `--min-ports-per-vm`, more AWS NAT gateway addresses).
 
 Can be confused with
-    tcp.connection_timeout, where nothing at all comes back (TIME_WAIT may answer once in 500 ms
-    only).
+    - tcp.connection_timeout: nothing at all came back (a socket in TIME_WAIT answers once in 500 ms
+      only).
+    - tcp.ephemeral_ports_low: the finding for a client that is near its last port.
+
+What would settle it
+    - On the server, `ss -tano 'sport = :PORT and dst CLIENT'`: which state does the old connection
+      have?
+    - A capture on both sides of a NAT: are ports used again there?
 
 References
-    RFC 5961 section 4 (challenge ACK), RFC 6191, RFC 9293 section 3.10.7.4; facts 1.2.
+    - RFC 5961 section 4 (challenge ACK), RFC 6191 and RFC 9293 section 3.10.7.4 (reuse in
+      TIME_WAIT).
+    - Measured in the lab (docs/lab.md): on Linux the retry after the RST works, 10 to 100 ms later.
 """
 
 from __future__ import annotations

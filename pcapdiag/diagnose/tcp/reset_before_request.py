@@ -1,4 +1,4 @@
-"""tcp.reset_before_request: the connection was reset before anybody asked anything.
+"""tcp.reset_before_request: The connection was reset before anybody asked anything.
 
 What happened
     The handshake worked, and then the responder, or a device between, reset the connection before
@@ -9,19 +9,36 @@ How pcapdiag can tell
     first (a greeting) counts as before the request.
 
 Usual causes
-    A layer-4 proxy or load balancer whose own backend is dead (Envoy tcp_proxy: at once; HAProxy:
-    when its connect tries are used up). A limit on connections or an access list in the program.
-    A process that died with connections in its accept queue.
+    - A layer-4 proxy or load balancer whose own backend is dead (Envoy tcp_proxy at once; HAProxy
+      when its connect tries are used up).
+    - A limit on connections, or an access list in the program.
+    - The process died with connections in its accept queue.
 
 Fixes
-    Look at the program's or proxy's log for that moment; look behind it.
+    - First: is the responder a proxy or load balancer? Then its own backend is the place to look.
+      Else read the program's log at that moment.
+    - Application: does it limit connections or addresses (MySQL `max_connections`)?
+    - Envoy: as that proxy, tcp_proxy `max_connect_attempts`, `health_checks` on its cluster; the
+      connection_limit filter closes what is too much.
+    - Istio: an AuthorizationPolicy on a TCP port closes what it denies.
+    - NGINX: as that server, `limit_conn`, `allow` and `deny`.
+    - HAProxy: as that proxy, `maxconn`, `tcp-request connection reject`, the state of its servers
+      (`show servers state`).
+    - Cloud: has the target group a healthy target?
 
 Can be confused with
-    tcp.accept_queue_overflow: a bare RST right at the final ACK. tcp.idle_reset, where the
-    connection had been used.
+    - tcp.closed_before_request: the same by FIN.
+    - tcp.accept_queue_overflow: a bare RST right at the final ACK.
+    - tcp.idle_reset: the connection had been used, or was quiet for a second.
+
+What would settle it
+    - A capture behind the responder, where it is a proxy: does its own connect fail?
+    - A capture on the responder: does the same RST leave there?
 
 References
-    facts 1.2 (process killed), 11 (Envoy tcp_proxy with a dead backend).
+    - RFC 9293 sections 3.5.2 (when a RST is sent) and 3.10.5 (abort).
+    - Linux inet_csk_listen_stop(): a dying listener resets what waits in its queue. Measured in the
+      lab, as was Envoy's tcp_proxy with a dead backend (RST,ACK in 0.4 ms).
 """
 
 from __future__ import annotations

@@ -1,26 +1,49 @@
-"""tcp.reset_before_response: a request was sent, and a reset was the answer.
+"""tcp.reset_before_response: A request was sent, and a reset was the answer.
 
 What happened
     The initiator sent a request and got a RST instead of the first byte of an answer.
 
 How pcapdiag can tell
     Payload by the initiator since the responder's last byte, not one byte of the responder after
-    it, then RST by the responder. Not idle before (that is tcp.stale_connection), and not the
-    bare RST of a host that lost the connection (tcp.state_lost).
+    it, then RST by the responder. Not idle before (that is tcp.stale_connection), and not the bare
+    RST of a host that lost the connection (tcp.state_lost).
 
 Usual causes
-    The program crashed or was killed on this request, or closed the socket without reading all of
-    it (Linux then sends RST,ACK). A limit on request size or rate. A layer-4 proxy whose backend
-    is dead. Plaintext to a TLS port and the like. Istio STRICT mTLS without a client certificate.
+    - The program crashed or was killed on this request, or closed the socket without reading all of
+      it: Linux then sends RST,ACK.
+    - A limit on the size or rate of requests.
+    - A layer-4 proxy whose backend is dead.
+    - Another protocol on that port: plaintext to TLS, HTTP/1 to HTTP/2, no PROXY header.
+    - Istio STRICT mTLS, and a client without a certificate.
 
 Fixes
-    Read the program's log at that moment; try the same request against it directly.
+    - First: read the program's log at that moment, and send the same request to it directly.
+    - Application: read the whole request before you close, also on an early error; look for
+      out-of-memory kills (`dmesg -T`) and worker timeouts.
+    - Envoy: `retry_on: reset-before-request` retries what the server never began; `reset` also what
+      it may have begun.
+    - Istio: `retries.retryOn` in the VirtualService; STRICT in PeerAuthentication needs a sidecar
+      at the client.
+    - NGINX: `proxy_next_upstream error` (for POST only with `non_idempotent`).
+    - HAProxy: `retry-on empty-response` (only for requests that may be repeated).
+    - Kubernetes: restarts and OOMKilled in `kubectl describe pod`; raise the memory limit.
+    - Cloud: is its idle timeout for this listener shorter than the request takes?
 
 Can be confused with
-    tcp.closed_before_response (FIN instead of RST): Envoy logs UC for both.
+    - tcp.closed_before_response: the same by FIN. Envoy logs UC for both.
+    - tcp.stale_connection: the connection had been quiet, and the request was never acknowledged.
+    - tcp.state_lost: a bare RST of a host that does not hold the connection.
+    - http.response_lost: the answer had come, complete, before the RST.
+
+What would settle it
+    - A capture on the responder: does the same RST leave there? If not, a device between made it
+      (tcp.injected_reset).
+    - On Linux from 6.10, the tracepoint `tcp:tcp_send_reset` names the kernel's reason.
 
 References
-    RFC 2525 section 2.17 (RST on close with unread data), RFC 9293 section 3.10.7; facts 1.1, 1.2.
+    - RFC 2525 section 2.17 and RFC 9293 section 3.6.1: close with unread data is a RST.
+    - Linux tcp_close() and tcp_send_active_reset(); include/net/rstreason.h.
+    - Measured in the lab (docs/lab.md): Envoy 1.40 logs 503 UC for a RST and for a FIN.
 """
 
 from __future__ import annotations

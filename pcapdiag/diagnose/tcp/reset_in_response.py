@@ -1,4 +1,4 @@
-"""tcp.reset_in_response: the answer was cut off by a reset.
+"""tcp.reset_in_response: The answer was cut off by a reset.
 
 What happened
     The responder had begun to answer, and a RST ended the connection before the answer was
@@ -8,20 +8,40 @@ How pcapdiag can tell
     Response bytes, then RST by the responder. HTTP/1 says whether the answer was complete
     (Content-Length, last chunk); an answer whose end is the end of the connection is cut by a RST
     by definition. Where the protocol cannot be read, a RST within a second of response bytes
-    counts, with a confidence of 0.7 at most. A RST after a complete answer is ``ok``.
+    counts, with a confidence of 0.7 at most. A RST after a complete answer is `ok`.
 
 Usual causes
-    The program crashed or was killed while it answered; a write timeout or a time limit cut it; its
-    own upstream broke off; the host was short of memory.
+    - The program crashed or was killed while it answered.
+    - A write timeout or a time limit cut it.
+    - Its own upstream broke off, and it could only cut.
+    - The host was short of memory.
 
 Fixes
-    Look what the program did at that moment; look at the leg behind it.
+    - First: what did the program do at that moment? Then the leg behind it.
+    - Application: time limits for writing (Go `WriteTimeout`, gunicorn `--timeout`), memory, an
+      exception in a streaming handler.
+    - Envoy: nothing can be retried once the 200 was sent on. Route `timeout` counts the whole
+      answer: 0 for streams. On shutdown `drain_timeout`.
+    - Istio: VirtualService `timeout`; pods that end need `terminationDrainDuration` longer than the
+      longest answer.
+    - NGINX: as the server, `send_timeout`, `reset_timedout_connection`; on a reload,
+      `worker_shutdown_timeout`.
+    - HAProxy: `timeout server`, `timeout client`; on a reload, `hard-stop-after`.
+    - Kubernetes: `terminationGracePeriodSeconds` longer than the longest answer.
 
 Can be confused with
-    A close after the work was done. http.truncated_response (the same, with FIN).
+    - http.truncated_response: the same by FIN.
+    - http2.rst_stream: one HTTP/2 stream cut, the connection goes on.
+    - `ok`: a RST after a complete answer.
+
+What would settle it
+    - A key log, where the protocol cannot be read: it tells whether the answer was complete.
+    - A capture behind the responder: did its own upstream break off first?
 
 References
-    RFC 9112 sections 6 and 8; facts 3.3 (Envoy: 200 with UPE), 11 (close-delimited bodies).
+    - RFC 9112 sections 6.3 and 8: what a complete answer is.
+    - Measured in the lab (docs/lab.md): Envoy 1.40 logs 200 UPE for a framed body, and 200 with no
+      flag for one that ends with the connection.
 """
 
 from __future__ import annotations

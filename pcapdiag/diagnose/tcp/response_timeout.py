@@ -1,4 +1,4 @@
-"""tcp.response_timeout: the request was delivered, and no answer came in time.
+"""tcp.response_timeout: The request was delivered, and no answer came in time.
 
 What happened
     The initiator sent its request, the responder's kernel acknowledged it, and its program did not
@@ -11,18 +11,41 @@ How pcapdiag can tell
     given up is the same.
 
 Usual causes
-    The program hangs or is overloaded, waits for a database or another service, or its listener
-    queues connections that nobody accepts. Or the timeout is shorter than this request needs.
+    - The program hangs or is overloaded.
+    - It waits for a database or another service.
+    - Its listener queues connections that nobody accepts.
+    - The timeout is shorter than this request rightly needs.
 
 Fixes
-    Find out what the program did in that time, before raising the timeout.
+    - First: find out what the program did in that time, before a timeout is raised.
+    - Application: thread dump, slow queries, calls to other services, pool of workers; `ss -tn`
+      Recv-Q shows what it did not read.
+    - Envoy: route `timeout` (default 15 s), `per_try_timeout`; both count until the whole answer is
+      there.
+    - Istio: VirtualService `timeout` (off by default) and `retries.perTryTimeout`.
+    - NGINX: `proxy_read_timeout` (default 60 s, between two reads), `grpc_read_timeout`.
+    - HAProxy: `timeout server`.
+    - Kubernetes: CPU limits that throttle, too few replicas, a readiness probe that does not see
+      the hang.
+    - Cloud: AWS ALB `idle_timeout.timeout_seconds` (default 60), GCP backend service timeout
+      (default 30 s).
 
 Can be confused with
-    tcp.initiator_abort: the same packets, at no timeout's value. tcp.data_timeout: not
-    acknowledged.
+    - tcp.initiator_abort: the same packets, at no timeout's value.
+    - tcp.data_timeout: the request was not acknowledged.
+    - mtu.black_hole: the answer was sent and got lost for its size. From the proxy it looks the
+      same.
+    - tcp.zero_window: the program does not read.
+
+What would settle it
+    - A capture on the responder: did the answer leave there?
+    - On the responder, while it lasts: `ss -tnp 'sport = :PORT'` (unread requests) and `ss -ltn`
+      (connections not accepted).
 
 References
-    facts 3.3, 3.4, 4.1, 4.2, 10 (HAProxy ends with RST,ACK, NGINX and Envoy with FIN).
+    - Envoy's documentation, "How do I configure timeouts?"; NGINX ngx_http_proxy_module; HAProxy
+      configuration manual, `timeout server`.
+    - Measured in the lab (docs/lab.md): Envoy and NGINX give up by FIN, HAProxy by RST,ACK.
 """
 
 from __future__ import annotations

@@ -1,28 +1,59 @@
-"""tcp.stale_connection: a request was sent on a connection that the other side no longer held.
+"""tcp.stale_connection: The request met a connection that the other side had given up.
 
 What happened
     The initiator took an idle connection out of its pool and sent a request. The other side, or a
     NAT or load balancer between, had already closed or forgotten it.
 
 How pcapdiag can tell
-    The keep-alive race: the responder's FIN does not acknowledge the request (they crossed), and
-    a RST answers the request. Or an idle gap of a second or more, then a request, then RST at
-    once, with the request never acknowledged. A RST,ACK that covers the request comes from a
-    socket that was alive: that is tcp.reset_before_response.
+    The keep-alive race: the responder's FIN does not acknowledge the request (they crossed), and a
+    RST answers the request. Or an idle gap of a second or more, then a request, then RST at once,
+    with the request never acknowledged. A RST,ACK that covers the request comes from a socket that
+    was alive: that is tcp.reset_before_response.
 
 Usual causes
-    The server's keep-alive timeout is shorter than, or equal to, the pool's idle timeout of the
-    initiator (node 5 s, gunicorn 2 s, Apache 5 s, NGINX 75 s against Envoy 1 h). A NAT or load
-    balancer forgets idle connections (350 s, 240 s) and answers the next packet with RST.
+    - The server's keep-alive timeout is shorter than the pool's idle timeout of the initiator, or
+      equal to it: gunicorn 2 s, Apache and older node 5 s, NGINX 75 s, against Envoy's 1 h.
+    - A NAT or load balancer forgot the idle connection (350 s at AWS, 4 min at Azure), and answers
+      the next packet by a RST.
+    - The server restarted, and its FIN crossed the request.
 
 Fixes
-    The initiator must give up idle connections first. A retry on a new connection is safe here.
+    - First: the initiator must give up idle connections before the other side does: set its idle
+      timeout some seconds below.
+    - Application: or hold them longer at the server: node `server.keepAliveTimeout` (with
+      `headersTimeout` above it), gunicorn `--keep-alive`, uvicorn `--timeout-keep-alive`, Tomcat
+      `keepAliveTimeout`, Apache `KeepAliveTimeout`, Go `http.Server.IdleTimeout`.
+    - Envoy: `common_http_protocol_options.idle_timeout` in HttpProtocolOptions of the cluster
+      (default 1 h). `retry_on: reset-before-request` on a new connection is safe here;
+      `tcp_keepalive` where a device forgets.
+    - Istio: `connectionPool.http.idleTimeout` in the DestinationRule; `retries.retryOn:
+      reset-before-request`.
+    - NGINX: upstream `keepalive_timeout` (default 60 s); `proxy_next_upstream error`.
+    - HAProxy: `pool-purge-delay` (default 5 s), `retry-on conn-failure empty-response`, `option
+      srvtcpka`.
+    - Linux: `net.ipv4.tcp_keepalive_time` below the device's timeout, for sockets with
+      SO_KEEPALIVE.
+    - Cloud: AWS NLB `tcp.idle_timeout.seconds` (350), ALB `idle_timeout.timeout_seconds` (60):
+      servers behind an ALB must wait longer than it. GCP Application Load Balancer holds 600 s:
+      give servers 620 s. Azure `idleTimeoutInMinutes` (4) with `enableTcpReset`.
 
 Can be confused with
-    tcp.state_lost (no idle time). Silence instead of RST is tcp.data_timeout.
+    - tcp.state_lost: a RST in mid use, with no quiet time before.
+    - tcp.idle_reset: a RST before any request found out.
+    - tcp.data_timeout: silence instead of a RST.
+    - path.idle_timeout: the finding that gives the quiet time, and whose default it is.
+
+What would settle it
+    - A capture on the server: no RST leaves there while this recurs: a device between did it. The
+      same RST leaves there: it is the host.
+    - On the server, `ss -tno 'sport = :PORT'`: is the connection still there?
 
 References
-    RFC 9112 section 9.3.1 (retry), 9.5 (race); facts 1.2, 1.4, 2.5, 11.
+    - RFC 9112 section 9.3.1 (retry) and section 9.5 (the race).
+    - AWS "Listeners for your Network Load Balancers", Google "Application Load Balancer: timeouts
+      and retries", Azure "Load Balancer TCP Reset and Idle Timeout".
+    - Measured in the lab (docs/lab.md): a FIN that does not acknowledge the request, then a bare
+      RST.
 """
 
 from __future__ import annotations
@@ -74,7 +105,7 @@ KIND = Kind(
 )
 
 SURE_GAP, LIKELY_GAP = 30 * SECOND, 4 * SECOND
-"""Servers' keep-alive timeouts start at 2 to 5 s (facts 2.5); a shorter quiet is often chance."""
+"""Servers' keep-alive timeouts start at 2 to 5 s (vendors); a shorter quiet is often chance."""
 
 
 def match(story: Story, _context: Context) -> Judgement | None:

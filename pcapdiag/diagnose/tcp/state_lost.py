@@ -1,4 +1,4 @@
-"""tcp.state_lost: a host or device that does not hold the connection reset it in mid use.
+"""tcp.state_lost: A host or device that had lost the connection reset it.
 
 What happened
     Traffic was under way, without a pause, when a packet was answered by the RST of somebody who
@@ -10,18 +10,41 @@ How pcapdiag can tell
     The MAC address or TTL may change, and a new owner of the address may ask by ARP first.
 
 Usual causes
-    The host rebooted or the address moved to another (failover, pod replaced). A load balancer or
-    NAT lost the entry: conntrack flushed, backend removed, ECMP sends packets to another node. A
-    REJECT rule was added while connections were open.
+    - The host rebooted, or its address moved to another one: failover, a pod that was replaced.
+    - A load balancer or NAT lost its entry: connection tracking flushed, backend removed, packets
+      sent to another node.
+    - A REJECT rule was added while connections were open.
 
 Fixes
-    Look what restarted, moved or was reconfigured at that moment.
+    - First: what restarted, moved or was reconfigured at that moment?
+    - Application: retry once on a new connection, where the request may be repeated.
+    - Envoy: `retry_on: reset`, `outlier_detection`; `close_connections_on_host_health_failure`
+      drops a pool with its host.
+    - Istio: `retries.retryOn: reset`, `outlierDetection`.
+    - HAProxy: `on-marked-down shutdown-sessions` ends connections to a server that is known to be
+      down.
+    - Kubernetes: `preStop` and `terminationGracePeriodSeconds`, so that connections end before the
+      pod does; `externalTrafficPolicy: Local` or one node less changes which node gets a packet.
+    - Linux: `net.netfilter.nf_conntrack_max` on NATs; conntrackd shares state between two of them;
+      do not flush tables in use.
+    - Network: several NATs or firewalls on equal-cost paths need shared state, or hashing that
+      keeps a flow on one.
+    - Cloud: drain before removing: AWS `deregistration_delay.timeout_seconds`, GCP connection
+      draining timeout.
 
 Can be confused with
-    tcp.stale_connection (after quiet). A forged bare RST (tcp.injected_reset): the sender goes on.
+    - tcp.stale_connection: the same after a quiet time.
+    - tcp.injected_reset: a forged RST, and the sender in whose name it was goes on.
+    - path.address_moved: the finding that the address answers from elsewhere since then.
+
+What would settle it
+    - A capture on the host: does the same RST leave there?
+    - On it: `last -x reboot | head`, `ip -s neigh show`; on NATs between: `conntrack -S`.
 
 References
-    RFC 9293 section 3.10.7.1; facts 1.2, 1.4, 11.
+    - RFC 9293 section 3.10.7.1: a segment for no connection.
+    - Linux tcp_v4_send_reset(): sequence number copied from the ACK, window 0, no options. Measured
+      in the lab (docs/lab.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""tcp.zero_window: the receiver stopped reading.
+"""tcp.zero_window: The receiver stopped reading.
 
 What happened
     One end's receive buffer filled up because its program did not read. It told the other end to
@@ -9,17 +9,32 @@ How pcapdiag can tell
     until one of them ended the connection.
 
 Usual causes
-    The program hangs or waits for something else. Back-pressure: a proxy that cannot pass the
-    data on because its own client is slow or gone. A paused consumer.
+    - The program hangs, or waits for something else.
+    - Back-pressure: a proxy cannot pass the data on, because its own client is slow or gone.
+    - A consumer was paused.
 
 Fixes
-    Look why that program does not read; for a proxy, look at its other leg.
+    - First: why does that program not read? If it is a proxy, look at its other leg.
+    - Application: blocked handler, lock, full disk, full queue; read in a thread of its own.
+    - Envoy: `per_connection_buffer_limit_bytes` (1 MiB) is what it takes before it stops reading;
+      `stream_idle_timeout` ends a stream that stands.
+    - NGINX: `proxy_request_buffering` and `proxy_buffering` decide whether a slow side stops the
+      other; `send_timeout`, `proxy_send_timeout`.
+    - HAProxy: `timeout client` and `timeout server` end a side that does not move.
+    - Linux: `net.ipv4.tcp_rmem` only moves the point at which it stops.
 
 Can be confused with
-    tcp.response_timeout (nothing was sent). A window that closed and opened again is ``ok``.
+    - tcp.response_timeout: all was read, and nothing was sent.
+    - http2.flow_control_stall: one layer above, where single streams stand.
+    - `ok`: a window that closed and opened again.
+
+What would settle it
+    - On that host, while it lasts: `ss -tnpm 'port = :PORT'`: Recv-Q is full and does not fall.
+    - A capture of the proxy's other leg.
 
 References
-    RFC 9293 section 3.8.6; facts 11 (back-pressure).
+    - RFC 9293 section 3.8.6: zero windows and probes.
+    - Envoy's documentation, "How do I configure flow control?".
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""tls.alert: one end broke off with an alert that no narrower code explains.
+"""tls.alert: One end broke off with an alert that has no narrower code.
 
 What happened
     One end sent a fatal TLS alert: something in the other's messages, its own configuration, or the
@@ -9,21 +9,34 @@ How pcapdiag can tell
     certificate; or is, but nothing in the offers explains it.
 
 Usual causes
-    80 internal_error: configuration or certificate missing at the sender; its log tells. 40
-    handshake_failure to a usual ClientHello: a name or certificate problem at the server. 20
-    bad_record_mac, 51 decrypt_error: different keys, or bytes changed on the way. 50 decode_error
-    to a large ClientHello: a server that cannot read one of two segments. 49 access_denied: an
-    access list.
+    - 80 internal_error: configuration or certificate missing at the sender. Its log tells.
+    - 40 handshake_failure to a usual ClientHello: a name or certificate problem at the server.
+    - 20 bad_record_mac, 51 decrypt_error: different keys, or bytes changed on the way.
+    - 50 decode_error to a large ClientHello: a server that cannot read it in two segments.
+    - 49 access_denied: an access list.
 
 Fixes
-    The log of the end that sent the alert names the reason.
+    - First: the log of the end that sent the alert names the reason.
+    - Application: a key that does not belong to the certificate; a certificate callback that fails
+      for this name (Go `GetCertificate`).
+    - Envoy: `%UPSTREAM_TRANSPORT_FAILURE_REASON%`; leave X25519MLKEM768 out of `ecdh_curves` to
+      test a ClientHello in one segment.
+    - NGINX: the error log at level `info` for what clients did.
+    - HAProxy: `%[ssl_fc_err_str]` or `%[ssl_bc_err_str]` in the log format.
+    - Network: a device that opens or edits TLS: compare captures on both sides of it.
 
 Can be confused with
-    tls.sni_rejected and tls.version_mismatch: some servers say 40 or 80 to a name or version that
-    they do not have.
+    - tls.sni_rejected, tls.version_mismatch, tls.no_shared_cipher: some servers say 40 or 80 to a
+      name, version or cipher that they do not have.
+    - tls.client_certificate_required: alert 40 or 116 after the server asked for one.
+
+What would settle it
+    - The same handshake with one thing changed at a time: other name, other version, no ALPN
+      (`openssl s_client`).
 
 References
-    RFC 8446 section 6; facts 5.1, 5.2, 5.3 (post-quantum ClientHello), 11.
+    - RFC 8446 section 6; IANA "TLS Alerts".
+    - tldr.fail: servers that cannot read a ClientHello in two segments.
 """
 
 from __future__ import annotations

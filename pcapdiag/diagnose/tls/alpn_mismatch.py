@@ -1,4 +1,4 @@
-"""tls.alpn_mismatch: the two ends have no application protocol in common.
+"""tls.alpn_mismatch: The two ends have no application protocol in common.
 
 What happened
     The client named the protocols it can speak inside TLS (ALPN), and the server has none of them;
@@ -10,19 +10,39 @@ How pcapdiag can tell
     first exchange or before it.
 
 Usual causes
-    A proxy configured for HTTP/2 (gRPC) upstreams in front of a server with HTTP/1 only, or the
-    other way round. NGINX without http2, HAProxy without alpn on its bind, a TLS library that was
-    not told any protocol.
+    - A proxy set to HTTP/2 (gRPC) upstreams in front of a server with HTTP/1 only, or the other way
+      round.
+    - NGINX without http2, HAProxy without `alpn` on its bind line.
+    - A TLS library that was not told any protocol.
 
 Fixes
-    Let both ends have one protocol in common.
+    - First: let both ends have one protocol in common.
+    - Application: gRPC needs `h2`. Go `NextProtos`, Java `SSLParameters.setApplicationProtocols`,
+      Python `set_alpn_protocols`.
+    - Envoy: as the client, `auto_config` or `explicit_http_config.http_protocol_options` in
+      HttpProtocolOptions, where the server has no HTTP/2; as the server, `alpn_protocols:
+      h2,http/1.1`.
+    - Istio: name the port `http-` instead of `grpc-` or `http2-`, or set `appProtocol`;
+      DestinationRule `h2UpgradePolicy: DO_NOT_UPGRADE`.
+    - NGINX: as the server, `http2 on` (before 1.25.1: `listen ... ssl http2`); as the client,
+      `proxy_pass` speaks HTTP/1 and `grpc_pass` HTTP/2.
+    - HAProxy: as the client, `server ... alpn http/1.1` (or `h2`); as the server, `bind ... alpn
+      h2,http/1.1`.
+    - Kubernetes: Ingress backend protocol GRPCS or HTTPS (annotation of the controller).
 
 Can be confused with
-    protocol.http2_to_http1: HTTP/2 bytes met an HTTP/1 server, whatever ALPN said.
+    - protocol.http2_to_http1: HTTP/2 bytes met an HTTP/1 server, whatever ALPN said.
+    - tls.handshake_closed: the close says nothing of protocols.
+
+What would settle it
+    - `openssl s_client -connect SERVER:PORT -alpn h2,http/1.1 </dev/null`: which one does the
+      server take?
+    - A key log, where TLS 1.3 hides what was chosen.
 
 References
-    RFC 7301 section 3.2; facts 3.3, 5.2 (Envoy, HAProxy and Python ignore an ALPN they do not
-    have), 6.2.
+    - RFC 7301 section 3.2.
+    - Measured in the lab (docs/lab.md): Envoy, HAProxy and Python go on without a protocol where
+      NGINX, node and OpenSSL send alert 120.
 """
 
 from __future__ import annotations

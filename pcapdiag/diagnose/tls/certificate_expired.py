@@ -1,4 +1,4 @@
-"""tls.certificate_expired: a certificate is out of date, or not valid yet.
+"""tls.certificate_expired: A certificate is out of date, or not valid yet.
 
 What happened
     One end refused the other's certificate because of its dates, or because of the clock that it
@@ -10,19 +10,38 @@ How pcapdiag can tell
     46), and the certificate, where it can be read, had ended or not begun by the capture's clock.
 
 Usual causes
-    A renewal that did not happen, or happened on disk while the server still holds the old one in
-    memory. A wrong clock at the end that refused. A certificate from an hour ago at a host whose
-    clock is behind.
+    - A renewal did not happen, or happened on disk while the server still holds the old one in
+      memory.
+    - A wrong clock at the end that refused.
+    - A new certificate at a host whose clock is behind.
+    - An intermediate certificate of the chain ended.
 
 Fixes
-    Renew it and reload the server; check both clocks.
+    - First: renew the certificate and reload the program. Then check both clocks.
+    - Application: load certificates anew without a restart; alarm two weeks before the end.
+    - Envoy: SDS, or files with `watched_directory`, load a new one by themselves; the admin page
+      `/certs` shows what is in use.
+    - Istio: `istioctl proxy-config secret POD` shows what the sidecar holds; workloads renew by
+      themselves when istiod is reachable.
+    - NGINX: `nginx -s reload` after the renewal.
+    - HAProxy: reload, or `set ssl cert` and `commit ssl cert` on its socket.
+    - Kubernetes: `cmctl status certificate NAME` (cert-manager); was the pod with the mounted
+      secret restarted?
+    - Linux: `timedatectl`, `chronyc tracking`.
+    - Cloud: AWS Certificate Manager renews only what it issued and can validate; imported ones are
+      yours.
 
 Can be confused with
-    tls.certificate_rejected, where the certificate is hidden by TLS 1.3 and the alert is vague.
+    - tls.certificate_rejected: the certificate is hidden by TLS 1.3 and the alert is vague.
+    - tls.certificate_untrusted: an old root in the trust store.
+    - tls.certificate_expiring: the warning before.
+
+What would settle it
+    - `openssl s_client -connect SERVER:PORT -servername NAME </dev/null | openssl x509 -noout
+      -dates`, and `date -u` on the end that refused.
 
 References
-    RFC 5280 sections 4.1.2.5, 6.1.3; RFC 8446 section 6.2; facts 3.3, 5.1, 11 (Go: 45 for client
-    certificates too).
+    - RFC 5280 sections 4.1.2.5 and 6.1.3; RFC 8446 section 6.2.
 """
 
 from __future__ import annotations

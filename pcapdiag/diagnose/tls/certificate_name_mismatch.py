@@ -1,4 +1,4 @@
-"""tls.certificate_name_mismatch: the certificate is for other names than the one asked for.
+"""tls.certificate_name_mismatch: The certificate is for other names than the one asked for.
 
 What happened
     The server's certificate does not hold the name that the client asked for.
@@ -11,18 +11,37 @@ How pcapdiag can tell
     with a key log only.
 
 Usual causes
-    The server gives its default certificate because it does not know the name; a certificate
-    without the new host name; a client that connects by another name (a Service's short name, an IP
-    address); a wildcard that is meant to cover two labels.
+    - The server gives its default certificate, because it does not know the name.
+    - A certificate without the new host name.
+    - A client that connects by another name: a Service's short name, an IP address.
+    - A wildcard that is meant to cover two labels.
 
 Fixes
-    A certificate with the name, or a client that asks for and checks the right one.
+    - First: a certificate with the name, or a client that asks for and checks the right one.
+    - Application: put every name into subjectAltName. Current clients do not read the common name,
+      and a wildcard covers one label.
+    - Envoy: `sni` or `auto_sni`, and `match_typed_subject_alt_names` or `auto_san_validation` for
+      what is checked.
+    - Istio: DestinationRule `tls.sni` and `tls.subjectAltNames`; Gateway `credentialName`.
+    - NGINX: as the client, `proxy_ssl_name` and `proxy_ssl_server_name on`; as the server,
+      `server_name` in the block with the certificate.
+    - HAProxy: as the client, `server ... sni` with `verifyhost`; as the server, `crt-list`.
+    - Kubernetes: `tls.hosts` of the Ingress; cert-manager `dnsNames`.
+    - Cloud: a certificate for every name on the listener.
 
 Can be confused with
-    tls.certificate_untrusted, where the alert is vague. A TLS health check also closes at once.
+    - tls.certificate_untrusted: the same alert from some stacks.
+    - tls.sni_rejected: the server refused the name instead.
+    - `ok`: a TLS health check also finishes the handshake and closes at once.
+
+What would settle it
+    - `openssl s_client -connect SERVER:PORT -servername NAME </dev/null | openssl x509 -noout -ext
+      subjectAltName`.
 
 References
-    RFC 9525 sections 6.1 to 6.5 (RFC 6125); RFC 6066 section 3; facts 3.3, 10.
+    - RFC 9525 sections 6.1 to 6.5 (RFC 6125 before); RFC 6066 section 3.
+    - Measured in the lab (docs/lab.md): Envoy sends alert 46 for it, Python 42; curl and NGINX
+      finish the handshake and close.
 """
 
 from __future__ import annotations

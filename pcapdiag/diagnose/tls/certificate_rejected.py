@@ -1,4 +1,4 @@
-"""tls.certificate_rejected: a certificate was refused for a reason that the capture does not name.
+"""tls.certificate_rejected: A certificate was refused, and the capture does not say why.
 
 What happened
     One end got the other's certificate and broke off.
@@ -12,19 +12,37 @@ How pcapdiag can tell
     record and closes.
 
 Usual causes
-    In this order: unknown issuer, wrong name, expired; then revoked, wrong purpose (no clientAuth
-    or serverAuth), weak key, pinning, or an application that checks more (Envoy
-    match_typed_subject_alt_names).
+    - Most often, in this order: unknown issuer, wrong name, out of date.
+    - Then: revoked, wrong purpose (no clientAuth or serverAuth), weak key, pinning.
+    - An application that checks more, as Envoy `match_typed_subject_alt_names` or a SPIFFE
+      identity.
 
 Fixes
-    The log of the end that refused has the reason. A key log makes the alert readable.
+    - First: read the log of the end that refused. It knows the reason that the capture does not
+      show.
+    - Application: purpose (`openssl x509 -ext extendedKeyUsage`), revocation, pinned keys.
+    - Envoy: `%UPSTREAM_TRANSPORT_FAILURE_REASON%` and `%DOWNSTREAM_TRANSPORT_FAILURE_REASON%` in
+      the access log; `match_typed_subject_alt_names`.
+    - Istio: trust domain and service account in the SPIFFE name: `istioctl proxy-config secret
+      POD`; DestinationRule `subjectAltNames`.
+    - NGINX: the error log; for clients at level `info`.
+    - HAProxy: `%[ssl_fc_err]` or `%[ssl_bc_err]` in the log format.
 
 Can be confused with
-    tls.client_certificate_required: there the client had no certificate. A close_notify has the
-    size of an alert: a TLS proxy whose backend is dead closes like this too.
+    - tls.client_certificate_required: the client had no certificate.
+    - tls.certificate_untrusted, tls.certificate_expired, tls.certificate_name_mismatch: where the
+      certificate can be read and says why.
+    - tls.handshake_closed: a close_notify has the size of an alert: a TLS proxy whose backend is
+      dead closes like this too.
+
+What would settle it
+    - A capture with SSLKEYLOGFILE set at one end, and `pcapdiag analyze --keylog FILE`: the alert
+      becomes readable.
+    - The same handshake by TLS 1.2, where certificates and alerts are in the clear.
 
 References
-    RFC 8446 sections 4.4.2.4, 6.2; RFC 5280; facts 3.3, 5.1, 5.3, 10, 11.
+    - RFC 8446 sections 4.4.2.4 and 6.2; RFC 5280.
+    - Measured in the lab (docs/lab.md): the sizes of hidden alerts of OpenSSL, BoringSSL and Java.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""tls.certificate_untrusted: the certificate's issuer is not known to the other end.
+"""tls.certificate_untrusted: The certificate's issuer is not known to the other end.
 
 What happened
     One end could not follow the other's certificate to an authority that it trusts.
@@ -9,19 +9,39 @@ How pcapdiag can tell
     often.
 
 Usual causes
-    An own authority that the client was not given. A server that does not send its intermediate
-    certificate. A self-signed certificate. A TLS inspection device between, whose authority this
-    client does not know. In a mesh: two trust domains.
+    - An own authority that the client was not given.
+    - A server that does not send its intermediate certificate.
+    - A self-signed certificate.
+    - A TLS inspection device between, whose authority this client does not know.
+    - In a mesh: two trust domains, or two roots.
 
 Fixes
-    Give the refusing end the authority, or the server its full chain.
+    - First: give the refusing end the authority, or the server its full chain.
+    - Application: Java truststore (`keytool -importcert`), Python `REQUESTS_CA_BUNDLE`, node
+      `NODE_EXTRA_CA_CERTS`, Go `SSL_CERT_FILE`.
+    - Envoy: `validation_context.trusted_ca`.
+    - Istio: DestinationRule `tls.caCertificates` or `credentialName`; one root for all clusters of
+      a mesh.
+    - NGINX: as the client, `proxy_ssl_trusted_certificate`; for client certificates,
+      `ssl_client_certificate`. As the server, `ssl_certificate` holds the leaf, then the
+      intermediates.
+    - HAProxy: `ca-file` on the `server` or `bind` line; `crt` holds leaf, intermediates and key.
+    - Kubernetes: mount the authority as a ConfigMap, and name it in the program.
+    - Linux: `update-ca-certificates` (Debian), `update-ca-trust` (RHEL).
 
 Can be confused with
-    tls.certificate_rejected: the alert is vague and the certificate hidden.
+    - tls.certificate_rejected: the alert is vague and the certificate hidden.
+    - tls.certificate_expired, tls.certificate_name_mismatch: dates and names come first where they
+      can be read.
+
+What would settle it
+    - `openssl s_client -connect SERVER:PORT -servername NAME -showcerts </dev/null`: is the chain
+      whole, and what is its verify error?
+    - `openssl verify -CAfile CA.pem -untrusted CHAIN.pem LEAF.pem` on the end that refused.
 
 References
-    RFC 5280 section 6.1; RFC 8446 sections 4.4.2, 6.2; facts 5.1, 10 (unknown issuer: 48 from
-    OpenSSL and BoringSSL, 46 from Java), 11 (inspection).
+    - RFC 5280 section 6.1; RFC 8446 sections 4.4.2 and 6.2.
+    - Measured in the lab (docs/lab.md): OpenSSL and BoringSSL send alert 48 for it, Java 46, Go 42.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""tls.client_certificate_required: the server wants a certificate that the client did not send.
+"""tls.client_certificate_required: The server wants a certificate that the client did not send.
 
 What happened
     The server asked for a client certificate (mutual TLS), and the client had none.
@@ -11,20 +11,40 @@ How pcapdiag can tell
     before.
 
 Usual causes
-    Istio in STRICT mode or a mutual TLS listener, and a client or proxy without a certificate: no
-    sidecar, a DestinationRule without ISTIO_MUTUAL, NGINX without proxy_ssl_certificate, a secret
-    that was not mounted.
+    - Istio in STRICT mode, or another mutual TLS listener, and a client without a certificate: no
+      sidecar, a DestinationRule without ISTIO_MUTUAL.
+    - NGINX without `proxy_ssl_certificate`, a secret that was not mounted, a file that cannot be
+      read.
 
 Fixes
-    Give the client a certificate of an authority that the server trusts.
+    - First: give the client a certificate of an authority that the server trusts.
+    - Application: curl `--cert` and `--key`, Java `javax.net.ssl.keyStore`, Go `Certificates` of
+      tls.Config.
+    - Envoy: `tls_certificates` in UpstreamTlsContext; as the server, `require_client_certificate`.
+    - Istio: DestinationRule `tls.mode: ISTIO_MUTUAL` (or `MUTUAL` with `clientCertificate`,
+      `privateKey`); a sidecar for the client; PeerAuthentication `PERMISSIVE` while migrating.
+    - NGINX: as the client, `proxy_ssl_certificate` and `proxy_ssl_certificate_key`; as the server,
+      `ssl_verify_client optional`.
+    - HAProxy: as the client, `server ... crt`; as the server, `bind ... verify optional`.
+    - Cloud: AWS ALB mutual TLS mode of the listener; most balancers do not send a client
+      certificate to their targets.
 
 Can be confused with
-    A TLS proxy whose backend is dead closes at the same step. NGINX answers 400 inside TLS instead:
-    without keys that looks like success.
+    - tls.certificate_rejected: the client had sent one.
+    - tls.handshake_closed: a TLS proxy whose backend is dead closes at the same step.
+    - tcp.closed_before_response: in TLS 1.3 the refusal comes after the client has sent its
+      request.
+    - `ok`: NGINX answers 400 inside TLS instead; without keys that looks like success.
+
+What would settle it
+    - `openssl s_client -connect SERVER:PORT -cert CERT.pem -key KEY.pem </dev/null`: works with a
+      certificate?
+    - A key log makes the alert readable.
 
 References
-    RFC 8446 sections 4.3.2, 4.4.2, 6.2; RFC 5246 section 7.4.6; facts 3.3 (Envoy: UC by TLS 1.3, UF
-    by TLS 1.2), 10, 11.
+    - RFC 8446 sections 4.3.2, 4.4.2 and 6.2; RFC 5246 section 7.4.6.
+    - Measured in the lab (docs/lab.md): Envoy 1.40 logs UC with no word of TLS by TLS 1.3, UF by
+      TLS 1.2; an empty Certificate adds 8 bytes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""tls.handshake_closed: the TLS handshake was ended by an orderly close, with no word why.
+"""tls.handshake_closed: The TLS handshake was ended by a close, with no word why.
 
 What happened
-    TCP worked, the TLS handshake had begun, and one end closed the connection ({word}) without an
+    TCP worked, the TLS handshake had begun, and one end closed the connection (FIN) without an
     alert.
 
 How pcapdiag can tell
@@ -11,19 +11,36 @@ How pcapdiag can tell
     refused the client or lost its backend is not visible.
 
 Usual causes
-    A port that does not speak TLS, a TLS or TCP proxy whose backend is dead, a server shutting
-    down, an access list, a client that does not like the certificate and says nothing, a port
-    scanner.
+    - A port that does not speak TLS.
+    - A TLS or TCP proxy whose backend is dead.
+    - A server that shuts down, an access list.
+    - A client that does not like the certificate and says nothing; a port scanner.
 
 Fixes
-    Read the log of the end that closed; look behind it if it is a proxy.
+    - First: read the log of the end that closed. If it is a proxy, look behind it.
+    - Application: address lists, limits; is it ready to serve?
+    - Envoy: as the server in TCP mode, its cluster's hosts;
+      `%DOWNSTREAM_TRANSPORT_FAILURE_REASON%`.
+    - Istio: is the port TLS for the one and plaintext for the other? `istioctl x describe pod POD`.
+    - NGINX: as the server, the error log at level `info`; `ssl` missing on `listen`.
+    - HAProxy: as the server, `ssl` on the bind line, the state of its servers in TCP mode.
+    - Kubernetes: a `preStop` sleep, so that endpoints leave before the program closes.
+    - Cloud: a TLS listener without a healthy target.
 
 Can be confused with
-    tls.client_certificate_required and tls.certificate_rejected, where the alert is encrypted;
-    protocol.tls_to_plaintext, where nothing is known of the port.
+    - tls.client_certificate_required, tls.certificate_rejected: the alert is encrypted there.
+    - protocol.tls_to_plaintext: something says that the port speaks plaintext.
+    - tls.handshake_reset: the same by RST.
+
+What would settle it
+    - The same handshake by TLS 1.2 (`openssl s_client -tls1_2`): certificates and alerts are
+      readable there.
+    - A capture behind the end that closed, where it is a proxy.
 
 References
-    RFC 8446 section 6.1; facts 3.3, 10 (alert 50 after a FIN), 11.
+    - RFC 8446 section 6.1: how TLS closes.
+    - Measured in the lab (docs/lab.md): OpenSSL clients send alert 50 after a server's FIN; the FIN
+      is the cause.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""tls.handshake_reset: the TLS handshake was cut by a reset.
+"""tls.handshake_reset: The TLS handshake was cut by a reset.
 
 What happened
     TCP worked, the TLS handshake had begun, and a RST ended it without an alert.
@@ -8,19 +8,37 @@ How pcapdiag can tell
     sent the RST is weighed by its signals. A RST behind an alert or FIN is an effect.
 
 Usual causes
-    A server that does not want the name (an Envoy listener without a filter chain resets without an
-    alert), a crash, a process killed, a load balancer without a healthy backend, a server that
-    cannot read a large ClientHello in two segments; a filter between that reads the name.
+    - A server that does not want the name: an Envoy listener without a filter chain for it resets
+      without an alert.
+    - A crash, a killed process, a load balancer without a healthy backend.
+    - A server that cannot read a large ClientHello in two segments.
+    - A filter between that reads the name.
 
 Fixes
-    Try other names and a smaller ClientHello, then read the server's log.
+    - First: try another name and a smaller ClientHello, then read the server's log.
+    - Application: a ClientHello of 1.5 kB and more (post-quantum) needs a server that reads on.
+    - Envoy: as the server, `filter_chain_match.server_names` and a default filter chain; as the
+      client, `ecdh_curves` without X25519MLKEM768 to test.
+    - Istio: Gateway `hosts`; PeerAuthentication STRICT resets what is no mesh TLS.
+    - HAProxy: in TCP mode, the state of the servers behind it.
+    - Network: a device's policy on names: compare captures at both ends.
+    - Cloud: has the listener a healthy target?
 
 Can be confused with
-    tls.sni_rejected: only where another name is known to work. tcp.injected_reset: where the
-    signals say that neither end sent the RST.
+    - tls.sni_rejected: another name is known to work.
+    - tls.handshake_closed: the same by FIN.
+    - protocol.tls_to_plaintext: something says that the port speaks plaintext.
+    - tcp.injected_reset: the signals say that neither end sent it.
+
+What would settle it
+    - A capture on the server: does the same RST leave there?
+    - `openssl s_client` with this name, another name, and `-groups x25519`.
 
 References
-    RFC 8446 section 6; facts 2.3, 3.3, 5.2, 5.3.
+    - RFC 8446 section 6: an alert should have come.
+    - Measured in the lab (docs/lab.md): Envoy 1.40 without a matching filter chain: ClientHello,
+      RST,ACK, no alert.
+    - tldr.fail: ClientHello in two segments.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""tls.handshake_timeout: a message of the TLS handshake was never answered.
+"""tls.handshake_timeout: A message of the TLS handshake was never answered.
 
 What happened
     TCP worked, the TLS handshake had begun, and one end waited for the other's next message until
@@ -11,18 +11,38 @@ How pcapdiag can tell
     the way; full-size segments only: see mtu.black_hole.
 
 Usual causes
-    A server program that hangs or does not accept (TCP is the kernel's), a proxy whose backend does
-    not answer, a filter that drops by name, a path MTU hole for a large ClientHello or certificate,
-    a port where the other end waits for the client to speak another protocol.
+    - The server's program hangs or does not accept: TCP is the kernel's.
+    - A proxy whose backend does not answer.
+    - A filter that drops by name.
+    - A path MTU hole for a large ClientHello or certificate.
+    - A port where the other end waits for the client to speak another protocol.
 
 Fixes
-    Acknowledged: the program. Not acknowledged: the path, and the size of the segments.
+    - First: was the last flight acknowledged? Then it is the program. If not, it is the path or the
+      size.
+    - Application: does it accept (`ss -ltn`), is its event loop free?
+    - Envoy: `connect_timeout` covers TCP and TLS together. As the server,
+      `transport_socket_connect_timeout` of the filter chain.
+    - Istio: `connectionPool.tcp.connectTimeout`.
+    - NGINX: as the client, `proxy_connect_timeout` covers the handshake; as the server,
+      `client_header_timeout`.
+    - HAProxy: `timeout connect`; as the server, `timeout client`.
+    - Network: MTU and MSS (`TCPMSS --clamp-mss-to-pmtu`); a device that drops by name.
 
 Can be confused with
-    tls.handshake_closed: the initiator left at no timeout's value. mtu.black_hole.
+    - tls.handshake_closed: the initiator left at no timeout's value.
+    - mtu.black_hole: only full-size segments are lost.
+    - tcp.data_timeout: outside the handshake.
+
+What would settle it
+    - A capture at the other end: does the ClientHello, or the certificate, arrive there?
+    - `ping -M do -s 1472 SERVER` from the initiator: does full size pass?
 
 References
-    RFC 8446 section 4; facts 3.3, 3.4 (connect_timeout covers TLS), 4.1, 5.3, 7.1.
+    - RFC 8446 section 4: who waits for what.
+    - Envoy's documentation, "How do I configure timeouts?"; NGINX `proxy_connect_timeout`.
+    - Measured in the lab (docs/lab.md): Envoy logs UF connection timeout for a filtered port and
+      for a silent TLS server alike.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""tls.no_shared_cipher: no cipher suite, group or signature algorithm in common.
+"""tls.no_shared_cipher: No cipher suite, group or signature algorithm in common.
 
 What happened
     The server read the ClientHello and found nothing in one of its lists that it has itself.
@@ -6,21 +6,40 @@ What happened
 How pcapdiag can tell
     Alert handshake_failure (40) or insufficient_security (71) by the server before its ServerHello,
     and a list in the ClientHello that is short: it lacks what every current server has, or what
-    this server took on other connections. Alert 40 to a ClientHello that offers everything usual
-    is tls.alert.
+    this server took on other connections. Alert 40 to a ClientHello that offers everything usual is
+    tls.alert.
 
 Usual causes
-    A hardened or very old server; a client or proxy with its own cipher list; a server with an
-    ECDSA certificate and clients with RSA suites or signatures only; one group only on either side.
+    - A hardened or very old server.
+    - A client or proxy with a cipher list of its own.
+    - A server with an ECDSA certificate, and clients with RSA suites or signatures only.
+    - One group only on either side.
 
 Fixes
-    Give both ends one in common.
+    - First: compare the offer (in the report) with what the server has, and give both ends one in
+      common.
+    - Application: a second certificate, RSA beside ECDSA, where old clients must be served.
+    - Envoy: `tls_params.cipher_suites`, `ecdh_curves` and `signature_algorithms`, at either end.
+    - Istio: Gateway `tls.cipherSuites`.
+    - NGINX: as the client, `proxy_ssl_ciphers`; as the server, `ssl_ciphers` and `ssl_ecdh_curve`.
+    - HAProxy: as the client, `ssl-default-server-ciphers` and `ssl-default-server-ciphersuites`; as
+      the server, `bind ... ciphers`, `ciphersuites`, `curves`.
+    - Linux: system-wide lists: `CipherString` and `Groups` in openssl.cnf, `update-crypto-policies`
+      on RHEL.
+    - Cloud: the security policy of the listener.
 
 Can be confused with
-    tls.sni_rejected: some servers answer 40 to a missing or unknown name.
+    - tls.sni_rejected: some servers answer alert 40 to a name that is missing or not known.
+    - tls.client_certificate_required: alert 40 by TLS 1.2, after the server asked for a
+      certificate.
+    - tls.alert: alert 40 to an offer that has everything usual.
+    - tls.version_mismatch: alert 70.
+
+What would settle it
+    - `nmap --script ssl-enum-ciphers -p PORT SERVER` lists what the server has.
 
 References
-    RFC 8446 sections 4.1.1, 6.2, 9.1; RFC 9325 section 4.2; facts 5.1, 11.
+    - RFC 8446 sections 4.1.1, 6.2 and 9.1; RFC 9325 section 4.2.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""tls.sni_rejected: the server does not serve the name that the client asked for.
+"""tls.sni_rejected: The server does not serve the name that the client asked for.
 
 What happened
     The ClientHello named a host (SNI), or none, and the server has no certificate or route for it.
@@ -9,18 +9,38 @@ How pcapdiag can tell
     port: then the name is the difference. A close alone does not make this code.
 
 Usual causes
-    A cluster that sends the wrong SNI (Envoy without sni, NGINX without proxy_ssl_server_name), a
-    new host name that nobody added to the server, HAProxy strict-sni, NGINX ssl_reject_handshake,
-    an Envoy listener without a filter chain for the name.
+    - The proxy sends the wrong name, or none: Envoy without `sni`, NGINX without
+      `proxy_ssl_server_name`.
+    - A new host name that nobody added to the server.
+    - HAProxy `strict-sni`, NGINX `ssl_reject_handshake`, an Envoy listener without a filter chain
+      for the name.
 
 Fixes
-    Send the name that the server has, or give the server the name.
+    - First: send the name that the server has, or give the server the name.
+    - Envoy: as the client, `sni` in UpstreamTlsContext, or `auto_sni` in HttpProtocolOptions; as
+      the server, `filter_chain_match.server_names`.
+    - Istio: DestinationRule `tls.sni`; as the server, `hosts` of the Gateway. ServiceEntry hosts
+      must be the real names.
+    - NGINX: as the client, `proxy_ssl_server_name on` with `proxy_ssl_name`; as the server,
+      `server_name` in a block with a certificate.
+    - HAProxy: as the client, `server ... sni str(NAME)`; as the server, add the certificate to
+      `crt` or `crt-list`.
+    - Kubernetes: `tls.hosts` of the Ingress, and its secret.
+    - Cloud: add the certificate for the name to the listener; AWS ALB and NLB choose by SNI.
 
 Can be confused with
-    tls.handshake_reset: no name is known to work. tcp.injected_reset: a filter by name between.
+    - tls.handshake_reset, tls.handshake_closed: no name is known to work.
+    - tls.certificate_name_mismatch: the server answered with another name's certificate.
+    - tcp.injected_reset: a filter by name between.
+
+What would settle it
+    - `openssl s_client -connect SERVER:PORT -servername NAME </dev/null` with this name and with
+      one that works.
 
 References
-    RFC 6066 section 3; facts 3.3 (Envoy: RST without an alert), 5.1, 5.2.
+    - RFC 6066 section 3.
+    - Measured in the lab (docs/lab.md): Envoy 1.40 without a matching filter chain resets and sends
+      no alert; NGINX `ssl_reject_handshake` sends alert 112.
 """
 
 from __future__ import annotations
@@ -70,7 +90,7 @@ KIND = Kind(
 
 UNRECOGNIZED_NAME = 112
 VAGUE = (40, 80)
-"""Go answers 80 where it has no certificate for a name, others 40 (facts 5.1, 5.2)."""
+"""Go answers 80 where it has no certificate for a name, others 40 (RFC 8446, measured)."""
 
 
 def match(story: Story, context: Context) -> Judgement | None:

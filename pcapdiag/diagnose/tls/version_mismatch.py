@@ -1,4 +1,4 @@
-"""tls.version_mismatch: the two ends have no TLS version in common.
+"""tls.version_mismatch: The two ends have no TLS version in common.
 
 What happened
     One end wants a newer version of TLS than the other has, or refuses an old one.
@@ -9,17 +9,37 @@ How pcapdiag can tell
     the client came back with a lower version although both ends have a higher one.
 
 Usual causes
-    A server hardened to TLS 1.3 or 1.2 and an old client; a proxy whose upstream TLS ends at 1.2
-    (Envoy's default maximum); an old appliance with TLS 1.0.
+    - A server hardened to TLS 1.3 or 1.2, and an old client.
+    - A proxy whose upstream TLS ends at 1.2: Envoy's default maximum.
+    - An old appliance with TLS 1.0.
 
 Fixes
-    Raise the maximum of the old end, or lower the minimum of the other.
+    - First: raise the maximum of the old end. Lower the minimum of the other one only where that is
+      safe.
+    - Application: Java `jdk.tls.disabledAlgorithms`, Go `MinVersion`, Python `minimum_version`,
+      OpenSSL `MinProtocol` in openssl.cnf.
+    - Envoy: `tls_params.tls_maximum_protocol_version: TLSv1_3` in UpstreamTlsContext; as the
+      server, `tls_minimum_protocol_version`.
+    - Istio: Gateway `tls.minProtocolVersion`; mesh `meshMTLS.minProtocolVersion`.
+    - NGINX: as the client, `proxy_ssl_protocols`; as the server, `ssl_protocols`.
+    - HAProxy: as the client, `server ... ssl-min-ver` and `ssl-max-ver`; as the server, the same on
+      `bind`.
+    - Linux: OpenSSL needs a lower security level for very old versions (`@SECLEVEL=0` in the cipher
+      list); `update-crypto-policies` on RHEL.
+    - Cloud: the security policy of the listener (AWS ELBSecurityPolicy names, GCP SSL policies).
 
 Can be confused with
-    protocol.tls_to_plaintext: BoringSSL says 70 to bytes that are no TLS at all.
+    - protocol.tls_to_plaintext: BoringSSL says alert 70 to bytes that are no TLS at all.
+    - tls.no_shared_cipher: the version fits, the lists do not.
+
+What would settle it
+    - `openssl s_client -connect SERVER:PORT -tls1_2 </dev/null`, then with `-tls1_3`: which one
+      works?
 
 References
-    RFC 8446 sections 4.1.3, 6.2, appendix D; RFC 7507 (fallback); facts 3.4, 5.1, 5.2.
+    - RFC 8446 sections 4.1.3 and 6.2, appendix D; RFC 7507 (fallback).
+    - Envoy's API, TlsParameters: the client's default maximum is TLS 1.2. Measured in the lab
+      (docs/lab.md).
 """
 
 from __future__ import annotations

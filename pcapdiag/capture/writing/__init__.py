@@ -1,0 +1,1 @@
+"""Writes pcapng: blocks, and captures copied with comments."""

@@ -1,0 +1,114 @@
+"""pcapng blocks as they are written (draft-ietf-opsawg-pcapng, sections 3 and 4).
+
+``order`` is the section's byte order, ``<`` or ``>``.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from pcapdiag.capture.pcapng import (
+    BYTE_ORDER_MAGIC,
+    ENHANCED_PACKET,
+    IF_TSRESOL,
+    INTERFACE_DESCRIPTION,
+    MICROSECONDS,
+    SECTION_HEADER,
+)
+
+OPT_COMMENT = 1
+SHB_USERAPPL = 4
+
+MAX_OPTION = 0xFFFF
+"""Bytes of one option's value: its length has 16 bits."""
+LENGTH_NOT_SAID = -1
+
+SECTION_OPTIONS = 24
+"""Where the options of a section header block begin."""
+ENHANCED_DATA = 28
+"""Where the data of an enhanced (and of an old) packet block begin."""
+SIMPLE_DATA = 12
+CLOSING = 4
+"""Bytes of the second length, behind the options."""
+
+
+def pad(size: int) -> int:
+    """Return how many bytes are missing to the next multiple of four."""
+    return -size % 4
+
+
+def option(order: str, code: int, value: bytes) -> bytes:
+    """Return one option, cut to MAX_OPTION bytes."""
+    value = value[:MAX_OPTION]
+    return struct.pack(order + "HH", code, len(value)) + value + bytes(pad(len(value)))
+
+
+def text_option(order: str, code: int, text: str) -> bytes:
+    """Return an option that is a text in UTF-8, cut between two characters."""
+    value = text.encode("utf-8", "backslashreplace")
+    if len(value) > MAX_OPTION:
+        value = value[:MAX_OPTION].decode("utf-8", "ignore").encode()
+    return option(order, code, value)
+
+
+def block(order: str, kind: int, body: bytes) -> bytes:
+    """Return a block; ``body`` is filled up with zero bytes."""
+    total = struct.pack(order + "I", len(body) + pad(len(body)) + 12)
+    return struct.pack(order + "I", kind) + total + body + bytes(pad(len(body))) + total
+
+
+def section_header(order: str, options: bytes = b"") -> bytes:
+    """Return the header of a section of unsaid length; ``options`` as :func:`ended` gives them."""
+    body = struct.pack(order + "IHHq", BYTE_ORDER_MAGIC, 1, 0, LENGTH_NOT_SAID)
+    return block(order, SECTION_HEADER, body + options)
+
+
+def of_unsaid_length(order: str, header: bytes) -> bytes:
+    """Return a section header without the length of its section, which changes in a copy."""
+    return header[:16] + struct.pack(order + "q", LENGTH_NOT_SAID) + header[24:]
+
+
+def interface_description(
+    order: str, link_type: int, snaplen: int, resolution: int = MICROSECONDS
+) -> bytes:
+    """Return an interface; ``resolution`` is its if_tsresol, said where it is not the usual one."""
+    options = b""
+    if resolution != MICROSECONDS:
+        options = option(order, IF_TSRESOL, bytes([resolution]))
+    body = struct.pack(order + "HHI", link_type, 0, snaplen)
+    return block(order, INTERFACE_DESCRIPTION, body + ended(options))
+
+
+def time_units(time: int, resolution: int, offset: int) -> int:
+    """Return a time (ns) in an interface's units: its if_tsresol, and its if_tsoffset in ns."""
+    time = max(time - offset, 0)
+    digits = resolution & 0x7F
+    if resolution & 0x80:
+        return (time << digits) // 1_000_000_000
+    units: int = time * 10**digits // 1_000_000_000
+    return units
+
+
+def enhanced_packet(
+    order: str, interface: int, units: int, length: int, data: bytes, options: bytes = b""
+) -> bytes:
+    """Return a packet: time in the interface's units, bytes on the wire, bytes captured."""
+    head = struct.pack(
+        order + "IIIII", interface, units >> 32, units & 0xFFFFFFFF, len(data), length
+    )
+    return block(order, ENHANCED_PACKET, head + data + bytes(pad(len(data))) + options)
+
+
+def ended(options: bytes) -> bytes:
+    """Return options with their end, or nothing where there are none."""
+    return options + bytes(4) if options else b""
+
+
+def with_options(order: str, old: bytes, at: int, options: bytes) -> bytes:
+    """Return a whole block with more options; those that it has begin at ``at``, and stay behind.
+
+    What the block has is not looked at: it may be anything.
+    """
+    kind, _ = struct.unpack_from(order + "II", old)
+    rest = old[at:-CLOSING]
+    return block(order, kind, old[8:at] + (options + rest if rest else ended(options)))
