@@ -11,7 +11,7 @@
  *
  * What has nothing to show leaves its element empty. All members of `context` may be missing:
  *   points                 labels of the capture points, or report.points; as passages count them
- *   rows                   failed connections, where the page has them smaller than report.connections:
+ *   rows                   failed connections in place of report.connections:
  *                          {key, start, end (seconds since the epoch), party, code, label}
  *   key(connection)        what `select` is called with; connection.id where there is none
  *   select(key)            a connection was chosen
@@ -29,8 +29,11 @@
   const SVG = "http://www.w3.org/2000/svg";
   const MAX_TEXT = 1000;
   // What would move other text about, or cannot be seen: controls, bidi marks, zero widths.
-  const UNSAFE =
-    /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+  const UNSAFE = new RegExp(
+    "[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u200b-\\u200f\\u2028-\\u202e" +
+      "\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb]",
+    "g",
+  );
 
   kit.SMALL = 11;
   kit.NORMAL = 12.5;

@@ -35,7 +35,10 @@
 
   function framesOf(element) {
     const text = element.dataset.frames || element.dataset.frame || "";
-    return text.split(/[\s,]+/).filter(Boolean).map(Number);
+    return text
+      .split(/[\s,]+/)
+      .filter(Boolean)
+      .map(Number);
   }
 
   function pointOf(element) {
