@@ -53,6 +53,7 @@
     chart.svg = kit.canvas(title(connection), description(chart), "group");
     chart.svg.classList.add("figure-sequence");
     chart.svg.setAttribute("tabindex", "0");
+    chart.svg.dataset.lightsItself = "";
     chart.domain = kit.domain(span(segments), LEAST_SPAN, () => kit.paintSequence(chart));
     chart.zoom = kit.zoomBar(chart.domain, () => rangeWords(chart.domain));
     chart.tip = kit.tip();

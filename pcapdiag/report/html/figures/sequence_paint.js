@@ -41,6 +41,11 @@
       axis,
     ];
     kit.repaint(svg, width, bottom + AXIS, parts);
+    if (chart.point) {
+      svg.querySelectorAll("[data-frame]").forEach((one) => {
+        one.dataset.point = chart.point;
+      });
+    }
     svg.dataset.from = domain.from;
     svg.dataset.to = domain.to;
     chart.zoom.update();
@@ -146,10 +151,10 @@
 
   /* A hairline through all at each frame that the verdict rests on, with its number on top. */
   function decisive(chart, bottom) {
-    const { segments, point, x, plot, measure } = chart;
+    const { segments, x, plot, measure } = chart;
     const inside = (at) => at >= plot.left && at <= plot.left + plot.width;
     const chosen = segments.filter((one) => kit.isDecisive(chart, one) && inside(x(one.time)));
-    const data = (one) => ({ "data-frame": one.frame, "data-point": point || null });
+    const data = (one) => ({ "data-frame": one.frame });
     const lines = chosen.map((one) => {
       const place = { x1: x(one.time), x2: x(one.time), y1: HEAD - 2, y2: bottom };
       return kit.svg("g", { class: "decisive-line", ...data(one) }, kit.svg("line", place));
