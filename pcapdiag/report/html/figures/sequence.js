@@ -43,8 +43,8 @@
     return [kit.html("label", { class: "figure-choice" }, "As captured at ", select)];
   }
 
-  function draw(element, connection, { point, series }, context) {
-    const chart = { connection, context, point, series, segments: kit.segments(series) };
+  function draw(element, connection, source, context) {
+    const chart = { connection, context, ...source, segments: kit.segments(source.series) };
     const { segments } = chart;
     chart.panels = [true, false]
       .map((side) => kit.panelOf(segments, side))

@@ -41,9 +41,9 @@
       axis,
     ];
     kit.repaint(svg, width, bottom + AXIS, parts);
-    if (chart.point) {
+    if (chart.label) {
       svg.querySelectorAll("[data-frame]").forEach((one) => {
-        one.dataset.point = chart.point;
+        one.dataset.point = chart.label;
       });
     }
     svg.dataset.from = domain.from;
