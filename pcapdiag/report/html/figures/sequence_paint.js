@@ -68,10 +68,12 @@
     const marks = kit.panelMarks(panel, x, y, { gapAfter, end: box.left + box.width });
     const view = { x: box.left, y: box.top, width: box.width, height: box.height };
     const frame = { ...view, viewBox: `${box.left} ${box.top} ${box.width} ${box.height}` };
-    const name = `${connection[side].ip} (${kit.role(connection, side)}) sent`;
+    const role = kit.role(connection, side);
+    const full = `${connection[side].ip} (${role}) sent`;
     const above =
       range.fits || range.edge <= range.high ? "" : `window's edge above: ${kit.bytes(range.edge)}`;
     const room = box.width - (above ? measure(above, kit.SMALL) + 12 : 0);
+    const name = measure(full, kit.SMALL, 600) <= room ? full : `${role} sent`;
     const heading = { size: kit.SMALL, weight: 600, class: "panel-name", room };
     const parts = kit.svg(
       "g",
