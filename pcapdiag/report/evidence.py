@@ -27,6 +27,11 @@ def ranked(who: Attribution) -> list[Evidence]:
     return sorted(who.evidence, key=lambda e: (e.signal not in OF_SEVERAL, -abs(e.weight)))
 
 
+def detail_of(evidence: Evidence) -> str:
+    """Return the words of a sign for nobody in particular: without what would settle it."""
+    return evidence.detail.partition("; settle it")[0]
+
+
 def supports(evidence: Evidence, side: str) -> bool:
     """Return whether evidence speaks for a side; a prior's words always argue for its own side."""
     argues_for = evidence.weight >= 0 or evidence.signal == "prior"

@@ -14,7 +14,7 @@ from pcapdiag.model.report import Cause, Connection, Evidence, Report, Verdict
 from pcapdiag.report import words
 from pcapdiag.report.annotate.table import FrameTexts
 from pcapdiag.report.escape import shown
-from pcapdiag.report.evidence import for_and_against, ranked, supports
+from pcapdiag.report.evidence import detail_of, for_and_against, ranked, supports
 
 FOR_LINES = 4
 AGAINST_LINES = 2
@@ -25,16 +25,20 @@ EVIDENCE_FRAMES = 8
 """Frames of one piece of evidence that get a comment."""
 FINDING_FRAMES = 32
 """Frames of one finding that do."""
+MAX_FINDING_FRAMES = 5_000
+"""Room that is kept for findings, however many connections failed."""
 
 _SEVERITY = {"failure": "FINDING", "warning": "WARNING", "info": "INFO"}
 
 
 def comment_frames(report: Report) -> FrameTexts:
-    """Return the comments; those on decisive frames come first, and get room first."""
-    texts = FrameTexts()
+    """Return the comments; decisive frames and findings get room first."""
+    about_findings = sum(len(finding.frames[:FINDING_FRAMES]) for finding in report.findings)
+    texts = FrameTexts(keep_free=min(about_findings, MAX_FINDING_FRAMES))
     for connection in _failed(report, texts):
         for verdict in (connection.verdict, *connection.other_failures):
             _tell_decisive(texts, report, connection, verdict)
+    texts.keep_free = 0
     for finding in report.findings:
         label = _SEVERITY[finding.severity]
         text = f"{label} {finding.code}: {shown(finding.title)}: {shown(finding.detail)}"
@@ -100,7 +104,7 @@ def _evidence(connection: Connection, verdict: Verdict) -> Iterator[str]:
     who = verdict.attribution
     if who.side == "unknown":
         for item in ranked(who)[: FOR_LINES + AGAINST_LINES]:
-            yield f"SIGN {_points_to(connection, item)}: {shown(item.detail)}"
+            yield f"SIGN {_points_to(connection, item)}: {shown(detail_of(item))}"
         return
     speaks_for, against = for_and_against(who)
     yield from (f"FOR {shown(item.detail)}" for item in speaks_for[:FOR_LINES])
@@ -122,7 +126,7 @@ def _tell_others(texts: FrameTexts, connection: Connection, verdict: Verdict) ->
     who = verdict.attribution
     for item in who.evidence:
         if who.side == "unknown":
-            text = f"SIGN {_points_to(connection, item)}: {shown(item.detail)} {where}"
+            text = f"SIGN {_points_to(connection, item)}: {shown(detail_of(item))} {where}"
         else:
             label = "FOR" if supports(item, who.side) else "AGAINST"
             text = f"{label} {words.sender(connection, who.side)}: {shown(item.detail)} {where}"
