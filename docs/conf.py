@@ -12,18 +12,15 @@ from pcapdiag import __version__  # noqa: E402
 
 project = "pcapdiag"
 author = "the pcapdiag developers"
-copyright = "MIT licence"  # noqa: A001
 version = release = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "docsite.extension"]
-exclude_patterns: list[str] = []
-suppress_warnings = ["misc.highlighting_failure"]
 nitpicky = True
+smartquotes = False  # they would make a dash of "--all"
 default_role = "py:obj"
 
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "deflist"]
-myst_links_external_new_tab = False
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
@@ -38,6 +35,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
 html_domain_indices = False
 html_theme_options = {
     "light_css_variables": {"font-stack--headings": "var(--font-stack)"},

@@ -23,10 +23,8 @@ def _fill(_app: Sphinx, _page: str, source: list[str]) -> None:
 
 
 def _quote_schema(
-    app: Sphinx, what: str, name: str, _obj: object, _options: object, lines: list[str]
+    _app: Sphinx, what: str, name: str, _obj: object, _options: object, lines: list[str]
 ) -> None:
     """Give an attribute without a docstring of its own the schema's description."""
     if what == "attribute" and not any(lines):
-        if not hasattr(app, "report_fields"):
-            app.report_fields = fields.descriptions()  # type: ignore[attr-defined]
-        lines[:] = [fields.as_restructured(app.report_fields.get(name, ""))]
+        lines[:] = [fields.as_restructured(fields.descriptions().get(name, ""))]

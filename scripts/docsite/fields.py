@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import get_args, get_type_hints
 
 import msgspec
@@ -16,6 +17,7 @@ from docsite import schema
 from pcapdiag.model.report import Report
 
 
+@cache
 def descriptions() -> dict[str, str]:
     """Return the text of each member by its full name, as ``pcapdiag.model.report.Reset.frame``."""
     whole = schema.load()

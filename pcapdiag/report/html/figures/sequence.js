@@ -17,7 +17,6 @@
   figures.sequence = function (element, connection, context) {
     const segments = connection.series ? kit.segments(connection.series) : [];
     if (!segments.length) {
-      element.append(kit.html("p", { class: "figure-none" }, "The packets for this chart were not kept."));
       return;
     }
     const chart = { connection, segments, context: context || {}, series: connection.series };
@@ -55,22 +54,27 @@
   const rangeWords = (domain) =>
     `${kit.duration(Math.max(domain.from, 0))} to ${kit.duration(domain.to)} since its start`;
 
-  function signsOf({ segments, series }) {
+  function signsOf({ segments, series, connection }) {
     const kinds = new Set(segments.map(kit.dataKind));
+    const answered = segments.some((one) => one.ack !== null && !(one.flags & kit.FLAGS.RST));
     const has = (bit) => segments.some((one) => one.marks & bit);
     return [
       ["bytes", "bytes sent"],
       kinds.has("again") && ["again", "sent again"],
       kinds.has("disordered") && ["disordered", "out of order"],
       kinds.has("probe") && ["probe", "keep-alive or window probe"],
-      ["acks", "acknowledged up to"],
-      ["edge", "receive window's edge"],
+      ...(answered ? [["acks", "acknowledged up to"], ["edge", "receive window's edge"]] : []),
       segments.some((one) => one.sack) && ["sack", "SACK"],
       has(kit.MARKS.ZERO_WINDOW) && ["zero", "window 0"],
-      ["decisive", "decides the verdict"],
+      segments.some((one) => isDecisive(connection, one)) && ["decisive", "decides the verdict"],
       series.left_out && ["gap", "packets not kept"],
+      series.thinned && ["thinned", `${kit.plural(series.thinned, "packet")} left out evenly`],
     ].filter(Boolean);
   }
+
+  const isDecisive = (connection, segment) =>
+    connection.verdict.failed &&
+    kit.decides(connection.verdict, segment.frame, connection.point || "");
 
   function paint(chart) {
     const { svg, domain, width, panels, measure } = chart;
@@ -111,15 +115,17 @@
     const marks = kit.panelMarks(panel, x, y, { gapAfter, end: box.left + box.width });
     const view = { x: box.left, y: box.top, width: box.width, height: box.height };
     const frame = { ...view, viewBox: `${box.left} ${box.top} ${box.width} ${box.height}` };
-    const name = `bytes of the ${kit.role(connection, side)} ${connection[side].ip}`;
-    const heading = { size: kit.SMALL, weight: 600, class: "panel-name", room: box.width };
+    const name = `${connection[side].ip} (${kit.role(connection, side)}) sent`;
+    const above = range.fits || range.edge <= range.high ? "" : `window's edge above: ${kit.bytes(range.edge)}`;
+    const room = box.width - (above ? measure(above, kit.SMALL) + 12 : 0);
+    const heading = { size: kit.SMALL, weight: 600, class: "panel-name", room };
     const parts = kit.svg(
       "g",
       { class: `panel party-${party}`, "data-side": side },
       kit.text(box.left, box.top - 4, name, heading, measure),
       grid(range, y, box, measure),
       kit.svg("svg", frame, marks),
-      range.fits || range.edge <= range.high ? null : beyond(range, box, measure),
+      above && kit.text(box.left + box.width, box.top - 4, above, { anchor: "end", class: "soft" }, measure),
       box.right > 20 && ends(panel, range, y, box, chart),
     );
     return { panel, y, box, parts };
@@ -129,13 +135,8 @@
     const step = kit.roundStep(range.high - range.low, box.height / 36);
     return kit.ticks(range.low, range.high, Math.max(step, 1)).map((value) => [
       kit.svg("line", { class: "grid", x1: box.left, x2: box.left + box.width, y1: y(value), y2: y(value) }),
-      kit.text(box.left - 6, y(value) + 4, kit.bytes(value), { anchor: "end", class: "muted" }, measure),
+      kit.text(box.left - 6, y(value) + 4, kit.bytes(value), { anchor: "end", class: "soft" }, measure),
     ]);
-  }
-
-  function beyond(range, box, measure) {
-    const text = `window's edge above: ${kit.bytes(range.edge)}`;
-    return kit.text(box.left + box.width, box.top - 4, text, { anchor: "end", class: "muted" }, measure);
   }
 
   /* Names of the lines at their ends, where they do not cover each other. */
@@ -149,7 +150,7 @@
     const at = y(last.ack);
     const edge = y(last.ack + last.window);
     const inside = (place) => Math.min(Math.max(place, box.top + 6), box.top + box.height);
-    const say = (place, text) => kit.text(x, inside(place) + 4, text, { class: "muted" }, measure);
+    const say = (place, text) => kit.text(x, inside(place) + 4, text, { class: "soft" }, measure);
     return [say(at, "acknowledged"), range.fits && at - edge > 12 && say(edge, "window's edge")];
   }
 
@@ -166,7 +167,7 @@
       return null;
     }
     const text = `${kit.plural(series.left_out, "packet")} between not kept`;
-    const options = { anchor: "middle", class: "muted", room: to - from - 4 };
+    const options = { anchor: "middle", class: "soft", room: to - from - 4 };
     return kit.svg(
       "g",
       { class: "gap" },
@@ -179,22 +180,34 @@
 
   /* A hairline through all at each frame that the verdict rests on, with its number on top. */
   function decisive({ connection, segments, x, plot, measure }, bottom) {
-    const point = connection.point || "";
-    let free = -Infinity;
-    return segments
-      .filter((one) => kit.decides(connection.verdict, one.frame, point))
-      .filter((one) => x(one.time) >= plot.left && x(one.time) <= plot.left + plot.width)
-      .map((one) => {
-        const at = x(one.time);
-        const text = `#${one.frame}`;
-        const half = measure(text, kit.SMALL, 600) / 2;
-        const fits = at - half > free;
-        free = fits ? at + half + 4 : free;
-        const line = kit.svg("line", { x1: at, x2: at, y1: HEAD - 2, y2: bottom });
-        const label = { anchor: "middle", weight: 600 };
-        const data = { class: "decisive-line", "data-frame": one.frame, "data-point": point || null };
-        return kit.svg("g", data, line, fits && kit.text(at, HEAD - 6, text, label, measure));
-      });
+    const inside = (at) => at >= plot.left && at <= plot.left + plot.width;
+    const chosen = segments.filter((one) => isDecisive(connection, one) && inside(x(one.time)));
+    const data = (one) => ({ "data-frame": one.frame, "data-point": connection.point || null });
+    const lines = chosen.map((one) => {
+      const place = { x1: x(one.time), x2: x(one.time), y1: HEAD - 2, y2: bottom };
+      return kit.svg("g", { class: "decisive-line", ...data(one) }, kit.svg("line", place));
+    });
+    return [lines, numbers(chosen, x, plot, measure)];
+  }
+
+  /* Frames whose numbers would lie over each other are told in one text. */
+  function numbers(chosen, x, plot, measure) {
+    const groups = [];
+    for (const one of chosen) {
+      const group = groups[groups.length - 1];
+      const half = group ? measure(group.text, kit.SMALL, 600) / 2 : 0;
+      if (group && x(one.time) - half < group.at + half + 6) {
+        group.text += ` #${one.frame}`;
+      } else {
+        groups.push({ at: x(one.time), text: `#${one.frame}` });
+      }
+    }
+    return groups.map(({ at, text }) => {
+      const half = measure(text, kit.SMALL, 600) / 2;
+      const middle = Math.min(Math.max(at, half), plot.left + plot.width - half + 8);
+      const options = { anchor: "middle", weight: 600, class: "decisive-number", room: plot.width };
+      return kit.text(middle, HEAD - 6, text, options, measure);
+    });
   }
 
   function hooks(chart) {
