@@ -58,13 +58,14 @@ def told(item: Evidence, places: Places) -> str:
     return f"{text} {places.frames(item.frames[:3], item.point)}"
 
 
-def signs(connection: Connection, places: Places) -> list[str]:
+def signs(connection: Connection, places: Places, who: Attribution | None = None) -> list[str]:
     """Return all signals with whom each points to; what argues for several sides stands once.
 
-    For a failure of which the capture cannot tell who did it.
+    For a failure of which the capture cannot tell who did it; ``who`` is that of another verdict
+    than the connection's own.
     """
-    signals = ranked(connection.verdict.attribution)
-    said = [e.detail.partition("; settle it")[0] for e in signals]
+    signals = ranked(who or connection.verdict.attribution)
+    said = [detail_of(e) for e in signals]
     found: dict[str, str] = {}
     for item, detail in zip(signals, said, strict=True):
         name = words.sender(connection, item.says)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from pcapdiag.model.explains import explains
 from pcapdiag.model.report import Cause, Connection, Evidence, Report, Verdict
-from pcapdiag.report import words
+from pcapdiag.report import evidence, words
 from pcapdiag.report.annotate.table import FrameTexts
 from pcapdiag.report.escape import shown
-from pcapdiag.report.evidence import detail_of, for_and_against, ranked, supports
+from pcapdiag.report.points import ONE_PLACE
 
 FOR_LINES = 4
 AGAINST_LINES = 2
@@ -103,17 +105,24 @@ def _what_and_who(connection: Connection, verdict: Verdict) -> Iterator[str]:
 def _evidence(connection: Connection, verdict: Verdict) -> Iterator[str]:
     who = verdict.attribution
     if who.side == "unknown":
-        for item in ranked(who)[: FOR_LINES + AGAINST_LINES]:
-            yield f"SIGN {_points_to(connection, item)}: {shown(detail_of(item))}"
+        signs = evidence.signs(connection, ONE_PLACE, who)
+        yield from (f"SIGN {text}" for text in signs[: FOR_LINES + AGAINST_LINES])
         return
-    speaks_for, against = for_and_against(who)
-    yield from (f"FOR {shown(item.detail)}" for item in speaks_for[:FOR_LINES])
-    yield from (f"AGAINST {shown(item.detail)}" for item in against[:AGAINST_LINES])
+    here = _decisive(connection, verdict)
+    speaks_for, against = evidence.for_and_against(who)
+    yield from (f"FOR {_told(item, here)}" for item in speaks_for[:FOR_LINES])
+    yield from (f"AGAINST {_told(item, here)}" for item in against[:AGAINST_LINES])
+
+
+def _told(item: Evidence, here: int) -> str:
+    """Return what a signal is, with the other frames that show it."""
+    elsewhere = [frame for frame in item.frames if frame != here]
+    return evidence.told(msgspec.structs.replace(item, frames=elsewhere), ONE_PLACE)
 
 
 def _points_to(connection: Connection, item: Evidence) -> str:
     name = words.sender(connection, item.says)
-    return name if supports(item, item.says) else f"not {name}"
+    return name if evidence.supports(item, item.says) else f"not {name}"
 
 
 def _tell_others(texts: FrameTexts, connection: Connection, verdict: Verdict) -> None:
@@ -126,9 +135,9 @@ def _tell_others(texts: FrameTexts, connection: Connection, verdict: Verdict) ->
     who = verdict.attribution
     for item in who.evidence:
         if who.side == "unknown":
-            text = f"SIGN {_points_to(connection, item)}: {shown(detail_of(item))} {where}"
+            text = f"SIGN {_points_to(connection, item)}: {shown(evidence.detail_of(item))} {where}"
         else:
-            label = "FOR" if supports(item, who.side) else "AGAINST"
+            label = "FOR" if evidence.supports(item, who.side) else "AGAINST"
             text = f"{label} {words.sender(connection, who.side)}: {shown(item.detail)} {where}"
         for frame in item.frames[:EVIDENCE_FRAMES]:
             if frame != decisive:
