@@ -138,7 +138,7 @@ def test_one_frame_takes_only_so_many() -> None:
 def test_the_summary_tells_numbers_kinds_and_findings() -> None:
     told = report([refused(), refused(18)], ok=40, findings=[finding()])
     assert section_text(told, comment_frames(told), filtered=False).split("\n") == [
-        "pcapdiag 0.1.0: 42 connections: 2 failed, 40 worked.",
+        "pcapdiag: 42 connections: 2 failed, 40 worked (version 0.1.0).",
         "What: tcp.connection_refused 2.",
         "Who: upstream 2.",
         "FAILED 2 connections to 10.0.2.7:8443, at 22:13:21.204Z: 10.0.1.5 could not connect to "
