@@ -212,11 +212,11 @@ class PcapngCopy(FileCopy):
         at = buffer.find(ours, self._position, end)
         while at >= 0:
             packet = bisect_right(batch.offsets, at, self.at, batch.count) - 1
-            if packet < self.at:
-                at += 1
-            else:
+            at += 1
+            if packet >= self.at:
                 yield packet
-                at = self._end_of(stretch, packet)
+                # What was found may lie in another block behind the packet's.
+                at = max(at, self._end_of(stretch, packet))
             at = buffer.find(ours, at, end)
 
     def _flush(self, stretch: Stretch, end: int) -> None:

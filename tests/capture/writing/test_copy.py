@@ -61,7 +61,7 @@ def everything(order: str) -> Pcapng:
     file.names({"10.0.0.1": "one.example", "2001:db8::1": "six.example"})
     file.block(10, struct.pack(order + "II", 0x544C534B, 8) + b"CLIENT_R")
     file.old_packet(US, packet(3), interface=1).simple_packet(packet(4), 300)
-    file.block(0x99, b"anything").block(0x0BAD, struct.pack(order + "I", 7) + b"custom")
+    file.block(0x99, b"us: anything us: ").block(0x0BAD, struct.pack(order + "I", 7) + b"custom")
     return file.packet(START + 9, packet(6)).statistics(1, received=9, dropped=2)
 
 
