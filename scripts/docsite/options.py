@@ -51,9 +51,11 @@ def section(name: str) -> str:
     shared = [o for o in options if name != FIRST and _is_shared(o)]
     own = [option for option in options if option not in shared]
     text = f"```sh\npcapdiag {name} {usage}\n```\n"
-    for title, members in _grouped(own):
-        text += f"\n{title}\n\n| option | means |\n|---|---|\n"
-        text += "".join(_row(option) for option in members)
+    for title, members in _grouped(own) if name == FIRST else [("", own)]:
+        text += f"\n{title}\n" if title else ""
+        if members:
+            text += "\n| option | means |\n|---|---|\n"
+            text += "".join(_row(option) for option in members)
     if shared:
         names = ", ".join(f"`{option.opts[-1]}`" for option in shared)
         text += f"\nAs with [{FIRST}](#pcapdiag-{FIRST}): {names}.\n"
@@ -61,8 +63,7 @@ def section(name: str) -> str:
 
 
 def _grouped(options: Sequence[click.Option]) -> Iterator[tuple[str, list[click.Option]]]:
-    titles = list(dict.fromkeys([*_GROUPS.values(), _OWN]))
-    for title in titles:
+    for title in dict.fromkeys([*_GROUPS.values(), _OWN]):
         members = [o for o in options if _GROUPS.get(o.name or "", _OWN) == title]
         if members:
             yield title, members
