@@ -23,6 +23,10 @@ class UsageError(PcapdiagError):
     """Options or arguments that make no sense together."""
 
 
+class OutputError(PcapdiagError):
+    """A result could not be written (exit status 3)."""
+
+
 class CaptureError(PcapdiagError):
     """An input that cannot be read; ``byte`` is where, or None where no byte is to blame.
 

@@ -23,6 +23,7 @@ FLOORS = (
     "incident",
     "pipeline",
     "report",
+    "fleet",
     "cli",
 )
 FACE = {"__init__", "__main__", "compiled", "errors"}
@@ -34,6 +35,7 @@ OPENERS = {
     "correlate/secrets.py": "reads the file of --keylog",
     "protocols/tls": "what it opens are encrypted records",
     "cli": "writes the file of -o",
+    "fleet": "reads captures for their digest, writes OUT",
     "report": "writes the file of -o",
 }
 FILE_CALLS = {"open", "read_bytes", "read_text", "write_bytes", "write_text", "mmap", "memmap"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import lzma
 import zlib
 from collections.abc import Callable
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from pcapdiag.capture.source import RawInput
 from pcapdiag.errors import DamagedCaptureError
@@ -16,6 +16,8 @@ xz less) and what is lost of a damaged part."""
 READ_BYTES = 64 * 1024
 XZ_MEMORY = 128 * 1024 * 1024
 """xz -9 asks for 65 MiB."""
+LOOK_BYTES = 5 * 1024 * 1024
+"""Of a compressed file, to see what is in it: a block of lz4 has up to 4 MiB, and comes whole."""
 ZSTD_WINDOW = 128 * 1024 * 1024
 """The largest window that zstd itself unpacks without being told to."""
 
@@ -92,6 +94,25 @@ class Unpacker:
     def _damage(self, what: str) -> DamagedCaptureError:
         message = f"the {self._name} data {what} after {self._given} unpacked bytes"
         return DamagedCaptureError(self._raw.path, message, byte=self._given)
+
+
+def first_bytes(file: BinaryIO, compression: str, head: bytes, length: int) -> bytes:
+    """Return the first bytes of what is in a compressed file, fewer where it is broken.
+
+    ``head`` was read of ``file`` already. At most LOOK_BYTES of it are read. Raises OSError.
+    """
+    new_part, broken = _METHODS[compression]()
+    part, piece, read, unpacked = new_part(), head, len(head), b""
+    try:
+        while piece and not part.eof and read < LOOK_BYTES:
+            unpacked += part.decompress(piece)
+            if len(unpacked) >= length:
+                break
+            piece = file.read(FEED_BYTES)
+            read += len(piece)
+    except broken:
+        pass
+    return unpacked[:length]
 
 
 _Method = tuple[Callable[[], _Part], type[Exception]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from pcapdiag.cli import progress
-from pcapdiag.cli.captures import files_of
+from pcapdiag.cli.captures import inputs
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.interrupt import ending_on_interrupt
 from pcapdiag.cli.options import (
@@ -30,6 +29,7 @@ from pcapdiag.report.clock import TimeMode
 if TYPE_CHECKING:
     from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.model.report import Report
+    from pcapdiag.report.conditions import Condition
 
 
 @click.command(
@@ -67,6 +67,7 @@ def analyze(
     width: int | None,
     no_color: bool,
     time_mode: TimeMode,
+    fail_on: tuple[Condition, ...] | None,
     **chosen: Unpack[CaptureArguments],
 ) -> int:
     """Say which connections of a capture failed, why, and who did it.
@@ -77,18 +78,18 @@ def analyze(
     if follow and output_format == "json":
         raise click.UsageError("--follow prints text or jsonl; json is one document at the end")
     check_targets(output, html)
-    paths = _inputs(captures)
+    paths = inputs(captures)
     page = page_for(output, width, no_color)
     options = analyze_options(show_all, follow, pictures=html is not None, **chosen)
     if follow:
         from pcapdiag.cli.follow import Follower
 
-        follower = Follower(page, time_mode, as_lines=output_format == "jsonl")
+        follower = Follower(page, time_mode, output_format == "jsonl", fail_on)
         return follower.run(paths, options, output, html)
     with ending_on_interrupt() if paths == ["-"] else nullcontext() as stop:
         report = _read(paths, replace(options, stop=stop))
     Printer(page, output_format, time_mode, output, html).print(report, options)
-    return INTERRUPTED if stop and stop.is_set() else status_of(report)
+    return INTERRUPTED if stop and stop.is_set() else status_of(report, fail_on)
 
 
 def _read(paths: Sequence[str], options: AnalyzeOptions) -> Report:
@@ -99,13 +100,3 @@ def _read(paths: Sequence[str], options: AnalyzeOptions) -> Report:
         return pipeline.analyze(paths, options)
     with progress.ProgressBar() as bar:
         return pipeline.analyze(paths, replace(options, progress=bar.update))
-
-
-def _inputs(captures: Sequence[str]) -> list[str]:
-    """Return the files meant: patterns that the shell left alone are expanded."""
-    paths = [path for capture in captures for path in files_of(capture)]
-    if "-" in paths and len(paths) > 1:
-        raise click.UsageError("- (standard input) cannot be read together with files")
-    if paths == ["-"] and sys.stdin is not None and sys.stdin.isatty():
-        raise click.UsageError("standard input is a terminal; pipe a capture into it")
-    return paths

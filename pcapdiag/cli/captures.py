@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
+import sys
+from collections.abc import Sequence
+
+import click
 
 
 def files_of(text: str) -> list[str]:
@@ -14,3 +18,13 @@ def files_of(text: str) -> list[str]:
     if text == "-" or os.path.exists(text) or not glob.has_magic(text):
         return [text]
     return sorted(glob.glob(text)) or [text]
+
+
+def inputs(captures: Sequence[str]) -> list[str]:
+    """Return the files of one capture point that arguments name; raises click.UsageError."""
+    paths = [path for capture in captures for path in files_of(capture)]
+    if "-" in paths and len(paths) > 1:
+        raise click.UsageError("- (standard input) cannot be read together with files")
+    if paths == ["-"] and sys.stdin is not None and sys.stdin.isatty():
+        raise click.UsageError("standard input is a terminal; pipe a capture into it")
+    return paths

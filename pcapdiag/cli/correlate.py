@@ -30,6 +30,7 @@ from pcapdiag.report.clock import TimeMode
 if TYPE_CHECKING:
     from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.model.report import Report
+    from pcapdiag.report.conditions import Condition
 
 ROLES = ("client", "proxy", "upstream")
 """Labels that say where the capture was taken."""
@@ -68,6 +69,7 @@ def correlate(
     width: int | None,
     no_color: bool,
     time_mode: TimeMode,
+    fail_on: tuple[Condition, ...] | None,
     **chosen: Unpack[CaptureArguments],
 ) -> int:
     """Say which connections failed, where, and who did it, from captures of several points.
@@ -82,7 +84,7 @@ def correlate(
     options = analyze_options(show_all, follow=False, pictures=html is not None, **chosen)
     report = _read(named, options)
     Printer(page, output_format, time_mode, output, html).print(report, options)
-    return status_of(report)
+    return status_of(report, fail_on)
 
 
 def _read(points: Sequence[CapturePoint], options: AnalyzeOptions) -> Report:

@@ -13,6 +13,7 @@ from pcapdiag.cli.status import INTERRUPTED, status_of
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection, Line, Report
 from pcapdiag.report.clock import Clock, TimeMode
+from pcapdiag.report.conditions import Condition
 from pcapdiag.report.json import render_line
 from pcapdiag.report.jsonl import closing_lines
 from pcapdiag.report.layout import Page
@@ -26,6 +27,7 @@ class Follower:
     page: Page
     time: TimeMode
     as_lines: bool
+    fail_on: tuple[Condition, ...] | None = None
 
     def run(
         self,
@@ -45,7 +47,7 @@ class Follower:
             self._print_report(report, options, target)
         if html is not None:
             write_html(html, report, options, self.time)
-        return INTERRUPTED if stop.is_set() else status_of(report)
+        return INTERRUPTED if stop.is_set() else status_of(report, self.fail_on)
 
     def _print(self, lines: Generator[Line, None, Report], target: Writer) -> Report:
         while True:

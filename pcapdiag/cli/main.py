@@ -23,6 +23,8 @@ from pcapdiag.cli.explain import explain
 from pcapdiag.cli.output import ClosedPipeError, OutputError, drop_standard_output
 from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import INTERNAL, INTERRUPTED, OK, OUTPUT_FAILED, WRONG_USE
+from pcapdiag.cli.timeline import timeline
+from pcapdiag.cli.triage import triage
 from pcapdiag.compiled import is_compiled
 from pcapdiag.errors import PcapdiagError
 
@@ -82,6 +84,7 @@ def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
         "pcapdiag correlate proxy=proxy.pcap upstream=upstream.pcap",
         "pcapdiag annotate capture.pcap -o annotated.pcapng",
         "pcapdiag explain tcp.stale_connection",
+        "pcapdiag triage /var/captures -o out",
         after="Exit status: 0 nothing failed, 1 something failed, 2 wrong use or nothing readable, "
         "3 internal error or output not written.",
     ),
@@ -102,6 +105,8 @@ cli.add_command(analyze)
 cli.add_command(annotate)
 cli.add_command(correlate)
 cli.add_command(explain)
+cli.add_command(timeline)
+cli.add_command(triage)
 cli.add_command(completion)
 
 

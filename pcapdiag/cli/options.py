@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from os.path import realpath
-from typing import Literal, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, Unpack
 
 import click
 
 from pcapdiag.cli import values
 from pcapdiag.model.options import AnalyzeOptions, EndPattern, TimeBound
 from pcapdiag.report.clock import TimeMode
+
+if TYPE_CHECKING:
+    from pcapdiag.report.conditions import Condition
 
 Format = Literal["text", "json", "jsonl"]
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -84,6 +87,13 @@ _OUTPUT = (
         help="Also write a page for a browser there: one file that needs no network.",
     ),
     click.option(
+        "--fail-on", "fail_on", callback=values.conditions, multiple=True, metavar="CONDITION",
+        help="Exit with 1 where there is this, and only then: code=tls.*, party=upstream, "
+        "finding=dns.*, severity=warning (or worse), failed>10; never: always exit with 0. "
+        "Repeatable, any is enough. Otherwise 1 means a failed connection, or a finding of "
+        "severity failure.",
+    ),
+    click.option(
         "--width", type=click.IntRange(min=40), metavar="COLUMNS",
         help="Width of the text; otherwise the terminal's, or 100.",
     ),
@@ -119,6 +129,7 @@ class OutputArguments(TypedDict):
     width: int | None
     no_color: bool
     time_mode: TimeMode
+    fail_on: tuple[Condition, ...] | None
 
 
 def capture_options(command: Command) -> Command:

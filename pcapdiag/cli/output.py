@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, TextIO, TypeVar
 
+from pcapdiag.errors import OutputError as OutputError
 from pcapdiag.errors import PcapdiagError, UsageError
 from pcapdiag.report.layout import DEFAULT_WIDTH, Page
 
@@ -18,10 +19,6 @@ Stream = TypeVar("Stream", TextIO, BinaryIO)
 
 MAX_WIDTH = 120
 """Columns that are used of a wider terminal."""
-
-
-class OutputError(PcapdiagError):
-    """A result could not be written (exit status 3)."""
 
 
 class ClosedPipeError(PcapdiagError):
@@ -62,8 +59,8 @@ def open_output(path: str | None) -> Iterator[Writer]:
         yield writer
         writer.flush()
     elif os.path.exists(path) and not os.path.isfile(path):
-        with _told(path), open(path, "w", encoding="utf-8", errors="backslashreplace") as stream:
-            yield Writer(stream, path)
+        with _told(path), open(path, "w", encoding="utf-8", errors="backslashreplace") as device:
+            yield Writer(device, path)
     else:
         with _aside(os.path.realpath(path), _new_text) as stream:
             yield Writer(stream, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -17,13 +17,14 @@ INTERVAL = 0.1
 
 
 class ProgressBar:
-    """Counts bytes and shows rate and time left; gone from the screen when it closes.
+    """Counts bytes, or captures, and shows rate and time left; gone from the screen at its end.
 
     Its :meth:`update` is what the pipeline calls per block, so until the bar is due it costs one
     look at the clock.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, unit: Literal["bytes", "captures"] = "bytes") -> None:
+        self._unit = unit
         self._due = time.monotonic() + PATIENCE
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -41,14 +42,15 @@ class ProgressBar:
             self._bar.stop()
 
     def update(self, done: int, total: int | None) -> None:
-        """Take the bytes read so far, and the bytes there are (None: not known)."""
+        """Take what is done so far, and what there is (None: not known)."""
         now = time.monotonic()
         if now < self._due:
             return
         self._due = now + INTERVAL
         if self._bar is None:
-            self._bar = _bar()
-            self._task = self._bar.add_task("reading", total=total)
+            self._bar = _bar(self._unit)
+            doing = "reading" if self._unit == "bytes" else "captures"
+            self._task = self._bar.add_task(doing, total=total)
             self._bar.start()
         if self._task is not None:
             self._bar.update(self._task, completed=done, total=total)
@@ -62,16 +64,20 @@ def wanted() -> bool:
         return False
 
 
-def _bar() -> Progress:
+def _bar(unit: str) -> Progress:
     """Import rich only now: a short capture never needs it."""
     from rich import progress
     from rich.console import Console
 
+    counts = (
+        [progress.DownloadColumn(), progress.TransferSpeedColumn()]
+        if unit == "bytes"
+        else [progress.MofNCompleteColumn()]
+    )
     return progress.Progress(
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
-        progress.DownloadColumn(),
-        progress.TransferSpeedColumn(),
+        *counts,
         progress.TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pcapdiag.model.report import Report
+    from pcapdiag.report.conditions import Condition
 
 OK = 0
 FAILED = 1
@@ -15,7 +16,12 @@ OUTPUT_FAILED = 3
 INTERRUPTED = 130
 
 
-def status_of(report: Report) -> int:
-    """Return FAILED for a failed connection or a finding of severity failure, else OK."""
-    worst = any(finding.severity == "failure" for finding in report.findings)
-    return FAILED if report.summary.failed or worst else OK
+def status_of(report: Report, fail_on: tuple[Condition, ...] | None = None) -> int:
+    """Return FAILED where the report has what ``--fail-on`` asked for, else OK.
+
+    Without it: for a failed connection, or a finding of severity failure.
+    """
+    from pcapdiag.report.conditions import DEFAULT, Tally, fails
+
+    conditions = DEFAULT if fail_on is None else fail_on
+    return FAILED if fails(Tally.of(report), conditions) else OK

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from pcapdiag.model.options import EndPattern, TimeBound, parse_port
 from pcapdiag.model.units import NANOSECONDS, parse_seconds
+
+if TYPE_CHECKING:
+    from pcapdiag.report.conditions import Condition
 
 Value = TypeVar("Value")
 
@@ -19,6 +22,7 @@ _RFC3339 = re.compile(
 )
 _SINCE_START = re.compile(r"\+(\d+(?:\.\d{1,9})?)(ms|s|m|h)", re.ASCII)
 _EPOCH = re.compile(r"\d+(?:\.\d{1,9})?", re.ASCII)
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,3})?)([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
 _END_FORMS = "wanted is an address, a network as 10.0.0.0/24, or address:port ([IPv6]:port)"
 _TIME_FORMS = "write 2026-11-22T12:00:01Z (with a zone), 1795348801.5, or +90s from the start"
 _UNIT_NS = {"ms": 1_000_000, "s": NANOSECONDS, "m": 60 * NANOSECONDS, "h": 3600 * NANOSECONDS}
@@ -41,6 +45,32 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> Tim
     return None if value is None else _read(parse_time, _TIME_FORMS, value, ctx, param)
 
 
+def conditions(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[Condition, ...] | None:
+    """Return what makes the run fail: None where nothing was said, none at all for ``never``."""
+    if not values:
+        return None
+    from pcapdiag.report.conditions import Condition
+
+    if values == ("never",):
+        return ()
+    if "never" in values:
+        raise click.BadParameter("never goes with no other condition", ctx, param)
+    read = []
+    for value in values:
+        try:
+            read.append(Condition.parse(value))
+        except ValueError as error:
+            raise click.BadParameter(f"{value!r}: {error}", ctx, param) from error
+    return tuple(read)
+
+
+def size(ctx: click.Context, param: click.Parameter, value: str) -> int:
+    """Return the bytes that an option named."""
+    return _read(parse_size, "write 512M or 2G (K, M, G are powers of 1024)", value, ctx, param)
+
+
 def _read(
     parse: Callable[[str], Value], forms: str, text: str, ctx: click.Context, param: click.Parameter
 ) -> Value:
@@ -48,6 +78,14 @@ def _read(
         return parse(text)
     except ValueError as error:
         raise click.BadParameter(f"{text!r}: {forms}", ctx, param) from error
+
+
+def parse_size(text: str) -> int:
+    """Read a size in bytes, as ``512M`` or ``1.5G``; raises ValueError for other text."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not a size: {text}")
+    return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
 
 
 def parse_time(text: str) -> TimeBound:

@@ -20,6 +20,7 @@ from pcapdiag.model.report_capture import FileError as FileError
 from pcapdiag.model.report_capture import UnreadableFile as UnreadableFile
 from pcapdiag.model.report_http import Http
 from pcapdiag.model.report_http2 import Http2
+from pcapdiag.model.report_outcome import CaptureOutcome as CaptureOutcome
 from pcapdiag.model.report_pictures import Activity as Activity
 from pcapdiag.model.report_pictures import Segment as Segment
 from pcapdiag.model.report_pictures import SegmentSeries as SegmentSeries
@@ -356,11 +357,12 @@ class Line(Value, kw_only=True):
 
     ``update`` is a connection printed before whose verdict changed at the end of the capture.
     The ``summary`` line is the last; its ``capture`` is the whole :class:`CaptureSummary`, and it
-    has the ``points`` where there are several.
+    has the ``points`` where there are several. ``outcome`` is what ``pcapdiag triage`` says of each
+    capture.
     """
 
     schema: str = LINE_SCHEMA
-    type: Literal["connection", "update", "finding", "group", "summary", "error"]
+    type: Literal["connection", "update", "finding", "group", "summary", "error", "outcome"]
     capture: LineCapture | CaptureSummary
     connection: Connection | msgspec.UnsetType = msgspec.UNSET
     update: Connection | msgspec.UnsetType = msgspec.UNSET
@@ -369,3 +371,4 @@ class Line(Value, kw_only=True):
     summary: Summary | msgspec.UnsetType = msgspec.UNSET
     points: list[Point] | msgspec.UnsetType = msgspec.UNSET
     error: LineError | msgspec.UnsetType = msgspec.UNSET
+    outcome: CaptureOutcome | msgspec.UnsetType = msgspec.UNSET

@@ -36,10 +36,10 @@ _LEGEND = {
 
 def ladder(connection: Connection, labels: tuple[str, ...], room: int) -> list[str]:
     """Return the lines of a ladder; none where it has no room, or nothing to show."""
-    passages, chosen = connection.passages, _chosen(connection.passages)
-    rows = [passages[number] for number in chosen]
+    passages, numbers = connection.passages, chosen(connection.passages, MAX_ROWS)
+    rows = [passages[number] for number in numbers]
     lanes = [labels.index(label) for label in connection.path_order if label in labels]
-    lanes = [lane for lane in lanes if _tells(lane, passages)]
+    lanes = [lane for lane in lanes if tells(lane, passages)]
     if len(lanes) < 2 or not rows:
         return []
     frames = [f for passage in rows for f in passage.frames if f is not None]
@@ -50,27 +50,27 @@ def ladder(connection: Connection, labels: tuple[str, ...], room: int) -> list[s
         writer = _TableWriter(lanes, cell, GAP, _start(rows))
         if writer.width > room:
             return []
-    lines = [writer.head(labels), *_body(writer, passages, chosen)]
+    lines = [writer.head(labels), *_body(writer, passages, numbers)]
     used = {mark for passage in rows for mark in writer.marks(passage)}
     lines += [f"{'':{TIME}}{text}" for mark, text in _LEGEND.items() if mark in used]
     return [line.rstrip() for line in lines]
 
 
-def _body(writer: _Writer, passages: list[PointPassage], chosen: list[int]) -> Iterator[str]:
+def _body(writer: _Writer, passages: list[PointPassage], numbers: list[int]) -> Iterator[str]:
     """Yield a line for each packet chosen, and dots where some are left out between."""
-    for before, number in zip([None, *chosen], chosen, strict=False):
+    for before, number in zip([None, *numbers], numbers, strict=False):
         if before is not None and number > before + 1:
             yield f"{'':{TIME}}{'...':>{writer.cell}}"
         yield writer.row(passages[number])
 
 
-def _tells(lane: int, passages: list[PointPassage]) -> bool:
+def tells(lane: int, passages: list[PointPassage]) -> bool:
     """Return whether a point shows any of the packets, or would have."""
     return any(p.frames[lane] is not None or p.covers[lane] for p in passages)
 
 
-def _chosen(passages: list[PointPassage]) -> list[int]:
-    """Return the numbers of the packets that are shown, in their order."""
+def chosen(passages: list[PointPassage], most: int) -> list[int]:
+    """Return the numbers of the ``most`` packets that say most, in their order."""
     last = len(passages) - 1
     ranked = sorted(
         range(len(passages)),
@@ -80,7 +80,7 @@ def _chosen(passages: list[PointPassage]) -> list[int]:
             min(n, last - n),
         ),
     )
-    return sorted(ranked[:MAX_ROWS])
+    return sorted(ranked[:most])
 
 
 def _start(rows: list[PointPassage]) -> str:

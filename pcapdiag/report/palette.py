@@ -21,7 +21,7 @@ class Shade(msgspec.Struct, frozen=True):
 PARTY: dict[Party, Shade] = {
     "client": Shade("#0b6bb3", "#56b4e9"),
     "proxy": Shade("#7a4fb5", "#b794f6"),
-    "upstream": Shade("#b85c00", "#f0a04b"),
+    "upstream": Shade("#ad5600", "#f0a04b"),
     "middlebox": Shade("#a8327a", "#e879b9"),
     "unknown": Shade("#5f6b7a", "#9aa5b4"),
 }

@@ -9,6 +9,15 @@ from sphinx.application import Sphinx
 from docsite import fields, schema
 from docsite.lexer import SessionLexer
 
+CODE_PAGE = """---
+orphan: true
+---
+
+[Verdicts](../verdicts.md) /
+
+"""
+"""Stands before the page of a code: near ninety of them would be most of every page's menu."""
+
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Take part in the build; called by Sphinx."""
@@ -18,8 +27,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def _fill(_app: Sphinx, _page: str, source: list[str]) -> None:
+def _fill(_app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = schema.page(source[0])
+    if page.startswith("verdicts/"):
+        source[0] = CODE_PAGE + source[0]
 
 
 def _quote_schema(

@@ -60,12 +60,30 @@ def test_exit_status(run: Run, kind: str, status: int, form: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("conditions", "status"),
+    [
+        (["code=tcp.connection_refused"], 1),
+        (["code=tls.*"], 0),
+        (["code=tls.*", "failed>0"], 1),
+        (["never"], 0),
+        (["never", "failed>0"], 2),
+        (["code=tsl.*"], 2),
+        (["failed"], 2),
+    ],
+)
+def test_a_pipeline_says_what_fails(run: Run, conditions: list[str], status: int) -> None:
+    options = [word for condition in conditions for word in ("--fail-on", condition)]
+    assert run("failed", *options, "x").exit_code == status
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         [], ["--port", "0", "x"], ["--host", "nobody:x", "x"], ["--net", "10.0.0.0/99", "x"],
         ["--from", "12:00", "x"], ["--from", "2026-11-22T12:00:01", "x"], ["--stream", "-1", "x"],
         ["--from", "+2m", "--to", "+90s", "x"], ["--format", "xml", "x"], ["--follow", "--format", "json", "x"],
-        ["-", "x"], ["--bogus", "x"], ["--width", "3", "x"],
+        ["-", "x"], ["--bogus", "x"], ["--width", "3", "x"], ["--html", "-", "x"],
+        ["--html", "r", "-o", "./r", "x"],
     ],
 )  # fmt: skip
 def test_wrong_use_is_status_2_and_no_report(run: Run, arguments: list[str]) -> None:
@@ -204,6 +222,33 @@ def test_an_output_that_cannot_be_written_is_status_3(run: Run, tmp_path: Path) 
         assert result.exit_code == 3
         assert result.stderr.startswith(f"pcapdiag: cannot write {target}: {why}")
         assert result.stderr.count("\n") == 1
+
+
+def test_a_page_is_written_beside_the_text(run: Run, tmp_path: Path) -> None:
+    target, seen = tmp_path / "report.html", list[AnalyzeOptions]()
+    result = run("failed", "--html", str(target), "x", seen=seen)
+    assert result.exit_code == 1
+    assert result.stdout == run("failed", "x").stdout
+    assert target.read_text().startswith("<!doctype html>")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert seen[0].pictures
+
+
+@pytest.mark.parametrize("more", [[], ["--follow"]])
+def test_a_page_that_cannot_be_written_is_status_3(
+    run: Run, tmp_path: Path, more: list[str]
+) -> None:
+    target = tmp_path / "no" / "report.html"
+    result = run("failed", *more, "--html", str(target), "x")
+    assert result.exit_code == 3
+    assert "connection_refused" in result.stdout
+    assert result.stderr == f"pcapdiag: cannot write {target}: No such file or directory\n"
+
+
+def test_following_ends_with_the_page(run: Run, tmp_path: Path) -> None:
+    target = tmp_path / "report.html"
+    assert run("failed", "--follow", "--html", str(target), "x").exit_code == 1
+    assert "connection_refused" in target.read_text()
 
 
 def test_output_through_a_link_keeps_the_link(run: Run, tmp_path: Path) -> None:

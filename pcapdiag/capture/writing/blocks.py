@@ -9,12 +9,12 @@ import struct
 
 from pcapdiag.capture.pcapng import (
     BYTE_ORDER_MAGIC,
+    ENHANCED_PACKET,
     IF_TSRESOL,
     INTERFACE_DESCRIPTION,
     MICROSECONDS,
     SECTION_HEADER,
 )
-from pcapdiag.capture.walk import ENHANCED_PACKET
 
 OPT_COMMENT = 1
 SHB_USERAPPL = 4

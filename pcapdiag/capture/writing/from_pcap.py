@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
+from pcapdiag.capture.pcapng import ENHANCED_PACKET
 from pcapdiag.capture.reader import Stretch
-from pcapdiag.capture.walk import ENHANCED_PACKET
 from pcapdiag.capture.writing import blocks
 from pcapdiag.capture.writing.from_file import FileCopy
 

@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from pcapdiag.capture.pcapng import (
     BYTE_ORDER_MAGIC,
     DECRYPTION_SECRETS,
+    ENHANCED_PACKET,
     INTERFACE_DESCRIPTION,
     INTERFACE_STATISTICS,
+    OLD_PACKET,
     SECTION_HEADER,
+    SIMPLE_PACKET,
 )
 from pcapdiag.capture.reader import FileReader, Stretch
-from pcapdiag.capture.walk import ENHANCED_PACKET, MAX_BLOCK, OLD_PACKET, SIMPLE_PACKET
+from pcapdiag.capture.walk import MAX_BLOCK
 from pcapdiag.capture.writing import blocks
 from pcapdiag.capture.writing.from_file import FileCopy
 from pcapdiag.capture.writing.section import Section

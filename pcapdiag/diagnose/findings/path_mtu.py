@@ -22,7 +22,8 @@ Fixes
     - Linux: MTU of the interface or route; `net.ipv4.tcp_mtu_probing=1` as a safety net.
     - Network: let ICMP type 3 code 4 and ICMPv6 type 2 through; `TCPMSS --clamp-mss-to-pmtu` at the
       tunnel; let fragments pass, or put them together first.
-    - Cloud: 1500 beyond AWS internet gateways, 8500 over a transit gateway; 1460 in Google's VPC.
+    - Cloud: the MTU is 1500 beyond AWS internet gateways, 8500 over a transit gateway; 1460 in
+      Google's VPC.
 
 Can be confused with
     - mtu.black_hole, mtu.fragmentation_needed: what one connection looks like.

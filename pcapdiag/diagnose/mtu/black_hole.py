@@ -27,8 +27,8 @@ Fixes
       the MTU of the interface or of the route (`ip route change ... mtu`).
     - Network: let ICMP type 3 code 4 and ICMPv6 type 2 through; clamp the MSS on the tunnel:
       `iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu`.
-    - Cloud: 1500 beyond AWS internet gateways and 8500 over a transit gateway, against 9001 inside
-      a VPC; 1460 by default in Google's VPC.
+    - Cloud: the MTU is 1500 beyond AWS internet gateways and 8500 over a transit gateway, against
+      9001 inside a VPC; 1460 by default in Google's VPC.
 
 Can be confused with
     - tcp.data_timeout: small segments vanish, too.

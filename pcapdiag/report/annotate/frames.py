@@ -115,7 +115,7 @@ def _points_to(connection: Connection, item: Evidence) -> str:
 def _tell_others(texts: FrameTexts, connection: Connection, verdict: Verdict) -> None:
     """Say on the other frames of a verdict, and of its evidence, what they are for it."""
     decisive = _decisive(connection, verdict)
-    where = f"(stream {connection.stream}, frame {decisive})"
+    where = f"(see frame {decisive}, stream {connection.stream})"
     for frame in verdict.frames:
         if frame != decisive:
             texts.add(frame, f"LEADS TO {verdict.code}: {shown(verdict.title)} {where}")
@@ -133,10 +133,10 @@ def _tell_others(texts: FrameTexts, connection: Connection, verdict: Verdict) ->
 
 def _cause(cause: Cause) -> str:
     at = f" at {shown(cause.endpoint)}" if cause.endpoint else ""
-    return f"{cause.code}{at} on the other leg (stream {cause.stream}, frame {cause.frame})"
+    return f"{cause.code}{at} on the other leg (see frame {cause.frame}, stream {cause.stream})"
 
 
 def _effect(connection: Connection) -> str:
     verdict = connection.verdict
-    where = f"(stream {connection.stream}, frame {_decisive(connection, verdict)})"
+    where = f"(see frame {_decisive(connection, verdict)}, stream {connection.stream})"
     return f"CAUSES {verdict.code}: {shown(verdict.title)} {where}"

@@ -10,8 +10,8 @@ from pcapdiag.report import words
 from pcapdiag.report.annotate.table import FrameTexts
 from pcapdiag.report.clock import Clock
 from pcapdiag.report.escape import shown
+from pcapdiag.report.overview import NOT_FAILED, outcome
 from pcapdiag.report.points import stream_filter
-from pcapdiag.report.text import NOT_FAILED, outcome
 
 GROUPS = 20
 """Kinds of failure that are told."""
@@ -71,8 +71,9 @@ def _input(report: Report) -> Iterator[str]:
 
 
 def _limits(texts: FrameTexts) -> Iterator[str]:
-    frames = words.count(len(texts.by_frame), "frame")
-    yield f'Comments on {frames}; display filter: frame.comment contains "pcapdiag".'
+    if texts.by_frame:
+        frames = words.count(len(texts.by_frame), "frame")
+        yield f'Comments on {frames}; display filter: frame.comment contains "pcapdiag".'
     if texts.full:
         yield "No room for comments on all frames that matter; decisive ones came first."
     elif texts.left_out:

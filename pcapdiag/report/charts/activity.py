@@ -1,4 +1,4 @@
-"""A capture over time as rows: what was counted in each bin, one row for each thing that was met."""
+"""A capture over time as rows: what was counted in each bin, a row for each thing met."""
 
 from __future__ import annotations
 

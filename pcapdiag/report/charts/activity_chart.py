@@ -1,4 +1,4 @@
-"""Draws a whole capture over time: rows of what was counted, then the failed connections as bars."""
+"""Draws a whole capture over time: rows of counts, then the failed connections as bars."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pcapdiag.report.charts.activity import (
 )
 from pcapdiag.report.charts.canvas import Canvas
 from pcapdiag.report.charts.failures import Bar, BarRow, Failures, failures
-from pcapdiag.report.charts.look import BODY, LINE, MARGIN, SMALL, Look
+from pcapdiag.report.charts.look import MARGIN, SMALL, Look
 from pcapdiag.report.charts.moments import moments
 from pcapdiag.report.charts.panel import Panel, Rect
 from pcapdiag.report.charts.time_axis import TICK_ROOM, TimeAxis, time_axis
@@ -116,9 +116,7 @@ class ActivityChart(msgspec.Struct, frozen=True):
             canvas.rectangle(*rect, look.panel)
         colour = look.party(row.party)
         name = f"{row.count:,} \u00d7 {row.name}" if row.count > 1 else row.name
-        canvas.text(
-            MARGIN + NAMES - 8, middle, name, align="right", size=SMALL, room=NAMES - 8
-        )
+        canvas.text(MARGIN + NAMES - 8, middle, name, align="right", size=SMALL, room=NAMES - 8)
         x = canvas.width - MARGIN - SAID + 8
         canvas.text(x, middle, row.code, size=SMALL, colour=colour, room=SAID - 8)
         panel = Panel(canvas, rect, self.axis, (0, 1))
@@ -167,6 +165,3 @@ def activity_chart(report: Report, look: Look) -> ActivityChart:
         ticks=ticks,
         labels=labels,
     )
-
-
-TEXT_ROW = BODY * LINE

@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon, Rectangle
 from matplotlib.text import Text
 
-from pcapdiag.report.charts.look import BODY, LINE, POINTS_PER_INCH, Look
+from pcapdiag.report.charts.look import BODY, LINE, POINTS_PER_INCH, Form, Look
 from pcapdiag.report.charts.ruler import drawable, elided, font
 
-Form = Literal["png", "svg", "pdf"]
 Align = Literal["left", "center", "right"]
 
 HEAD_LENGTH, HEAD_WIDTH = 6.5, 5.0
 """Of an arrow's head, points."""
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "pcapdiag",
     "pdf.fonttype": 42,
     "path.simplify": False,
     "axes.unicode_minus": True,
-    "savefig.dpi": "figure",
 }
 _METADATA: dict[Form, dict[str, str | None]] = {
     "png": {"Software": "pcapdiag"},
@@ -122,10 +116,9 @@ class Canvas:
         zorder: float = 2,
     ) -> None:
         """Draw a line through points."""
-        style: str | tuple[float, tuple[float, ...]] = (0, dash) if dash else "-"
         line = Line2D(
             [x for x, _ in points], [y for _, y in points], color=colour, linewidth=width,
-            linestyle=style, solid_capstyle="butt", gid=gid, zorder=zorder,
+            linestyle=(0, dash) if dash else "-", solid_capstyle="butt", gid=gid, zorder=zorder,
         )  # fmt: skip
         self.page.add_line(line)
 
@@ -140,11 +133,12 @@ class Canvas:
         edge: str = "none",
         hatch: str | None = None,
         gid: str | None = None,
+        zorder: float = 1,
     ) -> None:
-        """Fill an area; it lies below lines and text."""
+        """Fill an area; it lies below lines and text unless ``zorder`` lifts it."""
         patch = Rectangle(
             (x, y), width, height, facecolor=colour, edgecolor=edge, linewidth=0.8, hatch=hatch,
-            gid=gid, zorder=1,
+            gid=gid, zorder=zorder,
         )  # fmt: skip
         self.page.add_patch(patch)
 
@@ -164,15 +158,7 @@ class Canvas:
 def encode(figure: Figure, form: Form, dpi: float) -> bytes:
     """Return a figure as a file's bytes; the same ones for the same figure."""
     target = io.BytesIO()
-    if form == "png":
-        canvas = FigureCanvasAgg(figure)
-        figure.dpi = dpi
-        canvas.print_png(target, metadata=_METADATA[form])
-    elif form == "svg":
-        figure.dpi = POINTS_PER_INCH
-        FigureCanvasSVG(figure).print_svg(target, metadata=_METADATA[form])
-    else:
-        FigureCanvasPdf(figure).print_pdf(target, metadata=_METADATA[form])
+    figure.savefig(target, format=form, dpi=dpi, metadata=_METADATA[form])
     return target.getvalue()
 
 
@@ -182,16 +168,10 @@ def drawing() -> Iterator[None]:
 
     Its settings are those of the whole process: they are given back at the end.
     """
-    log = logging.getLogger("matplotlib")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        with matplotlib.rc_context():
-            matplotlib.rcdefaults()
-            matplotlib.rcParams.update(_SETTINGS)
-            yield
-    finally:
-        log.setLevel(level)
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_SETTINGS)
+        yield
 
 
 def page(look: Look, blocks: Sequence[Block], gap: float) -> Figure:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from pcapdiag.model.report import Connection, Report
+from pcapdiag.model.report import Connection, Report, SegmentSeries
 from pcapdiag.report import evidence, words
 from pcapdiag.report.charts.canvas import Canvas
 from pcapdiag.report.charts.look import BODY, LINE, MARGIN, SMALL, TITLE, Look
@@ -162,6 +162,10 @@ def connection_caption(
         told = _some("FOR", [evidence.told(e, places) for e in speaks_for], FOR)
         told += _some("AGAINST", [evidence.told(e, places) for e in against], AGAINST)
     told += _some("NOTE", connection.verdict.notes, NOTES)
+    series = connection.series
+    if isinstance(series, SegmentSeries) and series.thinned:
+        left_out = words.count(series.thinned, "packet")
+        told.append(("DRAWN", f"{left_out} of the many are not drawn, chosen evenly over time"))
     room = look.points - 2 * MARGIN - LABEL
     texts = [Said(label, wrapped(text, room, BODY, most=TEXT_LINES)) for label, text in told]
     return Caption(texts, f"{source(report)} \u00b7 {places.of(connection)}")

@@ -1,4 +1,4 @@
-"""The legend of a chart: signs with their words in one flow, of those things only that are there."""
+"""The legend of a chart: signs and their words in one flow, only of what is there."""
 
 from __future__ import annotations
 

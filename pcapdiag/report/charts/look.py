@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from pcapdiag.model.report import Connection, Party
 from pcapdiag.report import palette
 from pcapdiag.report.clock import Clock
 from pcapdiag.report.palette import Shade
+
+Form = Literal["png", "svg", "pdf"]
 
 POINTS_PER_INCH = 72
 MARGIN = 26.0
@@ -89,7 +93,7 @@ class Look(msgspec.Struct, frozen=True):
         return self.colour(palette.WORKED)
 
 
-_PARTIES: dict[str, Shade] = {**palette.PARTY}
+_PARTIES: dict[str, Shade] = {str(party): shade for party, shade in palette.PARTY.items()}
 
 
 def party_of(connection: Connection, side: str) -> Party:

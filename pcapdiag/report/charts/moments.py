@@ -6,7 +6,8 @@ from pcapdiag.model.units import NANOSECONDS, format_seconds, parse_seconds
 from pcapdiag.report.charts.time_axis import number_labels, round_numbers
 from pcapdiag.report.clock import Clock
 
-_SECOND, _MINUTE, _HOUR, _DAY = NANOSECONDS, 60 * NANOSECONDS, 3600 * NANOSECONDS, 86400 * NANOSECONDS
+_SECOND, _MINUTE = NANOSECONDS, 60 * NANOSECONDS
+_HOUR, _DAY = 60 * _MINUTE, 1440 * _MINUTE
 _STEPS = (
     *(factor * 10**power for power in (6, 7, 8) for factor in (1, 2, 5)),
     *(factor * _SECOND for factor in (1, 2, 5, 10, 15, 30)),
@@ -17,9 +18,7 @@ _STEPS = (
 """Distances of marks, nanoseconds."""
 
 
-def moments(
-    clock: Clock, start: str, span: float, most: int
-) -> tuple[list[float], list[str]]:
+def moments(clock: Clock, start: str, span: float, most: int) -> tuple[list[float], list[str]]:
     """Return marks as seconds after ``start``, and what is written at them.
 
     Times of day by the user's clock; seconds after the start where those are wanted, or where marks

@@ -23,7 +23,7 @@ Rect = tuple[float, float, float, float]
 
 
 class Panel:
-    """An area with matplotlib's axes in seconds and in what is counted; knows its place on the page."""
+    """An area with matplotlib's axes in seconds and what is counted, and its place on the page."""
 
     def __init__(
         self, canvas: Canvas, rect: Rect, axis: TimeAxis, values: tuple[float, float]

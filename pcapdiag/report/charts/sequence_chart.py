@@ -19,6 +19,7 @@ from pcapdiag.report.charts.panel import Panel, size_label
 from pcapdiag.report.charts.ruler import width
 from pcapdiag.report.charts.sequence import Direction, Gap, Stroke, directions, gap, times
 from pcapdiag.report.charts.time_axis import TimeAxis, time_axis
+from pcapdiag.report.points import Places
 
 LEFT = 40.0
 """Points for the numbers of bytes beside a panel."""
@@ -47,6 +48,8 @@ class SequenceChart(msgspec.Struct, frozen=True):
     shown: list[Direction]
     axis: TimeAxis
     left_out: Gap | None
+    point: str
+    """Whose capture it is of, where there are several."""
     legend: list[list[Sign]]
 
     @property
@@ -91,6 +94,7 @@ class SequenceChart(msgspec.Struct, frozen=True):
         again: int = getattr(connection.retransmissions, sender)
         text = f"{words.size(sent)} sent"
         text += f", {words.count(again, 'packet')} sent again" if again else ""
+        text += f", as {self.point} shows it" if self.point else ""
         canvas.text(x, y, text, size=SMALL, colour=look.muted)
 
     def _draw_panel(
@@ -121,9 +125,7 @@ class SequenceChart(msgspec.Struct, frozen=True):
         text = f"{cut.packets:,} packets not kept"
         if width(text, SMALL) < end - x - 8:
             y = panel.top + panel.height / 2
-            panel.canvas.text(
-                (x + end) / 2, y, text, size=SMALL, colour=look.muted, align="center"
-            )
+            panel.canvas.text((x + end) / 2, y, text, size=SMALL, colour=look.muted, align="center")
 
     def _draw_rings(self, panel: Panel, direction: Direction) -> None:
         """Put a ring around the packets on which the verdict rests."""
@@ -175,9 +177,9 @@ class _Drawer(msgspec.Struct, frozen=True):
         gid = f"{self.direction.sender}-{layer.name}"
         if layer.steps:
             steps = _last_of_each(layer.steps, lambda step: self._column(step[0]))
-            steps = self._broken(steps)
+            drawn = self._broken(steps)
             self.panel.axes.plot(
-                [time for time, _ in steps], [at for _, at in steps], drawstyle="steps-post",
+                [time for time, _ in drawn], [at for _, at in drawn], drawstyle="steps-post",
                 color=layer.sign.colour, linewidth=1.0, gid=gid, zorder=2,
                 linestyle=(0, (3, 2)) if layer.sign.kind == "dashed" else "-",
             )  # fmt: skip
@@ -296,7 +298,7 @@ def _apart(places: Sequence[float], least: float = 1.5) -> Iterator[float]:
             before = place
 
 
-def sequence_chart(connection: Connection, look: Look) -> SequenceChart | None:
+def sequence_chart(connection: Connection, look: Look, places: Places) -> SequenceChart | None:
     """Return the chart of a connection; None where its packets are not there, or too few."""
     series = connection.series
     if not isinstance(series, SegmentSeries) or len(series.segments) <= TOO_FEW:
@@ -317,7 +319,8 @@ def sequence_chart(connection: Connection, look: Look) -> SequenceChart | None:
         signs["ring"] = Sign("the verdict rests on it", colour, "marker", "o", True)
     room = look.points - 2 * MARGIN - LEFT
     rows = legend_rows(list(signs.values()), room)
-    return SequenceChart(connection, shown, time_axis(moments), left_out, rows)
+    point = places.label(connection.point) if places.several else ""
+    return SequenceChart(connection, shown, time_axis(moments), left_out, point, rows)
 
 
 TOO_FEW = 3

@@ -14,7 +14,7 @@ from pcapdiag.report.clock import between, duration
 
 QUIET = 1.0
 """Seconds without a packet that get a row of their own."""
-_LEFT_OUT = re.compile(r"[\d,]+ (?:packets between not kept|more lines left out)")
+_LEFT_OUT = re.compile(r"([\d,]+) (?:packets between not kept|more lines left out)")
 _PAUSE = re.compile(r"^after [\d,.]+ s(?:, |$)")
 _AGAIN = "sent again"
 
@@ -68,8 +68,10 @@ def rows(connection: Connection, vantage: str) -> list[Row]:
     found: list[Row] = []
     before = entries[0].time if entries else ""
     for entry in entries:
-        if _LEFT_OUT.fullmatch(entry.event):
-            found.append(Quiet(entry.event))
+        left_out = _LEFT_OUT.fullmatch(entry.event)
+        if left_out:
+            what = "packets" if "packet" in entry.event else "lines"
+            found.append(Quiet(f"{left_out[1]} {what} between are not listed"))
         else:
             found += _pause(between(before, entry.time))
             found.append(
@@ -95,7 +97,7 @@ def _last_word(connection: Connection, decisive: Set[int]) -> int:
     tls, http2 = connection.tls, connection.http2
     told = {alert.frame for alert in tls.alerts} if tls else set()
     if http2 is not None:
-        told |= {one.frame for one in (*http2.goaway, *http2.rst_stream)}
+        told |= {one.frame for one in http2.goaway} | {one.frame for one in http2.rst_stream}
     return max(told & decisive or decisive, default=0)
 
 
@@ -118,9 +120,7 @@ def _fates(
         return {}
     events = {entry.event for entry in deciding}
     lost = decisive | {
-        e.frame
-        for e in entries
-        if e.event in events and e.from_ == vantage and _AGAIN in e.detail
+        e.frame for e in entries if e.event in events and e.from_ == vantage and _AGAIN in e.detail
     }
     fate: Fate = "lost" if side == "path" else "unknown"
     return dict.fromkeys(lost, fate)

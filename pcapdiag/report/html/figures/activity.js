@@ -18,7 +18,6 @@
     const bins = activity.packets.length;
     const full = [activity.start, activity.start + Math.max(bins, 1) * activity.bin];
     if (!Number.isFinite(full[0])) {
-      element.append(kit.html("p", { class: "figure-none" }, "No failures, and no packets over time."));
       return { show: () => {} };
     }
     chart.domain = kit.domain(full, Math.min(LEAST_SPAN, full[1] - full[0]), () => changed(chart));
@@ -113,7 +112,7 @@
     const many = kit.plural(found.shown, "failed connection");
     const words = `${many} ${bars.hidden ? "by their start and how long they lasted" : "from first packet to last"}`;
     const drawn = bars.hidden ? kit.cellBars(found, top + NAME, plot, measure) : kit.spanBars(found, top + NAME, measure);
-    const parts = [kit.text(plot.left, top + NAME - 4, words, { class: "muted", room: plot.width }, measure), drawn];
+    const parts = [kit.text(plot.left, top + NAME - 4, words, { class: "soft", room: plot.width }, measure), drawn];
     return { parts, found, height: NAME + found.height + GAP };
   }
 

@@ -55,7 +55,7 @@
     return kit.svg(
       "g",
       { class: "activity-row", "data-row": row.name },
-      kit.text(box.left, box.top - 4, `${row.name}, ${row.say(most)}`, { class: "muted", room: box.width }, measure),
+      kit.text(box.left, box.top - 4, `${row.name}, ${row.say(most)}`, { class: "soft", room: box.width }, measure),
       base,
       kit.svg("svg", view, drawn),
     );
@@ -76,7 +76,7 @@
           const wide = edge(at + 1) - edge(at);
           const place = { x: edge(at), width: Math.max(wide - (wide > 4 ? 1 : 0), 1.5), y: top, height: Math.max(bottom - top, 1) };
           const data = { "data-bin": at, "data-kind": kind, "data-count": values[at] };
-          drawn.push(kit.svg("rect", { class: `bar ${kind} party-${kind}`, ...place, ...data }));
+          drawn.push(kit.svg("rect", { class: `count ${kind} party-${kind}`, ...place, ...data }));
           below += values[at];
         }
       }

@@ -67,7 +67,7 @@
       return cell.element;
     });
     const names = found.bands.map((band, lane) =>
-      kit.text(box.left, top + lane * BAND + NAME - 3, BANDS[band][1], { size: 10, class: "muted" }, measure),
+      kit.text(box.left, top + lane * BAND + NAME - 3, BANDS[band][1], { size: 10, class: "soft" }, measure),
     );
     return [cells, names];
   };

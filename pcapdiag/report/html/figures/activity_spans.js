@@ -73,7 +73,7 @@
         "g",
         { class: `span party-${span.row.party || "unknown"}`, role: "button", "aria-label": kit.safe(kit.spanWords(span).join(", ")), ...data },
         kit.svg("rect", bar),
-        span.words && kit.text(words.x, span.y + step - 4, span.words, { size: 10, anchor: words.anchor, class: "muted" }, measure),
+        span.words && kit.text(words.x, span.y + step - 4, span.words, { size: 10, anchor: words.anchor, class: "soft" }, measure),
       );
       span.element = group;
       return group;

@@ -63,7 +63,7 @@
         return tick;
       }
       free = middle + half + 8;
-      return [tick, kit.text(middle, y + 16, text, { anchor: "middle", class: "muted" }, measure)];
+      return [tick, kit.text(middle, y + 16, text, { anchor: "middle", class: "soft" }, measure)];
     });
     return [line, marks];
   }

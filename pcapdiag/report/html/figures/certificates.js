@@ -18,7 +18,7 @@
     const span = spanOf(sent, Number(connection.start));
     const items = sent.map((one, place) => item(one, place, asked, span, measure));
     const heading = `Certificates of the ${kit.role(connection, side)}, in the order sent`;
-    return kit.html("div", { class: "certificates" }, kit.html("p", { class: "muted" }, heading), kit.html("ol", {}, items));
+    return kit.html("div", { class: "certificates" }, kit.html("p", { class: "soft" }, heading), kit.html("ol", {}, items));
   };
 
   function item(one, place, asked, span, measure) {

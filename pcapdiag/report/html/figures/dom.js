@@ -9,7 +9,7 @@
  *   topology(element, report, context)      clients, proxies and upstreams, and what failed between
  *   link(root, context)                     hovering [data-frames] lights [data-frame], and back
  *
- * All members of `context` may be missing:
+ * What has nothing to show leaves its element empty. All members of `context` may be missing:
  *   points                 labels of the capture points, or report.points; as passages count them
  *   rows                   failed connections, where the page has them smaller than report.connections:
  *                          {key, start, end (seconds since the epoch), party, code, label}
@@ -72,7 +72,8 @@
 
   /** A function that measures texts in the font that `element` inherits, in pixels. */
   kit.ruler = function (element) {
-    const family = getComputedStyle(element).fontFamily;
+    /* A figure may be drawn before it is put into the page. */
+    const family = getComputedStyle(element.isConnected ? element : document.body).fontFamily;
     return function (text, size, weight) {
       canvas.font = `${weight || 400} ${size || kit.NORMAL}px ${family}`;
       return canvas.measureText(text).width;

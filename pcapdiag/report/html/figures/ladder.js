@@ -17,6 +17,9 @@
       return;
     }
     const rows = kit.ladderRows(connection);
+    if (!rows.length) {
+      return;
+    }
     const svg = kit.canvas(title(connection), description(connection, rows), "group");
     const measure = kit.ruler(element);
     element.append(svg, kit.legend(signsOf(rows)));
@@ -102,7 +105,7 @@
     ];
     const units = plan.wide
       ? []
-      : [kit.text(10, 14, "s since start", { class: "muted" }, plan.measure)];
+      : [kit.text(10, 14, "s since start", { class: "soft" }, plan.measure)];
     return units.concat(
       ends.map(([side, x, anchor, address]) => {
         const blame = kit.blame(connection, side);
@@ -111,9 +114,9 @@
           kit.text(x, y, text, { anchor, room, ...options }, plan.measure);
         return kit.svg(
           "g",
-          { class: `head party-${party}`, "data-side": side },
+          { class: `lane-head party-${party}`, "data-side": side },
           say(14, kit.role(connection, side), { size: kit.NORMAL, weight: 600, class: "role" }),
-          address && say(29, address, { class: "address" }),
+          address && say(29, address, { class: "end-address" }),
           blame && say(side === "path" && !plan.wide ? 58 : 44, blame, { weight: 600, class: "blame" }),
         );
       }),
@@ -152,7 +155,7 @@
       (row.decisive || row.evidence) &&
         kit.svg("circle", { class: row.decisive ? "mark decisive" : "mark", cx: 5, cy: y, r: 2.5 }),
       say(plan.time, clock(row, plan.places), "time"),
-      plan.wide && say(plan.delta, since(row), "muted"),
+      plan.wide && say(plan.delta, since(row), "soft"),
       say(plan.frame, frameText(row), "frame"),
     ];
   }
@@ -184,24 +187,24 @@
   }
 
   function words(row, plan, y) {
-    const notes = { class: "note", size: kit.SMALL };
+    const notes = { class: "row-note", size: kit.SMALL };
     if (plan.wide) {
       const room = plan.width - plan.details - 4;
       return [
-        kit.text(plan.details, y + 4, row.detail, { class: "muted", room }, plan.measure),
+        kit.text(plan.details, y + 4, row.detail, { class: "soft", room }, plan.measure),
         row.note && kit.text(plan.details, y + 4 + NOTE, row.note, { ...notes, room }, plan.measure),
       ];
     }
     const middle = { anchor: "middle", room: plan.span - 10 };
     const x = (plan.left + plan.right) / 2;
     return [
-      kit.text(x, y + 14, row.detail, { class: "muted", ...middle }, plan.measure),
+      kit.text(x, y + 14, row.detail, { class: "soft", ...middle }, plan.measure),
       row.note && kit.text(x, y + 14 + NOTE, row.note, { ...notes, ...middle }, plan.measure),
     ];
   }
 
   function pause(row, plan) {
-    const options = { anchor: "middle", class: `muted ${row.kind}` };
+    const options = { anchor: "middle", class: `soft ${row.kind}` };
     const text = kit.text(plan.path, row.y + BREAK / 2 + 4, row.text, options, plan.measure);
     return { over: kit.svg("g", { class: `break ${row.kind}` }, text) };
   }

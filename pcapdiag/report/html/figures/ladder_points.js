@@ -83,7 +83,7 @@
       y += row.kind === "packet" ? ROW : BREAK;
       if (row.kind !== "packet") {
         breaks.push([top + 4, y - 4, true]);
-        return kit.text(plan.middle, top + BREAK / 2 + 4, row.text, { anchor: "middle", class: "muted pause" }, figure.measure);
+        return kit.text(plan.middle, top + BREAK / 2 + 4, row.text, { anchor: "middle", class: "soft pause" }, figure.measure);
       }
       breaks.push([top + ROW / 2 - 4, top + ROW / 2 + 14, false]);
       return packet(row, top, plan, figure);
@@ -126,7 +126,7 @@
     const who = ends.map(([side, x, end, text]) =>
       kit.svg(
         "g",
-        { class: `head party-${kit.partyOf(connection, side)}`, "data-side": side },
+        { class: `lane-head party-${kit.partyOf(connection, side)}`, "data-side": side },
         say(x, 14, text, { anchor: end, room: plan.span / 2, class: "role" }),
         say(x, 29, kit.blame(connection, side), { anchor: end, weight: 600, class: "blame", room: plan.span / 3 }),
       ),
@@ -135,7 +135,7 @@
     const path = between && say(plan.middle, 29, `device between: ${between}`, { anchor: "middle", weight: 600, class: "blame", room: plan.span });
     return [
       who,
-      path && kit.svg("g", { class: "head party-middlebox", "data-side": "path" }, path),
+      path && kit.svg("g", { class: "lane-head party-middlebox", "data-side": "path" }, path),
       lanes.map((lane, at) => say(where(at), 47, labels[lane], { anchor: anchor(at), size: kit.NORMAL, weight: 600, class: "point" })),
     ];
   }
@@ -158,7 +158,7 @@
       band,
       passage.decisive && kit.svg("circle", { class: "mark decisive", cx: 5, cy: y, r: 2.5 }),
       say(plan.time, clock(row, plan.places), "time"),
-      plan.wide && say(plan.delta, since(row), "muted"),
+      plan.wide && say(plan.delta, since(row), "soft"),
       hops(row, y, plan, figure),
       cells(row, y, plan, figure),
       changes(passage, y, plan, figure),
@@ -197,7 +197,7 @@
       const frame = passage.frames[lane];
       const x = plan.xs[at];
       const text = frame !== null ? `#${frame}` : passage.covers[lane] ? "\u2013" : "?";
-      const kind = frame === null ? "muted" : "frame";
+      const kind = frame === null ? "soft" : "frame";
       const options = { anchor: "middle", class: kind, weight: passage.decisive && frame !== null ? 600 : undefined };
       const point = lane ? labels[lane] : null;
       const data = frame === null ? {} : { "data-frame": frame, "data-point": point, "data-lane": labels[lane] };
@@ -210,7 +210,7 @@
       return null;
     }
     const text = `${passage.changed.join(", ")} changed`;
-    return kit.text(plan.details, y + 4, text, { class: "muted", room: width - plan.details - 4 }, measure);
+    return kit.text(plan.details, y + 4, text, { class: "soft", room: width - plan.details - 4 }, measure);
   }
 
   function spoken({ passage, since: time }, plan, { connection, labels, lanes }) {

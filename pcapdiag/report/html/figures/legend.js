@@ -22,6 +22,7 @@
     edge: line("edge", "M1 11H11V4H21"),
     zero: () => kit.svg("circle", { class: "zero", cx: 11, cy: 7, r: 3.5 }),
     decisive: () => kit.svg("g", { class: "decisive-line" }, upright("")()),
+    thinned: line("thinned", "M4 7h14"),
     gap: () => kit.svg("g", { class: "gap" }, kit.svg("rect", { x: 4, y: 1, width: 14, height: 12 })),
   };
 

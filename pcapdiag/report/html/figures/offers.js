@@ -16,12 +16,10 @@
   figures.offers = function (element, connection) {
     const tls = connection.tls;
     if (!tls) {
-      element.append(kit.html("p", { class: "figure-none" }, "No TLS was seen."));
       return;
     }
     const wrong = mismatchOf(connection.verdict);
-    const refused = tls.server_hello ? null : tls.alerts.find((one) => one.from === "responder");
-    const rows = rowsOf(tls).map((row) => tableRow(row, row.name === wrong, refused));
+    const rows = rowsOf(tls).map((row) => tableRow(row, row.name === wrong));
     element.append(kit.html("table", { class: "offers" }, columns(), head(connection), kit.html("tbody", {}, rows)));
     const measure = kit.ruler(element);
     element.append(...["responder", "initiator"].map((side) => kit.certificates(connection, side, measure)).filter(Boolean));
@@ -73,10 +71,7 @@
 
   function hiddenAlpn(tls) {
     const hello = tls.server_hello;
-    if (!hello) {
-      return "";
-    }
-    return hello.version === "TLS 1.3" && !tls.decrypted ? "encrypted in TLS 1.3" : "none chosen";
+    return hello && hello.version === "TLS 1.3" && !tls.decrypted ? "encrypted in TLS 1.3" : "none chosen";
   }
 
   /** Whether a certificate's name is for that server name (RFC 6125: one label for a star). */
@@ -86,8 +81,8 @@
     return wanted === given || (wanted.startsWith("*.") && given.includes(".") && wanted.slice(1) === rest);
   };
 
-  /* A server that refused told nothing of its lists: that is said once, beside all of them. */
-  function tableRow(row, isWrong, refused) {
+  /* A server that chose nothing told nothing of its lists: that is said once, beside all of them. */
+  function tableRow(row, isWrong) {
     const answers = row.answer || (row.taken ? [row.taken] : []);
     const match = row.match || ((a, b) => a === b);
     const common = (text, others) => others.some((other) => match(text, other) || match(other, text));
@@ -96,8 +91,8 @@
     const taken = answers.length ? items(answers, (text) => common(text, row.offered), most) : nothing(row);
     const mark = isWrong ? kit.html("div", { class: "is-against" }, "\u2717 does not fit") : null;
     const isName = row.name === "sni";
-    const isFirst = row.name === "versions";
-    const answer = refused && !isName ? isFirst && refusal(refused) : kit.html("td", {}, isName && answers.length ? ["certificate for ", taken] : taken);
+    const said = kit.html("td", {}, isName && answers.length ? ["certificate for ", taken] : taken);
+    const answer = row.tls.server_hello || isName ? said : row.name === "versions" && silence(row.tls);
     return kit.html(
       "tr",
       { class: isWrong ? "is-mismatch" : null, "data-row": row.name },
@@ -107,15 +102,15 @@
     );
   }
 
-  function refusal(alert) {
-    const code = alert.code === null ? "" : ` (${alert.code})`;
-    const words = `refused with the alert ${kit.safe(alert.name)}${code}`;
-    return kit.html(
-      "td",
-      { rowspan: 5, class: "refusal" },
-      kit.html("span", { class: "is-against", "data-frames": alert.frame }, `${words}, frame ${alert.frame}`),
-      kit.html("div", { class: "none" }, "What it would have taken is in no packet."),
-    );
+  function silence(tls) {
+    const alert = tls.alerts.find((one) => one.from === "responder");
+    const code = alert && alert.code !== null ? ` (${alert.code})` : "";
+    const words = alert && `refused with the alert ${kit.safe(alert.name)}${code}, frame ${alert.frame}`;
+    const what = alert
+      ? kit.html("span", { class: "is-against", "data-frames": alert.frame }, words)
+      : kit.html("span", { class: "none" }, "No ServerHello was seen.");
+    const rest = kit.html("div", { class: "none" }, "What it would have taken is in no packet.");
+    return kit.html("td", { rowspan: 5, class: "refusal" }, what, rest);
   }
 
   function items(texts, isCommon, most) {
@@ -137,8 +132,8 @@
     return [first, kit.html("details", {}, more, kit.html("ul", {}, rest.map(item)))];
   }
 
-  function nothing({ tls, name, hidden }) {
-    const seen = tls.server_hello ? hidden || "not told" : "no ServerHello was seen";
-    return kit.html("span", { class: "none" }, name === "sni" ? "no certificate could be read" : seen);
+  function nothing({ name, hidden }) {
+    const words = name === "sni" ? "no certificate could be read" : hidden || "not told";
+    return kit.html("span", { class: "none" }, words);
   }
 })((window.pcapdiag = window.pcapdiag || {}));

@@ -17,7 +17,6 @@
   figures.sequence = function (element, connection, context) {
     const segments = connection.series ? kit.segments(connection.series) : [];
     if (!segments.length) {
-      element.append(kit.html("p", { class: "figure-none" }, "The packets for this chart were not kept."));
       return;
     }
     const chart = { connection, segments, context: context || {}, series: connection.series };
@@ -55,7 +54,7 @@
   const rangeWords = (domain) =>
     `${kit.duration(Math.max(domain.from, 0))} to ${kit.duration(domain.to)} since its start`;
 
-  function signsOf({ segments, series }) {
+  function signsOf({ segments, series, connection }) {
     const kinds = new Set(segments.map(kit.dataKind));
     const has = (bit) => segments.some((one) => one.marks & bit);
     return [
@@ -67,10 +66,15 @@
       ["edge", "receive window's edge"],
       segments.some((one) => one.sack) && ["sack", "SACK"],
       has(kit.MARKS.ZERO_WINDOW) && ["zero", "window 0"],
-      ["decisive", "decides the verdict"],
+      segments.some((one) => isDecisive(connection, one)) && ["decisive", "decides the verdict"],
       series.left_out && ["gap", "packets not kept"],
+      series.thinned && ["thinned", `${kit.plural(series.thinned, "packet")} left out evenly`],
     ].filter(Boolean);
   }
+
+  const isDecisive = (connection, segment) =>
+    connection.verdict.failed &&
+    kit.decides(connection.verdict, segment.frame, connection.point || "");
 
   function paint(chart) {
     const { svg, domain, width, panels, measure } = chart;
@@ -111,15 +115,17 @@
     const marks = kit.panelMarks(panel, x, y, { gapAfter, end: box.left + box.width });
     const view = { x: box.left, y: box.top, width: box.width, height: box.height };
     const frame = { ...view, viewBox: `${box.left} ${box.top} ${box.width} ${box.height}` };
-    const name = `bytes of the ${kit.role(connection, side)} ${connection[side].ip}`;
-    const heading = { size: kit.SMALL, weight: 600, class: "panel-name", room: box.width };
+    const name = `${connection[side].ip} (${kit.role(connection, side)}) sent`;
+    const above = range.fits || range.edge <= range.high ? "" : `window's edge above: ${kit.bytes(range.edge)}`;
+    const room = box.width - (above ? measure(above, kit.SMALL) + 12 : 0);
+    const heading = { size: kit.SMALL, weight: 600, class: "panel-name", room };
     const parts = kit.svg(
       "g",
       { class: `panel party-${party}`, "data-side": side },
       kit.text(box.left, box.top - 4, name, heading, measure),
       grid(range, y, box, measure),
       kit.svg("svg", frame, marks),
-      range.fits || range.edge <= range.high ? null : beyond(range, box, measure),
+      above && kit.text(box.left + box.width, box.top - 4, above, { anchor: "end", class: "soft" }, measure),
       box.right > 20 && ends(panel, range, y, box, chart),
     );
     return { panel, y, box, parts };
@@ -129,13 +135,8 @@
     const step = kit.roundStep(range.high - range.low, box.height / 36);
     return kit.ticks(range.low, range.high, Math.max(step, 1)).map((value) => [
       kit.svg("line", { class: "grid", x1: box.left, x2: box.left + box.width, y1: y(value), y2: y(value) }),
-      kit.text(box.left - 6, y(value) + 4, kit.bytes(value), { anchor: "end", class: "muted" }, measure),
+      kit.text(box.left - 6, y(value) + 4, kit.bytes(value), { anchor: "end", class: "soft" }, measure),
     ]);
-  }
-
-  function beyond(range, box, measure) {
-    const text = `window's edge above: ${kit.bytes(range.edge)}`;
-    return kit.text(box.left + box.width, box.top - 4, text, { anchor: "end", class: "muted" }, measure);
   }
 
   /* Names of the lines at their ends, where they do not cover each other. */
@@ -149,7 +150,7 @@
     const at = y(last.ack);
     const edge = y(last.ack + last.window);
     const inside = (place) => Math.min(Math.max(place, box.top + 6), box.top + box.height);
-    const say = (place, text) => kit.text(x, inside(place) + 4, text, { class: "muted" }, measure);
+    const say = (place, text) => kit.text(x, inside(place) + 4, text, { class: "soft" }, measure);
     return [say(at, "acknowledged"), range.fits && at - edge > 12 && say(edge, "window's edge")];
   }
 
@@ -166,7 +167,7 @@
       return null;
     }
     const text = `${kit.plural(series.left_out, "packet")} between not kept`;
-    const options = { anchor: "middle", class: "muted", room: to - from - 4 };
+    const options = { anchor: "middle", class: "soft", room: to - from - 4 };
     return kit.svg(
       "g",
       { class: "gap" },
@@ -182,7 +183,7 @@
     const point = connection.point || "";
     let free = -Infinity;
     return segments
-      .filter((one) => kit.decides(connection.verdict, one.frame, point))
+      .filter((one) => isDecisive(connection, one))
       .filter((one) => x(one.time) >= plot.left && x(one.time) <= plot.left + plot.width)
       .map((one) => {
         const at = x(one.time);

@@ -3,7 +3,7 @@
 (function (pcapdiag) {
   const figures = (pcapdiag.figures = pcapdiag.figures || {});
   const kit = (figures.kit = figures.kit || {});
-  const LEAST = 3;
+  const LEAST = { data: 3, disordered: 5, probe: 5, again: 7 };
   /* A window's edge is drawn to scale as long as it does not make the bytes this much smaller. */
   const WORTH = 2.5;
 
@@ -71,11 +71,12 @@
   }
 
   function bytes(one, at, y) {
-    if (!one.length && kit.dataKind(one) !== "probe") {
+    const kind = kit.dataKind(one);
+    if (!one.length && kind !== "probe") {
       return null;
     }
     const [top, bottom] = [y(one.seq + one.length), y(one.seq)];
-    const more = Math.max(0, LEAST - (bottom - top)) / 2;
+    const more = Math.max(0, LEAST[kind] - (bottom - top)) / 2;
     const data = {
       "data-frame": one.frame,
       "data-time": one.time,
@@ -84,7 +85,7 @@
       "data-from": one.initiator ? "initiator" : "responder",
     };
     const place = { x1: at, x2: at, y1: top - more, y2: bottom + more };
-    return kit.svg("line", { class: `bytes ${kit.dataKind(one)}`, ...place, ...data });
+    return kit.svg("line", { class: `bytes ${kind}`, ...place, ...data });
   }
 
   function letters(one, at, y) {

@@ -82,7 +82,7 @@
     return [
       el("h1", { tabindex: "-1", id: "detail-title" }, row.title),
       el("code", { class: "code" }, what ? what.right : row.code),
-      el("p", { class: "head" }, el("b", {}, row.key), " ", head(row, slips)),
+      el("p", { class: "subtitle" }, el("b", {}, row.key), " ", head(row, slips)),
     ];
   }
 

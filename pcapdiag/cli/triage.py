@@ -1,0 +1,183 @@
+"""``pcapdiag triage``: many captures, each on its own, into tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Literal, Unpack
+
+import click
+
+from pcapdiag.cli import progress, values
+from pcapdiag.cli.examples import examples
+from pcapdiag.cli.options import CaptureArguments, analyze_options, capture_options
+from pcapdiag.cli.output import open_output, page_for
+from pcapdiag.cli.say import warn
+from pcapdiag.cli.status import FAILED, OK, WRONG_USE
+from pcapdiag.compiled import is_compiled
+from pcapdiag.errors import UsageError
+
+if TYPE_CHECKING:
+    from pcapdiag.fleet.capture import Capture
+    from pcapdiag.fleet.run import Triage
+    from pcapdiag.fleet.sources import Sources
+    from pcapdiag.fleet.summary import Summary
+    from pcapdiag.fleet.tables import Form
+
+
+@click.command(
+    short_help="Examine many captures; write tables of what failed.",
+    epilog=examples(
+        "pcapdiag triage /var/captures -o out",
+        "pcapdiag triage 'day/*.pcap' s3://bucket/captures/ -o out --jobs 8 --timeout 600",
+        "pcapdiag triage -q /var/captures -o out | jq 'select(.outcome.failed > 0)'",
+    ),
+)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@capture_options
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False),
+    metavar="OUT",
+    help="Folder for the tables; another run into it goes on where the last one ended.",
+)
+@click.option(
+    "--format",
+    "table_format",
+    type=click.Choice(["parquet", "jsonl"]),
+    help="Parquet tables and JSON lines (the default where pyarrow is there), or lines only.",
+)
+@click.option("--all", "show_all", is_flag=True, help="Rows for the connections that worked, too.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Captures at a time; otherwise as many as there are processor cores.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=3600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time for one capture; 0: no limit.",
+)
+@click.option(
+    "--memory",
+    callback=values.size,
+    default="2G",
+    show_default=True,
+    metavar="SIZE",
+    help="Memory for one capture, as 512M or 2G; 0: no limit. Held on Linux only.",
+)
+@click.option(
+    "--retry",
+    type=click.IntRange(0, 100),
+    default=0,
+    metavar="N",
+    help="Tries more for a capture that ran into a limit, crashed, or could not be fetched.",
+)
+@click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    help="Print one JSON line for each capture instead of the summary.",
+)
+@click.option(
+    "--width",
+    type=click.IntRange(min=40),
+    metavar="COLUMNS",
+    help="Width of the text; otherwise the terminal's, or 100.",
+)
+@click.option("--no-color", is_flag=True, help="No colour on a terminal (so does NO_COLOR).")
+def triage(
+    sources: tuple[str, ...],
+    output: str,
+    table_format: Literal["parquet", "jsonl"] | None,
+    show_all: bool,
+    jobs: int | None,
+    timeout: float,
+    memory: int,
+    retry: int,
+    quiet: bool,
+    width: int | None,
+    no_color: bool,
+    **chosen: Unpack[CaptureArguments],
+) -> int:
+    """Examine many captures, each on its own, and write tables of what failed.
+
+    SOURCE is a capture, a directory (what looks like a capture in it and below is read), a quoted
+    pattern, or a URL: s3://, gs://, az://, http://. OUT gets tables of captures, connections and
+    findings, JSON lines, summary.html and summary.json. No capture stops the others.
+    """
+    from pcapdiag.fleet.limits import Limits
+    from pcapdiag.fleet.local import LocalEngine, usable_cores
+    from pcapdiag.fleet.overview import render_overview
+    from pcapdiag.fleet.run import Triage
+    from pcapdiag.fleet.sources import Sources
+    from pcapdiag.report.json import render_line
+
+    options = analyze_options(show_all, follow=False, **chosen)
+    engine = LocalEngine(jobs or usable_cores(), Limits(timeout or None, memory or None), retry)
+    form = _form(table_format)
+    found = Sources(output)
+    captures = found.find(sources)
+    _tell_input(found, captures)
+    with Triage(output, options, engine, form) as run:
+        _take(run, captures)
+        run.write(found.unreadable)
+        names = [capture.name for capture in captures]
+        summary = run.summary(names, found.unreadable)
+        if quiet:
+            _print(render_line(told.outcome_line()) for told in run.told(names))
+        else:
+            page = page_for(None, width, no_color)
+            _print(line + "\n" for line in render_overview(summary, page, output))
+    return status_of(summary)
+
+
+def _form(wanted: Form | None) -> Form:
+    from pcapdiag.fleet import parquet
+
+    if wanted == "parquet":
+        parquet.need()
+    if wanted is None and not parquet.is_there():
+        warn("no Parquet without pyarrow (pip install 'pcapdiag[parquet]'): JSON lines only")
+        return "jsonl"
+    return wanted or "parquet"
+
+
+def _tell_input(found: Sources, captures: Sequence[Capture]) -> None:
+    if not is_compiled():
+        warn("running uncompiled, which is slower (pcapdiag --version)")
+    for text in found.unreadable:
+        warn(f"{text}: left out")
+    if not captures:
+        raise UsageError("no capture found", "in directories, files of other content are left out")
+
+
+def _take(run: Triage, captures: Sequence[Capture]) -> None:
+    """Examine captures; a bar on standard error shows how many are done, on a terminal."""
+    with closing(run.take(captures)) as entries:
+        if not progress.wanted():
+            for _ in entries:
+                pass
+            return
+        with progress.ProgressBar("captures") as bar:
+            for number, _ in enumerate(entries, 1):
+                bar.update(number, len(captures))
+
+
+def _print(lines: Iterable[str]) -> None:
+    with open_output(None) as target:
+        for line in lines:
+            target.write(line)
+
+
+def status_of(summary: Summary) -> int:
+    """Return FAILED where something failed, else WRONG_USE where something was not examined."""
+    if summary.failed or summary.severities.get("failure"):
+        return FAILED
+    return WRONG_USE if summary.not_examined or summary.unreadable else OK

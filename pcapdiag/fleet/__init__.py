@@ -1,0 +1,1 @@
+"""Many captures: each examined on its own, and the tables of all."""

@@ -1,0 +1,22 @@
+"""The day under which a capture's rows are kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from pcapdiag.model.units import NANOSECONDS, parse_seconds
+
+NO_DAY = "__HIVE_DEFAULT_PARTITION__"
+"""What Hive, and all that read its folders, call a partition of null."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def day_of(first_time: str | None) -> str | None:
+    """Return the UTC day of a capture's first packet, ``2026-11-28``; None without packets.
+
+    All rows of a capture are under this one day, however long it is: what a capture claims of its
+    packets' times cannot make more than one partition.
+    """
+    if first_time is None:
+        return None
+    return (_EPOCH + timedelta(seconds=parse_seconds(first_time) // NANOSECONDS)).date().isoformat()

@@ -1,0 +1,117 @@
+"""All that is done with one capture, on whatever machine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+import zstandard
+
+from pcapdiag import __version__, pipeline
+from pcapdiag.errors import CaptureError, FileAccessError, PcapdiagError
+from pcapdiag.fleet.capture import is_url
+from pcapdiag.fleet.kinds import Kind, largest_first, most_frequent
+from pcapdiag.fleet.outcome import LEVEL, Outcome, alias
+from pcapdiag.fleet.outcomes import failed
+from pcapdiag.fleet.stamp import identify, stamp_of
+from pcapdiag.fleet.task import Claim, Task, always
+from pcapdiag.model.ends import join_port
+from pcapdiag.model.report import Connection, Report
+from pcapdiag.model.report_outcome import Tally
+from pcapdiag.report.json import render_line
+from pcapdiag.report.jsonl import report_lines
+
+CHANGED = "it changed while it was read; try again when it is complete"
+
+
+def examine(task: Task, claim: Claim = always) -> Outcome | None:
+    """Return what became of a capture, None where the claim was refused.
+
+    What is wrong with the capture is in the outcome; faults of this program are raised.
+    """
+    outcome = Outcome(status="examined", options=task.fingerprint, version=__version__)
+    try:
+        with ExitStack() as stack:
+            paths = [_local(file.place, stack) for file in task.capture.files]
+            before = [stamp_of(path) for path in paths]
+            outcome.identities = [identify(path) for path in paths]
+            if not claim(outcome.identities):
+                return None
+            report = pipeline.analyze(paths, task.options)
+            if [stamp_of(path) for path in paths] != before:
+                return failed(outcome, CHANGED, transient=True)
+            _fill(outcome, report, paths)
+    except CaptureError as error:
+        return failed(outcome, error.told, transient=isinstance(error, FileAccessError))
+    except PcapdiagError as error:
+        return failed(outcome, str(error), transient=True)
+    return outcome
+
+
+def _local(place: str, stack: ExitStack) -> str:
+    if not is_url(place):
+        return place
+    from pcapdiag.fleet.stores import fetched
+
+    return stack.enter_context(fetched(place))
+
+
+def _fill(outcome: Outcome, report: Report, paths: Sequence[str]) -> None:
+    aliases = {
+        path: alias(identity.sha256)
+        for path, identity in zip(paths, outcome.identities, strict=True)
+    }
+    capture = report.capture
+    for file, identity in zip(capture.files, outcome.identities, strict=True):
+        file.path, file.sha256 = alias(identity.sha256), identity.sha256
+    for unreadable in capture.unreadable:
+        unreadable.path = aliases.get(unreadable.path, unreadable.path)
+    packer = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compressobj()
+    packed = []
+    failures: Counter[str] = Counter()
+    kinds: Counter[Kind] = Counter()
+    for line in report_lines(report):
+        if isinstance(line.connection, Connection):
+            line.connection.file = aliases.get(line.connection.file, line.connection.file)
+            failures.update(_failures(line.connection))
+            kinds.update(_kinds(line.connection))
+        packed.append(packer.compress(render_line(line).encode()))
+    packed.append(packer.flush())
+    outcome.lines = b"".join(packed)
+    outcome.first_time = capture.first_time
+    outcome.tally = _tally(report, failures, kinds)
+
+
+def _tally(report: Report, failures: Counter[str], kinds: Counter[Kind]) -> Tally:
+    summary, capture = report.summary, report.capture
+    return Tally(
+        packets=capture.packets,
+        bytes=capture.bytes,
+        connections=summary.connections,
+        failed=summary.failed,
+        failed_requests=summary.failed_requests,
+        by_verdict=summary.by_verdict,
+        failures=largest_first(failures),
+        by_party=summary.by_party,
+        upstreams=most_frequent(kinds),
+        findings=largest_first(Counter(finding.code for finding in report.findings)),
+        severities=largest_first(Counter(finding.severity for finding in report.findings)),
+        complete=capture.complete,
+    )
+
+
+def _failures(connection: Connection) -> Iterator[str]:
+    if connection.verdict.failed and connection.same_as is None:
+        yield connection.verdict.code
+
+
+def _kinds(connection: Connection) -> Iterator[Kind]:
+    """Yield the kind of a failure that is counted where it happened, and once."""
+    verdict = connection.verdict
+    if not verdict.failed or connection.same_as is not None or connection.caused_by is not None:
+        return
+    called = connection.responder
+    to_proxy = connection.leg == "downstream" or called.role == "proxy"
+    upstream = None if to_proxy else join_port(called.ip, called.port)
+    yield Kind(verdict.code, verdict.attribution.party, upstream)

@@ -1,0 +1,91 @@
+"""Files of OUT: whole or not there at all, and one run at a time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+from pcapdiag.errors import OutputError
+
+DRAFT = ".part"
+"""How the name of a file ends that is being written."""
+
+
+@contextmanager
+def told(path: str) -> Iterator[None]:
+    """Turn what the system says of a write into an OutputError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        advice = "make room and start again: what is done is kept" if error.errno == 28 else ""
+        raise OutputError(f"cannot write {path}: {error.strerror or error}", advice) from error
+
+
+@contextmanager
+def written_aside(path: str, *, sync: bool = False) -> Iterator[BinaryIO]:
+    """Give a new file that takes the place of ``path`` at the end, when all went well.
+
+    ``sync`` waits until the disk has it, so that a power cut leaves the old file or the new one.
+    Raises OutputError.
+    """
+    draft = path + DRAFT
+    with told(path):
+        file = open(draft, "wb")  # noqa: SIM115
+    try:
+        yield file
+        with told(path):
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+            file.close()
+            os.replace(draft, path)
+    except BaseException:
+        with suppress(OSError):
+            file.close()
+        with suppress(OSError):
+            os.unlink(draft)
+        raise
+
+
+def make_folder(path: str) -> None:
+    """Make a folder and those above it; one that is there is fine. Raises OutputError."""
+    with told(path):
+        os.makedirs(path, exist_ok=True)
+
+
+def remove_folder(path: str) -> None:
+    """Remove a folder of ours with all that is in it; raises OutputError."""
+    with told(path), suppress(FileNotFoundError):
+        shutil.rmtree(path)
+
+
+class Lock:
+    """Holds a folder for this process until it is closed, or the process ends in whatever way."""
+
+    def __init__(self, path: str) -> None:
+        with told(path):
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            _lock(self._descriptor)
+        except OSError as error:
+            os.close(self._descriptor)
+            where = os.path.dirname(os.path.dirname(path))
+            raise OutputError(f"{where} is in use by another run", "wait for its end") from error
+
+    def close(self) -> None:
+        """Let others in."""
+        os.close(self._descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        import fcntl
+    except ImportError:
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    else:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

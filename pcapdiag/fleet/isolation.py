@@ -1,0 +1,161 @@
+"""A worker process as its owner sees it: tasks in, outcomes out, whatever a capture does to it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from types import TracebackType
+
+import msgspec
+
+from pcapdiag.fleet import frames
+from pcapdiag.fleet.capture import Capture
+from pcapdiag.fleet.limits import Limits
+from pcapdiag.fleet.outcome import FileIdentity, Outcome
+from pcapdiag.fleet.outcomes import blank, died, failed, over_time
+from pcapdiag.fleet.task import Claim, Task, always
+from pcapdiag.model.report_outcome import OutcomeStatus
+
+GRACE = 5.0
+"""Seconds after the time limit before a worker itself is ended: with fork it ends its child."""
+_START = "import sys; sys.path[:] = sys.argv[1:]; from pcapdiag.fleet.worker import main; main()"
+
+
+class Reply(msgspec.Struct):
+    """An engine's answer to a task.
+
+    ``outcome`` is None where the claim was refused: then somebody else has it, and ``identities``
+    say of what.
+    """
+
+    capture: Capture
+    identities: list[FileIdentity]
+    outcome: Outcome | None
+
+
+class Worker:
+    """A worker process, started when first needed and again when it was lost; for one thread."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def examine(self, task: Task, claim: Claim = always) -> Reply:
+        """Have a capture examined; what happens to the process is in the outcome."""
+        process = self._process = self._process or _started()
+        reply = Reply(task.capture, [], None)
+        late = threading.Event()
+        watch = self._watch(process, late)
+        try:
+            self._talk(process, task, claim, reply)
+        except frames.EndOfFramesError:
+            self._lost(process, task, reply, late)
+        finally:
+            if watch:
+                watch.cancel()
+        return reply
+
+    def kill(self) -> None:
+        """End the process from another thread: :meth:`examine` returns soon."""
+        process = self._process
+        if process is not None:
+            _kill(process)
+
+    def close(self) -> None:
+        """End the process, and what it has forked; a second call does nothing."""
+        process, self._process = self._process, None
+        if process is not None:
+            _end(process)
+
+    def _talk(
+        self, process: subprocess.Popen[bytes], task: Task, claim: Claim, reply: Reply
+    ) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        to, back = process.stdin.fileno(), process.stdout.fileno()
+        frames.send(to, frames.TASK, pickle.dumps((task, self._limits)))
+        while True:
+            kind, payload = frames.receive(back)
+            if kind == frames.FOUND:
+                reply.identities = msgspec.msgpack.decode(payload, type=list[FileIdentity])
+                frames.send(to, frames.YES if claim(reply.identities) else frames.NO)
+                continue
+            if kind == frames.OUTCOME:
+                reply.outcome = msgspec.msgpack.decode(payload, type=Outcome)
+                reply.identities = reply.outcome.identities
+            return
+
+    def _watch(
+        self, process: subprocess.Popen[bytes], late: threading.Event
+    ) -> threading.Timer | None:
+        if self._limits.timeout is None:
+            return None
+
+        def end() -> None:
+            late.set()
+            _kill(process)
+
+        watch = threading.Timer(self._limits.timeout + GRACE, end)
+        watch.daemon = True
+        watch.start()
+        return watch
+
+    def _lost(
+        self, process: subprocess.Popen[bytes], task: Task, reply: Reply, late: threading.Event
+    ) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE)
+        self.close()
+        status: OutcomeStatus = "timeout" if late.is_set() else "crash"
+        reason = over_time(self._limits) if late.is_set() else died(process.wait())
+        outcome = blank(task, reply.identities)
+        reply.outcome = failed(outcome, reason, status=status, transient=True)
+
+
+def _started() -> subprocess.Popen[bytes]:
+    """Start a worker that finds our modules where we did, and none in the working folder."""
+    path = [os.path.abspath(entry) for entry in sys.path]
+    quiet = None if os.environ.get("PCAPDIAG_DEBUG") == "1" else subprocess.DEVNULL
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", _START, *path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=quiet,
+        bufsize=0,
+        start_new_session=True,
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    _kill(process)
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a worker and what it has forked: they share a session."""
+    if process.returncode is not None:
+        return
+    with suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()

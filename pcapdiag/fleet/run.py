@@ -1,0 +1,94 @@
+"""Triage: captures in, tables out."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from types import TracebackType
+
+from pcapdiag.fleet.capture import Capture
+from pcapdiag.fleet.fingerprint import fingerprint
+from pcapdiag.fleet.local import Engine
+from pcapdiag.fleet.manifest import Entry
+from pcapdiag.fleet.rows import Told
+from pcapdiag.fleet.store import Store
+from pcapdiag.fleet.summary import Counting, Summary
+from pcapdiag.fleet.summary_files import write_summary
+from pcapdiag.fleet.tables import Form, Tables, told_of
+from pcapdiag.fleet.task import Task
+from pcapdiag.model.options import AnalyzeOptions
+
+
+class Triage:
+    """One run into a folder, which is ours until :meth:`close`.
+
+    Captures may be taken several times, and the tables written between. Raises UsageError and
+    OutputError.
+    """
+
+    def __init__(self, out: str, options: AnalyzeOptions, engine: Engine, form: Form) -> None:
+        self._out = out
+        self._options = options
+        self._fingerprint = fingerprint(options)
+        self._engine = engine
+        self._store = Store(out, self._fingerprint)
+        self._tables = Tables(out, self._store, form)
+
+    def __enter__(self) -> Triage:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def take(self, captures: Iterable[Capture]) -> Generator[Entry, None, None]:
+        """Examine captures and keep what became of them; yield each as soon as it is kept.
+
+        What is known already is yielded first, and not examined again.
+        """
+        unknown = []
+        for capture in captures:
+            known = self._store.known(capture)
+            if known is None:
+                unknown.append(Task(capture, self._options, self._fingerprint))
+            else:
+                yield known
+        for reply in self._engine(unknown, self._store.claim):
+            yield from self._store.put(reply)
+
+    def told(self, names: Iterable[str] | None = None) -> Iterator[Told]:
+        """Yield what became of captures of these names (None: of all), each content once.
+
+        They come in the order of their first names.
+        """
+        manifest = self._store.manifest
+        if names is None:
+            keys = {entry.key for entry in manifest.contents()}
+        else:
+            keys = {manifest.entries[name].key for name in names if name in manifest.entries}
+        found = [entry for key in keys if (entry := manifest.of_key(key or ""))]
+        for entry in sorted(found, key=lambda one: manifest.names_of(one.key or "")):
+            yield told_of(self._store, entry)
+
+    def summary(
+        self, names: Iterable[str] | None = None, unreadable: Iterable[str] = ()
+    ) -> Summary:
+        """Add up what became of captures of these names (None: of all)."""
+        counting = Counting()
+        for told in self.told(names):
+            counting.add(told.result())
+        return counting.result(unreadable)
+
+    def write(self, unreadable: Iterable[str] = ()) -> None:
+        """Bring the tables and the summary of all captures up to date with what was taken."""
+        self._tables.write()
+        summary = self.summary(unreadable=unreadable)
+        write_summary(self._out, summary)
+        self._store.tidy()
+
+    def close(self) -> None:
+        """Let other runs use the folder."""
+        self._store.close()

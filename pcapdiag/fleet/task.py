@@ -1,0 +1,27 @@
+"""What is asked of whoever examines a capture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pcapdiag.fleet.capture import Capture
+from pcapdiag.fleet.outcome import FileIdentity
+from pcapdiag.model.options import AnalyzeOptions
+
+Claim = Callable[[list[FileIdentity]], bool]
+"""Asked before the work: False where this content is known, or somebody else works on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One capture to examine; can be pickled."""
+
+    capture: Capture
+    options: AnalyzeOptions
+    fingerprint: str
+
+
+def always(_identities: list[FileIdentity]) -> bool:
+    """Claim whatever is asked."""
+    return True

@@ -1,0 +1,176 @@
+"""A warm process: everything is imported, and each capture gets a forked child of its own.
+
+Where there is no fork, the worker examines the capture itself, and its owner starts another one
+when it had to end it. It speaks over its standard input and output (``frames.py``) and ends when
+its owner is gone, whatever a child is doing.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import select
+import signal
+import time
+from contextlib import suppress
+from typing import NoReturn
+
+import msgspec
+
+from pcapdiag.fleet import frames
+from pcapdiag.fleet.examine import examine
+from pcapdiag.fleet.limits import Limits, limited_memory
+from pcapdiag.fleet.outcome import FileIdentity, Outcome
+from pcapdiag.fleet.outcomes import blank, died, failed, over_memory, over_time
+from pcapdiag.fleet.task import Task
+from pcapdiag.model.report_outcome import OutcomeStatus
+
+OWNER_IN = 0
+OWNER_OUT = 1
+HAS_FORK = hasattr(os, "fork") and hasattr(select, "poll")
+
+
+def main() -> None:
+    """Take tasks until the owner closes the pipe."""
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    work = _in_child if HAS_FORK else _here
+    try:
+        while True:
+            kind, payload = frames.receive(OWNER_IN)
+            if kind == frames.TASK:
+                work(*pickle.loads(payload))
+    except frames.EndOfFramesError:
+        return
+
+
+def _in_child(task: Task, limits: Limits) -> None:
+    up_read, up_write = os.pipe()
+    down_read, down_write = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.close(up_read)
+        os.close(down_write)
+        _child(task, limits, down_read, up_write)
+    os.close(up_write)
+    os.close(down_read)
+    try:
+        _Watch(pid, up_read, down_write, task, limits).run()
+    finally:
+        os.close(up_read)
+        os.close(down_write)
+
+
+def _child(task: Task, limits: Limits, down: int, up: int) -> NoReturn:
+    """Examine a capture, tell it, and end without the interpreter's farewell."""
+    status = 1
+    try:
+        # The owner's pipes are the worker's alone.
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, OWNER_IN)
+        os.dup2(nowhere, OWNER_OUT)
+        kind, outcome = _examined(task, limits, down, up)
+        frames.send(up, kind, msgspec.msgpack.encode(outcome))
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _here(task: Task, limits: Limits) -> None:
+    kind, outcome = _examined(task, limits, OWNER_IN, OWNER_OUT)
+    frames.send(OWNER_OUT, kind, msgspec.msgpack.encode(outcome))
+
+
+def _examined(task: Task, limits: Limits, down: int, up: int) -> tuple[bytes, Outcome | None]:
+    """Return a frame's kind and an outcome; nothing that goes wrong is lost."""
+    known: list[FileIdentity] = []
+
+    def claim(identities: list[FileIdentity]) -> bool:
+        known.extend(identities)
+        frames.send(up, frames.FOUND, msgspec.msgpack.encode(identities))
+        return frames.receive(down)[0] == frames.YES
+
+    try:
+        with limited_memory(limits.memory):
+            outcome = examine(task, claim)
+    except frames.EndOfFramesError:
+        raise
+    except MemoryError:
+        outcome = blank(task, known)
+        failed(outcome, over_memory(limits), status="memory", transient=True)
+    except Exception as error:
+        outcome = blank(task, known)
+        reason = f"internal error ({type(error).__name__}: {error}); please report it"
+        failed(outcome, reason, status="crash", transient=True)
+    return (frames.OUTCOME, outcome) if outcome else (frames.REFUSED, None)
+
+
+class _Watch:
+    """Hands on what a child says, ends it when it takes too long, says it when it dies."""
+
+    def __init__(self, pid: int, up: int, down: int, task: Task, limits: Limits) -> None:
+        self._pid = pid
+        self._up = up
+        self._down = down
+        self._task = task
+        self._limits = limits
+        self._identities: list[FileIdentity] = []
+        self._ends = time.monotonic() + limits.timeout if limits.timeout else None
+        self._poll = select.poll()
+        self._poll.register(up, select.POLLIN)
+        self._poll.register(OWNER_IN, select.POLLIN)
+
+    def run(self) -> None:
+        """Watch until the child is gone; raises EndOfFramesError when the owner is."""
+        try:
+            told = self._listen()
+        except TimeoutError:
+            told = None
+            self._end()
+            self._fail(over_time(self._limits), "timeout")
+        except frames.EndOfFramesError:
+            self._end()
+            raise
+        else:
+            _, status = os.waitpid(self._pid, 0)
+            if told is None:
+                self._fail(died(os.waitstatus_to_exitcode(status)), "crash")
+        if told is not None:
+            frames.send(OWNER_OUT, *told)
+
+    def _listen(self) -> tuple[bytes, bytes] | None:
+        """Return the child's last word, None where it died without one."""
+        while True:
+            self._await_word()
+            try:
+                kind, payload = frames.receive(self._up)
+            except frames.EndOfFramesError:
+                return None
+            if kind != frames.FOUND:
+                return kind, payload
+            self._identities = msgspec.msgpack.decode(payload, type=list[FileIdentity])
+            frames.send(OWNER_OUT, kind, payload)
+            answer, _ = frames.receive(OWNER_IN)
+            with suppress(frames.EndOfFramesError):
+                frames.send(self._down, answer)
+
+    def _await_word(self) -> None:
+        """Wait for the child; raises TimeoutError, and EndOfFramesError when the owner is gone."""
+        left = None if self._ends is None else max(0.0, self._ends - time.monotonic())
+        ready = {descriptor for descriptor, _ in self._poll.poll(left and left * 1000)}
+        if self._up in ready:
+            return
+        if OWNER_IN in ready:
+            raise frames.EndOfFramesError
+        raise TimeoutError
+
+    def _end(self) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+
+    def _fail(self, reason: str, status: OutcomeStatus) -> None:
+        outcome = blank(self._task, self._identities)
+        failed(outcome, reason, status=status, transient=True)
+        frames.send(OWNER_OUT, frames.OUTCOME, msgspec.msgpack.encode(outcome))
