@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),
-    default=3600.0,
+    default=3600,
     show_default=True,
     metavar="SECONDS",
     help="Time for one capture; 0: no limit.",
@@ -126,6 +126,9 @@ def triage(
     captures = found.find(sources)
     _tell_input(found, captures)
     with Triage(output, options, engine, form) as run:
+        for why, number in run.outdated(captures).items():
+            known = "1 known capture was" if number == 1 else f"{number:,} known captures were"
+            warn(f"{known} examined with {why}: examined again")
         _take(run, captures)
         run.write(found.unreadable)
         names = [capture.name for capture in captures]

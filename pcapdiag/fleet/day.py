@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from pcapdiag.model.units import NANOSECONDS, parse_seconds
 
-NO_DAY = "__HIVE_DEFAULT_PARTITION__"
-"""What Hive, and all that read its folders, call a partition of null."""
+NO_DAY = "1970-01-01"
+"""The day of what has no time. Hive's name for null is no choice: pandas cannot read a column of
+days of which one is null, and with any other word the column would be no date."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

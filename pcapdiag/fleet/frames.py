@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import struct
 
+READY = b"W"
+"""Worker to owner, once: everything is imported."""
 TASK = b"T"
 """Owner to worker: a pickled task and limits."""
 FOUND = b"F"

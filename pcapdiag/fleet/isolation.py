@@ -44,6 +44,7 @@ class Worker:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_warm = False
 
     def __enter__(self) -> Worker:
         return self
@@ -61,8 +62,12 @@ class Worker:
         process = self._process = self._process or _started()
         reply = Reply(task.capture, [], None)
         late = threading.Event()
-        watch = self._watch(process, late)
+        watch = None
         try:
+            if not self._is_warm:
+                frames.receive(_out(process))
+                self._is_warm = True
+            watch = self._watch(process, late)
             self._talk(process, task, claim, reply)
         except frames.EndOfFramesError:
             self._lost(process, task, reply, late)
@@ -79,7 +84,7 @@ class Worker:
 
     def close(self) -> None:
         """End the process, and what it has forked; a second call does nothing."""
-        process, self._process = self._process, None
+        process, self._process, self._is_warm = self._process, None, False
         if process is not None:
             _end(process)
 
@@ -87,8 +92,7 @@ class Worker:
         self, process: subprocess.Popen[bytes], task: Task, claim: Claim, reply: Reply
     ) -> None:
         assert process.stdin is not None
-        assert process.stdout is not None
-        to, back = process.stdin.fileno(), process.stdout.fileno()
+        to, back = process.stdin.fileno(), _out(process)
         frames.send(to, frames.TASK, pickle.dumps((task, self._limits)))
         while True:
             kind, payload = frames.receive(back)
@@ -140,6 +144,11 @@ def _started() -> subprocess.Popen[bytes]:
         bufsize=0,
         start_new_session=True,
     )
+
+
+def _out(process: subprocess.Popen[bytes]) -> int:
+    assert process.stdout is not None
+    return process.stdout.fileno()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -39,7 +39,9 @@ def _captures(summary: Summary) -> str:
     if summary.damaged:
         parts.append(f"{summary.damaged:,} of them damaged")
     if summary.duplicates:
-        parts.append(f"{count(summary.duplicates, 'copy', 'copies')} not counted again")
+        parts.append(
+            f"{count(summary.duplicates, 'copy', 'copies')} found elsewhere, not counted again"
+        )
     return ", ".join(parts)
 
 
@@ -77,7 +79,7 @@ def _worst(rows: Sequence[CaptureRow], page: Page, left_out: int) -> Iterator[st
     names = [row.names[0] for row in rows]
     folder = common_folder(names)
     yield ""
-    where = f"  in {harmless(folder)}" if folder else ""
+    where = f"  in {_from_here(folder)}" if folder else ""
     yield _head("CAPTURE", f"{'failed':>{COUNT_WIDTH}}  of       {where}".rstrip(), page)
     for row in rows[:MAX_LINES]:
         name = harmless(row.names[0].removeprefix(folder))
@@ -91,7 +93,7 @@ def _unexamined(summary: Summary, page: Page) -> Iterator[str]:
     if summary.unexamined or summary.unreadable:
         yield ""
     for row in summary.unexamined[:MAX_LINES]:
-        text = f"{harmless(row.names[0])}: {row.status}: {harmless(row.reason)}"
+        text = f"{_from_here(row.names[0])}: {harmless(row.reason)}"
         yield from page.labelled(row.status.upper(), text, "bad")
     yield from _more(len(summary.unexamined) + summary.left_out.get("unexamined", 0), page)
     for text in summary.unreadable[:MAX_LINES]:
@@ -107,6 +109,11 @@ def _more(length: int, page: Page) -> Iterator[str]:
     if length > MAX_LINES:
         text = f"... and {length - MAX_LINES:,} more in summary.html"
         yield from page.verbatim("", [page.paint(text, "dim")])
+
+
+def _from_here(name: str) -> str:
+    """Return a path as it is seen from the working folder."""
+    return harmless(name.removeprefix(os.getcwd() + os.sep))
 
 
 def common_folder(names: Sequence[str]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 
+from pcapdiag import __version__
 from pcapdiag.fleet.capture import Capture
 from pcapdiag.fleet.fingerprint import fingerprint
 from pcapdiag.fleet.local import Engine
@@ -43,6 +45,17 @@ class Triage:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def outdated(self, captures: Iterable[Capture]) -> Counter[str]:
+        """Count the captures that are known, but by another version or from other options."""
+        why: Counter[str] = Counter()
+        for capture in captures:
+            entry = self._store.manifest.entries.get(capture.name)
+            if entry is not None and entry.version != __version__:
+                why[f"pcapdiag {entry.version}"] += 1
+            elif entry is not None and entry.options != self._fingerprint:
+                why["other options"] += 1
+        return why
 
     def take(self, captures: Iterable[Capture]) -> Generator[Entry, None, None]:
         """Examine captures and keep what became of them; yield each as soon as it is kept.

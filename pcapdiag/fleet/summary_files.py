@@ -7,6 +7,7 @@ import os
 import msgspec
 
 from pcapdiag.fleet.files import told, written_aside
+from pcapdiag.fleet.page import render_summary
 from pcapdiag.fleet.summary import Summary
 from pcapdiag.report.escape import json_safe
 
@@ -15,8 +16,9 @@ def write_summary(out: str, summary: Summary) -> None:
     """Write a summary for programs and for people into a folder; raises OutputError."""
     text = msgspec.json.format(msgspec.json.encode(summary), indent=2).decode()
     _write(os.path.join(out, "summary.json"), json_safe(text) + "\n")
+    _write(os.path.join(out, "summary.html"), render_summary(summary))
 
 
 def _write(path: str, text: str) -> None:
     with written_aside(path, sync=True) as file, told(path):
-        file.write(text.encode())
+        file.write(text.encode(errors="backslashreplace"))

@@ -38,6 +38,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     work = _in_child if HAS_FORK else _here
     try:
+        frames.send(OWNER_OUT, frames.READY)
         while True:
             kind, payload = frames.receive(OWNER_IN)
             if kind == frames.TASK:

@@ -7,11 +7,12 @@ import re
 import click
 import pytest
 
-from docsite import options, schema
+from docsite import columns, options, schema
 from docsite.places import DOCS
 from pcapdiag.cli import status
 from pcapdiag.cli.main import cli
 from pcapdiag.diagnose.pages import codes
+from pcapdiag.fleet.columns import TABLES
 
 pytestmark = pytest.mark.once
 
@@ -29,6 +30,13 @@ def test_every_command_and_option_is_told() -> None:
             if isinstance(parameter, click.Option):
                 assert parameter.help, f"{name} {parameter.opts[-1]}"
     assert options.refreshed(text) == text, "scripts/docs --write makes the tables anew"
+
+
+def test_every_column_of_triage_is_told() -> None:
+    text = page("triage.md")
+    for name in TABLES:
+        assert f"<!-- columns of {name} -->" in text
+    assert columns.refreshed(text) == text, "scripts/docs --write makes the tables anew"
 
 
 def test_every_verdict_and_finding_is_told() -> None:

@@ -42,6 +42,12 @@ def style() -> str:
     return "\n".join([_variables(), *(_read(name) for name in sheets)])
 
 
+def plain_style() -> str:
+    """Return type, colours and layout alone, for a page that has no connections to explore."""
+    sheets = ("css/1-base.css", "css/2-page.css", "css/6-print.css")
+    return "\n".join([_variables(), *(_read(name) for name in sheets)])
+
+
 def integrity(text: str) -> str:
     """Return what a Content-Security-Policy calls this very text (CSP 3, 2.3.1)."""
     digest = hashlib.sha256(text.encode()).digest()

@@ -1,0 +1,81 @@
+"""A worker in which captures of some names do what no capture should."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from pcapdiag.fleet import worker
+from pcapdiag.fleet.examine import examine
+from pcapdiag.fleet.outcome import FileIdentity, Outcome
+from pcapdiag.fleet.task import Claim, Task
+
+START = "import sys; sys.path[:] = sys.argv[1:]; from tests.fleet.stand_in import main; main()"
+
+
+def misbehave(task: Task, claim: Claim) -> Outcome | None:
+    """Do what the capture's name says, once its digest was told."""
+    deed = Path(task.capture.name).stem.partition("-")[0]
+    if deed not in _DEEDS:
+        return examine(task, claim)
+
+    def told(identities: list[FileIdentity]) -> bool:
+        answer = claim(identities)
+        _DEEDS[deed](Path(task.capture.files[0].place))
+        return answer
+
+    return examine(task, told)
+
+
+def _sleep(_path: Path) -> None:
+    time.sleep(60)
+
+
+def _allocate(_path: Path) -> None:
+    blocks = []
+    while True:
+        blocks.append(bytearray(16 * 1024 * 1024))
+
+
+def _segv(_path: Path) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def _raise(_path: Path) -> None:
+    raise ZeroDivisionError("a fault of ours")
+
+
+def _leave(_path: Path) -> None:
+    os._exit(7)
+
+
+def _stumble(path: Path) -> None:
+    """Crash at the first try only."""
+    marker = path.with_suffix(".tried")
+    if not marker.exists():
+        marker.touch()
+        _segv(path)
+
+
+def _grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+_DEEDS = {
+    "sleep": _sleep,
+    "allocate": _allocate,
+    "segv": _segv,
+    "raise": _raise,
+    "leave": _leave,
+    "stumble": _stumble,
+    "grow": _grow,
+}
+
+
+def main() -> None:
+    """Be a worker."""
+    setattr(worker, "examine", misbehave)  # noqa: B010
+    worker.main()
