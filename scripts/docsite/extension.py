@@ -9,14 +9,16 @@ from sphinx.application import Sphinx
 from docsite import fields, schema
 from docsite.lexer import SessionLexer
 
-CODE_PAGE = """---
-orphan: true
----
+CODES = """
+```{toctree}
+:hidden:
+:glob:
+:titlesonly:
 
-[Verdicts](../verdicts.md) /
-
+verdicts/*
+```
 """
-"""Stands before the page of a code: near ninety of them would be most of every page's menu."""
+"""Puts the page of each code below that of all; in the page itself it would be in a reader's way."""
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -29,8 +31,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 def _fill(_app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = schema.page(source[0])
-    if page.startswith("verdicts/"):
-        source[0] = CODE_PAGE + source[0]
+    if page == "verdicts":
+        source[0] += CODES
 
 
 def _quote_schema(
