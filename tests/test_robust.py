@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from pcapdiag.cli.main import cli
+from tests.capture.build import Read
 from tests.captures import CAPTURES, FIXTURES, damaged, name_of
 
 TRIES = 4
@@ -46,6 +47,27 @@ def test_every_cut_gives_what_was_before_it(capture: Path, tmp_path: Path) -> No
         copy.write_bytes(data[:end])
         result = CliRunner().invoke(cli, ["analyze", str(copy)])
         assert result.exit_code in (0, 1, 2), (end, result.output)
+
+
+COPIED = [one for one in CAPTURES if ".pcapng" in one.suffixes][::3] + CAPTURES[::60]
+
+
+@pytest.mark.parametrize("capture", COPIED, ids=name_of)
+def test_a_damaged_capture_is_annotated_as_far_as_it_goes(capture: Path, tmp_path: Path) -> None:
+    data, out = capture.read_bytes(), tmp_path / "out.pcapng"
+    chance = random.Random(zlib.crc32(name_of(capture).encode()))
+    for number in range(TRIES):
+        copy = tmp_path / f"{number}-{capture.name}"
+        copy.write_bytes(damaged(data, chance))
+        result = CliRunner().invoke(cli, ["annotate", str(copy), "-o", str(out)])
+        assert result.exit_code in (0, 1, 2), (number, result.output)
+        assert "Traceback" not in result.output
+        if result.exit_code == 2:
+            assert len(result.stderr.splitlines()) == 1, result.stderr
+            continue
+        given, copied = Read(copy), Read(out)
+        assert copied.in_capture_order == given.in_capture_order
+        assert copied.capture.complete
 
 
 TOGETHER = sorted(

@@ -33,7 +33,7 @@ from pcapdiag.correlate.legs import (
 BETWEEN_TRIES = 300 * MS
 """Envoy waits up to 250 ms before a retry (its base interval of 25 ms, ten times)."""
 TURN_AROUND = 1_300 * MS
-"""HAProxy waits 1 s before it tries a server again that refused (facts 11: FIN after 3 s)."""
+"""HAProxy waits 1 s before it tries a server again that refused (measured: FIN after 3 s)."""
 MAX_TRIES = 16
 """Attempts named for one failure."""
 CLOSER = 4

@@ -1,6 +1,6 @@
 """Whether one leg's failure can be why the proxy failed its client: by kind, not by time.
 
-A proxy's own reply says what it met (facts 3.2, 3.3, 4.1, 4.2): a failed connect, a connect that
+A proxy's own reply says what it met (Envoy source, measured): a failed connect, a connect that
 took too long, an established connection that ended, a stream that was reset, an answer that broke
 the protocol, or none in time. A reply that another proxy made and this one handed on has the same
 reply behind it.
@@ -37,7 +37,7 @@ HANDED = frozenset(
 LEFT, GIVEN_UP = "tcp.initiator_abort", "tcp.response_timeout"
 """An initiator that left without its answer, and one that had waited long enough."""
 STALLS = frozenset({"tcp.zero_window", "http2.flow_control_stall"})
-"""Failures of an upstream leg that a slow client may be behind (back-pressure, facts 11)."""
+"""Failures of an upstream leg that a slow client may be behind (back-pressure, measured)."""
 _IDLE = frozenset({"tcp.idle_reset", "http.stream_idle_timeout"})
 _BROKEN_ANSWERS = frozenset(
     {"http.truncated_response", "http2.rst_stream", "tcp.reset_in_response"}
@@ -57,13 +57,13 @@ _ENVOY_REASONS: tuple[tuple[str, Reply], ...] = (
     ("timeout", "slow"),
     ("stream duration", "slow"),
 )
-"""What Envoy's reset reasons and bodies say (facts 3.2), the narrower words first."""
+"""What Envoy's reset reasons and bodies say (Envoy source), the narrower words first."""
 _BY_STATUS: dict[tuple[str, int], Reply] = {
     ("haproxy", 502): "ended",
     ("haproxy", 503): "connect",
     ("nginx", 503): "no attempt",
 }
-"""What a product's status means (facts 4.1, 4.2)."""
+"""What a product's status means (measured)."""
 
 
 def is_effect(failure: LegFailure) -> bool:

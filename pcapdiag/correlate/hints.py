@@ -15,9 +15,9 @@ from pcapdiag.model.report import End, Role
 from pcapdiag.model.story import Story
 
 SIDECAR_PORTS = frozenset({15001, 15006, 15008, 15020, 15021, 15090})
-"""Ports of an Istio sidecar (facts 3.5): outbound, inbound, HBONE, metrics and readiness."""
+"""Ports of an Istio sidecar (Istio docs): outbound, inbound, HBONE, metrics and readiness."""
 MESH_ALPN = "istio"
-"""Every ALPN name that only a sidecar offers begins with it (facts 3.5)."""
+"""Every ALPN name that only a sidecar offers begins with it (Istio docs)."""
 PROXY_SERVERS = frozenset({"envoy", "istio-envoy", "awselb/2.0", "varnish", "cloudflare"})
 """``server`` fields that only proxies send."""
 HEALTH_CHECKERS = (
@@ -45,7 +45,7 @@ def content_hints(story: Story) -> dict[End, Role]:
     """Return which ends of a connection its content shows to be proxies.
 
     One direction alone may be half of a redirected connection, whose answers bear the address that
-    the application called (facts 3.5): its ends are not who they seem.
+    the application called (Istio docs): its ends are not who they seem.
     """
     found: dict[End, Role] = {}
     if not (story.initiator.packets and story.responder.packets):

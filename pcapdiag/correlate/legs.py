@@ -20,7 +20,7 @@ SAME_MOMENT = 5 * MS
 AT_ONCE = 50 * MS
 """A proxy hands a failure from one leg to the other within this time."""
 DELAYED_CLOSE = 1_200 * MS
-"""Envoy ends a broken answer's connection this late: delayed_close_timeout, 1 s (facts 3.4, 10)."""
+"""Envoy ends a broken answer's connection this late: delayed_close_timeout, 1 s (measured)."""
 GAVE_UP = 200 * MS
 """No proxy gives up on a silent upstream sooner."""
 MAX_COMPARED = 64

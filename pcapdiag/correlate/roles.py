@@ -24,7 +24,7 @@ MAX_PAIRS = 100_000
 MAX_LISTED = 100
 """Addresses listed for one role in the report."""
 SIDECAR_SOURCE = "127.0.0.6"
-"""Source address of an Istio sidecar towards its application (facts 3.5)."""
+"""Source address of an Istio sidecar towards its application (Istio docs)."""
 
 _LEGS: dict[tuple[Role, Role], Leg] = {
     ("client", "proxy"): "downstream",

@@ -115,7 +115,7 @@ def behind_unseen_bytes(story: Story, reset: PacketFact) -> bool:
 
 
 def is_bare(reset: PacketFact) -> bool:
-    """Return whether a RST has no ACK flag: the answer of a host without the socket (facts 1.1)."""
+    """Return whether a RST has no ACK flag: the answer of a host without the socket (measured)."""
     return not reset.has_ack
 
 

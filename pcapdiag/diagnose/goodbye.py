@@ -18,7 +18,7 @@ from pcapdiag.model.story import Story
 H2_PREFACE = b"PRI * HTTP/2.0"
 TLS_FIRST, TLS_ALERT, TLS_DATA = 0x14, 0x15, 0x17
 CLOSE_NOTIFY_13 = 19
-"""Length of an encrypted alert record in TLS 1.3: 2 bytes, content type, 16-byte tag (facts 11)."""
+"""Length of an encrypted alert record in TLS 1.3: 2 bytes, content type, 16-byte tag (measured)."""
 FINISHED_13 = (53, 69)
 """Length of a lone TLS 1.3 Finished record with SHA-256 and SHA-384."""
 SMALL_RECORD = 43

@@ -1,7 +1,7 @@
 """After how long a quiet connection is ended, or forgotten, by default: whose values those are.
 
 One table for the signals of a reset and for finding path.idle_timeout. A quiet time equal to a
-product's default never names the product by itself: servers use the same numbers (facts 11).
+product's default never names the product by itself: servers use the same numbers (measured).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ IDLE_DEFAULTS = (
     IdleDefault(86_400, "kube-proxy conntrack", _DROPS, "kube-proxy tcpEstablishedTimeout"),
     IdleDefault(432_000, "Linux conntrack", _DROPS, "kernel: nf_conntrack-sysctl"),
 )
-"""In ascending order; facts 2.5, 3.4, 11."""
+"""In ascending order; from vendors' documents, and measured."""
 
 
 def products(low: float, high: float, way: Way | None = None) -> str:

@@ -107,7 +107,7 @@ def left_first(story: Story, time: int, frame: int) -> bool:
     """Return whether the initiator had sent a close_notify, or what has its size, before.
 
     ``time`` (ns) and ``frame`` are those of the first FIN or RST: that is not always who left first
-    (facts 11).
+    (measured).
     """
     facts = tls_facts(story)
     if facts is None:

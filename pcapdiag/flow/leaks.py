@@ -5,7 +5,7 @@
 A host answers a segment of a connection that it does not know by a bare RST (RFC 9293 3.10.7.1).
 Where that host has, on the very same port, a connection to another address whose numbers the
 segment continues, both are one connection, and the address is the one that a NAT should have hidden
-(facts 1.4). Two numbers of 32 bits that fit that well do not do so by chance.
+(measured). Two numbers of 32 bits that fit that well do not do so by chance.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class Moments:
         """Return the opening on loopback that a SYN-ACK from elsewhere answers, by its number.
 
         A REDIRECT rule sends a call to the sidecar on loopback; the answers are shown with the
-        address that was called (facts 3.5).
+        address that was called (Istio docs).
         """
         for back in range(1, TWINS + 1):
             moment: Moment = self.ring[(self.count - back) & (_KEPT - 1)]

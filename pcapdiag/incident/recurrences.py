@@ -18,7 +18,7 @@ MAX_ENDPOINTS = 2_048
 MAX_VALUES = 32
 """Header values, or initiators, kept of one address."""
 BLOCKED_WITHIN = 600_000_000_000
-"""A connection refused this soon (ns) after one was cut may be blocked for it (facts 2.1)."""
+"""A connection refused this soon (ns) after one was cut may be blocked for it (Weaver 2009)."""
 LOST = frozenset({"tcp.data_timeout", "tcp.keepalive_timeout"})
 
 _Endpoint = tuple[str, int]

@@ -21,10 +21,10 @@ _PLACES = {
     "responder_ip": "SERVER",
     "responder_host": "SERVER",
     "responder_port": "PORT",
-    "target_ip": "TARGET",
     "stream": "NUMBER",
     "mtu": "MTU",
     "probe": "SIZE",
+    "lost_ip": "SIZE",
     "plaintext": "-plaintext ",
     "scheme": "http",
     "filter": "host CLIENT and host SERVER and tcp port PORT",
@@ -48,7 +48,7 @@ MIN_SUMMARY = 20
 
 
 def render_page(told: CodePage, page: Page, heard: Sequence[Heard] = ()) -> Iterator[str]:
-    """Yield a code's page line by line, without newlines; ``heard`` are the words that led to it."""
+    """Yield a code's page line by line, without newlines; ``heard`` is what led to it."""
     for one in heard:
         yield f"{page.paint(one.says, 'label')}:"
     kind = KINDS.get(told.code)
@@ -113,7 +113,7 @@ def command(template: str) -> str:
     """Return a command with words in capitals where a report has a connection's own addresses."""
 
     def word(place: re.Match[str]) -> str:
-        return _PLACES.get(place[1], place[1].upper())
+        return _PLACES.get(place[1], place[1].removesuffix("_ip").upper())
 
     return _PLACE.sub(word, template.replace("{{", "\0")).replace("\0", "{").replace("}}", "}")
 

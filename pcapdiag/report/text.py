@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 from pcapdiag.model.report import Connection, Group, Report
 from pcapdiag.report import words
@@ -46,9 +47,9 @@ def render_text(
         yield from writer.finding(finding)
     if show_all:
         yield from _others(report, writer)
-    if report.summary.failed:
+    if report.summary.failed or report.findings:
         yield ""
-        yield page.paint("Numbers at the right: how sure, 0 to 1.", "dim")
+        yield from (page.paint(line, "dim") for line in wrap(_key(report), page.width))
 
 
 def render_connection(connection: Connection, page: Page, clock: Clock) -> Iterator[str]:
@@ -58,6 +59,12 @@ def render_connection(connection: Connection, page: Page, clock: Clock) -> Itera
         yield from writer.connection(connection, writer.head(connection))
     else:
         yield from _one_line(connection, EntryWriter(page, clock))
+
+
+def _key(report: Report) -> str:
+    """Return how what stands at the right edge is read."""
+    sure = "Numbers at the right: how sure, 0 to 1. " if report.summary.failed else ""
+    return f"{sure}About a code: pcapdiag explain CODE"
 
 
 def _capture(report: Report, writer: EntryWriter) -> Iterator[str]:

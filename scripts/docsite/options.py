@@ -23,7 +23,7 @@ _GROUPS = {
     **dict.fromkeys(("hosts", "ports", "nets", "streams", "time_from", "time_to"), _FILTER),
     **dict.fromkeys(("proxies", "clients", "upstreams", "names", "keylog"), _KNOWN),
     **dict.fromkeys(
-        ("output", "output_format", "show_all", "time_mode", "width", "no_color"), _OUTPUT
+        ("output", "html", "output_format", "show_all", "time_mode", "width", "no_color"), _OUTPUT
     ),
 }
 

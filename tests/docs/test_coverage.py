@@ -48,7 +48,7 @@ def test_every_column_of_triage_is_told() -> None:
 def test_every_verdict_and_finding_is_told() -> None:
     sources = (ROOT / "pcapdiag").rglob("*.py")
     codes = {code for path in sources for code in CODE.findall(path.read_text(encoding="utf-8"))}
-    told = set(re.findall(rf"^\| `((?:{FAMILIES})\.\w+)` \|", page("verdicts.md"), re.MULTILINE))
+    told = set(re.findall(rf"^\| \[`((?:{FAMILIES})\.\w+)`\]", page("verdicts.md"), re.MULTILINE))
     assert codes - NO_CODES == told
 
 

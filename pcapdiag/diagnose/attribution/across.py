@@ -1,4 +1,4 @@
-"""What other connections of the capture say about this one (facts 11)."""
+"""What other connections of the capture say about this one (measured)."""
 
 from __future__ import annotations
 

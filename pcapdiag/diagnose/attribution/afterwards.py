@@ -1,4 +1,4 @@
-"""What the ends do after the RST (facts 2.1, 2.2, 2.3)."""
+"""What the ends do after the RST (Weaver 2009, measured)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def beyond_fin(view: ResetView) -> Signal | None:
 def own_reset(view: ResetView) -> Signal | None:
     """Find the end's own RST after this one: its socket was still alive, and sends only one.
 
-    Before it, it proves nothing: a host answers late segments by more of them (facts 10).
+    Before it, it proves nothing: a host answers late segments by more of them (measured).
     """
     if _is_own(view):
         return None
@@ -128,7 +128,7 @@ def _resets_up_to(view: ResetView) -> list[PacketFact]:
 
 
 def _older(packet: PacketFact, reset: PacketFact) -> bool:
-    """Compare IP ID or timestamp of both (reordering, facts 10)."""
+    """Compare IP ID or timestamp of both (reordering, measured)."""
     if packet.tsval is not None and reset.tsval is not None and packet.tsval != reset.tsval:
         return seq_after(reset.tsval, packet.tsval)
     if packet.ip_id and reset.ip_id:

@@ -14,7 +14,7 @@ NAMED_FROM = 0.8
 CEILING = 0.99
 """No single capture makes surer than this."""
 ONE_FAMILY_CEILING = 0.85
-"""The path is not named more surely by one family of signals alone (facts 2.4)."""
+"""The path is not named more surely by one family of signals alone (judgement)."""
 PRIOR_CEILING = 0.88
 """No sender of a RST is named more surely when no signal at all speaks for it."""
 COPYABLE_CEILING = 0.88

@@ -1,4 +1,4 @@
-"""The rest of the RST's IP header: DF, TOS, IPv6 flow label (facts 1.1, 2.3)."""
+"""The rest of the RST's IP header: DF, TOS, IPv6 flow label (measured)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""IP identification of the RST (IPv4; facts 1.1, 2.3, 11). ID 0 with DF says nothing."""
+"""IP identification of the RST (IPv4; measured). ID 0 with DF says nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RECENT = 4
 
 
 def continuity(view: ResetView) -> Signal | None:
-    """Weigh whether the RST continues the flow's own IDs: ahead by what was sent (facts 11)."""
+    """Weigh whether the RST continues the flow's own IDs: ahead by what was sent (measured)."""
     own = _numbered(view)
     reset = view.reset
     if not own or not reset.ip_id or view.story.ip_version != 4:
@@ -41,7 +41,7 @@ def continuity(view: ResetView) -> Signal | None:
 
 
 def copied(view: ResetView) -> Signal | None:
-    """Find IP ID or window taken over from the packet that the RST answers (facts 2.1)."""
+    """Find IP ID or window taken over from the packet that the RST answers (Weaver 2009)."""
     trigger, reset = view.trigger, view.reset
     if trigger is None or (view.earlier and _follows(view, view.earlier[-1], reset)):
         return None

@@ -1,4 +1,4 @@
-"""Link layer and capture point: MAC address, cooked direction, vantage (facts 2.3, 8, 11)."""
+"""Link layer and capture point: MAC address, cooked direction, vantage (measured)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def interface(view: ResetView) -> Signal | None:
 
 
 def direction(view: ResetView) -> Signal | None:
-    """Weigh whether the capture saw the RST leave its host or come in (facts 11: decisive)."""
+    """Weigh whether the capture saw the RST leave its host or come in (measured: decisive)."""
     if is_loopback(view.end.address) or is_loopback(view.peer.address):
         detail = "one end has a loopback address: nothing between two hosts made it"
         return signal("left_captured_host", view.side, detail, (view.reset.frame,))

@@ -59,7 +59,7 @@ HOST_ANSWERS = {
     "tcp.idle_reset": 0.3,
 }
 """P(the end's own kernel sent the bare RST | a device between is to blame): a NAT that forgot the
-flow, or swallowed a FIN, makes the host answer (facts 1.4, 11). Zero for every other code."""
+flow, or swallowed a FIN, makes the host answer (measured). Zero for every other code."""
 
 
 def reset_prior(view: ResetView) -> Prior:

@@ -1,6 +1,6 @@
 """Likelihood ratios of all signals, in one table: how much more often it is seen when true.
 
-Caps follow facts 2.4: decisive 1000, very strong 100, strong 20, medium 5, weak 2. Where a
+Caps are set by judgement: decisive 1000, very strong 100, strong 20, medium 5, weak 2. Where a
 confounder is present the ratio is divided by ``CONFOUNDED``. docs/attribution.md has the table.
 """
 
@@ -36,30 +36,30 @@ RATIOS: dict[str, Ratio] = {
     "ttl_shared": Ratio("distance", VERY_STRONG, "same odd TTL in resets of several connections"),
     "mac_differs": Ratio("distance", STRONG, "came through another device"),
     "interface_differs": Ratio("distance", MEDIUM, "another way in; so is a changed route"),
-    "address_moved": Ratio("distance", STRONG, "new owner asks by ARP, then resets (facts 10)"),
+    "address_moved": Ratio("distance", STRONG, "new owner asks by ARP, then resets (measured)"),
     # Where the capture was taken.
-    "left_captured_host": Ratio("vantage", DECISIVE, "the captured host sent it (facts 11)"),
+    "left_captured_host": Ratio("vantage", DECISIVE, "the captured host sent it (measured)"),
     "captured_at_sender": Ratio("vantage", VERY_STRONG, "inferred vantage; else as above"),
     "captured_near_sender": Ratio("vantage", STRONG, "only the link is between"),
     "came_from_outside": Ratio("vantage", DECISIVE, "bears the captured host's own address"),
     "made_by_capturing_host": Ratio("vantage", DECISIVE, "left a host that never received it"),
     # IP header.
-    "ip_id_continuous": Ratio("ip_header", STRONG, "live socket's own counter (facts 1.1)"),
+    "ip_id_continuous": Ratio("ip_header", STRONG, "live socket's own counter (measured)"),
     "ip_id_off": Ratio("ip_header", MEDIUM, "another counter; a global one looks the same"),
     "ip_id_taken": Ratio("ip_header", STRONG, "one counter gives no number twice"),
-    "header_copied": Ratio("ip_header", MEDIUM, "idle firewalls copy the trigger (facts 2.1)"),
+    "header_copied": Ratio("ip_header", MEDIUM, "idle firewalls copy the trigger (Davids)"),
     "header_copied_twice": Ratio("ip_header", STRONG, "both ID and window copied"),
     "ip_id_shared": Ratio("ip_header", MEDIUM, "a fixed ID; hosts count"),
     "df_clear": Ratio("ip_header", MEDIUM, "raw packet tools leave DF clear"),
     "tos_zero": Ratio("ip_header", WEAK, "filters answer with TOS 0; so do bleaching networks"),
     "tos_reflected": Ratio("ip_header", 3.0, "host kernels copy the TOS, filters do not"),
     "ecn_odd": Ratio("ip_header", WEAK, "hosts set ECN bits where both ends use them"),
-    "flow_label_same": Ratio("ip_header", MEDIUM, "the flow's own label (facts 1.1)"),
+    "flow_label_same": Ratio("ip_header", MEDIUM, "the flow's own label (measured)"),
     "flow_label_zero": Ratio("ip_header", 3.0, "filters send label 0, hosts do not"),
     # TCP header.
-    "live_socket": Ratio("tcp_header", STRONG, "window, timestamps as the flow's (facts 1.1)"),
+    "live_socket": Ratio("tcp_header", STRONG, "window, timestamps as the flow's (measured)"),
     "live_socket_plain": Ratio("tcp_header", 3.0, "window as the flow's, no timestamps to see"),
-    "timestamp_off": Ratio("tcp_header", STRONG, "not on the sender's clock (facts 2.3)"),
+    "timestamp_off": Ratio("tcp_header", STRONG, "not on the sender's clock (judgement)"),
     "timestamp_echo_off": Ratio("tcp_header", STRONG, "hosts echo what they got (RFC 7323)"),
     "timestamps_bare": Ratio("tcp_header", MEDIUM, "Linux never; FreeBSD may"),
     "timestamps_missing_apple": Ratio("tcp_header", NEUTRAL, "usual for Apple"),
@@ -73,13 +73,13 @@ RATIOS: dict[str, Ratio] = {
     "window_shared": Ratio("tcp_header", WEAK, "a fixed window; some hosts' stacks have one too"),
     # Sequence and acknowledgment numbers.
     "seq_exact": Ratio("sequence", 1.5, "injectors on the path are mostly exact too"),
-    "seq_stale": Ratio("sequence", STRONG, "a socket knows what it has sent (facts 2.3)"),
-    "seq_ahead": Ratio("sequence", STRONG, "a socket knows what it has sent (facts 2.3)"),
+    "seq_stale": Ratio("sequence", STRONG, "a socket knows what it has sent (judgement)"),
+    "seq_ahead": Ratio("sequence", STRONG, "a socket knows what it has sent (judgement)"),
     "ack_impossible": Ratio("sequence", STRONG, "acknowledges what was never sent"),
-    "ack_spray": Ratio("sequence", STRONG, "guesses at what was received (facts 2.1)"),
-    "seq_fixed": Ratio("sequence", STRONG, "a device's default; no host's number (facts 2.5)"),
-    "seq_spray": Ratio("sequence", STRONG, "guesses at the next number (facts 2.1, 2.2)"),
-    "seq_answers": Ratio("sequence", WEAK, "one RST to each late segment (facts 10)"),
+    "ack_spray": Ratio("sequence", STRONG, "guesses at what was received (Weaver 2009)"),
+    "seq_fixed": Ratio("sequence", STRONG, "a device's default; no host's number (vendors)"),
+    "seq_spray": Ratio("sequence", STRONG, "guesses at the next number (Weaver 2009, measured)"),
+    "seq_answers": Ratio("sequence", WEAK, "one RST to each late segment (measured)"),
     # Time, and what made it be sent.
     "too_fast": Ratio("timing", STRONG, "the end could not have got the segment yet"),
     "too_fast_ack": Ratio("timing", VERY_STRONG, "same, and it acknowledges that segment"),
@@ -90,12 +90,12 @@ RATIOS: dict[str, Ratio] = {
     "idle_expiry": Ratio("trigger", WEAK, "a timer; most servers' timers close by FIN"),
     "idle_survived": Ratio("trigger", WEAK, "a timer on the way spares nobody"),
     "name_filtered": Ratio("trigger", WEAK, "filters go by names; so do some servers"),
-    "works_at_once": Ratio("trigger", MEDIUM, "not a firewall rule (facts 11)"),
+    "works_at_once": Ratio("trigger", MEDIUM, "not a firewall rule (measured)"),
     # What the ends do next.
-    "data_after": Ratio("afterwards", VERY_STRONG, "a socket that reset is gone (facts 2.2)"),
+    "data_after": Ratio("afterwards", VERY_STRONG, "a socket that reset is gone (measured)"),
     "acks_after": Ratio("afterwards", STRONG, "as above; a late ACK looks the same"),
-    "own_reset": Ratio("afterwards", STRONG, "a live socket sends one RST (facts 1.2, 2.2)"),
-    "reset_both": Ratio("afterwards", VERY_STRONG, "both ends reset at once (facts 2.3)"),
+    "own_reset": Ratio("afterwards", STRONG, "a live socket sends one RST (measured)"),
+    "reset_both": Ratio("afterwards", VERY_STRONG, "both ends reset at once (judgement)"),
     "pair_blocked": Ratio("others", WEAK, "filters block pairs for a while; so do host firewalls"),
     # Silence and other failures without a decisive RST.
     "reached_responder": Ratio("vantage", VERY_STRONG, "seen at the responder's own host"),
@@ -110,7 +110,7 @@ RATIOS: dict[str, Ratio] = {
     "icmp_from_path": Ratio("icmp", DECISIVE, "a device between said so"),
     # Two captures or more (diagnose/points). "Quiet": that capture shows nothing later, so it may
     # have been stopped; then it is not far from certain, and no name gets 0.9.
-    "born_between": Ratio("points", DECISIVE, "passed one point, never left the end (facts 2.2)"),
+    "born_between": Ratio("points", DECISIVE, "passed one point, never left the end (measured)"),
     "born_between_quiet": Ratio("points", QUIET, "same, if that capture still ran"),
     "left_end": Ratio("points", DECISIVE, "seen beside the end, on its way out"),
     "left_side": Ratio("points", MEDIUM, "came from the end's side; devices may be there too"),

@@ -1,6 +1,6 @@
 """The same sign over many connections: header values, idle times, a pair that is blocked, a name.
 
-Facts 2.1, 2.3 and 11. One connection alone says little of these.
+Weaver 2009, measured. One connection alone says little of these.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def idle_expiry(view: ResetView) -> Signal | None:
 def idle_silence(story: Story, context: Context) -> Signal | None:
     """Find that every connection idle for so long was dead, and nothing said so.
 
-    A host that closed an idle connection, or forgot it, answers the next packet by RST (facts 1.4).
+    A host that closed an idle connection, or forgot it, answers the next packet by RST (measured).
     """
     mine = lost_after_idle(story)
     endpoint = context.endpoint(story.responder.address, story.responder.port)
@@ -113,7 +113,7 @@ def name_filtered(view: ResetView) -> Signal | None:
 def pair_blocked(view: ResetView) -> Signal | None:
     """Find that, after one reset, the pair's next connections were refused, and others' were not.
 
-    So do filters that keep a list of pairs for a while (Clayton and others; facts 2.1).
+    So do filters that keep a list of pairs for a while (Clayton and others, 2006).
     """
     endpoint, caller = _endpoint(view), view.story.initiator.address
     blocked = endpoint.blocked.get(caller)

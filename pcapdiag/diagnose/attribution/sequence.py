@@ -1,4 +1,4 @@
-"""Exactness of the RST's sequence and acknowledgment numbers (facts 2.1, 2.3)."""
+"""Exactness of the RST's sequence and acknowledgment numbers (Weaver 2009)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def acknowledgment(view: ResetView) -> Signal | None:
 
 
 def fixed_number(view: ResetView) -> Signal | None:
-    """Find the number 1 in a RST to a connection that is far from it (FortiGate, facts 2.5)."""
+    """Find the number 1 in a RST to a connection that is far from it (FortiGate, vendors)."""
     expected = view.next_seq
     if view.reset.seq != FIXED or expected is None or FIXED in view.peer_acks:
         return None

@@ -45,7 +45,7 @@ def signal(
 ) -> Signal:
     """Return a signal with its ratio: the fitted one, or the judgement where no capture showed it.
 
-    ``confounded`` says that an innocent cause of the same observation is present (facts 2.4): the
+    ``confounded`` says that an innocent cause of the same observation is present (judgement): the
     ratio is divided by 5, and never turned round.
     """
     row = RATIOS[name]

@@ -1,4 +1,4 @@
-"""Signals for failures without a decisive RST: who was reached, who spoke up by ICMP (facts 11)."""
+"""Signals for failures without a decisive RST: who was reached, who spoke up by ICMP (measured)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TRIES, ENOUGH, MOSTLY = 2, 3, 0.8
 MEANWHILE = 1_000_000_000
 """Time (ns) from an end's last packet on after which it may be called silent."""
 NEIGHBOUR_ASKED = 4_000_000_000
-"""Time (ns) within which a router has asked in vain for a neighbour (facts 10: three seconds)."""
+"""Time (ns) within which a router has asked in vain for a neighbour (measured: three seconds)."""
 SHOWN = 4
 
 
@@ -109,7 +109,7 @@ def endpoint_serves(story: Story, code: str, context: Context) -> Signal | None:
     """Find that the silent address and port took new connections meanwhile.
 
     A host that lives and has lost the connection answers with RST, one that has it with ACK; a
-    device that forgot it, or has a rule against it, drops it while SYNs pass (facts 1.4). So does a
+    device that forgot it, or has a rule against it, drops it while SYNs pass (measured). So does a
     load balancer at that address whose server behind is gone.
     """
     silent = story.responder

@@ -1,4 +1,4 @@
-"""Which TCP stack an end runs, told only where its packets leave little doubt (facts 1.1, 1.5)."""
+"""Which TCP stack an end runs, told only where its packets leave little doubt (measured)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flags, window, options and payload of the RST: which generator made it (facts 1.1, 1.5, 11)."""
+"""Flags, window, options and payload of the RST: which generator made it (measured)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHOWN_TEXT = 60
 NETSCALER_CODES = frozenset(
     (8196, 8201, 8202, 8204, 8205, 8207, 8212, 9100, *range(9201, 9210), 9212, *range(9300, 9305))
 ) | {9310, 9400, 9401, 9700, 9701, 9702, 9800, 9811, 9812, 9814, 9817, 9822, 9827, 9830, 9845, 9952}
-"""Window values that NetScaler puts into a RST (facts 2.5)."""
+"""Window values that NetScaler puts into a RST (vendors)."""
 SEVERAL = 3
 """Connections of one address reset with a vendor's code before the vendor is named."""
 
@@ -128,7 +128,7 @@ def odd_refusal(view: ResetView) -> Signal | None:
 
 
 def vendor_window(view: ResetView) -> Signal | None:
-    """Name NetScaler by its reason codes, on several connections only (facts 2.5, 11)."""
+    """Name NetScaler by its reason codes, on several connections only (vendors, measured)."""
     if not _vendor_code(view):
         return None
     detail = f"window {view.reset.window} is one of NetScaler's reason codes, on several resets"

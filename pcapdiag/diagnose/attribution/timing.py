@@ -1,4 +1,4 @@
-"""When the RST came, and what had prompted it (facts 1.1, 2.3, 2.5)."""
+"""When the RST came, and what had prompted it (vendors, measured)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def answer_time(view: ResetView) -> Signal | None:
 
 
 def unprompted(view: ResetView) -> Signal | None:
-    """Find a bare RST that answers nothing: hosts send RST,ACK of their own accord (facts 1.1)."""
+    """Find a bare RST that answers nothing: hosts send RST,ACK of their own accord (measured)."""
     trigger = view.trigger
     if not view.bare or trigger is None:
         return None

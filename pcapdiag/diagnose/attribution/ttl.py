@@ -1,4 +1,4 @@
-"""TTL (IPv4) or hop limit (IPv6): how far away the RST was made (facts 1.1, 2.3)."""
+"""TTL (IPv4) or hop limit (IPv6): how far away the RST was made (measured)."""
 
 from __future__ import annotations
 

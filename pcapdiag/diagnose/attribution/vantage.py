@@ -1,4 +1,4 @@
-"""Where the capture was taken: on an end's own host, beside it, or between (facts 7.3, 8)."""
+"""Where the capture was taken: on an end's own host, beside it, or between (measured)."""
 
 from __future__ import annotations
 

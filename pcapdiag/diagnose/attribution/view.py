@@ -74,7 +74,7 @@ class ResetView(msgspec.Struct, frozen=True, eq=False, dict=True):
     def has_moved(self) -> bool:
         """True when a host on the capture's link asked by ARP for the peer just before the RST.
 
-        So does a new owner of the address (facts 10); a gateway that asks sends from farther away.
+        So does a new owner of the address (measured); a gateway that asks sends from farther away.
         """
         return bool(self.story.neighbour_arp) and self.reset.ttl in INITIAL_TTLS
 

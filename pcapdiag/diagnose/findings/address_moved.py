@@ -62,7 +62,7 @@ MIN_PACKETS = 6
 """What must have come from each place."""
 MAX_MOVES = 2
 ROUTE_CHANGE = 2
-"""Hops by which another route alone changes a TTL (facts 2.3)."""
+"""Hops by which another route alone changes a TTL (judgement)."""
 MIN_FOR_ROUTE = 2
 """Addresses that change together when it is the route."""
 AROUND = 5 * NANOSECONDS

@@ -1,7 +1,7 @@
 """Which quiet time ends connections to an endpoint, from those that it ended and those it did not.
 
 A timer shows in one of two ways: connections end by themselves after the same quiet time, or all
-that were quiet for longer turn out to be dead, and none that was quiet for less (facts 11).
+that were quiet for longer turn out to be dead, and none that was quiet for less (measured).
 """
 
 from __future__ import annotations

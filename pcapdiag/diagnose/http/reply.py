@@ -56,7 +56,7 @@ FLAGS = {
     "stream timeout": "SI",
     NO_ROUTE: "NC",
 }
-"""Envoy's response flag by the reason in its reply (facts 3.1, 3.2)."""
+"""Envoy's response flag by the reason in its reply (Envoy source)."""
 
 
 def reply_in_place(exchange: Exchange) -> LocalReply | None:

@@ -99,7 +99,7 @@ TRIES = 3
 """A segment sent so often, with smaller ones passing, was not lost by chance."""
 TRIES_WITHOUT_END = 5
 """The file may end while the sender still tries: with the probing of RFC 4821 it would have gone
-on with smaller segments by now (facts 7.1)."""
+on with smaller segments by now (measured)."""
 
 
 def match(story: Story, context: Context) -> Judgement | None:

@@ -10,9 +10,9 @@ from pcapdiag.model.packet import PacketFact, seq_after
 from pcapdiag.model.story import Story
 
 STALLED = SECOND
-"""Probing begins after several timeouts (facts 10): a smaller repeat after less is no probe."""
+"""Probing begins after several timeouts (measured): a smaller repeat after less is no probe."""
 TRIES = 3
-"""How often the full size is sent before (tcp_mtu_probing: facts 7.1)."""
+"""How often the full size is sent before (tcp_mtu_probing: measured)."""
 
 
 def mtu_notes(story: Story) -> list[str]:

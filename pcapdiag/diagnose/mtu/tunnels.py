@@ -1,4 +1,4 @@
-"""What usually makes a path's MTU what it is (facts 7.2; arithmetic of the headers' sizes)."""
+"""What usually makes a path's MTU what it is (arithmetic of the headers' sizes)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a RST or FIN was born: at the end whose address it bears, or on the way (facts 2.3)."""
+"""Where a RST or FIN was born: at the end whose address it bears, or on the way (judgement)."""
 
 from __future__ import annotations
 

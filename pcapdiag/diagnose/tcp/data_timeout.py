@@ -132,7 +132,7 @@ def undelivered(story: Story, context: Context) -> Judgement | None:
 def _ends_the_tries(story: Story, end: Ending, stuck: Stuck) -> bool:
     """A RST of the silent end is an answer; anything else ended the wait for one.
 
-    Save for a live socket's, whose ACK number says that it had not got the data (facts 1.2).
+    Save for a live socket's, whose ACK number says that it had not got the data (measured).
     """
     answered = end.reset is not None and end.by_initiator != stuck.by_initiator
     return end.time >= stuck.first_time and (not answered or _never_got_it(story, end, stuck))

@@ -122,7 +122,7 @@ def _left_bytes_unread(story: Story, end: Ending) -> bool:
     """Return whether the initiator left while answer bytes that it had not read were under way.
 
     A farewell of the responder that came after the initiator's FIN (a late close_notify, the most
-    frequent false alarm of all: facts 10) is no answer.
+    frequent false alarm of all: measured) is no answer.
     """
     reader = end.reset.ack if end.reset and end.reset.has_ack else story.initiator.fin_ack
     if end.reset is not None and not end.reset.has_ack:

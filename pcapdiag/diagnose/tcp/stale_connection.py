@@ -105,7 +105,7 @@ KIND = Kind(
 )
 
 SURE_GAP, LIKELY_GAP = 30 * SECOND, 4 * SECOND
-"""Servers' keep-alive timeouts start at 2 to 5 s (facts 2.5); a shorter quiet is often chance."""
+"""Servers' keep-alive timeouts start at 2 to 5 s (vendors); a shorter quiet is often chance."""
 
 
 def match(story: Story, _context: Context) -> Judgement | None:

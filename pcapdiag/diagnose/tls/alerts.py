@@ -2,7 +2,7 @@
 
 An alert is the cause only where it came first: one in answer to the other end's FIN or RST, or to
 bytes of another protocol, is an effect (verdicts.md, rule 1; OpenSSL's clients send alert 50 after
-a server's FIN, facts 10).
+a server's FIN, measured).
 """
 
 from __future__ import annotations

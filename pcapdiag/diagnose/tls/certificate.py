@@ -1,8 +1,8 @@
 """What the certificate kinds share: whose certificate an alert was about, and why.
 
 Stacks do not agree on alerts: Go says 42 to everything, Java and browsers 46; a wrong name is 46
-from Envoy and 42 from Python (facts 5.1, 10). So the alert says that a certificate was refused, and
-the certificate itself, where it can be read, says why.
+from Envoy and 42 from Python (measured). So the alert says that a certificate was refused, and the
+certificate itself, where it can be read, says why.
 """
 
 from __future__ import annotations

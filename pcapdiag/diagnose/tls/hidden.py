@@ -1,4 +1,4 @@
-"""TLS 1.3 without keys: what an encrypted alert was about, by its place (facts 5.3, 11).
+"""TLS 1.3 without keys: what an encrypted alert was about, by its place (measured).
 
 Every record behind the ServerHello looks alike, and a fatal alert and a close_notify have the same
 19 bytes (35 from OpenJDK). What came before and after tells them apart: a client that refuses the

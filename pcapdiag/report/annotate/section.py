@@ -10,8 +10,8 @@ from pcapdiag.report import words
 from pcapdiag.report.annotate.table import FrameTexts
 from pcapdiag.report.clock import Clock
 from pcapdiag.report.escape import shown
-from pcapdiag.report.points import stream_filter
 from pcapdiag.report.overview import NOT_FAILED, outcome
+from pcapdiag.report.points import stream_filter
 
 GROUPS = 20
 """Kinds of failure that are told."""

@@ -37,13 +37,13 @@ class Heading(msgspec.Struct, frozen=True):
 
     title: list[str]
     lines: list[str]
-    who: str = ""
+    who: list[str] = []
     colour: str = ""
 
     @property
     def height(self) -> float:
         """Points that it takes."""
-        rows = len(self.lines) + bool(self.who)
+        rows = len(self.lines) + len(self.who)
         return len(self.title) * TITLE * LINE + rows * SUBTITLE * LINE + 2
 
     def draw(self, canvas: Canvas, top: float) -> None:
@@ -54,7 +54,7 @@ class Heading(msgspec.Struct, frozen=True):
             at = y + SUBTITLE * LINE / 2
             canvas.rectangle(MARGIN, at - MARK / 2, MARK, MARK, self.colour, gid="who")
             x = MARGIN + MARK + 6
-            canvas.text(x, at, self.who, size=SUBTITLE, bold=True, colour=self.colour)
+            canvas.lines(x, y, self.who, size=SUBTITLE, bold=True, colour=self.colour)
 
 
 class Caption(msgspec.Struct, frozen=True):
@@ -95,8 +95,8 @@ def connection_heading(connection: Connection, look: Look, places: Places) -> He
     who = words.culprit(connection, several=places.several)
     if verdict.attribution.side != "unknown":
         who += _sure(verdict.attribution.confidence)
-    (who,) = wrapped(who, room - 15, SUBTITLE, bold=True, most=1)
-    return Heading(title, lines, who, look.party(verdict.attribution.party))
+    told = wrapped(who, room - MARK - 6, SUBTITLE, bold=True)
+    return Heading(title, lines, told, look.party(verdict.attribution.party))
 
 
 def _sure(confidence: float) -> str:

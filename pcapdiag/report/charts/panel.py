@@ -12,7 +12,7 @@ from pcapdiag.report import words
 from pcapdiag.report.charts.canvas import Canvas
 from pcapdiag.report.charts.look import SMALL
 from pcapdiag.report.charts.ruler import width as text_width
-from pcapdiag.report.charts.time_axis import TimeAxis, number_labels, round_numbers
+from pcapdiag.report.charts.time_axis import TimeAxis, round_numbers
 from pcapdiag.report.clock import duration
 
 NUMBER_ROOM = 34.0
@@ -89,8 +89,7 @@ class Panel:
 
     def seconds(self) -> None:
         """Write the moments below it, in the unit that fits, since the start."""
-        ticks = self.axis.ticks(self.width)
-        self.moments(ticks, number_labels(ticks))
+        self.moments(*self.axis.ticks(self.width))
 
     def moments(self, ticks: Sequence[float], labels: Sequence[str]) -> None:
         """Write marks with their words below it, as many as have room."""
@@ -102,13 +101,23 @@ class Panel:
             if x - half >= free:
                 self.canvas.text(x, y + 10, label, size=SMALL, colour=look.muted, align="center")
                 free = x + half + 6
+        self._pauses(y + 21)
+
+    def _pauses(self, y: float) -> None:
+        """Write how long each pause is that is cut out."""
+        free, size, end = 0.0, SMALL, self.left + self.width
         for pause in self.axis.pauses:
-            middle = (self.x(pause.first) + self.x(pause.last)) / 2
             text = f"{duration(pause.last - pause.first)} of quiet"
-            middle = min(middle, self.left + self.width - text_width(text, SMALL) / 2)
-            self.canvas.text(
-                middle, y + 21, text, size=SMALL, colour=look.muted, align="center", gid="quiet"
-            )
+            if len(self.axis.pauses) > 1:
+                text = text.removesuffix(" of quiet")
+            half = text_width(text, size) / 2
+            middle = min((self.x(pause.first) + self.x(pause.last)) / 2, end - half)
+            if middle - half >= free:
+                colour = self.canvas.look.muted
+                self.canvas.text(
+                    middle, y, text, size=size, colour=colour, align="center", gid="quiet"
+                )
+                free = middle + half + 4
 
 
 def _scale(

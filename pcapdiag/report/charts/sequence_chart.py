@@ -24,8 +24,8 @@ from pcapdiag.report.points import Places
 LEFT = 40.0
 """Points for the numbers of bytes beside a panel."""
 HEAD, BETWEEN, FOOT, PAUSE_FOOT = 17.0, 12.0, 23.0, 11.0
-TALL, LOW, FLAT = 190.0, 90.0, 46.0
-"""Heights of a panel: the direction with most bytes, one with few, one without any."""
+TALL, EVEN, LOW, FLAT = 190.0, 140.0, 90.0, 46.0
+"""Heights of a panel: of the only direction with many bytes, of both that have, with few, none."""
 FEW = 0.08
 """Share of the other direction's bytes below which a panel is a low one."""
 HEADROOM, FLOOR = 0.1, 0.03
@@ -78,8 +78,12 @@ class SequenceChart(msgspec.Struct, frozen=True):
 
     def _heights(self) -> list[float]:
         sizes = [direction.top - direction.bottom for direction in self.shown]
-        most = max(sizes, default=0)
-        return [TALL if s > FEW * most and s > 2 else LOW if s > 2 else FLAT for s in sizes]
+        many = [s > max(FEW * max(sizes), 2) for s in sizes]
+        tall = TALL if sum(many) == 1 else EVEN
+        return [
+            tall if is_much else LOW if size > 2 else FLAT
+            for size, is_much in zip(sizes, many, strict=True)
+        ]
 
     def _draw_head(self, canvas: Canvas, direction: Direction, y: float) -> None:
         look, connection = canvas.look, self.connection

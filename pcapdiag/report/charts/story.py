@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Set
+from itertools import pairwise
 from typing import Literal
 
 import msgspec
@@ -17,6 +18,8 @@ QUIET = 1.0
 _LEFT_OUT = re.compile(r"([\d,]+) (?:packets between not kept|more lines left out)")
 _PAUSE = re.compile(r"^after [\d,.]+ s(?:, |$)")
 _AGAIN = "sent again"
+_GOODBYE = re.compile(r"\b(?:RST|FIN)\b")
+_SEQ = re.compile(r"\bseq (-?\d+)")
 
 Fate = Literal["arrived", "stopped", "lost", "unknown"]
 """Came to the other end; came to a device that answered it; was dropped on the path; or nobody
@@ -111,22 +114,33 @@ def _fates(
 ) -> dict[int, Fate]:
     """Return how far the packets came of which the verdict says that it was not to the end."""
     side = connection.verdict.attribution.side
+    if side == "path":
+        stopped = _stopped(connection, entries)
+        if stopped:
+            return dict.fromkeys(stopped, "stopped")
     deciding = [entry for entry in entries if entry.frame in decisive]
-    if side == "path" and _was_stopped(connection, deciding):
-        return {e.frame: "stopped" for e in deciding if e.from_ != "path" and "RST" not in e.event}
-    if side not in ("path", "unknown") or not deciding:
+    if side not in ("path", "unknown") or any(entry.from_ != vantage for entry in deciding):
         return {}
-    if any("RST" in e.event or "FIN" in e.event or e.from_ != vantage for e in deciding):
-        return {}
-    events = {entry.event for entry in deciding}
-    lost = decisive | {
-        e.frame for e in entries if e.event in events and e.from_ == vantage and _AGAIN in e.detail
-    }
+    tried = [entry for entry in deciding if not _GOODBYE.search(entry.event)]
+    events, numbers = {e.event for e in tried}, {_number(e) for e in tried}
+    repeats = [e for e in entries if e.from_ == vantage and _AGAIN in e.detail]
+    lost = tried + [e for e in repeats if e.event in events or _number(e) in numbers]
     fate: Fate = "lost" if side == "path" else "unknown"
-    return dict.fromkeys(lost, fate)
+    return {entry.frame: fate for entry in lost}
 
 
-def _was_stopped(connection: Connection, deciding: list[TimelineEntry]) -> bool:
-    """Return whether a device answered in the end's place, with an ICMP error or a reset."""
+def _stopped(connection: Connection, entries: list[TimelineEntry]) -> list[int]:
+    """Return what a device answered in the end's place: the packet before its ICMP error or RST."""
     refused = connection.verdict.code == "tcp.connection_refused"
-    return refused or any(entry.from_ == "path" for entry in deciding)
+    forged = {r.frame for r in connection.resets if r.attribution.side == "path" and refused}
+    return [
+        asked.frame
+        for asked, answer in pairwise(entries)
+        if asked.from_ != "path" and (answer.from_ == "path" or answer.frame in forged)
+    ]
+
+
+def _number(entry: TimelineEntry) -> str:
+    """Return the sequence number that a packet began with, as its line says it."""
+    found = _SEQ.search(entry.detail)
+    return found[1] if found else ""

@@ -62,14 +62,17 @@ class TimeAxis(msgspec.Struct, frozen=True):
         """The moments at the edges."""
         return self.knots[0][0], self.knots[-1][0]
 
-    def ticks(self, width: float) -> list[float]:
-        """Return round moments for marks, for a chart that is ``width`` points wide."""
+    def ticks(self, width: float) -> tuple[list[float], list[str]]:
+        """Return round moments and their words, for a chart that is ``width`` points wide."""
         edges = [self.first, *(edge for p in self.pauses for edge in (p.first, p.last)), self.last]
         found: list[float] = []
+        labels: list[str] = []
         for first, last in zip(edges[::2], edges[1::2], strict=True):
             room = (self.place(last) - self.place(first)) * width
-            found += round_numbers(first, last, max(int(room / TICK_ROOM), 1))
-        return _apart(found, self, width)
+            ticks = round_numbers(first, last, max(int(room / TICK_ROOM), 1))
+            found += ticks
+            labels += number_labels(ticks)
+        return found, labels
 
 
 def time_axis(times: Sequence[float], first: float | None = None) -> TimeAxis:
@@ -87,7 +90,9 @@ def time_axis(times: Sequence[float], first: float | None = None) -> TimeAxis:
     knots = [(low - edge, 0.0), (low, EDGE)]
     for pause in pauses:
         at = knots[-1][1] + (pause.first - knots[-1][0]) / active * room
-        knots += [(pause.first, at), (pause.last, at + BREAK)]
+        if pause.first > knots[-1][0]:
+            knots.append((pause.first, at))
+        knots.append((pause.last, at + BREAK))
     if high > knots[-1][0]:
         knots.append((high, 1 - EDGE))
     knots.append((high + edge, 1.0))
@@ -130,19 +135,13 @@ def round_numbers(low: float, high: float, most: int) -> list[float]:
     return [(first + n) * step for n in range(int((high - first * step) / step + 1e-9) + 1)]
 
 
-def _apart(ticks: list[float], axis: TimeAxis, width: float) -> list[float]:
-    kept: list[float] = []
-    for tick in ticks:
-        if not kept or (axis.place(tick) - axis.place(kept[-1])) * width >= TICK_ROOM * 0.6:
-            kept.append(tick)
-    return kept
-
-
 def number_labels(ticks: Sequence[float]) -> list[str]:
     """Return the words at marks of seconds: all in the one unit that fits them."""
     most = max((abs(tick) for tick in ticks), default=0.0)
     factor, unit = next(((f, unit) for f, unit, limit in _UNITS if most <= limit), (1 / 3600, "h"))
     scaled = [tick * factor for tick in ticks]
+    if len(scaled) == 1:
+        return [f"{scaled[0]:.4g} {unit}" if scaled[0] else "0"]
     step = min((b - a for a, b in pairwise(scaled) if b - a > _SAME), default=1.0)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     return [f"{value:,.{min(digits, 6)}f} {unit}" if value else "0" for value in scaled]

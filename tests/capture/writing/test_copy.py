@@ -272,7 +272,7 @@ def test_wireshark_numbers_frames_as_the_comments_say(tmp_path: Path, orders: st
     frames = sorted(Read(*paths).frames)
     said = {frame: [f"frame {frame}"] for frame in frames[::3]}
     path = write(tmp_path / "out.pcapng", copy(*paths, frames=said)[0])
-    command = ["tshark", "-r", path, "-T", "fields", "-e", "frame.number", "-e", "frame.comment"]
+    command = ["tshark", "-r", str(path), "-T", "fields", "-e", "frame.number", "-e", "frame.comment"]
     done = subprocess.run(command, capture_output=True, check=True, text=True)
     shown = dict(line.split("\t") for line in done.stdout.splitlines())
     for frame, (text,) in said.items():

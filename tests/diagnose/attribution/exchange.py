@@ -118,11 +118,11 @@ class Exchange:
         return self
 
     def live_reset(self, sender: str = "server", **changes: Unpack[Changes]) -> PacketFact:
-        """RST of a live Linux socket: RST,ACK, window, timestamps, its own IP ID (facts 1.1)."""
+        """RST of a live Linux socket: RST,ACK, window, timestamps, its own IP ID (measured)."""
         return self.send(sender, RST | ACK, **changes)
 
     def reply_reset(self, sender: str = "server", **changes: Unpack[Changes]) -> PacketFact:
-        """RST of a Linux host without the socket, to the peer's last segment (facts 1.1)."""
+        """RST of a Linux host without the socket, to the peer's last segment (measured)."""
         trigger = next(
             p for p in reversed(self.packets) if p.from_initiator == (sender != "client")
         )

@@ -1,4 +1,4 @@
-"""Whole connections as facts 1.2, 1.4 and 2.2 measured them: who sent the RST, who is to blame."""
+"""Whole connections as they were measured: who sent the RST, who is to blame."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ def test_one_family_alone_never_makes_the_path_certain() -> None:
     assert result.confidence <= 0.85
 
 
-# Where an expert refuses to name a culprit (facts 11)
+# Where an expert refuses to name a culprit (measured)
 
 
 def test_a_bare_reset_after_idle_with_matching_ttl_names_nobody() -> None:

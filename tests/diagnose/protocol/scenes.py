@@ -1,4 +1,4 @@
-"""First bytes of both ends, as real programs send them (facts 5.2, 6.2)."""
+"""First bytes of both ends, as real programs send them (measured)."""
 
 from __future__ import annotations
 

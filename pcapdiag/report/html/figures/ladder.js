@@ -109,7 +109,7 @@
     return units.concat(
       ends.map(([side, x, anchor, address]) => {
         const blame = kit.blame(connection, side);
-        const party = kit.partyOf(connection, side);
+        const party = side === "path" && !blame ? "unknown" : kit.partyOf(connection, side);
         const say = (y, text, options) =>
           kit.text(x, y, text, { anchor, room, ...options }, plan.measure);
         return kit.svg(

@@ -6,6 +6,7 @@
   const PAUSE = /^after ([\d,.]+) s(?:, |$)/;
   const LEFT_OUT = /^[\d,]+ (packets between not kept|more lines left out)$/;
   const SEVERAL = /^[\d,]+ segments, /;
+  const PROBES = new Set(["keep-alive", "window probe"]);
   const AGAIN = /sent again(?! although)/;
 
   /**
@@ -53,9 +54,14 @@
       decisive: kit.decides(connection.verdict, entry.frame, point),
       evidence: isEvidence(connection.verdict, entry.frame, point),
       reach: "all",
-      note: byPath ? `made by a device on the path, in the ${entry.from}'s name` : "",
+      note: byPath ? `by a device between, in the ${kit.inName(connection, entry.from)}'s name` : "",
     };
   }
+
+  kit.inName = function (connection, side) {
+    const role = connection[side].role;
+    return role === "unknown" ? side : role;
+  };
 
   /** Whether a verdict rests on that frame of that point. */
   kit.decides = (verdict, frame, point) =>
@@ -74,21 +80,22 @@
     if (!last || packets.some((row) => row.from === "path")) {
       return;
     }
-    let first = sent.length;
-    while (first > 0 && sent[first - 1].from === last.from) {
-      first -= 1;
-    }
     const other = last.from === "initiator" ? "responder" : "initiator";
+    const answers = sent.filter((row) => row.from === other);
+    const tail = sent.slice(sent.indexOf(answers[answers.length - 1]) + 1);
     const silent = connection.packets[other] === 0 && connection.verdict.failed;
-    if (!silent && !sent.slice(first).some((row) => AGAIN.test(row.detail))) {
+    if (!silent && !tail.some((row) => AGAIN.test(row.detail) || PROBES.has(row.event))) {
       return;
     }
-    const lost = connection.verdict.attribution.side === "path";
-    const acked = Math.max(...packets.filter((row) => row.from === other).map((row) => numberOf("ack", row)));
-    for (const row of sent.filter((one) => one.from === last.from)) {
-      const data = row.event !== "ACK" && numberOf("seq", row) >= acked;
-      row.reach = silent || data ? (lost ? "lost" : "open") : "all";
-    }
+    const acked = Math.max(...answers.map((row) => numberOf("ack", row)));
+    const inVain = (row) =>
+      silent ||
+      (row.event !== "ACK" && numberOf("seq", row) >= acked) ||
+      (PROBES.has(row.event) && tail.includes(row));
+    const lost = connection.verdict.attribution.side === "path" ? "lost" : "open";
+    sent.filter((row) => row.from === last.from && inVain(row)).forEach((row) => {
+      row.reach = lost;
+    });
   }
 
   /* The sequence or acknowledgment number that a timeline's detail tells; -1 where it does not. */

@@ -5,6 +5,7 @@
   const kit = (figures.kit = figures.kit || {});
   const LISTED = 4;
   const LISTED_WRONG = 60;
+  const LONGEST_NAME = 255;
   const CODES = {
     "tls.version_mismatch": "versions",
     "tls.alpn_mismatch": "alpn",
@@ -76,6 +77,9 @@
 
   /** Whether a certificate's name is for that server name (RFC 6125: one label for a star). */
   kit.covers = function (pattern, name) {
+    if (Math.max(pattern.length, name.length) > LONGEST_NAME) {
+      return false;
+    }
     const [wanted, given] = [pattern, name].map((text) => text.toLowerCase().replace(/\.$/, ""));
     const rest = given.slice(given.indexOf("."));
     return wanted === given || (wanted.startsWith("*.") && given.includes(".") && wanted.slice(1) === rest);

@@ -56,14 +56,14 @@
 
   function signsOf({ segments, series, connection }) {
     const kinds = new Set(segments.map(kit.dataKind));
+    const answered = segments.some((one) => one.ack !== null && !(one.flags & kit.FLAGS.RST));
     const has = (bit) => segments.some((one) => one.marks & bit);
     return [
       ["bytes", "bytes sent"],
       kinds.has("again") && ["again", "sent again"],
       kinds.has("disordered") && ["disordered", "out of order"],
       kinds.has("probe") && ["probe", "keep-alive or window probe"],
-      ["acks", "acknowledged up to"],
-      ["edge", "receive window's edge"],
+      ...(answered ? [["acks", "acknowledged up to"], ["edge", "receive window's edge"]] : []),
       segments.some((one) => one.sack) && ["sack", "SACK"],
       has(kit.MARKS.ZERO_WINDOW) && ["zero", "window 0"],
       segments.some((one) => isDecisive(connection, one)) && ["decisive", "decides the verdict"],
@@ -180,22 +180,34 @@
 
   /* A hairline through all at each frame that the verdict rests on, with its number on top. */
   function decisive({ connection, segments, x, plot, measure }, bottom) {
-    const point = connection.point || "";
-    let free = -Infinity;
-    return segments
-      .filter((one) => isDecisive(connection, one))
-      .filter((one) => x(one.time) >= plot.left && x(one.time) <= plot.left + plot.width)
-      .map((one) => {
-        const at = x(one.time);
-        const text = `#${one.frame}`;
-        const half = measure(text, kit.SMALL, 600) / 2;
-        const fits = at - half > free;
-        free = fits ? at + half + 4 : free;
-        const line = kit.svg("line", { x1: at, x2: at, y1: HEAD - 2, y2: bottom });
-        const label = { anchor: "middle", weight: 600 };
-        const data = { class: "decisive-line", "data-frame": one.frame, "data-point": point || null };
-        return kit.svg("g", data, line, fits && kit.text(at, HEAD - 6, text, label, measure));
-      });
+    const inside = (at) => at >= plot.left && at <= plot.left + plot.width;
+    const chosen = segments.filter((one) => isDecisive(connection, one) && inside(x(one.time)));
+    const data = (one) => ({ "data-frame": one.frame, "data-point": connection.point || null });
+    const lines = chosen.map((one) => {
+      const place = { x1: x(one.time), x2: x(one.time), y1: HEAD - 2, y2: bottom };
+      return kit.svg("g", { class: "decisive-line", ...data(one) }, kit.svg("line", place));
+    });
+    return [lines, numbers(chosen, x, plot, measure)];
+  }
+
+  /* Frames whose numbers would lie over each other are told in one text. */
+  function numbers(chosen, x, plot, measure) {
+    const groups = [];
+    for (const one of chosen) {
+      const group = groups[groups.length - 1];
+      const half = group ? measure(group.text, kit.SMALL, 600) / 2 : 0;
+      if (group && x(one.time) - half < group.at + half + 6) {
+        group.text += ` #${one.frame}`;
+      } else {
+        groups.push({ at: x(one.time), text: `#${one.frame}` });
+      }
+    }
+    return groups.map(({ at, text }) => {
+      const half = measure(text, kit.SMALL, 600) / 2;
+      const middle = Math.min(Math.max(at, half), plot.left + plot.width - half + 8);
+      const options = { anchor: "middle", weight: 600, class: "decisive-number", room: plot.width };
+      return kit.text(middle, HEAD - 6, text, options, measure);
+    });
   }
 
   function hooks(chart) {

@@ -99,7 +99,7 @@
     const data = { "data-frame": one.frame, "data-time": one.time, "data-seq": one.seq };
     return kit.svg(
       "g",
-      { class: `letter ${found[2]}`, ...data },
+      { class: `letter ${found[2]} ${kit.dataKind(one)}`, ...data },
       kit.svg("circle", { cx: at, cy: place, r: 2.5 }),
       kit.svg("text", { x: at, y: place - 6, "font-size": 10, "text-anchor": "middle" }, found[1]),
     );

@@ -16,11 +16,17 @@
     },
   };
 
-  function figure(title, draw, connection) {
-    const place = el("div", { class: "figure" });
-    const section = el("section", { class: "drawn" }, el("h3", {}, title), place);
-    draw(place, connection, context);
-    return place.childNodes.length ? section : null;
+  /* A figure measures its room, so it is drawn when its place is in the page. */
+  function figure(title, name) {
+    const place = el("div", { class: "figure", "data-draws": name });
+    return el("section", {}, el("h3", {}, title), place);
+  }
+
+  function draw(root, connection) {
+    for (const place of root.querySelectorAll("[data-draws]")) {
+      pcapdiag.figures[place.dataset.draws](place, connection, context);
+      if (!place.childNodes.length) place.parentNode.remove();
+    }
   }
 
   function link(key, text) {
@@ -43,12 +49,12 @@
   }
 
   function pictures(connection) {
-    const { figures } = pcapdiag;
     return [
-      figure("What was sent when", figures.ladder, connection),
-      figure("Sequence numbers over time", figures.sequence, connection),
-      connection.tls ? figure("TLS: what each end offered", figures.offers, connection) : null,
+      figure("What was sent when", "ladder"),
+      figure("Sequence numbers over time", "sequence"),
+      figure("TLS: what each end offered", "offers"),
       pcapdiag.facts.requests(connection),
+      pcapdiag.facts.http2(connection),
       pcapdiag.facts.resets(connection),
       pcapdiag.facts.ends(connection),
     ].filter(Boolean);
@@ -99,6 +105,7 @@
     );
     place.hidden = false;
     document.getElementById("overview").hidden = true;
+    if (detail) draw(place, detail.connection);
     window.scrollTo(0, 0);
     document.getElementById("detail-title").focus();
   }
@@ -111,5 +118,5 @@
     return [to(at - 1, "Previous"), " ", to(at + 1, "Next"), ` ${at + 1} of ${found.length}`];
   }
 
-  pcapdiag.detail = { show, pictures, context };
+  pcapdiag.detail = { show, pictures, draw, context };
 })();

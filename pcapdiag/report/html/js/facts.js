@@ -2,6 +2,7 @@
 /* Tables of one connection: requests, resets, ends. */
 (() => {
   const { el, words } = pcapdiag;
+  const LONG = 48;
 
   function table(caption, heads, rows) {
     if (!rows.length) return null;
@@ -9,13 +10,15 @@
     heads = heads.filter((_, at) => used[at] || at === 0);
     rows = rows.map((cells) => cells.filter((_, at) => used[at] || at === 0));
     const head = el("tr", {}, heads.map((text) => el("th", { scope: "col" }, text)));
-    const body = rows.map((cells) => el("tr", {}, cells.map((cell) => el("td", {}, cell))));
+    const body = rows.map((cells) => el("tr", {}, cells.map((cell) => el("td", { class: isWide(cell) && "wide" }, cell))));
     return el(
       "section", { class: "facts-table" }, el("h3", {}, caption),
       el("div", { class: "scrolls", tabindex: "0", role: "region", "aria-label": caption },
         el("table", {}, el("thead", {}, head), el("tbody", {}, body))),
     );
   }
+
+  const isWide = (cell) => typeof cell === "string" && cell.length > LONG;
 
   function answer(exchange) {
     const call = exchange.grpc;
@@ -59,6 +62,20 @@
     );
   }
 
+  function http2(connection) {
+    if (!connection.http2) return null;
+    const row = (one, what, more) => [
+      `#${one.frame}`, words.since(connection.start, one.time), words.sender(connection, one.from),
+      what, one.error_name, more,
+    ];
+    const rows = [
+      ...connection.http2.rst_stream.map((one) => row(one, `RST_STREAM of stream ${one.stream_id}`, "")),
+      ...connection.http2.goaway.map((one) =>
+        row(one, `GOAWAY, last stream ${one.last_stream_id}`, one.debug)),
+    ];
+    return table("HTTP/2 streams and connection ended", ["Frame", "At", "By", "What", "Error", "Text"], rows);
+  }
+
   function party(name) {
     return el("span", { class: `party ${name}` }, words.PARTY[name] || name);
   }
@@ -85,5 +102,5 @@
     return end.name ? `${ip}:${end.port} (${end.name})` : `${ip}:${end.port}`;
   }
 
-  pcapdiag.facts = { requests, resets, ends, party };
+  pcapdiag.facts = { requests, http2, resets, ends, party };
 })();

@@ -3,7 +3,7 @@
 (() => {
   const EMPTY = {
     text: "", host: "", party: "", code: "", group: -1, from: null, to: null,
-    sort: "index", down: false,
+    sort: "start", down: false,
   };
   let state = { ...EMPTY };
   let found = [];
@@ -36,7 +36,7 @@
       words: state.text.toLowerCase().split(/\s+/).filter(Boolean),
     };
     found = pcapdiag.rows.filter((row) => matches(row, wanted));
-    if (state.sort !== "index" || state.down) found.sort(compare(state.sort));
+    found.sort(compare(state.sort));
     if (state.down) found.reverse();
     return found;
   }

@@ -19,8 +19,16 @@
     list();
   }
 
+  function named(hash) {
+    try {
+      return decodeURIComponent(hash);
+    } catch {
+      return hash;
+    }
+  }
+
   async function route() {
-    const hash = decodeURIComponent(location.hash.slice(1));
+    const hash = named(location.hash.slice(1));
     const row = pcapdiag.byKey.get(hash);
     if (row) {
       if (detail.hidden) place = window.scrollY;
@@ -40,7 +48,7 @@
     help: () => pcapdiag.keys.help(),
     "list-group": (button) => {
       pcapdiag.list.change({ group: Number(button.dataset.group) });
-      document.getElementById("connections").scrollIntoView();
+      document.getElementById("connections").focus();
     },
   };
 
@@ -60,7 +68,8 @@
 
   async function begin() {
     if (typeof DecompressionStream === "undefined") {
-      pcapdiag.say("This browser is too old to unpack the list of connections.");
+      const text = "This browser is too old to unpack the connections: all above is whole.";
+      document.getElementById("list")?.append(pcapdiag.el("p", { class: "note" }, text));
       return;
     }
     pcapdiag.theme.begin();

@@ -14,6 +14,7 @@
       const section = el("section", { class: "pictures" });
       group.append(section);
       section.append(...pcapdiag.detail.pictures(detail.connection));
+      pcapdiag.detail.draw(section, detail.connection);
     }
   }
 

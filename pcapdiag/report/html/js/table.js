@@ -5,12 +5,13 @@
   const PAGE = 100;
   const COLUMNS = [
     ["start", "Start", (row) => el("span", { class: "when" }, row.when)],
-    ["initiator", "From", (row) => el("span", { class: "address" }, row.initiator)],
-    ["responder", "To", (row) => el("span", { class: "address" }, row.responder)],
+    ["initiator", "From", (row) => end(row.initiator)],
+    ["responder", "To", (row) => end(row.responder)],
     ["title", "What", what],
     ["party", "Who", (row) => row.party ? pcapdiag.facts.party(row.party) : ""],
     ["confidence", "Sure", (row) => row.failed && row.confidence >= 0 ? words.sure(row.confidence) : ""],
   ];
+  const LONG = 24;
   let page = 0;
   let chosen = -1;
   let root;
@@ -21,6 +22,13 @@
       el("a", { href: `#${row.key}` }, row.title), " ",
       el("code", { class: "code" }, row.code),
     ];
+  }
+
+  /* `10.0.2.7:443 (pay.internal)`: the name under the address. */
+  function end(text) {
+    const at = text.indexOf(" (");
+    const address = el("span", { class: "address" }, at < 0 ? text : text.slice(0, at));
+    return at < 0 ? address : [address, el("span", { class: "name" }, text.slice(at + 2, -1))];
   }
 
   function options(values, all) {
@@ -55,21 +63,24 @@
     if (!root) return;
     heads = COLUMNS.map(([name, label]) => {
       const button = el("button", { type: "button", onclick: () => sortBy(name) }, label);
-      return el("th", { scope: "col", class: `column-${name}`, "aria-sort": "none" }, button);
+      return el("th", { scope: "col", role: "columnheader", class: `column-${name}`, "aria-sort": "none" }, button);
     });
     const form = controls();
     form.addEventListener("submit", (event) => event.preventDefault());
     root.append(
       form,
       el("p", { class: "matches", id: "matches" }),
-      el("table", { class: "list", "aria-describedby": "matches" },
+      el("table", { class: hasLong() ? "list long" : "list", role: "table", "aria-describedby": "matches" },
         el("caption", { class: "visually-hidden" }, "Connections"),
-        el("thead", {}, el("tr", {}, heads)), el("tbody", {})),
+        el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, heads)),
+        el("tbody", { role: "rowgroup" })),
       el("nav", { class: "pages", "aria-label": "Pages of the list" }),
     );
     pcapdiag.filter.set({});
     show();
   }
+
+  const hasLong = () => pcapdiag.rows.some((row) => row.responder.split(" ")[0].length > LONG);
 
   function change(changes) {
     pcapdiag.filter.set(changes);
@@ -105,9 +116,9 @@
 
   function line(row) {
     return el(
-      "tr", { "data-key": row.key, class: row.failed ? "failed" : "worked" },
+      "tr", { role: "row", "data-key": row.key, class: row.failed ? "failed" : "worked" },
       COLUMNS.map(([name, label, cell]) =>
-        el("td", { class: `column-${name}`, "data-label": label }, cell(row))),
+        el("td", { role: "cell", class: `column-${name}`, "data-label": label }, cell(row))),
     );
   }
 

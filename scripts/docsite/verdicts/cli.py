@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from docsite.places import DOCS, ROOT
+from docsite.verdicts import examples, markdown
+from docsite.verdicts.examples import Example
 from pcapdiag.diagnose import pages
-from verdictpages import examples, markdown
-from verdictpages.examples import ROOT, Example
 
-TARGET = ROOT / "docs" / "verdicts"
+TARGET = DOCS / "verdicts"
 USAGE = "usage: scripts/verdict-pages [--check | --pick]"
 _QUOTED = re.compile(r"^\$ pcapdiag (?:analyze|correlate) (?:--all )?(.+)$", re.MULTILINE)
 

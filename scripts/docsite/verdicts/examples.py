@@ -7,18 +7,17 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import chdir
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from docsite.places import ROOT
 from pcapdiag import pipeline
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint
 from pcapdiag.model.report import Report
 from pcapdiag.report.layout import LABEL_WIDTH, Page
 from pcapdiag.report.text import render_text
 
-ROOT = Path(__file__).resolve().parents[2]
 CAPTURES = ROOT / "fixtures" / "pcaps"
-WIDTH = 92
+WIDTH = 88
 TRIES = 30
 """Captures that are tried before a code goes without an example."""
 LEFT_OUT = ("FIX", "NEXT", "RUN")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from docsite.verdicts.examples import Example
 from pcapdiag.diagnose import pages
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.pages import CodePage
 from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.report.explain import command, log_words
-from verdictpages.examples import Example
 
 NOTICE = "<!-- Written by scripts/verdict-pages from the docstring in pcapdiag/diagnose/. -->"
 _SPANS = re.compile(r"(`[^`]+`)")
@@ -108,16 +108,13 @@ def _example(example: Example) -> Iterator[str]:
 
 
 def _fixes(told: CodePage) -> Iterator[str]:
-    first = [fix.text for fix in told.fixes if fix.product == "First"]
-    for text in first:
-        yield f"First: {linked(text)}"
-        yield ""
-    rest = [fix for fix in told.fixes if fix.product != "First"]
-    if rest:
-        yield "| where | what to change |"
-        yield "|---|---|"
-        yield from (f"| {fix.product} | {_cell(linked(fix.text))} |" for fix in rest)
-        yield ""
+    for fix in told.fixes:
+        if fix.product == "First":
+            yield f"First: {linked(fix.text)}"
+            yield ""
+        else:
+            yield f"- **{fix.product}**: {linked(fix.text)}"
+    yield ""
 
 
 def _logs(kind: Kind) -> Iterator[str]:
@@ -127,9 +124,7 @@ def _logs(kind: Kind) -> Iterator[str]:
         yield ""
         yield "Of a connection to their upstream that fails like this:"
         yield ""
-        yield "| proxy | words |"
-        yield "|---|---|"
-        yield from (f"| {proxy} | {_cell(_escaped(text))} |" for proxy, text in words)
+        yield from (f"- **{proxy}**: {_escaped(text)}" for proxy, text in words)
         yield ""
 
 
@@ -141,10 +136,6 @@ def _commands(kind: Kind) -> Iterator[str]:
         yield from (command(text) for text in kind.commands)
         yield "```"
         yield ""
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", r"\|")
 
 
 def _named(texts: Sequence[str]) -> list[str]:
