@@ -1,9 +1,8 @@
-"""How a session in the terminal is coloured: the command as bash, the report by its labels."""
+"""How a session in the terminal is coloured: the commands, and the report by its labels."""
 
 from __future__ import annotations
 
-from pygments.lexer import RegexLexer, bygroups, using
-from pygments.lexers.shell import BashLexer
+from pygments.lexer import RegexLexer, bygroups
 from pygments.token import Comment, Generic, Keyword, Number, Text
 
 
@@ -14,9 +13,9 @@ class SessionLexer(RegexLexer):  # type: ignore[misc]
     aliases = ("console",)
     tokens = {  # noqa: RUF012
         "root": [
-            (r"^(\$ |> )(.*\n)", bygroups(Generic.Prompt, using(BashLexer))),
+            (r"^(\$ |> )(.*\n)", bygroups(Generic.Prompt, Generic.Strong)),
             (r"^FAILED(?= )", Generic.Error),
-            (r"^[A-Z]{3,8}(?= {1,5}\S)", Generic.Heading),
+            (r"^[A-Z]{3,8}(?= {1,9}\S)", Generic.Heading),
             (r"\b[a-z][a-z0-9]*\.[a-z][a-z_0-9]+(?= {2,}[01]\.\d\d$)", Keyword),
             (r"(?<=  )[01]\.\d\d$", Number),
             (r" # .*$", Comment),

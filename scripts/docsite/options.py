@@ -23,7 +23,17 @@ _GROUPS = {
     **dict.fromkeys(("hosts", "ports", "nets", "streams", "time_from", "time_to"), _FILTER),
     **dict.fromkeys(("proxies", "clients", "upstreams", "names", "keylog"), _KNOWN),
     **dict.fromkeys(
-        ("output", "html", "output_format", "show_all", "time_mode", "width", "no_color"), _OUTPUT
+        (
+            "output",
+            "html",
+            "fail_on",
+            "output_format",
+            "show_all",
+            "time_mode",
+            "width",
+            "no_color",
+        ),
+        _OUTPUT,
     ),
 }
 
@@ -51,9 +61,11 @@ def section(name: str) -> str:
     shared = [o for o in options if name != FIRST and _is_shared(o)]
     own = [option for option in options if option not in shared]
     text = f"```sh\npcapdiag {name} {usage}\n```\n"
-    for title, members in _grouped(own):
-        text += f"\n{title}\n\n| option | means |\n|---|---|\n"
-        text += "".join(_row(option) for option in members)
+    for title, members in _grouped(own) if name == FIRST else [("", own)]:
+        text += f"\n{title}\n" if title else ""
+        if members:
+            text += "\n| option | means |\n|---|---|\n"
+            text += "".join(_row(option) for option in members)
     if shared:
         names = ", ".join(f"`{option.opts[-1]}`" for option in shared)
         text += f"\nAs with [{FIRST}](#pcapdiag-{FIRST}): {names}.\n"
@@ -61,8 +73,7 @@ def section(name: str) -> str:
 
 
 def _grouped(options: Sequence[click.Option]) -> Iterator[tuple[str, list[click.Option]]]:
-    titles = list(dict.fromkeys([*_GROUPS.values(), _OWN]))
-    for title in titles:
+    for title in dict.fromkeys([*_GROUPS.values(), _OWN]):
         members = [o for o in options if _GROUPS.get(o.name or "", _OWN) == title]
         if members:
             yield title, members
@@ -83,6 +94,8 @@ def _row(option: click.Option) -> str:
     text = _cell(option.help or "")
     if option.show_default and not option.is_flag:
         text += f" Default: `{option.default}`."
+    if option.required:
+        text += " Required."
     return f"| {spelled} | {text} |\n"
 
 

@@ -13,16 +13,6 @@ Node = dict[str, Any]
 
 MARK = "<!-- members of the schema -->"
 """Where the page docs/json.md has the tables."""
-NAMES = {
-    "endpoint": "Endpoint",
-    "by_side": "By side",
-    "connection": "Connection",
-    "attribution": "Attribution",
-    "verdict": "Verdict",
-    "finding": "Finding",
-    "activity": "Activity",
-}
-"""Shared objects of the schema, with the headings that they get."""
 
 
 class Table(NamedTuple):
@@ -77,8 +67,8 @@ def _tables(schema: Node) -> Iterator[Table]:
     yield from _inner("", schema)
     for name, node in schema["$defs"].items():
         if "properties" in node:
-            yield Table(NAMES[name], 2, NAMES[name].lower(), node)
-            yield from _inner(f"{NAMES[name].lower()}.", node)
+            yield Table(_heading(name), 2, _heading(name).lower(), node)
+            yield from _inner(f"{_heading(name).lower()}.", node)
 
 
 def _inner(path: str, node: Node) -> Iterator[Table]:
@@ -106,9 +96,10 @@ def _sentence(text: str) -> str:
 def _type(path: str, member: Node) -> str:
     if "$ref" in member:
         name = member["$ref"].rpartition("/")[2]
-        if name in NAMES:
-            return f"[{NAMES[name]}](#{_anchor(NAMES[name])})"
-        return _type(path, load()["$defs"][name])
+        node = load()["$defs"][name]
+        if "properties" in node:
+            return f"[{_heading(name)}](#{_anchor(_heading(name))})"
+        return _type(path, node)
     if "const" in member:
         return f'`"{member["const"]}"`'
     if "enum" in member:
@@ -127,6 +118,10 @@ def _kind(path: str, member: Node, kind: str) -> str:
     if kind == "object" and "additionalProperties" in member:
         return f"object of {_type(path, member['additionalProperties'])}"
     return kind
+
+
+def _heading(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 def _anchor(heading: str) -> str:
