@@ -16,7 +16,7 @@
  *   key(connection)        what `select` is called with; connection.id where there is none
  *   select(key)            a connection was chosen
  *   filterTime(from, to)   a range of time was chosen, seconds since the epoch; nulls: all of it
- *   hover(frames, point)   frames are pointed at, or none: []
+ *   hover(frames, label)   frames are pointed at (of that point, "" of the only one), or none: []
  *
  * The files may be loaded in any order: all names are looked up when a figure is drawn. Colours
  * come from the page's CSS variables. Captured text gets in as text nodes and nothing else.

@@ -16,7 +16,7 @@
       kit.pointLadder(element, connection, kit.labels(context));
       return;
     }
-    const rows = kit.ladderRows(connection);
+    const rows = kit.ladderRows(connection, kit.labels(context));
     if (!rows.length) {
       return;
     }

@@ -217,11 +217,10 @@
         class: kind,
         weight: passage.decisive && frame !== null ? 600 : undefined,
       };
-      const point = lane ? labels[lane] : null;
       const data =
         frame === null
           ? {}
-          : { "data-frame": frame, "data-point": point, "data-lane": labels[lane] };
+          : { "data-frame": frame, "data-point": labels[lane], "data-lane": labels[lane] };
       return kit.svg("g", data, kit.text(x, y + 4, text, options, measure));
     });
   }

@@ -17,7 +17,7 @@
       role: "img",
       "aria-label": spoken(row, plan.places, connection),
       "data-frame": row.frame,
-      "data-point": row.point || null,
+      "data-point": row.label || null,
       "data-from": row.from,
       "data-maker": row.maker,
       "data-reach": row.reach,

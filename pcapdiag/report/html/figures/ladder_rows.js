@@ -13,7 +13,7 @@
    * Rows in time order: `{kind: "packet" | "pause" | "gap", ...}`. A packet's `reach` is "all",
    * "lost" (the verdict says that the path swallowed it) or "open" (nobody answered it).
    */
-  kit.ladderRows = function (connection) {
+  kit.ladderRows = function (connection, labels) {
     const rows = [];
     let before = null;
     for (const entry of connection.timeline) {
@@ -28,6 +28,7 @@
         continue;
       }
       const row = packet(connection, entry, before);
+      row.label = row.point || labels[0] || "";
       row.detail = pause ? entry.detail.slice(pause[0].length) : entry.detail;
       rows.push(row);
       before = entry.time;

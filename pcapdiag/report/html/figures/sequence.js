@@ -43,8 +43,8 @@
     return [kit.html("label", { class: "figure-choice" }, "As captured at ", select)];
   }
 
-  function draw(element, connection, { point, series }, context) {
-    const chart = { connection, context, point, series, segments: kit.segments(series) };
+  function draw(element, connection, source, context) {
+    const chart = { connection, context, ...source, segments: kit.segments(source.series) };
     const { segments } = chart;
     chart.panels = [true, false]
       .map((side) => kit.panelOf(segments, side))
@@ -53,6 +53,7 @@
     chart.svg = kit.canvas(title(connection), description(chart), "group");
     chart.svg.classList.add("figure-sequence");
     chart.svg.setAttribute("tabindex", "0");
+    chart.svg.dataset.lightsItself = "";
     chart.domain = kit.domain(span(segments), LEAST_SPAN, () => kit.paintSequence(chart));
     chart.zoom = kit.zoomBar(chart.domain, () => rangeWords(chart.domain));
     chart.tip = kit.tip();

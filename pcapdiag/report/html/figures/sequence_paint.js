@@ -41,6 +41,11 @@
       axis,
     ];
     kit.repaint(svg, width, bottom + AXIS, parts);
+    if (chart.label) {
+      svg.querySelectorAll("[data-frame]").forEach((one) => {
+        one.dataset.point = chart.label;
+      });
+    }
     svg.dataset.from = domain.from;
     svg.dataset.to = domain.to;
     chart.zoom.update();
@@ -63,10 +68,12 @@
     const marks = kit.panelMarks(panel, x, y, { gapAfter, end: box.left + box.width });
     const view = { x: box.left, y: box.top, width: box.width, height: box.height };
     const frame = { ...view, viewBox: `${box.left} ${box.top} ${box.width} ${box.height}` };
-    const name = `${connection[side].ip} (${kit.role(connection, side)}) sent`;
+    const role = kit.role(connection, side);
+    const full = `${connection[side].ip} (${role}) sent`;
     const above =
       range.fits || range.edge <= range.high ? "" : `window's edge above: ${kit.bytes(range.edge)}`;
     const room = box.width - (above ? measure(above, kit.SMALL) + 12 : 0);
+    const name = measure(full, kit.SMALL, 600) <= room ? full : `${role} sent`;
     const heading = { size: kit.SMALL, weight: 600, class: "panel-name", room };
     const parts = kit.svg(
       "g",
@@ -146,10 +153,10 @@
 
   /* A hairline through all at each frame that the verdict rests on, with its number on top. */
   function decisive(chart, bottom) {
-    const { segments, point, x, plot, measure } = chart;
+    const { segments, x, plot, measure } = chart;
     const inside = (at) => at >= plot.left && at <= plot.left + plot.width;
     const chosen = segments.filter((one) => kit.isDecisive(chart, one) && inside(x(one.time)));
-    const data = (one) => ({ "data-frame": one.frame, "data-point": point || null });
+    const data = (one) => ({ "data-frame": one.frame });
     const lines = chosen.map((one) => {
       const place = { x1: x(one.time), x2: x(one.time), y1: HEAD - 2, y2: bottom };
       return kit.svg("g", { class: "decisive-line", ...data(one) }, kit.svg("line", place));

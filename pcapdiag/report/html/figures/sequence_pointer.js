@@ -72,10 +72,10 @@
     const root = svg.closest("[data-figure-root]");
     const frames = segment ? [segment.frame] : [];
     if (root) {
-      figures.light(root, frames, chart.point);
+      figures.light(root, frames, chart.label);
     }
     if (context.hover) {
-      context.hover(frames, chart.point);
+      context.hover(frames, chart.label);
     }
     if (!segment) {
       tip.hide();
