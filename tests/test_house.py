@@ -32,7 +32,7 @@ MACHINE_PATHS = re.compile(
 )
 """Paths of somebody's machine, and addresses of somebody's package index."""
 
-OURS = {"benchmark", "docsite", "failurelab", "pcapdiag", "ratiofit", "tests"}
+OURS = {"benchmark", "docsite", "failurelab", "pcapdiag", "ratiofit", "tests", "verdictpages"}
 IMPORTED_EXTRAS = ("cloud", "parquet")
 """Extras that the installed package imports, lazily."""
 HEAVY = {

@@ -23,7 +23,17 @@ _GROUPS = {
     **dict.fromkeys(("hosts", "ports", "nets", "streams", "time_from", "time_to"), _FILTER),
     **dict.fromkeys(("proxies", "clients", "upstreams", "names", "keylog"), _KNOWN),
     **dict.fromkeys(
-        ("output", "html", "output_format", "show_all", "time_mode", "width", "no_color"), _OUTPUT
+        (
+            "output",
+            "html",
+            "fail_on",
+            "output_format",
+            "show_all",
+            "time_mode",
+            "width",
+            "no_color",
+        ),
+        _OUTPUT,
     ),
 }
 
@@ -84,6 +94,8 @@ def _row(option: click.Option) -> str:
     text = _cell(option.help or "")
     if option.show_default and not option.is_flag:
         text += f" Default: `{option.default}`."
+    if option.required:
+        text += " Required."
     return f"| {spelled} | {text} |\n"
 
 
