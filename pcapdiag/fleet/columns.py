@@ -125,7 +125,8 @@ FINDINGS = (
     Column("fixes", "texts", "finding.fixes", "what to change, in the order to try"),
 )
 
-_COUNTS = "capture.counts"
+# ``input`` is the report's ``capture``.
+_COUNTS = "input.counts"
 
 CAPTURES = (
     *_CAPTURE,
@@ -140,25 +141,23 @@ CAPTURES = (
     Column("findings", "integer", "findings.all", "findings"),
     Column("findings_failure", "integer", "findings.failure", "those that are failures"),
     Column("findings_warning", "integer", "findings.warning", "and those that warn"),
-    Column("packets", "integer", "capture.packets", "packets"),
-    Column("bytes", "integer", "capture.bytes", "their original lengths"),
-    Column("first_time", "time", "capture.first_time", "the first packet"),
-    Column("last_time", "time", "capture.last_time", "the last packet"),
-    Column("first_time_ns", "nanoseconds", "capture.first_time", "to the nanosecond, epoch"),
-    Column("last_time_ns", "nanoseconds", "capture.last_time", "to the nanosecond, epoch"),
-    Column("complete", "flag", "capture.complete", "false where a file was damaged"),
-    Column(
-        "damage", "text", "capture.files[-1].error.message", "what was wrong with the last file"
-    ),
-    Column("files", "integer", "capture.files#", "files that were read as one"),
+    Column("packets", "integer", "input.packets", "packets"),
+    Column("bytes", "integer", "input.bytes", "their original lengths"),
+    Column("first_time", "time", "input.first_time", "the first packet"),
+    Column("last_time", "time", "input.last_time", "the last packet"),
+    Column("first_time_ns", "nanoseconds", "input.first_time", "to the nanosecond, epoch"),
+    Column("last_time_ns", "nanoseconds", "input.last_time", "to the nanosecond, epoch"),
+    Column("complete", "flag", "input.complete", "false where a file was damaged"),
+    Column("damage", "text", "input.files[-1].error.message", "what was wrong with the last file"),
+    Column("files", "integer", "input.files#", "files that were read as one"),
     Column("size", "integer", "size", "their bytes as stored"),
-    Column("format", "text", "capture.files[0].format", "pcap or pcapng"),
-    Column("compression", "text", "capture.files[0].compression", "gzip, zstd, lz4 or xz"),
-    Column("link_types", "texts", "capture.link_types", "link types"),
-    Column("vantage", "text", "capture.vantage", "where it was captured"),
-    Column("truncated_packets", "integer", "capture.truncated_packets", "cut by the snap length"),
-    Column("duplicate_packets", "integer", "capture.duplicate_packets", "captured twice"),
-    Column("undecoded_packets", "integer", "capture.undecoded_packets", "not understood"),
+    Column("format", "text", "input.files[0].format", "pcap or pcapng"),
+    Column("compression", "text", "input.files[0].compression", "gzip, zstd, lz4 or xz"),
+    Column("link_types", "texts", "input.link_types", "link types"),
+    Column("vantage", "text", "input.vantage", "where it was captured"),
+    Column("truncated_packets", "integer", "input.truncated_packets", "cut by the snap length"),
+    Column("duplicate_packets", "integer", "input.duplicate_packets", "captured twice"),
+    Column("undecoded_packets", "integer", "input.undecoded_packets", "not understood"),
     Column("lost_by_capture", "integer", f"{_COUNTS}.lost_by_capture", "missing, though received"),
     Column("dropped_by_kernel", "integer", f"{_COUNTS}.dropped_by_kernel", "as the file says"),
     Column("midstream", "integer", f"{_COUNTS}.midstream", "connections begun before the capture"),

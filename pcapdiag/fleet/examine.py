@@ -43,7 +43,8 @@ def examine(task: Task, claim: Claim = always) -> Outcome | None:
                 return failed(outcome, CHANGED, transient=True)
             _fill(outcome, report, paths)
     except CaptureError as error:
-        return failed(outcome, error.told.removeprefix("byte 0: "), transient=isinstance(error, FileAccessError))
+        reason = error.told.removeprefix("byte 0: ")
+        return failed(outcome, reason, transient=isinstance(error, FileAccessError))
     except PcapdiagError as error:
         return failed(outcome, str(error), transient=True)
     return outcome
