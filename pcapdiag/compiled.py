@@ -10,6 +10,7 @@ COMPILED_MODULES = (
     "pcapdiag.capture.walk",
     "pcapdiag.capture.window",
     "pcapdiag.decode.headers",
+    "pcapdiag.flow.activity",
     "pcapdiag.flow.callers",
     "pcapdiag.flow.leaks",
     "pcapdiag.flow.losses",

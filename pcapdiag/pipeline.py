@@ -32,6 +32,7 @@ from pcapdiag.incident.explaining import in_order
 from pcapdiag.incident.fleet import collect_fleet
 from pcapdiag.incident.following import Following
 from pcapdiag.incident.groups import summarize
+from pcapdiag.incident.over_time import OverTime
 from pcapdiag.incident.point_study import PointStudy, check_points, options_at_a_point
 from pcapdiag.incident.points_report import (
     PointFinders,
@@ -202,7 +203,8 @@ def _joint_report(correlation: Correlation) -> Report:
     captures = captures_of(studies)
     finders = PointFinders(studies)
     resets = correlation.unlisted_resets.by_party(roles)
-    connections = finders.watch(correlation.connections)
+    over_time = OverTime(studies[0].analysis.tracker.activity)
+    connections = over_time.watch(finders.watch(correlation.connections))
     summary, groups = summarize(connections, correlation.unlisted, resets)
     first = studies[0].label
     findings = in_order([*correlation.findings(), *finders.findings(captures)], groups, first)
@@ -217,6 +219,7 @@ def _joint_report(correlation: Correlation) -> Report:
         findings=findings,
         groups=groups,
         points=describe_points(correlation, captures),
+        activity=over_time.activity,
     )
 
 
@@ -227,7 +230,9 @@ def _report(analysis: Analysis) -> Report:
     resets = analysis.unlisted_resets.by_party(roles)
     fleet = collect_fleet(analysis)
     finders = Finders()
-    summary, groups = summarize(finders.watch(connections), analysis.unlisted, resets)
+    over_time = OverTime(analysis.tracker.activity)
+    watched = over_time.watch(finders.watch(connections))
+    summary, groups = summarize(watched, analysis.unlisted, resets)
     about_capture = capture_findings(
         capture, summary.connections, analysis.tracker.mixed, analysis.tracker.mixed_frame
     )
@@ -242,6 +247,7 @@ def _report(analysis: Analysis) -> Report:
         connections=connections,
         findings=findings,
         groups=groups,
+        activity=over_time.activity,
     )
 
 

@@ -71,7 +71,7 @@ def _ending(path: str) -> str:
     "--width",
     type=click.FloatRange(6, 40),
     default=WIDTH,
-    show_default=True,
+    show_default="10",
     metavar="INCHES",
     help="How wide the picture is; the height follows from what is in it.",
 )

@@ -1,6 +1,7 @@
 import cython
 
 from pcapdiag.decode.headers cimport Packet
+from pcapdiag.flow.activity cimport Bins
 from pcapdiag.flow.callers cimport Callers, note_outcome
 from pcapdiag.flow.lanes cimport Lanes
 from pcapdiag.flow.legs cimport Moments, note_race
@@ -39,6 +40,7 @@ cdef class Tracker:
     cdef public Callers callers
     cdef public Losses losses
     cdef public Leaks leaks
+    cdef public Bins activity
     cdef unsigned char[::1] head_bytes
     cdef long long[::1] recent
     cdef unsigned short[::1] tags
@@ -84,6 +86,7 @@ cdef class Tracker:
     @cython.locals(table=Table, stream=cython.longlong, base=cython.longlong, grave=Tombstone, is_syn=cython.bint, flow=Flow, called=Flow)
     cdef Flow _open(self, Packet p, unsigned long long h, long long frame, long long time, long long interface)
     @cython.locals(f=HalfFlow, r=HalfFlow)
+    cdef void _count_late(self, Packet p, long long time) noexcept
     cdef void _note_base(self, Packet p, Flow flow) noexcept
     @cython.locals(same=cython.bint)
     cdef void _compare_files(self, Packet p, Flow flow, long long frame, long long time)

@@ -17,6 +17,7 @@ from typing import Any
 
 from pcapdiag.capture.batch import Batch
 from pcapdiag.decode.headers import Packet
+from pcapdiag.flow.activity import Bins
 from pcapdiag.flow.callers import CAME_UP, REFUSED, SILENT, Callers, note_outcome
 from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS, Lanes
 from pcapdiag.flow.leaks import Leaks
@@ -167,6 +168,7 @@ class Tracker:
         self.callers = Callers()
         self.losses = Losses()
         self.leaks = Leaks()
+        self.activity = Bins()
         self.redirects: dict[tuple[int, ...], tuple[int, int, int]] = {}
         """Where calls went whose answers bear the address and port that were called; by those, and
         the caller's."""
@@ -450,6 +452,7 @@ class Tracker:
                 # A refused SYN may be sent again, and accepted, when the RST did not arrive.
                 if not grave.evicted and not (is_syn and grave.state == "REJ"):
                     table.late_packets += 1
+                    self._count_late(p, time)
                     return None
                 stream = grave.stream
         if stream < 0:
@@ -475,6 +478,15 @@ class Tracker:
         if table.size1 > MAX_EMBRYONIC:
             self._evict(1)
         return flow
+
+    def _count_late(self, p: Packet, time: int) -> None:
+        """Count a packet of a connection that was judged before over time, if nowhere else."""
+        if time < self.activity.low or time >= self.activity.high:
+            self.activity.move(time)
+        self.activity.packets += 1
+        self.activity.bytes += p.payload_length
+        if p.flags & RST:
+            self.activity.resets += 1
 
     def _note_base(self, p: Packet, flow: Flow) -> None:
         # As Wireshark: a segment seen before its SYN tells where both began, if it is an ACK.
@@ -532,6 +544,10 @@ class Tracker:
             f.duplicates += 1
             self.duplicates += 1
             return 0
+        if time < self.activity.low or time >= self.activity.high:
+            self.activity.move(time)
+        self.activity.packets += 1
+        self.activity.bytes += p.payload_length
         opened = 1 if from_a == flow.a_opened else 0
         if p.flags & SYN and f.isn < 0 and f.packets > 0:
             # A RST, or the ACK of an older connection, came before it and had other numbers.
@@ -564,6 +580,7 @@ class Tracker:
         if p.payload_length > 0 and not marks & KEEP_ALIVE:
             self._payload(p, flow, f, r, opened, fresh, known, frame, time)
         if marks & ANY_RETRANSMISSION:
+            self.activity.retransmissions += 1
             f.sample_seq = -1
             f.resent_seq = p.seq
             if f.copy_seq == p.seq:
@@ -666,6 +683,10 @@ class Tracker:
         f.payload_bytes += f.copy_length
         self._count_marks(f, f.copy_marks)
         f.copy_seq = -1
+        self.activity.packets += 1
+        self.activity.bytes += f.copy_length
+        if f.copy_marks & ANY_RETRANSMISSION:
+            self.activity.retransmissions += 1
 
     def _same_packet(self, p: Packet, f: HalfFlow, r: HalfFlow, apart: int, same_path: int) -> int:
         if apart > DUPLICATE_WINDOW:
@@ -1141,6 +1162,7 @@ class Tracker:
             f.fin_seq = (p.seq + p.payload_length) & MASK32
             f.fin_ack = p.ack
         if p.flags & RST:
+            self.activity.resets += 1
             f.rst_count += 1
             if flow.rst_time == 0:
                 flow.rst_time = time
@@ -1351,6 +1373,7 @@ class Tracker:
         self._fold(flow.a)
         self._fold(flow.b)
         self.losses.finished(flow)
+        self.activity.connection(flow)
         note_place(flow)
         self._fold_endpoint(flow)
         if flow.pause > 0:

@@ -141,6 +141,7 @@ class Analysis(Following):
         story = build_story(self.tracker, flow)
         story.application = self.readers.application(flow, story)
         self._count_wrong_secrets(story)
+        self._count_goaways(story)
         self.surroundings.tls_servers.note(story)
         if flow.look:
             self.certificates.note(story)
@@ -241,6 +242,12 @@ class Analysis(Following):
         tls = story.application.tls if story.application else None
         if tls is not None and tls.key_state == "wrong secret":
             self.wrong_secrets += 1
+
+    def _count_goaways(self, story: Story) -> None:
+        http = story.application.http if story.application else None
+        if http is not None and http.http2 is not None and story.same_as is None:
+            for goaway in http.http2.goaways:
+                self.tracker.activity.goaway(goaway.time)
 
     def key_notes(self) -> list[str]:
         """Return what is to be said of the TLS secrets; nothing of what they are."""

@@ -14,6 +14,7 @@ from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.diagnose.text import fill
 from pcapdiag.flow.slabs import CHUNK_FACTS, FIRST_CHUNKS
+from pcapdiag.incident.failure_time import failure_time
 from pcapdiag.incident.labels import labels
 from pcapdiag.incident.series import Zero, series
 from pcapdiag.incident.timeline import timeline
@@ -174,6 +175,7 @@ def describe_verdict(
             name: float(number)
             for name, number in (judgement.numbers | idle_numbers(story, judgement)).items()
         },
+        time=format_seconds(failure_time(story, judgement)),
     )
 
 

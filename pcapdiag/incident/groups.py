@@ -199,6 +199,7 @@ def summarize(
         if connection.same_as is not None:
             continue
         verdict = connection.verdict
+        party = counted_party(connection)
         by_verdict[verdict.code] += 1
         resets.update(reset.attribution.party for reset in connection.resets)
         if verdict.failed:
@@ -206,13 +207,23 @@ def summarize(
             summary.failed += 1
             summary.not_detailed += not connection.timeline
             summary.failed_requests += failed_requests(connection)
-            if connection.caused_by is None:
-                by_party[verdict.attribution.party] += 1
+        if party is not None:
+            by_party[party] += 1
     summary.connections = by_verdict.total()
     summary.by_verdict = _largest_first(by_verdict)
     summary.by_party = _largest_first(by_party)
     summary.resets = _largest_first(resets)
     return summary, grouper.result()
+
+
+def counted_party(connection: Connection) -> Party | None:
+    """Return at whom ``by_party`` counts a connection; None for one that it leaves out.
+
+    An incident counts once, at its cause, and not a second time behind a NAT.
+    """
+    verdict = connection.verdict
+    again = connection.same_as is not None or connection.caused_by is not None
+    return verdict.attribution.party if verdict.failed and not again else None
 
 
 def failed_requests(connection: Connection, code: str | None = None) -> int:

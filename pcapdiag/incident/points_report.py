@@ -13,6 +13,7 @@ from pcapdiag.diagnose.findings.registry import Finders
 from pcapdiag.incident.capture_facts import summarize_capture
 from pcapdiag.incident.correlation import Correlation
 from pcapdiag.incident.fleet import collect_fleet
+from pcapdiag.incident.over_time import activity_of
 from pcapdiag.incident.point_study import PointStudy
 from pcapdiag.model.points import PointClock
 from pcapdiag.model.report import CaptureCounts, CaptureSummary, Connection, Finding, Point
@@ -37,6 +38,8 @@ def _point(study: PointStudy, summary: CaptureSummary, shared: int) -> Point:
         complete=summary.complete,
         connections=study.analysis.tracker.connections,
         shared=shared,
+        # The first one's is the report's own.
+        activity=activity_of(study.analysis.tracker.activity) if study.number else None,
     )
     if clock.known:
         point.clock_offset = clock.offset / NANOSECONDS

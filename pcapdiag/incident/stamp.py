@@ -46,7 +46,7 @@ class Stamp(msgspec.Struct, frozen=True):
 
     def verdict(self, verdict: Verdict) -> None:
         """Mark a verdict and the evidence for it."""
-        verdict.point = self.label
+        verdict.point, verdict.time = self.label, self.time(verdict.time)
         for evidence in verdict.attribution.evidence:
             if evidence.point is msgspec.UNSET:
                 evidence.point = self.label

@@ -159,6 +159,9 @@ class Verdict(Value):
     notes: list[str] = []
     numbers: dict[str, float] = {}
     """What was measured: sizes in bytes, times in seconds; types and codes of ICMP as they are."""
+    time: str = ""
+    """When it came to that: the time of the last of ``frames``; the connection's end where none of
+    them was kept."""
     point: PointLabel = msgspec.UNSET
 
 
@@ -357,8 +360,8 @@ class Line(Value, kw_only=True):
 
     ``update`` is a connection printed before whose verdict changed at the end of the capture.
     The ``summary`` line is the last; its ``capture`` is the whole :class:`CaptureSummary`, and it
-    has the ``points`` where there are several. ``outcome`` is what ``pcapdiag triage`` says of each
-    capture.
+    has the ``activity``, and the ``points`` where there are several. ``outcome`` is what ``pcapdiag
+    triage`` says of each capture.
     """
 
     schema: str = LINE_SCHEMA
@@ -370,5 +373,6 @@ class Line(Value, kw_only=True):
     group: Group | msgspec.UnsetType = msgspec.UNSET
     summary: Summary | msgspec.UnsetType = msgspec.UNSET
     points: list[Point] | msgspec.UnsetType = msgspec.UNSET
+    activity: Activity | msgspec.UnsetType = msgspec.UNSET
     error: LineError | msgspec.UnsetType = msgspec.UNSET
     outcome: CaptureOutcome | msgspec.UnsetType = msgspec.UNSET

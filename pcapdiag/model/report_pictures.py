@@ -11,8 +11,9 @@ import msgspec
 class Activity(msgspec.Struct, kw_only=True):
     """The capture over time: counts in bins of equal width, oldest first.
 
-    Every list has one entry per bin; the first bin begins at ``start``. What lies before the
-    capture's first packet (a step of its clock) counts in the first bin.
+    Every list has one entry per bin, 240 at most; the first bin begins at ``start``, with the first
+    TCP packet. What lies before it (a step of the clock) counts in the first bin. All but
+    ``goaways`` and ``failed`` is of the whole capture, whatever the filters.
     """
 
     start: str
@@ -24,17 +25,22 @@ class Activity(msgspec.Struct, kw_only=True):
     bytes: list[int] = []
     """TCP payload."""
     opened: list[int] = []
-    """Connections by their first packet."""
+    """Connections by their first packet; ones seen twice, for a NAT in the capture, once."""
     open: list[int] = []
-    """Connections that were open at any moment of the bin."""
+    """Connections that were open at any moment of the bin: from the first packet to the last, and
+    those that nobody closed to the end."""
     retransmissions: list[int] = []
+    """All kinds, SYN and FIN repeats included."""
     resets: list[int] = []
     """RST segments."""
     goaways: list[int] = []
-    """HTTP/2 GOAWAY frames that could be read."""
+    """HTTP/2 GOAWAY frames that could be read, of healthy connections too, 100 of each connection;
+    with filters, of the chosen ones and a few more."""
     failed: dict[str, list[int]] = {}
     """Failures by party (client, proxy, upstream, middlebox, unknown), each when it became one:
-    the time of the verdict's last frame. Only parties that have any are members."""
+    ``Verdict.time``. Only parties that have any are members. The sums are those of
+    ``Summary.by_party``: an incident counts once, at its cause. With several points, one that was
+    found at another point only counts as well, in the nearest bin."""
 
 
 class Segment(msgspec.Struct, array_like=True, frozen=True):

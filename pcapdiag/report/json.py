@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from textwrap import indent
 
@@ -13,6 +14,9 @@ from pcapdiag.report.mask import mask
 
 _NO_CONNECTIONS = '"connections": []'
 """How the indented report looks where its connections go; quotes inside of strings are escaped."""
+_NUMBERS = re.compile(r"\[\n *-?\d+(?:,\n *-?\d+)*\n *\]")
+"""A list of whole numbers, one a line: frames, or the bins of ``activity``. No string is like it:
+line feeds inside of those are escaped."""
 
 
 def render_json(report: Report) -> Iterator[str]:
@@ -38,9 +42,14 @@ def render_line(line: Line) -> str:
 
 def _encode(value: Report | Line | Connection, *, indent_by: int) -> str:
     encoded = msgspec.json.encode(_masked(msgspec.to_builtins(value)))
-    if indent_by:
-        encoded = msgspec.json.format(encoded, indent=indent_by)
-    return json_safe(encoded.decode())
+    if not indent_by:
+        return json_safe(encoded.decode())
+    text = msgspec.json.format(encoded, indent=indent_by).decode()
+    return json_safe(_NUMBERS.sub(_in_one_line, text))
+
+
+def _in_one_line(numbers: re.Match[str]) -> str:
+    return " ".join(numbers[0].split()).replace("[ ", "[").replace(" ]", "]")
 
 
 def _masked(value: object) -> object:

@@ -32,7 +32,13 @@ def closing_lines(report: Report) -> Iterator[Line]:
             error = LineError(file=file.path, message=file.error.message, byte=file.error.byte)
             yield Line(type="error", capture=capture, error=error)
     points = report.points or UNSET
-    yield Line(type="summary", capture=report.capture, summary=report.summary, points=points)
+    yield Line(
+        type="summary",
+        capture=report.capture,
+        summary=report.summary,
+        points=points,
+        activity=report.activity or UNSET,
+    )
 
 
 def line_capture(capture: CaptureSummary) -> LineCapture:

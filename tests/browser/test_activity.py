@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from pcapdiag.model.report import Activity
+from tests.browser.conftest import Open
 from tests.browser.stage import COVERED, as_page, drawn
 from tests.report.fabricate import START, refused, report
 
@@ -120,6 +122,25 @@ def test_five_thousand_failures_are_a_few_hundred_marks(browser: Browser) -> Non
         [[name, start, end]] = calls(page)
         assert name == "time"
         assert 0 < end - start < BINS * WIDTH / 10
+
+
+def test_in_the_page_it_filters_the_list_until_that_is_cleared(open_page: Open) -> None:
+    told = report([refused(stream, stream * 10.0) for stream in range(12)])
+    told.activity = Activity(start=f"{START}.0", bin=WIDTH, packets=[9] * BINS)
+    page = open_page(told)
+    chart = page.locator(".figure-activity")
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 5, box["y"] + 20)
+    page.mouse.up()
+    listed = page.locator("table.list tbody tr")
+    expect(listed).to_have_count(6)
+    page.locator("button.clear").click()
+    expect(listed).to_have_count(12)
+    assert float(chart.get_attribute("data-from") or 0) == START
 
 
 def test_without_activity_the_failures_alone_are_counted(browser: Browser) -> None:

@@ -257,8 +257,12 @@ def tell(
     link: int = ETHERNET,
     files: tuple[int, ...] = (0, 0, 0, 0),
     prepare: Callable[[Tracker], object] = id,
+    by_time: bool = True,
 ) -> Told:
-    """Follow what is on the wire, in time order, in batches; ``prepare`` sees the fresh tracker."""
+    """Follow what is on the wire, in batches; ``prepare`` sees the fresh tracker.
+
+    In time order, or in the order of frames: as from one file whose clock was set back.
+    """
     stories: list[Story] = []
 
     def finished(flow: Flow) -> str:
@@ -268,7 +272,7 @@ def tell(
 
     tracker = Tracker(finished, want_all, 12345)
     prepare(tracker)
-    rows = sorted(wire.rows, key=lambda row: row.time)
+    rows = sorted(wire.rows, key=lambda row: row.time if by_time else row.frame)
     for start in range(0, len(rows), batch):
         tracker.process(
             batch_of(rows[start : start + batch]), array("q", [link] * 4), array("q", files)

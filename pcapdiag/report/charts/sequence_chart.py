@@ -32,6 +32,10 @@ HEADROOM, FLOOR = 0.1, 0.03
 """Shares of a panel's bytes that are free above and below them."""
 FINE = 1500
 """Places along the time: what falls on the same one is drawn as one."""
+MARK = 4
+"""Such places that a mark takes."""
+LEAST = 4.0
+"""Points."""
 MANY = 250
 """Segments from which on strokes have no ends."""
 RING = 11.0
@@ -190,10 +194,12 @@ class _Drawer(msgspec.Struct, frozen=True):
         elif layer.sign.kind == "stroke":
             self._draw_strokes(layer, gid)
         elif layer.strokes:
-            at = [_clipped(self.panel, (s.low + s.high) / 2) for s in layer.strokes]
+            strokes = self._apart(layer.strokes)
+            at = [_clipped(self.panel, (s.low + s.high) / 2) for s in strokes]
             self.panel.axes.plot(
-                [s.time for s in layer.strokes], at, marker=layer.sign.marker, markersize=5.5,
-                color=layer.sign.colour, linestyle="none", gid=gid, clip_on=False, zorder=5,
+                [s.time for s in strokes], at, marker=layer.sign.marker,
+                markersize=layer.sign.size, color=layer.sign.colour, linestyle="none",
+                gid=gid, clip_on=False, zorder=5,
                 markerfacecolor="none" if layer.sign.hollow else layer.sign.colour,
             )  # fmt: skip
 
@@ -210,7 +216,10 @@ class _Drawer(msgspec.Struct, frozen=True):
     def _draw_strokes(self, layer: _Layer, gid: str) -> None:
         strokes = self._merged(layer.strokes)
         few = len(strokes) <= MANY
-        lines = [[(s.time, s.low), (s.time, s.high)] for s in strokes]
+        least = 0.0 if layer.name == "data" else self._least
+        lines = [
+            [(s.time, low), (s.time, high)] for s in strokes for low, high in [_at_least(s, least)]
+        ]
         drawn = LineCollection(
             lines, colors=layer.sign.colour, linewidths=1.8 if few else 1.0, gid=gid, zorder=3,
         )  # fmt: skip
@@ -221,6 +230,21 @@ class _Drawer(msgspec.Struct, frozen=True):
                 [time for time, _ in ends], [at for _, at in ends], marker="_", markersize=4,
                 color=layer.sign.colour, linestyle="none", zorder=3,
             )  # fmt: skip
+
+    @property
+    def _least(self) -> float:
+        """Bytes that a stroke is high at least: what is rare has to be seen in a long transfer."""
+        low, high = self.panel.axes.get_ylim()
+        return LEAST / self.panel.height * (high - low)
+
+    def _apart(self, strokes: Sequence[Stroke]) -> list[Stroke]:
+        """Return one of those whose marks would lie on each other."""
+        least = self._least
+        places = {
+            (self._column(s.time) // MARK, round((s.low + s.high) / 2 / least)): s
+            for s in reversed(strokes)
+        }
+        return sorted(places.values(), key=lambda s: s.time)
 
     def _merged(self, strokes: Sequence[Stroke]) -> list[Stroke]:
         """Return strokes with those that would stand on the same place in one."""
@@ -236,6 +260,11 @@ class _Drawer(msgspec.Struct, frozen=True):
 
     def _column(self, seconds: float) -> int:
         return int(self.panel.axis.place(seconds) * FINE)
+
+
+def _at_least(stroke: Stroke, least: float) -> tuple[float, float]:
+    more = max(least - (stroke.high - stroke.low), 0.0) / 2
+    return stroke.low - more, stroke.high + more
 
 
 def _last_of_each(items: Sequence[Item], key: Callable[[Item], int]) -> list[Item]:
@@ -262,11 +291,11 @@ def _layers(direction: Direction, look: Look, connection: Connection) -> list[_L
         _Layer("sacked", Sign("SACK", look.good), direction.sacked),
         _Layer("disordered", Sign("out of order", look.warning), direction.disordered),
         _Layer("again", Sign("sent again", look.bad), direction.again),
-        _Layer("probes", Sign("keep-alive or window probe", look.warning, "marker", "d"),
+        _Layer("probes", Sign("keep-alive or window probe", look.warning, "marker", "d", size=4.5),
                direction.probes),
         _Layer("missing", Sign("capture lacks bytes before", look.warning, "marker", "<", True),
                direction.missing),
-        _Layer("closed", Sign("zero window", look.bad, "marker", "s", True), direction.closed),
+        _Layer("closed", Sign("zero window", look.bad, "marker", "s", True, 8.0), direction.closed),
         _Layer("begins", Sign("SYN", look.ink, "marker", "^", True), direction.begins),
         _Layer("ends", Sign("FIN", look.ink, "marker", "v"), direction.ends),
         _Layer("resets", Sign("RST", look.bad, "marker", "X"), direction.resets),

@@ -123,7 +123,7 @@ def test_what_is_left_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embed, "MAX_ROWS", 3)
     monkeypatch.setattr(embed, "CHUNK", 1)
     monkeypatch.setattr(embed, "DETAIL_BYTES", 1)
-    text = page(report([refused(n) for n in range(5)]))
+    text = page(report([healthy(9), *(refused(n) for n in range(4))]))
     assert "2 more connections not listed" in text
     assert "2 connections listed without details" in text
     assert [row[0] for row in block(text, "rows")["rows"]] == [0, 1, 2]

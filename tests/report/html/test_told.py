@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.model.report import Cause, Connection, Group, Report
+from pcapdiag.model.report import Cause, Connection, Group, Report, Topology
 from pcapdiag.report.clock import Clock
 from pcapdiag.report.html.members import Members
 from pcapdiag.report.html.slips import Slip, SlipPage, slips_of
@@ -95,7 +95,26 @@ def place(one: Connection, *groups: Group) -> int:
 
 
 def test_legs_count_what_failed_and_of_how_many() -> None:
-    (leg,) = draw_topology(report([refused(17), refused(18, port=9000)]))
-    assert (leg.leg, leg.failed, leg.of) == ("upstream", "2", "30 connections")
-    assert (leg.near.name, leg.far.addresses) == ("proxy", ["10.0.2.7"])
-    assert leg.by_party == [("upstream", "upstream", "2")]
+    (row,) = draw_topology(report([refused(17), refused(18, port=9000)]))
+    (line,) = row.lines
+    assert (line.failed, line.of) == ("2", "30 connections")
+    assert line.by_party == [("upstream", "upstream", "2")]
+    assert [node.name for node in row.nodes] == ["proxy", "upstream"]
+
+
+def test_both_legs_of_a_proxy_are_one_row() -> None:
+    made = report([refused(17)])
+    made.topology = Topology(
+        clients=["10.0.0.9"],
+        proxies=["10.0.1.5"],
+        upstreams=["10.0.2.6", "10.0.2.7"],
+        assumed=False,
+    )
+    (row,) = draw_topology(made)
+    assert [line.failed for line in row.lines] == ["", "1"]
+    assert [node.name for node in row.nodes] == ["client", "proxy", "upstream"]
+    assert row.nodes[2].addresses == ["10.0.2.7", "10.0.2.6"]
+
+
+def test_nothing_is_drawn_where_nothing_failed() -> None:
+    assert draw_topology(report([], ok=3)) == []

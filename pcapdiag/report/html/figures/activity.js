@@ -37,7 +37,9 @@
   };
 
   function description({ rows, activity }) {
-    const said = parties(activity).map(([, words]) => words).join(", ");
+    const said = parties(activity)
+      .map(([, words]) => words)
+      .join(", ");
     const failed = kit.plural(rows.length, "failed connection");
     return `${failed}. ${said}. Drag to choose a range of time; plus and minus zoom, 0 shows all.`;
   }
@@ -110,9 +112,17 @@
     const bars = kit.spansOf(rows, x, domain, plot, measure);
     const found = bars.hidden ? kit.cellsOf(rows, x, domain, plot) : bars;
     const many = kit.plural(found.shown, "failed connection");
-    const words = `${many} ${bars.hidden ? "by their start and how long they lasted" : "from first packet to last"}`;
-    const drawn = bars.hidden ? kit.cellBars(found, top + NAME, plot, measure) : kit.spanBars(found, top + NAME, measure);
-    const parts = [kit.text(plot.left, top + NAME - 4, words, { class: "soft", room: plot.width }, measure), drawn];
+    const how = bars.hidden
+      ? "by their start and how long they lasted"
+      : "from first packet to last";
+    const words = `${many} ${how}`;
+    const drawn = bars.hidden
+      ? kit.cellBars(found, top + NAME, plot, measure)
+      : kit.spanBars(found, top + NAME, measure);
+    const parts = [
+      kit.text(plot.left, top + NAME - 4, words, { class: "soft", room: plot.width }, measure),
+      drawn,
+    ];
     return { parts, found, height: NAME + found.height + GAP };
   }
 
@@ -130,13 +140,19 @@
   }
 
   function at({ found }, x, y) {
-    return found.spans.find((span) => x >= span.from - 2 && x <= span.to + 2 && y >= span.y - 1 && y <= span.y + 12);
+    return found.spans.find(
+      (span) => x >= span.from - 2 && x <= span.to + 2 && y >= span.y - 1 && y <= span.y + 12,
+    );
   }
 
   function hover(chart, x, y) {
     const span = at(chart, x, y);
     chart.svg.classList.toggle("is-choosing", Boolean(span));
-    const lines = span ? (span.rows ? kit.cellWords(span) : kit.spanWords(span)) : kit.activityWords(chart.activity, chart.x.invert(x));
+    const lines = span
+      ? span.rows
+        ? kit.cellWords(span)
+        : kit.spanWords(span)
+      : kit.activityWords(chart.activity, chart.x.invert(x));
     if (lines.length) {
       chart.tip.show(lines, x, y, chart.width);
     } else {
@@ -165,7 +181,10 @@
     }
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      choose(chart, chart.found.spans.find((span) => span.element === event.target));
+      choose(
+        chart,
+        chart.found.spans.find((span) => span.element === event.target),
+      );
       return true;
     }
     return event.key.startsWith("Arrow");

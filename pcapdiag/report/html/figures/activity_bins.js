@@ -29,18 +29,50 @@
     const rate = (activity.bytes || []).map((bytes) => bytes / activity.bin);
     const perBin = (most) => `at most ${kit.count(most)} in ${kit.duration(activity.bin)}`;
     return [
-      parties.length && { name: "failures", layers: parties.map((party) => [party, activity.failed[party]]), height: 58, say: perBin },
-      has(activity.resets) && { name: "resets", layers: [["resets", activity.resets]], height: 22, say: perBin },
-      has(activity.retransmissions) && { name: "segments sent again", layers: [["again", activity.retransmissions]], height: 22, say: perBin },
-      has(activity.goaways) && { name: "GOAWAY", layers: [["goaways", activity.goaways]], height: 16, say: perBin },
-      has(activity.open) && { name: "open connections", steps: activity.open, height: 30, say: (most) => `at most ${kit.count(most)}` },
-      has(rate) && { name: "TCP payload", steps: rate, height: 30, say: (most) => `at most ${kit.bytes(most)}/s` },
+      parties.length && {
+        name: "failures",
+        layers: parties.map((party) => [party, activity.failed[party]]),
+        height: 58,
+        say: perBin,
+      },
+      has(activity.resets) && {
+        name: "resets",
+        layers: [["resets", activity.resets]],
+        height: 22,
+        say: perBin,
+      },
+      has(activity.retransmissions) && {
+        name: "segments sent again",
+        layers: [["again", activity.retransmissions]],
+        height: 22,
+        say: perBin,
+      },
+      has(activity.goaways) && {
+        name: "GOAWAY",
+        layers: [["goaways", activity.goaways]],
+        height: 16,
+        say: perBin,
+      },
+      has(activity.open) && {
+        name: "open connections",
+        steps: activity.open,
+        height: 30,
+        say: (most) => `at most ${kit.count(most)}`,
+      },
+      has(rate) && {
+        name: "TCP payload",
+        steps: rate,
+        height: 30,
+        say: (most) => `at most ${kit.bytes(most)}/s`,
+      },
     ].filter(Boolean);
   };
 
-  /** One of the small charts within `box` (left, top, width, height); bins outside are left away. */
+  /** One of the small charts within `box` (left, top, width, height), of the bins in the domain. */
   kit.activityRow = function (row, activity, x, domain, box, measure) {
-    const values = row.steps || row.layers[0][1].map((_, at) => row.layers.reduce((sum, [, one]) => sum + one[at], 0));
+    const values =
+      row.steps ||
+      row.layers[0][1].map((_, at) => row.layers.reduce((sum, [, one]) => sum + one[at], 0));
     const [first, last] = visible(activity, domain, values.length);
     const most = values.slice(first, last).reduce((a, b) => Math.max(a, b), 0);
     const bottom = box.top + box.height;
@@ -51,11 +83,23 @@
     const drawn = row.steps
       ? [steps(row.steps, first, last, edge, y, bottom)]
       : bars(row.layers, first, last, edge, y);
-    const base = kit.svg("line", { class: "grid", x1: box.left, x2: box.left + box.width, y1: bottom, y2: bottom });
+    const base = kit.svg("line", {
+      class: "grid",
+      x1: box.left,
+      x2: box.left + box.width,
+      y1: bottom,
+      y2: bottom,
+    });
     return kit.svg(
       "g",
       { class: "activity-row", "data-row": row.name },
-      kit.text(box.left, box.top - 4, `${row.name}, ${row.say(most)}`, { class: "soft", room: box.width }, measure),
+      kit.text(
+        box.left,
+        box.top - 4,
+        `${row.name}, ${row.say(most)}`,
+        { class: "soft", room: box.width },
+        measure,
+      ),
       base,
       kit.svg("svg", view, drawn),
     );
@@ -74,7 +118,12 @@
         if (values[at]) {
           const [top, bottom] = [y(below + values[at]), y(below)];
           const wide = edge(at + 1) - edge(at);
-          const place = { x: edge(at), width: Math.max(wide - (wide > 4 ? 1 : 0), 1.5), y: top, height: Math.max(bottom - top, 1) };
+          const place = {
+            x: edge(at),
+            width: Math.max(wide - (wide > 4 ? 1 : 0), 1.5),
+            y: top,
+            height: Math.max(bottom - top, 1),
+          };
           const data = { "data-bin": at, "data-kind": kind, "data-count": values[at] };
           drawn.push(kit.svg("rect", { class: `count ${kind} party-${kind}`, ...place, ...data }));
           below += values[at];
@@ -99,7 +148,9 @@
       return [];
     }
     const number = (name) => (activity[name] ? activity[name][at] : 0);
-    const failed = kit.PARTIES.filter((party) => activity.failed[party] && activity.failed[party][at]);
+    const failed = kit.PARTIES.filter(
+      (party) => activity.failed[party] && activity.failed[party][at],
+    );
     const counts = [
       ["resets", "reset"],
       ["retransmissions", "segment sent again", "segments sent again"],
@@ -110,8 +161,14 @@
     const start = kit.clock(activity.start + at * activity.bin, activity.bin);
     return [
       `${start} UTC, for ${kit.duration(activity.bin)}`,
-      ...failed.map((party) => `${kit.plural(activity.failed[party][at], "failure")}: ${kit.PARTY_WORDS[party]}`),
-      counts.filter(([name]) => number(name)).map(([name, ...words]) => kit.plural(number(name), ...words)).join(", "),
+      ...failed.map(
+        (party) =>
+          `${kit.plural(activity.failed[party][at], "failure")}: ${kit.PARTY_WORDS[party]}`,
+      ),
+      counts
+        .filter(([name]) => number(name))
+        .map(([name, ...words]) => kit.plural(number(name), ...words))
+        .join(", "),
     ].filter(Boolean);
   };
 })((window.pcapdiag = window.pcapdiag || {}));

@@ -23,7 +23,8 @@
     zero: () => kit.svg("circle", { class: "zero", cx: 11, cy: 7, r: 3.5 }),
     decisive: () => kit.svg("g", { class: "decisive-line" }, upright("")()),
     thinned: line("thinned", "M4 7h14"),
-    gap: () => kit.svg("g", { class: "gap" }, kit.svg("rect", { x: 4, y: 1, width: 14, height: 12 })),
+    gap: () =>
+      kit.svg("g", { class: "gap" }, kit.svg("rect", { x: 4, y: 1, width: 14, height: 12 })),
   };
 
   /** A line of signs with their words. `signs`: pairs of a sign's or a party's name, and words. */

@@ -69,6 +69,7 @@
       return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
     };
     svg.addEventListener("pointerdown", (event) => {
+      svg.classList.add("by-pointer");
       if (event.button === 0) {
         start = place(event);
       }
@@ -100,8 +101,11 @@
     };
     svg.addEventListener("pointercancel", cancel);
     svg.addEventListener("pointerleave", () => hooks.leave && hooks.leave());
-    svg.addEventListener("wheel", (event) => wheel(event, domain, hooks.timeAt(place(event)[0])), { passive: false });
+    svg.addEventListener("wheel", (event) => wheel(event, domain, hooks.timeAt(place(event)[0])), {
+      passive: false,
+    });
     svg.addEventListener("keydown", (event) => {
+      svg.classList.remove("by-pointer");
       if (event.key === "Escape") {
         cancel();
       }

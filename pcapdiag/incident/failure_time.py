@@ -1,0 +1,65 @@
+"""When a connection failed: the time of the last frame that its verdict rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.model.application import Application
+from pcapdiag.model.story import Half, Story, Turn
+
+Moment = tuple[int | None, int | None]
+"""A frame and its time (ns); None where there is none."""
+
+
+def failure_time(story: Story, judgement: Judgement) -> int:
+    """Return the time (ns) of the last of the decisive frames; the end's, where none was kept."""
+    decisive = frozenset(judgement.frames)
+    times = [time for frame, time in _moments(story) if frame in decisive and time]
+    return max(times, default=story.end)
+
+
+def _moments(story: Story) -> Iterator[Moment]:
+    for kept in (story.packets, story.resets, story.icmp):
+        for one in kept:
+            yield one.frame, one.time
+    yield from _of_half(story.initiator)
+    yield from _of_half(story.responder)
+    for turn in (story.turn, *story.noted_turns):
+        yield from _of_turn(turn)
+    if story.application is not None:
+        yield from _of_application(story.application)
+
+
+def _of_half(half: Half) -> Iterator[Moment]:
+    yield half.first_frame, half.first_time
+    yield half.last_frame, half.last_time
+    yield half.first_data_frame, half.first_data_time
+    yield half.last_data_frame, half.last_data_time
+    yield half.fin_frame, half.fin_time
+
+
+def _of_turn(turn: Turn) -> Iterator[Moment]:
+    yield turn.request_frame, turn.request_time
+    yield turn.request_last_frame, turn.request_last_time
+    yield turn.response_frame, turn.response_time
+    yield turn.response_last_frame, turn.response_last_time
+
+
+def _of_application(above: Application) -> Iterator[Moment]:
+    if above.tls is not None:
+        for alert in above.tls.alerts:
+            yield alert.frame, alert.time
+    if above.http is None:
+        return
+    for exchange in above.http.exchanges:
+        yield exchange.request_frame, exchange.request_time
+        yield exchange.request_end_frame, exchange.request_end_time
+        yield exchange.response_frame, exchange.response_time
+        yield exchange.response_end_frame, exchange.response_end_time
+        yield exchange.reset_frame, exchange.reset_time
+    if above.http.http2 is not None:
+        events = above.http.http2
+        for kept in (events.rst_streams, events.goaways, events.pings, events.stalls):
+            for event in kept:
+                yield event.frame, event.time
