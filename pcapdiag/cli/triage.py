@@ -120,12 +120,16 @@ def triage(
     from pcapdiag.report.json import render_line
 
     options = analyze_options(show_all, follow=False, **chosen)
-    engine = LocalEngine(jobs or usable_cores(), Limits(timeout or None, memory or None), retry)
+    limits = Limits(timeout or None, memory or None)
     form = _form(table_format)
     found = Sources(output)
     captures = found.find(sources)
     _tell_input(found, captures)
-    with Triage(output, options, engine, form) as run:
+    workers = min(jobs or usable_cores(), len(captures))
+    with (
+        LocalEngine(workers, limits, retry) as engine,
+        Triage(output, options, engine, form) as run,
+    ):
         for why, number in run.outdated(captures).items():
             known = "1 known capture was" if number == 1 else f"{number:,} known captures were"
             warn(f"{known} examined with {why}: examined again")
