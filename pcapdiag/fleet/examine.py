@@ -73,6 +73,7 @@ def _fill(outcome: Outcome, report: Report, paths: Sequence[str]) -> None:
     packed.append(packer.flush())
     outcome.lines = b"".join(packed)
     outcome.first_time = capture.first_time
+    outcome.last_time = capture.last_time
     outcome.tally = _tally(report, failures, kinds)
 
 
@@ -87,6 +88,7 @@ def _tally(report: Report, failures: Counter[str], kinds: Counter[Kind]) -> Tall
         by_verdict=summary.by_verdict,
         failures=largest_first(failures),
         by_party=summary.by_party,
+        resets=summary.resets,
         upstreams=most_frequent(kinds),
         findings=largest_first(Counter(finding.code for finding in report.findings)),
         severities=largest_first(Counter(finding.severity for finding in report.findings)),

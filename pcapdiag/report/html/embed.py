@@ -21,6 +21,7 @@ from pcapdiag.report.html.plain import packed_json, plain
 from pcapdiag.report.html.slips import Slip
 from pcapdiag.report.overview import NOT_FAILED
 from pcapdiag.report.requests import exchange_text, failed_exchange
+from pcapdiag.report.undrawn import undrawn
 
 MAX_ROWS = 20_000
 """Connections listed; more are counted."""
@@ -129,14 +130,13 @@ class Embedder:
         return row
 
     def _detail(self, one: Connection) -> Detail:
-        series = one.series
-        if series is not UNSET and self._size >= PICTURE_BYTES:
+        bare = undrawn(one)
+        told = plain(bare)
+        if self._size < PICTURE_BYTES:
+            _draw(told, one)
+        elif bare != one:
             self._result.without_pictures += 1
-            series = UNSET
-        shown = plain(msgspec.structs.replace(one, series=UNSET))
-        if series is not UNSET and isinstance(shown, dict):
-            shown["series"] = msgspec.to_builtins(series)
-        return Detail(shown, self._tell(one))
+        return Detail(told, self._tell(one))
 
     def _close_chunk(self) -> None:
         if self._pending:
@@ -144,6 +144,16 @@ class Embedder:
             self._size += len(text)
             self._result.chunks.append(text)
             self._pending = []
+
+
+def _draw(told: object, one: Connection) -> None:
+    """Put the packets of the charts back, which have no text and many numbers."""
+    if not isinstance(told, dict):
+        return
+    at_points = zip(told["seen_at"], (sight.series for sight in one.seen_at), strict=True)
+    for place, series in [(told, one.series), *at_points]:
+        if series is not UNSET:
+            place["series"] = msgspec.to_builtins(series)
 
 
 def key_of(one: Connection) -> Key:

@@ -60,12 +60,13 @@
   kit.cellBars = function (found, top, box, measure) {
     const most = found.spans.reduce((a, b) => Math.max(a, b.count), 1);
     const cells = found.spans.map((cell) => {
+      cell.words = words(cell);
       cell.y = top + cell.lane * BAND + NAME;
       const share = Math.log(cell.count + 1) / Math.log(most + 1);
       const place = { x: cell.from, y: cell.y, width: COLUMN - 1, height: BAND - NAME - 3 };
       const shade = { "fill-opacity": (FAINTEST + (1 - FAINTEST) * share).toFixed(2) };
       const data = { "data-key": cell.row.key, "data-count": cell.count };
-      const named = { role: "button", "aria-label": kit.safe(kit.cellWords(cell).join(", ")) };
+      const named = { role: "button", "aria-label": kit.safe(cell.words.join(", ")) };
       cell.element = kit.svg(
         "g",
         { class: `span party-${cell.row.party || "unknown"}`, ...named, ...data },
@@ -85,7 +86,7 @@
     return [cells, names];
   };
 
-  kit.cellWords = function (cell) {
+  function words(cell) {
     if (cell.count === 1) {
       return kit.spanWords({ ...cell, end: cell.row.end });
     }
@@ -97,5 +98,5 @@
       parties.join(", "),
       `from ${kit.clock(cell.start, 1e-3)} UTC on`,
     ];
-  };
+  }
 })((window.pcapdiag = window.pcapdiag || {}));

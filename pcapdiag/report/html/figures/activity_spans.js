@@ -48,8 +48,8 @@
     let hidden = 0;
     const placed = [];
     for (const span of spans) {
-      span.words = span.count > 1 ? `\u00d7${kit.count(span.count)}` : "";
-      const wide = span.words ? measure(span.words, 10) + 4 : 0;
+      span.number = span.count > 1 ? `\u00d7${kit.count(span.count)}` : "";
+      const wide = span.number ? measure(span.number, 10) + 4 : 0;
       span.before = span.to + wide > box.left + box.width;
       const [from, to] = span.before ? [span.from - wide, span.to] : [span.from, span.to + wide];
       let lane = free.findIndex((end) => end + SPACE <= from);
@@ -78,6 +78,7 @@
     const step = pitch(found.lanes);
     return found.spans.map((span) => {
       span.y = top + span.lane * step;
+      span.words = kit.spanWords(span);
       const bar = {
         x: span.from,
         y: span.y,
@@ -94,15 +95,15 @@
         {
           class: `span party-${span.row.party || "unknown"}`,
           role: "button",
-          "aria-label": kit.safe(kit.spanWords(span).join(", ")),
+          "aria-label": kit.safe(span.words.join(", ")),
           ...data,
         },
         kit.svg("rect", bar),
-        span.words &&
+        span.number &&
           kit.text(
             words.x,
             span.y + step - 4,
-            span.words,
+            span.number,
             { size: 10, anchor: words.anchor, class: "soft" },
             measure,
           ),

@@ -7,8 +7,8 @@
   /**
    * Within `root`, pointing at (or focusing) an element with `data-frames="25 26"` lights all that
    * have one of them as `data-frame`, and pointing at one of those lights the first. `data-point`
-   * on either is the label of the point whose frames they are, where there are several. What has `data-lights-itself`
-   * calls `light` itself.
+   * on either is the label of the point whose frames they are, where there are several. What has
+   * `data-lights-itself` calls `light` itself.
    */
   figures.link = function (root, context) {
     const over = (event) => {

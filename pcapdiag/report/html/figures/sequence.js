@@ -15,7 +15,7 @@
       place.replaceChildren();
       draw(place, connection, source, context || {});
     };
-    element.append(...choice(sources, show), place);
+    element.append(...kit.choice("As captured at ", sources, show), place);
     show(sources[0]);
   };
 
@@ -29,18 +29,6 @@
     }));
     const first = { label: own || labels[0] || "", point: own, series: connection.series };
     return [first, ...others].filter((one) => one.series && one.series.segments.length);
-  }
-
-  function choice(sources, show) {
-    if (sources.length < 2) {
-      return [];
-    }
-    const options = sources.map((one, at) =>
-      kit.html("option", { value: at }, kit.safe(one.label)),
-    );
-    const select = kit.html("select", {}, options);
-    select.addEventListener("change", () => show(sources[Number(select.value)]));
-    return [kit.html("label", { class: "figure-choice" }, "As captured at ", select)];
   }
 
   function draw(element, connection, source, context) {

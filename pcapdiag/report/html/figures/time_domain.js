@@ -69,7 +69,6 @@
       return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
     };
     svg.addEventListener("pointerdown", (event) => {
-      svg.classList.add("by-pointer");
       if (event.button === 0) {
         start = place(event);
       }
@@ -105,7 +104,6 @@
       passive: false,
     });
     svg.addEventListener("keydown", (event) => {
-      svg.classList.remove("by-pointer");
       if (event.key === "Escape") {
         cancel();
       }
