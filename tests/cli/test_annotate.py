@@ -26,11 +26,8 @@ KINDS = [
     "capture-gzip/upstream.pcapng.gz",
     "capture-rotated-by-packets/client_0*.pcap",
     "capture-rotated-ring/client_0*.pcap.gz",
-    "capture-any-router-sll2/*.pcap",
-    "capture-snaplen-64/*.pcap",
     "capture-slight-disorder/*.pcap.gz",
     "capture-killed/*.pcap",
-    "capture-link-null/*.pcap",
     "grpc.error-inside-tls/proxy-keys.pcapng",
     "tcp.injected_reset-pcapng/client.pcapng",
 ]

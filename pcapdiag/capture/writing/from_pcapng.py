@@ -72,9 +72,9 @@ class PcapngCopy(FileCopy):
         """
         first = bisect_left(stretch.others, self._position)
         last = bisect_left(stretch.others, end)
-        told = 0
+        told, start = 0, self._position
         for edge in (*stretch.others[first:last], end):
-            frames = dict.fromkeys(self._packets_with_ours(stretch, edge), 0)
+            frames = dict.fromkeys(self._packets_with_ours(stretch, start, edge), 0)
             while told < len(commented) and self._start_of(commented[told][0]) < edge:
                 frames[commented[told][0]] = commented[told][1]
                 told += 1
@@ -82,6 +82,7 @@ class PcapngCopy(FileCopy):
                 yield self._start_of(packet), packet, frames[packet]
             if edge < end:
                 yield edge, -1, 0
+            start = edge
 
     def hand_on_rest(self, stretch: Stretch) -> None:
         """Write the blocks behind the last packet."""
@@ -204,12 +205,12 @@ class PcapngCopy(FileCopy):
         ours = self.section.comments.ours
         return blocks.without_comments(self._order, old, at, ours) if ours else old
 
-    def _packets_with_ours(self, stretch: Stretch, end: int) -> Iterator[int]:
-        """Yield the packets before ``end`` whose blocks may have comments of an earlier copy."""
+    def _packets_with_ours(self, stretch: Stretch, start: int, end: int) -> Iterator[int]:
+        """Yield the packets between whose blocks may have comments of an earlier copy."""
         if not self._has_ours:
             return
         buffer, ours, batch = stretch.batch.buffer, self.section.comments.ours, stretch.batch
-        at = buffer.find(ours, self._position, end)
+        at = buffer.find(ours, start, end)
         while at >= 0:
             packet = bisect_right(batch.offsets, at, self.at, batch.count) - 1
             at += 1
