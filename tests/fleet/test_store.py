@@ -178,6 +178,13 @@ def test_a_folder_of_others_is_left_alone(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["thesis.txt"]
 
 
+def test_a_fresh_volume_is_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / ".keep").touch()
+    run(tmp_path, [REFUSED])
+    assert rows(tmp_path)
+
+
 def test_one_run_at_a_time(tmp_path: Path) -> None:
     with (
         Triage(str(tmp_path / "out"), AnalyzeOptions(), here, "jsonl"),
