@@ -6,7 +6,6 @@ import gzip
 import json
 import os
 import shutil
-import struct
 import sys
 import time
 from collections import Counter
@@ -41,22 +40,36 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rotation, "SETTLED_NS", 0)
 
 
-def split(source: Path, folder: Path, count: int, name: str = "ring.pcap") -> list[Path]:
-    """Write a pcap file as so many files, as tcpdump -C names them."""
+def records_of(source: Path) -> list[bytes]:
+    """The records of a little-endian pcap file."""
     data = source.read_bytes()
-    order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
     records, at = [], 24
     while at < len(data):
-        end = at + 16 + struct.unpack_from(order + "I", data, at + 8)[0]
+        end = at + 16 + int.from_bytes(data[at + 8 : at + 12], "little")
         records.append(data[at:end])
         at = end
+    return records
+
+
+def later(record: bytes, seconds: int) -> bytes:
+    return (int.from_bytes(record[:4], "little") + seconds).to_bytes(4, "little") + record[4:]
+
+
+def split(source: Path, folder: Path, count: int, name: str = "ring.pcap") -> list[Path]:
+    """Write a pcap file as so many files, as tcpdump -C names them."""
+    records = records_of(source)
+    each = -(-len(records) // count)
+    return write(source, folder, (records[n * each :][:each] for n in range(count)), name)
+
+
+def write(
+    source: Path, folder: Path, parts: Iterable[list[bytes]], name: str = "ring.pcap"
+) -> list[Path]:
     folder.mkdir(exist_ok=True)
     made = []
-    each = -(-len(records) // count)
-    for number in range(count):
-        part = b"".join(records[number * each : (number + 1) * each])
+    for number, part in enumerate(parts):
         made.append(folder / f"{name}{number or ''}")
-        made[-1].write_bytes(data[:24] + part)
+        made[-1].write_bytes(source.read_bytes()[:24] + b"".join(part))
     return made
 
 
@@ -285,6 +298,26 @@ def test_what_is_carried_over_is_bounded(tmp_path: Path, monkeypatch: pytest.Mon
         link = chain.read_link(str(path))
         assert link is not None
         assert len(link.before) < 6_000
+
+
+def test_a_late_packet_of_a_connection_that_was_judged_is_no_new_one(tmp_path: Path) -> None:
+    """Though it was judged in one file, and the packet is in another."""
+    records = records_of(REFUSED)
+    reset = records[1]
+    parts = [records, [later(records[-1], 60)], [later(reset, 65)], [later(records[-1], 70)]]
+    write(REFUSED, tmp_path / "ring", parts)
+    watch(tmp_path / "out", tmp_path / "ring")
+    whole = pipeline.analyze([str(REFUSED)], ALL).summary
+    assert totals(tmp_path / "out")[:2] == (whole.connections, whole.failed)
+
+
+def test_frames_count_from_what_was_carried_over(tmp_path: Path) -> None:
+    files = split(DOZEN[1], tmp_path / "ring", 2)
+    watch(tmp_path / "out", tmp_path / "ring")
+    with Triage(str(tmp_path / "out"), ALL, here, "jsonl") as run:
+        first, second = (told.result() for told in run.told())
+    assert first.carried == 0
+    assert 0 < second.carried <= first.packets == len(records_of(files[0]))
 
 
 @pytest.mark.parametrize(
