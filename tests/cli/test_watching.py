@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -95,6 +96,10 @@ def scraped(program: Program) -> dict[str, float]:
     }
 
 
+def printed(program: Program, text: str) -> bool:
+    return text in "".join(program.printed)
+
+
 def test_wrong_use_is_told(tmp_path: Path) -> None:
     for arguments, words in (
         ([REFUSED, "--watch", tmp_path], "takes the place of SOURCE"),
@@ -119,7 +124,7 @@ def test_it_goes_on_where_it_was_ended_and_where_it_was_killed(tmp_path: Path) -
             shutil.copyfile(files[3], folder / files[3].name)
         with running(*arguments) as program:
             wanted = files[3 if sent == signal.SIGINT else number].name
-            until(lambda wanted=wanted, program=program: wanted in "".join(program.printed))
+            until(partial(printed, program, wanted))
             status = program.end(sent)
         assert status == (-signal.SIGKILL if sent == signal.SIGKILL else 0), program.told
         assert "Traceback" not in "".join(program.told)

@@ -303,7 +303,7 @@ def test_what_is_carried_over_is_bounded(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_late_packet_of_a_connection_that_was_judged_is_no_new_one(tmp_path: Path) -> None:
     """Though it was judged in one file, and the packet is in another."""
     records = records_of(REFUSED)
-    reset = records[1]
+    reset = records[3]
     parts = [records, [later(records[-1], 60)], [later(reset, 65)], [later(records[-1], 70)]]
     write(REFUSED, tmp_path / "ring", parts)
     watch(tmp_path / "out", tmp_path / "ring")
