@@ -62,8 +62,8 @@ def explain(
     """Say what a code means, how it is told, what causes it, and what to change.
 
     CODE is a verdict or finding, or its beginning; a layer (tcp, tls, dns ...) for all of its
-    codes; or what a proxy logged: Envoy's flag, reset reason or reply, NGINX's error, HAProxy's
-    termination state. Without it every code is listed.
+    codes; or what a log says: Envoy's flag, reset reason or reply, NGINX's error, HAProxy's
+    termination state, a program's error. Without it every code is listed.
     """
     lines = _explained(" ".join(words).strip(), page_for(output, width, no_color))
     try:
@@ -105,7 +105,7 @@ def _begun(words: str) -> str:
         return near[0]
     near = near or _similar(wanted)
     raise click.UsageError(
-        f"{words!r} is no code, and nothing that a proxy logs for a failed connection; "
+        f"{words!r} is no code, and nothing that is logged for a failed connection; "
         + (_did_you_mean(near) if near else "pcapdiag explain lists all codes")
     )
 

@@ -47,12 +47,12 @@ class Printer:
         if self.form == "json":
             from pcapdiag.report.json import render_json
 
-            yield from render_json(report)
+            yield from render_json(report, pictures=False)
         elif self.form == "jsonl":
             from pcapdiag.report.json import render_line
             from pcapdiag.report.jsonl import report_lines
 
-            yield from map(render_line, report_lines(report))
+            yield from map(render_line, report_lines(report, pictures=False))
         else:
             from pcapdiag.report.text import render_text
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pcapdiag.report.charts.look import Form
 
 FORMS: dict[str, Form] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
-WIDTH, DPI = 10.0, 144
+WIDTH, DPI = 10, 144
 """Inches: what A4 paper and a ticket show without loss; and dots of a PNG per inch."""
 
 

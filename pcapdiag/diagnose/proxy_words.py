@@ -1,8 +1,8 @@
-"""From a proxy's words for a failure to the codes that they may stand for.
+"""From a proxy's or program's words for a failure to the codes that they may stand for.
 
 What a person on call has is a line of an access log or error log. Envoy's flags and reset reasons,
 NGINX's messages and HAProxy's states stand in each kind; what says more than those (an error
-number, what the TLS library said) is listed here.
+number, what the TLS library said), and what other programs say, is in log_phrases.py.
 
 Sources: Envoy's docs "Access logging" and source/common/http/utility.cc (resetReasonToString);
 NGINX's ngx_http_upstream.c and ngx_event_openssl.c; HAProxy's configuration manual, section 8.5.
@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from pcapdiag.diagnose.log_phrases import CLOSER, OTHER_FLAGS, WIDER, Phrase
 from pcapdiag.diagnose.pages import codes
 from pcapdiag.diagnose.registry import KINDS
 
@@ -35,155 +36,6 @@ RESET_REASONS = (
 )
 """Envoy's, the longer ones first: a text is read for the first that it holds."""
 
-CLOSER: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    (
-        r"connection refused|\berror: 111\b|\(111\b",
-        "errno 111, connection refused",
-        ("tcp.connection_refused", "icmp.unreachable"),
-    ),
-    (
-        r"no route to host|\berror: 113\b|\(113\b",
-        "errno 113, no route to host",
-        ("icmp.unreachable", "icmp.prohibited"),
-    ),
-    (
-        r"cannot assign requested address|\berror: 99\b|\(99\b",
-        "errno 99, no free source port (nothing is on the wire)",
-        ("tcp.ephemeral_ports_low", "tcp.port_reuse"),
-    ),
-    (
-        r"wrong.version.number",
-        "TLS: the answer was no TLS",
-        ("protocol.tls_to_plaintext",),
-    ),
-    (
-        r"certificate has expired",
-        "TLS: the certificate is out of date",
-        ("tls.certificate_expired",),
-    ),
-    (
-        r"local issuer certificate|self.signed certificate|unknown.ca\b",
-        "TLS: the issuer is not trusted",
-        ("tls.certificate_untrusted",),
-    ),
-    (
-        r"san matcher|does not match \"",
-        "TLS: the certificate is for other names",
-        ("tls.certificate_name_mismatch",),
-    ),
-    (
-        r"certificate.verify.failed|certificate verify error",
-        "TLS: the certificate was not accepted",
-        (
-            *("tls.certificate_untrusted", "tls.certificate_expired"),
-            *("tls.certificate_name_mismatch", "tls.certificate_rejected"),
-        ),
-    ),
-    (
-        r"alert.protocol.version|alert number 70\b",
-        "TLS alert 70, protocol_version",
-        ("tls.version_mismatch", "protocol.tls_to_plaintext"),
-    ),
-    (
-        r"handshake.failure|alert number 40\b",
-        "TLS alert 40, handshake_failure",
-        (
-            *("tls.no_shared_cipher", "tls.client_certificate_required"),
-            *("tls.sni_rejected", "tls.alert"),
-        ),
-    ),
-    (
-        r"unrecognized.name|alert number 112\b",
-        "TLS alert 112, unrecognized_name",
-        ("tls.sni_rejected",),
-    ),
-    (
-        r"no.application.protocol|alert number 120\b",
-        "TLS alert 120, no_application_protocol",
-        ("tls.alpn_mismatch",),
-    ),
-    (
-        r"certificate.required|did.not.return.a.certificate|alert number 116\b",
-        "TLS: a client certificate is missing",
-        ("tls.client_certificate_required",),
-    ),
-    (
-        r"ssl.routines.*http.request|plain http request was sent to https port",
-        "TLS: plain HTTP came to a TLS port",
-        ("protocol.plaintext_to_tls",),
-    ),
-    (
-        r"tls.error.*connection reset by peer|closed connection in ssl handshake \(104",
-        "TLS: reset within the handshake",
-        ("tls.handshake_reset",),
-    ),
-    (
-        r"while ssl handshaking.*timed out|timed out.*while ssl handshaking",
-        "TLS: the handshake was not answered in time",
-        ("tls.handshake_timeout", "mtu.black_hole"),
-    ),
-    (
-        r"no healthy upstream",
-        "Envoy had no endpoint in use",
-        ("http.no_healthy_upstream", "health.check_failing"),
-    ),
-    (
-        r"upstream request timeout|upstream.(response|per.try).timeout",
-        "Envoy's timeout for the answer",
-        ("tcp.response_timeout", "http.local_reply", "tcp.data_timeout", "mtu.black_hole"),
-    ),
-    (
-        r"stream.idle.timeout",
-        "Envoy's timeout for a quiet stream",
-        ("http.stream_idle_timeout", "tcp.response_timeout"),
-    ),
-    (
-        r"too.many.pings",
-        "gRPC: keep-alive pings came too often",
-        ("http2.enhance_your_calm",),
-    ),
-    (
-        r"broken header",
-        "NGINX wanted a PROXY header",
-        ("protocol.missing_proxy_header",),
-    ),
-    (
-        r"4740180",
-        '"HTT" read as the length of an HTTP/2 frame',
-        ("protocol.http2_to_http1",),
-    ),
-    (
-        r"invalid connection preface",
-        "HTTP/1 came to an HTTP/2 port of NGINX",
-        ("protocol.http1_to_http2",),
-    ),
-    (
-        r"prematurely closed connection.{0,9}while reading upstream",
-        "NGINX: the answer was cut by a close",
-        ("http.truncated_response", "http2.stream_lost"),
-    ),
-)
-"""A pattern for what a text says besides, what it means, and the codes of that."""
-
-OTHER_FLAGS = {
-    "DI": "a delay was injected on purpose",
-    "DPE": "the client sent what is no HTTP: see the client's leg",
-    "DR": "the client reset its HTTP/2 stream: see the client's leg",
-    "DT": "max_connection_duration or max_stream_duration ran out",
-    "FI": "a fault was injected on purpose",
-    "IH": "a header was refused by Envoy's own rules",
-    "LH": "Envoy's own health check filter said no",
-    "LR": "Envoy reset the stream itself",
-    "NC": "the cluster of the route does not exist",
-    "NR": "no route, or no filter chain, fits: Envoy's configuration, and nothing went upstream",
-    "OM": "Envoy itself was overloaded (overload manager)",
-    "RL": "the request was rate limited",
-    "UAEX": "the external authorization service said no",
-    "UMSDR": "max_stream_duration ran out",
-    "URX": "retries are used up: the flag beside it says why",
-}
-"""Flags that no verdict explains, and why: nothing failed on the network."""
-
 _IN_ACCESS_LOG = re.compile(r"\b\d{3} ((?:[A-Z]{2,5})(?:,[A-Z]{2,5})*)\b")
 _FLAGS = re.compile(r"[A-Z]{2,5}")
 _STATE = re.compile(r"(?<!\S)([CSPLRIDUKcs-][RQCHDLTsu-])(?:[NIDVEUO-][NIUPRD-])?(?!\S)")
@@ -196,19 +48,20 @@ def heard(text: str) -> list[Heard]:
 
     Where they name an error, what a flag or a state says besides is wider, and left out.
     """
-    closest = next(_closer(text), None)
+    closest = next(_listed(CLOSER, text), None)
     if closest is not None:
         return [closest]
-    return [*_flags(text), *_reset_reason(text), *_nginx(text), *_haproxy(text)]
+    found = [*_flags(text), *_reset_reason(text), *_nginx(text), *_haproxy(text)]
+    return found or list(_listed(WIDER, text))[:1]
 
 
 def _plain(text: str) -> str:
     return text.replace("_", " ").lower()
 
 
-def _closer(text: str) -> Iterator[Heard]:
+def _listed(table: Iterable[Phrase], text: str) -> Iterator[Heard]:
     plain = _plain(text)
-    for pattern, says, behind in CLOSER:
+    for pattern, says, behind in table:
         if re.search(pattern, plain):
             yield Heard(says, behind)
 

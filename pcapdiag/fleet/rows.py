@@ -87,7 +87,7 @@ class Told:
         tally = self.outcome.tally
         line = {
             "outcome": result,
-            "capture": summary,
+            "input": summary,
             "version": self.outcome.version,
             "options": self.outcome.options,
             "size": sum(identity.size for identity in self.outcome.identities),

@@ -17,7 +17,9 @@ class EndPattern:
     """An address or a network, with or without a port."""
 
     network: Network
+    """A single address is a network of one."""
     port: int | None = None
+    """None: any."""
 
     @classmethod
     def parse(cls, text: str) -> EndPattern:
@@ -63,7 +65,9 @@ class TimeBound:
     """A moment: nanoseconds since the epoch, or since the capture's first packet."""
 
     ns: int
+    """Nanoseconds."""
     from_start: bool = False
+    """Since the capture's first packet, and not since the epoch."""
 
     def absolute(self, capture_start: int) -> int:
         """Return nanoseconds since the epoch, given the time of the capture's first packet."""
@@ -102,14 +106,23 @@ class AnalyzeOptions:
     """
 
     hosts: tuple[EndPattern, ...] = ()
+    """An end has one of these addresses, with that port where one is named."""
     ports: tuple[int, ...] = ()
+    """An end has one of these ports."""
     nets: tuple[EndPattern, ...] = ()
+    """An end is in one of these networks."""
     streams: tuple[int, ...] = ()
+    """Numbers as Wireshark's ``tcp.stream``; of several points the first one's."""
     time_from: TimeBound | None = None
+    """Not over before."""
     time_to: TimeBound | None = None
+    """Begun by then."""
     proxies: tuple[EndPattern, ...] = ()
+    """These are proxies, whatever the capture looks like; so with the next two."""
     clients: tuple[EndPattern, ...] = ()
+    """These are clients."""
     upstreams: tuple[EndPattern, ...] = ()
+    """These are upstream servers."""
     names: str | None = None
     """Path of a names file (``correlate/names.py`` reads it)."""
     keylog: str | None = None
@@ -121,8 +134,11 @@ class AnalyzeOptions:
     pictures: bool = False
     """Keep of each reported connection what its charts draw (``Connection.series``)."""
     follow: bool = False
+    """The input still grows: verdicts are wanted as soon as they are certain."""
     progress: Progress | None = None
+    """Called now and then with the bytes read so far and the bytes there are."""
     stop: Stop | None = None
+    """Ends the reading when it is set, as if the input ended there."""
 
     @property
     def is_filtered(self) -> bool:

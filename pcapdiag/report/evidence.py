@@ -27,6 +27,11 @@ def ranked(who: Attribution) -> list[Evidence]:
     return sorted(who.evidence, key=lambda e: (e.signal not in OF_SEVERAL, -abs(e.weight)))
 
 
+def detail_of(evidence: Evidence) -> str:
+    """Return the words of a sign for nobody in particular: without what would settle it."""
+    return evidence.detail.partition("; settle it")[0]
+
+
 def supports(evidence: Evidence, side: str) -> bool:
     """Return whether evidence speaks for a side; a prior's words always argue for its own side."""
     argues_for = evidence.weight >= 0 or evidence.signal == "prior"
@@ -53,13 +58,14 @@ def told(item: Evidence, places: Places) -> str:
     return f"{text} {places.frames(item.frames[:3], item.point)}"
 
 
-def signs(connection: Connection, places: Places) -> list[str]:
+def signs(connection: Connection, places: Places, who: Attribution | None = None) -> list[str]:
     """Return all signals with whom each points to; what argues for several sides stands once.
 
-    For a failure of which the capture cannot tell who did it.
+    For a failure of which the capture cannot tell who did it; ``who`` is that of another verdict
+    than the connection's own.
     """
-    signals = ranked(connection.verdict.attribution)
-    said = [e.detail.partition("; settle it")[0] for e in signals]
+    signals = ranked(who or connection.verdict.attribution)
+    said = [detail_of(e) for e in signals]
     found: dict[str, str] = {}
     for item, detail in zip(signals, said, strict=True):
         name = words.sender(connection, item.says)

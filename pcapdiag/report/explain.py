@@ -102,7 +102,7 @@ def layers() -> list[str]:
 def log_words(kind: Kind) -> Iterator[tuple[str, str]]:
     """Yield each proxy and what it writes when the connection to its upstream fails like this."""
     if kind.envoy:
-        yield "Envoy", f'flag {kind.envoy.flag}, reset reason "{kind.envoy.reset_reason}"'
+        yield "Envoy", f"flag {kind.envoy.flag}: {kind.envoy.reset_reason}"
     if kind.nginx:
         yield "NGINX", kind.nginx
     if kind.haproxy:

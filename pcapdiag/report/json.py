@@ -11,6 +11,7 @@ import msgspec
 from pcapdiag.model.report import Connection, Line, Report
 from pcapdiag.report.escape import json_safe
 from pcapdiag.report.mask import mask
+from pcapdiag.report.undrawn import undrawn
 
 _NO_CONNECTIONS = '"connections": []'
 """How the indented report looks where its connections go; quotes inside of strings are escaped."""
@@ -19,9 +20,10 @@ _NUMBERS = re.compile(r"\[\n *-?\d+(?:,\n *-?\d+)*\n *\]")
 line feeds inside of those are escaped."""
 
 
-def render_json(report: Report) -> Iterator[str]:
+def render_json(report: Report, *, pictures: bool = True) -> Iterator[str]:
     """Yield the pieces of one JSON document, indented, with a newline at its end.
 
+    Without ``pictures`` connections have no ``series``, whether the report has it or not.
     A connection is a piece of its own, so that a million of them need no memory.
     """
     shell = _encode(msgspec.structs.replace(report, connections=[]), indent_by=2)
@@ -29,7 +31,7 @@ def render_json(report: Report) -> Iterator[str]:
     yield head + '"connections": ['
     separator = "\n"
     for connection in report.connections:
-        text = _encode(connection, indent_by=2)
+        text = _encode(connection if pictures else undrawn(connection), indent_by=2)
         yield separator + indent(text, "    ")
         separator = ",\n"
     yield ("]" if separator == "\n" else "\n  ]") + tail + "\n"

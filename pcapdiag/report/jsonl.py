@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from msgspec import UNSET
 
 from pcapdiag.model.report import CaptureSummary, Line, LineCapture, LineError, Report
+from pcapdiag.report.undrawn import undrawn
 
 
-def report_lines(report: Report) -> Iterator[Line]:
-    """Yield the connections, groups, findings, reading errors and at last the summary."""
+def report_lines(report: Report, *, pictures: bool = True) -> Iterator[Line]:
+    """Yield the connections, groups, findings, reading errors and at last the summary.
+
+    Without ``pictures`` connections have no ``series``, whether the report has it or not.
+    """
     capture = line_capture(report.capture)
     for connection in report.connections:
-        yield Line(type="connection", capture=capture, connection=connection)
+        told = connection if pictures else undrawn(connection)
+        yield Line(type="connection", capture=capture, connection=told)
     yield from closing_lines(report)
 
 

@@ -11,7 +11,7 @@ MARKED = re.compile(
 )
 _TYPES = {"flag": "true or false", "nanoseconds": "integer"}
 """Of the others the name says it."""
-_REPORTED = ("connection.", "finding.", "capture.", "request.")
+_REPORTED = ("connection.", "finding.", "input.", "request.")
 
 
 def refreshed(page: str) -> str:
@@ -39,4 +39,4 @@ def _member(source: str) -> str:
     if not source.startswith(_REPORTED):
         return ""
     path = source.removesuffix("#").removeprefix("connection.").removeprefix("finding.")
-    return f"`{path}`"
+    return f"`{re.sub('^input', 'capture', path)}`"

@@ -9,6 +9,17 @@ from sphinx.application import Sphinx
 from docsite import fields, schema
 from docsite.lexer import SessionLexer
 
+CODES = """
+```{toctree}
+:hidden:
+:glob:
+:titlesonly:
+
+verdicts/*
+```
+"""
+"""Puts the page of each code below that of all; in the page itself it would be in the way."""
+
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Take part in the build; called by Sphinx."""
@@ -18,8 +29,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def _fill(_app: Sphinx, _page: str, source: list[str]) -> None:
+def _fill(_app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = schema.page(source[0])
+    if page == "verdicts":
+        source[0] += CODES
 
 
 def _quote_schema(

@@ -15,7 +15,7 @@ class SessionLexer(RegexLexer):  # type: ignore[misc]
         "root": [
             (r"^(\$ |> )(.*\n)", bygroups(Generic.Prompt, Generic.Strong)),
             (r"^FAILED(?= )", Generic.Error),
-            (r"^[A-Z]{3,8}(?= {1,5}\S)", Generic.Heading),
+            (r"^[A-Z]{3,8}(?= {1,9}\S)", Generic.Heading),
             (r"\b[a-z][a-z0-9]*\.[a-z][a-z_0-9]+(?= {2,}[01]\.\d\d$)", Keyword),
             (r"(?<=  )[01]\.\d\d$", Number),
             (r" # .*$", Comment),

@@ -23,7 +23,17 @@ _GROUPS = {
     **dict.fromkeys(("hosts", "ports", "nets", "streams", "time_from", "time_to"), _FILTER),
     **dict.fromkeys(("proxies", "clients", "upstreams", "names", "keylog"), _KNOWN),
     **dict.fromkeys(
-        ("output", "html", "output_format", "show_all", "time_mode", "width", "no_color"), _OUTPUT
+        (
+            "output",
+            "html",
+            "fail_on",
+            "output_format",
+            "show_all",
+            "time_mode",
+            "width",
+            "no_color",
+        ),
+        _OUTPUT,
     ),
 }
 
@@ -81,9 +91,11 @@ def _row(option: click.Option) -> str:
     names = [*option.opts, *option.secondary_opts]
     value = "" if option.is_flag else f" {_value(option)}"
     spelled = ", ".join(f"`{_cell(name + value)}`" for name in names)
-    text = _cell(option.help or "")
+    text = _plain(option.help or "")
     if option.show_default and not option.is_flag:
         text += f" Default: `{option.default}`."
+    if option.required:
+        text += " Required."
     return f"| {spelled} | {text} |\n"
 
 
@@ -95,3 +107,8 @@ def _value(option: click.Option) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+def _plain(text: str) -> str:
+    """Return a text with nothing in it that Markdown would take for its own."""
+    return re.sub(r"([*_`|<])", r"\\\1", text)

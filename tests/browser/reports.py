@@ -7,7 +7,7 @@ import msgspec
 from pcapdiag.model.report import Connection, Endpoint, Report, Sighting
 from pcapdiag.model.report_points import Point
 from pcapdiag.model.report_tls import Tls, TlsCertificate, TlsClientHello
-from tests.report.fabricate import finding, refused, replied, report
+from tests.report.fabricate import finding, refused, replied, report, seconds
 
 HOSTILE = "</script><script>window.hit=1</script>\"'<img src=x onerror=window.hit=1>\u202e\x1b[31m"
 LONG = HOSTILE + "x" * 1_000_000
@@ -18,6 +18,7 @@ def mixed() -> Report:
     connections = [refused(stream, stream) for stream in (17, 18, 19)]
     connections += [refused(stream, stream, port=9000) for stream in (20, 21)]
     answered = replied(30)
+    answered.start = answered.end = seconds(40)
     answered.verdict.attribution.party = "proxy"
     return report([*connections, answered], ok=4, findings=[finding()])
 

@@ -67,8 +67,7 @@ def drawn(
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda message: complaints.append(message.text))
     page.add_style_tag(content=style() + "body { font-family: sans-serif; }")
-    for script in _scripts():
-        page.add_script_tag(content=script)
+    page.add_script_tag(content=_script())
     page.evaluate(DRAW, [name, json.dumps(data), told])
     yield page
     context.close()
@@ -76,10 +75,11 @@ def drawn(
 
 
 @cache
-def _scripts() -> tuple[str, ...]:
+def _script() -> str:
     folder = files("pcapdiag.report.html") / "figures"
+    # Not in the page's order: a figure may rely on none.
     found = sorted(folder.iterdir(), key=lambda file: file.name, reverse=True)
-    return tuple(file.read_text("utf-8") for file in found if file.name.endswith(".js"))
+    return "\n".join(file.read_text("utf-8") for file in found if file.name.endswith(".js"))
 
 
 def as_page(report: Report) -> dict[str, Any]:

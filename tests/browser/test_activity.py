@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from pcapdiag.model.report import Activity
+from tests.browser.conftest import Open
 from tests.browser.stage import COVERED, as_page, drawn
 from tests.report.fabricate import START, refused, report
 
@@ -64,6 +66,10 @@ def test_counts_are_those_of_the_report(browser: Browser, width: int) -> None:
         assert bars(page, "GOAWAY") == [[59, "goaways", 1]]
         assert page.locator("[data-row='segments sent again']").count() == 0
         expect(page.locator(".figure-legend")).to_contain_text("device on the path: 6 failures")
+        page.locator("[data-row=resets] .count").nth(1).hover()
+        tip = page.locator(".figure-tip")
+        expect(tip).to_contain_text("5 failures: device on the path")
+        expect(tip).to_contain_text("5 resets, 4 open connections, 9 packets")
         assert page.evaluate(COVERED) == []
 
 
@@ -120,6 +126,44 @@ def test_five_thousand_failures_are_a_few_hundred_marks(browser: Browser) -> Non
         [[name, start, end]] = calls(page)
         assert name == "time"
         assert 0 < end - start < BINS * WIDTH / 10
+
+
+def test_in_the_page_it_filters_the_list_until_that_is_cleared(open_page: Open) -> None:
+    told = report([refused(stream, stream * 10.0) for stream in range(12)])
+    told.activity = Activity(start=f"{START}.0", bin=WIDTH, packets=[9] * BINS)
+    page = open_page(told)
+    chart = page.locator(".figure-activity")
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 5, box["y"] + 20)
+    page.mouse.up()
+    listed = page.locator("table.list tbody tr")
+    expect(listed).to_have_count(6)
+    page.locator("button.clear").click()
+    expect(listed).to_have_count(12)
+    assert float(chart.get_attribute("data-from") or 0) == START
+
+
+def test_each_point_has_its_counts_by_the_first_ones_clock(browser: Browser) -> None:
+    told = made(12)
+    there = {**told["activity"], "resets": [0, 0, 7, *[0] * (BINS - 3)], "failed": {}}
+    there["start"] = f"{START + 37}.000000000"
+    told["points"] = [
+        {"label": "proxy", "activity": None, "clock_offset": 0.0},
+        {"label": "upstream", "activity": there, "clock_offset": -37.0},
+        {"label": "elsewhere", "activity": there, "clock_offset": None},
+    ]
+    with drawn(browser, "activity", told) as page:
+        assert page.locator("option").all_inner_texts() == ["proxy", "upstream"]
+        page.get_by_label("As captured at").select_option("upstream")
+        assert bars(page, "resets") == [[2, "resets", 7]]
+        assert len(bars(page, "failures")) == 3
+        edge = page.locator("[data-row=resets] .count").get_attribute("x")
+        room = page.locator("[data-row=resets] > svg").get_attribute("width")
+        assert float(edge or 0) == pytest.approx(2 + float(room or 0) * 2 / BINS)
 
 
 def test_without_activity_the_failures_alone_are_counted(browser: Browser) -> None:

@@ -132,6 +132,23 @@ def test_evidence_and_frames_light_each_other(browser: Browser) -> None:
         expect(page.locator("p.is-lit")).to_have_count(1)
 
 
+def test_evidence_lights_the_frames_of_its_own_point(browser: Browser) -> None:
+    labels = ("fw-inside", "fw-outside")
+    told = at_points("tcp.injected_reset-points-inside-outside", *labels)["connections"][0]
+    with drawn(browser, "ladder", told, points=list(labels)) as page:
+        page.evaluate(
+            """() => {
+                const sign = document.createElement("p");
+                Object.assign(sign.dataset, {frames: "3 19", point: "fw-inside"});
+                sign.textContent = "TTL";
+                document.body.prepend(sign);
+            }"""
+        )
+        page.hover("p[data-frames]")
+        lit = [cell.get_attribute("data-lane") for cell in page.locator(".row .is-lit").all()]
+        assert lit == ["fw-inside", "fw-inside"]
+
+
 def test_arrow_keys_go_from_row_to_row(browser: Browser) -> None:
     with drawn(browser, "ladder", connection("tcp.injected_reset-on-server-name")) as page:
         page.keyboard.press("Tab")

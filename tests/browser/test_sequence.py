@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -35,13 +37,15 @@ def test_packets_are_where_their_numbers_say(browser: Browser, width: int) -> No
         (one[0], one[1], one[4], one[5]) for one in sent
     ]
     mine = [one for one in found if one["from"] == "initiator" and one["length"] > 1000]
+    assert all(one["bottom"] - one["top"] >= 3 for one in found)  # nothing is too thin to see
     first, last = mine[0], mine[-1]
     per_second = (last["x"] - first["x"]) / (last["time"] - first["time"])
     low, high = min(mine, key=lambda m: m["seq"]), max(mine, key=lambda m: m["seq"])
     per_byte = (high["bottom"] - low["bottom"]) / (high["seq"] - low["seq"])
-    assert per_second > 0 > per_byte
+    assert per_second > 0 > per_byte, "later is to the right, more is higher"
     for one in mine:
         assert one["x"] == pytest.approx(first["x"] + (one["time"] - first["time"]) * per_second)
+        assert one["bottom"] - one["top"] == pytest.approx(one["length"] * -per_byte)
         assert one["bottom"] == pytest.approx(
             low["bottom"] + (one["seq"] - low["seq"]) * per_byte, abs=4
         )
@@ -66,6 +70,10 @@ def test_zooms_by_buttons_keys_wheel_and_drag(browser: Browser) -> None:
         chart = page.locator(".figure-sequence")
         page.get_by_label("Zoom in").click()
         assert shown(page)[1] - shown(page)[0] == pytest.approx((end - start) / 2)
+        left, right = shown(page)
+        page.get_by_label("Later").click()
+        assert shown(page) == pytest.approx((left + (right - left) / 4, right + (right - left) / 4))
+        page.get_by_label("Earlier").click()
         chart.focus()
         page.keyboard.press("-")
         assert shown(page) == pytest.approx((start, end))
@@ -94,6 +102,8 @@ def test_zooms_by_buttons_keys_wheel_and_drag(browser: Browser) -> None:
 
 def test_a_packet_that_is_pointed_at_tells_its_numbers(browser: Browser) -> None:
     with drawn(browser, "sequence", connection(SCENARIO)) as page:
+        page.evaluate("document.body.append(document.createElement('p'))")
+        page.evaluate("document.querySelector('p').dataset.frames = '20 21'")
         box = page.locator(".bytes[data-frame='21']").bounding_box()
         assert box is not None
         page.mouse.move(box["x"], box["y"] + box["height"] / 2)
@@ -101,6 +111,7 @@ def test_a_packet_that_is_pointed_at_tells_its_numbers(browser: Browser) -> None
         expect(tip).to_contain_text("#21")
         expect(tip).to_contain_text("seq 44, 1,448 bytes")
         expect(tip).to_contain_text("sent again")
+        expect(page.locator("p.is-lit")).to_have_count(1)
         page.locator(".figure-sequence").focus()
         page.keyboard.press("ArrowRight")
         expect(tip).to_contain_text("#22")
@@ -111,9 +122,10 @@ def test_the_table_says_the_same(browser: Browser) -> None:
     told = connection(SCENARIO)
     with drawn(browser, "sequence", told) as page:
         page.locator(".figure-table summary").click()
-        cells = page.locator(".figure-table tbody tr").all_inner_texts()
-    assert len(cells) == len(told["series"]["segments"])
-    assert cells[0].split("\t")[:5] == ["3", "0.000000", "proxy", "SYN", "0"]
+        lines = page.locator(".figure-table tbody tr")
+        expect(lines).to_have_count(len(told["series"]["segments"]))
+        first = lines.first.inner_text()
+    assert first.split("\t")[:5] == ["3", "0.000000", "proxy", "SYN", "0"]
 
 
 def test_packets_that_were_not_kept_leave_a_gap(browser: Browser) -> None:
@@ -127,6 +139,22 @@ def test_packets_that_were_not_kept_leave_a_gap(browser: Browser) -> None:
         width = float(gap.get_attribute("width") or 0)
         room = float(page.locator(".panel > svg").first.get_attribute("width") or 0)
         assert width == pytest.approx((after - before) / (end - start) * room, rel=1e-3)
+
+
+def test_each_point_has_a_chart_of_its_own_frames(browser: Browser) -> None:
+    told = connection(SCENARIO)
+    there = json.loads(json.dumps(told["series"]))
+    for one in there["segments"]:
+        one[1] += 1000
+    told["seen_at"] = [{"point": "proxy"}, {"point": "upstream", "series": there}]
+    told["verdict"].update(point="upstream", frames=[1021])
+    with drawn(browser, "sequence", told, points=["proxy", "upstream"]) as page:
+        assert page.locator(".decisive-line[data-frame]").count() == 0
+        page.get_by_label("As captured at").select_option("upstream")
+        line = page.locator(".decisive-line[data-frame]")
+        expect(line).to_have_attribute("data-frame", "1021")
+        expect(line).to_have_attribute("data-point", "upstream")
+        expect(page.locator(".figure-sequence")).to_have_count(1)
 
 
 def test_nothing_is_drawn_where_no_packets_were_kept(browser: Browser) -> None:

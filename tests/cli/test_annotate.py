@@ -26,11 +26,8 @@ KINDS = [
     "capture-gzip/upstream.pcapng.gz",
     "capture-rotated-by-packets/client_0*.pcap",
     "capture-rotated-ring/client_0*.pcap.gz",
-    "capture-any-router-sll2/*.pcap",
-    "capture-snaplen-64/*.pcap",
     "capture-slight-disorder/*.pcap.gz",
     "capture-killed/*.pcap",
-    "capture-link-null/*.pcap",
     "grpc.error-inside-tls/proxy-keys.pcapng",
     "tcp.injected_reset-pcapng/client.pcapng",
 ]
@@ -79,7 +76,7 @@ def test_the_copy_is_the_capture_and_its_comments_are_seen(kind: str, tmp_path: 
             assert stream.split(",")[0] == str(connection.stream)
     told = program("capinfos", "-c", "-I", "-k", out)
     assert f"Number of packets:   {len(before.frames)}\n" in program("capinfos", "-Mc", out)
-    assert "Capture comment:     pcapdiag " in told
+    assert "Capture comment:     pcapdiag: " in told
 
 
 @pytest.mark.needs(program="editcap")
@@ -115,6 +112,13 @@ def test_filters_choose_what_is_told(tmp_path: Path) -> None:
     out = tmp_path / "out.pcapng"
     result = annotate(REFUSED, "--stream", "1", "-o", out)
     assert "28 frames, 2 with comments; 1 of 1 connection failed" in result.stdout
+
+
+def test_annotated_again_it_has_the_new_comments_alone(tmp_path: Path) -> None:
+    once, again = tmp_path / "once.pcapng", tmp_path / "again.pcapng"
+    annotate(REFUSED, "-o", once)
+    annotate(once, "-o", again)
+    assert again.read_bytes() == once.read_bytes()
 
 
 def test_to_standard_output_goes_the_capture_alone() -> None:

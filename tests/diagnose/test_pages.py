@@ -45,7 +45,7 @@ def given_findings() -> set[str]:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Finding"):
                     given |= {
-                        one.value.value
+                        str(one.value.value)
                         for one in node.keywords
                         if one.arg == "code" and isinstance(one.value, ast.Constant)
                     }

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.diagnose import pages, proxy_words
-from pcapdiag.diagnose.proxy_words import CLOSER, OTHER_FLAGS, RESET_REASONS, heard
+from pcapdiag.diagnose.log_phrases import CLOSER, OTHER_FLAGS, WIDER
+from pcapdiag.diagnose.proxy_words import RESET_REASONS, heard
 from pcapdiag.diagnose.registry import KINDS
 
 pytestmark = pytest.mark.once
@@ -81,6 +82,35 @@ def test_an_error_number_or_a_reason_leaves_out_what_is_wider(
     assert codes(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Error: read ECONNRESET", "tcp.stale_connection"),
+        ("java.net.SocketException: Connection reset", "tcp.reset_before_response"),
+        ("curl: (52) Empty reply from server", "tcp.closed_before_response"),
+        ("connect ECONNREFUSED 10.0.0.7:8443", "tcp.connection_refused"),
+        ("dial tcp 10.0.0.7:8443: i/o timeout", "tcp.connection_timeout"),
+        ("502 Bad Gateway", "http.local_reply"),
+        ("499", "tcp.initiator_abort"),
+        (
+            "rpc error: code = DeadlineExceeded desc = context deadline exceeded",
+            "tcp.response_timeout",
+        ),
+        ("rpc error: code = Unavailable", "grpc.error"),
+        ("getaddrinfo ENOTFOUND pay.internal", "dns.failure"),
+        ("PKIX path building failed", "tls.certificate_untrusted"),
+    ],
+)
+def test_what_programs_say_is_heard_too(text: str, expected: str) -> None:
+    assert expected in codes(text)
+    assert len(heard(text)) == 1
+
+
+def test_a_proxys_own_words_come_before_what_any_program_says() -> None:
+    (one,) = heard("recv() failed (104: Connection reset by peer) while reading response header")
+    assert one.says == "NGINX error log"
+
+
 def test_the_flags_of_a_whole_log_line_are_heard() -> None:
     line = '[2026-11-28T10:00:00.000Z] "GET /pay HTTP/1.1" 503 UF,URX 0 91 12 - "-" "curl/8"'
     flag, used_up = heard(line)
@@ -119,7 +149,7 @@ def test_the_words_of_a_kind_lead_back_to_it(code: str) -> None:
 
 
 def test_the_codes_of_the_table_exist() -> None:
-    assert {code for _, _, behind in CLOSER for code in behind} <= set(pages.codes())
+    assert {code for _, _, behind in (*CLOSER, *WIDER) for code in behind} <= set(pages.codes())
 
 
 def test_codes_come_in_the_order_of_lists() -> None:

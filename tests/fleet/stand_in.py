@@ -34,9 +34,7 @@ def _sleep(_path: Path) -> None:
 
 
 def _allocate(_path: Path) -> None:
-    blocks = []
-    while True:
-        blocks.append(bytearray(16 * 1024 * 1024))
+    bytearray(1024**3)
 
 
 def _segv(_path: Path) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from pcapdiag.errors import OutputError
-from pcapdiag.fleet import files
 from tests.fleet.several import DOZEN, REFUSED, copies, run, tree
 
 pytestmark = [
@@ -60,7 +59,7 @@ def test_a_full_disk_is_told_with_what_to_do(
     def no_room(*_arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "replace", no_room)
+    monkeypatch.setattr(os, "replace", no_room)
     wanted = "No space left on device: make room and start again: what is done is kept"
     with pytest.raises(OutputError, match=wanted):
         run(tmp_path / "out", [REFUSED])

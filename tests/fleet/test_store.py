@@ -154,7 +154,7 @@ def test_an_error_is_a_row_and_is_tried_again_where_it_may_go_away(
     copies(tmp_path, missing=REFUSED)
     run(tmp_path / "out", [text, missing])
     assert examined == ["notes.txt", "missing.pcap"]
-    assert [row["status"] for row in rows(tmp_path / "out")] == ["examined", "error"]
+    assert {str(row["status"]) for row in rows(tmp_path / "out")} == {"examined", "error"}
 
 
 def test_several_files_are_one_capture_where_that_is_said(tmp_path: Path) -> None:

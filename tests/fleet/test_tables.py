@@ -222,6 +222,7 @@ def test_lines_alone_leave_no_tables(tmp_path: Path) -> None:
     run(tmp_path / "out", DOZEN[:1], form="jsonl")
     assert {name.partition("/")[0] for name in tree(tmp_path / "out")} == {
         "lines",
+        "summary.html",
         "summary.json",
     }
     run(tmp_path / "out", DOZEN[:1])

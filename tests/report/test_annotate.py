@@ -22,7 +22,7 @@ def test_the_decisive_frame_has_the_whole_verdict() -> None:
         "pcapdiag: FAILED tcp.connection_refused 0.99: 10.0.1.5 could not connect to 10.0.2.7:8443: "
         "refused (stream 17)",
         "pcapdiag: WHO the upstream 10.0.2.7 (the host, its own firewall, or its sidecar) 0.93",
-        "pcapdiag: FOR RST has TTL 63 like 60 other packets of 10.0.2.7",
+        "pcapdiag: FOR RST has TTL 63 like 60 other packets of 10.0.2.7 (#122)",
         "pcapdiag: AGAINST a REJECT rule on 10.0.2.7 looks the same on the wire",
         "pcapdiag: FIX Is the service on 10.0.2.7 running, and does it listen on port 8443?",
     ]
@@ -46,7 +46,8 @@ def test_who_cannot_be_told() -> None:
     connection.verdict.attribution.side = "unknown"
     texts = comment_frames(report([connection])).by_frame
     assert "pcapdiag: WHO this capture cannot tell who" in texts[292]
-    assert "pcapdiag: SIGN upstream: RST has TTL 63 like 60 other packets of 10.0.2.7" in texts[292]
+    sign = "pcapdiag: SIGN upstream: RST has TTL 63 like 60 other packets of 10.0.2.7 (#122)"
+    assert sign in texts[292]
     assert any(text.startswith("pcapdiag: SIGN not upstream: ") for text in texts[292])
     assert texts[122][0].startswith("pcapdiag: SIGN upstream: RST has TTL 63")
 
@@ -108,6 +109,14 @@ def test_decisive_frames_get_room_first() -> None:
     assert "No room for comments on all frames that matter" in summary
 
 
+def test_findings_have_room_however_much_failed() -> None:
+    found = msgspec.structs.replace(finding(), frames=[7, 9])
+    with mock.patch.object(table, "MAX_FRAMES", 12):
+        texts = comment_frames(report([refused(n) for n in range(40)], findings=[found]))
+    assert {7, 9} <= set(texts.by_frame)
+    assert len(texts.by_frame) == 12
+
+
 def test_texts_are_bounded() -> None:
     with mock.patch.object(table, "MAX_CHARACTERS", 1000):
         texts = comment_frames(report([refused(stream) for stream in range(40)]))
@@ -129,7 +138,7 @@ def test_one_frame_takes_only_so_many() -> None:
 def test_the_summary_tells_numbers_kinds_and_findings() -> None:
     told = report([refused(), refused(18)], ok=40, findings=[finding()])
     assert section_text(told, comment_frames(told), filtered=False).split("\n") == [
-        "pcapdiag 0.1.0: 42 connections: 2 failed, 40 worked.",
+        "pcapdiag: 42 connections: 2 failed, 40 worked (version 0.1.0).",
         "What: tcp.connection_refused 2.",
         "Who: upstream 2.",
         "FAILED 2 connections to 10.0.2.7:8443, at 22:13:21.204Z: 10.0.1.5 could not connect to "

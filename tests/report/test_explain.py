@@ -27,7 +27,7 @@ def test_a_page_says_what_to_do_by_product_and_in_commands() -> None:
     ]
     assert re.search(r"^        Kubernetes +a readinessProbe, so", text, re.MULTILINE)
     assert "ss -ltnp 'sport = :PORT'  # on SERVER" in text
-    assert 'Envoy    flag UF, reset reason "remote connection failure"' in text
+    assert "Envoy    flag UF: remote connection failure" in text
     assert "pcapdiag explain icmp.unreachable" in text
     assert "`" not in text
 

@@ -112,3 +112,25 @@ def with_options(order: str, old: bytes, at: int, options: bytes) -> bytes:
     kind, _ = struct.unpack_from(order + "II", old)
     rest = old[at:-CLOSING]
     return block(order, kind, old[8:at] + (options + rest if rest else ended(options)))
+
+
+def without_comments(order: str, old: bytes, at: int, beginning: bytes) -> bytes:
+    """Return a whole block without the comments that begin so; its options begin at ``at``.
+
+    A block whose options are not what they say stays as it is.
+    """
+    kept, here, end = b"", at, len(old) - CLOSING
+    while here + 4 <= end:
+        code, length = struct.unpack_from(order + "HH", old, here)
+        behind = here + 4 + length + pad(length)
+        if code == 0:
+            break
+        if behind > end:
+            return old
+        if code != OPT_COMMENT or not old.startswith(beginning, here + 4):
+            kept += old[here:behind]
+        here = behind
+    if len(kept) == here - at:
+        return old
+    (kind,) = struct.unpack_from(order + "I", old)
+    return block(order, kind, old[8:at] + (kept + old[here:end] if kept else b""))

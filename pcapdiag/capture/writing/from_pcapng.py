@@ -49,21 +49,40 @@ class PcapngCopy(FileCopy):
         self._numbers: list[int] = []
         self._descriptions: list[bytes] = []
         self._described = 0
+        self._has_ours = False
         super().__init__(reader, first, others, left, section)
 
     def hand_on(self, stretch: Stretch, stop: int, commented: list[tuple[int, int]]) -> None:
         """Write all up to the end of the packet before ``stop``."""
         self._return()
         end = self._end_of(stretch, stop - 1)
-        first = bisect_left(stretch.others, self._position)
-        marks = [(at, -1, 0) for at in stretch.others[first : bisect_left(stretch.others, end)]]
-        marks += [(self._start_of(packet), packet, frame) for packet, frame in commented]
-        for position, packet, frame in sorted(marks):
+        for position, packet, frame in self._marks(stretch, end, commented):
             if packet < 0:
                 self._other(stretch, position)
             else:
                 self._comment(stretch, position, packet, frame)
         self._flush(stretch, end)
+
+    def _marks(
+        self, stretch: Stretch, end: int, commented: list[tuple[int, int]]
+    ) -> Iterator[tuple[int, int, int]]:
+        """Yield what is to be looked at up to ``end``, in order: (position, packet, frame).
+
+        The packet is -1 for another block; the frame 0 where only older comments may be there.
+        """
+        first = bisect_left(stretch.others, self._position)
+        last = bisect_left(stretch.others, end)
+        told, start = 0, self._position
+        for edge in (*stretch.others[first:last], end):
+            frames = dict.fromkeys(self._packets_with_ours(stretch, start, edge), 0)
+            while told < len(commented) and self._start_of(commented[told][0]) < edge:
+                frames[commented[told][0]] = commented[told][1]
+                told += 1
+            for packet in sorted(frames):
+                yield self._start_of(packet), packet, frames[packet]
+            if edge < end:
+                yield edge, -1, 0
+            start = edge
 
     def hand_on_rest(self, stretch: Stretch) -> None:
         """Write the blocks behind the last packet."""
@@ -115,9 +134,11 @@ class PcapngCopy(FileCopy):
         (magic,) = struct.unpack_from("<I", buffer, position + 8)
         self._order = order = "<" if magic == BYTE_ORDER_MAGIC else ">"
         (size,) = struct.unpack_from(order + "I", buffer, position + 4)
-        section = self.section
+        section, old = self.section, bytes(buffer[position : position + size])
+        header = self._without_ours(old, blocks.SECTION_OPTIONS)
+        self._has_ours = self._has_ours or header is not old
         if section.open_files == 1 or section.order != order or not section.number:
-            section.begin(order, bytes(buffer[position : position + size]))
+            section.begin(order, header)
         self._section_number = section.number
         self._descriptions = []
         self._described = 0
@@ -133,29 +154,43 @@ class PcapngCopy(FileCopy):
         self._numbers.append(self.section.describe(interface))
 
     def _comment(self, stretch: Stretch, position: int, packet: int, frame: int) -> None:
-        """Write a packet's block with comments."""
+        """Write a packet's block with comments; frame 0 has none, but may have had."""
         self._flush(stretch, position)
         self._renumber(stretch, position)
         end = self._end_of(stretch, packet)
         old = bytes(stretch.batch.buffer[position:end])
-        new = self._commented(stretch, old, packet, frame)
-        if len(new) <= MAX_BLOCK:
-            self.section.copied.commented += 1
-        else:
-            new = old
-            self.section.copied.too_long += 1
-        self.section.write(new)
+        captured = stretch.batch.captured[packet]
+        at = blocks.ENHANCED_DATA + captured + blocks.pad(captured)
+        (kind,) = struct.unpack_from(self._order + "I", old)
+        if kind != SIMPLE_PACKET and self._has_ours:
+            old = self._without_ours(old, at)
+        if frame:
+            old = self._with_comments(
+                stretch, old, packet, frame, 0 if kind == SIMPLE_PACKET else at
+            )
+        self.section.write(old)
         self.at = packet + 1
         self._position = end
 
-    def _commented(self, stretch: Stretch, old: bytes, packet: int, frame: int) -> bytes:
+    def _with_comments(
+        self, stretch: Stretch, old: bytes, packet: int, frame: int, at: int
+    ) -> bytes:
+        """Return a block with comments, which is said to begin its options at ``at``."""
+        if at:
+            options = self.section.comments.options(self._order, frame)
+            new = blocks.with_options(self._order, old, at, options)
+        else:
+            new = self._with_time(stretch, old, packet, frame)
+        if len(new) > MAX_BLOCK:
+            self.section.copied.too_long += 1
+            return old
+        self.section.copied.commented += 1
+        return new
+
+    def _with_time(self, stretch: Stretch, old: bytes, packet: int, frame: int) -> bytes:
+        """Return a simple packet block, which has no options and no time, as an enhanced one."""
         batch, comments = stretch.batch, self.section.comments
         captured = batch.captured[packet]
-        (kind,) = struct.unpack_from(self._order + "I", old)
-        if kind != SIMPLE_PACKET:
-            at = blocks.ENHANCED_DATA + captured + blocks.pad(captured)
-            return blocks.with_options(self._order, old, at, comments.options(self._order, frame))
-        # It has no options, and no time either.
         interface = self.reader.interfaces[batch.interfaces[packet]]
         return blocks.enhanced_packet(
             self._order,
@@ -165,6 +200,25 @@ class PcapngCopy(FileCopy):
             old[blocks.SIMPLE_DATA : blocks.SIMPLE_DATA + captured],
             blocks.ended(comments.options(self._order, frame, [NO_TIME])),
         )
+
+    def _without_ours(self, old: bytes, at: int) -> bytes:
+        ours = self.section.comments.ours
+        return blocks.without_comments(self._order, old, at, ours) if ours else old
+
+    def _packets_with_ours(self, stretch: Stretch, start: int, end: int) -> Iterator[int]:
+        """Yield the packets between whose blocks may have comments of an earlier copy."""
+        if not self._has_ours:
+            return
+        buffer, ours, batch = stretch.batch.buffer, self.section.comments.ours, stretch.batch
+        at = buffer.find(ours, start, end)
+        while at >= 0:
+            packet = bisect_right(batch.offsets, at, self.at, batch.count) - 1
+            at += 1
+            if packet >= self.at:
+                yield packet
+                # What was found may lie in another block behind the packet's.
+                at = max(at, self._end_of(stretch, packet))
+            at = buffer.find(ours, at, end)
 
     def _flush(self, stretch: Stretch, end: int) -> None:
         """Write what lies before ``end``, whose packets may get other interface numbers."""

@@ -19,13 +19,18 @@ Write = Callable[[bytes | memoryview], object]
 class Comments:
     """What is to be said of frames, by the numbers that they have in the output, and of the whole.
 
-    Each text becomes a comment of its own.
+    Each text becomes a comment of its own. Where a file's section has a comment that begins with
+    ``ours``, the file is such a copy itself, and all comments that begin so are left out.
     """
 
     def __init__(
-        self, frames: Mapping[int, Sequence[str]] | None = None, section: Sequence[str] = ()
+        self,
+        frames: Mapping[int, Sequence[str]] | None = None,
+        section: Sequence[str] = (),
+        ours: str = "",
     ) -> None:
         self.section = section
+        self.ours = ours.encode()
         self._texts = frames or {}
         self._frames = array("q", sorted(self._texts))
 

@@ -71,8 +71,8 @@ Can be confused with
     - endpoint.down: connections of clients fail.
 
 What would settle it
-    - The checker's log of these moments (Envoy `event_log_path` of the health check, HAProxy
-      `option log-health-checks`).
+    - The checker's log of these moments (Envoy `event_logger` of the health check, HAProxy `option
+      log-health-checks`).
 
 References
     - docs/verdicts.md, "What the findings about endpoints rest on".

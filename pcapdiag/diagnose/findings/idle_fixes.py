@@ -48,7 +48,7 @@ def _of_server(timer: Timer) -> list[str]:
         "or the server keep them longer than the pool: node keepAliveTimeout, gunicorn "
         "--keep-alive, uvicorn --timeout-keep-alive, Tomcat keepAliveTimeout, Apache "
         "KeepAliveTimeout, NGINX keepalive_timeout",
-        "retry once on a new connection: Envoy and Istio retry_on reset-before-request, NGINX "
+        "retry once on a new connection: Envoy and Istio retry_on reset, NGINX "
         "proxy_next_upstream error, HAProxy retry-on conn-failure empty-response",
         "TCP keep-alive does not help here: the server waits for a request, not for packets",
     ]

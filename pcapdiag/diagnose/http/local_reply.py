@@ -20,7 +20,7 @@ Fixes
       change.
     - Envoy: the reply ends in the reset reason; the access log has more: `%RESPONSE_FLAGS%`,
       `%RESPONSE_CODE_DETAILS%`, `%UPSTREAM_TRANSPORT_FAILURE_REASON%`. From 1.38.1 the body no
-      longer has the transport failure. Retry what is safe: `retry_on:
+      longer has the transport failure. Retry what never reached the upstream: `retry_on:
       connect-failure,refused-stream,reset-before-request`.
     - Istio: VirtualService `retries` and `timeout`; `istioctl proxy-config cluster POD` for TLS
       mode and endpoints.

@@ -17,7 +17,8 @@ Usual causes
       balancer.
 
 Fixes
-    - First: compare with a small request. Small ones work and large ones hang: it is this.
+    - First: compare with a small request. Where small ones work and large ones hang, this is
+      likely.
     - Envoy: nothing to set. Its access log says UT, or UF with connection timeout when a large
       ClientHello is lost.
     - Istio: mTLS makes the first packets larger: the pod network's MTU must be right.

@@ -19,8 +19,9 @@ Fixes
     - First: read the program's log at that moment, and send the same request to it directly.
     - Application: worker limits (gunicorn `--timeout`, PHP `request_terminate_timeout`), crashes,
       out-of-memory kills (`dmesg -T`).
-    - Envoy: `retry_on: reset-before-request` or `reset`; it logs UC for a FIN, too.
-    - Istio: `retries.retryOn: reset-before-request` in the VirtualService.
+    - Envoy: `retry_on: reset`, for requests that may be repeated (a FIN counts, too; it logs UC for
+      both).
+    - Istio: `retries.retryOn: reset` in the VirtualService, for requests that may be repeated.
     - NGINX: `proxy_next_upstream error` (for POST only with `non_idempotent`).
     - HAProxy: `retry-on empty-response`.
     - Kubernetes: restarts in `kubectl describe pod`; `preStop` and `terminationGracePeriodSeconds`

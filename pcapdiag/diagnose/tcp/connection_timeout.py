@@ -25,8 +25,8 @@ Fixes
       above Send-Q.
     - Envoy: `connect_timeout` (default 5 s) bounds the wait. `retry_on: connect-failure` tries
       another host, `outlier_detection` and `health_checks` take the dead one out.
-    - Istio: `connectionPool.tcp.connectTimeout` in the DestinationRule (default 10 s); look for a
-      NetworkPolicy and for ports 15006 and 15008 in security groups.
+    - Istio: `connectionPool.tcp.connectTimeout` in the DestinationRule (default 10 s); in ambient
+      mode let port 15008 through.
     - NGINX: `proxy_connect_timeout` (default 60 s) is long for one dead host; `proxy_next_upstream
       error timeout` tries the next.
     - HAProxy: `timeout connect` with `retries` and `option redispatch`.

@@ -22,8 +22,8 @@ Fixes
       connection_limit filter closes what is too much.
     - Istio: an AuthorizationPolicy on a TCP port closes what it denies.
     - NGINX: as that server, `limit_conn`, `allow` and `deny`.
-    - HAProxy: as that proxy, `maxconn`, `tcp-request connection reject`, the state of its servers
-      (`show servers state`).
+    - HAProxy: as that proxy, `tcp-request connection reject`, the state of its servers (`show
+      servers state`).
     - Cloud: has the target group a healthy target?
 
 Can be confused with

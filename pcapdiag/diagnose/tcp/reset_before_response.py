@@ -20,8 +20,8 @@ Fixes
     - First: read the program's log at that moment, and send the same request to it directly.
     - Application: read the whole request before you close, also on an early error; look for
       out-of-memory kills (`dmesg -T`) and worker timeouts.
-    - Envoy: `retry_on: reset-before-request` retries what the server never began; `reset` also what
-      it may have begun.
+    - Envoy: `retry_on: reset` sends it again, for requests that may be repeated.
+      `reset-before-request` does not: the request was written already.
     - Istio: `retries.retryOn` in the VirtualService; STRICT in PeerAuthentication needs a sidecar
       at the client.
     - NGINX: `proxy_next_upstream error` (for POST only with `non_idempotent`).
@@ -79,7 +79,7 @@ KIND = Kind(
         "does it close without reading the whole request (size limit, early error)? let it read "
         "first",
         "right protocol for that port: TLS or plaintext, HTTP/1 or HTTP/2, PROXY header, mTLS?",
-        "retry where safe: Envoy and Istio retry_on reset-before-request,connect-failure; NGINX "
+        "retry where safe: Envoy and Istio retry_on reset,connect-failure; NGINX "
         "proxy_next_upstream error; HAProxy retry-on empty-response",
     ),
     commands=(

@@ -24,10 +24,10 @@ Fixes
       `headersTimeout` above it), gunicorn `--keep-alive`, uvicorn `--timeout-keep-alive`, Tomcat
       `keepAliveTimeout`, Apache `KeepAliveTimeout`, Go `http.Server.IdleTimeout`.
     - Envoy: `common_http_protocol_options.idle_timeout` in HttpProtocolOptions of the cluster
-      (default 1 h). `retry_on: reset-before-request` on a new connection is safe here;
+      (default 1 h). `retry_on: reset` tries again on a new connection, for requests that may be
+      repeated; `reset-before-request` does not, since the request was written already.
       `tcp_keepalive` where a device forgets.
-    - Istio: `connectionPool.http.idleTimeout` in the DestinationRule; `retries.retryOn:
-      reset-before-request`.
+    - Istio: `connectionPool.http.idleTimeout` in the DestinationRule; `retries.retryOn: reset`.
     - NGINX: upstream `keepalive_timeout` (default 60 s); `proxy_next_upstream error`.
     - HAProxy: `pool-purge-delay` (default 5 s), `retry-on conn-failure empty-response`, `option
       srvtcpka`.
@@ -91,7 +91,7 @@ KIND = Kind(
         "keepalive_timeout, HAProxy pool-purge-delay",
         "or the other side's longer: node keepAliveTimeout, gunicorn --keep-alive, Tomcat "
         "keepAliveTimeout, NGINX keepalive_timeout; NAT or load balancer idle timeout",
-        "retry once on a new connection: Envoy and Istio retry_on reset-before-request; NGINX "
+        "retry once on a new connection: Envoy and Istio retry_on reset; NGINX "
         "proxy_next_upstream error; HAProxy retry-on conn-failure empty-response",
         "TCP keep-alive below the idle timeout, where a device between forgets: Envoy "
         "tcp_keepalive, HAProxy option srvtcpka, Linux net.ipv4.tcp_keepalive_time",

@@ -18,8 +18,8 @@ Usual causes
 Fixes
     - First: what restarted, moved or was reconfigured at that moment?
     - Application: retry once on a new connection, where the request may be repeated.
-    - Envoy: `retry_on: reset`, `outlier_detection`; `close_connections_on_host_health_failure`
-      drops a pool with its host.
+    - Envoy: `retry_on: reset`, `outlier_detection`; `close_connections_on_host_health_failure` ends
+      TCP proxies' connections with their host.
     - Istio: `retries.retryOn: reset`, `outlierDetection`.
     - HAProxy: `on-marked-down shutdown-sessions` ends connections to a server that is known to be
       down.

@@ -9,6 +9,7 @@ from pcapdiag.capture.writing.section import Comments, Copied, Write
 from pcapdiag.model.report import Report
 from pcapdiag.report.annotate.frames import comment_frames
 from pcapdiag.report.annotate.section import section_text
+from pcapdiag.report.annotate.table import PREFIX
 
 
 def annotate_capture(
@@ -28,5 +29,5 @@ def annotate_capture(
     texts = comment_frames(report)
     summary = section_text(report, texts, filtered=filtered)
     files = [Original(file.path, file.packets) for file in report.capture.files]
-    comments = Comments(texts.by_frame, [summary])
+    comments = Comments(texts.by_frame, [summary], PREFIX)
     return copy_captures(files, write, comments, drop_secrets=drop_secrets, tell=tell)

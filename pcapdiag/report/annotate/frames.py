@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from pcapdiag.model.explains import explains
 from pcapdiag.model.report import Cause, Connection, Evidence, Report, Verdict
-from pcapdiag.report import words
+from pcapdiag.report import evidence, words
 from pcapdiag.report.annotate.table import FrameTexts
 from pcapdiag.report.escape import shown
-from pcapdiag.report.evidence import for_and_against, ranked, supports
+from pcapdiag.report.points import ONE_PLACE
 
 FOR_LINES = 4
 AGAINST_LINES = 2
@@ -25,16 +27,20 @@ EVIDENCE_FRAMES = 8
 """Frames of one piece of evidence that get a comment."""
 FINDING_FRAMES = 32
 """Frames of one finding that do."""
+MAX_FINDING_FRAMES = 5_000
+"""Room that is kept for findings, however many connections failed."""
 
 _SEVERITY = {"failure": "FINDING", "warning": "WARNING", "info": "INFO"}
 
 
 def comment_frames(report: Report) -> FrameTexts:
-    """Return the comments; those on decisive frames come first, and get room first."""
-    texts = FrameTexts()
+    """Return the comments; decisive frames and findings get room first."""
+    about_findings = sum(len(finding.frames[:FINDING_FRAMES]) for finding in report.findings)
+    texts = FrameTexts(keep_free=min(about_findings, MAX_FINDING_FRAMES))
     for connection in _failed(report, texts):
         for verdict in (connection.verdict, *connection.other_failures):
             _tell_decisive(texts, report, connection, verdict)
+    texts.keep_free = 0
     for finding in report.findings:
         label = _SEVERITY[finding.severity]
         text = f"{label} {finding.code}: {shown(finding.title)}: {shown(finding.detail)}"
@@ -99,17 +105,24 @@ def _what_and_who(connection: Connection, verdict: Verdict) -> Iterator[str]:
 def _evidence(connection: Connection, verdict: Verdict) -> Iterator[str]:
     who = verdict.attribution
     if who.side == "unknown":
-        for item in ranked(who)[: FOR_LINES + AGAINST_LINES]:
-            yield f"SIGN {_points_to(connection, item)}: {shown(item.detail)}"
+        signs = evidence.signs(connection, ONE_PLACE, who)
+        yield from (f"SIGN {text}" for text in signs[: FOR_LINES + AGAINST_LINES])
         return
-    speaks_for, against = for_and_against(who)
-    yield from (f"FOR {shown(item.detail)}" for item in speaks_for[:FOR_LINES])
-    yield from (f"AGAINST {shown(item.detail)}" for item in against[:AGAINST_LINES])
+    here = _decisive(connection, verdict)
+    speaks_for, against = evidence.for_and_against(who)
+    yield from (f"FOR {_told(item, here)}" for item in speaks_for[:FOR_LINES])
+    yield from (f"AGAINST {_told(item, here)}" for item in against[:AGAINST_LINES])
+
+
+def _told(item: Evidence, here: int) -> str:
+    """Return what a signal is, with the other frames that show it."""
+    elsewhere = [frame for frame in item.frames if frame != here]
+    return evidence.told(msgspec.structs.replace(item, frames=elsewhere), ONE_PLACE)
 
 
 def _points_to(connection: Connection, item: Evidence) -> str:
     name = words.sender(connection, item.says)
-    return name if supports(item, item.says) else f"not {name}"
+    return name if evidence.supports(item, item.says) else f"not {name}"
 
 
 def _tell_others(texts: FrameTexts, connection: Connection, verdict: Verdict) -> None:
@@ -122,9 +135,9 @@ def _tell_others(texts: FrameTexts, connection: Connection, verdict: Verdict) ->
     who = verdict.attribution
     for item in who.evidence:
         if who.side == "unknown":
-            text = f"SIGN {_points_to(connection, item)}: {shown(item.detail)} {where}"
+            text = f"SIGN {_points_to(connection, item)}: {shown(evidence.detail_of(item))} {where}"
         else:
-            label = "FOR" if supports(item, who.side) else "AGAINST"
+            label = "FOR" if evidence.supports(item, who.side) else "AGAINST"
             text = f"{label} {words.sender(connection, who.side)}: {shown(item.detail)} {where}"
         for frame in item.frames[:EVIDENCE_FRAMES]:
             if frame != decisive:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pcapdiag.model.report import Finding, Group, Report
 from pcapdiag.report import words
-from pcapdiag.report.annotate.table import FrameTexts
+from pcapdiag.report.annotate.table import PREFIX, FrameTexts
 from pcapdiag.report.clock import Clock
 from pcapdiag.report.escape import shown
 from pcapdiag.report.overview import NOT_FAILED, outcome
@@ -28,8 +28,7 @@ def section_text(report: Report, texts: FrameTexts, *, filtered: bool) -> str:
 
 def _lines(report: Report, texts: FrameTexts, filtered: bool) -> Iterator[str]:
     summary = report.summary
-    program = f"{report.generator.name} {report.generator.version}"
-    yield f"{program}: {outcome(report, filtered)}."
+    yield f"{PREFIX}{outcome(report, filtered)} (version {report.generator.version})."
     codes = [f"{c} {n:,}" for c, n in summary.by_verdict.items() if c not in NOT_FAILED]
     if codes:
         yield f"What: {', '.join(codes)}."

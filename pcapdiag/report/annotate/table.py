@@ -16,17 +16,21 @@ PREFIX = "pcapdiag: "
 
 
 class FrameTexts:
-    """The comments on frames; ``left_out`` counts those that a limit kept out."""
+    """The comments on frames; ``left_out`` counts those that a limit kept out.
 
-    def __init__(self) -> None:
+    ``keep_free`` frames are kept for later, until that is set to 0.
+    """
+
+    def __init__(self, keep_free: int = 0) -> None:
         self.by_frame: dict[int, list[str]] = {}
         self.left_out = 0
+        self.keep_free = keep_free
         self._room = MAX_CHARACTERS
 
     @property
     def full(self) -> bool:
         """True when no further frame is taken."""
-        return len(self.by_frame) >= MAX_FRAMES or self._room <= 0
+        return len(self.by_frame) + self.keep_free >= MAX_FRAMES or self._room <= 0
 
     def add(self, frame: int, text: str) -> None:
         """Add a comment on a frame; the same one is not added twice."""

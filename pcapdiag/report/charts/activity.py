@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Literal
 
@@ -14,6 +15,8 @@ from pcapdiag.report import words
 from pcapdiag.report.clock import between
 
 Meaning = Literal["traffic", "open", "warning", "bad", "party"]
+BINS = 240
+"""Bins that a row is as wide as, at most."""
 _PARTIES = ("client", "proxy", "upstream", "middlebox", "unknown")
 
 
@@ -43,18 +46,50 @@ class Strip(msgspec.Struct, frozen=True):
 
 def strips(report: Report) -> list[Strip]:
     """Return the rows of the capture, or of each point, by the first point's clock."""
-    if not report.points:
-        if report.activity is None:
-            return []
-        return [_strip("", report.activity, 0.0)]
     start = picture_start(report)
-    found = []
+    found = [
+        (label, activity, (begin - start) / NANOSECONDS)
+        for label, activity, begin in _activities(report)
+    ]
+    span = max((begin + one.bin * len(one.packets) for _, one, begin in found), default=0.0)
+    return [
+        Strip(label, begin, wide.bin, list(_rows(wide)))
+        for label, activity, begin in found
+        for wide in [_with_wide_bins(activity, span / BINS)]
+    ]
+
+
+def _activities(report: Report) -> Iterator[tuple[str, Activity, int]]:
+    """Yield what was counted where, and when it begins by the first point's clock, ns."""
+    if not report.points and report.activity is not None:
+        yield "", report.activity, parse_seconds(report.activity.start)
     for number, point in enumerate(report.points):
         activity = point.activity or (report.activity if number == 0 else None)
         if activity is not None:
-            begin = _aligned(point, activity.start)
-            found.append(_strip(_label(point), activity, (begin - start) / NANOSECONDS))
-    return found
+            yield _label(point), activity, _aligned(point, activity.start)
+
+
+def _with_wide_bins(activity: Activity, least: float) -> Activity:
+    """Return the counts in bins of ``least`` seconds at least: narrower ones cannot be seen."""
+    together = math.ceil(least / activity.bin) if activity.bin > 0 else 1
+    if together <= 1:
+        return activity
+
+    def joined(values: list[int], how: Callable[[list[int]], int] = sum) -> list[int]:
+        return [how(values[n : n + together]) for n in range(0, len(values), together)]
+
+    return Activity(
+        start=activity.start,
+        bin=activity.bin * together,
+        packets=joined(activity.packets),
+        bytes=joined(activity.bytes),
+        opened=joined(activity.opened),
+        open=joined(activity.open, max),
+        retransmissions=joined(activity.retransmissions),
+        resets=joined(activity.resets),
+        goaways=joined(activity.goaways),
+        failed={party: joined(values) for party, values in activity.failed.items()},
+    )
 
 
 def picture_start(report: Report) -> int:
@@ -75,10 +110,6 @@ def _label(point: Point) -> str:
     if point.clock_offset is None:
         return f"{point.label} (clock not compared)"
     return point.label
-
-
-def _strip(label: str, activity: Activity, begin: float) -> Strip:
-    return Strip(label, begin, activity.bin, list(_rows(activity)))
 
 
 def _rows(activity: Activity) -> Iterator[Series]:
@@ -107,7 +138,7 @@ def _rows(activity: Activity) -> Iterator[Series]:
             yield Series(name, "party", values, f"{sum(values):,} in all", party)
 
 
-_WHO = {"middlebox": "path", "unknown": "not known whom"}
+_WHO = {"middlebox": "path", "unknown": "by unknown"}
 
 
 def _rate(value: float) -> str:

@@ -29,6 +29,8 @@ HIGH, FLAT, BETWEEN = 40.0, 22.0, 5.0
 BAR_ROW, BAR, LEAST = 12.5, 6.0, 2.0
 """Height of a row of bars, of a bar, and the least width of one, points."""
 TITLE, FOOT = 18.0, 20.0
+FINE = 500
+"""Places along the time at which a bar can begin or end."""
 
 
 class ActivityChart(msgspec.Struct, frozen=True):
@@ -105,9 +107,10 @@ class ActivityChart(msgspec.Struct, frozen=True):
             self._draw_bars(canvas, row, y, number)
             y += BAR_ROW
         if self.failures.rest:
-            at = y + TITLE / 2
-            look = canvas.look
-            canvas.text(MARGIN + NAMES, at, self.failures.rest, size=SMALL, colour=look.muted)
+            at = y + FOOT + TITLE / 2
+            canvas.text(
+                MARGIN + NAMES, at, self.failures.rest, size=SMALL, colour=canvas.look.muted
+            )
 
     def _draw_bars(self, canvas: Canvas, row: BarRow, top: float, number: int) -> None:
         look, middle = canvas.look, top + BAR_ROW / 2
@@ -120,17 +123,23 @@ class ActivityChart(msgspec.Struct, frozen=True):
         x = canvas.width - MARGIN - SAID + 8
         canvas.text(x, middle, row.code, size=SMALL, colour=colour, room=SAID - 8)
         panel = Panel(canvas, rect, self.axis, (0, 1))
-        lines = [[(bar.first, 0.5), (self._long_enough(bar, panel), 0.5)] for bar in row.bars]
+        bars = {self._columns(bar): bar for bar in row.bars}.values()
+        lines = [[(bar.first, 0.5), (self._long_enough(bar, panel), 0.5)] for bar in bars]
         drawn = LineCollection(
             lines, colors=colour, linewidths=BAR, capstyle="butt", gid=f"failed-{number}",
             alpha=1.0 if row.count == 1 else 0.55,
         )  # fmt: skip
         panel.axes.add_collection(drawn, autolim=False)
-        if row.count == 1:
+        first, last = panel.x(row.bars[0].first), panel.x(row.bars[0].last)
+        if row.count == 1 and last - first > BAR:
             panel.axes.plot(
                 [row.bars[0].decided], [0.5], marker="|", markersize=BAR + 4, color=look.ink,
                 gid=f"decided-{number}", clip_on=False,
             )  # fmt: skip
+
+    def _columns(self, bar: Bar) -> tuple[int, int]:
+        """Return where a bar is drawn: of those at one place one is enough."""
+        return int(self.axis.place(bar.first) * FINE), int(self.axis.place(bar.last) * FINE)
 
     def _long_enough(self, bar: Bar, panel: Panel) -> float:
         least = self.axis.time(self.axis.place(bar.first) + LEAST / panel.width)
@@ -154,13 +163,15 @@ def _colour(look: Look, series: Series) -> str:
 def activity_chart(report: Report, look: Look) -> ActivityChart:
     """Return the chart of a report's capture or captures."""
     shown, start = strips(report), picture_start(report)
-    span = picture_span(report, shown) or 1.0
+    failed = failures(report, start)
+    last = max((bar.last for row in failed.rows for bar in row.bars), default=0.0)
+    span = max(picture_span(report, shown), last) or 1.0
     room = look.points - 2 * MARGIN - NAMES - SAID
     most = max(int(room / TICK_ROOM), 2)
     ticks, labels = moments(look.clock, format_seconds(start), span, most)
     return ActivityChart(
         strips=shown,
-        failures=failures(report, start),
+        failures=failed,
         axis=time_axis([0.0, span / 2, span]),
         ticks=ticks,
         labels=labels,

@@ -22,6 +22,7 @@ Align = Literal["left", "center", "right"]
 HEAD_LENGTH, HEAD_WIDTH = 6.5, 5.0
 """Of an arrow's head, points."""
 _SETTINGS: dict[Any, Any] = {
+    "text.hinting": "none",  # as wide at every size as the ruler says
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "pcapdiag",
     "pdf.fonttype": 42,

@@ -45,7 +45,10 @@ class Failures(msgspec.Struct, frozen=True):
 
 
 def failures(report: Report, start: int) -> Failures:
-    """Return the failed connections in time order; ``start`` in nanoseconds since the epoch."""
+    """Return the failed connections in time order, or the most frequent kinds first.
+
+    ``start`` is in nanoseconds since the epoch.
+    """
     failed = (c for c in report.connections if c.verdict.failed and c.same_as is None)
     if report.summary.failed <= MAX_ROWS:
         rows = [_row(connection, start, alone=True) for connection in failed]
@@ -53,8 +56,7 @@ def failures(report: Report, start: int) -> Failures:
         return Failures(rows[:MAX_ROWS], _rest(rows[MAX_ROWS:]))
     rows = _grouped(failed, start)
     rows.sort(key=lambda row: -row.count)
-    kept = sorted(rows[:MAX_ROWS], key=lambda row: row.bars[0].first)
-    return Failures(kept, _rest(rows[MAX_ROWS:]))
+    return Failures(rows[:MAX_ROWS], _rest(rows[MAX_ROWS:]))
 
 
 def _grouped(failed: Iterable[Connection], start: int) -> list[BarRow]:

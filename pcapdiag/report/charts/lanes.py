@@ -223,7 +223,8 @@ def _path(
 def _passage(connection: Connection, passage: PointPassage, order: Sequence[int]) -> Passage:
     times = [time for time in passage.times if time is not None]
     first = min(times, key=parse_seconds, default=None)
-    fate = _FATES.get(passage.fate, "")
+    frames = [passage.frames[n] for n in order]
+    fate = _FATES.get(passage.fate, "") if None in frames else ""
     if passage.changed:
         changed = f"{', '.join(passage.changed)} changed"
         fate = f"{fate}, {changed}" if fate else changed
@@ -231,7 +232,7 @@ def _passage(connection: Connection, passage: PointPassage, order: Sequence[int]
         event=passage.event,
         to_right=passage.from_ == "initiator",
         seconds=between(connection.start, first) if first else None,
-        frames=[passage.frames[n] for n in order],
+        frames=frames,
         covers=[passage.covers[n] for n in order],
         fate=fate,
         decisive=passage.decisive and connection.verdict.failed,

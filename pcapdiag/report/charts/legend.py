@@ -24,6 +24,8 @@ class Sign(msgspec.Struct, frozen=True):
     kind: Literal["stroke", "line", "dashed", "marker", "fill"] = "stroke"
     marker: str = ""
     hollow: bool = False
+    size: float = 5.5
+    """Of a marker, points."""
 
 
 def legend_rows(signs: Sequence[Sign], room: float) -> list[list[Sign]]:
@@ -63,7 +65,7 @@ def _draw_sign(canvas: Canvas, sign: Sign, x: float, y: float) -> None:
     elif sign.kind == "marker":
         face = "none" if sign.hollow else sign.colour
         dot = Line2D(
-            [middle], [y], marker=sign.marker, markersize=5.5, color=sign.colour,
+            [middle], [y], marker=sign.marker, markersize=sign.size, color=sign.colour,
             markerfacecolor=face, linestyle="none",
         )  # fmt: skip
         canvas.page.add_line(dot)

@@ -6,7 +6,7 @@ group, so that the failures told on the page can be printed with their pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 import msgspec
@@ -15,19 +15,23 @@ from msgspec import UNSET
 from pcapdiag.model.report import Connection, PointLabel
 from pcapdiag.report import words
 from pcapdiag.report.clock import Clock
+from pcapdiag.report.escape import shown
 from pcapdiag.report.html.members import Members
-from pcapdiag.report.html.plain import packed, plain
+from pcapdiag.report.html.plain import packed_json, plain
 from pcapdiag.report.html.slips import Slip
 from pcapdiag.report.overview import NOT_FAILED
 from pcapdiag.report.requests import exchange_text, failed_exchange
+from pcapdiag.report.undrawn import undrawn
 
 MAX_ROWS = 20_000
 """Connections listed; more are counted."""
-CHUNK = 24
-"""Connections packed together."""
-PICTURE_BYTES = 7_000_000
+ROW_TEXT = 200
+"""Characters of one text of the list."""
+CHUNK, CHUNK_BYTES = 24, 500_000
+"""Connections packed together, and bytes of JSON from which a chunk takes no more."""
+PICTURE_BYTES = 9_000_000
 """Packed bytes up to which connections keep the packets that their charts draw."""
-DETAIL_BYTES = 10_000_000
+DETAIL_BYTES = 12_000_000
 """Packed bytes up to which connections are told in full; later ones are rows of the list."""
 
 Key = tuple[PointLabel, int]
@@ -89,22 +93,29 @@ class Embedder:
         self, clock: Clock, tell: Callable[[Connection], list[Slip]], members: Members
     ) -> None:
         self._clock, self._tell, self._members = clock, tell, members
-        self._pending: list[Detail] = []
+        self._pending: list[bytes] = []
         self._size = 0
         self._result = Embedded()
 
-    def embed(self, connections: Iterable[Connection], first: Iterable[Connection]) -> Embedded:
-        """Return rows and details of all connections; ``first`` are those of the first chunks."""
+    def embed(self, connections: Sequence[Connection], first: Iterable[Connection]) -> Embedded:
+        """Return rows and details; ``first`` are those of the first chunks.
+
+        What failed comes before what worked, so that nothing which worked takes its room.
+        """
         placed = {key_of(one): self._row(one) for one in first}
         self._close_chunk()
-        for one in connections:
-            row = placed.get(key_of(one))
-            if row is None and len(self._result.rows) >= MAX_ROWS:
-                self._result.not_listed += 1
-            else:
-                self._result.rows.append(row or self._row(one))
+        for failed in (True, False):
+            for one in connections:
+                if one.verdict.failed is failed:
+                    self._list(one, placed.get(key_of(one)))
         self._close_chunk()
         return self._result
+
+    def _list(self, one: Connection, row: Row | None) -> None:
+        if row is None and len(self._result.rows) >= MAX_ROWS:
+            self._result.not_listed += 1
+        else:
+            self._result.rows.append(row or self._row(one))
 
     def _row(self, one: Connection) -> Row:
         row = row_of(one, self._clock)
@@ -113,27 +124,36 @@ class Embedder:
             self._result.without_details += 1
             return row
         row.chunk, row.place = len(self._result.chunks), len(self._pending)
-        self._pending.append(self._detail(one))
-        if len(self._pending) >= CHUNK:
+        self._pending.append(msgspec.json.encode(self._detail(one)))
+        if len(self._pending) >= CHUNK or sum(map(len, self._pending)) >= CHUNK_BYTES:
             self._close_chunk()
         return row
 
     def _detail(self, one: Connection) -> Detail:
-        series = one.series
-        if series is not UNSET and self._size >= PICTURE_BYTES:
+        bare = undrawn(one)
+        told = plain(bare)
+        if self._size < PICTURE_BYTES:
+            _draw(told, one)
+        elif bare != one:
             self._result.without_pictures += 1
-            series = UNSET
-        shown = plain(msgspec.structs.replace(one, series=UNSET))
-        if series is not UNSET and isinstance(shown, dict):
-            shown["series"] = msgspec.to_builtins(series)
-        return Detail(shown, self._tell(one))
+        return Detail(told, self._tell(one))
 
     def _close_chunk(self) -> None:
         if self._pending:
-            text = packed(self._pending)
+            text = packed_json(b"[" + b",".join(self._pending) + b"]")
             self._size += len(text)
             self._result.chunks.append(text)
             self._pending = []
+
+
+def _draw(told: object, one: Connection) -> None:
+    """Put the packets of the charts back, which have no text and many numbers."""
+    if not isinstance(told, dict):
+        return
+    at_points = zip(told["seen_at"], (sight.series for sight in one.seen_at), strict=True)
+    for place, series in [(told, one.series), *at_points]:
+        if series is not UNSET:
+            place["series"] = msgspec.to_builtins(series)
 
 
 def key_of(one: Connection) -> Key:
@@ -157,11 +177,11 @@ def row_of(one: Connection, clock: Clock) -> Row:
         start=float(one.start),
         end=float(one.end),
         when=clock.short(one.start),
-        initiator=words.end(one.initiator),
-        responder=words.end(one.responder),
+        initiator=_cut(words.end(one.initiator)),
+        responder=_cut(words.end(one.responder)),
         code=verdict.code,
         party=who.party if failed and verdict.code not in NOT_FAILED else "",
-        title=str(plain(title)),
+        title=_cut(shown(title)),
         confidence=round(who.confidence, 2) if who.side != "unknown" else -1.0,
         asked=_asked(one),
         failed=failed,
@@ -179,7 +199,11 @@ def _asked(one: Connection) -> str:
     hello = one.tls.client_hello if one.tls else None
     if hello and hello.sni:
         texts.append(hello.sni)
-    return " ".join(str(plain(text)) for text in texts)
+    return " ".join(_cut(shown(text)) for text in texts)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= ROW_TEXT else f"{text[:ROW_TEXT]}..."
 
 
 def _aliases(one: Connection) -> list[str]:

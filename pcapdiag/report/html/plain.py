@@ -20,7 +20,12 @@ def plain(value: object) -> object:
 
 def packed(value: object) -> str:
     """Return a value as deflated JSON in base64: nothing in it can end a script element."""
-    return base64.b64encode(zlib.compress(msgspec.json.encode(value), LEVEL)).decode()
+    return packed_json(msgspec.json.encode(value))
+
+
+def packed_json(text: bytes) -> str:
+    """Return the same of what is JSON already."""
+    return base64.b64encode(zlib.compress(text, LEVEL)).decode()
 
 
 def _shown(value: object) -> object:

@@ -1,8 +1,9 @@
-"""Who talks to whom, as the page draws it: nodes in a row and the legs between them."""
+"""Who talks to whom, as the page draws it: boxes in a row, and the legs between them."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 import msgspec
 
@@ -11,17 +12,16 @@ from pcapdiag.report import words
 from pcapdiag.report.escape import shown
 from pcapdiag.report.overview import NAMED_ADDRESSES
 
-_CHAINS: tuple[tuple[Leg, str, str], ...] = (
-    ("downstream", "client", "proxy"),
-    ("between", "proxy", "proxy"),
-    ("upstream", "proxy", "upstream"),
-    ("direct", "client", "upstream"),
-    ("unknown", "unknown", "unknown"),
-)
-_NAMES = {
-    "client": ("client", "clients"),
-    "proxy": ("proxy", "proxies"),
-    "upstream": ("upstream", "upstreams"),
+_CHAIN: tuple[Leg, Leg] = ("downstream", "upstream")
+"""Legs that share a proxy: one row."""
+_ALONE: tuple[Leg, ...] = ("between", "direct", "unknown")
+"""Legs that are drawn in rows of their own."""
+_ENDS: dict[Leg, tuple[str, str]] = {
+    "downstream": ("client", "proxy"),
+    "between": ("proxy", "proxy"),
+    "upstream": ("proxy", "upstream"),
+    "direct": ("client", "upstream"),
+    "unknown": ("unknown", "unknown"),
 }
 
 
@@ -34,26 +34,38 @@ class Node(msgspec.Struct):
     more: int
 
 
-class DrawnLeg(msgspec.Struct):
-    """A line between two boxes, with what failed on it and by whom."""
+class Line(msgspec.Struct):
+    """A leg: how much failed on it, of how many to the same endpoints, and by whom."""
 
-    leg: str
-    near: Node
-    far: Node
     failed: str
     of: str
-    """All connections to the same endpoints; empty where that is not known."""
+    """Empty where that is not known."""
     by_party: list[tuple[str, str, str]]
     """Party, its words, and the number."""
 
 
-def draw_topology(report: Report) -> list[DrawnLeg]:
-    """Return the legs on which something failed, from the client's side to the upstream's."""
+class Row(msgspec.Struct):
+    """Boxes, and the lines between them: one fewer."""
+
+    nodes: list[Node]
+    lines: list[Line]
+
+
+def draw_topology(report: Report) -> list[Row]:
+    """Return the rows; what failed through a proxy is one, with its other leg where that is known.
+
+    Nothing is drawn where nothing failed.
+    """
     legs: dict[Leg, _Leg] = {}
     for one in report.connections:
         if one.verdict.failed and one.same_as is None:
             legs.setdefault(one.leg, _Leg()).add(one)
-    return [_drawn(leg, near, far, legs[leg]) for leg, near, far in _CHAINS if leg in legs]
+    rows = [_alone(leg, legs[leg]) for leg in _ALONE if leg in legs]
+    chained = [leg for leg in _CHAIN if leg in legs]
+    known = not report.topology.assumed and report.topology.clients and report.topology.upstreams
+    if len(chained) == 2 or (chained and known):
+        return [_chain(report, legs), *rows]
+    return [*(_alone(leg, legs[leg]) for leg in chained), *rows]
 
 
 class _Leg:
@@ -73,25 +85,41 @@ class _Leg:
         self.reached[endpoint] = one.scope.connections if one.scope else 0
 
 
-def _drawn(leg: Leg, near: str, far: str, counted: _Leg) -> DrawnLeg:
+def _chain(report: Report, legs: dict[Leg, _Leg]) -> Row:
+    down, up = (legs.get(leg, _Leg()) for leg in _CHAIN)
+    known = report.topology
+    nodes = [
+        _node("client", down.near, known.clients),
+        _node("proxy", down.far + up.near, known.proxies),
+        _node("upstream", up.far, known.upstreams),
+    ]
+    return Row(nodes, [_line(down), _line(up)])
+
+
+def _alone(leg: Leg, counted: _Leg) -> Row:
+    near, far = _ENDS[leg]
+    names = ("connects", "is called") if leg == "unknown" else ("", "")
+    nodes = [_node(near, counted.near, name=names[0]), _node(far, counted.far, name=names[1])]
+    return Row(nodes, [_line(counted)])
+
+
+def _line(counted: _Leg) -> Line:
     failed = counted.parties.total()
     of = sum(counted.reached.values()) if all(counted.reached.values()) else 0
     most = sorted(counted.parties.items(), key=lambda item: (-item[1], item[0]))
-    return DrawnLeg(
-        leg=leg,
-        near=_node(near, "connects", counted.near),
-        far=_node(far, "is called", counted.far),
-        failed=f"{failed:,}",
-        of=words.count(of, "connection") if of >= failed else "",
+    return Line(
+        failed=f"{failed:,}" if failed else "",
+        of=words.count(of, "connection") if of >= failed > 0 else "",
         by_party=[(party, words.PARTY[party], f"{number:,}") for party, number in most],
     )
 
 
-def _node(role: str, name: str, addresses: Counter[str]) -> Node:
-    most = sorted(addresses.items(), key=lambda item: (-item[1], item[0]))[:NAMED_ADDRESSES]
+def _node(role: str, failing: Counter[str], known: Iterable[str] = (), name: str = "") -> Node:
+    """Return a box; addresses with failures come first, the most of them before."""
+    addresses = sorted({*failing, *known}, key=lambda address: (-failing[address], address))
     return Node(
         role=role,
-        name=_NAMES[role][len(addresses) > 1] if role in _NAMES else name,
-        addresses=[shown(address) for address, _ in most],
-        more=len(addresses) - len(most),
+        name=name or role,
+        addresses=[shown(address) for address in addresses[:NAMED_ADDRESSES]],
+        more=max(0, len(addresses) - NAMED_ADDRESSES),
     )

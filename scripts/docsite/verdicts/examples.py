@@ -20,9 +20,11 @@ CAPTURES = ROOT / "fixtures" / "pcaps"
 WIDTH = 88
 TRIES = 30
 """Captures that are tried before a code goes without an example."""
+LONG = 30
+"""Lines of a failure from which on its packets are left out, too."""
 LEFT_OUT = ("FIX", "NEXT", "RUN")
 """Parts of a report that the page itself has."""
-SHOWN_BY = {"ok": "healthy-", "path.mtu": "healthy-path-mtu-"}
+SHOWN_BY = {"ok": "healthy-refused-then-retry-same-syn", "path.mtu": "healthy-path-mtu-"}
 """Codes without scenarios of their own, and whose show them."""
 NOT_FAILED = {"ok": "OK", "capture.partial": "PARTIAL"}
 """Codes of connections that did not fail, and what their line begins with."""
@@ -88,12 +90,17 @@ def _is_of(code: str, block: list[str]) -> bool:
 
 
 def _told(code: str, block: list[str]) -> Iterator[str]:
-    """Yield the lines that say what, who and why; what to do is the page's own part."""
-    label = ""
+    """Yield the lines that say what, who and why; ``...`` stands for what is left out."""
+    left_out = LEFT_OUT if len(block) <= LONG else (*LEFT_OUT, "TIME")
+    label, gap = "", False
     for line in block:
         label = line[:LABEL_WIDTH].strip() or label
-        if label not in LEFT_OUT and label == NOT_FAILED.get(code, label):
+        wanted = label not in left_out and label == NOT_FAILED.get(code, label)
+        if wanted and gap:
+            yield "..."
+        if wanted:
             yield line
+        gap = not wanted
 
 
 def _parts(block: list[str]) -> dict[str, str]:

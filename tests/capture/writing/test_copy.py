@@ -37,6 +37,7 @@ def copy(
     *paths: Path,
     frames: dict[int, list[str]] | None = None,
     section: Sequence[str] = (),
+    ours: str = "",
     drop_secrets: bool = False,
 ) -> tuple[bytes, Copied]:
     read = Read(*paths).capture
@@ -45,7 +46,7 @@ def copy(
     copied = copy_captures(
         files,
         lambda data: pieces.append(bytes(data)),
-        Comments(frames, section),
+        Comments(frames, section, ours),
         drop_secrets=drop_secrets,
     )
     return b"".join(pieces), copied
@@ -60,7 +61,7 @@ def everything(order: str) -> Pcapng:
     file.names({"10.0.0.1": "one.example", "2001:db8::1": "six.example"})
     file.block(10, struct.pack(order + "II", 0x544C534B, 8) + b"CLIENT_R")
     file.old_packet(US, packet(3), interface=1).simple_packet(packet(4), 300)
-    file.block(0x99, b"anything").block(0x0BAD, struct.pack(order + "I", 7) + b"custom")
+    file.block(0x99, b"us: anything us: ").block(0x0BAD, struct.pack(order + "I", 7) + b"custom")
     return file.packet(START + 9, packet(6)).statistics(1, received=9, dropped=2)
 
 
@@ -112,6 +113,24 @@ def test_a_simple_packet_block_with_a_comment_gets_the_time_of_the_packet_before
     assert (new.number(20), new.number(24)) == (60, 300)
     assert new.raw[28:88] == packet(4)
     assert old.comments == ["mine"]
+
+
+@pytest.mark.parametrize("block", [512, 1 << 20])
+def test_a_copy_of_a_copy_replaces_its_comments_and_no_others(tmp_path: Path, block: int) -> None:
+    path = write(tmp_path / "a.pcapng", both_orders())
+    said = {frame: [f"us: {frame}", f"us: again {frame}"] for frame in (1, 2, 3, 8, 9, 12)}
+    first = write(tmp_path / "b.pcapng", copy(path, frames=said, section=["us: all"])[0])
+    with mock.patch.object(reader, "BLOCK_BYTES", block):
+        assert copy(first, ours="us: ")[0] == both_orders()
+        again, copied = copy(first, frames={2: ["us: new"]}, section=["us: 2"], ours="us: ")
+    assert again == copy(path, frames={2: ["us: new"]}, section=["us: 2"])[0]
+    assert copied.commented == 1
+
+
+def test_comments_like_ours_stay_in_a_capture_that_is_no_copy(tmp_path: Path) -> None:
+    file = Pcapng().interface().packet(US, packet(1), comment=b"us: not by us")
+    path = write(tmp_path / "a.pcapng", file)
+    assert copy(path, ours="us: ")[0] == file.data
 
 
 def test_the_length_of_a_section_is_no_longer_said(tmp_path: Path) -> None:
@@ -272,7 +291,17 @@ def test_wireshark_numbers_frames_as_the_comments_say(tmp_path: Path, orders: st
     frames = sorted(Read(*paths).frames)
     said = {frame: [f"frame {frame}"] for frame in frames[::3]}
     path = write(tmp_path / "out.pcapng", copy(*paths, frames=said)[0])
-    command = ["tshark", "-r", str(path), "-T", "fields", "-e", "frame.number", "-e", "frame.comment"]
+    command = [
+        "tshark",
+        "-r",
+        str(path),
+        "-T",
+        "fields",
+        "-e",
+        "frame.number",
+        "-e",
+        "frame.comment",
+    ]
     done = subprocess.run(command, capture_output=True, check=True, text=True)
     shown = dict(line.split("\t") for line in done.stdout.splitlines())
     for frame, (text,) in said.items():

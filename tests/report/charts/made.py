@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 
 import numpy as np
@@ -138,3 +139,20 @@ def strokes(figure: Figure, gid: str) -> list[tuple[float, int, int]]:
             for (x, low), (_, high) in lines.get_segments()
         ]
     return found
+
+
+def check_texts(figure: Figure, dpi: int) -> None:
+    """Check that every text is on the page and none is over another."""
+    figure.set_dpi(dpi)
+    figure.savefig(io.BytesIO(), format="svg")
+    shown = [one for one in figure.findobj(Text) if isinstance(one, Text) and one.get_text()]
+    boxes = [one.get_window_extent() for one in shown]
+    for one, box in zip(shown, boxes, strict=True):
+        assert figure.bbox.x0 <= box.x0, one
+        assert box.x1 <= figure.bbox.x1, one
+    slack = dpi / 30  # a line's box is higher than its letters
+    for number, box in enumerate(boxes):
+        for other in range(number):
+            wide = min(box.x1, boxes[other].x1) - max(box.x0, boxes[other].x0)
+            high = min(box.y1, boxes[other].y1) - max(box.y0, boxes[other].y0)
+            assert wide <= 1 or high <= slack, (shown[number], shown[other])

@@ -18,7 +18,7 @@ from pcapdiag.report.charts.look import Look
 from pcapdiag.report.charts.picture import capture_picture
 from pcapdiag.report.clock import Clock
 from pcapdiag.report.palette import PARTY
-from tests.report.charts.made import activity, named, points, strokes, texts
+from tests.report.charts.made import activity, check_texts, named, points, strokes, texts
 from tests.report.fabricate import START, finding, refused, report, seconds, summary_of
 
 pytestmark = pytest.mark.once
@@ -92,7 +92,9 @@ def test_many_failures_share_rows_and_the_rest_is_counted() -> None:
     assert len(found.rows) == MAX_ROWS
     assert found.rows[0].count == 100
     assert found.rest == "and 5 more failed connections"
-    said = texts(capture_picture(captured(alike + others), LOOK))
+    figure = capture_picture(captured(alike + others), LOOK)
+    check_texts(figure, 90)
+    said = texts(figure)
     assert "100 \u00d7 10.0.2.7:80" in said
     assert found.rest in said
 
@@ -122,6 +124,20 @@ def test_points_are_aligned_by_their_clocks() -> None:
     assert steps(figure, "0-RST")[1][0] == 0.0
     assert steps(figure, "1-RST")[1][0] == pytest.approx(5.0)
     assert {"client", "proxy", "far (clock not compared)"} <= set(texts(figure))
+
+
+def test_bins_too_narrow_to_be_seen_are_joined() -> None:
+    made = captured([])
+    fine = activity()
+    fine.bin = 0.01
+    made.points = [
+        Point(label="a", files=[], activity=made.activity, clock_offset=0.0),
+        Point(label="b", files=[], activity=fine, clock_offset=0.0),
+    ]
+    figure = capture_picture(made, LOOK)
+    assert steps(figure, "1-sent again") == ([4], [0.0, 0.25])
+    assert steps(figure, "1-open connections")[0] == [3]
+    assert steps(figure, "1-packets")[0] == [100 / 0.25]
 
 
 @pytest.mark.parametrize("packets", [0, 5])

@@ -15,11 +15,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from pcapdiag.model.report import Report
+from pcapdiag.model.report import Connection, Report, Segment, SegmentSeries
 from pcapdiag.model.report_tls import Tls, TlsClientHello
 from pcapdiag.report import palette
 from pcapdiag.report.html import assets, embed, told
 from pcapdiag.report.html.page import render_html
+from pcapdiag.report.json import render_json, render_line
+from pcapdiag.report.jsonl import report_lines
 from pcapdiag.report.palette import Shade
 from tests.report.fabricate import finding, healthy, refused, replied, report
 
@@ -119,11 +121,35 @@ def test_rows_and_details_are_whole() -> None:
     assert re.findall(r'"(\w+)"', fields[1]) == names
 
 
+def drawn(stream: int) -> Connection:
+    one = refused(stream)
+    segment = Segment(time=0.0, frame=1, initiator=True, flags=2, seq=0, length=0)
+    one.series = SegmentSeries(segments=[segment])
+    return one
+
+
+def test_charts_have_their_packets_while_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed, "CHUNK", 1)
+    text = page(report([drawn(1), drawn(2)]))
+    assert block(text, "chunk-1")[0]["connection"]["series"]["segments"][0][:4] == [0, 1, True, 2]
+    monkeypatch.setattr(embed, "PICTURE_BYTES", 1)
+    text = page(report([drawn(1), drawn(2)]))
+    assert "series" not in block(text, "chunk-1")[0]["connection"]
+    assert "1 connection without charts of their packets" in text
+
+
+def test_json_beside_a_page_has_no_packets() -> None:
+    made = report([drawn(1)])
+    assert "series" not in "".join(render_json(made, pictures=False))
+    assert "series" not in "".join(map(render_line, report_lines(made, pictures=False)))
+    assert "series" in "".join(render_json(made))
+
+
 def test_what_is_left_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embed, "MAX_ROWS", 3)
     monkeypatch.setattr(embed, "CHUNK", 1)
     monkeypatch.setattr(embed, "DETAIL_BYTES", 1)
-    text = page(report([refused(n) for n in range(5)]))
+    text = page(report([healthy(9), *(refused(n) for n in range(4))]))
     assert "2 more connections not listed" in text
     assert "2 connections listed without details" in text
     assert [row[0] for row in block(text, "rows")["rows"]] == [0, 1, 2]

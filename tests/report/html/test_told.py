@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.model.report import Cause, Connection, Group, Report
+from pcapdiag.model.report import Cause, Connection, Group, Report, Topology
 from pcapdiag.report.clock import Clock
 from pcapdiag.report.html.members import Members
 from pcapdiag.report.html.slips import Slip, SlipPage, slips_of
 from pcapdiag.report.html.told import Teller, Told
 from pcapdiag.report.html.topology import draw_topology
-from tests.report.fabricate import START, refused, replied, report
+from tests.report.fabricate import START, healthy, refused, replied, report
 
 
 def told(of: Report) -> list[Told]:
@@ -55,6 +55,12 @@ def test_everything_is_told_of_one_connection() -> None:
     assert len(found.texts) == 10
 
 
+def test_what_worked_has_its_filter() -> None:
+    one = healthy(3)
+    (see,) = Teller(report([one]), Clock()).connection(one)
+    assert (see.label, see.texts) == ("SEE", ["tcp.stream==3"])
+
+
 def test_rows_of_one_label_are_one_slip() -> None:
     page = SlipPage()
     page.labelled("FOR", "one")
@@ -95,7 +101,26 @@ def place(one: Connection, *groups: Group) -> int:
 
 
 def test_legs_count_what_failed_and_of_how_many() -> None:
-    (leg,) = draw_topology(report([refused(17), refused(18, port=9000)]))
-    assert (leg.leg, leg.failed, leg.of) == ("upstream", "2", "30 connections")
-    assert (leg.near.name, leg.far.addresses) == ("proxy", ["10.0.2.7"])
-    assert leg.by_party == [("upstream", "upstream", "2")]
+    (row,) = draw_topology(report([refused(17), refused(18, port=9000)]))
+    (line,) = row.lines
+    assert (line.failed, line.of) == ("2", "30 connections")
+    assert line.by_party == [("upstream", "upstream", "2")]
+    assert [node.name for node in row.nodes] == ["proxy", "upstream"]
+
+
+def test_both_legs_of_a_proxy_are_one_row() -> None:
+    made = report([refused(17)])
+    made.topology = Topology(
+        clients=["10.0.0.9"],
+        proxies=["10.0.1.5"],
+        upstreams=["10.0.2.6", "10.0.2.7"],
+        assumed=False,
+    )
+    (row,) = draw_topology(made)
+    assert [line.failed for line in row.lines] == ["", "1"]
+    assert [node.name for node in row.nodes] == ["client", "proxy", "upstream"]
+    assert row.nodes[2].addresses == ["10.0.2.7", "10.0.2.6"]
+
+
+def test_nothing_is_drawn_where_nothing_failed() -> None:
+    assert draw_topology(report([], ok=3)) == []

@@ -13,10 +13,11 @@
   /** Draw it; the result has `show(from, to)` for a range that was chosen elsewhere, nulls: all. */
   figures.activity = function (element, report, context) {
     const rows = kit.failures(report, context);
-    const activity = kit.activityOf(report, rows);
-    const chart = { rows, activity, context: context || {}, measure: kit.ruler(element) };
-    const bins = activity.packets.length;
-    const full = [activity.start, activity.start + Math.max(bins, 1) * activity.bin];
+    const sources = kit.activitySources(report, rows);
+    const { activity } = sources[0];
+    const chart = { rows, activity, shown: activity, context: context || {} };
+    chart.measure = kit.ruler(element);
+    const full = rangeOf(sources);
     if (!Number.isFinite(full[0])) {
       return { show: () => {} };
     }
@@ -27,7 +28,11 @@
     chart.zoom = kit.zoomBar(chart.domain, rangeWords);
     chart.tip = kit.tip();
     const plot = kit.html("div", { class: "figure-plot" }, chart.svg, chart.tip.box);
-    element.append(chart.zoom.bar, plot, kit.legend(parties(activity)));
+    const choice = kit.choice("As captured at ", sources, (source) => {
+      chart.shown = source.activity;
+      paint(chart);
+    });
+    element.append(...choice, chart.zoom.bar, plot, kit.legend(parties(activity)));
     kit.listen(chart.svg, chart.domain, hooks(chart));
     kit.mount(element, (width) => {
       chart.width = width;
@@ -36,8 +41,16 @@
     return { show: (from, to) => show(chart, from, to) };
   };
 
+  function rangeOf(sources) {
+    const all = sources.map(({ activity }) => activity);
+    const ends = all.map((one) => one.start + Math.max(one.packets.length, 1) * one.bin);
+    return [Math.min(...all.map((one) => one.start)), Math.max(...ends)];
+  }
+
   function description({ rows, activity }) {
-    const said = parties(activity).map(([, words]) => words).join(", ");
+    const said = parties(activity)
+      .map(([, words]) => words)
+      .join(", ");
     const failed = kit.plural(rows.length, "failed connection");
     return `${failed}. ${said}. Drag to choose a range of time; plus and minus zoom, 0 shows all.`;
   }
@@ -74,22 +87,24 @@
   }
 
   function paint(chart) {
-    const { svg, domain, width, activity, measure } = chart;
+    const { svg, domain, width, measure } = chart;
     const plot = { left: LEFT, width: width - 2 * LEFT };
     const x = kit.scale(domain.from, domain.to, plot.left, plot.left + plot.width);
-    const rows = kit.activityRows(activity);
+    const isFailures = (row) => row.name === "failures";
+    const failures = kit.activityRows(chart.activity).filter(isFailures);
+    const others = kit.activityRows(chart.shown).filter((row) => !isFailures(row));
     let y = 0;
     const drawn = [];
     const add = (row) => {
       const box = { ...plot, top: y + NAME, height: row.height };
-      drawn.push(kit.activityRow(row, activity, x, domain, box, measure));
+      drawn.push(kit.activityRow(row, x, domain, box, measure));
       y = box.top + box.height + GAP;
     };
-    rows.slice(0, 1).forEach(add);
+    failures.forEach(add);
     const lanes = connections(chart, x, plot, y);
     drawn.push(lanes.parts);
     y += lanes.height;
-    rows.slice(1).forEach(add);
+    others.forEach(add);
     const focused = svg.contains(document.activeElement);
     Object.assign(chart, { plot, x, found: lanes.found });
     kit.repaint(svg, width, y + AXIS, [drawn, kit.clockAxis(x, domain, y, plot, measure)]);
@@ -110,9 +125,17 @@
     const bars = kit.spansOf(rows, x, domain, plot, measure);
     const found = bars.hidden ? kit.cellsOf(rows, x, domain, plot) : bars;
     const many = kit.plural(found.shown, "failed connection");
-    const words = `${many} ${bars.hidden ? "by their start and how long they lasted" : "from first packet to last"}`;
-    const drawn = bars.hidden ? kit.cellBars(found, top + NAME, plot, measure) : kit.spanBars(found, top + NAME, measure);
-    const parts = [kit.text(plot.left, top + NAME - 4, words, { class: "soft", room: plot.width }, measure), drawn];
+    const how = bars.hidden
+      ? "by their start and how long they lasted"
+      : "from first packet to last";
+    const words = `${many} ${how}`;
+    const drawn = bars.hidden
+      ? kit.cellBars(found, top + NAME, plot, measure)
+      : kit.spanBars(found, top + NAME, measure);
+    const parts = [
+      kit.text(plot.left, top + NAME - 4, words, { class: "soft", room: plot.width }, measure),
+      drawn,
+    ];
     return { parts, found, height: NAME + found.height + GAP };
   }
 
@@ -130,13 +153,17 @@
   }
 
   function at({ found }, x, y) {
-    return found.spans.find((span) => x >= span.from - 2 && x <= span.to + 2 && y >= span.y - 1 && y <= span.y + 12);
+    return found.spans.find(
+      (span) => x >= span.from - 2 && x <= span.to + 2 && y >= span.y - 1 && y <= span.y + 12,
+    );
   }
 
   function hover(chart, x, y) {
     const span = at(chart, x, y);
     chart.svg.classList.toggle("is-choosing", Boolean(span));
-    const lines = span ? (span.rows ? kit.cellWords(span) : kit.spanWords(span)) : kit.activityWords(chart.activity, chart.x.invert(x));
+    const lines = span
+      ? span.words
+      : kit.activityWords(chart.shown, chart.activity, chart.x.invert(x));
     if (lines.length) {
       chart.tip.show(lines, x, y, chart.width);
     } else {
@@ -165,7 +192,10 @@
     }
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      choose(chart, chart.found.spans.find((span) => span.element === event.target));
+      choose(
+        chart,
+        chart.found.spans.find((span) => span.element === event.target),
+      );
       return true;
     }
     return event.key.startsWith("Arrow");

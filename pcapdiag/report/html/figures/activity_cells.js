@@ -45,7 +45,10 @@
     cell.rows.forEach((row) => counts.set(row.party, (counts.get(row.party) || 0) + 1));
     const main = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a))[0];
     cell.row = cell.rows.find((row) => row.party === main);
-    cell.parties = kit.PARTIES.filter((party) => counts.get(party)).map((party) => [party, counts.get(party)]);
+    cell.parties = kit.PARTIES.filter((party) => counts.get(party)).map((party) => [
+      party,
+      counts.get(party),
+    ]);
     cell.count = cell.rows.length;
     cell.from = box.left + cell.column * COLUMN;
     cell.to = cell.from + COLUMN;
@@ -57,26 +60,43 @@
   kit.cellBars = function (found, top, box, measure) {
     const most = found.spans.reduce((a, b) => Math.max(a, b.count), 1);
     const cells = found.spans.map((cell) => {
+      cell.words = words(cell);
       cell.y = top + cell.lane * BAND + NAME;
       const share = Math.log(cell.count + 1) / Math.log(most + 1);
       const place = { x: cell.from, y: cell.y, width: COLUMN - 1, height: BAND - NAME - 3 };
       const shade = { "fill-opacity": (FAINTEST + (1 - FAINTEST) * share).toFixed(2) };
       const data = { "data-key": cell.row.key, "data-count": cell.count };
-      const named = { role: "button", "aria-label": kit.safe(kit.cellWords(cell).join(", ")) };
-      cell.element = kit.svg("g", { class: `span party-${cell.row.party || "unknown"}`, ...named, ...data }, kit.svg("rect", { ...place, ...shade }));
+      const named = { role: "button", "aria-label": kit.safe(cell.words.join(", ")) };
+      cell.element = kit.svg(
+        "g",
+        { class: `span party-${cell.row.party || "unknown"}`, ...named, ...data },
+        kit.svg("rect", { ...place, ...shade }),
+      );
       return cell.element;
     });
     const names = found.bands.map((band, lane) =>
-      kit.text(box.left, top + lane * BAND + NAME - 3, BANDS[band][1], { size: 10, class: "soft" }, measure),
+      kit.text(
+        box.left,
+        top + lane * BAND + NAME - 3,
+        BANDS[band][1],
+        { size: 10, class: "soft" },
+        measure,
+      ),
     );
     return [cells, names];
   };
 
-  kit.cellWords = function (cell) {
+  function words(cell) {
     if (cell.count === 1) {
       return kit.spanWords({ ...cell, end: cell.row.end });
     }
-    const parties = cell.parties.map(([party, count]) => `${kit.count(count)} ${kit.PARTY_WORDS[party]}`);
-    return [`${kit.plural(cell.count, "connection")} that lasted ${cell.lasted}`, parties.join(", "), `from ${kit.clock(cell.start, 1e-3)} UTC on`];
-  };
+    const parties = cell.parties.map(
+      ([party, count]) => `${kit.count(count)} ${kit.PARTY_WORDS[party]}`,
+    );
+    return [
+      `${kit.plural(cell.count, "connection")} that lasted ${cell.lasted}`,
+      parties.join(", "),
+      `from ${kit.clock(cell.start, 1e-3)} UTC on`,
+    ];
+  }
 })((window.pcapdiag = window.pcapdiag || {}));

@@ -9,8 +9,8 @@
   const SPACE = 3;
 
   /**
-   * The bars that fit, in lanes: `{spans, lanes, hidden, shown, height}`. Connections whose bars would
-   * begin and end within SAME pixels, with the same verdict and party, are one span.
+   * The bars that fit, in lanes: `{spans, lanes, hidden, shown, height}`. Connections whose bars
+   * would begin and end within SAME pixels, with the same verdict and party, are one span.
    */
   kit.spansOf = function (rows, x, domain, box, measure) {
     const found = new Map();
@@ -29,7 +29,14 @@
         span.start = Math.min(span.start, row.start);
         span.end = Math.max(span.end, row.end);
       } else {
-        found.set(name, { row, from, to: Math.max(to, from + LEAST), count: 1, start: row.start, end: row.end });
+        found.set(name, {
+          row,
+          from,
+          to: Math.max(to, from + LEAST),
+          count: 1,
+          start: row.start,
+          end: row.end,
+        });
       }
     }
     return { ...packed([...found.values()], box, measure), shown };
@@ -41,8 +48,8 @@
     let hidden = 0;
     const placed = [];
     for (const span of spans) {
-      span.words = span.count > 1 ? `\u00d7${kit.count(span.count)}` : "";
-      const wide = span.words ? measure(span.words, 10) + 4 : 0;
+      span.number = span.count > 1 ? `\u00d7${kit.count(span.count)}` : "";
+      const wide = span.number ? measure(span.number, 10) + 4 : 0;
       span.before = span.to + wide > box.left + box.width;
       const [from, to] = span.before ? [span.from - wide, span.to] : [span.from, span.to + wide];
       let lane = free.findIndex((end) => end + SPACE <= from);
@@ -56,7 +63,12 @@
       free[lane] = to;
       placed.push({ ...span, lane });
     }
-    return { spans: placed, lanes: free.length, hidden, height: Math.max(free.length, 1) * pitch(free.length) };
+    return {
+      spans: placed,
+      lanes: free.length,
+      hidden,
+      height: Math.max(free.length, 1) * pitch(free.length),
+    };
   }
 
   const pitch = (lanes) => (lanes > 6 ? 9 : 12);
@@ -66,14 +78,35 @@
     const step = pitch(found.lanes);
     return found.spans.map((span) => {
       span.y = top + span.lane * step;
-      const bar = { x: span.from, y: span.y, width: span.to - span.from, height: step - 3, rx: 1.5 };
-      const words = span.before ? { x: span.from - 3, anchor: "end" } : { x: span.to + 3, anchor: "start" };
+      span.words = kit.spanWords(span);
+      const bar = {
+        x: span.from,
+        y: span.y,
+        width: span.to - span.from,
+        height: step - 3,
+        rx: 1.5,
+      };
+      const words = span.before
+        ? { x: span.from - 3, anchor: "end" }
+        : { x: span.to + 3, anchor: "start" };
       const data = { "data-key": span.row.key, "data-count": span.count };
       const group = kit.svg(
         "g",
-        { class: `span party-${span.row.party || "unknown"}`, role: "button", "aria-label": kit.safe(kit.spanWords(span).join(", ")), ...data },
+        {
+          class: `span party-${span.row.party || "unknown"}`,
+          role: "button",
+          "aria-label": kit.safe(span.words.join(", ")),
+          ...data,
+        },
         kit.svg("rect", bar),
-        span.words && kit.text(words.x, span.y + step - 4, span.words, { size: 10, anchor: words.anchor, class: "soft" }, measure),
+        span.number &&
+          kit.text(
+            words.x,
+            span.y + step - 4,
+            span.number,
+            { size: 10, anchor: words.anchor, class: "soft" },
+            measure,
+          ),
       );
       span.element = group;
       return group;

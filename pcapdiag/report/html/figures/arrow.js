@@ -31,7 +31,11 @@
       kit.svg("path", { class: "cross", d: `M${x - 5} ${y - 5}l10 10m0 -10l-10 10` }),
     ],
     open: (x, y, way) => [
-      kit.svg("text", { class: "open-end", x: x - 3 * way, y: y + 4, "text-anchor": "middle" }, "?"),
+      kit.svg(
+        "text",
+        { class: "open-end", x: x - 3 * way, y: y + 4, "text-anchor": "middle" },
+        "?",
+      ),
     ],
   };
 
@@ -43,7 +47,7 @@
     return kit.svg("path", { class: "made", d: `M${x} ${y - 6}l6 6l-6 6l-6 -6z` });
   }
 
-  /** A lane's line from `top` to `bottom`, open where `breaks` (pairs of y) are; torn at true ones. */
+  /** A lane's line from `top` to `bottom`, open where `breaks` are: [y, y, is torn]. */
   kit.lane = function (x, top, bottom, breaks, kind) {
     const parts = [];
     let from = top;

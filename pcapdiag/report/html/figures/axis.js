@@ -23,13 +23,17 @@
   kit.ticks = function (from, to, step) {
     const first = Math.ceil(from / step - 1e-9);
     const count = Math.floor(to / step + 1e-9) - first + 1;
-    return Array.from({ length: Math.max(0, Math.min(count, 100)) }, (_, at) => (first + at) * step);
+    return Array.from(
+      { length: Math.max(0, Math.min(count, 100)) },
+      (_, at) => (first + at) * step,
+    );
   };
 
   /** Ticks and words of seconds since the start, in the unit that fits the step. */
   kit.timeAxis = function (x, domain, y, plot, measure) {
     const step = kit.roundStep(domain.to - domain.from, plot.width / 90);
-    const [factor, unit] = domain.to >= 1 ? [1, "s"] : domain.to >= 1e-3 ? [1e3, "ms"] : [1e6, "\u00b5s"];
+    const [factor, unit] =
+      domain.to >= 1 ? [1, "s"] : domain.to >= 1e-3 ? [1e3, "ms"] : [1e6, "\u00b5s"];
     const places = Math.max(0, Math.ceil(-Math.log10(step * factor) - 1e-9));
     const say = (time) => `${Number((time * factor).toFixed(places))} ${unit}`;
     return axis(kit.ticks(domain.from, domain.to, step), say, x, y, plot, measure);
@@ -43,21 +47,34 @@
     return axis(kit.ticks(domain.from, domain.to, step), say, x, y, plot, measure);
   };
 
-  const CLOCK_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+  const CLOCK_STEPS = [
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400,
+  ];
 
   function clockStep(span, most) {
     const rough = span / Math.max(most, 1);
-    return rough < 1 ? kit.roundStep(span, most) : CLOCK_STEPS.find((step) => step >= rough) || kit.roundStep(span, most);
+    return rough < 1
+      ? kit.roundStep(span, most)
+      : CLOCK_STEPS.find((step) => step >= rough) || kit.roundStep(span, most);
   }
 
   function axis(times, say, x, y, plot, measure) {
-    const line = kit.svg("line", { class: "axis", x1: plot.left, x2: plot.left + plot.width, y1: y, y2: y });
+    const line = kit.svg("line", {
+      class: "axis",
+      x1: plot.left,
+      x2: plot.left + plot.width,
+      y1: y,
+      y2: y,
+    });
     let free = -Infinity;
     const marks = times.map((time) => {
       const text = say(time);
       const half = measure(text, kit.SMALL) / 2;
       const at = x(time);
-      const middle = Math.min(Math.max(at, plot.left + half - 4), plot.left + plot.width - half + 4);
+      const middle = Math.min(
+        Math.max(at, plot.left + half - 4),
+        plot.left + plot.width - half + 4,
+      );
       const tick = kit.svg("line", { class: "axis", x1: at, x2: at, y1: y, y2: y + 4 });
       if (middle - half < free) {
         return tick;

@@ -11,12 +11,12 @@
  *
  * What has nothing to show leaves its element empty. All members of `context` may be missing:
  *   points                 labels of the capture points, or report.points; as passages count them
- *   rows                   failed connections, where the page has them smaller than report.connections:
+ *   rows                   failed connections in place of report.connections:
  *                          {key, start, end (seconds since the epoch), party, code, label}
  *   key(connection)        what `select` is called with; connection.id where there is none
  *   select(key)            a connection was chosen
  *   filterTime(from, to)   a range of time was chosen, seconds since the epoch; nulls: all of it
- *   hover(frames, point)   frames are pointed at, or none: []
+ *   hover(frames, label)   frames are pointed at (of that point, "" of the only one), or none: []
  *
  * The files may be loaded in any order: all names are looked up when a figure is drawn. Colours
  * come from the page's CSS variables. Captured text gets in as text nodes and nothing else.
@@ -29,8 +29,11 @@
   const SVG = "http://www.w3.org/2000/svg";
   const MAX_TEXT = 1000;
   // What would move other text about, or cannot be seen: controls, bidi marks, zero widths.
-  const UNSAFE =
-    /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+  const UNSAFE = new RegExp(
+    "[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u200b-\\u200f\\u2028-\\u202e" +
+      "\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb]",
+    "g",
+  );
 
   kit.SMALL = 11;
   kit.NORMAL = 12.5;

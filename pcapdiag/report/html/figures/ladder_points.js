@@ -6,21 +6,11 @@
   const ROW = 34;
   const BREAK = 24;
   const HEAD = 62;
-  const LONG = 1;
   const WIDE = 720;
 
-  /** Whether a connection's packets can be drawn on their way past two points or more. */
-  kit.hasPassages = (connection, labels) => lanesOf(connection, labels).length > 1;
-
-  function lanesOf(connection, labels) {
-    const order = connection.path_order.length ? connection.path_order : labels;
-    const tells = (at) => connection.passages.some((one) => one.frames[at] !== null || one.covers[at]);
-    return order.map((label) => labels.indexOf(label)).filter((at) => at >= 0 && tells(at));
-  }
-
   kit.pointLadder = function (element, connection, labels) {
-    const lanes = lanesOf(connection, labels);
-    const rows = rowsOf(connection, lanes);
+    const lanes = kit.passageLanes(connection, labels);
+    const rows = kit.passageRows(connection, lanes);
     const names = lanes.map((at) => labels[at]).join(", ");
     const about = `${kit.plural(rows.length, "row")} in time order. ${connection.verdict.title}`;
     const svg = kit.canvas(`Packets on their way past ${names}`, about, "group");
@@ -29,46 +19,18 @@
     kit.mount(element, (width) => paint(svg, { connection, labels, lanes, rows, width, measure }));
   };
 
-  function rowsOf(connection, lanes) {
-    const first = earliest(connection.passages[0]);
-    let before = null;
-    const rows = [];
-    for (const passage of connection.passages) {
-      const time = earliest(passage);
-      const delta = before === null || time === null ? null : kit.between(before, time);
-      if (delta !== null && delta >= LONG) {
-        rows.push({ kind: "pause", text: `${kit.duration(delta)} pause` });
-      }
-      const hops = lanes.slice(1).map((lane, at) => hop(passage, lanes[at], lane));
-      rows.push({ kind: "packet", passage, delta, hops, since: time === null ? null : kit.between(first, time) });
-      before = time === null ? before : time;
-    }
-    return rows;
-  }
-
-  function earliest(passage) {
-    const times = passage.times.filter((time) => time !== null);
-    return times.length ? times.reduce((a, b) => (kit.between(a, b) < 0 ? b : a)) : null;
-  }
-
-  /* What is between two neighbouring points: null, or the signs at an arrow's ends. */
-  function hop(passage, left, right) {
-    const [near, far] = passage.from === "initiator" ? [left, right] : [right, left];
-    const [came, went] = [passage.frames[near] !== null, passage.frames[far] !== null];
-    if (!came && !went) {
-      return null;
-    }
-    const tail = came ? "" : passage.covers[near] ? "made" : "unseen";
-    return { tail, head: went ? "arrow" : passage.covers[far] ? "lost" : "open" };
-  }
-
   function signsOf(rows) {
     const packets = rows.filter((row) => row.kind === "packet");
     const hops = packets.flatMap((row) => row.hops.filter(Boolean));
-    const missing = packets.some((row) => row.hops.some((one) => one && (one.head === "open" || one.tail === "unseen")));
+    const missing = packets.some((row) =>
+      row.hops.some((one) => one && (one.head === "open" || one.tail === "unseen")),
+    );
     return [
       packets.some((row) => row.passage.decisive) && ["band", "decides the verdict"],
-      hops.some((one) => one.head === "lost") && ["cross", "sent on, and never seen at the next point"],
+      hops.some((one) => one.head === "lost") && [
+        "cross",
+        "sent on, and never seen at the next point",
+      ],
       hops.some((one) => one.tail === "made") && ["made", "came into being between the points"],
       missing && ["query", "that capture may have missed it"],
     ].filter(Boolean);
@@ -83,7 +45,13 @@
       y += row.kind === "packet" ? ROW : BREAK;
       if (row.kind !== "packet") {
         breaks.push([top + 4, y - 4, true]);
-        return kit.text(plan.middle, top + BREAK / 2 + 4, row.text, { anchor: "middle", class: "soft pause" }, figure.measure);
+        return kit.text(
+          plan.middle,
+          top + BREAK / 2 + 4,
+          row.text,
+          { anchor: "middle", class: "soft pause" },
+          figure.measure,
+        );
       }
       breaks.push([top + ROW / 2 - 4, top + ROW / 2 + 14, false]);
       return packet(row, top, plan, figure);
@@ -105,7 +73,11 @@
     const changed = wide && packets.some((row) => row.passage.changed.length) ? 190 : 0;
     const span = Math.min(width - left - cell / 2 - 6 - changed, 520 * (lanes.length - 1));
     const xs = lanes.map((_, at) => left + (span * at) / (lanes.length - 1));
-    const columns = { time: 16 + time, delta: 16 + time + delta, details: left + span + cell / 2 + 16 };
+    const columns = {
+      time: 16 + time,
+      delta: 16 + time + delta,
+      details: left + span + cell / 2 + 16,
+    };
     return { places, wide, cell, xs, left, span, middle: left + span / 2, ...columns };
   }
 
@@ -119,8 +91,18 @@
     const from = plan.left - plan.cell / 2;
     const to = plan.left + plan.span + plan.cell / 2;
     const ends = [
-      ["initiator", from, "start", `\u2190 ${kit.role(connection, "initiator")} ${connection.initiator.ip}`],
-      ["responder", to, "end", `${kit.role(connection, "responder")} ${connection.responder.ip} \u2192`],
+      [
+        "initiator",
+        from,
+        "start",
+        `\u2190 ${kit.role(connection, "initiator")} ${connection.initiator.ip}`,
+      ],
+      [
+        "responder",
+        to,
+        "end",
+        `${kit.role(connection, "responder")} ${connection.responder.ip} \u2192`,
+      ],
     ];
     const where = (at) => (at === 0 ? from : at === lanes.length - 1 ? to : plan.xs[at]);
     const who = ends.map(([side, x, end, text]) =>
@@ -128,15 +110,34 @@
         "g",
         { class: `lane-head party-${kit.partyOf(connection, side)}`, "data-side": side },
         say(x, 14, text, { anchor: end, room: plan.span / 2, class: "role" }),
-        say(x, 29, kit.blame(connection, side), { anchor: end, weight: 600, class: "blame", room: plan.span / 3 }),
+        say(x, 29, kit.blame(connection, side), {
+          anchor: end,
+          weight: 600,
+          class: "blame",
+          room: plan.span / 3,
+        }),
       ),
     );
     const between = kit.blame(connection, "path");
-    const path = between && say(plan.middle, 29, `device between: ${between}`, { anchor: "middle", weight: 600, class: "blame", room: plan.span });
+    const path =
+      between &&
+      say(plan.middle, 29, `device between: ${between}`, {
+        anchor: "middle",
+        weight: 600,
+        class: "blame",
+        room: plan.span,
+      });
     return [
       who,
       path && kit.svg("g", { class: "lane-head party-middlebox", "data-side": "path" }, path),
-      lanes.map((lane, at) => say(where(at), 47, labels[lane], { anchor: anchor(at), size: kit.NORMAL, weight: 600, class: "point" })),
+      lanes.map((lane, at) =>
+        say(where(at), 47, labels[lane], {
+          anchor: anchor(at),
+          size: kit.NORMAL,
+          weight: 600,
+          class: "point",
+        }),
+      ),
     ];
   }
 
@@ -150,8 +151,16 @@
       "data-from": passage.from,
       "data-fate": passage.fate,
     };
-    const band = kit.svg("rect", { class: "band", x: 0, y: top + 1, width: figure.width, height: ROW - 2, rx: 3 });
-    const say = (x, text, kind) => kit.text(x, y + 4, text, { anchor: "end", class: kind }, figure.measure);
+    const band = kit.svg("rect", {
+      class: "band",
+      x: 0,
+      y: top + 1,
+      width: figure.width,
+      height: ROW - 2,
+      rx: 3,
+    });
+    const say = (x, text, kind) =>
+      kit.text(x, y + 4, text, { anchor: "end", class: kind }, figure.measure);
     return kit.svg(
       "g",
       attributes,
@@ -186,7 +195,12 @@
       const x = fits ? (start + end) / 2 : middle;
       const text = at === first && kit.text(x, y - (fits ? 5 : 7), passage.event, options, measure);
       const tail = one.tail === "unseen" ? "" : one.tail;
-      const arrow = kit.arrow(start, end, y, { party, strong: passage.decisive, tail, head: one.head });
+      const arrow = kit.arrow(start, end, y, {
+        party,
+        strong: passage.decisive,
+        tail,
+        head: one.head,
+      });
       return [arrow, text];
     });
   }
@@ -198,9 +212,15 @@
       const x = plan.xs[at];
       const text = frame !== null ? `#${frame}` : passage.covers[lane] ? "\u2013" : "?";
       const kind = frame === null ? "soft" : "frame";
-      const options = { anchor: "middle", class: kind, weight: passage.decisive && frame !== null ? 600 : undefined };
-      const point = lane ? labels[lane] : null;
-      const data = frame === null ? {} : { "data-frame": frame, "data-point": point, "data-lane": labels[lane] };
+      const options = {
+        anchor: "middle",
+        class: kind,
+        weight: passage.decisive && frame !== null ? 600 : undefined,
+      };
+      const data =
+        frame === null
+          ? {}
+          : { "data-frame": frame, "data-point": labels[lane], "data-lane": labels[lane] };
       return kit.svg("g", data, kit.text(x, y + 4, text, options, measure));
     });
   }
@@ -210,7 +230,13 @@
       return null;
     }
     const text = `${passage.changed.join(", ")} changed`;
-    return kit.text(plan.details, y + 4, text, { class: "soft", room: width - plan.details - 4 }, measure);
+    return kit.text(
+      plan.details,
+      y + 4,
+      text,
+      { class: "soft", room: width - plan.details - 4 },
+      measure,
+    );
   }
 
   function spoken({ passage, since: time }, plan, { connection, labels, lanes }) {

@@ -13,7 +13,7 @@
    * Rows in time order: `{kind: "packet" | "pause" | "gap", ...}`. A packet's `reach` is "all",
    * "lost" (the verdict says that the path swallowed it) or "open" (nobody answered it).
    */
-  kit.ladderRows = function (connection) {
+  kit.ladderRows = function (connection, labels) {
     const rows = [];
     let before = null;
     for (const entry of connection.timeline) {
@@ -28,11 +28,15 @@
         continue;
       }
       const row = packet(connection, entry, before);
+      row.label = row.point || labels[0] || "";
       row.detail = pause ? entry.detail.slice(pause[0].length) : entry.detail;
       rows.push(row);
       before = entry.time;
     }
-    markUnanswered(connection, rows.filter((row) => row.kind === "packet"));
+    markUnanswered(
+      connection,
+      rows.filter((row) => row.kind === "packet"),
+    );
     return rows;
   };
 
@@ -54,7 +58,9 @@
       decisive: kit.decides(connection.verdict, entry.frame, point),
       evidence: isEvidence(connection.verdict, entry.frame, point),
       reach: "all",
-      note: byPath ? `by a device between, in the ${kit.inName(connection, entry.from)}'s name` : "",
+      note: byPath
+        ? `by a device between, in the ${kit.inName(connection, entry.from)}'s name`
+        : "",
     };
   }
 
@@ -73,7 +79,7 @@
     );
   }
 
-  /* What one end sent in vain to the end: repeated and not acknowledged, or to one that is silent. */
+  /* What one end sent in vain: repeated and not acknowledged, or to one that never answers. */
   function markUnanswered(connection, packets) {
     const sent = packets.filter((row) => row.from !== "path" && !/\bRST\b/.test(row.event));
     const last = sent[sent.length - 1];
@@ -93,9 +99,11 @@
       (row.event !== "ACK" && numberOf("seq", row) >= acked) ||
       (PROBES.has(row.event) && tail.includes(row));
     const lost = connection.verdict.attribution.side === "path" ? "lost" : "open";
-    sent.filter((row) => row.from === last.from && inVain(row)).forEach((row) => {
-      row.reach = lost;
-    });
+    sent
+      .filter((row) => row.from === last.from && inVain(row))
+      .forEach((row) => {
+        row.reach = lost;
+      });
   }
 
   /* The sequence or acknowledgment number that a timeline's detail tells; -1 where it does not. */
@@ -121,7 +129,10 @@
   /** How many decimals tell all packets of a ladder apart, 3 to 6. */
   kit.places = function (times) {
     const sorted = [...times].sort((a, b) => a - b);
-    const steps = sorted.slice(1).map((time, at) => time - sorted[at]).filter((step) => step > 1e-6);
+    const steps = sorted
+      .slice(1)
+      .map((time, at) => time - sorted[at])
+      .filter((step) => step > 1e-6);
     const least = Math.min(...steps, 1);
     return Math.min(6, Math.max(3, Math.ceil(-Math.log10(least))));
   };

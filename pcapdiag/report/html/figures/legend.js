@@ -1,5 +1,5 @@
 "use strict";
-/* Legends that explain only what is there, and keyboards that walk through a figure's rows. */
+/* What stands around a figure: a legend of what is there, a choice, keys that walk its rows. */
 (function (pcapdiag) {
   const figures = (pcapdiag.figures = pcapdiag.figures || {});
   const kit = (figures.kit = figures.kit || {});
@@ -23,7 +23,8 @@
     zero: () => kit.svg("circle", { class: "zero", cx: 11, cy: 7, r: 3.5 }),
     decisive: () => kit.svg("g", { class: "decisive-line" }, upright("")()),
     thinned: line("thinned", "M4 7h14"),
-    gap: () => kit.svg("g", { class: "gap" }, kit.svg("rect", { x: 4, y: 1, width: 14, height: 12 })),
+    gap: () =>
+      kit.svg("g", { class: "gap" }, kit.svg("rect", { x: 4, y: 1, width: 14, height: 12 })),
   };
 
   /** A line of signs with their words. `signs`: pairs of a sign's or a party's name, and words. */
@@ -39,6 +40,19 @@
     const party = SIGNS[name] ? "party-unknown" : `party-${name}`;
     return kit.svg("svg", { class: `figure-svg ${party}`, ...place }, drawn);
   }
+
+  /** A choice among sources by their labels, as elements to append; none for a single one. */
+  kit.choice = function (title, sources, show) {
+    if (sources.length < 2) {
+      return [];
+    }
+    const options = sources.map((one, at) =>
+      kit.html("option", { value: at }, kit.safe(one.label)),
+    );
+    const select = kit.html("select", {}, options);
+    select.addEventListener("change", () => show(sources[Number(select.value)]));
+    return [kit.html("label", { class: "figure-choice" }, title, select)];
+  };
 
   /** One tab stop for all that match; arrow keys, Home and End walk from one to the next. */
   kit.roving = function (svg, selector) {

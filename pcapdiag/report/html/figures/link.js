@@ -7,10 +7,14 @@
   /**
    * Within `root`, pointing at (or focusing) an element with `data-frames="25 26"` lights all that
    * have one of them as `data-frame`, and pointing at one of those lights the first. `data-point`
-   * on either says whose frames they are: only equal ones match.
+   * on either is the label of the point whose frames they are, where there are several. What has
+   * `data-lights-itself` calls `light` itself.
    */
   figures.link = function (root, context) {
     const over = (event) => {
+      if (event.target.closest("[data-lights-itself]")) {
+        return;
+      }
       const source = event.target.closest("[data-frames], [data-frame]");
       figures.light(root, source ? framesOf(source) : [], source ? pointOf(source) : "");
       if (context && context.hover) {
@@ -35,7 +39,10 @@
 
   function framesOf(element) {
     const text = element.dataset.frames || element.dataset.frame || "";
-    return text.split(/[\s,]+/).filter(Boolean).map(Number);
+    return text
+      .split(/[\s,]+/)
+      .filter(Boolean)
+      .map(Number);
   }
 
   function pointOf(element) {

@@ -21,9 +21,20 @@
     }
     const wrong = mismatchOf(connection.verdict);
     const rows = rowsOf(tls).map((row) => tableRow(row, row.name === wrong));
-    element.append(kit.html("table", { class: "offers" }, columns(), head(connection), kit.html("tbody", {}, rows)));
-    const measure = kit.ruler(element);
-    element.append(...["responder", "initiator"].map((side) => kit.certificates(connection, side, measure)).filter(Boolean));
+    element.append(
+      kit.html(
+        "table",
+        { class: "offers" },
+        columns(),
+        head(connection),
+        kit.html("tbody", {}, rows),
+      ),
+    );
+    element.append(
+      ...["responder", "initiator"]
+        .map((side) => kit.certificates(connection, side))
+        .filter(Boolean),
+    );
   };
 
   /* The row that the verdict is about; which list it is, no_shared_cipher only says in words. */
@@ -37,7 +48,11 @@
 
   function columns() {
     const kinds = ["what", "offered", "taken"];
-    return kit.html("colgroup", {}, kinds.map((kind) => kit.html("col", { class: kind })));
+    return kit.html(
+      "colgroup",
+      {},
+      kinds.map((kind) => kit.html("col", { class: kind })),
+    );
   }
 
   function head(connection) {
@@ -56,12 +71,29 @@
     const taken = tls.server_hello || {};
     const list = (name) => hello[name] || [];
     return [
-      { name: "sni", title: "server name", offered: hello.sni ? [hello.sni] : [], answer: names(tls), match: kit.covers },
+      {
+        name: "sni",
+        title: "server name",
+        offered: hello.sni ? [hello.sni] : [],
+        answer: names(tls),
+        match: kit.covers,
+      },
       { name: "versions", title: "version", offered: list("versions"), taken: taken.version },
-      { name: "alpn", title: "ALPN", offered: list("alpn"), taken: taken.alpn, hidden: hiddenAlpn(tls) },
+      {
+        name: "alpn",
+        title: "ALPN",
+        offered: list("alpn"),
+        taken: taken.alpn,
+        hidden: hiddenAlpn(tls),
+      },
       { name: "ciphers", title: "cipher suite", offered: list("ciphers"), taken: taken.cipher },
       { name: "groups", title: "key exchange group", offered: list("groups"), taken: taken.group },
-      { name: "signature_algorithms", title: "signature algorithm", offered: list("signature_algorithms"), hidden: "not told by a server" },
+      {
+        name: "signature_algorithms",
+        title: "signature algorithm",
+        offered: list("signature_algorithms"),
+        hidden: "not told by a server",
+      },
     ].map((row) => ({ ...row, tls }));
   }
 
@@ -72,7 +104,9 @@
 
   function hiddenAlpn(tls) {
     const hello = tls.server_hello;
-    return hello && hello.version === "TLS 1.3" && !tls.decrypted ? "encrypted in TLS 1.3" : "none chosen";
+    return hello && hello.version === "TLS 1.3" && !tls.decrypted
+      ? "encrypted in TLS 1.3"
+      : "none chosen";
   }
 
   /** Whether a certificate's name is for that server name (RFC 6125: one label for a star). */
@@ -82,21 +116,28 @@
     }
     const [wanted, given] = [pattern, name].map((text) => text.toLowerCase().replace(/\.$/, ""));
     const rest = given.slice(given.indexOf("."));
-    return wanted === given || (wanted.startsWith("*.") && given.includes(".") && wanted.slice(1) === rest);
+    return (
+      wanted === given ||
+      (wanted.startsWith("*.") && given.includes(".") && wanted.slice(1) === rest)
+    );
   };
 
-  /* A server that chose nothing told nothing of its lists: that is said once, beside all of them. */
+  /* A server that chose nothing told nothing of its lists: that is said once, beside them all. */
   function tableRow(row, isWrong) {
     const answers = row.answer || (row.taken ? [row.taken] : []);
     const match = row.match || ((a, b) => a === b);
-    const common = (text, others) => others.some((other) => match(text, other) || match(other, text));
+    const common = (text, others) =>
+      others.some((other) => match(text, other) || match(other, text));
     const most = isWrong ? LISTED_WRONG : LISTED;
     const offered = items(row.offered, (text) => common(text, answers), most);
-    const taken = answers.length ? items(answers, (text) => common(text, row.offered), most) : nothing(row);
+    const taken = answers.length
+      ? items(answers, (text) => common(text, row.offered), most)
+      : nothing(row);
     const mark = isWrong ? kit.html("div", { class: "is-against" }, "\u2717 does not fit") : null;
     const isName = row.name === "sni";
     const said = kit.html("td", {}, isName && answers.length ? ["certificate for ", taken] : taken);
-    const answer = row.tls.server_hello || isName ? said : row.name === "versions" && silence(row.tls);
+    const answer =
+      row.tls.server_hello || isName ? said : row.name === "versions" && silence(row.tls);
     return kit.html(
       "tr",
       { class: isWrong ? "is-mismatch" : null, "data-row": row.name },
@@ -109,7 +150,8 @@
   function silence(tls) {
     const alert = tls.alerts.find((one) => one.from === "responder");
     const code = alert && alert.code !== null ? ` (${alert.code})` : "";
-    const words = alert && `refused with the alert ${kit.safe(alert.name)}${code}, frame ${alert.frame}`;
+    const words =
+      alert && `refused with the alert ${kit.safe(alert.name)}${code}, frame ${alert.frame}`;
     const what = alert
       ? kit.html("span", { class: "is-against", "data-frames": alert.frame }, words)
       : kit.html("span", { class: "none" }, "No ServerHello was seen.");
@@ -123,7 +165,11 @@
     }
     const item = (text) => {
       const common = isCommon(text);
-      return kit.html("li", { class: common ? "is-common" : null }, `${common ? "\u2713\u00a0" : ""}${kit.safe(text)}`);
+      return kit.html(
+        "li",
+        { class: common ? "is-common" : null },
+        `${common ? "\u2713\u00a0" : ""}${kit.safe(text)}`,
+      );
     };
     /* What both have stands first, so that it is never among those folded away. */
     const ordered = [...texts.filter(isCommon), ...texts.filter((text) => !isCommon(text))];

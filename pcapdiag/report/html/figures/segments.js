@@ -101,9 +101,15 @@
     details.addEventListener("toggle", () => {
       if (details.open && !details.querySelector("table")) {
         const cell = (value) => kit.html("td", {}, value === null ? "" : String(value));
-        const head = kit.html("tr", {}, heads.map((name) => kit.html("th", { scope: "col" }, name)));
+        const head = kit.html(
+          "tr",
+          {},
+          heads.map((name) => kit.html("th", { scope: "col" }, name)),
+        );
         const body = segments.map((one) => kit.html("tr", {}, row(one, connection).map(cell)));
-        details.append(kit.html("table", {}, kit.html("thead", {}, head), kit.html("tbody", {}, body)));
+        details.append(
+          kit.html("table", {}, kit.html("thead", {}, head), kit.html("tbody", {}, body)),
+        );
       }
     });
     return details;
@@ -114,6 +120,13 @@
     const words = kit.markWords(one.marks);
     const said = one.sack ? [...words, `SACK ${one.sack.join(" to ")}`] : words;
     const numbers = [one.seq, one.length, one.ack, one.ack === null ? null : one.window];
-    return [one.frame, one.time.toFixed(6), from, kit.flagLetters(one.flags), ...numbers, said.join(", ")];
+    return [
+      one.frame,
+      one.time.toFixed(6),
+      from,
+      kit.flagLetters(one.flags),
+      ...numbers,
+      said.join(", "),
+    ];
   }
 })((window.pcapdiag = window.pcapdiag || {}));

@@ -10,7 +10,8 @@
   /** What one panel draws: the packets that carry the end's numbers, and those that answer. */
   kit.panelOf = function (segments, initiator) {
     const { SYN, FIN, RST } = kit.FLAGS;
-    const moves = (one) => one.length || one.flags & (SYN | FIN | RST) || kit.dataKind(one) === "probe";
+    const moves = (one) =>
+      one.length || one.flags & (SYN | FIN | RST) || kit.dataKind(one) === "probe";
     const sent = segments.filter((one) => one.initiator === initiator && moves(one));
     const steady = (one) => one.initiator !== initiator && one.ack !== null && !(one.flags & RST);
     return { initiator, sent, answers: segments.filter(steady) };
@@ -59,10 +60,20 @@
     const marks = [];
     const data = { "data-frame": one.frame, "data-time": one.time, "data-ack": one.ack };
     if (one.sack) {
-      marks.push(kit.svg("line", { class: "sack", x1: at, x2: at, y1: y(one.sack[0]), y2: y(one.sack[1]) }));
+      marks.push(
+        kit.svg("line", { class: "sack", x1: at, x2: at, y1: y(one.sack[0]), y2: y(one.sack[1]) }),
+      );
     }
     if (one.marks & kit.MARKS.DUPLICATE_ACK) {
-      marks.push(kit.svg("line", { class: "again-ack", x1: at - 3, x2: at + 3, y1: y(one.ack), y2: y(one.ack) }));
+      marks.push(
+        kit.svg("line", {
+          class: "again-ack",
+          x1: at - 3,
+          x2: at + 3,
+          y1: y(one.ack),
+          y2: y(one.ack),
+        }),
+      );
     }
     if (one.marks & kit.MARKS.ZERO_WINDOW) {
       marks.push(kit.svg("circle", { class: "zero", cx: at, cy: y(one.ack), r: 3.5 }));
@@ -90,7 +101,11 @@
 
   function letters(one, at, y) {
     const { SYN, FIN, RST } = kit.FLAGS;
-    const kinds = [[SYN, "S", "syn"], [FIN, "F", "fin"], [RST, "R", "rst"]];
+    const kinds = [
+      [SYN, "S", "syn"],
+      [FIN, "F", "fin"],
+      [RST, "R", "rst"],
+    ];
     const found = kinds.find(([bit]) => one.flags & bit);
     if (!found) {
       return null;

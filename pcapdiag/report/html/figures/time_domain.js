@@ -100,7 +100,9 @@
     };
     svg.addEventListener("pointercancel", cancel);
     svg.addEventListener("pointerleave", () => hooks.leave && hooks.leave());
-    svg.addEventListener("wheel", (event) => wheel(event, domain, hooks.timeAt(place(event)[0])), { passive: false });
+    svg.addEventListener("wheel", (event) => wheel(event, domain, hooks.timeAt(place(event)[0])), {
+      passive: false,
+    });
     svg.addEventListener("keydown", (event) => {
       if (event.key === "Escape") {
         cancel();

@@ -16,7 +16,8 @@
 
   kit.count = (number) => numbers.format(number);
 
-  kit.plural = (number, one, many) => `${kit.count(number)} ${number === 1 ? one : many || one + "s"}`;
+  kit.plural = (number, one, many) =>
+    `${kit.count(number)} ${number === 1 ? one : many || one + "s"}`;
 
   /** Seconds from one decimal string to another, to the nanosecond. */
   kit.between = function (first, last) {
@@ -70,7 +71,9 @@
     const places = step >= 1 ? 0 : Math.min(6, Math.ceil(-Math.log10(step)));
     const whole = Math.floor(epoch + 0.5 * 10 ** -places);
     const text = new Date(whole * 1000).toISOString();
-    const fraction = Math.max(0, epoch - whole).toFixed(places).slice(1);
+    const fraction = Math.max(0, epoch - whole)
+      .toFixed(places)
+      .slice(1);
     return step >= 86400 ? text.slice(0, 10) : text.slice(11, 19) + (places ? fraction : "");
   };
 

@@ -61,7 +61,7 @@
     const section = document.querySelector("[data-figure=activity]");
     if (!pcapdiag.report.activity) return;
     section.hidden = false;
-    pcapdiag.figures.activity(
+    pcapdiag.activity = pcapdiag.figures.activity(
       section.querySelector(".figure"), pcapdiag.report, pcapdiag.detail.context,
     );
   }

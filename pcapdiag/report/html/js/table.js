@@ -93,6 +93,7 @@
   function clear() {
     pcapdiag.filter.clear();
     for (const input of root.querySelectorAll("input, select")) input.value = "";
+    if (pcapdiag.activity) pcapdiag.activity.show(null, null);
     change({});
   }
 
