@@ -58,6 +58,11 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert (path.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_no_merge_was_left_half_done(path: Path) -> None:
+    assert not re.search(r"^(?:<{7}|>{7}) ", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
 def commands_of(text: str) -> Iterator[list[str]]:
     """Yield the arguments of each ``pcapdiag`` that the page's blocks for the shell call."""
     for block in FENCE.findall(text):
