@@ -35,7 +35,7 @@ def main() -> None:
         views = {"html-report": ("", 900), "html-report-connection": ("#stream-3@proxy", 830)}
         take(browser, several, views)
         alone = pipeline.analyze([TUTORIAL], options)
-        take(browser, alone, {"tutorial-page": ("", 690)})
+        take(browser, alone, {"tutorial-page": ("", 605)})
         browser.close()
 
 
