@@ -147,9 +147,7 @@ def triage(
         Triage(output, options, engine, form) as run,
         measuring(run, metrics_file, metrics_listen) as metrics,
     ):
-        for why, number in run.outdated(captures).items():
-            known = "1 known capture was" if number == 1 else f"{number:,} known captures were"
-            warn(f"{known} examined with {why}: examined again")
+        _tell_outdated(run, captures)
         _take(run, captures, metrics)
         run.write(found.unreadable)
         if metrics:
@@ -158,10 +156,16 @@ def triage(
         summary = run.summary(names, found.unreadable)
         if quiet:
             _print(render_line(told.outcome_line()) for told in run.told(names))
-        else:
-            page = page_for(None, width, no_color)
-            _print(line + "\n" for line in render_overview(summary, page, output))
+    if not quiet:
+        page = page_for(None, width, no_color)
+        _print(line + "\n" for line in render_overview(summary, page, output))
     return status_of(summary)
+
+
+def _tell_outdated(run: Triage, captures: Sequence[Capture]) -> None:
+    for why, number in run.outdated(captures).items():
+        known = "1 known capture was" if number == 1 else f"{number:,} known captures were"
+        warn(f"{known} examined with {why}: examined again")
 
 
 def _form(wanted: Form | None) -> Form:

@@ -51,13 +51,12 @@ def examine(task: Task, claim: Claim = always) -> Outcome | None:
 
 
 def _fill(outcome: Outcome, report: Report, paths: Sequence[str]) -> None:
-    aliases = {
-        path: alias(identity.sha256)
-        for path, identity in zip(paths, outcome.identities, strict=True)
-    }
+    digests = [identity.sha256 for identity in outcome.identities]
+    known = dict(zip(paths, digests, strict=True))
+    aliases = {path: alias(sha256) for path, sha256 in known.items()}
     capture = report.capture
-    for file, identity in zip(capture.files, outcome.identities, strict=True):
-        file.path, file.sha256 = alias(identity.sha256), identity.sha256
+    for file in capture.files:
+        file.path, file.sha256 = aliases[file.path], known[file.path]
     for unreadable in capture.unreadable:
         unreadable.path = aliases.get(unreadable.path, unreadable.path)
     packer = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compressobj()
