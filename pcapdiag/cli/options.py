@@ -66,6 +66,14 @@ _OPTIONS = (
         help="TLS secrets, as SSLKEYLOGFILE writes them; the file may still grow.",
     ),
 )  # fmt: skip
+fail_on_option = click.option(
+    "--fail-on", "fail_on", callback=values.conditions, multiple=True, metavar="CONDITION",
+    help="Exit with 1 where there is this, and only then: code=tls.*, party=upstream, "
+    "finding=dns.*, severity=warning (or worse), failed>10; never: always exit with 0. "
+    "Repeatable, any is enough. Otherwise 1 means a failed connection, or a finding of "
+    "severity failure.",
+)  # fmt: skip
+"""What makes a run fail, for a command that judges."""
 _OUTPUT = (
     click.option(
         "--time", "time_mode", type=click.Choice(["utc", "local", "relative"]), default="utc",
@@ -86,13 +94,7 @@ _OUTPUT = (
         "--html", type=click.Path(), metavar="FILE",
         help="Also write a page for a browser there: one file that needs no network.",
     ),
-    click.option(
-        "--fail-on", "fail_on", callback=values.conditions, multiple=True, metavar="CONDITION",
-        help="Exit with 1 where there is this, and only then: code=tls.*, party=upstream, "
-        "finding=dns.*, severity=warning (or worse), failed>10; never: always exit with 0. "
-        "Repeatable, any is enough. Otherwise 1 means a failed connection, or a finding of "
-        "severity failure.",
-    ),
+    fail_on_option,
     click.option(
         "--width", type=click.IntRange(min=40), metavar="COLUMNS",
         help="Width of the text; otherwise the terminal's, or 100.",

@@ -10,7 +10,12 @@ import click
 
 from pcapdiag.cli import progress, values
 from pcapdiag.cli.examples import examples
-from pcapdiag.cli.options import CaptureArguments, analyze_options, capture_options
+from pcapdiag.cli.options import (
+    CaptureArguments,
+    analyze_options,
+    capture_options,
+    fail_on_option,
+)
 from pcapdiag.cli.output import open_output, page_for
 from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import FAILED, OK, WRONG_USE
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from pcapdiag.fleet.sources import Sources
     from pcapdiag.fleet.summary import Summary
     from pcapdiag.fleet.tables import Form
+    from pcapdiag.report.conditions import Condition, Tally
 
 
 @click.command(
@@ -79,6 +85,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Tries more for a capture that ran into a limit, crashed, or could not be fetched.",
 )
+@fail_on_option
 @click.option(
     "-q",
     "--quiet",
@@ -101,6 +108,7 @@ def triage(
     timeout: float,
     memory: int,
     retry: int,
+    fail_on: tuple[Condition, ...] | None,
     quiet: bool,
     width: int | None,
     no_color: bool,
@@ -132,13 +140,14 @@ def triage(
         _take(run, captures)
         run.write(found.unreadable)
         names = [capture.name for capture in captures]
-        summary = run.summary(names, found.unreadable)
+        counting = run.count(names)
+        summary = counting.result(found.unreadable)
         if quiet:
             _print(render_line(told.outcome_line()) for told in run.told(names))
         else:
             page = page_for(None, width, no_color)
             _print(line + "\n" for line in render_overview(summary, page, output))
-    return status_of(summary)
+    return status_of(summary, counting.tally, fail_on)
 
 
 def _form(wanted: Form | None) -> Form:
@@ -179,8 +188,16 @@ def _print(lines: Iterable[str]) -> None:
             target.write(line)
 
 
-def status_of(summary: Summary) -> int:
-    """Return FAILED where something failed, else WRONG_USE where something was not examined."""
-    if summary.failed or summary.severities.get("failure"):
+def status_of(
+    summary: Summary, tally: Tally, fail_on: tuple[Condition, ...] | None = None
+) -> int:
+    """Return FAILED where a condition holds, else WRONG_USE where something was not examined.
+
+    No condition at all (``never``) is OK whatever was not examined.
+    """
+    from pcapdiag.report.conditions import DEFAULT, fails
+
+    if fails(tally, DEFAULT if fail_on is None else fail_on):
         return FAILED
-    return WRONG_USE if summary.not_examined or summary.unreadable else OK
+    not_examined = summary.not_examined or summary.unreadable
+    return WRONG_USE if not_examined and fail_on != () else OK

@@ -56,6 +56,27 @@ def test_nothing_failed_gives_0_and_what_was_not_examined_2(tmp_path: Path) -> N
     assert "ERROR   " in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("conditions", "with_text", "status"),
+    [
+        (["code=tcp.connection_refused"], False, 1),
+        (["code=tls.*", "party=client"], False, 0),
+        (["code=tls.*", "failed>0"], True, 1),
+        (["code=tls.*"], True, 2),
+        (["never"], True, 0),
+        (["code=tsl.*"], False, 2),
+    ],
+)
+def test_a_pipeline_says_what_fails(
+    tmp_path: Path, conditions: list[str], with_text: bool, status: int
+) -> None:
+    (tmp_path / "text.pcap").write_text("no capture")
+    sources = [REFUSED, tmp_path / "text.pcap"] if with_text else [REFUSED]
+    options = [word for condition in conditions for word in ("--fail-on", condition)]
+    done = run(*sources, "-o", tmp_path / "out", "--format", "jsonl", *options)
+    assert done.exit_code == status, done.output
+
+
 def test_wrong_use_gives_2_and_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     for arguments, words in (
