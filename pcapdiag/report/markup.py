@@ -1,8 +1,8 @@
 """Markdown that what strangers wrote cannot break out of: GitHub's, GitLab's, and CommonMark's.
 
-Both turn more than markup into something: @names, #123, addresses, emoji names, formulas. They leave
-code alone; so a word with any other character than those of plain prose is told as code, with all that
-could be markup written as character references, which are never structure (CommonMark 2.5).
+Both make something of more than markup: of @names, #123, addresses, emoji names and formulas. They
+leave code alone; so a word with another character than those of plain prose is told as code, and
+what could be markup in it as character references, which are never structure (CommonMark 2.5).
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ _REFERENCE = re.compile(
 """Plain words that become links: addresses, issues of GitHub and trackers, commits."""
 _CORE = re.compile(r"([(\"']*)(.*?)([).,:;?\"']*)", re.ASCII | re.DOTALL)
 _ARROWS = {"->": "-&gt;", "-": "-", "+": "+", "=": "="}
-_MEANT = re.compile(r"[!-'*+;-@\[-`{-~]|:(?=/)|(?<=www)\.", re.ASCII | re.IGNORECASE)
+_MEANT = re.compile(
+    r"[!#$%&*<>@\[\\\]^`{|}~]|:(?=/)|(?<=www)\.|(?<![A-Z0-9])_|_(?![A-Z0-9])",
+    re.ASCII | re.IGNORECASE,
+)
+"""What may be markup or the beginning of a link inside of a word, too."""
 _TICKS = re.compile("`+")
 
 
