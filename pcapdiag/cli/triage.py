@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Literal, Unpack
 
 import click
 
 from pcapdiag.cli import progress, values
 from pcapdiag.cli.examples import examples
+from pcapdiag.cli.measuring import measuring
 from pcapdiag.cli.options import (
     CaptureArguments,
     analyze_options,
@@ -24,6 +25,7 @@ from pcapdiag.errors import UsageError
 
 if TYPE_CHECKING:
     from pcapdiag.fleet.capture import Capture
+    from pcapdiag.fleet.metrics import Metrics
     from pcapdiag.fleet.run import Triage
     from pcapdiag.fleet.sources import Sources
     from pcapdiag.fleet.summary import Summary
@@ -87,6 +89,18 @@ if TYPE_CHECKING:
 )
 @fail_on_option
 @click.option(
+    "--metrics-file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Metrics for the textfile collector of Prometheus' node exporter, as NAME.prom.",
+)
+@click.option(
+    "--metrics-listen",
+    callback=values.listener,
+    metavar="[HOST]:PORT",
+    help="Answer scrapes of Prometheus while this goes on, as :9750; on this machine without HOST.",
+)
+@click.option(
     "-q",
     "--quiet",
     is_flag=True,
@@ -109,6 +123,8 @@ def triage(
     memory: int,
     retry: int,
     fail_on: tuple[Condition, ...] | None,
+    metrics_file: str | None,
+    metrics_listen: values.Listener | None,
     quiet: bool,
     width: int | None,
     no_color: bool,
@@ -128,17 +144,24 @@ def triage(
     from pcapdiag.report.json import render_line
 
     options = analyze_options(show_all, follow=False, **chosen)
-    engine = LocalEngine(jobs or usable_cores(), Limits(timeout or None, memory or None), retry)
+    limits = Limits(timeout or None, memory or None)
     form = _form(table_format)
     found = Sources(output)
     captures = found.find(sources)
     _tell_input(found, captures)
-    with Triage(output, options, engine, form) as run:
+    workers = min(jobs or usable_cores(), len(captures))
+    with (
+        LocalEngine(workers, limits, retry) as engine,
+        Triage(output, options, engine, form) as run,
+        measuring(run, metrics_file, metrics_listen) as metrics,
+    ):
         for why, number in run.outdated(captures).items():
             known = "1 known capture was" if number == 1 else f"{number:,} known captures were"
             warn(f"{known} examined with {why}: examined again")
-        _take(run, captures)
+        _take(run, captures, metrics)
         run.write(found.unreadable)
+        if metrics:
+            metrics.write()
         names = [capture.name for capture in captures]
         counting = run.count(names)
         summary = counting.result(found.unreadable)
@@ -170,16 +193,16 @@ def _tell_input(found: Sources, captures: Sequence[Capture]) -> None:
         raise UsageError("no capture found", "in directories, files of other content are left out")
 
 
-def _take(run: Triage, captures: Sequence[Capture]) -> None:
+def _take(run: Triage, captures: Sequence[Capture], metrics: Metrics | None) -> None:
     """Examine captures; a bar on standard error shows how many are done, on a terminal."""
-    with closing(run.take(captures)) as entries:
-        if not progress.wanted():
-            for _ in entries:
-                pass
-            return
-        with progress.ProgressBar("captures") as bar:
-            for number, _ in enumerate(entries, 1):
+    bar = progress.ProgressBar("captures") if progress.wanted() else None
+    with bar or nullcontext(), closing(run.take(captures)) as entries:
+        for number, _ in enumerate(entries, 1):
+            if bar:
                 bar.update(number, len(captures))
+            if metrics:
+                metrics.waiting = len(captures) - number
+                metrics.update()
 
 
 def _print(lines: Iterable[str]) -> None:

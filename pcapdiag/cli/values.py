@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
 
@@ -20,12 +20,22 @@ Value = TypeVar("Value")
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
+_LISTENER = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]*)):(\d{1,5})", re.ASCII)
 _SINCE_START = re.compile(r"\+(\d+(?:\.\d{1,9})?)(ms|s|m|h)", re.ASCII)
 _EPOCH = re.compile(r"\d+(?:\.\d{1,9})?", re.ASCII)
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,3})?)([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
 _END_FORMS = "wanted is an address, a network as 10.0.0.0/24, or address:port ([IPv6]:port)"
 _TIME_FORMS = "write 2026-11-22T12:00:01Z (with a zone), 1795348801.5, or +90s from the start"
 _UNIT_NS = {"ms": 1_000_000, "s": NANOSECONDS, "m": 60 * NANOSECONDS, "h": 3600 * NANOSECONDS}
+LOOPBACK = "127.0.0.1"
+MAX_PORT = 65_535
+
+
+class Listener(NamedTuple):
+    """Where to listen; port 0 is any free one."""
+
+    host: str
+    port: int
 
 
 def ends(
@@ -71,6 +81,12 @@ def size(ctx: click.Context, param: click.Parameter, value: str) -> int:
     return _read(parse_size, "write 512M or 2G (K, M, G are powers of 1024)", value, ctx, param)
 
 
+def listener(ctx: click.Context, param: click.Parameter, value: str | None) -> Listener | None:
+    """Return the host and port that an option named, if it was given."""
+    forms = "write :9750 (this machine only), 0.0.0.0:9750 or [::]:9750"
+    return None if value is None else _read(parse_listener, forms, value, ctx, param)
+
+
 def _read(
     parse: Callable[[str], Value], forms: str, text: str, ctx: click.Context, param: click.Parameter
 ) -> Value:
@@ -86,6 +102,14 @@ def parse_size(text: str) -> int:
     if match is None:
         raise ValueError(f"not a size: {text}")
     return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+
+
+def parse_listener(text: str) -> Listener:
+    """Read ``[HOST]:PORT``; without a host it is loopback. Raises ValueError for other text."""
+    match = _LISTENER.fullmatch(text)
+    if match is None or int(match[3]) > MAX_PORT:
+        raise ValueError(f"not an address to listen on: {text}")
+    return Listener(match[1] or match[2] or LOOPBACK, int(match[3]))
 
 
 def parse_time(text: str) -> TimeBound:

@@ -21,3 +21,8 @@ def day_of(first_time: str | None) -> str | None:
     if first_time is None:
         return None
     return (_EPOCH + timedelta(seconds=parse_seconds(first_time) // NANOSECONDS)).date().isoformat()
+
+
+def seconds_of(time: str | None) -> float | None:
+    """Return a time of the report in seconds since the epoch."""
+    return None if time is None else parse_seconds(time) / NANOSECONDS

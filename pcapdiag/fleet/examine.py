@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 
 import zstandard
 
 from pcapdiag import __version__, pipeline
 from pcapdiag.errors import CaptureError, FileAccessError, PcapdiagError
-from pcapdiag.fleet.capture import is_url
 from pcapdiag.fleet.kinds import Kind, largest_first, most_frequent
 from pcapdiag.fleet.outcome import LEVEL, Outcome, alias
 from pcapdiag.fleet.outcomes import failed
@@ -26,36 +24,30 @@ CHANGED = "it changed while it was read; try again when it is complete"
 
 
 def examine(task: Task, claim: Claim = always) -> Outcome | None:
-    """Return what became of a capture, None where the claim was refused.
+    """Return what became of a capture, None where the claim was refused; its files are local.
 
     What is wrong with the capture is in the outcome; faults of this program are raised.
     """
     outcome = Outcome(status="examined", options=task.fingerprint, version=__version__)
     try:
-        with ExitStack() as stack:
-            paths = [_local(file.place, stack) for file in task.capture.files]
-            before = [stamp_of(path) for path in paths]
-            outcome.identities = [identify(path) for path in paths]
-            if not claim(outcome.identities):
-                return None
-            report = pipeline.analyze(paths, task.options)
-            if [stamp_of(path) for path in paths] != before:
-                return failed(outcome, CHANGED, transient=True)
-            _fill(outcome, report, paths)
+        paths = [file.place for file in task.capture.files]
+        before = [stamp_of(path) for path in paths]
+        outcome.identities = [identify(path) for path in paths]
+        if not claim(outcome.identities):
+            return None
+        report = pipeline.analyze(paths, task.options)
+        if [stamp_of(path) for path in paths] != before:
+            return failed(outcome, CHANGED, transient=True)
+        _fill(outcome, report, paths)
     except CaptureError as error:
         reason = error.told.removeprefix("byte 0: ")
         return failed(outcome, reason, transient=isinstance(error, FileAccessError))
     except PcapdiagError as error:
         return failed(outcome, str(error), transient=True)
+    except OSError as error:
+        # Of temporary files: what a capture's own file does is a CaptureError.
+        return failed(outcome, error.strerror or str(error), transient=True)
     return outcome
-
-
-def _local(place: str, stack: ExitStack) -> str:
-    if not is_url(place):
-        return place
-    from pcapdiag.fleet.stores import fetched
-
-    return stack.enter_context(fetched(place))
 
 
 def _fill(outcome: Outcome, report: Report, paths: Sequence[str]) -> None:
@@ -81,6 +73,7 @@ def _fill(outcome: Outcome, report: Report, paths: Sequence[str]) -> None:
     packed.append(packer.flush())
     outcome.lines = b"".join(packed)
     outcome.first_time = capture.first_time
+    outcome.last_time = capture.last_time
     outcome.tally = _tally(report, failures, kinds)
 
 
@@ -95,6 +88,7 @@ def _tally(report: Report, failures: Counter[str], kinds: Counter[Kind]) -> Tall
         by_verdict=summary.by_verdict,
         failures=largest_first(failures),
         by_party=summary.by_party,
+        resets=summary.resets,
         upstreams=most_frequent(kinds),
         findings=largest_first(Counter(finding.code for finding in report.findings)),
         severities=largest_first(Counter(finding.severity for finding in report.findings)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from typing import BinaryIO
 
 from pcapdiag.errors import OutputError
 
+_TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+"""What systems say of a lock that somebody else has."""
 DRAFT = ".part"
 """How the name of a file ends that is being written."""
 
@@ -20,7 +23,9 @@ def told(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = "make room and start again: what is done is kept" if error.errno == 28 else ""
+        advice = (
+            "make room and start again: what is done is kept" if error.errno == errno.ENOSPC else ""
+        )
         raise OutputError(f"cannot write {path}: {error.strerror or error}", advice) from error
 
 
@@ -72,6 +77,8 @@ class Lock:
             _lock(self._descriptor)
         except OSError as error:
             os.close(self._descriptor)
+            if error.errno not in _TAKEN:
+                raise OutputError(f"cannot lock {path}: {error.strerror}") from error
             where = os.path.dirname(os.path.dirname(path))
             raise OutputError(f"{where} is in use by another run", "wait for its end") from error
 

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 
 import msgspec
 
+from pcapdiag.errors import CaptureError
 from pcapdiag.fleet import frames
-from pcapdiag.fleet.capture import Capture
+from pcapdiag.fleet.capture import Capture, is_url
 from pcapdiag.fleet.limits import Limits
 from pcapdiag.fleet.outcome import FileIdentity, Outcome
 from pcapdiag.fleet.outcomes import blank, died, failed, over_time
@@ -58,7 +60,24 @@ class Worker:
         self.close()
 
     def examine(self, task: Task, claim: Claim = always) -> Reply:
-        """Have a capture examined; what happens to the process is in the outcome."""
+        """Have a capture examined; what happens to the process is in the outcome.
+
+        What is in a store is fetched here, over a connection that is kept: the time limit counts
+        from when it is there.
+        """
+        if not any(is_url(file.place) for file in task.capture.files):
+            return self._examine(task, claim)
+        from pcapdiag.fleet.stores import nearby
+
+        try:
+            with nearby(task.capture) as here:
+                reply = self._examine(replace(task, capture=here), claim)
+        except CaptureError as error:
+            outcome = failed(blank(task, []), error.told, transient=True)
+            return Reply(task.capture, [], outcome)
+        return msgspec.structs.replace(reply, capture=task.capture)
+
+    def _examine(self, task: Task, claim: Claim) -> Reply:
         process = self._process = self._process or _started()
         reply = Reply(task.capture, [], None)
         late = threading.Event()

@@ -6,6 +6,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
 
 from pcapdiag.fleet.isolation import Reply, Worker
 from pcapdiag.fleet.limits import Limits
@@ -20,84 +21,104 @@ A claim may be asked from any thread, or not at all. An engine outside of this m
 
 WAITING = 0.2
 """Seconds between two looks whether ^C came."""
+PATIENCE = 10.0
+"""Seconds that a thread has to end after its worker was ended; a fetch may take longer."""
 
 
 class LocalEngine:
-    """Runs tasks in ``jobs`` workers, up to ``retries`` more times where that may end otherwise."""
+    """Runs tasks in ``jobs`` workers, up to ``retries`` more times where that may end otherwise.
+
+    Workers stay warm from one call to the next; :meth:`close` ends them.
+    """
 
     def __init__(self, jobs: int, limits: Limits, retries: int = 0) -> None:
-        self._jobs = jobs
-        self._limits = limits
+        self._workers = [Worker(limits) for _ in range(jobs)]
         self._retries = retries
-        self._stopped = threading.Event()
+
+    def __enter__(self) -> LocalEngine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers; a later call starts new ones."""
+        for worker in self._workers:
+            worker.close()
 
     def __call__(self, tasks: Iterable[Task], claim: Claim) -> Iterator[Reply]:
-        """Yield replies as they come; closing the iterator ends the workers."""
-        waiting = iter(tasks)
-        lock = threading.Lock()
-        replies: queue.SimpleQueue[Reply | BaseException | None] = queue.SimpleQueue()
-        workers = [Worker(self._limits) for _ in range(self._jobs)]
+        """Yield replies as they come; who stops listening ends what is being done."""
+        turn = _Turn(iter(tasks), claim, self._retries)
         threads = [
-            threading.Thread(
-                target=self._serve, args=(worker, waiting, lock, claim, replies), daemon=True
-            )
-            for worker in workers
+            threading.Thread(target=turn.serve, args=(worker,), daemon=True)
+            for worker in self._workers
         ]
         try:
             for thread in threads:
                 thread.start()
-            yield from _until_all_end(replies, len(threads))
+            yield from turn.replies(len(threads))
         finally:
-            self._stopped.set()
-            for worker in workers:
-                worker.kill()
+            if not turn.ended:
+                turn.stopped.set()
+                for worker in self._workers:
+                    worker.kill()
             for thread in threads:
-                thread.join()
+                thread.join(PATIENCE)
 
-    def _serve(
-        self,
-        worker: Worker,
-        waiting: Iterator[Task],
-        lock: threading.Lock,
-        claim: Claim,
-        replies: queue.SimpleQueue[Reply | BaseException | None],
-    ) -> None:
+
+class _Turn:
+    """What the threads of one call share."""
+
+    def __init__(self, tasks: Iterator[Task], claim: Claim, retries: int) -> None:
+        self.stopped = threading.Event()
+        self.ended = False
+        self._tasks = tasks
+        self._claim = claim
+        self._retries = retries
+        self._lock = threading.Lock()
+        self._queue: queue.SimpleQueue[Reply | BaseException | None] = queue.SimpleQueue()
+
+    def serve(self, worker: Worker) -> None:
+        """Have tasks done by one worker until there are none; tell every end."""
         try:
-            with worker:
-                while not self._stopped.is_set():
-                    with lock:
-                        task = next(waiting, None)
-                    if task is None:
-                        break
-                    replies.put(self._reply(worker, task, claim))
-            replies.put(None)
+            while not self.stopped.is_set():
+                with self._lock:
+                    task = next(self._tasks, None)
+                if task is None:
+                    break
+                self._queue.put(self._reply(worker, task))
+            self._queue.put(None)
         except BaseException as error:
             # It is raised again where the replies are taken.
-            replies.put(error)
+            self._queue.put(error)
 
-    def _reply(self, worker: Worker, task: Task, claim: Claim) -> Reply:
-        reply = worker.examine(task, claim)
+    def replies(self, threads: int) -> Iterator[Reply]:
+        """Yield replies until all threads have ended; raises what one of them raised."""
+        while threads:
+            try:
+                reply = self._queue.get(timeout=WAITING)
+            except queue.Empty:
+                continue
+            if isinstance(reply, BaseException):
+                raise reply
+            if reply is None:
+                threads -= 1
+            else:
+                yield reply
+        self.ended = True
+
+    def _reply(self, worker: Worker, task: Task) -> Reply:
+        reply = worker.examine(task, self._claim)
         for _ in range(self._retries):
-            if reply.outcome is None or not reply.outcome.transient or self._stopped.is_set():
+            if reply.outcome is None or not reply.outcome.transient or self.stopped.is_set():
                 break
             reply = worker.examine(task)
         return reply
-
-
-def _until_all_end(
-    replies: queue.SimpleQueue[Reply | BaseException | None], threads: int
-) -> Iterator[Reply]:
-    while threads:
-        try:
-            reply = replies.get(timeout=WAITING)
-        except queue.Empty:
-            continue
-        if isinstance(reply, BaseException):
-            raise reply
-        if reply is None:
-            threads -= 1
-        else:
-            yield reply
 
 
 def usable_cores() -> int:

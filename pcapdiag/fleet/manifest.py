@@ -39,6 +39,8 @@ class Manifest:
     def __init__(self, path: str) -> None:
         self._path = path
         self.entries: dict[str, Entry] = {}
+        self.touched: set[str] = set()
+        """Keys of which something changed since somebody emptied this; at first, all."""
         self._names: defaultdict[str, set[str]] = defaultdict(set)
         self._last: dict[str, Entry] = {}
         whole = self._load()
@@ -94,10 +96,12 @@ class Manifest:
         before = self.entries.get(entry.name)
         if before is not None and before.key is not None:
             self._names[before.key].discard(entry.name)
+            self.touched.add(before.key)
         self.entries[entry.name] = entry
         if entry.key is not None:
             self._names[entry.key].add(entry.name)
             self._last[entry.key] = entry
+            self.touched.add(entry.key)
 
     def _write(self, line: bytes) -> None:
         start = os.fstat(self._file.fileno()).st_size

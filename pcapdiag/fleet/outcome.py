@@ -48,6 +48,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     version: str = ""
     """Of pcapdiag."""
     first_time: str | None = None
+    last_time: str | None = None
     tally: Tally = msgspec.field(default_factory=Tally)
     lines: bytes = b""
 

@@ -80,13 +80,20 @@ def _worst(rows: Sequence[CaptureRow], page: Page, left_out: int) -> Iterator[st
     folder = common_folder(names)
     yield ""
     where = f"  in {_from_here(folder)}" if folder else ""
-    yield _head("CAPTURE", f"{'failed':>{COUNT_WIDTH}}  of       {where}".rstrip(), page)
-    for row in rows[:MAX_LINES]:
-        name = harmless(row.names[0].removeprefix(folder))
+    first = rows[:MAX_LINES]
+    width = max(len(row.mostly) for row in first)
+    yield _head("CAPTURE", f"{'failed':>{COUNT_WIDTH}}  of        {'mostly':<{width}}{where}", page)
+    for row in first:
         others = f" (+{len(row.names) - 1})" if len(row.names) > 1 else ""
-        text = f"{row.failed:>{COUNT_WIDTH},}  {row.connections:<8,}  {name}{others}  {row.mostly}"
-        yield from page.verbatim("", [page.cut(text.rstrip())])
+        name = harmless(row.names[0].removeprefix(folder)) + others
+        text = f"{row.failed:>{COUNT_WIDTH},}  {row.connections:<8,}  {row.mostly:<{width}}  "
+        yield from page.verbatim("", [text + _end_of(name, page.room - len(text))])
     yield from _more(len(rows) + left_out, page)
+
+
+def _end_of(name: str, room: int) -> str:
+    """Return a name cut at its front, where folders are alike."""
+    return name if len(name) <= room else f"...{name[len(name) - max(room, 8) + 3 :]}"
 
 
 def _unexamined(summary: Summary, page: Page) -> Iterator[str]:

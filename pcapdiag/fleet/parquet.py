@@ -13,7 +13,7 @@ from pcapdiag.fleet.columns import Column
 if TYPE_CHECKING:
     import pyarrow
 
-ROW_GROUP = 20_000
+ROW_GROUP = 10_000
 """Rows that are in memory before they are written."""
 
 

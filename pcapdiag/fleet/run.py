@@ -17,6 +17,7 @@ from pcapdiag.fleet.summary import Counting, Summary
 from pcapdiag.fleet.summary_files import write_summary
 from pcapdiag.fleet.tables import Form, Tables, told_of
 from pcapdiag.fleet.task import Task
+from pcapdiag.fleet.totals import Ledger
 from pcapdiag.model.options import AnalyzeOptions
 
 
@@ -56,6 +57,10 @@ class Triage:
             elif entry is not None and entry.options != self._fingerprint:
                 why["other options"] += 1
         return why
+
+    def ledger(self) -> Ledger:
+        """Return the totals of all that is in the folder; they follow when asked to."""
+        return Ledger(self._store)
 
     def take(self, captures: Iterable[Capture]) -> Generator[Entry, None, None]:
         """Examine captures and keep what became of them; yield each as soon as it is kept.

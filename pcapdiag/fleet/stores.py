@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from pcapdiag.capture.looks import looks_like_capture
 from pcapdiag.errors import FileAccessError, UsageError
-from pcapdiag.fleet.capture import CaptureFile, public_name
+from pcapdiag.fleet.capture import Capture, CaptureFile, is_url, public_name
 from pcapdiag.fleet.outcome import FileStamp
 
 if TYPE_CHECKING:
@@ -69,6 +70,19 @@ def fetched(url: str) -> Iterator[str]:
     finally:
         with suppress(OSError):
             os.unlink(path)
+
+
+@contextmanager
+def nearby(capture: Capture) -> Iterator[Capture]:
+    """Give a capture whose files are all on this machine; raises FileAccessError, UsageError."""
+    with ExitStack() as stack:
+        files = [
+            replace(file, place=stack.enter_context(fetched(file.place)))
+            if is_url(file.place)
+            else file
+            for file in capture.files
+        ]
+        yield Capture(tuple(files))
 
 
 def _opened(url: str) -> tuple[AbstractFileSystem, str]:

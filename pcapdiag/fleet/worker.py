@@ -14,7 +14,7 @@ import select
 import signal
 import time
 from contextlib import suppress
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import msgspec
 
@@ -24,41 +24,59 @@ from pcapdiag.fleet.limits import Limits, limited_memory
 from pcapdiag.fleet.outcome import FileIdentity, Outcome
 from pcapdiag.fleet.outcomes import blank, died, failed, over_memory, over_time
 from pcapdiag.fleet.task import Task
+from pcapdiag.fleet.warmup import warm_up
 from pcapdiag.model.report_outcome import OutcomeStatus
 
-OWNER_IN = 0
-OWNER_OUT = 1
 HAS_FORK = hasattr(os, "fork") and hasattr(select, "poll")
+
+
+class Owner(NamedTuple):
+    """The descriptors of the pipes from the owner and to it."""
+
+    says: int
+    hears: int
 
 
 def main() -> None:
     """Take tasks until the owner closes the pipe."""
+    owner = _take_pipes()
+    with suppress(OSError):
+        warm_up()
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     work = _in_child if HAS_FORK else _here
     try:
-        frames.send(OWNER_OUT, frames.READY)
+        frames.send(owner.hears, frames.READY)
         while True:
-            kind, payload = frames.receive(OWNER_IN)
-            if kind == frames.TASK:
-                work(*pickle.loads(payload))
+            _, payload = frames.receive(owner.says)
+            work(owner, *pickle.loads(payload))
     except frames.EndOfFramesError:
         return
 
 
-def _in_child(task: Task, limits: Limits) -> None:
+def _take_pipes() -> Owner:
+    """Take standard input and output for the owner alone: what a library prints is no frame."""
+    owner = Owner(os.dup(0), os.dup(1))
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    return owner
+
+
+def _in_child(owner: Owner, task: Task, limits: Limits) -> None:
     up_read, up_write = os.pipe()
     down_read, down_write = os.pipe()
     pid = os.fork()
     if not pid:
-        os.close(up_read)
-        os.close(down_write)
+        for descriptor in (up_read, down_write, *owner):
+            os.close(descriptor)
         _child(task, limits, down_read, up_write)
     os.close(up_write)
     os.close(down_read)
     try:
-        _Watch(pid, up_read, down_write, task, limits).run()
+        _Watch(owner, pid, up_read, down_write, task, limits).run()
     finally:
         os.close(up_read)
         os.close(down_write)
@@ -68,10 +86,6 @@ def _child(task: Task, limits: Limits, down: int, up: int) -> NoReturn:
     """Examine a capture, tell it, and end without the interpreter's farewell."""
     status = 1
     try:
-        # The owner's pipes are the worker's alone.
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nowhere, OWNER_IN)
-        os.dup2(nowhere, OWNER_OUT)
         kind, outcome = _examined(task, limits, down, up)
         frames.send(up, kind, msgspec.msgpack.encode(outcome))
         status = 0
@@ -79,9 +93,9 @@ def _child(task: Task, limits: Limits, down: int, up: int) -> NoReturn:
         os._exit(status)
 
 
-def _here(task: Task, limits: Limits) -> None:
-    kind, outcome = _examined(task, limits, OWNER_IN, OWNER_OUT)
-    frames.send(OWNER_OUT, kind, msgspec.msgpack.encode(outcome))
+def _here(owner: Owner, task: Task, limits: Limits) -> None:
+    kind, outcome = _examined(task, limits, owner.says, owner.hears)
+    frames.send(owner.hears, kind, msgspec.msgpack.encode(outcome))
 
 
 def _examined(task: Task, limits: Limits, down: int, up: int) -> tuple[bytes, Outcome | None]:
@@ -111,7 +125,10 @@ def _examined(task: Task, limits: Limits, down: int, up: int) -> tuple[bytes, Ou
 class _Watch:
     """Hands on what a child says, ends it when it takes too long, says it when it dies."""
 
-    def __init__(self, pid: int, up: int, down: int, task: Task, limits: Limits) -> None:
+    def __init__(
+        self, owner: Owner, pid: int, up: int, down: int, task: Task, limits: Limits
+    ) -> None:
+        self._owner = owner
         self._pid = pid
         self._up = up
         self._down = down
@@ -121,7 +138,7 @@ class _Watch:
         self._ends = time.monotonic() + limits.timeout if limits.timeout else None
         self._poll = select.poll()
         self._poll.register(up, select.POLLIN)
-        self._poll.register(OWNER_IN, select.POLLIN)
+        self._poll.register(self._owner.says, select.POLLIN)
 
     def run(self) -> None:
         """Watch until the child is gone; raises EndOfFramesError when the owner is."""
@@ -139,7 +156,7 @@ class _Watch:
             if told is None:
                 self._fail(died(os.waitstatus_to_exitcode(status)), "crash")
         if told is not None:
-            frames.send(OWNER_OUT, *told)
+            frames.send(self._owner.hears, *told)
 
     def _listen(self) -> tuple[bytes, bytes] | None:
         """Return the child's last word, None where it died without one."""
@@ -152,8 +169,8 @@ class _Watch:
             if kind != frames.FOUND:
                 return kind, payload
             self._identities = msgspec.msgpack.decode(payload, type=list[FileIdentity])
-            frames.send(OWNER_OUT, kind, payload)
-            answer, _ = frames.receive(OWNER_IN)
+            frames.send(self._owner.hears, kind, payload)
+            answer, _ = frames.receive(self._owner.says)
             with suppress(frames.EndOfFramesError):
                 frames.send(self._down, answer)
 
@@ -163,7 +180,7 @@ class _Watch:
         ready = {descriptor for descriptor, _ in self._poll.poll(left and left * 1000)}
         if self._up in ready:
             return
-        if OWNER_IN in ready:
+        if self._owner.says in ready:
             raise frames.EndOfFramesError
         raise TimeoutError
 
@@ -174,4 +191,4 @@ class _Watch:
     def _fail(self, reason: str, status: OutcomeStatus) -> None:
         outcome = blank(self._task, self._identities)
         failed(outcome, reason, status=status, transient=True)
-        frames.send(OWNER_OUT, frames.OUTCOME, msgspec.msgpack.encode(outcome))
+        frames.send(self._owner.hears, frames.OUTCOME, msgspec.msgpack.encode(outcome))

@@ -2,7 +2,7 @@ import cython
 
 from pcapdiag.flow.records cimport Flow
 
-cdef long long CLOCK_SET, _SLOTS, _WORDS
+cdef long long _CLOCK_SET, _SLOTS, _WORDS
 
 
 @cython.final

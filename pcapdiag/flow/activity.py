@@ -26,6 +26,7 @@ and learns the time later. What came before counts in the first bin."""
 
 # Twins in C of constants that plain Python imports.
 _SLOTS = SLOTS
+_CLOCK_SET = CLOCK_SET
 _WORDS = WORDS
 
 
@@ -105,7 +106,7 @@ class Bins:
         ahead = time - self.start
         if ahead < 0:
             return 0
-        if ahead >= CLOCK_SET:
+        if ahead >= _CLOCK_SET:
             self._begin_anew(time)
             return 0
         while ahead // self.width >= _SLOTS:

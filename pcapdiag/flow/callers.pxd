@@ -47,7 +47,7 @@ cdef class Callers:
     cdef public long long count, left_out, steps, uncounted
     @cython.locals(caller=Caller)
     cpdef Caller find(self, Endpoint endpoint, Host host)
-    @cython.locals(opener=HalfFlow, caller=Caller, ask=Ask, outcome=cython.longlong, length=cython.longlong, line=cython.longlong)
+    @cython.locals(opener=HalfFlow, caller=Caller, ask=Ask, outcome=cython.longlong, length=cython.longlong)
     cdef object turn_closed(self, Flow flow, unsigned char[::1] v, long long asked, long long asked_length, long long told, long long told_length)
     @cython.locals(ask=Ask)
     cpdef note(self, Caller caller, long long kind, long long time, long long outcome, bytes head, long long alone)
@@ -60,6 +60,9 @@ cdef class Callers:
     @cython.locals(answered=cython.bint, repeated=cython.bint)
     cdef object _count_syn(self, Flow flow, Caller caller, HalfFlow responder, long long now)
 
+
+@cython.locals(count=cython.Py_ssize_t, i=cython.Py_ssize_t)
+cdef long long _begins_with(unsigned char[::1] v, long long start, long long length, bytes line) noexcept
 
 @cython.locals(span=Span)
 cpdef object note_outcome(Endpoint endpoint, long long outcome, long long time)

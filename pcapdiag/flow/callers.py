@@ -253,9 +253,8 @@ class Callers:
             length = asked_length if asked_length < HEAD_KEPT else HEAD_KEPT
             ask = caller.new_ask(flow.ask_kind, bytes(v[asked : asked + length]))
         ask.note(flow.request_time, outcome)
-        line = len(ask.line)
-        if flow.ask_kind > 1 and line <= asked_length:
-            ask.same += 1 if bytes(v[asked : asked + line]) == ask.line else 0
+        if flow.ask_kind > 1 and _begins_with(v, asked, asked_length, ask.line):
+            ask.same += 1
         if flow.turn_index == 1:
             ask.alone += 1
 
@@ -357,6 +356,17 @@ class Callers:
         if responder.fin_seq >= 0 and opener.fin_time <= responder.fin_time:
             flow.waits_until = flow.end + _TIME_WAIT
             self.steps += level.add(flow.end, flow.waits_until, 1)
+
+
+def _begins_with(v: bytearray, start: int, length: int, line: bytes) -> int:
+    # Byte by byte: a slice of ``v`` would be an object of Python's with each request.
+    count = len(line)
+    if count > length:
+        return 0
+    for i in range(count):
+        if v[start + i] != line[i]:
+            return 0
+    return 1
 
 
 def note_outcome(endpoint: Endpoint, outcome: int, time: int) -> None:

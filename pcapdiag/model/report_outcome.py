@@ -37,6 +37,8 @@ class Tally(msgspec.Struct, kw_only=True):
     failures: dict[str, int] = {}
     """Failed connections by verdict."""
     by_party: dict[str, int] = {}
+    resets: dict[str, int] = {}
+    """Connections' RST segments by the party that sent them."""
     upstreams: list[UpstreamCount] = []
     findings: dict[str, int] = {}
     """By code."""

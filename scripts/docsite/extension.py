@@ -18,7 +18,7 @@ CODES = """
 verdicts/*
 ```
 """
-"""Puts the page of each code below that of all; in the page itself it would be in a reader's way."""
+"""Puts the page of each code below that of all; in the page itself it would be in the way."""
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def _row(option: click.Option) -> str:
     names = [*option.opts, *option.secondary_opts]
     value = "" if option.is_flag else f" {_value(option)}"
     spelled = ", ".join(f"`{_cell(name + value)}`" for name in names)
-    text = _cell(option.help or "")
+    text = _plain(option.help or "")
     if option.show_default and not option.is_flag:
         text += f" Default: `{option.default}`."
     if option.required:
@@ -107,3 +107,8 @@ def _value(option: click.Option) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+def _plain(text: str) -> str:
+    """Return a text with nothing in it that Markdown would take for its own."""
+    return re.sub(r"([*_`|<])", r"\\\1", text)

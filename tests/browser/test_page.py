@@ -193,11 +193,12 @@ def test_a_screen_reader_finds_its_way(open_page: Open, at: str) -> None:
         expect(page.get_by_role(landmark)).to_have_count(1)
     levels = [
         int(h.evaluate("h => h.tagName")[1])
-        for h in page.locator("h1, h2, h3").all()
+        for h in page.locator("h1, h2, h3, h4").all()
         if h.is_visible()
     ]
     assert levels[0] == 1
     assert levels.count(1) == 1
+    assert all(deeper <= level + 1 for level, deeper in zip(levels, levels[1:], strict=False))
     nameless = page.locator("button, a, input, select").evaluate_all(
         "all => all.filter(e => e.checkVisibility() && !(e.ariaLabel || e.textContent.trim() || "
         "e.labels?.length)).map(e => e.outerHTML)"

@@ -37,14 +37,15 @@ def test_packets_are_where_their_numbers_say(browser: Browser, width: int) -> No
         (one[0], one[1], one[4], one[5]) for one in sent
     ]
     mine = [one for one in found if one["from"] == "initiator" and one["length"] > 1000]
-    assert all(one["bottom"] - one["top"] >= 3 for one in found)
+    assert all(one["bottom"] - one["top"] >= 3 for one in found)  # nothing is too thin to see
     first, last = mine[0], mine[-1]
     per_second = (last["x"] - first["x"]) / (last["time"] - first["time"])
     low, high = min(mine, key=lambda m: m["seq"]), max(mine, key=lambda m: m["seq"])
     per_byte = (high["bottom"] - low["bottom"]) / (high["seq"] - low["seq"])
-    assert per_second > 0 > per_byte
+    assert per_second > 0 > per_byte, "later is to the right, more is higher"
     for one in mine:
         assert one["x"] == pytest.approx(first["x"] + (one["time"] - first["time"]) * per_second)
+        assert one["bottom"] - one["top"] == pytest.approx(one["length"] * -per_byte)
         assert one["bottom"] == pytest.approx(
             low["bottom"] + (one["seq"] - low["seq"]) * per_byte, abs=4
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.once
 @pytest.fixture(autouse=True)
 def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Captures are examined here, unless a test says otherwise."""
-    monkeypatch.setattr(local, "LocalEngine", lambda *_arguments: here)
+    monkeypatch.setattr(local, "LocalEngine", lambda *_arguments: nullcontext(here))
 
 
 def run(*arguments: object) -> Result:

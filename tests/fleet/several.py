@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pcapdiag.fleet.capture import Capture
@@ -13,6 +14,7 @@ from pcapdiag.fleet.isolation import Reply
 from pcapdiag.fleet.local import Engine
 from pcapdiag.fleet.outcome import FileIdentity
 from pcapdiag.fleet.run import Triage
+from pcapdiag.fleet.stores import nearby
 from pcapdiag.fleet.tables import Form
 from pcapdiag.fleet.task import Claim, Task
 from pcapdiag.model.options import AnalyzeOptions
@@ -50,7 +52,8 @@ def here(tasks: Iterable[Task], claim: Claim) -> Iterator[Reply]:
             known += identities
             return claim(identities)
 
-        outcome = examine(task, ask)
+        with nearby(task.capture) as files:
+            outcome = examine(replace(task, capture=files), ask)
         yield Reply(task.capture, known, outcome)
 
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -88,8 +88,11 @@ def test_memory_is_limited(outcomes: dict[str, Outcome]) -> None:
 def test_a_retry_may_end_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolation, "_START", START)
     paths = copies(tmp_path, stumble=REFUSED, segv=REFUSED)
-    replies = list(LocalEngine(2, LIMITS, retries=2)(map(task, paths), always))
+    with LocalEngine(2, LIMITS, retries=2) as engine:
+        replies = list(engine(map(task, paths), always))
+        again = list(engine(map(task, paths[:1]), always))
     assert {status_of(reply) for reply in replies} == {("stumble", "examined"), ("segv", "crash")}
+    assert [status_of(reply) for reply in again] == [("stumble", "examined")]
 
 
 def status_of(reply: Reply) -> tuple[str, str]:
@@ -97,9 +100,25 @@ def status_of(reply: Reply) -> tuple[str, str]:
     return Path(reply.capture.name).stem, reply.outcome.status
 
 
+def test_who_stops_listening_ends_what_is_being_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ^C does."""
+    monkeypatch.setattr(isolation, "_START", START)
+    paths = copies(tmp_path, a=REFUSED, sleep=REFUSED, b=REFUSED)
+    with LocalEngine(1, Limits(timeout=None)) as engine:
+        replies = engine(map(task, paths), always)
+        assert status_of(next(replies)) == ("a", "examined")
+        assert isinstance(replies, Generator)
+        replies.close()
+        (last,) = engine([task(paths[2])], always)
+    assert status_of(last) == ("b", "examined")
+
+
 def test_a_refused_capture_is_not_examined(tmp_path: Path) -> None:
     (path,) = copies(tmp_path, good=REFUSED)
-    (reply,) = LocalEngine(1, LIMITS)([task(path)], lambda _identities: False)
+    with LocalEngine(1, LIMITS) as engine:
+        (reply,) = engine([task(path)], lambda _identities: False)
     assert reply.outcome is None
     assert content_of(reply.identities) is not None
 

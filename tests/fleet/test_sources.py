@@ -14,7 +14,12 @@ import zstandard
 from pcapdiag.errors import UsageError
 from pcapdiag.fleet import stores
 from pcapdiag.fleet.capture import CaptureFile
+from pcapdiag.fleet.limits import Limits
+from pcapdiag.fleet.local import LocalEngine
+from pcapdiag.fleet.run import Triage
 from pcapdiag.fleet.sources import Sources
+from pcapdiag.fleet.task import Task, always
+from pcapdiag.model.options import AnalyzeOptions
 from tests.fleet.several import DOZEN, REFUSED, here, run
 
 pytestmark = pytest.mark.once
@@ -148,15 +153,24 @@ def test_objects_of_a_store_are_captures(bucket: str) -> None:
 
 
 def test_an_object_is_examined_like_a_file(bucket: str, tmp_path: Path) -> None:
-    from pcapdiag.fleet.run import Triage
-    from pcapdiag.model.options import AnalyzeOptions
-
     captures = Sources("out").find([f"{bucket}/day"])
     with Triage(str(tmp_path / "out"), AnalyzeOptions(), here, "jsonl") as triage:
         list(triage.take(captures))
         told = list(triage.told())
     assert [one.outcome.status for one in told] == ["examined", "examined"]
     assert b"/tmp" not in b"".join(line for one in told for line in one.lines())
+
+
+def test_an_object_that_is_gone_is_a_row(bucket: str) -> None:
+    """It fails before a worker is needed, so none is started."""
+    (capture,) = Sources("out").find([f"{bucket}/day/*.pcap"])
+    fsspec.filesystem("memory").rm("/bucket/day/a.pcap")
+    with LocalEngine(1, Limits()) as engine:
+        (reply,) = engine([Task(capture, AnalyzeOptions(), "asked")], always)
+    assert reply.capture == capture
+    assert reply.outcome is not None
+    assert (reply.outcome.status, reply.outcome.transient) == ("error", True)
+    assert reply.outcome.reason.startswith("cannot be fetched: FileNotFoundError")
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

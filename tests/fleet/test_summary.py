@@ -107,9 +107,17 @@ def test_the_text_is_for_people(mixed: Summary) -> None:
     assert "      6         3  tcp.connection_refused" in text
     assert "      3         2  10.0.0.1:443  mostly tcp.connection_refused" in text
     assert "in /in/" in text
-    assert "      3  10        b.pcap (+1)  tcp.connection_refused" in text
+    assert "      3  10        tcp.connection_refused  b.pcap (+1)" in text
     assert "TIMEOUT /in/late.pcap: it takes longer" in text
     assert max(map(len, lines)) <= 100
+
+
+def test_a_long_name_shows_its_end() -> None:
+    deep = capture(f"/in/{'deep/' * 40}last.pcap", 2)
+    lines = list(render_overview(total(deep, capture("/in/a.pcap")), Page(80), "out"))
+    (line,) = [line for line in lines if line.endswith("deep/last.pcap")]
+    assert "tcp.connection_refused  ..." in line
+    assert len(line) == 80
 
 
 def test_the_page_holds_what_strangers_wrote_as_text(mixed: Summary) -> None:

@@ -7,7 +7,7 @@ end has acknowledged, above it that of what its window lets through.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -52,11 +52,20 @@ class Direction(msgspec.Struct):
     missing: list[Stroke] = []
     """The capture does not have bytes before this segment."""
 
+    def strokes(self) -> Iterator[Stroke]:
+        """Yield every segment that is drawn."""
+        yield from self.data
+        yield from self.again
+        yield from self.disordered
+        yield from self.probes
+        yield from self.begins
+        yield from self.ends
+        yield from self.resets
+
     @property
     def packets(self) -> int:
         """How many segments there are that a chart draws."""
-        drawn = self.data, self.again, self.disordered, self.probes, self.begins, self.ends
-        return sum(map(len, drawn)) + len(self.resets)
+        return sum(1 for _ in self.strokes())
 
     @property
     def top(self) -> int:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 import msgspec
-from matplotlib.collections import LineCollection
 
 from pcapdiag.model.report import Connection, SegmentSeries
 from pcapdiag.report import words
 from pcapdiag.report.charts.canvas import Canvas
+from pcapdiag.report.charts.layers import LayerDrawer, clipped, layers, roof
 from pcapdiag.report.charts.legend import Sign, draw_legend, legend_height, legend_rows
 from pcapdiag.report.charts.look import BODY, MARGIN, SMALL, Look, party_of
 from pcapdiag.report.charts.panel import Panel, size_label
 from pcapdiag.report.charts.ruler import width
-from pcapdiag.report.charts.sequence import Direction, Gap, Stroke, directions, gap, times
+from pcapdiag.report.charts.sequence import Direction, Gap, directions, gap, times
 from pcapdiag.report.charts.time_axis import TimeAxis, time_axis
 from pcapdiag.report.points import Places
 
@@ -28,21 +25,13 @@ TALL, EVEN, LOW, FLAT = 190.0, 140.0, 90.0, 46.0
 """Heights of a panel: of the only direction with many bytes, of both that have, with few, none."""
 FEW = 0.08
 """Share of the other direction's bytes below which a panel is a low one."""
-HEADROOM, FLOOR = 0.1, 0.03
-"""Shares of a panel's bytes that are free above and below them."""
-FINE = 1500
-"""Places along the time: what falls on the same one is drawn as one."""
-MARK = 4
-"""Such places that a mark takes."""
-LEAST = 4.0
-"""Points."""
-MANY = 250
-"""Segments from which on strokes have no ends."""
+FLOOR = 0.03
+"""Share of a panel's bytes that is free below them."""
 RING = 11.0
+TOO_FEW = 3
+"""Segments of which a ladder shows all that there is."""
 _FILLED = 60
 """Moments put into packets that were left out, so that they do not count as a pause."""
-
-Item = TypeVar("Item")
 
 
 class SequenceChart(msgspec.Struct, frozen=True):
@@ -110,13 +99,13 @@ class SequenceChart(msgspec.Struct, frozen=True):
     ) -> Panel:
         low, high = direction.bottom, direction.top
         floor = low - max(high - low, 1) * FLOOR
-        panel = Panel(canvas, rect, self.axis, (floor, _roof(direction)))
+        panel = Panel(canvas, rect, self.axis, (floor, roof(direction)))
         panel.background()
         if high - low > 2:
             panel.numbers(size_label)
         self._draw_gap(panel)
-        drawer = _Drawer(panel, direction, self.left_out)
-        for layer in _layers(direction, canvas.look, self.connection):
+        drawer = LayerDrawer(panel, direction, self.left_out)
+        for layer in layers(direction, canvas.look, self.connection):
             drawer.draw(layer)
         self._draw_rings(panel, direction)
         return panel
@@ -140,10 +129,10 @@ class SequenceChart(msgspec.Struct, frozen=True):
         verdict = self.connection.verdict
         frames = set(verdict.frames) if verdict.failed else set()
         colour = panel.canvas.look.party(verdict.attribution.party)
-        found = [s for s in _strokes(direction) if s.frame in frames]
+        found = [s for s in direction.strokes() if s.frame in frames]
         if found:
             panel.axes.plot(
-                [s.time for s in found], [_clipped(panel, (s.low + s.high) / 2) for s in found],
+                [s.time for s in found], [clipped(panel, (s.low + s.high) / 2) for s in found],
                 marker="o", markersize=RING, markerfacecolor="none", markeredgecolor=colour,
                 markeredgewidth=1.6, linestyle="none", gid=f"{direction.sender}-decisive",
                 clip_on=False, zorder=6,
@@ -153,174 +142,22 @@ class SequenceChart(msgspec.Struct, frozen=True):
         """Draw a line through all panels where a RST was, and say whose the first one is."""
         look, first = canvas.look, panels[0]
         resets = sorted(
-            ((s.time, d.sender) for d in self.shown for s in d.resets), key=lambda r: r[0]
+            ((s, d.sender) for d in self.shown for s in d.resets), key=lambda reset: reset[0].time
         )
-        for x in _apart([first.x(time) for time, _ in resets]):
+        for x in _apart([first.x(reset.time) for reset, _ in resets]):
             for panel in panels:
                 canvas.line([(x, panel.top), (x, panel.bottom)], look.bad, width=0.7, dash=(2, 2))
         if resets:
-            by = words.sender(self.connection, resets[0][1])
-            forged = self.connection.resets and self.connection.resets[0].attribution.side == "path"
-            text = f"RST in the name of {by}" if forged else f"RST by {by}"
+            reset, sender = resets[0]
+            by = words.sender(self.connection, sender)
+            told = self.connection.resets
+            forged = {one.frame for one in told if one.attribution.side == "path"}
+            text = f"RST in the name of {by}" if reset.frame in forged else f"RST by {by}"
             text += f", {len(resets) - 1} more after it" if len(resets) > 1 else ""
             canvas.text(
                 first.left + first.width, first.top - HEAD / 2 - 1, text, size=SMALL,
                 colour=look.bad, align="right", gid="reset",
             )  # fmt: skip
-
-
-class _Layer(msgspec.Struct, frozen=True):
-    name: str
-    sign: Sign
-    strokes: list[Stroke] = []
-    steps: list[tuple[float, int]] = []
-
-
-class _Drawer(msgspec.Struct, frozen=True):
-    panel: Panel
-    direction: Direction
-    left_out: Gap | None
-
-    def draw(self, layer: _Layer) -> None:
-        gid = f"{self.direction.sender}-{layer.name}"
-        if layer.steps:
-            steps = _last_of_each(layer.steps, lambda step: self._column(step[0]))
-            drawn = self._broken(steps)
-            self.panel.axes.plot(
-                [time for time, _ in drawn], [at for _, at in drawn], drawstyle="steps-post",
-                color=layer.sign.colour, linewidth=1.0, gid=gid, zorder=2,
-                linestyle=(0, (3, 2)) if layer.sign.kind == "dashed" else "-",
-            )  # fmt: skip
-        elif layer.sign.kind == "stroke":
-            self._draw_strokes(layer, gid)
-        elif layer.strokes:
-            strokes = self._apart(layer.strokes)
-            at = [_clipped(self.panel, (s.low + s.high) / 2) for s in strokes]
-            self.panel.axes.plot(
-                [s.time for s in strokes], at, marker=layer.sign.marker,
-                markersize=layer.sign.size, color=layer.sign.colour, linestyle="none",
-                gid=gid, clip_on=False, zorder=5,
-                markerfacecolor="none" if layer.sign.hollow else layer.sign.colour,
-            )  # fmt: skip
-
-    def _broken(self, steps: Sequence[tuple[float, int]]) -> list[tuple[float, float]]:
-        """Return steps that end where packets were left out, and begin anew after them."""
-        cut = self.left_out
-        drawn: list[tuple[float, float]] = []
-        for before, step in pairwise([steps[0], *steps]):
-            if cut is not None and before[0] <= cut.first < step[0]:
-                drawn += [(cut.first, before[1]), (cut.first, math.nan)]
-            drawn.append(step)
-        return drawn
-
-    def _draw_strokes(self, layer: _Layer, gid: str) -> None:
-        strokes = self._merged(layer.strokes)
-        few = len(strokes) <= MANY
-        least = 0.0 if layer.name == "data" else self._least
-        lines = [
-            [(s.time, low), (s.time, high)] for s in strokes for low, high in [_at_least(s, least)]
-        ]
-        drawn = LineCollection(
-            lines, colors=layer.sign.colour, linewidths=1.8 if few else 1.0, gid=gid, zorder=3,
-        )  # fmt: skip
-        self.panel.axes.add_collection(drawn, autolim=False)
-        if few:
-            ends = [(s.time, at) for s in strokes for at in (s.low, s.high)]
-            self.panel.axes.plot(
-                [time for time, _ in ends], [at for _, at in ends], marker="_", markersize=4,
-                color=layer.sign.colour, linestyle="none", zorder=3,
-            )  # fmt: skip
-
-    @property
-    def _least(self) -> float:
-        """Bytes that a stroke is high at least: what is rare has to be seen in a long transfer."""
-        low, high = self.panel.axes.get_ylim()
-        return LEAST / self.panel.height * (high - low)
-
-    def _apart(self, strokes: Sequence[Stroke]) -> list[Stroke]:
-        """Return one of those whose marks would lie on each other."""
-        least = self._least
-        places = {
-            (self._column(s.time) // MARK, round((s.low + s.high) / 2 / least)): s
-            for s in reversed(strokes)
-        }
-        return sorted(places.values(), key=lambda s: s.time)
-
-    def _merged(self, strokes: Sequence[Stroke]) -> list[Stroke]:
-        """Return strokes with those that would stand on the same place in one."""
-        if len(strokes) <= FINE:
-            return list(strokes)
-        merged: dict[int, Stroke] = {}
-        for stroke in strokes:
-            column = self._column(stroke.time)
-            known = merged.get(column, stroke)
-            low, high = min(known.low, stroke.low), max(known.high, stroke.high)
-            merged[column] = Stroke(known.time, low, high, known.frame)
-        return list(merged.values())
-
-    def _column(self, seconds: float) -> int:
-        return int(self.panel.axis.place(seconds) * FINE)
-
-
-def _at_least(stroke: Stroke, least: float) -> tuple[float, float]:
-    more = max(least - (stroke.high - stroke.low), 0.0) / 2
-    return stroke.low - more, stroke.high + more
-
-
-def _last_of_each(items: Sequence[Item], key: Callable[[Item], int]) -> list[Item]:
-    """Return the items, of those with one key in a row the first and the last."""
-    if len(items) <= 2 * FINE:
-        return list(items)
-    kept: list[Item] = []
-    for number, item in enumerate(items):
-        last = number + 1 == len(items) or key(items[number + 1]) != key(item)
-        if not kept or last or key(items[number - 1]) != key(item):
-            kept.append(item)
-    return kept
-
-
-def _layers(direction: Direction, look: Look, connection: Connection) -> list[_Layer]:
-    """Return what there is to draw in a panel, from the bottom up."""
-    mine = look.party(party_of(connection, direction.sender))
-    top = _roof(direction)
-    edge = direction.edge if any(at <= top for _, at in direction.edge) else []
-    layers = [
-        _Layer("edge", Sign("receiver's window ends", look.muted, "dashed"), steps=edge),
-        _Layer("acked", Sign("acknowledged", look.ink, "line"), steps=direction.acked),
-        _Layer("data", Sign("data", mine), direction.data),
-        _Layer("sacked", Sign("SACK", look.good), direction.sacked),
-        _Layer("disordered", Sign("out of order", look.warning), direction.disordered),
-        _Layer("again", Sign("sent again", look.bad), direction.again),
-        _Layer("probes", Sign("keep-alive or window probe", look.warning, "marker", "d", size=4.5),
-               direction.probes),
-        _Layer("missing", Sign("capture lacks bytes before", look.warning, "marker", "<", True),
-               direction.missing),
-        _Layer("closed", Sign("zero window", look.bad, "marker", "s", True, 8.0), direction.closed),
-        _Layer("begins", Sign("SYN", look.ink, "marker", "^", True), direction.begins),
-        _Layer("ends", Sign("FIN", look.ink, "marker", "v"), direction.ends),
-        _Layer("resets", Sign("RST", look.bad, "marker", "X"), direction.resets),
-    ]  # fmt: skip
-    return [layer for layer in layers if layer.strokes or len(layer.steps) > 1]
-
-
-def _roof(direction: Direction) -> float:
-    """Return the highest byte that a panel has room for; a window beyond it is not drawn."""
-    return direction.top + max(direction.top - direction.bottom, 1) * HEADROOM
-
-
-def _strokes(direction: Direction) -> Iterator[Stroke]:
-    yield from direction.data
-    yield from direction.again
-    yield from direction.disordered
-    yield from direction.probes
-    yield from direction.begins
-    yield from direction.ends
-    yield from direction.resets
-
-
-def _clipped(panel: Panel, value: float) -> float:
-    low, high = panel.axes.get_ylim()
-    return min(max(value, low), high)
 
 
 def _apart(places: Sequence[float], least: float = 1.5) -> Iterator[float]:
@@ -343,7 +180,7 @@ def sequence_chart(connection: Connection, look: Look, places: Places) -> Sequen
         moments = sorted([*moments, *(left_out.first + step * n for n in range(1, _FILLED))])
     signs: dict[str, Sign] = {}
     for direction in shown:
-        for layer in _layers(direction, look, connection):
+        for layer in layers(direction, look, connection):
             signs.setdefault(layer.sign.words, layer.sign)
     if "data" in signs:
         signs["data"] = Sign("data", look.ink)
@@ -354,7 +191,3 @@ def sequence_chart(connection: Connection, look: Look, places: Places) -> Sequen
     rows = legend_rows(list(signs.values()), room)
     point = places.label(connection.point) if places.several else ""
     return SequenceChart(connection, shown, time_axis(moments), left_out, point, rows)
-
-
-TOO_FEW = 3
-"""Segments of which a ladder shows all that there is."""

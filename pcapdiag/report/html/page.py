@@ -74,6 +74,7 @@ def _first_screen(
         "name": files(capture.files),
         "version": report.generator.version,
         "failed": summary.failed,
+        "mood": "bad" if summary.failed else "good" if summary.connections else "",
         "outcome": outcome(report, filtered),
         "parties": [(party, words.PARTY[party], f"{n:,}") for party, n in known_first],
         "since": clock.span(first, last).removeprefix("at ") if first else "",

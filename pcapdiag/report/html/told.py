@@ -83,9 +83,16 @@ class Teller:
     def connection(self, one: Connection) -> list[Slip]:
         """Return what is said of one connection."""
         if not one.verdict.failed:
-            return []
+            return slips_of(self._not_failed(one), self._page)
         head, because = self._writer.head(one), self._naming(one)
         return slips_of(self._writer.connection(one, head, because=because), self._page)
+
+    def _not_failed(self, one: Connection) -> Iterator[str]:
+        if one.verdict.explanation:
+            yield from self._page.labelled("WHAT", shown(one.verdict.explanation))
+        for note in one.verdict.notes:
+            yield from self._page.labelled("NOTE", shown(note))
+        yield from self._page.labelled("SEE", self._writer.places.of(one))
 
     def _told(self, number: int, group: Group, sample: Connection | None, in_short: bool) -> Told:
         told = Told(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
 
+from pcapdiag.report.charts.canvas import drawing
 from pcapdiag.report.charts.ruler import drawable, elided, font, width, wrapped
 
 pytestmark = pytest.mark.once
@@ -22,6 +24,16 @@ def test_widths_are_those_that_are_drawn(bold: bool) -> None:
     text = "upstream: did it 10.0.2.7:8443"
     drawn = TextPath((0, 0), text, size=40, prop=font(bold)).get_extents().width
     assert width(text, 40, bold) == pytest.approx(drawn, rel=0.02)
+
+
+@pytest.mark.parametrize("dpi", [72, 90, 144])
+def test_widths_are_the_same_at_every_resolution(dpi: int) -> None:
+    text = "packets got lost between proxy and upstream, on their way to upstream"
+    with drawing():
+        figure = Figure(dpi=dpi)
+        drawn = figure.text(0, 0.5, text, fontproperties=font(), fontsize=8.5)
+        across = drawn.get_window_extent().width * 72 / dpi
+    assert width(text, 8.5) == pytest.approx(across, rel=0.02)
 
 
 def test_a_long_name_loses_its_middle() -> None:

@@ -10,7 +10,7 @@ from pcapdiag.report.html.members import Members
 from pcapdiag.report.html.slips import Slip, SlipPage, slips_of
 from pcapdiag.report.html.told import Teller, Told
 from pcapdiag.report.html.topology import draw_topology
-from tests.report.fabricate import START, refused, replied, report
+from tests.report.fabricate import START, healthy, refused, replied, report
 
 
 def told(of: Report) -> list[Told]:
@@ -53,6 +53,12 @@ def test_everything_is_told_of_one_connection() -> None:
     slips = Teller(report([one]), Clock()).connection(one)
     (found,) = [slip for slip in slips if slip.label == "FOR"]
     assert len(found.texts) == 10
+
+
+def test_what_worked_has_its_filter() -> None:
+    one = healthy(3)
+    (see,) = Teller(report([one]), Clock()).connection(one)
+    assert (see.label, see.texts) == ("SEE", ["tcp.stream==3"])
 
 
 def test_rows_of_one_label_are_one_slip() -> None:

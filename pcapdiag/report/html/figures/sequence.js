@@ -19,7 +19,7 @@
     show(sources[0]);
   };
 
-  /* The connection's own packets first, then those of the other points that have them. */
+  /* The connection's own packets first, then those of the other points that have several. */
   function sourcesOf(connection, labels) {
     const own = connection.point || "";
     const others = (connection.seen_at || []).map((seen) => ({
@@ -28,7 +28,7 @@
       series: seen.series,
     }));
     const first = { label: own || labels[0] || "", point: own, series: connection.series };
-    return [first, ...others].filter((one) => one.series && one.series.segments.length);
+    return [first, ...others].filter((one) => one.series && one.series.segments.length > 1);
   }
 
   function draw(element, connection, source, context) {

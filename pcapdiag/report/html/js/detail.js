@@ -19,7 +19,7 @@
   /* A figure measures its room, so it is drawn when its place is in the page. */
   function figure(title, name) {
     const place = el("div", { class: "figure", "data-draws": name });
-    return el("section", {}, el("h3", {}, title), place);
+    return el("section", {}, el("h2", {}, title), place);
   }
 
   function draw(root, connection) {
@@ -45,7 +45,7 @@
     const same = connection.same_as === null ? [] :
       [el("li", {}, "The same connection before NAT: ", link(pcapdiag.key(connection.same_as, connection.point)))];
     const lines = [...causes, ...effects, ...same];
-    return lines.length ? el("section", {}, el("h3", {}, "On other legs"), el("ul", { class: "related" }, lines)) : null;
+    return lines.length ? el("section", {}, el("h2", {}, "On other legs"), el("ul", { class: "related" }, lines)) : null;
   }
 
   function pictures(connection) {

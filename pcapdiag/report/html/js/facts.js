@@ -12,7 +12,7 @@
     const head = el("tr", {}, heads.map((text) => el("th", { scope: "col" }, text)));
     const body = rows.map((cells) => el("tr", {}, cells.map((cell) => el("td", { class: isWide(cell) && "wide" }, cell))));
     return el(
-      "section", { class: "facts-table" }, el("h3", {}, caption),
+      "section", { class: "facts-table" }, el("h2", {}, caption),
       el("div", { class: "scrolls", tabindex: "0", role: "region", "aria-label": caption },
         el("table", {}, el("thead", {}, head), el("tbody", {}, body))),
     );
