@@ -17,7 +17,7 @@ from pcapdiag.cli.options import (
     capture_options,
     fail_on_option,
 )
-from pcapdiag.cli.output import open_output, page_for
+from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_output, page_for
 from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import FAILED, OK, WRONG_USE
 from pcapdiag.compiled import is_compiled
@@ -101,6 +101,18 @@ if TYPE_CHECKING:
     help="Answer scrapes of Prometheus while this goes on, as :9750; on this machine without HOST.",
 )
 @click.option(
+    "--markdown",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Also write the summary as Markdown there, for a ticket or a job's summary.",
+)
+@click.option(
+    "--junit",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Also write JUnit XML there, for a test server: each capture is a test case.",
+)
+@click.option(
     "-q",
     "--quiet",
     is_flag=True,
@@ -125,6 +137,8 @@ def triage(
     fail_on: tuple[Condition, ...] | None,
     metrics_file: str | None,
     metrics_listen: values.Listener | None,
+    markdown: str | None,
+    junit: str | None,
     quiet: bool,
     width: int | None,
     no_color: bool,
@@ -136,13 +150,16 @@ def triage(
     pattern, or a URL: s3://, gs://, az://, http://. OUT gets tables of captures, connections and
     findings, JSON lines, summary.html and summary.json. No capture stops the others.
     """
+    from pcapdiag.fleet.junit import render_junit
     from pcapdiag.fleet.limits import Limits
     from pcapdiag.fleet.local import LocalEngine, usable_cores
+    from pcapdiag.fleet.markdown import render_markdown
     from pcapdiag.fleet.overview import render_overview
     from pcapdiag.fleet.run import Triage
     from pcapdiag.fleet.sources import Sources
     from pcapdiag.report.json import render_line
 
+    _check_files(markdown=markdown, junit=junit)
     options = analyze_options(show_all, follow=False, **chosen)
     limits = Limits(timeout or None, memory or None)
     form = _form(table_format)
@@ -165,12 +182,23 @@ def triage(
         names = [capture.name for capture in captures]
         counting = run.count(names)
         summary = counting.result(found.unreadable)
+        if markdown:
+            _write(markdown, render_markdown(summary))
+        if junit:
+            outcomes = (told.result() for told in run.told(names))
+            _write(junit, render_junit(summary, outcomes, found.unreadable))
         if quiet:
-            _print(render_line(told.outcome_line()) for told in run.told(names))
+            _write(None, (render_line(told.outcome_line()) for told in run.told(names)))
         else:
             page = page_for(None, width, no_color)
-            _print(line + "\n" for line in render_overview(summary, page, output))
+            _write(None, (line + "\n" for line in render_overview(summary, page, output)))
     return status_of(summary, counting.tally, fail_on)
+
+
+def _check_files(**files: str | None) -> None:
+    for option, path in files.items():
+        if path == "-":
+            raise click.UsageError(f"--{option} needs a file: standard output has the summary")
 
 
 def _form(wanted: Form | None) -> Form:
@@ -205,15 +233,16 @@ def _take(run: Triage, captures: Sequence[Capture], metrics: Metrics | None) -> 
                 metrics.update()
 
 
-def _print(lines: Iterable[str]) -> None:
-    with open_output(None) as target:
-        for line in lines:
-            target.write(line)
+def _write(path: str | None, texts: Iterable[str]) -> None:
+    try:
+        with open_output(path) as target:
+            for text in texts:
+                target.write(text)
+    except ClosedPipeError:
+        drop_standard_output()
 
 
-def status_of(
-    summary: Summary, tally: Tally, fail_on: tuple[Condition, ...] | None = None
-) -> int:
+def status_of(summary: Summary, tally: Tally, fail_on: tuple[Condition, ...] | None = None) -> int:
     """Return FAILED where a condition holds, else WRONG_USE where something was not examined.
 
     No condition at all (``never``) is OK whatever was not examined.

@@ -8,6 +8,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
+import junitparser
 import pytest
 from click.testing import CliRunner, Result
 
@@ -91,6 +92,23 @@ def test_wrong_use_gives_2_and_says_what_to_do(tmp_path: Path) -> None:
         assert done.exit_code == 2, done.output
         assert words in done.stderr
         assert "Traceback" not in done.output
+
+
+def test_files_for_pipelines(tmp_path: Path) -> None:
+    (tmp_path / "text.pcap").write_text("no capture")
+    done = run(
+        REFUSED, tmp_path / "text.pcap", "-o", tmp_path / "out", "--format", "jsonl", "-q",
+        "--junit", tmp_path / "junit.xml", "--markdown", tmp_path / "summary.md",
+    )  # fmt: skip
+    assert done.exit_code == 1
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(line["schema"], line["type"]) for line in lines] == [
+        ("pcapdiag-line/1", "outcome")
+    ] * 2
+    suites = junitparser.JUnitXml.fromfile(str(tmp_path / "junit.xml"))
+    assert (suites.tests, suites.failures, suites.errors) == (2, 1, 1)
+    assert (tmp_path / "summary.md").read_text().startswith("## ")
+    assert run(REFUSED, "-o", tmp_path / "out", "--junit", "-").exit_code == 2
 
 
 def test_an_output_that_cannot_be_written_gives_3(tmp_path: Path) -> None:
