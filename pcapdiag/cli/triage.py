@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 import click
 
 from pcapdiag.cli import progress, values
+from pcapdiag.cli.engines import EngineKind, engine_options, open_engine
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.measuring import measuring
 from pcapdiag.cli.options import CaptureArguments, analyze_options, capture_options
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Captures at a time; otherwise as many as there are processor cores.",
 )
+@engine_options
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),
@@ -112,6 +114,8 @@ def triage(
     table_format: Literal["parquet", "jsonl"] | None,
     show_all: bool,
     jobs: int | None,
+    engine: EngineKind,
+    scheduler: str | None,
     timeout: float,
     memory: int,
     retry: int,
@@ -129,7 +133,6 @@ def triage(
     findings, JSON lines, summary.html and summary.json. No capture stops the others.
     """
     from pcapdiag.fleet.limits import Limits
-    from pcapdiag.fleet.local import LocalEngine, usable_cores
     from pcapdiag.fleet.overview import render_overview
     from pcapdiag.fleet.run import Triage
     from pcapdiag.fleet.sources import Sources
@@ -141,10 +144,9 @@ def triage(
     found = Sources(output)
     captures = found.find(sources)
     _tell_input(found, captures)
-    workers = min(jobs or usable_cores(), len(captures))
     with (
-        LocalEngine(workers, limits, retry) as engine,
-        Triage(output, options, engine, form) as run,
+        open_engine(engine, scheduler, jobs, len(captures), limits, retry) as examiner,
+        Triage(output, options, examiner, form) as run,
         measuring(run, metrics_file, metrics_listen) as metrics,
     ):
         for why, number in run.outdated(captures).items():
