@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 import click
 
 from pcapdiag.cli import progress, values
+from pcapdiag.cli.engines import EngineKind, engine_options, open_engine
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.measuring import measuring
 from pcapdiag.cli.options import (
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Captures at a time; otherwise as many as there are processor cores.",
 )
+@engine_options
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),
@@ -131,6 +133,8 @@ def triage(
     table_format: Literal["parquet", "jsonl"] | None,
     show_all: bool,
     jobs: int | None,
+    engine: EngineKind,
+    scheduler: str | None,
     timeout: float,
     memory: int,
     retry: int,
@@ -152,7 +156,6 @@ def triage(
     """
     from pcapdiag.fleet.junit import render_junit
     from pcapdiag.fleet.limits import Limits
-    from pcapdiag.fleet.local import LocalEngine, usable_cores
     from pcapdiag.fleet.markdown import render_markdown
     from pcapdiag.fleet.overview import render_overview
     from pcapdiag.fleet.run import Triage
@@ -166,10 +169,9 @@ def triage(
     found = Sources(output)
     captures = found.find(sources)
     _tell_input(found, captures)
-    workers = min(jobs or usable_cores(), len(captures))
     with (
-        LocalEngine(workers, limits, retry) as engine,
-        Triage(output, options, engine, form) as run,
+        open_engine(engine, scheduler, jobs, len(captures), limits, retry) as examiner,
+        Triage(output, options, examiner, form) as run,
         measuring(run, metrics_file, metrics_listen) as metrics,
     ):
         _tell_outdated(run, captures)
