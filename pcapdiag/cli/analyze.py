@@ -19,6 +19,7 @@ from pcapdiag.cli.options import (
     analyze_options,
     capture_options,
     check_targets,
+    needs_all,
     output_options,
 )
 from pcapdiag.cli.output import page_for
@@ -75,12 +76,16 @@ def analyze(
     CAPTURE is a file of tcpdump or Wireshark (pcap or pcapng, also compressed), several files of
     one capture, or - for standard input.
     """
-    if follow and output_format == "json":
-        raise click.UsageError("--follow prints text or jsonl; json is one document at the end")
+    if follow and output_format not in ("text", "jsonl"):
+        raise click.UsageError(
+            f"--follow prints text or jsonl; {output_format} is one document at the end"
+        )
     check_targets(output, html)
     paths = inputs(captures)
     page = page_for(output, width, no_color)
-    options = analyze_options(show_all, follow, pictures=html is not None, **chosen)
+    options = analyze_options(
+        needs_all(output_format, show_all), follow, pictures=html is not None, **chosen
+    )
     if follow:
         from pcapdiag.cli.follow import Follower
 

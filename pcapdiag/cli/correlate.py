@@ -19,6 +19,7 @@ from pcapdiag.cli.options import (
     analyze_options,
     capture_options,
     check_targets,
+    needs_all,
     output_options,
 )
 from pcapdiag.cli.output import page_for
@@ -81,7 +82,9 @@ def correlate(
     check_targets(output, html)
     named = named_points(points)
     page = page_for(output, width, no_color)
-    options = analyze_options(show_all, follow=False, pictures=html is not None, **chosen)
+    options = analyze_options(
+        needs_all(output_format, show_all), follow=False, pictures=html is not None, **chosen
+    )
     report = _read(named, options)
     Printer(page, output_format, time_mode, output, html).print(report, options)
     return status_of(report, fail_on)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from os.path import realpath
-from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, Unpack, get_args
 
 import click
 
@@ -15,7 +15,7 @@ from pcapdiag.report.clock import TimeMode
 if TYPE_CHECKING:
     from pcapdiag.report.conditions import Condition
 
-Format = Literal["text", "json", "jsonl"]
+Format = Literal["text", "json", "jsonl", "markdown", "junit"]
 Command = TypeVar("Command", bound=Callable[..., object])
 
 _OPTIONS = (
@@ -66,14 +66,23 @@ _OPTIONS = (
         help="TLS secrets, as SSLKEYLOGFILE writes them; the file may still grow.",
     ),
 )  # fmt: skip
+fail_on_option = click.option(
+    "--fail-on", "fail_on", callback=values.conditions, multiple=True, metavar="CONDITION",
+    help="Exit with 1 where there is this, and only then: code=tls.*, party=upstream, "
+    "finding=dns.*, severity=warning (or worse), failed>10; never: always exit with 0. "
+    "Repeatable, any is enough. Otherwise 1 means a failed connection, or a finding of "
+    "severity failure.",
+)  # fmt: skip
+"""What makes a run fail, for a command that judges."""
 _OUTPUT = (
     click.option(
         "--time", "time_mode", type=click.Choice(["utc", "local", "relative"]), default="utc",
         show_default=True, help="How times are written.",
     ),
     click.option(
-        "--format", "output_format", type=click.Choice(["text", "json", "jsonl"]), default="text",
-        show_default=True, help="For people, as one JSON document, or as JSON lines.",
+        "--format", "output_format", type=click.Choice(get_args(Format)), default="text",
+        show_default=True, help="For people, as one JSON document, as JSON lines, as Markdown for "
+        "a ticket or a job's summary, or as JUnit XML for a test server.",
     ),
     click.option(
         "--all", "show_all", is_flag=True, help="Show the connections that worked, too."
@@ -86,13 +95,7 @@ _OUTPUT = (
         "--html", type=click.Path(), metavar="FILE",
         help="Also write a page for a browser there: one file that needs no network.",
     ),
-    click.option(
-        "--fail-on", "fail_on", callback=values.conditions, multiple=True, metavar="CONDITION",
-        help="Exit with 1 where there is this, and only then: code=tls.*, party=upstream, "
-        "finding=dns.*, severity=warning (or worse), failed>10; never: always exit with 0. "
-        "Repeatable, any is enough. Otherwise 1 means a failed connection, or a finding of "
-        "severity failure.",
-    ),
+    fail_on_option,
     click.option(
         "--width", type=click.IntRange(min=40), metavar="COLUMNS",
         help="Width of the text; otherwise the terminal's, or 100.",
@@ -154,6 +157,11 @@ def check_targets(output: str | None, html: str | None) -> None:
         raise click.UsageError("--html needs a file: standard output has the text")
     if html is not None and output is not None and realpath(html) == realpath(output):
         raise click.UsageError("--html and --output name the same file")
+
+
+def needs_all(form: Format, show_all: bool) -> bool:
+    """Return whether a report has to have the connections that worked, too: JUnit counts them."""
+    return show_all or form == "junit"
 
 
 def analyze_options(

@@ -53,6 +53,14 @@ class Printer:
             from pcapdiag.report.jsonl import report_lines
 
             yield from map(render_line, report_lines(report, pictures=False))
+        elif self.form == "markdown":
+            from pcapdiag.report.markdown import render_markdown
+
+            yield from render_markdown(report, self.time, options.is_filtered)
+        elif self.form == "junit":
+            from pcapdiag.report.junit import render_junit
+
+            yield from render_junit(report, self.time, options.is_filtered)
         else:
             from pcapdiag.report.text import render_text
 

@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING, Literal, Unpack
 import click
 
 from pcapdiag.cli import progress, values
+from pcapdiag.cli.engines import EngineKind, engine_options, open_engine
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.measuring import measuring
-from pcapdiag.cli.options import CaptureArguments, analyze_options, capture_options
-from pcapdiag.cli.output import open_output, page_for
+from pcapdiag.cli.options import (
+    CaptureArguments,
+    analyze_options,
+    capture_options,
+    fail_on_option,
+)
+from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_output, page_for
 from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import FAILED, OK, WRONG_USE
 from pcapdiag.compiled import is_compiled
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
     from pcapdiag.fleet.summary import Summary
     from pcapdiag.fleet.tables import Form
     from pcapdiag.fleet.watch import Keep
+    from pcapdiag.report.conditions import Condition, Tally
 
 
 @click.command(
@@ -60,6 +67,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Captures at a time; otherwise as many as there are processor cores.",
 )
+@engine_options
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),
@@ -83,6 +91,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Tries more for a capture that ran into a limit, crashed, or could not be fetched.",
 )
+@fail_on_option
 @click.option(
     "--watch",
     type=click.Path(),
@@ -117,6 +126,18 @@ if TYPE_CHECKING:
     help="Answer scrapes of Prometheus while this goes on, as :9750; on this machine without HOST.",
 )
 @click.option(
+    "--markdown",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Also write the summary as Markdown there, for a ticket or a job's summary.",
+)
+@click.option(
+    "--junit",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Also write JUnit XML there, for a test server: each capture is a test case.",
+)
+@click.option(
     "-q",
     "--quiet",
     is_flag=True,
@@ -135,14 +156,19 @@ def triage(
     table_format: Literal["parquet", "jsonl"] | None,
     show_all: bool,
     jobs: int | None,
+    engine: EngineKind,
+    scheduler: str | None,
     timeout: float,
     memory: int,
     retry: int,
+    fail_on: tuple[Condition, ...] | None,
     watch: str | None,
     settle: float,
     keep: Keep,
     metrics_file: str | None,
     metrics_listen: values.Listener | None,
+    markdown: str | None,
+    junit: str | None,
     quiet: bool,
     width: int | None,
     no_color: bool,
@@ -156,20 +182,22 @@ def triage(
     """
     _check_sources(sources, watch, keep)
     from pcapdiag.cli.watching import Watched, go_on
+    from pcapdiag.fleet.junit import render_junit
     from pcapdiag.fleet.limits import Limits
-    from pcapdiag.fleet.local import LocalEngine, usable_cores
+    from pcapdiag.fleet.markdown import render_markdown
     from pcapdiag.fleet.overview import render_overview
     from pcapdiag.fleet.run import Triage
     from pcapdiag.fleet.sources import Sources
     from pcapdiag.report.json import render_line
 
+    _check_files(markdown=markdown, junit=junit)
     options = analyze_options(show_all, follow=False, **chosen)
     limits = Limits(timeout or None, memory or None)
     form = _form(table_format)
     if watch is not None:
         with (
-            LocalEngine(jobs or usable_cores(), limits, retry) as engine,
-            Triage(output, options, engine, form) as run,
+            open_engine(engine, scheduler, jobs, None, limits, retry) as examiner,
+            Triage(output, options, examiner, form) as run,
             measuring(run, metrics_file, metrics_listen) as metrics,
         ):
             go_on(run, Watched(watch, settle, keep), metrics, quiet=quiet)
@@ -177,10 +205,9 @@ def triage(
     found = Sources(output)
     captures = found.find(sources)
     _tell_input(found, captures)
-    workers = min(jobs or usable_cores(), len(captures))
     with (
-        LocalEngine(workers, limits, retry) as engine,
-        Triage(output, options, engine, form) as run,
+        open_engine(engine, scheduler, jobs, len(captures), limits, retry) as examiner,
+        Triage(output, options, examiner, form) as run,
         measuring(run, metrics_file, metrics_listen) as metrics,
     ):
         _tell_outdated(run, captures)
@@ -189,13 +216,25 @@ def triage(
         if metrics:
             metrics.write()
         names = [capture.name for capture in captures]
-        summary = run.summary(names, found.unreadable)
+        counting = run.count(names)
+        summary = counting.result(found.unreadable)
+        if markdown:
+            _write(markdown, render_markdown(summary))
+        if junit:
+            outcomes = (told.result() for told in run.told(names))
+            _write(junit, render_junit(summary, outcomes, found.unreadable))
         if quiet:
-            _print(render_line(told.outcome_line()) for told in run.told(names))
+            _write(None, (render_line(told.outcome_line()) for told in run.told(names)))
     if not quiet:
         page = page_for(None, width, no_color)
-        _print(line + "\n" for line in render_overview(summary, page, output))
-    return status_of(summary)
+        _write(None, (line + "\n" for line in render_overview(summary, page, output)))
+    return status_of(summary, counting.tally, fail_on)
+
+
+def _check_files(**files: str | None) -> None:
+    for option, path in files.items():
+        if path == "-":
+            raise click.UsageError(f"--{option} needs a file: standard output has the summary")
 
 
 def _check_sources(sources: Sequence[str], watch: str | None, keep: Keep) -> None:
@@ -247,14 +286,23 @@ def _take(run: Triage, captures: Sequence[Capture], metrics: Metrics | None) -> 
                 metrics.update()
 
 
-def _print(lines: Iterable[str]) -> None:
-    with open_output(None) as target:
-        for line in lines:
-            target.write(line)
+def _write(path: str | None, texts: Iterable[str]) -> None:
+    try:
+        with open_output(path) as target:
+            for text in texts:
+                target.write(text)
+    except ClosedPipeError:
+        drop_standard_output()
 
 
-def status_of(summary: Summary) -> int:
-    """Return FAILED where something failed, else WRONG_USE where something was not examined."""
-    if summary.failed or summary.severities.get("failure"):
+def status_of(summary: Summary, tally: Tally, fail_on: tuple[Condition, ...] | None = None) -> int:
+    """Return FAILED where a condition holds, else WRONG_USE where something was not examined.
+
+    No condition at all (``never``) is OK whatever was not examined.
+    """
+    from pcapdiag.report.conditions import DEFAULT, fails
+
+    if fails(tally, DEFAULT if fail_on is None else fail_on):
         return FAILED
-    return WRONG_USE if summary.not_examined or summary.unreadable else OK
+    not_examined = summary.not_examined or summary.unreadable
+    return WRONG_USE if not_examined and fail_on != () else OK

@@ -17,9 +17,9 @@ COUNT_WIDTH = 7
 
 def render_overview(summary: Summary, page: Page, out: str) -> Iterator[str]:
     """Yield the lines of a summary, without line feeds; ``out`` is where the rest is."""
-    yield from page.labelled("TRIAGE", _captures(summary))
+    yield from page.labelled("TRIAGE", captures_text(summary))
     if summary.examined:
-        yield from page.labelled("", _connections(summary))
+        yield from page.labelled("", connections_text(summary))
     for label, rows in (
         ("VERDICT", summary.verdicts),
         ("WHO", summary.parties),
@@ -33,7 +33,8 @@ def render_overview(summary: Summary, page: Page, out: str) -> Iterator[str]:
     yield from page.verbatim("OUT", [harmless(os.path.join(out, "summary.html"))])
 
 
-def _captures(summary: Summary) -> str:
+def captures_text(summary: Summary) -> str:
+    """Return how many captures were examined, and what became of the others."""
     parts = [f"{count(summary.captures, 'capture')}: {summary.examined:,} examined"]
     parts += [f"{number:,} {status}" for status, number in summary.not_examined.items()]
     if summary.damaged:
@@ -45,7 +46,8 @@ def _captures(summary: Summary) -> str:
     return ", ".join(parts)
 
 
-def _connections(summary: Summary) -> str:
+def connections_text(summary: Summary) -> str:
+    """Return how many connections, requests and findings there were."""
     parts = [
         f"{count(summary.connections, 'connection')}: {summary.failed:,} failed",
         f"{count(summary.packets, 'packet')}, {size(summary.bytes)}",
@@ -79,7 +81,7 @@ def _worst(rows: Sequence[CaptureRow], page: Page, left_out: int) -> Iterator[st
     names = [row.names[0] for row in rows]
     folder = common_folder(names)
     yield ""
-    where = f"  in {_from_here(folder)}" if folder else ""
+    where = f"  in {from_here(folder)}" if folder else ""
     first = rows[:MAX_LINES]
     width = max(len(row.mostly) for row in first)
     yield _head("CAPTURE", f"{'failed':>{COUNT_WIDTH}}  of        {'mostly':<{width}}{where}", page)
@@ -100,7 +102,7 @@ def _unexamined(summary: Summary, page: Page) -> Iterator[str]:
     if summary.unexamined or summary.unreadable:
         yield ""
     for row in summary.unexamined[:MAX_LINES]:
-        text = f"{_from_here(row.names[0])}: {harmless(row.reason)}"
+        text = f"{from_here(row.names[0])}: {harmless(row.reason)}"
         yield from page.labelled(row.status.upper(), text, "bad")
     yield from _more(len(summary.unexamined) + summary.left_out.get("unexamined", 0), page)
     for text in summary.unreadable[:MAX_LINES]:
@@ -118,7 +120,7 @@ def _more(length: int, page: Page) -> Iterator[str]:
         yield from page.verbatim("", [page.paint(text, "dim")])
 
 
-def _from_here(name: str) -> str:
+def from_here(name: str) -> str:
     """Return a path as it is seen from the working folder."""
     return harmless(name.removeprefix(os.getcwd() + os.sep))
 

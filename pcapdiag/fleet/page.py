@@ -42,7 +42,7 @@ def render_summary(summary: Summary) -> str:
 def _texts(summary: Summary) -> dict[str, str]:
     copies = f"{count(summary.duplicates, 'copy', 'copies')} found elsewhere, not counted again"
     return {
-        "outcome": _outcome(summary),
+        "outcome": headline(summary),
         "captures": count(summary.captures, "capture"),
         "copies": copies if summary.duplicates else "",
         "read": f"{count(summary.connections, 'connection')}, {count(summary.packets, 'packet')}, "
@@ -53,7 +53,8 @@ def _texts(summary: Summary) -> dict[str, str]:
     }
 
 
-def _outcome(summary: Summary) -> str:
+def headline(summary: Summary) -> str:
+    """Return what failed, in how many captures."""
     if not summary.examined:
         return "Nothing could be examined"
     if not summary.failed:

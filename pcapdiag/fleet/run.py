@@ -126,11 +126,15 @@ class Triage:
     def summary(
         self, names: Iterable[str] | None = None, unreadable: Iterable[str] = ()
     ) -> Summary:
+        """Return the numbers of captures of these names (None: of all)."""
+        return self.count(names).result(unreadable)
+
+    def count(self, names: Iterable[str] | None = None) -> Counting:
         """Add up what became of captures of these names (None: of all)."""
         counting = Counting()
         for told in self.told(names):
             counting.add(told.result())
-        return counting.result(unreadable)
+        return counting
 
     def write(self, unreadable: Iterable[str] = ()) -> None:
         """Bring the tables and the summary of all captures up to date with what was taken."""

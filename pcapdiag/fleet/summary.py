@@ -11,6 +11,7 @@ import msgspec
 from pcapdiag import __version__
 from pcapdiag.fleet.kinds import OTHERS, largest_first
 from pcapdiag.model.report_outcome import CaptureOutcome, OutcomeStatus
+from pcapdiag.report.conditions import Tally
 
 SCHEMA = "pcapdiag-triage/1"
 MAX_ROWS = 1_000
@@ -85,6 +86,8 @@ class Counting:
     """Adds up captures; memory grows with their failures' variety, not with their number."""
 
     def __init__(self) -> None:
+        self.tally = Tally()
+        """What conditions of ``--fail-on`` are tried on."""
         self._summary = Summary()
         self._verdicts = _Board()
         self._parties = _Board()
@@ -112,6 +115,7 @@ class Counting:
         total.failed += result.failed
         total.failed_requests += result.failed_requests
         self._severities.update(result.severities)
+        self.tally.add(result)
         self._count(result)
         if result.failed or result.severities.get("failure"):
             self._worst.add(_row(result))

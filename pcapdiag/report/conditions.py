@@ -14,7 +14,7 @@ from typing import Literal, get_args
 import msgspec
 
 from pcapdiag.diagnose.pages import finding_codes, verdict_codes
-from pcapdiag.model.report import Party, Report, Severity
+from pcapdiag.model.report import CaptureOutcome, Party, Report, Severity
 
 Key = Literal["code", "party", "finding", "severity", "failed"]
 FORMS = "code=PATTERN, party=PARTY, finding=PATTERN, severity=SEVERITY, failed>NUMBER, or never"
@@ -52,13 +52,13 @@ class Tally(msgspec.Struct):
             Counter(finding.severity for finding in findings),
         )
 
-    def add(self, other: Tally) -> None:
-        """Count another one's in."""
-        self.failed += other.failed
-        self.codes.update(other.codes)
-        self.parties.update(other.parties)
-        self.findings.update(other.findings)
-        self.severities.update(other.severities)
+    def add(self, outcome: CaptureOutcome) -> None:
+        """Count in what became of one of many captures."""
+        self.failed += outcome.failed
+        self.codes.update({code: n for code, n in outcome.by_verdict.items() if code != "ok"})
+        self.parties.update(outcome.by_party)
+        self.findings.update(outcome.findings)
+        self.severities.update(outcome.severities)
 
 
 class Condition(msgspec.Struct, frozen=True):

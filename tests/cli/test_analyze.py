@@ -52,7 +52,7 @@ def process(kind: str, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
         ("no-packets", 0), ("damaged", 0), ("interrupted", 130),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("form", ["text", "json", "jsonl"])
+@pytest.mark.parametrize("form", ["text", "json", "jsonl", "markdown", "junit"])
 def test_exit_status(run: Run, kind: str, status: int, form: str) -> None:
     result = run(kind, "--format", form, "x.pcap")
     assert result.exit_code == status
@@ -76,13 +76,22 @@ def test_a_pipeline_says_what_fails(run: Run, conditions: list[str], status: int
     assert run("failed", *options, "x").exit_code == status
 
 
+def test_forms_for_pipelines(run: Run) -> None:
+    assert run("failed", "--format", "markdown", "x").stdout.startswith("## ")
+    seen: list[AnalyzeOptions] = []
+    done = run("failed", "--format", "junit", "x", seen=seen)
+    assert done.stdout.startswith("<?xml")
+    assert done.stdout.endswith("</testsuites>\n")
+    assert seen[0].all_connections, "healthy endpoints pass"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         [], ["--port", "0", "x"], ["--host", "nobody:x", "x"], ["--net", "10.0.0.0/99", "x"],
         ["--from", "12:00", "x"], ["--from", "2026-11-22T12:00:01", "x"], ["--stream", "-1", "x"],
         ["--from", "+2m", "--to", "+90s", "x"], ["--format", "xml", "x"], ["--follow", "--format", "json", "x"],
-        ["-", "x"], ["--bogus", "x"], ["--width", "3", "x"], ["--html", "-", "x"],
+        ["-", "x"], ["--follow", "--format", "junit", "x"], ["--bogus", "x"], ["--width", "3", "x"], ["--html", "-", "x"],
         ["--html", "r", "-o", "./r", "x"],
     ],
 )  # fmt: skip

@@ -8,6 +8,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
+import junitparser
 import pytest
 from click.testing import CliRunner, Result
 
@@ -57,6 +58,27 @@ def test_nothing_failed_gives_0_and_what_was_not_examined_2(tmp_path: Path) -> N
     assert "ERROR   " in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("conditions", "with_text", "status"),
+    [
+        (["code=tcp.connection_refused"], False, 1),
+        (["code=tls.*", "party=client"], False, 0),
+        (["code=tls.*", "failed>0"], True, 1),
+        (["code=tls.*"], True, 2),
+        (["never"], True, 0),
+        (["code=tsl.*"], False, 2),
+    ],
+)
+def test_a_pipeline_says_what_fails(
+    tmp_path: Path, conditions: list[str], with_text: bool, status: int
+) -> None:
+    (tmp_path / "text.pcap").write_text("no capture")
+    sources = [REFUSED, tmp_path / "text.pcap"] if with_text else [REFUSED]
+    options = [word for condition in conditions for word in ("--fail-on", condition)]
+    done = run(*sources, "-o", tmp_path / "out", "--format", "jsonl", *options)
+    assert done.exit_code == status, done.output
+
+
 def test_wrong_use_gives_2_and_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     for arguments, words in (
@@ -70,6 +92,23 @@ def test_wrong_use_gives_2_and_says_what_to_do(tmp_path: Path) -> None:
         assert done.exit_code == 2, done.output
         assert words in done.stderr
         assert "Traceback" not in done.output
+
+
+def test_files_for_pipelines(tmp_path: Path) -> None:
+    (tmp_path / "text.pcap").write_text("no capture")
+    done = run(
+        REFUSED, tmp_path / "text.pcap", "-o", tmp_path / "out", "--format", "jsonl", "-q",
+        "--junit", tmp_path / "junit.xml", "--markdown", tmp_path / "summary.md",
+    )  # fmt: skip
+    assert done.exit_code == 1
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(line["schema"], line["type"]) for line in lines] == [
+        ("pcapdiag-line/1", "outcome")
+    ] * 2
+    suites = junitparser.JUnitXml.fromfile(str(tmp_path / "junit.xml"))
+    assert (suites.tests, suites.failures, suites.errors) == (2, 1, 1)
+    assert (tmp_path / "summary.md").read_text().startswith("## ")
+    assert run(REFUSED, "-o", tmp_path / "out", "--junit", "-").exit_code == 2
 
 
 def test_an_output_that_cannot_be_written_gives_3(tmp_path: Path) -> None:

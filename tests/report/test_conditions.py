@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from pcapdiag.model.report import CaptureOutcome
 from pcapdiag.report.conditions import DEFAULT, Condition, Tally, fails
 from tests.report.fabricate import finding, healthy, refused, report
 
@@ -75,11 +76,16 @@ def test_unasked_a_failed_connection_or_a_finding_of_severity_failure_fails() ->
 
 def test_tallies_add_up() -> None:
     both = Tally()
-    for one in (REFUSED, REFUSED, WARNED):
+    refused_twice = CaptureOutcome(
+        failed=2, by_verdict={"ok": 7, "tcp.connection_refused": 2}, by_party={"upstream": 2}
+    )
+    slow = CaptureOutcome(findings={"dns.slow": 1}, severities={"warning": 1})
+    for one in (refused_twice, refused_twice, slow):
         both.add(one)
-    assert (both.failed, both.codes["tcp.connection_refused"]) == (2, 2)
-    assert (both.parties["upstream"], both.findings["dns.slow"], both.severities["info"]) == (
-        2,
-        1,
-        1,
+    assert both == Tally(
+        4,
+        Counter({"tcp.connection_refused": 4}),
+        Counter({"upstream": 4}),
+        Counter({"dns.slow": 1}),
+        Counter({"warning": 1}),
     )
