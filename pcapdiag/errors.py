@@ -27,6 +27,10 @@ class OutputError(PcapdiagError):
     """A result could not be written (exit status 3)."""
 
 
+class ClusterError(PcapdiagError):
+    """A cluster that others run is not there, or not any more (exit status 3)."""
+
+
 class CaptureError(PcapdiagError):
     """An input that cannot be read; ``byte`` is where, or None where no byte is to blame.
 

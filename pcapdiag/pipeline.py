@@ -14,7 +14,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import msgspec
 
@@ -24,8 +24,10 @@ from pcapdiag.diagnose.findings.capture import capture_findings
 from pcapdiag.diagnose.findings.registry import Finders
 from pcapdiag.errors import UsageError
 from pcapdiag.flow.sieve import MAX_DRAWN
+from pcapdiag.flow.unfinished import dig, graves_of, take_open
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.capture_facts import summarize_capture
+from pcapdiag.incident.carrying import Carry, Collector
 from pcapdiag.incident.correlation import Correlation
 from pcapdiag.incident.drawing import for_picture, no_such_stream
 from pcapdiag.incident.explaining import in_order
@@ -46,6 +48,7 @@ from pcapdiag.model.harmless import harmless
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint
 from pcapdiag.model.report import (
     SCHEMA,
+    CaptureSummary,
     Line,
     LineCapture,
     Report,
@@ -95,6 +98,54 @@ def _read(analysis: Analysis) -> None:
             if progress:
                 progress(*capture.progress())
         analysis.finish()
+
+
+def analyze_part(
+    path: str, options: AnalyzeOptions, carried: Carry | None = None, *, last: bool = False
+) -> tuple[Report, Carry | None]:
+    """Return the report of one file of a rotated set, and what it leaves to the next one.
+
+    Connections that are still open at the file's end are not in the report: they are in what is
+    carried over, with their packets, to be ``carried`` into the next file. After the ``last`` file
+    all are judged. Frames and streams count from the packets that were carried in; the capture's
+    own numbers are of the file alone. Raises as :func:`analyze` does.
+    """
+    with carried.as_file() if carried else nullcontext() as earlier:
+        paths = [path, earlier] if earlier else [path]
+        analysis = Analysis(Capture.open(paths, stop=options.stop), options)
+        if carried:
+            dig(analysis.tracker.table, carried.graves)
+        with _without_garbage_collection():
+            for batch in analysis.capture.batches():
+                if batch is not None:
+                    analysis.take(batch)
+            if analysis.capture.warnings:
+                raise analysis.capture.warnings[0]
+            rest = None if last else _carried_over(analysis, paths)
+            analysis.finish()
+        report = _report(analysis)
+    if carried:
+        _of_the_file_alone(report.capture, carried)
+    return report, rest
+
+
+def _carried_over(analysis: Analysis, paths: Sequence[str]) -> Carry:
+    tracker = analysis.tracker
+    graves = graves_of(tracker.table, tracker.last_time)
+    collector = Collector(take_open(tracker))
+    again = Capture.open(paths, stop=analysis.options.stop)
+    for batch in again.batches():
+        if batch is not None:
+            collector.take(batch, again)
+    return collector.carry(graves)
+
+
+def _of_the_file_alone(capture: CaptureSummary, carried: Carry) -> None:
+    del capture.files[1:]
+    capture.packets -= carried.count
+    capture.bytes -= carried.wire_bytes
+    capture.first_time = capture.files[0].first_time
+    capture.last_time = capture.files[0].last_time
 
 
 def follow(

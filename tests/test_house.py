@@ -33,11 +33,11 @@ MACHINE_PATHS = re.compile(
 """Paths of somebody's machine, and addresses of somebody's package index."""
 
 OURS = {"benchmark", "docsite", "failurelab", "pcapdiag", "ratiofit", "tests", "verdictpages"}
-IMPORTED_EXTRAS = ("cloud", "metrics", "parquet")
+IMPORTED_EXTRAS = ("cloud", "dask", "metrics", "parquet")
 """Extras that the installed package imports, lazily."""
 HEAVY = {
     "matplotlib", "cryptography", "numpy", "jinja2", "dpkt", "scapy", "hpack", "pyarrow", "fsspec",
-    "prometheus_client",
+    "distributed", "prometheus_client",
 }  # fmt: skip
 """Must not be imported by ``pcapdiag --help``: start-up counts."""
 

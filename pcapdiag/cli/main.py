@@ -26,7 +26,7 @@ from pcapdiag.cli.status import INTERNAL, INTERRUPTED, OK, OUTPUT_FAILED, WRONG_
 from pcapdiag.cli.timeline import timeline
 from pcapdiag.cli.triage import triage
 from pcapdiag.compiled import is_compiled
-from pcapdiag.errors import PcapdiagError
+from pcapdiag.errors import ClusterError, PcapdiagError
 
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
 """New objects (net) before garbage is looked for; Python's own 700 are for small programs."""
@@ -47,7 +47,7 @@ class Program(click.Group):
             drop_standard_output()
             status = OK
         except PcapdiagError as error:
-            status = OUTPUT_FAILED if isinstance(error, OutputError) else WRONG_USE
+            status = _status_of(error)
             if isinstance(error, OutputError):
                 # What could not be written is still in the buffer: the last flush would fail too.
                 drop_standard_output()
@@ -56,6 +56,12 @@ class Program(click.Group):
             status = INTERNAL
             _internal(error)
         ctx.exit(status)
+
+
+def _status_of(error: PcapdiagError) -> int:
+    if isinstance(error, ClusterError):
+        return INTERNAL
+    return OUTPUT_FAILED if isinstance(error, OutputError) else WRONG_USE
 
 
 def _internal(error: Exception) -> None:

@@ -81,7 +81,7 @@ def _ending(path: str) -> str:
     default=DPI,
     show_default=True,
     metavar="N",
-    help="Pixels per inch of a PNG.",
+    help="Pixels per inch of a PNG; fewer where it would have over 100 megapixels.",
 )
 @click.option("--dark", is_flag=True, help="Light on dark, for slides.")  # fmt: skip
 def timeline(

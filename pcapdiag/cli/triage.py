@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 import click
 
 from pcapdiag.cli import progress, values
+from pcapdiag.cli.engines import EngineKind, engine_options, open_engine
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.measuring import measuring
 from pcapdiag.cli.options import (
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Captures at a time; otherwise as many as there are processor cores.",
 )
+@engine_options
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),
@@ -131,6 +133,8 @@ def triage(
     table_format: Literal["parquet", "jsonl"] | None,
     show_all: bool,
     jobs: int | None,
+    engine: EngineKind,
+    scheduler: str | None,
     timeout: float,
     memory: int,
     retry: int,
@@ -152,7 +156,6 @@ def triage(
     """
     from pcapdiag.fleet.junit import render_junit
     from pcapdiag.fleet.limits import Limits
-    from pcapdiag.fleet.local import LocalEngine, usable_cores
     from pcapdiag.fleet.markdown import render_markdown
     from pcapdiag.fleet.overview import render_overview
     from pcapdiag.fleet.run import Triage
@@ -166,15 +169,12 @@ def triage(
     found = Sources(output)
     captures = found.find(sources)
     _tell_input(found, captures)
-    workers = min(jobs or usable_cores(), len(captures))
     with (
-        LocalEngine(workers, limits, retry) as engine,
-        Triage(output, options, engine, form) as run,
+        open_engine(engine, scheduler, jobs, len(captures), limits, retry) as examiner,
+        Triage(output, options, examiner, form) as run,
         measuring(run, metrics_file, metrics_listen) as metrics,
     ):
-        for why, number in run.outdated(captures).items():
-            known = "1 known capture was" if number == 1 else f"{number:,} known captures were"
-            warn(f"{known} examined with {why}: examined again")
+        _tell_outdated(run, captures)
         _take(run, captures, metrics)
         run.write(found.unreadable)
         if metrics:
@@ -189,9 +189,9 @@ def triage(
             _write(junit, render_junit(summary, outcomes, found.unreadable))
         if quiet:
             _write(None, (render_line(told.outcome_line()) for told in run.told(names)))
-        else:
-            page = page_for(None, width, no_color)
-            _write(None, (line + "\n" for line in render_overview(summary, page, output)))
+    if not quiet:
+        page = page_for(None, width, no_color)
+        _write(None, (line + "\n" for line in render_overview(summary, page, output)))
     return status_of(summary, counting.tally, fail_on)
 
 
@@ -199,6 +199,12 @@ def _check_files(**files: str | None) -> None:
     for option, path in files.items():
         if path == "-":
             raise click.UsageError(f"--{option} needs a file: standard output has the summary")
+
+
+def _tell_outdated(run: Triage, captures: Sequence[Capture]) -> None:
+    for why, number in run.outdated(captures).items():
+        known = "1 known capture was" if number == 1 else f"{number:,} known captures were"
+        warn(f"{known} examined with {why}: examined again")
 
 
 def _form(wanted: Form | None) -> Form:

@@ -9,6 +9,7 @@ import zstandard
 
 from pcapdiag import __version__, pipeline
 from pcapdiag.errors import CaptureError, FileAccessError, PcapdiagError
+from pcapdiag.fleet import carry
 from pcapdiag.fleet.kinds import Kind, largest_first, most_frequent
 from pcapdiag.fleet.outcome import LEVEL, Outcome, alias
 from pcapdiag.fleet.outcomes import failed
@@ -20,6 +21,8 @@ from pcapdiag.model.report_outcome import Tally
 from pcapdiag.report.json import render_line
 from pcapdiag.report.jsonl import report_lines
 
+EARLIER = "an earlier file"
+"""Where a connection begins that was carried over."""
 CHANGED = "it changed while it was read; try again when it is complete"
 
 
@@ -35,7 +38,7 @@ def examine(task: Task, claim: Claim = always) -> Outcome | None:
         outcome.identities = [identify(path) for path in paths]
         if not claim(outcome.identities):
             return None
-        report = pipeline.analyze(paths, task.options)
+        report = _analyze(task, paths, outcome)
         if [stamp_of(path) for path in paths] != before:
             return failed(outcome, CHANGED, transient=True)
         _fill(outcome, report, paths)
@@ -50,14 +53,22 @@ def examine(task: Task, claim: Claim = always) -> Outcome | None:
     return outcome
 
 
+def _analyze(task: Task, paths: Sequence[str], outcome: Outcome) -> Report:
+    if task.part is None:
+        return pipeline.analyze(paths, task.options)
+    carried = carry.unpacked(task.part.carried)
+    report, rest = pipeline.analyze_part(paths[0], task.options, carried, last=task.part.last)
+    outcome.carried = carry.packed(rest)
+    return report
+
+
 def _fill(outcome: Outcome, report: Report, paths: Sequence[str]) -> None:
-    aliases = {
-        path: alias(identity.sha256)
-        for path, identity in zip(paths, outcome.identities, strict=True)
-    }
+    digests = [identity.sha256 for identity in outcome.identities]
+    known = dict(zip(paths, digests, strict=True))
+    aliases = {path: alias(sha256) for path, sha256 in known.items()}
     capture = report.capture
-    for file, identity in zip(capture.files, outcome.identities, strict=True):
-        file.path, file.sha256 = alias(identity.sha256), identity.sha256
+    for file in capture.files:
+        file.path, file.sha256 = aliases[file.path], known[file.path]
     for unreadable in capture.unreadable:
         unreadable.path = aliases.get(unreadable.path, unreadable.path)
     packer = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compressobj()
@@ -66,7 +77,8 @@ def _fill(outcome: Outcome, report: Report, paths: Sequence[str]) -> None:
     kinds: Counter[Kind] = Counter()
     for line in report_lines(report):
         if isinstance(line.connection, Connection):
-            line.connection.file = aliases.get(line.connection.file, line.connection.file)
+            if line.connection.file:
+                line.connection.file = aliases.get(line.connection.file, EARLIER)
             failures.update(_failures(line.connection))
             kinds.update(_kinds(line.connection))
         packed.append(packer.compress(render_line(line).encode()))

@@ -40,7 +40,7 @@ class Manifest:
         self._path = path
         self.entries: dict[str, Entry] = {}
         self.touched: set[str] = set()
-        """Keys of which something changed since somebody emptied this; at first, all."""
+        """Keys of which something changed since a :class:`Ledger` looked."""
         self._names: defaultdict[str, set[str]] = defaultdict(set)
         self._last: dict[str, Entry] = {}
         whole = self._load()

@@ -176,7 +176,7 @@ def _of_totals(totals: Totals) -> dict[str, Values]:
         "pcapdiag_connections_total": {(): totals.connections},
         "pcapdiag_failed_connections_total": {(): totals.failed},
         "pcapdiag_failed_requests_total": {(): totals.failed_requests},
-        "pcapdiag_failures_total": {key: n for key, n in totals.failures.items()},
+        "pcapdiag_failures_total": dict(totals.failures),
         "pcapdiag_resets_total": {(party,): totals.resets[party] for party in _PARTIES},
         "pcapdiag_findings_total": {(code,): n for code, n in totals.findings.items()},
         "pcapdiag_packets_total": {(): totals.packets},

@@ -51,6 +51,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     last_time: str | None = None
     tally: Tally = msgspec.field(default_factory=Tally)
     lines: bytes = b""
+    carried: bytes = b""
+    """What a file of a rotated set leaves open (``carry.py``); on its way only, never stored."""
 
     @property
     def examined(self) -> bool:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 
 from pcapdiag import __version__
 from pcapdiag.fleet.capture import Capture
+from pcapdiag.fleet.files import make_folder
 from pcapdiag.fleet.fingerprint import fingerprint
+from pcapdiag.fleet.isolation import Reply
 from pcapdiag.fleet.local import Engine
 from pcapdiag.fleet.manifest import Entry
+from pcapdiag.fleet.outcome import Outcome
 from pcapdiag.fleet.rows import Told
 from pcapdiag.fleet.store import Store
 from pcapdiag.fleet.summary import Counting, Summary
 from pcapdiag.fleet.summary_files import write_summary
 from pcapdiag.fleet.tables import Form, Tables, told_of
-from pcapdiag.fleet.task import Task
+from pcapdiag.fleet.task import Part, Task, always
 from pcapdiag.fleet.totals import Ledger
 from pcapdiag.model.options import AnalyzeOptions
+
+CHAINS = "sets"
+"""The store's folder of what rotated sets leave open."""
 
 
 class Triage:
@@ -76,6 +84,30 @@ class Triage:
                 yield known
         for reply in self._engine(unknown, self._store.claim):
             yield from self._store.put(reply)
+
+    def entry_of(self, name: str) -> Entry | None:
+        """Return what is known of a capture's name."""
+        return self._store.manifest.entries.get(name)
+
+    def outcome_of(self, entry: Entry) -> Outcome:
+        """Return what became of a capture; raises OutputError."""
+        return self._store.read(entry)
+
+    def chain_path(self, name: str) -> str:
+        """Return where is kept what the set of this name leaves open; the folder is there."""
+        folder = os.path.join(self._store.folder, CHAINS)
+        make_folder(folder)
+        return os.path.join(folder, hashlib.sha256(os.fsencode(name)).hexdigest()[:32])
+
+    def replies(self, parts: Iterable[tuple[Capture, Part]]) -> Generator[Reply, None, None]:
+        """Examine files of rotated sets, whether their content is known or not."""
+        options, asked = self._options, self._fingerprint
+        tasks = (Task(capture, options, asked, part) for capture, part in parts)
+        yield from self._engine(tasks, always)
+
+    def keep(self, reply: Reply) -> list[Entry]:
+        """Keep an answer; return what is complete by it. Raises OutputError."""
+        return list(self._store.put(reply))
 
     def told(self, names: Iterable[str] | None = None) -> Iterator[Told]:
         """Yield what became of captures of these names (None: of all), each content once.

@@ -22,6 +22,8 @@ from pcapdiag.fleet.stamp import stamp_of
 
 FOLDER = ".pcapdiag"
 """OUT's folder for all that is not a result."""
+LOST_AND_FOUND = "lost+found"
+"""What ext4 has at the top of each volume, so an OUT that is one is empty all the same."""
 
 
 class Store:
@@ -162,7 +164,8 @@ def _check(out: str) -> None:
         return
     except OSError as error:
         raise OutputError(f"cannot write {out}: {error.strerror}") from error
-    if names and FOLDER not in names:
+    others = [name for name in names if not name.startswith(".") and name != LOST_AND_FOUND]
+    if others and FOLDER not in names:
         raise UsageError(f"{out} holds other files", "name a new folder for -o")
 
 

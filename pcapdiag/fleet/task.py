@@ -14,12 +14,24 @@ Claim = Callable[[list[FileIdentity]], bool]
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A file of a rotated set: ``carried`` is what the one before it left open (``carry.py``).
+
+    What is open at the end of the ``last`` one is judged with it.
+    """
+
+    carried: bytes = b""
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
-    """One capture to examine; can be pickled."""
+    """One capture to examine; can be pickled. ``part`` is None unless it continues another."""
 
     capture: Capture
     options: AnalyzeOptions
     fingerprint: str
+    part: Part | None = None
 
 
 def always(_identities: list[FileIdentity]) -> bool:

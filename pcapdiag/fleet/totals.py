@@ -28,7 +28,7 @@ class Totals:
     failed_requests: int = 0
     packets: int = 0
     bytes: int = 0
-    failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    failures: Counter[tuple[str, ...]] = field(default_factory=Counter)
     """By verdict and party, each incident once, where it happened."""
     resets: Counter[str] = field(default_factory=Counter)
     """By party."""
@@ -72,6 +72,7 @@ class Ledger:
         """When that was (s, epoch)."""
         self._store = store
         self._counted: dict[str, str] = {}
+        store.manifest.touched = {entry.key for entry in store.manifest.contents() if entry.key}
         self._take(None)
 
     def update(self, now: float) -> None:

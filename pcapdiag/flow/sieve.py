@@ -35,8 +35,7 @@ _TELLING_FLAGS = SYN | FIN | RST
 class _Rows:
     """Rows of the fact slab: all of them, then every second, every fourth of each direction."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self) -> None:
         self._rows = array("Q")
         self._places = array("q")
         self._seen = [0, 0]
@@ -54,16 +53,12 @@ class _Rows:
         direction = row[4] >> 8 & 1
         place = self._seen[direction]
         self._seen[direction] += 1
-        if place % self._stride:
-            return
-        if len(self) >= self._limit:
-            self._thin()
-            if place % self._stride:
-                return
-        self._rows.extend(row)
-        self._places.append(place)
+        if place % self._stride == 0:
+            self._rows.extend(row)
+            self._places.append(place)
 
-    def _thin(self) -> None:
+    def thin(self) -> None:
+        """Let every second row of those kept go, by direction."""
         self._stride *= 2
         kept = [n for n, place in enumerate(self._places) if place % self._stride == 0]
         rows = array("Q")
@@ -83,8 +78,9 @@ class Sieve:
 
     def __init__(self, limit: int) -> None:
         self.packets = 0
-        self._plain = _Rows(limit // 2)
-        self._telling = _Rows(limit // 2)
+        self._limit = limit
+        self._plain = _Rows()
+        self._telling = _Rows()
 
     def add(self, flow: Flow, row: array[int]) -> None:
         """Take one packet of the connection."""
@@ -93,6 +89,9 @@ class Sieve:
         self._flow = flow
         telling = row[4] & _TELLING_FLAGS or row[0] >> 44 & _TELLING_MARKS
         (self._telling if telling else self._plain).add(row)
+        if len(self._plain) + len(self._telling) > self._limit:
+            crowded = len(self._telling) > self._limit // 2
+            (self._telling if crowded else self._plain).thin()
 
     def kept(self) -> list[PacketFact]:
         """Return the packets that are left, in time order."""

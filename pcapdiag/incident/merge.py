@@ -115,13 +115,14 @@ def merge(meeting: Meeting, *, in_full: bool) -> Connection:
         connection.other_failures = other.other_failures
         connection.tls = connection.tls or other.tls
     connection.resets = _resets(meeting)
+    events = _events(views)
     for view in views[1:]:
         if view.stamp.clock.known and base.stamp.clock.known:
             connection.timeline += view.told.connection.timeline
     connection.timeline.sort(key=lambda entry: parse_seconds(entry.time))
     del connection.timeline[MAX_TIMELINE:]
     if in_full and len(meeting.way.journey.order) > 1:
-        connection.passages = passages(meeting.way, _decisive(meeting), _events(views))
+        connection.passages = passages(meeting.way, _decisive(meeting), events)
         connection.path_order = [meeting.way.labels[n] for n in meeting.way.journey.order]
     if not in_full:
         shorten(connection)

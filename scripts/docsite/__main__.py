@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from docsite import columns, options, sessions
+from docsite import columns, metrics, options, sessions
 from docsite.places import DOCS, ROOT, pages
 
 USAGE = "usage: scripts/docs [DIRECTORY] | scripts/docs --write"
@@ -39,7 +39,8 @@ def write() -> int:
     status = 0
     for page in pages():
         old = page.read_text(encoding="utf-8")
-        new, left = sessions.refreshed(columns.refreshed(options.refreshed(old)))
+        tables = metrics.refreshed(columns.refreshed(options.refreshed(old)))
+        new, left = sessions.refreshed(tables)
         if new != old:
             page.write_text(new, encoding="utf-8")
             print(f"{page.relative_to(ROOT)}: written")

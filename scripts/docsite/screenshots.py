@@ -1,7 +1,4 @@
-"""Takes the pictures of docs/: pages of the HTML report, and a timeline.
-
-PYTHONPATH=.:scripts python -m docsite.screenshots      needs chromium, and playwright from PyPI
-"""
+"""Takes the pictures of docs/ that show the HTML report; scripts/pictures runs it."""
 
 from __future__ import annotations
 
@@ -14,7 +11,6 @@ from playwright.sync_api import Browser, sync_playwright
 
 from docsite.places import DOCS, ROOT
 from pcapdiag import pipeline
-from pcapdiag.cli.main import cli
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint
 from pcapdiag.model.report import Report
 from pcapdiag.report.html.page import render_html
@@ -39,10 +35,8 @@ def main() -> None:
         views = {"html-report": ("", 900), "html-report-connection": ("#stream-3@proxy", 830)}
         take(browser, several, views)
         alone = pipeline.analyze([TUTORIAL], options)
-        take(browser, alone, {"tutorial-page": ("", 690)})
+        take(browser, alone, {"tutorial-page": ("", 605)})
         browser.close()
-    timeline = ["timeline", str(TUTORIAL), "--stream", "3", "--width", "8.5"]
-    cli([*timeline, "-o", str(PICTURES / "tutorial-timeline.png")], standalone_mode=False)
 
 
 def take(browser: Browser, report: Report, pictures: dict[str, tuple[str, int]]) -> None:

@@ -7,7 +7,7 @@ import re
 import click
 import pytest
 
-from docsite import columns, options, schema
+from docsite import columns, metrics, options, schema
 from docsite.places import DOCS
 from pcapdiag.cli import status
 from pcapdiag.cli.main import cli
@@ -37,6 +37,12 @@ def test_every_column_of_triage_is_told() -> None:
     for name in TABLES:
         assert f"<!-- columns of {name} -->" in text
     assert columns.refreshed(text) == text, "scripts/docs --write makes the tables anew"
+
+
+def test_every_metric_is_told() -> None:
+    text = page("metrics.md")
+    assert "<!-- metrics -->" in text
+    assert metrics.refreshed(text) == text, "scripts/docs --write makes the table anew"
 
 
 def test_every_verdict_and_finding_is_told() -> None:

@@ -171,11 +171,31 @@ def test_several_files_are_one_capture_where_that_is_said(tmp_path: Path) -> Non
     assert files == {str(first), str(second)}
 
 
+def test_one_unreadable_file_of_several_is_told(tmp_path: Path) -> None:
+    (first,) = copies(tmp_path, ring_a=REFUSED)
+    (tmp_path / "ring-b").write_text("no capture")
+    with Triage(str(tmp_path / "out"), AnalyzeOptions(), here, "jsonl") as triage:
+        list(triage.take([Capture.of(str(first), str(tmp_path / "ring-b"))]))
+        (told,) = triage.told()
+        lines = [json.loads(line) for line in told.lines()]
+    assert (told.outcome.status, told.outcome.tally.complete) == ("examined", False)
+    (error,) = [line["error"] for line in lines if line["type"] == "error"]
+    assert error["file"] == str(tmp_path / "ring-b")
+    assert lines[-1]["capture"]["files"][0]["path"] == str(first)
+
+
 def test_a_folder_of_others_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(UsageError, match="holds other files"):
         run(tmp_path, [REFUSED])
     assert os.listdir(tmp_path) == ["thesis.txt"]
+
+
+def test_a_fresh_volume_is_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / ".keep").touch()
+    run(tmp_path, [REFUSED])
+    assert rows(tmp_path)
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:

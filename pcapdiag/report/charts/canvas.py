@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, Protocol
@@ -21,6 +22,8 @@ Align = Literal["left", "center", "right"]
 
 HEAD_LENGTH, HEAD_WIDTH = 6.5, 5.0
 """Of an arrow's head, points."""
+MAX_PIXELS = 100_000_000
+"""Of a PNG; one that would have more gets fewer per inch."""
 _SETTINGS: dict[Any, Any] = {
     "text.hinting": "none",  # as wide at every size as the ruler says
     "svg.fonttype": "none",  # text stays text
@@ -159,6 +162,8 @@ class Canvas:
 def encode(figure: Figure, form: Form, dpi: float) -> bytes:
     """Return a figure as a file's bytes; the same ones for the same figure."""
     target = io.BytesIO()
+    width, height = figure.get_size_inches()
+    dpi = min(dpi, math.sqrt(MAX_PIXELS / (width * height)))
     figure.savefig(target, format=form, dpi=dpi, metadata=_METADATA[form])
     return target.getvalue()
 

@@ -18,7 +18,7 @@ from pcapdiag.report.html import assets
 from pcapdiag.report.html.embed import MAX_ROWS, Embedded, Embedder
 from pcapdiag.report.html.members import Members
 from pcapdiag.report.html.plain import packed, plain
-from pcapdiag.report.html.told import DRAWN_SLIPS, FULL_GROUPS, SHORT_GROUPS, Teller, Told
+from pcapdiag.report.html.told import FULL_GROUPS, SHORT_GROUPS, Teller, Told
 from pcapdiag.report.html.topology import draw_topology
 from pcapdiag.report.overview import captured, files, noted, outcome, roles, warnings
 from pcapdiag.report.points import point_texts
@@ -43,7 +43,6 @@ def render_html(report: Report, time: TimeMode = "utc", filtered: bool = False) 
         **_style_and_script(),
         "groups": groups,
         "more_groups": max(0, len(report.groups) - FULL_GROUPS - SHORT_GROUPS),
-        "drawn": DRAWN_SLIPS,
         "findings": list(teller.findings()),
         "topology": draw_topology(report),
         "left_out": _left_out(data),

@@ -23,8 +23,6 @@ FULL_GROUPS = 60
 """Groups told in full; further ones get one line each."""
 SHORT_GROUPS = 500
 """Groups with one line; what is still more is counted."""
-DRAWN_SLIPS = frozenset({"PATH", "TIME"})
-"""What the page draws, and need not write a second time."""
 
 
 class Told(msgspec.Struct, kw_only=True):

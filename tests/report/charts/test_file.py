@@ -13,6 +13,7 @@ import matplotlib
 import pytest
 from matplotlib.image import imread
 
+from pcapdiag.report.charts import canvas
 from pcapdiag.report.charts.file import draw_capture, draw_connection
 from pcapdiag.report.charts.look import Form, Look
 from pcapdiag.report.palette import PAPER
@@ -36,6 +37,12 @@ def test_a_png_has_the_pixels_asked_for_and_the_paper_s_colour() -> None:
     assert width_and_paper(connection_file("png")) == (1000, PAPER.light)
     dark = Look(width=8, dark=True)
     assert width_and_paper(connection_file("png", dark)) == (800, PAPER.dark)
+
+
+def test_a_png_never_has_more_pixels_than_can_be_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canvas, "MAX_PIXELS", 40_000)
+    pixels = imread(io.BytesIO(connection_file("png")), format="png")
+    assert 30_000 < pixels.shape[0] * pixels.shape[1] < 41_000
 
 
 def width_and_paper(png: bytes) -> tuple[int, str]:

@@ -1,8 +1,6 @@
 "use strict";
 /* Elements from data: texts become text nodes, never markup. */
 (() => {
-  const SVG = "http://www.w3.org/2000/svg";
-
   function filled(node, attributes, children) {
     for (const [name, value] of Object.entries(attributes || {})) {
       if (value === false || value === null || value === undefined) continue;
@@ -18,8 +16,6 @@
 
   pcapdiag.el = (tag, attributes, ...children) =>
     filled(document.createElement(tag), attributes, children);
-  pcapdiag.svg = (tag, attributes, ...children) =>
-    filled(document.createElementNS(SVG, tag), attributes, children);
   pcapdiag.say = (text) => {
     document.getElementById("status").textContent = text;
   };

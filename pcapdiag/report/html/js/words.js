@@ -47,5 +47,5 @@
 
   const sure = (value) => Math.min(Math.max(value, 0), 0.99).toFixed(2);
 
-  pcapdiag.words = { PARTY, between, since, size, count, sender, sure };
+  pcapdiag.words = { PARTY, since, size, count, sender, sure };
 })();

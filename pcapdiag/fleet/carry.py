@@ -1,0 +1,21 @@
+"""What one file of a rotated set leaves open, as bytes that can be kept and sent."""
+
+from __future__ import annotations
+
+import msgspec
+import zstandard
+
+from pcapdiag.fleet.outcome import pack
+from pcapdiag.incident.carrying import Carry
+
+
+def packed(carry: Carry | None) -> bytes:
+    """Return what :func:`unpacked` takes; nothing for nothing."""
+    return b"" if carry is None else pack(msgspec.msgpack.encode(carry))
+
+
+def unpacked(data: bytes) -> Carry | None:
+    """Return what was carried over; None for nothing. It is our own file, whole by its checksum."""
+    if not data:
+        return None
+    return msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(data), type=Carry)

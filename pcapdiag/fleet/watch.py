@@ -1,0 +1,204 @@
+"""Takes up the captures of a folder as they are closed, a rotated set as one capture.
+
+Each file is examined once, with what the files before it left open (``pipeline.analyze_part``).
+What is known is on disk before anything is deleted: the link of the set first, then the outcome,
+then the tables. A watch that was killed between goes on from there.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from pcapdiag.fleet.capture import Capture, CaptureFile
+from pcapdiag.fleet.chain import Link, read_link, write_link
+from pcapdiag.fleet.isolation import Reply
+from pcapdiag.fleet.manifest import Entry
+from pcapdiag.fleet.outcome import FileStamp
+from pcapdiag.fleet.rotation import Folder, Segment, uncompressed
+from pcapdiag.fleet.run import Triage
+from pcapdiag.fleet.task import Part
+from pcapdiag.model.units import parse_seconds
+
+Keep = Literal["all", "failed", "none"]
+"""Which captures stay when they are examined: all, those in which something failed, or none."""
+
+TRIES = 5
+"""How often a file is tried that could not be read, one look after the other."""
+WRITE_EVERY = 30.0
+"""Seconds between two writings of the tables, at the least."""
+WRITE_SHARE = 10
+"""They are written when that took at most one part in so many of the time since."""
+
+Step = Callable[[Iterator[Reply]], Reply | None]
+"""Gives the next answer of an engine, None at its end; may raise to end the watch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file that is to be examined; ``chain`` is where its set's link is, None for a late one."""
+
+    segment: Segment
+    capture: Capture
+    part: Part
+    chain: str | None
+
+
+class Watch:
+    """Looks after one folder, for one run."""
+
+    def __init__(self, run: Triage, folder: Folder, keep: Keep) -> None:
+        self.waiting = 0
+        """Closed files that were not examined at the last look."""
+        self._run = run
+        self._folder = folder
+        self._keep = keep
+        self._numbers: dict[str, int] = {}
+        self._tries: dict[tuple[str, FileStamp], int] = {}
+        self._written = float("-inf")
+        self._write_took = 0.0
+        self._news = True
+
+    def look(self, step: Step) -> Iterator[Entry]:
+        """Examine all that is closed; yield what became of each file. Raises OutputError, OSError.
+
+        Files of one set follow each other; sets are examined side by side.
+        """
+        while True:
+            jobs = []
+            self.waiting = 0
+            for name, segments in self._folder.look().items():
+                found = list(self._jobs(name, segments))
+                self.waiting += len(found)
+                jobs += found[:1]
+            if not jobs:
+                return
+            by_name = {job.capture.name: job for job in jobs}
+            replies = self._run.replies((job.capture, job.part) for job in jobs)
+            with closing(replies):
+                while (reply := step(replies)) is not None:
+                    entries = self._take(by_name[reply.capture.name], reply)
+                    self.waiting -= 1
+                    yield from entries
+
+    def write(self, *, now: bool = False) -> None:
+        """Write the tables where that is due, then delete what may go. Raises OutputError."""
+        began = time.monotonic()
+        due = self._written + max(WRITE_EVERY, WRITE_SHARE * self._write_took)
+        if not self._news or (began < due and not now):
+            return
+        self._run.write()
+        self._written = time.monotonic()
+        self._write_took = self._written - began
+        self._news = False
+        if self._keep != "all":
+            self._delete()
+
+    def _jobs(self, name: str, segments: list[Segment]) -> Iterator[Job]:
+        """Yield the files of a set that are closed and not done; only the first is ready."""
+        chain = self._run.chain_path(name)
+        link = read_link(chain)
+        for segment, newer in _with_newer(segments):
+            known, entry = self._known(segment)
+            part = self._part(segment, link, known, newer=newer)
+            # It was taken for the last one, and is not.
+            again = link is not None and link.name == known and link.last and newer
+            done = entry is not None and (part is None or self._is_done(entry, segment))
+            if done and not again:
+                continue
+            if not self._folder.is_closed(segment, newer=newer):
+                return
+            capture = Capture((CaptureFile(segment.path, known),))
+            if part is None:
+                yield Job(segment, capture, Part(last=True), None)
+            else:
+                yield Job(segment, capture, part, chain)
+
+    def _part(self, segment: Segment, link: Link | None, name: str, *, newer: bool) -> Part | None:
+        """Return what a file continues; None where its set was examined beyond it."""
+        if link is None:
+            return Part(last=not newer)
+        if link.name == name:
+            return Part(link.before, last=not newer)
+        return Part(link.after, last=not newer) if segment.order > link.order else None
+
+    def _known(self, segment: Segment) -> tuple[str, Entry | None]:
+        """Return what a file is called, and what is known of it.
+
+        A ring writes over its files: what begins with another packet is another capture, with a
+        number behind its name. A file that grew, or was compressed, is the same one.
+        """
+        plain = CaptureFile.at(uncompressed(segment.path)).name
+        number = self._numbers.get(plain, 1)
+        while self._run.entry_of(_numbered(plain, number + 1)) is not None:
+            number += 1
+        self._numbers[plain] = number
+        entry = self._run.entry_of(_numbered(plain, number))
+        if entry is not None and entry.stamps != [segment.stamp] and segment.first:
+            began = self._run.outcome_of(entry).first_time
+            if began is not None and parse_seconds(began) != segment.first:
+                return _numbered(plain, number + 1), None
+        return _numbered(plain, number), entry
+
+    def _is_done(self, entry: Entry, segment: Segment) -> bool:
+        if entry.stamps == [segment.stamp]:
+            if not entry.transient or self._run.outcome_of(entry).status != "error":
+                return True
+        return self._tries.get((segment.path, segment.stamp), 0) >= TRIES
+
+    def _take(self, job: Job, reply: Reply) -> list[Entry]:
+        outcome, segment = reply.outcome, job.segment
+        assert outcome is not None
+        self._tries[segment.path, segment.stamp] = (
+            self._tries.get((segment.path, segment.stamp), 0) + 1
+        )
+        carried, outcome.carried = outcome.carried, b""
+        if job.chain is not None:
+            link = Link(
+                name=reply.capture.name,
+                order=segment.order,
+                last=job.part.last,
+                before=job.part.carried,
+                after=carried,
+            )
+            write_link(job.chain, link)
+        entries = self._run.keep(reply)
+        self._news = True
+        return entries
+
+    def _delete(self) -> None:
+        """Delete files that are examined; the newest one of a set may still be written, and stays.
+
+        Where something failed, the file before it stays, too: the connection may begin in it.
+        """
+        for segments in self._folder.look().values():
+            known = [self._known(segment)[1] for segment in segments]
+            for segment, entry, following in zip(segments, known, known[1:], strict=False):
+                if entry is None or entry.stamps != [segment.stamp]:
+                    continue
+                if self._keep == "failed" and not self._may_go(following):
+                    continue
+                if self._may_go(entry):
+                    with suppress(OSError):
+                        os.unlink(segment.path)
+
+    def _may_go(self, entry: Entry | None) -> bool:
+        outcome = self._run.outcome_of(entry) if entry is not None else None
+        if outcome is None or not outcome.examined or not outcome.tally.complete:
+            return False
+        failed = outcome.tally.failed or outcome.tally.severities.get("failure")
+        return self._keep == "none" or not failed
+
+
+def _with_newer(segments: list[Segment]) -> Iterator[tuple[Segment, bool]]:
+    """Yield the files of a set, and whether there is a newer one."""
+    for number, segment in enumerate(segments, 1):
+        yield segment, number < len(segments)
+
+
+def _numbered(name: str, number: int) -> str:
+    return name if number == 1 else f"{name} ({number})"

@@ -1,0 +1,154 @@
+"""Connections that one file of a rotated set leaves open, carried over to the next one.
+
+Their packets are kept, and read again before those of the next file: it is judged as if it had
+been captured with them, and each connection is judged once, by all of its packets.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+import msgspec
+
+from pcapdiag.capture import Batch, Capture
+from pcapdiag.capture.writing.blocks import (
+    enhanced_packet,
+    interface_description,
+    section_header,
+)
+from pcapdiag.decode.headers import Packet
+from pcapdiag.flow.records import Flow
+from pcapdiag.flow.unfinished import Grave
+
+MAX_BYTES = 32 * 1024**2
+"""Packets of all connections that are carried over, in bytes."""
+MAX_OF_ONE = 1024**2
+"""Of one connection: the newest ones. What came before counts as not captured (midstream)."""
+LEAST_OF_ONE = 2_048
+NANOSECONDS = 9
+"""if_tsresol."""
+_TCP, _ICMP_ERROR = 1, 2
+"""What ``Packet.decode`` says of packets that belong to a connection."""
+
+_End = tuple[int, int, int]
+
+
+class Carry(msgspec.Struct):
+    """What is carried over; ``packets`` is a pcapng file."""
+
+    packets: bytes
+    count: int
+    """Packets in it."""
+    wire_bytes: int
+    connections: int
+    graves: list[Grave]
+    """Connections that were judged a short while ago."""
+
+    @contextmanager
+    def as_file(self) -> Iterator[str]:
+        """Give the path of a temporary file with the packets."""
+        descriptor, path = tempfile.mkstemp(prefix="pcapdiag-carried-", suffix=".pcapng")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(self.packets)
+            yield path
+        finally:
+            with suppress(OSError):
+                os.unlink(path)
+
+
+class _Kept(NamedTuple):
+    number: int
+    time: int
+    link_type: int
+    length: int
+    data: bytes
+
+
+class _Line:
+    """The newest packets of one connection."""
+
+    def __init__(self, first_frame: int) -> None:
+        self.first_frame = first_frame
+        self.packets: deque[_Kept] = deque()
+        self.bytes = 0
+
+    def cut(self, limit: int) -> int:
+        """Drop the oldest packets over a limit, never the last one; return their bytes."""
+        before = self.bytes
+        while self.bytes > limit and len(self.packets) > 1:
+            self.bytes -= len(self.packets.popleft().data)
+        return before - self.bytes
+
+
+class Collector:
+    """Takes the batches of a second reading, and keeps the packets of some connections."""
+
+    def __init__(self, flows: Sequence[Flow]) -> None:
+        self._lines = {_key_of(flow): _Line(flow.first_frame) for flow in flows}
+        self._limit = MAX_OF_ONE
+        self._bytes = 0
+        self._number = 0
+        self._packet = Packet()
+
+    def take(self, batch: Batch, capture: Capture) -> None:
+        """Keep what is wanted of a batch."""
+        packet = self._packet
+        packet.load(batch.buffer)
+        links = [one.link_type for one in capture.interfaces]
+        for i in range(batch.count):
+            link_type = links[batch.interfaces[i]]
+            start, captured = batch.offsets[i], batch.captured[i]
+            kind = packet.decode(start, captured, batch.lengths[i], link_type)
+            if kind not in (_TCP, _ICMP_ERROR):
+                continue
+            line = self._lines.get(_key(packet))
+            if line is not None and batch.frames[i] >= line.first_frame:
+                data = bytes(batch.buffer[start : start + captured])
+                self._keep(line, batch.times[i], link_type, batch.lengths[i], data)
+        packet.load(b"")
+
+    def carry(self, graves: list[Grave]) -> Carry:
+        """Return what was kept, in the order of time."""
+        kept = sorted(
+            (one for line in self._lines.values() for one in line.packets),
+            key=lambda one: (one.time, one.number),
+        )
+        links = list(dict.fromkeys(one.link_type for one in kept))
+        blocks = [section_header("<")]
+        blocks += [interface_description("<", link, 0, NANOSECONDS) for link in links]
+        blocks += [
+            enhanced_packet("<", links.index(one.link_type), one.time, one.length, one.data)
+            for one in kept
+        ]
+        wire_bytes = sum(one.length for one in kept)
+        return Carry(b"".join(blocks), len(kept), wire_bytes, len(self._lines), graves)
+
+    def _keep(self, line: _Line, time: int, link_type: int, length: int, data: bytes) -> None:
+        self._number += 1
+        line.packets.append(_Kept(self._number, time, link_type, length, data))
+        line.bytes += len(data)
+        self._bytes += len(data) - line.cut(self._limit)
+        while self._bytes > MAX_BYTES and self._limit > LEAST_OF_ONE:
+            self._limit //= 2
+            self._bytes -= sum(line.cut(self._limit) for line in self._lines.values())
+
+
+def _key_of(flow: Flow) -> tuple[_End, _End]:
+    return _sorted((flow.high_a, flow.low_a, flow.port_a), (flow.high_b, flow.low_b, flow.port_b))
+
+
+def _key(packet: Packet) -> tuple[_End, _End]:
+    return _sorted(
+        (packet.source_high, packet.source_low, packet.source_port),
+        (packet.target_high, packet.target_low, packet.target_port),
+    )
+
+
+def _sorted(one: _End, other: _End) -> tuple[_End, _End]:
+    return (one, other) if one <= other else (other, one)
