@@ -183,7 +183,7 @@ def triage(
     _check_sources(sources, watch, keep)
     if watch is not None and (markdown or junit or fail_on is not None):
         raise UsageError(
-            "a watch has no last word", "--markdown, --junit, --fail-on are for SOURCE"
+            "a watch has no last word", "--markdown, --junit and --fail-on are for SOURCE"
         )
     from pcapdiag.cli.watching import Watched, go_on
     from pcapdiag.fleet.junit import render_junit
