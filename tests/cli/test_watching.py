@@ -24,7 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pcapdiag.cli.main import cli
 from tests.fleet.several import REFUSED
-from tests.fleet.test_watch import split
+from tests.parts import split
 
 pytestmark = [
     pytest.mark.once,
