@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     epilog=examples(
         "pcapdiag triage /var/captures -o out",
         "pcapdiag triage 'day/*.pcap' s3://bucket/captures/ -o out --jobs 8 --timeout 600",
+        "pcapdiag triage --watch /var/captures -o out --metrics-listen :9750",
         "pcapdiag triage -q /var/captures -o out | jq 'select(.outcome.failed > 0)'",
     ),
 )
