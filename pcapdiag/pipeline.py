@@ -132,7 +132,7 @@ def analyze_part(
 def _carried_over(analysis: Analysis, paths: Sequence[str]) -> Carry:
     tracker = analysis.tracker
     graves = graves_of(tracker.table, tracker.last_time)
-    collector = Collector(take_open(tracker))
+    collector = Collector(take_open(tracker), tracker.redirects)
     again = Capture.open(paths, stop=analysis.options.stop)
     for batch in again.batches():
         if batch is not None:
