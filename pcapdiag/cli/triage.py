@@ -195,7 +195,7 @@ def triage(
     from pcapdiag.fleet.sources import Sources
     from pcapdiag.report.json import render_line
 
-    _check_files(markdown=markdown, junit=junit)
+    _check_for_pipelines(watch, fail_on, markdown=markdown, junit=junit)
     options = analyze_options(show_all, follow=False, **chosen)
     limits = Limits(timeout or None, memory or None)
     form = _form(table_format)
@@ -236,10 +236,17 @@ def triage(
     return status_of(summary, counting.tally, fail_on)
 
 
-def _check_files(**files: str | None) -> None:
+def _check_for_pipelines(
+    watch: str | None, fail_on: tuple[Condition, ...] | None, **files: str | None
+) -> None:
     for option, path in files.items():
         if path == "-":
             raise click.UsageError(f"--{option} needs a file: standard output has the summary")
+    if watch is not None and (fail_on is not None or any(files.values())):
+        raise UsageError(
+            "--fail-on, --markdown and --junit are for a run that ends",
+            "with --watch there are metrics, -q, and the summary in OUT",
+        )
 
 
 def _check_sources(sources: Sequence[str], watch: str | None, keep: Keep) -> None:

@@ -14,6 +14,8 @@ LATE = 600_000_000_000
 MAX_GRAVES = 32_768
 """As many as a table remembers."""
 BUCKET = 0xFFFF
+MAX_GRAVES = 32_768
+"""As many as ``flow/table.py`` keeps, whose own number only compiled modules see."""
 
 
 class Grave(msgspec.Struct, frozen=True, array_like=True):
