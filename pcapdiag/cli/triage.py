@@ -182,10 +182,6 @@ def triage(
     findings, JSON lines, summary.html and summary.json. No capture stops the others.
     """
     _check_sources(sources, watch, keep)
-    if watch is not None and (markdown or junit or fail_on is not None):
-        raise UsageError(
-            "a watch has no last word", "--markdown, --junit and --fail-on are for SOURCE"
-        )
     from pcapdiag.cli.watching import Watched, go_on
     from pcapdiag.fleet.junit import render_junit
     from pcapdiag.fleet.limits import Limits
