@@ -181,6 +181,10 @@ def triage(
     findings, JSON lines, summary.html and summary.json. No capture stops the others.
     """
     _check_sources(sources, watch, keep)
+    if watch is not None and (markdown or junit or fail_on is not None):
+        raise UsageError(
+            "a watch has no last word", "--markdown, --junit and --fail-on are for SOURCE"
+        )
     from pcapdiag.cli.watching import Watched, go_on
     from pcapdiag.fleet.junit import render_junit
     from pcapdiag.fleet.limits import Limits
@@ -190,7 +194,7 @@ def triage(
     from pcapdiag.fleet.sources import Sources
     from pcapdiag.report.json import render_line
 
-    _check_files(markdown=markdown, junit=junit)
+    _check_for_pipelines(watch, fail_on, markdown=markdown, junit=junit)
     options = analyze_options(show_all, follow=False, **chosen)
     limits = Limits(timeout or None, memory or None)
     form = _form(table_format)
@@ -231,10 +235,17 @@ def triage(
     return status_of(summary, counting.tally, fail_on)
 
 
-def _check_files(**files: str | None) -> None:
+def _check_for_pipelines(
+    watch: str | None, fail_on: tuple[Condition, ...] | None, **files: str | None
+) -> None:
     for option, path in files.items():
         if path == "-":
             raise click.UsageError(f"--{option} needs a file: standard output has the summary")
+    if watch is not None and (fail_on is not None or any(files.values())):
+        raise UsageError(
+            "--fail-on, --markdown and --junit are for a run that ends",
+            "with --watch there are metrics, -q, and the summary in OUT",
+        )
 
 
 def _check_sources(sources: Sequence[str], watch: str | None, keep: Keep) -> None:

@@ -94,6 +94,7 @@ class Collector:
 
     def __init__(self, flows: Sequence[Flow], redirects: Mapping[tuple[int, ...], _End]) -> None:
         self._lines = {_key_of(flow): _Line(flow.first_frame) for flow in flows}
+        self._first = min((flow.first_frame for flow in flows), default=0)
         self._redirects = redirects
         self._limit = MAX_OF_ONE
         self._bytes = 0
@@ -102,6 +103,8 @@ class Collector:
 
     def take(self, batch: Batch, capture: Capture) -> None:
         """Keep what is wanted of a batch."""
+        if not batch.disordered and batch.frames[batch.count - 1] < self._first:
+            return
         packet = self._packet
         packet.load(batch.buffer)
         links = [one.link_type for one in capture.interfaces]

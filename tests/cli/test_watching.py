@@ -24,7 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pcapdiag.cli.main import cli
 from tests.fleet.several import REFUSED
-from tests.fleet.test_watch import split
+from tests.parts import split
 
 pytestmark = [
     pytest.mark.once,
@@ -106,6 +106,7 @@ def test_wrong_use_is_told(tmp_path: Path) -> None:
         ([], "no SOURCE given"),
         ([REFUSED, "--keep", "none"], "is never deleted"),
         (["--watch", tmp_path / "none"], "is no directory"),
+        (["--watch", tmp_path, "--junit", "x.xml"], "are for SOURCE"),
     ):
         done = CliRunner().invoke(cli, ["triage", *map(str, arguments), "-o", str(tmp_path / "o")])
         assert done.exit_code == 2

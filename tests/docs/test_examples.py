@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,3 +98,36 @@ def test_a_page_shows_each_of_them(path: Path) -> None:
     pages = "".join(page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md"))
     assert f"{{literalinclude}} ../examples/{path.name}\n" in pages
     assert path not in YAML or documents(path.name)
+
+
+@pytest.mark.needs(program="ip tcpdump unshare", root=True)
+def test_the_job_for_gitlab_finds_what_failed(tmp_path: Path) -> None:
+    (document,) = documents("gitlab-ci.yml")
+    asked = f"{sys.executable} -c 'import socket; socket.create_connection((\"127.0.0.1\", 9))'"
+    lines = [
+        line.replace("make integration-test", asked) for line in document["integration"]["script"]
+    ]
+    program = tmp_path / "bin/pcapdiag"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m pcapdiag "$@"\n')
+    program.chmod(0o755)
+    script = "\n".join(["set -e", "ip link set lo up", *lines])
+    done = subprocess.run(
+        ["unshare", "--net", "bash", "-c", script],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PATH": f"{program.parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(DOCS.parent),
+        },
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1, done.stderr
+    suite = (tmp_path / "junit.xml").read_text(encoding="utf-8")
+    assert '<testcase classname="pcapdiag.connections" name="127.0.0.1:9"' in suite
+    assert '<failure type="tcp.connection_refused"' in suite
+    assert (tmp_path / "report.html").exists()
+    assert (tmp_path / "annotated.pcapng").exists()

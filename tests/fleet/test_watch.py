@@ -26,6 +26,7 @@ from pcapdiag.incident import carrying
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection, Report
 from tests.fleet.several import DOZEN, PCAPS, REFUSED, here, tree
+from tests.parts import later, records_of, split, write
 
 pytestmark = pytest.mark.once
 
@@ -38,39 +39,6 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files that were just written are trusted at once."""
     monkeypatch.setattr(stamp, "SETTLED_NS", 0)
     monkeypatch.setattr(rotation, "SETTLED_NS", 0)
-
-
-def records_of(source: Path) -> list[bytes]:
-    """The records of a little-endian pcap file."""
-    data = source.read_bytes()
-    records, at = [], 24
-    while at < len(data):
-        end = at + 16 + int.from_bytes(data[at + 8 : at + 12], "little")
-        records.append(data[at:end])
-        at = end
-    return records
-
-
-def later(record: bytes, seconds: int) -> bytes:
-    return (int.from_bytes(record[:4], "little") + seconds).to_bytes(4, "little") + record[4:]
-
-
-def split(source: Path, folder: Path, count: int, name: str = "ring.pcap") -> list[Path]:
-    """Write a pcap file as so many files, as tcpdump -C names them."""
-    records = records_of(source)
-    each = -(-len(records) // count)
-    return write(source, folder, (records[n * each :][:each] for n in range(count)), name)
-
-
-def write(
-    source: Path, folder: Path, parts: Iterable[list[bytes]], name: str = "ring.pcap"
-) -> list[Path]:
-    folder.mkdir(exist_ok=True)
-    made = []
-    for number, part in enumerate(parts):
-        made.append(folder / f"{name}{number or ''}")
-        made[-1].write_bytes(source.read_bytes()[:24] + b"".join(part))
-    return made
 
 
 def steps(replies: Iterator[Reply]) -> Reply | None:
