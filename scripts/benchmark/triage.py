@@ -127,10 +127,20 @@ def _timed(
         status = process.wait()
         seconds = time.perf_counter() - begin
         watch.stop()
+        if writes:
+            _check(Path(out), captures)
     if status not in (0, 1, 2):
         raise RuntimeError(f"{command[0]} ended with {status}")
     print(f"{name}: {captures} captures, {seconds:.1f} s", flush=True)
     return Rate(name, captures, seconds, watch.largest, watch.together)
+
+
+def _check(out: Path, captures: int) -> None:
+    """Raise when more than a tenth was not examined: then little was measured."""
+    lines = [path.read_bytes() for path in out.glob("lines/*/*.jsonl")]
+    examined = sum(text.count(b'"status":"examined"') for text in lines)
+    if examined < captures * 0.9:
+        raise RuntimeError(f"only {examined} of {captures} captures were examined")
 
 
 class _Watch:

@@ -83,6 +83,20 @@ def test_jobs_of_kubernetes_call_what_there_is_and_may_do_nothing_else() -> None
         assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}
 
 
+def test_the_cluster_of_dask_is_the_one_that_its_job_names() -> None:
+    cluster, job = documents("dask.yaml")
+    (driver,) = job["spec"]["template"]["spec"]["containers"]
+    parse(driver["args"])
+    parts = [cluster["spec"][part]["spec"]["containers"] for part in ("worker", "scheduler")]
+    assert {container["image"] for (container,) in parts} == {driver["image"]}
+    service = cluster["spec"]["scheduler"]["service"]
+    name = cluster["metadata"]["name"]
+    (port,) = [port["port"] for port in service["ports"] if port["name"] == "tcp-comm"]
+    assert f"--scheduler=tcp://{name}-scheduler:{port}" in driver["args"]
+    assert service["selector"]["dask.org/cluster-name"] == name
+    assert "[cloud,dask,parquet]" in (EXAMPLES / "Containerfile").read_text(encoding="utf-8")
+
+
 def test_the_container_is_built_from_what_is_there() -> None:
     text = (EXAMPLES / "Containerfile").read_text(encoding="utf-8")
     (entry,) = re.findall(r"^ENTRYPOINT (.*)$", text, re.MULTILINE)
