@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from pcapdiag.model.report import Report
+from pcapdiag.model.report import EnvoyWords, Report
 from pcapdiag.report.markdown import MAX_CHARACTERS, MAX_GROUPS, render_markdown
 from pcapdiag.report.markup import code, fence, prose
 from tests.report.fabricate import finding, refused, replied, report
@@ -47,6 +47,15 @@ class Seen(HTMLParser):
     def handle_data(self, data: str) -> None:
         if not {"code", "pre"} & set(self.open):
             self.words.append(data)
+
+
+def test_it_says_where_to_mend_and_what_the_proxy_logs() -> None:
+    failed = refused()
+    failed.verdict.fix_at = ["proxy", "upstream"]
+    failed.verdict.envoy = EnvoyWords(flag="UF", reset_reason="remote connection failure")
+    told = text(report([failed]))
+    assert "; mend at proxy or upstream" in told
+    assert "Envoy log: UF, remote connection failure" in told
 
 
 def seen(markdown: str) -> Seen:
