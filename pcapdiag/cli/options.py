@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 Format = Literal["text", "json", "jsonl", "markdown", "junit"]
 Command = TypeVar("Command", bound=Callable[..., object])
 
+_STREAM = click.option(
+    "--stream", "streams", type=click.IntRange(min=0), multiple=True, metavar="N",
+    help="Only this connection, by Wireshark's tcp.stream number. Repeatable.",
+)  # fmt: skip
+_ONE_STREAM = click.option(
+    "--stream", "streams", type=click.IntRange(min=0), multiple=True, metavar="N",
+    help="A picture of this connection alone, by Wireshark's tcp.stream number. Given once.",
+)  # fmt: skip
 _OPTIONS = (
     click.option(
         "--host", "hosts", callback=values.ends, multiple=True, metavar="ADDRESS",
@@ -31,10 +39,7 @@ _OPTIONS = (
         "--net", "nets", callback=values.ends, multiple=True, metavar="NETWORK",
         help="Only connections with an end in this network, as 10.0.0.0/24. Repeatable.",
     ),
-    click.option(
-        "--stream", "streams", type=click.IntRange(min=0), multiple=True, metavar="N",
-        help="Only this connection, by Wireshark's tcp.stream number. Repeatable.",
-    ),
+    _STREAM,
     click.option(
         "--from", "time_from", callback=values.moment, metavar="TIME",
         help="Only connections not over before TIME: RFC 3339 with zone, epoch seconds, or +90s "
@@ -138,6 +143,12 @@ class OutputArguments(TypedDict):
 def capture_options(command: Command) -> Command:
     """Give a command the options that choose connections and say who is who."""
     return _with(_OPTIONS, command)
+
+
+def picture_options(command: Command) -> Command:
+    """Give a command the options of :func:`capture_options`, with one connection at most."""
+    chosen = [_ONE_STREAM if option is _STREAM else option for option in _OPTIONS]
+    return _with(chosen, command)
 
 
 def output_options(command: Command) -> Command:

@@ -13,7 +13,7 @@ from pcapdiag.cli import progress
 from pcapdiag.cli.captures import inputs
 from pcapdiag.cli.correlate import named_points
 from pcapdiag.cli.examples import examples
-from pcapdiag.cli.options import CaptureArguments, analyze_options, capture_options
+from pcapdiag.cli.options import CaptureArguments, analyze_options, picture_options
 from pcapdiag.cli.output import open_binary_output
 from pcapdiag.cli.printing import tell_input
 from pcapdiag.cli.status import FAILED, OK, status_of
@@ -49,7 +49,7 @@ def _ending(path: str) -> str:
     ),
 )
 @click.argument("captures", metavar="CAPTURE...", nargs=-1, required=True)
-@capture_options
+@picture_options
 @click.option(
     "-o",
     "--output",

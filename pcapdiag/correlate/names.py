@@ -1,7 +1,8 @@
 """Names of addresses: from a file, the capture's own records, DNS answers and SNI; never looked up.
 
 A name is kept with where it came from, and the better source wins: the user's file, then the name
-records of the capture, then DNS answers, then SNI. Within one source the first name stays.
+records of the capture, then DNS answers, then SNI. Within one source the first name stays. A
+connection's own SNI comes before what DNS and other connections say of its address.
 """
 
 from __future__ import annotations
@@ -67,9 +68,15 @@ class NameTable(msgspec.Struct):
         """True when no further address is taken."""
         return len(self.names) >= MAX_NAMES
 
-    def name(self, address: str) -> str | None:
-        """Return the best name of an address, or None."""
+    def name(self, address: str, asked: str = "") -> str | None:
+        """Return the best name of an address, or None.
+
+        ``asked`` is the name in the connection's own ClientHello: of many names of one address it
+        is the one meant, so only the user's file and the capture's records come before it.
+        """
         known = self.names.get(address)
+        if asked and (known is None or known[0] > _RANK["capture"]):
+            return harmless(asked.rstrip("."), MAX_NAME) or None
         return known[1] if known else None
 
 

@@ -17,6 +17,7 @@ from pcapdiag.flow.sieve import MAX_DRAWN
 from pcapdiag.flow.story import address_text, build_story, connection_state
 from pcapdiag.incident.archive import Archive, Connections
 from pcapdiag.incident.certificates import Certificates
+from pcapdiag.incident.describe import asked_name
 from pcapdiag.incident.dns_reader import DnsReader
 from pcapdiag.incident.drawing import Drawing
 from pcapdiag.incident.following import Following
@@ -32,7 +33,6 @@ from pcapdiag.model.context import Context
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection
 from pcapdiag.model.story import Story
-from pcapdiag.protocols.server_name import server_name
 
 LIVE = 600_000_000_000
 """A capture whose last packet is at most this old (ns) is live: wall-clock time goes on for it."""
@@ -258,9 +258,7 @@ class Analysis(Following):
         return notes
 
     def _learn_server_name(self, story: Story) -> None:
-        tls = story.application.tls if story.application else None
-        hello = tls.client_hello if tls else None
-        name = hello.sni if hello else server_name(story.hello_initiator)
+        name = asked_name(story)
         if name:
             self.names.add(story.responder.address, name, "sni")
 

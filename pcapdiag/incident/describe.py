@@ -38,6 +38,7 @@ from pcapdiag.model.report import (
 )
 from pcapdiag.model.story import Half, Story
 from pcapdiag.model.units import NANOSECONDS, format_seconds
+from pcapdiag.protocols.server_name import server_name
 
 FIRST_PACKETS = FIRST_CHUNKS * CHUNK_FACTS
 
@@ -55,7 +56,7 @@ def describe(
         stream=story.stream,
         id=f"{story.stream}-{story.first_frame}",
         initiator=_endpoint(initiator, ends.initiator, names),
-        responder=_endpoint(responder, ends.responder, names),
+        responder=_endpoint(responder, ends.responder, names, asked_name(story)),
         leg=ends.leg,
         state=story.state,
         first_frame=story.first_frame,
@@ -214,8 +215,16 @@ def _quiet(story: Story, reset: PacketFact) -> float | None:
     return _seconds(idle.quiet) if idle else None
 
 
-def _endpoint(half: Half, role: Role, names: NameTable) -> Endpoint:
-    return Endpoint(ip=half.address, port=half.port, role=role, name=names.name(half.address))
+def asked_name(story: Story) -> str:
+    """Return the name that the connection's own ClientHello asks for, or nothing."""
+    tls = story.application.tls if story.application else None
+    hello = tls.client_hello if tls else None
+    return (hello.sni if hello else server_name(story.hello_initiator)) or ""
+
+
+def _endpoint(half: Half, role: Role, names: NameTable, asked: str = "") -> Endpoint:
+    name = names.name(half.address, asked)
+    return Endpoint(ip=half.address, port=half.port, role=role, name=name)
 
 
 def _seconds(duration: int | None) -> float | None:

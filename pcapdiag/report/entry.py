@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -24,7 +23,6 @@ from pcapdiag.report.tls import offers
 FOR_LINES = 4
 AGAINST_LINES = 2
 SIGN_LINES = 5
-MEND_PLACES = 2
 OTHER_LINES = 3
 """Kinds of further failures of one connection that are told."""
 CHAIN_ENTRIES = 4
@@ -35,7 +33,6 @@ BECAUSE_LINES = 3
 """Findings that are named under one failure."""
 UNLIKELY = 0.05
 """Other codes below this probability are only in the JSON."""
-_NUMBERED = re.compile(r"\b(?:frames?|streams?) \d")
 
 
 class EntryWriter(msgspec.Struct, frozen=True):
@@ -171,7 +168,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
             yield from self.page.labelled("NOTE", shown(note))
         yield from self._others(connection)
         yield from self._because(because)
-        yield from self.page.labelled("SEE", display_filter + _logged(verdict))
+        yield from self.page.labelled("SEE", _see(display_filter, verdict))
 
     def _what(self, verdict: Verdict) -> Iterator[str]:
         what = f"{verdict.code}  {words.confidence(verdict.confidence)}"
@@ -183,9 +180,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
         yield from self._what(verdict)
         if verdict.explanation:
             text = " ".join(shown(verdict.explanation).split())
-            if self.places.several and _NUMBERED.search(text):
-                text += f" (Numbers here are of {self.places.label(verdict.point)}'s capture.)"
-            yield from self.page.labelled("", text)
+            yield from self.page.labelled("", self.places.with_source(text, verdict.point))
         yield from self._who(connection)
         packets = self._ladder(connection)
         if connection.causes:
@@ -222,15 +217,12 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     def _what_next(self, verdict: Verdict, display_filter: str) -> Iterator[str]:
         yield from self._what_to_do(verdict.fixes, verdict.commands)
-        yield from self.page.labelled("SEE", display_filter + _logged(verdict))
+        yield from self.page.labelled("SEE", _see(display_filter, verdict))
 
     def _who(self, connection: Connection) -> Iterator[str]:
         who = connection.verdict.attribution
         text = words.culprit(connection, several=self.places.several)
-        places = [party for party in connection.verdict.fix_at if party != "unknown"]
-        places = places[:MEND_PLACES]
-        if places and places != [who.party]:
-            text += f"; mend at {' or '.join(words.PARTY[place] for place in places)}"
+        text += words.mend_places(connection)
         if who.side == "unknown":
             yield from self.page.labelled("WHO", text)
         else:
@@ -298,17 +290,8 @@ _SEVERITY = {
 }
 
 
-def _logged(verdict: Verdict) -> str:
-    """Return Envoy's words for a failure, and its own in the capture where they are others."""
-    envoy = verdict.envoy
-    if not envoy or not envoy.flag:
-        return ""
-    text = f"   Envoy log: {envoy.flag}, {shown(envoy.reset_reason)}"
-    said = envoy.observed
-    if said and said.agrees is False:
-        reply = ", ".join(shown(word) for word in (said.flag, said.reset_reason) if word)
-        text += f"; its reply says {reply}: that is of its last try, which may be another one"
-    return text
+def _see(display_filter: str, verdict: Verdict) -> str:
+    return "   ".join(filter(None, (display_filter, words.logged(verdict))))
 
 
 def _shortened(entries: list[TimelineEntry]) -> list[TimelineEntry | None]:

@@ -128,7 +128,7 @@ class _Writer(msgspec.Struct, frozen=True):
             return " " * self.span
         first, last = (tail, head) if passage.from_ == "initiator" else (head, tail)
         inner = self.span - 2
-        middle = f"-- {event[: inner - 4]} " if event else ""
+        middle = f"-- {_cut(event, inner - 4)} " if event else ""
         return f"{first}{middle:-<{inner}}{last}"
 
 
@@ -159,12 +159,17 @@ class _TableWriter(_Writer, frozen=True):
 
     def row(self, passage: PointPassage) -> str:
         arrow = "->" if passage.from_ == "initiator" else "<-"
-        event = f"{arrow} {shown(passage.event)}"[: EVENT - 1]
+        event = _cut(f"{arrow} {shown(passage.event)}", EVENT - 1)
         cells = "".join(self._padded(self._cell(passage, lane)) for lane in self.lanes)
         return f"{self._when(passage):<{TIME}}{event:<{EVENT}}{cells}" + _notes(passage)
 
     def _padded(self, text: str) -> str:
         return f"{text:^{self.cell}}{'':{self.span}}"
+
+
+def _cut(text: str, room: int) -> str:
+    """Return what fits; a mark says where more was: half a name is not the name."""
+    return text if len(text) <= room else f"{text[: max(room - 2, 0)]}.."
 
 
 def _notes(passage: PointPassage) -> str:

@@ -141,7 +141,8 @@ class _Writer:
         to = f" to {code(group.responder)}" if group.responder else ""
         many = words.count(group.connections, "connection")
         parts = [f"<details><summary>{code(group.code)}: {many}{to}</summary>\n"]
-        parts.append(f"{prose(verdict.explanation or verdict.title)}\n")
+        told = verdict.explanation or verdict.title
+        parts.append(f"{prose(self.places.with_source(told, verdict.point))}\n")
         parts.append(f"**Who:** {self._culprit(sample)}\n")
         parts.append(fence(self._evidence(group, sample), "text"))
         if verdict.fixes:
@@ -155,7 +156,7 @@ class _Writer:
         who = sample.verdict.attribution
         text = prose(words.culprit(sample, several=self.places.several))
         sure = "" if who.side == "unknown" else f", {words.confidence(who.confidence)}"
-        return text + sure
+        return text + sure + words.mend_places(sample)
 
     def _evidence(self, group: Group, sample: Connection) -> Iterator[str]:
         who = sample.verdict.attribution
@@ -173,11 +174,15 @@ class _Writer:
         if len(further) > STEPS:
             yield f"       > and {words.count(len(further) - STEPS, 'more packet')}"
         yield from (f"note     {note}" for note in sample.verdict.notes)
-        envoy = sample.verdict.envoy
-        if envoy and envoy.flag:
-            yield f"envoy    {envoy.flag}, {envoy.reset_reason}"
+        yield f"see      {self._streams(group, sample)}"
+        if envoy := words.logged(sample.verdict):
+            yield f"         {envoy}"
+
+    def _streams(self, group: Group, sample: Connection) -> str:
+        if group.connections == 1:
+            return self.places.of(sample)
         streams = stream_filter(group.streams, group.connections)
-        yield f"see      {self.places.streams(streams, group.point)}"
+        return self.places.streams(streams, group.point)
 
     def _finding(self, finding: Finding) -> str:
         at = f"{code(finding.point)}: " if isinstance(finding.point, str) else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -16,6 +17,7 @@ from pcapdiag.report.layout import Page
 HOUR = 3600
 LONG_ENOUGH = 10.0
 """Seconds of capture from which on a drift is worth a word."""
+_NUMBERED = re.compile(r"\b(?:frames?|streams?) \d")
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -46,6 +48,12 @@ class Places(msgspec.Struct, frozen=True):
     def streams(self, display_filter: str, point: PointLabel) -> str:
         """Return a display filter, and in which point's capture it is for."""
         return f"{self.label(point)}: {display_filter}" if self.several else display_filter
+
+    def with_source(self, text: str, point: PointLabel) -> str:
+        """Return a text, and whose capture its frame and stream numbers are of if it has any."""
+        if not self.several or not _NUMBERED.search(text):
+            return text
+        return f"{text} (Numbers here are of {self.label(point)}'s capture.)"
 
     def of(self, connection: Connection) -> str:
         """Return the display filter of a connection at every point that has it."""

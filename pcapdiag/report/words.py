@@ -63,6 +63,28 @@ def culprit(
     return f"{text} (the host, its own firewall, or its sidecar)"
 
 
+def mend_places(connection: Connection) -> str:
+    """Return where it is mended as it follows the culprit; nothing where that says it already."""
+    verdict = connection.verdict
+    places = [party for party in verdict.fix_at if party != "unknown"][:MEND_PLACES]
+    if not places or places == [verdict.attribution.party]:
+        return ""
+    return f"; mend at {' or '.join(PARTY[place] for place in places)}"
+
+
+def logged(verdict: Verdict) -> str:
+    """Return Envoy's words for a failure, and its own in the capture where they are others."""
+    envoy = verdict.envoy
+    if not envoy or not envoy.flag:
+        return ""
+    text = f"Envoy log: {envoy.flag}, {shown(envoy.reset_reason)}"
+    said = envoy.observed
+    if said and said.agrees is False:
+        reply = ", ".join(shown(word) for word in (said.flag, said.reset_reason) if word)
+        text += f"; its reply says {reply}: that is of its last try, which may be another one"
+    return text
+
+
 def _candidates(connection: Connection, who: Attribution, told_by: str) -> str:
     if not who.candidates:
         return f"{told_by} who"
@@ -87,6 +109,8 @@ def _who(connection: Connection, side: str, party: str, own: str | None = None) 
     return f"the {role} {shown(endpoint.ip)}"
 
 
+MEND_PLACES = 2
+"""Parties that are named as those who can mend it."""
 SAID_BY_A_PROGRAM = ("http.", "grpc.")
 """Codes of what a program said in its own protocol: no firewall and no kernel says that."""
 PARTY = {

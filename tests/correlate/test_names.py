@@ -101,3 +101,13 @@ def test_what_is_no_names_file_is_said_in_one_line(tmp_path: Path, text: str) ->
 def test_a_missing_names_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         NameTable.from_file(str(tmp_path / "none"))
+
+
+def test_the_name_that_a_connection_asks_for_is_its_own() -> None:
+    table = NameTable()
+    table.add("10.0.0.1", "open.example", "sni")
+    assert table.name("10.0.0.1", "blocked.example.") == "blocked.example"
+    assert table.name("10.0.0.1") == "open.example"
+    assert table.name("10.0.0.9", "a\u202eb") != "a\u202eb"
+    table.add("10.0.0.1", "web-7d", "file")
+    assert table.name("10.0.0.1", "blocked.example") == "web-7d"

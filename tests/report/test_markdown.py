@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from pcapdiag.model.report import Report
+from pcapdiag.model.report import EnvoyWords, Report
 from pcapdiag.report.markdown import MAX_CHARACTERS, MAX_GROUPS, render_markdown
 from pcapdiag.report.markup import code, fence, prose
 from tests.report.fabricate import finding, refused, replied, report
@@ -49,6 +49,15 @@ class Seen(HTMLParser):
             self.words.append(data)
 
 
+def test_it_says_where_to_mend_and_what_the_proxy_logs() -> None:
+    failed = refused()
+    failed.verdict.fix_at = ["proxy", "upstream"]
+    failed.verdict.envoy = EnvoyWords(flag="UF", reset_reason="remote connection failure")
+    told = text(report([failed]))
+    assert "; mend at proxy or upstream" in told
+    assert "Envoy log: UF, remote connection failure" in told
+
+
 def seen(markdown: str) -> Seen:
     page = Seen()
     page.feed(MarkdownIt("gfm-like", {"linkify": False}).render(markdown))
@@ -85,7 +94,7 @@ def test_one_failure_reads_from_what_to_what_to_do() -> None:
     assert "for      RST has TTL 63" in output
     assert "against  a REJECT rule" in output
     assert "chain    #291 proxy SYN\n       > #292 upstream RST,ACK +0.31 ms\n" in output
-    assert "envoy    UF, remote connection failure\nsee      tcp.stream==17\n" in output
+    assert "see      tcp.stream==17\n         Envoy log: UF, remote connection failure\n" in output
     assert "- **failure** 10.0.2.7:8443 stopped serving <code>endpoint.down</code>: " in output
     assert text(report(ok=41, findings=[finding()])) == output
 

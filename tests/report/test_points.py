@@ -14,6 +14,7 @@ from pcapdiag.model.report_points import ClockChange, End, Fate
 from pcapdiag.report.json import render_json
 from pcapdiag.report.ladder import ladder
 from pcapdiag.report.layout import Page
+from pcapdiag.report.points import Places
 from pcapdiag.report.text import render_text
 from tests.report.fabricate import refused, report, seconds
 from tests.report.test_json import SCHEMA
@@ -177,6 +178,19 @@ def test_many_lanes_become_a_table_and_too_many_nothing() -> None:
 def test_a_cut_event_is_no_sign() -> None:
     cut = passage("alert no_application_protocol and more words", (1, 2), from_="responder")
     assert len(rows(cut)) == 2
+
+
+def test_a_name_that_is_cut_off_says_so() -> None:
+    (drawn,) = rows(passage("ClientHello SNI=" + "blocked." * 8, (1, 2)))[1:]
+    assert "SNI=blocked." in drawn
+    assert ".. " in drawn
+
+
+def test_a_text_says_whose_numbers_it_has() -> None:
+    places = Places(("client", "upstream"))
+    assert places.with_source("in frame 7", "upstream").endswith("are of upstream's capture.)")
+    assert places.with_source("without any", "upstream") == "without any"
+    assert Places().with_source("in frame 7", "upstream") == "in frame 7"
 
 
 def test_a_lane_that_tells_nothing_is_left_out() -> None:

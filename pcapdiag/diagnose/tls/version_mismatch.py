@@ -65,12 +65,8 @@ KIND = Kind(
     haproxy="SC",
     fix_at=("initiator", "responder"),
     fixes=(
-        "let {initiator_ip} offer newer versions: Envoy tls_params tls_maximum_protocol_version "
-        "TLSv1_3 (its upstream default ends at TLS 1.2), NGINX proxy_ssl_protocols, HAProxy server "
-        "... ssl-max-ver, curl --tls-max",
-        "or let {responder_ip} take older ones where that is safe: Envoy and Istio "
-        "minProtocolVersion, NGINX ssl_protocols, HAProxy bind ... ssl-min-ver, OpenSSL "
-        "MinProtocol",
+        "{newer}",
+        "{older}",
         "very old versions also need a lower security level (OpenSSL: @SECLEVEL=0)",
     ),
     commands=(
@@ -80,6 +76,22 @@ KIND = Kind(
 )
 
 PROTOCOL_VERSION, INAPPROPRIATE_FALLBACK = 70, 86
+NEWEST = 0x0304
+"""TLS 1.3: who refuses a client that offers it has only older ones."""
+_CLIENT_IS_OLD = (
+    "let {client} offer newer versions: Envoy tls_params tls_maximum_protocol_version TLSv1_3 (its "
+    "upstream default ends at TLS 1.2), NGINX proxy_ssl_protocols, HAProxy server ... ssl-max-ver, "
+    "curl --tls-max",
+    "or let {server} take older ones where that is safe: Envoy tls_minimum_protocol_version, Istio "
+    "minProtocolVersion, NGINX ssl_protocols, HAProxy bind ... ssl-min-ver, OpenSSL MinProtocol",
+)
+_SERVER_IS_OLD = (
+    "let {server} take newer versions: Envoy tls_maximum_protocol_version, Istio "
+    "maxProtocolVersion, NGINX ssl_protocols, HAProxy bind ... ssl-max-ver, OpenSSL MaxProtocol",
+    "or let {client} take older ones where that is safe: Envoy tls_params "
+    "tls_minimum_protocol_version, NGINX proxy_ssl_protocols, HAProxy server ... ssl-min-ver, "
+    "curl --tlsv1.2",
+)
 
 
 def match(story: Story, context: Context) -> Judgement | None:
@@ -89,10 +101,16 @@ def match(story: Story, context: Context) -> Judgement | None:
         return None
     if found.facts.established:
         return None
-    first: Actor = "responder" if found.by_initiator else "initiator"
-    second: Actor = "initiator" if found.by_initiator else "responder"
+    first: Actor = "responder" if _server_is_old(found) else "initiator"
+    second: Actor = "initiator" if first == "responder" else "responder"
     told = _words(story, context, found)
     return refused(story, KIND.code, found, 0.96, told, fix_at=(first, second))
+
+
+def _server_is_old(found: Refusal) -> bool:
+    """Return whether the newer version is missing at the server, and not at the client."""
+    hello = found.facts.client_hello
+    return found.by_initiator or (hello is not None and NEWEST in hello.versions)
 
 
 def _words(story: Story, context: Context, found: Refusal) -> dict[str, str]:
@@ -102,7 +120,11 @@ def _words(story: Story, context: Context, found: Refusal) -> dict[str, str]:
         chosen = f"the server chose {names.version_name(answer.version)}"
     if found.code == INAPPROPRIATE_FALLBACK:
         chosen = "it said that this was a fallback (TLS_FALLBACK_SCSV) from a higher version"
+    newer, older = _SERVER_IS_OLD if _server_is_old(found) else _CLIENT_IS_OLD
+    ends = {"client": story.initiator.address, "server": story.responder.address}
     return {
+        "newer": newer.format(**ends),
+        "older": older.format(**ends),
         "versions": words.offered_versions(hello) if hello else "none",
         "hello_frame": str(hello.frame if hello else 0),
         "chosen": chosen,

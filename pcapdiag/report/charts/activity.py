@@ -17,6 +17,7 @@ from pcapdiag.report.clock import between
 Meaning = Literal["traffic", "open", "warning", "bad", "party"]
 BINS = 240
 """Bins that a row is as wide as, at most."""
+ALL_POINTS = "all points: failures, each once, at its cause"
 _PARTIES = ("client", "proxy", "upstream", "middlebox", "unknown")
 
 
@@ -52,10 +53,15 @@ def strips(report: Report) -> list[Strip]:
         for label, activity, begin in _activities(report)
     ]
     span = max((begin + one.bin * len(one.packets) for _, one, begin in found), default=0.0)
-    return [
-        Strip(label, begin, wide.bin, list(_rows(wide)))
-        for label, activity, begin in found
-        for wide in [_with_wide_bins(activity, span / BINS)]
+    wide = [(label, _with_wide_bins(one, span / BINS), begin) for label, one, begin in found]
+    rows = [Strip(label, begin, one.bin, list(_rows(one))) for label, one, begin in wide]
+    failed = [(one, begin, list(_failed_rows(one))) for _, one, begin in wide]
+    if not report.points:
+        for strip, (_, _, series) in zip(rows, failed, strict=True):
+            strip.series.extend(series)
+        return rows
+    return rows + [
+        Strip(ALL_POINTS, begin, one.bin, series) for one, begin, series in failed if series
     ]
 
 
@@ -131,6 +137,10 @@ def _rows(activity: Activity) -> Iterator[Series]:
     for name, meaning, values in counted:
         if any(values):
             yield Series(name, meaning, values, f"{sum(values):,} in all")
+
+
+def _failed_rows(activity: Activity) -> Iterator[Series]:
+    """Yield a row for each party; with several points the failures of all are counted at one."""
     for party in _PARTIES:
         values = activity.failed.get(party, [])
         if any(values):

@@ -139,6 +139,16 @@ def test_a_client_that_refuses_the_version_chosen() -> None:
     assert "TLS 1.1" in verdict.facts["chosen"]
 
 
+def test_the_older_end_is_the_one_to_mend() -> None:
+    modern = told(HELLO, alert(S, 70), *HUNG_UP)
+    assert "TLS 1.3" in modern.facts["versions"]
+    assert modern.fix_at == ("responder", "initiator")
+    assert modern.facts["newer"].startswith("let 10.0.2.7 take newer versions")
+    old = told(HELLO, alert(S, 70), *HUNG_UP, client_hello=hello(versions=(0x0303,)))
+    assert old.fix_at == ("initiator", "responder")
+    assert "offer newer versions" in old.facts["newer"]
+
+
 def test_what_the_server_took_elsewhere_is_told() -> None:
     server = TlsServerFacts(versions={0x0304: 2})
     verdict = told(HELLO, alert(S, 70), *HUNG_UP, server=server)

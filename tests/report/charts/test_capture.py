@@ -12,6 +12,7 @@ from matplotlib.patches import StepPatch
 
 from pcapdiag.model.report import Connection, Report
 from pcapdiag.model.report_points import Point
+from pcapdiag.report.charts.activity import ALL_POINTS
 from pcapdiag.report.charts.canvas import drawing
 from pcapdiag.report.charts.failures import MAX_ROWS, failures
 from pcapdiag.report.charts.look import Look
@@ -124,6 +125,18 @@ def test_points_are_aligned_by_their_clocks() -> None:
     assert steps(figure, "0-RST")[1][0] == 0.0
     assert steps(figure, "1-RST")[1][0] == pytest.approx(5.0)
     assert {"client", "proxy", "far (clock not compared)"} <= set(texts(figure))
+
+
+def test_failures_of_several_points_stand_under_none_of_them() -> None:
+    made = captured([])
+    assert made.activity is not None
+    made.points = [
+        Point(label="client", files=["c.pcap"], clock_offset=0.0, activity=made.activity),
+        Point(label="proxy", files=["p.pcap"], clock_offset=0.0),
+    ]
+    said = texts(capture_picture(made, LOOK))
+    assert said.index("client") < said.index(ALL_POINTS) < said.index("failed: upstream")
+    assert ALL_POINTS not in texts(capture_picture(captured([]), LOOK))
 
 
 def test_bins_too_narrow_to_be_seen_are_joined() -> None:

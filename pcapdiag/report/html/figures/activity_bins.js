@@ -38,7 +38,7 @@
       );
     const first = report.points && report.points.length ? report.points[0].label : "";
     return [
-      { label: first, activity: kit.activityOf(report, rows) },
+      { label: first, activity: { ...kit.activityOf(report, rows), ofAll: others.length > 0 } },
       ...others.map(({ label, activity, clock_offset: offset }) => ({
         label,
         activity: { ...activity, start: Number(activity.start) + offset, failed: {} },
@@ -55,6 +55,7 @@
     return [
       parties.length && {
         name: "failures",
+        title: activity.ofAll ? "failures at all points" : "failures",
         layers: parties.map((party) => [party, activity.failed[party]]),
         height: 58,
         say: perBin,
@@ -123,7 +124,7 @@
       kit.text(
         box.left,
         box.top - 4,
-        `${row.name}, ${row.say(most)}`,
+        `${row.title || row.name}, ${row.say(most)}`,
         { class: "soft", room: box.width },
         measure,
       ),
