@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     epilog=examples(
         "pcapdiag triage /var/captures -o out",
         "pcapdiag triage 'day/*.pcap' s3://bucket/captures/ -o out --jobs 8 --timeout 600",
+        "pcapdiag triage --watch /var/captures -o out --metrics-listen :9750",
         "pcapdiag triage -q /var/captures -o out | jq 'select(.outcome.failed > 0)'",
     ),
 )
@@ -181,10 +182,6 @@ def triage(
     findings, JSON lines, summary.html and summary.json. No capture stops the others.
     """
     _check_sources(sources, watch, keep)
-    if watch is not None and (markdown or junit or fail_on is not None):
-        raise UsageError(
-            "a watch has no last word", "--markdown, --junit and --fail-on are for SOURCE"
-        )
     from pcapdiag.cli.watching import Watched, go_on
     from pcapdiag.fleet.junit import render_junit
     from pcapdiag.fleet.limits import Limits

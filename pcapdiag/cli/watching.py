@@ -133,8 +133,9 @@ class _Watcher:
     def _look(self, ending: Ending) -> None:
         for entry in self.watch.look(ending.step):
             self._tell(entry)
-            self.watch.write()
+            # Before the tables: with them, outcomes that were replaced go, and have to be counted.
             self._tell_metrics(fails=False)
+            self.watch.write()
         self.watch.write()
 
     def _trouble(self, text: str) -> None:

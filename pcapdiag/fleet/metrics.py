@@ -128,6 +128,8 @@ class Metrics:
             what = getattr(error, "strerror", None) or "no such address"
             text = f"cannot listen on {name}:{port}: {what}"
             raise OutputError(text, "choose another --metrics-listen") from error
+        # A caller that hangs up is no fault of ours, and no traceback for the terminal.
+        server.handle_error = _say_nothing  # type: ignore[assignment, method-assign]
         try:
             yield f"http://{name}:{server.server_port}/metrics"
         finally:
@@ -155,6 +157,10 @@ class Metrics:
             "pcapdiag_output_failing": {(): self.output_fails},
             "pcapdiag_build_info": {(__version__,): 1},
         }
+
+
+def _say_nothing(_request: object, _address: object) -> None:
+    return
 
 
 def need() -> None:

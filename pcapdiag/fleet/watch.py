@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ WRITE_EVERY = 30.0
 """Seconds between two writings of the tables, at the least."""
 WRITE_SHARE = 10
 """They are written when that took at most one part in so many of the time since."""
+
+LOOK_AGAIN = 10.0
+"""Seconds of work after which the folder is looked at again."""
 
 Step = Callable[[Iterator[Reply]], Reply | None]
 """Gives the next answer of an engine, None at its end; may raise to end the watch."""
@@ -80,22 +84,31 @@ class Watch:
         Files of one set follow each other; sets are examined side by side.
         """
         while True:
-            jobs: dict[str, Job] = {}
-            self.waiting = 0
-            for name, segments in self._folder.look().items():
-                found = list(self._jobs(name, segments))
-                self.waiting += len(found)
-                jobs |= {job.name: job for job in found[:1]}
-            if not jobs:
+            looked = self._folder.look().items()
+            queues = [deque(self._jobs(name, segments)) for name, segments in looked]
+            self.waiting = sum(map(len, queues))
+            until = time.monotonic() + LOOK_AGAIN
+            while jobs := {queue[0].name: queue for queue in queues if queue}:
+                yield from self._work_off(jobs, step)
+                if time.monotonic() > until:
+                    break
+            else:
                 return
-            parts = {job.name: self._part(job) for job in jobs.values()}
-            tasks = ((_capture(job), parts[job.name]) for job in jobs.values())
-            with closing(self._run.replies(tasks)) as replies:
-                while (reply := step(replies)) is not None:
-                    name = reply.capture.name
-                    entries = self._take(jobs[name], parts[name], reply)
-                    self.waiting -= 1
-                    yield from entries
+
+    def _work_off(self, jobs: dict[str, deque[Job]], step: Step) -> Iterator[Entry]:
+        """Examine the first file of each set; a set whose file is to be tried again is let be."""
+        firsts = [queue[0] for queue in jobs.values()]
+        parts = {job.name: self._part(job) for job in firsts}
+        tasks = ((_capture(job), parts[job.name]) for job in firsts)
+        with closing(self._run.replies(tasks)) as replies:
+            while (reply := step(replies)) is not None:
+                name = reply.capture.name
+                job = jobs[name].popleft()
+                entries = self._take(job, parts[name], reply)
+                if (job.segment.path, job.segment.stamp) in self._tries:
+                    jobs[name].clear()
+                self.waiting -= 1
+                yield from entries
 
     def write(self, *, now: bool = False) -> None:
         """Write the tables where that is due, then delete what may go. Raises OutputError."""

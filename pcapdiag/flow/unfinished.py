@@ -11,8 +11,6 @@ from pcapdiag.flow.tracker import Tracker
 
 LATE = 600_000_000_000
 """How long (ns) packets of a connection that was judged may still come, and are no new one."""
-MAX_GRAVES = 32_768
-"""As many as a table remembers."""
 BUCKET = 0xFFFF
 MAX_GRAVES = 32_768
 """As many as ``flow/table.py`` keeps, whose own number only compiled modules see."""

@@ -106,7 +106,7 @@ def test_wrong_use_is_told(tmp_path: Path) -> None:
         ([], "no SOURCE given"),
         ([REFUSED, "--keep", "none"], "is never deleted"),
         (["--watch", tmp_path / "none"], "is no directory"),
-        (["--watch", tmp_path, "--junit", "x.xml"], "are for SOURCE"),
+        (["--watch", tmp_path, "--junit", "x.xml"], "are for a run that ends"),
     ):
         done = CliRunner().invoke(cli, ["triage", *map(str, arguments), "-o", str(tmp_path / "o")])
         assert done.exit_code == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -18,17 +20,21 @@ from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
 from docsite.places import DOCS
+from pcapdiag import pipeline
 from pcapdiag.cli import values
 from pcapdiag.cli.main import cli
 from pcapdiag.diagnose.pages import verdict_codes
-from pcapdiag.fleet import local
+from pcapdiag.fleet import local, rotation, stamp
 from pcapdiag.fleet.capture import Capture
 from pcapdiag.fleet.isolation import Reply
 from pcapdiag.fleet.metrics import METRICS, Metrics
+from pcapdiag.fleet.rotation import Folder
 from pcapdiag.fleet.run import Triage
 from pcapdiag.fleet.task import Claim, Task
+from pcapdiag.fleet.watch import Watch
 from pcapdiag.model.options import AnalyzeOptions
 from tests.fleet.several import DOZEN, REFUSED, copies, here, run
+from tests.parts import split
 
 pytestmark = pytest.mark.once
 
@@ -148,6 +154,49 @@ def test_a_port_in_use_gives_3_and_says_so(tmp_path: Path) -> None:
     assert done.exit_code == 3
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in done.stderr
     assert "--metrics-listen" in done.stderr
+
+
+def test_a_caller_that_hangs_up_is_not_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Triage(str(tmp_path / "out"), AnalyzeOptions(), here, "jsonl") as triage:
+        metrics = Metrics(triage.ledger())
+        with metrics.listening("127.0.0.1", 0) as url:
+            place = urlsplit(url)
+            assert place.hostname
+            assert place.port
+            for words in (b"GET /metr", b"GET /metrics HTTP/1.1\r\n\r\n", b"\x16\x03\x01"):
+                with socket.create_connection((place.hostname, place.port)) as caller:
+                    caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, *[0] * 7]))
+                    caller.sendall(words)
+            with urlopen(url) as answer:
+                assert b"pcapdiag_build_info" in answer.read()
+    assert capfd.readouterr().err == ""
+
+
+def test_the_counters_of_a_watch_do_not_fall(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest file of a set is taken out and counted in again when another one follows."""
+    monkeypatch.setattr(stamp, "SETTLED_NS", 0)
+    monkeypatch.setattr(rotation, "SETTLED_NS", 0)
+    files = split(REFUSED, tmp_path / "all", 4)
+    (tmp_path / "ring").mkdir()
+    seen = []
+    with Triage(str(tmp_path / "out"), AnalyzeOptions(), here, "jsonl") as triage:
+        metrics = Metrics(triage.ledger())
+        watching = Watch(triage, Folder(str(tmp_path / "ring"), 0), "all")
+        for path in files:
+            shutil.copyfile(path, tmp_path / "ring" / path.name)
+            for _ in watching.look(lambda replies: next(replies, None)):
+                metrics.update()
+            watching.write(now=True)
+            seen.append(scraped(metrics)["pcapdiag_connections_total", ()])
+        fresh = scraped(Metrics(triage.ledger()))
+    assert seen == sorted(seen)
+    whole = pipeline.analyze([str(REFUSED)], AnalyzeOptions()).summary
+    assert seen[-1] == fresh["pcapdiag_connections_total", ()] == whole.connections
+    assert fresh["pcapdiag_failed_connections_total", ()] == whole.failed
 
 
 def test_without_prometheus_client_it_says_what_to_install(
