@@ -132,11 +132,13 @@ def analyze_part(
 def _carried_over(analysis: Analysis, paths: Sequence[str]) -> Carry:
     tracker = analysis.tracker
     graves = graves_of(tracker.table, tracker.last_time)
-    collector = Collector(take_open(tracker))
-    again = Capture.open(paths, stop=analysis.options.stop)
-    for batch in again.batches():
-        if batch is not None:
-            collector.take(batch, again)
+    still_open = take_open(tracker)
+    collector = Collector(still_open, tracker.redirects)
+    if still_open:
+        again = Capture.open(paths, stop=analysis.options.stop)
+        for batch in again.batches():
+            if batch is not None:
+                collector.take(batch, again)
     return collector.carry(graves)
 
 

@@ -39,17 +39,21 @@ def open_engine(
     kind: EngineKind,
     scheduler: str | None,
     jobs: int | None,
-    captures: int,
+    captures: int | None,
     limits: Limits,
     retry: int,
 ) -> LocalEngine | DaskEngine:
-    """Return the engine that was asked for; raises UsageError, ClusterError."""
+    """Return the engine that was asked for; raises UsageError, ClusterError.
+
+    ``captures`` says how many there are, where that is known.
+    """
     if kind == "local":
         if scheduler is not None:
             raise UsageError("--scheduler is for --engine dask")
         from pcapdiag.fleet.local import LocalEngine, usable_cores
 
-        return LocalEngine(min(jobs or usable_cores(), captures), limits, retry)
+        workers = jobs or usable_cores()
+        return LocalEngine(min(workers, captures or workers), limits, retry)
     if scheduler is None or "://" not in scheduler:
         raise UsageError("--engine dask needs a scheduler", "--scheduler tcp://HOST:8786")
     if jobs is not None:

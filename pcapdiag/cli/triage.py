@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Literal, Unpack
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pcapdiag.fleet.sources import Sources
     from pcapdiag.fleet.summary import Summary
     from pcapdiag.fleet.tables import Form
+    from pcapdiag.fleet.watch import Keep
     from pcapdiag.report.conditions import Condition, Tally
 
 
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
         "pcapdiag triage -q /var/captures -o out | jq 'select(.outcome.failed > 0)'",
     ),
 )
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.argument("sources", metavar="SOURCE...", nargs=-1)
 @capture_options
 @click.option(
     "-o",
@@ -90,6 +92,27 @@ if TYPE_CHECKING:
     help="Tries more for a capture that ran into a limit, crashed, or could not be fetched.",
 )
 @fail_on_option
+@click.option(
+    "--watch",
+    type=click.Path(),
+    metavar="DIR",
+    help="Instead of SOURCE: take up the captures in this directory as they are closed, until ^C.",
+)
+@click.option(
+    "--settle",
+    type=click.FloatRange(min=0),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --watch: a file that no newer one follows is closed when not written for so long.",
+)
+@click.option(
+    "--keep",
+    type=click.Choice(["all", "failed", "none"]),
+    default="all",
+    show_default=True,
+    help="With --watch: which captures stay when they are examined and recorded.",
+)
 @click.option(
     "--metrics-file",
     type=click.Path(dir_okay=False),
@@ -139,6 +162,9 @@ def triage(
     memory: int,
     retry: int,
     fail_on: tuple[Condition, ...] | None,
+    watch: str | None,
+    settle: float,
+    keep: Keep,
     metrics_file: str | None,
     metrics_listen: values.Listener | None,
     markdown: str | None,
@@ -154,6 +180,12 @@ def triage(
     pattern, or a URL: s3://, gs://, az://, http://. OUT gets tables of captures, connections and
     findings, JSON lines, summary.html and summary.json. No capture stops the others.
     """
+    _check_sources(sources, watch, keep)
+    if watch is not None and (markdown or junit or fail_on is not None):
+        raise UsageError(
+            "a watch has no last word", "--markdown, --junit and --fail-on are for SOURCE"
+        )
+    from pcapdiag.cli.watching import Watched, go_on
     from pcapdiag.fleet.junit import render_junit
     from pcapdiag.fleet.limits import Limits
     from pcapdiag.fleet.markdown import render_markdown
@@ -162,10 +194,18 @@ def triage(
     from pcapdiag.fleet.sources import Sources
     from pcapdiag.report.json import render_line
 
-    _check_files(markdown=markdown, junit=junit)
+    _check_for_pipelines(watch, fail_on, markdown=markdown, junit=junit)
     options = analyze_options(show_all, follow=False, **chosen)
     limits = Limits(timeout or None, memory or None)
     form = _form(table_format)
+    if watch is not None:
+        with (
+            open_engine(engine, scheduler, jobs, None, limits, retry) as examiner,
+            Triage(output, options, examiner, form) as run,
+            measuring(run, metrics_file, metrics_listen) as metrics,
+        ):
+            go_on(run, Watched(watch, settle, keep), metrics, quiet=quiet)
+        return OK
     found = Sources(output)
     captures = found.find(sources)
     _tell_input(found, captures)
@@ -195,10 +235,28 @@ def triage(
     return status_of(summary, counting.tally, fail_on)
 
 
-def _check_files(**files: str | None) -> None:
+def _check_for_pipelines(
+    watch: str | None, fail_on: tuple[Condition, ...] | None, **files: str | None
+) -> None:
     for option, path in files.items():
         if path == "-":
             raise click.UsageError(f"--{option} needs a file: standard output has the summary")
+    if watch is not None and (fail_on is not None or any(files.values())):
+        raise UsageError(
+            "--fail-on, --markdown and --junit are for a run that ends",
+            "with --watch there are metrics, -q, and the summary in OUT",
+        )
+
+
+def _check_sources(sources: Sequence[str], watch: str | None, keep: Keep) -> None:
+    if watch is not None and sources:
+        raise UsageError("--watch DIR takes the place of SOURCE", "leave one of them out")
+    if watch is None and not sources:
+        raise UsageError("no SOURCE given", "name captures, a directory, or --watch DIR")
+    if watch is None and keep != "all":
+        raise UsageError("--keep is for --watch: what is named as SOURCE is never deleted")
+    if watch is not None and not os.path.isdir(watch):
+        raise UsageError(f"{watch} is no directory")
 
 
 def _tell_outdated(run: Triage, captures: Sequence[Capture]) -> None:

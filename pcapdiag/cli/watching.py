@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pcapdiag.fleet.metrics import Metrics
     from pcapdiag.fleet.rows import Told
     from pcapdiag.fleet.run import Triage
-    from pcapdiag.fleet.watch import Watch
+    from pcapdiag.fleet.watch import Keep, Watch
 
 Result = TypeVar("Result")
 
@@ -83,10 +83,26 @@ class Ending:
             self._waits = False
 
 
-@dataclass(slots=True)
-class Watcher:
-    """Runs a watch, and says what happens."""
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is watched, and how (``fleet/rotation.py``, ``fleet/watch.py``)."""
 
+    folder: str
+    settle: float
+    keep: Keep
+
+
+def go_on(run: Triage, watched: Watched, metrics: Metrics | None, *, quiet: bool) -> None:
+    """Watch until SIGINT or SIGTERM; then the tables are complete. Raises OutputError."""
+    from pcapdiag.fleet.rotation import Folder
+    from pcapdiag.fleet.watch import Watch
+
+    watch = Watch(run, Folder(watched.folder, watched.settle), watched.keep)
+    _Watcher(run, watch, metrics, quiet, watched.folder).go_on()
+
+
+@dataclass(slots=True)
+class _Watcher:
     run: Triage
     watch: Watch
     metrics: Metrics | None
@@ -95,8 +111,8 @@ class Watcher:
     _pause: float = POLL
 
     def go_on(self) -> None:
-        """Watch until SIGINT or SIGTERM; then the tables are complete. Raises OutputError."""
         with Ending() as ending:
+            warn(f"watching {self.folder}")
             while not ending.asked:
                 try:
                     self._look(ending)

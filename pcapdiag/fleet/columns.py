@@ -150,6 +150,7 @@ CAPTURES = (
     Column("complete", "flag", "input.complete", "false where a file was damaged"),
     Column("damage", "text", "input.files[-1].error.message", "what was wrong with the last file"),
     Column("files", "integer", "input.files#", "files that were read as one"),
+    Column("carried", "integer", "outcome.carried", "packets of earlier files, before frame 1"),
     Column("size", "integer", "size", "their bytes as stored"),
     Column("format", "text", "input.files[0].format", "pcap or pcapng"),
     Column("compression", "text", "input.files[0].compression", "gzip, zstd, lz4 or xz"),

@@ -124,18 +124,26 @@ class DaskEngine:
             raise ClusterError(f"cannot reach the scheduler {self._address}: {text}") from error
 
     def _check(self) -> None:
-        """Raise UsageError where a worker that is there is not as this machine is."""
-        try:
-            found = self._client.run(versions, on_error="return")
-        except OSError as error:
-            raise self._lost() from error
-        for worker, those in found.items():
+        """Raise UsageError where the scheduler or a worker is not as this machine is."""
+        for who, those in self._versions():
             if isinstance(those, Exception):
-                raise UsageError(f"worker {worker} cannot run pcapdiag: {those}", SAME_IMAGE)
+                text = public_name(f"{who} cannot run pcapdiag: {those}")
+                raise UsageError(text, SAME_IMAGE) from those
             for name, here, there in zip(NAMES, versions(), those, strict=True):
                 if here != there:
-                    text = f"worker {worker} has {name} {there}, this machine {here}"
+                    text = f"{who} has {name} {there}, this machine {here}"
                     raise UsageError(text, SAME_IMAGE)
+
+    def _versions(self) -> Iterator[tuple[str, tuple[str, str] | Exception]]:
+        """Yield who is there with its versions, or with why it cannot tell."""
+        try:
+            yield "the scheduler", self._client.run_on_scheduler(versions)
+            for worker, those in self._client.run(versions, on_error="return").items():
+                yield f"worker {worker}", those
+        except OSError as error:
+            raise self._lost() from error
+        except ImportError as error:
+            yield "the scheduler", error
 
     def _room(self) -> int:
         """Return how many tasks may be on their way; a cluster grows and shrinks."""
@@ -163,8 +171,8 @@ class DaskEngine:
         except KilledWorker:
             reason = "the workers that had it were lost, one after the other; was memory short?"
             return failed(blank(task, []), reason, status="crash", transient=True)
-        except PcapdiagError:
-            raise
+        except PcapdiagError as error:
+            raise UsageError(f"on a worker: {error.message}", error.advice) from error
         except CancelledError as error:
             raise self._lost() from error
         except Exception as error:

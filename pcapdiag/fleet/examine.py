@@ -59,6 +59,7 @@ def _analyze(task: Task, paths: Sequence[str], outcome: Outcome) -> Report:
     carried = carry.unpacked(task.part.carried)
     report, rest = pipeline.analyze_part(paths[0], task.options, carried, last=task.part.last)
     outcome.carried = carry.packed(rest)
+    outcome.tally.carried = carried.count if carried else 0
     return report
 
 
@@ -86,7 +87,9 @@ def _fill(outcome: Outcome, report: Report, paths: Sequence[str]) -> None:
     outcome.lines = b"".join(packed)
     outcome.first_time = capture.first_time
     outcome.last_time = capture.last_time
+    carried = outcome.tally.carried
     outcome.tally = _tally(report, failures, kinds)
+    outcome.tally.carried = carried
 
 
 def _tally(report: Report, failures: Counter[str], kinds: Counter[Kind]) -> Tally:

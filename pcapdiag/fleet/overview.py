@@ -122,7 +122,7 @@ def _more(length: int, page: Page) -> Iterator[str]:
 
 def from_here(name: str) -> str:
     """Return a path as it is seen from the working folder."""
-    return harmless(name.removeprefix(os.getcwd() + os.sep))
+    return harmless(name.removeprefix(os.getcwd() + os.sep)) or "."
 
 
 def common_folder(names: Sequence[str]) -> str:

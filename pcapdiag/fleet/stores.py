@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 EXTRA = "pip install 'pcapdiag[cloud]'"
-COPY_BYTES = 1024 * 1024
 LOOK_BLOCK = 64 * 1024
 """Bytes asked for at once to see whether an object is a capture."""
 VERSIONS = ("ETag", "etag", "e_tag", "md5Hash", "generation", "content_md5", "contentMd5")
@@ -53,19 +52,18 @@ def find(url: str) -> Iterator[CaptureFile]:
 
 @contextmanager
 def fetched(url: str) -> Iterator[str]:
-    """Give the path of a local copy, which is gone afterwards; raises FileAccessError."""
+    """Give the path of a copy, which is gone afterwards; raises FileAccessError, UsageError."""
     name = public_name(url)
+    system, there = _opened(url)
     descriptor, path = tempfile.mkstemp(prefix="pcapdiag-")
+    os.close(descriptor)
     try:
-        with os.fdopen(descriptor, "wb") as copy:
-            try:
-                system, there = _opened(url)
-                with system.open(there, "rb") as file:
-                    while block := file.read(COPY_BYTES):
-                        copy.write(block)
-            except Exception as error:
-                # Each store has errors of its own.
-                raise FileAccessError(name, f"cannot be fetched: {_said(error)}") from error
+        try:
+            # One request, so one version of the object, and no block of it kept in memory.
+            system.get_file(there, path)
+        except Exception as error:
+            # Each store has errors of its own.
+            raise FileAccessError(name, f"cannot be fetched: {_said(error)}") from error
         yield path
     finally:
         with suppress(OSError):

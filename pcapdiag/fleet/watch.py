@@ -14,6 +14,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 from pcapdiag.fleet.capture import Capture, CaptureFile
 from pcapdiag.fleet.chain import Link, read_link, write_link
 from pcapdiag.fleet.isolation import Reply
@@ -38,14 +40,21 @@ Step = Callable[[Iterator[Reply]], Reply | None]
 """Gives the next answer of an engine, None at its end; may raise to end the watch."""
 
 
+Place = Literal["next", "again", "apart"]
+"""Where a file stands: it continues its set; it is the one that the set came to; or it came late,
+or by itself, and continues nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A file that is to be examined; ``chain`` is where its set's link is, None for a late one."""
+    """A closed file that is to be examined; ``newer`` says that its set goes on."""
 
     segment: Segment
-    capture: Capture
-    part: Part
-    chain: str | None
+    name: str
+    place: Place
+    newer: bool
+    chain: str
+    """Where its set's link is."""
 
 
 class Watch:
@@ -57,6 +66,8 @@ class Watch:
         self._run = run
         self._folder = folder
         self._keep = keep
+        self._links: dict[str, Link | None] = {}
+        self._plain: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
         self._tries: dict[tuple[str, FileStamp], int] = {}
         self._written = float("-inf")
@@ -69,19 +80,20 @@ class Watch:
         Files of one set follow each other; sets are examined side by side.
         """
         while True:
-            jobs = []
+            jobs: dict[str, Job] = {}
             self.waiting = 0
             for name, segments in self._folder.look().items():
                 found = list(self._jobs(name, segments))
                 self.waiting += len(found)
-                jobs += found[:1]
+                jobs |= {job.name: job for job in found[:1]}
             if not jobs:
                 return
-            by_name = {job.capture.name: job for job in jobs}
-            replies = self._run.replies((job.capture, job.part) for job in jobs)
-            with closing(replies):
+            parts = {job.name: self._part(job) for job in jobs.values()}
+            tasks = ((_capture(job), parts[job.name]) for job in jobs.values())
+            with closing(self._run.replies(tasks)) as replies:
                 while (reply := step(replies)) is not None:
-                    entries = self._take(by_name[reply.capture.name], reply)
+                    name = reply.capture.name
+                    entries = self._take(jobs[name], parts[name], reply)
                     self.waiting -= 1
                     yield from entries
 
@@ -99,32 +111,33 @@ class Watch:
             self._delete()
 
     def _jobs(self, name: str, segments: list[Segment]) -> Iterator[Job]:
-        """Yield the files of a set that are closed and not done; only the first is ready."""
+        """Yield the files of a set that are closed and not done; the first one is its turn."""
         chain = self._run.chain_path(name)
-        link = read_link(chain)
+        link = self._link(chain)
         for segment, newer in _with_newer(segments):
             known, entry = self._known(segment)
-            part = self._part(segment, link, known, newer=newer)
+            place = _place(segment, known, link)
             # It was taken for the last one, and is not.
-            again = link is not None and link.name == known and link.last and newer
-            done = entry is not None and (part is None or self._is_done(entry, segment))
-            if done and not again:
+            reopened = place == "again" and link is not None and link.last and newer
+            done = entry is not None and (place == "apart" or self._is_done(entry, segment))
+            if done and not reopened:
                 continue
             if not self._folder.is_closed(segment, newer=newer):
                 return
-            capture = Capture((CaptureFile(segment.path, known),))
-            if part is None:
-                yield Job(segment, capture, Part(last=True), None)
-            else:
-                yield Job(segment, capture, part, chain)
+            yield Job(segment, known, place, newer, chain)
 
-    def _part(self, segment: Segment, link: Link | None, name: str, *, newer: bool) -> Part | None:
-        """Return what a file continues; None where its set was examined beyond it."""
-        if link is None:
-            return Part(last=not newer)
-        if link.name == name:
-            return Part(link.before, last=not newer)
-        return Part(link.after, last=not newer) if segment.order > link.order else None
+    def _link(self, chain: str) -> Link | None:
+        """Return where a set stands, without what it carries over."""
+        if chain not in self._links:
+            link = read_link(chain)
+            self._links[chain] = link and msgspec.structs.replace(link, before=b"", after=b"")
+        return self._links[chain]
+
+    def _part(self, job: Job) -> Part:
+        link = read_link(job.chain)
+        if link is None or job.place == "apart":
+            return Part(last=job.place == "apart" or not job.newer)
+        return Part(link.before if job.place == "again" else link.after, last=not job.newer)
 
     def _known(self, segment: Segment) -> tuple[str, Entry | None]:
         """Return what a file is called, and what is known of it.
@@ -132,7 +145,9 @@ class Watch:
         A ring writes over its files: what begins with another packet is another capture, with a
         number behind its name. A file that grew, or was compressed, is the same one.
         """
-        plain = CaptureFile.at(uncompressed(segment.path)).name
+        plain = self._plain.get(segment.path)
+        if plain is None:
+            plain = self._plain[segment.path] = CaptureFile.at(uncompressed(segment.path)).name
         number = self._numbers.get(plain, 1)
         while self._run.entry_of(_numbered(plain, number + 1)) is not None:
             number += 1
@@ -150,23 +165,26 @@ class Watch:
                 return True
         return self._tries.get((segment.path, segment.stamp), 0) >= TRIES
 
-    def _take(self, job: Job, reply: Reply) -> list[Entry]:
+    def _take(self, job: Job, part: Part, reply: Reply) -> list[Entry]:
+        """Keep an answer, its set's link first: what was carried over is never lost."""
         outcome, segment = reply.outcome, job.segment
         assert outcome is not None
-        self._tries[segment.path, segment.stamp] = (
-            self._tries.get((segment.path, segment.stamp), 0) + 1
-        )
+        tried = segment.path, segment.stamp
+        self._tries[tried] = self._tries.get(tried, 0) + 1
         carried, outcome.carried = outcome.carried, b""
-        if job.chain is not None:
+        if job.place != "apart":
             link = Link(
-                name=reply.capture.name,
+                name=job.name,
                 order=segment.order,
-                last=job.part.last,
-                before=job.part.carried,
+                last=part.last,
+                before=part.carried,
                 after=carried,
             )
             write_link(job.chain, link)
+            self._links.pop(job.chain, None)
         entries = self._run.keep(reply)
+        if any(self._is_done(entry, segment) for entry in entries):
+            del self._tries[tried]
         self._news = True
         return entries
 
@@ -192,6 +210,16 @@ class Watch:
             return False
         failed = outcome.tally.failed or outcome.tally.severities.get("failure")
         return self._keep == "none" or not failed
+
+
+def _capture(job: Job) -> Capture:
+    return Capture((CaptureFile(job.segment.path, job.name),))
+
+
+def _place(segment: Segment, name: str, link: Link | None) -> Place:
+    if link is not None and link.name == name:
+        return "again"
+    return "next" if link is None or segment.order > link.order else "apart"
 
 
 def _with_newer(segments: list[Segment]) -> Iterator[tuple[Segment, bool]]:

@@ -6,12 +6,16 @@ import msgspec
 
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Flow, Tombstone
-from pcapdiag.flow.table import MAX_TOMBSTONES, Table
+from pcapdiag.flow.table import Table
 from pcapdiag.flow.tracker import Tracker
 
 LATE = 600_000_000_000
 """How long (ns) packets of a connection that was judged may still come, and are no new one."""
+MAX_GRAVES = 32_768
+"""As many as a table remembers."""
 BUCKET = 0xFFFF
+MAX_GRAVES = 32_768
+"""As many as ``flow/table.py`` keeps, whose own number only compiled modules see."""
 
 
 class Grave(msgspec.Struct, frozen=True, array_like=True):
@@ -52,7 +56,7 @@ def graves_of(table: Table, now: int) -> list[Grave]:
 def dig(table: Table, graves: list[Grave]) -> None:
     """Remember connections that were judged in an earlier capture. Before the first packet."""
     packet = Packet()
-    for grave in graves[-MAX_TOMBSTONES:]:
+    for grave in graves[-MAX_GRAVES:]:
         packet.source_high, packet.source_low = grave.high_a, grave.low_a
         packet.target_high, packet.target_low = grave.high_b, grave.low_b
         packet.source_port, packet.target_port = grave.port_a, grave.port_b

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
@@ -87,10 +87,15 @@ class _Line:
 
 
 class Collector:
-    """Takes the batches of a second reading, and keeps the packets of some connections."""
+    """Takes the batches of a second reading, and keeps the packets of some connections.
 
-    def __init__(self, flows: Sequence[Flow]) -> None:
+    ``redirects`` are the tracker's, by which answers are put to calls that were redirected.
+    """
+
+    def __init__(self, flows: Sequence[Flow], redirects: Mapping[tuple[int, ...], _End]) -> None:
         self._lines = {_key_of(flow): _Line(flow.first_frame) for flow in flows}
+        self._first = min((flow.first_frame for flow in flows), default=0)
+        self._redirects = redirects
         self._limit = MAX_OF_ONE
         self._bytes = 0
         self._number = 0
@@ -98,6 +103,8 @@ class Collector:
 
     def take(self, batch: Batch, capture: Capture) -> None:
         """Keep what is wanted of a batch."""
+        if not batch.disordered and batch.frames[batch.count - 1] < self._first:
+            return
         packet = self._packet
         packet.load(batch.buffer)
         links = [one.link_type for one in capture.interfaces]
@@ -107,7 +114,7 @@ class Collector:
             kind = packet.decode(start, captured, batch.lengths[i], link_type)
             if kind not in (_TCP, _ICMP_ERROR):
                 continue
-            line = self._lines.get(_key(packet))
+            line = self._lines.get(self._key(packet))
             if line is not None and batch.frames[i] >= line.first_frame:
                 data = bytes(batch.buffer[start : start + captured])
                 self._keep(line, batch.times[i], link_type, batch.lengths[i], data)
@@ -129,6 +136,11 @@ class Collector:
         wire_bytes = sum(one.length for one in kept)
         return Carry(b"".join(blocks), len(kept), wire_bytes, len(self._lines), graves)
 
+    def _key(self, packet: Packet) -> tuple[_End, _End]:
+        source = packet.source_high, packet.source_low, packet.source_port
+        target = packet.target_high, packet.target_low, packet.target_port
+        return _sorted(self._redirects.get((*source, *target), source), target)
+
     def _keep(self, line: _Line, time: int, link_type: int, length: int, data: bytes) -> None:
         self._number += 1
         line.packets.append(_Kept(self._number, time, link_type, length, data))
@@ -141,13 +153,6 @@ class Collector:
 
 def _key_of(flow: Flow) -> tuple[_End, _End]:
     return _sorted((flow.high_a, flow.low_a, flow.port_a), (flow.high_b, flow.low_b, flow.port_b))
-
-
-def _key(packet: Packet) -> tuple[_End, _End]:
-    return _sorted(
-        (packet.source_high, packet.source_low, packet.source_port),
-        (packet.target_high, packet.target_low, packet.target_port),
-    )
 
 
 def _sorted(one: _End, other: _End) -> tuple[_End, _End]:

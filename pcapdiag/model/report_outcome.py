@@ -44,6 +44,9 @@ class Tally(msgspec.Struct, kw_only=True):
     """By code."""
     severities: dict[str, int] = {}
     """Findings by severity."""
+    carried: int = 0
+    """Packets of connections that began in earlier files of a rotated set, and were counted there.
+    Frames count from them: the file's own first packet is frame ``carried`` + 1."""
     complete: bool = True
     """False when a file was damaged: what came before the damage counts."""
 

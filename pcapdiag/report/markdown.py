@@ -18,6 +18,8 @@ MAX_GROUPS = 20
 """Rows of the table of failures; as many findings are told."""
 MAX_CHARACTERS = 60_000
 """Of a whole report: a comment on GitHub takes 65,536."""
+STEPS = 12
+"""Steps of a failure that are told after the first one."""
 FOR, AGAINST = 4, 2
 """Signs that are told of a failure."""
 KEY = "About a code: <code>pcapdiag explain CODE</code>"
@@ -166,10 +168,15 @@ class _Writer:
             yield from (f"for      {evidence.told(e, self.places)}" for e in speaks_for[:FOR])
             yield from (f"against  {evidence.told(e, self.places)}" for e in against[:AGAINST])
         in_one_line = chain.both_legs if sample.causes else chain.packets
-        yield f"chain    {in_one_line(sample, self.places)}"
-        yield f"see      {self._streams(group, sample)}"
+        first, *further = in_one_line(sample, self.places).split(" > ")
+        yield f"chain    {first}"
+        yield from (f"       > {step}" for step in further[:STEPS])
+        if len(further) > STEPS:
+            yield f"       > and {words.count(len(further) - STEPS, 'more packet')}"
+        yield from (f"note     {note}" for note in sample.verdict.notes)
         if envoy := words.logged(sample.verdict):
-            yield f"         {envoy}"
+            yield f"envoy    {envoy}"
+        yield f"see      {self._streams(group, sample)}"
 
     def _streams(self, group: Group, sample: Connection) -> str:
         if group.connections == 1:

@@ -20,7 +20,7 @@ _REFERENCE = re.compile(
 )
 """Plain words that become links: addresses, issues of GitHub and trackers, commits."""
 _CORE = re.compile(r"([(\"']*)(.*?)([).,:;?\"']*)", re.ASCII | re.DOTALL)
-_ARROWS = {"->": "-&gt;", "-": "-", "+": "+", "=": "="}
+_ARROWS = {"->": "-&gt;", "-": "-", "+": "+", "=": "=", "\u00b1": "\u00b1"}
 _MEANT = re.compile(
     r"[!#$%&*<>@\[\\\]^`{|}~]|:(?=/)|(?<=www)\.|(?<![A-Z0-9])_|_(?![A-Z0-9])",
     re.ASCII | re.IGNORECASE,

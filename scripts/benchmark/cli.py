@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark import correlate
+from benchmark import correlate, triage
 from benchmark.measure import Cost, machine, medians, run, version, warm
 from benchmark.table import Result, Sizes, as_text, write_page
 
@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if shutil.which(options.pcapdiag) is None:
         print(f"{options.pcapdiag} is not there: run scripts/install first", file=sys.stderr)
         return 2
+    if options.triage:
+        _triage(options)
+        return 0
     with tempfile.TemporaryDirectory(prefix="bench-", dir=options.folder) as folder:
         if options.correlate:
             captures = correlate.generate(Path(folder).resolve(), options.packets // 2)
@@ -57,9 +60,29 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="instead: two points, each with half of the packets; status 1 over the limits",
     )
+    parser.add_argument(
+        "--triage",
+        type=int,
+        nargs=2,
+        metavar=("SMALL", "LARGE"),
+        help="instead: so many small captures, and of 200 MB; as 2000 20 (4 GB)",
+    )
     parser.add_argument("--write", action="store_true", help="put the table in the docs")
     parser.add_argument("--record", action="store_true", help="record the connections again; root")
     return parser
+
+
+def _triage(options: argparse.Namespace) -> None:
+    makers = {"small": triage.small, "large": triage.large}
+    for number, (kind, make) in zip(options.triage, makers.items(), strict=True):
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=options.folder) as folder:
+            captures = make(Path(folder).resolve(), number)
+            for capture in captures:
+                warm(capture)
+            size = sum(capture.stat().st_size for capture in captures)
+            rates = list(triage.measure(options.pcapdiag, kind, captures))
+            print(f"\n{number:,} captures, {size / 1e6:,.0f} MB. {machine()}\n")
+            print(triage.table(rates), flush=True)
 
 
 def _commands(pcapdiag: str, capture: Path) -> dict[str, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -198,7 +199,7 @@ def test_a_screen_reader_finds_its_way(open_page: Open, at: str) -> None:
     ]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(deeper <= level + 1 for level, deeper in zip(levels, levels[1:], strict=False))
+    assert all(deeper <= level + 1 for level, deeper in pairwise(levels))
     nameless = page.locator("button, a, input, select").evaluate_all(
         "all => all.filter(e => e.checkVisibility() && !(e.ariaLabel || e.textContent.trim() || "
         "e.labels?.length)).map(e => e.outerHTML)"

@@ -109,6 +109,10 @@ def test_files_for_pipelines(tmp_path: Path) -> None:
     assert (suites.tests, suites.failures, suites.errors) == (2, 1, 1)
     assert (tmp_path / "summary.md").read_text().startswith("## ")
     assert run(REFUSED, "-o", tmp_path / "out", "--junit", "-").exit_code == 2
+    for option in ("--fail-on=never", "--junit=x.xml"):
+        done = run("--watch", tmp_path, "-o", tmp_path / "out", option)
+        assert done.exit_code == 2
+        assert "for a run that ends" in done.stderr
 
 
 def test_an_output_that_cannot_be_written_gives_3(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from pcapdiag.fleet import worker
+from pcapdiag.fleet import isolation, worker
 from pcapdiag.fleet.examine import examine
 from pcapdiag.fleet.outcome import FileIdentity, Outcome
 from pcapdiag.fleet.task import Claim, Task
@@ -71,6 +71,11 @@ _DEEDS = {
     "stumble": _stumble,
     "grow": _grow,
 }
+
+
+def dask_setup(_worker: object) -> None:
+    """Have a Dask worker start such workers: ``--preload``."""
+    isolation._START = START
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from urllib.request import urlopen
@@ -110,7 +110,7 @@ def test_a_run_can_be_scraped_while_it_goes_on(tmp_path: Path) -> None:
     paths = copies(tmp_path, a=REFUSED, b=DOZEN[1])
     go_on = threading.Event()
 
-    def slow(tasks: Iterator[Task], claim: Claim) -> Iterator[Reply]:
+    def slow(tasks: Iterable[Task], claim: Claim) -> Iterator[Reply]:
         for reply in here(tasks, claim):
             yield reply
             assert go_on.wait(20)

@@ -152,3 +152,14 @@ def test_a_run_writes_both(tmp_path: Path) -> None:
     told = json.loads((tmp_path / "out/summary.json").read_text(encoding="utf-8"))
     assert (told["schema"], told["captures"]) == ("pcapdiag-triage/1", 2)
     assert "<h1" in (tmp_path / "out/summary.html").read_text(encoding="utf-8")
+
+
+def test_paths_are_told_as_seen_from_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = total(capture(str(tmp_path / "a.pcap")), capture(str(tmp_path / "b.pcap")))
+    monkeypatch.chdir(tmp_path)
+    assert any(line.endswith("  in .") for line in render_overview(many, Page(100), "out"))
+    monkeypatch.chdir(tmp_path.parent)
+    lines = render_overview(many, Page(100), "out")
+    assert any(line.endswith(f"  in {tmp_path.name}/") for line in lines)
