@@ -291,7 +291,8 @@ _SEVERITY = {
 
 
 def _see(display_filter: str, verdict: Verdict) -> str:
-    return "   ".join(filter(None, (display_filter, words.logged(verdict))))
+    envoy = words.logged(verdict)
+    return f"{display_filter}   Envoy log: {envoy}" if envoy else display_filter
 
 
 def _shortened(entries: list[TimelineEntry]) -> list[TimelineEntry | None]:

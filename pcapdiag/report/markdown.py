@@ -174,9 +174,9 @@ class _Writer:
         if len(further) > STEPS:
             yield f"       > and {words.count(len(further) - STEPS, 'more packet')}"
         yield from (f"note     {note}" for note in sample.verdict.notes)
-        yield f"see      {self._streams(group, sample)}"
         if envoy := words.logged(sample.verdict):
-            yield f"         {envoy}"
+            yield f"envoy    {envoy}"
+        yield f"see      {self._streams(group, sample)}"
 
     def _streams(self, group: Group, sample: Connection) -> str:
         if group.connections == 1:

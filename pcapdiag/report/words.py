@@ -77,7 +77,7 @@ def logged(verdict: Verdict) -> str:
     envoy = verdict.envoy
     if not envoy or not envoy.flag:
         return ""
-    text = f"Envoy log: {envoy.flag}, {shown(envoy.reset_reason)}"
+    text = f"{envoy.flag}, {shown(envoy.reset_reason)}"
     said = envoy.observed
     if said and said.agrees is False:
         reply = ", ".join(shown(word) for word in (said.flag, said.reset_reason) if word)

@@ -55,7 +55,7 @@ def test_it_says_where_to_mend_and_what_the_proxy_logs() -> None:
     failed.verdict.envoy = EnvoyWords(flag="UF", reset_reason="remote connection failure")
     told = text(report([failed]))
     assert "; mend at proxy or upstream" in told
-    assert "Envoy log: UF, remote connection failure" in told
+    assert "envoy    UF, remote connection failure" in told
 
 
 def seen(markdown: str) -> Seen:
@@ -94,7 +94,7 @@ def test_one_failure_reads_from_what_to_what_to_do() -> None:
     assert "for      RST has TTL 63" in output
     assert "against  a REJECT rule" in output
     assert "chain    #291 proxy SYN\n       > #292 upstream RST,ACK +0.31 ms\n" in output
-    assert "see      tcp.stream==17\n         Envoy log: UF, remote connection failure\n" in output
+    assert "envoy    UF, remote connection failure\nsee      tcp.stream==17\n" in output
     assert "- **failure** 10.0.2.7:8443 stopped serving <code>endpoint.down</code>: " in output
     assert text(report(ok=41, findings=[finding()])) == output
 

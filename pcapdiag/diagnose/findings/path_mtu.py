@@ -171,8 +171,8 @@ def _finding(ways: list[_Way]) -> Finding:
         numbers={"passed_size": passes, "vanished_size": vanishes, "failed": failed},
         fixes=[
             f"MTU of the senders' interfaces, or the CNI's mtu setting: {passes} or less",
-            "clamp the MSS where the tunnel begins: iptables -t mangle -A FORWARD -p tcp "
-            "--tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu",
+            "clamp the MSS where the tunnel begins: iptables (IPv6: ip6tables) -t mangle -A "
+            "FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu",
             "let ICMP type 3 code 4 and ICMPv6 type 2 pass",
         ],
         commands=[f"tracepath -n {way.receiver}  # from {way.sender}" for way in ways[:2]],

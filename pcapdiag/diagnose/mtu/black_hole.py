@@ -79,8 +79,8 @@ KIND = Kind(
     fixes=(
         "let ICMP 'fragmentation needed' (type 3 code 4; ICMPv6 type 2) through every firewall "
         "between {sender} and {receiver}",
-        "clamp the MSS on the router or tunnel: iptables -t mangle -A FORWARD -p tcp --tcp-flags "
-        "SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu",
+        "clamp the MSS on the router or tunnel: iptables (IPv6: ip6tables) -t mangle -A FORWARD -p "
+        "tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu",
         "or set the MTU of the interface of {sender} to what the path carries ({suggested}); in "
         "Kubernetes that is the CNI's mtu setting",
         "until then: sysctl net.ipv4.tcp_mtu_probing=1 on {sender} finds the size by itself, after "

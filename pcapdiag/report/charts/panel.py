@@ -146,8 +146,3 @@ def _line_through(
 def size_label(value: float) -> str:
     """Return bytes at an axis."""
     return words.size(round(value))
-
-
-def count_label(value: float) -> str:
-    """Return a count at an axis."""
-    return f"{value:,.0f}"
