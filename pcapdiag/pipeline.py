@@ -18,44 +18,22 @@ from contextlib import contextmanager, nullcontext
 
 import msgspec
 
-from pcapdiag import __version__
 from pcapdiag.capture import Capture
-from pcapdiag.diagnose.findings.capture import capture_findings
-from pcapdiag.diagnose.findings.registry import Finders
 from pcapdiag.errors import UsageError
 from pcapdiag.flow.sieve import MAX_DRAWN
-from pcapdiag.flow.unfinished import dig, graves_of, take_open
+from pcapdiag.flow.unfinished import dig
 from pcapdiag.incident.analysis import Analysis
-from pcapdiag.incident.capture_facts import summarize_capture
-from pcapdiag.incident.carrying import Carry, Collector
+from pcapdiag.incident.carrying import Carry, carried_over, of_the_file_alone
+from pcapdiag.incident.conclusion import joint_report, report_of
 from pcapdiag.incident.correlation import Correlation
 from pcapdiag.incident.drawing import for_picture, no_such_stream
-from pcapdiag.incident.explaining import in_order
-from pcapdiag.incident.fleet import collect_fleet
 from pcapdiag.incident.following import Following
-from pcapdiag.incident.groups import summarize
-from pcapdiag.incident.over_time import OverTime
 from pcapdiag.incident.point_study import PointStudy, check_points, options_at_a_point
-from pcapdiag.incident.points_report import (
-    PointFinders,
-    as_one,
-    captures_of,
-    describe_points,
-)
 from pcapdiag.incident.progress import Progress
 from pcapdiag.incident.second_look import SecondLook
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint
-from pcapdiag.model.report import (
-    SCHEMA,
-    CaptureSummary,
-    Line,
-    LineCapture,
-    Report,
-)
-from pcapdiag.model.report import (
-    Generator as Program,
-)
+from pcapdiag.model.report import Line, LineCapture, Report
 from pcapdiag.model.units import format_seconds
 
 
@@ -66,7 +44,48 @@ def analyze(paths: Sequence[str | os.PathLike[str]], options: AnalyzeOptions) ->
     """
     analysis = Analysis(Capture.open(paths, stop=options.stop), options)
     _read(analysis)
-    return _report(analysis)
+    return report_of(analysis)
+
+
+def follow(
+    paths: Sequence[str | os.PathLike[str]], options: AnalyzeOptions
+) -> Generator[Line, None, Report]:
+    """Yield a line for each verdict as soon as it is certain; return the report at the end.
+
+    A verdict that the rest of the capture changed comes again as an ``update`` line. Raises as
+    :func:`analyze` does.
+    """
+    capture = Capture.open(paths, follow=True, stop=options.stop)
+    analysis = Analysis(capture, options)
+    for batch in capture.batches():
+        if batch is None:
+            analysis.let_time_pass()
+        else:
+            analysis.take(batch)
+        yield from _fresh_lines(analysis)
+    analysis.finish()
+    yield from _fresh_lines(analysis)
+    report = report_of(analysis)
+    where = _line_capture(analysis)
+    for connection in analysis.withdrawn:
+        yield Line(type="update", capture=where, update=connection)
+    for number, changed in analysis.late:
+        connection = analysis.connections.read(number)
+        if changed:
+            yield Line(type="update", capture=where, update=connection)
+        else:
+            yield Line(type="connection", capture=where, connection=connection)
+    return report
+
+
+def correlate(points: Sequence[CapturePoint], options: AnalyzeOptions) -> Report:
+    """Read the captures of several points, each by itself, and return one report of all.
+
+    The files are read twice: packets are kept only of the connections that deserve it. Raises as
+    :func:`analyze` does, and UsageError for what are not two points or more with names of their
+    own.
+    """
+    return joint_report(_compare(points, options))
 
 
 def picture(
@@ -82,22 +101,36 @@ def picture(
     analysis = Analysis(Capture.open(paths, stop=options.stop), for_picture(options))
     analysis.draw(stream)
     _read(analysis)
-    report = _report(analysis)
+    report = report_of(analysis)
     found = analysis.connections.at(stream)
     if found is None:
         raise no_such_stream(stream, analysis.tracker.table.next_stream)
     return msgspec.structs.replace(report, connections=[found])
 
 
-def _read(analysis: Analysis) -> None:
-    capture, progress = analysis.capture, analysis.options.progress
-    with _without_garbage_collection():
-        for batch in capture.batches():
-            if batch is not None:
-                analysis.take(batch)
-            if progress:
-                progress(*capture.progress())
-        analysis.finish()
+def picture_points(
+    points: Sequence[CapturePoint], stream: int, options: AnalyzeOptions, label: str = ""
+) -> Report:
+    """Return a report of several points that lists one connection, with its packets at each.
+
+    ``stream`` is its number at the point ``label``, the first one where that is empty. Its
+    ``series`` has the packets at the point whose numbers it has, those in ``seen_at`` the others':
+    ``flow.sieve.MAX_DRAWN`` altogether, and beyond that an even choice. All else is as
+    :func:`correlate` has it; filters are ignored. Raises as that does, and UsageError for a label
+    or a stream that is not there.
+    """
+    options = for_picture(options)
+    labels = [point.label for point in points]
+    if label and label not in labels:
+        raise UsageError(f"there is no point {harmless(label)!r}", f"one of {', '.join(labels)}")
+    point = labels.index(label) if label else 0
+    correlation = _compare(points, options, (point, stream))
+    report = joint_report(correlation)
+    found = correlation.drawn()
+    if found is None:
+        streams = correlation.studies[point].analysis.tracker.table.next_stream
+        raise no_such_stream(stream, streams, labels[point])
+    return msgspec.structs.replace(report, connections=[found])
 
 
 def analyze_part(
@@ -121,99 +154,23 @@ def analyze_part(
                     analysis.take(batch)
             if analysis.capture.warnings:
                 raise analysis.capture.warnings[0]
-            rest = None if last else _carried_over(analysis, paths)
+            rest = None if last else carried_over(analysis, paths)
             analysis.finish()
-        report = _report(analysis)
+        report = report_of(analysis)
     if carried:
-        _of_the_file_alone(report.capture, carried)
+        of_the_file_alone(report.capture, carried)
     return report, rest
 
 
-def _carried_over(analysis: Analysis, paths: Sequence[str]) -> Carry:
-    tracker = analysis.tracker
-    graves = graves_of(tracker.table, tracker.last_time)
-    still_open = take_open(tracker)
-    collector = Collector(still_open, tracker.redirects)
-    if still_open:
-        again = Capture.open(paths, stop=analysis.options.stop)
-        for batch in again.batches():
+def _read(analysis: Analysis) -> None:
+    capture, progress = analysis.capture, analysis.options.progress
+    with _without_garbage_collection():
+        for batch in capture.batches():
             if batch is not None:
-                collector.take(batch, again)
-    return collector.carry(graves)
-
-
-def _of_the_file_alone(capture: CaptureSummary, carried: Carry) -> None:
-    del capture.files[1:]
-    capture.packets -= carried.count
-    capture.bytes -= carried.wire_bytes
-    capture.first_time = capture.files[0].first_time
-    capture.last_time = capture.files[0].last_time
-
-
-def follow(
-    paths: Sequence[str | os.PathLike[str]], options: AnalyzeOptions
-) -> Generator[Line, None, Report]:
-    """Yield a line for each verdict as soon as it is certain; return the report at the end.
-
-    A verdict that the rest of the capture changed comes again as an ``update`` line. Raises as
-    :func:`analyze` does.
-    """
-    capture = Capture.open(paths, follow=True, stop=options.stop)
-    analysis = Analysis(capture, options)
-    for batch in capture.batches():
-        if batch is None:
-            analysis.let_time_pass()
-        else:
-            analysis.take(batch)
-        yield from _fresh_lines(analysis)
-    analysis.finish()
-    yield from _fresh_lines(analysis)
-    report = _report(analysis)
-    where = _line_capture(analysis)
-    for connection in analysis.withdrawn:
-        yield Line(type="update", capture=where, update=connection)
-    for number, changed in analysis.late:
-        connection = analysis.connections.read(number)
-        if changed:
-            yield Line(type="update", capture=where, update=connection)
-        else:
-            yield Line(type="connection", capture=where, connection=connection)
-    return report
-
-
-def correlate(points: Sequence[CapturePoint], options: AnalyzeOptions) -> Report:
-    """Read the captures of several points, each by itself, and return one report of all.
-
-    The files are read twice: packets are kept only of the connections that deserve it. Raises as
-    :func:`analyze` does, and UsageError for what are not two points or more with names of their
-    own.
-    """
-    return _joint_report(_compare(points, options))
-
-
-def picture_points(
-    points: Sequence[CapturePoint], stream: int, options: AnalyzeOptions, label: str = ""
-) -> Report:
-    """Return a report of several points that lists one connection, with its packets at each.
-
-    ``stream`` is its number at the point ``label``, the first one where that is empty. Its
-    ``series`` has the packets at the point whose numbers it has, those in ``seen_at`` the others':
-    ``flow.sieve.MAX_DRAWN`` altogether, and beyond that an even choice. All else is as
-    :func:`correlate` has it; filters are ignored. Raises as that does, and UsageError for a label
-    or a stream that is not there.
-    """
-    options = for_picture(options)
-    labels = [point.label for point in points]
-    if label and label not in labels:
-        raise UsageError(f"there is no point {harmless(label)!r}", f"one of {', '.join(labels)}")
-    point = labels.index(label) if label else 0
-    correlation = _compare(points, options, (point, stream))
-    report = _joint_report(correlation)
-    found = correlation.drawn()
-    if found is None:
-        streams = correlation.studies[point].analysis.tracker.table.next_stream
-        raise no_such_stream(stream, streams, labels[point])
-    return msgspec.structs.replace(report, connections=[found])
+                analysis.take(batch)
+            if progress:
+                progress(*capture.progress())
+        analysis.finish()
 
 
 def _compare(
@@ -249,59 +206,6 @@ def _follow_all(following: Following, progress: Progress) -> None:
             following.take(batch)
         progress.tell(following.capture)
     progress.end(following.capture)
-
-
-def _joint_report(correlation: Correlation) -> Report:
-    studies, roles = correlation.studies, correlation.roles
-    captures = captures_of(studies)
-    finders = PointFinders(studies)
-    resets = correlation.unlisted_resets.by_party(roles)
-    over_time = OverTime(studies[0].analysis.tracker.activity)
-    connections = over_time.watch(finders.watch(correlation.connections))
-    summary, groups = summarize(connections, correlation.unlisted, resets)
-    first = studies[0].label
-    findings = in_order([*correlation.findings(), *finders.findings(captures)], groups, first)
-    correlation.connections.name_findings(findings, first)
-    return Report(
-        schema=SCHEMA,
-        generator=Program(name="pcapdiag", version=__version__),
-        capture=as_one(captures, [study.label for study in studies], correlation.notes()),
-        topology=correlation.topology(),
-        summary=summary,
-        connections=correlation.connections,
-        findings=findings,
-        groups=groups,
-        points=describe_points(correlation, captures),
-        activity=over_time.activity,
-    )
-
-
-def _report(analysis: Analysis) -> Report:
-    capture = summarize_capture(analysis)
-    connections = analysis.connections
-    roles = analysis.surroundings.roles()
-    resets = analysis.unlisted_resets.by_party(roles)
-    fleet = collect_fleet(analysis)
-    finders = Finders()
-    over_time = OverTime(analysis.tracker.activity)
-    watched = over_time.watch(finders.watch(connections))
-    summary, groups = summarize(watched, analysis.unlisted, resets)
-    about_capture = capture_findings(
-        capture, summary.connections, analysis.tracker.mixed, analysis.tracker.mixed_frame
-    )
-    findings = in_order([*finders.findings(fleet), *about_capture], groups)
-    connections.name_findings(findings)
-    return Report(
-        schema=SCHEMA,
-        generator=Program(name="pcapdiag", version=__version__),
-        capture=capture,
-        topology=roles.topology(),
-        summary=summary,
-        connections=connections,
-        findings=findings,
-        groups=groups,
-        activity=over_time.activity,
-    )
 
 
 def _fresh_lines(analysis: Analysis) -> Iterator[Line]:

@@ -183,9 +183,7 @@ def triage(
     """
     _check_sources(sources, watch, keep)
     from pcapdiag.cli.watching import Watched, go_on
-    from pcapdiag.fleet.junit import render_junit
     from pcapdiag.fleet.limits import Limits
-    from pcapdiag.fleet.markdown import render_markdown
     from pcapdiag.fleet.overview import render_overview
     from pcapdiag.fleet.run import Triage
     from pcapdiag.fleet.sources import Sources
@@ -219,11 +217,7 @@ def triage(
         names = [capture.name for capture in captures]
         counting = run.count(names)
         summary = counting.result(found.unreadable)
-        if markdown:
-            _write(markdown, render_markdown(summary))
-        if junit:
-            outcomes = (told.result() for told in run.told(names))
-            _write(junit, render_junit(summary, outcomes, found.unreadable))
+        _write_files(run, names, summary, found, markdown, junit)
         if quiet:
             _write(None, (render_line(told.outcome_line()) for told in run.told(names)))
     if not quiet:
@@ -292,6 +286,24 @@ def _take(run: Triage, captures: Sequence[Capture], metrics: Metrics | None) -> 
             if metrics:
                 metrics.waiting = len(captures) - number
                 metrics.update()
+
+
+def _write_files(
+    run: Triage,
+    names: Sequence[str],
+    summary: Summary,
+    found: Sources,
+    markdown: str | None,
+    junit: str | None,
+) -> None:
+    from pcapdiag.fleet.junit import render_junit
+    from pcapdiag.fleet.markdown import render_markdown
+
+    if markdown:
+        _write(markdown, render_markdown(summary))
+    if junit:
+        outcomes = (told.result() for told in run.told(names))
+        _write(junit, render_junit(summary, outcomes, found.unreadable))
 
 
 def _write(path: str | None, texts: Iterable[str]) -> None:

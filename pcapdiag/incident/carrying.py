@@ -23,7 +23,9 @@ from pcapdiag.capture.writing.blocks import (
 )
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Flow
-from pcapdiag.flow.unfinished import Grave
+from pcapdiag.flow.unfinished import Grave, graves_of, take_open
+from pcapdiag.incident.analysis import Analysis
+from pcapdiag.model.report import CaptureSummary
 
 MAX_BYTES = 32 * 1024**2
 """Packets of all connections that are carried over, in bytes."""
@@ -157,3 +159,26 @@ def _key_of(flow: Flow) -> tuple[_End, _End]:
 
 def _sorted(one: _End, other: _End) -> tuple[_End, _End]:
     return (one, other) if one <= other else (other, one)
+
+
+def carried_over(analysis: Analysis, paths: Sequence[str]) -> Carry:
+    """Take what is still open out of an analysis, with its packets: the files are read again."""
+    tracker = analysis.tracker
+    graves = graves_of(tracker.table, tracker.last_time)
+    still_open = take_open(tracker)
+    collector = Collector(still_open, tracker.redirects)
+    if still_open:
+        again = Capture.open(paths, stop=analysis.options.stop)
+        for batch in again.batches():
+            if batch is not None:
+                collector.take(batch, again)
+    return collector.carry(graves)
+
+
+def of_the_file_alone(capture: CaptureSummary, carried: Carry) -> None:
+    """Take what was carried in out of the numbers of the capture."""
+    del capture.files[1:]
+    capture.packets -= carried.count
+    capture.bytes -= carried.wire_bytes
+    capture.first_time = capture.files[0].first_time
+    capture.last_time = capture.files[0].last_time
