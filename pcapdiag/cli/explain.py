@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from pcapdiag.cli.examples import examples
+from pcapdiag.cli.options import output_option, page_options
 from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_output, page_for
 from pcapdiag.cli.status import OK
 
@@ -39,20 +40,8 @@ def _completed(
     ),
 )
 @click.argument("words", metavar="[CODE]", nargs=-1, shell_complete=_completed)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(),
-    metavar="FILE",
-    help="Write there; the file is replaced only when all went well.",
-)
-@click.option(
-    "--width",
-    type=click.IntRange(min=40),
-    metavar="COLUMNS",
-    help="Width of the text; otherwise the terminal's, or 100.",
-)
-@click.option("--no-color", is_flag=True, help="No colour on a terminal (so does NO_COLOR).")
+@output_option
+@page_options
 def explain(
     words: tuple[str, ...],
     output: str | None,

@@ -79,11 +79,25 @@ fail_on_option = click.option(
     "severity failure.",
 )  # fmt: skip
 """What makes a run fail, for a command that judges."""
-_OUTPUT = (
+time_option = click.option(
+    "--time", "time_mode", type=click.Choice(["utc", "local", "relative"]), default="utc",
+    show_default=True, help="How times are written.",
+)  # fmt: skip
+output_option = click.option(
+    "-o", "--output", type=click.Path(), metavar="FILE",
+    help="Write there; the file is replaced only when all went well.",
+)  # fmt: skip
+_PAGE = (
     click.option(
-        "--time", "time_mode", type=click.Choice(["utc", "local", "relative"]), default="utc",
-        show_default=True, help="How times are written.",
+        "--width", type=click.IntRange(min=40), metavar="COLUMNS",
+        help="Width of the text; otherwise the terminal's, or 100.",
     ),
+    click.option(
+        "--no-color", is_flag=True, help="No colour on a terminal (so does NO_COLOR)."
+    ),
+)  # fmt: skip
+_OUTPUT = (
+    time_option,
     click.option(
         "--format", "output_format", type=click.Choice(get_args(Format)), default="text",
         show_default=True, help="For people, as one JSON document, as JSON lines, as Markdown for "
@@ -92,22 +106,13 @@ _OUTPUT = (
     click.option(
         "--all", "show_all", is_flag=True, help="Show the connections that worked, too."
     ),
-    click.option(
-        "-o", "--output", type=click.Path(), metavar="FILE",
-        help="Write there; the file is replaced only when all went well.",
-    ),
+    output_option,
     click.option(
         "--html", type=click.Path(), metavar="FILE",
         help="Also write a page for a browser there: one file that needs no network.",
     ),
     fail_on_option,
-    click.option(
-        "--width", type=click.IntRange(min=40), metavar="COLUMNS",
-        help="Width of the text; otherwise the terminal's, or 100.",
-    ),
-    click.option(
-        "--no-color", is_flag=True, help="No colour on a terminal (so does NO_COLOR)."
-    ),
+    *_PAGE,
 )  # fmt: skip
 
 
@@ -154,6 +159,11 @@ def picture_options(command: Command) -> Command:
 def output_options(command: Command) -> Command:
     """Give a command the options of how its report is written, and where."""
     return _with(_OUTPUT, command)
+
+
+def page_options(command: Command) -> Command:
+    """Give a command the options of how its text looks."""
+    return _with(_PAGE, command)
 
 
 def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:

@@ -13,7 +13,7 @@ from pcapdiag.cli import progress
 from pcapdiag.cli.captures import inputs
 from pcapdiag.cli.correlate import named_points
 from pcapdiag.cli.examples import examples
-from pcapdiag.cli.options import CaptureArguments, analyze_options, picture_options
+from pcapdiag.cli.options import CaptureArguments, analyze_options, picture_options, time_option
 from pcapdiag.cli.output import open_binary_output
 from pcapdiag.cli.printing import tell_input
 from pcapdiag.cli.status import FAILED, OK, status_of
@@ -59,14 +59,7 @@ def _ending(path: str) -> str:
     type=click.Path(dir_okay=False),
     help="The picture: .png, .svg or .pdf. Replaced only when all went well.",
 )
-@click.option(
-    "--time",
-    "time_mode",
-    type=click.Choice(["utc", "local", "relative"]),
-    default="utc",
-    show_default=True,
-    help="How times are written.",
-)
+@time_option
 @click.option(
     "--width",
     type=click.FloatRange(6, 40),

@@ -18,6 +18,7 @@ from pcapdiag.cli.options import (
     analyze_options,
     capture_options,
     fail_on_option,
+    page_options,
 )
 from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_output, page_for
 from pcapdiag.cli.say import warn
@@ -144,13 +145,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Print one JSON line for each capture instead of the summary.",
 )
-@click.option(
-    "--width",
-    type=click.IntRange(min=40),
-    metavar="COLUMNS",
-    help="Width of the text; otherwise the terminal's, or 100.",
-)
-@click.option("--no-color", is_flag=True, help="No colour on a terminal (so does NO_COLOR).")
+@page_options
 def triage(
     sources: tuple[str, ...],
     output: str,
