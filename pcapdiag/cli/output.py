@@ -78,7 +78,7 @@ def open_binary_output(path: str) -> Iterator[Callable[[bytes | memoryview], Non
         yield from _writing(sys.stdout.buffer, "standard output")
     elif os.path.exists(path) and not os.path.isfile(path):
         with _told(path):
-            device = open(path, "wb")  # noqa: SIM115
+            device = open(path, "wb")  # noqa: SIM115 - only opening it is told here
         with device:
             yield from _writing(device, path)
     else:

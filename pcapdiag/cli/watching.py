@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pcapdiag.fleet.watch import Keep, Watch
 
 Result = TypeVar("Result")
+Handler = Callable[[int, FrameType | None], object] | int | None
+"""What ``signal.signal`` gives back of the handler before, and takes."""
 
 POLL = 1.0
 """Seconds between two looks at the folder."""
@@ -31,7 +33,7 @@ LONGEST_PAUSE = 60.0
 """Seconds between two tries while nothing can be written: they double from POLL to this."""
 
 
-class Ended(Exception):  # noqa: N818
+class Ended(Exception):  # noqa: N818 - no error
     """Somebody wants the end."""
 
 
@@ -41,7 +43,7 @@ class Ending:
     def __init__(self) -> None:
         self.asked = False
         self._waits = False
-        self._before: dict[int, object] = {}
+        self._before: dict[int, Handler] = {}
 
     def __enter__(self) -> Ending:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -55,7 +57,7 @@ class Ending:
         trace: TracebackType | None,
     ) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, handler)
 
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
         self.asked = True

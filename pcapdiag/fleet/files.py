@@ -38,7 +38,7 @@ def written_aside(path: str, *, sync: bool = False) -> Iterator[BinaryIO]:
     """
     draft = path + DRAFT
     with told(path):
-        file = open(draft, "wb")  # noqa: SIM115
+        file = open(draft, "wb")  # noqa: SIM115 - closed below, before it is renamed
     try:
         yield file
         with told(path):

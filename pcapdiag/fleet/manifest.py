@@ -45,7 +45,7 @@ class Manifest:
         self._last: dict[str, Entry] = {}
         whole = self._load()
         with told(path):
-            self._file = open(path, "ab", buffering=0)  # noqa: SIM115
+            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - for its lifetime
             self._file.truncate(whole)
 
     def _load(self) -> int:

@@ -41,16 +41,7 @@ class Drawing:
 
 def for_picture(options: AnalyzeOptions) -> AnalyzeOptions:
     """Return the options without their filters: one connection is chosen, by its stream."""
-    return replace(
-        options,
-        hosts=(),
-        ports=(),
-        nets=(),
-        streams=(),
-        time_from=None,
-        time_to=None,
-        pictures=True,
-    )
+    return replace(options.without_filters(), pictures=True)
 
 
 def no_such_stream(stream: int, streams: int, where: str = "") -> UsageError:

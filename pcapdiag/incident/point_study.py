@@ -41,16 +41,7 @@ def check_points(points: Sequence[CapturePoint]) -> None:
 
 def options_at_a_point(options: AnalyzeOptions) -> AnalyzeOptions:
     """Return the options of one point's own analysis: filters choose among the joined ones."""
-    return replace(
-        options,
-        hosts=(),
-        ports=(),
-        nets=(),
-        streams=(),
-        time_from=None,
-        time_to=None,
-        keep_prints=True,
-    )
+    return replace(options.without_filters(), keep_prints=True)
 
 
 class PointStudy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -139,6 +139,10 @@ class AnalyzeOptions:
     """Called now and then with the bytes read so far and the bytes there are."""
     stop: Stop | None = None
     """Ends the reading when it is set, as if the input ended there."""
+
+    def without_filters(self) -> AnalyzeOptions:
+        """Return the same options for all connections."""
+        return replace(self, hosts=(), ports=(), nets=(), streams=(), time_from=None, time_to=None)
 
     @property
     def is_filtered(self) -> bool:

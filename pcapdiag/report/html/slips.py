@@ -29,6 +29,8 @@ class Slip(msgspec.Struct, kw_only=True, omit_defaults=True):
 class SlipPage(Page):
     """Takes what :class:`~pcapdiag.report.entry.EntryWriter` writes; yields no line itself.
 
+    It stands in for a Page, so its methods have arguments that only lines of text need.
+
     A row without a label, or with the same one, continues the one before.
     """
 
