@@ -6,6 +6,8 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from pcapdiag.model.logs import LogSource
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 Progress = Callable[[int, int | None], None]
@@ -127,6 +129,10 @@ class AnalyzeOptions:
     """Path of a names file (``correlate/names.py`` reads it)."""
     keylog: str | None = None
     """Path of a TLS key log (``correlate/secrets.py`` reads it)."""
+    logs: tuple[LogSource, ...] = ()
+    """Logs of proxies (``logs/`` reads them)."""
+    snapshots: tuple[str, ...] = ()
+    """Paths of host snapshots (``host/`` reads them)."""
     all_connections: bool = False
     """Report the healthy connections too."""
     keep_prints: bool = False

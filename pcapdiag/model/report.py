@@ -20,6 +20,9 @@ from pcapdiag.model.report_capture import FileError as FileError
 from pcapdiag.model.report_capture import UnreadableFile as UnreadableFile
 from pcapdiag.model.report_http import Http
 from pcapdiag.model.report_http2 import Http2
+from pcapdiag.model.report_logs import LogFile as LogFile
+from pcapdiag.model.report_logs import LogLine as LogLine
+from pcapdiag.model.report_logs import Logs as Logs
 from pcapdiag.model.report_outcome import CaptureOutcome as CaptureOutcome
 from pcapdiag.model.report_pictures import Activity as Activity
 from pcapdiag.model.report_pictures import Segment as Segment
@@ -274,6 +277,8 @@ class Connection(Value):
     first ones that it is about. Known at the end of the capture."""
     series: SegmentSeries | msgspec.UnsetType = msgspec.UNSET
     """For charts; only where they were asked for (``AnalyzeOptions.pictures``)."""
+    log_lines: list[LogLine] | msgspec.UnsetType = msgspec.UNSET
+    """What proxies' logs say of it; only where logs were given."""
 
 
 class Finding(Value):
@@ -296,6 +301,8 @@ class Finding(Value):
     commands: list[str] = []
     point: PointLabel = msgspec.UNSET
     """The point that it is about, where it is about one of several."""
+    source: Literal["capture", "log", "snapshot"] = "capture"
+    """Where it was found; one from a log or a snapshot may name what the capture shows of it."""
 
 
 class Group(Value):
@@ -338,6 +345,8 @@ class Report(Value):
     """With ``correlate``: the capture points in the order in which they were named."""
     activity: Activity | None = None
     """The capture over time; with several points the first one's, the others' are with them."""
+    logs: Logs | None = None
+    """The logs that were given (``AnalyzeOptions.logs``)."""
 
 
 class LineCapture(Value):
