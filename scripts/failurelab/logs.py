@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -84,10 +85,10 @@ class Logs:
 def shifted(text: str, seconds: float) -> str:
     """The log with every time of its lines moved."""
     for pattern, form in _TIMES:
-        text = pattern.sub(lambda found, form=form: _moved(found[0], form, seconds), text)
+        text = pattern.sub(partial(_moved, form, timedelta(seconds=seconds)), text)
     return text
 
 
-def _moved(text: str, form: str, seconds: float) -> str:
-    moved = (datetime.strptime(text, form) + timedelta(seconds=seconds)).strftime(form)
-    return moved[: len(text)]
+def _moved(form: str, by: timedelta, found: re.Match[str]) -> str:
+    moved = datetime.strptime(found[0], form) + by
+    return moved.strftime(form)[: len(found[0])]

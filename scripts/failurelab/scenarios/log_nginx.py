@@ -182,8 +182,8 @@ def tls(lab: Lab) -> None:
     kept_apart=False,
 )
 def client_left(lab: Lab) -> None:
-    """The upstream needs one second, as a first request shows; the second client closes 0.237 s after
-    its request.
+    """The upstream needs one second, as a first request shows; the second client closes
+    0.237 s after its request.
     """
     lab.upstream.serve(9000, behaviours.slow(1))
     _start(lab)
