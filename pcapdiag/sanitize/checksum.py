@@ -24,8 +24,9 @@ def total(data: bytes | bytearray | memoryview, odd: bool = False) -> int:
 def carried(old: int, field: int, new: int, *pseudo: tuple[int, int]) -> int:
     """Return the new value of a checksum field.
 
-    ``old`` and ``new`` are the sums of all bytes that it covers before and after, without the field;
-    each of ``pseudo`` is what the field would be, before and after, were it left to the card.
+    ``old`` and ``new`` are the sums of all bytes that it covers, before and after, without the
+    field itself. Each of ``pseudo`` is what the field would hold, before and after, if it were left
+    to the card.
     """
     error = (old + field) % _ONES
     if error:

@@ -38,7 +38,7 @@ class Originals(msgspec.Struct):
 def text_of(packed: bytes) -> str:
     """Return an address of 4 or 16 bytes as text, in its shortest form (RFC 5952)."""
     if len(packed) == 4:
-        return "%d.%d.%d.%d" % tuple(packed)
+        return ".".join(str(octet) for octet in packed)
     # Imported here: the package imports all of its modules, and few need this one.
     from socket import AF_INET6, inet_ntop
 

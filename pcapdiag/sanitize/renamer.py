@@ -326,9 +326,7 @@ class Renamer:
 def _split(text: bytes) -> tuple[bytes, bytes]:
     """Return a host, and the port behind it with its colon; an IPv6 address has no port."""
     match = _PORT.fullmatch(text)
-    if match is None or b":" in match[1].strip(b"[]") and match[1][-1:] != b"]":
-        return text, b""
-    if match[1].count(b":") and not match[1].startswith(b"["):
+    if match is None or (b":" in match[1] and match[1][-1:] != b"]"):
         return text, b""
     return match[1], match[2] or b""
 
