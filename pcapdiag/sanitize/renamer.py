@@ -32,10 +32,11 @@ FEW_DRAWS = 64
 """Draws for a run with few stand-ins, until any other one is good enough."""
 
 KEPT_LABELS = frozenset(
-    b"arpa cluster com dev edu example gov in-addr info internal invalid io ip6 lan local localhost"
-    b" mesh net org pod svc test www _dns-sd _grpc _http _https _tcp _tls _udp".split()
+    b"ac arpa cluster co com dev edu example gov in-addr info int internal invalid io ip6 lan local"
+    b" localhost mesh net org pod svc test".split()
 )
-"""Labels that say what kind of name it is, and not whose."""
+"""Last labels that say what kind of name it is, and not whose; and those before them."""
+KEPT_ANYWHERE = frozenset(b"* www _dns-sd _grpc _http _https _tcp _tls _udp".split())
 _PORT = re.compile(rb"(?s)(.*?)(:\d{1,5})?")
 _IPV4 = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}")
 _REVERSE = re.compile(rb"(\d{1,3}(?:\.\d{1,3}){0,3})(\.in-addr\.arpa\.?)")
@@ -280,11 +281,14 @@ class Renamer:
         return text_of(fitting(self._fitting_key, packed, block.kept, 0)).encode()
 
     def _labels(self, host: bytes) -> bytes:
-        return b".".join(self._label(label) for label in host.split(b"."))
+        labels = host.split(b".")
+        kept = len(labels)
+        while kept and _is_generic(labels, kept - 1):
+            kept -= 1
+        return b".".join([*map(self._label, labels[:kept]), *labels[kept:]])
 
     def _label(self, label: bytes) -> bytes:
-        lower = label.lower()
-        if lower in KEPT_LABELS or (len(lower) == 2 and lower.isalpha()):
+        if label.lower() in KEPT_ANYWHERE:
             return label
         return alphabet.RUN.sub(
             lambda match: alphabet.in_case_of(match[0], self._run(match[0].lower())), label
@@ -321,6 +325,13 @@ class Renamer:
     def _derived(self, purpose: str) -> bytes:
         """Return a key of its own for each purpose (one block of HKDF-Expand, RFC 5869)."""
         return hmac.digest(self._key, f"pcapdiag sanitize {purpose}".encode() + b"\1", "sha256")
+
+
+def _is_generic(labels: list[bytes], at: int) -> bool:
+    """Return whether a label, with all behind it, is one that many names end in."""
+    label = labels[at].lower()
+    is_country = len(label) == 2 and label.isalpha() and at == len(labels) - 1 and at > 0
+    return is_country or label in KEPT_LABELS or not label
 
 
 def _split(text: bytes) -> tuple[bytes, bytes]:
