@@ -68,9 +68,9 @@ class Renamer:
         self._taken: set[bytes] = set()
         self._run_draws: dict[bytes, int] = {}
         self._runs_taken: set[bytes] = set()
-        self._runs_key = self._derived("names")
-        self._macs_key = self._derived("link-layer addresses")
-        self._fitting_key = self._derived("addresses of a length")
+        self._runs_key = self.derived(b"names")
+        self._macs_key = self.derived(b"link-layer addresses")
+        self._fitting_key = self.derived(b"addresses of a length")
 
     def with_originals(self, originals: Originals) -> Renamer:
         """Return a renamer with the same key that makes no image of any of these originals."""
@@ -149,6 +149,10 @@ class Renamer:
         if text:
             self.originals.credentials[text] = b"x" * len(text)
         return b"x" * len(text)
+
+    def derived(self, purpose: bytes) -> bytes:
+        """Return 32 bytes of key for one purpose (one block of HKDF-Expand, RFC 5869)."""
+        return hmac.digest(self._key, b"pcapdiag sanitize " + purpose + b"\1", "sha256")
 
     # Addresses.
 
@@ -232,7 +236,7 @@ class Renamer:
     def _pan(self, draw: int) -> CryptoPan:
         while len(self._pans) <= draw:
             number = len(self._pans)
-            key = self._derived(f"round {number}") if number else self._key
+            key = self.derived(b"round %d" % number) if number else self._key
             self._pans.append(CryptoPan(key))
         return self._pans[draw]
 
@@ -322,15 +326,11 @@ class Renamer:
     def _in_use(self, run: bytes) -> bool:
         return run in self._runs_taken or run in self.originals.runs or run in self._known.runs
 
-    def _derived(self, purpose: str) -> bytes:
-        """Return a key of its own for each purpose (one block of HKDF-Expand, RFC 5869)."""
-        return hmac.digest(self._key, f"pcapdiag sanitize {purpose}".encode() + b"\1", "sha256")
-
 
 def _is_generic(labels: list[bytes], at: int) -> bool:
     """Return whether a label, with all behind it, is one that many names end in."""
     label = labels[at].lower()
-    is_country = len(label) == 2 and label.isalpha() and at == len(labels) - 1 and at > 0
+    is_country = len(label) == 2 and label.isalpha() and at > 0 and not any(labels[at + 1 :])
     return is_country or label in KEPT_LABELS or not label
 
 
