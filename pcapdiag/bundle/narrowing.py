@@ -12,8 +12,9 @@ from pcapdiag.bundle.choosing import widen
 from pcapdiag.bundle.comparing import Comparison, compare
 from pcapdiag.bundle.cutting import Cut, cut
 from pcapdiag.bundle.original import Original, found_roles, given_roles
-from pcapdiag.bundle.request import ProofError, Request
+from pcapdiag.bundle.request import Request
 from pcapdiag.bundle.wanted import WIDTHS, Width
+from pcapdiag.errors import ProofError
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Report
 

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pcapdiag.errors import PcapdiagError
 from pcapdiag.model.options import AnalyzeOptions, Network, Progress
 
 Tell = Callable[[str], object]
-
-
-class ProofError(PcapdiagError):
-    """A bundle that does not show what the original shows, or holds what it must not (status 3)."""
 
 
 def _silent(_: str) -> None:
