@@ -71,3 +71,7 @@ class DamagedCaptureError(CaptureError):
 
     def __init__(self, path: str, message: str, advice: str = "", byte: int = 0) -> None:
         super().__init__(path, message, advice, byte)
+
+
+class SanitizeError(PcapdiagError):
+    """What must not be handed on cannot be replaced (exit status 3)."""
