@@ -28,7 +28,7 @@ from pcapdiag.bundle.narrowing import Narrowed, failed, narrow, own_options
 from pcapdiag.bundle.original import Original, study
 from pcapdiag.bundle.outputs import outputs
 from pcapdiag.bundle.request import Request
-from pcapdiag.bundle.sanitising import Sanitised, left_as_it_is, sanitise
+from pcapdiag.bundle.sanitising import Treated, left_as_it_is, sanitise
 from pcapdiag.bundle.vendors.registry import VENDORS
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Generator, Report
@@ -93,7 +93,7 @@ def _with_own(what: dict[str, str]) -> dict[str, str]:
 
 
 def _prove(
-    original: Original, narrowed: Narrowed, treated: Sanitised, request: Request, folder: str
+    original: Original, narrowed: Narrowed, treated: Treated, request: Request, folder: str
 ) -> _Proven:
     """Annotate the capture, and compare its analysis with the original's; raises ProofError."""
     request.tell("analysing what is to be sent, and comparing it with the original")
@@ -111,7 +111,7 @@ def _prove(
     return _Proven(report, comparison, capture, _command(treated, request))
 
 
-def _options(request: Request, treated: Sanitised, folder: str) -> AnalyzeOptions:
+def _options(request: Request, treated: Treated, folder: str) -> AnalyzeOptions:
     options = own_options(request.options)
     if not treated.names:
         return replace(options, names=None)
@@ -121,7 +121,7 @@ def _options(request: Request, treated: Sanitised, folder: str) -> AnalyzeOption
     return replace(options, names=path)
 
 
-def _command(treated: Sanitised, request: Request) -> str:
+def _command(treated: Treated, request: Request) -> str:
     words = ["pcapdiag", "analyze", CAPTURE, *treated.roles.told()]
     if treated.names:
         words += ["--names", NAMES]
@@ -138,7 +138,7 @@ def _section(request: Request) -> list[str]:
 
 
 def _members(
-    proven: _Proven, narrowed: Narrowed, treated: Sanitised, request: Request
+    proven: _Proven, narrowed: Narrowed, treated: Treated, request: Request
 ) -> tuple[dict[str, bytes], dict[str, str]]:
     """Return the members but for README and manifest, and what each of them is."""
     request.tell("writing reports and charts")

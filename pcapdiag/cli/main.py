@@ -27,7 +27,7 @@ from pcapdiag.cli.status import INTERNAL, INTERRUPTED, OK, OUTPUT_FAILED, WRONG_
 from pcapdiag.cli.timeline import timeline
 from pcapdiag.cli.triage import triage
 from pcapdiag.compiled import is_compiled
-from pcapdiag.errors import ClusterError, PcapdiagError, ProofError
+from pcapdiag.errors import ClusterError, PcapdiagError, ProofError, SanitizeError
 
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
 """New objects (net) before garbage is looked for; Python's own 700 are for small programs."""
@@ -60,7 +60,7 @@ class Program(click.Group):
 
 
 def _status_of(error: PcapdiagError) -> int:
-    if isinstance(error, (ClusterError, ProofError)):
+    if isinstance(error, (ClusterError, ProofError, SanitizeError)):
         return INTERNAL
     return OUTPUT_FAILED if isinstance(error, OutputError) else WRONG_USE
 
