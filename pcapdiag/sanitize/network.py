@@ -52,7 +52,7 @@ def ipv4(layers: Layers, f: Frame, at: int) -> None:
         return
     f.stop = at + size
     f.end = min(f.end, f.stop)
-    _options(f, at + 20, min(at + header, f.end))
+    _options(f, at + 20, at + header)
     _header_checksum(f, at, min(at + header, f.end))
     ends = _ends(f, at + 12, 4)
     protocol, flags = f.data[at + 9], f.u16(at + 6)
@@ -121,18 +121,17 @@ def _header_checksum(f: Frame, at: int, end: int) -> None:
 
 
 def _options(f: Frame, at: int, end: int) -> None:
-    while at < end:
+    while at < min(end, f.end):
         kind = f.data[at]
-        f.keep(at, 1)
+        f.keep(at, 2 if kind > 1 else 1)
         if kind == 0:
             return
         if kind == 1:
             at += 1
             continue
-        size = f.data[at + 1] if at + 1 < end else 0
+        size = f.data[at + 1] if f.left(at) > 1 else 0
         if size < 2 or at + size > end:
             return
-        f.keep(at, 2)
         if kind in _ROUTES and size >= 3:
             f.keep(at + 2, 1)
             for place in range(at + 3, at + size - 3, 4):
@@ -146,6 +145,8 @@ def _options(f: Frame, at: int, end: int) -> None:
 
 def _timestamps(f: Frame, at: int, size: int) -> None:
     """Replace a timestamp option: times alone, or each behind its address (flag 1 or 3)."""
+    if f.left(at) < size:
+        return
     f.keep(at, size)
     if f.data[at + 3] & 0x0F:
         for place in range(at + 4, at + size - 7, 8):

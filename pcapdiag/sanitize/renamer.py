@@ -32,10 +32,11 @@ FEW_DRAWS = 64
 """Draws for a run with few stand-ins, until any other one is good enough."""
 
 KEPT_LABELS = frozenset(
-    b"arpa cluster com dev edu example gov in-addr info internal invalid io ip6 lan local localhost"
-    b" mesh net org pod svc test www _dns-sd _grpc _http _https _tcp _tls _udp".split()
+    b"ac arpa cluster co com dev edu example gov in-addr info int internal invalid io ip6 lan local"
+    b" localhost mesh net org pod svc test".split()
 )
-"""Labels that say what kind of name it is, and not whose."""
+"""Last labels that say what kind of name it is, and not whose; and those before them."""
+KEPT_ANYWHERE = frozenset(b"* www _dns-sd _grpc _http _https _tcp _tls _udp".split())
 _PORT = re.compile(rb"(?s)(.*?)(:\d{1,5})?")
 _IPV4 = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}")
 _REVERSE = re.compile(rb"(\d{1,3}(?:\.\d{1,3}){0,3})(\.in-addr\.arpa\.?)")
@@ -67,9 +68,9 @@ class Renamer:
         self._taken: set[bytes] = set()
         self._run_draws: dict[bytes, int] = {}
         self._runs_taken: set[bytes] = set()
-        self._runs_key = self._derived("names")
-        self._macs_key = self._derived("link-layer addresses")
-        self._fitting_key = self._derived("addresses of a length")
+        self._runs_key = self.derived(b"names")
+        self._macs_key = self.derived(b"link-layer addresses")
+        self._fitting_key = self.derived(b"addresses of a length")
 
     def with_originals(self, originals: Originals) -> Renamer:
         """Return a renamer with the same key that makes no image of any of these originals."""
@@ -148,6 +149,10 @@ class Renamer:
         if text:
             self.originals.credentials[text] = b"x" * len(text)
         return b"x" * len(text)
+
+    def derived(self, purpose: bytes) -> bytes:
+        """Return 32 bytes of key for one purpose (one block of HKDF-Expand, RFC 5869)."""
+        return hmac.digest(self._key, b"pcapdiag sanitize " + purpose + b"\1", "sha256")
 
     # Addresses.
 
@@ -231,7 +236,7 @@ class Renamer:
     def _pan(self, draw: int) -> CryptoPan:
         while len(self._pans) <= draw:
             number = len(self._pans)
-            key = self._derived(f"round {number}") if number else self._key
+            key = self.derived(b"round %d" % number) if number else self._key
             self._pans.append(CryptoPan(key))
         return self._pans[draw]
 
@@ -280,11 +285,14 @@ class Renamer:
         return text_of(fitting(self._fitting_key, packed, block.kept, 0)).encode()
 
     def _labels(self, host: bytes) -> bytes:
-        return b".".join(self._label(label) for label in host.split(b"."))
+        labels = host.split(b".")
+        kept = len(labels)
+        while kept and _is_generic(labels, kept - 1):
+            kept -= 1
+        return b".".join([*map(self._label, labels[:kept]), *labels[kept:]])
 
     def _label(self, label: bytes) -> bytes:
-        lower = label.lower()
-        if lower in KEPT_LABELS or (len(lower) == 2 and lower.isalpha()):
+        if label.lower() in KEPT_ANYWHERE:
             return label
         return alphabet.RUN.sub(
             lambda match: alphabet.in_case_of(match[0], self._run(match[0].lower())), label
@@ -318,9 +326,12 @@ class Renamer:
     def _in_use(self, run: bytes) -> bool:
         return run in self._runs_taken or run in self.originals.runs or run in self._known.runs
 
-    def _derived(self, purpose: str) -> bytes:
-        """Return a key of its own for each purpose (one block of HKDF-Expand, RFC 5869)."""
-        return hmac.digest(self._key, f"pcapdiag sanitize {purpose}".encode() + b"\1", "sha256")
+
+def _is_generic(labels: list[bytes], at: int) -> bool:
+    """Return whether a label, with all behind it, is one that many names end in."""
+    label = labels[at].lower()
+    is_country = len(label) == 2 and label.isalpha() and at > 0 and not any(labels[at + 1 :])
+    return is_country or label in KEPT_LABELS or not label
 
 
 def _split(text: bytes) -> tuple[bytes, bytes]:

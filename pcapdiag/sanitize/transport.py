@@ -32,7 +32,7 @@ def tcp_head(f: Frame, at: int) -> int:
     header = (f.data[at + 12] >> 4) << 2
     if header < 20 or f.stop - at < header:
         return 0
-    _options(f, at + 20, min(at + header, f.end))
+    _options(f, at + 20, at + header)
     return at + header
 
 
@@ -137,18 +137,17 @@ def igmp(f: Frame, at: int) -> None:
 
 
 def _options(f: Frame, at: int, end: int) -> None:
-    while at < end:
+    while at < min(end, f.end):
         kind = f.data[at]
-        f.keep(at, 1)
+        f.keep(at, 2 if kind > 1 else 1)
         if kind == 0:
             return
         if kind == 1:
             at += 1
             continue
-        size = f.data[at + 1] if at + 1 < end else 0
+        size = f.data[at + 1] if f.left(at) > 1 else 0
         if size < 2 or at + size > end:
             return
-        f.keep(at, 2)
         if size in _OPTION_SIZES.get(kind, ()):
             f.keep(at, size)
         elif kind == _MULTIPATH and size > 2:
@@ -158,7 +157,7 @@ def _options(f: Frame, at: int, end: int) -> None:
 
 def _multipath(f: Frame, at: int, size: int) -> None:
     """Replace multipath TCP: an announced address is renamed, keys and proofs are dropped."""
-    subtype = f.data[at + 2] >> 4
+    subtype = f.data[at + 2] >> 4 if f.left(at) > 2 else -1
     f.keep(at + 2, size - 2 if subtype == _SEQUENCE else min(size - 2, 2))
     if subtype == _ADD_ADDRESS and size >= 8:
         f.address(at + 4, 16 if size in _ADD_ADDRESS6 else 4)
