@@ -156,9 +156,7 @@ def _healthy(entry: LogEntry, tie: Tie, connection: Connection) -> Agreement:
     return Agreement(None, "the wire shows nothing wrong with this connection")
 
 
-def _by_codes(
-    entry: LogEntry, tie: Tie, connection: Connection, verdict: Verdict
-) -> Agreement:
+def _by_codes(entry: LogEntry, tie: Tie, connection: Connection, verdict: Verdict) -> Agreement:
     call, codes = call_of(entry), _codes(entry)
     wire = wire_of(connection)
     if verdict.code in codes or may_be(call, wire):

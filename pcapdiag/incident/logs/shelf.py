@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable
 
 from pcapdiag.correlate.logs.clock import LOCAL_MOST, ZONED_MOST
-from pcapdiag.model.logs import LogEntry, LogSource
+from pcapdiag.model.logs import End, LogEntry, LogSource
 
 MAX_FAILED_LINES = 20_000
 """Failed lines of one log that are looked for in the capture; later ones are counted."""
@@ -59,6 +60,26 @@ class Shelf:
             if (entry.duration or 0) + entry.time < capture_start - most:
                 self.before += 1
             elif len(self.entries) < MAX_FAILED_LINES:
+                _write_alike(entry)
                 self.entries.append(entry)
             else:
                 self.left_out += 1
+
+
+def _write_alike(entry: LogEntry) -> None:
+    """Write addresses as captures do; what is none (a name, a socket's path) is left out."""
+    entry.client = _alike(entry.client)
+    entry.listener = _alike(entry.listener)
+    entry.upstream_local = _alike(entry.upstream_local)
+    entry.upstreams = [_alike(end) or end for end in entry.upstreams]
+
+
+def _alike(end: End | None) -> End | None:
+    if end is None:
+        return None
+    try:
+        address = ipaddress.ip_address(end[0].partition("%")[0])
+    except ValueError:
+        return None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address), end[1]
