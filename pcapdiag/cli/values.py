@@ -14,6 +14,7 @@ from pcapdiag.model.options import EndPattern, Network, TimeBound, parse_port
 from pcapdiag.model.units import NANOSECONDS, parse_seconds
 
 if TYPE_CHECKING:
+    from pcapdiag.model.logs import LogSource
     from pcapdiag.report.conditions import Condition
 
 Value = TypeVar("Value")
@@ -83,6 +84,17 @@ def conditions(
         except ValueError as error:
             raise click.BadParameter(f"{value!r}: {error}", ctx, param) from error
     return tuple(read)
+
+
+def logs(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> tuple[LogSource, ...]:
+    """Return the logs that an option named; raises pcapdiag.errors.UsageError for none."""
+    if not values:
+        return ()
+    from pcapdiag.logs import parse_source
+
+    return tuple(map(parse_source, values))
 
 
 def size(ctx: click.Context, param: click.Parameter, value: str) -> int:
