@@ -23,6 +23,7 @@ from pcapdiag.cli.examples import examples
 from pcapdiag.cli.explain import explain
 from pcapdiag.cli.output import ClosedPipeError, OutputError, drop_standard_output
 from pcapdiag.cli.say import warn
+from pcapdiag.cli.snapshot import snapshot
 from pcapdiag.cli.status import INTERNAL, INTERRUPTED, OK, OUTPUT_FAILED, WRONG_USE
 from pcapdiag.cli.timeline import timeline
 from pcapdiag.cli.triage import triage
@@ -114,6 +115,7 @@ cli.add_command(annotate)
 cli.add_command(bundle)
 cli.add_command(correlate)
 cli.add_command(explain)
+cli.add_command(snapshot)
 cli.add_command(timeline)
 cli.add_command(triage)
 cli.add_command(completion)
