@@ -22,6 +22,7 @@ from pcapdiag.cli.correlate import correlate
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.explain import explain
 from pcapdiag.cli.output import ClosedPipeError, OutputError, drop_standard_output
+from pcapdiag.cli.probe import probe
 from pcapdiag.cli.say import warn
 from pcapdiag.cli.snapshot import snapshot
 from pcapdiag.cli.status import INTERNAL, INTERRUPTED, OK, OUTPUT_FAILED, WRONG_USE
@@ -93,6 +94,7 @@ def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
         "pcapdiag annotate capture.pcap -o annotated.pcapng",
         "pcapdiag bundle capture.pcap -o case.zip",
         "pcapdiag explain tcp.stale_connection",
+        "pcapdiag probe api.example.com:443",
         "pcapdiag triage /var/captures -o out",
         after="Exit status: 0 nothing failed, 1 something failed, 2 wrong use or nothing readable, "
         "3 internal error or output not written.",
@@ -115,6 +117,7 @@ cli.add_command(annotate)
 cli.add_command(bundle)
 cli.add_command(correlate)
 cli.add_command(explain)
+cli.add_command(probe)
 cli.add_command(snapshot)
 cli.add_command(timeline)
 cli.add_command(triage)
