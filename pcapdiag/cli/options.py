@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, Unpack, get_args
 import click
 
 from pcapdiag.cli import values
+from pcapdiag.model.logs import LogSource
 from pcapdiag.model.options import AnalyzeOptions, EndPattern, TimeBound
 from pcapdiag.report.clock import TimeMode
 
@@ -70,6 +71,11 @@ _OPTIONS = (
         "--keylog", type=click.Path(), metavar="FILE",
         help="TLS secrets, as SSLKEYLOGFILE writes them; the file may still grow.",
     ),
+    click.option(
+        "--log", "logs", callback=values.logs, multiple=True, metavar="PRODUCT=FILE",
+        help="Log of a proxy, envoy=, nginx= or haproxy=: its failed lines are tied to their "
+        "connections. A format of its own: PRODUCT:FORMAT=FILE. Repeatable.",
+    ),
 )  # fmt: skip
 fail_on_option = click.option(
     "--fail-on", "fail_on", callback=values.conditions, multiple=True, metavar="CONDITION",
@@ -130,6 +136,7 @@ class CaptureArguments(TypedDict):
     upstreams: tuple[EndPattern, ...]
     names: str | None
     keylog: str | None
+    logs: tuple[LogSource, ...]
 
 
 class OutputArguments(TypedDict):

@@ -47,6 +47,7 @@ def report_of(analysis: Analysis) -> Report:
         findings=findings,
         groups=groups,
         activity=over_time.activity,
+        logs=analysis.logged.result(),
     )
 
 
@@ -73,6 +74,7 @@ def joint_report(correlation: Correlation) -> Report:
         groups=groups,
         points=describe_points(correlation, captures),
         activity=over_time.activity,
+        logs=correlation.logged.result(),
     )
 
 
