@@ -13,7 +13,7 @@ from typing import Literal
 
 from pcapdiag.logs.clocks import Clock
 from pcapdiag.logs.failure import fails, finish
-from pcapdiag.logs.fields import ABSENT, DASH_SPEAKS, FIELDS, RANKS, Setter
+from pcapdiag.logs.fields import ABSENT, DASH_SPEAKS, FIELDS, MAX_TEXT, RANKS, Setter
 from pcapdiag.model.logs import LogEntry, Product
 
 MAX_FIELDS = 120
@@ -135,7 +135,7 @@ def _put(entry: LogEntry, setters: list[Putter], texts: tuple[str | None, ...]) 
     for at, setter, absent in setters:
         text = texts[at]
         if text is not None and text not in absent:
-            setter(entry, text)
+            setter(entry, text if len(text) <= MAX_TEXT else text[:MAX_TEXT])
 
 
 def expression(parts: Parts) -> tuple[str, list[Part]]:
