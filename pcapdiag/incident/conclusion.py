@@ -51,6 +51,7 @@ def report_of(analysis: Analysis) -> Report:
         groups=groups,
         activity=over_time.activity,
         snapshots=snapshots,
+        logs=analysis.logged.result(),
     )
 
 
@@ -80,6 +81,7 @@ def joint_report(correlation: Correlation) -> Report:
         points=describe_points(correlation, captures),
         activity=over_time.activity,
         snapshots=snapshots,
+        logs=correlation.logged.result(),
     )
 
 
