@@ -72,15 +72,14 @@ _OPTIONS = (
         help="TLS secrets, as SSLKEYLOGFILE writes them; the file may still grow.",
     ),
     click.option(
-<<<<<<< HEAD
         "--snapshot", "snapshots", type=click.Path(), multiple=True, metavar="FILE",
         help="What 'pcapdiag snapshot' wrote on a host of the capture: findings are drawn from "
         "it, too. Repeatable; two of one host are its counters before and after.",
-=======
+    ),
+    click.option(
         "--log", "logs", callback=values.logs, multiple=True, metavar="PRODUCT=FILE",
         help="Log of a proxy, envoy=, nginx= or haproxy=: its failed lines are tied to their "
         "connections. A format of its own: PRODUCT:FORMAT=FILE. Repeatable.",
->>>>>>> main
     ),
 )  # fmt: skip
 fail_on_option = click.option(
@@ -142,11 +141,8 @@ class CaptureArguments(TypedDict):
     upstreams: tuple[EndPattern, ...]
     names: str | None
     keylog: str | None
-<<<<<<< HEAD
     snapshots: tuple[str, ...]
-=======
     logs: tuple[LogSource, ...]
->>>>>>> main
 
 
 class OutputArguments(TypedDict):

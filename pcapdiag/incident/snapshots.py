@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.host.counters import growth
 from pcapdiag.host.load import Loaded
@@ -144,16 +143,9 @@ def _described(one: Loaded, state: HostState | None) -> SnapshotFile:
 
 
 def notes(files: Sequence[SnapshotFile]) -> list[str]:
-    """Return a line for each snapshot, as the report tells it of its inputs."""
-    return [_note(file) for file in files]
-
-
-def _note(file: SnapshotFile) -> str:
-    if not file.used:
-        return (
-            f"snapshot {file.path} of {file.host}: left aside, the capture has none of its "
-            "addresses"
-        )
-    place = ", ".join(file.addresses) or "on the path"
-    unread = f"; {counted(file.unread, 'thing')} could not be read" if file.unread else ""
-    return f"snapshot {file.path} of {file.host} ({place}), {file.when}{unread}"
+    """Return a line for each snapshot that goes with no address of the capture."""
+    return [
+        f"snapshot {file.path} of {file.host}: left aside, the capture has none of its addresses"
+        for file in files
+        if not file.used
+    ]

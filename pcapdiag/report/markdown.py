@@ -11,7 +11,7 @@ from pcapdiag.report import chain, evidence, words
 from pcapdiag.report.clock import Clock, TimeMode
 from pcapdiag.report.markup import MAX_CELL, code, fence, prose, table
 from pcapdiag.report.order import causes, told_order
-from pcapdiag.report.overview import captured, noted, outcome, roles, samples, warnings
+from pcapdiag.report.overview import captured, hosts, noted, outcome, roles, samples, warnings
 from pcapdiag.report.points import Places, point_texts, stream_filter
 
 MAX_GROUPS = 20
@@ -82,6 +82,7 @@ class _Writer:
             lines.append(f"- Noted: {prose(said)}")
         if report.summary.failed and (known := roles(report)):
             lines += ["", f"Roles: {prose(known)}"]
+        lines += [f"- Host: {prose(text)}" for text in hosts(report)]
         return "\n".join(lines) + "\n"
 
     def failures(self, room: Room) -> Iterator[str]:

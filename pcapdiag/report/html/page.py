@@ -20,7 +20,7 @@ from pcapdiag.report.html.members import Members
 from pcapdiag.report.html.plain import packed, plain
 from pcapdiag.report.html.told import FULL_GROUPS, SHORT_GROUPS, Teller, Told
 from pcapdiag.report.html.topology import draw_topology
-from pcapdiag.report.overview import captured, files, noted, outcome, roles, warnings
+from pcapdiag.report.overview import captured, files, hosts, noted, outcome, roles, warnings
 from pcapdiag.report.points import point_texts
 
 GLANCE = 3
@@ -85,6 +85,7 @@ def _first_screen(
         "warnings": list(warnings(capture)),
         "noted": noted(capture),
         "roles": roles(report),
+        "hosts": list(hosts(report)),
         "glance": groups[:GLANCE],
     }
 
