@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from typing import Literal
 
@@ -47,6 +48,8 @@ def add_facts(facts: ProbeFacts, connection: Connection, story: Story) -> None:
     facts.local = join_port(recording.local, port) if port else recording.local or None
     facts.syns = recording.syns if not connection.established else None
     facts.cut = recording.cut or None
+    if connection.errno is not None and not connection.established:
+        facts.errno = errno.errorcode.get(connection.errno, str(connection.errno))
     facts.connect = _seconds(story.rtt_to_responder)
     facts.path_mtu = connection.path_mtu
     if connection.established and connection.info is not None:
