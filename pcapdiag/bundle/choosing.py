@@ -29,7 +29,9 @@ class Chosen(msgspec.Struct):
     streams: set[int] = set()
     left_out: int = 0
     findings: list[str] = []
-    """Codes of findings that the bundle is to show: failures, and those of chosen connections."""
+    """Codes of findings that come along: failures, and those that name chosen connections."""
+    must_find: set[str] = set()
+    """Those of them without which the bundle would not show what it is about."""
 
 
 def choose(report: Report, selection: Selection | None, *, healthy: bool) -> Chosen:
@@ -52,20 +54,26 @@ def choose(report: Report, selection: Selection | None, *, healthy: bool) -> Cho
             continue
         chosen.first_frames.add(connection.first_frame)
         chosen.streams.add(connection.stream)
-    chosen.findings = [
-        finding.code
-        for finding in report.findings
-        if _is_about(finding, chosen, selected=selection is not None)
-    ]
+    _choose_findings(report, chosen, selected=selection is not None)
     return chosen
 
 
-def _is_about(finding: Finding, chosen: Chosen, *, selected: bool) -> bool:
-    if finding.source != "capture":
-        return False
-    if not chosen.streams.isdisjoint(finding.streams):
-        return True
-    return finding.severity == "failure" and not selected
+def _choose_findings(report: Report, chosen: Chosen, *, selected: bool) -> None:
+    """Choose what the findings tell of; of a capture without failures, its warnings."""
+    found = [one for one in report.findings if one.source == "capture"]
+    for finding in found:
+        named = not chosen.streams.isdisjoint(finding.streams)
+        severe = finding.severity == "failure" and (named or not selected)
+        if named or severe:
+            chosen.findings.append(finding.code)
+        if severe:
+            chosen.must_find.add(finding.code)
+    if chosen.streams or chosen.findings or selected:
+        return
+    for finding in found:
+        if finding.severity == "warning" and not finding.code.startswith("capture."):
+            chosen.findings.append(finding.code)
+            chosen.must_find.add(finding.code)
 
 
 def want(analysis: Analysis, report: Report, chosen: Chosen, *, healthy: bool) -> Wanted:
