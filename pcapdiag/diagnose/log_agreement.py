@@ -34,6 +34,15 @@ MEANS: dict[Call, str] = {
     "answered": "that the upstream itself answered so",
     "any": "no more than that it failed",
 }
+OPEN: dict[Call, str] = {
+    "connect": "whether TCP or TLS failed, and how",
+    "slow connect": "whether TCP or TLS was not answered",
+    "ended": "whether FIN or RST ended the connection, and who sent it",
+    "reset": "why the stream was reset",
+    "protocol": "what was wrong with the answer",
+    "slow": "why no answer came",
+}
+"""What the wire decides."""
 
 
 class Agreement(NamedTuple):
@@ -170,16 +179,17 @@ def _by_codes(entry: LogEntry, tie: Tie, connection: Connection, verdict: Verdic
 
 def _open(entry: LogEntry, verdict: Verdict, connection: Connection | None = None) -> str:
     """Return what a line that may mean several things leaves open; empty where it means one."""
-    if len(_codes(entry)) == 1:
-        return ""
     call = call_of(entry)
+    if len(_codes(entry)) == 1 or call not in OPEN:
+        return ""
+    shown, _, _ = verdict.title.partition(": ")
     if call == "slow connect" and verdict.phase == "tls_handshake" and connection is not None:
-        done = _handshake(connection)
-        return f"a connect timeout covers TCP and TLS: {done}, then {verdict.title}"
+        return f"a connect timeout covers TCP and TLS; {_handshake(connection)}, then: {shown}"
     by = ""
     if verdict.attribution.party == "middlebox":
-        by = " (by a device between, not by the upstream)"
-    return f"the log says {MEANS[call]}; the wire shows: {verdict.title}{by}"
+        by = ", by a device between and not by the upstream"
+    word = entry.flags[-1][:2] if entry.product == "haproxy" else ",".join(entry.flags)
+    return f"{word or 'the line'} leaves open {OPEN[call]}; the wire shows: {shown}{by}"
 
 
 def _handshake(connection: Connection) -> str:

@@ -71,6 +71,12 @@ class Span(NamedTuple):
     begin: Moment | None
     end: Moment | None
 
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The earliest and the latest moment (ns)."""
+        begin, end = self.begin or self.end, self.end or self.begin
+        return (begin.low, end.high) if begin and end else (0, 0)
+
 
 def span_of(entry: LogEntry) -> Span:
     """Return when a line's request began and ended, by the log's clock."""
@@ -85,6 +91,14 @@ def span_of(entry: LogEntry) -> Span:
     return Span(Moment(time - duration - MS, time - duration + resolution), logged)
 
 
+class Window(NamedTuple):
+    """The offsets that are possible, and how many lines before this one say the same."""
+
+    low: int
+    high: int
+    rank: int
+
+
 class Pairs:
     """Finds the connections that lines of one log may be about."""
 
@@ -95,6 +109,8 @@ class Pairs:
         self._by_request: dict[tuple[str, str], list[tuple[int, int, WireRequest]]] = {}
         self._by_responder: dict[End, list[tuple[int, int]]] = {}
         self._ranks = list(_ranks(entries))
+        self.spans = [span_of(entry) for entry in entries]
+        """When the request of each line was under way."""
         for number, wire in enumerate(wires):
             self._index(number, wire)
         for requests in self._by_request.values():
@@ -115,12 +131,34 @@ class Pairs:
             for number, request in self._by_id.get(entry.request_id, ()):
                 yield from self._of_request_id(line, number, request)
 
-    def possible(self, line: int, low: int | None, high: int | None) -> list[Pair]:
+    def possible(self, line: int, low: int, high: int, leg: Leg | None = None) -> list[Pair]:
         """Return the connections that share a request or an upstream address with a line.
 
-        ``low`` and ``high`` are the offsets that are possible; without them those of any time.
+        ``low`` and ``high`` are the offsets that are possible; ``leg`` is the only one wanted.
         """
-        return [*self._requests_alike(line, low, high), *self._calls(line, low, high)]
+        window = Window(low, high, self._ranks[line])
+        found: list[Pair] = []
+        if leg != "upstream":
+            found += self._requests_alike(line, window)
+        if leg != "downstream":
+            found += self._calls(line, window)
+        return found
+
+    def has_any(self, line: int) -> bool:
+        """Return whether a line shares a request or an upstream with a connection of any time."""
+        entry = self.entries[line]
+        if (entry.method or "", entry.target or "") in self._by_request:
+            return True
+        return any(end in self._by_responder for end in entry.upstreams)
+
+    def of_any_time(self, line: int, most: int) -> list[Pair]:
+        """Return the same whatever the offset; of a line that more than ``most`` fit, none."""
+        entry = self.entries[line]
+        alike = self._by_request.get((entry.method or "", entry.target or ""), [])
+        calls = sum(len(self._by_responder.get(end, [])) for end in entry.upstreams)
+        if len(alike) + calls > most:
+            return []
+        return [*self._requests_alike(line), *self._calls(line)]
 
     def _index(self, number: int, wire: WireConnection) -> None:
         for end in wire.initiators:
@@ -179,13 +217,13 @@ class Pairs:
         if _is_listener(entry, wire) and _is_client(entry, wire):
             yield self._asked(line, number, "downstream", BY_ID, request, shared)
 
-    def _requests_alike(self, line: int, low: int | None, high: int | None) -> Iterator[Pair]:
+    def _requests_alike(self, line: int, window: Window | None = None) -> Iterator[Pair]:
         entry = self.entries[line]
         if not (entry.method and entry.target):
             return
         known = self._by_request.get((entry.method, entry.target), [])
-        span = span_of(entry)
-        for _, number, request in _around(known, span, low, high, self._ranks[line]):
+        span = self.spans[line]
+        for _, number, request in _around(known, span, window, span.begin or span.end):
             wire = self.wires[number]
             if not request.decided and request.status is None:
                 continue
@@ -198,14 +236,14 @@ class Pairs:
             shared = ("client",) if entry.client and entry.client_is_direct else ()
             yield self._asked(line, number, "downstream", BY_REQUEST, request, shared)
 
-    def _calls(self, line: int, low: int | None, high: int | None) -> Iterator[Pair]:
+    def _calls(self, line: int, window: Window | None = None) -> Iterator[Pair]:
         entry = self.entries[line]
         if entry.upstream_local is not None:
             return
-        call, span, rank = call_of(entry), span_of(entry), self._ranks[line]
+        call, span = call_of(entry), self.spans[line]
         for attempt, end in enumerate(entry.upstreams, 1 - len(entry.upstreams)):
             calls = self._by_responder.get(end, [])
-            for _, number in _around(calls, span, low, high, rank):
+            for _, number in _around(calls, span, window, span.end or span.begin):
                 wire = self.wires[number]
                 if attempt == 0 and not may_be(call, wire):
                     continue
@@ -224,7 +262,7 @@ class Pairs:
         shared: tuple[str, ...],
     ) -> Pair:
         """Return a pair by a request's beginning, or its end where the line only tells that."""
-        entry, span = self.entries[line], span_of(self.entries[line])
+        entry, span = self.entries[line], self.spans[line]
         if is_same_request(entry, request):
             shared += ("request",)
         if entry.status is not None and entry.status == request.status:
@@ -249,7 +287,7 @@ class Pairs:
         exchange: int | None = None,
     ) -> Pair:
         """Return a pair with an upstream connection by the moment of its failure."""
-        span = span_of(self.entries[line])
+        span = self.spans[line]
         moment = span.end or span.begin or Moment(0, 0)
         low, high = at - moment.high - SLOP, at - moment.low + SLOP
         apart = at - moment.middle
@@ -259,7 +297,7 @@ class Pairs:
 
     def _within(self, line: int, number: int, attempt: int) -> Pair:
         """Return a pair with a call that was made, and failed if so, while the request went on."""
-        wire, span = self.wires[number], span_of(self.entries[line])
+        wire, span = self.wires[number], self.spans[line]
         begin = span.begin or span.end or Moment(0, 0)
         end = span.end or begin
         first = wire.start if wire.is_silent or not wire.came_up else wire.decided
@@ -286,7 +324,7 @@ class Pairs:
 
         ``begins``: the line is about the connection itself, and begins with it.
         """
-        wire, span = self.wires[number], span_of(self.entries[line])
+        wire, span = self.wires[number], self.spans[line]
         begin = span.begin or span.end or Moment(0, 0)
         end = span.end or begin
         low, high = wire.start - begin.high - SLOP, wire.end - end.low + SLOP
@@ -346,25 +384,22 @@ def _is_same_end(named: End, end: End) -> bool:
     return named[0] == end[0] and named[1] in (0, end[1])
 
 
-def _around(
-    rows: list[Row], span: Span, low: int | None, high: int | None, rank: int = 0
-) -> list[Row]:
-    """Return the rows whose time may be within a line's: of many those nearest to its end.
+def _around(rows: list[Row], span: Span, window: Window | None, moment: Moment | None) -> list[Row]:
+    """Return the rows whose time may be within a line's: of many those nearest to a moment.
 
-    ``rank``: how many lines before it say the same; where the log's clock is too coarse to tell
-    rows apart they are counted off in order.
+    Where the log's clock is too coarse to tell rows apart they are counted off in order.
     """
-    if low is None or high is None:
-        return rows[:MAX_OPTIONS]
-    begin = span.begin or span.end or Moment(0, 0)
-    end = span.end or begin
-    first = bisect_left(rows, begin.low + low - SLOP, key=_when)
-    last = bisect_right(rows, end.high + high + SLOP, key=_when)
+    if window is None or moment is None:
+        return rows
+    low, high = window.low, window.high
+    begin, end = span.ends
+    first = bisect_left(rows, begin + low - SLOP, key=_when)
+    last = bisect_right(rows, end + high + SLOP, key=_when)
     if last - first <= MAX_OPTIONS:
         return rows[first:last]
-    start = first + rank
-    if end.high - end.low < COARSE:
-        start = bisect_left(rows, end.middle + (low + high) // 2, key=_when) - MAX_OPTIONS // 2
+    start = first + window.rank
+    if moment.high - moment.low < COARSE:
+        start = bisect_left(rows, moment.middle + (low + high) // 2, key=_when) - MAX_OPTIONS // 2
     start = max(first, min(start, last - MAX_OPTIONS))
     return rows[start : start + MAX_OPTIONS]
 
