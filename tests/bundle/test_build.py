@@ -17,6 +17,7 @@ from pcapdiag.bundle import build, outputs, sanitising
 from pcapdiag.bundle.build import make_bundle
 from pcapdiag.cli.main import cli
 from pcapdiag.errors import ProofError, UsageError
+from pcapdiag.logs import parse_source
 from pcapdiag.model.options import AnalyzeOptions, EndPattern
 from tests.bundle.make import KEY, PCAPS, REFUSED, bundle, capture_of, members, request
 
@@ -260,3 +261,31 @@ def test_an_original_that_is_left_gives_no_bundle(monkeypatch: pytest.MonkeyPatc
 def test_keys_are_never_told() -> None:
     assert KEY.hex() not in repr(request(REFUSED))
     assert KEY.hex().encode() not in b"".join(members(bundle(REFUSED)).values())
+
+
+@pytest.mark.usefixtures("no_charts")
+@pytest.mark.parametrize(
+    ("name", "log"),
+    [
+        ("log-envoy-refused", "envoy=envoy.log"),
+        ("log-envoy-json", "envoy=envoy.log"),
+        ("log-nginx-many", "nginx=nginx-error.log"),
+        ("log-haproxy-tls-client", "haproxy=haproxy.log"),
+    ],
+)
+def test_lines_of_logs_come_along_renamed_and_are_tied_again(name: str, log: str) -> None:
+    product, _, file = log.partition("=")
+    source = parse_source(f"{product}={PCAPS / name / file}")
+    wish = replace(request(f"{name}/proxy.pcap"), options=AnalyzeOptions(logs=(source,)))
+    made = make_bundle(wish)
+    (kept,) = made.manifest.logs
+    assert kept.tied_here == kept.tied > 0
+    assert 0 < kept.lines <= kept.lines_of_original
+    assert f"--log {product}=logs/{product}-1.log" in made.manifest.command
+    found = members(made)
+    lines = found[kept.name].decode().splitlines()
+    assert len(lines) == kept.lines
+    original = (PCAPS / name / file).read_text().splitlines()
+    assert not {*lines} & {*original}
+    assert f"logs/{product}-1.log" in found["report.txt"].decode()
+    assert not [n for n, content in found.items() if b"pcapdiag-bundle-" in content]
