@@ -107,8 +107,12 @@ def estimate(
     return None
 
 
-def _union(pairs: Iterable[Pair], most: int) -> list[tuple[int, int]]:
-    """Return the offsets that a line allows, as ranges that do not overlap."""
+def _union(pairs: Sequence[Pair], most: int) -> list[tuple[int, int]]:
+    """Return the offsets that a line allows, as ranges that do not overlap.
+
+    Where some of its pairs tell a moment, those that only tell a span add nothing.
+    """
+    pairs = [pair for pair in pairs if pair.apart is not None] or pairs
     merged: list[tuple[int, int]] = []
     for low, high in sorted((pair.low, pair.high) for pair in pairs):
         if high < -most or low > most:
@@ -178,7 +182,12 @@ def _of_region(pairs: Mapping[int, Sequence[Pair]], low: int, high: int) -> list
     for of_line in pairs.values():
         fitting = [pair for pair in of_line if pair.low <= high and pair.high >= low]
         if fitting:
-            found.append(min(fitting, key=lambda pair: (-pair.strength, _off(pair, middle))))
+            found.append(
+                min(
+                    fitting,
+                    key=lambda pair: (pair.apart is None, -pair.strength, _off(pair, middle)),
+                )
+            )
     return found
 
 
