@@ -208,6 +208,8 @@ def _open(entry: LogEntry, verdict: Verdict, connection: Connection | None = Non
     error = named(_narrow(entry))
     if error is not None:
         return f"{error.says}: of several ways to get there the wire shows: {shown}{by}"
+    if entry.product == "nginx" and call == "ended":
+        return f"the line leaves open who ended the connection; the wire shows: {shown}{by}"
     word = entry.flags[-1][:2] if entry.product == "haproxy" else ",".join(entry.flags)
     layer = LAYERS.get(verdict.phase or "", "") if call in ("connect", "slow connect") else ""
     return f"{word or 'the line'} leaves open {OPEN[call]}; the wire shows: {layer}{shown}{by}"

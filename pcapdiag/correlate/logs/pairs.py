@@ -110,6 +110,8 @@ class Pairs:
         self._by_initiator: dict[End, list[int]] = {}
         self._by_id: dict[str, list[tuple[int, WireRequest]]] = {}
         self._by_request: dict[tuple[str, str], list[tuple[int, int, WireRequest]]] = {}
+        self._by_end: dict[tuple[str, str], list[tuple[int, int, WireRequest]]] = {}
+        """The same by when they failed, for lines that do not say when a request began."""
         self._by_responder: dict[End, list[tuple[int, int]]] = {}
         self._by_key = {wire.key: number for number, wire in enumerate(wires)}
         self._effects: dict[Key, list[Key]] = {}
@@ -121,8 +123,8 @@ class Pairs:
         """When the request of each line was under way."""
         for number, wire in enumerate(wires):
             self._index(number, wire)
-        for requests in self._by_request.values():
-            requests.sort(key=lambda one: one[0])
+        for requests in (*self._by_request.values(), *self._by_end.values()):
+            requests.sort(key=_when)
         for failures in self._by_responder.values():
             failures.sort()
 
@@ -178,6 +180,8 @@ class Pairs:
                 continue
             what = request.method, request.target
             self._by_request.setdefault(what, []).append((request.asked, number, request))
+            end = request.decided or request.asked
+            self._by_end.setdefault(what, []).append((end, number, request))
         if wire.failed and not wire.is_twin:
             for end in wire.responders:
                 when = wire.decided or wire.start
@@ -242,8 +246,9 @@ class Pairs:
         entry = self.entries[line]
         if not (entry.method and entry.target):
             return
-        known = self._by_request.get((entry.method, entry.target), [])
         span = self.spans[line]
+        requests = self._by_request if span.begin else self._by_end
+        known = requests.get((entry.method, entry.target), [])
         for _, number, request in _around(known, span, window, span.begin or span.end):
             wire = self.wires[number]
             if not _is_answered_so(entry, request) or not _is_client(entry, wire):

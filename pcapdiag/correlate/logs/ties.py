@@ -138,8 +138,9 @@ class _Tying:
         """Return the clock where it is right but for its zone, from requests, then addresses."""
         best: LogClock | None = None
         score = 0.0
+        ends = [span.ends for span in spans]
         for base in clocks.bases():
-            lines = [n for n, span in enumerate(spans) if clocks.may_be_within(span, base)]
+            lines = clocks.within(ends, base)
             lines = [n for n in lines[:: 1 + len(lines) // SAMPLE] if self.pairs.has_any(n)]
             near = {n: self.pairs.possible(n, base - SYNCED, base + SYNCED) for n in lines}
             found = self._by_strength(near, spans, clocks)
