@@ -143,7 +143,8 @@ def _connection(entry: LogEntry, text: str) -> None:
 
 
 def _upstream_connection(entry: LogEntry, text: str) -> None:
-    entry.upstream_connection = text
+    """Envoy's number of the upstream connection; 0 is none."""
+    entry.upstream_connection = text if text != "0" else None
 
 
 def _flags(entry: LogEntry, text: str) -> None:

@@ -21,6 +21,8 @@ from pcapdiag.model.logs import LogEntry, Product
 
 MAX_KEYS = 400
 """Members of one line that are looked at."""
+MAX_KNOWN = 4_096
+"""Keys whose meaning is remembered."""
 MAX_DEPTH = 6
 """Objects within objects that are looked into."""
 
@@ -143,6 +145,7 @@ class JsonLines:
         self._names = _names(product)
         begin, utc = product != "nginx", product == "envoy"
         forms = (ISO, "%Y-%m-%d %H:%M:%S%.%?", CLF, HAPROXY, NGINX_ERROR, EPOCH)
+        self._known: dict[str, tuple[str, str]] = {}
         self._clocks = [Clock(form, utc=utc, begin=begin) for form in forms]
 
     def read(self, line: str, stamp: Stamp | None) -> LogEntry | None:
@@ -153,16 +156,23 @@ class JsonLines:
         texts: dict[str, str] = {}
         times: dict[str, str] = {}
         for key, text in members(found):
-            plain = letters(key)
-            short = letters(key.rpartition(".")[2])
-            if short in _TIME_KEYS:
-                times.setdefault(short, text)
-            name = self._names.get(plain) or self._names.get(short)
+            name, time = self._known.get(key) or self._meant(key)
+            if time:
+                times.setdefault(time, text)
             if name:
                 texts.setdefault(name, text)
         if len(texts) < 2:
             return None
         return self._entry(texts, times, stamp)
+
+    def _meant(self, key: str) -> tuple[str, str]:
+        """Return the field of a key and the kind of time, each empty where it is none."""
+        plain, short = letters(key), letters(key.rpartition(".")[2])
+        name = self._names.get(plain) or self._names.get(short) or ""
+        meant = name, short if short in _TIME_KEYS else ""
+        if len(self._known) < MAX_KNOWN:
+            self._known[key] = meant
+        return meant
 
     def _entry(
         self, texts: dict[str, str], times: dict[str, str], stamp: Stamp | None

