@@ -77,6 +77,11 @@ _OPTIONS = (
         "--keylog", type=click.Path(), metavar="FILE",
         help="TLS secrets, as SSLKEYLOGFILE writes them; the file may still grow.",
     ),
+    click.option(
+        "--snapshot", "snapshots", type=click.Path(), multiple=True, metavar="FILE",
+        help="What 'pcapdiag snapshot' wrote on a host of the capture: findings are drawn from "
+        "it, too. Repeatable; two of one host are its counters before and after.",
+    ),
     _LOG,
 )  # fmt: skip
 fail_on_option = click.option(
@@ -138,6 +143,7 @@ class CaptureArguments(TypedDict):
     upstreams: tuple[EndPattern, ...]
     names: str | None
     keylog: str | None
+    snapshots: tuple[str, ...]
     logs: tuple[LogSource, ...]
 
 

@@ -172,8 +172,8 @@ def probe(
     """Check a server from this host, and judge it with the codes that analyze gives.
 
     DNS, TCP to each address, TLS as a client does it and with each version and ALPN on its own, the
-    certificate, HTTP/2. At most 16 connections and a minute; nothing is sent that was not asked
-    for, and TLS.
+    certificate, HTTP/2. It opens 16 connections at most, ends within a minute, and sends no request
+    unless --http or --http2 asks for it.
     """
     options = _options(target, chosen)
     from pcapdiag.probe.run import probe as run

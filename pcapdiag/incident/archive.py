@@ -45,7 +45,7 @@ class Spill:
     """Records in the order in which they were added, read back by number."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
+        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - for its lifetime
         self._ends = array("q", [0])
 
     def __len__(self) -> int:

@@ -122,7 +122,6 @@ class ProbeFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     proxy_header: Literal[1, 2] | None = None
     protocol: str | None = None
     settings: dict[str, int] = {}
-    settings_acknowledged: bool | None = None
     http_status: int | None = None
     http_version: str | None = None
     headers: list[str] = []

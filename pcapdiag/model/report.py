@@ -32,6 +32,7 @@ from pcapdiag.model.report_points import PointPassage as PointPassage
 from pcapdiag.model.report_points import Sighting as Sighting
 from pcapdiag.model.report_scope import Scope as Scope
 from pcapdiag.model.report_signs import ResetSigns as ResetSigns
+from pcapdiag.model.report_snapshots import SnapshotFile as SnapshotFile
 from pcapdiag.model.report_summary import Summary as Summary
 from pcapdiag.model.report_summary import Topology as Topology
 from pcapdiag.model.report_tls import Tls
@@ -347,6 +348,8 @@ class Report(Value):
     """The capture over time; with several points the first one's, the others' are with them."""
     logs: Logs | None = None
     """The logs that were given (``AnalyzeOptions.logs``)."""
+    snapshots: list[SnapshotFile] = []
+    """The snapshots that were given (``AnalyzeOptions.snapshots``), used or not."""
 
 
 class LineCapture(Value):

@@ -12,7 +12,7 @@ from pcapdiag.report.clock import Clock, TimeMode
 from pcapdiag.report.logs import has_envoys, line_texts, log_texts, logged_only, logs_summary
 from pcapdiag.report.markup import MAX_CELL, code, fence, prose, table
 from pcapdiag.report.order import causes, told_order
-from pcapdiag.report.overview import captured, noted, outcome, roles, samples, warnings
+from pcapdiag.report.overview import captured, hosts, noted, outcome, roles, samples, warnings
 from pcapdiag.report.points import Places, point_texts, stream_filter
 
 MAX_GROUPS = 20
@@ -84,6 +84,7 @@ class _Writer:
             lines.append(f"- Noted: {prose(said)}")
         if report.summary.failed and (known := roles(report)):
             lines += ["", f"Roles: {prose(known)}"]
+        lines += [f"- Host: {prose(text)}" for text in hosts(report)]
         lines += self._logs()
         return "\n".join(lines) + "\n"
 

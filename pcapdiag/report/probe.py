@@ -133,9 +133,8 @@ def _is_tls(check: ProbeCheck) -> bool:
 
 def _certificate(one: ProbeCertificate) -> str:
     names = ", ".join(one.names[:6]) + (f" and {len(one.names) - 6} more" if one.names[6:] else "")
-    left = (
-        f"{one.days_left} days left" if one.days_left >= 0 else f"expired {-one.days_left} days ago"
-    )
+    span = counted(abs(one.days_left), "day")
+    left = f"{span} left" if one.days_left >= 0 else f"ended {span} ago"
     until = Clock("utc").full(one.not_after)
     return f"certificate for {names or one.subject}, by {one.issuer}, until {until} ({left})"
 

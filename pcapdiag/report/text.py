@@ -14,7 +14,16 @@ from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page
 from pcapdiag.report.logs import LOGGED, log_texts, logged_only, logs_summary
 from pcapdiag.report.order import causes, told_order
-from pcapdiag.report.overview import NOT_FAILED, captured, noted, outcome, roles, samples, warnings
+from pcapdiag.report.overview import (
+    NOT_FAILED,
+    captured,
+    hosts,
+    noted,
+    outcome,
+    roles,
+    samples,
+    warnings,
+)
 from pcapdiag.report.points import Places, point_lines
 
 FULL_ENTRIES = 30
@@ -98,6 +107,8 @@ def _summary(report: Report, page: Page, filtered: bool) -> Iterator[str]:
     known = roles(report)
     if known and summary.failed:
         yield from page.labelled("ROLES", known)
+    for text in hosts(report):
+        yield from page.labelled("HOST", text)
 
 
 def _logs(report: Report, writer: EntryWriter) -> Iterator[str]:

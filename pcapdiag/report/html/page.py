@@ -21,7 +21,7 @@ from pcapdiag.report.html.plain import packed, plain
 from pcapdiag.report.html.told import FULL_GROUPS, SHORT_GROUPS, Teller, Told
 from pcapdiag.report.html.topology import draw_topology
 from pcapdiag.report.logs import log_texts, logs_summary
-from pcapdiag.report.overview import captured, files, noted, outcome, roles, warnings
+from pcapdiag.report.overview import captured, files, hosts, noted, outcome, roles, warnings
 from pcapdiag.report.points import point_texts
 
 GLANCE = 3
@@ -89,6 +89,7 @@ def _first_screen(
         "roles": roles(report),
         "logs": list(log_texts(report, clock)),
         "logs_summary": logs_summary(report),
+        "hosts": list(hosts(report)),
         "glance": groups[:GLANCE],
     }
 
