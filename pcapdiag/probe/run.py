@@ -48,7 +48,7 @@ def probe(options: ProbeOptions) -> ProbeReport:
         try:
             run.all()
         except KeyboardInterrupt:
-            run.interrupted = True
+            run.interrupt()
         return report_of(
             options,
             run.drafts,
@@ -98,6 +98,13 @@ class _Run:
             self._http2(speaks_tls)
         if self._options.http_path is not None:
             self._http(speaks_tls)
+
+    def interrupt(self) -> None:
+        """Take up that the check under way was broken off."""
+        self.interrupted = True
+        if self.drafts:
+            self.drafts[-1].skipped = "interrupted"
+            self.drafts[-1].ended = self.clock.now()
 
     def _addresses(self) -> list[str]:
         options = self._options

@@ -78,7 +78,7 @@ def _judge(drafts: Sequence[Draft], keys: KeyLog) -> None:
     context = surroundings(stories)
     works = any(story.handshake_done for story in stories)
     for draft in drafts:
-        if draft.story is None or draft.connection is None:
+        if draft.story is None or draft.connection is None or draft.skipped:
             continue
         add_facts(draft.facts, draft.connection, draft.story)
         own = _own_error(draft)
