@@ -31,6 +31,10 @@ class ClusterError(PcapdiagError):
     """A cluster that others run is not there, or not any more (exit status 3)."""
 
 
+class ProofError(PcapdiagError):
+    """A bundle would not show what its original shows, or hold what it must not (exit status 3)."""
+
+
 class CaptureError(PcapdiagError):
     """An input that cannot be read; ``byte`` is where, or None where no byte is to blame.
 
@@ -67,3 +71,7 @@ class DamagedCaptureError(CaptureError):
 
     def __init__(self, path: str, message: str, advice: str = "", byte: int = 0) -> None:
         super().__init__(path, message, advice, byte)
+
+
+class SanitizeError(PcapdiagError):
+    """What must not be handed on cannot be replaced (exit status 3)."""

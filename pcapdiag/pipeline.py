@@ -42,9 +42,17 @@ def analyze(paths: Sequence[str | os.PathLike[str]], options: AnalyzeOptions) ->
 
     Raises pcapdiag.errors.PcapdiagError when nothing can be read, or the options are wrong.
     """
+    return report_of(read(paths, options))
+
+
+def read(paths: Sequence[str | os.PathLike[str]], options: AnalyzeOptions) -> Analysis:
+    """Read captures as one; what comes back knows more of them than ``report_of`` tells.
+
+    Raises as :func:`analyze` does.
+    """
     analysis = Analysis(Capture.open(paths, stop=options.stop), options)
     _read(analysis)
-    return report_of(analysis)
+    return analysis
 
 
 def follow(

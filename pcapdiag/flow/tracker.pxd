@@ -47,7 +47,7 @@ cdef class Tracker:
     cdef const long long[::1] offsets, times, captured, lengths, interfaces, frames
     cdef const long long[::1] link_types, files
     cdef public long long want_all, now, next_sweep, watching, scratch
-    cdef public set watched
+    cdef public set watched, named
     cdef public long long packets, bytes, first_time, last_time, truncated, duplicates, undecoded
     cdef public long long other_protocols, fragments, unknown_link, mixed, mixed_frame, evicted
     cdef public long long note_all, facts_left_out, heads_left_out, unmatched_icmp, connections, healthy, midstream, looks
@@ -176,4 +176,5 @@ cdef class Tracker:
     cdef int _says_goodbye(self, Flow flow, HalfFlow i, HalfFlow r) except -1
 
 
+cpdef unsigned long long end_key(unsigned long long low, unsigned long long port) noexcept
 cpdef long long flow_isn(Flow flow)

@@ -217,6 +217,8 @@ class Tracker:
         self.watching = 0
         self.watched: set[int] = set()
         self.on_packet: Any = None
+        self.named: set[int] = set()
+        """Initiators' ends (:func:`end_key`) whose connections are handed on, healthy or not."""
         self.scratch = -1
         self.arp: list[tuple[int, int, int]] = []
         self.on_dns: Callable[[Packet, bytes, int, int], object] | None = None
@@ -1386,6 +1388,9 @@ class Tracker:
         if self.keep_prints is not None:
             self.keep_prints.add(self.facts, self.heads, flow)
         told = self.want_all or (self.watching and flow.stream in self.watched)
+        if self.named and not told:
+            told = end_key(flow.low_a, flow.port_a) in self.named
+            told = told or end_key(flow.low_b, flow.port_b) in self.named
         if not told and self._surely_healthy(flow):
             if flow.same_as < 0:
                 self.healthy += 1
@@ -1585,6 +1590,11 @@ class Tracker:
 
 def _stream_of(flow: Flow) -> int:
     return flow.stream
+
+
+def end_key(low: int, port: int) -> int:
+    """Return an address's low 64 bits and a port as one number; others may share it."""
+    return low ^ (port * MIX_A & MASK)
 
 
 def flow_isn(flow: Flow) -> int:

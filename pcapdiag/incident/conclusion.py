@@ -18,6 +18,7 @@ from pcapdiag.incident.points_report import (
     captures_of,
     describe_points,
 )
+from pcapdiag.incident.snapshots import described, notes
 from pcapdiag.model.report import SCHEMA, Generator, Report
 
 
@@ -36,6 +37,8 @@ def report_of(analysis: Analysis) -> Report:
         capture, summary.connections, analysis.tracker.mixed, analysis.tracker.mixed_frame
     )
     findings = in_order([*finders.findings(fleet), *about_capture], groups)
+    snapshots = described(analysis.snapshots, fleet.host_states)
+    capture.notes += notes(snapshots)
     connections.name_findings(findings)
     return Report(
         schema=SCHEMA,
@@ -47,6 +50,8 @@ def report_of(analysis: Analysis) -> Report:
         findings=findings,
         groups=groups,
         activity=over_time.activity,
+        snapshots=snapshots,
+        logs=analysis.logged.result(),
     )
 
 
@@ -62,10 +67,12 @@ def joint_report(correlation: Correlation) -> Report:
     first = studies[0].label
     findings = in_order([*correlation.findings(), *finders.findings(captures)], groups, first)
     correlation.connections.name_findings(findings, first)
+    snapshots = described(studies[0].analysis.snapshots, finders.host_states)
+    together = [*correlation.notes(), *notes(snapshots)]
     return Report(
         schema=SCHEMA,
         generator=_program(),
-        capture=as_one(captures, [study.label for study in studies], correlation.notes()),
+        capture=as_one(captures, [study.label for study in studies], together),
         topology=correlation.topology(),
         summary=summary,
         connections=correlation.connections,
@@ -73,6 +80,8 @@ def joint_report(correlation: Correlation) -> Report:
         groups=groups,
         points=describe_points(correlation, captures),
         activity=over_time.activity,
+        snapshots=snapshots,
+        logs=correlation.logged.result(),
     )
 
 

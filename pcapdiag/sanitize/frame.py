@@ -1,0 +1,104 @@
+"""One frame while it is rewritten: what nobody copies or replaces is zero in the end."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from pcapdiag.sanitize.renamer import Renamer
+
+
+class Payloads(Protocol):
+    """Who replaces what TCP carries. Addresses are the original ones, in network order."""
+
+    def tcp(
+        self,
+        source: bytes,
+        source_port: int,
+        target: bytes,
+        target_port: int,
+        seq: int,
+        payload: bytes,
+        frame: int,
+    ) -> bytes:
+        """Return what is to stand in place of a segment's payload, of the same length.
+
+        ``seq`` is as in the header; ``frame`` numbers the capture's frames from 1.
+        """
+        ...
+
+
+class Ends(msgspec.Struct, frozen=True):
+    """The addresses of an IP header, before and after."""
+
+    source: bytes
+    target: bytes
+    new_source: bytes
+    new_target: bytes
+    final: bytes = b""
+    """The last one of a routing header, which the checksum covers in place of the target."""
+    new_final: bytes = b""
+
+    @property
+    def old(self) -> bytes:
+        """Return the addresses of the pseudo-header before."""
+        return self.source + (self.final or self.target)
+
+    @property
+    def new(self) -> bytes:
+        """Return the addresses of the pseudo-header after."""
+        return self.new_source + (self.new_final or self.new_target)
+
+
+class Frame:
+    """Bytes that were captured, and those that take their place.
+
+    ``end`` is the first byte that was not captured or lies behind the layer under way; ``stop`` is
+    where that layer ends on the wire. Layers narrow both.
+    """
+
+    def __init__(self, data: bytes, wire_length: int, number: int, renamer: Renamer) -> None:
+        self.data = data
+        self.out = bytearray(len(data))
+        self.end = len(data)
+        self.stop = max(wire_length, len(data))
+        self.number = number
+        self.renamer = renamer
+        self.layers = 0
+        self.quoted = False
+        """Inside of an ICMP error: what the segment carried is not needed."""
+
+    def left(self, at: int) -> int:
+        """Return how many captured bytes the layer under way has from ``at``."""
+        return self.end - at
+
+    def u16(self, at: int) -> int:
+        """Return the 2 bytes at ``at``, which must be there."""
+        return self.data[at] << 8 | self.data[at + 1]
+
+    def keep(self, at: int, size: int) -> None:
+        """Copy up to ``size`` bytes as far as they were captured."""
+        end = min(at + size, self.end)
+        if end > at:
+            self.out[at:end] = self.data[at:end]
+
+    def put(self, at: int, new: bytes) -> None:
+        """Write bytes as far as there is room in the layer."""
+        size = min(len(new), self.end - at)
+        if size > 0:
+            self.out[at : at + size] = new[:size]
+
+    def put16(self, at: int, value: int) -> None:
+        """Write 2 bytes, which must be in the layer."""
+        self.out[at : at + 2] = value.to_bytes(2, "big")
+
+    def address(self, at: int, size: int) -> None:
+        """Replace an address of 4 or 16 bytes; one that was cut is dropped."""
+        if self.left(at) >= size:
+            self.put(at, self.renamer.address(self.data[at : at + size]))
+
+    def mac(self, at: int) -> None:
+        """Replace a link-layer address of 6 bytes; one that was cut is dropped."""
+        if self.left(at) >= 6:
+            self.put(at, self.renamer.mac(self.data[at : at + 6]))

@@ -1,0 +1,155 @@
+"""Link layers: MAC addresses renamed, tags and types kept; what is not followed stays zero.
+
+The link types are those that decode/headers.py knows. Layouts: LINKTYPE_* pages of tcpdump.org,
+RFC 1661 (PPP), RFC 2516 (PPPoE), RFC 3032 (MPLS), RFC 826 (ARP), linux/nfnetlink_log.h (NFLOG).
+Each function replaces its header and returns what follows it, and where: an EtherType, or NOTHING.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.sanitize.frame import Frame
+
+NOTHING = (0, 0)
+IPV4, IPV6, ARP, RARP, TRANSPARENT = 0x0800, 0x86DD, 0x0806, 0x8035, 0x6558
+MPLS, PPPOE_DISCOVERY, PPPOE = 0x8847, 0x8863, 0x8864
+TAGS = (0x8100, 0x88A8, 0x9100)
+
+_PPP_KINDS = {0x0021: IPV4, 0x0057: IPV6, 0x0281: MPLS}
+_NFLOG_PAYLOAD = 9
+_NFLOG_HARDWARE = 8
+_NFLOG_KEPT = {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 14, 17}
+"""Attributes of numbers only: packet header, mark, time, interfaces, user, sequence, group."""
+
+Next = tuple[int, int]
+
+
+def link(f: Frame, link_type: int) -> Next:
+    """Replace the link layer of a frame."""
+    if link_type == 1:
+        return ethernet(f, 0)
+    if link_type == 113:
+        return _cooked(f)
+    if link_type == 276:
+        return _cooked2(f)
+    if link_type in (12, 14, 101, 228, 229):
+        return raw(f, 0)
+    if link_type in (0, 108):
+        f.keep(0, 4)
+        return raw(f, 4)
+    if link_type in (9, 50):
+        return ppp(f, 0)
+    if link_type == 51:
+        return pppoe(f, 0)
+    if link_type == 239:
+        return _nflog(f)
+    return NOTHING
+
+
+def ethernet(f: Frame, at: int) -> Next:
+    """Replace both addresses; the type stays."""
+    f.mac(at)
+    f.mac(at + 6)
+    f.keep(at + 12, 2)
+    return (f.u16(at + 12), at + 14) if f.left(at) >= 14 else NOTHING
+
+
+def raw(f: Frame, at: int) -> Next:
+    """Return what the IP version says."""
+    if f.left(at) < 1:
+        return NOTHING
+    version = f.data[at] >> 4
+    return {4: (IPV4, at), 6: (IPV6, at)}.get(version, NOTHING)
+
+
+def tag(f: Frame, at: int) -> Next:
+    """Keep a VLAN tag."""
+    f.keep(at, 4)
+    return (f.u16(at + 2), at + 4) if f.left(at) >= 4 else NOTHING
+
+
+def mpls(f: Frame, at: int) -> Next:
+    """Keep a stack of labels."""
+    while f.left(at) >= 4:
+        f.keep(at, 4)
+        at += 4
+        if f.data[at - 2] & 1:
+            return raw(f, at)
+    return NOTHING
+
+
+def ppp(f: Frame, at: int) -> Next:
+    """Keep the protocol, with address and control if they are there."""
+    if f.left(at) < 4:
+        return NOTHING
+    if f.u16(at) == 0xFF03:
+        f.keep(at, 2)
+        at += 2
+    size = 1 if f.data[at] & 1 else 2
+    f.keep(at, size)
+    protocol = f.data[at] if size == 1 else f.u16(at)
+    return _PPP_KINDS.get(protocol, 0), at + size
+
+
+def pppoe(f: Frame, at: int) -> Next:
+    """Keep the header of a session; discovery has tags with names, which are dropped."""
+    f.keep(at, 6)
+    if f.left(at) < 8 or f.data[at + 1] != 0:
+        return NOTHING
+    return ppp(f, at + 6)
+
+
+def arp(f: Frame, at: int) -> None:
+    """Replace the addresses of ARP for IPv4 over Ethernet; those of others are dropped."""
+    f.keep(at, 8)
+    if f.left(at) < 8 or f.u16(at + 2) != IPV4 or f.u16(at + 4) != 0x0604:
+        return
+    for party in (at + 8, at + 18):
+        f.mac(party)
+        f.address(party + 6, 4)
+
+
+def _cooked(f: Frame) -> Next:
+    f.keep(0, 6)
+    _hardware_address(f, 4, 2, 6)
+    f.keep(14, 2)
+    return (f.u16(14), 16) if f.left(0) >= 16 else NOTHING
+
+
+def _cooked2(f: Frame) -> Next:
+    f.keep(0, 12)
+    _hardware_address(f, 11, 1, 12)
+    return (f.u16(0), 20) if f.left(0) >= 20 else NOTHING
+
+
+def _hardware_address(f: Frame, size_at: int, size_bytes: int, at: int) -> None:
+    """Replace one of a cooked header's 8 bytes: a MAC, or the IPv4 address of a tunnel's end."""
+    if f.left(size_at) < size_bytes:
+        return
+    size = int.from_bytes(f.data[size_at : size_at + size_bytes], "big")
+    if size == 6:
+        f.mac(at)
+    elif size == 4:
+        f.address(at, 4)
+
+
+def _nflog(f: Frame) -> Next:
+    f.keep(0, 4)
+    at = 4
+    while f.left(at) >= 4:
+        # Attribute headers are in the capturing host's order; practically always little-endian.
+        size = f.data[at] | f.data[at + 1] << 8
+        kind = (f.data[at + 2] | f.data[at + 3] << 8) & 0x7FFF
+        f.keep(at, 4)
+        if size < 4:
+            return NOTHING
+        if kind == _NFLOG_PAYLOAD:
+            f.stop = at + size
+            f.end = min(f.end, f.stop)
+            return raw(f, at + 4)
+        if kind == _NFLOG_HARDWARE and size >= 12 and f.left(at) >= size:
+            f.keep(at + 4, 2)
+            f.mac(at + 8)
+        elif kind in _NFLOG_KEPT:
+            f.keep(at + 4, size - 4)
+        at += (size + 3) & ~3
+    return NOTHING
