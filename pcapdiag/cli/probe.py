@@ -221,7 +221,7 @@ def _options(target: str, chosen: Chosen) -> ProbeOptions:
 def _name(text: str) -> str:
     """Return a name as DNS and TLS write it; raises click.UsageError for what is none."""
     try:
-        name = text if text.isascii() else text.encode("idna").decode("ascii")
+        name = text if ":" in text else text.encode("idna").decode("ascii")
     except UnicodeError as error:
         raise click.UsageError(f"{text!r} is no host name") from error
     if not _NAME.fullmatch(name):

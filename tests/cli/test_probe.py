@@ -52,6 +52,8 @@ def closed_port() -> int:
         ["a b:443"],
         ["localhost:443", "--address", "localhost"],
         ["localhost:443", "--sni", "a;b"],
+        ["localhost:443", "--sni", "a" * 70 + ".example"],
+        ["a..b:443"],
         ["localhost:443", "--alpn", ""],
         ["localhost:443", "--timeout", "0.1"],
         ["localhost:443", "--http", "no-slash"],

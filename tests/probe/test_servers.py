@@ -244,3 +244,27 @@ def test_a_greeting_ends_the_guessing() -> None:
         report = ask(server.target)
     assert check(report, "tcp").facts.greeting == "220 mail ESMTP"
     assert "TLS was not tried: --tls does" in report.notes
+
+
+def test_a_request_is_not_sent_to_a_stranger_or_in_the_clear(authority: Authority) -> None:
+    heard: list[bytes] = []
+
+    def listen(connection: socket.socket) -> None:
+        heard.append(connection.recv(4096))
+        connection.sendall(REFUSING)
+
+    with serving(over_tls(tls_context(authority.issue(HOME)), listen)) as server:
+        stranger = ask(server.target, tls=True, http_path="/secret")
+    with serving(listen) as server:
+        plain = ask(server.target, tls=True, http_path="/secret", http2=True)
+    assert check(stranger, "http").status == "skipped"
+    assert [check(plain, "http").status, check(plain, "http2").status] == ["skipped", "skipped"]
+    assert not any(b"GET" in text or b"PRI" in text for text in heard)
+
+
+def test_a_certificate_that_ends_soon(authority: Authority) -> None:
+    context = tls_context(authority.issue(HOME, since=-90, days=95))
+    with serving(over_tls(context)) as server:
+        report = ask(server.target, ca=str(authority.cert))
+    assert report.status == "ok"
+    assert any("tls.certificate_expiring" in note for note in report.notes)
