@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import overload
 
@@ -11,7 +11,7 @@ import msgspec
 from pcapdiag import pipeline
 from pcapdiag.incident.conclusion import report_of
 from pcapdiag.model.options import AnalyzeOptions, EndPattern
-from pcapdiag.model.report import Connection, Report
+from pcapdiag.model.report import Connection, LogLine, Report
 
 CAPTURE = "capture.pcapng"
 """The capture's name in a bundle."""
@@ -47,9 +47,9 @@ def end_text(pattern: EndPattern) -> str:
 class _Named(Sequence[Connection]):
     """Connections as they are in a report, in a capture of another name."""
 
-    def __init__(self, connections: Sequence[Connection], name: str) -> None:
+    def __init__(self, connections: Sequence[Connection], names: Mapping[str, str]) -> None:
         self._connections = connections
-        self._name = name
+        self._names = names
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -67,17 +67,30 @@ class _Named(Sequence[Connection]):
         return self._renamed(self._connections[index])
 
     def _renamed(self, connection: Connection) -> Connection:
-        connection.file = self._name
+        connection.file = self._names.get(connection.file, connection.file)
+        for line in log_lines(connection):
+            line.file = self._names.get(line.file, line.file)
         return connection
 
 
+def log_lines(connection: Connection) -> list[LogLine]:
+    """Return the lines of logs that were tied to a connection."""
+    return connection.log_lines if isinstance(connection.log_lines, list) else []
+
+
 def analyse(
-    path: str, options: AnalyzeOptions, roles: Roles, *, pictures: bool = False, name: str = CAPTURE
+    path: str,
+    options: AnalyzeOptions,
+    roles: Roles,
+    names: Mapping[str, str] | None = None,
+    *,
+    pictures: bool = False,
 ) -> Report:
-    """Return the report of a bundle's capture; ``name`` is what it calls the file.
+    """Return the report of a bundle's capture; ``names`` says how it calls the files read.
 
     ``options`` are those of the bundle's own analysis. Raises as ``pipeline.analyze``.
     """
+    names = names or {}
     options = replace(
         options,
         proxies=roles.proxies,
@@ -87,6 +100,10 @@ def analyse(
     )
     analysis = pipeline.read([path], options)
     for facts in analysis.capture.files:
-        facts.path = name
+        facts.path = names.get(facts.path, facts.path)
     report = report_of(analysis)
-    return msgspec.structs.replace(report, connections=_Named(report.connections, name))
+    for log in report.logs.files if report.logs is not None else ():
+        log.path = names.get(log.path, log.path)
+        for line in log.examples:
+            line.file = names.get(line.file, line.file)
+    return msgspec.structs.replace(report, connections=_Named(report.connections, names))

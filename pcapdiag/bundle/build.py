@@ -24,6 +24,8 @@ from pcapdiag.bundle.analysing import CAPTURE, analyse
 from pcapdiag.bundle.archive import packed
 from pcapdiag.bundle.comparing import TOLERANCE, Comparison, compare
 from pcapdiag.bundle.facts import altered, clocks, originals
+from pcapdiag.bundle.logs import kept
+from pcapdiag.bundle.logs import write as write_logs
 from pcapdiag.bundle.narrowing import Narrowed, failed, narrow, own_options
 from pcapdiag.bundle.original import Original, study
 from pcapdiag.bundle.outputs import outputs
@@ -72,7 +74,7 @@ def make_bundle(request: Request) -> Made:
             treated = left_as_it_is(narrowed, original)
         proven = _prove(original, narrowed, treated, request, folder)
     members, what = _members(proven, narrowed, treated, request)
-    manifest = _manifest(original, narrowed, proven, request)
+    manifest = _manifest(original, narrowed, treated, proven, request)
     told = readme.Told(proven.report, manifest, VENDORS[request.vendor], _with_own(what))
     members = {README: readme.render(told).encode(), **members}
     what = _with_own(what)
@@ -98,11 +100,12 @@ def _prove(
     """Annotate the capture, and compare its analysis with the original's; raises ProofError."""
     request.tell("analysing what is to be sent, and comparing it with the original")
     options = _options(request, treated, folder)
-    draft = analyse(treated.path, options, treated.roles, name=treated.path)
+    draft = analyse(treated.path, options, treated.roles)
     path = os.path.join(folder, CAPTURE)
     with open(path, "wb") as file:
         annotate_capture(draft, file.write, said=_section(request), drop_secrets=True)
-    report = analyse(path, options, treated.roles, pictures=True)
+    names = {path: CAPTURE, **{os.path.join(folder, one.name): one.name for one in treated.logs}}
+    report = analyse(path, options, treated.roles, names, pictures=True)
     comparison = compare(original.report, report, narrowed.cut.frames, original.chosen)
     if not comparison.holds:
         raise failed(comparison, "sanitised" if request.sanitise else "cut out")
@@ -112,7 +115,7 @@ def _prove(
 
 
 def _options(request: Request, treated: Treated, folder: str) -> AnalyzeOptions:
-    options = own_options(request.options)
+    options = replace(own_options(request.options), logs=write_logs(treated.logs, folder))
     if not treated.names:
         return replace(options, names=None)
     path = os.path.join(folder, NAMES)
@@ -125,6 +128,8 @@ def _command(treated: Treated, request: Request) -> str:
     words = ["pcapdiag", "analyze", CAPTURE, *treated.roles.told()]
     if treated.names:
         words += ["--names", NAMES]
+    for log in treated.logs:
+        words += ["--log", log.argument()]
     if request.options.all_connections:
         words.append("--all")
     return shlex.join(words)
@@ -150,6 +155,9 @@ def _members(
     what[CAPTURE] = "the packets, with comments that Wireshark shows"
     members[FRAMES] = narrowed.cut.frames.table().encode()
     what[FRAMES] = "where each frame of the capture was in the original files"
+    for log in treated.logs:
+        members[log.name] = log.content
+        what[log.name] = f"the lines of a log of {log.source.product} that matter, for --log"
     if treated.names:
         members[NAMES] = treated.names
         what[NAMES] = "names of addresses, for --names"
@@ -159,6 +167,7 @@ def _members(
 def _manifest(
     original: Original,
     narrowed: Narrowed,
+    treated: Treated,
     proven: _Proven,
     request: Request,
 ) -> listing.Manifest:
@@ -180,6 +189,7 @@ def _manifest(
             not_in_it=original.chosen.left_out,
         ),
         clocks=clocks(proven.report),
+        logs=kept(treated.logs, original.report, proven.report),
         proof=listing.Proof(
             connections=proven.comparison.compared, tolerance=TOLERANCE, compared=COMPARED
         ),

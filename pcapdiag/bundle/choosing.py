@@ -27,9 +27,13 @@ class Chosen(msgspec.Struct):
 
     first_frames: set[int] = set()
     streams: set[int] = set()
+    selected: bool = False
+    """Filters chose them."""
     left_out: int = 0
     findings: list[str] = []
-    """Codes of findings that the bundle is to show: failures, and those of chosen connections."""
+    """Codes of findings that come along: failures, and those that name chosen connections."""
+    must_find: set[str] = set()
+    """Those of them without which the bundle would not show what it is about."""
 
 
 def choose(report: Report, selection: Selection | None, *, healthy: bool) -> Chosen:
@@ -37,7 +41,7 @@ def choose(report: Report, selection: Selection | None, *, healthy: bool) -> Cho
 
     ``healthy`` takes the others too, as far as the report lists them.
     """
-    chosen = Chosen()
+    chosen = Chosen(selected=selection is not None)
     alike: Counter[tuple[str, str, str, int]] = Counter()
     for connection in report.connections:
         verdict, responder = connection.verdict, connection.responder
@@ -52,20 +56,26 @@ def choose(report: Report, selection: Selection | None, *, healthy: bool) -> Cho
             continue
         chosen.first_frames.add(connection.first_frame)
         chosen.streams.add(connection.stream)
-    chosen.findings = [
-        finding.code
-        for finding in report.findings
-        if _is_about(finding, chosen, selected=selection is not None)
-    ]
+    _choose_findings(report, chosen)
     return chosen
 
 
-def _is_about(finding: Finding, chosen: Chosen, *, selected: bool) -> bool:
-    if finding.source != "capture":
-        return False
-    if not chosen.streams.isdisjoint(finding.streams):
-        return True
-    return finding.severity == "failure" and not selected
+def _choose_findings(report: Report, chosen: Chosen) -> None:
+    """Choose what the findings tell of; of a capture without failures, its warnings."""
+    found = [one for one in report.findings if one.source == "capture"]
+    for finding in found:
+        named = not chosen.streams.isdisjoint(finding.streams)
+        severe = finding.severity == "failure" and (named or not chosen.selected)
+        if named or severe:
+            chosen.findings.append(finding.code)
+        if severe:
+            chosen.must_find.add(finding.code)
+    if chosen.streams or chosen.findings or chosen.selected:
+        return
+    for finding in found:
+        if finding.severity == "warning" and not finding.code.startswith("capture."):
+            chosen.findings.append(finding.code)
+            chosen.must_find.add(finding.code)
 
 
 def want(analysis: Analysis, report: Report, chosen: Chosen, *, healthy: bool) -> Wanted:
@@ -139,6 +149,8 @@ def _tells_of(finding: Finding, chosen: Chosen) -> bool:
 
 def _comes_along(connection: Connection, chosen: Chosen, named: set[int]) -> bool:
     if connection.stream in chosen.streams or connection.stream in named:
+        return True
+    if isinstance(connection.log_lines, list) and connection.log_lines and not chosen.selected:
         return True
     return connection.same_as is not None and connection.same_as in chosen.streams
 

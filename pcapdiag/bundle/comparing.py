@@ -103,8 +103,7 @@ def compare(original: Report, bundle: Report, frames: FrameMap, chosen: Chosen) 
             comparison.differences.append(_appeared(first, after))
     found = {finding.code for finding in bundle.findings}
     for finding in original.findings:
-        wanted = finding.code in chosen.findings and finding.severity == "failure"
-        if wanted and finding.code not in found:
+        if finding.code in chosen.must_find and finding.code not in found:
             comparison.not_found.append(finding)
             comparison.differences.append(Difference(-1, "a finding", finding.code, "not found"))
     return comparison

@@ -10,6 +10,7 @@ import msgspec
 
 from pcapdiag.bundle.analysing import Roles
 from pcapdiag.bundle.key import new_key
+from pcapdiag.bundle.logs import LogExtract, extract, renamed
 from pcapdiag.bundle.narrowing import Narrowed
 from pcapdiag.bundle.original import Original
 from pcapdiag.bundle.own_file import own_blocks, replaced
@@ -21,6 +22,7 @@ from pcapdiag.sanitize.packet import PacketSanitizer
 from pcapdiag.sanitize.renamer import Renamer
 from pcapdiag.sanitize.scan import leaks
 from pcapdiag.sanitize.streams import StreamSanitizer
+from pcapdiag.sanitize.text import TextSanitizer
 
 SANITISED = "sanitised.pcapng"
 MAX_ROUNDS = 4
@@ -36,6 +38,7 @@ class Treated(msgspec.Struct):
     roles: Roles
     names: bytes = b""
     """A hosts file."""
+    logs: list[LogExtract] = []
     originals: Originals | None = None
     """What was replaced, and must not be found; None where nothing was."""
 
@@ -54,7 +57,8 @@ class Treated(msgspec.Struct):
 def left_as_it_is(narrowed: Narrowed, original: Original) -> Treated:
     """Return what was cut out as it was captured."""
     names = names_of(original, narrowed)
-    return Treated(narrowed.path, narrowed.roles, _hosts(names))
+    logs = extract(original, narrowed.cut.frames)
+    return Treated(narrowed.path, narrowed.roles, _hosts(names), logs)
 
 
 def sanitise(narrowed: Narrowed, original: Original, request: Request, folder: str) -> Treated:
@@ -64,16 +68,18 @@ def sanitise(narrowed: Narrowed, original: Original, request: Request, folder: s
     """
     request.tell("renaming addresses and names, overwriting contents")
     renamer = Renamer(request.key or new_key(), request.keep)
-    names = names_of(original, narrowed)
+    names, logs = names_of(original, narrowed), extract(original, narrowed.cut.frames)
     path = os.path.join(folder, SANITISED)
     for _ in range(MAX_ROUNDS):
         roles = _renamed_roles(narrowed.roles, renamer)
         hosts = _renamed_names(names, renamer)
         _write(narrowed.path, path, renamer)
+        # Behind the packets: what is a name, a word or a credential there is one in texts.
+        said = renamed(logs, TextSanitizer(renamer).text)
         if not renamer.originals.clashes() and not renamer.originals.misfits():
             break
         renamer = renamer.with_originals(renamer.originals)
-    return Treated(path, roles, _hosts(hosts), renamer.originals)
+    return Treated(path, roles, _hosts(hosts), said, renamer.originals)
 
 
 def _write(source: str, target: str, renamer: Renamer) -> None:

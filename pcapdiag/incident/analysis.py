@@ -15,6 +15,7 @@ from pcapdiag.flow.prints import PrintTable
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.sieve import MAX_DRAWN
 from pcapdiag.flow.story import address_text, build_story, connection_state
+from pcapdiag.host.load import load_snapshots
 from pcapdiag.incident.archive import Archive, Connections
 from pcapdiag.incident.certificates import Certificates
 from pcapdiag.incident.describe import asked_name
@@ -46,6 +47,7 @@ class Analysis(Following):
         super().__init__(capture, options, self._ended)
         self.options = options
         self.names = NameTable.from_file(options.names) if options.names else NameTable()
+        self.snapshots = load_snapshots(options.snapshots)
         self.dns = DnsReader(self.names)
         self.tracker.on_dns = self.dns.take
         self.tracker.note_all = options.all_connections

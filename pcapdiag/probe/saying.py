@@ -17,7 +17,7 @@ def says(draft: Draft) -> str:
     if draft.name == "dns":
         return _lookups(draft.facts)
     if draft.verdict is not None:
-        short = "" if draft.required else _refused(draft.facts)
+        short = "" if draft.required else _refused(draft.facts, draft.verdict.code)
         return short or draft.verdict.title
     tell = {
         "tcp": _tcp,
@@ -32,10 +32,10 @@ def says(draft: Draft) -> str:
     return tell(draft.facts) or "nothing was seen"
 
 
-def _refused(facts: ProbeFacts) -> str:
+def _refused(facts: ProbeFacts, code: str) -> str:
     """Return how a server refused what it need not take; empty where that was no alert."""
     if facts.alert is None:
-        return "not taken: no protocol picked" if facts.tls_version and facts.alpn_offered else ""
+        return "not taken: no protocol picked" if code == "tls.alpn_mismatch" else ""
     by = "the server" if facts.alert_by == "server" else "OpenSSL here"
     return f"not taken: alert {facts.alert} by {by}"
 

@@ -69,13 +69,16 @@ def _conclusion(report: ProbeReport, page: Page) -> Iterator[str]:
     failed = [check for check in made if check.status == "failed"]
     checks = counted(len(made), "check")
     when = Clock("utc").full(report.start)
-    broken_off = ", interrupted" if report.interrupted else ""
+    of = f"{checks} of {where} from here at {when}"
     if failed:
-        count = f"{len(failed)} of {checks} of {where} from here at {when}{broken_off}"
-        yield from page.labelled("FAILED", count, "bad")
+        stopped = ", interrupted" if report.interrupted else ""
+        yield from page.labelled("FAILED", f"{len(failed)} of {of}{stopped}", "bad")
+    elif report.interrupted:
+        yield from page.labelled("STOPPED", f"interrupted after {of}", "warn")
     else:
-        text = f"{where} answers as asked: {checks} from here at {when}{broken_off}"
-        yield from page.labelled("OK", text, "good")
+        yield from page.labelled(
+            "OK", f"{where} answers as asked: {checks} from here at {when}", "good"
+        )
 
 
 def _verdict(check: ProbeCheck, verdict: ProbeVerdict, page: Page) -> Iterator[str]:
@@ -133,9 +136,8 @@ def _is_tls(check: ProbeCheck) -> bool:
 
 def _certificate(one: ProbeCertificate) -> str:
     names = ", ".join(one.names[:6]) + (f" and {len(one.names) - 6} more" if one.names[6:] else "")
-    left = (
-        f"{one.days_left} days left" if one.days_left >= 0 else f"expired {-one.days_left} days ago"
-    )
+    span = counted(abs(one.days_left), "day")
+    left = f"{span} left" if one.days_left >= 0 else f"ended {span} ago"
     until = Clock("utc").full(one.not_after)
     return f"certificate for {names or one.subject}, by {one.issuer}, until {until} ({left})"
 

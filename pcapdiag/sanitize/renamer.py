@@ -132,8 +132,9 @@ class Renamer:
         of reverse lookups get the image's digits.
         """
         host, port = _split(text)
-        image = self._address_or_none(host) or self._reverse(host) or self._labels(host)
-        if image != host:
+        literal = self._address_or_none(host)
+        image = literal or self._reverse(host) or self._labels(host)
+        if literal is None and image != host:
             self.originals.names[host.lower()] = image.lower()
         return image + port
 
@@ -325,6 +326,11 @@ class Renamer:
 
     def _in_use(self, run: bytes) -> bool:
         return run in self._runs_taken or run in self.originals.runs or run in self._known.runs
+
+
+def is_kept(label: bytes) -> bool:
+    """Return whether a label may be one that stays where it is."""
+    return label in KEPT_LABELS or label in KEPT_ANYWHERE
 
 
 def _is_generic(labels: list[bytes], at: int) -> bool:

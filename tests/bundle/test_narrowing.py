@@ -15,7 +15,7 @@ from pcapdiag.errors import ProofError
 from tests.bundle.make import PCAPS, REFUSED, request
 
 CASES = [
-    "capture-rotated-by-time/client_0*.pcap",
+    "tcp.reset_before_response-rotated-by-time/*_0*.pcap*",
     "capture-gzip/upstream.pcapng.gz",
     "capture-slight-disorder/*.pcap.gz",
     "dns.failure-envoy/proxy.pcap",
@@ -23,7 +23,7 @@ CASES = [
     "icmp.unreachable-router-reject/client.pcap",
     "tcp.connection_refused-behind-dnat/router.pcap",
     "tcp.reset_before_response-clock-steps-back/*.pcap",
-    "tcp.reset_in_response-ip-fragments/*.pcap",
+    "tcp.reset_in_response-ip-fragments/*.pcap.gz",
     "tcp.injected_reset-in-vxlan/*.pcap",
 ]
 

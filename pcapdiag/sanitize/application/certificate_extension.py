@@ -17,7 +17,8 @@ from pcapdiag.sanitize.application.distinguished_name import (
 )
 from pcapdiag.sanitize.application.editor import Editor
 from pcapdiag.sanitize.application.public_key import serial_number
-from pcapdiag.sanitize.renaming import Keyed, Renaming
+from pcapdiag.sanitize.keyed import Keyed
+from pcapdiag.sanitize.renamer import Renamer
 
 _SUBJECT_KEY, _KEY_USAGE, _SUBJECT_NAMES, _ISSUER_NAMES, _BASIC, _NAME_CONSTRAINTS = (
     *(b"\x55\x1d\x0e", b"\x55\x1d\x0f", b"\x55\x1d\x11", b"\x55\x1d\x12", b"\x55\x1d\x13"),
@@ -50,7 +51,7 @@ _KEY_ID, _AUTHORITY_ISSUER, _AUTHORITY_SERIAL = 0x80, 0xA1, 0x82
 class ExtensionRewriter:
     """Rewrites extensions one after the other."""
 
-    def __init__(self, renamer: Renaming, keyed: Keyed) -> None:
+    def __init__(self, renamer: Renamer, keyed: Keyed) -> None:
         self._renamer = renamer
         self._keyed = keyed
 
@@ -87,7 +88,7 @@ class ExtensionRewriter:
             self._anything(value, 0)
 
     def _identifier(self, content: Editor) -> None:
-        content.replace(self._keyed.bytes(content.peek()))
+        content.replace(self._keyed.opaque(content.peek()))
 
     def _authority_key(self, body: Editor) -> None:
         for part in der.elements(body):
@@ -129,7 +130,7 @@ class ExtensionRewriter:
         while len(every):
             one = every.vector(2)
             one.keep(1)
-            one.replace(self._keyed.bytes(one.peek(_LOG_ID)))
+            one.replace(self._keyed.opaque(one.peek(_LOG_ID)))
             one.skip(_TIMESTAMP)
             one.vector(2).skip()
             one.keep(2)
@@ -161,7 +162,7 @@ class ExtensionRewriter:
         if not oid.startswith(_ENTERPRISE):
             return oid
         rest = oid[len(_ENTERPRISE) :]
-        other = self._keyed.bytes(rest)
+        other = self._keyed.opaque(rest)
         new = (old & 0x80 | byte & 0x3F | 1 for old, byte in zip(rest, other, strict=True))
         return _ENTERPRISE + bytes(new)
 

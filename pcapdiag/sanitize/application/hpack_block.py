@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pcapdiag.protocols.http.header_block import MAX_TABLE
 from pcapdiag.sanitize.application.http_fields import field_name, field_value
-from pcapdiag.sanitize.renaming import Keyed, Renaming, blank
+from pcapdiag.sanitize.keyed import Keyed, blank
+from pcapdiag.sanitize.renamer import Renamer
 
 if TYPE_CHECKING:
     from hpack.huffman import HuffmanEncoder
@@ -38,7 +39,7 @@ class _Text(NamedTuple):
 class HeaderBlockRewriter:
     """Follows the header compression of one direction. Once it is lost it stays lost."""
 
-    def __init__(self, renamer: Renaming, keyed: Keyed) -> None:
+    def __init__(self, renamer: Renamer, keyed: Keyed) -> None:
         # Imported here: most captures have no HTTP/2.
         from hpack.exceptions import HPACKError
         from hpack.table import HeaderTable

@@ -18,7 +18,7 @@ from pcapdiag.sanitize.application.http_fields import field_name, field_value
 from pcapdiag.sanitize.application.stream import LETTER, Stream
 from pcapdiag.sanitize.application.texts import phrases, target
 from pcapdiag.sanitize.application.vocabulary import is_known
-from pcapdiag.sanitize.renaming import blank
+from pcapdiag.sanitize.keyed import blank
 
 SEARCHED = 1 << 16
 """Bytes that are looked through at a time for a head."""

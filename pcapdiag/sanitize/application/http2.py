@@ -31,9 +31,7 @@ SHORT_MESSAGE = 2
 MAX_STREAMS = 10_000
 ERROR = 400
 _GRPC = b"application/grpc"
-_WHOLE = (
-    *(Type.PRIORITY, Type.RST_STREAM, Type.SETTINGS, Type.PING, Type.WINDOW_UPDATE),
-)
+_WHOLE = (*(Type.PRIORITY, Type.RST_STREAM, Type.SETTINGS, Type.PING, Type.WINDOW_UPDATE),)
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _STATUS_FIELD = 0x08
 """Protobuf's tag of field 1 as a number."""

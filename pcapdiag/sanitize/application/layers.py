@@ -98,7 +98,7 @@ def begun_like_http(data: bytes) -> bool:
     """Return whether bytes are the beginning of a request or of an answer, cut off."""
     line = data.lstrip(_LINE_ENDS)
     return bool(line) and (
-        speaks(data, True) is None and line[:1].isalpha() and b" /" in line[:32]
+        (speaks(data, True) is None and line[:1].isalpha() and b" /" in line[:32])
         or (len(line) >= 2 and b"HTTP/".startswith(line[:5]))
     )
 

@@ -9,7 +9,13 @@ from __future__ import annotations
 
 import re
 
-from pcapdiag.diagnose.goodbye import CANCEL_REQUEST, LDAP_UNBIND, LINE_QUITS, QUITS, WEBSOCKET_CLOSE
+from pcapdiag.diagnose.goodbye import (
+    CANCEL_REQUEST,
+    LDAP_UNBIND,
+    LINE_QUITS,
+    QUITS,
+    WEBSOCKET_CLOSE,
+)
 from pcapdiag.diagnose.tls.commands import LDAP_START_TLS, MYSQL_GREETING, POSTGRES_SSL_REQUEST
 from pcapdiag.protocols.tls.sniff import speaks_tls
 from pcapdiag.sanitize.application.stream import Stream
@@ -80,7 +86,7 @@ def _line(line: bytes) -> bytes:
 
 
 def kept_message(data: bytes) -> bytes:
-    """Return what a packet becomes that is one message which says nothing of anybody, or nothing."""
+    """Return what a packet becomes that is a message which says nothing of anybody, or nothing."""
     if data in QUITS or data.upper() in LINE_QUITS or data in _POSTGRES_ANSWERS:
         return data
     if data == POSTGRES_SSL_REQUEST:
@@ -92,14 +98,14 @@ def kept_message(data: bytes) -> bytes:
         return data
     if data[1:5] == MYSQL_GREETING:
         return data[:5] + BINARY * (len(data) - 5)
-    if data[:1] == bytes([WEBSOCKET_CLOSE]) and 1 < len(data) and data[1] & 0x7F == len(data) - 6:
+    if data[:1] == bytes([WEBSOCKET_CLOSE]) and len(data) > 1 and data[1] & 0x7F == len(data) - 6:
         return data[:2] + BINARY * (len(data) - 2)
     return _ldap(data)
 
 
 def _ldap(data: bytes) -> bytes:
     at = data.find(LDAP_START_TLS)
-    if data.startswith(b"0") and 0 <= at and len(data) < _LDAP_SHORT:
+    if data.startswith(b"0") and at >= 0 and len(data) < _LDAP_SHORT:
         end = at + len(LDAP_START_TLS)
         return data[:end] + BINARY * (len(data) - end)
     if data.startswith(b"0") and data.endswith(LDAP_UNBIND) and len(data) < 16:
