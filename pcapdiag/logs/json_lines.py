@@ -16,6 +16,7 @@ from pcapdiag.logs import envoy, nginx
 from pcapdiag.logs.clocks import CLF, EPOCH, HAPROXY, ISO, NGINX_ERROR, Clock
 from pcapdiag.logs.failure import finish
 from pcapdiag.logs.fields import ABSENT, DASH_SPEAKS, FIELDS, MAX_TEXT, RANKS
+from pcapdiag.logs.source import NAMES
 from pcapdiag.logs.template import Stamp
 from pcapdiag.model.logs import LogEntry, Product
 
@@ -151,7 +152,7 @@ class JsonLines:
     """Reads JSON objects by the usual names of their keys."""
 
     def __init__(self, product: Product) -> None:
-        self.name = f"{ {'envoy': 'Envoy', 'nginx': 'NGINX', 'haproxy': 'HAProxy'}[product] } JSON"
+        self.name = NAMES[product] + " JSON"
         self._product = product
         self._names = _names(product)
         begin, utc = product != "nginx", product == "envoy"

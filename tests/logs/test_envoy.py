@@ -161,7 +161,10 @@ def test_the_proxys_log_about_itself_is_no_unread_line(tmp_path: Path) -> None:
 def test_brief_reading_leaves_out_only_what_did_not_fail(tmp_path: Path) -> None:
     from pcapdiag.logs import parse_source, read_log
 
-    reading(tmp_path, "envoy", [DEFAULT.replace("503 UF", "200 -"), DEFAULT])
-    good, bad = read_log(parse_source(f"envoy={tmp_path}/envoy.log"), brief=True)
-    assert (good.failed, good.status, good.upstreams) == (False, 200, [])
-    assert (bad.failed, bad.upstreams) == (True, [("172.23.141.221", 9000)])
+    good = DEFAULT.replace("503 UF", "200 -")
+    reading(tmp_path, "envoy", [good, good, DEFAULT, DEFAULT.replace("503 UF", "200 UPE")])
+    entries = list(read_log(parse_source(f"envoy={tmp_path}/envoy.log"), brief=True))
+    assert [entry.failed for entry in entries] == [False, False, True, True]
+    assert len({entry.time for entry in entries}) == 1
+    assert entries[1].upstreams == []
+    assert entries[3].upstreams == [("172.23.141.221", 9000)]
