@@ -8,6 +8,7 @@ from typing import Literal
 from pcapdiag.errors import UsageError
 from pcapdiag.logs.files import files_of
 from pcapdiag.logs.formats import PARTIAL, is_loose, product_of, readers_of
+from pcapdiag.logs.json_lines import JsonLines
 from pcapdiag.logs.lines import MAX_LINE, LogLines, written
 from pcapdiag.logs.nginx_error import append, continues
 from pcapdiag.logs.source import CUSTOM, NAMES
@@ -48,7 +49,7 @@ class LogReading:
         self.notes: list[str] = []
         self._readers = readers_of(source)
         for reader in self._readers:
-            if isinstance(reader, Template):
+            if isinstance(reader, Template | JsonLines):
                 reader.brief = brief
         self._set_aside = 0
         self._examples: list[str] = []

@@ -24,7 +24,7 @@ NUMBER = r"[+-]?[\d.]*+"
 _ADDRESS = r"(?:[\w.%]*+:(?=[\w.%]*+:))*+[\w.%\[\]-]*+"
 """An address, IPv6 too, before the colon of its port."""
 _ADDRESSES = frozenset({"client", "direct", "listener", "upstream", "upstream_local"})
-_TELLING = frozenset(
+TELLING = frozenset(
     {"status", "method", "flags", "long_flags", "state", "transport", "retries"}
     | {"upstream_statuses", "attempts", "message"}
 )
@@ -83,7 +83,7 @@ class Template:
         self._clock, self._at = _best_clock(named)
         setters = _setters(named)
         self._setters = [put for _, put in setters]
-        self._telling = [at for name, (at, _, _) in setters if name in _TELLING]
+        self._telling = [at for name, (at, _, _) in setters if name in TELLING]
         self._healthy: set[tuple[str | None, ...]] = set()
 
     @property
