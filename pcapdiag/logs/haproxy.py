@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from pcapdiag.logs.clocks import CLF, EPOCH, HAPROXY, Clock
+from pcapdiag.logs.json_template import JsonTemplate
 from pcapdiag.logs.template import NUMBER, Part, Template
 
 _VARIABLE = re.compile(
@@ -138,8 +139,13 @@ def variable(name: str, fetch: str | None) -> Part:
     return Part(TEXTS.get(name, ""))
 
 
-def template(name: str, form: str) -> Template:
+def template(name: str, form: str) -> Template | JsonTemplate:
     """Return the reader of a log-format string. Raises ValueError for one without sense."""
+    found = list(_VARIABLE.finditer(form[:_MAX_FORMAT]))
+    if any(one[4] == "o" and "+json" in (one[2] or "") for one in found):
+        named = [one for one in found if one[1]]
+        keys = {one[1].partition(":")[0]: [variable(one[4] or "", one[3])] for one in named}
+        return JsonTemplate("haproxy", name, keys)
     return Template("haproxy", name, parts_of(form))
 
 

@@ -94,6 +94,7 @@ def template(name: str, form: str) -> Template:
 
 _COMMON = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent'
 _COMBINED = _COMMON + ' "$http_referer" "$http_user_agent"'
+PARTIAL = ("NGINX combined, and more", "NGINX common, and more")
 FORMATS = {
     "NGINX combined": _COMBINED,
     "NGINX main": _COMBINED + ' "$http_x_forwarded_for"',
@@ -103,7 +104,7 @@ FORMATS = {
     "ingress-nginx stream": "[$remote_addr] [$time_local] $protocol $status $bytes_sent"
     " $bytes_received $session_time",
     "NGINX common": _COMMON,
-    "NGINX combined, and more": _COMBINED + " $more",
-    "NGINX common, and more": _COMMON + " $more",
+    PARTIAL[0]: _COMBINED + " $more",
+    PARTIAL[1]: _COMMON + " $more",
 }
 """In the order in which they are tried."""

@@ -105,6 +105,18 @@ def _colours(line: str) -> Unwrapped | None:
     return (_COLOUR.sub("", line), None) if "\x1b[" in line else None
 
 
+_OWN = re.compile(
+    r"(?:\S+ )?\[\d{4}-\d\d-\d\d[ T][\d:.]+\]\[\d+\]\[\w+\]\[|"
+    + _TIME
+    + r"\t(?:info|warn|error|debug|warning)\t|\[(?:NOTICE|WARNING|ALERT)\]|/docker-entrypoint"
+)
+
+
+def is_own_log(line: str) -> bool:
+    """Return whether a line is of the proxy's log about itself: what a pod prints has both."""
+    return _OWN.match(line) is not None
+
+
 def wrappers(latest: int) -> list[Wrapper]:
     """Return all of them, the most certain first; ``latest`` as for OldSyslog."""
     return [

@@ -200,24 +200,28 @@ def _server(story: Story) -> ProbeWho:
 
 
 def not_http2(story: Story) -> ProbeVerdict:
-    """Return the verdict on an answer to the preface that has no SETTINGS in it."""
+    """Return the verdict on a server that answered the preface without SETTINGS, or not at all."""
     target = end_name(story.responder)
-    answer = story.turn.response_bytes
-    came = f"{answer:,} bytes came, and no SETTINGS among them" if answer else "nothing came"
+    tls = story.application.tls if story.application else None
+    silent = not tls.server_data if tls is not None else not story.turn.response_bytes
+    code = "tcp.response_timeout" if silent else "http.malformed_response"
+    title = (
+        f"no answer to the HTTP/2 preface by {target}"
+        if silent
+        else (f"the answer of {target} to the HTTP/2 preface has no SETTINGS")
+    )
     return ProbeVerdict(
-        code="http.malformed_response",
-        title=f"the answer of {target} is not HTTP/2: {came}",
+        code=code,
+        title=title,
         explanation=(
-            f"The preface was sent; {came}. An HTTP/2 server sends SETTINGS first (RFC 9113 "
-            "section 3.4)."
+            "An HTTP/2 server begins with SETTINGS, whatever it is asked (RFC 9113 section 3.4). "
+            "So either it does not speak HTTP/2 there, or what stands behind it hangs."
         ),
         phase="before_response",
         confidence=_CONFIDENCE,
-        who=ProbeWho(
-            side="server", address=story.responder.address, says=f"what answers as {target}"
-        ),
-        fixes=_page_fixes("http.malformed_response"),
-        settle=_settled("http.malformed_response"),
+        who=_server(story),
+        fixes=_page_fixes(code),
+        settle=_settled(code),
     )
 
 

@@ -69,13 +69,16 @@ def _conclusion(report: ProbeReport, page: Page) -> Iterator[str]:
     failed = [check for check in made if check.status == "failed"]
     checks = counted(len(made), "check")
     when = Clock("utc").full(report.start)
-    broken_off = ", interrupted" if report.interrupted else ""
+    of = f"{checks} of {where} from here at {when}"
     if failed:
-        count = f"{len(failed)} of {checks} of {where} from here at {when}{broken_off}"
-        yield from page.labelled("FAILED", count, "bad")
+        stopped = ", interrupted" if report.interrupted else ""
+        yield from page.labelled("FAILED", f"{len(failed)} of {of}{stopped}", "bad")
+    elif report.interrupted:
+        yield from page.labelled("STOPPED", f"interrupted after {of}", "warn")
     else:
-        text = f"{where} answers as asked: {checks} from here at {when}{broken_off}"
-        yield from page.labelled("OK", text, "good")
+        yield from page.labelled(
+            "OK", f"{where} answers as asked: {checks} from here at {when}", "good"
+        )
 
 
 def _verdict(check: ProbeCheck, verdict: ProbeVerdict, page: Page) -> Iterator[str]:

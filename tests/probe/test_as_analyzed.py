@@ -22,7 +22,7 @@ from pcapdiag.model.probe import ProbeCheck, ProbeOptions, ProbeReport
 from pcapdiag.model.report import Connection
 from pcapdiag.probe.run import probe
 from pcapdiag.protocols.tls.keylog import KeyLog
-from tests.probe.servers import Handler, over_tls, say, serving, tls_context
+from tests.probe.servers import Handler, code, over_tls, say, serving, tls_context
 
 pytestmark = [pytest.mark.once, pytest.mark.needs(program="tcpdump ip iptables", root=True)]
 
@@ -82,10 +82,6 @@ def analyzed(lab: Lab, keys: list[bytes]) -> list[Connection]:
 
 def made(report: ProbeReport) -> list[ProbeCheck]:
     return [check for check in report.checks if check.status != "skipped"]
-
-
-def code(check: ProbeCheck) -> str:
-    return check.verdict.code if check.verdict else "ok"
 
 
 def rejecting(way: str) -> Callable[[Lab, int], None]:

@@ -67,10 +67,10 @@ class Clocks(msgspec.Struct, frozen=True):
         quarters = range(-LOCAL_MOST // QUARTER, LOCAL_MOST // QUARTER + 1)
         return sorted((n * QUARTER for n in quarters), key=abs)
 
-    def may_be_within(self, span: Span, offset: int) -> bool:
-        """Return whether an offset puts a request into the capture's time, or close to it."""
-        begin, end = span.ends
-        return self.first - SYNCED <= end + offset and begin + offset <= self.last + SYNCED
+    def within(self, ends: Sequence[tuple[int, int]], offset: int) -> list[int]:
+        """Return which requests an offset puts into the capture's time, or close to it."""
+        first, last = self.first - SYNCED - offset, self.last + SYNCED - offset
+        return [n for n, (begin, end) in enumerate(ends) if first <= end and begin <= last]
 
     def most(self) -> int:
         """Return the largest offset that is believed (ns)."""
@@ -107,8 +107,12 @@ def estimate(
     return None
 
 
-def _union(pairs: Iterable[Pair], most: int) -> list[tuple[int, int]]:
-    """Return the offsets that a line allows, as ranges that do not overlap."""
+def _union(pairs: Sequence[Pair], most: int) -> list[tuple[int, int]]:
+    """Return the offsets that a line allows, as ranges that do not overlap.
+
+    Where some of its pairs tell a moment, those that only tell a span add nothing.
+    """
+    pairs = [pair for pair in pairs if pair.apart is not None] or pairs
     merged: list[tuple[int, int]] = []
     for low, high in sorted((pair.low, pair.high) for pair in pairs):
         if high < -most or low > most:
@@ -178,12 +182,13 @@ def _of_region(pairs: Mapping[int, Sequence[Pair]], low: int, high: int) -> list
     for of_line in pairs.values():
         fitting = [pair for pair in of_line if pair.low <= high and pair.high >= low]
         if fitting:
-            found.append(min(fitting, key=lambda pair: (-pair.strength, _off(pair, middle))))
+            found.append(min(fitting, key=lambda pair: _worse(pair, middle)))
     return found
 
 
-def _off(pair: Pair, offset: int) -> int:
-    return LOCAL_MOST if pair.apart is None else abs(pair.apart - offset)
+def _worse(pair: Pair, offset: int) -> tuple[bool, int, int]:
+    apart = pair.apart
+    return apart is None, -pair.strength, 0 if apart is None else abs(apart - offset)
 
 
 def _clock(chosen: Sequence[Pair], region: Region, resolution: int) -> LogClock:

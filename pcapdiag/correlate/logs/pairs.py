@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import msgspec
 
 from pcapdiag.correlate.logs.calls import call_of, may_be
-from pcapdiag.correlate.logs.wire import WireConnection, WireRequest
+from pcapdiag.correlate.logs.wire import Key, WireConnection, WireRequest
 from pcapdiag.model.logs import End, LogEntry
 
 MS = 1_000_000
@@ -28,6 +28,9 @@ MAX_OPTIONS = 16
 
 BY_ADDRESS, BY_REQUEST, BY_PORT, BY_ID = range(4)
 """How strong a pair is; the first two need a known clock to become a tie."""
+
+NO_ANSWER = (0, 408, 499)
+"""Statuses that are logged of a client that left, or took too long."""
 
 Leg = Literal["downstream", "upstream"]
 Row = TypeVar("Row", bound=tuple[Any, ...])
@@ -107,14 +110,21 @@ class Pairs:
         self._by_initiator: dict[End, list[int]] = {}
         self._by_id: dict[str, list[tuple[int, WireRequest]]] = {}
         self._by_request: dict[tuple[str, str], list[tuple[int, int, WireRequest]]] = {}
+        self._by_end: dict[tuple[str, str], list[tuple[int, int, WireRequest]]] = {}
+        """The same by when they failed, for lines that do not say when a request began."""
         self._by_responder: dict[End, list[tuple[int, int]]] = {}
+        self._by_key = {wire.key: number for number, wire in enumerate(wires)}
+        self._effects: dict[Key, list[Key]] = {}
+        for wire in wires:
+            for key in wire.causes:
+                self._effects.setdefault(key, []).append(wire.key)
         self._ranks = list(_ranks(entries))
         self.spans = [span_of(entry) for entry in entries]
         """When the request of each line was under way."""
         for number, wire in enumerate(wires):
             self._index(number, wire)
-        for requests in self._by_request.values():
-            requests.sort(key=lambda one: one[0])
+        for requests in (*self._by_request.values(), *self._by_end.values()):
+            requests.sort(key=_when)
         for failures in self._by_responder.values():
             failures.sort()
 
@@ -170,6 +180,8 @@ class Pairs:
                 continue
             what = request.method, request.target
             self._by_request.setdefault(what, []).append((request.asked, number, request))
+            end = request.decided or request.asked
+            self._by_end.setdefault(what, []).append((end, number, request))
         if wire.failed and not wire.is_twin:
             for end in wire.responders:
                 when = wire.decided or wire.start
@@ -209,7 +221,7 @@ class Pairs:
         entry, wire = self.entries[line], self.wires[number]
         shared = ("request_id",)
         if any(end in wire.responders for end in entry.upstreams):
-            yield self._asked(line, number, "upstream", BY_ID, request, (*shared, "upstream"))
+            yield self._called(line, number, request, (*shared, "upstream"))
             return
         behind = {address for address, _ in entry.upstreams}
         if any(address in behind for address, _ in wire.initiators):
@@ -218,16 +230,28 @@ class Pairs:
             yield self._asked(line, number, "downstream", BY_ID, request, shared)
 
     def _requests_alike(self, line: int, window: Window | None = None) -> Iterator[Pair]:
+        """Yield the requests of clients like a line's: not what the proxy asked in turn."""
+        found = list(self._same_requests(line, window))
+        keys = {self.wires[pair.wire].key for pair in found}
+        for pair in found:
+            wire = self.wires[pair.wire]
+            related = {*wire.causes, *self._effects.get(wire.key, ())} & keys
+            if not any(self._began(key) < wire.start for key in related):
+                yield pair
+
+    def _began(self, key: Key) -> int:
+        return self.wires[self._by_key[key]].start
+
+    def _same_requests(self, line: int, window: Window | None) -> Iterator[Pair]:
         entry = self.entries[line]
         if not (entry.method and entry.target):
             return
-        known = self._by_request.get((entry.method, entry.target), [])
         span = self.spans[line]
+        requests = self._by_request if span.begin else self._by_end
+        known = requests.get((entry.method, entry.target), [])
         for _, number, request in _around(known, span, window, span.begin or span.end):
             wire = self.wires[number]
-            if not request.decided and request.status is None:
-                continue
-            if _contradicts(entry, request) or not _is_client(entry, wire):
+            if not _is_answered_so(entry, request) or not _is_client(entry, wire):
                 continue
             if not _is_listener(entry, wire) or not is_same_request(entry, request):
                 continue
@@ -276,6 +300,18 @@ class Pairs:
         low, high = at - moment.high - SLOP, at - moment.low + SLOP
         apart = at - moment.middle
         return Pair(line, number, leg, strength, (*shared, "time"), low, high, apart, request.index)
+
+    def _called(
+        self, line: int, number: int, request: WireRequest, shared: tuple[str, ...]
+    ) -> Pair:
+        """Return a pair with a call that has the line's request id; a retry has it, too."""
+        begin, end = self.spans[line].ends
+        if request.target == self.entries[line].target:
+            shared += ("request",)
+        low, high = request.asked - end - SLOP, request.asked - begin + SLOP
+        return Pair(
+            line, number, "upstream", BY_ID, (*shared, "time"), low, high, None, request.index
+        )
 
     def _ended(
         self,
@@ -363,7 +399,16 @@ def _contradicts(entry: LogEntry, request: WireRequest) -> bool:
     """Return whether line and capture tell two answers. A client that left had none."""
     if entry.status is None or request.status is None:
         return False
-    return entry.status not in (0, 408, 499, request.status)
+    return entry.status not in (*NO_ANSWER, request.status)
+
+
+def _is_answered_so(entry: LogEntry, request: WireRequest) -> bool:
+    """Return whether a request failed, and with the answer that a line tells."""
+    if entry.status is None:
+        return bool(request.decided)
+    if entry.status in NO_ANSWER:
+        return bool(request.decided) and not _contradicts(entry, request)
+    return entry.status == request.status
 
 
 def _is_client(entry: LogEntry, wire: WireConnection) -> bool:

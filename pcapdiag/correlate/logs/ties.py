@@ -138,8 +138,9 @@ class _Tying:
         """Return the clock where it is right but for its zone, from requests, then addresses."""
         best: LogClock | None = None
         score = 0.0
+        ends = [span.ends for span in spans]
         for base in clocks.bases():
-            lines = [n for n, span in enumerate(spans) if clocks.may_be_within(span, base)]
+            lines = clocks.within(ends, base)
             lines = [n for n in lines[:: 1 + len(lines) // SAMPLE] if self.pairs.has_any(n)]
             near = {n: self.pairs.possible(n, base - SYNCED, base + SYNCED) for n in lines}
             found = self._by_strength(near, spans, clocks)
@@ -221,10 +222,32 @@ class _Tying:
 
     def _take_exact(self, exact: dict[int, list[Pair]]) -> None:
         for found in exact.values():
-            for leg in ("downstream", "upstream"):
-                fitting = [p for p in found if p.leg == leg and self._fits(p)]
-                if fitting:
-                    self._take(min(fitting, key=self._order))
+            fitting = [pair for pair in found if self._fits(pair)]
+            clients = [pair for pair in fitting if pair.leg == "downstream"]
+            if clients:
+                best = min(clients, key=self._order)
+                self._take(_joined(best, clients))
+            self._take_calls([pair for pair in fitting if pair.leg == "upstream"])
+
+    def _take_calls(self, pairs: list[Pair]) -> None:
+        """Tie a line to all calls that share a port or its request id; its words are of the last.
+
+        A port is the last call's: Envoy and HAProxy log no other.
+        """
+        pairs = [pair for pair in pairs if not self.wires[pair.wire].is_twin] or pairs
+        by_wire: dict[int, list[Pair]] = {}
+        for pair in pairs:
+            by_wire.setdefault(pair.wire, []).append(pair)
+        best = [_joined(min(of, key=self._order), of) for of in by_wire.values()]
+        best.sort(key=lambda pair: ("upstream_local" in pair.shared, self._when(pair)))
+        if best and best[-1].strength == BY_PORT:
+            best = best[-1:]
+        for attempt, pair in enumerate(best, 1 - len(best)):
+            self._take(msgspec.structs.replace(pair, attempt=attempt))
+
+    def _when(self, pair: Pair) -> int:
+        wire = self.wires[pair.wire]
+        return wire.decided or wire.start
 
     def _order(self, pair: Pair) -> tuple[int, bool, int, int]:
         """Sort the pairs of one line: the strongest first, then what is nearest in time."""
@@ -298,16 +321,17 @@ class _Tying:
             self._take_further(slot, options[slot])
 
     def _take_further(self, slot: Slot, options: list[Pair]) -> None:
-        """Tie a further line to a failed call that others wait for: Envoy fails all of them.
+        """Tie a further line to a failed call that has one: Envoy fails all that wait for it.
 
-        Where several calls would do it is left as it is.
+        An error log may have several lines of one. Where several calls would do none is taken.
         """
         line, attempt = slot
         if self.result.ties.get(line) and attempt:
             return
         wires = {pair.wire for pair in options}
         entry = self.entries[line]
-        if entry.product == "envoy" and len(wires) == 1 and options[0].leg == "upstream":
+        several = entry.kind == "error" or entry.product == "envoy"
+        if several and len(wires) == 1 and options[0].leg == "upstream":
             self._take(options[0])
         elif line not in self.result.ties:
             self.result.ambiguous.add(line)
@@ -317,6 +341,9 @@ class _Tying:
         near = [p for p in others if p != pair and self._distance(p) + LEAST < most]
         if any(_kind(self.wires[p.wire]) != _kind(self.wires[pair.wire]) for p in near):
             return False
+        if self.entries[pair.line].kind == "error":
+            # One connection may have several messages.
+            return True
         close = [p for p in rivals if p != pair and self._distance(p) + LEAST < most]
         said = _said(self.entries[pair.line])
         return all(_said(self.entries[p.line]) == said for p in close)
@@ -363,6 +390,13 @@ class _Tying:
         if client is None or not entry.client_is_direct:
             return True
         return any(client[0] == ip and client[1] in (0, port) for ip, port in wire.initiators)
+
+
+def _joined(best: Pair, pairs: Sequence[Pair]) -> Pair:
+    """Return a pair with all that its connection shares with the line."""
+    shared = dict.fromkeys(what for pair in pairs if pair.wire == best.wire for what in pair.shared)
+    shared.pop("time", None)
+    return msgspec.structs.replace(best, shared=(*shared, "time"))
 
 
 def _by_other_leg(tie: Tie, number: int, leg: Leg, attempt: int) -> Tie:

@@ -21,8 +21,6 @@ MAX_LINES_OF_ONE = 50
 """Lines told of one connection."""
 EXAMPLES = 5
 """Lines without a connection that are told of each log."""
-SLACK = NANOSECONDS
-"""A line this close to the capture's ends may have its connection outside of it."""
 
 
 class LogBook:
@@ -190,14 +188,14 @@ def _notes(shelf: Shelf, ties: LogTies) -> Iterator[str]:
         yield ("its times name no zone, and no zone makes its lines fit the capture: none is tied")
     elif not ties.by_more_than_time:
         yield (
-            f"{ties.clock.lines:,} lines fit by upstream address and time: it gives neither ports "
-            "nor request ids that the capture shows"
+            "its lines fit by upstream address and time alone: it gives neither ports nor request "
+            "ids that the capture shows"
         )
 
 
 def _is_outside(entry: LogEntry, offset: int, first: int, last: int) -> bool:
     begin, end = span_of(entry).ends
-    return end + offset < first + SLACK or begin + offset > last - SLACK
+    return end + offset < first or begin + offset > last
 
 
 def _kind(kinds: set[str]) -> Literal["access", "error", "mixed"]:
