@@ -15,6 +15,7 @@ import gc
 import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -25,7 +26,6 @@ from pcapdiag.flow.unfinished import dig
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.carrying import Carry, carried_over, of_the_file_alone
 from pcapdiag.incident.conclusion import joint_report, report_of
-from pcapdiag.incident.correlation import Correlation
 from pcapdiag.incident.drawing import for_picture, no_such_stream
 from pcapdiag.incident.following import Following
 from pcapdiag.incident.point_study import PointStudy, check_points, options_at_a_point
@@ -35,6 +35,9 @@ from pcapdiag.model.harmless import harmless
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint
 from pcapdiag.model.report import Line, LineCapture, Report
 from pcapdiag.model.units import format_seconds
+
+if TYPE_CHECKING:
+    from pcapdiag.incident.correlation import Correlation
 
 
 def analyze(paths: Sequence[str | os.PathLike[str]], options: AnalyzeOptions) -> Report:
@@ -186,6 +189,8 @@ def _compare(
     options: AnalyzeOptions,
     drawn: tuple[int, int] | None = None,
 ) -> Correlation:
+    from pcapdiag.incident.correlation import Correlation  # Only here: one capture needs it not.
+
     check_points(points)
     captures = [Capture.open(point.paths, stop=options.stop) for point in points]
     progress = Progress(options.progress, captures)
