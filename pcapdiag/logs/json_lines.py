@@ -112,13 +112,18 @@ def decode(line: str) -> dict[str, object] | None:
     """Return the object of a line, or None. What NGINX escapes in its own way is put right."""
     if line[:1] != "{":
         return None
-    for text in (line, _HEX.sub(r"\\u00\1", line), _BAD_ESCAPE.sub(r"\\\\", line)):
-        try:
-            found = _decode(text)
-        except (msgspec.MsgspecError, RecursionError, ValueError):
-            continue
-        return found if isinstance(found, dict) else None
-    return None
+    found = _object(line)
+    if found is None and "\\" in line:
+        found = _object(_BAD_ESCAPE.sub(r"\\\\", _HEX.sub(r"\\u00\1", line)))
+    return found
+
+
+def _object(text: str) -> dict[str, object] | None:
+    try:
+        found = _decode(text)
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def members(found: Mapping[str, object]) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from pcapdiag.logs.files import files_of
 from pcapdiag.logs.formats import PARTIAL, is_loose, product_of, readers_of
 from pcapdiag.logs.json_lines import JsonLines
 from pcapdiag.logs.lines import MAX_LINE, LogLines, written
-from pcapdiag.logs.nginx_error import append, continues
+from pcapdiag.logs.nginx_error import append, goes_on
 from pcapdiag.logs.source import CUSTOM, NAMES
 from pcapdiag.logs.template import Stamp, Template
 from pcapdiag.logs.wrappers import Wrapper, is_own_log, wrappers
@@ -20,8 +20,6 @@ LOOK_LINES = 2_000
 """Lines after which a file of which none could be read is taken for something else."""
 EXAMPLES = 20
 """Unread lines that are looked at to say whose they are."""
-MAX_MESSAGE = 4_000
-"""Characters of an error's message."""
 QUARTER = 15 * 60 * 1_000_000_000
 """Zones differ by quarters of an hour."""
 LATE = 60 * 1_000_000_000
@@ -96,8 +94,8 @@ class LogReading:
             self.lines += 1
             entry = self._entry(line)
             if entry is None:
-                if held is not None and held.message and self._goes_on(held, line):
-                    append(held, line, MAX_MESSAGE)
+                if held is not None and goes_on(held, line):
+                    append(held, line)
                     continue
                 if is_own_log(line):
                     self._set_aside += 1
@@ -116,10 +114,6 @@ class LogReading:
         if held is not None:
             yield self._counted(held)
         self._note(lines)
-
-    def _goes_on(self, held: LogEntry, line: str) -> bool:
-        """Return whether a line is more of the NGINX message before it."""
-        return held.product == "nginx" and continues(line)
 
     def _note(self, lines: LogLines) -> None:
         if lines.cut:
@@ -144,7 +138,8 @@ class LogReading:
             if unwrapped is None:
                 break
             inner, stamp = unwrapped[0], unwrapped[1] or stamp
-        return self._read(inner, stamp) or self._unwrap(line)
+        entry = self._read(inner, stamp)
+        return entry if entry is not None else self._unwrap(line)
 
     def _read(self, line: str, stamp: Stamp | None) -> LogEntry | None:
         for at, reader in enumerate(self._readers):
@@ -163,7 +158,8 @@ class LogReading:
         waiting: list[tuple[str, Stamp | None, tuple[Wrapper, ...]]] = [(line, None, ())]
         while waiting:
             text, stamp, chain = waiting.pop(0)
-            entry = self._read(text, stamp)
+            # The bare line was just tried where nothing carried the one before.
+            entry = self._read(text, stamp) if chain or self._chain else None
             if entry is not None:
                 self._chain = chain
                 return entry
