@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Literal
 
@@ -69,7 +70,11 @@ class LogReading:
         return "mixed" if self._kinds else "access"
 
     def __iter__(self) -> Iterator[LogEntry]:
-        for path in files_of(self.source.path):
+        paths = files_of(self.source.path)
+        if len(paths) > 1:
+            first, last = (os.path.basename(path) for path in (paths[0], paths[-1]))
+            self.notes.append(f"{len(paths):,} files, from {first} to {last}")
+        for path in paths:
             yield from self._file(path)
         if self.unread and not self._forms:
             raise self._foreign()

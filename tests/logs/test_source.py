@@ -59,6 +59,7 @@ def test_rotated_and_compressed_files_in_order_of_time(tmp_path: Path) -> None:
     (tmp_path / "access.log.3.xz").write_bytes(lzma.compress(lines[2]))
     (tmp_path / "access.log.9.zst").write_bytes(zstandard.compress(lines[1]))
     (tmp_path / "access.log.10").write_bytes(lz4.frame.compress(lines[0]))
+    (tmp_path / "access.log.1.gz").write_bytes(gzip.compress(lines[4])[:9])
     found = entries_of(f"{tmp_path}/access.log*")
     assert found == [f"10.1.2.{n}" for n in range(6)]
 
@@ -79,6 +80,7 @@ def test_counts_and_times_over_all_files(tmp_path: Path) -> None:
     assert log.form == "NGINX combined"
     assert (log.first_time, log.last_time) == (entries[0].time, entries[-1].time)
     assert [entry.line for entry in entries] == [1, 1, 1]
+    assert log.notes == ["3 files, from a.log.3 to a.log.1"]
     assert entries[0].file.endswith("a.log.3")
 
 
