@@ -43,6 +43,10 @@ _USUAL = re.compile(
     r"|wg|wlan)\d{0,4}|(?:Tcp|Udp|Ip|Icmp)(?:6|Ext|Lite|Msg)?[A-Z]\w*"
 )
 """What interfaces are usually called, and the kernel's counters."""
+_SETTING = re.compile(
+    r"net\.(?:bridge|core|ipv[46]|netfilter|unix)\.[a-z0-9_.]+|(?:fs|kernel|vm)\.[a-z]+_[a-z_]+"
+)
+"""The kernel's settings."""
 
 
 class TextSanitizer:
@@ -114,6 +118,8 @@ class TextSanitizer:
             return _renamed(self._renamer.word, text)
         if original.lower() in self._renamer.originals.names or _DASHED.search(text):
             return _renamed(self._renamer.name, text)
+        if _SETTING.fullmatch(text):
+            return text
         if kind == "name" and not self._is_plain(text):
             return _renamed(self._renamer.name, text)
         return _RUN.sub(self._word, text)
