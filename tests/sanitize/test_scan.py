@@ -6,7 +6,7 @@ import base64
 import html
 import json
 import struct
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
 from hpack import Encoder
