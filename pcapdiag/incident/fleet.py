@@ -16,6 +16,7 @@ from pcapdiag.flow.fleet import (
 from pcapdiag.flow.records import Host
 from pcapdiag.flow.story import address_text, endpoint_facts
 from pcapdiag.incident.analysis import Analysis
+from pcapdiag.incident.snapshots import host_states
 from pcapdiag.incident.surroundings import MAX_COMPARED_HOSTS
 from pcapdiag.model.fleet import Fleet, FragmentFacts, PlaceFacts
 
@@ -28,7 +29,7 @@ def collect_fleet(analysis: Analysis) -> Fleet:
     tracker, table = analysis.tracker, analysis.tracker.table
     hosts = list(islice(table.hosts.values(), MAX_COMPARED_HOSTS))
     endpoints = list(islice(table.endpoints.values(), MAX_ENDPOINTS))
-    return Fleet(
+    fleet = Fleet(
         first_time=tracker.first_time,
         last_time=tracker.last_time,
         hosts=[analysis.surroundings.host(one) for one in hosts],
@@ -47,6 +48,8 @@ def collect_fleet(analysis: Analysis) -> Fleet:
         capture_hosts=analysis.surroundings.capture_hosts,
         filtered=analysis.options.is_filtered,
     )
+    fleet.host_states = host_states(analysis.snapshots, fleet)
+    return fleet
 
 
 def _places(analysis: Analysis, hosts: list[Host]) -> dict[str, list[PlaceFacts]]:

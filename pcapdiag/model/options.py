@@ -129,6 +129,8 @@ class AnalyzeOptions:
     """Path of a names file (``correlate/names.py`` reads it)."""
     keylog: str | None = None
     """Path of a TLS key log (``correlate/secrets.py`` reads it)."""
+    use_secrets: bool = True
+    """Open TLS records with what ``keylog`` and the capture itself hold for that."""
     logs: tuple[LogSource, ...] = ()
     """Logs of proxies (``logs/`` reads them)."""
     snapshots: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ from failurelab.capture import Capture, Point
 from failurelab.certs import Authority
 from failurelab.connections import Connection, Leg, endpoint
 from failurelab.hosts import Host, wait_until
+from failurelab.logs import Logs
 from failurelab.network import Network
 from failurelab.registry import Scenario
 from failurelab.roles import Judgement, Roles, Words, listed
@@ -55,6 +56,8 @@ class Lab:
         self._mixed: list[str] = []
         self.key_log = directory / "keylog.txt"
         """Programs write their TLS secrets here; stored beside the captures."""
+        self.logs = Logs(directory)
+        """Logs of proxies, stored beside the captures."""
         self._closing: list[Callable[[], None]] = []
         self._authority: Authority | None = None
         self._bump: Bump | None = None
@@ -361,6 +364,7 @@ class Lab:
             connections,
             self.findings,
             self.options,
+            self.logs.store(),
         )
 
     def _true_captures(self) -> list[TrueCapture]:

@@ -137,6 +137,21 @@ class TrueCapture:
 
 
 @dataclass(slots=True)
+class TrueLog:
+    """A proxy's own log of the run."""
+
+    file: str
+    product: str
+    kind: str
+    host: str
+    form: str = ""
+    """Its format string, where it is none of the usual ones; as in `--log PRODUCT:FORMAT=FILE`."""
+    offset: float = 0.0
+    """Seconds to add to its times to get the captures'."""
+    notes: str = ""
+
+
+@dataclass(slots=True)
 class Truth:
     """What one scenario did."""
 
@@ -152,6 +167,8 @@ class Truth:
     findings: TrueFindings = field(default_factory=TrueFindings)
     options: list[str] = field(default_factory=list)
     """Command line options that the analyzer needs."""
+    logs: list[TrueLog] = field(default_factory=list)
+    """Logs of the proxies; the analyzer is not given them."""
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -160,6 +177,8 @@ class Truth:
             for name in _WHERE_SET:
                 if not item.get(name, True):
                     del item[name]
+        if not self.logs:
+            del data["logs"]
         return data
 
     def write(self, directory: Path) -> None:
@@ -179,6 +198,7 @@ class Truth:
         members["captures"] = [_capture(item) for item in data["captures"]]
         members["connections"] = [_connection(item) for item in data["connections"]]
         members["findings"] = TrueFindings(**data["findings"])
+        members["logs"] = [TrueLog(**item) for item in data.get("logs", [])]
         return cls(**members)
 
 

@@ -1,0 +1,209 @@
+"""ClientHello and ServerHello with their extensions: offers and choices stay, names are renamed.
+
+RFC 8446 section 4, RFC 5246 section 7.4.1, RFC 6066, RFC 7301, RFC 9849. An extension that is not
+in ``_EXTENSIONS`` keeps its type and length; its content is overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pcapdiag.diagnose.tls.certificates import MESH_NAMES
+from pcapdiag.diagnose.tls_state import HAPROXY_CHECK
+from pcapdiag.protocols.tls.cursor import CutShortError
+from pcapdiag.protocols.tls.hello import (
+    ALPN,
+    GROUPS,
+    KEY_SHARE,
+    POINT_FORMATS,
+    PRE_SHARED_KEY,
+    RETRY_RANDOM,
+    SESSION_TICKET,
+    SIGNATURES,
+    SNI,
+    SUPPORTED_VERSIONS,
+    is_grease,
+)
+from pcapdiag.sanitize.application.certificate import rewrite_names
+from pcapdiag.sanitize.application.editor import Editor
+from pcapdiag.sanitize.application.texts import host
+from pcapdiag.sanitize.keyed import Keyed
+from pcapdiag.sanitize.renamer import Renamer
+
+RANDOM = 32
+HOST_NAME = 0
+ALPN_KEPT = (
+    *(b"http/0.9", b"http/1.0", b"http/1.1", b"h2", b"h2c", b"h3", b"spdy/3", b"spdy/3.1"),
+    *(b"acme-tls/1", b"dot", b"doq", b"ftp", b"imap", b"pop3", b"managesieve", b"smtp", b"irc"),
+    *(b"mqtt", b"webrtc", b"c-webrtc", b"stun.turn", b"coap", b"xmpp-client", b"xmpp-server"),
+    *(
+        b"postgresql",
+        b"tds/8.0",
+        b"ntske/1",
+        b"sunrpc",
+        b"grpc-exp",
+        b"istio",
+        b"istio-peer-exchange",
+    ),
+    *(b"istio-http/1.0", b"istio-http/1.1", b"istio-h2", b"http/1.1-istio", b"nats", b"kafka"),
+)
+"""Protocol names that are registered (IANA "TLS ALPN Protocol IDs"), or a mesh's own."""
+_STATUS_REQUEST, _CERTIFICATE_AUTHORITIES, _PSK_MODES, _CERTIFICATE_COMPRESSION = 5, 47, 45, 27
+_SIGNATURES_CERT, _MAX_FRAGMENT, _RECORD_LIMIT, _HEARTBEAT, _CLIENT_TYPE, _SERVER_TYPE = (
+    *(50, 1, 28, 15, 19, 20),
+)
+_EARLY_DATA, _EMS, _ETM, _POST_HANDSHAKE = 42, 23, 22, 49
+_NEXT_PROTOCOL, _RENEGOTIATION, _ALPS, _ALPS_NEW = 13172, 0xFF01, 17513, 17613
+_KEPT = frozenset(
+    {
+        *(_PSK_MODES, _CERTIFICATE_COMPRESSION, _SIGNATURES_CERT, _MAX_FRAGMENT, _RECORD_LIMIT),
+        *(_HEARTBEAT, _CLIENT_TYPE, _SERVER_TYPE, _EARLY_DATA, _EMS, _ETM, _POST_HANDSHAKE),
+        *(GROUPS, POINT_FORMATS, SIGNATURES, SUPPORTED_VERSIONS),
+    }
+)
+"""Extensions that hold numbers of the protocol alone."""
+
+
+class HelloRewriter:
+    """Rewrites hellos; what is cut off is rewritten as far as it goes."""
+
+    def __init__(self, renamer: Renamer, keyed: Keyed) -> None:
+        self._renamer = renamer
+        self._keyed = keyed
+        self._extensions: dict[int, Callable[[Editor], None]] = {
+            SNI: self._server_name,
+            ALPN: self._protocols,
+            _ALPS: self._protocols,
+            _ALPS_NEW: self._protocols,
+            KEY_SHARE: _key_share,
+            PRE_SHARED_KEY: self._pre_shared_key,
+            SESSION_TICKET: self._ticket,
+            _STATUS_REQUEST: _status_request,
+            _CERTIFICATE_AUTHORITIES: self._authorities,
+            _RENEGOTIATION: _first_byte,
+        }
+
+    def client_hello(self, body: Editor) -> None:
+        """Rewrite a ClientHello."""
+        body.keep(2)
+        self._random(body)
+        self._session_id(body.vector(1))
+        body.vector(2).keep()
+        body.vector(1).keep()
+        self._all_extensions(body, in_answer=False)
+
+    def server_hello(self, body: Editor) -> None:
+        """Rewrite a ServerHello or a HelloRetryRequest."""
+        body.keep(2)
+        self._random(body)
+        self._session_id(body.vector(1))
+        body.keep(3)
+        self._all_extensions(body, in_answer=True)
+
+    def ssl2_hello(self, body: Editor) -> None:
+        """Rewrite an SSL 2.0 style ClientHello from its version on (RFC 5246 appendix E.2)."""
+        body.keep(2)
+        ciphers = body.number(2)
+        body.keep(4)
+        body.part(ciphers).keep()
+
+    def _random(self, body: Editor) -> None:
+        random = body.peek(RANDOM)
+        if random == RETRY_RANDOM or HAPROXY_CHECK in random:
+            body.keep(RANDOM)
+        else:
+            body.replace(self._keyed.opaque(random))
+            if len(random) < RANDOM:
+                raise CutShortError
+
+    def _session_id(self, inside: Editor) -> None:
+        inside.replace(self._keyed.opaque(inside.peek()))
+
+    def _all_extensions(self, body: Editor, in_answer: bool) -> None:
+        if not len(body):
+            return
+        every = body.vector(2)
+        while len(every):
+            kind = every.number(2)
+            content = every.vector(2)
+            try:
+                self._extension(kind, content, in_answer)
+            except CutShortError:
+                continue
+
+    def _extension(self, kind: int, content: Editor, in_answer: bool) -> None:
+        if kind in _KEPT or is_grease(kind):
+            content.keep()
+        elif in_answer and kind in (KEY_SHARE, PRE_SHARED_KEY):
+            # The group and the key's length, or the index of the key that was chosen.
+            content.keep(min(len(content), 4))
+        else:
+            rewrite = self._extensions.get(kind)
+            if rewrite is not None:
+                rewrite(content)
+
+    def _server_name(self, content: Editor) -> None:
+        names = content.vector(2)
+        while len(names):
+            kind = names.number(1)
+            name = names.vector(2)
+            if kind == HOST_NAME:
+                name.replace(server_name(name.peek(), self._renamer))
+
+    def _protocols(self, content: Editor) -> None:
+        names = content.vector(2)
+        while len(names):
+            name = names.vector(1)
+            text = name.peek()
+            is_number = len(text) == 2 and is_grease(int.from_bytes(text, "big"))
+            kept = is_number or text in ALPN_KEPT
+            name.replace(text if kept else self._renamer.word(text))
+
+    def _pre_shared_key(self, content: Editor) -> None:
+        identities = content.vector(2)
+        while len(identities):
+            identity = identities.vector(2)
+            identity.replace(self._keyed.opaque(identity.peek()))
+            identities.skip(4)
+        binders = content.vector(2)
+        while len(binders):
+            binders.vector(1).skip()
+
+    def _ticket(self, content: Editor) -> None:
+        content.replace(self._keyed.opaque(content.peek()))
+
+    def _authorities(self, content: Editor) -> None:
+        rewrite_names(content.vector(2), self._renamer)
+
+
+def server_name(name: bytes, renamer: Renamer) -> bytes:
+    """Return the image of a server name; how a mesh begins its own stays.
+
+    Istio's are ``outbound_.8080_.subset_.host``.
+    """
+    for begins in MESH_NAMES:
+        if name.startswith(begins.encode()):
+            port, dot, rest = name[len(begins) :].partition(b".")
+            if dot and port.rstrip(b"_").isdigit():
+                subset, dot, rest = rest.partition(b".")
+                own = begins.encode() + port + b"."
+                return own + renamer.word(subset) + dot + renamer.name(rest)
+    return host(name, renamer)
+
+
+def _key_share(content: Editor) -> None:
+    shares = content.vector(2)
+    while len(shares):
+        is_odd = is_grease(shares.number(2))
+        share = shares.vector(2)
+        share.keep() if is_odd else share.skip()
+
+
+def _status_request(content: Editor) -> None:
+    content.keep(1)
+    content.vector(2)
+    content.vector(2)
+
+
+def _first_byte(content: Editor) -> None:
+    content.keep(1)

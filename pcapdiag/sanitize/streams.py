@@ -1,0 +1,164 @@
+"""What TCP connections carry, made anonymous: two passes over the same packets.
+
+The first pass takes every segment (:meth:`StreamSanitizer.take`); then the streams are put together
+and understood as far as that goes (:meth:`StreamSanitizer.conclude`); the second pass asks for each
+segment's bytes again (:meth:`StreamSanitizer.tcp`). The same bytes at the same place give the same
+result, so repeated segments stay repeats. A segment with other bytes than were there before (forged
+data, a keep-alive's byte) is read by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pcapdiag.sanitize.application import layers
+from pcapdiag.sanitize.application.dns_over_tcp import PORT, rewrite_dns
+from pcapdiag.sanitize.application.stream import Stream
+from pcapdiag.sanitize.assembly import Assembly, Store
+from pcapdiag.sanitize.keyed import Keyed
+from pcapdiag.sanitize.renamer import Renamer
+
+SYN = 0x02
+MASK32 = 0xFFFFFFFF
+HALF = 1 << 31
+FAR = 1 << 28
+"""Bytes from the last ones on which a segment is taken for another connection's on these ports."""
+MAX_EARLY = 1 << 20
+"""Bytes before the first one seen that a late segment may still bring."""
+MAX_LIVES = 16
+"""Newest connections on the same ports that a segment may belong to."""
+
+_Way = tuple[bytes, int, bytes, int]
+
+
+class _Life:
+    """One connection's direction: ports are used again."""
+
+    def __init__(self, frame: int, base: int, is_started: bool, store: Store) -> None:
+        self.first_frame = frame
+        self.base = base
+        """Sequence number of place 0."""
+        self.is_started = is_started
+        """The first byte's number is known by the SYN."""
+        self.last = 0
+        """Highest place seen, to tell places beyond 32 bits."""
+        self.bytes = Assembly(store)
+        self.stream: Stream | None = None
+
+    def place(self, seq: int) -> int:
+        """Return the place of a sequence number that is nearest to the last ones."""
+        return ((seq - self.base - self.last + HALF) & MASK32) - HALF + self.last
+
+    def places(self, seq: int) -> Iterator[int]:
+        """Yield every place that a sequence number may mean."""
+        first = (seq - self.base + 1) & MASK32
+        yield from range(first - 1, self.last + 1, 1 << 32)
+
+
+class StreamSanitizer:
+    """Replaces the payloads of TCP. Not one byte is handed on that nobody understood."""
+
+    def __init__(self, renamer: Renamer) -> None:
+        self._renamer = renamer
+        self._keyed = Keyed(renamer.derived(b"payloads"))
+        self._store = Store()
+        self._ways: dict[_Way, list[_Life]] = {}
+
+    def take(
+        self, source: bytes, source_port: int, target: bytes, target_port: int,
+        seq: int, payload: bytes, flags: int, frame: int,
+    ) -> None:  # fmt: skip
+        """Take a segment in the first pass; ``seq`` is the SYN's own number where it has one."""
+        if not payload and not flags & SYN:
+            return
+        lives = self._ways.setdefault((source, source_port, target, target_port), [])
+        if flags & SYN:
+            seq = (seq + 1) & MASK32
+            if not any(life.is_started and life.base == seq for life in lives[-MAX_LIVES:]):
+                lives.append(_Life(frame, seq, True, self._store))
+        if payload:
+            self._take(lives, seq, payload, frame)
+
+    def conclude(self) -> None:
+        """Understand what was taken, and make what replaces it."""
+        for way, lives in self._ways.items():
+            source, source_port, target, target_port = way
+            back = (target, target_port, source, source_port)
+            others = self._ways.get(back, [])
+            if others and back < way:
+                continue
+            pairs = _pairs(lives, others)
+            for pair in pairs:
+                self._conversation(pair, source_port, target_port)
+
+    def tcp(
+        self, source: bytes, source_port: int, target: bytes, target_port: int,
+        seq: int, payload: bytes, frame: int,
+    ) -> bytes:  # fmt: skip
+        """Return what replaces a segment's payload, as long as that."""
+        if not payload.strip(b"\0"):
+            return payload
+        lives = self._ways.get((source, source_port, target, target_port), [])
+        for life in reversed(lives):
+            if life.first_frame > frame or life.stream is None:
+                continue
+            for place in life.places(seq):
+                # A SYN with data has the number before its first byte.
+                place += place < 0 and life.is_started
+                end = place + len(payload)
+                if life.bytes.read(place, end) == payload:
+                    return life.stream.written(place, end)
+        return self._alone(payload, source_port, target_port)
+
+    def _take(self, lives: list[_Life], seq: int, payload: bytes, frame: int) -> None:
+        for life in reversed(lives[-MAX_LIVES:]):
+            place = life.place(seq)
+            if abs(place - life.last) <= FAR:
+                break
+        else:
+            # Place 0 is early enough for what comes out of order.
+            life = _Life(frame, (seq - MAX_EARLY) & MASK32, False, self._store)
+            lives.append(life)
+            place = MAX_EARLY
+        life.last = max(life.last, place + len(payload))
+        if place < 0:
+            payload, place = payload[-place:], 0
+        life.bytes.take(place, payload)
+
+    def _conversation(self, pair: list[_Life], source_port: int, target_port: int) -> None:
+        """Rewrite both directions of a connection; that of the requests comes first."""
+        streams = []
+        for life in pair:
+            life.stream = Stream(life.bytes, self._renamer, self._keyed)
+            streams.append((life, life.stream))
+        streams.sort(key=lambda each: not layers.asks(each[1]))
+        asked: list[bytes] = []
+        for life, stream in streams:
+            stream.methods = asked
+            if PORT in (source_port, target_port):
+                rewrite_dns(stream, life.is_started)
+            else:
+                layers.rewrite(stream, life.is_started)
+            asked = stream.asked
+            stream.finish()
+
+    def _alone(self, payload: bytes, source_port: int, target_port: int) -> bytes:
+        """Return what replaces bytes that fit into no stream."""
+        life = _Life(0, 0, True, Store())
+        life.bytes.take(0, payload)
+        self._conversation([life], source_port, target_port)
+        return life.stream.written(0, len(payload)) if life.stream else bytes(len(payload))
+
+
+def _pairs(lives: list[_Life], others: list[_Life]) -> Iterator[list[_Life]]:
+    """Yield the two directions of each connection on these ports, or the one that was seen."""
+    left = list(others)
+    for number, life in enumerate(lives):
+        until = lives[number + 1].first_frame if number + 1 < len(lives) else None
+        fits = [other for other in left if until is None or other.first_frame < until]
+        yield [life, *fits[-1:]]
+        for other in fits[:-1]:
+            yield [other]
+        left = [other for other in left if other not in fits]
+    for other in left:
+        yield [other]
