@@ -21,6 +21,8 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}|[0-9A-Fa-f:.]{2,45}(?:%[\
 """A host name, or an address with or without a zone (RFC 1035 section 3.1, RFC 4007)."""
 _PATH = re.compile(r"/[!-~]{0,2000}")
 _HEADER_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,261}")
+MIN_TIMEOUT, MAX_TIMEOUT = 1, 30
+"""Seconds; a shorter silence proves nothing: the first SYN is repeated after one."""
 MAX_PROTOCOL = 255
 """Bytes of an ALPN protocol (RFC 7301 section 3.1)."""
 
@@ -145,7 +147,7 @@ def _protocols(
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(0.1, 30),
+    type=click.FloatRange(MIN_TIMEOUT, MAX_TIMEOUT),
     default=5.0,
     show_default=True,
     metavar="SECONDS",
@@ -219,7 +221,7 @@ def _options(target: str, chosen: Chosen) -> ProbeOptions:
 def _name(text: str) -> str:
     """Return a name as DNS and TLS write it; raises click.UsageError for what is none."""
     try:
-        name = text if text.isascii() else text.encode("idna").decode("ascii")
+        name = text if ":" in text else text.encode("idna").decode("ascii")
     except UnicodeError as error:
         raise click.UsageError(f"{text!r} is no host name") from error
     if not _NAME.fullmatch(name):

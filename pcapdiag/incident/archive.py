@@ -26,7 +26,7 @@ KEPT_AS_THEY_ARE = 256
 MAX_DOUBTFUL = 5_000
 """Connections judged again of those that the capture, so far, could not tell to have failed."""
 DOUBTFUL_PER_ENDPOINT = 20
-IN_MEMORY = 8 * 1024 * 1024
+IN_MEMORY = 2 * 1024 * 1024
 """Bytes of a spill that stay in memory before a temporary file takes them."""
 
 

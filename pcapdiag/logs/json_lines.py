@@ -15,12 +15,14 @@ import msgspec
 from pcapdiag.logs import envoy, nginx
 from pcapdiag.logs.clocks import CLF, EPOCH, HAPROXY, ISO, NGINX_ERROR, Clock
 from pcapdiag.logs.failure import finish
-from pcapdiag.logs.fields import ABSENT, DASH_SPEAKS, FIELDS, RANKS
+from pcapdiag.logs.fields import ABSENT, DASH_SPEAKS, FIELDS, MAX_TEXT, RANKS
 from pcapdiag.logs.template import Stamp
 from pcapdiag.model.logs import LogEntry, Product
 
 MAX_KEYS = 400
 """Members of one line that are looked at."""
+LARGEST = 10**18
+"""A larger number is no measurement, and no time."""
 MAX_KNOWN = 4_096
 """Keys whose meaning is remembered."""
 MAX_DEPTH = 6
@@ -48,6 +50,7 @@ _COMMON = {
     "upstreamcluster": "backend",
     "upstreamservicetime": "header_ms",
     "xenvoyupstreamservicetime": "header_ms",
+    "durationms": "duration_ms",
     "sni": "other_host",
     "downstreamremote": "client",
     "clientip": "client",
@@ -57,7 +60,7 @@ _COMMON = {
     "remoteip": "client",
 }
 _PRODUCT: dict[Product, dict[str, str]] = {
-    "envoy": {"protocol": "", "xenvoyoriginalpath": "target"},
+    "envoy": {"xenvoyoriginalpath": "target", "xenvoyoriginpath": "target"},
     "nginx": {"responsetime": "response_s", "upstream": "upstreams", "bytes": "sent"},
     "haproxy": {
         "terminationstate": "state",
@@ -82,6 +85,12 @@ _PRODUCT: dict[Product, dict[str, str]] = {
         "beconnect": "connect_ms",
     },
 }
+_TELLING: dict[Product, frozenset[str]] = {
+    "envoy": frozenset({"status", "flags", "long_flags"}),
+    "nginx": frozenset({"status"}),
+    "haproxy": frozenset({"status", "state"}),
+}
+"""Without one of these fields an object is no line of the product's log."""
 _TIMES = ("starttime", "timelocal", "timeiso8601", "msec", "acceptdate", "requestdate", "time")
 _TIME_KEYS = (*_TIMES, "timestamp", "ts", "t", "tr", "date", "datetime", "emittime")
 """In the order in which they are trusted."""
@@ -123,6 +132,8 @@ def members(found: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def _number(value: float) -> str:
+    if abs(value) >= LARGEST:
+        return ""
     return str(value) if isinstance(value, int) else f"{value:.9f}".rstrip("0").rstrip(".")
 
 
@@ -144,7 +155,7 @@ class JsonLines:
         self._product = product
         self._names = _names(product)
         begin, utc = product != "nginx", product == "envoy"
-        forms = (ISO, "%Y-%m-%d %H:%M:%S%.%?", CLF, HAPROXY, NGINX_ERROR, EPOCH)
+        forms = (ISO, "%Y-%m-%d %H:%M:%S%.%?", CLF, HAPROXY, NGINX_ERROR, EPOCH, "%s%3f")
         self._known: dict[str, tuple[str, str]] = {}
         self._clocks = [Clock(form, utc=utc, begin=begin) for form in forms]
 
@@ -161,7 +172,7 @@ class JsonLines:
                 times.setdefault(time, text)
             if name:
                 texts.setdefault(name, text)
-        if len(texts) < 2:
+        if texts.keys().isdisjoint(_TELLING[self._product]):
             return None
         return self._entry(texts, times, stamp)
 
@@ -210,5 +221,5 @@ def put(entry: LogEntry, texts: dict[str, str]) -> None:
     for name in sorted(texts, key=RANKS.__getitem__):
         text = texts[name]
         if text and (text not in ABSENT or name in DASH_SPEAKS):
-            FIELDS[name](entry, text)
+            FIELDS[name](entry, text[:MAX_TEXT])
     finish(entry)

@@ -49,8 +49,8 @@ class ProbeOptions:
 
     @property
     def name(self) -> str:
-        """The name that the server is asked for."""
-        return self.sni or self.host
+        """The name that the server is asked for: without a zone or a last dot."""
+        return self.sni or self.host.partition("%")[0].rstrip(".")
 
     @property
     def wants_tls(self) -> bool:

@@ -58,7 +58,7 @@ def test_the_same_key_gives_the_same_file(tmp_path: Path) -> None:
         ([REFUSED, "--no-sanitize", "--key", "k"], "leave out --key and --keep"),
         ([REFUSED, "--keep", "10.0.0.0/40"], "wanted is a network"),
         (["none.pcap"], "no such file"),
-        ([PCAPS / "healthy-100-continue" / "client.pcap"], "nothing to escalate"),
+        ([PCAPS / "healthy-bulk-download-plain" / "client.pcap"], "nothing to escalate"),
     ],
 )
 def test_wrong_use(arguments: list[str | Path], said: str, tmp_path: Path) -> None:
