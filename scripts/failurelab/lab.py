@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from failurelab import snapshots
 from failurelab.bump import Bump
 from failurelab.capfile import find, read_contents
 from failurelab.capture import Capture, Point
@@ -55,6 +56,7 @@ class Lab:
         self._mixed: list[str] = []
         self.key_log = directory / "keylog.txt"
         """Programs write their TLS secrets here; stored beside the captures."""
+        self._snapshots: list[str] = []
         self._closing: list[Callable[[], None]] = []
         self._authority: Authority | None = None
         self._bump: Bump | None = None
@@ -228,6 +230,14 @@ class Lab:
         """Store these captures a second time, as `<name>-keys`, with the TLS secrets inside."""
         self._with_keys += names
 
+    def keep_snapshot(self, host: Host, name: str, *options: str, resolver: str = "") -> None:
+        """Store what `pcapdiag snapshot` says of a host now, as NAME.json beside the captures.
+
+        `resolver`: what its /etc/resolv.conf says; otherwise it is empty.
+        """
+        snapshots.take(host, self.directory / f"{name}.json", options, resolver)
+        self._snapshots.append(f"{name}.json")
+
     # truth
 
     def leg(self, host: Host | str, port: int, nth: int = 0) -> Leg:
@@ -361,6 +371,7 @@ class Lab:
             connections,
             self.findings,
             self.options,
+            self._snapshots,
         )
 
     def _true_captures(self) -> list[TrueCapture]:
