@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import overload
 
 import msgspec
 
 from pcapdiag import pipeline
-from pcapdiag.incident.conclusion import report_of
-from pcapdiag.model.options import AnalyzeOptions, EndPattern
-from pcapdiag.model.report import Connection, Report
-
-CAPTURE = "capture.pcapng"
-"""The capture's name in a bundle."""
+from pcapdiag.incident.analysis import Analysis
+from pcapdiag.incident.conclusion import joint_report, report_of
+from pcapdiag.model.options import AnalyzeOptions, CapturePoint, EndPattern
+from pcapdiag.model.report import Connection, LogLine, Report
 
 
 class Roles(msgspec.Struct, frozen=True):
@@ -47,9 +45,9 @@ def end_text(pattern: EndPattern) -> str:
 class _Named(Sequence[Connection]):
     """Connections as they are in a report, in a capture of another name."""
 
-    def __init__(self, connections: Sequence[Connection], name: str) -> None:
+    def __init__(self, connections: Sequence[Connection], names: Mapping[str, str]) -> None:
         self._connections = connections
-        self._name = name
+        self._names = names
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -67,17 +65,42 @@ class _Named(Sequence[Connection]):
         return self._renamed(self._connections[index])
 
     def _renamed(self, connection: Connection) -> Connection:
-        connection.file = self._name
+        connection.file = self._names.get(connection.file, connection.file)
+        for line in log_lines(connection):
+            line.file = self._names.get(line.file, line.file)
         return connection
 
 
-def analyse(
-    path: str, options: AnalyzeOptions, roles: Roles, *, pictures: bool = False, name: str = CAPTURE
-) -> Report:
-    """Return the report of a bundle's capture; ``name`` is what it calls the file.
+def log_lines(connection: Connection) -> list[LogLine]:
+    """Return the lines of logs that were tied to a connection."""
+    return connection.log_lines if isinstance(connection.log_lines, list) else []
 
-    ``options`` are those of the bundle's own analysis. Raises as ``pipeline.analyze``.
+
+class Source(msgspec.Struct, frozen=True):
+    """A capture of a bundle: its point's label (empty where there is one), where it is, its name.
+
+    ``name`` is what the report calls it; empty: as it is.
     """
+
+    label: str
+    path: str
+    name: str = ""
+
+
+def analyse(
+    sources: Sequence[Source],
+    options: AnalyzeOptions,
+    roles: Roles,
+    names: Mapping[str, str] | None = None,
+    *,
+    pictures: bool = False,
+) -> Report:
+    """Return the report of a bundle's captures.
+
+    ``options`` are those of the bundle's own analysis; ``names`` says how other files are called.
+    Raises as ``pipeline.analyze``.
+    """
+    names = {one.path: one.name for one in sources if one.name} | dict(names or {})
     options = replace(
         options,
         proxies=roles.proxies,
@@ -85,8 +108,29 @@ def analyse(
         upstreams=roles.upstreams,
         pictures=pictures,
     )
-    analysis = pipeline.read([path], options)
+    report = _renamed(_read(sources, options, names), names)
+    return msgspec.structs.replace(report, connections=_Named(report.connections, names))
+
+
+def _read(sources: Sequence[Source], options: AnalyzeOptions, names: Mapping[str, str]) -> Report:
+    if len(sources) == 1:
+        analysis = pipeline.read([sources[0].path], options)
+        _rename_files(analysis, names)
+        return report_of(analysis)
+    joined = pipeline.compare([CapturePoint(one.label, (one.path,)) for one in sources], options)
+    for study in joined.studies:
+        _rename_files(study.analysis, names)
+    return joint_report(joined)
+
+
+def _rename_files(analysis: Analysis, names: Mapping[str, str]) -> None:
     for facts in analysis.capture.files:
-        facts.path = name
-    report = report_of(analysis)
-    return msgspec.structs.replace(report, connections=_Named(report.connections, name))
+        facts.path = names.get(facts.path, facts.path)
+
+
+def _renamed(report: Report, names: Mapping[str, str]) -> Report:
+    for log in report.logs.files if report.logs is not None else ():
+        log.path = names.get(log.path, log.path)
+        for line in log.examples:
+            line.file = names.get(line.file, line.file)
+    return report

@@ -34,6 +34,8 @@ class OriginalFile(msgspec.Struct, kw_only=True):
     sha256: str | None
     size: int
     format: str
+    point: str | None = None
+    """Label of its capture point, where there are several."""
     compression: str | None = None
     packets: int = 0
     first_time: str | None = None
@@ -61,6 +63,19 @@ class ClockOffset(msgspec.Struct, kw_only=True):
     of: str
     offset: float | None = None
     error: float | None = None
+
+
+class KeptLog(msgspec.Struct, kw_only=True):
+    """A log of which lines are in the bundle: those of its connections, and failed ones."""
+
+    name: str
+    product: str
+    lines: int
+    lines_of_original: int
+    tied: int = 0
+    """Connections of the bundle that a line was tied to in the originals."""
+    tied_here: int = 0
+    """The same in the bundle's own analysis."""
 
 
 class Proof(msgspec.Struct, kw_only=True):
@@ -99,6 +114,7 @@ class Manifest(msgspec.Struct, kw_only=True):
     originals: list[OriginalFile]
     capture: CutFacts
     clocks: list[ClockOffset] = []
+    logs: list[KeptLog] = []
     proof: Proof
     key_log: KeyLogUse
     connections: list[Match] = []

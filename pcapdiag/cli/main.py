@@ -31,9 +31,6 @@ from pcapdiag.cli.triage import triage
 from pcapdiag.compiled import is_compiled
 from pcapdiag.errors import ClusterError, PcapdiagError, ProofError, SanitizeError
 
-OBJECTS_BETWEEN_COLLECTIONS = 100_000
-"""New objects (net) before garbage is looked for; Python's own 700 are for small programs."""
-
 
 class Program(click.Group):
     """A group of commands that return their exit status, and whose errors are one line each."""
@@ -126,8 +123,8 @@ cli.add_command(completion)
 
 def main() -> None:
     """Run the program with the arguments of the process; the entry point of ``pcapdiag``."""
-    # What starting makes lives until the end: looking through it for garbage costs 25 ms.
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    # What starting made lives until the end.
+    gc.freeze()
     try:
         cli(prog_name="pcapdiag")
     except KeyboardInterrupt:

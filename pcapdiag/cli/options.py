@@ -27,6 +27,12 @@ _ONE_STREAM = click.option(
     "--stream", "streams", type=click.IntRange(min=0), multiple=True, metavar="N",
     help="A picture of this connection alone, by Wireshark's tcp.stream number. Given once.",
 )  # fmt: skip
+_LOG = click.option(
+    "--log", "logs", callback=values.logs, multiple=True, metavar="PRODUCT=FILE",
+    help="Log of a proxy, envoy=, nginx= or haproxy=: its failed lines are tied to their "
+    "connections. A format of its own: PRODUCT:FORMAT=FILE. Repeatable.",
+)  # fmt: skip
+_NO_LOG = click.option("--log", "logs", callback=values.no_logs, multiple=True, hidden=True)
 _OPTIONS = (
     click.option(
         "--host", "hosts", callback=values.ends, multiple=True, metavar="ADDRESS",
@@ -76,11 +82,7 @@ _OPTIONS = (
         help="What 'pcapdiag snapshot' wrote on a host of the capture: findings are drawn from "
         "it, too. Repeatable; two of one host are its counters before and after.",
     ),
-    click.option(
-        "--log", "logs", callback=values.logs, multiple=True, metavar="PRODUCT=FILE",
-        help="Log of a proxy, envoy=, nginx= or haproxy=: its failed lines are tied to their "
-        "connections. A format of its own: PRODUCT:FORMAT=FILE. Repeatable.",
-    ),
+    _LOG,
 )  # fmt: skip
 fail_on_option = click.option(
     "--fail-on", "fail_on", callback=values.conditions, multiple=True, metavar="CONDITION",
@@ -167,6 +169,11 @@ def picture_options(command: Command) -> Command:
     """Give a command the options of :func:`capture_options`, with one connection at most."""
     chosen = [_ONE_STREAM if option is _STREAM else option for option in _OPTIONS]
     return _with(chosen, command)
+
+
+def fleet_options(command: Command) -> Command:
+    """Give a command of many captures the options of :func:`capture_options`, without logs."""
+    return _with([_NO_LOG if option is _LOG else option for option in _OPTIONS], command)
 
 
 def output_options(command: Command) -> Command:

@@ -21,6 +21,8 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}|[0-9A-Fa-f:.]{2,45}(?:%[\
 """A host name, or an address with or without a zone (RFC 1035 section 3.1, RFC 4007)."""
 _PATH = re.compile(r"/[!-~]{0,2000}")
 _HEADER_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,261}")
+MIN_TIMEOUT, MAX_TIMEOUT = 1, 30
+"""Seconds; a shorter silence proves nothing: the first SYN is repeated after one."""
 MAX_PROTOCOL = 255
 """Bytes of an ALPN protocol (RFC 7301 section 3.1)."""
 
@@ -145,7 +147,7 @@ def _protocols(
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(0.1, 30),
+    type=click.FloatRange(MIN_TIMEOUT, MAX_TIMEOUT),
     default=5.0,
     show_default=True,
     metavar="SECONDS",
@@ -172,8 +174,8 @@ def probe(
     """Check a server from this host, and judge it with the codes that analyze gives.
 
     DNS, TCP to each address, TLS as a client does it and with each version and ALPN on its own, the
-    certificate, HTTP/2. At most 16 connections and a minute; nothing is sent that was not asked
-    for, and TLS.
+    certificate, HTTP/2. It opens 16 connections at most, ends within a minute, and sends no request
+    unless --http or --http2 asks for it.
     """
     options = _options(target, chosen)
     from pcapdiag.probe.run import probe as run
@@ -219,7 +221,7 @@ def _options(target: str, chosen: Chosen) -> ProbeOptions:
 def _name(text: str) -> str:
     """Return a name as DNS and TLS write it; raises click.UsageError for what is none."""
     try:
-        name = text if text.isascii() else text.encode("idna").decode("ascii")
+        name = text if ":" in text else text.encode("idna").decode("ascii")
     except UnicodeError as error:
         raise click.UsageError(f"{text!r} is no host name") from error
     if not _NAME.fullmatch(name):

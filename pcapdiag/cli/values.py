@@ -97,6 +97,18 @@ def logs(
     return tuple(map(parse_source, values))
 
 
+def no_logs(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> tuple[LogSource, ...]:
+    """Refuse logs where each of many captures would read them again."""
+    if values:
+        raise click.UsageError(
+            "--log is not for many captures: each of them would read the log again; give it to "
+            "pcapdiag analyze, with a capture of which triage says that it failed"
+        )
+    return ()
+
+
 def size(ctx: click.Context, param: click.Parameter, value: str) -> int:
     """Return the bytes that an option named."""
     return _read(parse_size, "write 512M or 2G (K, M, G are powers of 1024)", value, ctx, param)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pcapdiag.correlate.logs.calls import Call, call_of, may_be, was_not_sent, words_of
 from pcapdiag.correlate.logs.ties import Tie
 from pcapdiag.correlate.logs.wire import wire_of
-from pcapdiag.diagnose.proxy_words import heard
+from pcapdiag.diagnose.proxy_words import Heard, heard, named
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.logs import LogEntry
 from pcapdiag.model.report import Connection, Verdict
@@ -34,6 +34,23 @@ MEANS: dict[Call, str] = {
     "answered": "that the upstream itself answered so",
     "any": "no more than that it failed",
 }
+OPEN: dict[Call, str] = {
+    "connect": "whether TCP or TLS failed, and how",
+    "slow connect": "whether TCP or TLS was not answered",
+    "ended": "whether FIN or RST ended the connection, and who sent it",
+    "reset": "why the stream was reset",
+    "protocol": "what was wrong with the answer",
+    "slow": "why no answer came",
+}
+"""What the wire decides."""
+PLAIN: dict[Call, str] = {"slow": "tcp.response_timeout", "slow connect": "tcp.connection_timeout"}
+"""The verdict that says no more than the line."""
+BY = {
+    "middlebox": ", by a device between and not by the upstream",
+    "upstream": ", by the upstream itself",
+    "proxy": ", by the proxy itself",
+}
+LAYERS = {"connect": "TCP, ", "tls_handshake": "TLS, "}
 
 
 class Agreement(NamedTuple):
@@ -73,23 +90,31 @@ def _downstream(entry: LogEntry, tie: Tie, connection: Connection) -> Agreement:
     if entry.status in NO_ANSWER or call_of(entry) == "left":
         return _left(entry, exchange, connection)
     if entry.status is None:
-        return _by_codes(entry, tie, connection, connection.verdict)
+        return _message(entry, connection)
     if exchange.status is None:
         why = f"the log says that {entry.status} was answered: no answer is on the wire"
         return Agreement(False if tie.exact else None, why)
     if exchange.status != entry.status:
         why = f"the log says {entry.status}, the wire shows the answer {exchange.status}"
         return Agreement(False, why)
-    return Agreement(True, _same_status(entry, exchange, connection))
+    return Agreement(True, _same_status(entry, exchange))
 
 
-def _same_status(entry: LogEntry, exchange: HttpExchange, connection: Connection) -> str:
+def _message(entry: LogEntry, connection: Connection) -> Agreement:
+    """Compare an error's message with what became of the client: it tells of the other leg."""
+    if connection.verdict.code in _codes(entry) or connection.causes:
+        return Agreement(True)
+    exchanges = connection.http.exchanges if connection.http else []
+    if any(one.local_reply for one in exchanges):
+        return Agreement(True)
+    return Agreement(None, f"the wire shows: {connection.verdict.title}")
+
+
+def _same_status(entry: LogEntry, exchange: HttpExchange) -> str:
     if call_of(entry) == "answered":
         return f"the {exchange.status} is the upstream's own answer, handed on"
     if call_of(entry) == "no attempt":
         return "nothing was sent to an upstream for this request"
-    if not exchange.complete:
-        return f"the answer was cut short on the wire: {connection.verdict.title}"
     return ""
 
 
@@ -111,6 +136,8 @@ def _unread(entry: LogEntry, connection: Connection) -> Agreement:
     verdict = connection.verdict
     if verdict.code in _codes(entry):
         return Agreement(True, _open(entry, verdict))
+    if connection.causes:
+        return Agreement(True, "the proxy ended it for what failed on its other leg")
     if verdict.failed:
         return Agreement(None, f"what the wire shows of the client's connection: {verdict.title}")
     if call_of(entry) == "left" and verdict.ended_by == "responder":
@@ -170,16 +197,22 @@ def _by_codes(entry: LogEntry, tie: Tie, connection: Connection, verdict: Verdic
 
 def _open(entry: LogEntry, verdict: Verdict, connection: Connection | None = None) -> str:
     """Return what a line that may mean several things leaves open; empty where it means one."""
-    if len(_codes(entry)) == 1:
-        return ""
     call = call_of(entry)
+    if len(_codes(entry)) == 1 or call not in OPEN or PLAIN.get(call) == verdict.code:
+        return ""
+    shown, _, _ = verdict.title.partition(": ")
     if call == "slow connect" and verdict.phase == "tls_handshake" and connection is not None:
-        done = _handshake(connection)
-        return f"a connect timeout covers TCP and TLS: {done}, then {verdict.title}"
-    by = ""
-    if verdict.attribution.party == "middlebox":
-        by = " (by a device between, not by the upstream)"
-    return f"the log says {MEANS[call]}; the wire shows: {verdict.title}{by}"
+        return f"a connect timeout covers TCP and TLS; {_handshake(connection)}, then: {shown}"
+    party = verdict.attribution.party
+    by = BY.get(party, "") if call == "ended" or party == "middlebox" else ""
+    error = named(_narrow(entry))
+    if error is not None:
+        return f"{error.says}: of several ways to get there the wire shows: {shown}{by}"
+    if entry.product == "nginx" and call == "ended":
+        return f"the line leaves open who ended the connection; the wire shows: {shown}{by}"
+    word = entry.flags[-1][:2] if entry.product == "haproxy" else ",".join(entry.flags)
+    layer = LAYERS.get(verdict.phase or "", "") if call in ("connect", "slow connect") else ""
+    return f"{word or 'the line'} leaves open {OPEN[call]}; the wire shows: {layer}{shown}{by}"
 
 
 def _handshake(connection: Connection) -> str:
@@ -188,21 +221,26 @@ def _handshake(connection: Connection) -> str:
     return f"the wire shows the TCP handshake done{took}"
 
 
-def _codes(entry: LogEntry) -> set[str]:
-    """Return the codes that a line's words may stand for."""
+def _narrow(entry: LogEntry) -> str:
+    return " ".join(filter(None, (entry.transport_failure, entry.message)))
+
+
+def _heard(entry: LogEntry) -> list[Heard]:
+    """Return what a line's words may mean, by the narrowest of them."""
+    narrow = _narrow(entry)
     state = entry.flags[0][:2] if entry.product == "haproxy" and entry.flags else ""
-    narrow = " ".join(filter(None, (entry.transport_failure, entry.message)))
     texts = [
         narrow,
         f"{entry.reset_reason or ''} {narrow}".strip(),
         state,
         *(entry.flags if entry.product == "envoy" else ()),
     ]
-    for text in texts:
-        found = {code for one in heard(text) for code in one.codes} if text else set()
-        if found:
-            return found
-    return set()
+    return next((found for text in texts if text and (found := heard(text))), [])
+
+
+def _codes(entry: LogEntry) -> set[str]:
+    """Return the codes that a line's words may stand for."""
+    return {code for one in _heard(entry) for code in one.codes}
 
 
 def _exchange(connection: Connection, tie: Tie) -> HttpExchange | None:

@@ -13,7 +13,7 @@ from pcapdiag.flow.screen cimport completeness, is_alarming, is_answer, is_reque
 from pcapdiag.flow.sequence cimport analyze, repeats
 from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
 from pcapdiag.flow.table cimport Table
-from pcapdiag.model.numbers cimport big64, distance
+from pcapdiag.model.numbers cimport big16, big32, big64, distance
 
 cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HAS_SACK, IS_IPV6, HEAD, CLOSE_NOTIFY, STALLED
 cdef long long _LINGER, _SYN_IDLE, _OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP, SECOND_CHANCES
@@ -124,8 +124,9 @@ cdef class Tracker:
     cdef void _close_turn(self, Flow flow, long long keep)
     cdef bytes _tail_bytes(self, HalfFlow f)
     cdef int _new_turn(self, Packet p, Flow flow, long long frame, long long time) except -1
+    @cython.locals(seen=dict, first=cython.longlong)
     cdef void _note_first_bytes(self, Packet p, Flow flow)
-    @cython.locals(f=HalfFlow, answer=bytes)
+    @cython.locals(f=HalfFlow, o=cython.longlong, first=cython.longlong)
     cdef void _note_accepted(self, Packet p, Flow flow, Endpoint endpoint)
     @cython.locals(endpoint=Endpoint, took=cython.longlong, limit=cython.longlong, bucket=cython.longlong)
     cdef void _answered(self, Packet p, Flow flow, long long frame, long long time)

@@ -49,7 +49,7 @@ from pcapdiag.flow.slabs import (
     HeadSlab,
 )
 from pcapdiag.flow.table import Table
-from pcapdiag.model.numbers import big64, distance
+from pcapdiag.model.numbers import big16, big32, big64, distance
 from pcapdiag.model.packet import (
     ACK,
     ACKED_UNSEEN,
@@ -1048,7 +1048,7 @@ class Tracker:
         if flow.endpoint.connections > FIRST_BYTES_OF:
             return
         seen = flow.endpoint.first_bytes
-        first = bytes(self.buffer[p.payload : p.payload + 4])
+        first = big32(p.view, p.payload)
         if first in seen:
             seen[first] += 1
         elif len(seen) < MAX_FIRST_BYTES:
@@ -1062,10 +1062,13 @@ class Tracker:
         f = flow.a if flow.a_opened else flow.b
         if f.hello_slot < 0 or f.hello_length < 4:
             return
-        answer = bytes(self.buffer[p.payload : p.payload + min(p.payload_captured, 10)])
-        if answer.startswith(b"\x15\x03") or (answer.startswith(b"HTTP/1.") and answer[9:] >= b"4"):
+        o = p.payload
+        if p.payload_captured >= 2 and big16(p.view, o) == 0x1503:
             return
-        first = self.heads.read(f.hello_slot, 4)
+        if p.payload_captured >= 10 and p.view[o + 9] >= 0x34:
+            if big32(p.view, o) == 0x48545450 and big32(p.view, o + 3) == 0x502F312E:  # HTTP/1.
+                return
+        first = big32(self.head_bytes, f.hello_slot * HEAD)
         if first in endpoint.first_bytes:
             endpoint.first_accepted[first] = endpoint.first_accepted.get(first, 0) + 1
 

@@ -26,7 +26,7 @@ KEPT_AS_THEY_ARE = 256
 MAX_DOUBTFUL = 5_000
 """Connections judged again of those that the capture, so far, could not tell to have failed."""
 DOUBTFUL_PER_ENDPOINT = 20
-IN_MEMORY = 8 * 1024 * 1024
+IN_MEMORY = 2 * 1024 * 1024
 """Bytes of a spill that stay in memory before a temporary file takes them."""
 
 
@@ -45,7 +45,7 @@ class Spill:
     """Records in the order in which they were added, read back by number."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
+        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - for its lifetime
         self._ends = array("q", [0])
 
     def __len__(self) -> int:

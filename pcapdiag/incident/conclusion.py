@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pcapdiag import __version__
 from pcapdiag.diagnose.findings.capture import capture_findings
 from pcapdiag.diagnose.findings.registry import Finders
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.capture_facts import summarize_capture
-from pcapdiag.incident.correlation import Correlation
 from pcapdiag.incident.explaining import in_order
 from pcapdiag.incident.fleet import collect_fleet
 from pcapdiag.incident.groups import summarize
 from pcapdiag.incident.over_time import OverTime
-from pcapdiag.incident.points_report import (
-    PointFinders,
-    as_one,
-    captures_of,
-    describe_points,
-)
 from pcapdiag.incident.snapshots import described, notes
 from pcapdiag.model.report import SCHEMA, Generator, Report
+
+if TYPE_CHECKING:
+    from pcapdiag.incident.correlation import Correlation
 
 
 def report_of(analysis: Analysis) -> Report:
@@ -57,6 +55,13 @@ def report_of(analysis: Analysis) -> Report:
 
 def joint_report(correlation: Correlation) -> Report:
     """Return the report of several points that were compared."""
+    from pcapdiag.incident.points_report import (
+        PointFinders,
+        as_one,
+        captures_of,
+        describe_points,
+    )
+
     studies, roles = correlation.studies, correlation.roles
     captures = captures_of(studies)
     finders = PointFinders(studies)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pcapdiag.capture import Batch
 from pcapdiag.flow.tracker import Tracker, end_key
 from pcapdiag.incident.surroundings import key_of
+from pcapdiag.model.logs import LogEntry, LogSource
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection, Logs
 from pcapdiag.model.story import Story
@@ -72,6 +73,11 @@ class Logged:
         if self._book is not None:
             self._book.conclude(connections, first, last)
             self._is_done = True
+
+    def failed_entries(self) -> Iterator[tuple[LogSource, list[LogEntry]]]:
+        """Yield each log and its failed lines, in the order of ``result().files``."""
+        for shelf in self._book.shelves if self._book is not None else ():
+            yield shelf.source, shelf.entries
 
     def add(self, connection: Connection) -> None:
         """Give a connection its lines, when they are tied."""

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 SECOND = 1_000_000_000
+REMEMBERED = 4_096
+"""Seconds whose reading is remembered: a log has many lines of each, nearly in order."""
 MAX_PATTERN = 200
 """Characters of a time's format."""
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -65,7 +67,7 @@ class Clock:
         day = {"Y", "y"} & names and ({"m", "d"} <= names or {"b", "d"} <= names or "j" in names)
         if "s" not in names and not (day and {"H", "I"} & names):
             raise ValueError("no date and time")
-        self._last: tuple[str, int, bool] = ("", 0, False)
+        self._known: dict[str, tuple[int, bool]] = {}
         fraction = self._compiled.groupindex.get("f", 0)
         self._fraction = fraction
         self.plain = re.compile(re.sub(r"\?P<\w+>", "?:", self.pattern)).pattern
@@ -81,13 +83,16 @@ class Clock:
             key = text[:start] + text[stop:]
         else:
             key = text
-        known, moment, zoned = self._last
-        if key != known:
+        known = self._known.get(key)
+        if known is None:
             try:
-                moment, zoned = self._moment(found)
+                known = self._moment(found)
             except (ValueError, OverflowError):
                 return None
-            self._last = key, moment, zoned
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[key] = known
+        moment, zoned = known
         if not digits:
             return moment, SECOND, zoned
         unit = 10 ** (9 - len(digits))
@@ -100,8 +105,10 @@ class Clock:
             return int(said["s"]) * SECOND, True
         zone = said.get("z", "")
         day = _day(said)
-        second = int(said.get("S", 0))
-        clock = timedelta(hours=_hour(said), minutes=int(said.get("M", 0)), seconds=min(second, 60))
+        minute, second = int(said.get("M", 0)), int(said.get("S", 0))
+        if minute > 59 or second > 60:
+            raise ValueError("no such time")
+        clock = timedelta(hours=_hour(said), minutes=minute, seconds=second)
         moment = day + clock - timedelta(minutes=_zone(zone))
         return int((moment - _EPOCH).total_seconds()) * SECOND, self.utc or bool(zone)
 
@@ -119,7 +126,9 @@ def _day(said: dict[str, str]) -> datetime:
 
 def _hour(said: dict[str, str]) -> int:
     if "H" in said:
-        return min(int(said["H"]), 24)
+        if int(said["H"]) > 23:
+            raise ValueError("no such hour")
+        return int(said["H"])
     late = said.get("p", "").lower() == "pm"
     return int(said["I"]) % 12 + (12 if late else 0)
 

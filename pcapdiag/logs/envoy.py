@@ -80,7 +80,7 @@ def parts_of(form: str) -> list[str | Part]:
     """
     if len(form) > _MAX_FORMAT:
         raise ValueError("too long")
-    form = form.rstrip("\n").replace("\\n", "") if form.endswith("\\n") else form.rstrip("\n")
+    form = form.rstrip("\n").removesuffix("\\n")
     parts: list[str | Part] = []
     at = 0
     for found in _OPERATOR.finditer(form):
@@ -154,6 +154,7 @@ ISTIO = (
     + _END
     + _ISTIO_END
 )
+PARTIAL = "Envoy text, as far as its flags"
 FORMATS = {
     "Envoy default": DEFAULT,
     "Istio text": ISTIO,
@@ -167,7 +168,8 @@ FORMATS = {
     + '"%DYNAMIC_METADATA(istio.mixer:status)%" '
     + _END
     + _ISTIO_END.removesuffix(" %ROUTE_NAME%"),
+    "Envoy default with details": _REQUEST + _CODE + "%RESPONSE_CODE_DETAILS% " + _END,
     "Ambassador": "ACCESS " + DEFAULT,
-    "Envoy text, as far as its flags": _REQUEST + "%RESPONSE_CODE% %RESPONSE_FLAGS% %REST%",
+    PARTIAL: _REQUEST + "%RESPONSE_CODE% %RESPONSE_FLAGS% %REST%",
 }
 """In the order in which they are tried."""

@@ -17,12 +17,17 @@ def finish(entry: LogEntry) -> None:
     if entry.product == "envoy" and entry.status == 0 and not entry.method:
         # A TCP proxy's connection: the number is printed, and says nothing.
         entry.status = None
-    entry.failed = _fails(entry)
+    entry.failed = fails(entry)
 
 
-def _fails(entry: LogEntry) -> bool:
+def fails(entry: LogEntry) -> bool:
+    """Return whether a line tells of a failure, a try that was repeated included."""
     status = entry.status
+    if status == 0 and entry.product == "envoy" and not entry.method:
+        status = None
     if status is not None and (not 100 <= status < 500 or status in _CLIENT_GONE):
+        return True
+    if entry.product == "haproxy" and entry.message is not None:
         return True
     if set(entry.flags) - _HARMLESS[entry.product]:
         return True
@@ -32,7 +37,7 @@ def _fails(entry: LogEntry) -> bool:
 
 
 def _split(entry: LogEntry, details: str) -> None:
-    """Split ``upstream_reset_before_response_started{REASON|TEXT}``; older releases have a comma."""
+    """Split ``upstream_reset_before_response_started{REASON|TEXT}``; a comma in old releases."""
     _, opened, rest = details.partition("{")
     if not opened or not details.startswith(_HEADS):
         return

@@ -11,6 +11,8 @@ from pcapdiag.model.logs import End, LogEntry
 Setter = Callable[[LogEntry, str], None]
 """Takes the text of a field that is not absent."""
 
+MAX_TEXT = 4_000
+"""Characters of a field that are kept."""
 MAX_FLAGS = 16
 """Response flags of one line that are kept."""
 MS = 1_000_000
@@ -143,7 +145,8 @@ def _connection(entry: LogEntry, text: str) -> None:
 
 
 def _upstream_connection(entry: LogEntry, text: str) -> None:
-    entry.upstream_connection = text
+    """Envoy's number of the upstream connection; 0 is none."""
+    entry.upstream_connection = text if text != "0" else None
 
 
 def _flags(entry: LogEntry, text: str) -> None:

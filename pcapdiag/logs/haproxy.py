@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from pcapdiag.logs.clocks import CLF, EPOCH, HAPROXY, Clock
+from pcapdiag.logs.json_template import JsonTemplate
 from pcapdiag.logs.template import NUMBER, Part, Template
 
 _VARIABLE = re.compile(
@@ -66,6 +67,8 @@ _FETCHES = {
     "ssl_fc_sni": "other_host",
     "unique-id": "request_id",
     "txn.id32": "connection",
+    "fc_err_str": "message",
+    "ssl_fc_err_str": "message",
 }
 _CLOCKS = {
     "t": (HAPROXY, False),
@@ -78,6 +81,8 @@ _CLOCKS = {
 }
 """The time's form, and whether it is UTC."""
 _CAPTURED = {"hr", "hs", "hrl", "hsl"}
+_QUOTED = r'(?:(?<=")[^"]*+|[^"\s]*+)'
+"""What is asked for in quotes may come without: HAProxy's own states do."""
 _MAX_FORMAT = 20_000
 
 
@@ -123,7 +128,7 @@ def _field(parts: list[str | Part], part: Part, quoted: bool) -> None:
         parts.append(part)
         return
     quote = Part(pattern='"?', raw=True)
-    parts += [quote, Part(part.name, part.pattern or r'[^"]*+', part.clock), quote]
+    parts += [quote, Part(part.name, part.pattern or _QUOTED, part.clock), quote]
 
 
 def variable(name: str, fetch: str | None) -> Part:
@@ -138,8 +143,13 @@ def variable(name: str, fetch: str | None) -> Part:
     return Part(TEXTS.get(name, ""))
 
 
-def template(name: str, form: str) -> Template:
+def template(name: str, form: str) -> Template | JsonTemplate:
     """Return the reader of a log-format string. Raises ValueError for one without sense."""
+    found = list(_VARIABLE.finditer(form[:_MAX_FORMAT]))
+    if any(one[4] == "o" and "+json" in (one[2] or "") for one in found):
+        named = [one for one in found if one[1]]
+        keys = {one[1].partition(":")[0]: [variable(one[4] or "", one[3])] for one in named}
+        return JsonTemplate("haproxy", name, keys)
     return Template("haproxy", name, parts_of(form))
 
 

@@ -15,12 +15,16 @@ import msgspec
 from pcapdiag.logs import envoy, nginx
 from pcapdiag.logs.clocks import CLF, EPOCH, HAPROXY, ISO, NGINX_ERROR, Clock
 from pcapdiag.logs.failure import finish
-from pcapdiag.logs.fields import ABSENT, DASH_SPEAKS, FIELDS, RANKS
+from pcapdiag.logs.fields import ABSENT, DASH_SPEAKS, FIELDS, MAX_TEXT, RANKS
 from pcapdiag.logs.template import Stamp
 from pcapdiag.model.logs import LogEntry, Product
 
 MAX_KEYS = 400
 """Members of one line that are looked at."""
+LARGEST = 10**18
+"""A larger number is no measurement, and no time."""
+MAX_KNOWN = 4_096
+"""Keys whose meaning is remembered."""
 MAX_DEPTH = 6
 """Objects within objects that are looked into."""
 
@@ -46,6 +50,7 @@ _COMMON = {
     "upstreamcluster": "backend",
     "upstreamservicetime": "header_ms",
     "xenvoyupstreamservicetime": "header_ms",
+    "durationms": "duration_ms",
     "sni": "other_host",
     "downstreamremote": "client",
     "clientip": "client",
@@ -55,7 +60,7 @@ _COMMON = {
     "remoteip": "client",
 }
 _PRODUCT: dict[Product, dict[str, str]] = {
-    "envoy": {"protocol": "", "xenvoyoriginalpath": "target"},
+    "envoy": {"xenvoyoriginalpath": "target", "xenvoyoriginpath": "target"},
     "nginx": {"responsetime": "response_s", "upstream": "upstreams", "bytes": "sent"},
     "haproxy": {
         "terminationstate": "state",
@@ -80,6 +85,12 @@ _PRODUCT: dict[Product, dict[str, str]] = {
         "beconnect": "connect_ms",
     },
 }
+_TELLING: dict[Product, frozenset[str]] = {
+    "envoy": frozenset({"status", "flags", "long_flags"}),
+    "nginx": frozenset({"status"}),
+    "haproxy": frozenset({"status", "state"}),
+}
+"""Without one of these fields an object is no line of the product's log."""
 _TIMES = ("starttime", "timelocal", "timeiso8601", "msec", "acceptdate", "requestdate", "time")
 _TIME_KEYS = (*_TIMES, "timestamp", "ts", "t", "tr", "date", "datetime", "emittime")
 """In the order in which they are trusted."""
@@ -121,6 +132,8 @@ def members(found: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def _number(value: float) -> str:
+    if abs(value) >= LARGEST:
+        return ""
     return str(value) if isinstance(value, int) else f"{value:.9f}".rstrip("0").rstrip(".")
 
 
@@ -142,7 +155,8 @@ class JsonLines:
         self._product = product
         self._names = _names(product)
         begin, utc = product != "nginx", product == "envoy"
-        forms = (ISO, "%Y-%m-%d %H:%M:%S%.%?", CLF, HAPROXY, NGINX_ERROR, EPOCH)
+        forms = (ISO, "%Y-%m-%d %H:%M:%S%.%?", CLF, HAPROXY, NGINX_ERROR, EPOCH, "%s%3f")
+        self._known: dict[str, tuple[str, str]] = {}
         self._clocks = [Clock(form, utc=utc, begin=begin) for form in forms]
 
     def read(self, line: str, stamp: Stamp | None) -> LogEntry | None:
@@ -153,16 +167,23 @@ class JsonLines:
         texts: dict[str, str] = {}
         times: dict[str, str] = {}
         for key, text in members(found):
-            plain = letters(key)
-            short = letters(key.rpartition(".")[2])
-            if short in _TIME_KEYS:
-                times.setdefault(short, text)
-            name = self._names.get(plain) or self._names.get(short)
+            name, time = self._known.get(key) or self._meant(key)
+            if time:
+                times.setdefault(time, text)
             if name:
                 texts.setdefault(name, text)
-        if len(texts) < 2:
+        if texts.keys().isdisjoint(_TELLING[self._product]):
             return None
         return self._entry(texts, times, stamp)
+
+    def _meant(self, key: str) -> tuple[str, str]:
+        """Return the field of a key and the kind of time, each empty where it is none."""
+        plain, short = letters(key), letters(key.rpartition(".")[2])
+        name = self._names.get(plain) or self._names.get(short) or ""
+        meant = name, short if short in _TIME_KEYS else ""
+        if len(self._known) < MAX_KNOWN:
+            self._known[key] = meant
+        return meant
 
     def _entry(
         self, texts: dict[str, str], times: dict[str, str], stamp: Stamp | None
@@ -200,5 +221,5 @@ def put(entry: LogEntry, texts: dict[str, str]) -> None:
     for name in sorted(texts, key=RANKS.__getitem__):
         text = texts[name]
         if text and (text not in ABSENT or name in DASH_SPEAKS):
-            FIELDS[name](entry, text)
+            FIELDS[name](entry, text[:MAX_TEXT])
     finish(entry)

@@ -53,7 +53,8 @@ TEXTS = {
     "proxy_upstream_name": "backend",
     "proxy_host": "backend",
 }
-_LIST = r"[^\s,\"\[\]|;]*+(?:(?:, ?| : )[^\s,\"\[\]|;]*+)*+"
+_TRY = r"(?:\[[\da-fA-F:.]*+\])?[^\s,\"\[\]|;]*+"
+_LIST = rf"{_TRY}(?:(?:, ?| : ){_TRY})*+"
 """Tries, separated by commas; server groups by colons with blanks."""
 _CLOCKS = {"time_local": CLF, "time_iso8601": ISO, "msec": EPOCH}
 _MAX_FORMAT = 20_000
@@ -94,6 +95,7 @@ def template(name: str, form: str) -> Template:
 
 _COMMON = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent'
 _COMBINED = _COMMON + ' "$http_referer" "$http_user_agent"'
+PARTIAL = ("NGINX combined, and more", "NGINX common, and more")
 FORMATS = {
     "NGINX combined": _COMBINED,
     "NGINX main": _COMBINED + ' "$http_x_forwarded_for"',
@@ -103,7 +105,7 @@ FORMATS = {
     "ingress-nginx stream": "[$remote_addr] [$time_local] $protocol $status $bytes_sent"
     " $bytes_received $session_time",
     "NGINX common": _COMMON,
-    "NGINX combined, and more": _COMBINED + " $more",
-    "NGINX common, and more": _COMMON + " $more",
+    PARTIAL[0]: _COMBINED + " $more",
+    PARTIAL[1]: _COMMON + " $more",
 }
 """In the order in which they are tried."""

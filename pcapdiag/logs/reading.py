@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Literal, Protocol
+from collections.abc import Iterator
+from typing import Literal
 
 from pcapdiag.errors import UsageError
-from pcapdiag.logs import envoy, haproxy, nginx
 from pcapdiag.logs.files import files_of
-from pcapdiag.logs.haproxy_lines import ErrorLine, OtherLine
-from pcapdiag.logs.json_lines import JsonLines
+from pcapdiag.logs.formats import PARTIAL, is_loose, readers_of
 from pcapdiag.logs.lines import MAX_LINE, LogLines, written
-from pcapdiag.logs.nginx_error import NginxError, append, continues
-from pcapdiag.logs.source import CUSTOM, is_format
-from pcapdiag.logs.template import Stamp
-from pcapdiag.logs.wrappers import Wrapper, wrappers
-from pcapdiag.model.logs import LogEntry, LogSource, Product
+from pcapdiag.logs.nginx_error import append, continues
+from pcapdiag.logs.source import CUSTOM
+from pcapdiag.logs.template import Stamp, Template
+from pcapdiag.logs.wrappers import Wrapper, is_own_log, wrappers
+from pcapdiag.model.logs import LogEntry, LogSource
 
 LOOK_LINES = 2_000
 """Lines after which a file of which none could be read is taken for something else."""
 MAX_MESSAGE = 4_000
 """Characters of an error's message."""
+QUARTER = 15 * 60 * 1_000_000_000
+"""Zones differ by quarters of an hour."""
+LATE = 60 * 1_000_000_000
+"""A line is carried that soon, or nothing is learned from when it was."""
 MAX_WRAPPERS = 3
 """What carries a line may be carried itself: stern with Kubernetes' times."""
 
 Kind = Literal["access", "error", "mixed"]
-
-
-class LineReader(Protocol):
-    """Reads the lines of one format."""
-
-    name: str
-
-    def read(self, line: str, stamp: Stamp | None) -> LogEntry | None:
-        """Return what a line says, None when it is in another format or nothing says when."""
 
 
 class LogReading:
@@ -42,7 +35,7 @@ class LogReading:
     Raises UsageError for files that cannot be read, or that are no log of the product.
     """
 
-    def __init__(self, source: LogSource) -> None:
+    def __init__(self, source: LogSource, *, brief: bool = False) -> None:
         self.source = source
         self.lines = 0
         self.unread = 0
@@ -51,7 +44,11 @@ class LogReading:
         """The earliest time (ns, by the log's clock), and ``last_time`` the latest."""
         self.last_time: int | None = None
         self.notes: list[str] = []
-        self._readers = _readers(source)
+        self._readers = readers_of(source)
+        for reader in self._readers:
+            if isinstance(reader, Template):
+                reader.brief = brief
+        self._set_aside = 0
         self._forms: dict[str, int] = {}
         self._kinds: set[str] = set()
         self._chain: tuple[Wrapper, ...] = ()
@@ -72,10 +69,17 @@ class LogReading:
     def __iter__(self) -> Iterator[LogEntry]:
         for path in files_of(self.source.path):
             yield from self._file(path)
-        if self.lines and not self._forms:
+        if self.unread and not self._forms:
             raise self._foreign()
+        self._remark()
+
+    def _remark(self) -> None:
         if not self.lines:
             self.notes.append("the log is empty")
+        if self._set_aside:
+            self.notes.append(f"{self._set_aside:,} lines of the proxy's log about itself")
+        if PARTIAL.intersection(self._forms):
+            self.notes.append(f"only the beginning of its lines is understood: {CUSTOM}")
 
     def _file(self, path: str) -> Iterator[LogEntry]:
         self._wrappers = wrappers(written(path))
@@ -90,6 +94,9 @@ class LogReading:
             if entry is None:
                 if held is not None and held.message and self._goes_on(held, line):
                     append(held, line, MAX_MESSAGE)
+                    continue
+                if is_own_log(line):
+                    self._set_aside += 1
                     continue
                 self.unread += 1
                 if self.unread == LOOK_LINES and not self._forms:
@@ -137,8 +144,10 @@ class LogReading:
         for at, reader in enumerate(self._readers):
             entry = reader.read(line, stamp)
             if entry is not None:
-                if at:
+                if at and not is_loose(reader):
                     self._readers.insert(0, self._readers.pop(at))
+                if stamp is not None and stamp.zoned and not entry.zoned:
+                    _learn_zone(entry, stamp)
                 self._forms[reader.name] = self._forms.get(reader.name, 0) + 1
                 return entry
         return None
@@ -161,6 +170,8 @@ class LogReading:
 
     def _foreign(self) -> UsageError:
         name = {"envoy": "Envoy", "nginx": "NGINX", "haproxy": "HAProxy"}[self.source.product]
+        if any(isinstance(one, Template) and not one.has_time for one in self._readers):
+            return UsageError(f"{self.source.path}: the format has no time", "give one that has")
         if self.source.form:
             what = f"none of {self.lines:,} lines is in the format that was given"
             return UsageError(f"{self.source.path}: {what}", "compare a line with the format")
@@ -168,29 +179,19 @@ class LogReading:
         return UsageError(f"{self.source.path}: {what}", CUSTOM)
 
 
-def _readers(source: LogSource) -> list[LineReader]:
-    """Return the readers of a source's formats, in the order in which they are tried."""
-    make: dict[Product, Callable[[str, str], LineReader]] = {
-        "envoy": envoy.template,
-        "nginx": nginx.template,
-        "haproxy": haproxy.template,
-    }
-    own: list[LineReader] = []
-    if source.form and is_format(source):
-        try:
-            own.append(make[source.product]("given format", source.form))
-        except ValueError as error:
-            raise UsageError(f"--log {source.form}: not a format ({error})", CUSTOM) from error
-    usual = {"envoy": envoy.FORMATS, "nginx": nginx.FORMATS, "haproxy": haproxy.FORMATS}
-    named = [make[source.product](*item) for item in usual[source.product].items()]
-    others: list[LineReader] = []
-    if source.product == "nginx":
-        others = [NginxError()]
-    elif source.product == "haproxy":
-        others = [ErrorLine(), OtherLine()]
-    return [*own, *named, *others, JsonLines(source.product)]
+def _learn_zone(entry: LogEntry, stamp: Stamp) -> None:
+    """Take the zone of a local time from the time, with a zone, of what carried the line."""
+    behind = stamp.time - entry.time - (entry.duration or 0)
+    shift = round(behind / QUARTER) * QUARTER
+    if abs(behind - shift) <= LATE:
+        entry.time += shift
+        entry.zoned = True
 
 
-def read_log(source: LogSource) -> LogReading:
-    """Return the reading of a log; nothing is opened before it is iterated."""
-    return LogReading(source)
+def read_log(source: LogSource, *, brief: bool = False) -> LogReading:
+    """Return the reading of a log; nothing is opened before it is iterated.
+
+    With ``brief``, entries of lines that tell of no failure have little more than their time: twice
+    as fast. Raises UsageError for a format that cannot be read.
+    """
+    return LogReading(source, brief=brief)

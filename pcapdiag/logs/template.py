@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pcapdiag.logs.clocks import Clock
-from pcapdiag.logs.failure import finish
-from pcapdiag.logs.fields import ABSENT, DASH_SPEAKS, FIELDS, RANKS, Setter
+from pcapdiag.logs.failure import fails, finish
+from pcapdiag.logs.fields import ABSENT, DASH_SPEAKS, FIELDS, MAX_TEXT, RANKS, Setter
 from pcapdiag.model.logs import LogEntry, Product
 
 MAX_FIELDS = 120
@@ -21,6 +21,14 @@ MAX_FIELDS = 120
 
 NUMBER = r"[+-]?[\d.]*+"
 """A number, ``-`` or nothing."""
+_ADDRESS = r"(?:[\w.%]*+:(?=[\w.%]*+:))*+[\w.%\[\]-]*+"
+"""An address, IPv6 too, before the colon of its port."""
+_ADDRESSES = frozenset({"client", "direct", "listener", "upstream", "upstream_local"})
+_TELLING = frozenset(
+    {"status", "request", "method", "flags", "long_flags", "state", "transport", "retries"}
+    | {"upstream_statuses", "attempts", "message"}
+)
+"""Fields that say whether the line tells of a failure."""
 _LOOK = 3
 """Characters of the text behind a field that must be there to end it."""
 
@@ -53,14 +61,7 @@ class Stamp:
 class Template:
     """Reads the lines of one format."""
 
-    def __init__(
-        self,
-        product: Product,
-        name: str,
-        parts: Parts,
-        *,
-        kind: Literal["access", "error"] = "access",
-    ) -> None:
+    def __init__(self, product: Product, name: str, parts: Parts) -> None:
         """``name`` is what the report calls the format.
 
         Raises ValueError for a format in which no field is known.
@@ -68,14 +69,19 @@ class Template:
         if sum(isinstance(part, Part) for part in parts) > MAX_FIELDS:
             raise ValueError(f"more than {MAX_FIELDS} fields")
         self.name = name
+        self.brief = False
+        """Of a line that tells of no failure, only what says so is read."""
         self._product = product
-        self._kind = kind
         pattern, named = expression(parts)
         if not any(part.name for part in named):
             raise ValueError("no field in it is known")
         self._match: Callable[[str], re.Match[str] | None] = re.compile(pattern, re.DOTALL).match
+        is_error = any(part.name == "message" for part in named)
+        self.kind: Literal["access", "error"] = "error" if is_error else "access"
         self._clock, self._at = _best_clock(named)
-        self._setters = _setters(named)
+        setters = _setters(named)
+        self._telling = [put for name, put in setters if name in _TELLING]
+        self._others = [put for name, put in setters if name not in _TELLING]
 
     @property
     def has_time(self) -> bool:
@@ -100,7 +106,7 @@ class Template:
             return None
         entry = LogEntry(
             product=self._product,
-            kind=self._kind,
+            kind=self.kind,
             file="",
             line=0,
             time=time,
@@ -108,12 +114,22 @@ class Template:
             begin=begin,
             zoned=zoned,
         )
-        for at, setter, absent in self._setters:
-            text = texts[at]
-            if text is not None and text not in absent:
-                setter(entry, text)
-        finish(entry)
+        _put(entry, self._telling, texts)
+        if not self.brief or fails(entry):
+            _put(entry, self._others, texts)
+            finish(entry)
         return entry
+
+
+Putter = tuple[int, Setter, frozenset[str]]
+"""A field's group, what takes its text, and which texts are none."""
+
+
+def _put(entry: LogEntry, setters: list[Putter], texts: tuple[str | None, ...]) -> None:
+    for at, setter, absent in setters:
+        text = texts[at]
+        if text is not None and text not in absent:
+            setter(entry, text if len(text) <= MAX_TEXT else text[:MAX_TEXT])
 
 
 def expression(parts: Parts) -> tuple[str, list[Part]]:
@@ -142,7 +158,11 @@ def _pattern(part: Part, behind: str | Part | None) -> str:
         return part.pattern
     if behind is None:
         return ".*"
-    return until(behind) if isinstance(behind, str) else r"\S*?"
+    if not isinstance(behind, str):
+        return r"\S*?"
+    if part.name in _ADDRESSES and behind.startswith(":"):
+        return _ADDRESS
+    return until(behind)
 
 
 def until(literal: str) -> str:
@@ -159,10 +179,11 @@ def _best_clock(named: list[Part]) -> tuple[Clock | None, int]:
     return best or (None, 0)
 
 
-def _setters(named: list[Part]) -> list[tuple[int, Setter, frozenset[str]]]:
+def _setters(named: list[Part]) -> list[tuple[str, Putter]]:
     found = sorted((RANKS[part.name], at) for at, part in enumerate(named) if part.name)
     made = []
     for _, at in found:
         name = named[at].name
-        made.append((at, FIELDS[name], frozenset({""}) if name in DASH_SPEAKS else ABSENT))
+        absent = frozenset({""}) if name in DASH_SPEAKS else ABSENT
+        made.append((name, (at, FIELDS[name], absent)))
     return made

@@ -9,6 +9,8 @@ from pcapdiag.model.logs import End
 
 MAX_DIGITS = 18
 """Digits of a number; a longer one is no measurement."""
+MAX_ADDRESS = 300
+"""Characters of an address with what stands before it."""
 MAX_ENDS = 32
 """Upstream addresses of one request that are kept."""
 REMEMBERED = 16_384
@@ -19,6 +21,8 @@ def whole(text: str) -> int | None:
     """Return a whole number, None for anything else."""
     if len(text) > MAX_DIGITS:
         return None
+    if text.isdigit() and text.isascii():
+        return int(text)
     digits = text[1:] if text[:1] in ("-", "+") else text
     return int(text) if digits.isdigit() and digits.isascii() else None
 
@@ -27,6 +31,8 @@ def decimal(text: str) -> float | None:
     """Return a decimal number, None for anything else: no exponent, no infinity."""
     if len(text) > MAX_DIGITS:
         return None
+    if text.isdigit() and text.isascii():
+        return int(text)
     before, _, after = text.partition(".")
     digits = before[1:] + after if before[:1] in ("-", "+") else before + after
     return float(text) if digits.isdigit() and digits.isascii() else None
@@ -49,6 +55,8 @@ def end(text: str) -> End | None:
 
     What stands before the last slash is left out: ``envoy://connect_originate/10.0.0.5:80``.
     """
+    if len(text) > MAX_ADDRESS:
+        return None
     text = text.rpartition("/")[2]
     bare = address(text)
     if bare is not None:

@@ -35,6 +35,12 @@ _PRIORITY = re.compile(r"<\d{1,3}>(.*)", re.DOTALL)
 _PROGRAM = re.compile(r"[\w.-]+(?:\[\d+\])?: (.*)", re.DOTALL)
 _KUBECTL = re.compile(_TIME + " (.*)", re.DOTALL)
 _POD = re.compile(r"(?:\[[\w./-]+\]|[\w./-]+ +\||[\w.-]+ [\w.-]+) (.*)", re.DOTALL)
+_START = re.compile(
+    r"\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^\]\s]*\] \"|"
+    r"(?<!\S)\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\w+\] |"
+    r"(?<!\S)[\da-fA-F.:]+:\d+ \[\d\d/[A-Z][a-z]{2}/\d{4}:"
+)
+"""The beginnings of Envoy's lines, of NGINX's error log, of HAProxy's."""
 _JSON_KEYS = ("log", "MESSAGE", "message", "msg", "line")
 _JSON_TIMES = ("time", "timestamp", "@timestamp", "ts")
 
@@ -81,6 +87,12 @@ class OldSyslog:
         return found[4], Stamp(*when) if when else None
 
 
+def _from_start(line: str) -> Unwrapped | None:
+    """Take off whatever stands before what only a proxy's line begins with."""
+    found = _START.search(line, 1)
+    return (line[found.start() :], None) if found else None
+
+
 def _json(line: str) -> Unwrapped | None:
     """Docker's file, journalctl -o json, and what log collectors write: the line is a member."""
     found = decode(line)
@@ -105,6 +117,18 @@ def _colours(line: str) -> Unwrapped | None:
     return (_COLOUR.sub("", line), None) if "\x1b[" in line else None
 
 
+_OWN = re.compile(
+    r"(?:\S+ )?\[\d{4}-\d\d-\d\d[ T][\d:.]+\]\[\d+\]\[\w+\]\[|"
+    + _TIME
+    + r"\t(?:info|warn|error|debug|warning)\t|\[(?:NOTICE|WARNING|ALERT)\]|/docker-entrypoint"
+)
+
+
+def is_own_log(line: str) -> bool:
+    """Return whether a line is of the proxy's log about itself: what a pod prints has both."""
+    return _OWN.match(line) is not None
+
+
 def wrappers(latest: int) -> list[Wrapper]:
     """Return all of them, the most certain first; ``latest`` as for OldSyslog."""
     return [
@@ -118,4 +142,5 @@ def wrappers(latest: int) -> list[Wrapper]:
         _bare(_PRIORITY),
         _bare(_PROGRAM),
         _bare(_POD),
+        _from_start,
     ]

@@ -49,8 +49,8 @@ class ProbeOptions:
 
     @property
     def name(self) -> str:
-        """The name that the server is asked for."""
-        return self.sni or self.host
+        """The name that the server is asked for: without a zone or a last dot."""
+        return self.sni or self.host.partition("%")[0].rstrip(".")
 
     @property
     def wants_tls(self) -> bool:
@@ -122,7 +122,6 @@ class ProbeFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     proxy_header: Literal[1, 2] | None = None
     protocol: str | None = None
     settings: dict[str, int] = {}
-    settings_acknowledged: bool | None = None
     http_status: int | None = None
     http_version: str | None = None
     headers: list[str] = []

@@ -372,7 +372,8 @@ class Line(Value, kw_only=True):
 
     ``update`` is a connection printed before whose verdict changed at the end of the capture.
     The ``summary`` line is the last; its ``capture`` is the whole :class:`CaptureSummary`, and it
-    has the ``activity``, and the ``points`` where there are several. ``outcome`` is what ``pcapdiag
+    has the ``activity``, the ``points`` where there are several, and the ``logs`` where some were
+    given. ``outcome`` is what ``pcapdiag
     triage`` says of each capture.
     """
 
@@ -386,5 +387,6 @@ class Line(Value, kw_only=True):
     summary: Summary | msgspec.UnsetType = msgspec.UNSET
     points: list[Point] | msgspec.UnsetType = msgspec.UNSET
     activity: Activity | msgspec.UnsetType = msgspec.UNSET
+    logs: Logs | msgspec.UnsetType = msgspec.UNSET
     error: LineError | msgspec.UnsetType = msgspec.UNSET
     outcome: CaptureOutcome | msgspec.UnsetType = msgspec.UNSET

@@ -14,8 +14,6 @@ MAX_SECONDS = 60.0
 """All checks together; what was not begun by then is skipped and said."""
 MAX_READ = 256 * 1024
 """Bytes that are read of one connection."""
-MAX_TIMEOUT = 30.0
-"""The longest ``--timeout``, seconds."""
 
 
 class SpentError(PcapdiagError):

@@ -43,6 +43,9 @@ class Draft:
         recording = self.recording
         if recording is None or self.connection is None or self.name in ("http2", "http"):
             return False
+        if self.client is not None and self.name in ("tls_version", "alpn"):
+            # A TLS 1.3 server may refuse the client's certificate afterwards: that is not asked.
+            return self.client.done
         if not self.connection.established or recording.ended_by_other or recording.unacked:
             return False
         return self.client.done and not self.client.error if self.client else self.name == "tcp"

@@ -32,6 +32,7 @@ AFTER_HANDSHAKE = 0.3
 """Seconds, beside a few round trips, that a TLS 1.3 server gets to refuse a client certificate."""
 ROUND_TRIPS = 4
 GREETING_BYTES = 512
+HTTP2 = "preface and SETTINGS"
 ANSWER = 64 * 1024
 """Bytes of an HTTP answer that are read."""
 PROXY_VERSIONS: tuple[speaking.HeaderVersion, ...] = (1, 2)
@@ -48,7 +49,7 @@ def probe(options: ProbeOptions) -> ProbeReport:
         try:
             run.all()
         except KeyboardInterrupt:
-            run.interrupted = True
+            run.interrupt()
         return report_of(
             options,
             run.drafts,
@@ -76,6 +77,8 @@ class _Run:
         self._address = ""
         self._header: speaking.HeaderVersion | None = None
         self._greeted = False
+        self._stranger = False
+        """The server's certificate was not accepted."""
 
     def check_files(self) -> None:
         """Raise UsageError now for files that cannot be used, before anything is sent."""
@@ -94,10 +97,36 @@ class _Run:
         if speaks_tls:
             self._versions()
             self._protocols()
-        if self._options.http2:
-            self._http2(speaks_tls)
-        if self._options.http_path is not None:
-            self._http(speaks_tls)
+        self._ask(speaks_tls)
+
+    def _ask(self, speaks_tls: bool) -> None:
+        """Speak HTTP as asked; never in the clear, or to a stranger, where TLS was to keep it."""
+        options = self._options
+        in_clear = not speaks_tls and self._must_speak_tls and options.tls is not False
+        refusal = "not sent: the port does not speak TLS, as it must" if in_clear else ""
+        if options.http2:
+            if refusal:
+                self._skip("http2", HTTP2, refusal)
+            else:
+                self._http2(speaks_tls)
+        if options.http_path is not None:
+            if self._stranger:
+                refusal = "not sent: the certificate was not accepted (--ca names whom to trust)"
+            if refusal:
+                self._skip("http", f"GET {options.http_path}", refusal)
+            else:
+                self._http(speaks_tls)
+
+    def _skip(self, name: CheckName, what: str, why: str) -> None:
+        draft = self._begin(name, what)
+        draft.skipped, draft.ended = why, draft.started
+
+    def interrupt(self) -> None:
+        """Take up that the check under way was broken off."""
+        self.interrupted = True
+        if self.drafts:
+            self.drafts[-1].skipped = "interrupted"
+            self.drafts[-1].ended = self.clock.now()
 
     def _addresses(self) -> list[str]:
         options = self._options
@@ -195,16 +224,15 @@ class _Run:
             return False
         draft.facts.verified = client.done
         draft.facts.verify_error = client.verify_error
-        if client.verify_error is not None:
+        self._stranger = client.verify_error is not None
+        if self._stranger:
             self._handshake("tls_unverified", "not verified", Offer(alpn=self._offered))
         return client.done or _answered_in_tls(draft)
 
     def _versions(self) -> None:
         for version in VERSIONS:
             if not COMPILED[version]:
-                draft = self._begin("tls_version", version, required=False)
-                draft.skipped = f"not tested: the local OpenSSL has no {version}"
-                draft.ended = draft.started
+                self._skip("tls_version", version, f"not tested: OpenSSL here has no {version}")
                 continue
             self._handshake("tls_version", version, Offer(version=version), required=False)
 
@@ -240,7 +268,7 @@ class _Run:
         client.receive(self._within(AFTER_HANDSHAKE + trips))
 
     def _http2(self, speaks_tls: bool) -> None:
-        with self._checking("http2", "preface and SETTINGS") as draft:
+        with self._checking("http2", HTTP2) as draft:
             connection = self._open_behind_header(draft)
             if connection is None:
                 return

@@ -8,6 +8,7 @@ from pcapdiag.model.harmless import harmless
 from pcapdiag.model.probe import ProbeFacts
 from pcapdiag.model.units import NANOSECONDS
 from pcapdiag.probe.draft import Draft
+from pcapdiag.probe.lookup import NO_SUCH_NAME
 
 
 def says(draft: Draft) -> str:
@@ -17,7 +18,7 @@ def says(draft: Draft) -> str:
     if draft.name == "dns":
         return _lookups(draft.facts)
     if draft.verdict is not None:
-        short = "" if draft.required else _refused(draft.facts)
+        short = "" if draft.required else _refused(draft.facts, draft.verdict.code)
         return short or draft.verdict.title
     tell = {
         "tcp": _tcp,
@@ -32,19 +33,21 @@ def says(draft: Draft) -> str:
     return tell(draft.facts) or "nothing was seen"
 
 
-def _refused(facts: ProbeFacts) -> str:
+def _refused(facts: ProbeFacts, code: str) -> str:
     """Return how a server refused what it need not take; empty where that was no alert."""
     if facts.alert is None:
-        return "not taken: no protocol picked" if facts.tls_version and facts.alpn_offered else ""
+        return "not taken: no protocol picked" if code == "tls.alpn_mismatch" else ""
     by = "the server" if facts.alert_by == "server" else "OpenSSL here"
     return f"not taken: alert {facts.alert} by {by}"
 
 
 def _lookups(facts: ProbeFacts) -> str:
     told = []
+    known = any(lookup.addresses for lookup in facts.lookups)
     for lookup in facts.lookups:
         record = "A" if lookup.family == "ipv4" else "AAAA"
-        answer = listed(lookup.addresses) if lookup.addresses else lookup.error or "none"
+        missing = "none" if known and lookup.error == NO_SUCH_NAME else lookup.error or "none"
+        answer = listed(lookup.addresses) if lookup.addresses else missing
         told.append(f"{record} {answer} ({_time(lookup.duration)})")
     if facts.hosts_file:
         told.append(f"/etc/hosts has {listed(facts.hosts_file)}")

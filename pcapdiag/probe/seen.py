@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from typing import Literal
 
@@ -11,6 +12,7 @@ from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.hidden import client_flight
 from pcapdiag.diagnose.tls_state import secured_at
 from pcapdiag.incident.describe_tls import tls_labels
+from pcapdiag.model.ends import join_port
 from pcapdiag.model.http import Exchange, HttpFacts
 from pcapdiag.model.probe import ProbeCertificate, ProbeFacts, ProbeStep
 from pcapdiag.model.story import Story
@@ -42,9 +44,13 @@ _MINE = ("syn", "sent", "fin_sent")
 def add_facts(facts: ProbeFacts, connection: Connection, story: Story) -> None:
     """Fill in what a connection and its bytes showed."""
     recording = connection.recording
-    facts.local = recording.local or None
-    facts.syns = recording.syns if not connection.established else None
+    port = recording.local_port
+    facts.local = join_port(recording.local, port) if port else recording.local or None
+    if not connection.established and not connection.never_left:
+        facts.syns = recording.syns
     facts.cut = recording.cut or None
+    if connection.errno is not None and not connection.established:
+        facts.errno = errno.errorcode.get(connection.errno, str(connection.errno))
     facts.connect = _seconds(story.rtt_to_responder)
     facts.path_mtu = connection.path_mtu
     if connection.established and connection.info is not None:
@@ -162,6 +168,8 @@ def steps_of(connection: Connection, story: Story) -> list[ProbeStep]:
     parts, size = 0, 0
     for number, event in enumerate(connection.recording.events, 1):
         told = labels.get(number) or _what(event, connection.recording.syns)
+        if connection.never_left:
+            told = "connect, refused by this host"
         plain = event.kind == "received" and number not in labels
         parts, size = (parts + 1, size + len(event.data)) if plain else (0, 0)
         if parts > 1:

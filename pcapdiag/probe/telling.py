@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pcapdiag import __version__
+from pcapdiag.diagnose.tls import words
+from pcapdiag.incident.certificates import is_due
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.probe import (
     ProbeCheck,
@@ -33,6 +35,7 @@ from pcapdiag.probe.unmet import (
     unexpected_header,
     untold,
 )
+from pcapdiag.protocols.tls.certificates import certificates_in
 from pcapdiag.protocols.tls.keylog import KeyLog
 
 
@@ -64,8 +67,22 @@ def report_of(
         max_connections=MAX_CONNECTIONS,
         openssl=ssl.OPENSSL_VERSION,
         checks=checks,
-        notes=list(notes),
+        notes=[*notes, *_ending_soon(drafts)],
     )
+
+
+def _ending_soon(drafts: Sequence[Draft]) -> Iterator[str]:
+    """Yield a note for each certificate of the handshake that should be renewed by now."""
+    for draft in drafts:
+        tls = draft.story.application.tls if draft.story and draft.story.application else None
+        if draft.name != "tls" or tls is None:
+            continue
+        for one in certificates_in(tls.server_certificates):
+            if not one.problem and is_due(one, draft.started):
+                yield (
+                    f"the certificate for {words.subject(one)} ends {words.date(one.not_after)}: "
+                    "renew it (pcapdiag explain tls.certificate_expiring)"
+                )
 
 
 def _judge(drafts: Sequence[Draft], keys: KeyLog) -> None:
@@ -78,7 +95,7 @@ def _judge(drafts: Sequence[Draft], keys: KeyLog) -> None:
     context = surroundings(stories)
     works = any(story.handshake_done for story in stories)
     for draft in drafts:
-        if draft.story is None or draft.connection is None:
+        if draft.story is None or draft.connection is None or draft.skipped:
             continue
         add_facts(draft.facts, draft.connection, draft.story)
         own = _own_error(draft)

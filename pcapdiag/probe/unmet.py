@@ -16,6 +16,7 @@ from pcapdiag.diagnose.tls.commands import s_client
 from pcapdiag.model.harmless import command_word, harmless
 from pcapdiag.model.probe import ProbeVerdict, ProbeWho
 from pcapdiag.model.story import Story
+from pcapdiag.probe import kernel
 from pcapdiag.probe.lookup import TIMED_OUT, Lookup
 
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN)
@@ -105,17 +106,18 @@ def local_verdict(number: int, story: Story) -> ProbeVerdict | None:
 
 
 def _here(code: str, number: int, story: Story, why: str, commands: list[str]) -> ProbeVerdict:
-    target = end_name(story.responder)
+    target, name = end_name(story.responder), errno.errorcode.get(number, number)
+    who = ProbeWho(side="here", address=story.initiator.address or None, says="this host itself")
+    if not kernel.TELLS_ICMP:
+        why = "this host, or an ICMP error, of which this system does not tell"
+        who = ProbeWho(side="unknown", says="this host, or a device that sent an ICMP error")
     return ProbeVerdict(
         code=code,
         title=f"this host cannot send to {target}: {os.strerror(number)}",
-        explanation=(
-            f"The connect to {target} failed at once with {errno.errorcode.get(number, number)}, "
-            f"and no ICMP error came: {why}."
-        ),
+        explanation=f"The connect to {target} failed with {name}: {why}.",
         phase="connect",
         confidence=_CONFIDENCE,
-        who=ProbeWho(side="here", address=story.initiator.address or None, says="this host itself"),
+        who=who,
         fixes=[
             "a route to that network (IPv6: does this host have a global address at all?)"
             if number in NO_ROUTE
@@ -200,24 +202,28 @@ def _server(story: Story) -> ProbeWho:
 
 
 def not_http2(story: Story) -> ProbeVerdict:
-    """Return the verdict on an answer to the preface that has no SETTINGS in it."""
+    """Return the verdict on a server that answered the preface without SETTINGS, or not at all."""
     target = end_name(story.responder)
-    answer = story.turn.response_bytes
-    came = f"{answer:,} bytes came, and no SETTINGS among them" if answer else "nothing came"
+    tls = story.application.tls if story.application else None
+    silent = not tls.server_data if tls is not None else not story.turn.response_bytes
+    code = "tcp.response_timeout" if silent else "http.malformed_response"
+    title = (
+        f"no answer to the HTTP/2 preface by {target}"
+        if silent
+        else (f"the answer of {target} to the HTTP/2 preface has no SETTINGS")
+    )
     return ProbeVerdict(
-        code="http.malformed_response",
-        title=f"the answer of {target} is not HTTP/2: {came}",
+        code=code,
+        title=title,
         explanation=(
-            f"The preface was sent; {came}. An HTTP/2 server sends SETTINGS first (RFC 9113 "
-            "section 3.4)."
+            "An HTTP/2 server begins with SETTINGS, whatever it is asked (RFC 9113 section 3.4). "
+            "So either it does not speak HTTP/2 there, or what stands behind it hangs."
         ),
         phase="before_response",
         confidence=_CONFIDENCE,
-        who=ProbeWho(
-            side="server", address=story.responder.address, says=f"what answers as {target}"
-        ),
-        fixes=_page_fixes("http.malformed_response"),
-        settle=_settled("http.malformed_response"),
+        who=_server(story),
+        fixes=_page_fixes(code),
+        settle=_settled(code),
     )
 
 

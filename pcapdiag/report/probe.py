@@ -55,7 +55,7 @@ def render_probe_text(report: ProbeReport, page: Page) -> Iterator[str]:
             told.add(verdict.code)
             if len(told) > 1:
                 yield ""
-            yield from _verdict(check, verdict, page)
+            yield from _verdict(check, verdict, page, _alike(report, verdict.code) - 1)
     yield ""
     for check in report.checks:
         yield from _line(check, page)
@@ -69,19 +69,29 @@ def _conclusion(report: ProbeReport, page: Page) -> Iterator[str]:
     failed = [check for check in made if check.status == "failed"]
     checks = counted(len(made), "check")
     when = Clock("utc").full(report.start)
-    broken_off = ", interrupted" if report.interrupted else ""
+    of = f"{checks} of {where} from here at {when}"
     if failed:
-        count = f"{len(failed)} of {checks} of {where} from here at {when}{broken_off}"
-        yield from page.labelled("FAILED", count, "bad")
+        stopped = ", interrupted" if report.interrupted else ""
+        yield from page.labelled("FAILED", f"{len(failed)} of {of}{stopped}", "bad")
+    elif report.interrupted:
+        yield from page.labelled("STOPPED", f"interrupted after {of}", "warn")
     else:
-        text = f"{where} answers as asked: {checks} from here at {when}{broken_off}"
-        yield from page.labelled("OK", text, "good")
+        yield from page.labelled(
+            "OK", f"{where} answers as asked: {checks} from here at {when}", "good"
+        )
 
 
-def _verdict(check: ProbeCheck, verdict: ProbeVerdict, page: Page) -> Iterator[str]:
+def _alike(report: ProbeReport, code: str) -> int:
+    """Return how many checks failed with a code."""
+    failed = (check.verdict for check in report.checks if check.status == "failed")
+    return sum(verdict is not None and verdict.code == code for verdict in failed)
+
+
+def _verdict(check: ProbeCheck, verdict: ProbeVerdict, page: Page, others: int) -> Iterator[str]:
     where = f"{_NAMES[check.name]} {shown(check.what)}: "
     right = f"{verdict.code}  {verdict.confidence:.2f}"
-    yield from page.with_right("WHAT", where + shown(verdict.title), right)
+    more = f" (and so {counted(others, 'more check')})" if others else ""
+    yield from page.with_right("WHAT", where + shown(verdict.title) + more, right)
     yield from page.labelled("", shown(verdict.explanation))
     yield from page.labelled("WHO", shown(verdict.who.says))
     yield from page.labelled("STEPS", _steps(check))
@@ -133,9 +143,8 @@ def _is_tls(check: ProbeCheck) -> bool:
 
 def _certificate(one: ProbeCertificate) -> str:
     names = ", ".join(one.names[:6]) + (f" and {len(one.names) - 6} more" if one.names[6:] else "")
-    left = (
-        f"{one.days_left} days left" if one.days_left >= 0 else f"expired {-one.days_left} days ago"
-    )
+    span = counted(abs(one.days_left), "day")
+    left = f"{span} left" if one.days_left >= 0 else f"ended {span} ago"
     until = Clock("utc").full(one.not_after)
     return f"certificate for {names or one.subject}, by {one.issuer}, until {until} ({left})"
 

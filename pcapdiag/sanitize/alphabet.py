@@ -15,7 +15,9 @@ _LOWER = ("aceiost", "bdfghlmnpru", "jkqvwxyz")
 _UPPER = ("BCDEFGHIJKLMNOPQRSTUVWY", "XZ")
 _DIGITS = ("012", "3456789")
 
-_CLASS = {ord(char): word.encode() for word in (*_LOWER, *_UPPER, *_DIGITS) for char in word}
+CLASSES = tuple(word.encode() for word in (*_LOWER, *_UPPER, *_DIGITS))
+"""Characters that may stand for each other."""
+_CLASS = {char: word for word in CLASSES for char in word}
 _FILLER = ord("x")
 _DIGEST = hashlib.sha256().digest_size
 

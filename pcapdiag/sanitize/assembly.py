@@ -19,7 +19,8 @@ class Store:
     """Keeps bytes and gives them back by where they begin."""
 
     def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)
+        # Closed with the store: it is read until the last packet was written.
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
         self._size = 0
 
     def add(self, data: bytes) -> int:

@@ -15,7 +15,8 @@ from pcapdiag.sanitize.application import layers
 from pcapdiag.sanitize.application.dns_over_tcp import PORT, rewrite_dns
 from pcapdiag.sanitize.application.stream import Stream
 from pcapdiag.sanitize.assembly import Assembly, Store
-from pcapdiag.sanitize.renaming import Keyed, Renaming
+from pcapdiag.sanitize.keyed import Keyed
+from pcapdiag.sanitize.renamer import Renamer
 
 SYN = 0x02
 MASK32 = 0xFFFFFFFF
@@ -57,9 +58,9 @@ class _Life:
 class StreamSanitizer:
     """Replaces the payloads of TCP. Not one byte is handed on that nobody understood."""
 
-    def __init__(self, renamer: Renaming) -> None:
+    def __init__(self, renamer: Renamer) -> None:
         self._renamer = renamer
-        self._keyed = Keyed(renamer.derived("payloads"))
+        self._keyed = Keyed(renamer.derived(b"payloads"))
         self._store = Store()
         self._ways: dict[_Way, list[_Life]] = {}
 

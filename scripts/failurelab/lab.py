@@ -11,17 +11,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from failurelab import snapshots
 from failurelab.bump import Bump
 from failurelab.capfile import find, read_contents
 from failurelab.capture import Capture, Point
 from failurelab.certs import Authority
 from failurelab.connections import Connection, Leg, endpoint
 from failurelab.hosts import Host, wait_until
+from failurelab.logs import Logs
 from failurelab.network import Network
 from failurelab.registry import Scenario
 from failurelab.roles import Judgement, Roles, Words, listed
 from failurelab.secrets_inside import holds_secrets, inject, share
+from failurelab.snapshots import Snapshots
 from failurelab.truth import (
     Accepted,
     Born,
@@ -56,7 +57,10 @@ class Lab:
         self._mixed: list[str] = []
         self.key_log = directory / "keylog.txt"
         """Programs write their TLS secrets here; stored beside the captures."""
-        self._snapshots: list[str] = []
+        self.logs = Logs(directory)
+        """Logs of proxies, stored beside the captures."""
+        self.snapshots = Snapshots(directory)
+        """What `pcapdiag snapshot` says of hosts, stored beside the captures."""
         self._closing: list[Callable[[], None]] = []
         self._authority: Authority | None = None
         self._bump: Bump | None = None
@@ -230,14 +234,6 @@ class Lab:
         """Store these captures a second time, as `<name>-keys`, with the TLS secrets inside."""
         self._with_keys += names
 
-    def keep_snapshot(self, host: Host, name: str, *options: str, resolver: str = "") -> None:
-        """Store what `pcapdiag snapshot` says of a host now, as NAME.json beside the captures.
-
-        `resolver`: what its /etc/resolv.conf says; otherwise it is empty.
-        """
-        snapshots.take(host, self.directory / f"{name}.json", options, resolver)
-        self._snapshots.append(f"{name}.json")
-
     # truth
 
     def leg(self, host: Host | str, port: int, nth: int = 0) -> Leg:
@@ -371,7 +367,8 @@ class Lab:
             connections,
             self.findings,
             self.options,
-            self._snapshots,
+            self.logs.store(),
+            self.snapshots.files,
         )
 
     def _true_captures(self) -> list[TrueCapture]:

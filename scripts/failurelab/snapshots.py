@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,35 @@ _SETTING = (
 """In namespaces of their own: the machine keeps its name and its resolver."""
 
 
-def take(host: Host, path: Path, options: Sequence[str], resolver: str) -> None:
-    """Write a host's snapshot."""
-    resolv = path.with_suffix(".resolv")
-    resolv.write_text(resolver)
-    command = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "pcapdiag", "snapshot"]
-    apart = ["unshare", "--mount", "--uts", "sh", "-c", _SETTING, "sh", host.name, str(resolv)]
-    host.run([*apart, *command, *options, "-o", str(path)], timeout=60)
-    path.write_text(json.dumps(_without_machine(json.loads(path.read_text())), indent=1) + "\n")
+class Snapshots:
+    """The snapshots of one run."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.files: list[str] = []
+        """Their names, in the order in which they were taken."""
+
+    def keep(self, host: Host, name: str, *options: str) -> None:
+        """Store what `pcapdiag snapshot` says of a host now, as NAME.json."""
+        path = self._directory / f"{name}.json"
+        resolver = self._directory / f"{name}.resolv"
+        resolver.write_text("")
+        apart = [
+            "unshare",
+            "--mount",
+            "--uts",
+            "sh",
+            "-c",
+            _SETTING,
+            "sh",
+            host.name,
+            str(resolver),
+        ]
+        command = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "pcapdiag", "snapshot"]
+        host.run([*apart, *command, *options, "-o", str(path)], timeout=60)
+        taken = _without_machine(json.loads(path.read_text()))
+        path.write_text(json.dumps(taken, indent=1) + "\n")
+        self.files.append(path.name)
 
 
 def _without_machine(taken: dict[str, Any]) -> dict[str, Any]:

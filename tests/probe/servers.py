@@ -1,4 +1,4 @@
-"""Servers on loopback for the probe: each in a thread, ended with its context manager."""
+"""Servers on loopback for the probe, each in a thread and ended with its context; and asking them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from failurelab.certs import Certificate
+from pcapdiag.model.probe import ProbeCheck, ProbeOptions, ProbeReport
+from pcapdiag.probe.run import probe
 
 Handler = Callable[[socket.socket], object]
 PATIENCE = 5
@@ -27,7 +29,11 @@ class Server:
 
     @property
     def target(self) -> str:
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+        return (
+            f"[{self.address}]:{self.port}"
+            if ":" in self.address
+            else f"{self.address}:{self.port}"
+        )
 
 
 @contextmanager
@@ -108,3 +114,21 @@ def say(*parts: bytes, hear: bool = True) -> Handler:
             connection.sendall(part)
 
     return handle
+
+
+def ask(target: str, **options: object) -> ProbeReport:
+    """Probe ``address:port``, with a short timeout unless told otherwise."""
+    address, _, port = target.rpartition(":")
+    chosen = {"timeout": 1.0, **options}
+    return probe(ProbeOptions(address.strip("[]"), int(port), **chosen))  # type: ignore[arg-type]
+
+
+def check(report: ProbeReport, name: str, what: str = "") -> ProbeCheck:
+    """Return the only check of a name (and of what)."""
+    found = [one for one in report.checks if one.name == name and what in ("", one.what)]
+    assert len(found) == 1, [(one.name, one.what) for one in report.checks]
+    return found[0]
+
+
+def code(one: ProbeCheck) -> str:
+    return one.verdict.code if one.verdict else "ok"

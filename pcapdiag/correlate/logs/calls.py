@@ -64,6 +64,7 @@ _NOT_SENT = ("immediate connect error", "failed to bind", "(99:", "(101:")
 """Words for a connect() that the proxy's own kernel refused: no packet left."""
 _BY_MESSAGE: tuple[tuple[str, Call], ...] = (
     ("no live upstreams", "no attempt"),
+    ("temporarily disabled", "any"),
     ("client prematurely closed", "left"),
     ("client closed", "left"),
     ("ssl_do_handshake() failed", "connect"),

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import msgspec
 
 from pcapdiag.correlate.logs.calls import call_of, may_be
-from pcapdiag.correlate.logs.wire import WireConnection, WireRequest
+from pcapdiag.correlate.logs.wire import Key, WireConnection, WireRequest
 from pcapdiag.model.logs import End, LogEntry
 
 MS = 1_000_000
@@ -28,6 +28,9 @@ MAX_OPTIONS = 16
 
 BY_ADDRESS, BY_REQUEST, BY_PORT, BY_ID = range(4)
 """How strong a pair is; the first two need a known clock to become a tie."""
+
+NO_ANSWER = (0, 408, 499)
+"""Statuses that are logged of a client that left, or took too long."""
 
 Leg = Literal["downstream", "upstream"]
 Row = TypeVar("Row", bound=tuple[Any, ...])
@@ -71,6 +74,12 @@ class Span(NamedTuple):
     begin: Moment | None
     end: Moment | None
 
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The earliest and the latest moment (ns)."""
+        begin, end = self.begin or self.end, self.end or self.begin
+        return (begin.low, end.high) if begin and end else (0, 0)
+
 
 def span_of(entry: LogEntry) -> Span:
     """Return when a line's request began and ended, by the log's clock."""
@@ -85,6 +94,14 @@ def span_of(entry: LogEntry) -> Span:
     return Span(Moment(time - duration - MS, time - duration + resolution), logged)
 
 
+class Window(NamedTuple):
+    """The offsets that are possible, and how many lines before this one say the same."""
+
+    low: int
+    high: int
+    rank: int
+
+
 class Pairs:
     """Finds the connections that lines of one log may be about."""
 
@@ -93,12 +110,21 @@ class Pairs:
         self._by_initiator: dict[End, list[int]] = {}
         self._by_id: dict[str, list[tuple[int, WireRequest]]] = {}
         self._by_request: dict[tuple[str, str], list[tuple[int, int, WireRequest]]] = {}
+        self._by_end: dict[tuple[str, str], list[tuple[int, int, WireRequest]]] = {}
+        """The same by when they failed, for lines that do not say when a request began."""
         self._by_responder: dict[End, list[tuple[int, int]]] = {}
+        self._by_key = {wire.key: number for number, wire in enumerate(wires)}
+        self._effects: dict[Key, list[Key]] = {}
+        for wire in wires:
+            for key in wire.causes:
+                self._effects.setdefault(key, []).append(wire.key)
         self._ranks = list(_ranks(entries))
+        self.spans = [span_of(entry) for entry in entries]
+        """When the request of each line was under way."""
         for number, wire in enumerate(wires):
             self._index(number, wire)
-        for requests in self._by_request.values():
-            requests.sort(key=lambda one: one[0])
+        for requests in (*self._by_request.values(), *self._by_end.values()):
+            requests.sort(key=_when)
         for failures in self._by_responder.values():
             failures.sort()
 
@@ -115,12 +141,34 @@ class Pairs:
             for number, request in self._by_id.get(entry.request_id, ()):
                 yield from self._of_request_id(line, number, request)
 
-    def possible(self, line: int, low: int | None, high: int | None) -> list[Pair]:
+    def possible(self, line: int, low: int, high: int, leg: Leg | None = None) -> list[Pair]:
         """Return the connections that share a request or an upstream address with a line.
 
-        ``low`` and ``high`` are the offsets that are possible; without them those of any time.
+        ``low`` and ``high`` are the offsets that are possible; ``leg`` is the only one wanted.
         """
-        return [*self._requests_alike(line, low, high), *self._calls(line, low, high)]
+        window = Window(low, high, self._ranks[line])
+        found: list[Pair] = []
+        if leg != "upstream":
+            found += self._requests_alike(line, window)
+        if leg != "downstream":
+            found += self._calls(line, window)
+        return found
+
+    def has_any(self, line: int) -> bool:
+        """Return whether a line shares a request or an upstream with a connection of any time."""
+        entry = self.entries[line]
+        if (entry.method or "", entry.target or "") in self._by_request:
+            return True
+        return any(end in self._by_responder for end in entry.upstreams)
+
+    def of_any_time(self, line: int, most: int) -> list[Pair]:
+        """Return the same whatever the offset; of a line that more than ``most`` fit, none."""
+        entry = self.entries[line]
+        alike = self._by_request.get((entry.method or "", entry.target or ""), [])
+        calls = sum(len(self._by_responder.get(end, [])) for end in entry.upstreams)
+        if len(alike) + calls > most:
+            return []
+        return [*self._requests_alike(line), *self._calls(line)]
 
     def _index(self, number: int, wire: WireConnection) -> None:
         for end in wire.initiators:
@@ -132,6 +180,8 @@ class Pairs:
                 continue
             what = request.method, request.target
             self._by_request.setdefault(what, []).append((request.asked, number, request))
+            end = request.decided or request.asked
+            self._by_end.setdefault(what, []).append((end, number, request))
         if wire.failed and not wire.is_twin:
             for end in wire.responders:
                 when = wire.decided or wire.start
@@ -171,7 +221,7 @@ class Pairs:
         entry, wire = self.entries[line], self.wires[number]
         shared = ("request_id",)
         if any(end in wire.responders for end in entry.upstreams):
-            yield self._asked(line, number, "upstream", BY_ID, request, (*shared, "upstream"))
+            yield self._called(line, number, request, (*shared, "upstream"))
             return
         behind = {address for address, _ in entry.upstreams}
         if any(address in behind for address, _ in wire.initiators):
@@ -179,17 +229,29 @@ class Pairs:
         if _is_listener(entry, wire) and _is_client(entry, wire):
             yield self._asked(line, number, "downstream", BY_ID, request, shared)
 
-    def _requests_alike(self, line: int, low: int | None, high: int | None) -> Iterator[Pair]:
+    def _requests_alike(self, line: int, window: Window | None = None) -> Iterator[Pair]:
+        """Yield the requests of clients like a line's: not what the proxy asked in turn."""
+        found = list(self._same_requests(line, window))
+        keys = {self.wires[pair.wire].key for pair in found}
+        for pair in found:
+            wire = self.wires[pair.wire]
+            related = {*wire.causes, *self._effects.get(wire.key, ())} & keys
+            if not any(self._began(key) < wire.start for key in related):
+                yield pair
+
+    def _began(self, key: Key) -> int:
+        return self.wires[self._by_key[key]].start
+
+    def _same_requests(self, line: int, window: Window | None) -> Iterator[Pair]:
         entry = self.entries[line]
         if not (entry.method and entry.target):
             return
-        known = self._by_request.get((entry.method, entry.target), [])
-        span = span_of(entry)
-        for _, number, request in _around(known, span, low, high, self._ranks[line]):
+        span = self.spans[line]
+        requests = self._by_request if span.begin else self._by_end
+        known = requests.get((entry.method, entry.target), [])
+        for _, number, request in _around(known, span, window, span.begin or span.end):
             wire = self.wires[number]
-            if not request.decided and request.status is None:
-                continue
-            if _contradicts(entry, request) or not _is_client(entry, wire):
+            if not _is_answered_so(entry, request) or not _is_client(entry, wire):
                 continue
             if not _is_listener(entry, wire) or not is_same_request(entry, request):
                 continue
@@ -198,14 +260,14 @@ class Pairs:
             shared = ("client",) if entry.client and entry.client_is_direct else ()
             yield self._asked(line, number, "downstream", BY_REQUEST, request, shared)
 
-    def _calls(self, line: int, low: int | None, high: int | None) -> Iterator[Pair]:
+    def _calls(self, line: int, window: Window | None = None) -> Iterator[Pair]:
         entry = self.entries[line]
         if entry.upstream_local is not None:
             return
-        call, span, rank = call_of(entry), span_of(entry), self._ranks[line]
+        call, span = call_of(entry), self.spans[line]
         for attempt, end in enumerate(entry.upstreams, 1 - len(entry.upstreams)):
             calls = self._by_responder.get(end, [])
-            for _, number in _around(calls, span, low, high, rank):
+            for _, number in _around(calls, span, window, span.end or span.begin):
                 wire = self.wires[number]
                 if attempt == 0 and not may_be(call, wire):
                     continue
@@ -224,7 +286,7 @@ class Pairs:
         shared: tuple[str, ...],
     ) -> Pair:
         """Return a pair by a request's beginning, or its end where the line only tells that."""
-        entry, span = self.entries[line], span_of(self.entries[line])
+        entry, span = self.entries[line], self.spans[line]
         if is_same_request(entry, request):
             shared += ("request",)
         if entry.status is not None and entry.status == request.status:
@@ -239,6 +301,18 @@ class Pairs:
         apart = at - moment.middle
         return Pair(line, number, leg, strength, (*shared, "time"), low, high, apart, request.index)
 
+    def _called(
+        self, line: int, number: int, request: WireRequest, shared: tuple[str, ...]
+    ) -> Pair:
+        """Return a pair with a call that has the line's request id; a retry has it, too."""
+        begin, end = self.spans[line].ends
+        if request.target == self.entries[line].target:
+            shared += ("request",)
+        low, high = request.asked - end - SLOP, request.asked - begin + SLOP
+        return Pair(
+            line, number, "upstream", BY_ID, (*shared, "time"), low, high, None, request.index
+        )
+
     def _ended(
         self,
         line: int,
@@ -249,7 +323,7 @@ class Pairs:
         exchange: int | None = None,
     ) -> Pair:
         """Return a pair with an upstream connection by the moment of its failure."""
-        span = span_of(self.entries[line])
+        span = self.spans[line]
         moment = span.end or span.begin or Moment(0, 0)
         low, high = at - moment.high - SLOP, at - moment.low + SLOP
         apart = at - moment.middle
@@ -259,7 +333,7 @@ class Pairs:
 
     def _within(self, line: int, number: int, attempt: int) -> Pair:
         """Return a pair with a call that was made, and failed if so, while the request went on."""
-        wire, span = self.wires[number], span_of(self.entries[line])
+        wire, span = self.wires[number], self.spans[line]
         begin = span.begin or span.end or Moment(0, 0)
         end = span.end or begin
         first = wire.start if wire.is_silent or not wire.came_up else wire.decided
@@ -286,7 +360,7 @@ class Pairs:
 
         ``begins``: the line is about the connection itself, and begins with it.
         """
-        wire, span = self.wires[number], span_of(self.entries[line])
+        wire, span = self.wires[number], self.spans[line]
         begin = span.begin or span.end or Moment(0, 0)
         end = span.end or begin
         low, high = wire.start - begin.high - SLOP, wire.end - end.low + SLOP
@@ -325,7 +399,16 @@ def _contradicts(entry: LogEntry, request: WireRequest) -> bool:
     """Return whether line and capture tell two answers. A client that left had none."""
     if entry.status is None or request.status is None:
         return False
-    return entry.status not in (0, 408, 499, request.status)
+    return entry.status not in (*NO_ANSWER, request.status)
+
+
+def _is_answered_so(entry: LogEntry, request: WireRequest) -> bool:
+    """Return whether a request failed, and with the answer that a line tells."""
+    if entry.status is None:
+        return bool(request.decided)
+    if entry.status in NO_ANSWER:
+        return bool(request.decided) and not _contradicts(entry, request)
+    return entry.status == request.status
 
 
 def _is_client(entry: LogEntry, wire: WireConnection) -> bool:
@@ -346,25 +429,22 @@ def _is_same_end(named: End, end: End) -> bool:
     return named[0] == end[0] and named[1] in (0, end[1])
 
 
-def _around(
-    rows: list[Row], span: Span, low: int | None, high: int | None, rank: int = 0
-) -> list[Row]:
-    """Return the rows whose time may be within a line's: of many those nearest to its end.
+def _around(rows: list[Row], span: Span, window: Window | None, moment: Moment | None) -> list[Row]:
+    """Return the rows whose time may be within a line's: of many those nearest to a moment.
 
-    ``rank``: how many lines before it say the same; where the log's clock is too coarse to tell
-    rows apart they are counted off in order.
+    Where the log's clock is too coarse to tell rows apart they are counted off in order.
     """
-    if low is None or high is None:
-        return rows[:MAX_OPTIONS]
-    begin = span.begin or span.end or Moment(0, 0)
-    end = span.end or begin
-    first = bisect_left(rows, begin.low + low - SLOP, key=_when)
-    last = bisect_right(rows, end.high + high + SLOP, key=_when)
+    if window is None or moment is None:
+        return rows
+    low, high = window.low, window.high
+    begin, end = span.ends
+    first = bisect_left(rows, begin + low - SLOP, key=_when)
+    last = bisect_right(rows, end + high + SLOP, key=_when)
     if last - first <= MAX_OPTIONS:
         return rows[first:last]
-    start = first + rank
-    if end.high - end.low < COARSE:
-        start = bisect_left(rows, end.middle + (low + high) // 2, key=_when) - MAX_OPTIONS // 2
+    start = first + window.rank
+    if moment.high - moment.low < COARSE:
+        start = bisect_left(rows, moment.middle + (low + high) // 2, key=_when) - MAX_OPTIONS // 2
     start = max(first, min(start, last - MAX_OPTIONS))
     return rows[start : start + MAX_OPTIONS]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from pcapdiag.correlate.logs.clock import LogClock, estimate
+from pcapdiag.correlate.logs.clock import SYNCED, Clocks, LogClock, estimate
 from pcapdiag.correlate.logs.pairs import (
     BY_ADDRESS,
     BY_PORT,
@@ -19,14 +19,27 @@ from pcapdiag.correlate.logs.pairs import (
     Leg,
     Pair,
     Pairs,
+    Span,
 )
 from pcapdiag.correlate.logs.wire import Key, WireConnection
 from pcapdiag.model.logs import LogEntry
 
-ASSUMED = 1_000 * MS
-"""Where nothing tells a log's clock it is taken to be the capture's, within this."""
-SAMPLE = 50
-"""Lines from which a clock is learned that no port and no request id tells."""
+MAX_PAIRS = 300_000
+"""Possible pairs from which a clock is learned that no port and no request id tells."""
+ZONE_LINES, ZONE_SHARE = 5, 0.9
+"""Lines, and share of them, that must fit a zone by addresses and times alone."""
+SHIFTS = (3_370 * MS, 7_190 * MS, 13_430 * MS, 29_710 * MS, 61_130 * MS)
+"""Offsets that are tried to see how often lines fit by chance: no period has them all."""
+BY_CHANCE = 0.5
+"""Share of the lines' fits that may be by chance."""
+CLOSE = 3 * MS
+"""A proxy's line is mostly this close to what it is about."""
+FEW = 200
+"""Lines from which that is seen."""
+SAMPLE = 2_000
+"""Lines of the capture's time from which it is learned."""
+PAIRS_OF_ONE = 200
+"""Those of one line; one that more connections fit says little."""
 CLOSER = 4
 """How many times more closely one connection must fit than the next to be the only one."""
 LEAST = MS
@@ -70,14 +83,22 @@ class LogTies(msgspec.Struct):
     """Addresses from which it called its upstreams."""
 
 
-def tie_log(entries: Sequence[LogEntry], wires: Sequence[WireConnection]) -> LogTies:
-    """Return the connections that the failed lines of one log are about."""
-    return _Tying(entries, wires).result
+def tie_log(
+    entries: Sequence[LogEntry], wires: Sequence[WireConnection], first: int, last: int
+) -> LogTies:
+    """Return the connections that the failed lines of one log are about.
+
+    The capture is from ``first`` to ``last`` (ns).
+    """
+    return _Tying(entries, wires, first, last).result
 
 
 class _Tying:
-    def __init__(self, entries: Sequence[LogEntry], wires: Sequence[WireConnection]) -> None:
+    def __init__(
+        self, entries: Sequence[LogEntry], wires: Sequence[WireConnection], first: int, last: int
+    ) -> None:
         self.entries, self.wires = entries, wires
+        self._during = first, last
         self.pairs = Pairs(entries, wires)
         self.result = LogTies()
         self._taken: dict[tuple[Leg, Target], int] = {}
@@ -97,25 +118,97 @@ class _Tying:
         self._follow_effects()
 
     def _learn_clock(self, exact: dict[int, list[Pair]]) -> LogClock | None:
-        """Return the clock to go by, the one that is assumed where none is told."""
+        """Return the log's clock, from the strongest pairs that agree on one."""
         if not self.entries:
             return None
-        zoned = all(entry.zoned for entry in self.entries)
-        resolution = max(entry.resolution for entry in self.entries)
-        found = estimate(exact, zoned=zoned, resolution=resolution)
-        if found is not None:
-            self.result.clock, self.result.by_more_than_time = found, True
-            return found
-        step = max(1, len(self.entries) // SAMPLE)
-        some = {n: self.pairs.possible(n, None, None) for n in range(0, len(self.entries), step)}
+        clocks = Clocks(
+            all(entry.zoned for entry in self.entries),
+            max(entry.resolution for entry in self.entries),
+            *self._during,
+        )
+        spans = self.pairs.spans
+        found = estimate(exact, spans, clocks)
+        self.result.by_more_than_time = found is not None
+        if found is None:
+            found = self._usual_clock(spans, clocks) or self._unusual_clock(spans, clocks)
+        self.result.clock = found
+        return found
+
+    def _usual_clock(self, spans: list[Span], clocks: Clocks) -> LogClock | None:
+        """Return the clock where it is right but for its zone, from requests, then addresses."""
+        best: LogClock | None = None
+        score = 0.0
+        ends = [span.ends for span in spans]
+        for base in clocks.bases():
+            lines = clocks.within(ends, base)
+            lines = [n for n in lines[:: 1 + len(lines) // SAMPLE] if self.pairs.has_any(n)]
+            near = {n: self.pairs.possible(n, base - SYNCED, base + SYNCED) for n in lines}
+            found = self._by_strength(near, spans, clocks)
+            if found is None or abs(found.offset - base) > SYNCED + found.error:
+                continue
+            sure = found.share + self.result.by_more_than_time
+            if base and not self.result.by_more_than_time:
+                # One of a hundred zones may fit by chance where only addresses and seconds do.
+                sure = found.share if found.lines >= ZONE_LINES and found.share >= ZONE_SHARE else 0
+            if sure > score:
+                best, score = found, sure
+        self.result.by_more_than_time = score > 1
+        return best
+
+    def _unusual_clock(self, spans: list[Span], clocks: Clocks) -> LogClock | None:
+        """Return the clock whatever it is off by, where there are not too many pairs."""
+        step = 1 + len(self.entries) * PAIRS_OF_ONE // MAX_PAIRS
+        lines = range(0, len(self.entries), step)
+        some = {n: self.pairs.of_any_time(n, PAIRS_OF_ONE) for n in lines if self.pairs.has_any(n)}
+        return self._by_strength(some, spans, clocks)
+
+    def _by_strength(
+        self, pairs: dict[int, list[Pair]], spans: list[Span], clocks: Clocks
+    ) -> LogClock | None:
         for strength in (BY_REQUEST, BY_ADDRESS):
-            chosen = {n: [p for p in of if p.strength == strength] for n, of in some.items()}
-            found = estimate(chosen, zoned=zoned, resolution=resolution)
-            if found is not None:
-                self.result.clock = found
+            chosen = {n: [p for p in of if p.strength == strength] for n, of in pairs.items()}
+            found = estimate(chosen, spans, clocks)
+            if found is not None and self._stands_out(found, strength, list(pairs), spans, clocks):
                 self.result.by_more_than_time = strength == BY_REQUEST
                 return found
-        return LogClock(0, ASSUMED) if zoned else None
+        return None
+
+    def _stands_out(
+        self, clock: LogClock, strength: int, lines: list[int], spans: list[Span], clocks: Clocks
+    ) -> bool:
+        """Return whether lines fit with this offset far more often than with any other.
+
+        Where failures are many and alike, every offset makes every line fit one of them.
+        """
+        lines = lines[:: 1 + len(lines) // FEW]
+        here = self._share(clock.offset, strength, lines, spans, clocks)
+        elsewhere = [
+            self._share(clock.offset + way * shift, strength, lines, spans, clocks)
+            for shift in SHIFTS
+            for way in (-1, 1)
+        ]
+        known = [share for share in elsewhere if share is not None]
+        if here is None or not known:
+            return True
+        return sum(known) / len(known) <= BY_CHANCE * here
+
+    def _share(
+        self, offset: int, strength: int, lines: list[int], spans: list[Span], clocks: Clocks
+    ) -> float | None:
+        """Return which share of the lines fit closely; None where few are in the capture's time."""
+        within = fitting = 0
+        for line in lines:
+            begin, end = spans[line].ends
+            if not clocks.first <= begin + offset <= end + offset <= clocks.last:
+                continue
+            within += 1
+            close = CLOSE + self.entries[line].resolution
+            found = self.pairs.possible(line, offset - close, offset + close)
+            fitting += any(
+                p.strength == strength and p.apart is not None and abs(p.apart - offset) <= close
+                for p in found
+            )
+        return fitting / within if within else None
 
     def _fits(self, pair: Pair) -> bool:
         return pair.low <= self._high and pair.high >= self._low
@@ -129,10 +222,32 @@ class _Tying:
 
     def _take_exact(self, exact: dict[int, list[Pair]]) -> None:
         for found in exact.values():
-            for leg in ("downstream", "upstream"):
-                fitting = [p for p in found if p.leg == leg and self._fits(p)]
-                if fitting:
-                    self._take(min(fitting, key=self._order))
+            fitting = [pair for pair in found if self._fits(pair)]
+            clients = [pair for pair in fitting if pair.leg == "downstream"]
+            if clients:
+                best = min(clients, key=self._order)
+                self._take(_joined(best, clients))
+            self._take_calls([pair for pair in fitting if pair.leg == "upstream"])
+
+    def _take_calls(self, pairs: list[Pair]) -> None:
+        """Tie a line to all calls that share a port or its request id; its words are of the last.
+
+        A port is the last call's: Envoy and HAProxy log no other.
+        """
+        pairs = [pair for pair in pairs if not self.wires[pair.wire].is_twin] or pairs
+        by_wire: dict[int, list[Pair]] = {}
+        for pair in pairs:
+            by_wire.setdefault(pair.wire, []).append(pair)
+        best = [_joined(min(of, key=self._order), of) for of in by_wire.values()]
+        best.sort(key=lambda pair: ("upstream_local" in pair.shared, self._when(pair)))
+        if best and best[-1].strength == BY_PORT:
+            best = best[-1:]
+        for attempt, pair in enumerate(best, 1 - len(best)):
+            self._take(msgspec.structs.replace(pair, attempt=attempt))
+
+    def _when(self, pair: Pair) -> int:
+        wire = self.wires[pair.wire]
+        return wire.decided or wire.start
 
     def _order(self, pair: Pair) -> tuple[int, bool, int, int]:
         """Sort the pairs of one line: the strongest first, then what is nearest in time."""
@@ -167,9 +282,9 @@ class _Tying:
         for line in range(len(self.entries)):
             if any(tie.leg == leg for tie in self.result.ties.get(line, ())):
                 continue
-            for pair in self.pairs.possible(line, self._low, self._high):
+            for pair in self.pairs.possible(line, self._low, self._high, leg):
                 target = pair.wire, pair.exchange
-                if pair.leg != leg or not self._fits(pair) or not self._is_at_proxy(pair):
+                if not self._fits(pair) or not self._is_at_proxy(pair):
                     continue
                 if (leg, target) in self._taken:
                     continue
@@ -203,30 +318,32 @@ class _Tying:
             else:
                 self.result.ambiguous.add(pair.line)
         for slot in options.keys() - done:
-            self._share(slot, options[slot])
+            self._take_further(slot, options[slot])
 
-    def _share(self, slot: Slot, options: list[Pair]) -> None:
-        """Tie a further line to a failed call that others wait for: Envoy fails all of them.
+    def _take_further(self, slot: Slot, options: list[Pair]) -> None:
+        """Tie a further line to a failed call that has one: Envoy fails all that wait for it.
 
-        Where several calls would do it is left as it is.
+        An error log may have several lines of one. Where several calls would do none is taken.
         """
         line, attempt = slot
         if self.result.ties.get(line) and attempt:
             return
         wires = {pair.wire for pair in options}
         entry = self.entries[line]
-        if entry.product == "envoy" and len(wires) == 1 and options[0].leg == "upstream":
+        several = entry.kind == "error" or entry.product == "envoy"
+        if several and len(wires) == 1 and options[0].leg == "upstream":
             self._take(options[0])
         elif line not in self.result.ties:
             self.result.ambiguous.add(line)
 
     def _is_safe(self, pair: Pair, others: list[Pair], rivals: list[Pair]) -> bool:
-        if self.result.clock is None:
-            return len(others) == 1 and len(rivals) == 1
         most = CLOSER * (self._distance(pair) + LEAST)
         near = [p for p in others if p != pair and self._distance(p) + LEAST < most]
         if any(_kind(self.wires[p.wire]) != _kind(self.wires[pair.wire]) for p in near):
             return False
+        if self.entries[pair.line].kind == "error":
+            # One connection may have several messages.
+            return True
         close = [p for p in rivals if p != pair and self._distance(p) + LEAST < most]
         said = _said(self.entries[pair.line])
         return all(_said(self.entries[p.line]) == said for p in close)
@@ -273,6 +390,13 @@ class _Tying:
         if client is None or not entry.client_is_direct:
             return True
         return any(client[0] == ip and client[1] in (0, port) for ip, port in wire.initiators)
+
+
+def _joined(best: Pair, pairs: Sequence[Pair]) -> Pair:
+    """Return a pair with all that its connection shares with the line."""
+    shared = dict.fromkeys(what for pair in pairs if pair.wire == best.wire for what in pair.shared)
+    shared.pop("time", None)
+    return msgspec.structs.replace(best, shared=(*shared, "time"))
 
 
 def _by_other_leg(tie: Tie, number: int, leg: Leg, attempt: int) -> Tie:

@@ -21,8 +21,6 @@ MAX_LINES_OF_ONE = 50
 """Lines told of one connection."""
 EXAMPLES = 5
 """Lines without a connection that are told of each log."""
-SLACK = NANOSECONDS
-"""A line this close to the capture's ends may have its connection outside of it."""
 
 
 class LogBook:
@@ -59,7 +57,7 @@ class LogBook:
         """Tie the lines to connections of a capture that lasted from ``first`` to ``last`` (ns)."""
         self.read(first)
         wires = list(self._comparable(connections))
-        tied = [tie_log(shelf.entries, wires) for shelf in self.shelves]
+        tied = [tie_log(shelf.entries, wires, first, last) for shelf in self.shelves]
         by_key: dict[Key, list[tuple[LogEntry, Tie]]] = {}
         for shelf, ties in zip(self.shelves, tied, strict=True):
             if self._filtered:
@@ -183,27 +181,21 @@ def _notes(shelf: Shelf, ties: LogTies) -> Iterator[str]:
     zoned = all(entry.zoned for entry in shelf.entries)
     if ties.clock is None and zoned:
         yield (
-            "nothing tells how its clock stands to the capture's: taken to be the same within 1 s, "
-            "and only lines that one connection alone fits are tied"
+            "no difference between its clock and the capture's makes its lines fit: none is tied "
+            "(is it another proxy's, or another day's?)"
         )
     elif ties.clock is None:
-        yield (
-            "its times name no zone, and no line shares a port or a request with a connection: "
-            "none is tied"
-        )
+        yield ("its times name no zone, and no zone makes its lines fit the capture: none is tied")
     elif not ties.by_more_than_time:
         yield (
-            f"{ties.clock.lines:,} lines fit by upstream address and time: it gives neither ports "
-            "nor request ids that the capture shows"
+            "its lines fit by upstream address and time alone: it gives neither ports nor request "
+            "ids that the capture shows"
         )
 
 
 def _is_outside(entry: LogEntry, offset: int, first: int, last: int) -> bool:
-    span = span_of(entry)
-    begin, end = span.begin or span.end, span.end or span.begin
-    if begin is None or end is None:
-        return False
-    return end.high + offset < first + SLACK or begin.low + offset > last - SLACK
+    begin, end = span_of(entry).ends
+    return end + offset < first or begin + offset > last
 
 
 def _kind(kinds: set[str]) -> Literal["access", "error", "mixed"]:

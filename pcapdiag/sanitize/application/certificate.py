@@ -1,4 +1,4 @@
-"""Certificates in place (RFC 5280): dates, structure and kinds of keys stay, whom they name does not.
+"""Certificates in place (RFC 5280): dates, structure and kinds of keys stay, no name does.
 
 Serial numbers, keys, key identifiers and signatures are overwritten, the same ones with the same
 bytes, so that a certificate can still be loaded and a chain still fits together.
@@ -12,12 +12,13 @@ from pcapdiag.sanitize.application.certificate_extension import ExtensionRewrite
 from pcapdiag.sanitize.application.distinguished_name import rewrite_name
 from pcapdiag.sanitize.application.editor import Editor
 from pcapdiag.sanitize.application.public_key import rewrite_key, serial_number
-from pcapdiag.sanitize.renaming import Keyed, Renaming
+from pcapdiag.sanitize.keyed import Keyed
+from pcapdiag.sanitize.renamer import Renamer
 
 _VERSION, _ISSUER_ID, _SUBJECT_ID, _EXTENSIONS = 0xA0, 0x81, 0x82, 0xA3
 
 
-def rewrite_certificate(body: Editor, renamer: Renaming, keyed: Keyed) -> None:
+def rewrite_certificate(body: Editor, renamer: Renamer, keyed: Keyed) -> None:
     """Rewrite a certificate, or the beginning of one."""
     try:
         outer = der.element(body).content
@@ -25,12 +26,12 @@ def rewrite_certificate(body: Editor, renamer: Renaming, keyed: Keyed) -> None:
         der.element(outer).content.keep()
         signature = der.element(outer).content
         signature.keep(1)
-        signature.replace(keyed.bytes(signature.peek()))
+        signature.replace(keyed.opaque(signature.peek()))
     except CutShortError:
         return
 
 
-def rewrite_names(names: Editor, renamer: Renaming, keyed: Keyed) -> None:
+def rewrite_names(names: Editor, renamer: Renamer) -> None:
     """Rewrite a list of distinguished names, each behind its length of two bytes."""
     try:
         while len(names):
@@ -39,7 +40,7 @@ def rewrite_names(names: Editor, renamer: Renaming, keyed: Keyed) -> None:
         return
 
 
-def _to_be_signed(body: Editor, renamer: Renaming, keyed: Keyed) -> None:
+def _to_be_signed(body: Editor, renamer: Renamer, keyed: Keyed) -> None:
     first = der.element(body)
     if first.tag == _VERSION:
         first.content.keep()
@@ -53,7 +54,7 @@ def _to_be_signed(body: Editor, renamer: Renaming, keyed: Keyed) -> None:
     for rest in der.elements(body):
         if rest.tag in (_ISSUER_ID, _SUBJECT_ID):
             rest.content.keep(1)
-            rest.content.replace(keyed.bytes(rest.content.peek()))
+            rest.content.replace(keyed.opaque(rest.content.peek()))
         elif rest.tag == _EXTENSIONS:
             extensions = ExtensionRewriter(renamer, keyed)
             for each in der.elements(der.element(rest.content).content):

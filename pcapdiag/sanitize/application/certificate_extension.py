@@ -17,7 +17,8 @@ from pcapdiag.sanitize.application.distinguished_name import (
 )
 from pcapdiag.sanitize.application.editor import Editor
 from pcapdiag.sanitize.application.public_key import serial_number
-from pcapdiag.sanitize.renaming import Keyed, Renaming
+from pcapdiag.sanitize.keyed import Keyed
+from pcapdiag.sanitize.renamer import Renamer
 
 _SUBJECT_KEY, _KEY_USAGE, _SUBJECT_NAMES, _ISSUER_NAMES, _BASIC, _NAME_CONSTRAINTS = (
     *(b"\x55\x1d\x0e", b"\x55\x1d\x0f", b"\x55\x1d\x11", b"\x55\x1d\x12", b"\x55\x1d\x13"),
@@ -42,6 +43,11 @@ _KEPT = frozenset(
 )
 _ENTERPRISE = bytes.fromhex("2b06010401")
 """1.3.6.1.4.1: what follows is the number of an organisation."""
+_EVERYBODYS = tuple(
+    bytes.fromhex(f"2b06010401{rest}")
+    for rest in ("d6790204", "82370a03", "82371402", "82371501", "82371502", "82371507", "8237150a")
+)
+"""Certificate transparency's, and those of Microsoft's that are the same at every customer."""
 _LOG_ID, _TIMESTAMP = 32, 8
 _POINT, _RELATIVE_NAME, _CRL_ISSUER = 0xA0, 0xA1, 0xA2
 _KEY_ID, _AUTHORITY_ISSUER, _AUTHORITY_SERIAL = 0x80, 0xA1, 0x82
@@ -50,13 +56,15 @@ _KEY_ID, _AUTHORITY_ISSUER, _AUTHORITY_SERIAL = 0x80, 0xA1, 0x82
 class ExtensionRewriter:
     """Rewrites extensions one after the other."""
 
-    def __init__(self, renamer: Renaming, keyed: Keyed) -> None:
+    def __init__(self, renamer: Renamer, keyed: Keyed) -> None:
         self._renamer = renamer
         self._keyed = keyed
 
     def rewrite(self, extension: Editor) -> None:
         """Rewrite the content of an Extension: its OID, whether it is critical, its value."""
-        kind = der.element(extension).content.keep()
+        identifier = der.element(extension).content
+        kind = identifier.peek()
+        identifier.replace(self._oid(kind))
         value = der.element(extension)
         if value.tag == der.BOOLEAN:
             value.content.keep()
@@ -87,7 +95,7 @@ class ExtensionRewriter:
             self._anything(value, 0)
 
     def _identifier(self, content: Editor) -> None:
-        content.replace(self._keyed.bytes(content.peek()))
+        content.replace(self._keyed.opaque(content.peek()))
 
     def _authority_key(self, body: Editor) -> None:
         for part in der.elements(body):
@@ -129,7 +137,7 @@ class ExtensionRewriter:
         while len(every):
             one = every.vector(2)
             one.keep(1)
-            one.replace(self._keyed.bytes(one.peek(_LOG_ID)))
+            one.replace(self._keyed.opaque(one.peek(_LOG_ID)))
             one.skip(_TIMESTAMP)
             one.vector(2).skip()
             one.keep(2)
@@ -158,10 +166,10 @@ class ExtensionRewriter:
 
     def _oid(self, oid: bytes) -> bytes:
         """Return an OID; the number of an organisation, and what follows, become others."""
-        if not oid.startswith(_ENTERPRISE):
+        if not oid.startswith(_ENTERPRISE) or oid.startswith(_EVERYBODYS):
             return oid
         rest = oid[len(_ENTERPRISE) :]
-        other = self._keyed.bytes(rest)
+        other = self._keyed.opaque(rest)
         new = (old & 0x80 | byte & 0x3F | 1 for old, byte in zip(rest, other, strict=True))
         return _ENTERPRISE + bytes(new)
 

@@ -7,7 +7,7 @@ from pcapdiag.protocols.tls.cursor import CutShortError
 from pcapdiag.sanitize.application import der
 from pcapdiag.sanitize.application.editor import Editor
 from pcapdiag.sanitize.application.texts import email, host, is_host, url
-from pcapdiag.sanitize.renaming import Renaming
+from pcapdiag.sanitize.renamer import Renamer
 
 _COUNTRY = bytes.fromhex("550406")
 _EMAIL, _DNS, _DIRECTORY, _URI, _IP, _REGISTERED = 0x81, 0x82, 0xA4, 0x86, 0x87, 0x88
@@ -18,13 +18,13 @@ _MASKED_ADDRESSES = (8, 32)
 _INSPECTION = tuple(each.encode() for each in INSPECTION)
 
 
-def rewrite_name(name: Editor, renamer: Renaming) -> None:
+def rewrite_name(name: Editor, renamer: Renamer) -> None:
     """Rewrite the content of a distinguished name."""
     for relative in der.elements(name):
         rewrite_relative_name(relative.content, renamer)
 
 
-def rewrite_relative_name(relative: Editor, renamer: Renaming) -> None:
+def rewrite_relative_name(relative: Editor, renamer: Renamer) -> None:
     """Rewrite the content of one step of a distinguished name."""
     for attribute in der.elements(relative):
         kind = der.element(attribute.content).content.keep()
@@ -35,13 +35,13 @@ def rewrite_relative_name(relative: Editor, renamer: Renaming) -> None:
             text(value, renamer)
 
 
-def rewrite_general_names(names: Editor, renamer: Renaming) -> None:
+def rewrite_general_names(names: Editor, renamer: Renamer) -> None:
     """Rewrite the content of a GeneralNames."""
     for name in der.elements(names):
         rewrite_general_name(name, renamer)
 
 
-def rewrite_general_name(name: der.Element, renamer: Renaming) -> None:
+def rewrite_general_name(name: der.Element, renamer: Renamer) -> None:
     """Rewrite one GeneralName; of a kind that holds what nobody reads, nothing is left."""
     old = name.content.peek()
     if name.tag == _DNS:
@@ -63,7 +63,7 @@ def rewrite_general_name(name: der.Element, renamer: Renaming) -> None:
         _other_name(name.content, renamer)
 
 
-def text(value: der.Element, renamer: Renaming) -> None:
+def text(value: der.Element, renamer: Renamer) -> None:
     """Rewrite a text: a host name as such, any other word for word."""
     old = value.content.peek()
     if value.tag == der.BMP:
@@ -72,7 +72,7 @@ def text(value: der.Element, renamer: Renaming) -> None:
         value.content.replace(words(old, renamer))
 
 
-def words(old: bytes, renamer: Renaming) -> bytes:
+def words(old: bytes, renamer: Renamer) -> bytes:
     """Return the image of a text, word for word; how an inspecting product calls itself stays."""
     if b" " not in old and b"://" in old:
         return url(old, renamer)
@@ -89,24 +89,26 @@ def words(old: bytes, renamer: Renaming) -> bytes:
     return b" ".join(renamer.word(word) if word else word for word in old.split(b" "))
 
 
-def _wide(old: bytes, renamer: Renaming) -> bytes:
-    narrow = bytes(low if not high else 0x3F for high, low in zip(old[::2], old[1::2], strict=False))
+def _wide(old: bytes, renamer: Renamer) -> bytes:
+    narrow = bytes(
+        low if not high else 0x3F for high, low in zip(old[::2], old[1::2], strict=False)
+    )
     new = words(narrow, renamer)
     wide = b"".join(b"\0" + new[at : at + 1] for at in range(len(new)))
     return wide.ljust(len(old), b"\0")
 
 
-def _constraint(old: bytes, renamer: Renaming) -> bytes:
+def _constraint(old: bytes, renamer: Renamer) -> bytes:
     """Return the image of a host name; name constraints may begin it with a dot."""
     return b"." + host(old[1:], renamer) if old.startswith(b".") else host(old, renamer)
 
 
-def _network(address: bytes, mask: bytes, renamer: Renaming) -> bytes:
+def _network(address: bytes, mask: bytes, renamer: Renamer) -> bytes:
     image = renamer.address(address)
     return bytes(byte & bits for byte, bits in zip(image, mask, strict=True))
 
 
-def _other_name(content: Editor, renamer: Renaming) -> None:
+def _other_name(content: Editor, renamer: Renamer) -> None:
     der.element(content).content.keep()
     try:
         text(der.element(der.element(content).content), renamer)

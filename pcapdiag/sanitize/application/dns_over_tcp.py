@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.sanitize.application.stream import ZERO, Stream
+from pcapdiag.sanitize.dns import rewrite
 
 PORT = 53
 LENGTH = 2
@@ -19,5 +20,5 @@ def rewrite_dns(stream: Stream, is_started: bool) -> None:
         message = stream.read(at + LENGTH, at + LENGTH + length)
         if not message:
             return
-        stream.put(at + LENGTH, bytes(len(message)))
+        stream.put(at + LENGTH, rewrite(message, stream.renamer))
         at += LENGTH + length

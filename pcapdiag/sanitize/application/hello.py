@@ -27,7 +27,8 @@ from pcapdiag.protocols.tls.hello import (
 from pcapdiag.sanitize.application.certificate import rewrite_names
 from pcapdiag.sanitize.application.editor import Editor
 from pcapdiag.sanitize.application.texts import host
-from pcapdiag.sanitize.renaming import Keyed, Renaming
+from pcapdiag.sanitize.keyed import Keyed
+from pcapdiag.sanitize.renamer import Renamer
 
 RANDOM = 32
 HOST_NAME = 0
@@ -35,7 +36,15 @@ ALPN_KEPT = (
     *(b"http/0.9", b"http/1.0", b"http/1.1", b"h2", b"h2c", b"h3", b"spdy/3", b"spdy/3.1"),
     *(b"acme-tls/1", b"dot", b"doq", b"ftp", b"imap", b"pop3", b"managesieve", b"smtp", b"irc"),
     *(b"mqtt", b"webrtc", b"c-webrtc", b"stun.turn", b"coap", b"xmpp-client", b"xmpp-server"),
-    *(b"postgresql", b"tds/8.0", b"ntske/1", b"sunrpc", b"grpc-exp", b"istio", b"istio-peer-exchange"),
+    *(
+        b"postgresql",
+        b"tds/8.0",
+        b"ntske/1",
+        b"sunrpc",
+        b"grpc-exp",
+        b"istio",
+        b"istio-peer-exchange",
+    ),
     *(b"istio-http/1.0", b"istio-http/1.1", b"istio-h2", b"http/1.1-istio", b"nats", b"kafka"),
 )
 """Protocol names that are registered (IANA "TLS ALPN Protocol IDs"), or a mesh's own."""
@@ -56,9 +65,9 @@ _KEPT = frozenset(
 
 
 class HelloRewriter:
-    """Rewrites the messages that begin a handshake; what is cut off is rewritten as far as it goes."""
+    """Rewrites hellos; what is cut off is rewritten as far as it goes."""
 
-    def __init__(self, renamer: Renaming, keyed: Keyed) -> None:
+    def __init__(self, renamer: Renamer, keyed: Keyed) -> None:
         self._renamer = renamer
         self._keyed = keyed
         self._extensions: dict[int, Callable[[Editor], None]] = {
@@ -103,12 +112,12 @@ class HelloRewriter:
         if random == RETRY_RANDOM or HAPROXY_CHECK in random:
             body.keep(RANDOM)
         else:
-            body.replace(self._keyed.bytes(random))
+            body.replace(self._keyed.opaque(random))
             if len(random) < RANDOM:
                 raise CutShortError
 
     def _session_id(self, inside: Editor) -> None:
-        inside.replace(self._keyed.bytes(inside.peek()))
+        inside.replace(self._keyed.opaque(inside.peek()))
 
     def _all_extensions(self, body: Editor, in_answer: bool) -> None:
         if not len(body):
@@ -154,20 +163,20 @@ class HelloRewriter:
         identities = content.vector(2)
         while len(identities):
             identity = identities.vector(2)
-            identity.replace(self._keyed.bytes(identity.peek()))
+            identity.replace(self._keyed.opaque(identity.peek()))
             identities.skip(4)
         binders = content.vector(2)
         while len(binders):
             binders.vector(1).skip()
 
     def _ticket(self, content: Editor) -> None:
-        content.replace(self._keyed.bytes(content.peek()))
+        content.replace(self._keyed.opaque(content.peek()))
 
     def _authorities(self, content: Editor) -> None:
-        rewrite_names(content.vector(2), self._renamer, self._keyed)
+        rewrite_names(content.vector(2), self._renamer)
 
 
-def server_name(name: bytes, renamer: Renaming) -> bytes:
+def server_name(name: bytes, renamer: Renamer) -> bytes:
     """Return the image of a server name; how a mesh begins its own stays.
 
     Istio's are ``outbound_.8080_.subset_.host``.

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pcapdiag.protocols.http.header_block import MAX_TABLE
 from pcapdiag.sanitize.application.http_fields import field_name, field_value
-from pcapdiag.sanitize.renaming import Keyed, Renaming, blank
+from pcapdiag.sanitize.keyed import Keyed, blank
+from pcapdiag.sanitize.renamer import Renamer
 
 if TYPE_CHECKING:
     from hpack.huffman import HuffmanEncoder
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 BROKEN = b"\xff"
 """Fills what cannot be decoded: it cannot be decoded either."""
 _INDEXED, _ADDED, _RESIZED, _CODED = 0x80, 0x40, 0x20, 0x80
+MAX_BYTE = 0xFF
+"""The code has one symbol more, its end."""
 _MIN_BITS, _MAX_BITS = 5, 8
 _FILLERS = {5: b"a", 6: b"r", 7: b"x", 8: b"X"}
 """Characters by the bits of their code."""
@@ -38,7 +41,7 @@ class _Text(NamedTuple):
 class HeaderBlockRewriter:
     """Follows the header compression of one direction. Once it is lost it stays lost."""
 
-    def __init__(self, renamer: Renaming, keyed: Keyed) -> None:
+    def __init__(self, renamer: Renamer, keyed: Keyed) -> None:
         # Imported here: most captures have no HTTP/2.
         from hpack.exceptions import HPACKError
         from hpack.table import HeaderTable
@@ -167,11 +170,9 @@ def _even(text: bytes) -> bytes:
 
 
 def _by_length(text: bytes) -> bytes:
-    """Return the code of a text in which each character became the first with as long a code."""
-    first: dict[int, int] = {}
-    for char, length in enumerate(_lengths()):
-        first.setdefault(length, char)
-    return _encoder().encode(bytes(first[_lengths()[char]] for char in text))
+    """Return the code of a text in which each character became the last with as long a code."""
+    last = {length: char for char, length in enumerate(_lengths()) if char <= MAX_BYTE}
+    return _encoder().encode(bytes(last[_lengths()[char]] for char in text))
 
 
 @cache

@@ -9,19 +9,21 @@ from __future__ import annotations
 import re
 
 from pcapdiag.sanitize.application.texts import host, phrases, secret, target, url
-from pcapdiag.sanitize.application.vocabulary import is_known
-from pcapdiag.sanitize.renaming import Keyed, Renaming, blank
+from pcapdiag.sanitize.application.vocabulary import LETTERS, is_known
+from pcapdiag.sanitize.keyed import Keyed, blank
+from pcapdiag.sanitize.renamer import Renamer
 
 _NUMBERS = frozenset(
     b"content-length age max-forwards keep-alive retry-after :status grpc-status grpc-timeout dnt"
     b" upgrade-insecure-requests x-envoy-upstream-service-time x-envoy-attempt-count"
     b" x-envoy-expected-rq-timeout-ms x-envoy-upstream-rq-timeout-ms x-b3-sampled x-forwarded-port"
     b" x-envoy-upstream-rq-per-try-timeout-ms grpc-previous-rpc-attempts x-envoy-max-retries"
-    b" content-range http2-settings sec-websocket-version x-content-type-options".split()
+    b" content-range sec-websocket-version x-content-type-options".split()
 )
 _DATES = frozenset(b"date expires last-modified if-modified-since if-unmodified-since".split())
 _WORDS = frozenset(
-    b"transfer-encoding connection proxy-connection upgrade expect te trailer accept accept-encoding"
+    b"transfer-encoding connection proxy-connection upgrade expect te trailer accept"
+    b" accept-encoding"
     b" accept-charset accept-language accept-ranges content-type content-encoding content-language"
     b" cache-control pragma vary allow server via user-agent x-powered-by x-squid-error x-cache"
     b" :method :scheme :protocol grpc-message grpc-encoding grpc-accept-encoding x-forwarded-proto"
@@ -52,9 +54,15 @@ _SECRETS = frozenset(
     b" x-forwarded-client-cert authentication-info x-goog-iap-jwt-assertion x-access-token"
     b" x-envoy-peer-metadata x-envoy-peer-metadata-id x-envoy-decorator-operation".split()
 )
-_SECRET_NAME = re.compile(rb"(?i)token|secret|passw|apikey|api-key|auth|session|credential|jwt|csrf")
-_KNOWN = frozenset((*_NUMBERS, *_DATES, *_WORDS, *_HOSTS, *_URLS, *_ADDRESSES, *_IDS, *_SECRETS))
-_NUMBER = re.compile(rb"[0-9A-Za-z ,.;=/*_-]{0,24}")
+_SECRET_NAME = re.compile(
+    rb"(?i)token|secret|passw|apikey|api-key|auth|session|credential|jwt|csrf"
+)
+_KNOWN = frozenset(
+    (b"http2-settings", *_NUMBERS, *_DATES, *_WORDS, *_HOSTS, *_URLS, *_ADDRESSES, *_IDS, *_SECRETS)
+)
+_NUMBER = re.compile(rb"[0-9A-Za-z ,.;=/*-]{0,40}")
+_SETTINGS = re.compile(rb"(?:[A-Za-z0-9_-]{8}){0,8}")
+"""HTTP2-Settings: six bytes a setting, in base64 (RFC 7540 section 3.2.1)."""
 _DATE = re.compile(rb"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT")
 _RUN = re.compile(rb"[A-Za-z]{2,}|[0-9]{4,}|[\x80-\xff]+")
 _SCHEMES = re.compile(rb"(?i)(basic|bearer|digest|negotiate|ntlm|aws4-hmac-sha256)( +)")
@@ -62,14 +70,14 @@ _PARTS = re.compile(rb"[^;,\s=\"]+")
 _ID_PARTS = re.compile(rb"[0-9A-Za-z+/_\x80-\xff]+")
 
 
-def field_name(name: bytes, renamer: Renaming) -> bytes:
-    """Return a field's name: one that is known stays, in others every word that is not common goes."""
+def field_name(name: bytes, renamer: Renamer) -> bytes:
+    """Return a field's name: one that is known stays, of others the common words."""
     if name.lower() in _KNOWN:
         return name
     return _RUN.sub(lambda run: run[0] if is_known(run[0]) else renamer.word(run[0]), name)
 
 
-def field_value(name: bytes, value: bytes, renamer: Renaming, keyed: Keyed) -> bytes:
+def field_value(name: bytes, value: bytes, renamer: Renamer, keyed: Keyed) -> bytes:
     """Return what a field's value becomes; ``name`` is in lower case, white space stays."""
     text = value.strip(b" \t")
     if not text:
@@ -79,8 +87,10 @@ def field_value(name: bytes, value: bytes, renamer: Renaming, keyed: Keyed) -> b
     return value[:at] + new + value[at + len(text) :]
 
 
-def _value(name: bytes, text: bytes, renamer: Renaming, keyed: Keyed) -> bytes:
-    if name in _NUMBERS and _NUMBER.fullmatch(text):
+def _value(name: bytes, text: bytes, renamer: Renamer, keyed: Keyed) -> bytes:
+    if name in _NUMBERS and _is_number(text):
+        return text
+    if name == b"http2-settings" and _SETTINGS.fullmatch(text):
         return text
     if name in _DATES and _DATE.fullmatch(text):
         return text
@@ -99,7 +109,12 @@ def _value(name: bytes, text: bytes, renamer: Renaming, keyed: Keyed) -> bytes:
     return blank(text)
 
 
-def _secret(text: bytes, renamer: Renaming) -> bytes:
+def _is_number(text: bytes) -> bool:
+    """Return whether a value has numbers and common words alone."""
+    return bool(_NUMBER.fullmatch(text)) and all(map(is_known, LETTERS.findall(text)))
+
+
+def _secret(text: bytes, renamer: Renamer) -> bytes:
     scheme = _SCHEMES.match(text)
     if scheme is not None:
         return scheme[0] + secret(text[scheme.end() :], renamer)

@@ -9,7 +9,13 @@ from __future__ import annotations
 
 import re
 
-from pcapdiag.diagnose.goodbye import CANCEL_REQUEST, LDAP_UNBIND, LINE_QUITS, QUITS, WEBSOCKET_CLOSE
+from pcapdiag.diagnose.goodbye import (
+    CANCEL_REQUEST,
+    LDAP_UNBIND,
+    LINE_QUITS,
+    QUITS,
+    WEBSOCKET_CLOSE,
+)
 from pcapdiag.diagnose.tls.commands import LDAP_START_TLS, MYSQL_GREETING, POSTGRES_SSL_REQUEST
 from pcapdiag.protocols.tls.sniff import speaks_tls
 from pcapdiag.sanitize.application.stream import Stream
@@ -18,10 +24,10 @@ from pcapdiag.sanitize.application.vocabulary import LETTERS, is_known
 
 BINARY = b"\x01"
 """Stands for binary bytes: no protocol that is read begins with it, and it is no text."""
+FIRST = 64
+"""First bytes of a direction, by which it is told whether it is text."""
 TOLD = 512
 """Bytes of a direction in which the words of programs stay."""
-FIRST = 64
-"""First bytes of a direction that are looked at together: text, or not."""
 _TEXT = re.compile(rb"[\t\r\n\x20-\x7e]*")
 _COMMAND = re.compile(rb"[A-Za-z]{3,10}|[+*-][A-Za-z]{2,8}|\d{3}[ -]")
 _SHORT_TEXT = b"\r\n\t +-*$:"
@@ -40,17 +46,15 @@ def rewrite_other(stream: Stream, at: int, is_first: bool) -> int | None:
     stream.fill(at, BINARY)
     begin = at
     place = stream.captured.following(at)
-    is_text = _TEXT.fullmatch(stream.read(at, at + FIRST)) is not None
     while place is not None:
         end = stream.captured.packet_end(place)
         data = stream.read(place, end)
         if (place > begin or not is_first) and speaks_tls(data):
             return place
-        in_first = place < begin + FIRST
         kept = kept_message(data)
         if kept:
             stream.put(place, kept)
-        elif is_text if in_first else _TEXT.fullmatch(data):
+        elif _TEXT.fullmatch(data[: max(FIRST - (place - begin), 0)] or data):
             stream.put(place, text(data, stream, place - begin < TOLD))
         place = stream.captured.following(end)
     return None
@@ -58,6 +62,9 @@ def rewrite_other(stream: Stream, at: int, is_first: bool) -> int | None:
 
 def text(data: bytes, stream: Stream, is_told: bool) -> bytes:
     """Return what a text becomes; the words of programs stay where ``is_told``."""
+    if not data.endswith(b"\n"):
+        # Not whole lines: somebody may type, a letter a packet.
+        return b"".join(_line(line, is_whole=False) for line in data.splitlines(keepends=True))
     greeting = _GREETING.match(data)
     if greeting is not None:
         rest = data[greeting.end() :]
@@ -71,16 +78,16 @@ def _words(data: bytes, stream: Stream, is_told: bool) -> bytes:
     return b"".join(_line(line) for line in data.splitlines(keepends=True))
 
 
-def _line(line: bytes) -> bytes:
-    """Keep a line's first word where it is a command or a code, and its end."""
-    command = _COMMAND.match(line)
+def _line(line: bytes, is_whole: bool = True) -> bytes:
+    """Keep a whole line's first word where it is a command or a code, and its end."""
+    command = _COMMAND.match(line) if is_whole else None
     kept = command[0] if command and all(map(is_known, LETTERS.findall(command[0]))) else b""
     rest = line[len(kept) :]
     return kept + bytes(byte if byte in _SHORT_TEXT else 0x78 for byte in rest)
 
 
 def kept_message(data: bytes) -> bytes:
-    """Return what a packet becomes that is one message which says nothing of anybody, or nothing."""
+    """Return what a packet becomes that is a message which says nothing of anybody, or nothing."""
     if data in QUITS or data.upper() in LINE_QUITS or data in _POSTGRES_ANSWERS:
         return data
     if data == POSTGRES_SSL_REQUEST:
@@ -92,14 +99,14 @@ def kept_message(data: bytes) -> bytes:
         return data
     if data[1:5] == MYSQL_GREETING:
         return data[:5] + BINARY * (len(data) - 5)
-    if data[:1] == bytes([WEBSOCKET_CLOSE]) and 1 < len(data) and data[1] & 0x7F == len(data) - 6:
+    if data[:1] == bytes([WEBSOCKET_CLOSE]) and len(data) > 1 and data[1] & 0x7F == len(data) - 6:
         return data[:2] + BINARY * (len(data) - 2)
     return _ldap(data)
 
 
 def _ldap(data: bytes) -> bytes:
     at = data.find(LDAP_START_TLS)
-    if data.startswith(b"0") and 0 <= at and len(data) < _LDAP_SHORT:
+    if data.startswith(b"0") and at >= 0 and len(data) < _LDAP_SHORT:
         end = at + len(LDAP_START_TLS)
         return data[:end] + BINARY * (len(data) - end)
     if data.startswith(b"0") and data.endswith(LDAP_UNBIND) and len(data) < 16:

@@ -1,15 +1,22 @@
-"""PROXY protocol headers in place (HAProxy's proxy-protocol.txt): addresses are renamed, ports stay."""
+"""PROXY headers in place (HAProxy's proxy-protocol.txt): addresses are renamed, ports stay."""
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
-from pcapdiag.protocols.http.proxy_header import LONGEST_LINE, MAX_LENGTH, SIGNATURE, TEXT, may_begin
+from pcapdiag.protocols.http.proxy_header import (
+    LONGEST_LINE,
+    MAX_LENGTH,
+    SIGNATURE,
+    TEXT,
+    may_begin,
+)
 from pcapdiag.protocols.tls.cursor import CutShortError
 from pcapdiag.sanitize.application.editor import Editor
 from pcapdiag.sanitize.application.stream import Stream
 from pcapdiag.sanitize.application.texts import host
-from pcapdiag.sanitize.renaming import blank
+from pcapdiag.sanitize.keyed import blank
 
 _ADDRESS_SIZES = {1: 4, 2: 16}
 _UNIX = 3
@@ -35,10 +42,8 @@ def rewrite_proxy_header(stream: Stream, at: int) -> int:
     if data.startswith(SIGNATURE):
         length = 16 + int.from_bytes(data[14:16], "big") if len(data) >= 16 else len(data)
         header = Editor(data[:length])
-        try:
+        with suppress(CutShortError):
             _version_2(header, stream)
-        except CutShortError:
-            pass
         stream.put(at, header.result)
         return at + min(length, len(data))
     # Less than tells which of the two it is.

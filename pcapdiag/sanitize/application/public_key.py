@@ -1,10 +1,10 @@
-"""Public keys and serial numbers in place (RFC 5280 section 4.1.2.7): another key of the same kind and size."""
+"""Public keys and serial numbers in place (RFC 5280): others of the same kind and size."""
 
 from __future__ import annotations
 
 from pcapdiag.sanitize.application import der
 from pcapdiag.sanitize.application.editor import Editor
-from pcapdiag.sanitize.renaming import Keyed
+from pcapdiag.sanitize.keyed import Keyed
 
 _RSA = bytes.fromhex("2a864886f70d0101")
 _RSA_LAST = (1, 7, 10)
@@ -46,7 +46,7 @@ def _rsa(key: Editor, keyed: Keyed) -> None:
     numbers = der.element(key).content
     modulus = der.element(numbers).content
     old = modulus.peek()
-    new = bytearray(keyed.bytes(old))
+    new = bytearray(keyed.opaque(old))
     kept = 2 if old[:1] == b"\0" else 1
     new[:kept] = old[:kept]
     if new:
@@ -62,7 +62,7 @@ def _point(old: bytes, name: str, keyed: Keyed) -> bytes:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     curve = getattr(ec, name)()
-    number = int.from_bytes(keyed.bytes(old, curve.key_size // 8 - 1), "big") + 1
+    number = int.from_bytes(keyed.opaque(old, curve.key_size // 8 - 1), "big") + 1
     is_short = old[:1] and old[0] in _COMPRESSED
     form = PublicFormat.CompressedPoint if is_short else PublicFormat.UncompressedPoint
     try:
@@ -70,23 +70,23 @@ def _point(old: bytes, name: str, keyed: Keyed) -> bytes:
         new = public.public_bytes(Encoding.X962, form)
     except UnsupportedAlgorithm:
         new = b""
-    return new if len(new) == len(old) else old[:1] + keyed.bytes(old)[1:]
+    return new if len(new) == len(old) else old[:1] + keyed.opaque(old)[1:]
 
 
 def _other(key: Editor, keyed: Keyed) -> None:
-    """Rewrite a key of another kind: of a DER number the first byte, which tells its size, stays."""
+    """Rewrite a key of another kind; the first byte of a number, which tells its size, stays."""
     if not der.is_der(key.peek()) or key.peek(1)[0] != der.INTEGER:
         # Any 32 bytes are a key of Ed25519 or X25519 for a reader.
-        key.replace(keyed.bytes(key.peek()))
+        key.replace(keyed.opaque(key.peek()))
         return
     number = der.element(key).content
     number.keep(min(len(number), 2))
-    number.replace(keyed.bytes(number.peek()))
+    number.replace(keyed.opaque(number.peek()))
 
 
 def serial_number(serial: bytes, keyed: Keyed) -> bytes:
     """Return what stands for a serial number: as long, positive, and in its shortest form."""
-    new = bytearray(keyed.bytes(serial))
+    new = bytearray(keyed.opaque(serial))
     if serial[:1] == b"\0" and len(serial) > 1:
         new[0], new[1] = 0, new[1] | 0x80
     elif new:

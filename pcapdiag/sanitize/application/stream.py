@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Protocol
 
-from pcapdiag.sanitize.renaming import Keyed, Renaming
+from pcapdiag.sanitize.keyed import Keyed
+from pcapdiag.sanitize.renamer import Renamer
 
 ZERO, LETTER = b"\0", b"x"
 """What is overwritten: binary bytes, and text."""
@@ -27,7 +28,7 @@ class Captured(Protocol):
 class Stream:
     """Reads and writes one direction. Where nothing is put, the filling of the place stands."""
 
-    def __init__(self, captured: Captured, renamer: Renaming, keyed: Keyed) -> None:
+    def __init__(self, captured: Captured, renamer: Renamer, keyed: Keyed) -> None:
         self.captured = captured
         self.renamer = renamer
         self.keyed = keyed

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pcapdiag.protocols.tls.cursor import CutShortError
-from pcapdiag.protocols.tls.handshake import HANDSHAKE_TYPES
 from pcapdiag.protocols.tls.limits import MAX_MESSAGE
+from pcapdiag.protocols.tls.names import HANDSHAKE_TYPES
 from pcapdiag.protocols.tls.sniff import (
     ALERT,
     CHANGE_CIPHER_SPEC,
@@ -92,7 +92,7 @@ class TlsRewriter:
         self._handshake.cut_off()
 
     def _cut_header(self, at: int, header: bytes) -> int | None:
-        if header and _may_be_header(header):
+        if header and may_be_header(header):
             self._stream.put(at, header)
         following = self._stream.captured.following(at + len(header))
         return None if following is None else self._lost(following)
@@ -115,9 +115,7 @@ class TlsRewriter:
         return self._behind(begin, end)
 
     def _take_handshake(self, at: int, content: bytes, length: int) -> None:
-        is_retry = content[:1] == bytes([CLIENT_HELLO]) and len(content) >= MESSAGE_HEADER
-        is_retry = is_retry and int.from_bytes(content[1:4], "big") + MESSAGE_HEADER == length
-        if self._is_encrypted and not is_retry:
+        if self._is_encrypted and not _is_hello(content, length):
             self._stream.put(at, UNREADABLE * len(content))
             return
         self._handshake.add(at, content)
@@ -285,7 +283,14 @@ class _Handshake:
         # TLS 1.0 and 1.1 have no list of algorithms: then the names' list comes at once.
         if int.from_bytes(algorithms, "big") + 2 < len(body):
             body.vector(2).keep()
-        rewrite_names(body.vector(2), self._stream.renamer, self._stream.keyed)
+        rewrite_names(body.vector(2), self._stream.renamer)
+
+
+def _is_hello(content: bytes, length: int) -> bool:
+    """Return whether a record is a hello, which follows a change where hellos are repeated."""
+    if len(content) < MESSAGE_HEADER or content[0] not in (CLIENT_HELLO, SERVER_HELLO):
+        return False
+    return int.from_bytes(content[1:MESSAGE_HEADER], "big") + MESSAGE_HEADER == length
 
 
 def _find(data: bytes, directly: bool) -> int:
@@ -304,7 +309,8 @@ def _find(data: bytes, directly: bool) -> int:
     return -1
 
 
-def _may_be_header(header: bytes) -> bool:
+def may_be_header(header: bytes) -> bool:
+    """Return whether bytes are a record's header or the beginning of one."""
     return plausible_header(header + b"\x16\x03\x01\0\x02"[len(header) :])
 
 

@@ -40,12 +40,12 @@ def one_stalls(lab: Lab) -> None:
     """
     lab.bump.delay = 0.01
     address = _full_listener(lab, 8080, spare=1)
-    lab.keep_snapshot(lab.upstream, "before")
+    lab.snapshots.keep(lab.upstream, "before")
     first, stalled = sockets.connect_together(lab.client, address, 2)
     lab.sleep(0.1)
     stalled.send(behaviours.get("/queue"))
     lab.sleep(2)
-    lab.keep_snapshot(lab.upstream, "host")
+    lab.snapshots.keep(lab.upstream, "host")
     lab.sleep(1)
     stalled.reset()
     lab.sleep(0.2)
@@ -70,10 +70,10 @@ def syns_dropped(lab: Lab) -> None:
     3.5 seconds. Snapshots of the upstream before and after.
     """
     address = _full_listener(lab, 5432)
-    lab.keep_snapshot(lab.upstream, "before")
+    lab.snapshots.keep(lab.upstream, "before")
     lost = lab.client.connect(address, timeout=3.5)
     lost.close()
-    lab.keep_snapshot(lab.upstream, "host")
+    lab.snapshots.keep(lab.upstream, "host")
     lab.judge(lost, "tcp.connection_timeout", ["unknown", "responder"])
     lab.findings.expected = ["tcp.listen_backlog"]
 
@@ -99,7 +99,7 @@ def envoy_without_ports(lab: Lab) -> None:
         made.connect(server.address)
         held.append(made)
     lab.client.curl(f"http://{lab.proxy.ip}:8080/cart")
-    lab.keep_snapshot(lab.proxy, "host")
+    lab.snapshots.keep(lab.proxy, "host")
     lab.judge(lab.leg(lab.proxy, 8080), "http.local_reply", "responder")
     lab.findings.expected = ["tcp.ephemeral_ports_low"]
 
@@ -118,7 +118,7 @@ def not_accepting(lab: Lab) -> None:
     waiting = lab.client.connect(listener.address)
     waiting.send(behaviours.get("/cart"))
     lab.sleep(2)
-    lab.keep_snapshot(lab.upstream, "host")
+    lab.snapshots.keep(lab.upstream, "host")
     lab.sleep(1)
     waiting.close()
     lab.sleep(0.3)
@@ -158,7 +158,7 @@ def open_files(lab: Lab) -> None:
     waiting = lab.client.connect((lab.upstream.ip, 8080))
     waiting.send(b"HELLO\r\n")
     lab.sleep(2)
-    lab.keep_snapshot(lab.upstream, "host")
+    lab.snapshots.keep(lab.upstream, "host")
     lab.sleep(1)
     waiting.close()
     lab.sleep(0.3)
@@ -182,10 +182,10 @@ def nft_drop(lab: Lab) -> None:
         "tcp dport 9999 counter drop; tcp dport { 8443, 9443-9445 } counter drop; }; }"
     )
     lab.upstream.listen(8443)
-    lab.keep_snapshot(lab.upstream, "before")
+    lab.snapshots.keep(lab.upstream, "before")
     lost = lab.client.connect((lab.upstream.ip, 8443), timeout=3.5)
     lost.close()
-    lab.keep_snapshot(lab.upstream, "host")
+    lab.snapshots.keep(lab.upstream, "host")
     lab.judge(lost, "tcp.connection_timeout", ["unknown", "responder", "path"])
     lab.findings.expected = ["host.firewall"]
 
@@ -206,10 +206,10 @@ def iptables_reject(lab: Lab) -> None:
         "--reject-with tcp-reset"
     )
     lab.upstream.listen(8443)
-    lab.keep_snapshot(lab.upstream, "before")
+    lab.snapshots.keep(lab.upstream, "before")
     refused = lab.client.connect((lab.upstream.ip, 8443))
     refused.close()
-    lab.keep_snapshot(lab.upstream, "host")
+    lab.snapshots.keep(lab.upstream, "host")
     lab.judge(refused, "tcp.connection_refused", ["responder", "unknown"])
     lab.findings.expected = ["host.firewall"]
 
@@ -229,10 +229,10 @@ def conntrack_full(lab: Lab) -> None:
     lab.upstream.listen(8080)
     most = int(Path("/proc/sys/net/netfilter/nf_conntrack_max").read_text())
     conntrack.fill(lab.upstream, most + 1_000)
-    lab.keep_snapshot(lab.upstream, "before")
+    lab.snapshots.keep(lab.upstream, "before")
     lost = lab.client.connect((lab.upstream.ip, 8080), timeout=3.5)
     lost.close()
-    lab.keep_snapshot(lab.upstream, "host")
+    lab.snapshots.keep(lab.upstream, "host")
     lab.upstream.forget_connections()
     lab.judge(lost, "tcp.connection_timeout", ["unknown", "responder", "path"])
     lab.findings.expected = ["host.conntrack_full"]
@@ -254,7 +254,7 @@ def no_way_back(lab: Lab) -> None:
     lab.upstream.run(["ip", "route", "flush", "root", network, "scope", "global"], check=False)
     lost = lab.client.connect((lab.upstream.ip, 8080), timeout=3.5)
     lost.close()
-    lab.keep_snapshot(lab.upstream, "host")
+    lab.snapshots.keep(lab.upstream, "host")
     lab.judge(lost, "tcp.connection_timeout", ["unknown", "responder", "path"])
     lab.findings.expected = ["host.no_route"]
 
@@ -275,10 +275,10 @@ def reverse_path(lab: Lab) -> None:
     lab.upstream.run("ip link set other up")
     lab.upstream.run("ip link set nowhere up")
     lab.upstream.run(f"ip route add {lab.client.ip}/32 dev other")
-    lab.keep_snapshot(lab.upstream, "before")
+    lab.snapshots.keep(lab.upstream, "before")
     lost = lab.client.connect((lab.upstream.ip, 8080), timeout=3.5)
     lost.close()
-    lab.keep_snapshot(lab.upstream, "host")
+    lab.snapshots.keep(lab.upstream, "host")
     lab.judge(lost, "tcp.connection_timeout", ["unknown", "responder", "path"])
     lab.findings.expected = ["host.dropped"]
 
@@ -296,13 +296,13 @@ def shaped_queue(lab: Lab) -> None:
     body = b"x" * 300_000
     lab.upstream.run("tc qdisc add dev eth0 root tbf rate 8mbit burst 4kb limit 12kb")
     server = lab.upstream.serve(8080, behaviours.answer_and_close(behaviours.reply(body)))
-    lab.keep_snapshot(lab.upstream, "before")
+    lab.snapshots.keep(lab.upstream, "before")
     slow = lab.client.connect(server.address)
     slow.send(behaviours.get("/big"))
     slow.receive_all()
     slow.close()
     lab.sleep(0.5)
-    lab.keep_snapshot(lab.upstream, "host")
+    lab.snapshots.keep(lab.upstream, "host")
     lab.healthy(slow)
     lab.findings.expected = ["host.dropped"]
 
@@ -335,7 +335,7 @@ def out_of_memory(lab: Lab) -> None:
     (group / "memory.limit_in_bytes").write_text("48M")
     process = lab.upstream.python(_GREEDY, lab.upstream.ip, port=8080)
     (group / "cgroup.procs").write_text(str(process.popen.pid))
-    lab.keep_snapshot(lab.upstream, "before")
+    lab.snapshots.keep(lab.upstream, "before")
     cut = lab.client.connect((lab.upstream.ip, 8080))
     cut.send(behaviours.get("/report"))
     lab.wait_until(lambda: process.popen.poll() is not None, 20)
@@ -343,7 +343,7 @@ def out_of_memory(lab: Lab) -> None:
     refused = lab.client.connect((lab.upstream.ip, 8080))
     cut.close()
     refused.close()
-    lab.keep_snapshot(lab.upstream, "host")
+    lab.snapshots.keep(lab.upstream, "host")
     codes = ["tcp.closed_before_response", "tcp.reset_before_response"]
     lab.judge(cut, codes, "responder")
     lab.judge(refused, "tcp.connection_refused", ["responder", "unknown"])
@@ -383,7 +383,7 @@ def ejected(lab: Lab) -> None:
         lab.client.curl(f"http://{lab.proxy.ip}:8080/cart")
     # Otherwise what the admin interface says would be in the capture, too.
     lab.capture("proxy").stop()
-    lab.keep_snapshot(lab.proxy, "host", "--envoy-admin", f"http://127.0.0.1:{_ADMIN}")
+    lab.snapshots.keep(lab.proxy, "host", "--envoy-admin", f"http://127.0.0.1:{_ADMIN}")
     for nth in range(2):
         cause = lab.leg(lab.upstream, 9000, nth)
         lab.judge(lab.leg(lab.proxy, 8080, nth), "http.local_reply", "responder", caused_by=cause)
@@ -417,7 +417,7 @@ def overflow(lab: Lab) -> None:
         connection.close()
     # Otherwise what the admin interface says would be in the capture, too.
     lab.capture("proxy").stop()
-    lab.keep_snapshot(lab.proxy, "host", "--envoy-admin", f"http://127.0.0.1:{_ADMIN}")
+    lab.snapshots.keep(lab.proxy, "host", "--envoy-admin", f"http://127.0.0.1:{_ADMIN}")
     lab.healthy(connections[0])
     lab.healthy(connections[1])
     lab.judge(connections[2], "http.overflow", "responder")
@@ -445,7 +445,7 @@ def clock(lab: Lab) -> None:
     )
     where = openssl.at((lab.upstream.ip, 443), "shop.example")
     openssl.curl(lab, lab.client, *where, "https://shop.example/")
-    lab.keep_snapshot(lab.client, "host")
+    lab.snapshots.keep(lab.client, "host")
     lab.judge(lab.leg(lab.upstream, 443), "tls.certificate_expired", "initiator")
     lab.findings.expected = ["host.clock"]
 
@@ -469,7 +469,7 @@ def other_troubles(lab: Lab) -> None:
     )
     address = _full_listener(lab, 7000)
     lab.upstream.python(_FEW_FILES, lab.upstream.ip, port=8080)
-    lab.keep_snapshot(lab.upstream, "before")
+    lab.snapshots.keep(lab.upstream, "before")
     for port in (7000, 7001, 7002):
         lab.upstream.connect((address[0], port), timeout=1.2)
     for _ in range(24):
@@ -477,7 +477,7 @@ def other_troubles(lab: Lab) -> None:
     refused = lab.client.connect((lab.upstream.ip, 9000))
     refused.close()
     lab.sleep(0.3)
-    lab.keep_snapshot(lab.upstream, "host")
+    lab.snapshots.keep(lab.upstream, "host")
     lab.judge(refused, "tcp.connection_refused", ["responder", "unknown"])
     lab.findings.forbidden = [
         "host.firewall", "host.open_files", "host.not_accepting", "host.dropped",
