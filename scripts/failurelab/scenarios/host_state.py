@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 from failurelab import behaviours, conntrack, envoy, nginx, openssl, sockets
@@ -93,7 +94,7 @@ def envoy_without_ports(lab: Lab) -> None:
     server = lab.upstream.serve(9000, behaviours.silent())
     envoy.simple(lab, server.address)
     lab.proxy.sysctl("net.ipv4.ip_local_port_range", "40000 40027")
-    held = []
+    held: list[socket.socket] = []
     while len(held) < 28:
         made = lab.proxy.socket(server.address[0])
         made.connect(server.address)
