@@ -131,7 +131,7 @@ class Process(Part):
 
 
 class Interface(Part):
-    """A network interface; its counters are in :class:`Counters`."""
+    """A network interface; its counters are in ``counters``."""
 
     name: str
     mtu: int = 0
