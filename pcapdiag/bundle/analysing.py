@@ -9,12 +9,10 @@ from typing import overload
 import msgspec
 
 from pcapdiag import pipeline
-from pcapdiag.incident.conclusion import report_of
-from pcapdiag.model.options import AnalyzeOptions, EndPattern
+from pcapdiag.incident.analysis import Analysis
+from pcapdiag.incident.conclusion import joint_report, report_of
+from pcapdiag.model.options import AnalyzeOptions, CapturePoint, EndPattern
 from pcapdiag.model.report import Connection, LogLine, Report
-
-CAPTURE = "capture.pcapng"
-"""The capture's name in a bundle."""
 
 
 class Roles(msgspec.Struct, frozen=True):
@@ -78,19 +76,31 @@ def log_lines(connection: Connection) -> list[LogLine]:
     return connection.log_lines if isinstance(connection.log_lines, list) else []
 
 
+class Source(msgspec.Struct, frozen=True):
+    """A capture of a bundle: its point's label (empty where there is one), where it is, its name.
+
+    ``name`` is what the report calls it; empty: as it is.
+    """
+
+    label: str
+    path: str
+    name: str = ""
+
+
 def analyse(
-    path: str,
+    sources: Sequence[Source],
     options: AnalyzeOptions,
     roles: Roles,
     names: Mapping[str, str] | None = None,
     *,
     pictures: bool = False,
 ) -> Report:
-    """Return the report of a bundle's capture; ``names`` says how it calls the files read.
+    """Return the report of a bundle's captures.
 
-    ``options`` are those of the bundle's own analysis. Raises as ``pipeline.analyze``.
+    ``options`` are those of the bundle's own analysis; ``names`` says how other files are called.
+    Raises as ``pipeline.analyze``.
     """
-    names = names or {}
+    names = {one.path: one.name for one in sources if one.name} | dict(names or {})
     options = replace(
         options,
         proxies=roles.proxies,
@@ -98,12 +108,29 @@ def analyse(
         upstreams=roles.upstreams,
         pictures=pictures,
     )
-    analysis = pipeline.read([path], options)
+    report = _renamed(_read(sources, options, names), names)
+    return msgspec.structs.replace(report, connections=_Named(report.connections, names))
+
+
+def _read(sources: Sequence[Source], options: AnalyzeOptions, names: Mapping[str, str]) -> Report:
+    if len(sources) == 1:
+        analysis = pipeline.read([sources[0].path], options)
+        _rename_files(analysis, names)
+        return report_of(analysis)
+    joined = pipeline.compare([CapturePoint(one.label, (one.path,)) for one in sources], options)
+    for study in joined.studies:
+        _rename_files(study.analysis, names)
+    return joint_report(joined)
+
+
+def _rename_files(analysis: Analysis, names: Mapping[str, str]) -> None:
     for facts in analysis.capture.files:
         facts.path = names.get(facts.path, facts.path)
-    report = report_of(analysis)
+
+
+def _renamed(report: Report, names: Mapping[str, str]) -> Report:
     for log in report.logs.files if report.logs is not None else ():
         log.path = names.get(log.path, log.path)
         for line in log.examples:
             line.file = names.get(line.file, line.file)
-    return msgspec.structs.replace(report, connections=_Named(report.connections, names))
+    return report

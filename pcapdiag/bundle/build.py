@@ -20,7 +20,7 @@ import msgspec
 from pcapdiag import __version__
 from pcapdiag.bundle import manifest as listing
 from pcapdiag.bundle import readme
-from pcapdiag.bundle.analysing import CAPTURE, analyse
+from pcapdiag.bundle.analysing import Source, analyse
 from pcapdiag.bundle.archive import packed
 from pcapdiag.bundle.comparing import TOLERANCE, Comparison, compare
 from pcapdiag.bundle.facts import altered, clocks, originals
@@ -38,7 +38,6 @@ from pcapdiag.report.annotate import annotate_capture
 
 MANIFEST = "manifest.json"
 README = "README.md"
-FRAMES = "frames.csv"
 NAMES = "names.hosts"
 COMPARED = ["code", "side", "party", "end that closed it", "frames", "causes"]
 
@@ -55,7 +54,7 @@ class Made(msgspec.Struct):
 class _Proven(msgspec.Struct):
     report: Report
     comparison: Comparison
-    capture: bytes
+    captures: dict[str, bytes]
     command: str
 
 
@@ -73,7 +72,7 @@ def make_bundle(request: Request) -> Made:
         else:
             treated = left_as_it_is(narrowed, original)
         proven = _prove(original, narrowed, treated, request, folder)
-    members, what = _members(proven, narrowed, treated, request)
+    members, what = _members(original, proven, narrowed, treated, request)
     manifest = _manifest(original, narrowed, treated, proven, request)
     told = readme.Told(proven.report, manifest, VENDORS[request.vendor], _with_own(what))
     members = {README: readme.render(told).encode(), **members}
@@ -100,18 +99,33 @@ def _prove(
     """Annotate the capture, and compare its analysis with the original's; raises ProofError."""
     request.tell("analysing what is to be sent, and comparing it with the original")
     options = _options(request, treated, folder)
-    draft = analyse(treated.path, options, treated.roles)
-    path = os.path.join(folder, CAPTURE)
-    with open(path, "wb") as file:
-        annotate_capture(draft, file.write, said=_section(request), drop_secrets=True)
-    names = {path: CAPTURE, **{os.path.join(folder, one.name): one.name for one in treated.logs}}
-    report = analyse(path, options, treated.roles, names, pictures=True)
-    comparison = compare(original.report, report, narrowed.cut.frames, original.chosen)
+    sources = _annotated(original, treated, options, request, folder)
+    names = {os.path.join(folder, one.name): one.name for one in treated.logs}
+    report = analyse(sources, options, treated.roles, names, pictures=True)
+    comparison = compare(original.report, report, narrowed.frames, original.chosen)
     if not comparison.holds:
         raise failed(comparison, "sanitised" if request.sanitise else "cut out")
-    with open(path, "rb") as file:
-        capture = file.read()
-    return _Proven(report, comparison, capture, _command(treated, request))
+    captures = {}
+    for one in sources:
+        with open(one.path, "rb") as file:
+            captures[one.name] = file.read()
+    return _Proven(report, comparison, captures, _command(original, treated, request))
+
+
+def _annotated(
+    original: Original, treated: Treated, options: AnalyzeOptions, request: Request, folder: str
+) -> list[Source]:
+    """Write the captures with comments; those of several points say only that they were altered."""
+    sources = []
+    for part, one in zip(original.parts, treated.sources, strict=True):
+        path = os.path.join(folder, part.name)
+        draft = analyse([one], options, treated.roles)
+        if part.label:
+            draft = msgspec.structs.replace(draft, connections=[], findings=[], groups=[])
+        with open(path, "wb") as file:
+            annotate_capture(draft, file.write, said=_section(request), drop_secrets=True)
+        sources.append(Source(part.label, path, part.name))
+    return sources
 
 
 def _options(request: Request, treated: Treated, folder: str) -> AnalyzeOptions:
@@ -124,8 +138,10 @@ def _options(request: Request, treated: Treated, folder: str) -> AnalyzeOptions:
     return replace(options, names=path)
 
 
-def _command(treated: Treated, request: Request) -> str:
-    words = ["pcapdiag", "analyze", CAPTURE, *treated.roles.told()]
+def _command(original: Original, treated: Treated, request: Request) -> str:
+    names = [f"{part.label}={part.name}" if part.label else part.name for part in original.parts]
+    verb = "analyze" if len(names) == 1 else "correlate"
+    words = ["pcapdiag", verb, *names, *treated.roles.told()]
     if treated.names:
         words += ["--names", NAMES]
     for log in treated.logs:
@@ -143,7 +159,7 @@ def _section(request: Request) -> list[str]:
 
 
 def _members(
-    proven: _Proven, narrowed: Narrowed, treated: Treated, request: Request
+    original: Original, proven: _Proven, narrowed: Narrowed, treated: Treated, request: Request
 ) -> tuple[dict[str, bytes], dict[str, str]]:
     """Return the members but for README and manifest, and what each of them is."""
     request.tell("writing reports and charts")
@@ -151,10 +167,12 @@ def _members(
     what: dict[str, str] = {}
     for name, content, told in outputs(proven.report, healthy=request.options.all_connections):
         members[name], what[name] = content, told
-    members[CAPTURE] = proven.capture
-    what[CAPTURE] = "the packets, with comments that Wireshark shows"
-    members[FRAMES] = narrowed.cut.frames.table().encode()
-    what[FRAMES] = "where each frame of the capture was in the original files"
+    for part in original.parts:
+        at = f" at {part.label}" if part.label else ", with comments that Wireshark shows"
+        members[part.name] = proven.captures[part.name]
+        what[part.name] = f"the packets{at}"
+        members[part.frames_name] = narrowed.frames.maps[part.label].table().encode()
+        what[part.frames_name] = f"where each frame of {part.name} was in the original files"
     for log in treated.logs:
         members[log.name] = log.content
         what[log.name] = f"the lines of a log of {log.source.product} that matter, for --log"
@@ -179,9 +197,13 @@ def _manifest(
         kept_networks=[str(network) for network in request.keep] if request.sanitise else [],
         command=proven.command,
         vendor=request.vendor,
-        originals=originals(narrowed.cut.files, hide=request.sanitise),
+        originals=[
+            file
+            for part, made in zip(original.parts, narrowed.cuts, strict=True)
+            for file in originals(made.files, part.label, hide=request.sanitise)
+        ],
         capture=listing.CutFacts(
-            packets=len(narrowed.cut.frames),
+            packets=sum(len(one.frames) for one in narrowed.cuts),
             packets_of_originals=whole.packets,
             first_time=whole.first_time,
             last_time=whole.last_time,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
-from pcapdiag.bundle.choosing import Chosen
-from pcapdiag.bundle.frame_map import FrameMap
-from pcapdiag.model.report import Connection, Finding, Report
+from pcapdiag.bundle.choosing import Chosen, first_label
+from pcapdiag.bundle.parts import Frames, begin_of, label_of
+from pcapdiag.model.report import Connection, Finding, PointLabel, Report
 
 TOLERANCE = 0.05
 """How far a confidence may move."""
@@ -25,7 +25,7 @@ class Gist(msgspec.Struct, frozen=True):
     ended_by: str | None
     confidence: float
     side_confidence: float
-    frames: tuple[int, ...]
+    frames: tuple[str, ...]
     causes: tuple[str, ...]
 
 
@@ -53,6 +53,8 @@ class Match(msgspec.Struct, frozen=True):
     original_first_frame: int
     code: str
     original_code: str
+    point: str | None = None
+    """Whose numbers they are, of several capture points; null: of the first one, or the only."""
 
 
 class Comparison(msgspec.Struct):
@@ -77,16 +79,18 @@ class Comparison(msgspec.Struct):
         return bool(self.differences) and all(one.what == "party" for one in self.differences)
 
 
-def compare(original: Report, bundle: Report, frames: FrameMap, chosen: Chosen) -> Comparison:
+def compare(original: Report, bundle: Report, frames: Frames, chosen: Chosen) -> Comparison:
     """Compare each chosen connection, and each one that fails in the bundle, with the original.
 
     ``frames`` leads from the bundle's frames to the original's.
     """
     comparison = Comparison()
-    here = {frames.original_of(one.first_frame): one for one in bundle.connections}
+    first = first_label(original)
+    here = {frames.original(*begin(one)): one for one in bundle.connections}
     for before in original.connections:
-        after = here.pop(before.first_frame, None)
-        wanted = before.first_frame in chosen.first_frames
+        place = begin_of(before, first)
+        after = here.pop(place, None)
+        wanted = place in chosen.begins
         if after is None:
             if wanted and before.verdict.failed:
                 _note(comparison, before, [_missing(before)])
@@ -95,18 +99,23 @@ def compare(original: Report, bundle: Report, frames: FrameMap, chosen: Chosen) 
             continue
         comparison.compared += 1
         comparison.matches.append(_match(before, after))
-        told = _differences(before.stream, _before(before), _after(after, frames))
+        told = _differences(before.stream, _before(before, first), _after(after, frames))
         _note(comparison, before, list(told))
-    for first, after in here.items():
+    for (_, frame), after in here.items():
         if after.verdict.failed:
             comparison.changed.append(after)
-            comparison.differences.append(_appeared(first, after))
+            comparison.differences.append(_appeared(frame, after))
     found = {finding.code for finding in bundle.findings}
     for finding in original.findings:
         if finding.code in chosen.must_find and finding.code not in found:
             comparison.not_found.append(finding)
             comparison.differences.append(Difference(-1, "a finding", finding.code, "not found"))
     return comparison
+
+
+def begin(connection: Connection) -> tuple[PointLabel, int]:
+    """Return a connection's first frame, and whose number that is."""
+    return connection.point, connection.first_frame
 
 
 def _note(comparison: Comparison, connection: Connection, told: list[Difference]) -> None:
@@ -123,22 +132,31 @@ def _match(before: Connection, after: Connection) -> Match:
         before.first_frame,
         after.verdict.code,
         before.verdict.code,
+        before.point if isinstance(before.point, str) else None,
     )
 
 
-def _before(connection: Connection) -> Gist:
-    return _gist(connection, connection.verdict.frames, [one.frame for one in connection.causes])
+def _before(connection: Connection, first: str) -> Gist:
+    def place(point: PointLabel, frame: int) -> str:
+        return _place(label_of(point, first), frame)
+
+    return _gist(connection, place)
 
 
-def _after(connection: Connection, frames: FrameMap) -> Gist:
-    own = frames.originals_of(connection.verdict.frames)
-    return _gist(connection, own, frames.originals_of(one.frame for one in connection.causes))
+def _after(connection: Connection, frames: Frames) -> Gist:
+    def place(point: PointLabel, frame: int) -> str:
+        return _place(*frames.original(point, frame))
+
+    return _gist(connection, place)
 
 
-def _gist(connection: Connection, frames: Iterable[int], causes: Iterable[int]) -> Gist:
+def _place(label: str, frame: int) -> str:
+    return f"{label} {frame}".strip()
+
+
+def _gist(connection: Connection, place: Callable[[PointLabel, int], str]) -> Gist:
     verdict = connection.verdict
     who = verdict.attribution
-    caused = zip(connection.causes, causes, strict=True)
     return Gist(
         verdict.code,
         who.side,
@@ -146,8 +164,8 @@ def _gist(connection: Connection, frames: Iterable[int], causes: Iterable[int]) 
         verdict.ended_by,
         verdict.confidence,
         who.confidence,
-        tuple(frames),
-        tuple(f"{cause.code} at frame {frame}" for cause, frame in caused),
+        tuple(place(verdict.point, frame) for frame in verdict.frames),
+        tuple(f"{one.code} at frame {place(one.point, one.frame)}" for one in connection.causes),
     )
 
 

@@ -46,11 +46,16 @@ def altered(request: Request) -> list[str]:
     return told
 
 
-def originals(files: Sequence[FileFacts], *, hide: bool) -> list[OriginalFile]:
-    """Return the files that were read; ``hide`` gives them other names: theirs may say whose."""
+def originals(files: Sequence[FileFacts], label: str, *, hide: bool) -> list[OriginalFile]:
+    """Return the files of a point that were read.
+
+    ``hide`` gives them other names: theirs may say whose they are.
+    """
+    stem = f"capture-{label}" if label else "capture"
     return [
         OriginalFile(
-            name=f"capture-{number}.{file.format}" if hide else os.path.basename(file.path),
+            name=f"{stem}-{number}.{file.format}" if hide else os.path.basename(file.path),
+            point=label or None,
             sha256=file.sha256,
             size=file.size,
             format=file.format,

@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from pcapdiag.bundle.analysing import log_lines
-from pcapdiag.bundle.frame_map import FrameMap
 from pcapdiag.bundle.manifest import KeptLog
 from pcapdiag.bundle.original import Original
-from pcapdiag.incident.analysis import Analysis
+from pcapdiag.bundle.parts import Frames, begin_of
 from pcapdiag.logs.files import files_of
 from pcapdiag.logs.lines import LogLines
 from pcapdiag.logs.source import is_format
 from pcapdiag.model.logs import LogEntry, LogSource
-from pcapdiag.model.report import Connection, Report
-from pcapdiag.model.units import NANOSECONDS
+from pcapdiag.model.report import CaptureSummary, Connection, Report
+from pcapdiag.model.units import NANOSECONDS, parse_seconds
 
 MAX_LINES = 2_000
 """Lines of one log that are kept."""
@@ -55,20 +54,20 @@ class LogExtract(msgspec.Struct):
         return f"{self.source.product}{':' + form if form else ''}={self.name}"
 
 
-def extract(original: Original, frames: FrameMap) -> list[LogExtract]:
+def extract(original: Original, frames: Frames) -> list[LogExtract]:
     """Return the lines tied to connections of a bundle, and failed ones that no connection fits.
 
     ``frames`` says which connections are in it.
     """
-    analysis, report = original.analysis, original.report
+    report = original.report
     if report.logs is None:
         return []
-    wanted, others = _places(report.connections, frames)
+    wanted, others = _places(report.connections, frames, original.first)
     found = []
-    entries = list(analysis.logged.failed_entries())
+    entries = list(original.logged.failed_entries())
     for number, (source, failed) in enumerate(entries, 1):
         offset = report.logs.files[number - 1].clock_offset or 0.0
-        for entry in _within(failed, analysis, round(offset * NANOSECONDS)):
+        for entry in _within(failed, report.capture, round(offset * NANOSECONDS)):
             if entry.line not in others.get(entry.file, ()):
                 wanted.setdefault(entry.file, set()).add(entry.line)
         lines = list(_lines(source, wanted))
@@ -110,25 +109,29 @@ def _tied(report: Report, files: set[str]) -> int:
     return sum(any(line.file in files for line in log_lines(one)) for one in report.connections)
 
 
-def _places(connections: Iterable[Connection], frames: FrameMap) -> tuple[_Places, _Places]:
+def _places(
+    connections: Iterable[Connection], frames: Frames, first: str
+) -> tuple[_Places, _Places]:
     """Return the lines of connections in the bundle, and those of others."""
     wanted: _Places = {}
     others: _Places = {}
     for connection in connections:
-        places = wanted if frames.here(connection.first_frame) else others
+        places = wanted if frames.has(begin_of(connection, first)) else others
         for line in log_lines(connection):
             places.setdefault(line.file, set()).add(line.line)
     return wanted, others
 
 
-def _within(entries: Iterable[LogEntry], analysis: Analysis, offset: int) -> Iterator[LogEntry]:
-    report_first, report_last = analysis.capture.first_time, analysis.capture.last_time
-    if report_first is None or report_last is None:
+def _within(
+    entries: Iterable[LogEntry], capture: CaptureSummary, offset: int
+) -> Iterator[LogEntry]:
+    if capture.first_time is None or capture.last_time is None:
         return
+    first, last = parse_seconds(capture.first_time), parse_seconds(capture.last_time)
     for entry in entries:
         begun = entry.time + offset
         ended = begun + (entry.duration or 0)
-        if ended >= report_first - SLACK and begun <= report_last + SLACK:
+        if ended >= first - SLACK and begun <= last + SLACK:
             yield entry
 
 

@@ -34,6 +34,8 @@ class OriginalFile(msgspec.Struct, kw_only=True):
     sha256: str | None
     size: int
     format: str
+    point: str | None = None
+    """Label of its capture point, where there are several."""
     compression: str | None = None
     packets: int = 0
     first_time: str | None = None

@@ -7,31 +7,33 @@ from dataclasses import replace
 
 import msgspec
 
-from pcapdiag.bundle.analysing import Roles, analyse
-from pcapdiag.bundle.choosing import widen
+from pcapdiag.bundle.analysing import Roles, Source, analyse
 from pcapdiag.bundle.comparing import Comparison, compare
 from pcapdiag.bundle.cutting import Cut, cut
 from pcapdiag.bundle.original import Original, found_roles, given_roles
+from pcapdiag.bundle.parts import Frames, Part
 from pcapdiag.bundle.request import Request
 from pcapdiag.bundle.wanted import WIDTHS, Width
+from pcapdiag.bundle.wanting import widen
 from pcapdiag.errors import ProofError
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Report
 
 MAX_TOLD = 5
 """Differences that are told of a proof that failed."""
-CUT = "cut.pcapng"
 
 
 class Narrowed(msgspec.Struct):
     """The part of a capture that shows the same as the whole."""
 
-    path: str
-    cut: Cut
+    sources: list[Source]
+    """One capture for each part."""
+    cuts: list[Cut]
     width: Width
     roles: Roles
     report: Report
     comparison: Comparison
+    frames: Frames
 
 
 def narrow(original: Original, request: Request, folder: str) -> Narrowed:
@@ -44,12 +46,12 @@ def narrow(original: Original, request: Request, folder: str) -> Narrowed:
     for width in WIDTHS:
         if narrowed is not None:
             found = narrowed.comparison
-            widen(original.wanted, width, found.changed, found.not_found)
+            widen(original.parts, width, original.first, found.changed, found.not_found)
             request.tell(f"what was cut out tells less than the whole: {_TOLD[width]}")
         narrowed = _try(original, request, folder, width)
         if narrowed.comparison.holds:
             return narrowed
-        if original.wanted.everything:
+        if all(part.wanted.everything for part in original.parts):
             break
     assert narrowed is not None
     raise failed(narrowed.comparison, "cut out")
@@ -88,29 +90,39 @@ def own_options(options: AnalyzeOptions) -> AnalyzeOptions:
 
 
 def _try(original: Original, request: Request, folder: str, width: Width) -> Narrowed:
-    path = os.path.join(folder, CUT)
-    made = _cut(original, request, path)
-    if made.strays - original.wanted.pairs:
-        original.wanted.pairs |= made.strays
-        made = _cut(original, request, path)
+    sources, cuts = [], []
+    for part in original.parts:
+        path = os.path.join(folder, f"cut-{part.number}.pcapng")
+        sources.append(Source(part.label, path))
+        cuts.append(_cut_with_strays(part, request, path))
+    maps = {part.label: made.frames for part, made in zip(original.parts, cuts, strict=True)}
+    frames = Frames(maps, original.first)
     options = own_options(request.options)
     roles = given_roles(request.options)
-    report = analyse(path, options, roles)
-    comparison = compare(original.report, report, made.frames, original.chosen)
+    report = analyse(sources, options, roles)
+    comparison = compare(original.report, report, frames, original.chosen)
     if comparison.about_parties:
-        near = _addresses(report)
-        roles = found_roles(original.report, roles, near)
-        report = analyse(path, options, roles)
-        comparison = compare(original.report, report, made.frames, original.chosen)
-    return Narrowed(path, made, width, roles, report, comparison)
+        roles = found_roles(original.report, roles, _addresses(report))
+        report = analyse(sources, options, roles)
+        comparison = compare(original.report, report, frames, original.chosen)
+    return Narrowed(sources, cuts, width, roles, report, comparison, frames)
 
 
-def _cut(original: Original, request: Request, path: str) -> Cut:
+def _cut_with_strays(part: Part, request: Request, path: str) -> Cut:
+    """Cut a part; where single packets of other connections are named, with all of these."""
+    made = _cut(part, request, path)
+    if made.strays - part.wanted.pairs:
+        part.wanted.pairs |= made.strays
+        made = _cut(part, request, path)
+    return made
+
+
+def _cut(part: Part, request: Request, path: str) -> Cut:
     with open(path, "wb") as file:
         return cut(
-            request.paths,
-            original.wanted,
-            original.analysis.tracker.redirects,
+            part.paths,
+            part.wanted,
+            part.analysis.tracker.redirects,
             file.write,
             names=not request.sanitise,
             progress=request.progress,

@@ -8,13 +8,14 @@ import msgspec
 
 from pcapdiag import pipeline
 from pcapdiag.bundle.analysing import Roles
-from pcapdiag.bundle.choosing import Chosen, choose, want
+from pcapdiag.bundle.choosing import Chosen, choose, first_label
+from pcapdiag.bundle.parts import Part, begin_of
 from pcapdiag.bundle.request import Request
-from pcapdiag.bundle.wanted import Wanted
+from pcapdiag.bundle.wanting import want
 from pcapdiag.correlate.selection import Selection
 from pcapdiag.errors import UsageError
-from pcapdiag.incident.analysis import Analysis
-from pcapdiag.incident.conclusion import report_of
+from pcapdiag.incident.conclusion import joint_report, report_of
+from pcapdiag.incident.logged import Logged
 from pcapdiag.model.options import AnalyzeOptions, EndPattern
 from pcapdiag.model.report import Connection, Report
 from pcapdiag.model.units import parse_seconds
@@ -34,12 +35,17 @@ class KeyMark(msgspec.Struct, frozen=True):
 class Original(msgspec.Struct):
     """What was found in the captures without any TLS secrets, as a bundle's reader would."""
 
-    analysis: Analysis
+    parts: list[Part]
     report: Report
+    logged: Logged
     chosen: Chosen
-    wanted: Wanted
     key_marks: list[KeyMark] = []
     used_keys: bool = False
+
+    @property
+    def first(self) -> str:
+        """Label of the first point; empty where there is one."""
+        return self.parts[0].label
 
 
 def study(request: Request) -> Original:
@@ -49,25 +55,33 @@ def study(request: Request) -> Original:
     """
     options, filters = _own_options(request)
     healthy = options.all_connections
-    marks: list[KeyMark] = []
     with_keys = None
-    analysis = pipeline.read(request.paths, options)
-    report = report_of(analysis)
-    if analysis.keys:
+    parts, report, logged = _read(request, options)
+    if any(part.analysis.keys for part in parts):
         with_keys = report
-        analysis = pipeline.read(request.paths, replace(options, use_secrets=False))
-        report = report_of(analysis)
+        parts, report, logged = _read(request, replace(options, use_secrets=False))
     selection = None
     if filters.is_filtered:
         first = report.capture.first_time
         selection = Selection.from_options(filters, parse_seconds(first) if first else 0)
     chosen = choose(report, selection, healthy=healthy)
-    if with_keys is not None:
-        marks = _marks(with_keys, report, selection, chosen)
-    if not chosen.first_frames and not chosen.findings:
+    marks = _marks(with_keys, report, selection, chosen) if with_keys is not None else []
+    if not chosen.begins and not chosen.findings:
         _refuse(selection)
-    wanted = want(analysis, report, chosen, healthy=healthy and selection is None)
-    return Original(analysis, report, chosen, wanted, marks, with_keys is not None)
+    want(parts, report, chosen, healthy=healthy and selection is None)
+    return Original(parts, report, logged, chosen, marks, with_keys is not None)
+
+
+def _read(request: Request, options: AnalyzeOptions) -> tuple[list[Part], Report, Logged]:
+    if not request.points:
+        analysis = pipeline.read(request.paths, options)
+        return [Part("", request.paths, analysis)], report_of(analysis), analysis.logged
+    joined = pipeline.compare(request.points, options)
+    parts = [
+        Part(point.label, point.paths, study.analysis, study.number + 1)
+        for point, study in zip(request.points, joined.studies, strict=True)
+    ]
+    return parts, joint_report(joined), joined.logged
 
 
 def _own_options(request: Request) -> tuple[AnalyzeOptions, AnalyzeOptions]:
@@ -88,19 +102,18 @@ def _marks(
     with_keys: Report, without: Report, selection: Selection | None, chosen: Chosen
 ) -> list[KeyMark]:
     """Return the connections that keys let judge otherwise, and choose them as well."""
-    known = {one.first_frame: _verdict(one) for one in without.connections}
+    first = first_label(without)
+    known = {begin_of(one, first): _verdict(one) for one in without.connections}
     marks = []
     for connection in with_keys.connections:
         if selection is not None and not selection.matches(connection):
             continue
         told = _verdict(connection)
-        plain = known.get(connection.first_frame, "no failure")
+        plain = known.get(begin_of(connection, first), "no failure")
         if told == plain or not connection.verdict.failed:
             continue
         marks.append(KeyMark(connection.stream, told, plain))
-        if len(chosen.streams) < len(known) + len(marks):
-            chosen.streams.add(connection.stream)
-            chosen.first_frames.add(connection.first_frame)
+        chosen.add(connection, first)
     return marks
 
 

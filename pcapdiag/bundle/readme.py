@@ -189,9 +189,13 @@ def _members(told: Told) -> Iterator[str]:
 def _opening(told: Told) -> Iterator[str]:
     yield "## How to open it"
     yield ""
-    yield "`report.html` in a browser; it needs no network. The capture in Wireshark: each decisive"
-    yield 'frame has a comment; the filter is `frame.comment contains "pcapdiag"`. The same report'
-    yield f"again, with pcapdiag {told.manifest.generator.version}:"
+    yield "`report.html` in a browser; it needs no network."
+    if told.report.points:
+        yield "The captures in Wireshark: frames and streams are numbered in each by itself."
+    else:
+        yield "The capture in Wireshark: each decisive frame has a comment; the filter is"
+        yield '`frame.comment contains "pcapdiag"`.'
+    yield f"The same report again, with pcapdiag {told.manifest.generator.version}:"
     yield ""
     yield fence([told.manifest.command], "sh")
     yield ""

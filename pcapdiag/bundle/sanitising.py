@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from pcapdiag.bundle.analysing import Roles
+from pcapdiag.bundle.analysing import Roles, Source
 from pcapdiag.bundle.key import new_key
 from pcapdiag.bundle.logs import LogExtract, extract, renamed
 from pcapdiag.bundle.narrowing import Narrowed
@@ -24,7 +24,6 @@ from pcapdiag.sanitize.scan import leaks
 from pcapdiag.sanitize.streams import StreamSanitizer
 from pcapdiag.sanitize.text import TextSanitizer
 
-SANITISED = "sanitised.pcapng"
 MAX_ROUNDS = 4
 """How often it is gone through again where a stand-in is somebody else's original."""
 MAX_TOLD = 5
@@ -32,9 +31,9 @@ MAX_TOLD = 5
 
 
 class Treated(msgspec.Struct):
-    """A capture that may be handed on, and how its owner's words are said in it."""
+    """Captures that may be handed on, and how their owner's words are said in them."""
 
-    path: str
+    sources: list[Source]
     roles: Roles
     names: bytes = b""
     """A hosts file."""
@@ -57,8 +56,8 @@ class Treated(msgspec.Struct):
 def left_as_it_is(narrowed: Narrowed, original: Original) -> Treated:
     """Return what was cut out as it was captured."""
     names = names_of(original, narrowed)
-    logs = extract(original, narrowed.cut.frames)
-    return Treated(narrowed.path, narrowed.roles, _hosts(names), logs)
+    logs = extract(original, narrowed.frames)
+    return Treated(narrowed.sources, narrowed.roles, _hosts(names), logs)
 
 
 def sanitise(narrowed: Narrowed, original: Original, request: Request, folder: str) -> Treated:
@@ -68,18 +67,22 @@ def sanitise(narrowed: Narrowed, original: Original, request: Request, folder: s
     """
     request.tell("renaming addresses and names, overwriting contents")
     renamer = Renamer(request.key or new_key(), request.keep)
-    names, logs = names_of(original, narrowed), extract(original, narrowed.cut.frames)
-    path = os.path.join(folder, SANITISED)
+    names, logs = names_of(original, narrowed), extract(original, narrowed.frames)
+    sources = [
+        Source(one.label, os.path.join(folder, f"sanitised-{number}.pcapng"))
+        for number, one in enumerate(narrowed.sources, 1)
+    ]
     for _ in range(MAX_ROUNDS):
         roles = _renamed_roles(narrowed.roles, renamer)
         hosts = _renamed_names(names, renamer)
-        _write(narrowed.path, path, renamer)
+        for before, after in zip(narrowed.sources, sources, strict=True):
+            _write(before.path, after.path, renamer)
         # Behind the packets: what is a name, a word or a credential there is one in texts.
         said = renamed(logs, TextSanitizer(renamer).text)
         if not renamer.originals.clashes() and not renamer.originals.misfits():
             break
         renamer = renamer.with_originals(renamer.originals)
-    return Treated(path, roles, _hosts(hosts), said, renamer.originals)
+    return Treated(sources, roles, _hosts(hosts), said, renamer.originals)
 
 
 def _write(source: str, target: str, renamer: Renamer) -> None:
@@ -102,7 +105,9 @@ def _write(source: str, target: str, renamer: Renamer) -> None:
 
 def names_of(original: Original, narrowed: Narrowed) -> dict[str, str]:
     """Return the names of addresses in the cut that no packet says: of files and records."""
-    said = original.analysis.names.said()
+    said: dict[str, str] = {}
+    for part in reversed(original.parts):
+        said |= part.analysis.names.said()
     connections = narrowed.report.connections
     near = {end.ip for one in connections for end in (one.initiator, one.responder)}
     return {address: name for address, name in sorted(said.items()) if address in near}

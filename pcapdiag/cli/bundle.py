@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from pcapdiag.cli import progress, values
-from pcapdiag.cli.captures import files_of
+from pcapdiag.cli.captures import files_of, is_labelled
+from pcapdiag.cli.correlate import named_points
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.options import CaptureArguments, analyze_options, capture_options
 from pcapdiag.cli.output import open_binary_output
@@ -21,7 +22,7 @@ from pcapdiag.errors import UsageError
 
 if TYPE_CHECKING:
     from pcapdiag.bundle.build import Made
-    from pcapdiag.model.options import AnalyzeOptions, Network
+    from pcapdiag.model.options import AnalyzeOptions, CapturePoint, Network
 
 
 @click.command(
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         "pcapdiag bundle capture.pcap -o case.zip",
         "pcapdiag bundle --host 10.0.2.7:8443 ring.pcap0 ring.pcap1 -o case.zip",
         "pcapdiag bundle --for aws --key team.key --keep 203.0.113.0/24 capture.pcapng -o case.zip",
+        "pcapdiag bundle client=c.pcap proxy=p.pcap upstream=u.pcap -o case.zip",
         "pcapdiag bundle --no-sanitize capture.pcap -o for-us-alone.zip",
     ),
 )
@@ -101,15 +103,17 @@ def bundle(
     reader. Addresses, names and contents are replaced, and the file is written only when an
     analysis of it says the same as one of the original, and nothing replaced is left in it.
 
-    CAPTURE as for analyze, but for standard input: it is read several times.
+    CAPTURE as for analyze, or LABEL=FILES as for correlate, for captures of several points; not
+    standard input: it is read several times.
     """
     _check_vendor(vendor)
     if no_sanitize and (key_file is not None or keep):
         raise click.UsageError("--no-sanitize renames nothing: leave out --key and --keep")
-    paths = _inputs(captures, output)
-    made = _make(
-        paths, analyze_options(show_all, False, **chosen), vendor, no_sanitize, key_file, keep
-    )
+    points = named_points(captures) if any(map(is_labelled, captures)) else []
+    paths = [] if points else [path for capture in captures for path in files_of(capture)]
+    _check_files([*paths, *(path for point in points for path in point.paths)], output)
+    options = analyze_options(show_all, False, **chosen)
+    made = _make(paths, points, options, vendor, no_sanitize, key_file, keep)
     tell_input(made.report)
     with open_binary_output(output) as write:
         write(made.content)
@@ -121,6 +125,7 @@ def bundle(
 
 def _make(
     paths: Sequence[str],
+    points: Sequence[CapturePoint],
     options: AnalyzeOptions,
     vendor: str,
     no_sanitize: bool,
@@ -136,6 +141,7 @@ def _make(
     with progress.ProgressBar() if progress.wanted() else nullcontext() as bar:
         request = Request(
             paths=tuple(paths),
+            points=tuple(points),
             options=options,
             sanitise=not no_sanitize,
             key=key,
@@ -162,9 +168,8 @@ def _print(made: Made, output: str) -> None:
         click.echo(line)
 
 
-def _inputs(captures: Sequence[str], output: str) -> list[str]:
-    """Return the files meant; raises UsageError for what cannot be read twice, or be replaced."""
-    paths = [path for capture in captures for path in files_of(capture)]
+def _check_files(paths: Sequence[str], output: str) -> None:
+    """Raise UsageError for what cannot be read several times, or would be replaced."""
     for path in paths:
         strange = os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path)
         if path == "-" or strange:
@@ -174,4 +179,3 @@ def _inputs(captures: Sequence[str], output: str) -> list[str]:
             raise UsageError(f"{output} is one of the captures", "give another name to -o")
     if output == "-":
         raise UsageError("a bundle needs a file", "give a name to -o")
-    return paths

@@ -27,6 +27,8 @@ def fails(entry: LogEntry) -> bool:
         status = None
     if status is not None and (not 100 <= status < 500 or status in _CLIENT_GONE):
         return True
+    if entry.product == "haproxy" and entry.message is not None:
+        return True
     if set(entry.flags) - _HARMLESS[entry.product]:
         return True
     if entry.numbers.get("retries", 0) > 0 or entry.transport_failure is not None:

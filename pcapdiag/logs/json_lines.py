@@ -50,6 +50,7 @@ _COMMON = {
     "upstreamcluster": "backend",
     "upstreamservicetime": "header_ms",
     "xenvoyupstreamservicetime": "header_ms",
+    "durationms": "duration_ms",
     "sni": "other_host",
     "downstreamremote": "client",
     "clientip": "client",
@@ -154,7 +155,7 @@ class JsonLines:
         self._product = product
         self._names = _names(product)
         begin, utc = product != "nginx", product == "envoy"
-        forms = (ISO, "%Y-%m-%d %H:%M:%S%.%?", CLF, HAPROXY, NGINX_ERROR, EPOCH)
+        forms = (ISO, "%Y-%m-%d %H:%M:%S%.%?", CLF, HAPROXY, NGINX_ERROR, EPOCH, "%s%3f")
         self._known: dict[str, tuple[str, str]] = {}
         self._clocks = [Clock(form, utc=utc, begin=begin) for form in forms]
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pcapdiag.errors import UsageError
 from pcapdiag.logs.files import files_of
-from pcapdiag.logs.formats import PARTIAL, readers_of
+from pcapdiag.logs.formats import PARTIAL, is_loose, readers_of
 from pcapdiag.logs.lines import MAX_LINE, LogLines, written
 from pcapdiag.logs.nginx_error import append, continues
 from pcapdiag.logs.source import CUSTOM
@@ -19,6 +19,10 @@ LOOK_LINES = 2_000
 """Lines after which a file of which none could be read is taken for something else."""
 MAX_MESSAGE = 4_000
 """Characters of an error's message."""
+QUARTER = 15 * 60 * 1_000_000_000
+"""Zones differ by quarters of an hour."""
+LATE = 60 * 1_000_000_000
+"""A line is carried that soon, or nothing is learned from when it was."""
 MAX_WRAPPERS = 3
 """What carries a line may be carried itself: stern with Kubernetes' times."""
 
@@ -140,8 +144,10 @@ class LogReading:
         for at, reader in enumerate(self._readers):
             entry = reader.read(line, stamp)
             if entry is not None:
-                if at:
+                if at and not is_loose(reader):
                     self._readers.insert(0, self._readers.pop(at))
+                if stamp is not None and stamp.zoned and not entry.zoned:
+                    _learn_zone(entry, stamp)
                 self._forms[reader.name] = self._forms.get(reader.name, 0) + 1
                 return entry
         return None
@@ -171,6 +177,15 @@ class LogReading:
             return UsageError(f"{self.source.path}: {what}", "compare a line with the format")
         what = f"none of {self.lines:,} lines is in a format of {name} that is known"
         return UsageError(f"{self.source.path}: {what}", CUSTOM)
+
+
+def _learn_zone(entry: LogEntry, stamp: Stamp) -> None:
+    """Take the zone of a local time from the time, with a zone, of what carried the line."""
+    behind = stamp.time - entry.time - (entry.duration or 0)
+    shift = round(behind / QUARTER) * QUARTER
+    if abs(behind - shift) <= LATE:
+        entry.time += shift
+        entry.zoned = True
 
 
 def read_log(source: LogSource, *, brief: bool = False) -> LogReading:

@@ -26,7 +26,7 @@ _ADDRESS = r"(?:[\w.%]*+:(?=[\w.%]*+:))*+[\w.%\[\]-]*+"
 _ADDRESSES = frozenset({"client", "direct", "listener", "upstream", "upstream_local"})
 _TELLING = frozenset(
     {"status", "request", "method", "flags", "long_flags", "state", "transport", "retries"}
-    | {"upstream_statuses", "attempts"}
+    | {"upstream_statuses", "attempts", "message"}
 )
 """Fields that say whether the line tells of a failure."""
 _LOOK = 3
@@ -61,14 +61,7 @@ class Stamp:
 class Template:
     """Reads the lines of one format."""
 
-    def __init__(
-        self,
-        product: Product,
-        name: str,
-        parts: Parts,
-        *,
-        kind: Literal["access", "error"] = "access",
-    ) -> None:
+    def __init__(self, product: Product, name: str, parts: Parts) -> None:
         """``name`` is what the report calls the format.
 
         Raises ValueError for a format in which no field is known.
@@ -79,11 +72,12 @@ class Template:
         self.brief = False
         """Of a line that tells of no failure, only what says so is read."""
         self._product = product
-        self._kind = kind
         pattern, named = expression(parts)
         if not any(part.name for part in named):
             raise ValueError("no field in it is known")
         self._match: Callable[[str], re.Match[str] | None] = re.compile(pattern, re.DOTALL).match
+        is_error = any(part.name == "message" for part in named)
+        self.kind: Literal["access", "error"] = "error" if is_error else "access"
         self._clock, self._at = _best_clock(named)
         setters = _setters(named)
         self._telling = [put for name, put in setters if name in _TELLING]
@@ -112,7 +106,7 @@ class Template:
             return None
         entry = LogEntry(
             product=self._product,
-            kind=self._kind,
+            kind=self.kind,
             file="",
             line=0,
             time=time,

@@ -33,8 +33,10 @@ def fields(data: bytes, link_type: int) -> Iterator[Field]:
         yield from _ether_type(data, int.from_bytes(data[:2], "big"), 20, 0)
     elif link_type in _STARTS:
         yield from _ip(data, _STARTS[link_type], 0)
-    elif link_type in (9, 50, 51):
-        yield from _first_ip(data, 10, 0)
+    elif link_type in (9, 50):
+        yield from _ppp(data, 0, 0)
+    elif link_type == 51:
+        yield from _ppp(data, 6, 0)
     elif link_type == 239:
         yield from _nflog(data)
 
@@ -70,21 +72,22 @@ def _ether_type(data: bytes, kind: int, at: int, depth: int) -> Iterator[Field]:
             at += 4
         yield from _ip(data, at + 4, depth)
     elif kind == 0x8864:
-        yield from _first_ip(data[: at + 12], at + 6, depth, data)
+        yield from _ppp(data, at + 6, depth)
     elif kind == 0x6558:
         yield at, data[at : at + 6]
         yield at + 6, data[at + 6 : at + 12]
         yield from _typed(data, at + 12, depth + 1)
 
 
-def _first_ip(near: bytes, limit: int, depth: int, data: bytes | None = None) -> Iterator[Field]:
-    """Read from the first PPP protocol number of IP on."""
-    data = near if data is None else data
-    for number in (b"\x00\x21", b"\x00\x57", b"\x21", b"\x57"):
-        at = data.find(number, max(limit - 10, 0), limit + 4)
-        if at >= 0:
-            yield from _ip(data, at + len(number), depth)
-            return
+def _ppp(data: bytes, at: int, depth: int) -> Iterator[Field]:
+    if data[at : at + 2] == b"\xff\x03":
+        at += 2
+    at += 1 if data[at : at + 1] and data[at] & 1 else 2
+    kind = data[at - 1 : at]
+    if kind in (b"\x21", b"\x57"):
+        yield from _ip(data, at, depth)
+    elif kind in (b"\x81", b"\x83"):
+        yield from _ether_type(data, 0x8847, at, depth + 1)
 
 
 def _ip(data: bytes, at: int, depth: int) -> Iterator[Field]:

@@ -36,19 +36,18 @@ class Ends(msgspec.Struct, frozen=True):
     target: bytes
     new_source: bytes
     new_target: bytes
-    final: bytes = b""
-    """The last one of a routing header, which the checksum covers in place of the target."""
-    new_final: bytes = b""
+    old: bytes = b""
+    """What a checksum covers of them before: the last one of a routing header in place of the
+    target, a home address in place of the source (RFC 8200 section 8.1, RFC 6275 section 6.3)."""
+    new: bytes = b""
 
-    @property
-    def old(self) -> bytes:
-        """Return the addresses of the pseudo-header before."""
-        return self.source + (self.final or self.target)
-
-    @property
-    def new(self) -> bytes:
-        """Return the addresses of the pseudo-header after."""
-        return self.new_source + (self.new_final or self.new_target)
+    def covering(self, at: int, before: bytes, after: bytes) -> Ends:
+        """Return the ends with other addresses at a place of what checksums cover."""
+        first, second = bytearray(self.old), bytearray(self.new)
+        first[at : at + 16], second[at : at + 16] = before, after
+        return Ends(
+            self.source, self.target, self.new_source, self.new_target, bytes(first), bytes(second)
+        )
 
 
 class Frame:

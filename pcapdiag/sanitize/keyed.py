@@ -36,7 +36,9 @@ def blank(text: bytes) -> bytes:
 
 
 def _blanks() -> bytes:
-    table = bytearray(range(0x80)) + b"?" * 0x80
+    table = bytearray(b"?" * 0x100)
+    table[0x20:0x7F] = range(0x20, 0x7F)
+    table[:] = bytes(char if char in b"\t\r\n" else table[char] for char in range(0x100))
     for letters, stands in zip(alphabet.CLASSES, b"arxCX08", strict=True):
         for char in letters:
             table[char] = stands

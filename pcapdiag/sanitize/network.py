@@ -103,14 +103,21 @@ def above_ipv6(layers: Layers, f: Frame, protocol: int, at: int, ends: Ends) -> 
             f.keep(at, 12)
         else:
             f.keep(at, 2)
-            _options6(f, at + 2, min(at + size, f.end))
+            home = _options6(f, at + 2, min(at + size, f.end))
+            if home:
+                ends = ends.covering(0, *_both(f, home))
         protocol, at = following, at + size
 
 
 def _ends(f: Frame, at: int, size: int) -> Ends:
-    fields = (slice(at, at + size), slice(at + size, at + 2 * size))
-    old = [bytes(f.data[field]) for field in fields]
-    return Ends(*old, *(bytes(f.out[field]) for field in fields))
+    end = at + 2 * size
+    old, new = bytes(f.data[at:end]), bytes(f.out[at:end])
+    return Ends(old[:size], old[size:], new[:size], new[size:], old, new)
+
+
+def _both(f: Frame, at: int) -> tuple[bytes, bytes]:
+    """Return an IPv6 address before and after."""
+    return bytes(f.data[at : at + 16]), bytes(f.out[at : at + 16])
 
 
 def _header_checksum(f: Frame, at: int, end: int) -> None:
@@ -153,20 +160,24 @@ def _timestamps(f: Frame, at: int, size: int) -> None:
             f.address(place, 4)
 
 
-def _options6(f: Frame, at: int, end: int) -> None:
+def _options6(f: Frame, at: int, end: int) -> int:
+    """Replace the options of an extension header; return where a home address is, or 0."""
+    home = 0
     while at < end:
         if f.data[at] == 0:
             at += 1
             continue
         size = f.data[at + 1] + 2 if at + 1 < end else 0
         if size < 2 or at + size > end:
-            return
+            return home
         f.keep(at, 2)
         if f.data[at] == _HOME_ADDRESS and size == 18:
-            f.address(at + 2, 16)
+            home = at + 2
+            f.address(home, 16)
         elif f.data[at] in _KEPT_OPTIONS6:
             f.keep(at, size)
         at += size
+    return home
 
 
 def _routing(f: Frame, at: int, size: int, ends: Ends) -> Ends:
@@ -184,5 +195,4 @@ def _routing(f: Frame, at: int, size: int, ends: Ends) -> Ends:
     if not segments_left or not places:
         return ends
     last = places[0] if kind == 4 else places[-1]
-    old, new = bytes(f.data[last : last + 16]), bytes(f.out[last : last + 16])
-    return Ends(ends.source, ends.target, ends.new_source, ends.new_target, old, new)
+    return ends.covering(16, *_both(f, last))

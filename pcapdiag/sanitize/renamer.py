@@ -104,10 +104,9 @@ class Renamer:
         """
         packed = ipaddress.ip_address(text.decode("ascii")).packed
         usual = self.address(packed)
-        size = len(text_of(packed))
         if usual != packed:
-            self.originals.fitted[packed] = size
-        if len(text_of(usual)) != size:
+            self._note_fitted(packed)
+        if len(text_of(usual)) != len(text_of(packed)):
             usual = self._draw(packed, self._fitting_images(packed))
         return _in_form(text, text_of(usual))
 
@@ -163,10 +162,10 @@ class Renamer:
         block = self._blocks.of(value, bits)
         if block.kept == bits:
             return packed
-        if block.embedded >= 0:
-            return self._embedded(packed, block)
         if packed in self._known.fitted:
             return self._draw(packed, self._fitting_images(packed))
+        if block.embedded >= 0:
+            return self._embedded(packed, block)
         return self._draw(packed, self._images_of(value, bits, block))
 
     def _embedded(self, packed: bytes, block: Block) -> bytes:
@@ -221,16 +220,29 @@ class Renamer:
                 break
         return clashes.index(min(clashes))
 
+    def _note_fitted(self, packed: bytes) -> None:
+        self.originals.fitted[packed] = len(text_of(packed))
+        inner = self._inner(packed)
+        if inner:
+            self.originals.fitted[inner] = len(text_of(inner))
+
+    def _inner(self, packed: bytes) -> bytes:
+        """Return the IPv4 address in an IPv6 one, empty without."""
+        at = self._blocks.of(int.from_bytes(packed, "big"), 8 * len(packed)).embedded // 8
+        return packed[at : at + 4] if at >= 0 else b""
+
     def _fitting_images(self, packed: bytes) -> Iterator[bytes]:
         bits = 8 * len(packed)
         block = self._blocks.of(int.from_bytes(packed, "big"), bits)
-        at = block.embedded // 8
-        if block.embedded >= 0:
-            for image in self._fitting_images(packed[at : at + 4]):
-                yield packed[:at] + image + packed[at + 4 :]
-            return
+        at, inner = block.embedded // 8, self._inner(packed)
+        if inner and inner in self._known.fitted:
+            inner = self.address(inner)
+        elif inner:
+            inner = next(self._fitting_images(inner))
         for draw in range(MAX_DRAWS):
             image = fitting(self._fitting_key, packed, block.kept, draw)
+            if inner:
+                image = image[:at] + inner + image[at + 4 :]
             if self._blocks.of(int.from_bytes(image, "big"), bits) is block:
                 yield image
 

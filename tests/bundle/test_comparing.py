@@ -11,6 +11,7 @@ import pcapdiag
 from pcapdiag.bundle.choosing import Chosen, choose
 from pcapdiag.bundle.comparing import Comparison, compare
 from pcapdiag.bundle.frame_map import FrameMap
+from pcapdiag.bundle.parts import Frames
 from pcapdiag.model.report import Connection, Report
 from tests.bundle.make import PCAPS, REFUSED
 
@@ -20,9 +21,9 @@ def report() -> Report:
     return pcapdiag.analyze(PCAPS / REFUSED)
 
 
-def all_frames(report: Report) -> FrameMap:
+def all_frames(report: Report) -> Frames:
     numbers = array("q", range(1, report.capture.packets + 1))
-    return FrameMap(original=numbers)
+    return Frames({"": FrameMap(original=numbers)})
 
 
 def other(report: Report, place: int, **changed: object) -> Report:

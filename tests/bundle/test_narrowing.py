@@ -55,8 +55,8 @@ def test_it_shows_the_same_and_has_every_packet_as_it_was(pattern: str, tmp_path
     assert narrowed.comparison.holds
     assert narrowed.comparison.compared
     whole = times([str(PCAPS / name) for name in names])
-    here = times([narrowed.path])
-    assert here == [whole[frame - 1] for frame in narrowed.cut.frames.original]
+    here = times([narrowed.sources[0].path])
+    assert here == [whole[frame - 1] for frame in narrowed.cuts[0].frames.original]
 
 
 def _fails(names: list[str]) -> bool:
@@ -70,7 +70,7 @@ def test_it_is_less_than_the_whole_and_says_where_frames_were(tmp_path: Path) ->
     wish = request("tcp.stale_connection-nginx-race/proxy.pcap", sanitise=False)
     original = study(wish)
     narrowed = narrow(original, wish, str(tmp_path))
-    frames = narrowed.cut.frames
+    frames = narrowed.cuts[0].frames
     assert narrowed.width == "implicated"
     assert 0 < len(frames) < original.report.capture.packets
     assert [frames.here(frame) for frame in frames.original] == [*range(1, len(frames) + 1)]
@@ -101,7 +101,7 @@ def test_no_bundle_where_nothing_shows_the_same(
     monkeypatch.setattr(narrowing, "compare", never)
     with pytest.raises(ProofError, match=r"stream 3: side was upstream, in the bundle path"):
         narrow(original, wish, str(tmp_path))
-    assert original.wanted.everything
+    assert original.parts[0].wanted.everything
 
 
 def narrowing_difference() -> object:

@@ -17,11 +17,11 @@ AWS = Vendor(
         ("VPC, subnet, route table", "`vpc-...`, `subnet-...`, of both ends"),
         ("Load balancer ARN", "and the target group's; of NLB and ALB the node's address"),
         ("What is between", "NAT or transit gateway, VPN, endpoint: `nat-...`, `tgw-...`"),
-        ("Original addresses and ports", "of the table below: support finds flows by five-tuple"),
+        ("Original addresses and ports", "of the table above: support finds flows by five-tuple"),
         ("X-Amzn-Trace-Id", "of a failed request through an ALB"),
     ),
     beside=(
-        "VPC Flow Logs of both network interfaces over the UTC window below, as ALL traffic, with "
+        "VPC Flow Logs of both network interfaces over the UTC window above, as ALL traffic, with "
         "`pkt-srcaddr pkt-dstaddr tcp-flags flow-direction traffic-path` beside the default "
         "fields; a record covers up to 10 minutes (1 minute on Nitro), so take some more",
         "ALB or NLB access logs of the window: `elb_status_code` beside `target_status_code`, "

@@ -14,11 +14,11 @@ AZURE = Vendor(
             "What is between",
             "load balancer, Application Gateway, Front Door, NAT, firewall",
         ),
-        ("Original addresses and ports", "of the table below; public addresses of both sides"),
+        ("Original addresses and ports", "of the table above; public addresses of both sides"),
         ("X-Azure-Ref", "of a failed request through Front Door"),
     ),
     beside=(
-        "VNet flow logs (or NSG flow logs) of both ends over the UTC window below",
+        "VNet flow logs (or NSG flow logs) of both ends over the UTC window above",
         "The result of Network Watcher's connection troubleshoot and IP flow verify",
         "Application Gateway or Front Door access log entries of the failed requests",
         "Captures of the same minutes from both ends (Network Watcher packet capture)",

@@ -10,7 +10,7 @@ CLOUDFLARE = Vendor(
         ("CF-RAY", "of failed requests: response header, or the foot of the error page"),
         ("Data centre", "`colo` of `https://YOUR-HOST/cdn-cgi/trace`"),
         ("Error", "520 to 526, with its time in UTC"),
-        ("Original addresses", "of the origin, and of Cloudflare's end in the table below"),
+        ("Original addresses", "of the origin, and of Cloudflare's end in the table above"),
     ),
     beside=(
         "`curl -svo /dev/null https://YOUR-HOST/ --connect-to ::ORIGIN`: does the origin fail "

@@ -14,11 +14,11 @@ GCP = Vendor(
         ("Location", "region and zone of both ends"),
         ("Identifiers", "instance, forwarding rule, backend service, NEG, cluster and node"),
         ("Network", "VPC network, subnet, Cloud NAT or VPN or Interconnect on the way"),
-        ("Original addresses and ports", "of the table below"),
+        ("Original addresses and ports", "of the table above"),
         ("Problem type", "intermittent, transient or consistent"),
     ),
     beside=(
-        "VPC Flow Logs of the subnet and Firewall Rules Logging over the UTC window below",
+        "VPC Flow Logs of the subnet and Firewall Rules Logging over the UTC window above",
         "Load balancer log entries of the failed requests, with `statusDetails`",
         "A Connectivity Test between the two ends",
         "The same capture from the other end, or by Packet Mirroring",

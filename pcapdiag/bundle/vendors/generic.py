@@ -9,7 +9,7 @@ GENERIC = Vendor(
         ("Reference", "your ticket's number, and whom to ask back"),
         ("Service and environment", "what fails for whom, and since when"),
         ("Where it was captured", "host, interface, and what is between it and the other end"),
-        ("Original addresses", "of the table below, told on another way than this file"),
+        ("Original addresses", "of the table above, told on another way than this file"),
         ("What was changed last", "deployment, configuration, certificate, firewall rule"),
     ),
 )

@@ -10,7 +10,7 @@ ISTIO = Vendor(
         ("Pods", "namespace/pod of both ends, node, and where it was captured"),
         ("Policies", "PeerAuthentication, DestinationRule, VirtualService, AuthorizationPolicy"),
         ("x-request-id", "of failed requests"),
-        ("Original addresses", "of the table below: pods, services"),
+        ("Original addresses", "of the table above: pods, services"),
     ),
     beside=(
         "`istioctl bug-report --include NAMESPACE` (it holds logs and configuration: look first)",
@@ -33,7 +33,7 @@ ENVOY = Vendor(
         ("Cluster and endpoint", "as `/clusters` of the admin port names them"),
         ("Listener and route", "that the failed requests took"),
         ("x-request-id", "of failed requests"),
-        ("Original addresses", "of the table below"),
+        ("Original addresses", "of the table above"),
     ),
     beside=(
         "`/config_dump`, `/clusters`, `/stats` of the admin port (look for secrets first)",

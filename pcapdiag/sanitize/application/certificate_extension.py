@@ -43,6 +43,11 @@ _KEPT = frozenset(
 )
 _ENTERPRISE = bytes.fromhex("2b06010401")
 """1.3.6.1.4.1: what follows is the number of an organisation."""
+_EVERYBODYS = tuple(
+    bytes.fromhex(f"2b06010401{rest}")
+    for rest in ("d6790204", "82370a03", "82371402", "82371501", "82371502", "82371507", "8237150a")
+)
+"""Certificate transparency's, and those of Microsoft's that are the same at every customer."""
 _LOG_ID, _TIMESTAMP = 32, 8
 _POINT, _RELATIVE_NAME, _CRL_ISSUER = 0xA0, 0xA1, 0xA2
 _KEY_ID, _AUTHORITY_ISSUER, _AUTHORITY_SERIAL = 0x80, 0xA1, 0x82
@@ -57,7 +62,9 @@ class ExtensionRewriter:
 
     def rewrite(self, extension: Editor) -> None:
         """Rewrite the content of an Extension: its OID, whether it is critical, its value."""
-        kind = der.element(extension).content.keep()
+        identifier = der.element(extension).content
+        kind = identifier.peek()
+        identifier.replace(self._oid(kind))
         value = der.element(extension)
         if value.tag == der.BOOLEAN:
             value.content.keep()
@@ -159,7 +166,7 @@ class ExtensionRewriter:
 
     def _oid(self, oid: bytes) -> bytes:
         """Return an OID; the number of an organisation, and what follows, become others."""
-        if not oid.startswith(_ENTERPRISE):
+        if not oid.startswith(_ENTERPRISE) or oid.startswith(_EVERYBODYS):
             return oid
         rest = oid[len(_ENTERPRISE) :]
         other = self._keyed.opaque(rest)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 BROKEN = b"\xff"
 """Fills what cannot be decoded: it cannot be decoded either."""
 _INDEXED, _ADDED, _RESIZED, _CODED = 0x80, 0x40, 0x20, 0x80
+MAX_BYTE = 0xFF
+"""The code has one symbol more, its end."""
 _MIN_BITS, _MAX_BITS = 5, 8
 _FILLERS = {5: b"a", 6: b"r", 7: b"x", 8: b"X"}
 """Characters by the bits of their code."""
@@ -168,11 +170,9 @@ def _even(text: bytes) -> bytes:
 
 
 def _by_length(text: bytes) -> bytes:
-    """Return the code of a text in which each character became the first with as long a code."""
-    first: dict[int, int] = {}
-    for char, length in enumerate(_lengths()):
-        first.setdefault(length, char)
-    return _encoder().encode(bytes(first[_lengths()[char]] for char in text))
+    """Return the code of a text in which each character became the last with as long a code."""
+    last = {length: char for char, length in enumerate(_lengths()) if char <= MAX_BYTE}
+    return _encoder().encode(bytes(last[_lengths()[char]] for char in text))
 
 
 @cache

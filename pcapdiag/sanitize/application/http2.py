@@ -31,7 +31,7 @@ SHORT_MESSAGE = 2
 MAX_STREAMS = 10_000
 ERROR = 400
 _GRPC = b"application/grpc"
-_WHOLE = (*(Type.PRIORITY, Type.RST_STREAM, Type.SETTINGS, Type.PING, Type.WINDOW_UPDATE),)
+_WHOLE = (Type.PRIORITY, Type.RST_STREAM, Type.SETTINGS, Type.WINDOW_UPDATE)
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _STATUS_FIELD = 0x08
 """Protobuf's tag of field 1 as a number."""
@@ -140,6 +140,9 @@ class Http2Rewriter:
             self._data(flags, stream_id, begin, end)
         elif kind == Type.GOAWAY:
             self._goaway(begin, end)
+        elif kind == Type.PING:
+            # The answer has the same bytes.
+            self._stream.put(begin, self._stream.keyed.opaque(self._stream.read(begin, end)))
         elif kind in _WHOLE:
             self._stream.put(begin, self._stream.read(begin, min(end, begin + MAX_BUFFERED)))
         return self._behind(kind, begin, end)

@@ -10,18 +10,24 @@ from collections.abc import Callable
 
 from pcapdiag.model.application import Protocol
 from pcapdiag.protocols.first_bytes import MAX_SNIFFED
+from pcapdiag.protocols.http.frames import HEADER as FRAME_HEADER
+from pcapdiag.protocols.http.frames import Type
 from pcapdiag.protocols.http.proxy_header import may_begin
 from pcapdiag.protocols.http.sniff import PREFACE, speaks, speaks_in_the_middle
+from pcapdiag.protocols.tls.sniff import HEADER
 from pcapdiag.sanitize.application.http1 import Next, rewrite_http1
 from pcapdiag.sanitize.application.http2 import rewrite_http2
 from pcapdiag.sanitize.application.other import rewrite_other
 from pcapdiag.sanitize.application.proxy_header import rewrite_proxy_header
 from pcapdiag.sanitize.application.stream import Stream
-from pcapdiag.sanitize.application.tls import rewrite_tls
+from pcapdiag.sanitize.application.tls import may_be_header, rewrite_tls
+from pcapdiag.sanitize.application.websocket import rewrite_websocket
 
 MAX_SWITCHES = 64
 """Times that a direction goes over to another protocol; what comes then is overwritten."""
 _LINE_ENDS = b"\r\n"
+_MIN_PREFACE = 3
+"""Bytes that are taken for the beginning of HTTP/2's preface."""
 _MIN_PROXY = 5
 """Bytes that are taken for a PROXY header that was cut off: fewer are line ends or letters."""
 
@@ -75,6 +81,9 @@ def _layer(stream: Stream, at: int, is_first: bool) -> int | None:
         stream.fill(at, b"\0")
     if protocol == "http1":
         ended = rewrite_http1(stream, place, is_first)
+        if ended.next is Next.WEBSOCKET:
+            rewrite_websocket(stream, ended.at, is_first=True)
+            return None
         return None if ended.next is Next.NOTHING else ended.at
     known = _REWRITERS.get(protocol)
     if known is not None:
@@ -89,9 +98,17 @@ def first_speaks(stream: Stream, at: int) -> Protocol:
     found = {speaks(data, True), speaks(data, False)} & {"tls", "http1", "http2"}
     if found:
         return found.pop() or "other"
+    if may_be_header(data) and len(data) <= HEADER:
+        return "tls"
     if begun_like_http(data):
         return "http1"
-    return "other"
+    is_preface = PREFACE.startswith(data) and len(data) >= _MIN_PREFACE
+    return "http2" if is_preface or _is_cut_settings(data) else "other"
+
+
+def _is_cut_settings(data: bytes) -> bool:
+    """Return whether bytes are the beginning of an HTTP/2 server's first frame."""
+    return 3 < len(data) < FRAME_HEADER and data[:2] == bytes(2) and data[3] == Type.SETTINGS
 
 
 def begun_like_http(data: bytes) -> bool:

@@ -24,10 +24,10 @@ from pcapdiag.sanitize.application.vocabulary import LETTERS, is_known
 
 BINARY = b"\x01"
 """Stands for binary bytes: no protocol that is read begins with it, and it is no text."""
+FIRST = 64
+"""First bytes of a direction, by which it is told whether it is text."""
 TOLD = 512
 """Bytes of a direction in which the words of programs stay."""
-FIRST = 64
-"""First bytes of a direction that are looked at together: text, or not."""
 _TEXT = re.compile(rb"[\t\r\n\x20-\x7e]*")
 _COMMAND = re.compile(rb"[A-Za-z]{3,10}|[+*-][A-Za-z]{2,8}|\d{3}[ -]")
 _SHORT_TEXT = b"\r\n\t +-*$:"
@@ -46,17 +46,15 @@ def rewrite_other(stream: Stream, at: int, is_first: bool) -> int | None:
     stream.fill(at, BINARY)
     begin = at
     place = stream.captured.following(at)
-    is_text = _TEXT.fullmatch(stream.read(at, at + FIRST)) is not None
     while place is not None:
         end = stream.captured.packet_end(place)
         data = stream.read(place, end)
         if (place > begin or not is_first) and speaks_tls(data):
             return place
-        in_first = place < begin + FIRST
         kept = kept_message(data)
         if kept:
             stream.put(place, kept)
-        elif is_text if in_first else _TEXT.fullmatch(data):
+        elif _TEXT.fullmatch(data[: max(FIRST - (place - begin), 0)] or data):
             stream.put(place, text(data, stream, place - begin < TOLD))
         place = stream.captured.following(end)
     return None
@@ -64,6 +62,9 @@ def rewrite_other(stream: Stream, at: int, is_first: bool) -> int | None:
 
 def text(data: bytes, stream: Stream, is_told: bool) -> bytes:
     """Return what a text becomes; the words of programs stay where ``is_told``."""
+    if not data.endswith(b"\n"):
+        # Not whole lines: somebody may type, a letter a packet.
+        return b"".join(_line(line, is_whole=False) for line in data.splitlines(keepends=True))
     greeting = _GREETING.match(data)
     if greeting is not None:
         rest = data[greeting.end() :]
@@ -77,9 +78,9 @@ def _words(data: bytes, stream: Stream, is_told: bool) -> bytes:
     return b"".join(_line(line) for line in data.splitlines(keepends=True))
 
 
-def _line(line: bytes) -> bytes:
-    """Keep a line's first word where it is a command or a code, and its end."""
-    command = _COMMAND.match(line)
+def _line(line: bytes, is_whole: bool = True) -> bytes:
+    """Keep a whole line's first word where it is a command or a code, and its end."""
+    command = _COMMAND.match(line) if is_whole else None
     kept = command[0] if command and all(map(is_known, LETTERS.findall(command[0]))) else b""
     rest = line[len(kept) :]
     return kept + bytes(byte if byte in _SHORT_TEXT else 0x78 for byte in rest)

@@ -58,11 +58,11 @@ def url(text: bytes, renamer: Renamer, keyed: Keyed | None = None) -> bytes:
     match = _URL.fullmatch(text)
     if match is None:
         scheme, colon, rest = text.partition(b":")
-        if colon and is_known(scheme):
-            return scheme + colon + (email(rest, renamer) if b"@" in rest else renamer.word(rest))
-        return target(text, renamer, keyed)
+        if b"@" in rest and is_known(scheme):
+            return scheme + colon + email(rest, renamer)
+        return renamer.word(text)
     scheme, login, place, rest, mark, more = match.groups()
-    new = scheme
+    new: bytes = scheme
     if login is not None:
         new += secret(login, renamer) + b"@"
     new += host(place, renamer) + path(rest, renamer)

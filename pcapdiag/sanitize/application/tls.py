@@ -92,7 +92,7 @@ class TlsRewriter:
         self._handshake.cut_off()
 
     def _cut_header(self, at: int, header: bytes) -> int | None:
-        if header and _may_be_header(header):
+        if header and may_be_header(header):
             self._stream.put(at, header)
         following = self._stream.captured.following(at + len(header))
         return None if following is None else self._lost(following)
@@ -309,7 +309,8 @@ def _find(data: bytes, directly: bool) -> int:
     return -1
 
 
-def _may_be_header(header: bytes) -> bool:
+def may_be_header(header: bytes) -> bool:
+    """Return whether bytes are a record's header or the beginning of one."""
     return plausible_header(header + b"\x16\x03\x01\0\x02"[len(header) :])
 
 
