@@ -122,7 +122,8 @@ class PointFinders:
         """Return the findings of all points, those about the captures themselves last."""
         told: dict[object, Finding] = {}
         for study, finders in zip(self._studies, self._finders, strict=True):
-            for finding in finders.findings(collect_fleet(study.analysis)):
+            topology = study.analysis.surroundings.roles().topology()
+            for finding in finders.findings(collect_fleet(study.analysis, topology)):
                 key = finding.code, finding.endpoint, tuple(finding.addresses), finding.title
                 told.setdefault(key, _at(finding, study))
         about = [
