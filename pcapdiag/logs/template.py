@@ -179,10 +179,11 @@ def until(literal: str) -> str:
 
 
 def _best_clock(named: list[Part]) -> tuple[Clock | None, int]:
-    """Choose the time that says when the request began, or the first."""
+    """Choose the time that says when the request began, then the most exact, then the first."""
     clocks = [(part.clock, at) for at, part in enumerate(named) if part.clock is not None]
-    best = next((one for one in clocks if one[0].begin), clocks[0] if clocks else None)
-    return best or (None, 0)
+    if not clocks:
+        return None, 0
+    return min(clocks, key=lambda one: (not one[0].begin, not one[0].exact))
 
 
 def _setters(named: list[Part]) -> list[tuple[str, Putter]]:

@@ -160,6 +160,7 @@ def test_a_custom_format(tmp_path: Path) -> None:
     )
     entry = one(tmp_path, "nginx", line, form)
     assert (entry.client, entry.duration) == (("10.0.0.9", 4444), 250_000_000)
+    assert (entry.time, entry.resolution) == (1_795_919_916_637_000_000, 1_000_000)
     assert (entry.numbers["connect"], entry.numbers["header"]) == (-1, -1)
 
 
