@@ -66,7 +66,7 @@ class Clock:
         day = {"Y", "y"} & names and ({"m", "d"} <= names or {"b", "d"} <= names or "j" in names)
         if "s" not in names and not (day and {"H", "I"} & names):
             raise ValueError("no date and time")
-        self.exact = "s" in names or "%." not in form and "f" in names
+        self.exact = "s" in names or ("%." not in form and "f" in names)
         """They have more than whole seconds, or say the moment itself."""
         self._known: dict[str, tuple[int, bool]] = {}
         self._fraction = self._compiled.groupindex.get("f", 0)
