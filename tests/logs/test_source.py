@@ -148,8 +148,8 @@ http {
 """
 HAPROXY_CFG = r"""
 defaults
-  log-format "%ci:%cp\ [%tr] %ST %tsc %{+Q}r"   # a comment
   error-log-format %ci:%cp\ [%t]\ %[fc_err_str]
+  log-format "%ci:%cp\ [%tr] %ST %tsc %{+Q}r"   # a comment
 """
 ENVOY_YAML = """
 access_log:
