@@ -194,6 +194,21 @@ def test_formats_in_haproxy_cfg(tmp_path: Path) -> None:
     assert (second.flags, second.target, second.client) == (["SC"], "/a", ("10.0.0.1", 5))
 
 
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        '"%ci:%cp [%tr] %ST {\\"%HM\\"}"',
+        "'%ci:%cp [%tr] %ST {\"%HM\"}'",
+        '%ci:%cp\\ [%tr]\\ %ST\\ {\\"%HM\\"}',
+        '%ci:%cp" [%tr] "%ST\' {"\'%HM\\"}  # a comment',
+    ],
+)
+def test_haproxys_ways_to_quote(tmp_path: Path, quoted: str) -> None:
+    (tmp_path / "haproxy.cfg").write_text(f"defaults\n  log-format {quoted}\n")
+    line = '10.0.0.1:5 [29/Nov/2026:02:38:18.490] 503 {"GET"}'
+    assert one(tmp_path, "haproxy", line, f"{tmp_path}/haproxy.cfg").method == "GET"
+
+
 def test_formats_in_envoy_yaml(tmp_path: Path) -> None:
     (tmp_path / "envoy.yaml").write_text(ENVOY_YAML)
     lines = [
