@@ -15,13 +15,15 @@ import msgspec
 from pcapdiag.logs import envoy, nginx
 from pcapdiag.logs.clocks import CLF, EPOCH, HAPROXY, ISO, NGINX_ERROR, Clock
 from pcapdiag.logs.failure import finish
-from pcapdiag.logs.fields import ABSENT, DASH_SPEAKS, FIELDS, MAX_TEXT, RANKS
+from pcapdiag.logs.fields import ABSENT, DASH_SPEAKS, FIELDS, MAX_TEXT, RANKS, is_state
 from pcapdiag.logs.source import NAMES
 from pcapdiag.logs.template import REMEMBERED, TELLING, Stamp
 from pcapdiag.model.logs import LogEntry, Product
 
 MAX_KEYS = 400
 """Members of one line that are looked at."""
+MIN_FIELDS = 2
+"""Fields that an object must have besides its time: programs log JSON, too."""
 MAX_SHAPES = 64
 """Sets of keys that are remembered."""
 LARGEST = 10**18
@@ -189,7 +191,9 @@ class JsonLines:
                 times.setdefault(time, text)
             if name:
                 texts.setdefault(name, text)
-        if texts.keys().isdisjoint(_NEEDED[self._product]):
+        if not is_state(texts.get("state", "")):
+            texts.pop("state", None)
+        if len(texts) < MIN_FIELDS or texts.keys().isdisjoint(_NEEDED[self._product]):
             return None
         entry = self._entry(texts, times, stamp)
         if self.brief and entry is not None and not entry.failed:

@@ -114,7 +114,11 @@ def test_what_is_no_log_of_the_product(tmp_path: Path, product: str, content: by
     ("product", "content", "said"),
     [
         ("haproxy", LINE.format(1, 1).encode(), "--log nginx="),
-        ("nginx", b'{"start_time":"2026-11-29T02:37:22Z","response_code":503}\n', "--log envoy="),
+        (
+            "nginx",
+            b'{"start_time":"2026-11-29T02:37:22Z","response_code":503,"path":"/"}\n',
+            "--log envoy=",
+        ),
         ("nginx", b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00" + bytes(5000), "no text"),
     ],
 )
