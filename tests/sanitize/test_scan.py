@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import html
 import json
 import struct
+import zlib
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -88,6 +90,15 @@ def test_escaped_text() -> None:
     renamer.word(b'/a<b>&"quoted"')
     for form in (html.escape('/a<b>&"quoted"'), json.dumps('/a<b>&"quoted"')):
         assert kinds(form.encode(), renamer.originals) == {"word"}
+
+
+def test_what_is_packed_is_unpacked(originals: Originals) -> None:
+    text = b'{"server": "10.77.8.9", "name": "orders-v2.shop.corp"}'
+    packed = base64.b64encode(zlib.compress(text))
+    assert kinds(b"<script>" + packed + b"</script>", originals) == {"address", "name"}
+    assert kinds(base64.b64encode(text), originals) == {"address", "name"}
+    assert kinds(gzip.compress(text), originals) == {"address", "name"}
+    assert kinds(b"A" * 65 + b" " + base64.b64encode(b"\x78\x9c" + bytes(60)), originals) == set()
 
 
 def test_names_of_members(originals: Originals) -> None:
