@@ -6,6 +6,7 @@ import base64
 import gzip
 import html
 import json
+import re
 import struct
 import zlib
 from ipaddress import ip_address, ip_network
@@ -20,6 +21,7 @@ from pcapdiag.sanitize.originals import Originals
 from pcapdiag.sanitize.renamer import Renamer
 from pcapdiag.sanitize.scan import MAX_LEAKS, leaks
 from pcapdiag.sanitize.vocabulary import own_words
+from tests.captures import FIXTURES
 from tests.decode.scapy_packets import ETHERNET, RAW, ip4, ip6, tcp
 from tests.sanitize.going_through import KEY, Taken, file_of
 
@@ -223,3 +225,10 @@ def test_a_damaged_capture_raises_nothing(cut: int, originals: Originals) -> Non
     content = capture(bytes(ip4(src=FOUR) / tcp() / (b"x" * 40)))
     leaks({"c": content[: len(content) - cut]}, originals)
     leaks({"c": content[:60] + bytes((cut,)) + content[61:]}, originals)
+
+
+def test_a_page_has_no_address_of_its_own() -> None:
+    """Whoever has that address could never make a bundle."""
+    for path in (FIXTURES.parent / "pcapdiag" / "report").rglob("*"):
+        if path.suffix in (".css", ".html", ".j2", ".js"):
+            assert not re.search(r"(?<![\d.])\d+\.\d+\.\d+\.\d+", path.read_text("utf-8")), path
