@@ -48,6 +48,8 @@ _EVERYBODYS = tuple(
     for rest in ("d6790204", "82370a03", "82371402", "82371501", "82371502", "82371507", "8237150a")
 )
 """Certificate transparency's, and those of Microsoft's that are the same at every customer."""
+_SHORT = 40
+"""Bytes of a value that is kept as it is: numbers and bits."""
 _LOG_ID, _TIMESTAMP = 32, 8
 _POINT, _RELATIVE_NAME, _CRL_ISSUER = 0xA0, 0xA1, 0xA2
 _KEY_ID, _AUTHORITY_ISSUER, _AUTHORITY_SERIAL = 0x80, 0xA1, 0x82
@@ -75,7 +77,7 @@ class ExtensionRewriter:
             return
 
     def _value(self, kind: bytes, value: Editor) -> None:
-        if kind in _KEPT:
+        if kind in _KEPT and len(value) <= _SHORT:
             value.keep()
         elif kind in (_SUBJECT_NAMES, _ISSUER_NAMES):
             rewrite_general_names(der.element(value).content, self._renamer)

@@ -16,6 +16,8 @@ TEXTS = frozenset({UTF8, NUMERIC, PRINTABLE, TELETEX, IA5, VISIBLE, UNIVERSAL, B
 CONSTRUCTED = 0x20
 CONTEXT = 0x80
 MAX_DEPTH = 16
+MAX_PLAIN, MAX_SMALL = 24, 4
+"""Bytes of an OID or a time, and of a number, that are kept."""
 
 
 class Element(NamedTuple):
@@ -40,6 +42,17 @@ def elements(editor: Editor) -> Iterator[Element]:
     """Yield the elements of a constructed one."""
     while len(editor):
         yield element(editor)
+
+
+def keep_plain(editor: Editor, depth: int = 0) -> None:
+    """Keep what identifies nobody: OIDs, times, truths and small numbers; overwrite all else."""
+    for each in elements(editor):
+        if each.tag & CONSTRUCTED and depth < MAX_DEPTH:
+            keep_plain(each.content, depth + 1)
+        elif each.tag in (OID, UTC_TIME, GENERALIZED_TIME) and len(each.content) <= MAX_PLAIN:
+            each.content.keep()
+        elif len(each.content) <= MAX_SMALL:
+            each.content.keep()
 
 
 def is_der(data: bytes) -> bool:

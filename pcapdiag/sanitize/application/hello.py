@@ -132,8 +132,11 @@ class HelloRewriter:
                 continue
 
     def _extension(self, kind: int, content: Editor, in_answer: bool) -> None:
-        if kind in _KEPT or is_grease(kind):
+        if kind in _KEPT:
             content.keep()
+        elif is_grease(kind):
+            # Nothing, or one byte (RFC 8701).
+            content.keep(min(len(content), 1))
         elif in_answer and kind in (KEY_SHARE, PRE_SHARED_KEY):
             # The group and the key's length, or the index of the key that was chosen.
             content.keep(min(len(content), 4))
@@ -196,7 +199,8 @@ def _key_share(content: Editor) -> None:
     while len(shares):
         is_odd = is_grease(shares.number(2))
         share = shares.vector(2)
-        share.keep() if is_odd else share.skip()
+        if is_odd:
+            share.keep(min(len(share), 1))
 
 
 def _status_request(content: Editor) -> None:

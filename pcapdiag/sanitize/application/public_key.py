@@ -31,7 +31,7 @@ def rewrite_key(info: Editor, keyed: Keyed) -> None:
     curve = b""
     if kind == _EC and len(algorithm):
         curve = der.element(algorithm).content.keep()
-    algorithm.keep()
+    der.keep_plain(algorithm)
     key = der.element(info).content
     key.keep(1)
     if kind[:-1] == _RSA and kind[-1] in _RSA_LAST and der.is_der(key.peek()):
