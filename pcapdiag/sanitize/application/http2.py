@@ -27,10 +27,13 @@ from pcapdiag.sanitize.application.texts import phrases
 
 MESSAGE_PREFIX = 5
 """Bytes before a gRPC message: compressed flag and length."""
+TOO_LONG = b"\xff" * 4 + bytes(5)
+"""A frame's header that no end takes."""
 SHORT_MESSAGE = 2
 """Bytes of a health check's answer: one number."""
 MAX_STREAMS = 10_000
 ERROR = 400
+_HTTP1 = b"HTTP/1."
 _GRPC = b"application/grpc"
 _FIXED_SIZES: dict[int, int] = {Type.PRIORITY: 5, Type.RST_STREAM: 4, Type.WINDOW_UPDATE: 4}
 _PING_SIZE, _GOAWAY_SIZE, _SETTING = 8, 8, 6
@@ -133,11 +136,12 @@ class Http2Rewriter:
             if _may_be_header(header):
                 self._stream.put(at, header)
             return None if following is None else self._lose(following)
-        self._stream.put(at, header)
         length, kind, flags = int.from_bytes(header[:3], "big"), header[3], header[4]
         stream_id = int.from_bytes(header[5:], "big") & 0x7FFFFFFF
         if _is_odd(length, kind, stream_id):
+            self._stream.put(at, _odd_header(header))
             return None
+        self._stream.put(at, header)
         begin, end = at + HEADER, at + HEADER + length
         if self._fragments and kind != Type.CONTINUATION:
             self._end_block(is_whole=False)
@@ -254,6 +258,13 @@ def _is_odd(length: int, kind: int, stream_id: int) -> bool:
         return True
     is_of_all = kind in _CONNECTION_TYPES
     return kind != Type.WINDOW_UPDATE and is_of_all != (stream_id == 0)
+
+
+def _odd_header(header: bytes) -> bytes:
+    """Return what stands for a header that breaks the rules; what is no frame at all goes."""
+    if header.startswith(_HTTP1) or header[3] <= Type.CONTINUATION:
+        return header
+    return TOO_LONG
 
 
 def _settings(data: bytes) -> bytes:

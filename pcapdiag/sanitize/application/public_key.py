@@ -27,10 +27,10 @@ _COMPRESSED = (2, 3)
 def rewrite_key(info: Editor, keyed: Keyed) -> None:
     """Rewrite the content of a SubjectPublicKeyInfo; its algorithm stays."""
     algorithm = der.element(info).content
-    kind = der.element(algorithm).content.keep()
+    kind = der.keep_oid(algorithm)
     curve = b""
     if kind == _EC and len(algorithm):
-        curve = der.element(algorithm).content.keep()
+        curve = der.keep_oid(algorithm)
     der.keep_plain(algorithm)
     key = der.element(info).content
     key.keep(1)
@@ -52,7 +52,7 @@ def _rsa(key: Editor, keyed: Keyed) -> None:
     if new:
         new[-1] |= 1
     modulus.replace(bytes(new))
-    numbers.keep()
+    der.keep_plain(numbers)
 
 
 def _point(old: bytes, name: str, keyed: Keyed) -> bytes:
