@@ -31,6 +31,10 @@ class ClusterError(PcapdiagError):
     """A cluster that others run is not there, or not any more (exit status 3)."""
 
 
+class ProofError(PcapdiagError):
+    """A bundle would not show what its original shows, or hold what it must not (exit status 3)."""
+
+
 class CaptureError(PcapdiagError):
     """An input that cannot be read; ``byte`` is where, or None where no byte is to blame.
 

@@ -15,6 +15,7 @@ import gc
 import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -25,7 +26,6 @@ from pcapdiag.flow.unfinished import dig
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.carrying import Carry, carried_over, of_the_file_alone
 from pcapdiag.incident.conclusion import joint_report, report_of
-from pcapdiag.incident.correlation import Correlation
 from pcapdiag.incident.drawing import for_picture, no_such_stream
 from pcapdiag.incident.following import Following
 from pcapdiag.incident.point_study import PointStudy, check_points, options_at_a_point
@@ -36,15 +36,26 @@ from pcapdiag.model.options import AnalyzeOptions, CapturePoint
 from pcapdiag.model.report import Line, LineCapture, Report
 from pcapdiag.model.units import format_seconds
 
+if TYPE_CHECKING:
+    from pcapdiag.incident.correlation import Correlation
+
 
 def analyze(paths: Sequence[str | os.PathLike[str]], options: AnalyzeOptions) -> Report:
     """Read captures as one and return everything found out about them.
 
     Raises pcapdiag.errors.PcapdiagError when nothing can be read, or the options are wrong.
     """
+    return report_of(read(paths, options))
+
+
+def read(paths: Sequence[str | os.PathLike[str]], options: AnalyzeOptions) -> Analysis:
+    """Read captures as one; what comes back knows more of them than ``report_of`` tells.
+
+    Raises as :func:`analyze` does.
+    """
     analysis = Analysis(Capture.open(paths, stop=options.stop), options)
     _read(analysis)
-    return report_of(analysis)
+    return analysis
 
 
 def follow(
@@ -85,7 +96,41 @@ def correlate(points: Sequence[CapturePoint], options: AnalyzeOptions) -> Report
     :func:`analyze` does, and UsageError for what are not two points or more with names of their
     own.
     """
-    return joint_report(_compare(points, options))
+    return joint_report(compare(points, options))
+
+
+def compare(
+    points: Sequence[CapturePoint],
+    options: AnalyzeOptions,
+    drawn: tuple[int, int] | None = None,
+) -> Correlation:
+    """Compare the captures of several points; what comes back knows more than ``joint_report``.
+
+    ``drawn``: number of a point and stream of a connection that is to be drawn packet by packet.
+    Raises as :func:`correlate` does.
+    """
+    from pcapdiag.incident.correlation import Correlation  # Only here: one capture needs it not.
+
+    check_points(points)
+    captures = [Capture.open(point.paths, stop=options.stop) for point in points]
+    progress = Progress(options.progress, captures)
+    studies = []
+    with _without_garbage_collection():
+        for number, (point, capture) in enumerate(zip(points, captures, strict=True)):
+            analysis = Analysis(capture, options_at_a_point(options))
+            _follow_all(analysis, progress)
+            analysis.end_reading()
+            studies.append(PointStudy(number, point.label, analysis))
+        correlation = Correlation(studies, options, drawn)
+        share = MAX_DRAWN // len(points)
+        for watch, study, point in zip(correlation.compare(), studies, points, strict=True):
+            again = Capture.open(point.paths, stop=options.stop)
+            look = SecondLook(again, options, study.number, watch, share)
+            _follow_all(look, progress)
+            look.finish()
+            study.second = look
+        correlation.conclude()
+    return correlation
 
 
 def picture(
@@ -124,7 +169,7 @@ def picture_points(
     if label and label not in labels:
         raise UsageError(f"there is no point {harmless(label)!r}", f"one of {', '.join(labels)}")
     point = labels.index(label) if label else 0
-    correlation = _compare(points, options, (point, stream))
+    correlation = compare(points, options, (point, stream))
     report = joint_report(correlation)
     found = correlation.drawn()
     if found is None:
@@ -171,33 +216,6 @@ def _read(analysis: Analysis) -> None:
             if progress:
                 progress(*capture.progress())
         analysis.finish()
-
-
-def _compare(
-    points: Sequence[CapturePoint],
-    options: AnalyzeOptions,
-    drawn: tuple[int, int] | None = None,
-) -> Correlation:
-    check_points(points)
-    captures = [Capture.open(point.paths, stop=options.stop) for point in points]
-    progress = Progress(options.progress, captures)
-    studies = []
-    with _without_garbage_collection():
-        for number, (point, capture) in enumerate(zip(points, captures, strict=True)):
-            analysis = Analysis(capture, options_at_a_point(options))
-            _follow_all(analysis, progress)
-            analysis.end_reading()
-            studies.append(PointStudy(number, point.label, analysis))
-        correlation = Correlation(studies, options, drawn)
-        share = MAX_DRAWN // len(points)
-        for watch, study, point in zip(correlation.compare(), studies, points, strict=True):
-            again = Capture.open(point.paths, stop=options.stop)
-            look = SecondLook(again, options, study.number, watch, share)
-            _follow_all(look, progress)
-            look.finish()
-            study.second = look
-        correlation.conclude()
-    return correlation
 
 
 def _follow_all(following: Following, progress: Progress) -> None:

@@ -41,6 +41,7 @@ OPENERS = {
     "logs": "reads the files of --log",
     "host": "reads what the kernel tells of this host, and the files of --snapshot",
     "sanitize/vocabulary.py": "reads the words of this program's own sources",
+    "probe/lookup.py": "reads /etc/hosts, to say that a name stands there",
     "bundle": "writes case.zip, and reads its members again for the proof",
     "protocols/tls": "what it opens are encrypted records",
     "cli": "writes the file of -o",

@@ -28,3 +28,9 @@ def inputs(captures: Sequence[str]) -> list[str]:
     if paths == ["-"] and sys.stdin is not None and sys.stdin.isatty():
         raise click.UsageError("standard input is a terminal; pipe a capture into it")
     return paths
+
+
+def is_labelled(argument: str) -> bool:
+    """Return whether an argument is LABEL=FILES, as correlate takes it, and not a file."""
+    label, equals, _ = argument.partition("=")
+    return bool(equals) and os.sep not in label and not os.path.exists(argument)

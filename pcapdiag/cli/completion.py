@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import get_completion_class
 
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.output import open_output
@@ -23,6 +22,8 @@ _VARIABLE = "_PCAPDIAG_COMPLETE"
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> int:
     """Print the completion script of a shell."""
+    from click.shell_completion import get_completion_class
+
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"no completion for {shell}")

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 import click
-from click.shell_completion import CompletionItem
 
 from pcapdiag.cli import progress
 from pcapdiag.cli.captures import files_of
@@ -29,6 +28,8 @@ from pcapdiag.model.options import CapturePoint
 from pcapdiag.report.clock import TimeMode
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.model.report import Report
     from pcapdiag.report.conditions import Condition
@@ -40,6 +41,8 @@ ROLES = ("client", "proxy", "upstream")
 def _completed(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
     label, is_file, _ = incomplete.partition("=")
     if is_file:
         return [CompletionItem(incomplete, type="file")]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.options import output_option, page_options
@@ -15,6 +13,8 @@ from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_outp
 from pcapdiag.cli.status import OK
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from pcapdiag.report.layout import Page
 
 _CLOSE = 0.6
@@ -24,6 +24,8 @@ _SUGGESTED = 5
 def _completed(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
     from pcapdiag.diagnose.pages import codes
 
     return [CompletionItem(code) for code in codes() if code.startswith(incomplete)]
@@ -100,6 +102,8 @@ def _begun(words: str) -> str:
 
 
 def _similar(wanted: str) -> list[str]:
+    from difflib import get_close_matches
+
     from pcapdiag.diagnose.pages import codes
 
     whole = get_close_matches(wanted, codes(), _SUGGESTED, _CLOSE)

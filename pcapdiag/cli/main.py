@@ -1,8 +1,8 @@
 """The ``pcapdiag`` program: its commands, and what becomes of every error.
 
 Exit status of every command: 0 nothing failed; 1 a failed connection, or a finding of severity
-failure; 2 wrong use, or nothing readable; 3 internal error, or an output that could not be written;
-130 after ^C.
+failure; 2 wrong use, or nothing readable; 3 internal error, an output that could not be written, or
+a bundle whose proof failed; 130 after ^C.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import click
 from pcapdiag import __version__
 from pcapdiag.cli.analyze import analyze
 from pcapdiag.cli.annotate import annotate
+from pcapdiag.cli.bundle import bundle
 from pcapdiag.cli.completion import completion
 from pcapdiag.cli.correlate import correlate
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.explain import explain
 from pcapdiag.cli.output import ClosedPipeError, OutputError, drop_standard_output
+from pcapdiag.cli.probe import probe
 from pcapdiag.cli.say import warn
+from pcapdiag.cli.snapshot import snapshot
 from pcapdiag.cli.status import INTERNAL, INTERRUPTED, OK, OUTPUT_FAILED, WRONG_USE
 from pcapdiag.cli.timeline import timeline
 from pcapdiag.cli.triage import triage
 from pcapdiag.compiled import is_compiled
-from pcapdiag.errors import ClusterError, PcapdiagError
-
-OBJECTS_BETWEEN_COLLECTIONS = 100_000
-"""New objects (net) before garbage is looked for; Python's own 700 are for small programs."""
+from pcapdiag.errors import ClusterError, PcapdiagError, ProofError, SanitizeError
 
 
 class Program(click.Group):
@@ -59,7 +59,7 @@ class Program(click.Group):
 
 
 def _status_of(error: PcapdiagError) -> int:
-    if isinstance(error, ClusterError):
+    if isinstance(error, (ClusterError, ProofError, SanitizeError)):
         return INTERNAL
     return OUTPUT_FAILED if isinstance(error, OutputError) else WRONG_USE
 
@@ -89,7 +89,9 @@ def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
         "tcpdump -U -w - | pcapdiag analyze --follow -",
         "pcapdiag correlate proxy=proxy.pcap upstream=upstream.pcap",
         "pcapdiag annotate capture.pcap -o annotated.pcapng",
+        "pcapdiag bundle capture.pcap -o case.zip",
         "pcapdiag explain tcp.stale_connection",
+        "pcapdiag probe api.example.com:443",
         "pcapdiag triage /var/captures -o out",
         after="Exit status: 0 nothing failed, 1 something failed, 2 wrong use or nothing readable, "
         "3 internal error or output not written.",
@@ -109,8 +111,11 @@ def cli() -> None:
 
 cli.add_command(analyze)
 cli.add_command(annotate)
+cli.add_command(bundle)
 cli.add_command(correlate)
 cli.add_command(explain)
+cli.add_command(probe)
+cli.add_command(snapshot)
 cli.add_command(timeline)
 cli.add_command(triage)
 cli.add_command(completion)
@@ -118,8 +123,8 @@ cli.add_command(completion)
 
 def main() -> None:
     """Run the program with the arguments of the process; the entry point of ``pcapdiag``."""
-    # What starting makes lives until the end: looking through it for garbage costs 25 ms.
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    # What starting made lives until the end.
+    gc.freeze()
     try:
         cli(prog_name="pcapdiag")
     except KeyboardInterrupt:

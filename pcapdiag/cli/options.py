@@ -13,6 +13,7 @@ from pcapdiag.model.options import AnalyzeOptions, EndPattern, TimeBound
 from pcapdiag.report.clock import TimeMode
 
 if TYPE_CHECKING:
+    from pcapdiag.model.logs import LogSource
     from pcapdiag.report.conditions import Condition
 
 Format = Literal["text", "json", "jsonl", "markdown", "junit"]
@@ -25,6 +26,15 @@ _STREAM = click.option(
 _ONE_STREAM = click.option(
     "--stream", "streams", type=click.IntRange(min=0), multiple=True, metavar="N",
     help="A picture of this connection alone, by Wireshark's tcp.stream number. Given once.",
+)  # fmt: skip
+_LOG = click.option(
+    "--log", "logs", callback=values.logs, multiple=True, metavar="PRODUCT=FILE",
+    help="Log of a proxy, envoy=, nginx= or haproxy=: its failed lines are tied to their "
+    "connections. A format of its own: PRODUCT:FORMAT=FILE. Repeatable.",
+)  # fmt: skip
+_NO_LOG = click.option(
+    "--log", "logs", callback=values.no_logs, multiple=True, metavar="PRODUCT=FILE",
+    help="Refused here: each capture would read the log again. Give it to analyze.",
 )  # fmt: skip
 _OPTIONS = (
     click.option(
@@ -70,6 +80,12 @@ _OPTIONS = (
         "--keylog", type=click.Path(), metavar="FILE",
         help="TLS secrets, as SSLKEYLOGFILE writes them; the file may still grow.",
     ),
+    click.option(
+        "--snapshot", "snapshots", type=click.Path(), multiple=True, metavar="FILE",
+        help="What 'pcapdiag snapshot' wrote on a host of the capture: findings are drawn from "
+        "it, too. Repeatable; two of one host are its counters before and after.",
+    ),
+    _LOG,
 )  # fmt: skip
 fail_on_option = click.option(
     "--fail-on", "fail_on", callback=values.conditions, multiple=True, metavar="CONDITION",
@@ -130,6 +146,8 @@ class CaptureArguments(TypedDict):
     upstreams: tuple[EndPattern, ...]
     names: str | None
     keylog: str | None
+    snapshots: tuple[str, ...]
+    logs: tuple[LogSource, ...]
 
 
 class OutputArguments(TypedDict):
@@ -154,6 +172,11 @@ def picture_options(command: Command) -> Command:
     """Give a command the options of :func:`capture_options`, with one connection at most."""
     chosen = [_ONE_STREAM if option is _STREAM else option for option in _OPTIONS]
     return _with(chosen, command)
+
+
+def fleet_options(command: Command) -> Command:
+    """Give a command of many captures the options of :func:`capture_options`, without logs."""
+    return _with([_NO_LOG if option is _LOG else option for option in _OPTIONS], command)
 
 
 def output_options(command: Command) -> Command:

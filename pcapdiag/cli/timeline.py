@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from pcapdiag.cli import progress
-from pcapdiag.cli.captures import inputs
+from pcapdiag.cli.captures import inputs, is_labelled
 from pcapdiag.cli.correlate import named_points
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.options import CaptureArguments, analyze_options, picture_options, time_option
@@ -119,7 +119,7 @@ def _reader(captures: Sequence[str], stream: int | None) -> Callable[[AnalyzeOpt
     """Return what reads the captures; the pipeline is imported only now: --help needs none."""
     from pcapdiag import pipeline
 
-    if any(_is_labelled(capture) for capture in captures):
+    if any(is_labelled(capture) for capture in captures):
         points = named_points(captures)
         if stream is None:
             return lambda options: pipeline.correlate(points, options)
@@ -128,11 +128,6 @@ def _reader(captures: Sequence[str], stream: int | None) -> Callable[[AnalyzeOpt
     if stream is None:
         return lambda options: pipeline.analyze(paths, options)
     return lambda options: pipeline.picture(paths, stream, options)
-
-
-def _is_labelled(argument: str) -> bool:
-    label, equals, _ = argument.partition("=")
-    return bool(equals) and os.sep not in label and not os.path.exists(argument)
 
 
 def _read(read: Callable[[AnalyzeOptions], Report], options: AnalyzeOptions) -> Report:

@@ -16,8 +16,8 @@ from pcapdiag.cli.measuring import measuring
 from pcapdiag.cli.options import (
     CaptureArguments,
     analyze_options,
-    capture_options,
     fail_on_option,
+    fleet_options,
     page_options,
 )
 from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_output, page_for
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("sources", metavar="SOURCE...", nargs=-1)
-@capture_options
+@fleet_options
 @click.option(
     "-o",
     "--output",

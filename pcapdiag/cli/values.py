@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
 
-from pcapdiag.model.options import EndPattern, TimeBound, parse_port
+from pcapdiag.model.options import EndPattern, Network, TimeBound, parse_port
 from pcapdiag.model.units import NANOSECONDS, parse_seconds
 
 if TYPE_CHECKING:
+    from pcapdiag.model.logs import LogSource
     from pcapdiag.report.conditions import Condition
 
 Value = TypeVar("Value")
@@ -25,6 +27,7 @@ _SINCE_START = re.compile(r"\+(\d+(?:\.\d{1,9})?)(ms|s|m|h)", re.ASCII)
 _EPOCH = re.compile(r"\d+(?:\.\d{1,9})?", re.ASCII)
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,3})?)([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
 _END_FORMS = "wanted is an address, a network as 10.0.0.0/24, or address:port ([IPv6]:port)"
+_NETWORK_FORMS = "wanted is a network as 203.0.113.0/24 or 2001:db8::/32, or an address"
 _TIME_FORMS = "write 2026-11-22T12:00:01Z (with a zone), 1795348801.5, or +90s from the start"
 _UNIT_NS = {"ms": 1_000_000, "s": NANOSECONDS, "m": 60 * NANOSECONDS, "h": 3600 * NANOSECONDS}
 LOOPBACK = "127.0.0.1"
@@ -48,6 +51,13 @@ def ends(
 def ports(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[int, ...]:
     """Return the ports that an option named."""
     return tuple(_read(parse_port, "a port is 1 to 65535", value, ctx, param) for value in values)
+
+
+def networks(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[Network, ...]:
+    """Return the networks that an option named."""
+    return tuple(_read(parse_network, _NETWORK_FORMS, value, ctx, param) for value in values)
 
 
 def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> TimeBound | None:
@@ -76,6 +86,29 @@ def conditions(
     return tuple(read)
 
 
+def logs(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> tuple[LogSource, ...]:
+    """Return the logs that an option named; raises pcapdiag.errors.UsageError for none."""
+    if not values:
+        return ()
+    from pcapdiag.logs import parse_source
+
+    return tuple(map(parse_source, values))
+
+
+def no_logs(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> tuple[LogSource, ...]:
+    """Refuse logs where each of many captures would read them again."""
+    if values:
+        raise click.UsageError(
+            "--log is not for many captures: each of them would read the log again; give it to "
+            "pcapdiag analyze, with a capture of which triage says that it failed"
+        )
+    return ()
+
+
 def size(ctx: click.Context, param: click.Parameter, value: str) -> int:
     """Return the bytes that an option named."""
     return _read(parse_size, "write 512M or 2G (K, M, G are powers of 1024)", value, ctx, param)
@@ -102,6 +135,11 @@ def parse_size(text: str) -> int:
     if match is None:
         raise ValueError(f"not a size: {text}")
     return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+
+
+def parse_network(text: str) -> Network:
+    """Read a network, or an address as a network of one; raises ValueError for other text."""
+    return ipaddress.ip_network(text, strict=False)
 
 
 def parse_listener(text: str) -> Listener:

@@ -68,6 +68,11 @@ class NameTable(msgspec.Struct):
         """True when no further address is taken."""
         return len(self.names) >= MAX_NAMES
 
+    def said(self) -> dict[str, str]:
+        """Return the names that the user's file and the capture's records give, by address."""
+        most = _RANK["capture"]
+        return {address: name for address, (rank, name) in self.names.items() if rank <= most}
+
     def name(self, address: str, asked: str = "") -> str | None:
         """Return the best name of an address, or None.
 

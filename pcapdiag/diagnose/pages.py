@@ -47,7 +47,7 @@ PRODUCTS = (
 """Where something is changed, in the order of a page; ``First`` is what to look at before."""
 LAYERS = (
     *("tcp", "icmp", "mtu", "tls", "protocol", "http", "http2", "grpc"),
-    *("endpoint", "health", "dns", "path", "capture", "ok"),
+    *("endpoint", "health", "dns", "path", "host", "capture", "ok"),
 )
 """What codes begin with, in the order in which lists tell them."""
 
@@ -72,6 +72,15 @@ _FINDINGS = {
     "path.nat_leak": "nat_leak",
     "path.new_flows_dropped": "new_flows",
     "path.reset_device": "reset_device",
+    "host.clock": "host_clock",
+    "host.conntrack_full": "host_conntrack",
+    "host.dropped": "host_dropped",
+    "host.envoy_cluster": "host_envoy",
+    "host.firewall": "host_firewall",
+    "host.no_route": "host_no_route",
+    "host.not_accepting": "host_listen",
+    "host.open_files": "host_open_files",
+    "host.out_of_memory": "host_out_of_memory",
     "capture.clock": "capture",
     "capture.dropped": "capture",
     "capture.duplicates": "capture",

@@ -48,11 +48,16 @@ def heard(text: str) -> list[Heard]:
 
     Where they name an error, what a flag or a state says besides is wider, and left out.
     """
-    closest = next(_listed(CLOSER, text), None)
+    closest = named(text)
     if closest is not None:
         return [closest]
     found = [*_flags(text), *_reset_reason(text), *_nginx(text), *_haproxy(text)]
     return found or list(_listed(WIDER, text))[:1]
+
+
+def named(text: str) -> Heard | None:
+    """Return the error that a proxy's words name; None where they say only how it went."""
+    return next(_listed(CLOSER, text), None)
 
 
 def _plain(text: str) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import replace
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,6 +19,7 @@ import msgspec
 from pcapdiag import __version__
 from pcapdiag.errors import ClusterError, PcapdiagError, UsageError
 from pcapdiag.fleet.capture import Capture, is_url, public_name
+from pcapdiag.fleet.closed import Closed
 from pcapdiag.fleet.dask_worker import Order, carry_out, release, stop, versions
 from pcapdiag.fleet.isolation import Reply
 from pcapdiag.fleet.limits import Limits
@@ -46,7 +46,7 @@ AGAIN = "start again: what is done is kept"
 SAME_IMAGE = "the scheduler and the workers need the same packages as this machine"
 
 
-class DaskEngine:
+class DaskEngine(Closed):
     """Runs tasks on the workers of a cluster, each up to ``retries`` more times.
 
     A task whose worker is lost is done by another one. Raises UsageError where versions differ,
@@ -61,17 +61,6 @@ class DaskEngine:
         self._threads = 0
         self._seen = time.monotonic()
         self._look_at = 0.0
-
-    def __enter__(self) -> DaskEngine:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Leave the cluster, and no process of ours behind."""

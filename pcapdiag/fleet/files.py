@@ -93,6 +93,7 @@ def _lock(descriptor: int) -> None:
     except ImportError:
         import msvcrt
 
+        # Typed for Windows only.
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
     else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

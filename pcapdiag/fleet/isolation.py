@@ -10,13 +10,13 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from types import TracebackType
 
 import msgspec
 
 from pcapdiag.errors import CaptureError
 from pcapdiag.fleet import frames
 from pcapdiag.fleet.capture import Capture, is_url
+from pcapdiag.fleet.closed import Closed
 from pcapdiag.fleet.limits import Limits
 from pcapdiag.fleet.outcome import FileIdentity, Outcome
 from pcapdiag.fleet.outcomes import blank, died, failed, over_time
@@ -40,24 +40,13 @@ class Reply(msgspec.Struct):
     outcome: Outcome | None
 
 
-class Worker:
+class Worker(Closed):
     """A worker process, started when first needed and again when it was lost; for one thread."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._process: subprocess.Popen[bytes] | None = None
         self._is_warm = False
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def examine(self, task: Task, claim: Claim = always) -> Reply:
         """Have a capture examined; what happens to the process is in the outcome.

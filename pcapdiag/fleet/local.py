@@ -6,8 +6,8 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
 
+from pcapdiag.fleet.closed import Closed
 from pcapdiag.fleet.isolation import Reply, Worker
 from pcapdiag.fleet.limits import Limits
 from pcapdiag.fleet.task import Claim, Task
@@ -25,7 +25,7 @@ PATIENCE = 10.0
 """Seconds that a thread has to end after its worker was ended; a fetch may take longer."""
 
 
-class LocalEngine:
+class LocalEngine(Closed):
     """Runs tasks in ``jobs`` workers, up to ``retries`` more times where that may end otherwise.
 
     Workers stay warm from one call to the next; :meth:`close` ends them.
@@ -34,17 +34,6 @@ class LocalEngine:
     def __init__(self, jobs: int, limits: Limits, retries: int = 0) -> None:
         self._workers = [Worker(limits) for _ in range(jobs)]
         self._retries = retries
-
-    def __enter__(self) -> LocalEngine:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the workers; a later call starts new ones."""

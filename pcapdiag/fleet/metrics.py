@@ -128,7 +128,8 @@ class Metrics:
             what = getattr(error, "strerror", None) or "no such address"
             text = f"cannot listen on {name}:{port}: {what}"
             raise OutputError(text, "choose another --metrics-listen") from error
-        # A caller that hangs up is no fault of ours, and no traceback for the terminal.
+        # A caller that hangs up is no fault of ours, and no traceback for the terminal. A method of
+        # the server that is there takes the place of its class's.
         server.handle_error = _say_nothing  # type: ignore[assignment, method-assign]
         try:
             yield f"http://{name}:{server.server_port}/metrics"

@@ -6,10 +6,10 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
-from types import TracebackType
 
 from pcapdiag import __version__
 from pcapdiag.fleet.capture import Capture
+from pcapdiag.fleet.closed import Closed
 from pcapdiag.fleet.files import make_folder
 from pcapdiag.fleet.fingerprint import fingerprint
 from pcapdiag.fleet.isolation import Reply
@@ -29,7 +29,7 @@ CHAINS = "sets"
 """The store's folder of what rotated sets leave open."""
 
 
-class Triage:
+class Triage(Closed):
     """One run into a folder, which is ours until :meth:`close`.
 
     Captures may be taken several times, and the tables written between. Raises UsageError and
@@ -43,17 +43,6 @@ class Triage:
         self._engine = engine
         self._store = Store(out, self._fingerprint)
         self._tables = Tables(out, self._store, form)
-
-    def __enter__(self) -> Triage:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def outdated(self, captures: Iterable[Capture]) -> Counter[str]:
         """Count the captures that are known, but by another version or from other options."""

@@ -95,6 +95,7 @@ class Bins:
         found = []
         for word in range(_WORDS):
             row = []
+            # Compiled, a comprehension is a function of its own, without the C types.
             for place in range(self.last + 1):
                 row.append(self.counts[place * _WORDS + word])  # noqa: PERF401
             found.append(row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 
@@ -67,8 +66,9 @@ def callers_of(endpoint: Endpoint) -> Iterator[CallerFacts]:
     name = endpoint_name(endpoint)
     address = address_text(endpoint.version, endpoint.high, endpoint.low)
     for host, caller in endpoint.callers.items():
-        in_use, at = _most(caller.open, caller.waiting)
-        at_once, at_once_at = _most(caller.open)
+        at_once, at_once_at = in_use, at = _most(caller.open)
+        if caller.waiting is not None:
+            in_use, at = _most(caller.open, caller.waiting)
         yield CallerFacts(
             caller=address_text(host.version, host.high, host.low),
             endpoint=name,
@@ -114,14 +114,20 @@ def _most(*levels: Level | None) -> tuple[int, int]:
     if not known:
         return 0, 0
     step = max(level.step for level in known)
-    changes: Counter[int] = Counter()
-    for level in known:
-        for moment, change in level.changes.items():
-            changes[moment * level.step // step] += change
+    changes = known[0].changes if len(known) == 1 else _together(known, step)
     moments = sorted(changes)
-    totals = list(accumulate(changes[moment] for moment in moments))
+    totals = list(accumulate(map(changes.__getitem__, moments)))
     most = max(totals)
     return most, (moments[totals.index(most)] + 1) * step
+
+
+def _together(levels: list[Level], step: int) -> dict[int, int]:
+    changes: dict[int, int] = {}
+    for level in levels:
+        for moment, change in level.changes.items():
+            moment = moment * level.step // step
+            changes[moment] = changes.get(moment, 0) + change
+    return changes
 
 
 def spans_of(endpoint: Endpoint) -> list[SpanFacts]:

@@ -118,8 +118,8 @@ class Endpoint:
         self.looks = 0
         self.answers_within = [0] * 16
         self.speaks_first = 0
-        self.first_bytes: dict[bytes, int] = {}
-        self.first_accepted: dict[bytes, int] = {}
+        self.first_bytes: dict[int, int] = {}
+        self.first_accepted: dict[int, int] = {}
         self.callers: dict[Host, Any] = {}
         self.spans: list[Any] = []
         self.span: Any = None

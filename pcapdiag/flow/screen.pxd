@@ -1,5 +1,7 @@
 import cython
 
+from pcapdiag.model.numbers cimport index_of
+
 cdef unsigned long long LAST_7, LAST_CHUNK
 cdef long long _UNKNOWN, _INCOMPLETE, _COMPLETE, _UNTIL_CLOSE, MAX_DIGITS, NO_LENGTH, CHUNKED, CONFLICT
 

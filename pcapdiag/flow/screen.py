@@ -9,9 +9,9 @@ section 6.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from pcapdiag.model.numbers import index_of
 
-Head = Sequence[int]
+Head = bytearray
 """Bytes of which some are a head: the tracker's slab."""
 
 UNKNOWN = -1
@@ -99,12 +99,12 @@ def check_kind(v: Head, start: int, size: int) -> int:
     3: its path has a word that checks use. Only regular times make a check of 2 and 3.
     """
     end = start + size
-    o = start
-    while o < end and v[o] != 0x0A:
-        o += 1
-    line = o
-    while o < end - 1:
-        if v[o] == 0x0A and v[o + 1] | 0x20 == 0x75 and _is_name(v, o + 1, end, b"user-agent:"):
+    line = index_of(v, 0x0A, start, end)
+    if line < 0:
+        line = end
+    o = line
+    while 0 <= o < end - 1:
+        if v[o + 1] | 0x20 == 0x75 and _is_name(v, o + 1, end, b"user-agent:"):
             o += 12
             while o < end and v[o] == 0x20:
                 o += 1
@@ -112,13 +112,16 @@ def check_kind(v: Head, start: int, size: int) -> int:
                 if _is_name(v, o, end, name):
                     return 1
             return 3 if _is_check_path(v, start, line) else 0
-        o += 1
+        o = index_of(v, 0x0A, o + 1, end - 1)
     return 2 if _head_end(v, start, size) > 0 else 0
 
 
 def _is_check_path(v: Head, start: int, end: int) -> int:
-    for o in range(start, end):
-        if v[o] in (0x2F, 0x2D, 0x5F, 0x2E):  # the marks / - _ . before a word
+    for o in range(start, end - 1):
+        if v[o] not in (0x2F, 0x2D, 0x5F, 0x2E):  # the marks / - _ . before a word
+            continue
+        # The letters h, r, l, a, p, s that a word begins with: most have another.
+        if v[o + 1] | 0x20 in (0x68, 0x72, 0x6C, 0x61, 0x70, 0x73):
             for word in _CHECK_WORDS:
                 if _is_name(v, o + 1, end, word):
                     return 1
@@ -172,17 +175,16 @@ def _framing(v: Head, start: int, end: int) -> int:
     """Return the Content-Length of a head, or one of the constants where there is none."""
     length = NO_LENGTH
     chunked = 0
-    o = start
-    while o < end - 2:
-        if v[o] == 0x0A:
-            first = v[o + 1] | 0x20
-            if first == 0x63 and _is_name(v, o + 1, end, b"content-length:"):
-                length = _number(v, o + 16, end)
-                if length < 0:
-                    return CONFLICT
-            elif first == 0x74 and _is_name(v, o + 1, end, b"transfer-encoding:"):
-                chunked = 1
-        o += 1
+    o = index_of(v, 0x0A, start, end - 2)
+    while o >= 0:
+        first = v[o + 1] | 0x20
+        if first == 0x63 and _is_name(v, o + 1, end, b"content-length:"):
+            length = _number(v, o + 16, end)
+            if length < 0:
+                return CONFLICT
+        elif first == 0x74 and _is_name(v, o + 1, end, b"transfer-encoding:"):
+            chunked = 1
+        o = index_of(v, 0x0A, o + 1, end - 2)
     if not chunked:
         return length
     return CHUNKED if length == NO_LENGTH else CONFLICT

@@ -355,6 +355,10 @@ def endpoint_facts(endpoint: Endpoint) -> EndpointFacts:
         longest_idle=endpoint.longest_idle,
         answers_within=list(endpoint.answers_within),
         speaks_first=endpoint.speaks_first,
-        first_bytes=dict(endpoint.first_bytes),
-        first_accepted=dict(endpoint.first_accepted),
+        first_bytes=_by_bytes(endpoint.first_bytes),
+        first_accepted=_by_bytes(endpoint.first_accepted),
     )
+
+
+def _by_bytes(counts: dict[int, int]) -> dict[bytes, int]:
+    return {first.to_bytes(4, "big"): count for first, count in counts.items()}

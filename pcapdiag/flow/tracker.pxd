@@ -13,7 +13,7 @@ from pcapdiag.flow.screen cimport completeness, is_alarming, is_answer, is_reque
 from pcapdiag.flow.sequence cimport analyze, repeats
 from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
 from pcapdiag.flow.table cimport Table
-from pcapdiag.model.numbers cimport big64, distance
+from pcapdiag.model.numbers cimport big16, big32, big64, distance
 
 cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HAS_SACK, IS_IPV6, HEAD, CLOSE_NOTIFY, STALLED
 cdef long long _LINGER, _SYN_IDLE, _OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP, SECOND_CHANCES
@@ -47,7 +47,7 @@ cdef class Tracker:
     cdef const long long[::1] offsets, times, captured, lengths, interfaces, frames
     cdef const long long[::1] link_types, files
     cdef public long long want_all, now, next_sweep, watching, scratch
-    cdef public set watched
+    cdef public set watched, named
     cdef public long long packets, bytes, first_time, last_time, truncated, duplicates, undecoded
     cdef public long long other_protocols, fragments, unknown_link, mixed, mixed_frame, evicted
     cdef public long long note_all, facts_left_out, heads_left_out, unmatched_icmp, connections, healthy, midstream, looks
@@ -124,8 +124,9 @@ cdef class Tracker:
     cdef void _close_turn(self, Flow flow, long long keep)
     cdef bytes _tail_bytes(self, HalfFlow f)
     cdef int _new_turn(self, Packet p, Flow flow, long long frame, long long time) except -1
+    @cython.locals(seen=dict, first=cython.longlong)
     cdef void _note_first_bytes(self, Packet p, Flow flow)
-    @cython.locals(f=HalfFlow, answer=bytes)
+    @cython.locals(f=HalfFlow, o=cython.longlong, first=cython.longlong)
     cdef void _note_accepted(self, Packet p, Flow flow, Endpoint endpoint)
     @cython.locals(endpoint=Endpoint, took=cython.longlong, limit=cython.longlong, bucket=cython.longlong)
     cdef void _answered(self, Packet p, Flow flow, long long frame, long long time)
@@ -176,4 +177,5 @@ cdef class Tracker:
     cdef int _says_goodbye(self, Flow flow, HalfFlow i, HalfFlow r) except -1
 
 
+cpdef unsigned long long end_key(unsigned long long low, unsigned long long port) noexcept
 cpdef long long flow_isn(Flow flow)

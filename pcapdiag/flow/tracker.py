@@ -49,7 +49,7 @@ from pcapdiag.flow.slabs import (
     HeadSlab,
 )
 from pcapdiag.flow.table import Table
-from pcapdiag.model.numbers import big64, distance
+from pcapdiag.model.numbers import big16, big32, big64, distance
 from pcapdiag.model.packet import (
     ACK,
     ACKED_UNSEEN,
@@ -217,6 +217,8 @@ class Tracker:
         self.watching = 0
         self.watched: set[int] = set()
         self.on_packet: Any = None
+        self.named: set[int] = set()
+        """Initiators' ends (:func:`end_key`) whose connections are handed on, healthy or not."""
         self.scratch = -1
         self.arp: list[tuple[int, int, int]] = []
         self.on_dns: Callable[[Packet, bytes, int, int], object] | None = None
@@ -1046,7 +1048,7 @@ class Tracker:
         if flow.endpoint.connections > FIRST_BYTES_OF:
             return
         seen = flow.endpoint.first_bytes
-        first = bytes(self.buffer[p.payload : p.payload + 4])
+        first = big32(p.view, p.payload)
         if first in seen:
             seen[first] += 1
         elif len(seen) < MAX_FIRST_BYTES:
@@ -1060,10 +1062,13 @@ class Tracker:
         f = flow.a if flow.a_opened else flow.b
         if f.hello_slot < 0 or f.hello_length < 4:
             return
-        answer = bytes(self.buffer[p.payload : p.payload + min(p.payload_captured, 10)])
-        if answer.startswith(b"\x15\x03") or (answer.startswith(b"HTTP/1.") and answer[9:] >= b"4"):
+        o = p.payload
+        if p.payload_captured >= 2 and big16(p.view, o) == 0x1503:
             return
-        first = self.heads.read(f.hello_slot, 4)
+        if p.payload_captured >= 10 and p.view[o + 9] >= 0x34:
+            if big32(p.view, o) == 0x48545450 and big32(p.view, o + 3) == 0x502F312E:  # HTTP/1.
+                return
+        first = big32(self.head_bytes, f.hello_slot * HEAD)
         if first in endpoint.first_bytes:
             endpoint.first_accepted[first] = endpoint.first_accepted.get(first, 0) + 1
 
@@ -1386,6 +1391,9 @@ class Tracker:
         if self.keep_prints is not None:
             self.keep_prints.add(self.facts, self.heads, flow)
         told = self.want_all or (self.watching and flow.stream in self.watched)
+        if self.named and not told:
+            told = end_key(flow.low_a, flow.port_a) in self.named
+            told = told or end_key(flow.low_b, flow.port_b) in self.named
         if not told and self._surely_healthy(flow):
             if flow.same_as < 0:
                 self.healthy += 1
@@ -1585,6 +1593,11 @@ class Tracker:
 
 def _stream_of(flow: Flow) -> int:
     return flow.stream
+
+
+def end_key(low: int, port: int) -> int:
+    """Return an address's low 64 bits and a port as one number; others may share it."""
+    return low ^ (port * MIX_A & MASK)
 
 
 def flow_isn(flow: Flow) -> int:

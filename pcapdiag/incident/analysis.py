@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from functools import cached_property
 
-from pcapdiag.capture import Capture
+from pcapdiag.capture import Batch, Capture
 from pcapdiag.correlate.names import NameTable
 from pcapdiag.correlate.selection import Selection
 from pcapdiag.diagnose.judge import judge
@@ -15,6 +15,7 @@ from pcapdiag.flow.prints import PrintTable
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.sieve import MAX_DRAWN
 from pcapdiag.flow.story import address_text, build_story, connection_state
+from pcapdiag.host.load import load_snapshots
 from pcapdiag.incident.archive import Archive, Connections
 from pcapdiag.incident.certificates import Certificates
 from pcapdiag.incident.describe import asked_name
@@ -22,6 +23,7 @@ from pcapdiag.incident.dns_reader import DnsReader
 from pcapdiag.incident.drawing import Drawing
 from pcapdiag.incident.following import Following
 from pcapdiag.incident.legs import ProxyLegs
+from pcapdiag.incident.logged import Logged
 from pcapdiag.incident.place import Places
 from pcapdiag.incident.resets import UnlistedResets
 from pcapdiag.incident.scope import Scopes
@@ -45,6 +47,7 @@ class Analysis(Following):
         super().__init__(capture, options, self._ended)
         self.options = options
         self.names = NameTable.from_file(options.names) if options.names else NameTable()
+        self.snapshots = load_snapshots(options.snapshots)
         self.dns = DnsReader(self.names)
         self.tracker.on_dns = self.dns.take
         self.tracker.note_all = options.all_connections
@@ -84,6 +87,7 @@ class Analysis(Following):
         self.legs = ProxyLegs()
         self._scopes = Scopes(self.tracker, filtered=options.is_filtered)
         self._load = UpstreamLoad(self.tracker)
+        self.logged = Logged(options, self.tracker)
         self._live = options.follow
         self._given: dict[str, tuple[str, str]] = {}
         """With ``follow``: code and side given for each connection that is judged again."""
@@ -102,6 +106,11 @@ class Analysis(Following):
     def _is_drawn(self, stream: int) -> bool:
         return self._drawing is not None and self._drawing.stream == stream
 
+    def take(self, batch: Batch) -> None:
+        """Follow the packets of a batch; the logs are read before the first one."""
+        self.logged.read_before(batch)
+        super().take(batch)
+
     def let_time_pass(self) -> None:
         """Let wall-clock time end connections, while a live input is silent."""
         now = time.time_ns()
@@ -116,6 +125,17 @@ class Analysis(Following):
         for story, watched_until in self.archive.stories():
             self._judge_again(story, watched_until)
         self.unlisted["ok"] += self.tracker.healthy
+        self._tie_logs()
+
+    def _tie_logs(self) -> None:
+        """Join the logs; what was listed for them alone and has no line is counted only."""
+        tracker = self.tracker
+        self.logged.conclude(self.connections, tracker.first_time, tracker.last_time)
+        for number, stream in self.logged.without_line():
+            self.connections.withdraw(number)
+            story, watched_until = self.archive.read(stream)
+            told = self.tell(story, watched_until)
+            self._leave_out(story, told.context, told.connection.verdict.code)
 
     def end_reading(self) -> None:
         """Judge what is still open; from now on the whole capture is known."""
@@ -164,7 +184,7 @@ class Analysis(Following):
         if judgement.code != "ok":
             self._scopes.count(story, failed=judgement.failed)
         noted = self.legs.note(story, judgement, context)
-        if self._is_drawn(story.stream):
+        if self._is_drawn(story.stream) or (not noted and self.logged.names(story)):
             self.archive.put(story, context.last_time)
             return
         if noted:
@@ -200,7 +220,8 @@ class Analysis(Following):
         self.legs.settle(told.connection)
         given = self._given.pop(told.connection.id, None)
         drawn = self._drawing if self._is_drawn(story.stream) else None
-        if not (verdict.failed or self.options.all_connections or drawn):
+        asked_for = verdict.failed or self.options.all_connections or drawn is not None
+        if not (asked_for or self.logged.names(story)):
             self._leave_out(story, told.context, verdict.code)
             if given is not None:
                 self.withdrawn.append(told.in_full())
@@ -212,11 +233,17 @@ class Analysis(Following):
             connection.series = drawn.series(story)
         changed = given != _gist(connection) or self.legs.has_cause(connection)
         if self.options.follow and changed:
-            self.late.append((len(self.connections), given is not None))
+            self.late.append((self.connections.added, given is not None))
+        if not asked_for:
+            self.logged.listed(self.connections.added, story.stream)
         self.connections.add(connection)
 
     def complete(self, connection: Connection) -> None:
         """Add what was not known yet when a connection was told."""
+        self._complete(connection)
+        self.logged.add(connection)
+
+    def _complete(self, connection: Connection) -> None:
         self.twins.join(connection)
         calls_others = self.surroundings.calls_others(connection.responder.ip)
         self.legs.join(connection, calls_others=calls_others)

@@ -26,7 +26,7 @@ KEPT_AS_THEY_ARE = 256
 MAX_DOUBTFUL = 5_000
 """Connections judged again of those that the capture, so far, could not tell to have failed."""
 DOUBTFUL_PER_ENDPOINT = 20
-IN_MEMORY = 8 * 1024 * 1024
+IN_MEMORY = 2 * 1024 * 1024
 """Bytes of a spill that stay in memory before a temporary file takes them."""
 
 
@@ -45,7 +45,7 @@ class Spill:
     """Records in the order in which they were added, read back by number."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
+        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - for its lifetime
         self._ends = array("q", [0])
 
     def __len__(self) -> int:
@@ -143,7 +143,13 @@ class Connections(Sequence[Connection]):
         self._records = Spill()
         self._streams = array("q")
         self._order = array("q")
+        self._withdrawn: set[int] = set()
         self._encoder = msgspec.msgpack.Encoder()
+
+    def withdraw(self, number: int) -> None:
+        """Leave out the connection that was added when there were ``number`` of them."""
+        self._withdrawn.add(number)
+        self._order = array("q")
 
     def add(self, connection: Connection, place: int | None = None) -> None:
         """Append a connection; ``place`` orders it where its stream does not."""
@@ -173,8 +179,13 @@ class Connections(Sequence[Connection]):
         numbers = [number for number, known in enumerate(self._streams) if known == place]
         return self.read(numbers[-1]) if numbers else None
 
-    def __len__(self) -> int:
+    @property
+    def added(self) -> int:
+        """How many were added, those that were withdrawn among them."""
         return len(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records) - len(self._withdrawn)
 
     def __iter__(self) -> Iterator[Connection]:
         return map(self.read, self._sorted())
@@ -191,5 +202,6 @@ class Connections(Sequence[Connection]):
     def _sorted(self) -> array[int]:
         """Return the records' numbers by stream; those of one stream stay in their order."""
         if len(self._order) != len(self):
-            self._order = array("q", sorted(range(len(self)), key=self._streams.__getitem__))
+            numbers = (n for n in range(len(self._records)) if n not in self._withdrawn)
+            self._order = array("q", sorted(numbers, key=self._streams.__getitem__))
         return self._order

@@ -96,7 +96,7 @@ def _ends_soon(der: bytes, time: int) -> bool:
     text = found[2].decode()
     century = "19" if text >= "50" else "20"
     try:
-        end = datetime.strptime(century + text, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        end = datetime.fromisoformat(f"{century}{text[:6]}T{text[6:]}").replace(tzinfo=UTC)
     except ValueError:
         return False
     return 0 < end.timestamp() * NANOSECONDS - time <= SOON

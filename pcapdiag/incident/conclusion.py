@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pcapdiag import __version__
 from pcapdiag.diagnose.findings.capture import capture_findings
 from pcapdiag.diagnose.findings.registry import Finders
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.capture_facts import summarize_capture
-from pcapdiag.incident.correlation import Correlation
 from pcapdiag.incident.explaining import in_order
 from pcapdiag.incident.fleet import collect_fleet
 from pcapdiag.incident.groups import summarize
 from pcapdiag.incident.over_time import OverTime
-from pcapdiag.incident.points_report import (
-    PointFinders,
-    as_one,
-    captures_of,
-    describe_points,
-)
+from pcapdiag.incident.snapshots import described, notes
 from pcapdiag.model.report import SCHEMA, Generator, Report
+
+if TYPE_CHECKING:
+    from pcapdiag.incident.correlation import Correlation
 
 
 def report_of(analysis: Analysis) -> Report:
@@ -26,8 +25,9 @@ def report_of(analysis: Analysis) -> Report:
     capture = summarize_capture(analysis)
     connections = analysis.connections
     roles = analysis.surroundings.roles()
+    topology = roles.topology()
     resets = analysis.unlisted_resets.by_party(roles)
-    fleet = collect_fleet(analysis)
+    fleet = collect_fleet(analysis, topology)
     finders = Finders()
     over_time = OverTime(analysis.tracker.activity)
     watched = over_time.watch(finders.watch(connections))
@@ -36,22 +36,33 @@ def report_of(analysis: Analysis) -> Report:
         capture, summary.connections, analysis.tracker.mixed, analysis.tracker.mixed_frame
     )
     findings = in_order([*finders.findings(fleet), *about_capture], groups)
+    snapshots = described(analysis.snapshots, fleet.host_states)
+    capture.notes += notes(snapshots)
     connections.name_findings(findings)
     return Report(
         schema=SCHEMA,
         generator=_program(),
         capture=capture,
-        topology=roles.topology(),
+        topology=topology,
         summary=summary,
         connections=connections,
         findings=findings,
         groups=groups,
         activity=over_time.activity,
+        snapshots=snapshots,
+        logs=analysis.logged.result(),
     )
 
 
 def joint_report(correlation: Correlation) -> Report:
     """Return the report of several points that were compared."""
+    from pcapdiag.incident.points_report import (
+        PointFinders,
+        as_one,
+        captures_of,
+        describe_points,
+    )
+
     studies, roles = correlation.studies, correlation.roles
     captures = captures_of(studies)
     finders = PointFinders(studies)
@@ -62,10 +73,12 @@ def joint_report(correlation: Correlation) -> Report:
     first = studies[0].label
     findings = in_order([*correlation.findings(), *finders.findings(captures)], groups, first)
     correlation.connections.name_findings(findings, first)
+    snapshots = described(studies[0].analysis.snapshots, finders.host_states)
+    together = [*correlation.notes(), *notes(snapshots)]
     return Report(
         schema=SCHEMA,
         generator=_program(),
-        capture=as_one(captures, [study.label for study in studies], correlation.notes()),
+        capture=as_one(captures, [study.label for study in studies], together),
         topology=correlation.topology(),
         summary=summary,
         connections=correlation.connections,
@@ -73,6 +86,8 @@ def joint_report(correlation: Correlation) -> Report:
         groups=groups,
         points=describe_points(correlation, captures),
         activity=over_time.activity,
+        snapshots=snapshots,
+        logs=correlation.logged.result(),
     )
 
 

@@ -18,6 +18,7 @@ from pcapdiag.diagnose.findings.lost_between import LostBetween
 from pcapdiag.diagnose.points.way import Way
 from pcapdiag.diagnose.text import counted
 from pcapdiag.incident.archive import Connections
+from pcapdiag.incident.logged import Logged
 from pcapdiag.incident.merge import Meeting, View, merge, sighting
 from pcapdiag.incident.place_roles import MAX_ASKED, ends_by_labels, share_roles, topology
 from pcapdiag.incident.point_study import PointStudy
@@ -70,6 +71,7 @@ class Correlation:
         self._sample: list[int] = []
         """Healthy connections that several points have, read again to know how the path does."""
         self._lost = LostBetween()
+        self.logged = Logged(options)
         self._drawn_stream = drawn
         self._drawn = -1
         """Number of the connection that is told in full whatever its verdict is."""
@@ -113,6 +115,8 @@ class Correlation:
         for study in self.studies:
             for seen in study.analysis.prints:
                 self._count(study, seen)
+        tracker = self.studies[0].analysis.tracker
+        self.logged.conclude(self.connections, tracker.first_time, tracker.last_time)
 
     def drawn(self) -> Connection | None:
         """Return the connection that was to be drawn; None where the point has no such stream."""
@@ -316,3 +320,4 @@ class Correlation:
         study.analysis.complete(connection)
         if study.number and connection.scope is not None:
             self._stamps[study.number].scope(connection.scope)
+        self.logged.add(connection)

@@ -14,6 +14,7 @@ from pcapdiag.protocols.http.grpc import status_name
 
 MAX_LISTED = 100
 """Exchanges of one connection in the report."""
+SERVER_ERROR = 500
 
 
 def describe_http(facts: HttpFacts, failed: AbstractSet[int | None] | None, responder: str) -> Http:
@@ -23,9 +24,12 @@ def describe_http(facts: HttpFacts, failed: AbstractSet[int | None] | None, resp
     which was not handed on.
     """
     chosen = facts.exchanges if failed is None else _with_neighbours(facts.exchanges, failed)
+    repeated = _repeated(facts.exchanges)
     return Http(
         requests=facts.requests,
-        exchanges=[_exchange(one, responder) for one in chosen[:MAX_LISTED]],
+        exchanges=[
+            _exchange(one, responder, repeated.get(one.index)) for one in chosen[:MAX_LISTED]
+        ],
     )
 
 
@@ -58,7 +62,27 @@ def _with_neighbours(exchanges: list[Exchange], failed: AbstractSet[int | None])
     return chosen or exchanges[-1:]
 
 
-def _exchange(one: Exchange, responder: str) -> HttpExchange:
+def _repeated(exchanges: list[Exchange]) -> dict[int, int]:
+    """Return which request repeats which failed one, by index: a retry keeps its x-request-id."""
+    last: dict[tuple[str | None, ...], Exchange] = {}
+    found = {}
+    for one in exchanges:
+        if one.request_id:
+            same = one.request_id, one.method, one.target, one.host
+            before = last.get(same)
+            if before is not None and not _succeeded(before):
+                found[one.index] = before.index
+            last[same] = one
+    return found
+
+
+def _succeeded(one: Exchange) -> bool:
+    if one.grpc is not None and one.grpc.status is not None:
+        return one.grpc.status == 0
+    return one.complete and one.status is not None and one.status < SERVER_ERROR
+
+
+def _exchange(one: Exchange, responder: str, retry_of: int | None) -> HttpExchange:
     reply = one.local_reply
     made_here = reply is not None and not reply.handed_on
     return HttpExchange(
@@ -74,6 +98,7 @@ def _exchange(one: Exchange, responder: str) -> HttpExchange:
         length=one.length,
         complete=one.complete,
         ended_by=one.ended_by,
+        retry_of=retry_of,
         request_id=one.request_id,
         local_reply=LocalReplyFacts(
             product=reply.product, reason=reply.reason, details=reply.details

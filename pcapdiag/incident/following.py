@@ -28,7 +28,9 @@ class Following:
         self.tracker.reassemble = self.fragments.add
         self.keys = KeyLog()
         self.readers = Readers(self.tracker, self.keys)
-        self._key_file = KeyLogFile(options.keylog, self.keys) if options.keylog else None
+        self._use_secrets = options.use_secrets
+        wanted = options.use_secrets and options.keylog
+        self._key_file = KeyLogFile(wanted, self.keys) if wanted else None
         self._secrets_taken = 0
         self._link_types = array("q")
         self._files = array("q")
@@ -45,6 +47,8 @@ class Following:
 
     def _learn_secrets(self) -> None:
         """Take up what the key log and the capture's own secrets have come to hold."""
+        if not self._use_secrets:
+            return
         if self._key_file is not None:
             self._key_file.look_again()
         secrets = self.capture.metadata.secrets

@@ -41,7 +41,7 @@ def check_points(points: Sequence[CapturePoint]) -> None:
 
 def options_at_a_point(options: AnalyzeOptions) -> AnalyzeOptions:
     """Return the options of one point's own analysis: filters choose among the joined ones."""
-    return replace(options.without_filters(), keep_prints=True)
+    return replace(options.without_filters(), keep_prints=True, logs=())
 
 
 class PointStudy:

@@ -15,6 +15,7 @@ from pcapdiag.incident.correlation import Correlation
 from pcapdiag.incident.fleet import collect_fleet
 from pcapdiag.incident.over_time import activity_of
 from pcapdiag.incident.point_study import PointStudy
+from pcapdiag.model.host_state import HostState
 from pcapdiag.model.points import PointClock
 from pcapdiag.model.report import CaptureCounts, CaptureSummary, Connection, Finding, Point
 from pcapdiag.model.report_points import ClockChange
@@ -110,6 +111,8 @@ class PointFinders:
         self._studies = studies
         self._finders = [Finders() for _ in studies]
         self._by_label = {study.label: study.number for study in studies}
+        self.host_states: list[HostState] = []
+        """The snapshots of hosts that any of the points shows; known with the findings."""
 
     def watch(self, connections: Iterable[Connection]) -> Iterator[Connection]:
         """Yield every connection as it is, once the finders have seen it."""
@@ -122,7 +125,10 @@ class PointFinders:
         """Return the findings of all points, those about the captures themselves last."""
         told: dict[object, Finding] = {}
         for study, finders in zip(self._studies, self._finders, strict=True):
-            for finding in finders.findings(collect_fleet(study.analysis)):
+            topology = study.analysis.surroundings.roles().topology()
+            fleet = collect_fleet(study.analysis, topology)
+            self.host_states += fleet.host_states
+            for finding in finders.findings(fleet):
                 key = finding.code, finding.endpoint, tuple(finding.addresses), finding.title
                 told.setdefault(key, _at(finding, study))
         about = [

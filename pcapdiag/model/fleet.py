@@ -12,6 +12,7 @@ import msgspec
 
 from pcapdiag.model.context import EndpointFacts, HostFacts
 from pcapdiag.model.dns import DnsFacts
+from pcapdiag.model.host_state import HostState
 from pcapdiag.model.tls import Certificate
 
 
@@ -242,5 +243,7 @@ class Fleet(msgspec.Struct):
     leaks: list[LeakFact] = []
     capture_hosts: frozenset[str] = frozenset()
     """The capturing host's addresses."""
+    host_states: list[HostState] = []
+    """Snapshots of hosts that the capture shows."""
     filtered: bool = False
     """Filters chose the connections of the report: the others were not judged."""

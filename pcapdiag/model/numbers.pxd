@@ -19,11 +19,21 @@ cdef extern from *:
     static CYTHON_INLINE long long pcapdiag_distance(long long a, long long b) {
         return (int32_t)(uint32_t)(a - b);
     }
+    static CYTHON_INLINE long long pcapdiag_index_of(
+        const unsigned char *p, int byte, long long start, long long end
+    ) {
+        const unsigned char *found;
+        if (end <= start) return -1;
+        found = (const unsigned char *)memchr(p + start, byte, (size_t)(end - start));
+        return found ? found - p : -1;
+    }
     #define PCAPDIAG_AT(view, at) ((const unsigned char *)(view).data + (at))
     #define pcapdiag_big16_at(view, at) pcapdiag_big16(PCAPDIAG_AT(view, at))
     #define pcapdiag_big32_at(view, at) pcapdiag_big32(PCAPDIAG_AT(view, at))
     #define pcapdiag_big64_at(view, at) pcapdiag_big64(PCAPDIAG_AT(view, at))
     #define pcapdiag_little32_at(view, at) pcapdiag_little32(PCAPDIAG_AT(view, at))
+    #define pcapdiag_index_of_at(view, byte, start, end) \\
+        pcapdiag_index_of(PCAPDIAG_AT(view, 0), byte, start, end)
     #define pcapdiag_copy(target, at, source, start, count) \\
         memcpy((target).data + (at), (source).data + (start), (size_t)(count))
     """
@@ -32,4 +42,5 @@ cdef extern from *:
     cpdef unsigned long long big64 "pcapdiag_big64_at" (const unsigned char[::1] data, long long at) noexcept
     cpdef long long little32 "pcapdiag_little32_at" (const unsigned char[::1] data, long long at) noexcept
     cpdef long long distance "pcapdiag_distance" (long long a, long long b) noexcept
+    cpdef long long index_of "pcapdiag_index_of_at" (const unsigned char[::1] data, long long byte, long long start, long long end) noexcept
     cpdef void copy "pcapdiag_copy" (unsigned char[::1] target, long long at, const unsigned char[::1] source, long long start, long long count) noexcept

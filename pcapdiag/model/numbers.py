@@ -38,6 +38,11 @@ def distance(a: int, b: int) -> int:
     return d - MASK32 - 1 if d > HALF else d
 
 
+def index_of(data: bytes | bytearray, byte: int, start: int, end: int) -> int:
+    """Return where a byte is first in ``data[start:end]``, or -1."""
+    return data.find(byte, start, end)
+
+
 def copy(
     target: MutableSequence[int], at: int, source: Sequence[int], start: int, count: int
 ) -> None:

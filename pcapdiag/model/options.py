@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from pcapdiag.model.logs import LogSource
+if TYPE_CHECKING:
+    from pcapdiag.model.logs import LogSource
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -129,6 +131,8 @@ class AnalyzeOptions:
     """Path of a names file (``correlate/names.py`` reads it)."""
     keylog: str | None = None
     """Path of a TLS key log (``correlate/secrets.py`` reads it)."""
+    use_secrets: bool = True
+    """Open TLS records with what ``keylog`` and the capture itself hold for that."""
     logs: tuple[LogSource, ...] = ()
     """Logs of proxies (``logs/`` reads them)."""
     snapshots: tuple[str, ...] = ()

@@ -32,6 +32,7 @@ from pcapdiag.model.report_points import PointPassage as PointPassage
 from pcapdiag.model.report_points import Sighting as Sighting
 from pcapdiag.model.report_scope import Scope as Scope
 from pcapdiag.model.report_signs import ResetSigns as ResetSigns
+from pcapdiag.model.report_snapshots import SnapshotFile as SnapshotFile
 from pcapdiag.model.report_summary import Summary as Summary
 from pcapdiag.model.report_summary import Topology as Topology
 from pcapdiag.model.report_tls import Tls
@@ -347,6 +348,8 @@ class Report(Value):
     """The capture over time; with several points the first one's, the others' are with them."""
     logs: Logs | None = None
     """The logs that were given (``AnalyzeOptions.logs``)."""
+    snapshots: list[SnapshotFile] = []
+    """The snapshots that were given (``AnalyzeOptions.snapshots``), used or not."""
 
 
 class LineCapture(Value):
@@ -369,7 +372,8 @@ class Line(Value, kw_only=True):
 
     ``update`` is a connection printed before whose verdict changed at the end of the capture.
     The ``summary`` line is the last; its ``capture`` is the whole :class:`CaptureSummary`, and it
-    has the ``activity``, and the ``points`` where there are several. ``outcome`` is what ``pcapdiag
+    has the ``activity``, the ``points`` where there are several, and the ``logs`` where some were
+    given. ``outcome`` is what ``pcapdiag
     triage`` says of each capture.
     """
 
@@ -383,5 +387,6 @@ class Line(Value, kw_only=True):
     summary: Summary | msgspec.UnsetType = msgspec.UNSET
     points: list[Point] | msgspec.UnsetType = msgspec.UNSET
     activity: Activity | msgspec.UnsetType = msgspec.UNSET
+    logs: Logs | msgspec.UnsetType = msgspec.UNSET
     error: LineError | msgspec.UnsetType = msgspec.UNSET
     outcome: CaptureOutcome | msgspec.UnsetType = msgspec.UNSET

@@ -29,7 +29,8 @@ class HttpExchange(msgspec.Struct, kw_only=True):
     """One request and its answer.
 
     ``made_by`` is the address of the proxy that made a local reply; None where it was only handed
-    on by this leg's responder and the maker is not in the capture.
+    on by this leg's responder and the maker is not in the capture. ``retry_of`` is the ``index`` of
+    the failed request that this one repeats, known by its x-request-id.
     """
 
     index: int

@@ -37,7 +37,9 @@ class LogLine(msgspec.Struct, kw_only=True):
     message: str | None = None
     tied_by: list[str] = []
     """What the line and the connection share: ``client``, ``upstream``, ``upstream_local``,
-    ``request_id``, ``request``, ``status``, ``connection``, ``time``."""
+    ``request_id``, ``request``, ``status``, ``connection``, ``time``; ``other_leg`` alone where
+    the connection of the proxy's other leg has the line, and the capture shows both legs to be of
+    one request."""
     apart: float | None = None
     """Seconds between the moment that the line tells and the same one in the capture, after the
     log's ``clock_offset``."""
@@ -72,6 +74,8 @@ class LogFile(msgspec.Struct, kw_only=True):
     """Of those, lines of a time before or after the capture."""
     without_connection: int = 0
     """Of those, lines within the capture's time that no connection of it fits."""
+    ambiguous: int = 0
+    """Of those, lines that several connections fit equally well: tied to none."""
     clock_offset: float | None = None
     clock_error: float | None = None
     examples: list[LogLine] = []

@@ -14,6 +14,7 @@ from pcapdiag.report.clock import Clock, between
 from pcapdiag.report.escape import shown
 from pcapdiag.report.ladder import ladder
 from pcapdiag.report.layout import Page
+from pcapdiag.report.logs import LINES, has_envoys, line_texts, lines_of
 from pcapdiag.report.points import ONE_PLACE, Places, stream_filter
 from pcapdiag.report.requests import failed_exchange, other_text, request_head
 from pcapdiag.report.scope import scope_text
@@ -68,7 +69,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
         if scope:
             yield from self.page.labelled("SCOPE", scope)
         yield from self._because(because)
-        yield from self._what_next(connection.verdict, self.places.of(connection))
+        yield from self._what_next(connection, self.places.of(connection))
 
     def group(
         self,
@@ -94,7 +95,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
             yield from self.page.labelled("ALIKE", signs)
         yield from self.page.labelled("SCOPE", self._scope(group, sample))
         yield from self._because(because)
-        yield from self._what_next(sample.verdict, streams)
+        yield from self._what_next(sample, streams)
 
     def finding(self, finding: Finding) -> Iterator[str]:
         """Yield the lines of a finding; what only informs gets one line."""
@@ -168,7 +169,16 @@ class EntryWriter(msgspec.Struct, frozen=True):
             yield from self.page.labelled("NOTE", shown(note))
         yield from self._others(connection)
         yield from self._because(because)
-        yield from self.page.labelled("SEE", _see(display_filter, verdict))
+        yield from self.logged(connection)
+        yield from self.page.labelled("SEE", _see(display_filter, connection))
+
+    def logged(self, connection: Connection) -> Iterator[str]:
+        """Yield what proxies' logs say of a connection."""
+        most = len(lines_of(connection)) if self.whole else LINES
+        label = "LOG"
+        for text in line_texts(connection, most):
+            yield from self.page.hanging(label, text, 2)
+            label = ""
 
     def _what(self, verdict: Verdict) -> Iterator[str]:
         what = f"{verdict.code}  {words.confidence(verdict.confidence)}"
@@ -215,9 +225,10 @@ class EntryWriter(msgspec.Struct, frozen=True):
         if rest:
             yield from self.page.labelled("", f"and {rest:,} more (in the JSON)")
 
-    def _what_next(self, verdict: Verdict, display_filter: str) -> Iterator[str]:
-        yield from self._what_to_do(verdict.fixes, verdict.commands)
-        yield from self.page.labelled("SEE", _see(display_filter, verdict))
+    def _what_next(self, connection: Connection, display_filter: str) -> Iterator[str]:
+        yield from self.logged(connection)
+        yield from self._what_to_do(connection.verdict.fixes, connection.verdict.commands)
+        yield from self.page.labelled("SEE", _see(display_filter, connection))
 
     def _who(self, connection: Connection) -> Iterator[str]:
         who = connection.verdict.attribution
@@ -290,8 +301,8 @@ _SEVERITY = {
 }
 
 
-def _see(display_filter: str, verdict: Verdict) -> str:
-    envoy = words.logged(verdict)
+def _see(display_filter: str, connection: Connection) -> str:
+    envoy = "" if has_envoys(connection) else words.logged(connection.verdict)
     return f"{display_filter}   Envoy log: {envoy}" if envoy else display_filter
 
 

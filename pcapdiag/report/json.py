@@ -43,7 +43,7 @@ def render_line(line: Line) -> str:
 
 
 def _encode(value: Report | Line | Connection, *, indent_by: int) -> str:
-    encoded = msgspec.json.encode(_masked(msgspec.to_builtins(value)))
+    encoded = msgspec.json.encode(masked(msgspec.to_builtins(value)))
     if not indent_by:
         return json_safe(encoded.decode())
     text = msgspec.json.format(encoded, indent=indent_by).decode()
@@ -54,12 +54,13 @@ def _in_one_line(numbers: re.Match[str]) -> str:
     return " ".join(numbers[0].split()).replace("[ ", "[").replace(" ]", "]")
 
 
-def _masked(value: object) -> object:
+def masked(value: object) -> object:
+    """Return plain data with every text in it masked."""
     if isinstance(value, str):
         text = mask(value)
         return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
-        return {name: _masked(member) for name, member in value.items()}
+        return {name: masked(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [_masked(member) for member in value]
+        return [masked(member) for member in value]
     return value

@@ -43,6 +43,7 @@ def closing_lines(report: Report) -> Iterator[Line]:
         summary=report.summary,
         points=points,
         activity=report.activity or UNSET,
+        logs=report.logs or UNSET,
     )
 
 

@@ -9,9 +9,10 @@ import msgspec
 from pcapdiag.model.report import Connection, Finding, Group, Report
 from pcapdiag.report import chain, evidence, words
 from pcapdiag.report.clock import Clock, TimeMode
+from pcapdiag.report.logs import has_envoys, line_texts, log_texts, logged_only, logs_summary
 from pcapdiag.report.markup import MAX_CELL, code, fence, prose, table
 from pcapdiag.report.order import causes, told_order
-from pcapdiag.report.overview import captured, noted, outcome, roles, samples, warnings
+from pcapdiag.report.overview import captured, hosts, noted, outcome, roles, samples, warnings
 from pcapdiag.report.points import Places, point_texts, stream_filter
 
 MAX_GROUPS = 20
@@ -52,6 +53,7 @@ def render_markdown(
     room.fits(head)
     yield head
     yield from writer.failures(room)
+    yield from writer.logged(room)
     yield from writer.findings(room)
     if report.summary.failed or report.findings:
         yield f"\n{KEY}\n"
@@ -82,7 +84,37 @@ class _Writer:
             lines.append(f"- Noted: {prose(said)}")
         if report.summary.failed and (known := roles(report)):
             lines += ["", f"Roles: {prose(known)}"]
+        lines += [f"- Host: {prose(text)}" for text in hosts(report)]
+        lines += self._logs()
         return "\n".join(lines) + "\n"
+
+    def _logs(self) -> list[str]:
+        """Return an item for each log, and what logs and wire have against each other."""
+        lines = []
+        for text, more in log_texts(self.report, self.clock):
+            lines.append(f"- Log: {prose(text)}")
+            lines += [f"  - {prose(one)}" for one in more]
+        against = logs_summary(self.report)
+        if against:
+            lines.append(f"- **{prose(against)}**")
+        return ["", *lines] if lines else []
+
+    def logged(self, room: Room) -> Iterator[str]:
+        """Yield the connections that a log calls failed, and that did not fail on the wire."""
+        found = logged_only(self.report)
+        if not found:
+            return
+        told = 0
+        yield "\n### Logged as failed, nothing failed on the wire\n\n"
+        for one in found[:MAX_GROUPS]:
+            lines = "".join(f"  - {prose(text)}\n" for text in line_texts(one))
+            text = f"- {prose(words.ends(one))} {code(self.places.of(one))}\n{lines}"
+            if not room.fits(text):
+                break
+            told += 1
+            yield text
+        if told < len(found):
+            yield f"- and {words.count(len(found) - told, 'more connection')}\n"
 
     def failures(self, room: Room) -> Iterator[str]:
         """Yield the table of failures, then what is behind each of them."""
@@ -174,7 +206,9 @@ class _Writer:
         if len(further) > STEPS:
             yield f"       > and {words.count(len(further) - STEPS, 'more packet')}"
         yield from (f"note     {note}" for note in sample.verdict.notes)
-        if envoy := words.logged(sample.verdict):
+        yield from (f"log      {text}" for text in line_texts(sample))
+        envoy = "" if has_envoys(sample) else words.logged(sample.verdict)
+        if envoy:
             yield f"envoy    {envoy}"
         yield f"see      {self._streams(group, sample)}"
 

@@ -40,6 +40,16 @@ def warnings(capture: CaptureSummary) -> Iterator[str]:
     yield from map(shown, capture.notes)
 
 
+def hosts(report: Report) -> Iterator[str]:
+    """Yield what is known from snapshots: of which hosts, from when, over which time."""
+    for file in report.snapshots:
+        if file.used:
+            place = _addresses(file.addresses) or "on the path"
+            unread = f"; {words.count(file.unread, 'thing')} could not be read"
+            text = f"{shown(file.host)} ({place}): {shown(file.path)}, {shown(file.when)}"
+            yield text + (unread if file.unread else "")
+
+
 def files(named: list[CaptureFile]) -> str:
     """Return the first file's path, and how many more there are."""
     if not named:

@@ -12,8 +12,18 @@ from pcapdiag.report.clock import Clock, TimeMode, between, duration
 from pcapdiag.report.entry import EntryWriter
 from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page
+from pcapdiag.report.logs import LOGGED, log_texts, logged_only, logs_summary
 from pcapdiag.report.order import causes, told_order
-from pcapdiag.report.overview import NOT_FAILED, captured, noted, outcome, roles, samples, warnings
+from pcapdiag.report.overview import (
+    NOT_FAILED,
+    captured,
+    hosts,
+    noted,
+    outcome,
+    roles,
+    samples,
+    warnings,
+)
 from pcapdiag.report.points import Places, point_lines
 
 FULL_ENTRIES = 30
@@ -38,10 +48,12 @@ def render_text(
     writer = EntryWriter(page, clock, report.capture.vantage, places)
     yield from _capture(report, writer)
     yield from _summary(report, page, filtered)
+    yield from _logs(report, writer)
     because = Because(report)
     for lines in _failures(report, writer, because):
         yield ""
         yield from lines
+    yield from _logged(report, writer)
     for finding in because.not_told():
         yield ""
         yield from writer.finding(finding)
@@ -95,6 +107,36 @@ def _summary(report: Report, page: Page, filtered: bool) -> Iterator[str]:
     known = roles(report)
     if known and summary.failed:
         yield from page.labelled("ROLES", known)
+    for text in hosts(report):
+        yield from page.labelled("HOST", text)
+
+
+def _logs(report: Report, writer: EntryWriter) -> Iterator[str]:
+    """Yield each log, and what logs and wire have against each other."""
+    label = "LOGS"
+    for text, more in log_texts(report, writer.clock):
+        yield from writer.page.hanging(label, text, 2)
+        label = ""
+        for line in more:
+            yield from writer.page.hanging("", f"  {line}", 4)
+    against = logs_summary(report)
+    if against:
+        yield from writer.page.labelled("", against)
+
+
+def _logged(report: Report, writer: EntryWriter) -> Iterator[str]:
+    """Yield the connections that a log calls failed, and that did not fail on the wire."""
+    found = logged_only(report)
+    for connection in found[:LOGGED]:
+        yield ""
+        text = f"{words.ends(connection)}: nothing failed on the wire"
+        yield from writer.page.labelled("LOGGED", text, "warn")
+        yield from writer.logged(connection)
+        yield from writer.page.labelled("SEE", writer.places.of(connection))
+    if len(found) > LOGGED:
+        yield ""
+        many = words.count(len(found) - LOGGED, "more connection")
+        yield from writer.page.labelled("LOGGED", f"and {many} (in the JSON)")
 
 
 def _failures(report: Report, writer: EntryWriter, because: Because) -> Iterator[Iterator[str]]:

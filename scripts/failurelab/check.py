@@ -41,6 +41,7 @@ def check_one(folder: Path) -> list[str]:
         found.append(f"truth is of {truth.scenario}")
     listed = {file for capture in truth.captures for file in capture.files}
     known = {"truth.json", *(capture.key_log for capture in truth.captures)}
+    known |= {log.file for log in truth.logs}
     strays = {file.name for file in folder.iterdir()} - listed - known
     found += [f"{name} is not in the truth" for name in sorted(strays)]
     pairs: dict[str, set[frozenset[str]]] = {}

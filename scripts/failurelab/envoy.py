@@ -62,7 +62,9 @@ def start(
         "--log-level",
         "warn",
     ]
-    return host.spawn(command, port=port)
+    process = host.spawn(command, port=port)
+    lab.logs.keep(host, "envoy", "access", process)
+    return process
 
 
 def simple(
@@ -101,6 +103,16 @@ def _any(port: int) -> Json:
     return {"socket_address": {"address": "::", "port_value": port, "ipv4_compat": True}}
 
 
+def access_log(text: str = "", members: Json | None = None) -> list[Json]:
+    """An access log on standard output; `text` is a format string, `members` those of JSON."""
+    config: Json = {"@type": _FILE_LOG, "path": "/dev/stdout"}
+    if text:
+        config["log_format"] = {"text_format_source": {"inline_string": text + "\n"}}
+    if members:
+        config["log_format"] = {"json_format": members}
+    return [{"name": "log", "typed_config": config}]
+
+
 def http_listener(
     port: int,
     *,
@@ -118,14 +130,13 @@ def http_listener(
         "routes": [{"match": {"prefix": "/"}, "route": action}],
     }
     router = {"name": "envoy.filters.http.router", "typed_config": {"@type": _ROUTER}}
-    log = {"name": "log", "typed_config": {"@type": _FILE_LOG, "path": "/dev/stdout"}}
     config = {
         "@type": _HTTP,
         "stat_prefix": "in",
         "codec_type": "AUTO",
         "route_config": {"virtual_hosts": [virtual]},
         "http_filters": [router],
-        "access_log": [log],
+        "access_log": access_log(),
         **(manager or {}),
     }
     http = {"name": "envoy.filters.network.http_connection_manager", "typed_config": config}
@@ -141,7 +152,13 @@ def tcp_listener(
     more: Json | None = None,
 ) -> Json:
     """A listener that passes bytes to one cluster."""
-    config = {"@type": _TCP, "stat_prefix": "in", "cluster": cluster, **(tcp or {})}
+    config = {
+        "@type": _TCP,
+        "stat_prefix": "in",
+        "cluster": cluster,
+        "access_log": access_log(),
+        **(tcp or {}),
+    }
     return _listener(
         port, {"name": "envoy.filters.network.tcp_proxy", "typed_config": config}, tls, more
     )

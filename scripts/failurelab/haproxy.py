@@ -41,7 +41,9 @@ def start(
         mode=mode, kind=mode, connect=connect, client=client, server=server, body=body
     )
     file = lab.file(f"haproxy-{host.name}.cfg", text)
-    return host.spawn([program, "-db", "-f", str(file)], port=port)
+    process = host.spawn([program, "-db", "-f", str(file)], port=port)
+    lab.logs.keep(host, "haproxy", "mixed", process)
+    return process
 
 
 def simple(listen: int, upstream: str, *, server: str = "", backend: str = "") -> str:

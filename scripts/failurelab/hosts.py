@@ -24,7 +24,7 @@ class Process:
 
     def __init__(self, command: Sequence[str], namespace: str, log: Path) -> None:
         self.log = log
-        with log.open("wb") as out, namespaces.inside(namespace):
+        with log.open("ab") as out, namespaces.inside(namespace):
             self.popen = subprocess.Popen(
                 list(command), stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
             )

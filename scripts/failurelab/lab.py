@@ -17,10 +17,12 @@ from failurelab.capture import Capture, Point
 from failurelab.certs import Authority
 from failurelab.connections import Connection, Leg, endpoint
 from failurelab.hosts import Host, wait_until
+from failurelab.logs import Logs
 from failurelab.network import Network
 from failurelab.registry import Scenario
 from failurelab.roles import Judgement, Roles, Words, listed
 from failurelab.secrets_inside import holds_secrets, inject, share
+from failurelab.snapshots import Snapshots
 from failurelab.truth import (
     Accepted,
     Born,
@@ -55,6 +57,10 @@ class Lab:
         self._mixed: list[str] = []
         self.key_log = directory / "keylog.txt"
         """Programs write their TLS secrets here; stored beside the captures."""
+        self.logs = Logs(directory)
+        """Logs of proxies, stored beside the captures."""
+        self.snapshots = Snapshots(directory)
+        """What `pcapdiag snapshot` says of hosts, stored beside the captures."""
         self._closing: list[Callable[[], None]] = []
         self._authority: Authority | None = None
         self._bump: Bump | None = None
@@ -361,6 +367,8 @@ class Lab:
             connections,
             self.findings,
             self.options,
+            self.logs.store(),
+            self.snapshots.files,
         )
 
     def _true_captures(self) -> list[TrueCapture]:

@@ -27,9 +27,18 @@ http {{
 """
 
 
-def start(lab: Lab, host: Host, http: str, *, port: int, main: str = "") -> Process:
-    """Start NGINX with what stands inside `http {}` and before it; wait for `port`."""
-    return host.spawn(command(lab, host, http, main=main), port=port)
+def start(lab: Lab, host: Host, http: str, *, port: int, main: str = "", zone: str = "") -> Process:
+    """Start NGINX with what stands inside `http {}` and before it; wait for `port`.
+
+    `zone` is the host's time zone, as in TZ. The logs of one that passes requests on are kept.
+    """
+    words = command(lab, host, http, main=main)
+    process = host.spawn(["env", f"TZ={zone}", *words] if zone else words, port=port)
+    if "_pass " in http:
+        for kind in ("access", "error"):
+            path = lab.directory / f"nginx-{host.name}-{kind}.log"
+            lab.logs.keep(host, "nginx", kind, process, path)
+    return process
 
 
 def command(lab: Lab, host: Host, http: str, *, main: str = "") -> list[str]:

@@ -45,6 +45,10 @@ def _store(truth: Truth, directory: Path, target: Path) -> None:
         for file in filter(None, [*capture.files, capture.key_log]):
             if not (target / file).exists():
                 shutil.copyfile(directory / file, target / file)
+    for log in truth.logs:
+        shutil.copyfile(directory / log.file, target / log.file)
+    for name in truth.snapshots:
+        shutil.copyfile(directory / name, target / name)
     truth.write(target)
 
 

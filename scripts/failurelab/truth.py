@@ -10,7 +10,7 @@ from typing import Any
 SCHEMA = "failurelab-truth/1"
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA_FILE = ROOT / "docs" / "truth.schema.json"
-_WHERE_SET = ("born", "together")
+_WHERE_SET = ("born", "together", "logs", "snapshots")
 """Members that are written only where they say something."""
 FIXTURES = ROOT / "fixtures" / "pcaps"
 
@@ -137,6 +137,21 @@ class TrueCapture:
 
 
 @dataclass(slots=True)
+class TrueLog:
+    """A proxy's own log of the run."""
+
+    file: str
+    product: str
+    kind: str
+    host: str
+    form: str = ""
+    """Its format string, where it is none of the usual ones; as in `--log PRODUCT:FORMAT=FILE`."""
+    offset: float = 0.0
+    """Seconds to add to its times to get the captures'."""
+    notes: str = ""
+
+
+@dataclass(slots=True)
 class Truth:
     """What one scenario did."""
 
@@ -152,11 +167,15 @@ class Truth:
     findings: TrueFindings = field(default_factory=TrueFindings)
     options: list[str] = field(default_factory=list)
     """Command line options that the analyzer needs."""
+    logs: list[TrueLog] = field(default_factory=list)
+    """Logs of the proxies; the analyzer is not given them."""
+    snapshots: list[str] = field(default_factory=list)
+    """Files of hosts' snapshots, beside the captures; the analyzer is given all of them."""
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
         data = {"schema": SCHEMA, **asdict(self)}
-        for item in (*data["captures"], *data["connections"]):
+        for item in (data, *data["captures"], *data["connections"]):
             for name in _WHERE_SET:
                 if not item.get(name, True):
                     del item[name]
@@ -179,6 +198,7 @@ class Truth:
         members["captures"] = [_capture(item) for item in data["captures"]]
         members["connections"] = [_connection(item) for item in data["connections"]]
         members["findings"] = TrueFindings(**data["findings"])
+        members["logs"] = [TrueLog(**item) for item in data.get("logs", [])]
         return cls(**members)
 
 

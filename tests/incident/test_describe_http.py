@@ -46,6 +46,24 @@ def test_a_reply_is_made_by_the_responder_unless_it_was_handed_on() -> None:
     assert told.exchanges[0].local_reply.reason == "remote connection failure"
 
 
+def test_a_retry_names_the_failed_request_that_it_repeats() -> None:
+    told = describe_http(
+        facts(
+            exchange(0, request_id="a", status=503),
+            exchange(1, request_id="b", status=503),
+            exchange(2, request_id="a", status=None),
+            exchange(3, request_id="b", target="/cart"),
+            exchange(4, request_id="a", status=200),
+            exchange(5, request_id="a", status=200),
+            exchange(6, status=503),
+            exchange(7),
+        ),
+        None,
+        HERE,
+    )
+    assert [one.retry_of for one in told.exchanges] == [None, None, 0, None, 2, None, None, None]
+
+
 def test_a_call_has_its_status_by_name_and_its_deadline_in_seconds() -> None:
     grpc = GrpcFacts("shop.Pay", "Charge", 4, "late", timeout=1_500_000_000)
     (told,) = describe_http(facts(call(4, grpc=grpc)), None, HERE).exchanges

@@ -10,8 +10,12 @@ import struct
 from pcapdiag.capture.pcapng import (
     BYTE_ORDER_MAGIC,
     ENHANCED_PACKET,
+    IF_NAME,
     IF_TSRESOL,
     INTERFACE_DESCRIPTION,
+    INTERFACE_STATISTICS,
+    ISB_IFDROP,
+    ISB_IFRECV,
     MICROSECONDS,
     SECTION_HEADER,
 )
@@ -69,14 +73,26 @@ def of_unsaid_length(order: str, header: bytes) -> bytes:
 
 
 def interface_description(
-    order: str, link_type: int, snaplen: int, resolution: int = MICROSECONDS
+    order: str, link_type: int, snaplen: int, resolution: int = MICROSECONDS, name: str = ""
 ) -> bytes:
     """Return an interface; ``resolution`` is its if_tsresol, said where it is not the usual one."""
-    options = b""
+    options = text_option(order, IF_NAME, name) if name else b""
     if resolution != MICROSECONDS:
-        options = option(order, IF_TSRESOL, bytes([resolution]))
+        options += option(order, IF_TSRESOL, bytes([resolution]))
     body = struct.pack(order + "HHI", link_type, 0, snaplen)
     return block(order, INTERFACE_DESCRIPTION, body + ended(options))
+
+
+def interface_statistics(
+    order: str, interface: int, units: int, received: int | None, dropped: int
+) -> bytes:
+    """Return what an interface counted up to a time, which is in its units."""
+    options = b""
+    if received is not None:
+        options += option(order, ISB_IFRECV, struct.pack(order + "Q", received))
+    options += option(order, ISB_IFDROP, struct.pack(order + "Q", dropped))
+    body = struct.pack(order + "III", interface, units >> 32, units & 0xFFFFFFFF)
+    return block(order, INTERFACE_STATISTICS, body + ended(options))
 
 
 def time_units(time: int, resolution: int, offset: int) -> int:

@@ -38,8 +38,6 @@ References
 
 from __future__ import annotations
 
-import statistics
-
 from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
@@ -89,7 +87,9 @@ def _is_far(resolver: ResolverFacts, slow: list[SlowLookup]) -> bool:
 
 
 def _typical(slow: list[SlowLookup]) -> float:
-    return statistics.median(one.took for one in slow)
+    from statistics import median  # Only here: it takes 2 ms, and few captures need it.
+
+    return median(one.took for one in slow)
 
 
 def _usual(resolver: ResolverFacts) -> int:

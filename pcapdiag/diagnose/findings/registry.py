@@ -20,6 +20,7 @@ from pcapdiag.diagnose.findings.draining import Draining
 from pcapdiag.diagnose.findings.endpoint_down import EndpointDown
 from pcapdiag.diagnose.findings.ephemeral_ports import EphemeralPorts
 from pcapdiag.diagnose.findings.fragments import LostFragments
+from pcapdiag.diagnose.findings.from_hosts import FromHosts
 from pcapdiag.diagnose.findings.health_check import HealthChecks
 from pcapdiag.diagnose.findings.idle_timeout import IdleTimeout
 from pcapdiag.diagnose.findings.listen_backlog import ListenBacklog
@@ -71,14 +72,17 @@ class Finders:
 
     def __init__(self) -> None:
         self._finders = [make() for make in FINDERS]
+        self._from_hosts = FromHosts()
 
     def watch(self, connections: Iterable[Connection]) -> Iterator[Connection]:
         """Yield every connection as it is, once all finders have seen it."""
         for connection in connections:
             for finder in self._finders:
                 finder.look(connection)
+            self._from_hosts.look(connection)
             yield connection
 
     def findings(self, fleet: Fleet) -> list[Finding]:
         """Return the findings of all kinds."""
-        return [finding for finder in self._finders for finding in finder.findings(fleet)]
+        found = [finding for finder in self._finders for finding in finder.findings(fleet)]
+        return self._from_hosts.added_to(found, fleet)

@@ -48,7 +48,7 @@ from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="tcp.initiator_abort",
-    title="left early: {initiator_ip} ended the connection {waited} in, with {got}",
+    title="left early: {initiator_ip} ended the connection after waiting {waited}, with {got}",
     explanation=(
         "{initiator} had sent {asked} and got {got} from {responder} when it ended the connection "
         "itself ({flags} in frame {end_frame}): {reason}."

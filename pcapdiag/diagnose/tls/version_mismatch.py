@@ -15,7 +15,7 @@ Usual causes
 
 Fixes
     - First: raise the maximum of the old end. Lower the minimum of the other one only where that is
-      safe.
+      safe. With alert 86: find out why the client's attempt before, with a newer version, failed.
     - Application: Java `jdk.tls.disabledAlgorithms`, Go `MinVersion`, Python `minimum_version`,
       OpenSSL `MinProtocol` in openssl.cnf.
     - Envoy: `tls_params.tls_maximum_protocol_version: TLSv1_3` in UpstreamTlsContext; as the
@@ -92,6 +92,11 @@ _SERVER_IS_OLD = (
     "tls_minimum_protocol_version, NGINX proxy_ssl_protocols, HAProxy server ... ssl-min-ver, "
     "curl --tlsv1.2",
 )
+_FALLBACK = (
+    "find out why {client} came back with a lower version: its attempt before this one failed, "
+    "with a newer one; what ended that is the fault (a device that breaks TLS, a reset, a timeout)",
+    "or turn the client's version fallback off: libraries of today need none",
+)
 
 
 def match(story: Story, context: Context) -> Judgement | None:
@@ -101,16 +106,26 @@ def match(story: Story, context: Context) -> Judgement | None:
         return None
     if found.facts.established:
         return None
-    first: Actor = "responder" if _server_is_old(found) else "initiator"
-    second: Actor = "initiator" if first == "responder" else "responder"
     told = _words(story, context, found)
-    return refused(story, KIND.code, found, 0.96, told, fix_at=(first, second))
+    return refused(story, KIND.code, found, 0.96, told, fix_at=_where(found))
 
 
 def _server_is_old(found: Refusal) -> bool:
     """Return whether the newer version is missing at the server, and not at the client."""
     hello = found.facts.client_hello
     return found.by_initiator or (hello is not None and NEWEST in hello.versions)
+
+
+def _where(found: Refusal) -> tuple[Actor, ...]:
+    if found.code == INAPPROPRIATE_FALLBACK:
+        return ("initiator",)
+    return ("responder", "initiator") if _server_is_old(found) else ("initiator", "responder")
+
+
+def _fixes(found: Refusal) -> tuple[str, str]:
+    if found.code == INAPPROPRIATE_FALLBACK:
+        return _FALLBACK
+    return _SERVER_IS_OLD if _server_is_old(found) else _CLIENT_IS_OLD
 
 
 def _words(story: Story, context: Context, found: Refusal) -> dict[str, str]:
@@ -120,7 +135,7 @@ def _words(story: Story, context: Context, found: Refusal) -> dict[str, str]:
         chosen = f"the server chose {names.version_name(answer.version)}"
     if found.code == INAPPROPRIATE_FALLBACK:
         chosen = "it said that this was a fallback (TLS_FALLBACK_SCSV) from a higher version"
-    newer, older = _SERVER_IS_OLD if _server_is_old(found) else _CLIENT_IS_OLD
+    newer, older = _fixes(found)
     ends = {"client": story.initiator.address, "server": story.responder.address}
     return {
         "newer": newer.format(**ends),

@@ -16,8 +16,11 @@ from pcapdiag.model.report import Cause, Connection, Evidence, Report, Verdict
 from pcapdiag.report import evidence, words
 from pcapdiag.report.annotate.table import FrameTexts
 from pcapdiag.report.escape import shown
+from pcapdiag.report.logs import line_texts
 from pcapdiag.report.points import ONE_PLACE
 
+LOG_LINES = 2
+"""Lines of proxies' logs that are told with a failure."""
 FOR_LINES = 4
 AGAINST_LINES = 2
 BECAUSE_LINES = 2
@@ -79,6 +82,8 @@ def _tell_decisive(
         told = [report.findings[place] for place in connection.findings if _tells(report, place)]
         for finding in told[:BECAUSE_LINES]:
             texts.add(frame, f"BECAUSE {shown(finding.title)} ({finding.code})")
+        for text in line_texts(connection, LOG_LINES):
+            texts.add(frame, f"LOG {text}")
     for text in _evidence(connection, verdict):
         texts.add(frame, text)
     # Where the other leg is the cause, what helps is said there.

@@ -20,7 +20,8 @@ from pcapdiag.report.html.members import Members
 from pcapdiag.report.html.plain import packed, plain
 from pcapdiag.report.html.told import FULL_GROUPS, SHORT_GROUPS, Teller, Told
 from pcapdiag.report.html.topology import draw_topology
-from pcapdiag.report.overview import captured, files, noted, outcome, roles, warnings
+from pcapdiag.report.logs import log_texts, logs_summary
+from pcapdiag.report.overview import captured, files, hosts, noted, outcome, roles, warnings
 from pcapdiag.report.points import point_texts
 
 GLANCE = 3
@@ -43,6 +44,7 @@ def render_html(report: Report, time: TimeMode = "utc", filtered: bool = False) 
         **_style_and_script(),
         "groups": groups,
         "more_groups": max(0, len(report.groups) - FULL_GROUPS - SHORT_GROUPS),
+        "logged": list(teller.logged()),
         "findings": list(teller.findings()),
         "topology": draw_topology(report),
         "left_out": _left_out(data),
@@ -85,6 +87,9 @@ def _first_screen(
         "warnings": list(warnings(capture)),
         "noted": noted(capture),
         "roles": roles(report),
+        "logs": list(log_texts(report, clock)),
+        "logs_summary": logs_summary(report),
+        "hosts": list(hosts(report)),
         "glance": groups[:GLANCE],
     }
 

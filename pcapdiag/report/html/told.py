@@ -15,6 +15,7 @@ from pcapdiag.report.entry import EntryWriter
 from pcapdiag.report.escape import shown
 from pcapdiag.report.html.embed import key_text
 from pcapdiag.report.html.slips import Slip, SlipPage, slips_of
+from pcapdiag.report.logs import LOGGED, logged_only
 from pcapdiag.report.order import causes, told_order
 from pcapdiag.report.overview import samples
 from pcapdiag.report.points import Places
@@ -78,6 +79,12 @@ class Teller:
         for finding in self._because.not_told():
             yield slips_of(self._writer.finding(finding), self._page)
 
+    def logged(self) -> Iterator[list[Slip]]:
+        """Yield the connections that a log calls failed, and that did not fail on the wire."""
+        for one in logged_only(self._report)[:LOGGED]:
+            head = f"{key_text(one.stream, one.point)}: {words.ends(one)}"
+            yield [Slip(label="LOGGED", texts=[head]), *self.connection(one)]
+
     def connection(self, one: Connection) -> list[Slip]:
         """Return what is said of one connection."""
         if not one.verdict.failed:
@@ -90,6 +97,7 @@ class Teller:
             yield from self._page.labelled("WHAT", shown(one.verdict.explanation))
         for note in one.verdict.notes:
             yield from self._page.labelled("NOTE", shown(note))
+        yield from self._writer.logged(one)
         yield from self._page.labelled("SEE", self._writer.places.of(one))
 
     def _told(self, number: int, group: Group, sample: Connection | None, in_short: bool) -> Told:

@@ -240,6 +240,25 @@ def refused_envoy(lab: Lab) -> None:
     _behind_envoy(lab, lambda session, stream: session.reset(stream, 7), "http2.refused_stream")
 
 
+@scenario(
+    "http2.refused_stream-envoy-retries",
+    "The upstream refuses the stream and Envoy's two retries of it, on the same connection",
+    path=PROXIED,
+    points=_BOTH,
+)
+def refused_envoy_retries(lab: Lab) -> None:
+    """An upstream resets each stream with REFUSED_STREAM; Envoy has retry_on refused-stream."""
+    server = lab.upstream.serve(
+        9000, http2.server(lambda session, stream: session.reset(stream, 7))
+    )
+    policy = {"retry_on": "refused-stream", "num_retries": 2}
+    envoy.simple(lab, server.address, h2=True, route={"retry_policy": policy})
+    _ask(lab)
+    cause = lab.leg(lab.upstream, 9000)
+    lab.judge(lab.leg(lab.proxy, 8080), "http.local_reply", "responder", caused_by=cause)
+    lab.judge(cause, "http2.refused_stream", "responder")
+
+
 # ENHANCE_YOUR_CALM
 
 

@@ -149,6 +149,12 @@ def test_the_older_end_is_the_one_to_mend() -> None:
     assert "offer newer versions" in old.facts["newer"]
 
 
+def test_a_fallback_is_mended_where_it_was_decided() -> None:
+    verdict = told(HELLO, alert(S, 86), *HUNG_UP)
+    assert verdict.fix_at == ("initiator",)
+    assert "came back with a lower version" in verdict.facts["newer"]
+
+
 def test_what_the_server_took_elsewhere_is_told() -> None:
     server = TlsServerFacts(versions={0x0304: 2})
     verdict = told(HELLO, alert(S, 70), *HUNG_UP, server=server)

@@ -56,6 +56,7 @@
       pcapdiag.facts.requests(connection),
       pcapdiag.facts.http2(connection),
       pcapdiag.facts.resets(connection),
+      pcapdiag.facts.logs(connection),
       pcapdiag.facts.ends(connection),
     ].filter(Boolean);
   }

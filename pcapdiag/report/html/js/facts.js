@@ -76,6 +76,26 @@
     return table("HTTP/2 streams and connection ended", ["Frame", "At", "By", "What", "Error", "Text"], rows);
   }
 
+  const AGREES = new Map([[true, "agrees"], [false, "disagrees"], [null, "open"]]);
+
+  /* What proxies' logs say of it: the words of the line, and what ties it to this connection. */
+  function logs(connection) {
+    const rows = (connection.log_lines || []).map((one) => [
+      `${one.product} ${one.file.split("/").pop()}:${one.line}`,
+      one.leg,
+      one.status === null ? "" : one.status,
+      one.flags.join(","),
+      [one.reset_reason || one.details, one.transport_failure, one.message].filter(Boolean).join(" | "),
+      [one.method, one.target].filter(Boolean).join(" "),
+      el("span", { class: one.agrees === false && "warn" }, AGREES.get(one.agrees)),
+      one.tied_by.join(", "),
+    ]);
+    return table(
+      "What proxies logged",
+      ["Line", "Leg", "Status", "Flags", "Details", "Request", "The wire", "Tied by"], rows,
+    );
+  }
+
   function party(name) {
     return el("span", { class: `party ${name}` }, words.PARTY[name] || name);
   }
@@ -102,5 +122,5 @@
     return end.name ? `${ip}:${end.port} (${end.name})` : `${ip}:${end.port}`;
   }
 
-  pcapdiag.facts = { requests, http2, resets, ends, party };
+  pcapdiag.facts = { requests, http2, resets, logs, ends, party };
 })();

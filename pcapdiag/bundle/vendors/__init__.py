@@ -1,0 +1,1 @@
+"""What each vendor's support asks for: a small file each, and the list of them."""

@@ -1,0 +1,1 @@
+"""Lines of proxies' logs tied to the connections that they are about."""

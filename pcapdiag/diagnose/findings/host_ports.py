@@ -1,0 +1,101 @@
+"""Finding tcp.ephemeral_ports_low, from a host's snapshot: its real range, and who has the ports.
+
+With no port left connect() fails and nothing is on the wire; the failures that the capture shows
+are the answers that the host's own clients then get.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from pcapdiag.diagnose.findings.host_failures import Failure, share, told
+from pcapdiag.model.ends import join_port
+from pcapdiag.model.fleet import Fleet
+from pcapdiag.model.host_state import HostState
+from pcapdiag.model.report import Finding
+from pcapdiag.model.snapshot import PeerUse
+
+LOW = 0.8
+USED_UP = 0.98
+"""Shares of the range; the kernel may fail to find one of the last ports, too."""
+OWN_ANSWERS = frozenset({"http.local_reply", "tcp.closed_before_response"})
+"""What clients of a proxy without a port get, with no connection of it to blame."""
+
+
+def low_ports(state: HostState, failures: Sequence[Failure], fleet: Fleet) -> Iterator[Finding]:
+    """Yield a finding for each destination that most of the host's ports are taken for."""
+    size = state.snapshot.ports.size
+    if not size or not state.fresh:
+        return
+    known = {(one.caller, one.endpoint) for one in fleet.callers}
+    sums: defaultdict[tuple[str, str], list[PeerUse]] = defaultdict(list)
+    for one in state.snapshot.sockets.peers:
+        sums[one.local, join_port(one.remote, one.port)].append(one)
+    for key, uses in sums.items():
+        used = sum(use.sockets for use in uses)
+        if key in known and used >= LOW * size:
+            yield _finding(state, failures, key, uses, size)
+
+
+def _finding(
+    state: HostState,
+    failures: Sequence[Failure],
+    key: tuple[str, str],
+    uses: list[PeerUse],
+    size: int,
+) -> Finding:
+    local, endpoint = key
+    used = sum(use.sockets for use in uses)
+    failed = [
+        one
+        for one in failures
+        if used >= USED_UP * size
+        and one.responder in state.own
+        and not one.has_cause
+        and one.is_of(OWN_ANSWERS)
+    ]
+    failed += [
+        one
+        for one in failures
+        if one.initiator == local
+        and join_port(one.responder, one.port) == endpoint
+        and one.is_of({"tcp.port_reuse"})
+    ]
+    waiting = sum(use.states.get("time_wait", 0) for use in uses)
+    ports, settings = state.snapshot.ports, state.snapshot.settings
+    reuse = settings.get("net.ipv4.tcp_tw_reuse", "?")
+    reserved = f", {len(ports.reserved)} ranges of it reserved" if ports.reserved else ""
+    return told(
+        state,
+        failed,
+        code="tcp.ephemeral_ports_low",
+        severity=state.severity(strong=True),
+        title=f"{local} has {used:,} of {size:,} ports taken to {endpoint}",
+        detail=(
+            f"ip_local_port_range of {state.name} is {ports.first} to {ports.last}{reserved}; "
+            f"{used:,} of its {size:,} ports are taken to {endpoint}, {waiting:,} of them in "
+            f"TIME_WAIT, with tcp_tw_reuse={reuse}"
+        ),
+        explanation=(
+            "Each connection of one address to one destination needs a port of its own, and Linux "
+            "keeps it for 60 s after the end that closes first. With none left connect() fails "
+            "(EADDRNOTAVAIL), and the capture shows nothing of it."
+        ),
+        endpoint=endpoint,
+        addresses=[local],
+        numbers={
+            "ports_in_use": used,
+            "range": size,
+            "share": share(used, size),
+            "time_wait": waiting,
+        },
+        fixes=[
+            "keep connections and use them again: Envoy and Istio connection pools (HTTP/2, "
+            "max_requests_per_connection), NGINX upstream keepalive, HAProxy http-reuse",
+            f"more ports on {state.name}: net.ipv4.ip_local_port_range; more source addresses; or "
+            "more addresses or ports of the destination",
+            "net.ipv4.tcp_tw_reuse=1, with timestamps at both ends",
+        ],
+        commands=[f"ss -tan dst {endpoint.rpartition(':')[0].strip('[]')} | wc -l  # on {local}"],
+    )

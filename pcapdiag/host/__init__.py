@@ -1,0 +1,1 @@
+"""This host's own state: read from the kernel, and from the files that were made of it."""

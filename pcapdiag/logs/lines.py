@@ -1,0 +1,117 @@
+"""The lines of a log file: unpacked, cut where they are too long, any byte made readable."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from pcapdiag.capture.compression import Unpacker
+from pcapdiag.capture.formats import MAGIC_BYTES, compression_of
+from pcapdiag.capture.source import Input, RawInput
+from pcapdiag.errors import DamagedCaptureError, FileAccessError, UsageError
+from pcapdiag.model.options import Stop
+
+CHUNK = 256 * 1024
+"""Bytes read at once."""
+MAX_LINE = 64 * 1024
+"""Bytes of a line that are read; the rest of it is passed over."""
+_UTF8_MARK = b"\xef\xbb\xbf"
+
+
+class LogLines:
+    r"""Yields the lines of one file as text; bytes that are no UTF-8 become ``\xff``.
+
+    After reading, ``cut`` counts the lines longer than MAX_LINE, and ``broken`` says how compressed
+    data broke off. Raises UsageError for a file that cannot be read.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.cut = 0
+        self.broken = ""
+
+    def __iter__(self) -> Iterator[str]:
+        raw = _open(self.path)
+        try:
+            yield from self._lines(_unpacked(raw))
+        finally:
+            raw.close()
+
+    def _lines(self, source: Input) -> Iterator[str]:
+        buffer = memoryview(bytearray(CHUNK))
+        rest = b""
+        skipping = False
+        first = True
+        while got := self._read(source, buffer):
+            data = bytes(buffer[:got])
+            if first:
+                data, first = data.removeprefix(_UTF8_MARK), False
+            pieces = data.split(b"\n")
+            if skipping:
+                # The rest of a line that was given already.
+                if len(pieces) == 1:
+                    continue
+                pieces.pop(0)
+                skipping = False
+            pieces[0] = rest + pieces[0]
+            rest = pieces.pop()
+            for piece in pieces:
+                yield self._text(piece)
+            if len(rest) > MAX_LINE:
+                yield self._text(rest)
+                rest, skipping = b"", True
+        if rest:
+            yield self._text(rest)
+
+    def _text(self, line: bytes) -> str:
+        if len(line) > MAX_LINE:
+            self.cut += 1
+            line = line[:MAX_LINE]
+        return line.rstrip(b"\r").decode("utf-8", "backslashreplace")
+
+    def _read(self, source: Input, buffer: memoryview) -> int:
+        try:
+            return source.readinto(buffer) or 0
+        except DamagedCaptureError as error:
+            self.broken = error.message
+            return 0
+
+
+def _open(path: str) -> RawInput:
+    try:
+        return RawInput(path, Stop())
+    except FileAccessError as error:
+        raise UsageError(f"{path}: {error.message}", error.advice) from error
+
+
+def _unpacked(raw: RawInput) -> Input:
+    head = bytearray(MAGIC_BYTES)
+    got = 0
+    while got < MAGIC_BYTES and (more := raw.readinto(memoryview(head)[got:])):
+        got += more
+    start = bytes(head[:got])
+    compression = compression_of(start)
+    return Unpacker(raw, compression, start) if compression else _Joined(start, raw)
+
+
+class _Joined:
+    """What was read to tell the compression, and then the file."""
+
+    def __init__(self, head: bytes, raw: RawInput) -> None:
+        self._head = head
+        self._raw = raw
+
+    def readinto(self, view: memoryview) -> int | None:
+        head, self._head = self._head, b""
+        if not head:
+            return self._raw.readinto(view)
+        view[: len(head)] = head
+        return len(head)
+
+
+def written(path: str) -> int:
+    """Return when a file was written last, in nanoseconds since the epoch; 0 where nobody knows."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except (OSError, ValueError):
+        return 0
