@@ -16,6 +16,7 @@ import pcapdiag
 from pcapdiag import pipeline
 from pcapdiag.bundle import build, outputs, sanitising
 from pcapdiag.bundle.build import make_bundle
+from pcapdiag.bundle.request import Request
 from pcapdiag.cli.main import cli
 from pcapdiag.errors import ProofError, UsageError
 from pcapdiag.host.load import encode_snapshot
@@ -351,3 +352,18 @@ def test_several_points_go_in_together(name: str, labels: list[str]) -> None:
         (v.code, v.attribution.side) for v in before
     ]
     jsonschema.validate(json.loads(found["manifest.json"]), SCHEMA)
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_hostile_texts_of_a_capture_do_no_harm(tmp_path: Path) -> None:
+    hostile = (PCAPS / REFUSED).read_bytes().replace(b"/second", b"/=\x1b[1m|")
+    path = tmp_path / "=cmd.pcap"
+    path.write_bytes(hostile)
+    wish = Request((str(path),), AnalyzeOptions(), sanitise=False)
+    for name, content in members(make_bundle(wish)).items():
+        if name != "capture.pcapng":
+            assert b"\x1b" not in content, name
+    rows = members(make_bundle(wish))["frames.csv"].decode().splitlines()
+    assert all(field.isdigit() for row in rows[1:] for field in row.split(","))
+    told = members(make_bundle(replace(wish, sanitise=True)))
+    assert b"\x1b" not in told["report.txt"] + told["README.md"] + told["summary.md"]
