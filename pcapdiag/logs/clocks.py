@@ -105,8 +105,10 @@ class Clock:
             return int(said["s"]) * SECOND, True
         zone = said.get("z", "")
         day = _day(said)
-        second = int(said.get("S", 0))
-        clock = timedelta(hours=_hour(said), minutes=int(said.get("M", 0)), seconds=min(second, 60))
+        minute, second = int(said.get("M", 0)), int(said.get("S", 0))
+        if minute > 59 or second > 60:
+            raise ValueError("no such time")
+        clock = timedelta(hours=_hour(said), minutes=minute, seconds=second)
         moment = day + clock - timedelta(minutes=_zone(zone))
         return int((moment - _EPOCH).total_seconds()) * SECOND, self.utc or bool(zone)
 
@@ -124,7 +126,9 @@ def _day(said: dict[str, str]) -> datetime:
 
 def _hour(said: dict[str, str]) -> int:
     if "H" in said:
-        return min(int(said["H"]), 24)
+        if int(said["H"]) > 23:
+            raise ValueError("no such hour")
+        return int(said["H"])
     late = said.get("p", "").lower() == "pm"
     return int(said["I"]) % 12 + (12 if late else 0)
 

@@ -168,6 +168,7 @@ FORMATS = {
     + '"%DYNAMIC_METADATA(istio.mixer:status)%" '
     + _END
     + _ISTIO_END.removesuffix(" %ROUTE_NAME%"),
+    "Envoy default with details": _REQUEST + _CODE + "%RESPONSE_CODE_DETAILS% " + _END,
     "Ambassador": "ACCESS " + DEFAULT,
     PARTIAL: _REQUEST + "%RESPONSE_CODE% %RESPONSE_FLAGS% %REST%",
 }

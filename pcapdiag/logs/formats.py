@@ -14,8 +14,8 @@ from pcapdiag.logs.json_lines import JsonLines
 from pcapdiag.logs.json_template import JsonTemplate
 from pcapdiag.logs.nginx_error import NginxError
 from pcapdiag.logs.source import CUSTOM, is_format
-from pcapdiag.logs.template import Stamp
-from pcapdiag.model.logs import LogEntry, LogSource, Product
+from pcapdiag.logs.template import Stamp, Template
+from pcapdiag.model.logs import PRODUCTS, LogEntry, LogSource, Product
 
 
 class LineReader(Protocol):
@@ -48,7 +48,24 @@ def readers_of(source: LogSource) -> list[LineReader]:
         others = [NginxError()]
     elif source.product == "haproxy":
         others = [ErrorLine(), OtherLine()]
-    return [*_given(source), *usual, *others, JsonLines(source.product)]
+    made = [*_given(source), *usual, *others, JsonLines(source.product)]
+    return sorted(made, key=is_loose)
+
+
+def product_of(lines: list[str]) -> Product | None:
+    """Return whose lines these are, by the usual formats; None where they are nobody's."""
+    for product in PRODUCTS:
+        readers = readers_of(LogSource(product=product, path=""))
+        if any(reader.read(line, None) for line in lines for reader in readers):
+            return product
+    return None
+
+
+def is_loose(reader: LineReader) -> bool:
+    """Return whether a format fits lines of others, too: then it is tried last."""
+    if isinstance(reader, Template) and reader.kind == "error":
+        return True
+    return reader.name in PARTIAL
 
 
 def _given(source: LogSource) -> list[LineReader]:

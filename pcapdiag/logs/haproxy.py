@@ -67,6 +67,8 @@ _FETCHES = {
     "ssl_fc_sni": "other_host",
     "unique-id": "request_id",
     "txn.id32": "connection",
+    "fc_err_str": "message",
+    "ssl_fc_err_str": "message",
 }
 _CLOCKS = {
     "t": (HAPROXY, False),
@@ -79,6 +81,8 @@ _CLOCKS = {
 }
 """The time's form, and whether it is UTC."""
 _CAPTURED = {"hr", "hs", "hrl", "hsl"}
+_QUOTED = r'(?:(?<=")[^"]*+|[^"\s]*+)'
+"""What is asked for in quotes may come without: HAProxy's own states do."""
 _MAX_FORMAT = 20_000
 
 
@@ -124,7 +128,7 @@ def _field(parts: list[str | Part], part: Part, quoted: bool) -> None:
         parts.append(part)
         return
     quote = Part(pattern='"?', raw=True)
-    parts += [quote, Part(part.name, part.pattern or r'[^"]*+', part.clock), quote]
+    parts += [quote, Part(part.name, part.pattern or _QUOTED, part.clock), quote]
 
 
 def variable(name: str, fetch: str | None) -> Part:

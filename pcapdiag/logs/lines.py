@@ -47,10 +47,12 @@ class LogLines:
             if first:
                 data, first = data.removeprefix(_UTF8_MARK), False
             pieces = data.split(b"\n")
-            if len(pieces) > 1 and skipping:
-                pieces[0], skipping = b"", False
-            elif skipping:
-                continue
+            if skipping:
+                # The rest of a line that was given already.
+                if len(pieces) == 1:
+                    continue
+                pieces.pop(0)
+                skipping = False
             pieces[0] = rest + pieces[0]
             rest = pieces.pop()
             for piece in pieces:

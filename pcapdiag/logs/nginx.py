@@ -53,7 +53,8 @@ TEXTS = {
     "proxy_upstream_name": "backend",
     "proxy_host": "backend",
 }
-_LIST = r"[^\s,\"\[\]|;]*+(?:(?:, ?| : )[^\s,\"\[\]|;]*+)*+"
+_TRY = r"(?:\[[\da-fA-F:.]*+\])?[^\s,\"\[\]|;]*+"
+_LIST = rf"{_TRY}(?:(?:, ?| : ){_TRY})*+"
 """Tries, separated by commas; server groups by colons with blanks."""
 _CLOCKS = {"time_local": CLF, "time_iso8601": ISO, "msec": EPOCH}
 _MAX_FORMAT = 20_000

@@ -35,6 +35,12 @@ _PRIORITY = re.compile(r"<\d{1,3}>(.*)", re.DOTALL)
 _PROGRAM = re.compile(r"[\w.-]+(?:\[\d+\])?: (.*)", re.DOTALL)
 _KUBECTL = re.compile(_TIME + " (.*)", re.DOTALL)
 _POD = re.compile(r"(?:\[[\w./-]+\]|[\w./-]+ +\||[\w.-]+ [\w.-]+) (.*)", re.DOTALL)
+_START = re.compile(
+    r"\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^\]\s]*\] \"|"
+    r"(?<!\S)\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\w+\] |"
+    r"(?<!\S)[\da-fA-F.:]+:\d+ \[\d\d/[A-Z][a-z]{2}/\d{4}:"
+)
+"""The beginnings of Envoy's lines, of NGINX's error log, of HAProxy's."""
 _JSON_KEYS = ("log", "MESSAGE", "message", "msg", "line")
 _JSON_TIMES = ("time", "timestamp", "@timestamp", "ts")
 
@@ -79,6 +85,12 @@ class OldSyslog:
         if when is not None and when[0] > self._latest + 86_400_000_000_000:
             when = self._clock.find(f"{self._year - 1} {day}")
         return found[4], Stamp(*when) if when else None
+
+
+def _from_start(line: str) -> Unwrapped | None:
+    """Take off whatever stands before what only a proxy's line begins with."""
+    found = _START.search(line, 1)
+    return (line[found.start() :], None) if found else None
 
 
 def _json(line: str) -> Unwrapped | None:
@@ -130,4 +142,5 @@ def wrappers(latest: int) -> list[Wrapper]:
         _bare(_PRIORITY),
         _bare(_PROGRAM),
         _bare(_POD),
+        _from_start,
     ]

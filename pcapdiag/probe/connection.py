@@ -15,6 +15,7 @@ from pcapdiag.probe.recording import Clock, Event, Happening, IcmpError, Recordi
 CHUNK = 16 * 1024
 FAREWELL = 0.3
 """Seconds that the other end gets to close, after the probe did."""
+_ANSWERS: tuple[Happening, ...] = ("refused", "icmp", "syn_ack", "reset")
 _RESETS = (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED)
 
 
@@ -70,6 +71,13 @@ class Connection:
             self.recording.syns += self.info.repeats if self.info else 0
             self.close()
         return self.established
+
+    @property
+    def never_left(self) -> bool:
+        """The system refused the connect by itself: no SYN was sent, as far as it tells."""
+        failed = self.errno is not None and not self.established
+        answered = any(event.kind in _ANSWERS for event in self.recording.events)
+        return failed and not answered and self.errno != errno.ETIMEDOUT
 
     def send(self, data: bytes) -> bool:
         """Send bytes; return whether the kernel took them all in time."""

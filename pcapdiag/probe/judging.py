@@ -17,11 +17,12 @@ from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.pages import page
 from pcapdiag.diagnose.registry import KINDS
-from pcapdiag.diagnose.tcp import connection_timeout
+from pcapdiag.diagnose.tcp import connection_refused, connection_timeout
 from pcapdiag.diagnose.text import end_name, fill
 from pcapdiag.model.context import Context, EndpointFacts
 from pcapdiag.model.probe import ProbeVerdict, ProbeWho, Side
-from pcapdiag.model.story import Story
+from pcapdiag.model.story import IcmpFact, Story
+from pcapdiag.probe import kernel
 from pcapdiag.probe.unmet import refused_here
 
 WATCHED = 60_000_000_000
@@ -72,6 +73,12 @@ def _took(story: Story) -> bool:
     return bool(answer) and answer[:1] != b"\x15" and not refused
 
 
+def _by_this_host(error: IcmpFact) -> str:
+    asked = (error.version, error.type, error.code) in ((4, 3, 1), (6, 1, 3))
+    why = "nobody answers its ARP or neighbour questions" if asked else "a rule or route of its own"
+    return f"this host itself ({error.source}): {why}"
+
+
 def verdict_of(story: Story, context: Context) -> ProbeVerdict | None:
     """Return what went wrong on a connection; None where nothing did."""
     judgement = _gave_up(story, context) or judge(story, context)
@@ -82,7 +89,7 @@ def verdict_of(story: Story, context: Context) -> ProbeVerdict | None:
     return ProbeVerdict(
         code=judgement.code,
         title=_worded(texts.title),
-        explanation=_worded(texts.explanation),
+        explanation=_worded(texts.explanation) + _doubt(judgement),
         phase=judgement.phase,
         confidence=judgement.confidence,
         who=_who(judgement, story),
@@ -99,6 +106,12 @@ def _gave_up(story: Story, context: Context) -> Judgement | None:
     sure = _SURE_BY_SYNS.get(story.syn_count, _SURE_BY_MORE)
     until = replace(context, last_time=story.end)
     return connection_timeout.given_up(story, until, gave_up=True, confidence=sure)
+
+
+def _doubt(judgement: Judgement) -> str:
+    if judgement.code != connection_refused.KIND.code or kernel.TELLS_ICMP:
+        return ""
+    return " An ICMP error would look the same: this system does not tell it from a RST."
 
 
 def _worded(text: str) -> str:
@@ -123,9 +136,7 @@ def _who(judgement: Judgement, story: Story) -> ProbeWho:
         source = story.icmp[-1].source
         side: Side = "server" if source == address else "path"
         if source == story.initiator.address:
-            return ProbeWho(
-                side="here", address=source, says=f"this host itself ({source}): nobody answers"
-            )
+            return ProbeWho(side="here", address=source, says=_by_this_host(story.icmp[-1]))
         return ProbeWho(side=side, address=source, says=f"{source}, which sent the ICMP error")
     if judgement.code in _CODES_OF_NOBODY:
         says = f"{address}, or a device that drops: silence looks the same from here"

@@ -8,6 +8,8 @@ since Linux 5.13.
 from __future__ import annotations
 
 import ipaddress
+import platform
+import re
 import socket
 import struct
 import sys
@@ -17,6 +19,9 @@ import msgspec
 from pcapdiag.probe.recording import IcmpError
 
 ON_LINUX = sys.platform == "linux"
+_RELEASE = re.match(r"(\d+)\.(\d+)", platform.release())
+TELLS_ICMP = ON_LINUX and _RELEASE is not None and (int(_RELEASE[1]), int(_RELEASE[2])) >= (5, 13)
+"""Whether an error without a queued ICMP error is this host's own, and a refusal surely a RST."""
 _RECVERR: dict[int, tuple[int, int]] = {
     socket.AF_INET: (socket.IPPROTO_IP, 11),
     socket.AF_INET6: (socket.IPPROTO_IPV6, 25),

@@ -8,6 +8,7 @@ from pcapdiag.model.harmless import harmless
 from pcapdiag.model.probe import ProbeFacts
 from pcapdiag.model.units import NANOSECONDS
 from pcapdiag.probe.draft import Draft
+from pcapdiag.probe.lookup import NO_SUCH_NAME
 
 
 def says(draft: Draft) -> str:
@@ -42,9 +43,11 @@ def _refused(facts: ProbeFacts, code: str) -> str:
 
 def _lookups(facts: ProbeFacts) -> str:
     told = []
+    known = any(lookup.addresses for lookup in facts.lookups)
     for lookup in facts.lookups:
         record = "A" if lookup.family == "ipv4" else "AAAA"
-        answer = listed(lookup.addresses) if lookup.addresses else lookup.error or "none"
+        missing = "none" if known and lookup.error == NO_SUCH_NAME else lookup.error or "none"
+        answer = listed(lookup.addresses) if lookup.addresses else missing
         told.append(f"{record} {answer} ({_time(lookup.duration)})")
     if facts.hosts_file:
         told.append(f"/etc/hosts has {listed(facts.hosts_file)}")

@@ -46,7 +46,8 @@ def add_facts(facts: ProbeFacts, connection: Connection, story: Story) -> None:
     recording = connection.recording
     port = recording.local_port
     facts.local = join_port(recording.local, port) if port else recording.local or None
-    facts.syns = recording.syns if not connection.established else None
+    if not connection.established and not connection.never_left:
+        facts.syns = recording.syns
     facts.cut = recording.cut or None
     if connection.errno is not None and not connection.established:
         facts.errno = errno.errorcode.get(connection.errno, str(connection.errno))
@@ -167,6 +168,8 @@ def steps_of(connection: Connection, story: Story) -> list[ProbeStep]:
     parts, size = 0, 0
     for number, event in enumerate(connection.recording.events, 1):
         told = labels.get(number) or _what(event, connection.recording.syns)
+        if connection.never_left:
+            told = "connect, refused by this host"
         plain = event.kind == "received" and number not in labels
         parts, size = (parts + 1, size + len(event.data)) if plain else (0, 0)
         if parts > 1:

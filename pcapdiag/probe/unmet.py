@@ -16,6 +16,7 @@ from pcapdiag.diagnose.tls.commands import s_client
 from pcapdiag.model.harmless import command_word, harmless
 from pcapdiag.model.probe import ProbeVerdict, ProbeWho
 from pcapdiag.model.story import Story
+from pcapdiag.probe import kernel
 from pcapdiag.probe.lookup import TIMED_OUT, Lookup
 
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN)
@@ -105,17 +106,18 @@ def local_verdict(number: int, story: Story) -> ProbeVerdict | None:
 
 
 def _here(code: str, number: int, story: Story, why: str, commands: list[str]) -> ProbeVerdict:
-    target = end_name(story.responder)
+    target, name = end_name(story.responder), errno.errorcode.get(number, number)
+    who = ProbeWho(side="here", address=story.initiator.address or None, says="this host itself")
+    if not kernel.TELLS_ICMP:
+        why = "this host, or an ICMP error, of which this system does not tell"
+        who = ProbeWho(side="unknown", says="this host, or a device that sent an ICMP error")
     return ProbeVerdict(
         code=code,
         title=f"this host cannot send to {target}: {os.strerror(number)}",
-        explanation=(
-            f"The connect to {target} failed at once with {errno.errorcode.get(number, number)}, "
-            f"and no ICMP error came: {why}."
-        ),
+        explanation=f"The connect to {target} failed with {name}: {why}.",
         phase="connect",
         confidence=_CONFIDENCE,
-        who=ProbeWho(side="here", address=story.initiator.address or None, says="this host itself"),
+        who=who,
         fixes=[
             "a route to that network (IPv6: does this host have a global address at all?)"
             if number in NO_ROUTE

@@ -55,7 +55,7 @@ def render_probe_text(report: ProbeReport, page: Page) -> Iterator[str]:
             told.add(verdict.code)
             if len(told) > 1:
                 yield ""
-            yield from _verdict(check, verdict, page)
+            yield from _verdict(check, verdict, page, _alike(report, verdict.code) - 1)
     yield ""
     for check in report.checks:
         yield from _line(check, page)
@@ -81,10 +81,17 @@ def _conclusion(report: ProbeReport, page: Page) -> Iterator[str]:
         )
 
 
-def _verdict(check: ProbeCheck, verdict: ProbeVerdict, page: Page) -> Iterator[str]:
+def _alike(report: ProbeReport, code: str) -> int:
+    """Return how many checks failed with a code."""
+    failed = (check.verdict for check in report.checks if check.status == "failed")
+    return sum(verdict is not None and verdict.code == code for verdict in failed)
+
+
+def _verdict(check: ProbeCheck, verdict: ProbeVerdict, page: Page, others: int) -> Iterator[str]:
     where = f"{_NAMES[check.name]} {shown(check.what)}: "
     right = f"{verdict.code}  {verdict.confidence:.2f}"
-    yield from page.with_right("WHAT", where + shown(verdict.title), right)
+    more = f" (and so {counted(others, 'more check')})" if others else ""
+    yield from page.with_right("WHAT", where + shown(verdict.title) + more, right)
     yield from page.labelled("", shown(verdict.explanation))
     yield from page.labelled("WHO", shown(verdict.who.says))
     yield from page.labelled("STEPS", _steps(check))

@@ -30,21 +30,29 @@ RST = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 TIMEOUT = 1.5
 """Seconds: the SYN is repeated once, after 1 s."""
 
+LEFT = (
+    "tls.certificate_name_mismatch",
+    "tls.certificate_expired",
+    "tls.client_certificate_required",
+)
 PARTED: dict[str, tuple[str, ...]] = {
     # The probe half-closes and reads on: a server that then speaks looks as if it had ended it.
     "tcp": ("tcp.closed_before_request",),
-    **dict.fromkeys(
-        ("tls_unverified", "tls_version", "alpn"),
-        ("tls.certificate_name_mismatch", "tls.certificate_expired"),
-    ),
+    # It wanted the handshake only, and left as a client does that refuses, or before it is refused.
+    **dict.fromkeys(("tls_unverified", "tls_version", "alpn"), LEFT),
 }
-"""Codes that a capture of a check may have that worked: the probe left, as a client that refuses."""
+"""Codes that a capture of a check may have that worked for what it asked."""
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    scenario = Scenario("probe-lab", "", lambda _: None, points=(Point("client", name="probe"),))
-    with Lab(scenario, tmp_path) as made:
+    yield from building(4, tmp_path)
+
+
+def building(family: int, directory: Path) -> Iterator[Lab]:
+    point = Point("client", name="probe")
+    scenario = Scenario("probe-lab", "", lambda _: None, points=(point,), family=family)
+    with Lab(scenario, directory) as made:
         yield made
 
 
@@ -85,7 +93,12 @@ def made(report: ProbeReport) -> list[ProbeCheck]:
 
 
 def rejecting(way: str) -> Callable[[Lab, int], None]:
-    return lambda lab, port: lab.router.iptables(f"-A FORWARD -p tcp --dport {port} {way}")
+    def prepare(lab: Lab, port: int) -> None:
+        prohibited = "icmp6-adm-prohibited" if ":" in lab.router.ip else "icmp-admin-prohibited"
+        rule = f"-A FORWARD -p tcp --dport {port} {way}"
+        lab.router.iptables(rule.format(prohibited=prohibited))
+
+    return prepare
 
 
 CONNECTS: tuple[tuple[str, Callable[[Lab, int], object], str, str], ...] = (
@@ -95,7 +108,7 @@ CONNECTS: tuple[tuple[str, Callable[[Lab, int], object], str, str], ...] = (
     ("port unreachable", rejecting("-j REJECT"), "icmp.unreachable", "path"),
     (
         "prohibited",
-        rejecting("-j REJECT --reject-with icmp-admin-prohibited"),
+        rejecting("-j REJECT --reject-with {prohibited}"),
         "icmp.prohibited",
         "path",
     ),
@@ -108,7 +121,13 @@ CONNECTS: tuple[tuple[str, Callable[[Lab, int], object], str, str], ...] = (
 )
 
 
-def test_connects_that_fail(lab: Lab) -> None:
+@pytest.mark.parametrize("family", [4, 6])
+def test_connects_that_fail(family: int, tmp_path: Path) -> None:
+    for lab in building(family, tmp_path):
+        hold_connects(lab)
+
+
+def hold_connects(lab: Lab) -> None:
     checks = []
     for number, (_, prepare, _, _) in enumerate(CONNECTS):
         port = 9000 + number
@@ -198,3 +217,19 @@ def test_what_servers_do(lab: Lab, secrets: list[bytes]) -> None:
         for check, one in zip(checks, seen, strict=True)
         if one.verdict.code != code(check) and one.verdict.code not in PARTED.get(check.name, ())
     ] == []
+
+
+def test_this_host_itself(lab: Lab) -> None:
+    """What never left is told from what the path or the server answered."""
+    lab.client.run("ip route del default", check=False)
+    lab.client.iptables("-A OUTPUT -p tcp --dport 9000 -j REJECT")
+    away, rejected = (
+        probed(lab, ProbeOptions(address, 9000)).checks[0]
+        for address in ("198.51.100.1", lab.router.ip)
+    )
+    assert away.facts.errno == "ENETUNREACH"
+    assert away.facts.syns is None
+    for check in (away, rejected):
+        assert code(check) == "icmp.unreachable"
+        assert check.verdict is not None
+        assert check.verdict.who.side == "here"

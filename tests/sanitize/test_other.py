@@ -91,3 +91,11 @@ def test_a_key_of_a_cancel_request_is_overwritten() -> None:
     new = replaced([(True, 0, cancel)])[0]
     assert new[:8] == cancel[:8]
     assert b"\xde\xad" not in new
+
+
+def test_a_page_without_a_status_line_is_still_told_as_one() -> None:
+    page = b"<!DOCTYPE HTML>\n<html lang='en'>\n<title>Error response for acmecorp</title>\n"
+    new = replaced([(False, 0, page + b"Bad request syntax (\x16\x03\x01)\n")])[0]
+    assert said(new) is Said.HTML
+    assert b"Error response for xxxxxxxx" in new
+    assert b"\x16" not in new

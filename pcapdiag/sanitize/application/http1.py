@@ -11,7 +11,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from pcapdiag.protocols.http.body import BODY_HEAD, MAX_CHUNK_LINE, framing
-from pcapdiag.protocols.http.heads import MAX_HEAD, TOKEN, Fields, head_end, plausible_head
+from pcapdiag.protocols.http.heads import MAX_HEAD, TOKEN, Fields, head_end, plausible_head, value
 from pcapdiag.protocols.http.sniff import PREFACE
 from pcapdiag.protocols.tls.sniff import speaks_tls
 from pcapdiag.sanitize.application.http_fields import field_name, field_value
@@ -29,6 +29,7 @@ _REQUEST_LINE = re.compile(rb"(?s)(%s)( +)(\S+)(.*)" % TOKEN)
 _STATUS_LINE = re.compile(rb"(?s)(HTTP/\d(?:\.\d)?)( +)(\d{3})(.*)")
 _VERSION = re.compile(rb" +HTTP/\d\.\d *")
 _CHUNK = re.compile(rb"(?s)([0-9A-Fa-f]{1,15})([ \t]*)(.*)")
+_WEBSOCKET = b"websocket"
 _METHODS = frozenset(
     b"GET HEAD POST PUT DELETE OPTIONS PATCH CONNECT TRACE PROPFIND PROPPATCH MKCOL COPY MOVE LOCK"
     b" UNLOCK REPORT SEARCH PURGE PRI PROXY".split()
@@ -53,6 +54,7 @@ class Next(Enum):
     NOTHING = "nothing"
     SOMETHING = "another protocol"
     HTTP2 = "HTTP/2"
+    WEBSOCKET = "WebSocket"
 
 
 class Ended(NamedTuple):
@@ -77,6 +79,8 @@ class Http1Rewriter:
         self._stream = stream
         self._answers = 0
         self._may_switch = False
+        self._upgrade = b""
+        """What the last message asks to switch to, or says that it switches to."""
         self._is_request: bool | None = None
 
     def rewrite(self, at: int, is_first: bool) -> Ended:
@@ -95,8 +99,7 @@ class Http1Rewriter:
                 place += 1
                 continue
             if self._switches(data):
-                kind = Next.HTTP2 if data.startswith(PREFACE[:16]) else Next.SOMETHING
-                return Ended(place, kind)
+                return Ended(place, self._next(data))
             place = self._message(place, data)
         return Ended(at, Next.NOTHING)
 
@@ -109,6 +112,12 @@ class Http1Rewriter:
         self._may_switch = False
         return self._is_request is False or not _REQUEST_LINE.match(data)
 
+    def _next(self, data: bytes) -> Next:
+        if data.startswith(PREFACE[:16]):
+            return Next.HTTP2
+        is_websocket = self._upgrade == _WEBSOCKET and not speaks_tls(data)
+        return Next.WEBSOCKET if is_websocket else Next.SOMETHING
+
     def _message(self, at: int, data: bytes) -> int | None:
         head = rewrite_head(self._stream, at, data)
         if not head.is_whole:
@@ -118,7 +127,8 @@ class Http1Rewriter:
         if head.method:
             self._is_request = True
             self._stream.asked.append(head.method)
-            self._may_switch = head.method == b"CONNECT" or _upgrades(head.fields)
+            self._upgrade = _upgrade(head.fields)
+            self._may_switch = head.method == b"CONNECT" or bool(self._upgrade)
             return self._body(body, head, error=False)
         if not head.status:
             return self._foreign(body)
@@ -127,6 +137,7 @@ class Http1Rewriter:
 
     def _answer(self, at: int, head: _Head) -> int | None:
         if head.status == 101:
+            self._upgrade = _upgrade(head.fields)
             self._may_switch = True
             return at
         if head.status < 200:
@@ -233,9 +244,9 @@ def rewrite_head(stream: Stream, at: int, data: bytes) -> _Head:
     fields: Fields = []
     for line in lines[1:]:
         new.append(_line(line, stream))
-        name, colon, value = line.partition(b":")
+        name, colon, content = line.partition(b":")
         if colon:
-            fields.append((name.strip().lower(), value.strip()))
+            fields.append((name.strip().lower(), content.strip()))
     stream.put(at, b"".join(new))
     status = _STATUS_LINE.fullmatch(lines[0])
     request = _REQUEST_LINE.fullmatch(lines[0].rstrip(b"\r\n"))
@@ -270,18 +281,18 @@ def _line(line: bytes, stream: Stream) -> bytes:
     """Rewrite a header line; what no line may hold stays where it is."""
     text = line.rstrip(b"\r\n")
     ending = line[len(text) :]
-    name, colon, value = text.partition(b":")
+    name, colon, content = text.partition(b":")
     if not colon or text[:1] in (b" ", b"\t"):
         return blank(text) + ending
-    new = field_value(name.strip().lower(), value, stream.renamer, stream.keyed)
-    if _CONTROL.search(value):
-        pairs = zip(value, new, strict=True)
+    new = field_value(name.strip().lower(), content, stream.renamer, stream.keyed)
+    if _CONTROL.search(content):
+        pairs = zip(content, new, strict=True)
         new = bytes(old if _CONTROL.match(bytes([old])) else byte for old, byte in pairs)
     return field_name(name, stream.renamer) + colon + new + ending
 
 
-def _upgrades(fields: Fields) -> bool:
-    return any(name == b"upgrade" for name, _ in fields)
+def _upgrade(fields: Fields) -> bytes:
+    return (value(fields, b"upgrade") or b"").lower()
 
 
 def odd_chunk(line: bytes) -> bytes:

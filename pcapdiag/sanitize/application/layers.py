@@ -21,6 +21,7 @@ from pcapdiag.sanitize.application.other import rewrite_other
 from pcapdiag.sanitize.application.proxy_header import rewrite_proxy_header
 from pcapdiag.sanitize.application.stream import Stream
 from pcapdiag.sanitize.application.tls import may_be_header, rewrite_tls
+from pcapdiag.sanitize.application.websocket import rewrite_websocket
 
 MAX_SWITCHES = 64
 """Times that a direction goes over to another protocol; what comes then is overwritten."""
@@ -80,6 +81,9 @@ def _layer(stream: Stream, at: int, is_first: bool) -> int | None:
         stream.fill(at, b"\0")
     if protocol == "http1":
         ended = rewrite_http1(stream, place, is_first)
+        if ended.next is Next.WEBSOCKET:
+            rewrite_websocket(stream, ended.at, is_first=True)
+            return None
         return None if ended.next is Next.NOTHING else ended.at
     known = _REWRITERS.get(protocol)
     if known is not None:

@@ -24,6 +24,8 @@ from pcapdiag.sanitize.application.vocabulary import LETTERS, is_known
 
 BINARY = b"\x01"
 """Stands for binary bytes: no protocol that is read begins with it, and it is no text."""
+FIRST = 64
+"""First bytes of a direction, by which it is told whether it is text."""
 TOLD = 512
 """Bytes of a direction in which the words of programs stay."""
 _TEXT = re.compile(rb"[\t\r\n\x20-\x7e]*")
@@ -52,7 +54,7 @@ def rewrite_other(stream: Stream, at: int, is_first: bool) -> int | None:
         kept = kept_message(data)
         if kept:
             stream.put(place, kept)
-        elif _TEXT.fullmatch(data):
+        elif _TEXT.fullmatch(data[: max(FIRST - (place - begin), 0)] or data):
             stream.put(place, text(data, stream, place - begin < TOLD))
         place = stream.captured.following(end)
     return None
