@@ -19,7 +19,7 @@ class Store:
     """Keeps bytes and gives them back by where they begin."""
 
     def __init__(self) -> None:
-        # Closed with the store: it is read until the last packet was written.
+        # Read until the last packet was written; closed, and gone, with this object.
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
         self._size = 0
 
@@ -35,10 +35,6 @@ class Store:
         """Return bytes."""
         self._file.seek(begin)
         return self._file.read(size)
-
-    def close(self) -> None:
-        """Give the bytes up."""
-        self._file.close()
 
 
 class Assembly:

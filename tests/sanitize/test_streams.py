@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tracemalloc
 
 import pytest
@@ -82,6 +83,20 @@ def test_nothing_that_identifies_is_left_when_any_segment_is_lost(
     for lost in range(len(segments)):
         new = b"".join(replaced([*segments[:lost], *segments[lost + 1 :]]))
         assert STRANGER not in new.lower(), lost
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_planted_anywhere_does_not_grow(seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(40):
+        segments = in_order(chance.choice(TALKS))
+        for _ in range(chance.randrange(1, 5)):
+            index = chance.randrange(len(segments))
+            who, at, data = segments[index]
+            place = chance.randrange(len(data) + 1)
+            planted = STRANGER * chance.randrange(1, 4)
+            segments[index] = (who, at, data[:place] + planted + data[place:])
+        assert STRANGER not in b"".join(replaced(segments)).lower()
 
 
 def test_ports_that_are_used_again() -> None:

@@ -23,7 +23,7 @@ def rewrite_certificate(body: Editor, renamer: Renamer, keyed: Keyed) -> None:
     try:
         outer = der.element(body).content
         _to_be_signed(der.element(outer).content, renamer, keyed)
-        der.element(outer).content.keep()
+        der.keep_plain(der.element(outer).content)
         signature = der.element(outer).content
         signature.keep(1)
         signature.replace(keyed.opaque(signature.peek()))
@@ -43,12 +43,12 @@ def rewrite_names(names: Editor, renamer: Renamer) -> None:
 def _to_be_signed(body: Editor, renamer: Renamer, keyed: Keyed) -> None:
     first = der.element(body)
     if first.tag == _VERSION:
-        first.content.keep()
+        der.keep_plain(first.content)
         first = der.element(body)
     first.content.replace(serial_number(first.content.peek(), keyed))
-    der.element(body).content.keep()
+    der.keep_plain(der.element(body).content)
     rewrite_name(der.element(body).content, renamer)
-    der.element(body).content.keep()
+    der.keep_plain(der.element(body).content)
     rewrite_name(der.element(body).content, renamer)
     rewrite_key(der.element(body).content, keyed)
     for rest in der.elements(body):

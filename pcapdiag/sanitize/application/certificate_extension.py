@@ -75,7 +75,7 @@ class ExtensionRewriter:
             return
 
     def _value(self, kind: bytes, value: Editor) -> None:
-        if kind in _KEPT:
+        if kind in _KEPT and der.is_plain(value.peek()):
             value.keep()
         elif kind in (_SUBJECT_NAMES, _ISSUER_NAMES):
             rewrite_general_names(der.element(value).content, self._renamer)
@@ -117,19 +117,19 @@ class ExtensionRewriter:
                         rewrite_general_names(name.content, self._renamer)
                 elif part.tag == _CRL_ISSUER:
                     rewrite_general_names(part.content, self._renamer)
-                else:
+                elif der.is_plain(part.content.peek()):
                     part.content.keep()
 
     def _access(self, body: Editor) -> None:
         for description in der.elements(body):
-            der.element(description.content).content.keep()
+            der.keep_oid(description.content)
             rewrite_general_name(der.element(description.content), self._renamer)
 
     def _constraints(self, body: Editor) -> None:
         for trees in der.elements(body):
             for tree in der.elements(trees.content):
                 rewrite_general_name(der.element(tree.content), self._renamer)
-                tree.content.keep()
+                der.keep_plain(tree.content)
 
     def _timestamps(self, body: Editor) -> None:
         """Rewrite signed certificate timestamps (RFC 6962 section 3.2): logs and times go."""
@@ -159,13 +159,15 @@ class ExtensionRewriter:
                 self._identifier(content)
             elif each.tag & 0xC0 == der.CONTEXT and _is_text(content.peek()):
                 content.replace(words(content.peek(), self._renamer))
-            elif each.tag in (der.UTC_TIME, der.GENERALIZED_TIME):
+            elif each.tag in (der.UTC_TIME, der.GENERALIZED_TIME) and der.is_plain(content.peek()):
                 content.keep()
             else:
                 self._identifier(content)
 
     def _oid(self, oid: bytes) -> bytes:
         """Return an OID; the number of an organisation, and what follows, become others."""
+        if not der.is_plain(oid):
+            return bytes(len(oid))
         if not oid.startswith(_ENTERPRISE) or oid.startswith(_EVERYBODYS):
             return oid
         rest = oid[len(_ENTERPRISE) :]

@@ -10,6 +10,7 @@ from pcapdiag.sanitize.application.texts import email, host, is_host, url
 from pcapdiag.sanitize.renamer import Renamer
 
 _COUNTRY = bytes.fromhex("550406")
+_COUNTRY_SIZE = 2
 _EMAIL, _DNS, _DIRECTORY, _URI, _IP, _REGISTERED = 0x81, 0x82, 0xA4, 0x86, 0x87, 0x88
 _OTHER = 0xA0
 _ADDRESSES = (4, 16)
@@ -27,9 +28,9 @@ def rewrite_name(name: Editor, renamer: Renamer) -> None:
 def rewrite_relative_name(relative: Editor, renamer: Renamer) -> None:
     """Rewrite the content of one step of a distinguished name."""
     for attribute in der.elements(relative):
-        kind = der.element(attribute.content).content.keep()
+        kind = der.keep_oid(attribute.content)
         value = der.element(attribute.content)
-        if kind == _COUNTRY:
+        if kind == _COUNTRY and len(value.content) <= _COUNTRY_SIZE:
             value.content.keep()
         else:
             text(value, renamer)
@@ -57,7 +58,7 @@ def rewrite_general_name(name: der.Element, renamer: Renamer) -> None:
         name.content.replace(_network(old[:half], old[half:], renamer) + old[half:])
     elif name.tag == _DIRECTORY:
         rewrite_name(der.element(name.content).content, renamer)
-    elif name.tag == _REGISTERED:
+    elif name.tag == _REGISTERED and der.is_plain(old):
         name.content.keep()
     elif name.tag == _OTHER:
         _other_name(name.content, renamer)
@@ -109,7 +110,7 @@ def _network(address: bytes, mask: bytes, renamer: Renamer) -> bytes:
 
 
 def _other_name(content: Editor, renamer: Renamer) -> None:
-    der.element(content).content.keep()
+    der.keep_oid(content)
     try:
         text(der.element(der.element(content).content), renamer)
     except CutShortError:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from pcapdiag.diagnose.tls.certificates import MESH_NAMES
 from pcapdiag.diagnose.tls_state import HAPROXY_CHECK
+from pcapdiag.protocols.tls import names
+from pcapdiag.protocols.tls.ciphers import cipher_names
 from pcapdiag.protocols.tls.cursor import CutShortError
 from pcapdiag.protocols.tls.hello import (
     ALPN,
@@ -31,6 +33,8 @@ from pcapdiag.sanitize.keyed import Keyed
 from pcapdiag.sanitize.renamer import Renamer
 
 RANDOM = 32
+MAX_COMPRESSIONS, MAX_SHORT = 4, 8
+"""Bytes of a list of compressions, and of an extension that holds numbers."""
 HOST_NAME = 0
 ALPN_KEPT = (
     *(b"http/0.9", b"http/1.0", b"http/1.1", b"h2", b"h2c", b"h3", b"spdy/3", b"spdy/3.1"),
@@ -56,12 +60,42 @@ _EARLY_DATA, _EMS, _ETM, _POST_HANDSHAKE = 42, 23, 22, 49
 _NEXT_PROTOCOL, _RENEGOTIATION, _ALPS, _ALPS_NEW = 13172, 0xFF01, 17513, 17613
 _KEPT = frozenset(
     {
-        *(_PSK_MODES, _CERTIFICATE_COMPRESSION, _SIGNATURES_CERT, _MAX_FRAGMENT, _RECORD_LIMIT),
+        *(_PSK_MODES, _CERTIFICATE_COMPRESSION, _MAX_FRAGMENT, _RECORD_LIMIT),
         *(_HEARTBEAT, _CLIENT_TYPE, _SERVER_TYPE, _EARLY_DATA, _EMS, _ETM, _POST_HANDSHAKE),
-        *(GROUPS, POINT_FORMATS, SIGNATURES, SUPPORTED_VERSIONS),
+        POINT_FORMATS,
     }
 )
 """Extensions that hold numbers of the protocol alone."""
+
+
+def _is_cipher(number: int) -> bool:
+    return number in cipher_names() or number in _SIGNALS or is_grease(number)
+
+
+def _is_group(number: int) -> bool:
+    return number in names.GROUPS or is_grease(number)
+
+
+def is_scheme(number: int) -> bool:
+    """Return whether a number is a signature scheme, or a hash and a signature of TLS 1.2."""
+    is_pair = number >> 8 <= _LAST_HASH and number & 0xFF <= _LAST_SIGNATURE
+    return is_pair or number in names.SIGNATURE_SCHEMES or is_grease(number)
+
+
+def _is_version(number: int) -> bool:
+    return number in names.VERSIONS or number >> 8 == _DRAFT or is_grease(number)
+
+
+_SIGNALS = (0x00FF, 0x5600)
+"""Renegotiation and fallback (RFC 5746, RFC 7507)."""
+_LAST_HASH, _LAST_SIGNATURE, _DRAFT = 8, 0x41, 0x7F
+_LISTS: dict[int, tuple[int, Callable[[int], bool]]] = {
+    GROUPS: (2, _is_group),
+    SIGNATURES: (2, is_scheme),
+    _SIGNATURES_CERT: (2, is_scheme),
+    SUPPORTED_VERSIONS: (1, _is_version),
+}
+"""Extensions that are lists of numbers: bytes of the list's length, and which numbers stay."""
 
 
 class HelloRewriter:
@@ -88,8 +122,8 @@ class HelloRewriter:
         body.keep(2)
         self._random(body)
         self._session_id(body.vector(1))
-        body.vector(2).keep()
-        body.vector(1).keep()
+        known_numbers(body.vector(2), _is_cipher)
+        short(body.vector(1), MAX_COMPRESSIONS)
         self._all_extensions(body, in_answer=False)
 
     def server_hello(self, body: Editor) -> None:
@@ -105,7 +139,11 @@ class HelloRewriter:
         body.keep(2)
         ciphers = body.number(2)
         body.keep(4)
-        body.part(ciphers).keep()
+        kinds = body.part(ciphers)
+        while len(kinds):
+            # Three bytes; of those that TLS has the first is zero.
+            is_tls = kinds.peek(1) == b"\0" and _is_cipher(int.from_bytes(kinds.peek(3), "big"))
+            kinds.keep(3) if is_tls else kinds.skip(min(3, len(kinds)))
 
     def _random(self, body: Editor) -> None:
         random = body.peek(RANDOM)
@@ -132,8 +170,14 @@ class HelloRewriter:
                 continue
 
     def _extension(self, kind: int, content: Editor, in_answer: bool) -> None:
-        if kind in _KEPT or is_grease(kind):
-            content.keep()
+        if kind in _LISTS:
+            size, is_known = _LISTS[kind]
+            known_numbers(content.vector(size) if len(content) > 2 else content, is_known)
+        elif kind in _KEPT:
+            short(content, MAX_SHORT)
+        elif is_grease(kind):
+            # Nothing, or one byte (RFC 8701).
+            content.keep(min(len(content), 1))
         elif in_answer and kind in (KEY_SHARE, PRE_SHARED_KEY):
             # The group and the key's length, or the index of the key that was chosen.
             content.keep(min(len(content), 4))
@@ -143,17 +187,17 @@ class HelloRewriter:
                 rewrite(content)
 
     def _server_name(self, content: Editor) -> None:
-        names = content.vector(2)
-        while len(names):
-            kind = names.number(1)
-            name = names.vector(2)
+        hosts = content.vector(2)
+        while len(hosts):
+            kind = hosts.number(1)
+            name = hosts.vector(2)
             if kind == HOST_NAME:
                 name.replace(server_name(name.peek(), self._renamer))
 
     def _protocols(self, content: Editor) -> None:
-        names = content.vector(2)
-        while len(names):
-            name = names.vector(1)
+        protocols = content.vector(2)
+        while len(protocols):
+            name = protocols.vector(1)
             text = name.peek()
             is_number = len(text) == 2 and is_grease(int.from_bytes(text, "big"))
             kept = is_number or text in ALPN_KEPT
@@ -196,7 +240,8 @@ def _key_share(content: Editor) -> None:
     while len(shares):
         is_odd = is_grease(shares.number(2))
         share = shares.vector(2)
-        share.keep() if is_odd else share.skip()
+        if is_odd:
+            share.keep(min(len(share), 1))
 
 
 def _status_request(content: Editor) -> None:
@@ -207,3 +252,18 @@ def _status_request(content: Editor) -> None:
 
 def _first_byte(content: Editor) -> None:
     content.keep(1)
+
+
+def known_numbers(numbers: Editor, is_known: Callable[[int], bool]) -> None:
+    """Keep the numbers of two bytes that are registered; zero stands for any other."""
+    while len(numbers) > 1:
+        if is_known(int.from_bytes(numbers.peek(2), "big")):
+            numbers.keep(2)
+        else:
+            numbers.skip(2)
+
+
+def short(content: Editor, longest: int) -> None:
+    """Keep what is no longer than numbers of the protocol are; overwrite anything else."""
+    if len(content) <= longest:
+        content.keep()

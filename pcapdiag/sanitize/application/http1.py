@@ -20,6 +20,8 @@ from pcapdiag.sanitize.application.texts import phrases, target
 from pcapdiag.sanitize.application.vocabulary import is_known
 from pcapdiag.sanitize.keyed import blank
 
+USUAL_HEAD = 2_048
+"""Bytes that are read of a head at first."""
 SEARCHED = 1 << 16
 """Bytes that are looked through at a time for a head."""
 OVERLAP = 4_096
@@ -89,7 +91,7 @@ class Http1Rewriter:
         stream.fill(at, LETTER)
         place: int | None = at if is_first else self._search(at)
         while place is not None:
-            data = stream.read(place, place + MAX_HEAD)
+            data = self._head(place)
             if not data:
                 following = stream.captured.following(place)
                 place = None if following is None else self._search(following)
@@ -102,6 +104,13 @@ class Http1Rewriter:
                 return Ended(place, self._next(data))
             place = self._message(place, data)
         return Ended(at, Next.NOTHING)
+
+    def _head(self, at: int) -> bytes:
+        """Return a whole head, or as much as one may be long; most are short."""
+        data = self._stream.read(at, at + USUAL_HEAD)
+        if len(data) < USUAL_HEAD or head_end(data) >= 0:
+            return data
+        return self._stream.read(at, at + MAX_HEAD)
 
     def _switches(self, data: bytes) -> bool:
         """Return whether another protocol begins where a message should."""

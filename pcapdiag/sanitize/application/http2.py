@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from pcapdiag.protocols.http.body import BODY_HEAD
 from pcapdiag.protocols.http.frames import (
+    DEFAULT_FRAME_SIZE,
     END_HEADERS,
     HEADER,
     MAX_BUFFERED,
@@ -26,12 +27,19 @@ from pcapdiag.sanitize.application.texts import phrases
 
 MESSAGE_PREFIX = 5
 """Bytes before a gRPC message: compressed flag and length."""
+TOO_LONG = b"\xff" * 4 + bytes(5)
+"""A frame's header that no end takes."""
 SHORT_MESSAGE = 2
 """Bytes of a health check's answer: one number."""
 MAX_STREAMS = 10_000
 ERROR = 400
+_HTTP1 = b"HTTP/1."
 _GRPC = b"application/grpc"
-_WHOLE = (Type.PRIORITY, Type.RST_STREAM, Type.SETTINGS, Type.WINDOW_UPDATE)
+_FIXED_SIZES: dict[int, int] = {Type.PRIORITY: 5, Type.RST_STREAM: 4, Type.WINDOW_UPDATE: 4}
+_PING_SIZE, _GOAWAY_SIZE, _SETTING = 8, 8, 6
+_KNOWN_SETTINGS = 9
+"""The highest number of a setting that is registered (IANA "HTTP/2 Settings")."""
+_CONNECTION_TYPES = (Type.SETTINGS, Type.PING, Type.GOAWAY)
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _STATUS_FIELD = 0x08
 """Protobuf's tag of field 1 as a number."""
@@ -128,9 +136,12 @@ class Http2Rewriter:
             if _may_be_header(header):
                 self._stream.put(at, header)
             return None if following is None else self._lose(following)
-        self._stream.put(at, header)
         length, kind, flags = int.from_bytes(header[:3], "big"), header[3], header[4]
         stream_id = int.from_bytes(header[5:], "big") & 0x7FFFFFFF
+        if _is_odd(length, kind, stream_id):
+            self._stream.put(at, _odd_header(header))
+            return None
+        self._stream.put(at, header)
         begin, end = at + HEADER, at + HEADER + length
         if self._fragments and kind != Type.CONTINUATION:
             self._end_block(is_whole=False)
@@ -143,8 +154,11 @@ class Http2Rewriter:
         elif kind == Type.PING:
             # The answer has the same bytes.
             self._stream.put(begin, self._stream.keyed.opaque(self._stream.read(begin, end)))
-        elif kind in _WHOLE:
-            self._stream.put(begin, self._stream.read(begin, min(end, begin + MAX_BUFFERED)))
+        elif kind == Type.SETTINGS:
+            data = self._stream.read(begin, min(end, begin + MAX_BUFFERED))
+            self._stream.put(begin, _settings(data))
+        elif kind in _FIXED_SIZES:
+            self._stream.put(begin, self._stream.read(begin, min(end, begin + _FIXED_SIZES[kind])))
         return self._behind(kind, begin, end)
 
     def _behind(self, kind: int, begin: int, end: int) -> int | None:
@@ -228,6 +242,40 @@ class Http2Rewriter:
                 return place
             place = self._stream.captured.following(end)
         return None
+
+
+def _is_odd(length: int, kind: int, stream_id: int) -> bool:
+    """Return whether a header breaks the rules: nobody reads on behind it (RFC 9113 section 6)."""
+    if kind > Type.CONTINUATION:
+        return length > DEFAULT_FRAME_SIZE
+    if kind == Type.PING and length != _PING_SIZE:
+        return True
+    if kind == Type.SETTINGS and length % _SETTING:
+        return True
+    if kind == Type.GOAWAY and length < _GOAWAY_SIZE:
+        return True
+    if length != _FIXED_SIZES.get(kind, length):
+        return True
+    is_of_all = kind in _CONNECTION_TYPES
+    return kind != Type.WINDOW_UPDATE and is_of_all != (stream_id == 0)
+
+
+def _odd_header(header: bytes) -> bytes:
+    """Return what stands for a header that breaks the rules; what is no frame at all goes."""
+    if header.startswith(_HTTP1) or header[3] <= Type.CONTINUATION:
+        return header
+    return TOO_LONG
+
+
+def _settings(data: bytes) -> bytes:
+    """Return settings; the value of one that is not registered goes."""
+    new = b""
+    for at in range(0, len(data), _SETTING):
+        number = int.from_bytes(data[at : at + 2], "big")
+        is_known = number <= _KNOWN_SETTINGS or number & 0x0F0F == 0x0A0A
+        kept = _SETTING if is_known else 2
+        new += data[at : at + kept].ljust(len(data[at : at + _SETTING]), b"\0")
+    return new
 
 
 def _may_be_header(header: bytes) -> bool:

@@ -12,6 +12,7 @@ import re
 from pcapdiag.diagnose.goodbye import (
     CANCEL_REQUEST,
     LDAP_UNBIND,
+    LDAP_UNBIND_BYTES,
     LINE_QUITS,
     QUITS,
     WEBSOCKET_CLOSE,
@@ -32,10 +33,9 @@ _TEXT = re.compile(rb"[\t\r\n\x20-\x7e]*")
 _COMMAND = re.compile(rb"[A-Za-z]{3,10}|[+*-][A-Za-z]{2,8}|\d{3}[ -]")
 _SHORT_TEXT = b"\r\n\t +-*$:"
 _MYSQL_SSL = b"\x20\x00\x00\x01"
-_MYSQL_SSL_SIZE = 36
-_MYSQL_ERROR = 0xFF
+_MYSQL_SSL_SIZE, _MYSQL_SSL_TOLD = 36, 13
 _LDAP_RESPONSE = re.compile(rb"(?s)0.\x02\x01.\x78")
-_LDAP_SHORT = 64
+_LDAP_SHORT, _LDAP_HEADS = 64, 16
 _GREETINGS = (b"SSH-", b"@RSYNCD:", b"AMQP")
 _POSTGRES_ANSWERS = (b"S", b"N")
 _GREETING = re.compile(rb"SSH-[\d.]+-|@RSYNCD: [\d.]+|AMQP[\x00-\x09]{0,4}")
@@ -51,7 +51,7 @@ def rewrite_other(stream: Stream, at: int, is_first: bool) -> int | None:
         data = stream.read(place, end)
         if (place > begin or not is_first) and speaks_tls(data):
             return place
-        kept = kept_message(data)
+        kept = data if place == begin and data in _POSTGRES_ANSWERS else kept_message(data)
         if kept:
             stream.put(place, kept)
         elif _TEXT.fullmatch(data[: max(FIRST - (place - begin), 0)] or data):
@@ -88,7 +88,7 @@ def _line(line: bytes, is_whole: bool = True) -> bytes:
 
 def kept_message(data: bytes) -> bytes:
     """Return what a packet becomes that is a message which says nothing of anybody, or nothing."""
-    if data in QUITS or data.upper() in LINE_QUITS or data in _POSTGRES_ANSWERS:
+    if data in QUITS or data.upper() in LINE_QUITS:
         return data
     if data == POSTGRES_SSL_REQUEST:
         return data
@@ -96,7 +96,8 @@ def kept_message(data: bytes) -> bytes:
         # The key of a session follows.
         return CANCEL_REQUEST + BINARY * (len(data) - len(CANCEL_REQUEST))
     if data.startswith(_MYSQL_SSL) and len(data) == _MYSQL_SSL_SIZE:
-        return data
+        # Capabilities, a size and a character set; the rest is reserved.
+        return data[:_MYSQL_SSL_TOLD] + bytes(len(data) - _MYSQL_SSL_TOLD)
     if data[1:5] == MYSQL_GREETING:
         return data[:5] + BINARY * (len(data) - 5)
     if data[:1] == bytes([WEBSOCKET_CLOSE]) and len(data) > 1 and data[1] & 0x7F == len(data) - 6:
@@ -106,10 +107,10 @@ def kept_message(data: bytes) -> bytes:
 
 def _ldap(data: bytes) -> bytes:
     at = data.find(LDAP_START_TLS)
-    if data.startswith(b"0") and at >= 0 and len(data) < _LDAP_SHORT:
+    if data.startswith(b"0") and 0 <= at < _LDAP_HEADS and len(data) < _LDAP_SHORT:
         end = at + len(LDAP_START_TLS)
         return data[:end] + BINARY * (len(data) - end)
-    if data.startswith(b"0") and data.endswith(LDAP_UNBIND) and len(data) < 16:
+    if data.startswith(b"0") and data.endswith(LDAP_UNBIND) and len(data) in LDAP_UNBIND_BYTES:
         return data
     match = _LDAP_RESPONSE.match(data)
     if match is not None and len(data) < _LDAP_SHORT:

@@ -27,11 +27,11 @@ _COMPRESSED = (2, 3)
 def rewrite_key(info: Editor, keyed: Keyed) -> None:
     """Rewrite the content of a SubjectPublicKeyInfo; its algorithm stays."""
     algorithm = der.element(info).content
-    kind = der.element(algorithm).content.keep()
+    kind = der.keep_oid(algorithm)
     curve = b""
     if kind == _EC and len(algorithm):
-        curve = der.element(algorithm).content.keep()
-    algorithm.keep()
+        curve = der.keep_oid(algorithm)
+    der.keep_plain(algorithm)
     key = der.element(info).content
     key.keep(1)
     if kind[:-1] == _RSA and kind[-1] in _RSA_LAST and der.is_der(key.peek()):
@@ -52,7 +52,7 @@ def _rsa(key: Editor, keyed: Keyed) -> None:
     if new:
         new[-1] |= 1
     modulus.replace(bytes(new))
-    numbers.keep()
+    der.keep_plain(numbers)
 
 
 def _point(old: bytes, name: str, keyed: Keyed) -> bytes:

@@ -62,7 +62,7 @@ def url(text: bytes, renamer: Renamer, keyed: Keyed | None = None) -> bytes:
             return scheme + colon + email(rest, renamer)
         return renamer.word(text)
     scheme, login, place, rest, mark, more = match.groups()
-    new: bytes = scheme
+    new: bytes = scheme if is_known(scheme[:-3]) else renamer.word(scheme)
     if login is not None:
         new += secret(login, renamer) + b"@"
     new += host(place, renamer) + path(rest, renamer)

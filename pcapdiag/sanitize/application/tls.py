@@ -32,7 +32,13 @@ from pcapdiag.protocols.tls.talk import (
 )
 from pcapdiag.sanitize.application.certificate import rewrite_certificate, rewrite_names
 from pcapdiag.sanitize.application.editor import Editor
-from pcapdiag.sanitize.application.hello import HelloRewriter
+from pcapdiag.sanitize.application.hello import (
+    MAX_SHORT,
+    HelloRewriter,
+    is_scheme,
+    known_numbers,
+    short,
+)
 from pcapdiag.sanitize.application.stream import ZERO, Stream
 
 MESSAGE_HEADER = 4
@@ -278,11 +284,11 @@ class _Handshake:
             rewrite_certificate(certificates.vector(3), self._stream.renamer, self._stream.keyed)
 
     def _certificate_request(self, body: Editor) -> None:
-        body.vector(1).keep()
+        short(body.vector(1), MAX_SHORT)
         algorithms = body.peek(2)
         # TLS 1.0 and 1.1 have no list of algorithms: then the names' list comes at once.
         if int.from_bytes(algorithms, "big") + 2 < len(body):
-            body.vector(2).keep()
+            known_numbers(body.vector(2), is_scheme)
         rewrite_names(body.vector(2), self._stream.renamer)
 
 
@@ -326,7 +332,8 @@ def _key_exchange(body: Editor) -> None:
 
 
 def _ticket(body: Editor) -> None:
-    body.keep(4)
+    """Keep the ticket's length behind its lifetime."""
+    body.skip(4)
     body.keep(2)
 
 

@@ -74,21 +74,21 @@ feat feature feb file files fin font footer form forwarded fri ftp g gai gcm get
 goaway gzip h h1 hbone hc head health height hello helo help hr href hsts html http https hxxp i id
 identity idle image imap img immutable includesubdomains incr index info initial inline install
 instead internal ip ipv istio jan javascript jpeg js json jul jun jwt k kb keepalive lang language
-last latin len length li lib libc link list loading localhost login logindisabled logout lookup
-loss luasocket m mail major mar margin max md mdtm media meta method mime min minor misconf mixed
-modified mon moved ms multipart must mutual mx n nack namespace negotiate noauth nocache none noop
-noproto nosniff nov null nxdomain o oct octet octetstream off official old only openssl option
+last latin ldap ldaps len length li lib libc link list loading localhost login logindisabled logout
+lookup loss luasocket m mail major mar margin max md mdtm media meta method mime min minor misconf
+mixed modified mon moved ms multipart must mutual mx n nack namespace negotiate noauth nocache none
+noop noproto nosniff nov null nxdomain o oct octet octetstream off official old only openssl option
 options or org origin p padding pages params parse parser pass pasv path payload pbsz pdf pem pgp
 pid ping pipelining plain png policy pong pop port post pp pragma pre preface preload priority
 private prot proto protobuf public pwd px q qop quic quit range rate raw rc rcpt re read readonly
 realm referer referrer refresh refused relay replace reset resolution resolve retr revalidate rfc
 routines rsa rset rst rstream rsv rx rxd samesite sans sasl sat scale schema script sec select sep
-serif servfail sess setinfo setting sha sig size smtputf sni socket span spdy src ssl ssthresh
-stale starttls static stls stor store stream strict strip strong style sub sun syn sync syst t
-table tcp td te text th thu title tls token tr trace trailer trailers transfer transitional
+serif servfail sess setinfo setting sha sig size smtputf sni socket span spdy spiffe src ssl
+ssthresh stale starttls static stls stor store stream strict strip strong style sub sun syn sync
+syst t table tcp td te text th thu title tls token tr trace trailer trailers transfer transitional
 transport true tue tvfs tx txt type u uidplus uint ul unauthorized unspecified uri url urlencoded
-user utc utf utime v vary ver verify video viewport visible vrfy w w3c weak websocket wed width
-wildcard windows wrongtype wss www x xhtml xml xss z zstd
+urn user utc utf utime v vary ver verify video viewport visible vrfy w w3c weak websocket wed width
+wildcard windows wrongtype ws wss www x xhtml xml xss z zstd
 """
 
 
