@@ -67,9 +67,9 @@ class Matcher:
 
     def _pass_pairs(self, words: Octets) -> Octets:
         count = max(len(words) - 2, 0)
-        passed = self._pairs[0][words[:count]]
-        passed &= self._pairs[1][words[1 : count + 1]]
-        passed &= self._pairs[2][words[2 : count + 2]]
+        passed = self._pairs[0].take(words[:count])
+        passed &= self._pairs[1].take(words[1 : count + 1])
+        passed &= self._pairs[2].take(words[2 : count + 2])
         return passed
 
 

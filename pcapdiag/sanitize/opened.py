@@ -5,7 +5,10 @@ Read by itself, from bytes: a proof should not rest on the code that wrote them.
 
 from __future__ import annotations
 
+import binascii
+import re
 import struct
+import zlib
 from collections.abc import Iterator
 
 import msgspec
@@ -18,6 +21,9 @@ PCAP = {
     b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<",
 }  # fmt: skip
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+MAX_UNPACKED = 1 << 30
+"""Bytes that one packed part may have."""
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{64,}={0,2}")
 _HEADERS, _PUSH, _CONTINUATION = 1, 5, 9
 _MAX_FRAME = 1 << 20
 _MASK32 = 0xFFFFFFFF
@@ -83,6 +89,25 @@ def blocks(content: bytes) -> Iterator[tuple[str, int, bytes]]:
             return
         yield order, kind, content[at + 8 : at + size - 4]
         at += size
+
+
+def unpacked(content: bytes) -> Iterator[bytes]:
+    """Yield what a member holds packed: gzip, and deflated data in base64, as pages have it."""
+    if content[:2] == b"\x1f\x8b":
+        yield _inflated(content)
+    for match in _BASE64.finditer(content):
+        digits = match[0].rstrip(b"=")
+        digits = digits[: len(digits) - (len(digits) % 4 == 1)]
+        yield _inflated(binascii.a2b_base64(digits + b"=" * (-len(digits) % 4)))
+
+
+def _inflated(data: bytes) -> bytes:
+    """Return the data inflated as far as it goes, or as it is where it was not deflated."""
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+    try:
+        return unpacker.decompress(data, MAX_UNPACKED)
+    except zlib.error:
+        return data
 
 
 class Streams:

@@ -20,7 +20,15 @@ from pcapdiag.sanitize import needles
 from pcapdiag.sanitize.fields import fields
 from pcapdiag.sanitize.matcher import Matcher
 from pcapdiag.sanitize.needles import Needle
-from pcapdiag.sanitize.opened import Opened, Streams, blocks, header_text, is_capture, packets
+from pcapdiag.sanitize.opened import (
+    Opened,
+    Streams,
+    blocks,
+    header_text,
+    is_capture,
+    packets,
+    unpacked,
+)
 from pcapdiag.sanitize.originals import Originals
 from pcapdiag.sanitize.vocabulary import own_words
 
@@ -84,6 +92,9 @@ class _Scan:
             return
         for kind, at in self._of_text(content, bounded=True):
             yield Leak(name, kind, f"byte {at:,}")
+        for part in unpacked(content):
+            for kind, at in self._of_text(part, bounded=True):
+                yield Leak(name, kind, f"byte {at:,} of what is packed in it")
 
     def _of_text(self, content: bytes, *, bounded: bool) -> Iterator[tuple[needles.Kind, int]]:
         """Yield what is found in text; ``bounded``: only as whole words."""

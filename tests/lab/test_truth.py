@@ -108,4 +108,5 @@ def test_stored_truth(folder: Path) -> None:
     files = {file for capture in data["captures"] for file in capture["files"]}
     files |= {key_log for capture in data["captures"] if (key_log := capture.get("key_log"))}
     files |= {log["file"] for log in data.get("logs", [])}
+    files |= {*data.get("snapshots", [])}
     assert files == {path.name for path in folder.iterdir()} - {"truth.json"}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import html
 import json
+import re
 import struct
+import zlib
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -18,6 +21,7 @@ from pcapdiag.sanitize.originals import Originals
 from pcapdiag.sanitize.renamer import Renamer
 from pcapdiag.sanitize.scan import MAX_LEAKS, leaks
 from pcapdiag.sanitize.vocabulary import own_words
+from tests.captures import FIXTURES
 from tests.decode.scapy_packets import ETHERNET, RAW, ip4, ip6, tcp
 from tests.sanitize.going_through import KEY, Taken, file_of
 
@@ -88,6 +92,15 @@ def test_escaped_text() -> None:
     renamer.word(b'/a<b>&"quoted"')
     for form in (html.escape('/a<b>&"quoted"'), json.dumps('/a<b>&"quoted"')):
         assert kinds(form.encode(), renamer.originals) == {"word"}
+
+
+def test_what_is_packed_is_unpacked(originals: Originals) -> None:
+    text = b'{"server": "10.77.8.9", "name": "orders-v2.shop.corp"}'
+    packed = base64.b64encode(zlib.compress(text))
+    assert kinds(b"<script>" + packed + b"</script>", originals) == {"address", "name"}
+    assert kinds(base64.b64encode(text), originals) == {"address", "name"}
+    assert kinds(gzip.compress(text), originals) == {"address", "name"}
+    assert kinds(b"A" * 65 + b" " + base64.b64encode(b"\x78\x9c" + bytes(60)), originals) == set()
 
 
 def test_names_of_members(originals: Originals) -> None:
@@ -212,3 +225,10 @@ def test_a_damaged_capture_raises_nothing(cut: int, originals: Originals) -> Non
     content = capture(bytes(ip4(src=FOUR) / tcp() / (b"x" * 40)))
     leaks({"c": content[: len(content) - cut]}, originals)
     leaks({"c": content[:60] + bytes((cut,)) + content[61:]}, originals)
+
+
+def test_a_page_has_no_address_of_its_own() -> None:
+    """Whoever has that address could never make a bundle."""
+    for path in (FIXTURES.parent / "pcapdiag" / "report").rglob("*"):
+        if path.suffix in (".css", ".html", ".j2", ".js"):
+            assert not re.search(r"(?<![\d.])\d+\.\d+\.\d+\.\d+", path.read_text("utf-8")), path

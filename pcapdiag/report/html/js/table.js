@@ -24,7 +24,7 @@
     ];
   }
 
-  /* `10.0.2.7:443 (pay.internal)`: the name under the address. */
+  /* `ADDRESS:PORT (NAME)`: the name under the address. */
   function end(text) {
     const at = text.indexOf(" (");
     const address = el("span", { class: "address" }, at < 0 ? text : text.slice(0, at));
