@@ -9,8 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from pcapdiag.sanitize.general import is_kept
 from pcapdiag.sanitize.originals import SHORTEST, Originals, bare, is_sought, text_of
-from pcapdiag.sanitize.renamer import is_kept
 
 Kind = Literal["address", "MAC", "name", "word", "credential"]
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
+
+from pcapdiag.sanitize.general import is_kept
 
 SHORTEST = 6
 """Names without a dot, words and credentials are looked for from this length on: anything shorter
@@ -32,10 +36,9 @@ class Originals(msgspec.Struct):
         found = sum(
             image in pairs for pairs in (self.addresses, self.macs) for image in pairs.values()
         )
-        found += sum(
-            one in self.names for one in self.names.values() if is_sought(one, is_name=True)
-        )
-        return found + sum(one in self.words for one in self.words.values() if is_sought(one))
+        originals, images = _texts(self.names), _texts(self.names.values())
+        words = [one for one in self.words.values() if is_sought(one) and one in self.words]
+        return found + len(originals & images) + len(words)
 
     def misfits(self) -> int:
         """Return how many addresses have an image that is too long or short for their text."""
@@ -44,6 +47,14 @@ class Originals(msgspec.Struct):
             for one, size in self.fitted.items()
             if one in self.addresses
         )
+
+
+def _texts(names: Iterable[bytes]) -> set[bytes]:
+    """Return names and their labels as far as they are looked for."""
+    found = {name for name in names if is_sought(name, is_name=True)}
+    for name in names:
+        found.update(label for label in name.split(b".") if is_sought(label) and not is_kept(label))
+    return found
 
 
 def bare(text: bytes) -> bytes:

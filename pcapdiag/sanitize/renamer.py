@@ -18,6 +18,7 @@ from pcapdiag.sanitize import alphabet
 from pcapdiag.sanitize.blocks import Block, Blocks, Network
 from pcapdiag.sanitize.cryptopan import KEY_BYTES, CryptoPan
 from pcapdiag.sanitize.fitting import fitting
+from pcapdiag.sanitize.general import KEPT_ANYWHERE, is_general
 from pcapdiag.sanitize.originals import Originals, text_of
 
 MAX_DRAWS = 4_096
@@ -31,12 +32,6 @@ MANY = 1_000
 FEW_DRAWS = 64
 """Draws for a run with few stand-ins, until any other one is good enough."""
 
-KEPT_LABELS = frozenset(
-    b"ac arpa cluster co com dev edu example gov in-addr info int internal invalid io ip6 lan local"
-    b" localhost mesh net org pod svc test".split()
-)
-"""Last labels that say what kind of name it is, and not whose; and those before them."""
-KEPT_ANYWHERE = frozenset(b"* www _dns-sd _grpc _http _https _tcp _tls _udp".split())
 _PORT = re.compile(rb"(?s)(.*?)(:\d{1,5})?")
 _IPV4 = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}")
 _REVERSE = re.compile(rb"(\d{1,3}(?:\.\d{1,3}){0,3})(\.in-addr\.arpa\.?)")
@@ -300,7 +295,7 @@ class Renamer:
     def _labels(self, host: bytes) -> bytes:
         labels = host.split(b".")
         kept = len(labels)
-        while kept and _is_generic(labels, kept - 1):
+        while kept and is_general(labels, kept - 1):
             kept -= 1
         return b".".join([*map(self._label, labels[:kept]), *labels[kept:]])
 
@@ -338,18 +333,6 @@ class Renamer:
 
     def _in_use(self, run: bytes) -> bool:
         return run in self._runs_taken or run in self.originals.runs or run in self._known.runs
-
-
-def is_kept(label: bytes) -> bool:
-    """Return whether a label may be one that stays where it is."""
-    return label in KEPT_LABELS or label in KEPT_ANYWHERE
-
-
-def _is_generic(labels: list[bytes], at: int) -> bool:
-    """Return whether a label, with all behind it, is one that many names end in."""
-    label = labels[at].lower()
-    is_country = len(label) == 2 and label.isalpha() and at > 0 and not any(labels[at + 1 :])
-    return is_country or label in KEPT_LABELS or not label
 
 
 def _split(text: bytes) -> tuple[bytes, bytes]:
