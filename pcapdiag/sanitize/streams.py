@@ -9,6 +9,8 @@ data, a keep-alive's byte) is read by itself.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator
 
 from pcapdiag.sanitize.application import layers
@@ -34,7 +36,9 @@ _Way = tuple[bytes, int, bytes, int]
 class _Life:
     """One connection's direction: ports are used again."""
 
-    def __init__(self, frame: int, base: int, is_started: bool, store: Store) -> None:
+    __slots__ = ("base", "bytes", "first_frame", "is_started", "last", "stream")
+
+    def __init__(self, frame: int, base: int, is_started: bool) -> None:
         self.first_frame = frame
         self.base = base
         """Sequence number of place 0."""
@@ -42,7 +46,8 @@ class _Life:
         """The first byte's number is known by the SYN."""
         self.last = 0
         """Highest place seen, to tell places beyond 32 bits."""
-        self.bytes = Assembly(store)
+        self.bytes: Assembly | None = None
+        """None as long as nothing but a SYN came: of these there may be very many."""
         self.stream: Stream | None = None
 
     def place(self, seq: int) -> int:
@@ -75,7 +80,7 @@ class StreamSanitizer:
         if flags & SYN:
             seq = (seq + 1) & MASK32
             if not any(life.is_started and life.base == seq for life in lives[-MAX_LIVES:]):
-                lives.append(_Life(frame, seq, True, self._store))
+                lives.append(_Life(frame, seq, True))
         if payload:
             self._take(lives, seq, payload, frame)
 
@@ -96,19 +101,27 @@ class StreamSanitizer:
         seq: int, payload: bytes, frame: int,
     ) -> bytes:  # fmt: skip
         """Return what replaces a segment's payload, as long as that."""
+        lives = self._ways.get((source, source_port, target, target_port), [])
+        newest = bisect_right(lives, frame, key=lambda life: life.first_frame)
+        for life in reversed(lives[max(0, newest - MAX_LIVES) : newest]):
+            found = self._known(life, seq, payload)
+            if found is not None:
+                return found
         if not payload.strip(b"\0"):
             return payload
-        lives = self._ways.get((source, source_port, target, target_port), [])
-        for life in reversed(lives):
-            if life.first_frame > frame or life.stream is None:
-                continue
-            for place in life.places(seq):
-                # A SYN with data has the number before its first byte.
-                place += place < 0 and life.is_started
-                end = place + len(payload)
-                if life.bytes.read(place, end) == payload:
-                    return life.stream.written(place, end)
         return self._alone(payload, source_port, target_port)
+
+    def _known(self, life: _Life, seq: int, payload: bytes) -> bytes | None:
+        """Return what replaces the bytes of a stream; None: it has none of these there."""
+        if life.bytes is None or life.stream is None:
+            return None
+        for place in life.places(seq):
+            # A SYN with data has the number before its first byte.
+            begin = place + (place < 0 and life.is_started)
+            end = begin + len(payload)
+            if life.bytes.read(begin, end) == payload:
+                return life.stream.written(begin, end)
+        return None
 
     def _take(self, lives: list[_Life], seq: int, payload: bytes, frame: int) -> None:
         for life in reversed(lives[-MAX_LIVES:]):
@@ -117,20 +130,23 @@ class StreamSanitizer:
                 break
         else:
             # Place 0 is early enough for what comes out of order.
-            life = _Life(frame, (seq - MAX_EARLY) & MASK32, False, self._store)
+            life = _Life(frame, (seq - MAX_EARLY) & MASK32, False)
             lives.append(life)
             place = MAX_EARLY
         life.last = max(life.last, place + len(payload))
         if place < 0:
             payload, place = payload[-place:], 0
+        if life.bytes is None:
+            life.bytes = Assembly(self._store)
         life.bytes.take(place, payload)
 
     def _conversation(self, pair: list[_Life], source_port: int, target_port: int) -> None:
         """Rewrite both directions of a connection; that of the requests comes first."""
         streams = []
         for life in pair:
-            life.stream = Stream(life.bytes, self._renamer, self._keyed)
-            streams.append((life, life.stream))
+            if life.bytes is not None:
+                life.stream = Stream(life.bytes, self._renamer, self._keyed)
+                streams.append((life, life.stream))
         streams.sort(key=lambda each: not layers.asks(each[1]))
         asked: list[bytes] = []
         for life, stream in streams:
@@ -144,7 +160,8 @@ class StreamSanitizer:
 
     def _alone(self, payload: bytes, source_port: int, target_port: int) -> bytes:
         """Return what replaces bytes that fit into no stream."""
-        life = _Life(0, 0, True, Store())
+        life = _Life(0, 0, True)
+        life.bytes = Assembly(Store())
         life.bytes.take(0, payload)
         self._conversation([life], source_port, target_port)
         return life.stream.written(0, len(payload)) if life.stream else bytes(len(payload))
@@ -152,13 +169,11 @@ class StreamSanitizer:
 
 def _pairs(lives: list[_Life], others: list[_Life]) -> Iterator[list[_Life]]:
     """Yield the two directions of each connection on these ports, or the one that was seen."""
-    left = list(others)
+    left = deque(others)
     for number, life in enumerate(lives):
-        until = lives[number + 1].first_frame if number + 1 < len(lives) else None
-        fits = [other for other in left if until is None or other.first_frame < until]
+        is_last = number + 1 == len(lives)
+        fits = []
+        while left and (is_last or left[0].first_frame < lives[number + 1].first_frame):
+            fits.append(left.popleft())
         yield [life, *fits[-1:]]
-        for other in fits[:-1]:
-            yield [other]
-        left = [other for other in left if other not in fits]
-    for other in left:
-        yield [other]
+        yield from ([other] for other in fits[:-1])

@@ -32,6 +32,8 @@ pytestmark = pytest.mark.once
 
 START = datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC)
 END = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+PERIOD = b"\x30\x22\x80\x0f20250101000000Z\x81\x0f20260101000000Z"
+"""A PrivateKeyUsagePeriod."""
 Key = (
     ec.EllipticCurvePrivateKey
     | rsa.RSAPrivateKey
@@ -98,6 +100,7 @@ def extensions() -> list[x509.ExtensionType]:
         x509.NameConstraints([x509.DNSName("acmecorp.test"), network], None),
         x509.AuthorityKeyIdentifier(b"bluebird-key-id-0001", [x509.DirectoryName(name("R"))], 77),
         x509.SubjectKeyIdentifier(b"bluebird-key-id-0002"),
+        x509.UnrecognizedExtension(ObjectIdentifier("2.5.29.16"), PERIOD),
         x509.TLSFeature([x509.TLSFeatureType.status_request]),
         x509.UnrecognizedExtension(ObjectIdentifier("1.3.6.1.4.1.99999.7"), b"\x0c\x08acmecorp"),
         x509.UnrecognizedExtension(ObjectIdentifier("1.3.6.1.4.1.99999.8"), b"acmecorp raw"),

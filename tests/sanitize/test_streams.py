@@ -121,6 +121,31 @@ def test_ports_that_are_used_again() -> None:
     assert new[2] == asks[2]
 
 
+def test_zeros_in_a_body_are_overwritten_like_its_other_bytes() -> None:
+    body = b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n"
+    at = len(body)
+    parts = [(False, 0, body + bytes(30)), (False, at + 30, bytes(30)), (False, at, bytes(60))]
+    new = replaced(parts)
+    assert new[1:] == [b"x" * 30, b"x" * 60]
+
+
+def test_very_many_connections_on_the_same_ports() -> None:
+    sanitizer = StreamSanitizer(Renamer(KEY))
+    way, back = (CLIENT, 1_000, SERVER, 80), (SERVER, 80, CLIENT, 1_000)
+    ask, answer = b"HEAD /healthz HTTP/1.1\r\n\r\n", b"HTTP/1.1 503 Busy\r\n\r\n"
+    for number in range(3_000):
+        isn, frame = number * 99_991, 4 * number + 1
+        sanitizer.take(*way, isn, b"", SYN, frame)
+        sanitizer.take(*back, isn, b"", SYN | ACK, frame + 1)
+        sanitizer.take(*way, isn + 1, ask, ACK, frame + 2)
+        sanitizer.take(*back, isn + 1, answer, ACK, frame + 3)
+    sanitizer.conclude()
+    for number in (0, 1_500, 2_999):
+        isn, frame = number * 99_991, 4 * number + 1
+        assert sanitizer.tcp(*way, isn + 1, ask, frame + 2) == ask
+        assert sanitizer.tcp(*back, isn + 1, answer, frame + 3) == answer
+
+
 def test_data_in_a_syn() -> None:
     sanitizer = StreamSanitizer(Renamer(KEY))
     way = (CLIENT, 1_000, SERVER, 80)

@@ -157,10 +157,10 @@ class ExtensionRewriter:
             elif each.tag == der.BIT_STRING:
                 content.keep(1)
                 self._identifier(content)
+            elif der.is_time(content.peek()):
+                content.keep()
             elif each.tag & 0xC0 == der.CONTEXT and _is_text(content.peek()):
                 content.replace(words(content.peek(), self._renamer))
-            elif each.tag in (der.UTC_TIME, der.GENERALIZED_TIME) and der.is_plain(content.peek()):
-                content.keep()
             else:
                 self._identifier(content)
 

@@ -9,8 +9,7 @@ from typing import NamedTuple
 from pcapdiag.protocols.tls.cursor import CutShortError
 from pcapdiag.sanitize.application.editor import Editor
 
-BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID, ENUMERATED = 1, 2, 3, 4, 5, 6, 10
-UTC_TIME, GENERALIZED_TIME = 23, 24
+BOOLEAN, INTEGER, BIT_STRING, NULL, OID, ENUMERATED = 1, 2, 3, 5, 6, 10
 UTF8, NUMERIC, PRINTABLE, TELETEX, IA5, VISIBLE, UNIVERSAL, BMP = 12, 18, 19, 20, 22, 26, 28, 30
 TEXTS = frozenset({UTF8, NUMERIC, PRINTABLE, TELETEX, IA5, VISIBLE, UNIVERSAL, BMP, 21, 25, 27})
 CONSTRUCTED = 0x20
@@ -60,9 +59,14 @@ def keep_plain(editor: Editor, depth: int = 0) -> None:
 
 def is_plain(data: bytes) -> bool:
     """Return whether bytes are no text and no more than a number, an OID or a time."""
-    if len(data) <= MAX_SMALL or _TIME.fullmatch(data):
+    if len(data) <= MAX_SMALL or is_time(data):
         return True
     return len(data) <= MAX_PLAIN and not _TEXT.search(data)
+
+
+def is_time(data: bytes) -> bool:
+    """Return whether bytes are a time as certificates have it."""
+    return _TIME.fullmatch(data) is not None
 
 
 def keep_oid(editor: Editor) -> bytes:
