@@ -99,7 +99,6 @@ def _prove(
     original: Original, narrowed: Narrowed, treated: Treated, request: Request, folder: str
 ) -> _Proven:
     """Annotate the capture, and compare its analysis with the original's; raises ProofError."""
-    request.tell("analysing what is to be sent, and comparing it with the original")
     options = _options(request, treated, folder)
     others = [one.name for one in treated.logs] + [one.name for one in treated.states]
     names = {os.path.join(folder, name): name for name in others}
@@ -168,7 +167,6 @@ def _members(
     original: Original, proven: _Proven, narrowed: Narrowed, treated: Treated, request: Request
 ) -> tuple[dict[str, bytes], dict[str, str]]:
     """Return the members but for README and manifest, and what each of them is."""
-    request.tell("writing reports and charts")
     members: dict[str, bytes] = {}
     what: dict[str, str] = {}
     for name, content, told in outputs(proven.report, healthy=request.options.all_connections):

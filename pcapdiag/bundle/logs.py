@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from pcapdiag.bundle.analysing import log_lines
+from pcapdiag.bundle.log_format import format_of, renamed_format
 from pcapdiag.bundle.manifest import KeptLog
 from pcapdiag.bundle.original import Original
 from pcapdiag.bundle.parts import Frames, begin_of
 from pcapdiag.logs.files import files_of
 from pcapdiag.logs.lines import LogLines
-from pcapdiag.logs.source import is_format
 from pcapdiag.model.logs import LogEntry, LogSource
 from pcapdiag.model.report import CaptureSummary, Connection, Report
 from pcapdiag.model.units import NANOSECONDS, parse_seconds
@@ -37,6 +37,8 @@ class LogExtract(msgspec.Struct):
     lines: list[str]
     of: int
     """Lines of the original."""
+    form: str = ""
+    """Its own format."""
 
     @property
     def content(self) -> bytes:
@@ -45,13 +47,11 @@ class LogExtract(msgspec.Struct):
 
     def read_as(self, path: str) -> LogSource:
         """Return how it is read again, in the same format."""
-        form = self.source.form if self.source.form and is_format(self.source) else ""
-        return LogSource(product=self.source.product, path=path, form=form)
+        return LogSource(product=self.source.product, path=path, form=self.form)
 
     def argument(self) -> str:
         """Return the value of ``--log`` for it."""
-        form = self.read_as(self.name).form
-        return f"{self.source.product}{':' + form if form else ''}={self.name}"
+        return f"{self.source.product}{':' + self.form if self.form else ''}={self.name}"
 
 
 def extract(original: Original, frames: Frames) -> list[LogExtract]:
@@ -73,8 +73,9 @@ def extract(original: Original, frames: Frames) -> list[LogExtract]:
         lines = list(_lines(source, wanted))
         if lines:
             name = f"{FOLDER}/{source.product}-{number}.log"
-            total = report.logs.files[number - 1].lines
-            found.append(LogExtract(name, source, lines[:MAX_LINES], total))
+            told = report.logs.files[number - 1]
+            form = format_of(source, told.form)
+            found.append(LogExtract(name, source, lines[:MAX_LINES], told.lines, form))
     return found
 
 
@@ -146,7 +147,12 @@ def _lines(source: LogSource, wanted: _Places) -> Iterator[str]:
 
 
 def renamed(extracts: Iterable[LogExtract], text: Callable[[str], str]) -> list[LogExtract]:
-    """Return the extracts with every line renamed."""
+    """Return the extracts with every line renamed, and the words of their formats with them."""
     return [
-        msgspec.structs.replace(one, lines=[text(line) for line in one.lines]) for one in extracts
+        msgspec.structs.replace(
+            one,
+            lines=[text(line) for line in one.lines],
+            form=renamed_format(one.source.product, one.form, text),
+        )
+        for one in extracts
     ]

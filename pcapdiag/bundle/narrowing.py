@@ -47,7 +47,6 @@ def narrow(original: Original, request: Request, folder: str) -> Narrowed:
         if narrowed is not None:
             found = narrowed.comparison
             widen(original.parts, width, original.first, found.changed, found.not_found)
-            request.tell(f"what was cut out tells less than the whole: {_TOLD[width]}")
         narrowed = _try(original, request, folder, width)
         if narrowed.comparison.holds:
             return narrowed
@@ -55,14 +54,6 @@ def narrow(original: Original, request: Request, folder: str) -> Narrowed:
             break
     assert narrowed is not None
     raise failed(narrowed.comparison, "cut out")
-
-
-_TOLD: dict[Width, str] = {
-    "implicated": "",
-    "endpoints": "all connections to the same endpoints come along",
-    "hosts": "all packets of the same hosts come along",
-    "everything": "all packets come along",
-}
 
 
 def failed(comparison: Comparison, done: str) -> ProofError:
@@ -85,7 +76,6 @@ def own_options(options: AnalyzeOptions) -> AnalyzeOptions:
         logs=(),
         snapshots=(),
         use_secrets=False,
-        progress=None,
     )
 
 

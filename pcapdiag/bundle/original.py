@@ -86,9 +86,7 @@ def _read(request: Request, options: AnalyzeOptions) -> tuple[list[Part], Report
 
 def _own_options(request: Request) -> tuple[AnalyzeOptions, AnalyzeOptions]:
     """Return how everything is analysed, and the filters that choose of it."""
-    options = replace(
-        request.options.without_filters(), keep_prints=True, progress=request.progress, follow=False
-    )
+    options = replace(request.options.without_filters(), keep_prints=True, follow=False)
     return options, request.options
 
 

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint, Network, Progress
-
-Tell = Callable[[str], object]
-
-
-def _silent(_: str) -> None:
-    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +23,8 @@ class Request:
     keep: tuple[Network, ...] = ()
     """Networks whose addresses stay as they are."""
     vendor: str = "generic"
-    progress: Progress | None = None
-    tell: Tell = _silent
-    """Told what is being done, a line each."""
+
+    @property
+    def progress(self) -> Progress | None:
+        """Called now and then with the bytes read so far of the file that is being read."""
+        return self.options.progress

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -14,12 +14,12 @@ from pcapdiag.bundle.logs import LogExtract, extract, renamed
 from pcapdiag.bundle.narrowing import Narrowed
 from pcapdiag.bundle.networks import renamed_network
 from pcapdiag.bundle.original import Original
-from pcapdiag.bundle.own_file import own_blocks, replaced
+from pcapdiag.bundle.own_file import OwnPacket, own_blocks, replaced
 from pcapdiag.bundle.request import Request
 from pcapdiag.bundle.snapshots import State, states
 from pcapdiag.bundle.snapshots import renamed as renamed_states
 from pcapdiag.errors import ProofError
-from pcapdiag.model.options import EndPattern
+from pcapdiag.model.options import EndPattern, Progress
 from pcapdiag.sanitize.originals import Originals
 from pcapdiag.sanitize.packet import PacketSanitizer
 from pcapdiag.sanitize.renamer import Renamer
@@ -81,7 +81,6 @@ def sanitise(narrowed: Narrowed, original: Original, request: Request, folder: s
 
     Raises SanitizeError where there are no stand-ins left.
     """
-    request.tell("renaming addresses and names, overwriting contents")
     renamer = Renamer(request.key or new_key(), request.keep)
     names, logs = names_of(original, narrowed), extract(original, narrowed.frames)
     taken = states(request.options.snapshots, original.report)
@@ -93,7 +92,7 @@ def sanitise(narrowed: Narrowed, original: Original, request: Request, folder: s
         roles = _renamed_roles(narrowed.roles, renamer)
         hosts = _renamed_names(names, renamer)
         for before, after in zip(narrowed.sources, sources, strict=True):
-            _write(before.path, after.path, renamer)
+            _write(before.path, after.path, renamer, request.progress)
         # Behind the packets: what is a name, a word or a credential there is one in texts.
         texts = TextSanitizer(renamer)
         said = renamed(logs, texts.text)
@@ -104,22 +103,31 @@ def sanitise(narrowed: Narrowed, original: Original, request: Request, folder: s
     return Treated(sources, roles, _hosts(hosts), said, shown, renamer.originals, altered(request))
 
 
-def _write(source: str, target: str, renamer: Renamer) -> None:
+def _write(source: str, target: str, renamer: Renamer, progress: Progress | None) -> None:
     """Go through a capture twice: what is in it has to be understood before it is replaced."""
     streams = StreamSanitizer(renamer)
     packets = PacketSanitizer(renamer, streams)
-    with open(source, "rb") as file:
-        for _, packet in own_blocks(file):
-            if packet is not None:
-                packets.take(packet.data, packet.link_type, packet.length, packet.frame)
+    for _, packet in _blocks(source, progress):
+        if packet is not None:
+            packets.take(packet.data, packet.link_type, packet.length, packet.frame)
     streams.conclude()
-    with open(source, "rb") as file, open(target, "wb") as copy:
-        for block, packet in own_blocks(file):
+    with open(target, "wb") as copy:
+        for block, packet in _blocks(source, progress):
             if packet is None:
                 copy.write(block)
                 continue
             data = packets.sanitize(packet.data, packet.link_type, packet.length, packet.frame)
             copy.write(replaced(block, data))
+
+
+def _blocks(path: str, progress: Progress | None) -> Iterator[tuple[bytes, OwnPacket | None]]:
+    """Yield the blocks of a capture that was cut out, and tell how far it is."""
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        for block in own_blocks(file):
+            if progress:
+                progress(file.tell(), size)
+            yield block
 
 
 def names_of(original: Original, narrowed: Narrowed) -> dict[str, str]:

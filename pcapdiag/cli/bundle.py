@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 import click
@@ -139,6 +140,7 @@ def _make(
 
     key = key_from(key_file) if key_file is not None else None
     with progress.ProgressBar() if progress.wanted() else nullcontext() as bar:
+        options = replace(options, progress=bar.update if bar is not None else None)
         request = Request(
             paths=tuple(paths),
             points=tuple(points),
@@ -147,7 +149,6 @@ def _make(
             key=key,
             keep=keep,
             vendor=vendor,
-            progress=bar.update if bar is not None else None,
         )
         return make_bundle(request)
 

@@ -16,10 +16,13 @@ import pcapdiag
 from pcapdiag import pipeline
 from pcapdiag.bundle import build, outputs, sanitising
 from pcapdiag.bundle.build import make_bundle
+from pcapdiag.bundle.log_format import format_of, renamed_format
+from pcapdiag.bundle.request import Request
 from pcapdiag.cli.main import cli
 from pcapdiag.errors import ProofError, UsageError
 from pcapdiag.host.load import encode_snapshot
 from pcapdiag.logs import parse_source
+from pcapdiag.model.logs import LogSource
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint, EndPattern
 from pcapdiag.model.snapshot import HostIdentity, Interface, Route, Snapshot
 from tests.bundle.make import KEY, PCAPS, REFUSED, bundle, capture_of, members, request
@@ -351,3 +354,41 @@ def test_several_points_go_in_together(name: str, labels: list[str]) -> None:
         (v.code, v.attribution.side) for v in before
     ]
     jsonschema.validate(json.loads(found["manifest.json"]), SCHEMA)
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_hostile_texts_of_a_capture_do_no_harm(tmp_path: Path) -> None:
+    hostile = (PCAPS / REFUSED).read_bytes().replace(b"/second", b"/=\x1b[1m|")
+    path = tmp_path / "=cmd.pcap"
+    path.write_bytes(hostile)
+    wish = Request((str(path),), AnalyzeOptions(), sanitise=False)
+    for name, content in members(make_bundle(wish)).items():
+        if name != "capture.pcapng":
+            assert b"\x1b" not in content, name
+    rows = members(make_bundle(wish))["frames.csv"].decode().splitlines()
+    assert all(field.isdigit() for row in rows[1:] for field in row.split(","))
+    told = members(make_bundle(replace(wish, sanitise=True)))
+    assert b"\x1b" not in told["report.txt"] + told["README.md"] + told["summary.md"]
+
+
+@pytest.mark.usefixtures("no_charts")
+@pytest.mark.parametrize("name", ["log-envoy-custom", "log-nginx-custom", "log-haproxy-custom"])
+def test_a_log_in_a_format_of_its_own_is_read_again(name: str) -> None:
+    said = json.loads((PCAPS / name / "truth.json").read_text())["logs"]
+    form = next(one for one in said if one["form"])
+    path = str(PCAPS / name / form["file"])
+    source = LogSource(product=form["product"], path=path, form=form["form"])
+    wish = replace(request(f"{name}/proxy.pcap"), options=AnalyzeOptions(logs=(source,)))
+    (kept,) = make_bundle(wish).manifest.logs
+    assert kept.tied_here == kept.tied > 0
+
+
+def test_the_format_in_a_configuration_file_comes_along(tmp_path: Path) -> None:
+    path = tmp_path / "nginx.conf"
+    path.write_text("log_format acme 'acme=$remote_addr $status';\n")
+    source = LogSource(product="nginx", path="access.log", form=str(path))
+    form = format_of(source, f"acme in {path}")
+    assert form == "acme=$remote_addr $status"
+    assert renamed_format("nginx", form, str.upper) == "ACME=$remote_addr $status"
+    json_form = '{"acme": "%RESPONSE_CODE% acme"}'
+    assert renamed_format("envoy", json_form, str.upper) == '{"ACME": "%RESPONSE_CODE% ACME"}'

@@ -103,7 +103,7 @@ def _value(name: bytes, text: bytes, renamer: Renamer, keyed: Keyed) -> bytes:
     if name in _ADDRESSES:
         return phrases(text, renamer)
     if name in _IDS:
-        return _ID_PARTS.sub(lambda part: keyed.token(part[0]), text)
+        return _ID_PARTS.sub(lambda part: renamer.word(part[0]), text)
     if name in _SECRETS or _SECRET_NAME.search(name):
         return _secret(text, renamer)
     return blank(text)
