@@ -77,6 +77,8 @@ class Pairs:
         self._by_end: dict[tuple[str, str], list[tuple[int, int, WireRequest]]] = {}
         """The same by when they failed, for lines that do not say when a request began."""
         self._by_responder: dict[End, list[tuple[int, int]]] = {}
+        self._addresses = {ip for wire in wires for ip, _ in wire.initiators}
+        self._responders = {end for wire in wires for end in wire.responders}
         self._by_key = {wire.key: number for number, wire in enumerate(wires)}
         self._effects: dict[Key, list[Key]] = {}
         for wire in wires:
@@ -203,12 +205,24 @@ class Pairs:
             if not any(self._began(key) < wire.start for key in related):
                 yield pair
 
+    def _is_here(self, entry: LogEntry) -> bool:
+        """Return whether the capture has an end that a line names, where it names one.
+
+        The client may be one that a header names; the upstream is then what must be here.
+        """
+        if entry.client is None and not entry.upstreams:
+            return True
+        client = entry.client is not None and entry.client[0] in self._addresses
+        return client or any(end in self._responders for end in entry.upstreams)
+
     def _began(self, key: Key) -> int:
         return self.wires[self._by_key[key]].start
 
     def _same_requests(self, line: int, window: Window | None) -> Iterator[Pair]:
         entry = self.entries[line]
         if not (entry.method and entry.target):
+            return
+        if not self._is_here(entry):
             return
         span = self.spans[line]
         requests = self._by_request if span.begin else self._by_end
