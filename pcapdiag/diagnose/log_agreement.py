@@ -216,7 +216,7 @@ def _open(entry: LogEntry, verdict: Verdict, connection: Connection | None = Non
     by = BY.get(party, "") if call == "ended" or party == "middlebox" else ""
     error = named(_narrow(entry))
     if error is not None:
-        return f"{error.says}: of several ways to get there the wire shows: {shown}{by}"
+        return f"{error.says}, may have several causes; the wire shows: {shown}{by}"
     if entry.product == "nginx" and call == "ended":
         return f"the line leaves open who ended the connection; the wire shows: {shown}{by}"
     word = entry.flags[-1][:2] if entry.product == "haproxy" else ",".join(entry.flags)
