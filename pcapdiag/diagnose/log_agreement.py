@@ -22,6 +22,8 @@ MESSAGE = 120
 """Characters of an error log's message in a sentence."""
 NO_ANSWER = (0, 408, 499)
 """Statuses that a proxy logs for a client that got no answer."""
+ERROR = 500
+"""From this status on an answer is an error."""
 MEANS: dict[Call, str] = {
     "no attempt": "that nothing was sent to an upstream",
     "connect": "that the connection was not made (TCP or TLS)",
@@ -120,7 +122,8 @@ def _of_client(entry: LogEntry, verdict: Verdict) -> Agreement:
 
 
 def _same_status(entry: LogEntry, exchange: HttpExchange) -> str:
-    if call_of(entry) == "answered":
+    own = not entry.flags and exchange.local_reply is None and exchange.complete
+    if call_of(entry) == "answered" or (own and (exchange.status or 0) >= ERROR):
         return f"the {exchange.status} is the upstream's own answer, handed on"
     if call_of(entry) == "no attempt":
         return "nothing was sent to an upstream for this request"

@@ -206,14 +206,22 @@ class Pairs:
                 yield pair
 
     def _is_here(self, entry: LogEntry) -> bool:
-        """Return whether the capture has an end that a line names, where it names one.
+        """Return whether the capture has the client that a line names.
 
-        The client may be one that a header names; the upstream is then what must be here.
+        That may be one of a header; then the upstream must be here.
         """
-        if entry.client is None and not entry.upstreams:
+        if entry.client is None or entry.client[0] in self._addresses:
             return True
-        client = entry.client is not None and entry.client[0] in self._addresses
-        return client or any(end in self._responders for end in entry.upstreams)
+        return any(end in self._responders for end in entry.upstreams)
+
+    def _is_from(self, entry: LogEntry, wire: WireConnection) -> bool:
+        """Return whether the client that a line names may have opened a connection.
+
+        One that a header may name is the connection's own where the capture has it.
+        """
+        if entry.client is not None and entry.client[0] in self._addresses:
+            return any(entry.client[0] == ip for ip, _ in wire.initiators)
+        return is_client(entry, wire)
 
     def _began(self, key: Key) -> int:
         return self.wires[self._by_key[key]].start
@@ -229,7 +237,7 @@ class Pairs:
         known = requests.get((entry.method, entry.target), [])
         for _, number, request in _around(known, span, window, span.begin or span.end):
             wire = self.wires[number]
-            if not is_answered_so(entry, request) or not is_client(entry, wire):
+            if not is_answered_so(entry, request) or not self._is_from(entry, wire):
                 continue
             if not is_listener(entry, wire) or not is_same_request(entry, request):
                 continue
