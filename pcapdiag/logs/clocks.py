@@ -7,7 +7,6 @@ strftime(3); Abseil's ``%E3S`` and ``%E*S``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 SECOND = 1_000_000_000
@@ -61,16 +60,18 @@ class Clock:
         """Raises ValueError for a format that gives no moment."""
         self.begin = begin
         self.utc = utc
-        self.pattern = _pattern(form)
-        self._compiled = re.compile(self.pattern)
+        pattern = _pattern(form)
+        self._compiled = re.compile(pattern)
         names = set(self._compiled.groupindex)
         day = {"Y", "y"} & names and ({"m", "d"} <= names or {"b", "d"} <= names or "j" in names)
         if "s" not in names and not (day and {"H", "I"} & names):
             raise ValueError("no date and time")
+        self.exact = "s" in names or ("%." not in form and "f" in names)
+        """They have more than whole seconds, or say the moment itself."""
         self._known: dict[str, tuple[int, bool]] = {}
-        fraction = self._compiled.groupindex.get("f", 0)
-        self._fraction = fraction
-        self.plain = re.compile(re.sub(r"\?P<\w+>", "?:", self.pattern)).pattern
+        self._fraction = self._compiled.groupindex.get("f", 0)
+        self.plain = re.sub(r"\?P<\w+>", "?:", pattern)
+        """Its expression, without groups of its own."""
 
     def find(self, text: str) -> tuple[int, int, bool] | None:
         """Read one time."""
@@ -183,8 +184,6 @@ def _group(name: str, pattern: str, seen: set[str]) -> str:
     seen.add(name)
     return f"(?P<{name}>{pattern})"
 
-
-Reader = Callable[[str], tuple[int, int, bool] | None]
 
 ISO = "%Y-%m-%dT%H:%M:%S%.%?"
 """Envoy's default, NGINX's ``$time_iso8601``, journald, Docker, Kubernetes."""

@@ -88,10 +88,23 @@ def _nginx(text: str) -> Iterator[tuple[str, Form]]:
 
 def _haproxy(text: str) -> Iterator[tuple[str, Form]]:
     for found in _HAPROXY.finditer(text):
-        word = _HAPROXY_WORD.match(found[2])
-        if word is not None:
-            joined = word[1] or word[2] or word[3]
-            yield found[1], re.sub(r"\\(.)", r"\1", joined)
+        form = _argument(found[2])
+        if form:
+            yield found[1], form
+
+
+def _argument(text: str) -> str:
+    """Return the first argument of HAProxy's: quoted and bare pieces without a blank between.
+
+    Source: its configuration manual, 2.2 "Quoting and escaping".
+    """
+    made: list[str] = []
+    at = 0
+    while found := _HAPROXY_WORD.match(text, at):
+        weak, strong, bare = found.groups()
+        made.append(strong if strong is not None else re.sub(r"\\(.)", r"\1", weak or bare or ""))
+        at = found.end()
+    return "".join(made)
 
 
 def _envoy(text: str) -> Iterator[tuple[str, Form]]:

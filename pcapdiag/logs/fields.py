@@ -16,6 +16,7 @@ MAX_TEXT = 4_000
 MAX_FLAGS = 16
 """Response flags of one line that are kept."""
 MS = 1_000_000
+_STATE = re.compile(r"[A-Za-z-]{2}(?:[A-Z-]{2})?")
 _VERSION = re.compile(r" HTTP/\d(?:\.\d)?$")
 
 
@@ -159,9 +160,14 @@ def _long_flags(entry: LogEntry, text: str) -> None:
         entry.flags = [LONG_FLAGS.get(flag.strip(), flag.strip()) for flag in text.split(",")]
 
 
+def is_state(text: str) -> bool:
+    """Return whether a text is a termination state of HAProxy: two letters, or four."""
+    return _STATE.fullmatch(text) is not None
+
+
 def _state(entry: LogEntry, text: str) -> None:
     """HAProxy's termination state; what follows the first two letters is about cookies."""
-    if text[:2] != "--":
+    if text[:2] != "--" and is_state(text):
         entry.flags = [text[:2]]
 
 

@@ -12,6 +12,8 @@ MAX_FILES = 10_000
 """Files of one log."""
 _NUMBER = re.compile(r"\.(\d{1,6})(?:\.\w+)?$")
 
+_PACKED = re.compile(r"\.(?:gz|zst|lz4|xz)$")
+
 
 def files_of(path: str) -> list[str]:
     """Return the files of a path or pattern, the oldest first.
@@ -28,7 +30,10 @@ def files_of(path: str) -> list[str]:
         raise UsageError(f"{path}: matches no file", "compare it with: ls")
     if len(found) > MAX_FILES:
         raise UsageError(f"{path}: matches {len(found):,} files", f"at most {MAX_FILES:,}")
-    return sorted(found, key=_age)
+    plain = set(found)
+    # One that is just being compressed is still there, and whole.
+    once = [one for one in found if (name := _PACKED.sub("", one)) == one or name not in plain]
+    return sorted(once, key=_age)
 
 
 def _age(path: str) -> tuple[int, int, str]:

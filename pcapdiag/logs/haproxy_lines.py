@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from pcapdiag.logs.clocks import HAPROXY, Clock
-from pcapdiag.logs.fields import FIELDS
+from pcapdiag.logs.fields import FIELDS, MAX_TEXT
 from pcapdiag.logs.template import Stamp
 from pcapdiag.model.logs import LogEntry
 
@@ -42,7 +42,7 @@ class ErrorLine:
             time=when[0],
             resolution=when[1],
             zoned=when[2],
-            message=found[6],
+            message=found[6][:MAX_TEXT],
             failed=True,
         )
         FIELDS["client"](entry, f"{found[1]}:{found[2]}")
@@ -87,7 +87,7 @@ def _health(entry: LogEntry, line: str) -> bool:
     found = _SERVER.match(line)
     if found is None:
         return False
-    entry.message = line
-    entry.upstream_name = found[1] or found[2] or found[3]
+    entry.message = line[:MAX_TEXT]
+    entry.upstream_name = (found[1] or found[2] or found[3])[:MAX_TEXT]
     entry.failed = " is UP" not in line
     return True

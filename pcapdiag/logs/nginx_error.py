@@ -10,7 +10,7 @@ import re
 
 from pcapdiag.logs.clocks import NGINX_ERROR, Clock
 from pcapdiag.logs.failure import finish
-from pcapdiag.logs.fields import FIELDS
+from pcapdiag.logs.fields import FIELDS, MAX_TEXT
 from pcapdiag.logs.template import Stamp
 from pcapdiag.model.logs import LogEntry
 
@@ -63,15 +63,17 @@ class NginxError:
         return entry
 
 
-def continues(line: str) -> bool:
-    """Return whether a line can go on with the message of the one before."""
-    return _LINE.match(line) is None
+def goes_on(entry: LogEntry, line: str) -> bool:
+    """Return whether a line is more of the message before it: who was involved comes last."""
+    is_open = entry.product == "nginx" and entry.kind == "error" and entry.client is None
+    return is_open and _LINE.match(line) is None
 
 
-def append(entry: LogEntry, line: str, limit: int) -> None:
+def append(entry: LogEntry, line: str) -> None:
     """Take a further line of a message whose text spans several."""
-    whole = f"{entry.message}\n{line}"[:limit]
-    _context(entry, whole)
+    if len(entry.message or "") >= MAX_TEXT:
+        return
+    _context(entry, f"{entry.message}\n{line}")
     entry.failed = entry.failed or bool(_OF_A_CONNECTION.search(entry.message or ""))
 
 
@@ -79,11 +81,11 @@ def _context(entry: LogEntry, text: str) -> None:
     """Split off who was involved; the message is what comes before."""
     first = text.find(", client: ")
     start = _CONTEXT.search(text) if first < 0 else _CONTEXT.search(text, first)
-    entry.message = text[: start.start()] if start else text
+    entry.message = text[: min(start.start() if start else len(text), MAX_TEXT)]
     if start is None:
         return
     for found in _CONTEXT.finditer(text, start.start()):
-        value = found[2] if found[2] is not None else found[3]
+        value = (found[2] if found[2] is not None else found[3])[:MAX_TEXT]
         name = found[1]
         if name == "client":
             FIELDS["client"](entry, value)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Literal
 
 from pcapdiag.errors import UsageError
 from pcapdiag.logs.files import files_of
-from pcapdiag.logs.formats import PARTIAL, is_loose, readers_of
+from pcapdiag.logs.formats import PARTIAL, is_loose, product_of, readers_of
+from pcapdiag.logs.json_lines import JsonLines
 from pcapdiag.logs.lines import MAX_LINE, LogLines, written
-from pcapdiag.logs.nginx_error import append, continues
-from pcapdiag.logs.source import CUSTOM
+from pcapdiag.logs.nginx_error import append, goes_on
+from pcapdiag.logs.source import CUSTOM, NAMES
 from pcapdiag.logs.template import Stamp, Template
 from pcapdiag.logs.wrappers import Wrapper, is_own_log, wrappers
 from pcapdiag.model.logs import LogEntry, LogSource
 
 LOOK_LINES = 2_000
 """Lines after which a file of which none could be read is taken for something else."""
-MAX_MESSAGE = 4_000
-"""Characters of an error's message."""
+EXAMPLES = 20
+"""Unread lines that are looked at to say whose they are."""
 QUARTER = 15 * 60 * 1_000_000_000
 """Zones differ by quarters of an hour."""
 LATE = 60 * 1_000_000_000
@@ -46,9 +48,10 @@ class LogReading:
         self.notes: list[str] = []
         self._readers = readers_of(source)
         for reader in self._readers:
-            if isinstance(reader, Template):
+            if isinstance(reader, Template | JsonLines):
                 reader.brief = brief
         self._set_aside = 0
+        self._examples: list[str] = []
         self._forms: dict[str, int] = {}
         self._kinds: set[str] = set()
         self._chain: tuple[Wrapper, ...] = ()
@@ -67,7 +70,11 @@ class LogReading:
         return "mixed" if self._kinds else "access"
 
     def __iter__(self) -> Iterator[LogEntry]:
-        for path in files_of(self.source.path):
+        paths = files_of(self.source.path)
+        if len(paths) > 1:
+            first, last = (os.path.basename(path) for path in (paths[0], paths[-1]))
+            self.notes.append(f"{len(paths):,} files, from {first} to {last}")
+        for path in paths:
             yield from self._file(path)
         if self.unread and not self._forms:
             raise self._foreign()
@@ -92,13 +99,15 @@ class LogReading:
             self.lines += 1
             entry = self._entry(line)
             if entry is None:
-                if held is not None and held.message and self._goes_on(held, line):
-                    append(held, line, MAX_MESSAGE)
+                if held is not None and goes_on(held, line):
+                    append(held, line)
                     continue
                 if is_own_log(line):
                     self._set_aside += 1
                     continue
                 self.unread += 1
+                if len(self._examples) < EXAMPLES and not self._forms:
+                    self._examples.append(line)
                 if self.unread == LOOK_LINES and not self._forms:
                     raise self._foreign()
                 continue
@@ -110,10 +119,6 @@ class LogReading:
         if held is not None:
             yield self._counted(held)
         self._note(lines)
-
-    def _goes_on(self, held: LogEntry, line: str) -> bool:
-        """Return whether a line is more of the NGINX message before it."""
-        return held.product == "nginx" and continues(line)
 
     def _note(self, lines: LogLines) -> None:
         if lines.cut:
@@ -138,7 +143,8 @@ class LogReading:
             if unwrapped is None:
                 break
             inner, stamp = unwrapped[0], unwrapped[1] or stamp
-        return self._read(inner, stamp) or self._unwrap(line)
+        entry = self._read(inner, stamp)
+        return entry if entry is not None else self._unwrap(line)
 
     def _read(self, line: str, stamp: Stamp | None) -> LogEntry | None:
         for at, reader in enumerate(self._readers):
@@ -157,7 +163,8 @@ class LogReading:
         waiting: list[tuple[str, Stamp | None, tuple[Wrapper, ...]]] = [(line, None, ())]
         while waiting:
             text, stamp, chain = waiting.pop(0)
-            entry = self._read(text, stamp)
+            # The bare line was just tried where nothing carried the one before.
+            entry = self._read(text, stamp) if chain or self._chain else None
             if entry is not None:
                 self._chain = chain
                 return entry
@@ -169,13 +176,19 @@ class LogReading:
         return None
 
     def _foreign(self) -> UsageError:
-        name = {"envoy": "Envoy", "nginx": "NGINX", "haproxy": "HAProxy"}[self.source.product]
+        name = NAMES[self.source.product]
         if any(isinstance(one, Template) and not one.has_time for one in self._readers):
             return UsageError(f"{self.source.path}: the format has no time", "give one that has")
         if self.source.form:
             what = f"none of {self.lines:,} lines is in the format that was given"
             return UsageError(f"{self.source.path}: {what}", "compare a line with the format")
         what = f"none of {self.lines:,} lines is in a format of {name} that is known"
+        other = product_of(self._examples)
+        if other is not None:
+            advice = f"they are {NAMES[other]}'s: --log {other}={self.source.path}"
+            return UsageError(f"{self.source.path}: {what}", advice)
+        if any("\0" in line for line in self._examples):
+            return UsageError(f"{self.source.path}: is no text, so no log", "name the proxy's log")
         return UsageError(f"{self.source.path}: {what}", CUSTOM)
 
 
@@ -191,7 +204,7 @@ def _learn_zone(entry: LogEntry, stamp: Stamp) -> None:
 def read_log(source: LogSource, *, brief: bool = False) -> LogReading:
     """Return the reading of a log; nothing is opened before it is iterated.
 
-    With ``brief``, entries of lines that tell of no failure have little more than their time: twice
+    With ``brief``, entries of lines that tell of no failure may have no more than their time: twice
     as fast. Raises UsageError for a format that cannot be read.
     """
     return LogReading(source, brief=brief)

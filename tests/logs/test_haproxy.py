@@ -131,6 +131,12 @@ def test_an_error_log_format(tmp_path: Path) -> None:
     assert entry.message == "SSL handshake failure"
 
 
+def test_json_of_a_program_is_none_of_haproxys(tmp_path: Path) -> None:
+    other = '{"level":"info","ts":1795919846.5,"msg":"hello","caller":"main.go:20"}'
+    log, entries = reading(tmp_path, "haproxy", [HTTP, other, other])
+    assert (len(entries), log.unread) == (1, 2)
+
+
 def test_json(tmp_path: Path) -> None:
     form = "%{+json}o %(time)tr %(client)ci %(peer_port)cp %(st)ST %(why)ts %(b)b %(s)s %(url)HU"
     line = (

@@ -81,6 +81,13 @@ def test_a_message_of_several_lines_with_any_bytes(tmp_path: Path) -> None:
     assert entries[1].line == 3
 
 
+def test_what_follows_a_whole_message_is_no_part_of_it(tmp_path: Path) -> None:
+    lines = [ERROR.format("connect() failed (113: No route to host)"), "nonsense"]
+    log, (entry,) = reading(tmp_path, "nginx", lines)
+    assert log.unread == 1
+    assert "nonsense" not in (entry.message or "")
+
+
 def test_a_request_that_tries_to_name_another_client(tmp_path: Path) -> None:
     line = ERROR.format("connect() failed (111: Connection refused)").replace(
         "GET /items HTTP/1.1", 'GET /a", client: 6.6.6.6, upstream: \\"http://7.7.7.7/ HTTP/1.1'
@@ -153,6 +160,7 @@ def test_a_custom_format(tmp_path: Path) -> None:
     )
     entry = one(tmp_path, "nginx", line, form)
     assert (entry.client, entry.duration) == (("10.0.0.9", 4444), 250_000_000)
+    assert (entry.time, entry.resolution) == (1_795_919_916_637_000_000, 1_000_000)
     assert (entry.numbers["connect"], entry.numbers["header"]) == (-1, -1)
 
 

@@ -59,6 +59,7 @@ def test_rotated_and_compressed_files_in_order_of_time(tmp_path: Path) -> None:
     (tmp_path / "access.log.3.xz").write_bytes(lzma.compress(lines[2]))
     (tmp_path / "access.log.9.zst").write_bytes(zstandard.compress(lines[1]))
     (tmp_path / "access.log.10").write_bytes(lz4.frame.compress(lines[0]))
+    (tmp_path / "access.log.1.gz").write_bytes(gzip.compress(lines[4])[:9])
     found = entries_of(f"{tmp_path}/access.log*")
     assert found == [f"10.1.2.{n}" for n in range(6)]
 
@@ -79,6 +80,7 @@ def test_counts_and_times_over_all_files(tmp_path: Path) -> None:
     assert log.form == "NGINX combined"
     assert (log.first_time, log.last_time) == (entries[0].time, entries[-1].time)
     assert [entry.line for entry in entries] == [1, 1, 1]
+    assert log.notes == ["3 files, from a.log.3 to a.log.1"]
     assert entries[0].file.endswith("a.log.3")
 
 
@@ -95,9 +97,6 @@ def test_data_that_breaks_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     ("product", "content"),
     [
         ("envoy", b"hello\nworld\n"),
-        ("haproxy", LINE.format(1, 1).encode()),
-        ("nginx", b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00" + bytes(5000)),
-        ("nginx", b'{"start_time":"2026-11-29T02:37:22Z","response_code":503}\n'),
         ("envoy", b'{"time":"2026-11-29T02:37:22Z","level":"info","msg":"started"}\n'),
         ("envoy", b"x\n" * 10_000),
     ],
@@ -109,6 +108,25 @@ def test_what_is_no_log_of_the_product(tmp_path: Path, product: str, content: by
         list(read_log(parse_source(f"{product}={path}")))
     assert str(path) in str(raised.value)
     assert "FORMAT" in raised.value.advice
+
+
+@pytest.mark.parametrize(
+    ("product", "content", "said"),
+    [
+        ("haproxy", LINE.format(1, 1).encode(), "--log nginx="),
+        (
+            "nginx",
+            b'{"start_time":"2026-11-29T02:37:22Z","response_code":503,"path":"/"}\n',
+            "--log envoy=",
+        ),
+        ("nginx", b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00" + bytes(5000), "no text"),
+    ],
+)
+def test_whose_log_it_is_instead(tmp_path: Path, product: str, content: bytes, said: str) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=said):
+        list(read_log(parse_source(f"{product}={path}")))
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
@@ -134,8 +152,8 @@ http {
 """
 HAPROXY_CFG = r"""
 defaults
-  log-format "%ci:%cp\ [%tr] %ST %tsc %{+Q}r"   # a comment
   error-log-format %ci:%cp\ [%t]\ %[fc_err_str]
+  log-format "%ci:%cp\ [%tr] %ST %tsc %{+Q}r"   # a comment
 """
 ENVOY_YAML = """
 access_log:
@@ -178,6 +196,21 @@ def test_formats_in_haproxy_cfg(tmp_path: Path) -> None:
     _, (first, second) = reading(tmp_path, "haproxy", [error, line], form)
     assert (first.message, first.client) == ("SSL handshake failure", ("10.0.0.1", 4))
     assert (second.flags, second.target, second.client) == (["SC"], "/a", ("10.0.0.1", 5))
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        '"%ci:%cp [%tr] %ST {\\"%HM\\"}"',
+        "'%ci:%cp [%tr] %ST {\"%HM\"}'",
+        '%ci:%cp\\ [%tr]\\ %ST\\ {\\"%HM\\"}',
+        '%ci:%cp" [%tr] "%ST\' {"\'%HM\\"}  # a comment',
+    ],
+)
+def test_haproxys_ways_to_quote(tmp_path: Path, quoted: str) -> None:
+    (tmp_path / "haproxy.cfg").write_text(f"defaults\n  log-format {quoted}\n")
+    line = '10.0.0.1:5 [29/Nov/2026:02:38:18.490] 503 {"GET"}'
+    assert one(tmp_path, "haproxy", line, f"{tmp_path}/haproxy.cfg").method == "GET"
 
 
 def test_formats_in_envoy_yaml(tmp_path: Path) -> None:
