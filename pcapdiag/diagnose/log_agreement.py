@@ -22,6 +22,8 @@ MESSAGE = 120
 """Characters of an error log's message in a sentence."""
 NO_ANSWER = (0, 408, 499)
 """Statuses that a proxy logs for a client that got no answer."""
+ERROR = 500
+"""From this status on an answer is an error."""
 MEANS: dict[Call, str] = {
     "no attempt": "that nothing was sent to an upstream",
     "connect": "that the connection was not made (TCP or TLS)",
@@ -120,7 +122,8 @@ def _of_client(entry: LogEntry, verdict: Verdict) -> Agreement:
 
 
 def _same_status(entry: LogEntry, exchange: HttpExchange) -> str:
-    if call_of(entry) == "answered":
+    own = not entry.flags and exchange.local_reply is None and exchange.complete
+    if call_of(entry) == "answered" or (own and (exchange.status or 0) >= ERROR):
         return f"the {exchange.status} is the upstream's own answer, handed on"
     if call_of(entry) == "no attempt":
         return "nothing was sent to an upstream for this request"
@@ -216,7 +219,7 @@ def _open(entry: LogEntry, verdict: Verdict, connection: Connection | None = Non
     by = BY.get(party, "") if call == "ended" or party == "middlebox" else ""
     error = named(_narrow(entry))
     if error is not None:
-        return f"{error.says}: of several ways to get there the wire shows: {shown}{by}"
+        return f"{error.says}, may have several causes; the wire shows: {shown}{by}"
     if entry.product == "nginx" and call == "ended":
         return f"the line leaves open who ended the connection; the wire shows: {shown}{by}"
     word = entry.flags[-1][:2] if entry.product == "haproxy" else ",".join(entry.flags)

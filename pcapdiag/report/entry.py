@@ -14,7 +14,7 @@ from pcapdiag.report.clock import Clock, between
 from pcapdiag.report.escape import shown
 from pcapdiag.report.ladder import ladder
 from pcapdiag.report.layout import Page
-from pcapdiag.report.logs import LINES, has_envoys, line_texts, lines_of
+from pcapdiag.report.logs import LINES, is_logged, line_texts, lines_of
 from pcapdiag.report.points import ONE_PLACE, Places, stream_filter
 from pcapdiag.report.requests import failed_exchange, other_text, request_head
 from pcapdiag.report.scope import scope_text
@@ -302,7 +302,7 @@ _SEVERITY = {
 
 
 def _see(display_filter: str, connection: Connection) -> str:
-    envoy = "" if has_envoys(connection) else words.logged(connection.verdict)
+    envoy = "" if is_logged(connection) else words.logged(connection.verdict)
     return f"{display_filter}   Envoy log: {envoy}" if envoy else display_filter
 
 

@@ -34,9 +34,9 @@ def lines_of(connection: Connection) -> list[LogLine]:
     return sorted(lines, key=lambda line: line.agrees is not False)
 
 
-def has_envoys(connection: Connection) -> bool:
-    """Return whether Envoy's own line is told, so that nobody has to be told what it may be."""
-    return any(line.product == "envoy" for line in lines_of(connection))
+def is_logged(connection: Connection) -> bool:
+    """Return whether a proxy's own line is told, so that nobody has to be told what it may be."""
+    return bool(lines_of(connection))
 
 
 def line_texts(connection: Connection, most: int = LINES) -> Iterator[str]:

@@ -9,7 +9,7 @@ import msgspec
 from pcapdiag.model.report import Connection, Finding, Group, Report
 from pcapdiag.report import chain, evidence, words
 from pcapdiag.report.clock import Clock, TimeMode
-from pcapdiag.report.logs import has_envoys, line_texts, log_texts, logged_only, logs_summary
+from pcapdiag.report.logs import is_logged, line_texts, log_texts, logged_only, logs_summary
 from pcapdiag.report.markup import MAX_CELL, code, fence, prose, table
 from pcapdiag.report.order import causes, told_order
 from pcapdiag.report.overview import captured, hosts, noted, outcome, roles, samples, warnings
@@ -207,7 +207,7 @@ class _Writer:
             yield f"       > and {words.count(len(further) - STEPS, 'more packet')}"
         yield from (f"note     {note}" for note in sample.verdict.notes)
         yield from (f"log      {text}" for text in line_texts(sample))
-        envoy = "" if has_envoys(sample) else words.logged(sample.verdict)
+        envoy = "" if is_logged(sample) else words.logged(sample.verdict)
         if envoy:
             yield f"envoy    {envoy}"
         yield f"see      {self._streams(group, sample)}"

@@ -187,9 +187,11 @@ def _of_region(pairs: Mapping[int, Sequence[Pair]], low: int, high: int) -> list
     return found
 
 
-def _worse(pair: Pair, offset: int) -> tuple[bool, int, int]:
+def _worse(pair: Pair, offset: int) -> tuple[bool, bool, int, int]:
+    """Sort pairs: when a client asked is surer than when an upstream connection failed."""
     apart = pair.apart
-    return apart is None, -pair.strength, 0 if apart is None else abs(apart - offset)
+    off = 0 if apart is None else abs(apart - offset)
+    return apart is None, pair.leg == "upstream", -pair.strength, off
 
 
 def _clock(chosen: Sequence[Pair], region: Region, resolution: int) -> LogClock:

@@ -47,7 +47,20 @@ class ClockLearner:
         """Return the clock by the strongest pairs that agree on one; ``exact`` are by the line."""
         found = estimate(exact, self.pairs.spans, self.clocks)
         self.by_more_than_time = found is not None
-        return found or self._usual() or self._unusual()
+        if found is not None:
+            sharp = any(pair.apart is not None for of_line in exact.values() for pair in of_line)
+            return found if sharp else self._sharpened(found)
+        return self._usual() or self._unusual()
+
+    def _sharpened(self, clock: LogClock) -> LogClock:
+        """Return a clock that exact pairs tell by spans alone as closely as requests tell it."""
+        low, high = clock.offset - clock.error, clock.offset + clock.error
+        near = {
+            line: [p for p in self.pairs.possible(line, low, high) if p.strength == BY_REQUEST]
+            for line in range(len(self.pairs.entries))
+        }
+        found = estimate({n: of for n, of in near.items() if of}, self.pairs.spans, self.clocks)
+        return found if found is not None and low <= found.offset <= high else clock
 
     def _usual(self) -> LogClock | None:
         """Return the clock where it is right but for its zone, from requests, then addresses."""

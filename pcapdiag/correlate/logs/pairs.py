@@ -77,6 +77,8 @@ class Pairs:
         self._by_end: dict[tuple[str, str], list[tuple[int, int, WireRequest]]] = {}
         """The same by when they failed, for lines that do not say when a request began."""
         self._by_responder: dict[End, list[tuple[int, int]]] = {}
+        self._addresses = {ip for wire in wires for ip, _ in wire.initiators}
+        self._responders = {end for wire in wires for end in wire.responders}
         self._by_key = {wire.key: number for number, wire in enumerate(wires)}
         self._effects: dict[Key, list[Key]] = {}
         for wire in wires:
@@ -203,6 +205,24 @@ class Pairs:
             if not any(self._began(key) < wire.start for key in related):
                 yield pair
 
+    def _is_here(self, entry: LogEntry) -> bool:
+        """Return whether the capture has the client that a line names.
+
+        That may be one of a header; then the upstream must be here.
+        """
+        if entry.client is None or entry.client[0] in self._addresses:
+            return True
+        return any(end in self._responders for end in entry.upstreams)
+
+    def _is_from(self, entry: LogEntry, wire: WireConnection) -> bool:
+        """Return whether the client that a line names may have opened a connection.
+
+        One that a header may name is the connection's own where the capture has it.
+        """
+        if entry.client is not None and entry.client[0] in self._addresses:
+            return any(entry.client[0] == ip for ip, _ in wire.initiators)
+        return is_client(entry, wire)
+
     def _began(self, key: Key) -> int:
         return self.wires[self._by_key[key]].start
 
@@ -210,12 +230,14 @@ class Pairs:
         entry = self.entries[line]
         if not (entry.method and entry.target):
             return
+        if not self._is_here(entry):
+            return
         span = self.spans[line]
         requests = self._by_request if span.begin else self._by_end
         known = requests.get((entry.method, entry.target), [])
         for _, number, request in _around(known, span, window, span.begin or span.end):
             wire = self.wires[number]
-            if not is_answered_so(entry, request) or not is_client(entry, wire):
+            if not is_answered_so(entry, request) or not self._is_from(entry, wire):
                 continue
             if not is_listener(entry, wire) or not is_same_request(entry, request):
                 continue

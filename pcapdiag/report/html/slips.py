@@ -45,8 +45,8 @@ class SlipPage(Page):
         return self._keep(Slip(label=label, texts=[text]))
 
     def hanging(self, label: str, text: str, hang: int) -> Iterator[str]:  # noqa: ARG002
-        """Keep a label and its text."""
-        return self._keep(Slip(label=label, texts=[text.strip()]))
+        """Keep a label and its text; columns that blanks part get a dot between them."""
+        return self._keep(Slip(label=label, texts=[" \u00b7 ".join(text.strip().split("  "))]))
 
     def with_right(
         self,

@@ -88,7 +88,7 @@
       [one.reset_reason || one.details, one.transport_failure, one.message].filter(Boolean).join(" | "),
       [one.method, one.target].filter(Boolean).join(" "),
       el("span", { class: one.agrees === false && "warn" }, AGREES.get(one.agrees)),
-      one.tied_by.join(", "),
+      one.tied_by.join(", ").replaceAll("_", " "),
     ]);
     return table(
       "What proxies logged",

@@ -1,0 +1,186 @@
+"""What a line and the wire have to say of each other, in words."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from pcapdiag.correlate.logs.calls import call_of
+from pcapdiag.correlate.logs.ties import Tie
+from pcapdiag.diagnose.log_agreement import agreement
+from pcapdiag.model.logs import LogEntry, Product
+from pcapdiag.model.report import (
+    Actor,
+    Attribution,
+    BySide,
+    Connection,
+    Endpoint,
+    Party,
+    Verdict,
+)
+from pcapdiag.model.report_http import Http, HttpExchange, LocalReplyFacts
+
+pytestmark = pytest.mark.once
+
+UP = Tie(0, 0, "upstream", ("upstream_local",), exact=True)
+DOWN = Tie(0, 0, "downstream", ("client",), exact=True, exchange=0)
+
+
+def line(product: Product = "envoy", **fields: object) -> LogEntry:
+    entry = LogEntry(
+        product=product, kind="access", file="a.log", line=1, time=0, resolution=1, failed=True
+    )
+    return msgspec.structs.replace(entry, **fields)
+
+
+def connection(
+    code: str,
+    title: str = "title: more",
+    *,
+    phase: str | None = "before_response",
+    party: Party = "upstream",
+    ended_by: Actor | None = "responder",
+    exchange: HttpExchange | None = None,
+) -> Connection:
+    return Connection(
+        stream=0,
+        initiator=Endpoint(ip="10.0.0.1", port=40_000),
+        responder=Endpoint(ip="10.0.0.2", port=80),
+        leg="upstream",
+        state="SF",
+        first_frame=1,
+        start="1.0",
+        end="2.0",
+        packets=BySide(),
+        bytes=BySide(),
+        retransmissions=BySide(),
+        resets=[],
+        verdict=Verdict(
+            code=code,
+            failed=code not in ("ok", "capture.partial"),
+            phase=phase,
+            title=title,
+            explanation="",
+            attribution=Attribution(side="responder", party=party),
+            ended_by=ended_by,
+            exchange=0 if exchange else None,
+            time="1.5",
+        ),
+        handshake_rtt=0.0003,
+        http=Http(requests=1, exchanges=[exchange]) if exchange else None,
+    )
+
+
+def answered(status: int | None, *, complete: bool = True, reply: str = "") -> HttpExchange:
+    local = LocalReplyFacts(product=reply) if reply else None
+    return HttpExchange(index=0, status=status, complete=complete, local_reply=local)
+
+
+def test_uc_leaves_open_what_the_wire_decides() -> None:
+    entry = line(flags=["UC"], reset_reason="connection_termination", status=503)
+    forged = connection("tcp.injected_reset", "reset forged on the path: RST", party="middlebox")
+    agrees, why = agreement(entry, UP, forged)
+    assert agrees is True
+    assert why.endswith("reset forged on the path, by a device between and not by the upstream")
+
+
+def test_a_connect_timeout_may_be_of_tls() -> None:
+    entry = line(flags=["UF"], reset_reason="connection_timeout", status=503)
+    stalled = connection(
+        "tls.handshake_timeout", "TLS handshake never answered: silent", phase="tls_handshake",
+        ended_by="initiator",
+    )  # fmt: skip
+    agrees, why = agreement(entry, UP, stalled)
+    assert agrees is True
+    assert "TCP handshake done in 0.3 ms, then: TLS handshake never answered" in why
+
+
+def test_no_packet_went_to_the_upstream_that_is_blamed() -> None:
+    entry = line(
+        flags=["UF"],
+        reset_reason="remote_connection_failure",
+        transport_failure="immediate_connect_error:_Cannot_assign_requested_address",
+        status=503,
+    )
+    replied = connection("http.local_reply", exchange=answered(503, reply="envoy"))
+    agrees, why = agreement(entry, DOWN, replied)
+    assert agrees is False
+    assert "no packet went to it, no local port was free (errno 99)" in why
+
+
+@pytest.mark.parametrize(
+    ("entry", "wire", "agrees", "said"),
+    [
+        (line(status=503), connection("http.local_reply", exchange=answered(502)), False, "503"),
+        (line(status=503), connection("ok", exchange=answered(200)), False, "answer 200"),
+        (line(status=500), connection("ok", exchange=answered(500)), True, "upstream's own"),
+        (
+            line(status=0, flags=["DC"]),
+            connection("ok", exchange=answered(200)),
+            False,
+            "the wire shows 200, whole",
+        ),
+        (
+            line("nginx", status=499),
+            connection(
+                "tcp.initiator_abort", ended_by="initiator", exchange=answered(None, complete=False)
+            ),
+            True,
+            "",
+        ),
+        (line(status=503, flags=["UF"]), connection("ok"), None, "only the log tells this"),
+    ],
+)
+def test_at_the_client(entry: LogEntry, wire: Connection, agrees: bool | None, said: str) -> None:
+    found = agreement(entry, DOWN, wire)
+    assert found.agrees is agrees
+    assert said in found.why
+
+
+def test_a_timeout_is_no_reset() -> None:
+    entry = line(flags=["UT"], status=504)
+    wire = connection("tcp.reset_before_response", "reset instead of an answer: RST,ACK")
+    agrees, why = agreement(entry, UP, wire)
+    assert agrees is False
+    assert "no answer came in time" in why
+    assert "reset instead of an answer" in why
+    loosely = msgspec.structs.replace(UP, exact=False)
+    assert agreement(entry, loosely, wire).agrees is None
+
+
+def test_words_are_of_the_last_try() -> None:
+    earlier = msgspec.structs.replace(UP, attempt=-1)
+    found = agreement(line(flags=["UC"]), earlier, connection("tcp.connection_refused"))
+    assert found.agrees is None
+    assert "last try" in found.why
+
+
+@pytest.mark.parametrize(
+    ("entry", "call"),
+    [
+        (line(flags=["URX", "UF"]), "connect"),
+        (line(flags=["UF"], reset_reason="connection_timeout"), "slow connect"),
+        (line(flags=["UF"], transport_failure="immediate_connect_error:_x"), "no attempt"),
+        (line(status=503, details="via_upstream"), "answered"),
+        (line("haproxy", flags=["sC--"]), "slow connect"),
+        (line("haproxy", flags=["SC"], upstream_name="back/<NOSRV>"), "no attempt"),
+        (line("haproxy", flags=["cD"]), "left"),
+        (line("haproxy", flags=["--"], status=500), "answered"),
+        (
+            line("nginx", message="connect() failed (111: x) while connecting to upstream"),
+            "connect",
+        ),
+        (
+            line("nginx", message="upstream timed out (110: x) while SSL handshaking to upstream"),
+            "slow connect",
+        ),
+        (
+            line("nginx", message="upstream timed out (110: x) while reading response header"),
+            "slow",
+        ),
+        (line("nginx", message="connect() to 10.0.0.1:80 failed (99: Cannot assign"), "no attempt"),
+        (line("nginx", status=499), "left"),
+    ],
+)
+def test_what_a_line_says_of_the_call(entry: LogEntry, call: str) -> None:
+    assert call_of(entry) == call
