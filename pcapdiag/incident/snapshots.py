@@ -18,7 +18,7 @@ FRESH = 60 * NANOSECONDS
 """Before or after the capture, that what a snapshot shows may be what the capture met."""
 NEAR = 600 * NANOSECONDS
 """The same for what was counted."""
-_HOUR, _DAY = 3_600, 86_400
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 MAX_ADDRESSES = 16
 """That are named in the report."""
 
@@ -93,7 +93,7 @@ def _counted(snapshot: Snapshot, fleet: Fleet) -> tuple[Counters, bool, str]:
     if before is not None and before.time and now.time:
         first, last = parse_seconds(before.time), parse_seconds(now.time)
         if first <= fleet.last_time and last >= fleet.first_time:
-            return growth(before, now), True, f"within {duration(last - first)}"
+            return growth(before, now), True, f"within {_long(last - first)}"
         if first > fleet.last_time:
             # What was counted by the first reading has all of the capture's time in it.
             return before, False, _since(snapshot)
@@ -103,15 +103,19 @@ def _counted(snapshot: Snapshot, fleet: Fleet) -> tuple[Counters, bool, str]:
 def _since(snapshot: Snapshot) -> str:
     if snapshot.host.hints:
         return "since its network namespace came up"
-    return f"since it came up, {_long(snapshot.host.uptime)} before"
+    return f"since it came up, {_long(round(snapshot.host.uptime * NANOSECONDS))} before"
 
 
-def _long(seconds: float) -> str:
+def _long(time: int) -> str:
+    """Return nanoseconds in words, in days where there are some."""
+    seconds = time / NANOSECONDS
+    if seconds < 2 * _MINUTE:
+        return duration(time)
     if seconds >= 2 * _DAY:
         return f"{seconds / _DAY:,.0f} days"
     if seconds >= 2 * _HOUR:
         return f"{seconds / _HOUR:.0f} hours"
-    return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / _MINUTE:.0f} minutes"
 
 
 def _is_near(taken: int, fleet: Fleet, most: int) -> bool:
@@ -122,9 +126,7 @@ def _when(taken: int, fleet: Fleet) -> str:
     before, after = fleet.first_time - taken, taken - fleet.last_time
     for apart, side in ((before, "before"), (after, "after")):
         if apart > 0:
-            long = apart >= 2 * _HOUR * NANOSECONDS
-            told = _long(apart / NANOSECONDS) if long else duration(apart)
-            return f"taken {told} {side} the capture"
+            return f"taken {_long(apart)} {side} the capture"
     return "taken while the capture ran"
 
 
