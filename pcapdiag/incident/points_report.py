@@ -124,9 +124,12 @@ class PointFinders:
     def findings(self, summaries: Sequence[CaptureSummary]) -> list[Finding]:
         """Return the findings of all points, those about the captures themselves last."""
         told: dict[object, Finding] = {}
-        for study, finders in zip(self._studies, self._finders, strict=True):
-            fleet = collect_fleet(study.analysis)
-            self.host_states += fleet.host_states
+        fleets = [collect_fleet(study.analysis) for study in self._studies]
+        # A host behind a NAT is in the captures of its own side alone.
+        known = {state.path: state for fleet in fleets for state in fleet.host_states}
+        self.host_states = list(known.values())
+        for study, finders, fleet in zip(self._studies, self._finders, fleets, strict=True):
+            fleet.host_states = self.host_states
             for finding in finders.findings(fleet):
                 key = finding.code, finding.endpoint, tuple(finding.addresses), finding.title
                 told.setdefault(key, _at(finding, study))

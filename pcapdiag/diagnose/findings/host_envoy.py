@@ -39,6 +39,7 @@ from pcapdiag.diagnose.findings.host_failures import Failure, told
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
+from pcapdiag.model.harmless import is_command_word
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
 from pcapdiag.model.snapshot import EnvoyCluster
@@ -132,6 +133,6 @@ def _overflown(state: HostState, cluster: EnvoyCluster, failed: list[Failure]) -
 
 def _ask(state: HostState, path: str) -> list[str]:
     envoy = state.snapshot.envoy
-    if envoy is None or not envoy.admin.replace(".", "").replace(":", "").isalnum():
+    if envoy is None or not is_command_word(envoy.admin):
         return []
     return [f"curl -s 'http://{envoy.admin}{path}'  # on {state.name}"]

@@ -41,6 +41,7 @@ from collections.abc import Iterator, Sequence
 from pcapdiag.diagnose.findings.host_failures import RESETS, SILENCE, Failure, told
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import Fleet
+from pcapdiag.model.harmless import is_command_word
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
 from pcapdiag.model.snapshot import Rule
@@ -168,5 +169,4 @@ def _finding(state: HostState, rule: Rule, packets: int, hit: list[Failure]) -> 
 
 
 def _is_plain(rule: Rule) -> bool:
-    words = (rule.family, rule.table, rule.chain)
-    return all(word.replace("_", "").replace("-", "").isalnum() for word in words)
+    return all(map(is_command_word, (rule.family, rule.table, rule.chain)))

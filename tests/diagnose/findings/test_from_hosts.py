@@ -257,3 +257,31 @@ def test_a_connection_names_what_explains_it() -> None:
     report = analyzed("host.firewall-nft-drop", "client", *snapshots)
     (connection,) = report.connections
     assert [report.findings[place].code for place in connection.findings] == ["host.firewall"]
+
+
+def test_a_host_behind_a_nat_is_known_by_the_ends_that_its_own_side_shows(tmp_path: Path) -> None:
+    folder = LAB / "tcp.connection_refused-points-virtual-address"
+    truth = json.loads((folder / "truth.json").read_text())
+    (together,) = [one["together"] for one in truth["captures"] if "together" in one]
+    points = [
+        CapturePoint(label, tuple(str(folder / file) for file in files))
+        for label, files in together["points"].items()
+    ]
+    plain = pipeline.correlate(points, AnalyzeOptions())
+    failed, *_ = [one for one in plain.connections if one.verdict.failed]
+    behind, _, port = failed.seen_at[-1].responder.rpartition(":")
+    assert behind != failed.responder.ip
+    rule = {
+        "id": "r", "family": "ip", "table": "filter", "chain": "INPUT", "hook": "input",
+        "action": "reject", "destination_ports": [port], "protocol": "tcp",
+    }  # fmt: skip
+    document = least(
+        time=plain.capture.last_time,
+        interfaces=[{"name": "eth0", "addresses": [f"{behind}/24"]}],
+        firewall={"rules": [rule]},
+        counters={"time": plain.capture.last_time, "rules": {"r": 1}},
+    )
+    options = AnalyzeOptions(snapshots=(written(tmp_path, document),))
+    (finding,) = drawn(pipeline.correlate(points, options))
+    assert finding.code == "host.firewall"
+    assert failed.stream in finding.streams
