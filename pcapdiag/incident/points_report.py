@@ -124,7 +124,10 @@ class PointFinders:
     def findings(self, summaries: Sequence[CaptureSummary]) -> list[Finding]:
         """Return the findings of all points, those about the captures themselves last."""
         told: dict[object, Finding] = {}
-        fleets = [collect_fleet(study.analysis) for study in self._studies]
+        fleets = [
+            collect_fleet(study.analysis, study.analysis.surroundings.roles().topology())
+            for study in self._studies
+        ]
         # A host behind a NAT is in the captures of its own side alone.
         known = {state.path: state for fleet in fleets for state in fleet.host_states}
         self.host_states = list(known.values())

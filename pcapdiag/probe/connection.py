@@ -39,6 +39,8 @@ class Connection:
         self._clock = clock
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
+        # What is said in two calls goes out at once, as programs have it.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._target = (address, port)
         self.recording = Recording("", 0, address.partition("%")[0], port)
         self.errno: int | None = None

@@ -178,7 +178,7 @@ class _Run:
 
     def _takes_header(self, draft: Draft, connection: Connection) -> bool:
         """Go on behind a PROXY header as far as asked; return whether the server did."""
-        if self._tries_tls:
+        if self._must_speak_tls and self._options.tls is not False:
             client = draft.client = self._client(connection, Offer(alpn=self._offered))
             taken = client.handshake(self._within())
             client.finish()
@@ -260,6 +260,8 @@ class _Run:
                     self._await_refusal(client)
                 client.finish()
                 self._secrets.take()
+                if not client.said_hello:
+                    draft.skipped = f"not tested: OpenSSL here says {client.error}"
         return draft, client
 
     def _await_refusal(self, client: TlsClient) -> None:
@@ -295,7 +297,9 @@ class _Run:
                 connection.read_until(self._within(), ANSWER)
                 connection.finish()
                 return
-            client = draft.client = self._client(connection, Offer(alpn=("http/1.1",)))
+            # Verified: what a path says is not for everybody.
+            offer = Offer(verify=True, alpn=("http/1.1",))
+            client = draft.client = self._client(connection, offer)
             if client.handshake(self._within()) and client.send(request):
                 _read_answer(client, self._within())
             client.finish()

@@ -38,6 +38,9 @@ from pcapdiag.probe.unmet import (
 from pcapdiag.protocols.tls.certificates import certificates_in
 from pcapdiag.protocols.tls.keylog import KeyLog
 
+UNNAMED = ("tls.certificate_rejected", "tls.alert", "tls.handshake_closed")
+"""Codes of a client's refusal that do not name what is wrong with the certificate."""
+
 
 def report_of(
     options: ProbeOptions,
@@ -98,9 +101,9 @@ def _judge(drafts: Sequence[Draft], keys: KeyLog) -> None:
         if draft.story is None or draft.connection is None or draft.skipped:
             continue
         add_facts(draft.facts, draft.connection, draft.story)
-        own = _own_error(draft)
         if not draft.went_well:
-            draft.verdict = own or verdict_of(draft.story, context)
+            judged = _own_error(draft) or verdict_of(draft.story, context)
+            draft.verdict = _by_openssl(draft, draft.story, judged)
         draft.verdict = draft.verdict or _not_picked(draft) or _not_done(draft, draft.story)
     for draft in drafts:
         draft.verdict = _by_header(draft, drafts)
@@ -110,14 +113,20 @@ def _judge(drafts: Sequence[Draft], keys: KeyLog) -> None:
 
 
 def _own_error(draft: Draft) -> ProbeVerdict | None:
-    connection, story, client = draft.connection, draft.story, draft.client
-    if client is not None and client.verify_error is not None and story is not None:
-        tls = story.application.tls if story.application else None
-        if tls is not None and tls.client_hello is not None and tls.client_hello.sni is None:
-            return by_openssl(story, client.verify_code, client.verify_error)
+    connection, story = draft.connection, draft.story
     if connection is None or story is None or connection.established or story.icmp:
         return None
     return local_verdict(connection.errno, story) if connection.errno is not None else None
+
+
+def _by_openssl(draft: Draft, story: Story, judged: ProbeVerdict | None) -> ProbeVerdict | None:
+    """Return the narrower verdict on a certificate, where OpenSSL's error has one."""
+    client = draft.client
+    if client is None or client.verify_error is None:
+        return judged
+    if judged is not None and judged.code not in UNNAMED:
+        return judged
+    return by_openssl(story, client.verify_code, client.verify_error) or judged
 
 
 def _by_header(draft: Draft, drafts: Sequence[Draft]) -> ProbeVerdict | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 import warnings
+from contextlib import suppress
 
 import msgspec
 
@@ -29,6 +30,8 @@ COMPILED = {
     "TLS 1.3": ssl.HAS_TLSv1_3,
 }
 """Which versions the local OpenSSL has at all."""
+HANDSHAKE = b"\x16"
+"""Type of the records that a handshake begins with."""
 OLD = ("TLS 1.0", "TLS 1.1")
 _OLD_CIPHERS = "ALL:@SECLEVEL=0"
 """OpenSSL 3 speaks the old versions only without its usual limits."""
@@ -95,7 +98,9 @@ def _only(context: ssl.SSLContext, version: str) -> None:
         # Python warns of old versions; to ask whether a server still has them is the point.
         warnings.simplefilter("ignore", DeprecationWarning)
         if version in OLD:
-            context.set_ciphers(_OLD_CIPHERS)
+            # Where OpenSSL has none of these the handshake says so.
+            with suppress(ssl.SSLError):
+                context.set_ciphers(_OLD_CIPHERS)
         context.maximum_version = VERSIONS[version]
         context.minimum_version = VERSIONS[version]
 
@@ -119,6 +124,8 @@ class TlsClient:
         """Why the certificate was not accepted."""
         self.verify_code = 0
         """OpenSSL's number of that."""
+        self.said_hello = False
+        """A ClientHello was made; without one OpenSSL does not make such an offer."""
         self.closed = False
         """The server ended TLS: close_notify, alert, or the connection's end."""
 
@@ -189,6 +196,7 @@ class TlsClient:
 
     def _flush(self) -> bool:
         data = self._outgoing.read()
+        self.said_hello = self.said_hello or data[:1] == HANDSHAKE
         return self.connection.send(data) if data else True
 
     def _failed(self, error: Exception) -> None:

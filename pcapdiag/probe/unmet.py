@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.pages import page
 from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.diagnose.text import base_words, end_name
-from pcapdiag.diagnose.tls.commands import s_client
+from pcapdiag.diagnose.tls.commands import s_client, s_client_words
 from pcapdiag.model.harmless import command_word, harmless
 from pcapdiag.model.probe import ProbeVerdict, ProbeWho
 from pcapdiag.model.story import Story
@@ -22,8 +22,12 @@ from pcapdiag.probe.lookup import TIMED_OUT, Lookup
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN)
 """Errors of a connect that, without an ICMP error behind them, are this host's own."""
 FORBIDDEN = (errno.EACCES, errno.EPERM)
-NAME_MISMATCH = (62, 63, 64)
-"""OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and those of e-mail and IP addresses (x509_vfy.h)."""
+VERIFY_CODES = {
+    **dict.fromkeys((9, 10), "tls.certificate_expired"),
+    **dict.fromkeys((2, 18, 19, 20, 21), "tls.certificate_untrusted"),
+    **dict.fromkeys((62, 63, 64), "tls.certificate_name_mismatch"),
+}
+"""OpenSSL's numbers (x509_vfy.h, X509_V_ERR_...): dates; issuers; host, e-mail, IP mismatch."""
 _CONFIDENCE = 0.95
 
 
@@ -166,26 +170,26 @@ def _settled(code: str) -> list[str]:
 
 
 def by_openssl(story: Story, number: int, says: str) -> ProbeVerdict | None:
-    """Return the verdict on a certificate for another name that only OpenSSL's error tells.
+    """Return the verdict on a certificate for a reason that only OpenSSL's error tells.
 
-    The address that a certificate has to bear is not sent, so no alert or hello shows it.
+    An alert does not tell a wrong name from other faults, and the address that a certificate has to
+    bear is not even sent. Without the keys of TLS 1.3 the alert is not readable at all.
     """
-    if number not in NAME_MISMATCH:
+    code = VERIFY_CODES.get(number)
+    if code is None:
         return None
-    kind = KINDS["tls.certificate_name_mismatch"]
-    words = base_words(story) | {
-        "s_client": s_client(story, story.application.tls if story.application else None)
-    }
+    words = s_client_words(story, story.application.tls if story.application else None)
+    reason = harmless(says)
     return ProbeVerdict(
-        code=kind.code,
-        title=f"certificate for other names: {harmless(says)}",
-        explanation=f"OpenSSL here refused what {words['responder']} showed: {harmless(says)}.",
+        code=code,
+        title=f"{page(code).summary.removesuffix('.')}: {reason}",
+        explanation=f"OpenSSL here refused what {end_name(story.responder)} showed: {reason}.",
         phase="tls_handshake",
         confidence=_CONFIDENCE,
         who=refused_here(story),
-        fixes=[fix.format_map(words) for fix in kind.fixes],
-        commands=[text.format_map(words) for text in kind.commands],
-        settle=_settled(kind.code),
+        fixes=_page_fixes(code),
+        commands=[words["s_client_chain"]],
+        settle=_settled(code),
     )
 
 

@@ -88,7 +88,8 @@ def _alike(report: ProbeReport, code: str) -> int:
 
 
 def _verdict(check: ProbeCheck, verdict: ProbeVerdict, page: Page, others: int) -> Iterator[str]:
-    where = f"{_NAMES[check.name]} {shown(check.what)}: "
+    what = "" if check.what in verdict.title else f" {shown(check.what)}"
+    where = f"{_NAMES[check.name]}{what}: "
     right = f"{verdict.code}  {verdict.confidence:.2f}"
     more = f" (and so {counted(others, 'more check')})" if others else ""
     yield from page.with_right("WHAT", where + shown(verdict.title) + more, right)

@@ -95,7 +95,7 @@ def test_refused(closed_port: int) -> None:
     assert result.exit_code == 1
     lines = result.output.splitlines()
     assert lines[0].startswith(f"FAILED  1 of 1 check of 127.0.0.1:{closed_port} from here at ")
-    assert lines[1].startswith("WHAT    TCP ")
+    assert lines[1].startswith("WHAT    TCP: refused: ")
     assert "tcp.connection_refused" in lines[1]
     assert any(line.startswith("WHO ") and "both look the same" in line for line in lines)
     assert f"nc -vz -w 3 127.0.0.1 {closed_port}" in result.output
