@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pcapdiag.diagnose.findings.host_failures import Failure, told
+from pcapdiag.diagnose.findings.host_failures import Failure, host_finding
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
@@ -86,7 +86,7 @@ def _unhealthy(state: HostState, cluster: EnvoyCluster, failed: list[Failure]) -
     connect_fails = cluster.stats.get("upstream_cx_connect_fail", 0)
     if connect_fails:
         parts.append(f"{counted(connect_fails, 'failed connect')}")
-    return told(
+    return host_finding(
         state,
         failed,
         code="host.envoy_cluster",
@@ -112,7 +112,7 @@ def _overflown(state: HostState, cluster: EnvoyCluster, failed: list[Failure]) -
     counts = {name: cluster.stats[name] for name in _OVERFLOWS if cluster.stats.get(name)}
     limits = ", ".join(f"{name} {value:,}" for name, value in cluster.limits.items())
     words = ", ".join(f"{name} {value:,}" for name, value in counts.items())
-    return told(
+    return host_finding(
         state,
         failed,
         code="host.envoy_cluster",

@@ -85,7 +85,7 @@ Look = Callable[[HostState, Sequence[Failure], Fleet], Iterable[Finding]]
 """Draws findings from one host's snapshot."""
 
 
-def told(
+def host_finding(
     state: HostState,
     failures: Sequence[Failure],
     *,

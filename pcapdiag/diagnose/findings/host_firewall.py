@@ -38,7 +38,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Sequence
 
-from pcapdiag.diagnose.findings.host_failures import RESETS, SILENCE, Failure, told
+from pcapdiag.diagnose.findings.host_failures import RESETS, SILENCE, Failure, host_finding
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.harmless import is_command_word
@@ -141,7 +141,7 @@ def _finding(state: HostState, rule: Rule, packets: int, hit: list[Failure]) -> 
     place = f"{rule.family} {rule.table} {rule.chain}"
     further = "; it has further conditions" if rule.partly else ""
     shown = "silence" if rule.action == "drop" else "a refusal"
-    return told(
+    return host_finding(
         state,
         hit,
         code="host.firewall",

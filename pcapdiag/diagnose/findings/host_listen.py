@@ -36,7 +36,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from pcapdiag.diagnose.findings.host_failures import Failure, told
+from pcapdiag.diagnose.findings.host_failures import Failure, host_finding
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
@@ -87,7 +87,7 @@ def waiting(state: HostState, failures: Sequence[Failure], _: Fleet) -> Iterator
         if not queue:
             continue
         owner = owners(state, listeners)
-        yield told(
+        yield host_finding(
             state,
             failed,
             code="host.not_accepting",
@@ -168,7 +168,7 @@ def _full(
     if limit is not None and str(limit) == state.snapshot.settings.get("net.core.somaxconn"):
         parts.append("that limit is net.core.somaxconn: the program may have asked for more")
     parts.append(f"{counted(len(stalled), 'connection')} of the capture stalled meanwhile")
-    return told(
+    return host_finding(
         state,
         stalled,
         code="tcp.listen_backlog",
