@@ -150,7 +150,7 @@ def _described(one: Loaded, state: HostState | None) -> SnapshotFile:
     if state is not None:
         file.addresses = sorted(state.seen)[:MAX_ADDRESSES]
         file.on_path = state.on_path
-        file.when = f"{state.when}; counters {state.over}"
+        file.when = f"{state.when}; counted {state.over}"
     return file
 
 
