@@ -66,6 +66,8 @@ def test_analyze_with_snapshots() -> None:
         run("analyze", "--format", "json", str(FOLDER / "client.pcap"), *words).stdout
     )
     assert [one["host"] for one in told["snapshots"]] == ["upstream"]
+    lines = run("analyze", "--format", "jsonl", str(FOLDER / "client.pcap"), *words).stdout
+    assert json.loads(lines.splitlines()[-1])["snapshots"] == told["snapshots"]
     markdown = run("analyze", "--format", "markdown", str(FOLDER / "client.pcap"), *words).stdout
     assert "- Host: upstream" in markdown
 
