@@ -15,6 +15,7 @@ from pcapdiag.incident.correlation import Correlation
 from pcapdiag.incident.fleet import collect_fleet
 from pcapdiag.incident.over_time import activity_of
 from pcapdiag.incident.point_study import PointStudy
+from pcapdiag.incident.snapshots import best_fits
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.points import PointClock
 from pcapdiag.model.report import CaptureCounts, CaptureSummary, Connection, Finding, Point
@@ -129,8 +130,7 @@ class PointFinders:
             for study in self._studies
         ]
         # A host behind a NAT is in the captures of its own side alone.
-        known = {state.path: state for fleet in fleets for state in fleet.host_states}
-        self.host_states = list(known.values())
+        self.host_states = best_fits([one for fleet in fleets for one in fleet.host_states])
         for study, finders, fleet in zip(self._studies, self._finders, fleets, strict=True):
             fleet.host_states = self.host_states
             for finding in finders.findings(fleet):

@@ -139,17 +139,19 @@ def _finding(state: HostState, rule: Rule, packets: int, hit: list[Failure]) -> 
     does = "drops" if rule.action == "drop" else "rejects"
     did = "dropped" if rule.action == "drop" else "rejected"
     place = f"{rule.family} {rule.table} {rule.chain}"
+    more = state.after.rules.get(rule.id, 0) if state.after else 0
+    still = f" ({more:,} more {state.after_over})" if more else ""
     further = "; it has further conditions" if rule.partly else ""
     shown = "silence" if rule.action == "drop" else "a refusal"
     return host_finding(
         state,
         hit,
         code="host.firewall",
-        severity=state.severity(strong=state.within or not general),
+        severity=state.severity(strong=state.within or more > 0 or not general),
         title=f"a firewall rule of {state.name} {does} these packets",
         detail=(
-            f"{place}: {rule.text}: {counted(packets, 'packet')} {did} {state.over}, and it fits "
-            f"{counted(len(hit), 'connection')} of the capture that met {shown}{further}"
+            f"{place}: {rule.text}: {counted(packets, 'packet')} {did} {state.over}{still}, and "
+            f"it fits {counted(len(hit), 'connection')} of the capture that met {shown}{further}"
         ),
         explanation=(
             "The host's own firewall answers or drops before a program sees the packet. A capture "

@@ -275,13 +275,37 @@ def test_a_host_behind_a_nat_is_known_by_the_ends_that_its_own_side_shows(tmp_pa
         "id": "r", "family": "ip", "table": "filter", "chain": "INPUT", "hook": "input",
         "action": "reject", "destination_ports": [port], "protocol": "tcp",
     }  # fmt: skip
+    # By the clock of its own side's capture.
+    time = pipeline.analyze(points[-1].paths, AnalyzeOptions()).capture.last_time
     document = least(
-        time=plain.capture.last_time,
+        time=time,
         interfaces=[{"name": "eth0", "addresses": [f"{behind}/24"]}],
         firewall={"rules": [rule]},
-        counters={"time": plain.capture.last_time, "rules": {"r": 1}},
+        counters={"time": time, "rules": {"r": 1}},
     )
     options = AnalyzeOptions(snapshots=(written(tmp_path, document),))
     (finding,) = drawn(pipeline.correlate(points, options))
     assert finding.code == "host.firewall"
     assert failed.stream in finding.streams
+
+
+def test_readings_right_after_the_capture_say_that_it_goes_on(tmp_path: Path) -> None:
+    document = stored("host.firewall-nft-drop")
+    document["earlier"] = json.loads(json.dumps(document["counters"]))
+    (rule,) = document["counters"]["rules"].keys() & [
+        name for name, packets in document["counters"]["rules"].items() if packets
+    ]
+    document["counters"]["rules"][rule] += 3
+    document["counters"]["time"] = str(float(document["counters"]["time"]) + 10)
+    (finding,) = drawn(analyzed("host.firewall-nft-drop", "client", written(tmp_path, document)))
+    assert "(3 more within 10 s right after it)" in finding.detail
+    assert finding.severity == "failure"
+
+
+def test_what_was_counted_before_the_capture_is_nothing(tmp_path: Path) -> None:
+    document = stored("host.firewall-nft-drop")
+    early = str(float(document["time"]) - 30)
+    document["time"] = document["counters"]["time"] = early
+    report = analyzed("host.firewall-nft-drop", "client", written(tmp_path, document))
+    assert drawn(report) == []
+    assert report.snapshots[0].used
