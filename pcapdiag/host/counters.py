@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 
 from pcapdiag.host.groups import group_counters
-from pcapdiag.host.kernel import Reading, keyed_numbers, text_of
+from pcapdiag.host.kernel import Reading, keyed_numbers, reason_of, text_of
 from pcapdiag.host.links import interface_counters, queue_counters
 from pcapdiag.host.sockets import listener_drops
 from pcapdiag.model.snapshot import Counters, Firewall
@@ -30,7 +31,7 @@ def read_counters(reading: Reading, firewall: Firewall, counts: dict[str, int]) 
     return Counters(
         time=format_seconds(time.time_ns()),
         kernel=_kernel_counters(reading),
-        conntrack=_conntrack_counters(),
+        conntrack=_conntrack_counters(reading),
         softnet=attempt("receive queues of the processors", _softnet, {}),
         interfaces=attempt("counters of interfaces", interface_counters, {}),
         qdiscs=attempt("drops of queues (qdisc)", queue_counters, {}),
@@ -70,11 +71,13 @@ def paired(text: str) -> dict[str, int]:
     return found
 
 
-def _conntrack_counters() -> dict[str, int]:
+def _conntrack_counters(reading: Reading) -> dict[str, int]:
     """Return the sums over the processors; empty where connections are not tracked."""
     try:
         lines = text_of("/proc/net/stat/nf_conntrack").splitlines()
-    except OSError:
+    except OSError as error:
+        if os.path.exists("/proc/sys/net/netfilter/nf_conntrack_count"):
+            reading.missing("drops of connection tracking", reason_of(error), "conntrack -S")
         return {}
     names = lines[0].split() if lines else []
     sums: Counter[str] = Counter()

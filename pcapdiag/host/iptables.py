@@ -36,6 +36,8 @@ def read_iptables(text: str, family: str) -> Found:
         elif match := _RULE.fullmatch(line):
             found.total += 1
             packets, chain, rest = int(match[1]), match[2], match[3]
+            if not any(f"-j {name}" in rest for name in _TARGETS):
+                continue
             words = _words(rest)
             target = words[words.index("-j") + 1] if "-j" in words[:-1] else ""
             if target in _TARGETS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import msgspec
@@ -37,7 +38,8 @@ class Loaded(msgspec.Struct):
 
 def encode_snapshot(snapshot: Snapshot) -> str:
     """Return a snapshot as the text of its file."""
-    return msgspec.json.format(msgspec.json.encode(snapshot), indent=1).decode() + "\n"
+    # In ASCII: names of processes and interfaces are anybody's text, and this may be printed.
+    return json.dumps(msgspec.to_builtins(snapshot), indent=1) + "\n"
 
 
 def load_snapshot(path: str) -> Snapshot:

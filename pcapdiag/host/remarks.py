@@ -190,10 +190,8 @@ def _of_envoy(envoy: Envoy) -> Iterator[Remark]:
         if bad or not cluster.hosts_total:
             names = ", ".join(join_port(host.address, host.port) for host in bad[:3])
             why = ", ".join(sorted({flag for host in bad for flag in host.flags}))
-            yield Remark(
-                f"Envoy cluster {cluster.name}: {len(bad)} of {cluster.hosts_total} endpoints out"
-                + (f" ({names}: {why})" if bad else "")
-            )
+            out = f"{len(bad)} of {cluster.hosts_total} endpoints out ({names}: {why})"
+            yield Remark(f"Envoy cluster {cluster.name}: {out if bad else 'no endpoints'}")
         told = {name: cluster.stats[name] for name in _ENVOY_COUNTERS if cluster.stats.get(name)}
         if told:
             words = ", ".join(f"{name} {value:,}" for name, value in told.items())

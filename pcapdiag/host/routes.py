@@ -42,7 +42,8 @@ def read_routes(reading: Reading) -> list[Route]:
     found = []
     for family in (socket.AF_INET, socket.AF_INET6):
         for data in netlink.dump(netlink.ROUTE, _GET_ROUTE, struct.pack("=B11x", family)):
-            route = _route(data, names)
+            # A kernel without IPv6 answers for all families that it has.
+            route = _route(data, names) if data[:1] == bytes([family]) else None
             if route is not None:
                 found.append(route)
     reading.left_out("routes", len(found) - MAX_ROUTES)
@@ -77,7 +78,7 @@ def read_rules(reading: Reading) -> list[RoutingRule]:
     for family in (socket.AF_INET, socket.AF_INET6):
         for data in netlink.dump(netlink.ROUTE, _GET_RULE, struct.pack("=B11x", family)):
             rule = _rule(data)
-            if rule.priority not in _DEFAULT_RULES:
+            if data[0] == family and rule.priority not in _DEFAULT_RULES:
                 found.append(rule)
     reading.left_out("routing rules", len(found) - MAX_RULES)
     return found[:MAX_RULES]

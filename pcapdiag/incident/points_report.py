@@ -15,6 +15,7 @@ from pcapdiag.incident.correlation import Correlation
 from pcapdiag.incident.fleet import collect_fleet
 from pcapdiag.incident.over_time import activity_of
 from pcapdiag.incident.point_study import PointStudy
+from pcapdiag.incident.snapshots import best_fits
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.points import PointClock
 from pcapdiag.model.report import CaptureCounts, CaptureSummary, Connection, Finding, Point
@@ -124,10 +125,14 @@ class PointFinders:
     def findings(self, summaries: Sequence[CaptureSummary]) -> list[Finding]:
         """Return the findings of all points, those about the captures themselves last."""
         told: dict[object, Finding] = {}
-        for study, finders in zip(self._studies, self._finders, strict=True):
-            topology = study.analysis.surroundings.roles().topology()
-            fleet = collect_fleet(study.analysis, topology)
-            self.host_states += fleet.host_states
+        fleets = [
+            collect_fleet(study.analysis, study.analysis.surroundings.roles().topology())
+            for study in self._studies
+        ]
+        # A host behind a NAT is in the captures of its own side alone.
+        self.host_states = best_fits([one for fleet in fleets for one in fleet.host_states])
+        for study, finders, fleet in zip(self._studies, self._finders, fleets, strict=True):
+            fleet.host_states = self.host_states
             for finding in finders.findings(fleet):
                 key = finding.code, finding.endpoint, tuple(finding.addresses), finding.title
                 told.setdefault(key, _at(finding, study))

@@ -18,7 +18,7 @@ FRESH = 60 * NANOSECONDS
 """Before or after the capture, that what a snapshot shows may be what the capture met."""
 NEAR = 600 * NANOSECONDS
 """The same for what was counted."""
-_HOUR, _DAY = 3_600, 86_400
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 MAX_ADDRESSES = 16
 """That are named in the report."""
 
@@ -35,6 +35,20 @@ def host_states(loaded: Sequence[Loaded], fleet: Fleet) -> list[HostState]:
     return [state for state in states if state.seen or state.on_path]
 
 
+def best_fits(states: Sequence[HostState]) -> list[HostState]:
+    """Return each snapshot once, as it lies by the clock of the point that it fits best."""
+    found: dict[str, HostState] = {}
+    for one in states:
+        known = found.get(one.path)
+        if known is None or _fit(one) > _fit(known):
+            found[one.path] = one
+    return list(found.values())
+
+
+def _fit(state: HostState) -> tuple[bool, bool, bool]:
+    return state.fresh, state.near, state.within
+
+
 def _state(one: Loaded, captured: set[str], fleet: Fleet) -> HostState:
     snapshot = one.snapshot
     own = frozenset(addresses_of(snapshot))
@@ -43,20 +57,18 @@ def _state(one: Loaded, captured: set[str], fleet: Fleet) -> HostState:
         # A capture of the loopback interface: which host's it is cannot be seen.
         seen = own & captured
     taken = parse_seconds(snapshot.time)
-    counters, within, over = _counted(snapshot, fleet)
-    return HostState(
+    state = HostState(
         path=one.path,
         snapshot=snapshot,
         own=own,
         seen=seen,
         on_path=_hands_on(snapshot, own, fleet),
-        counters=counters,
-        within=within,
-        over=over,
         when=_when(taken, fleet),
         fresh=_is_near(taken, fleet, FRESH),
         near=_is_near(taken, fleet, NEAR),
     )
+    _count(state, fleet)
+    return state
 
 
 def addresses_of(snapshot: Snapshot) -> Iterable[str]:
@@ -87,31 +99,41 @@ def _hands_on(snapshot: Snapshot, own: frozenset[str], fleet: Fleet) -> bool:
     return any(macs & host.macs.keys() for host in fleet.hosts if host.address not in own)
 
 
-def _counted(snapshot: Snapshot, fleet: Fleet) -> tuple[Counters, bool, str]:
-    """Return the counters that tell most of the capture's time, and which time that is."""
+def _count(state: HostState, fleet: Fleet) -> None:
+    """Choose the counters that tell most of the capture's time, and say which time that is."""
+    snapshot = state.snapshot
     now, before = snapshot.counters, snapshot.earlier
-    if before is not None and before.time and now.time:
-        first, last = parse_seconds(before.time), parse_seconds(now.time)
-        if first <= fleet.last_time and last >= fleet.first_time:
-            return growth(before, now), True, f"within {duration(last - first)}"
-        if first > fleet.last_time:
+    state.counters, state.over = now, _since(snapshot)
+    last = parse_seconds(now.time or snapshot.time)
+    if last < fleet.first_time:
+        state.counters = Counters()
+    elif before is not None and before.time:
+        first = parse_seconds(before.time)
+        if first <= fleet.last_time:
+            state.counters, state.over = growth(before, now), f"within {_long(last - first)}"
+            state.within = last - first <= fleet.last_time - fleet.first_time + 2 * NEAR
+        elif first <= fleet.last_time + FRESH:
             # What was counted by the first reading has all of the capture's time in it.
-            return before, False, _since(snapshot)
-    return now, False, _since(snapshot)
+            state.counters, state.after = before, growth(before, now)
+            state.after_over = f"within {_long(last - first)} right after it"
 
 
 def _since(snapshot: Snapshot) -> str:
     if snapshot.host.hints:
         return "since its network namespace came up"
-    return f"since it came up, {_long(snapshot.host.uptime)} before"
+    return f"since it came up, {_long(round(snapshot.host.uptime * NANOSECONDS))} before"
 
 
-def _long(seconds: float) -> str:
+def _long(time: int) -> str:
+    """Return nanoseconds in words, in days where there are some."""
+    seconds = time / NANOSECONDS
+    if seconds < 2 * _MINUTE:
+        return duration(time)
     if seconds >= 2 * _DAY:
         return f"{seconds / _DAY:,.0f} days"
     if seconds >= 2 * _HOUR:
         return f"{seconds / _HOUR:.0f} hours"
-    return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / _MINUTE:.0f} minutes"
 
 
 def _is_near(taken: int, fleet: Fleet, most: int) -> bool:
@@ -122,9 +144,7 @@ def _when(taken: int, fleet: Fleet) -> str:
     before, after = fleet.first_time - taken, taken - fleet.last_time
     for apart, side in ((before, "before"), (after, "after")):
         if apart > 0:
-            long = apart >= 2 * _HOUR * NANOSECONDS
-            told = _long(apart / NANOSECONDS) if long else duration(apart)
-            return f"taken {told} {side} the capture"
+            return f"taken {_long(apart)} {side} the capture"
     return "taken while the capture ran"
 
 
@@ -148,7 +168,7 @@ def _described(one: Loaded, state: HostState | None) -> SnapshotFile:
     if state is not None:
         file.addresses = sorted(state.seen)[:MAX_ADDRESSES]
         file.on_path = state.on_path
-        file.when = f"{state.when}; counters {state.over}"
+        file.when = f"{state.when}; counted {state.over}"
     return file
 
 

@@ -20,12 +20,18 @@ class HostState(msgspec.Struct, kw_only=True):
     """Those that the capture has."""
     on_path: bool = False
     """Its interfaces hand on the packets of others in the capture."""
-    counters: Counters
-    """What was counted between two readings, or since the host or the namespace came up."""
+    counters: Counters = msgspec.field(default_factory=Counters)
+    """What was counted between two readings, or since the host or the namespace came up; nothing
+    where that was before the capture."""
     within: bool = False
-    """``counters`` are a difference, over a time that the capture has a part of."""
+    """``counters`` are a difference over a time that is little longer than the capture, which has
+    a part of it."""
     over: str = ""
     """In words: over which time ``counters`` go."""
+    after: Counters | None = None
+    """What was counted between two readings right after the capture."""
+    after_over: str = ""
+    """In words: over which time."""
     when: str = ""
     """In words: when it was taken, by the capture."""
     fresh: bool = False

@@ -372,9 +372,8 @@ class Line(Value, kw_only=True):
 
     ``update`` is a connection printed before whose verdict changed at the end of the capture.
     The ``summary`` line is the last; its ``capture`` is the whole :class:`CaptureSummary`, and it
-    has the ``activity``, the ``points`` where there are several, and the ``logs`` where some were
-    given. ``outcome`` is what ``pcapdiag
-    triage`` says of each capture.
+    has the ``activity``, the ``points`` where there are several, and ``logs`` and ``snapshots``
+    where some were given. ``outcome`` is what ``pcapdiag triage`` says of each capture.
     """
 
     schema: str = LINE_SCHEMA
@@ -388,5 +387,6 @@ class Line(Value, kw_only=True):
     points: list[Point] | msgspec.UnsetType = msgspec.UNSET
     activity: Activity | msgspec.UnsetType = msgspec.UNSET
     logs: Logs | msgspec.UnsetType = msgspec.UNSET
+    snapshots: list[SnapshotFile] | msgspec.UnsetType = msgspec.UNSET
     error: LineError | msgspec.UnsetType = msgspec.UNSET
     outcome: CaptureOutcome | msgspec.UnsetType = msgspec.UNSET

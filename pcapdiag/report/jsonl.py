@@ -44,6 +44,7 @@ def closing_lines(report: Report) -> Iterator[Line]:
         points=points,
         activity=report.activity or UNSET,
         logs=report.logs or UNSET,
+        snapshots=report.snapshots or UNSET,
     )
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pcapdiag.host.remarks import Remark, span
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.harmless import harmless
-from pcapdiag.model.snapshot import Snapshot
+from pcapdiag.model.snapshot import Listener, Snapshot
 from pcapdiag.report.clock import Clock
 from pcapdiag.report.layout import Page
 
 MAX_LISTENERS = 12
 MAX_PEERS = 5
+FEWEST_PORTS = 10
+"""Ports held for one destination from which it is worth a word."""
 
 
 def render_snapshot(snapshot: Snapshot, found: Sequence[Remark], page: Page) -> Iterator[str]:
@@ -53,16 +55,9 @@ def _overview(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     sockets = snapshot.sockets
     if sockets.states:
         yield "TCP", ", ".join(f"{count:,} {state}" for state, count in sockets.states.items())
+    names = {process.pid: process.name for process in snapshot.processes}
     for number, one in enumerate(sockets.listeners[:MAX_LISTENERS]):
-        owners = {process.pid: process.name for process in snapshot.processes}
-        names = ", ".join(dict.fromkeys(owners[pid] for pid in one.pids if pid in owners))
-        limit = "" if one.limit is None else f" of {one.limit:,}"
-        states = ", ".join(f"{count:,} {state}" for state, count in one.states.items())
-        yield (
-            "" if number else "LISTEN",
-            f"{join_port(one.address, one.port)} {names or '?'}: {one.queue:,}{limit} wait to be "
-            f"accepted" + (f"; {states}" if states else ""),
-        )
+        yield "" if number else "LISTEN", _listener(one, names)
     if len(sockets.listeners) > MAX_LISTENERS:
         yield "", f"and {len(sockets.listeners) - MAX_LISTENERS:,} more"
     if snapshot.ports.size:
@@ -88,12 +83,22 @@ def _overview(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
         )
 
 
+def _listener(one: Listener, names: Mapping[int, str]) -> str:
+    owners = ", ".join(dict.fromkeys(names[pid] for pid in one.pids if pid in names))
+    text = join_port(one.address, one.port) + (f" ({owners})" if owners else "")
+    limit = "" if one.limit is None else f" of {one.limit:,}"
+    text += f": {one.queue:,}{limit} wait to be accepted"
+    states = ", ".join(f"{count:,} {state}" for state, count in one.states.items())
+    return f"{text}; {states}" if states else text
+
+
 def _ports(snapshot: Snapshot) -> str:
     ports = snapshot.ports
     text = f"{ports.first} to {ports.last}, {ports.size:,} to take"
     used = [
         f"{one.sockets:,} to {join_port(one.remote, one.port)}"
         for one in snapshot.sockets.peers[:MAX_PEERS]
+        if one.sockets >= FEWEST_PORTS
     ]
     return f"{text}; {', '.join(used)}" if used else text
 

@@ -33,6 +33,10 @@ def texts(told: CodePage) -> dict[str, tuple[str, ...]]:
     }
 
 
+MAKERS = ("Finding", "host_finding")
+"""What makes findings."""
+
+
 def told_of(told: CodePage) -> str:
     return "\n".join(text for section in texts(told).values() for text in section)
 
@@ -43,7 +47,7 @@ def given_findings() -> set[str]:
     for package in (pcapdiag.diagnose, pcapdiag.incident):
         for path in Path(package.__path__[0]).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Finding"):
+                if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(MAKERS):
                     given |= {
                         str(one.value.value)
                         for one in node.keywords

@@ -14,6 +14,7 @@ from pcapdiag.errors import UsageError
 from pcapdiag.host import load
 from pcapdiag.host.load import load_snapshot, load_snapshots
 from pcapdiag.model.options import AnalyzeOptions
+from pcapdiag.model.snapshot import SCHEMA, Snapshot
 from tests.host.make import LAB, least, stored, written
 
 pytestmark = pytest.mark.once
@@ -148,3 +149,11 @@ def test_damaged_snapshots_are_used_or_refused(tmp_path: Path, scenario: str) ->
         used += 1
         assert all(finding.title.isprintable() for finding in report.findings)
     assert used > 5
+
+
+def test_a_file_is_safe_to_print() -> None:
+    name = "a\x1b[2J\u202e\u00e9"
+    text = load.encode_snapshot(Snapshot(SCHEMA, "1.0", settings={name: name}))
+    assert text.isascii()
+    assert all(line.isprintable() for line in text.splitlines())
+    assert json.loads(text)["settings"] == {name: name}

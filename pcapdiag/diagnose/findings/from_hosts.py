@@ -12,7 +12,7 @@ from pcapdiag.diagnose.findings.host_clock import wrong_clock
 from pcapdiag.diagnose.findings.host_conntrack import full_table
 from pcapdiag.diagnose.findings.host_dropped import interface_drops, kernel_drops
 from pcapdiag.diagnose.findings.host_envoy import clusters
-from pcapdiag.diagnose.findings.host_failures import MAX_FAILURES, Failure, Look, failure_of
+from pcapdiag.diagnose.findings.host_failures import MAX_FAILURES, Failure, Look, failures_of
 from pcapdiag.diagnose.findings.host_firewall import hit_rules
 from pcapdiag.diagnose.findings.host_listen import full_queues, waiting
 from pcapdiag.diagnose.findings.host_no_route import no_way
@@ -39,7 +39,7 @@ class FromHosts:
     def look(self, connection: Connection) -> None:
         """Note a connection that failed."""
         if connection.verdict.failed and len(self._failures) < MAX_FAILURES:
-            self._failures.append(failure_of(connection))
+            self._failures += failures_of(connection)
 
     def added_to(self, found: list[Finding], fleet: Fleet) -> list[Finding]:
         """Return the capture's findings with those that the snapshots add."""

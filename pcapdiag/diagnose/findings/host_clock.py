@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pcapdiag.diagnose.findings.host_failures import Failure, told
+from pcapdiag.diagnose.findings.host_failures import Failure, host_finding
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
@@ -54,7 +54,7 @@ def wrong_clock(state: HostState, failures: Sequence[Failure], _: Fleet) -> Iter
     if not failed or (clock.synchronized is not False and off < FAR_OFF):
         return
     state_of = "not synchronised" if clock.synchronized is False else f"{off:.0f} s off"
-    yield told(
+    yield host_finding(
         state,
         failed,
         code="host.clock",

@@ -39,7 +39,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pcapdiag.diagnose.findings.host_failures import SILENCE, Failure, share, told
+from pcapdiag.diagnose.findings.host_failures import SILENCE, Failure, host_finding, share
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
@@ -76,7 +76,7 @@ def full_table(state: HostState, failures: Sequence[Failure], _: Fleet) -> Itera
         parts.append(f"{counts} {state.over}")
     parts.append(f"{counted(len(failed), 'connection')} of the capture got no answer there")
     certain = is_full or (state.within and "drop" in drops)
-    yield told(
+    yield host_finding(
         state,
         failed,
         code="host.conntrack_full",

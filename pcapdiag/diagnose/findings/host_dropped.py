@@ -41,7 +41,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from pcapdiag.diagnose.findings.host_failures import RESETS, SILENCE, Failure, told
+from pcapdiag.diagnose.findings.host_failures import RESETS, SILENCE, Failure, host_finding
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
@@ -174,7 +174,7 @@ def _finding(
     numbers: dict[str, float],
     command: str,
 ) -> Finding:
-    return told(
+    return host_finding(
         state,
         failed,
         code="host.dropped",

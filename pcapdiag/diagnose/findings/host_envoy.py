@@ -35,10 +35,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pcapdiag.diagnose.findings.host_failures import Failure, told
+from pcapdiag.diagnose.findings.host_failures import Failure, host_finding
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
+from pcapdiag.model.harmless import is_command_word
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
 from pcapdiag.model.snapshot import EnvoyCluster
@@ -85,7 +86,7 @@ def _unhealthy(state: HostState, cluster: EnvoyCluster, failed: list[Failure]) -
     connect_fails = cluster.stats.get("upstream_cx_connect_fail", 0)
     if connect_fails:
         parts.append(f"{counted(connect_fails, 'failed connect')}")
-    return told(
+    return host_finding(
         state,
         failed,
         code="host.envoy_cluster",
@@ -111,7 +112,7 @@ def _overflown(state: HostState, cluster: EnvoyCluster, failed: list[Failure]) -
     counts = {name: cluster.stats[name] for name in _OVERFLOWS if cluster.stats.get(name)}
     limits = ", ".join(f"{name} {value:,}" for name, value in cluster.limits.items())
     words = ", ".join(f"{name} {value:,}" for name, value in counts.items())
-    return told(
+    return host_finding(
         state,
         failed,
         code="host.envoy_cluster",
@@ -132,6 +133,6 @@ def _overflown(state: HostState, cluster: EnvoyCluster, failed: list[Failure]) -
 
 def _ask(state: HostState, path: str) -> list[str]:
     envoy = state.snapshot.envoy
-    if envoy is None or not envoy.admin.replace(".", "").replace(":", "").isalnum():
+    if envoy is None or not is_command_word(envoy.admin):
         return []
     return [f"curl -s 'http://{envoy.admin}{path}'  # on {state.name}"]

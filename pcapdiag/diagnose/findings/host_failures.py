@@ -8,6 +8,7 @@ import msgspec
 
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
+from pcapdiag.model.options import split_port
 from pcapdiag.model.report import Connection, Finding, Severity
 from pcapdiag.model.units import parse_seconds
 
@@ -51,28 +52,40 @@ class Failure(msgspec.Struct):
         return any(code in codes for code in self.codes)
 
 
-def failure_of(connection: Connection) -> Failure:
-    """Return what of a connection is kept."""
+def failures_of(connection: Connection) -> list[Failure]:
+    """Return what of a connection is kept: once, and again for ends that another point shows."""
     verdict = connection.verdict
-    return Failure(
-        stream=connection.stream,
-        codes=(verdict.code, *(one.code for one in connection.other_failures)),
-        initiator=connection.initiator.ip,
-        initiator_port=connection.initiator.port,
-        responder=connection.responder.ip,
-        port=connection.responder.port,
-        start=connection.start,
-        end=connection.end,
-        frames=verdict.frames[:1],
-        has_cause=connection.caused_by is not None,
-    )
+    initiator, responder = connection.initiator, connection.responder
+    known = {(initiator.ip, initiator.port, responder.ip, responder.port): None}
+    for seen in connection.seen_at:
+        known[*_end(seen.initiator), *_end(seen.responder)] = None
+    return [
+        Failure(
+            stream=connection.stream,
+            codes=(verdict.code, *(one.code for one in connection.other_failures)),
+            initiator=caller,
+            initiator_port=caller_port,
+            responder=called,
+            port=port,
+            start=connection.start,
+            end=connection.end,
+            frames=verdict.frames[:1],
+            has_cause=connection.caused_by is not None,
+        )
+        for caller, caller_port, called, port in known
+    ]
+
+
+def _end(text: str) -> tuple[str, int]:
+    address, port = split_port(text)
+    return address, port or 0
 
 
 Look = Callable[[HostState, Sequence[Failure], Fleet], Iterable[Finding]]
 """Draws findings from one host's snapshot."""
 
 
-def told(
+def host_finding(
     state: HostState,
     failures: Sequence[Failure],
     *,
@@ -99,7 +112,7 @@ def told(
         frames=sorted({frame for one in failures for frame in one.frames})[:MAX_STREAMS],
         addresses=sorted(addresses) or sorted(state.seen)[:MAX_STREAMS],
         endpoint=endpoint,
-        count=max(1, len(failures)),
+        count=max(1, len({one.stream for one in failures})),
         numbers=numbers or {},
         fixes=list(fixes),
         commands=list(commands),

@@ -38,9 +38,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Sequence
 
-from pcapdiag.diagnose.findings.host_failures import RESETS, SILENCE, Failure, told
+from pcapdiag.diagnose.findings.host_failures import RESETS, SILENCE, Failure, host_finding
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import Fleet
+from pcapdiag.model.harmless import is_command_word
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
 from pcapdiag.model.snapshot import Rule
@@ -138,17 +139,19 @@ def _finding(state: HostState, rule: Rule, packets: int, hit: list[Failure]) -> 
     does = "drops" if rule.action == "drop" else "rejects"
     did = "dropped" if rule.action == "drop" else "rejected"
     place = f"{rule.family} {rule.table} {rule.chain}"
+    more = state.after.rules.get(rule.id, 0) if state.after else 0
+    still = f" ({more:,} more {state.after_over})" if more else ""
     further = "; it has further conditions" if rule.partly else ""
     shown = "silence" if rule.action == "drop" else "a refusal"
-    return told(
+    return host_finding(
         state,
         hit,
         code="host.firewall",
-        severity=state.severity(strong=state.within or not general),
+        severity=state.severity(strong=state.within or more > 0 or not general),
         title=f"a firewall rule of {state.name} {does} these packets",
         detail=(
-            f"{place}: {rule.text}: {counted(packets, 'packet')} {did} {state.over}, and it fits "
-            f"{counted(len(hit), 'connection')} of the capture that met {shown}{further}"
+            f"{place}: {rule.text}: {counted(packets, 'packet')} {did} {state.over}{still}, and "
+            f"it fits {counted(len(hit), 'connection')} of the capture that met {shown}{further}"
         ),
         explanation=(
             "The host's own firewall answers or drops before a program sees the packet. A capture "
@@ -168,5 +171,4 @@ def _finding(state: HostState, rule: Rule, packets: int, hit: list[Failure]) -> 
 
 
 def _is_plain(rule: Rule) -> bool:
-    words = (rule.family, rule.table, rule.chain)
-    return all(word.replace("_", "").replace("-", "").isalnum() for word in words)
+    return all(map(is_command_word, (rule.family, rule.table, rule.chain)))

@@ -36,7 +36,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from pcapdiag.diagnose.findings.host_failures import Failure, told
+from pcapdiag.diagnose.findings.host_failures import Failure, host_finding
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
@@ -71,10 +71,11 @@ def full_queues(state: HostState, failures: Sequence[Failure], _: Fleet) -> Iter
         )
         full = [one for one in listeners if one.limit is not None and one.queue > one.limit]
         overflows = state.counters.kernel.get(OVERFLOWS, 0)
+        more = state.after.kernel.get(OVERFLOWS, 0) if state.after else 0
         # A listener also drops what it has no route back for, or no memory.
         if not (full and state.fresh) and not (drops and overflows):
             continue
-        yield _full(state, stalled, listeners, drops, overflows, bool(full) and state.fresh)
+        yield _full(state, stalled, listeners, (drops, overflows, more), bool(full) and state.fresh)
 
 
 def waiting(state: HostState, failures: Sequence[Failure], _: Fleet) -> Iterator[Finding]:
@@ -87,7 +88,7 @@ def waiting(state: HostState, failures: Sequence[Failure], _: Fleet) -> Iterator
         if not queue:
             continue
         owner = owners(state, listeners)
-        yield told(
+        yield host_finding(
             state,
             failed,
             code="host.not_accepting",
@@ -150,15 +151,17 @@ def _full(
     state: HostState,
     stalled: list[Failure],
     listeners: list[Listener],
-    drops: int,
-    overflows: int,
+    counts: tuple[int, int, int],
     is_full: bool,
 ) -> Finding:
+    drops, overflows, more = counts
     endpoint = join_port(stalled[0].responder, stalled[0].port)
     queue, limit = listeners[0].queue, listeners[0].limit
     parts = []
     if overflows:
         parts.append(f"{counted(overflows, 'listen overflow')} of {state.name} {state.over}")
+    if more:
+        parts.append(f"{more:,} more {state.after_over}")
     if drops:
         parts.append(f"this listener dropped {counted(drops, 'packet')}")
     if is_full:
@@ -168,11 +171,11 @@ def _full(
     if limit is not None and str(limit) == state.snapshot.settings.get("net.core.somaxconn"):
         parts.append("that limit is net.core.somaxconn: the program may have asked for more")
     parts.append(f"{counted(len(stalled), 'connection')} of the capture stalled meanwhile")
-    return told(
+    return host_finding(
         state,
         stalled,
         code="tcp.listen_backlog",
-        severity=state.severity(strong=is_full or state.within),
+        severity=state.severity(strong=is_full or state.within or more > 0),
         title=f"the accept queue of {endpoint} is full",
         detail="; ".join(parts),
         explanation=(

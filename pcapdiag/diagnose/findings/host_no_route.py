@@ -39,7 +39,7 @@ import ipaddress
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from pcapdiag.diagnose.findings.host_failures import SILENCE, Failure, told
+from pcapdiag.diagnose.findings.host_failures import SILENCE, Failure, host_finding
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
@@ -117,7 +117,7 @@ def _length(route: Route, address: ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def _finding(state: HostState, why: str, failed: list[Failure], addresses: set[str]) -> Finding:
-    return told(
+    return host_finding(
         state,
         failed,
         code="host.no_route",

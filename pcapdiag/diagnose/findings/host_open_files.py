@@ -39,7 +39,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pcapdiag.diagnose.findings.host_failures import RESETS, SILENCE, Failure, share, told
+from pcapdiag.diagnose.findings.host_failures import RESETS, SILENCE, Failure, host_finding, share
 from pcapdiag.diagnose.findings.host_listen import listeners_at
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.ends import join_port
@@ -79,7 +79,7 @@ def _finding(
     state: HostState, process: Process, failed: list[Failure], used: int, limit: int
 ) -> Finding:
     endpoints = sorted({join_port(one.responder, one.port) for one in failed})
-    return told(
+    return host_finding(
         state,
         failed,
         code="host.open_files",

@@ -37,7 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pcapdiag.diagnose.findings.host_failures import RESETS, Failure, told
+from pcapdiag.diagnose.findings.host_failures import RESETS, Failure, host_finding
 from pcapdiag.diagnose.findings.host_listen import listeners_at
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import Fleet
@@ -64,7 +64,7 @@ def killed(state: HostState, failures: Sequence[Failure], _: Fleet) -> Iterator[
     }
     own = [name for name in groups if state.counters.groups.get(name, {}).get("oom_kill")]
     where = f", in the control group of its port ({own[0]})" if own else ""
-    yield told(
+    yield host_finding(
         state,
         failed,
         code="host.out_of_memory",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from pcapdiag.diagnose.findings.host_failures import Failure, share, told
+from pcapdiag.diagnose.findings.host_failures import Failure, host_finding, share
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
@@ -66,7 +66,7 @@ def _finding(
     ports, settings = state.snapshot.ports, state.snapshot.settings
     reuse = settings.get("net.ipv4.tcp_tw_reuse", "?")
     reserved = f", {len(ports.reserved)} ranges of it reserved" if ports.reserved else ""
-    return told(
+    return host_finding(
         state,
         failed,
         code="tcp.ephemeral_ports_low",
