@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.probe import CheckName, ProbeOptions, ProbeReport
-from pcapdiag.probe import lookup, speaking
+from pcapdiag.probe import lookup, speaking, starttls
 from pcapdiag.probe.budget import Budget, SpentError
 from pcapdiag.probe.connection import Connection, Deadline
 from pcapdiag.probe.draft import Draft
@@ -32,6 +32,8 @@ AFTER_HANDSHAKE = 0.3
 """Seconds, beside a few round trips, that a TLS 1.3 server gets to refuse a client certificate."""
 ROUND_TRIPS = 4
 GREETING_BYTES = 512
+LONG = ("tls", "tls_unverified")
+"""Handshakes after which a refusal is waited for."""
 HTTP2 = "preface and SETTINGS"
 ANSWER = 64 * 1024
 """Bytes of an HTTP answer that are read."""
@@ -180,7 +182,7 @@ class _Run:
         """Go on behind a PROXY header as far as asked; return whether the server did."""
         if self._must_speak_tls and self._options.tls is not False:
             client = draft.client = self._client(connection, Offer(alpn=self._offered))
-            taken = client.handshake(self._within())
+            taken = self._begins_tls(draft) and client.handshake(self._within())
             client.finish()
             return taken
         if self._options.http2:
@@ -210,7 +212,8 @@ class _Run:
 
     @property
     def _offered(self) -> tuple[str, ...]:
-        return self._options.alpn or USUAL_ALPN
+        usual = USUAL_ALPN if self._options.starttls is None else ()
+        return self._options.alpn or usual
 
     def _tls(self) -> bool:
         """Make the handshake as a client does; return whether the port speaks TLS."""
@@ -227,7 +230,8 @@ class _Run:
         self._stranger = client.verify_error is not None
         if self._stranger:
             self._handshake("tls_unverified", "not verified", Offer(alpn=self._offered))
-        return client.done or _answered_in_tls(draft)
+        began = self._options.starttls is not None and not draft.refusal
+        return client.done or began or _answered_in_tls(draft)
 
     def _versions(self) -> None:
         for version in VERSIONS:
@@ -256,13 +260,20 @@ class _Run:
             connection = self._open_behind_header(draft)
             if connection is not None:
                 client = draft.client = self._client(connection, offer)
-                if client.handshake(self._within()) and name in ("tls", "tls_unverified"):
+                if self._begins_tls(draft) and client.handshake(self._within()) and name in LONG:
                     self._await_refusal(client)
                 client.finish()
                 self._secrets.take()
-                if not client.said_hello:
+                if not client.said_hello and not draft.refusal:
                     draft.skipped = f"not tested: OpenSSL here says {client.error}"
         return draft, client
+
+    def _begins_tls(self, draft: Draft) -> bool:
+        """Return whether TLS may begin: at once, or when the protocol around it was asked."""
+        if self._options.starttls is not None and draft.connection is not None:
+            wait = self._within()
+            draft.refusal = starttls.go_over(draft.connection, self._options.starttls, wait)
+        return not draft.refusal
 
     def _await_refusal(self, client: TlsClient) -> None:
         info = client.connection.info
