@@ -133,4 +133,15 @@ def _renamed(report: Report, names: Mapping[str, str]) -> Report:
         log.path = names.get(log.path, log.path)
         for line in log.examples:
             line.file = names.get(line.file, line.file)
+    for snapshot in report.snapshots:
+        snapshot.path = names.get(snapshot.path, snapshot.path)
+    for finding in report.findings:
+        finding.detail = _said(finding.detail, names)
+    report.capture.notes = [_said(note, names) for note in report.capture.notes]
     return report
+
+
+def _said(text: str, names: Mapping[str, str]) -> str:
+    for path, name in names.items():
+        text = text.replace(path, name)
+    return text

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import shlex
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 
 import msgspec
@@ -23,7 +24,7 @@ from pcapdiag.bundle import readme
 from pcapdiag.bundle.analysing import Source, analyse
 from pcapdiag.bundle.archive import packed
 from pcapdiag.bundle.comparing import TOLERANCE, Comparison, compare
-from pcapdiag.bundle.facts import altered, clocks, originals
+from pcapdiag.bundle.facts import clocks, originals
 from pcapdiag.bundle.logs import kept
 from pcapdiag.bundle.logs import write as write_logs
 from pcapdiag.bundle.narrowing import Narrowed, failed, narrow, own_options
@@ -31,6 +32,7 @@ from pcapdiag.bundle.original import Original, study
 from pcapdiag.bundle.outputs import outputs
 from pcapdiag.bundle.request import Request
 from pcapdiag.bundle.sanitising import Treated, left_as_it_is, sanitise
+from pcapdiag.bundle.snapshots import write as write_states
 from pcapdiag.bundle.vendors.registry import VENDORS
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Generator, Report
@@ -70,7 +72,7 @@ def make_bundle(request: Request) -> Made:
         if request.sanitise:
             treated = sanitise(narrowed, original, request, folder)
         else:
-            treated = left_as_it_is(narrowed, original)
+            treated = left_as_it_is(narrowed, original, request)
         proven = _prove(original, narrowed, treated, request, folder)
     members, what = _members(original, proven, narrowed, treated, request)
     manifest = _manifest(original, narrowed, treated, proven, request)
@@ -99,8 +101,9 @@ def _prove(
     """Annotate the capture, and compare its analysis with the original's; raises ProofError."""
     request.tell("analysing what is to be sent, and comparing it with the original")
     options = _options(request, treated, folder)
-    sources = _annotated(original, treated, options, request, folder)
-    names = {os.path.join(folder, one.name): one.name for one in treated.logs}
+    others = [one.name for one in treated.logs] + [one.name for one in treated.states]
+    names = {os.path.join(folder, name): name for name in others}
+    sources = _annotated(original, treated, options, names, folder)
     report = analyse(sources, options, treated.roles, names, pictures=True)
     comparison = compare(original.report, report, narrowed.frames, original.chosen)
     if not comparison.holds:
@@ -113,23 +116,31 @@ def _prove(
 
 
 def _annotated(
-    original: Original, treated: Treated, options: AnalyzeOptions, request: Request, folder: str
+    original: Original,
+    treated: Treated,
+    options: AnalyzeOptions,
+    names: Mapping[str, str],
+    folder: str,
 ) -> list[Source]:
     """Write the captures with comments; those of several points say only that they were altered."""
     sources = []
     for part, one in zip(original.parts, treated.sources, strict=True):
         path = os.path.join(folder, part.name)
-        draft = analyse([one], options, treated.roles)
+        draft = analyse([one], options, treated.roles, names)
         if part.label:
             draft = msgspec.structs.replace(draft, connections=[], findings=[], groups=[])
         with open(path, "wb") as file:
-            annotate_capture(draft, file.write, said=_section(request), drop_secrets=True)
+            annotate_capture(draft, file.write, said=[treated.told], drop_secrets=True)
         sources.append(Source(part.label, path, part.name))
     return sources
 
 
 def _options(request: Request, treated: Treated, folder: str) -> AnalyzeOptions:
-    options = replace(own_options(request.options), logs=write_logs(treated.logs, folder))
+    options = replace(
+        own_options(request.options),
+        logs=write_logs(treated.logs, folder),
+        snapshots=write_states(treated.states, folder),
+    )
     if not treated.names:
         return replace(options, names=None)
     path = os.path.join(folder, NAMES)
@@ -146,16 +157,11 @@ def _command(original: Original, treated: Treated, request: Request) -> str:
         words += ["--names", NAMES]
     for log in treated.logs:
         words += ["--log", log.argument()]
+    for state in treated.states:
+        words += ["--snapshot", state.name]
     if request.options.all_connections:
         words.append("--all")
     return shlex.join(words)
-
-
-def _section(request: Request) -> list[str]:
-    if not request.sanitise:
-        return ["pcapdiag: Cut out of a larger capture, otherwise as it was captured."]
-    told = " ".join(altered(request))
-    return [f"pcapdiag: THIS CAPTURE WAS ALTERED. {told}"]
 
 
 def _members(
@@ -176,6 +182,9 @@ def _members(
     for log in treated.logs:
         members[log.name] = log.content
         what[log.name] = f"the lines of a log of {log.source.product} that matter, for --log"
+    for state in treated.states:
+        members[state.name] = state.content
+        what[state.name] = "the state of a host, for --snapshot"
     if treated.names:
         members[NAMES] = treated.names
         what[NAMES] = "names of addresses, for --names"
@@ -193,7 +202,7 @@ def _manifest(
     return listing.Manifest(
         generator=Generator(name="pcapdiag", version=__version__),
         sanitised=request.sanitise,
-        altered=altered(request),
+        altered=treated.altered,
         kept_networks=[str(network) for network in request.keep] if request.sanitise else [],
         command=proven.command,
         vendor=request.vendor,
@@ -213,7 +222,10 @@ def _manifest(
         clocks=clocks(proven.report),
         logs=kept(treated.logs, original.report, proven.report),
         proof=listing.Proof(
-            connections=proven.comparison.compared, tolerance=TOLERANCE, compared=COMPARED
+            connections=proven.comparison.compared,
+            tolerance=TOLERANCE,
+            compared=COMPARED,
+            findings_not_shown=proven.comparison.not_shown,
         ),
         key_log=listing.KeyLogUse(used=original.used_keys, connections=original.key_marks),
         connections=proven.comparison.matches,

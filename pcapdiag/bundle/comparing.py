@@ -66,6 +66,8 @@ class Comparison(msgspec.Struct):
     """Connections whose verdict differs, as the original has them where it does."""
     not_found: list[Finding] = []
     """Failures of no connection's own that are not found any more."""
+    not_shown: list[str] = []
+    """Codes of other findings that the bundle does not show: they rest on what is not in it."""
     matches: list[Match] = []
 
     @property
@@ -110,6 +112,8 @@ def compare(original: Report, bundle: Report, frames: Frames, chosen: Chosen) ->
         if finding.code in chosen.must_find and finding.code not in found:
             comparison.not_found.append(finding)
             comparison.differences.append(Difference(-1, "a finding", finding.code, "not found"))
+    codes = dict.fromkeys(finding.code for finding in original.findings)
+    comparison.not_shown = [code for code in codes if code not in found]
     return comparison
 
 

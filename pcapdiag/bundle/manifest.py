@@ -86,6 +86,8 @@ class Proof(msgspec.Struct, kw_only=True):
     tolerance: float
     """By how much a confidence may have moved."""
     compared: list[str] = []
+    findings_not_shown: list[str] = []
+    """Codes of findings of the originals that rest on what is not in it: none is a failure."""
     scanned: int = 0
     """Members that were looked through for what was renamed."""
     found: int = 0

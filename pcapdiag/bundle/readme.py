@@ -226,7 +226,11 @@ def _proof(told: Told) -> Iterator[str]:
     if proof.scanned:
         many = words.count(proof.scanned, "file")
         yield f"- {many} searched for what was renamed: nothing was found."
-    yield "- `frames.csv` leads from each frame to the original file and frame; `manifest.json` has"
+    if proof.findings_not_shown:
+        codes = ", ".join(code(one) for one in proof.findings_not_shown)
+        yield f"- Also found in the original, and not to be seen here: {codes}."
+    table_of = "A table (`...frames.csv`)" if told.report.points else "`frames.csv`"
+    yield f"- {table_of} leads from each frame to the original file and frame; `manifest.json` has"
     yield "  the digests of all files, of the originals, too."
     yield ""
 

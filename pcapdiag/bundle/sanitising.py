@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from pcapdiag.bundle.analysing import Roles, Source
+from pcapdiag.bundle.facts import altered
 from pcapdiag.bundle.key import new_key
 from pcapdiag.bundle.logs import LogExtract, extract, renamed
 from pcapdiag.bundle.narrowing import Narrowed
+from pcapdiag.bundle.networks import renamed_network
 from pcapdiag.bundle.original import Original
 from pcapdiag.bundle.own_file import own_blocks, replaced
 from pcapdiag.bundle.request import Request
+from pcapdiag.bundle.snapshots import State, states
+from pcapdiag.bundle.snapshots import renamed as renamed_states
 from pcapdiag.errors import ProofError
 from pcapdiag.model.options import EndPattern
 from pcapdiag.sanitize.originals import Originals
@@ -38,8 +41,18 @@ class Treated(msgspec.Struct):
     names: bytes = b""
     """A hosts file."""
     logs: list[LogExtract] = []
+    states: list[State] = []
     originals: Originals | None = None
     """What was replaced, and must not be found; None where nothing was."""
+    altered: list[str] = []
+    """In sentences, what is not as it was captured."""
+
+    @property
+    def told(self) -> str:
+        """What the captures say of themselves."""
+        if self.originals is None:
+            return "pcapdiag: Cut out of a larger capture, otherwise as it was captured."
+        return f"pcapdiag: THIS CAPTURE WAS ALTERED. {' '.join(self.altered)}"
 
     def check(self, members: Mapping[str, bytes]) -> None:
         """Raise ProofError where a member holds what was replaced; never saying what it is."""
@@ -53,11 +66,14 @@ class Treated(msgspec.Struct):
             raise ProofError(f"no bundle: it would still hold originals: {'; '.join(told)}")
 
 
-def left_as_it_is(narrowed: Narrowed, original: Original) -> Treated:
+def left_as_it_is(narrowed: Narrowed, original: Original, request: Request) -> Treated:
     """Return what was cut out as it was captured."""
     names = names_of(original, narrowed)
     logs = extract(original, narrowed.frames)
-    return Treated(narrowed.sources, narrowed.roles, _hosts(names), logs)
+    found = states(request.options.snapshots, original.report)
+    return Treated(
+        narrowed.sources, narrowed.roles, _hosts(names), logs, found, None, altered(request)
+    )
 
 
 def sanitise(narrowed: Narrowed, original: Original, request: Request, folder: str) -> Treated:
@@ -68,6 +84,7 @@ def sanitise(narrowed: Narrowed, original: Original, request: Request, folder: s
     request.tell("renaming addresses and names, overwriting contents")
     renamer = Renamer(request.key or new_key(), request.keep)
     names, logs = names_of(original, narrowed), extract(original, narrowed.frames)
+    taken = states(request.options.snapshots, original.report)
     sources = [
         Source(one.label, os.path.join(folder, f"sanitised-{number}.pcapng"))
         for number, one in enumerate(narrowed.sources, 1)
@@ -78,11 +95,13 @@ def sanitise(narrowed: Narrowed, original: Original, request: Request, folder: s
         for before, after in zip(narrowed.sources, sources, strict=True):
             _write(before.path, after.path, renamer)
         # Behind the packets: what is a name, a word or a credential there is one in texts.
-        said = renamed(logs, TextSanitizer(renamer).text)
+        texts = TextSanitizer(renamer)
+        said = renamed(logs, texts.text)
+        shown = renamed_states(taken, texts.text, renamer)
         if not renamer.originals.clashes() and not renamer.originals.misfits():
             break
         renamer = renamer.with_originals(renamer.originals)
-    return Treated(sources, roles, _hosts(hosts), said, renamer.originals)
+    return Treated(sources, roles, _hosts(hosts), said, shown, renamer.originals, altered(request))
 
 
 def _write(source: str, target: str, renamer: Renamer) -> None:
@@ -133,9 +152,4 @@ def _renamed_roles(roles: Roles, renamer: Renamer) -> Roles:
 
 
 def _renamed_end(pattern: EndPattern, renamer: Renamer) -> EndPattern:
-    """Return an address or network as it is called now: prefixes stay prefixes."""
-    network = pattern.network
-    image = ipaddress.ip_address(renamer.address(network.network_address.packed))
-    return EndPattern(
-        ipaddress.ip_network(f"{image}/{network.prefixlen}", strict=False), pattern.port
-    )
+    return EndPattern(renamed_network(pattern.network, renamer), pattern.port)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, Unpack, get_args
 import click
 
 from pcapdiag.cli import values
-from pcapdiag.model.logs import LogSource
 from pcapdiag.model.options import AnalyzeOptions, EndPattern, TimeBound
 from pcapdiag.report.clock import TimeMode
 
 if TYPE_CHECKING:
+    from pcapdiag.model.logs import LogSource
     from pcapdiag.report.conditions import Condition
 
 Format = Literal["text", "json", "jsonl", "markdown", "junit"]
@@ -32,7 +32,10 @@ _LOG = click.option(
     help="Log of a proxy, envoy=, nginx= or haproxy=: its failed lines are tied to their "
     "connections. A format of its own: PRODUCT:FORMAT=FILE. Repeatable.",
 )  # fmt: skip
-_NO_LOG = click.option("--log", "logs", callback=values.no_logs, multiple=True, hidden=True)
+_NO_LOG = click.option(
+    "--log", "logs", callback=values.no_logs, multiple=True, metavar="PRODUCT=FILE",
+    help="Refused here: each capture would read the log again. Give it to analyze.",
+)  # fmt: skip
 _OPTIONS = (
     click.option(
         "--host", "hosts", callback=values.ends, multiple=True, metavar="ADDRESS",

@@ -170,11 +170,13 @@ class Roles(msgspec.Struct):
 
         One that does both with itself only (loopback) does not.
         """
+        if not self.hosts and not (address in self._answered and address in self._opened_to):
+            # So it is for most, and it is asked for each pair.
+            return False
         host = self._host(address)
         answered = [self._answered[each] for each in host if each in self._answered]
         opened = [self._opened_to[each] for each in host if each in self._opened_to]
         if not answered or not opened:
-            # So it is for most: a look at all their peers for each pair took long.
             return False
         before, behind = set().union(*answered) - host, set().union(*opened) - host
         return bool(before and behind) and len(before | behind) > 1
@@ -236,6 +238,8 @@ class Roles(msgspec.Struct):
 
     def _host(self, address: str) -> frozenset[str]:
         """Return all addresses of an address's host, as far as they are known."""
+        if not self.hosts:
+            return frozenset((address,))
         return next((host for host in self.hosts if address in host), frozenset({address}))
 
     def _initiator_by_peers(self, address: str) -> Role | None:

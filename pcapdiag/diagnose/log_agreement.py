@@ -101,13 +101,22 @@ def _downstream(entry: LogEntry, tie: Tie, connection: Connection) -> Agreement:
 
 
 def _message(entry: LogEntry, connection: Connection) -> Agreement:
-    """Compare an error's message with what became of the client: it tells of the other leg."""
-    if connection.verdict.code in _codes(entry) or connection.causes:
-        return Agreement(True)
+    """Compare an error's message with what became of the client: mostly it is of the other leg."""
     exchanges = connection.http.exchanges if connection.http else []
-    if any(one.local_reply for one in exchanges):
+    replied = any(one.local_reply for one in exchanges)
+    if connection.verdict.code in _codes(entry) or connection.causes or replied:
         return Agreement(True)
-    return Agreement(None, f"the wire shows: {connection.verdict.title}")
+    return _of_client(entry, connection.verdict)
+
+
+def _of_client(entry: LogEntry, verdict: Verdict) -> Agreement:
+    """Compare a message about a client's handshake with how that failed."""
+    words, shown = words_of(entry), verdict.title
+    if "handshake" in words and verdict.code.startswith(("tls.", "protocol.")):
+        return Agreement(True, f"the line leaves open why; the wire shows: {shown}")
+    if "proxy protocol" in words and verdict.code == "protocol.missing_proxy_header":
+        return Agreement(True)
+    return Agreement(None, f"the wire shows of the client's connection: {shown}")
 
 
 def _same_status(entry: LogEntry, exchange: HttpExchange) -> str:
@@ -139,7 +148,7 @@ def _unread(entry: LogEntry, connection: Connection) -> Agreement:
     if connection.causes:
         return Agreement(True, "the proxy ended it for what failed on its other leg")
     if verdict.failed:
-        return Agreement(None, f"what the wire shows of the client's connection: {verdict.title}")
+        return _of_client(entry, verdict)
     if call_of(entry) == "left" and verdict.ended_by == "responder":
         return Agreement(
             False, "the log says that the client left, the wire shows that the proxy closed first"

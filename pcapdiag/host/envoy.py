@@ -83,6 +83,8 @@ def read_envoy(url: str, reading: Reading) -> Envoy | None:
     if info is None:
         return None
     version = str(info.get("version", ""))[:MAX_NAME]
+    # Commit, version, state of its tree, kind of build, TLS library.
+    version = version.split("/")[1] if version.count("/") >= 2 else version
     node = _member(info, "node")
     envoy = Envoy(
         admin=f"{host}:{port}",

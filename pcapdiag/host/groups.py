@@ -11,7 +11,7 @@ MAX_GROUPS = 50
 
 
 def group_of(pid: int) -> str:
-    """Return a process's control group (version 2, or that of cpu in version 1), or nothing."""
+    """Return a process's control group (version 2, or that of memory in version 1), or nothing."""
     try:
         lines = text_of(f"/proc/{pid}/cgroup").splitlines()
     except OSError:
@@ -20,7 +20,7 @@ def group_of(pid: int) -> str:
     paths = {words[1]: words[2] for words in found if len(words) == 3}
     if "" in paths and paths[""] != "/":
         return paths[""]
-    return next((path for names, path in paths.items() if "cpu" in names.split(",")), "")
+    return next((path for names, path in paths.items() if "memory" in names.split(",")), "")
 
 
 def group_counters(groups: Iterable[str]) -> dict[str, dict[str, int]]:
@@ -31,6 +31,7 @@ def group_counters(groups: Iterable[str]) -> dict[str, dict[str, int]]:
             continue
         cpu = _numbers(f"{ROOT}{group}/cpu.stat") or _numbers(f"{ROOT}/cpu{group}/cpu.stat")
         kills = _numbers(f"{ROOT}{group}/memory.events")
+        kills = kills or _numbers(f"{ROOT}/memory{group}/memory.oom_control")
         counted = {
             "periods": cpu.get("nr_periods", 0),
             "throttled": cpu.get("nr_throttled", 0),

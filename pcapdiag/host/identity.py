@@ -9,6 +9,9 @@ from pcapdiag.host.kernel import Reading, keyed_numbers, line_of, text_of
 from pcapdiag.model.snapshot import Clock, Dns, HostIdentity, Limits, Pressure
 
 MAX_SERVERS = 20
+_ONLY_FIRST = "/proc/sys/net/core/netdev_max_backlog"
+"""A setting that the host's first network namespace alone has (kernel net/core/sysctl_net_core.c).
+"""
 _UNSYNCHRONIZED = 0x40
 """STA_UNSYNC of timex.h."""
 _NANOSECONDS = 0x2000
@@ -44,11 +47,11 @@ def read_identity() -> HostIdentity:
         uptime=float(uptime[0]) if uptime else 0.0,
         network_namespace=namespace,
         processors=os.cpu_count() or 0,
-        hints=_hints(namespace),
+        hints=_hints(),
     )
 
 
-def _hints(namespace: int) -> list[str]:
+def _hints() -> list[str]:
     hints = []
     if os.path.exists("/.dockerenv"):
         hints.append("a Docker container (/.dockerenv)")
@@ -56,11 +59,8 @@ def _hints(namespace: int) -> list[str]:
         hints.append("a Podman container (/run/.containerenv)")
     if os.path.exists("/var/run/secrets/kubernetes.io"):
         hints.append("a Kubernetes pod (/var/run/secrets/kubernetes.io)")
-    try:
-        if namespace and os.stat("/proc/1/ns/net").st_ino != namespace:
-            hints.append("a network namespace of its own, not that of process 1")
-    except OSError:
-        pass
+    if not os.path.exists(_ONLY_FIRST):
+        hints.append("a network namespace of its own")
     return hints
 
 

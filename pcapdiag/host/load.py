@@ -14,6 +14,10 @@ from pcapdiag.model.units import parse_seconds
 MAX_FILE = 64 * 1024 * 1024
 """Bytes of a snapshot's file."""
 MAX_FILES = 64
+MAX_TEXT = 600
+"""Characters of one text."""
+MOST = 1 << 64
+"""Of counters, and of times in nanoseconds."""
 _HOW = "name a file that 'pcapdiag snapshot -o' wrote"
 _SHORTEST = 1_000_000
 """Nanoseconds between two readings that are two."""
@@ -48,8 +52,8 @@ def load_snapshot(path: str) -> Snapshot:
     try:
         version = msgspec.json.decode(data, type=_Schema).schema
         if version == SCHEMA:
-            return _checked(msgspec.json.decode(data, type=Snapshot))
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            return _checked(msgspec.convert(_cleaned(msgspec.json.decode(data)), Snapshot))
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not a snapshot ({harmless(str(error), 200)})", _HOW) from error
     if version.startswith("pcapdiag-snapshot/"):
         raise UsageError(
@@ -59,18 +63,28 @@ def load_snapshot(path: str) -> Snapshot:
     raise UsageError(f"{path}: not a snapshot", _HOW)
 
 
+def _cleaned(value: object) -> object:
+    """Return a document whose texts do no harm; raises ValueError for numbers of no counter."""
+    if isinstance(value, str):
+        return harmless(value, MAX_TEXT)
+    if isinstance(value, dict):
+        return {harmless(name, MAX_TEXT): _cleaned(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(member) for member in value]
+    if isinstance(value, int | float) and not -MOST <= value <= MOST:
+        raise ValueError("a number is out of range")
+    return value
+
+
 def _checked(snapshot: Snapshot) -> Snapshot:
     """Raise ValueError where a time is none."""
-    for text in (snapshot.time, snapshot.counters.time, *_earlier_times(snapshot)):
-        if text:
-            parse_seconds(text)
+    earlier = [snapshot.earlier.time] if snapshot.earlier is not None else []
+    for text in (snapshot.time, snapshot.counters.time, *earlier):
+        if text and not 0 <= parse_seconds(text) <= MOST:
+            raise ValueError("a time is out of range")
     if not snapshot.time:
         raise ValueError("it has no time")
     return snapshot
-
-
-def _earlier_times(snapshot: Snapshot) -> list[str]:
-    return [snapshot.earlier.time] if snapshot.earlier is not None else []
 
 
 def load_snapshots(paths: Sequence[str]) -> list[Loaded]:

@@ -79,7 +79,7 @@ def _queues(snapshot: Snapshot) -> Iterator[Remark]:
             yield Remark(f"accept queue of {name} is nearly full: {one.queue} of {one.limit}")
     counters, is_now = _counted(snapshot)
     for name, drops in counters.listeners.items():
-        yield Remark(f"listener {name} dropped {drops:,} connections", is_now)
+        yield Remark(f"listener {name} dropped {drops:,} packets of handshakes", is_now)
 
 
 def _limits(snapshot: Snapshot) -> Iterator[Remark]:

@@ -25,8 +25,9 @@ def report_of(analysis: Analysis) -> Report:
     capture = summarize_capture(analysis)
     connections = analysis.connections
     roles = analysis.surroundings.roles()
+    topology = roles.topology()
     resets = analysis.unlisted_resets.by_party(roles)
-    fleet = collect_fleet(analysis)
+    fleet = collect_fleet(analysis, topology)
     finders = Finders()
     over_time = OverTime(analysis.tracker.activity)
     watched = over_time.watch(finders.watch(connections))
@@ -42,7 +43,7 @@ def report_of(analysis: Analysis) -> Report:
         schema=SCHEMA,
         generator=_program(),
         capture=capture,
-        topology=roles.topology(),
+        topology=topology,
         summary=summary,
         connections=connections,
         findings=findings,

@@ -19,13 +19,14 @@ from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.snapshots import host_states
 from pcapdiag.incident.surroundings import MAX_COMPARED_HOSTS
 from pcapdiag.model.fleet import Fleet, FragmentFacts, PlaceFacts
+from pcapdiag.model.report_summary import Topology
 
 MAX_ENDPOINTS = 20_000
 """Endpoints over which findings are looked for."""
 
 
-def collect_fleet(analysis: Analysis) -> Fleet:
-    """Return what is known of the whole capture."""
+def collect_fleet(analysis: Analysis, topology: Topology) -> Fleet:
+    """Return what is known of the whole capture; ``topology`` is who is who in it."""
     tracker, table = analysis.tracker, analysis.tracker.table
     hosts = list(islice(table.hosts.values(), MAX_COMPARED_HOSTS))
     endpoints = list(islice(table.endpoints.values(), MAX_ENDPOINTS))
@@ -34,7 +35,7 @@ def collect_fleet(analysis: Analysis) -> Fleet:
         last_time=tracker.last_time,
         hosts=[analysis.surroundings.host(one) for one in hosts],
         endpoints=[endpoint_facts(one) for one in endpoints],
-        proxies=_proxies(analysis),
+        proxies=_proxies(analysis, topology),
         asks=[ask for one in endpoints for ask in asks_of(one)],
         callers=[caller for one in endpoints for caller in callers_of(one)],
         spans={endpoint_name(one): spans for one in endpoints if (spans := spans_of(one))},
@@ -61,9 +62,8 @@ def _places(analysis: Analysis, hosts: list[Host]) -> dict[str, list[PlaceFacts]
     }
 
 
-def _proxies(analysis: Analysis) -> frozenset[str]:
+def _proxies(analysis: Analysis, topology: Topology) -> frozenset[str]:
     """Return the addresses of proxies; a host that is one is so under all its addresses."""
-    topology = analysis.surroundings.roles().topology()
     if topology.assumed:
         return frozenset()
     own = analysis.surroundings.capture_hosts

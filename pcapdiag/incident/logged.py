@@ -48,12 +48,15 @@ class Logged:
             self._tracker.named = set(map(_end_key, self._book.named))
 
     def names(self, story: Story) -> bool:
-        """Return whether a failed line says that a connection was opened from there."""
+        """Return whether a failed line names a connection, by its port or by its request."""
         if self._book is None or self._is_late:
             return False
         initiator = story.initiator
         if (initiator.address, initiator.port) not in self._book.named:
-            return False
+            http = story.application.http if story.application else None
+            asked = ((one.method, one.target, one.status) for one in http.exchanges) if http else ()
+            if not any(one in self._book.asked for one in asked):
+                return False
         self._named += 1
         return self._named <= 2 * MAX_NAMED
 

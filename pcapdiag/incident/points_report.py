@@ -125,7 +125,8 @@ class PointFinders:
         """Return the findings of all points, those about the captures themselves last."""
         told: dict[object, Finding] = {}
         for study, finders in zip(self._studies, self._finders, strict=True):
-            fleet = collect_fleet(study.analysis)
+            topology = study.analysis.surroundings.roles().topology()
+            fleet = collect_fleet(study.analysis, topology)
             self.host_states += fleet.host_states
             for finding in finders.findings(fleet):
                 key = finding.code, finding.endpoint, tuple(finding.addresses), finding.title

@@ -18,6 +18,7 @@ FRESH = 60 * NANOSECONDS
 """Before or after the capture, that what a snapshot shows may be what the capture met."""
 NEAR = 600 * NANOSECONDS
 """The same for what was counted."""
+_HOUR, _DAY = 3_600, 86_400
 MAX_ADDRESSES = 16
 """That are named in the report."""
 
@@ -102,8 +103,15 @@ def _counted(snapshot: Snapshot, fleet: Fleet) -> tuple[Counters, bool, str]:
 def _since(snapshot: Snapshot) -> str:
     if snapshot.host.hints:
         return "since its network namespace came up"
-    up = duration(round(snapshot.host.uptime * NANOSECONDS))
-    return f"since it came up, {up} before"
+    return f"since it came up, {_long(snapshot.host.uptime)} before"
+
+
+def _long(seconds: float) -> str:
+    if seconds >= 2 * _DAY:
+        return f"{seconds / _DAY:,.0f} days"
+    if seconds >= 2 * _HOUR:
+        return f"{seconds / _HOUR:.0f} hours"
+    return f"{seconds / 60:.0f} minutes"
 
 
 def _is_near(taken: int, fleet: Fleet, most: int) -> bool:
@@ -111,10 +119,12 @@ def _is_near(taken: int, fleet: Fleet, most: int) -> bool:
 
 
 def _when(taken: int, fleet: Fleet) -> str:
-    if taken < fleet.first_time:
-        return f"taken {duration(fleet.first_time - taken)} before the capture"
-    if taken > fleet.last_time:
-        return f"taken {duration(taken - fleet.last_time)} after the capture"
+    before, after = fleet.first_time - taken, taken - fleet.last_time
+    for apart, side in ((before, "before"), (after, "after")):
+        if apart > 0:
+            long = apart >= 2 * _HOUR * NANOSECONDS
+            told = _long(apart / NANOSECONDS) if long else duration(apart)
+            return f"taken {told} {side} the capture"
     return "taken while the capture ran"
 
 

@@ -17,14 +17,12 @@ def finish(entry: LogEntry) -> None:
     if entry.product == "envoy" and entry.status == 0 and not entry.method:
         # A TCP proxy's connection: the number is printed, and says nothing.
         entry.status = None
-    entry.failed = fails(entry)
+    entry.failed = _fails(entry)
 
 
-def fails(entry: LogEntry) -> bool:
+def _fails(entry: LogEntry) -> bool:
     """Return whether a line tells of a failure, a try that was repeated included."""
     status = entry.status
-    if status == 0 and entry.product == "envoy" and not entry.method:
-        status = None
     if status is not None and (not 100 <= status < 500 or status in _CLIENT_GONE):
         return True
     if entry.product == "haproxy" and entry.message is not None:

@@ -15,7 +15,7 @@ from pcapdiag.logs.json_template import JsonTemplate
 from pcapdiag.logs.nginx_error import NginxError
 from pcapdiag.logs.source import CUSTOM, is_format
 from pcapdiag.logs.template import Stamp, Template
-from pcapdiag.model.logs import LogEntry, LogSource, Product
+from pcapdiag.model.logs import PRODUCTS, LogEntry, LogSource, Product
 
 
 class LineReader(Protocol):
@@ -50,6 +50,15 @@ def readers_of(source: LogSource) -> list[LineReader]:
         others = [ErrorLine(), OtherLine()]
     made = [*_given(source), *usual, *others, JsonLines(source.product)]
     return sorted(made, key=is_loose)
+
+
+def product_of(lines: list[str]) -> Product | None:
+    """Return whose lines these are, by the usual formats; None where they are nobody's."""
+    for product in PRODUCTS:
+        readers = readers_of(LogSource(product=product, path=""))
+        if any(reader.read(line, None) for line in lines for reader in readers):
+            return product
+    return None
 
 
 def is_loose(reader: LineReader) -> bool:

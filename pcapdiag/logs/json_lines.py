@@ -16,17 +16,24 @@ from pcapdiag.logs import envoy, nginx
 from pcapdiag.logs.clocks import CLF, EPOCH, HAPROXY, ISO, NGINX_ERROR, Clock
 from pcapdiag.logs.failure import finish
 from pcapdiag.logs.fields import ABSENT, DASH_SPEAKS, FIELDS, MAX_TEXT, RANKS
-from pcapdiag.logs.template import Stamp
+from pcapdiag.logs.source import NAMES
+from pcapdiag.logs.template import REMEMBERED, TELLING, Stamp
 from pcapdiag.model.logs import LogEntry, Product
 
 MAX_KEYS = 400
 """Members of one line that are looked at."""
+MAX_SHAPES = 64
+"""Sets of keys that are remembered."""
 LARGEST = 10**18
 """A larger number is no measurement, and no time."""
 MAX_KNOWN = 4_096
 """Keys whose meaning is remembered."""
 MAX_DEPTH = 6
 """Objects within objects that are looked into."""
+
+_Shape = tuple[list[str], str, set[tuple[object, ...]]]
+"""Of lines with the same keys: those that say whether it failed, the one of the time, and what
+lines said that went well."""
 
 _decode = msgspec.json.Decoder().decode
 _NOT_LETTERS = re.compile(r"[^a-z0-9]")
@@ -85,7 +92,7 @@ _PRODUCT: dict[Product, dict[str, str]] = {
         "beconnect": "connect_ms",
     },
 }
-_TELLING: dict[Product, frozenset[str]] = {
+_NEEDED: dict[Product, frozenset[str]] = {
     "envoy": frozenset({"status", "flags", "long_flags"}),
     "nginx": frozenset({"status"}),
     "haproxy": frozenset({"status", "state"}),
@@ -151,12 +158,15 @@ class JsonLines:
     """Reads JSON objects by the usual names of their keys."""
 
     def __init__(self, product: Product) -> None:
-        self.name = f"{ {'envoy': 'Envoy', 'nginx': 'NGINX', 'haproxy': 'HAProxy'}[product] } JSON"
+        self.name = NAMES[product] + " JSON"
         self._product = product
         self._names = _names(product)
         begin, utc = product != "nginx", product == "envoy"
         forms = (ISO, "%Y-%m-%d %H:%M:%S%.%?", CLF, HAPROXY, NGINX_ERROR, EPOCH, "%s%3f")
+        self.brief = False
+        """As for Template."""
         self._known: dict[str, tuple[str, str]] = {}
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
         self._clocks = [Clock(form, utc=utc, begin=begin) for form in forms]
 
     def read(self, line: str, stamp: Stamp | None) -> LogEntry | None:
@@ -164,6 +174,8 @@ class JsonLines:
         found = decode(line)
         if found is None:
             return None
+        if self.brief and (quick := self._quick(found)) is not None:
+            return quick
         texts: dict[str, str] = {}
         times: dict[str, str] = {}
         for key, text in members(found):
@@ -172,9 +184,38 @@ class JsonLines:
                 times.setdefault(time, text)
             if name:
                 texts.setdefault(name, text)
-        if texts.keys().isdisjoint(_TELLING[self._product]):
+        if texts.keys().isdisjoint(_NEEDED[self._product]):
             return None
-        return self._entry(texts, times, stamp)
+        entry = self._entry(texts, times, stamp)
+        if self.brief and entry is not None and not entry.failed:
+            self._remember(found, times)
+        return entry
+
+    def _quick(self, found: dict[str, object]) -> LogEntry | None:
+        """Return an entry with its time for a line that says what others said that went well."""
+        shape = self._shapes.get(tuple(found))
+        if shape is None:
+            return None
+        keys, time_key, healthy = shape
+        said, time = tuple([found[key] for key in keys]), found[time_key]
+        if not isinstance(time, str) or not all(map(_is_plain, said)) or said not in healthy:
+            return None
+        when = self._when({_TIME_KEYS[0]: time})
+        return None if when is None else self._begun(when, begin=True)
+
+    def _remember(self, found: dict[str, object], times: dict[str, str]) -> None:
+        """Keep what a line that went well has said, where its members are no objects."""
+        first = next((key for key in _TIME_KEYS if key in times), None)
+        time = next((key for key in found if first and self._meant(key)[1] == first), None)
+        keys = [key for key in found if self._meant(key)[0] in TELLING]
+        said = tuple([found[key] for key in keys])
+        if time is None or any(isinstance(value, dict) for value in found.values()):
+            return
+        if len(self._shapes) >= MAX_SHAPES or not all(map(_is_plain, said)):
+            return
+        _, _, healthy = self._shapes.setdefault(tuple(found), (keys, time, set()))
+        if len(healthy) < REMEMBERED:
+            healthy.add(said)
 
     def _meant(self, key: str) -> tuple[str, str]:
         """Return the field of a key and the kind of time, each empty where it is none."""
@@ -191,18 +232,21 @@ class JsonLines:
         when = self._when(times) or stamp
         if when is None:
             return None
-        entry = LogEntry(
+        entry = self._begun(when, begin=when is not stamp)
+        put(entry, texts)
+        return entry
+
+    def _begun(self, when: Stamp, *, begin: bool) -> LogEntry:
+        return LogEntry(
             product=self._product,
             kind="access",
             file="",
             line=0,
             time=when.time,
             resolution=when.resolution,
-            begin=when is not stamp and self._product != "nginx",
+            begin=begin and self._product != "nginx",
             zoned=when.zoned,
         )
-        put(entry, texts)
-        return entry
 
     def _when(self, times: dict[str, str]) -> Stamp | None:
         for key in _TIME_KEYS:
@@ -214,6 +258,10 @@ class JsonLines:
                 if found is not None:
                     return Stamp(*found)
         return None
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, str | int)
 
 
 def put(entry: LogEntry, texts: dict[str, str]) -> None:

@@ -7,16 +7,19 @@ from typing import Literal
 
 from pcapdiag.errors import UsageError
 from pcapdiag.logs.files import files_of
-from pcapdiag.logs.formats import PARTIAL, is_loose, readers_of
+from pcapdiag.logs.formats import PARTIAL, is_loose, product_of, readers_of
+from pcapdiag.logs.json_lines import JsonLines
 from pcapdiag.logs.lines import MAX_LINE, LogLines, written
 from pcapdiag.logs.nginx_error import append, continues
-from pcapdiag.logs.source import CUSTOM
+from pcapdiag.logs.source import CUSTOM, NAMES
 from pcapdiag.logs.template import Stamp, Template
 from pcapdiag.logs.wrappers import Wrapper, is_own_log, wrappers
 from pcapdiag.model.logs import LogEntry, LogSource
 
 LOOK_LINES = 2_000
 """Lines after which a file of which none could be read is taken for something else."""
+EXAMPLES = 20
+"""Unread lines that are looked at to say whose they are."""
 MAX_MESSAGE = 4_000
 """Characters of an error's message."""
 QUARTER = 15 * 60 * 1_000_000_000
@@ -46,9 +49,10 @@ class LogReading:
         self.notes: list[str] = []
         self._readers = readers_of(source)
         for reader in self._readers:
-            if isinstance(reader, Template):
+            if isinstance(reader, Template | JsonLines):
                 reader.brief = brief
         self._set_aside = 0
+        self._examples: list[str] = []
         self._forms: dict[str, int] = {}
         self._kinds: set[str] = set()
         self._chain: tuple[Wrapper, ...] = ()
@@ -99,6 +103,8 @@ class LogReading:
                     self._set_aside += 1
                     continue
                 self.unread += 1
+                if len(self._examples) < EXAMPLES and not self._forms:
+                    self._examples.append(line)
                 if self.unread == LOOK_LINES and not self._forms:
                     raise self._foreign()
                 continue
@@ -169,13 +175,19 @@ class LogReading:
         return None
 
     def _foreign(self) -> UsageError:
-        name = {"envoy": "Envoy", "nginx": "NGINX", "haproxy": "HAProxy"}[self.source.product]
+        name = NAMES[self.source.product]
         if any(isinstance(one, Template) and not one.has_time for one in self._readers):
             return UsageError(f"{self.source.path}: the format has no time", "give one that has")
         if self.source.form:
             what = f"none of {self.lines:,} lines is in the format that was given"
             return UsageError(f"{self.source.path}: {what}", "compare a line with the format")
         what = f"none of {self.lines:,} lines is in a format of {name} that is known"
+        other = product_of(self._examples)
+        if other is not None:
+            advice = f"they are {NAMES[other]}'s: --log {other}={self.source.path}"
+            return UsageError(f"{self.source.path}: {what}", advice)
+        if any("\0" in line for line in self._examples):
+            return UsageError(f"{self.source.path}: is no text, so no log", "name the proxy's log")
         return UsageError(f"{self.source.path}: {what}", CUSTOM)
 
 
@@ -191,7 +203,7 @@ def _learn_zone(entry: LogEntry, stamp: Stamp) -> None:
 def read_log(source: LogSource, *, brief: bool = False) -> LogReading:
     """Return the reading of a log; nothing is opened before it is iterated.
 
-    With ``brief``, entries of lines that tell of no failure have little more than their time: twice
+    With ``brief``, entries of lines that tell of no failure may have no more than their time: twice
     as fast. Raises UsageError for a format that cannot be read.
     """
     return LogReading(source, brief=brief)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 from pcapdiag.errors import UsageError
-from pcapdiag.model.logs import PRODUCTS, LogSource
+from pcapdiag.model.logs import PRODUCTS, LogSource, Product
 
 EXAMPLE = "for example --log envoy=access.log"
 CUSTOM = (
     "give its format: --log 'PRODUCT:FORMAT=FILE', FORMAT being the format string or a file that "
     "has it, as nginx.conf, envoy.yaml or haproxy.cfg"
 )
+NAMES: dict[Product, str] = {"envoy": "Envoy", "nginx": "NGINX", "haproxy": "HAProxy"}
 _MARK = {"envoy": "%", "nginx": "$", "haproxy": "%"}
 _HEAD = re.compile(r"\s*([A-Za-z]+)\s*([:=])(.*)", re.DOTALL)
 

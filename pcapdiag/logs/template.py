@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pcapdiag.logs.clocks import Clock
-from pcapdiag.logs.failure import fails, finish
+from pcapdiag.logs.failure import finish
 from pcapdiag.logs.fields import ABSENT, DASH_SPEAKS, FIELDS, MAX_TEXT, RANKS, Setter
 from pcapdiag.model.logs import LogEntry, Product
 
@@ -24,11 +24,13 @@ NUMBER = r"[+-]?[\d.]*+"
 _ADDRESS = r"(?:[\w.%]*+:(?=[\w.%]*+:))*+[\w.%\[\]-]*+"
 """An address, IPv6 too, before the colon of its port."""
 _ADDRESSES = frozenset({"client", "direct", "listener", "upstream", "upstream_local"})
-_TELLING = frozenset(
-    {"status", "request", "method", "flags", "long_flags", "state", "transport", "retries"}
+TELLING = frozenset(
+    {"status", "method", "flags", "long_flags", "state", "transport", "retries"}
     | {"upstream_statuses", "attempts", "message"}
 )
 """Fields that say whether the line tells of a failure."""
+REMEMBERED = 4_096
+"""What lines that tell of no failure say, of which that is remembered."""
 _LOOK = 3
 """Characters of the text behind a field that must be there to end it."""
 
@@ -70,7 +72,7 @@ class Template:
             raise ValueError(f"more than {MAX_FIELDS} fields")
         self.name = name
         self.brief = False
-        """Of a line that tells of no failure, only what says so is read."""
+        """Of a line that says what others said that told of no failure, only the time is read."""
         self._product = product
         pattern, named = expression(parts)
         if not any(part.name for part in named):
@@ -80,8 +82,9 @@ class Template:
         self.kind: Literal["access", "error"] = "error" if is_error else "access"
         self._clock, self._at = _best_clock(named)
         setters = _setters(named)
-        self._telling = [put for name, put in setters if name in _TELLING]
-        self._others = [put for name, put in setters if name not in _TELLING]
+        self._setters = [put for _, put in setters]
+        self._telling = [at for name, (at, _, _) in setters if name in TELLING]
+        self._healthy: set[tuple[str | None, ...]] = set()
 
     @property
     def has_time(self) -> bool:
@@ -114,22 +117,25 @@ class Template:
             begin=begin,
             zoned=zoned,
         )
-        _put(entry, self._telling, texts)
-        if not self.brief or fails(entry):
-            _put(entry, self._others, texts)
-            finish(entry)
+        if self.brief:
+            telling = tuple([texts[at] for at in self._telling])
+            if telling in self._healthy:
+                return entry
+        self._put(entry, texts)
+        finish(entry)
+        if self.brief and not entry.failed and len(self._healthy) < REMEMBERED:
+            self._healthy.add(telling)
         return entry
+
+    def _put(self, entry: LogEntry, texts: tuple[str | None, ...]) -> None:
+        for at, setter, absent in self._setters:
+            text = texts[at]
+            if text is not None and text not in absent:
+                setter(entry, text if len(text) <= MAX_TEXT else text[:MAX_TEXT])
 
 
 Putter = tuple[int, Setter, frozenset[str]]
 """A field's group, what takes its text, and which texts are none."""
-
-
-def _put(entry: LogEntry, setters: list[Putter], texts: tuple[str | None, ...]) -> None:
-    for at, setter, absent in setters:
-        text = texts[at]
-        if text is not None and text not in absent:
-            setter(entry, text if len(text) <= MAX_TEXT else text[:MAX_TEXT])
 
 
 def expression(parts: Parts) -> tuple[str, list[Part]]:

@@ -34,6 +34,11 @@ class HostState(msgspec.Struct, kw_only=True):
     """Taken while the capture ran, or at most ten minutes before or after."""
 
     @property
+    def file(self) -> str:
+        """Return the file's name, without its folder."""
+        return self.path.rpartition("/")[2]
+
+    @property
     def name(self) -> str:
         """Return what the host is called in a text."""
         return self.snapshot.host.name or min(self.seen, default=self.path)

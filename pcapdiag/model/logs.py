@@ -43,12 +43,15 @@ class LogEntry(msgspec.Struct, kw_only=True):
     duration: int | None = None
     """Nanoseconds from the request's begin to its end."""
     failed: bool = False
-    """The line tells of a failure: a status of 500 and above, 0, 499 or 408, a response flag, a
-    HAProxy termination state other than ``--``, an error message about a connection."""
+    """The line tells of a failure: a status of 500 and above, below 100, 499 or 408, a response
+    flag, a HAProxy termination state other than ``--``, a try that failed before another did not,
+    an error message about a connection."""
     client: End | None = None
     """The downstream connection's remote end."""
     client_is_direct: bool = True
-    """False where it may come from a header (X-Forwarded-For, PROXY) and not from the socket."""
+    """False where it may come from a header (X-Forwarded-For, PROXY) and not from the socket: so
+    for every field but those that never do (Envoy's DOWNSTREAM_DIRECT_REMOTE_ADDRESS, NGINX's
+    ``$realip_remote_addr``, HAProxy's ``fc_src``)."""
     listener: End | None = None
     """The downstream connection's local end."""
     upstreams: list[End] = []
@@ -70,7 +73,7 @@ class LogEntry(msgspec.Struct, kw_only=True):
     upstream_statuses: list[int | None] = []
     """One for each of ``upstreams``, where the log has them (NGINX)."""
     flags: list[str] = []
-    """Envoy's response flags; HAProxy's termination state as one word."""
+    """Envoy's response flags; the first two letters of HAProxy's termination state, not ``--``."""
     details: str | None = None
     """Envoy's RESPONSE_CODE_DETAILS."""
     reset_reason: str | None = None

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from pcapdiag.model.logs import LogSource
+if TYPE_CHECKING:
+    from pcapdiag.model.logs import LogSource
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -63,7 +63,7 @@ class Counters(Part):
     """By interface and kind of queue (``eth0 fq_codel``): ``drops``, ``overlimits``, ``requeues``.
     """
     listeners: dict[str, int] = {}
-    """By listener (address and port): connections that it dropped since it listens."""
+    """By listener (address and port): packets of handshakes that it dropped since it listens."""
     rules: dict[str, int] = {}
     """By ``Rule.id``: packets."""
     memory: dict[str, int] = {}
@@ -83,7 +83,7 @@ class Listener(Part):
     limit: int | None = None
     """Where that queue is full: it holds one more (Linux sk_acceptq_is_full)."""
     drops: int | None = None
-    """Connections dropped since it listens, for a full queue or another reason."""
+    """Packets of handshakes dropped since it listens, for a full queue or another reason."""
     pids: list[int] = []
     """The first processes that have it open; seen by root, or for one's own processes."""
     only_v6: bool | None = None
@@ -131,7 +131,7 @@ class Process(Part):
 
 
 class Interface(Part):
-    """A network interface; its counters are in :class:`Counters`."""
+    """A network interface; its counters are in ``counters``."""
 
     name: str
     mtu: int = 0

@@ -19,6 +19,8 @@ LOGGED = 20
 """Connections that worked, and of which a log says that they failed."""
 EXAMPLES = 3
 """Lines without a connection that are told of each log."""
+ERROR = 500
+"""From this status on a line tells of an error."""
 MAX_WORDS = 160
 """Characters of what a line says, in a terminal."""
 BY_TIME = frozenset({"time", "upstream"})
@@ -106,7 +108,13 @@ def logged_only(report: Report) -> list[Connection]:
     """Return the connections that did not fail on the wire, and have a failed line."""
     if report.logs is None or not any(log.tied for log in report.logs.files):
         return []
-    return [one for one in report.connections if not one.verdict.failed and lines_of(one)]
+    return [one for one in report.connections if not one.verdict.failed and _is_worth_it(one)]
+
+
+def _is_worth_it(connection: Connection) -> bool:
+    """Return whether a line says that a client got an error, or something else than the wire."""
+    lines = lines_of(connection)
+    return any(line.agrees is not True or (line.status or 0) >= ERROR for line in lines)
 
 
 def _log(log: LogFile) -> str:

@@ -9,14 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from pcapdiag.sanitize.originals import Originals, text_of
+from pcapdiag.sanitize.originals import SHORTEST, Originals, bare, is_sought, text_of
 from pcapdiag.sanitize.renamer import is_kept
-
-SHORTEST = 6
-"""Names without a dot, words and credentials are looked for from this length on: anything shorter
-stands in every text by chance."""
-SHORTEST_NUMBER = 9
-"""Originals of digits alone, from this length on: shorter ones are counts, times and ports too."""
 
 Kind = Literal["address", "MAC", "name", "word", "credential"]
 
@@ -101,13 +95,10 @@ def _name_forms(name: bytes) -> Iterator[tuple[bytes, Needle]]:
 
 
 def _word_forms(text: bytes, kind: Kind) -> Iterator[tuple[bytes, Needle]]:
+    if not is_sought(text, is_name=kind == "name"):
+        return
     lower = text.lower()
-    bare = lower.strip(b"/ :=\"'.,;*-_?&")
-    if bare.isdigit() and len(bare) < SHORTEST_NUMBER:
-        return
-    if len(bare) < SHORTEST and not (kind == "name" and b"." in bare):
-        return
-    needle = Needle(kind, bare.decode("latin-1"))
+    needle = Needle(kind, bare(lower).decode("latin-1"))
     shown = lower.decode("utf-8", "backslashreplace")
     for form in (lower.decode("latin-1"), shown, html.escape(shown), json.dumps(shown)[1:-1]):
         yield form.encode("utf-8" if form != lower.decode("latin-1") else "latin-1"), needle

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+SHORTEST = 6
+"""Names without a dot, words and credentials are looked for from this length on: anything shorter
+stands in every text by chance."""
+SHORTEST_NUMBER = 9
+"""Originals of digits alone, from this length on: shorter ones are counts, times and ports too."""
+
 
 class Originals(msgspec.Struct):
     """Each original that was replaced, with its image; what stayed on purpose is not in here."""
@@ -23,8 +29,13 @@ class Originals(msgspec.Struct):
 
     def clashes(self) -> int:
         """Return how many images are originals themselves: with these no scan can pass."""
-        pairs = (self.addresses, self.macs, self.names, self.words)
-        return sum(image in pair for pair in pairs for image in pair.values())
+        found = sum(
+            image in pairs for pairs in (self.addresses, self.macs) for image in pairs.values()
+        )
+        found += sum(
+            one in self.names for one in self.names.values() if is_sought(one, is_name=True)
+        )
+        return found + sum(one in self.words for one in self.words.values() if is_sought(one))
 
     def misfits(self) -> int:
         """Return how many addresses have an image that is too long or short for their text."""
@@ -33,6 +44,19 @@ class Originals(msgspec.Struct):
             for one, size in self.fitted.items()
             if one in self.addresses
         )
+
+
+def bare(text: bytes) -> bytes:
+    """Return text without the marks around it."""
+    return text.strip(b"/ :=\"'.,;*-_?&")
+
+
+def is_sought(text: bytes, *, is_name: bool = False) -> bool:
+    """Return whether a name, word or credential is long enough to be looked for."""
+    word = bare(text)
+    if word.isdigit():
+        return len(word) >= SHORTEST_NUMBER
+    return len(word) >= SHORTEST or (is_name and b"." in word)
 
 
 def text_of(packed: bytes) -> str:

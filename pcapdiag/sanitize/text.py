@@ -13,7 +13,9 @@ import re
 from collections.abc import Callable
 
 from pcapdiag.report.mask import mask
-from pcapdiag.sanitize.originals import text_of
+from pcapdiag.sanitize.application.texts import path as path_image
+from pcapdiag.sanitize.application.vocabulary import is_known
+from pcapdiag.sanitize.originals import is_sought, text_of
 from pcapdiag.sanitize.renamer import Renamer
 from pcapdiag.sanitize.vocabulary import spoken_words
 
@@ -43,6 +45,10 @@ _USUAL = re.compile(
     r"|wg|wlan)\d{0,4}|(?:Tcp|Udp|Ip|Icmp)(?:6|Ext|Lite|Msg)?[A-Z]\w*"
 )
 """What interfaces are usually called, and the kernel's counters."""
+_SETTING = re.compile(
+    r"net\.(?:bridge|core|ipv[46]|netfilter|unix)\.[a-z0-9_.]+|(?:fs|kernel|vm)\.[a-z]+_[a-z_]+"
+)
+"""The kernel's settings."""
 
 
 class TextSanitizer:
@@ -105,18 +111,23 @@ class TextSanitizer:
         if kind == "url":
             scheme, slashes, rest = text.partition("://")
             host, slash, path = rest.partition("/")
-            path = _renamed(self._renamer.word, slash + path)
-            return scheme + slashes + _PARTS.sub(self._part, host) + path
+            return scheme + slashes + _PARTS.sub(self._part, host) + self._path(slash + path)
         if kind == "path":
-            return _renamed(self._renamer.word, text)
+            return self._path(text)
         original = text.encode("utf-8", "surrogateescape")
-        if original in self._renamer.originals.words or _UUID.fullmatch(text):
+        is_word = is_sought(original) and original in self._renamer.originals.words
+        if is_word or _UUID.fullmatch(text):
             return _renamed(self._renamer.word, text)
         if original.lower() in self._renamer.originals.names or _DASHED.search(text):
             return _renamed(self._renamer.name, text)
+        if _SETTING.fullmatch(text):
+            return text
         if kind == "name" and not self._is_plain(text):
             return _renamed(self._renamer.name, text)
         return _RUN.sub(self._word, text)
+
+    def _path(self, text: str) -> str:
+        return _renamed(lambda path: path_image(path, self._renamer), text)
 
     def _address(self, text: str) -> str:
         try:
@@ -133,7 +144,7 @@ class TextSanitizer:
         lower = word.lower()
         if _AMOUNT.fullmatch(word) or len(word) <= SHORT:
             return word
-        if lower in spoken_words() or _USUAL.fullmatch(word):
+        if lower in spoken_words() or is_known(lower.encode()) or _USUAL.fullmatch(word):
             return word
         return _renamed(self._renamer.word, word)
 

@@ -18,6 +18,9 @@ _TEXTS = (".css", ".html", ".j2", ".js", ".json", ".md", ".py", ".txt")
 _DOCSTRING = re.compile(r'"""(?:.|\n)*?"""')
 _LITERAL = re.compile(r'"(?:[^"\\\n]|\\.)*"|^ +\w+: [A-Za-z]', re.MULTILINE)
 
+_SPEAKING = ("diagnose", "host", "logs", "model", "protocols")
+"""Floors that know what proxies and kernels write."""
+
 _OF_LOGS = """
     abort accept access address admin agent alert allowed attempt bad body broken buffered caught
     chunked client close closed closing config configured connect connected connecting connection
@@ -49,8 +52,9 @@ def own_words() -> frozenset[str]:
 def spoken_words() -> frozenset[str]:
     """Return the words that the program reads and writes, without those of its explanations."""
     literals = []
-    for text in _texts(files("pcapdiag")):
-        literals += _LITERAL.findall(_DOCSTRING.sub("", text))
+    for floor in _SPEAKING:
+        for text in _texts(files("pcapdiag") / floor):
+            literals += _LITERAL.findall(_DOCSTRING.sub("", text))
     return _words([*literals, _OF_LOGS])
 
 

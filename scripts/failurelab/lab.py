@@ -22,6 +22,7 @@ from failurelab.network import Network
 from failurelab.registry import Scenario
 from failurelab.roles import Judgement, Roles, Words, listed
 from failurelab.secrets_inside import holds_secrets, inject, share
+from failurelab.snapshots import Snapshots
 from failurelab.truth import (
     Accepted,
     Born,
@@ -58,6 +59,8 @@ class Lab:
         """Programs write their TLS secrets here; stored beside the captures."""
         self.logs = Logs(directory)
         """Logs of proxies, stored beside the captures."""
+        self.snapshots = Snapshots(directory)
+        """What `pcapdiag snapshot` says of hosts, stored beside the captures."""
         self._closing: list[Callable[[], None]] = []
         self._authority: Authority | None = None
         self._bump: Bump | None = None
@@ -365,6 +368,7 @@ class Lab:
             self.findings,
             self.options,
             self.logs.store(),
+            self.snapshots.files,
         )
 
     def _true_captures(self) -> list[TrueCapture]:

@@ -27,7 +27,8 @@ def write_readme(root: Path = FIXTURES) -> Path:
 
 
 def _row(truth: Truth) -> str:
-    files = ", ".join(file for c in truth.captures if c.command == "analyze" for file in c.files)
+    captures = [file for c in truth.captures if c.command == "analyze" for file in c.files]
+    files = ", ".join([*captures, *(log.file for log in truth.logs)])
     apart = "apart" if truth.split == "kept_apart" else ""
     cells = (f"`{truth.scenario}`", truth.title, files, truth.how, apart)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"

@@ -33,6 +33,7 @@ _LAYERS = (
     "dns",
     "health",
     "endpoint",
+    "host",
 )
 
 Body = Callable[["Lab"], None]

@@ -47,6 +47,8 @@ def _store(truth: Truth, directory: Path, target: Path) -> None:
                 shutil.copyfile(directory / file, target / file)
     for log in truth.logs:
         shutil.copyfile(directory / log.file, target / log.file)
+    for name in truth.snapshots:
+        shutil.copyfile(directory / name, target / name)
     truth.write(target)
 
 

@@ -124,7 +124,10 @@ def _judge_stored(folder: Path, truth: Truth, capture: TrueCapture) -> Judged:
         files: list[object] = [folder / file for file in capture.files]
         if capture.together is not None:
             files = list(together.words(capture.together, str(folder)))
-        report = analyze(files, capture.command, truth.options)
+        snapshots = [
+            word for name in truth.snapshots for word in ("--snapshot", str(folder / name))
+        ]
+        report = analyze(files, capture.command, [*truth.options, *snapshots])
     except NotThereError as error:
         return Judged(truth.scenario, capture.name, truth.split, error=str(error))
     except RuntimeError as error:

@@ -10,7 +10,7 @@ from typing import Any
 SCHEMA = "failurelab-truth/1"
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA_FILE = ROOT / "docs" / "truth.schema.json"
-_WHERE_SET = ("born", "together")
+_WHERE_SET = ("born", "together", "logs", "snapshots")
 """Members that are written only where they say something."""
 FIXTURES = ROOT / "fixtures" / "pcaps"
 
@@ -169,16 +169,16 @@ class Truth:
     """Command line options that the analyzer needs."""
     logs: list[TrueLog] = field(default_factory=list)
     """Logs of the proxies; the analyzer is not given them."""
+    snapshots: list[str] = field(default_factory=list)
+    """Files of hosts' snapshots, beside the captures; the analyzer is given all of them."""
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
         data = {"schema": SCHEMA, **asdict(self)}
-        for item in (*data["captures"], *data["connections"]):
+        for item in (data, *data["captures"], *data["connections"]):
             for name in _WHERE_SET:
                 if not item.get(name, True):
                     del item[name]
-        if not self.logs:
-            del data["logs"]
         return data
 
     def write(self, directory: Path) -> None:

@@ -13,12 +13,15 @@ import pytest
 from click.testing import CliRunner
 
 import pcapdiag
+from pcapdiag import pipeline
 from pcapdiag.bundle import build, outputs, sanitising
 from pcapdiag.bundle.build import make_bundle
 from pcapdiag.cli.main import cli
 from pcapdiag.errors import ProofError, UsageError
+from pcapdiag.host.load import encode_snapshot
 from pcapdiag.logs import parse_source
-from pcapdiag.model.options import AnalyzeOptions, EndPattern
+from pcapdiag.model.options import AnalyzeOptions, CapturePoint, EndPattern
+from pcapdiag.model.snapshot import HostIdentity, Interface, Route, Snapshot
 from tests.bundle.make import KEY, PCAPS, REFUSED, bundle, capture_of, members, request
 
 SCHEMA = json.loads((PCAPS.parents[1] / "docs" / "manifest.schema.json").read_text())
@@ -289,3 +292,62 @@ def test_lines_of_logs_come_along_renamed_and_are_tied_again(name: str, log: str
     assert not {*lines} & {*original}
     assert f"logs/{product}-1.log" in found["report.txt"].decode()
     assert not [n for n, content in found.items() if b"pcapdiag-bundle-" in content]
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_the_state_of_a_host_comes_along_renamed(tmp_path: Path) -> None:
+    name = "tcp.accept_queue_overflow-silent/client.pcap"
+    before = pcapdiag.analyze(PCAPS / name)
+    address = before.connections[0].responder.ip
+    taken = before.capture.last_time
+    assert taken
+    snapshot = Snapshot(
+        schema="pcapdiag-snapshot/1",
+        time=taken,
+        host=HostIdentity(name="payments-7.customer.example", kernel="6.1.0"),
+        interfaces=[Interface(name="eth0", addresses=[f"{address}/24", "fe80::fc:ff:fe00:1/64"])],
+        routes=[Route(to="fe80::/64", family=6)],
+        settings={"net.core.somaxconn": "128", "net.ipv4.tcp_abort_on_overflow": "0"},
+    )
+    path = tmp_path / "host.json"
+    path.write_text(encode_snapshot(snapshot))
+    wish = replace(request(name), options=AnalyzeOptions(snapshots=(str(path),)))
+    made = make_bundle(wish)
+    found = members(made)
+    told = found["snapshots/host-1.json"].decode()
+    assert "payments" not in told
+    assert "customer" not in told
+    assert '"net.core.somaxconn": "128"' in told
+    assert '"fe80::/64"' in told
+    assert "--snapshot snapshots/host-1.json" in made.manifest.command
+    assert made.report.snapshots[0].path == "snapshots/host-1.json"
+    assert made.report.snapshots[0].addresses == [made.report.connections[0].responder.ip]
+    assert not [n for n, content in found.items() if b"pcapdiag-bundle-" in content]
+
+
+@pytest.mark.usefixtures("no_charts")
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("http.local_reply-points-envoy-refused", ["client", "proxy", "upstream"]),
+        ("tcp.injected_reset-points-behind-nat", ["client", "upstream"]),
+    ],
+)
+def test_several_points_go_in_together(name: str, labels: list[str]) -> None:
+    points = tuple(
+        CapturePoint(label, (str(next((PCAPS / name).glob(f"{label}.pcap*"))),)) for label in labels
+    )
+    original = pipeline.correlate(points, AnalyzeOptions())
+    made = make_bundle(replace(request(), points=points))
+    found = members(made)
+    assert {f"capture-{label}.pcapng" for label in labels} <= {*found}
+    assert made.manifest.command.startswith(f"pcapdiag correlate {labels[0]}=capture-{labels[0]}")
+    assert [one.label for one in made.report.points] == labels
+    assert [one.of for one in made.manifest.clocks] == labels
+    assert {one.point for one in made.manifest.originals} == {*labels}
+    before = [c.verdict for c in original.connections if c.verdict.failed]
+    after = [c.verdict for c in made.report.connections if c.verdict.failed]
+    assert [(v.code, v.attribution.side) for v in after] == [
+        (v.code, v.attribution.side) for v in before
+    ]
+    jsonschema.validate(json.loads(found["manifest.json"]), SCHEMA)

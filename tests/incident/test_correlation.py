@@ -115,7 +115,9 @@ def test_a_reset_seen_at_both_points_is_one() -> None:
 
 
 def test_a_packet_is_named_by_the_capture_whose_frame_it_is() -> None:
-    (one,) = correlated(PCAPS / "mtu.black_hole-points-request-v6", "client", "upstream").connections
+    (one,) = correlated(
+        PCAPS / "mtu.black_hole-points-request-v6", "client", "upstream"
+    ).connections
     named = {passage.frames[0]: passage.event for passage in one.passages}
     assert (named[10], named[11], named[17]) == ("SYN", "SYN,ACK", "POST /upload")
     assert one.passages[-1].frames == [26, 17]

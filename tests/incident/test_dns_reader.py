@@ -46,7 +46,7 @@ def facts(folder: Path, *packets: Packet, snaplen: int = 65_535) -> DnsFacts:
         if batch is not None:
             analysis.take(batch)
     analysis.finish()
-    return collect_fleet(analysis).dns
+    return collect_fleet(analysis, analysis.surroundings.roles().topology()).dns
 
 
 def test_a_question_and_its_answer_in_mixed_case(tmp_path: Path) -> None:

@@ -45,6 +45,18 @@ def test_round_trip(tmp_path: Path) -> None:
     assert Truth.read(tmp_path) == Truth.from_json(example())
 
 
+def test_round_trip_with_a_log(tmp_path: Path) -> None:
+    log = {
+        "file": "envoy.log", "product": "envoy", "kind": "access", "host": "proxy", "form": "",
+        "offset": -4.2, "notes": "moved",
+    }  # fmt: skip
+    data = {**example(), "logs": [log]}
+    assert problems(data) == []
+    Truth.from_json(data).write(tmp_path)
+    assert json.loads((tmp_path / "truth.json").read_text()) == data
+    assert problems({**data, "logs": []})
+
+
 @pytest.mark.parametrize(
     ("member", "value"),
     [("split", "test"), ("scenario", "Upper"), ("layers", []), ("captures", []), ("title", "")],
@@ -95,4 +107,6 @@ def test_stored_truth(folder: Path) -> None:
     assert data["scenario"] == folder.name
     files = {file for capture in data["captures"] for file in capture["files"]}
     files |= {key_log for capture in data["captures"] if (key_log := capture.get("key_log"))}
+    files |= {log["file"] for log in data.get("logs", [])}
+    files |= {*data.get("snapshots", [])}
     assert files == {path.name for path in folder.iterdir()} - {"truth.json"}

@@ -161,7 +161,34 @@ def test_the_proxys_log_about_itself_is_no_unread_line(tmp_path: Path) -> None:
 def test_brief_reading_leaves_out_only_what_did_not_fail(tmp_path: Path) -> None:
     from pcapdiag.logs import parse_source, read_log
 
-    reading(tmp_path, "envoy", [DEFAULT.replace("503 UF", "200 -"), DEFAULT])
-    good, bad = read_log(parse_source(f"envoy={tmp_path}/envoy.log"), brief=True)
-    assert (good.failed, good.status, good.upstreams) == (False, 200, [])
-    assert (bad.failed, bad.upstreams) == (True, [("172.23.141.221", 9000)])
+    good = DEFAULT.replace("503 UF", "200 -")
+    reading(tmp_path, "envoy", [good, good, DEFAULT, DEFAULT.replace("503 UF", "200 UPE")])
+    entries = list(read_log(parse_source(f"envoy={tmp_path}/envoy.log"), brief=True))
+    assert [entry.failed for entry in entries] == [False, False, True, True]
+    assert len({entry.time for entry in entries}) == 1
+    assert entries[1].upstreams == []
+    assert entries[3].upstreams == [("172.23.141.221", 9000)]
+
+
+def test_brief_reading_of_json_sees_every_failure(tmp_path: Path) -> None:
+    import json
+
+    from pcapdiag.logs import parse_source, read_log
+
+    good = {"start_time": "2026-11-29T02:37:17.165Z", "method": "GET", "response_code": 200}
+    said = [
+        good,
+        good,
+        {**good, "response_code": 503},
+        {**good, "response_flags": "-"},
+        {**good, "response_flags": "UF"},
+        {"response_code": 200, "method": "GET", "start_time": "2026-11-29T02:37:17.165Z"},
+        {**good, "response_code": [503]},
+        {**good, "start_time": {"a": 1}},
+    ]
+    reading(tmp_path, "envoy", [json.dumps(one) for one in said])
+    path = f"envoy={tmp_path}/envoy.log"
+    brief, whole = (list(read_log(parse_source(path), brief=b)) for b in (True, False))
+    assert [e.failed for e in brief] == [e.failed for e in whole]
+    assert [e.time for e in brief] == [e.time for e in whole]
+    assert [e.failed for e in brief] == [False, False, True, False, True, False]

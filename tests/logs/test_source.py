@@ -95,9 +95,6 @@ def test_data_that_breaks_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     ("product", "content"),
     [
         ("envoy", b"hello\nworld\n"),
-        ("haproxy", LINE.format(1, 1).encode()),
-        ("nginx", b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00" + bytes(5000)),
-        ("nginx", b'{"start_time":"2026-11-29T02:37:22Z","response_code":503}\n'),
         ("envoy", b'{"time":"2026-11-29T02:37:22Z","level":"info","msg":"started"}\n'),
         ("envoy", b"x\n" * 10_000),
     ],
@@ -109,6 +106,21 @@ def test_what_is_no_log_of_the_product(tmp_path: Path, product: str, content: by
         list(read_log(parse_source(f"{product}={path}")))
     assert str(path) in str(raised.value)
     assert "FORMAT" in raised.value.advice
+
+
+@pytest.mark.parametrize(
+    ("product", "content", "said"),
+    [
+        ("haproxy", LINE.format(1, 1).encode(), "--log nginx="),
+        ("nginx", b'{"start_time":"2026-11-29T02:37:22Z","response_code":503}\n', "--log envoy="),
+        ("nginx", b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00" + bytes(5000), "no text"),
+    ],
+)
+def test_whose_log_it_is_instead(tmp_path: Path, product: str, content: bytes, said: str) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=said):
+        list(read_log(parse_source(f"{product}={path}")))
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:

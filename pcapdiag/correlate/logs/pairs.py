@@ -14,38 +14,28 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
+from pcapdiag.correlate.logs.alike import (
+    contradicts,
+    is_answered_so,
+    is_client,
+    is_listener,
+    is_same_end,
+    is_same_request,
+)
 from pcapdiag.correlate.logs.calls import call_of, may_be
+from pcapdiag.correlate.logs.times import COARSE, SLOP, Moment, Span, span_of
 from pcapdiag.correlate.logs.wire import Key, WireConnection, WireRequest
 from pcapdiag.model.logs import End, LogEntry
 
-MS = 1_000_000
-SLOP = 20 * MS
-"""A proxy logs what it met, and acts on it, within this time."""
-COARSE = 500 * MS
-"""A log whose times are no finer says little of which request was which."""
 MAX_OPTIONS = 16
 """Connections that are compared with one line, the nearest ones in time."""
 
 BY_ADDRESS, BY_REQUEST, BY_PORT, BY_ID = range(4)
 """How strong a pair is; the first two need a known clock to become a tie."""
 
-NO_ANSWER = (0, 408, 499)
-"""Statuses that are logged of a client that left, or took too long."""
 
 Leg = Literal["downstream", "upstream"]
 Row = TypeVar("Row", bound=tuple[Any, ...])
-
-
-class Moment(NamedTuple):
-    """A moment by the log's clock: it lies between the two (ns)."""
-
-    low: int
-    high: int
-
-    @property
-    def middle(self) -> int:
-        """The best guess."""
-        return (self.low + self.high) // 2
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -66,32 +56,6 @@ class Pair(msgspec.Struct, frozen=True):
     exchange: int | None = None
     attempt: int = 0
     """Which of the line's upstreams it is; the last is 0, the one before -1."""
-
-
-class Span(NamedTuple):
-    """From when to when a line's request was under way; None where it does not say."""
-
-    begin: Moment | None
-    end: Moment | None
-
-    @property
-    def ends(self) -> tuple[int, int]:
-        """The earliest and the latest moment (ns)."""
-        begin, end = self.begin or self.end, self.end or self.begin
-        return (begin.low, end.high) if begin and end else (0, 0)
-
-
-def span_of(entry: LogEntry) -> Span:
-    """Return when a line's request began and ended, by the log's clock."""
-    time, resolution, duration = entry.time, entry.resolution, entry.duration
-    logged = Moment(time, time + resolution)
-    if entry.begin:
-        if duration is None:
-            return Span(logged, None)
-        return Span(logged, Moment(time + duration, time + duration + resolution + MS))
-    if duration is None:
-        return Span(None, logged)
-    return Span(Moment(time - duration - MS, time - duration + resolution), logged)
 
 
 class Window(NamedTuple):
@@ -180,8 +144,8 @@ class Pairs:
                 continue
             what = request.method, request.target
             self._by_request.setdefault(what, []).append((request.asked, number, request))
-            end = request.decided or request.asked
-            self._by_end.setdefault(what, []).append((end, number, request))
+            when = request.decided or request.asked
+            self._by_end.setdefault(what, []).append((when, number, request))
         if wire.failed and not wire.is_twin:
             for end in wire.responders:
                 when = wire.decided or wire.start
@@ -189,14 +153,14 @@ class Pairs:
 
     def _downstream(self, line: int, number: int) -> Iterator[Pair]:
         entry, wire = self.entries[line], self.wires[number]
-        if not _is_listener(entry, wire):
+        if not is_listener(entry, wire):
             return
         if not entry.method:
             yield self._whole(line, number, "downstream", ("client",), begins=True)
             return
         alike = [one for one in wire.requests if is_same_request(entry, one)]
         for request in alike:
-            if not _contradicts(entry, request):
+            if not contradicts(entry, request):
                 yield self._asked(line, number, "downstream", BY_PORT, request, ("client",))
         if not wire.requests:
             yield self._whole(line, number, "downstream", ("client",))
@@ -205,7 +169,7 @@ class Pairs:
         entry, wire = self.entries[line], self.wires[number]
         shared: tuple[str, ...] = ("upstream_local",)
         if entry.upstreams:
-            if not any(_is_same_end(entry.upstreams[-1], end) for end in wire.responders):
+            if not any(is_same_end(entry.upstreams[-1], end) for end in wire.responders):
                 return
             shared += ("upstream",)
         alike = [one for one in wire.requests if one.target == entry.target and one.decided]
@@ -226,7 +190,7 @@ class Pairs:
         behind = {address for address, _ in entry.upstreams}
         if any(address in behind for address, _ in wire.initiators):
             return
-        if _is_listener(entry, wire) and _is_client(entry, wire):
+        if is_listener(entry, wire) and is_client(entry, wire):
             yield self._asked(line, number, "downstream", BY_ID, request, shared)
 
     def _requests_alike(self, line: int, window: Window | None = None) -> Iterator[Pair]:
@@ -251,9 +215,9 @@ class Pairs:
         known = requests.get((entry.method, entry.target), [])
         for _, number, request in _around(known, span, window, span.begin or span.end):
             wire = self.wires[number]
-            if not _is_answered_so(entry, request) or not _is_client(entry, wire):
+            if not is_answered_so(entry, request) or not is_client(entry, wire):
                 continue
-            if not _is_listener(entry, wire) or not is_same_request(entry, request):
+            if not is_listener(entry, wire) or not is_same_request(entry, request):
                 continue
             if any(end in wire.responders for end in entry.upstreams):
                 continue
@@ -380,53 +344,6 @@ def _ranks(entries: Sequence[LogEntry]) -> Iterator[int]:
         what = entry.time, entry.method, entry.target, *entry.upstreams[-1:]
         yield seen[what]
         seen[what] += 1
-
-
-def is_same_request(entry: LogEntry, request: WireRequest) -> bool:
-    """Return whether a line names the request: method, target, and host where both have one."""
-    if entry.method != request.method or entry.target != request.target:
-        return False
-    if not (entry.host and request.host):
-        return True
-    return entry.host.lower() == request.host.lower() or _bare(entry.host) == _bare(request.host)
-
-
-def _bare(host: str) -> str:
-    return host.lower().partition(":")[0]
-
-
-def _contradicts(entry: LogEntry, request: WireRequest) -> bool:
-    """Return whether line and capture tell two answers. A client that left had none."""
-    if entry.status is None or request.status is None:
-        return False
-    return entry.status not in (*NO_ANSWER, request.status)
-
-
-def _is_answered_so(entry: LogEntry, request: WireRequest) -> bool:
-    """Return whether a request failed, and with the answer that a line tells."""
-    if entry.status is None:
-        return bool(request.decided)
-    if entry.status in NO_ANSWER:
-        return bool(request.decided) and not _contradicts(entry, request)
-    return entry.status == request.status
-
-
-def _is_client(entry: LogEntry, wire: WireConnection) -> bool:
-    if entry.client is None or not entry.client_is_direct:
-        return True
-    return any(_is_same_end(entry.client, end) for end in wire.initiators)
-
-
-def _is_listener(entry: LogEntry, wire: WireConnection) -> bool:
-    """Return whether a connection came to where the line says; behind a DNAT one part differs."""
-    if entry.listener is None:
-        return True
-    address, port = entry.listener
-    return any(address == ip or port == number for ip, number in wire.responders)
-
-
-def _is_same_end(named: End, end: End) -> bool:
-    return named[0] == end[0] and named[1] in (0, end[1])
 
 
 def _around(rows: list[Row], span: Span, window: Window | None, moment: Moment | None) -> list[Row]:

@@ -6,40 +6,17 @@ them only where all of them failed alike, so that each would say the same; other
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-from pcapdiag.correlate.logs.clock import SYNCED, Clocks, LogClock, estimate
-from pcapdiag.correlate.logs.pairs import (
-    BY_ADDRESS,
-    BY_PORT,
-    BY_REQUEST,
-    MS,
-    Leg,
-    Pair,
-    Pairs,
-    Span,
-)
+from pcapdiag.correlate.logs.clock import LogClock
+from pcapdiag.correlate.logs.learning import ClockLearner
+from pcapdiag.correlate.logs.pairs import BY_PORT, Leg, Pair, Pairs
+from pcapdiag.correlate.logs.times import MS
 from pcapdiag.correlate.logs.wire import Key, WireConnection
 from pcapdiag.model.logs import LogEntry
 
-MAX_PAIRS = 300_000
-"""Possible pairs from which a clock is learned that no port and no request id tells."""
-ZONE_LINES, ZONE_SHARE = 5, 0.9
-"""Lines, and share of them, that must fit a zone by addresses and times alone."""
-SHIFTS = (3_370 * MS, 7_190 * MS, 13_430 * MS, 29_710 * MS, 61_130 * MS)
-"""Offsets that are tried to see how often lines fit by chance: no period has them all."""
-BY_CHANCE = 0.5
-"""Share of the lines' fits that may be by chance."""
-CLOSE = 3 * MS
-"""A proxy's line is mostly this close to what it is about."""
-FEW = 200
-"""Lines from which that is seen."""
-SAMPLE = 2_000
-"""Lines of the capture's time from which it is learned."""
-PAIRS_OF_ONE = 200
-"""Those of one line; one that more connections fit says little."""
 CLOSER = 4
 """How many times more closely one connection must fit than the next to be the only one."""
 LEAST = MS
@@ -98,7 +75,6 @@ class _Tying:
         self, entries: Sequence[LogEntry], wires: Sequence[WireConnection], first: int, last: int
     ) -> None:
         self.entries, self.wires = entries, wires
-        self._during = first, last
         self.pairs = Pairs(entries, wires)
         self.result = LogTies()
         self._taken: dict[tuple[Leg, Target], int] = {}
@@ -106,7 +82,7 @@ class _Tying:
         self._effects = _effects(wires)
         exact = {line: list(self.pairs.exact(line)) for line in range(len(entries))}
         exact = {line: found for line, found in exact.items() if found}
-        clock = self._learn_clock(exact)
+        clock = self._learn(exact, first, last) if entries else None
         if clock is None:
             return
         self._low, self._high = clock.offset - clock.error, clock.offset + clock.error
@@ -117,98 +93,11 @@ class _Tying:
         self._take_possible("upstream")
         self._follow_effects()
 
-    def _learn_clock(self, exact: dict[int, list[Pair]]) -> LogClock | None:
-        """Return the log's clock, from the strongest pairs that agree on one."""
-        if not self.entries:
-            return None
-        clocks = Clocks(
-            all(entry.zoned for entry in self.entries),
-            max(entry.resolution for entry in self.entries),
-            *self._during,
-        )
-        spans = self.pairs.spans
-        found = estimate(exact, spans, clocks)
-        self.result.by_more_than_time = found is not None
-        if found is None:
-            found = self._usual_clock(spans, clocks) or self._unusual_clock(spans, clocks)
-        self.result.clock = found
-        return found
-
-    def _usual_clock(self, spans: list[Span], clocks: Clocks) -> LogClock | None:
-        """Return the clock where it is right but for its zone, from requests, then addresses."""
-        best: LogClock | None = None
-        score = 0.0
-        ends = [span.ends for span in spans]
-        for base in clocks.bases():
-            lines = clocks.within(ends, base)
-            lines = [n for n in lines[:: 1 + len(lines) // SAMPLE] if self.pairs.has_any(n)]
-            near = {n: self.pairs.possible(n, base - SYNCED, base + SYNCED) for n in lines}
-            found = self._by_strength(near, spans, clocks)
-            if found is None or abs(found.offset - base) > SYNCED + found.error:
-                continue
-            sure = found.share + self.result.by_more_than_time
-            if base and not self.result.by_more_than_time:
-                # One of a hundred zones may fit by chance where only addresses and seconds do.
-                sure = found.share if found.lines >= ZONE_LINES and found.share >= ZONE_SHARE else 0
-            if sure > score:
-                best, score = found, sure
-        self.result.by_more_than_time = score > 1
-        return best
-
-    def _unusual_clock(self, spans: list[Span], clocks: Clocks) -> LogClock | None:
-        """Return the clock whatever it is off by, where there are not too many pairs."""
-        step = 1 + len(self.entries) * PAIRS_OF_ONE // MAX_PAIRS
-        lines = range(0, len(self.entries), step)
-        some = {n: self.pairs.of_any_time(n, PAIRS_OF_ONE) for n in lines if self.pairs.has_any(n)}
-        return self._by_strength(some, spans, clocks)
-
-    def _by_strength(
-        self, pairs: dict[int, list[Pair]], spans: list[Span], clocks: Clocks
-    ) -> LogClock | None:
-        for strength in (BY_REQUEST, BY_ADDRESS):
-            chosen = {n: [p for p in of if p.strength == strength] for n, of in pairs.items()}
-            found = estimate(chosen, spans, clocks)
-            if found is not None and self._stands_out(found, strength, list(pairs), spans, clocks):
-                self.result.by_more_than_time = strength == BY_REQUEST
-                return found
-        return None
-
-    def _stands_out(
-        self, clock: LogClock, strength: int, lines: list[int], spans: list[Span], clocks: Clocks
-    ) -> bool:
-        """Return whether lines fit with this offset far more often than with any other.
-
-        Where failures are many and alike, every offset makes every line fit one of them.
-        """
-        lines = lines[:: 1 + len(lines) // FEW]
-        here = self._share(clock.offset, strength, lines, spans, clocks)
-        elsewhere = [
-            self._share(clock.offset + way * shift, strength, lines, spans, clocks)
-            for shift in SHIFTS
-            for way in (-1, 1)
-        ]
-        known = [share for share in elsewhere if share is not None]
-        if here is None or not known:
-            return True
-        return sum(known) / len(known) <= BY_CHANCE * here
-
-    def _share(
-        self, offset: int, strength: int, lines: list[int], spans: list[Span], clocks: Clocks
-    ) -> float | None:
-        """Return which share of the lines fit closely; None where few are in the capture's time."""
-        within = fitting = 0
-        for line in lines:
-            begin, end = spans[line].ends
-            if not clocks.first <= begin + offset <= end + offset <= clocks.last:
-                continue
-            within += 1
-            close = CLOSE + self.entries[line].resolution
-            found = self.pairs.possible(line, offset - close, offset + close)
-            fitting += any(
-                p.strength == strength and p.apart is not None and abs(p.apart - offset) <= close
-                for p in found
-            )
-        return fitting / within if within else None
+    def _learn(self, exact: dict[int, list[Pair]], first: int, last: int) -> LogClock | None:
+        learner = ClockLearner(self.pairs, first, last)
+        self.result.clock = learner.learn(exact)
+        self.result.by_more_than_time = learner.by_more_than_time
+        return self.result.clock
 
     def _fits(self, pair: Pair) -> bool:
         return pair.low <= self._high and pair.high >= self._low
@@ -280,13 +169,14 @@ class _Tying:
         options: dict[Slot, list[Pair]] = {}
         claims: dict[Target, list[Pair]] = {}
         for line in range(len(self.entries)):
-            if any(tie.leg == leg for tie in self.result.ties.get(line, ())):
+            known = {tie.attempt for tie in self.result.ties.get(line, ()) if tie.leg == leg}
+            if known and (min(known) < 0 or len(self.entries[line].upstreams) < 2):
                 continue
             for pair in self.pairs.possible(line, self._low, self._high, leg):
                 target = pair.wire, pair.exchange
                 if not self._fits(pair) or not self._is_at_proxy(pair):
                     continue
-                if (leg, target) in self._taken:
+                if (leg, target) in self._taken or pair.attempt in known:
                     continue
                 options.setdefault((line, pair.attempt), []).append(pair)
                 claims.setdefault(target, []).append(pair)
@@ -420,9 +310,3 @@ def _said(entry: LogEntry) -> tuple[object, ...]:
     """Return what lines that tell the same share."""
     told = entry.details, entry.reset_reason, entry.transport_failure, entry.message
     return (entry.status, tuple(entry.flags), *told)
-
-
-def tied_pairs(ties: LogTies) -> Iterator[Tie]:
-    """Yield the ties of all lines."""
-    for found in ties.ties.values():
-        yield from found

@@ -52,7 +52,13 @@ class FromHosts:
             for look in LOOKS
             for finding in look(state, self._failures, fleet)
         ]
-        return [*_told_once(drawn, found), *found]
+        return [*_told_once(_narrowed(drawn), found), *found]
+
+
+def _narrowed(drawn: Sequence[Finding]) -> list[Finding]:
+    """Leave out that a program does not accept, where it is known why."""
+    reasons = {one.endpoint for one in drawn if one.code == "host.open_files"}
+    return [one for one in drawn if one.code != "host.not_accepting" or one.endpoint not in reasons]
 
 
 def _told_once(drawn: Sequence[Finding], found: Sequence[Finding]) -> list[Finding]:

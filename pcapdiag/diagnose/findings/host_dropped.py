@@ -49,30 +49,43 @@ from pcapdiag.model.report import Finding
 
 
 class _Counter(msgspec.Struct, frozen=True):
-    """A counter of the kernel, what it counts, and which failures that makes."""
+    """A counter of the kernel, who drops by it, and which failures that makes."""
 
     name: str
-    what: str
+    who: str
     codes: frozenset[str]
+    why: str = ""
 
 
 COUNTERS = (
     _Counter(
         "TcpExtIPReversePathFilter",
-        "dropped by the reverse path filter (rp_filter): the way back goes by another interface",
+        "the reverse path filter (rp_filter)",
         SILENCE,
+        "the way back to the sender goes by another interface",
     ),
-    _Counter("TcpExtPAWSActive", "dropped for an old timestamp (PAWS)", SILENCE),
-    _Counter("TcpExtPAWSTimewait", "dropped for an old timestamp (PAWS)", SILENCE),
+    _Counter(
+        "TcpExtPAWSActive",
+        "the check of timestamps (PAWS)",
+        SILENCE,
+        "a timestamp was older than one before: a NAT in front of several clients, a restart",
+    ),
+    _Counter("TcpExtPAWSTimewait", "the check of timestamps (PAWS)", SILENCE),
     _Counter(
         "TcpExtTCPReqQFullDrop",
-        "SYNs dropped: the queue of handshakes was full, without SYN cookies",
+        "the full queue of handshakes",
         SILENCE,
+        "tcp_max_syn_backlog is reached, and SYN cookies are off",
     ),
-    _Counter("TcpExtTCPBacklogDrop", "dropped: a socket's backlog was full", SILENCE),
-    _Counter("TcpExtTCPRcvQDrop", "dropped: a receive buffer was full", SILENCE),
-    _Counter("TcpExtPFMemallocDrop", "dropped for want of memory", SILENCE),
-    _Counter("TcpExtTCPAbortOnMemory", "connections reset for want of memory, or orphans", RESETS),
+    _Counter("TcpExtTCPBacklogDrop", "a socket's full backlog", SILENCE),
+    _Counter("TcpExtTCPRcvQDrop", "a full receive buffer", SILENCE),
+    _Counter("TcpExtPFMemallocDrop", "the want of memory", SILENCE),
+    _Counter(
+        "TcpExtTCPAbortOnMemory",
+        "the want of memory for sockets",
+        RESETS,
+        "tcp_mem or tcp_max_orphans is reached, and connections are reset",
+    ),
 )
 LOSSES = (
     "rx_errors", "tx_errors", "tx_dropped", "rx_over_errors", "rx_crc_errors", "rx_fifo_errors",
@@ -95,9 +108,10 @@ def kernel_drops(state: HostState, failures: Sequence[Failure], _: Fleet) -> Ite
             yield _finding(
                 state,
                 failed,
-                f"{state.name}: {value:,} {counter.what}",
-                f"{counter.name} grew by {value:,} {state.over}; "
-                f"{counted(len(failed), 'connection')} of the capture with {state.name} failed",
+                f"{counter.who} of {state.name} drops packets",
+                f"{counter.name} grew by {value:,} {state.over}"
+                + (f": {counter.why}" if counter.why else "")
+                + f"; {counted(len(failed), 'connection')} of the capture failed there meanwhile",
                 {counter.name: value},
                 f"nstat -az {counter.name}  # on {state.name}, twice",
             )

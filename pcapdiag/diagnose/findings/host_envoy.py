@@ -1,13 +1,12 @@
 """host.envoy_cluster: Envoy's own numbers say why a cluster's requests fail.
 
 What happened
-    Envoy answered itself because the cluster had no endpoint in use, or its limits were reached; or
-    it has put out the endpoint that these connections go to.
+    Envoy answered itself because the cluster had no endpoint in use, or its limits were reached.
 
 How pcapdiag can tell
     A snapshot with Envoy's admin interface (`--envoy-admin`) shows a cluster without a healthy
-    endpoint where clients got "no healthy upstream"; one whose circuit breaker overflowed where
-    they got "overflow"; or an endpoint out that the capture's failed calls went to.
+    endpoint where clients got "no healthy upstream", or one whose circuit breaker overflowed where
+    they got "overflow".
 
 Usual causes
     - Health checks that fail, or outlier detection that ejected (`failed_outlier_check`).
@@ -62,26 +61,15 @@ def clusters(state: HostState, failures: Sequence[Failure], _: Fleet) -> Iterato
     overflowed = [one for one in here if one.is_of({OVERFLOW})]
     found = 0
     for cluster in state.snapshot.envoy.clusters:
-        out = [host for host in cluster.hosts if not host.healthy]
-        calls = _calls(state, cluster, failures) if out else []
-        none_left = len(out) >= cluster.hosts_total
-        failed = [*(healthless if none_left else []), *calls]
-        if failed and state.fresh:
+        healthy = [host for host in cluster.hosts if host.healthy]
+        if healthless and not healthy and state.fresh:
             found += 1
-            yield _unhealthy(state, cluster, failed)
+            yield _unhealthy(state, cluster, healthless)
         if overflowed and any(cluster.stats.get(name) for name in _OVERFLOWS):
             found += 1
             yield _overflown(state, cluster, overflowed)
         if found >= MAX_CLUSTERS:
             return
-
-
-def _calls(state: HostState, cluster: EnvoyCluster, failures: Sequence[Failure]) -> list[Failure]:
-    """Return the failed calls of the proxy to endpoints of a cluster that are out."""
-    out = {(host.address, host.port) for host in cluster.hosts if not host.healthy}
-    return [
-        one for one in failures if one.initiator in state.own and (one.responder, one.port) in out
-    ]
 
 
 def _unhealthy(state: HostState, cluster: EnvoyCluster, failed: list[Failure]) -> Finding:
@@ -97,17 +85,12 @@ def _unhealthy(state: HostState, cluster: EnvoyCluster, failed: list[Failure]) -
     connect_fails = cluster.stats.get("upstream_cx_connect_fail", 0)
     if connect_fails:
         parts.append(f"{counted(connect_fails, 'failed connect')}")
-    none_left = len(out) >= cluster.hosts_total
     return told(
         state,
         failed,
         code="host.envoy_cluster",
-        severity=state.severity(strong=none_left),
-        title=(
-            f"Envoy's cluster {cluster.name} has no healthy endpoint"
-            if none_left
-            else f"Envoy's cluster {cluster.name} has {endpoints}"
-        ),
+        severity=state.severity(strong=True),
+        title=f"Envoy's cluster {cluster.name} has no healthy endpoint",
         detail="; ".join(parts),
         explanation=(
             "Envoy sends requests only to endpoints that its health checks and its outlier "

@@ -93,7 +93,7 @@ def told(
         code=code,
         severity=severity if failures else "info",
         title=title,
-        detail=f"{detail} ({state.path}, {state.when})",
+        detail=f"{detail} ({state.file}, {state.when})",
         explanation=explanation,
         streams=sorted({one.stream for one in failures})[:MAX_STREAMS],
         frames=sorted({frame for one in failures for frame in one.frames})[:MAX_STREAMS],

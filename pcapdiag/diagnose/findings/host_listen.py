@@ -50,7 +50,7 @@ STALLED = frozenset(
 UNANSWERED = frozenset(
     {
         "tcp.response_timeout", "tcp.initiator_abort", "tls.handshake_timeout",
-        "tcp.accept_queue_overflow", "tcp.data_timeout",
+        "tcp.data_timeout",
     }
 )  # fmt: skip
 ABORTED = frozenset({"tcp.accept_queue_overflow", "tcp.reset_before_request"})
@@ -71,7 +71,8 @@ def full_queues(state: HostState, failures: Sequence[Failure], _: Fleet) -> Iter
         )
         full = [one for one in listeners if one.limit is not None and one.queue > one.limit]
         overflows = state.counters.kernel.get(OVERFLOWS, 0)
-        if not (full and state.fresh) and not drops:
+        # A listener also drops what it has no route back for, or no memory.
+        if not (full and state.fresh) and not (drops and overflows):
             continue
         yield _full(state, stalled, listeners, drops, overflows, bool(full) and state.fresh)
 
@@ -156,10 +157,10 @@ def _full(
     endpoint = join_port(stalled[0].responder, stalled[0].port)
     queue, limit = listeners[0].queue, listeners[0].limit
     parts = []
-    if drops:
-        parts.append(f"{endpoint} dropped {counted(drops, 'connection')} {state.over}")
     if overflows:
-        parts.append(f"{counted(overflows, 'listen overflow')} {state.over}")
+        parts.append(f"{counted(overflows, 'listen overflow')} of {state.name} {state.over}")
+    if drops:
+        parts.append(f"this listener dropped {counted(drops, 'packet')}")
     if is_full:
         parts.append(f"its accept queue is full: {queue} of {limit} wait")
     elif limit is not None:

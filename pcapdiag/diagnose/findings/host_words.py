@@ -14,7 +14,7 @@ def add_words(found: Sequence[Finding], states: Sequence[HostState]) -> None:
         for state in states:
             words = _words(finding, state)
             if words:
-                finding.detail += f"; {words} ({state.path})"
+                finding.detail += f"; {words} ({state.file})"
 
 
 def _words(finding: Finding, state: HostState) -> str:

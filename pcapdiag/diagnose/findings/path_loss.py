@@ -43,7 +43,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter, defaultdict
-from functools import partial
+from functools import lru_cache, partial
 from math import sqrt
 
 import msgspec
@@ -70,6 +70,8 @@ BURST = 10
 """Seconds in which most of the losses make a burst."""
 MAX_STREAMS = 100
 MAX_NAMED = 8
+MAX_ADDRESSES = 4_096
+"""Addresses whose network is remembered."""
 MAX_FINDINGS = 20
 EXPLAINED = frozenset(
     {
@@ -243,6 +245,7 @@ def _networks(losses: list[LossFacts]) -> dict[str, list[LossFacts]]:
     return networks
 
 
+@lru_cache(MAX_ADDRESSES)
 def network_of(address: str) -> str:
     """Return the /24 or /64 that an address is in."""
     bits = 64 if ":" in address else 24

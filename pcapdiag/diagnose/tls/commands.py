@@ -24,20 +24,25 @@ WITH_SLASH = ("http/1.1", "http/1.0")
 
 def s_client_words(story: Story, facts: TlsFacts | None) -> dict[str, str]:
     """Return the commands that the kinds' templates use, by name."""
+    start = _start(story, facts)
     return {
-        "s_client": s_client(story, facts),
-        "s_client_tls12": s_client(story, facts, "-tls1_2"),
-        "s_client_tls13": s_client(story, facts, "-tls1_3"),
-        "s_client_chain": s_client(story, facts, "-showcerts"),
-        "s_client_key": s_client(story, facts, "-cert CLIENT.pem -key CLIENT.key"),
+        "s_client": f"{start} </dev/null",
+        "s_client_tls12": f"{start} -tls1_2 </dev/null",
+        "s_client_tls13": f"{start} -tls1_3 </dev/null",
+        "s_client_chain": f"{start} -showcerts </dev/null",
+        "s_client_key": f"{start} -cert CLIENT.pem -key CLIENT.key </dev/null",
     }
 
 
-def s_client(story: Story, facts: TlsFacts | None, *options: str) -> str:
+def s_client(story: Story, facts: TlsFacts | None) -> str:
     """Return the command that repeats the handshake, ready for a POSIX shell.
 
     A name or protocol that a shell or OpenSSL could misread is left out.
     """
+    return f"{_start(story, facts)} </dev/null"
+
+
+def _start(story: Story, facts: TlsFacts | None) -> str:
     hello = facts.client_hello if facts else None
     parts = ["openssl s_client -connect", shlex.quote(end_name(story.responder))]
     sent = hello.sni if hello else None
@@ -50,7 +55,7 @@ def s_client(story: Story, facts: TlsFacts | None, *options: str) -> str:
         parts += ["-starttls", before]
     if protocols:
         parts += ["-alpn", ",".join(protocols[:ALPN_LISTED])]
-    return " ".join([*parts, *options, "</dev/null"])
+    return " ".join(parts)
 
 
 def _starttls(story: Story) -> str | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from pcapdiag.correlate.logs.pairs import span_of
 from pcapdiag.correlate.logs.ties import LogTies, Tie, tie_log
+from pcapdiag.correlate.logs.times import span_of
 from pcapdiag.correlate.logs.wire import Key, WireConnection, key_of, wire_of
 from pcapdiag.diagnose.log_agreement import agreement
 from pcapdiag.incident.logs.shelf import Shelf
@@ -33,6 +33,8 @@ class LogBook:
         self._filtered = filtered
         self.named: frozenset[End] = frozenset()
         """Addresses and ports from which lines say that a connection was opened."""
+        self.asked: frozenset[tuple[str, str, int]] = frozenset()
+        """Method, target and status of the lines that name no port of a connection."""
         self._lines: dict[Key, list[LogLine]] = {}
         self._files: list[LogFile] = []
         self._disagreeing = 0
@@ -52,6 +54,12 @@ class LogBook:
         entries = [entry for shelf in self.shelves for entry in shelf.entries]
         ends = [end for entry in entries for end in (entry.client, entry.upstream_local) if end]
         self.named = frozenset(end for end in ends if end[1])
+        portless = (entry for entry in entries if not (entry.client and entry.client[1]))
+        self.asked = frozenset(
+            (entry.method, entry.target, entry.status)
+            for entry in portless
+            if entry.method and entry.target and entry.status
+        )
 
     def conclude(self, connections: Iterable[Connection], first: int, last: int) -> None:
         """Tie the lines to connections of a capture that lasted from ``first`` to ``last`` (ns)."""

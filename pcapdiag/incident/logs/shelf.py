@@ -38,7 +38,7 @@ class Shelf:
         """
         from pcapdiag.logs import read_log
 
-        reading = read_log(self.source)
+        reading = read_log(self.source, brief=True)
         self.take(reading, capture_start)
         self.lines, self.unread, self.form = reading.lines, reading.unread, reading.form
         self.first_time, self.last_time = reading.first_time, reading.last_time

@@ -26,6 +26,7 @@ LEFT_OUT = ("FIX", "NEXT", "RUN")
 """Parts of a report that the page itself has."""
 SHOWN_BY = {"ok": "healthy-refused-then-retry-same-syn", "path.mtu": "healthy-path-mtu-"}
 """Codes without scenarios of their own, and whose show them."""
+SNAPSHOT = "--snapshot="
 NOT_FAILED = {"ok": "OK", "capture.partial": "PARTIAL"}
 """Codes of connections that did not fail, and what their line begins with."""
 
@@ -135,12 +136,14 @@ def _codes(truth: dict[str, Any], capture: dict[str, Any]) -> set[str]:
 
 
 def _arguments(truth: dict[str, Any], capture: dict[str, Any]) -> tuple[str, ...]:
-    """Return what the command is given: files, or files with the labels of their points."""
+    """Return what the command is given: files, or those with their points' labels; snapshots."""
     folder = f"fixtures/pcaps/{truth['scenario']}"
+    snapshots = [f"{SNAPSHOT}{folder}/{file}" for file in truth.get("snapshots", [])]
     if capture["command"] == "analyze":
-        return tuple(f"{folder}/{file}" for file in capture["files"])
+        return (*(f"{folder}/{file}" for file in capture["files"]), *snapshots)
     points = capture["together"]["points"]
-    return tuple(f"{label}={folder}/{file}" for label, files in points.items() for file in files)
+    files = [f"{label}={folder}/{file}" for label, listed in points.items() for file in listed]
+    return (*files, *snapshots)
 
 
 def _path(argument: str) -> str:
@@ -148,7 +151,9 @@ def _path(argument: str) -> str:
 
 
 def _report(arguments: tuple[str, ...]) -> Report:
-    options = AnalyzeOptions(all_connections=True)
+    snapshots = tuple(_path(one) for one in arguments if one.startswith(SNAPSHOT))
+    arguments = tuple(one for one in arguments if not one.startswith(SNAPSHOT))
+    options = AnalyzeOptions(all_connections=True, snapshots=snapshots)
     if "=" not in arguments[0]:
         return pipeline.analyze(list(arguments), options)
     points: dict[str, list[str]] = {}

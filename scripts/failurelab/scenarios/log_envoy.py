@@ -54,7 +54,8 @@ _MEMBERS = {
 }
 
 
-def _istio() -> Json:
+def istio() -> Json:
+    """A connection manager that logs in the text format of Istio."""
     return {"access_log": envoy.access_log(_ISTIO)}
 
 
@@ -103,7 +104,7 @@ def many(lab: Lab) -> None:
     """Four listeners, each with its own upstream port: 9000 answers, 9001 refuses, 9002 resets
     after the request, 9003 closes. Istio's text format.
     """
-    _four(lab, _istio())
+    _four(lab, istio())
 
 
 @scenario(
@@ -149,7 +150,7 @@ def clock_ahead(lab: Lab) -> None:
     """Four listeners, each with its own upstream port: 9000 answers, 9001 refuses, 9002 resets
     after the request, 9003 closes. Istio's text format, its times moved afterwards.
     """
-    _four(lab, _istio())
+    _four(lab, istio())
     lab.logs["envoy.log"].shift = 4.2
 
 
@@ -186,7 +187,7 @@ def retries(lab: Lab) -> None:
     """Two retries on resets; the upstream resets each. Istio's text format."""
     lab.upstream.serve(9000, behaviours.reset_after_request(0.05))
     retry = {"retry_policy": {"retry_on": "reset", "num_retries": 2}}
-    envoy.simple(lab, (lab.upstream.ip, 9000), route=retry, manager=_istio())
+    envoy.simple(lab, (lab.upstream.ip, 9000), route=retry, manager=istio())
     _ask(lab)
     tries = [lab.leg(lab.upstream, 9000, nth) for nth in range(3)]
     _reply(lab, tries[2])
@@ -205,7 +206,7 @@ def retries(lab: Lab) -> None:
 def timeout(lab: Lab) -> None:
     """Route timeout 1.5 s; the upstream reads and says nothing. Istio's text format."""
     lab.upstream.serve(9000, behaviours.silent())
-    envoy.simple(lab, (lab.upstream.ip, 9000), route={"timeout": "1.5s"}, manager=_istio())
+    envoy.simple(lab, (lab.upstream.ip, 9000), route={"timeout": "1.5s"}, manager=istio())
     _ask(lab)
     _caused(lab, "tcp.response_timeout")
 
@@ -221,7 +222,7 @@ def timeout(lab: Lab) -> None:
 def connect_timeout(lab: Lab) -> None:
     """The router drops SYNs to the upstream's port; connect_timeout 1 s. Two requests."""
     lab.router2.iptables("-A FORWARD -p tcp --dport 9000 -j DROP")
-    envoy.simple(lab, (lab.upstream.ip, 9000), manager=_istio())
+    envoy.simple(lab, (lab.upstream.ip, 9000), manager=istio())
     _ask(lab)
     lab.sleep(2)
     _ask(lab)
@@ -245,7 +246,7 @@ def tls_expired(lab: Lab) -> None:
     files = lab.authority.issue("api.example", since=-31, days=30)
     openssl.server(lab, lab.upstream, 9000, files=files)
     tls = envoy.upstream_tls("api.example", trust=lab.authority.cert, newest="TLSv1_2")
-    envoy.simple(lab, (lab.upstream.ip, 9000), up_tls=tls, manager=_istio())
+    envoy.simple(lab, (lab.upstream.ip, 9000), up_tls=tls, manager=istio())
     _ask(lab)
     _caused(lab, "tls.certificate_expired", "initiator")
 
@@ -264,7 +265,7 @@ def tls_to_plaintext(lab: Lab) -> None:
         9000, behaviours.respond(behaviours.reply(b"no\n", "400 Bad Request", "Connection: close"))
     )
     tls = envoy.upstream_tls("api.example")
-    envoy.simple(lab, (lab.upstream.ip, 9000), up_tls=tls, manager=_istio())
+    envoy.simple(lab, (lab.upstream.ip, 9000), up_tls=tls, manager=istio())
     _ask(lab)
     _caused(lab, "protocol.tls_to_plaintext")
 
@@ -280,7 +281,7 @@ def tls_to_plaintext(lab: Lab) -> None:
 def reset_in_response(lab: Lab) -> None:
     """The upstream promises 1000 bytes, sends 300 and resets; Envoy had sent the 200 already."""
     server = lab.upstream.serve(9000, behaviours.half_response(reset=True))
-    envoy.simple(lab, server.address, manager=_istio())
+    envoy.simple(lab, server.address, manager=istio())
     _ask(lab, "/file")
     lab.sleep(1.2)
     reset = lab.leg(lab.upstream, 9000)
@@ -333,7 +334,7 @@ def protocol_error(lab: Lab) -> None:
     """The upstream answers like Redis. Istio's text format."""
     line = b"-ERR wrong number of arguments for 'get' command\r\n"
     lab.upstream.serve(9000, behaviours.answer_and_close(line))
-    envoy.simple(lab, (lab.upstream.ip, 9000), manager=_istio())
+    envoy.simple(lab, (lab.upstream.ip, 9000), manager=istio())
     _ask(lab)
     _caused(lab, "http.malformed_response")
 
@@ -353,7 +354,7 @@ def client_gone(lab: Lab) -> None:
     """
     lab.bump.delay = 0.01
     lab.upstream.serve(9000, behaviours.slow(0.8))
-    envoy.simple(lab, (lab.upstream.ip, 9000), manager=_istio())
+    envoy.simple(lab, (lab.upstream.ip, 9000), manager=istio())
     _ask(lab, "/one")
     gone = lab.client.connect((lab.proxy.ip, 8080))
     gone.send(behaviours.get("/two"))

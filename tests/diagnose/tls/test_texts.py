@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.diagnose.text import fill
-from pcapdiag.diagnose.tls.commands import s_client
+from pcapdiag.diagnose.tls.commands import s_client, s_client_words
 from pcapdiag.incident.describe_tls import describe_tls, tls_labels
 from pcapdiag.model.context import TlsServerFacts
 from pcapdiag.model.story import Story
@@ -85,7 +85,7 @@ def test_every_variant_has_its_texts(name: str) -> None:
 def test_a_command_holds_the_connections_own_words() -> None:
     story = VARIANTS["reset for one name"]
     assert story.application is not None
-    command = s_client(story, story.application.tls, "-tls1_2")
+    command = s_client_words(story, story.application.tls)["s_client_tls12"]
     assert command == (
         "openssl s_client -connect 10.0.2.7:8443 -servername shop.example -alpn h2,http/1.1 "
         "-tls1_2 </dev/null"

@@ -1,0 +1,150 @@
+"""Lines find their connections whatever the log's clock says, and no line finds another's."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.correlate.logs.world import (
+    LISTENER,
+    MS,
+    SECOND,
+    SERVER,
+    Format,
+    World,
+    legs,
+    wrong,
+)
+
+pytestmark = pytest.mark.once
+
+HOUR = 3600 * SECOND
+FORMATS: tuple[Format, ...] = ("ports", "default", "error", "haproxy")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("behind", [0, 3 * MS, -37 * SECOND - 123 * MS])
+def test_all_lines_are_tied_on_both_legs(form: Format, behind: int) -> None:
+    world = World(50)
+    ties = world.tie(world.log(form, behind=behind))
+    assert len(ties.ties) == 50
+    assert wrong(ties) == 0
+    assert all(legs(ties, line) == {"downstream", "upstream"} for line in range(50))
+    assert ties.clock is not None
+    assert abs(ties.clock.offset - behind) <= ties.clock.error
+    assert ties.by_more_than_time
+
+
+@pytest.mark.parametrize("form", ["error", "haproxy"])
+@pytest.mark.parametrize("behind", [-2 * HOUR, 5 * HOUR + 1800 * SECOND + 40 * MS])
+def test_a_local_times_zone_is_found(form: Format, behind: int) -> None:
+    world = World(50)
+    ties = world.tie(world.log(form, behind=behind))
+    assert len(ties.ties) == 50
+    assert wrong(ties) == 0
+    assert ties.clock is not None
+    assert abs(ties.clock.offset - behind) <= ties.clock.error
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("count", [1, 3, 50])
+def test_another_proxys_log_is_tied_to_nothing(form: Format, count: int) -> None:
+    """Same requests, same upstream, same minute; other moments and ports."""
+    ties = World(50).tie(World(count, seed=7).log(form))
+    assert ties.ties == {}
+    assert ties.clock is None
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_one_line_is_enough_where_clocks_agree(form: Format) -> None:
+    world = World(1)
+    ties = world.tie(world.log(form))
+    assert legs(ties, 0) == {"downstream", "upstream"}
+
+
+def test_one_line_with_another_clock_needs_a_port() -> None:
+    world = World(1)
+    assert world.tie(world.log("ports", behind=37 * SECOND)).ties
+    assert not world.tie(world.log("default", behind=37 * SECOND)).ties
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_day_of_lines_and_a_minute_of_capture(form: Format) -> None:
+    day = World(2_000, seconds=86_400, targets=100)
+    lines = day.log(form)
+    day.first += 40_000 * SECOND
+    day.last = day.first + 480 * SECOND
+    day.wires = [one for one in day.wires if day.first <= one.start and one.end <= day.last]
+    ties = day.tie(lines)
+    inside = {one.key[1] // 2 for one in day.wires}
+    assert set(ties.ties) == inside
+    for line, found in ties.ties.items():
+        assert {day.wires[tie.wire].key[1] // 2 for tie in found} == {line}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_hundreds_alike_in_one_second_are_tied_one_to_one(form: Format) -> None:
+    world = World(300, seconds=1, targets=1, joined=False)
+    ties = world.tie(world.log(form))
+    for leg in ("downstream", "upstream"):
+        found = [t.wire for of in ties.ties.values() for t in of if t.leg == leg and not t.exact]
+        assert len(found) == len(set(found))
+    assert len(ties.ties) + len(ties.ambiguous) == 300
+    assert len(ties.ties) > 270
+
+
+def test_failures_of_many_kinds_are_not_tied_in_order() -> None:
+    """Where lines and connections of one moment differ, nothing says which is whose."""
+    world = World(40, seconds=1, targets=1, joined=False)
+    for number, one in enumerate(world.wires):
+        if number % 4 == 1:
+            world.wires[number] = type(one)(
+                one.key, one.initiators, one.responders, one.start, one.end,
+                "tls.handshake_closed", True, "tls_handshake", "responder", decided=one.decided,
+            )  # fmt: skip
+    lines = world.log("error")
+    for entry in lines:
+        entry.method = entry.target = None
+    ties = world.tie(lines)
+    assert wrong(ties) == 0
+
+
+def test_a_port_used_twice_is_told_by_time() -> None:
+    world = World(20)
+    for number in range(2, 40, 2):
+        one = world.wires[number]
+        world.wires[number] = type(one)(
+            one.key, world.wires[0].initiators, one.responders, one.start, one.end, one.code,
+            True, one.phase, one.ended_by, one.side, one.decided, True, one.requests, one.causes,
+        )  # fmt: skip
+    world.ports = [world.ports[0]] * 20
+    ties = world.tie(world.log("ports"))
+    assert len(ties.ties) == 20
+    assert wrong(ties) == 0
+
+
+def test_the_last_of_several_tries_has_the_lines_words() -> None:
+    world = World(1)
+    line = world.log("default")[0]
+    first, last = ("10.0.2.7", 9001), SERVER
+    client, call = world.wires
+    earlier = type(call)(
+        ("", 2), call.initiators, (first,), call.start - MS // 2, call.start - MS // 4,
+        "tcp.connection_refused", True, "connect", "responder", decided=call.start - MS // 4,
+        came_up=False,
+    )  # fmt: skip
+    world.wires = [client, call, earlier]
+    line.upstreams = [first, last]
+    ties = world.tie([line])
+    attempts = {world.wires[t.wire].responders[0]: t.attempt for t in ties.ties[0]}
+    assert attempts == {LISTENER: 0, last: 0, first: -1}
+
+
+def test_addresses_alone_tie_where_failures_are_few() -> None:
+    world = World(5, joined=False)
+    lines = world.log("default")
+    for entry in lines:
+        entry.method = entry.target = entry.status = None
+    ties = world.tie(lines)
+    assert [legs(ties, line) for line in range(5)] == [{"upstream"}] * 5
+    assert wrong(ties) == 0
+    assert not ties.by_more_than_time
