@@ -34,6 +34,7 @@ class Chosen(TypedDict):
     sni: str | None
     alpn: tuple[str, ...]
     tls: bool | None
+    starttls: str | None
     http2: bool
     http_path: str | None
     http_host: str | None
@@ -116,6 +117,10 @@ def _protocols(
     default=None,
     help="The port must speak TLS, or TLS is not tried. Otherwise it is tried, and a failure only "
     "where the server speaks it, the port is one of TLS, or an option is about it.",
+)
+@click.option(
+    "--starttls", type=click.Choice(["smtp", "imap", "pop3", "ftp", "postgres"]),
+    help="The port begins in this protocol, and goes over to TLS when asked.",
 )
 @click.option("--http2", is_flag=True, help="Send the HTTP/2 preface and read SETTINGS.")
 @click.option(
@@ -212,9 +217,14 @@ def _options(target: str, chosen: Chosen) -> ProbeOptions:
         raise click.UsageError("--client-key needs --client-cert")
     if options.http_host is not None and options.http_path is None:
         raise click.UsageError("--http-host needs --http")
-    about_tls = options.sni, options.alpn, options.client_cert, options.ca
+    about_tls = (
+        *(options.sni, options.alpn, options.client_cert, options.ca),
+        options.starttls,
+    )
     if options.tls is False and any(about_tls):
-        raise click.UsageError("--no-tls goes with no --sni, --alpn, --client-cert or --ca")
+        raise click.UsageError("--no-tls goes with no option about TLS")
+    if options.starttls is not None and (options.http2 or options.http_path is not None):
+        raise click.UsageError("--starttls is for other protocols than HTTP")
     return options
 
 

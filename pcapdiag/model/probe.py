@@ -34,6 +34,8 @@ class ProbeOptions:
     """Protocols that the server must take, each on its own."""
     tls: bool | None = None
     """Whether the port speaks TLS; None: it is tried, and no failure where it does not."""
+    starttls: str | None = None
+    """The protocol in which TLS begins when asked (smtp, imap ...)."""
     http2: bool = False
     http_path: str | None = None
     """With it one ``GET`` is sent."""
@@ -55,7 +57,7 @@ class ProbeOptions:
     @property
     def wants_tls(self) -> bool:
         """Whether an option says that the port speaks TLS."""
-        chosen = (self.sni, self.alpn, self.client_cert, self.ca)
+        chosen = (self.sni, self.alpn, self.client_cert, self.ca, self.starttls)
         return self.tls if self.tls is not None else any(chosen)
 
 

@@ -33,6 +33,8 @@ class Draft:
     """Given by the check itself, where no connection shows it."""
     skipped: str = ""
     """Why it was not made."""
+    refusal: str = ""
+    """Why TLS could not begin in the protocol around it."""
     client: TlsClient | None = None
     wants_alpn: str | None = None
     """The protocol that the server has to pick."""

@@ -74,6 +74,12 @@ class Recording(msgspec.Struct):
         return self.events[: kinds.index("fin_sent") + 1] if "fin_sent" in kinds else self.events
 
     @property
+    def greeted(self) -> bool:
+        """Whether bytes came before the probe closed, or said anything."""
+        kinds = [event.kind for event in self.before_parting]
+        return "received" in kinds and "sent" not in kinds[: kinds.index("received")]
+
+    @property
     def ended_by_other(self) -> bool:
         """Whether the server, or something on the path, ended it before the probe did."""
         return any(event.kind in _ENDS for event in self.before_parting)

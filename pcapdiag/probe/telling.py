@@ -150,7 +150,7 @@ def _not_done(draft: Draft, story: Story) -> ProbeVerdict | None:
     if draft.name == "http":
         return None if facts.http_status is not None else untold(story, "no HTTP status came")
     if client is not None and not client.done:
-        return untold(story, client.error or "the handshake was not finished")
+        return untold(story, draft.refusal or client.error or "the handshake was not finished")
     return None
 
 

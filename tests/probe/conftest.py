@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from failurelab.certs import Authority
-from pcapdiag.probe import connection, run
+from pcapdiag.probe import checks, connection
 
 SHORT = 0.1
 """Seconds in the place of waits that are for servers far away."""
@@ -15,8 +15,8 @@ SHORT = 0.1
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "GREETING", SHORT)
-    monkeypatch.setattr(run, "AFTER_HANDSHAKE", SHORT)
+    monkeypatch.setattr(checks, "GREETING", SHORT)
+    monkeypatch.setattr(checks, "AFTER_HANDSHAKE", SHORT)
     monkeypatch.setattr(connection, "FAREWELL", SHORT)
 
 

@@ -307,3 +307,49 @@ def test_an_offer_that_openssl_does_not_make(
     old = check(report, "tls_version", "TLS 1.0")
     assert old.status == "skipped"
     assert old.says.startswith("not tested: OpenSSL here")
+
+
+MAIL = (b"220 mail ESMTP\r\n", b"250-mail\r\n250 STARTTLS\r\n", b"220 go on\r\n")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "answers"),
+    [
+        ("smtp", MAIL),
+        ("imap", (b"* OK ready\r\n", b"a OK now\r\n")),
+        ("pop3", (b"+OK ready\r\n", b"+OK now\r\n")),
+        ("ftp", (b"220 ready\r\n", b"234 now\r\n")),
+        ("postgres", (b"", b"S")),
+    ],
+)
+def test_tls_begins_when_asked(
+    authority: Authority, protocol: str, answers: tuple[bytes, ...]
+) -> None:
+    inner = over_tls(tls_context(authority.issue(HOME)))
+
+    def handle(connection: socket.socket) -> None:
+        for number, answer in enumerate(answers):
+            if number and not connection.recv(4096):
+                return
+            connection.sendall(answer)
+        inner(connection)
+
+    with serving(handle) as server:
+        good = ask(server.target, ca=str(authority.cert), starttls=protocol)
+        bad = ask(server.target, starttls=protocol)
+    assert good.status == "ok"
+    assert check(good, "tls").facts.tls_version == "TLS 1.3"
+    assert code(check(bad, "tls")) == "tls.certificate_untrusted"
+
+
+def test_a_server_that_does_not_go_over_to_tls() -> None:
+    def handle(connection: socket.socket) -> None:
+        connection.sendall(MAIL[0])
+        connection.recv(4096)
+        connection.sendall(b"502 \x1b[2Jnot here\r\n")
+        connection.recv(4096)
+
+    with serving(handle) as server:
+        one = check(ask(server.target, starttls="smtp"), "tls")
+    assert (one.status, code(one)) == ("failed", "capture.partial")
+    assert "502 \\x1b[2Jnot here" in one.says
