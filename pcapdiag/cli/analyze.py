@@ -14,7 +14,6 @@ from pcapdiag.cli.captures import inputs
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.interrupt import ending_on_interrupt
 from pcapdiag.cli.options import (
-    CaptureArguments,
     Format,
     analyze_options,
     capture_options,
@@ -28,6 +27,7 @@ from pcapdiag.cli.status import INTERRUPTED, status_of
 from pcapdiag.report.clock import TimeMode
 
 if TYPE_CHECKING:
+    from pcapdiag.cli.arguments import CaptureArguments
     from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.model.report import Report
     from pcapdiag.report.conditions import Condition

@@ -13,7 +13,7 @@ import click
 from pcapdiag.cli import progress
 from pcapdiag.cli.captures import files_of
 from pcapdiag.cli.examples import examples
-from pcapdiag.cli.options import CaptureArguments, analyze_options, capture_options
+from pcapdiag.cli.options import analyze_options, capture_options
 from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_binary_output
 from pcapdiag.cli.printing import tell_input
 from pcapdiag.cli.say import warn
@@ -22,6 +22,7 @@ from pcapdiag.errors import UsageError
 
 if TYPE_CHECKING:
     from pcapdiag.capture.writing.section import Copied
+    from pcapdiag.cli.arguments import CaptureArguments
     from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.model.report import Report
 

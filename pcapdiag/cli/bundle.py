@@ -14,7 +14,7 @@ from pcapdiag.cli import progress, values
 from pcapdiag.cli.captures import files_of, is_labelled
 from pcapdiag.cli.correlate import named_points
 from pcapdiag.cli.examples import examples
-from pcapdiag.cli.options import CaptureArguments, analyze_options, capture_options
+from pcapdiag.cli.options import analyze_options, capture_options
 from pcapdiag.cli.output import open_binary_output
 from pcapdiag.cli.printing import tell_input
 from pcapdiag.cli.say import warn
@@ -23,6 +23,7 @@ from pcapdiag.errors import UsageError
 
 if TYPE_CHECKING:
     from pcapdiag.bundle.build import Made
+    from pcapdiag.cli.arguments import CaptureArguments
     from pcapdiag.model.options import AnalyzeOptions, CapturePoint, Network
 
 

@@ -13,7 +13,6 @@ from pcapdiag.cli import progress
 from pcapdiag.cli.captures import files_of
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.options import (
-    CaptureArguments,
     Format,
     analyze_options,
     capture_options,
@@ -30,6 +29,7 @@ from pcapdiag.report.clock import TimeMode
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from pcapdiag.cli.arguments import CaptureArguments
     from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.model.report import Report
     from pcapdiag.report.conditions import Condition

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from os.path import realpath
-from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, Unpack, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, Unpack, get_args
 
 import click
 
 from pcapdiag.cli import values
-from pcapdiag.model.options import AnalyzeOptions, EndPattern, TimeBound
-from pcapdiag.report.clock import TimeMode
+from pcapdiag.model.options import AnalyzeOptions
 
 if TYPE_CHECKING:
-    from pcapdiag.model.logs import LogSource
-    from pcapdiag.report.conditions import Condition
+    from pcapdiag.cli.arguments import CaptureArguments
 
 Format = Literal["text", "json", "jsonl", "markdown", "junit"]
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -130,37 +128,6 @@ _OUTPUT = (
     fail_on_option,
     *_PAGE,
 )  # fmt: skip
-
-
-class CaptureArguments(TypedDict):
-    """What click hands to a command that took :func:`capture_options`."""
-
-    hosts: tuple[EndPattern, ...]
-    ports: tuple[int, ...]
-    nets: tuple[EndPattern, ...]
-    streams: tuple[int, ...]
-    time_from: TimeBound | None
-    time_to: TimeBound | None
-    proxies: tuple[EndPattern, ...]
-    clients: tuple[EndPattern, ...]
-    upstreams: tuple[EndPattern, ...]
-    names: str | None
-    keylog: str | None
-    snapshots: tuple[str, ...]
-    logs: tuple[LogSource, ...]
-
-
-class OutputArguments(TypedDict):
-    """What click hands to a command that took :func:`output_options`."""
-
-    output_format: Format
-    show_all: bool
-    output: str | None
-    html: str | None
-    width: int | None
-    no_color: bool
-    time_mode: TimeMode
-    fail_on: tuple[Condition, ...] | None
 
 
 def capture_options(command: Command) -> Command:

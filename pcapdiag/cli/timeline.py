@@ -13,13 +13,14 @@ from pcapdiag.cli import progress
 from pcapdiag.cli.captures import inputs, is_labelled
 from pcapdiag.cli.correlate import named_points
 from pcapdiag.cli.examples import examples
-from pcapdiag.cli.options import CaptureArguments, analyze_options, picture_options, time_option
+from pcapdiag.cli.options import analyze_options, picture_options, time_option
 from pcapdiag.cli.output import open_binary_output
 from pcapdiag.cli.printing import tell_input
 from pcapdiag.cli.status import FAILED, OK, status_of
 from pcapdiag.report.clock import Clock, TimeMode
 
 if TYPE_CHECKING:
+    from pcapdiag.cli.arguments import CaptureArguments
     from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.model.report import Report
     from pcapdiag.report.charts.look import Form

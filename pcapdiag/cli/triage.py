@@ -14,7 +14,6 @@ from pcapdiag.cli.engines import EngineKind, engine_options, open_engine
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.measuring import measuring
 from pcapdiag.cli.options import (
-    CaptureArguments,
     analyze_options,
     fail_on_option,
     fleet_options,
@@ -27,6 +26,7 @@ from pcapdiag.compiled import is_compiled
 from pcapdiag.errors import UsageError
 
 if TYPE_CHECKING:
+    from pcapdiag.cli.arguments import CaptureArguments
     from pcapdiag.fleet.capture import Capture
     from pcapdiag.fleet.metrics import Metrics
     from pcapdiag.fleet.run import Triage

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from pcapdiag.diagnose.timing import duration
-from pcapdiag.host.counters import growth
-from pcapdiag.host.load import Loaded
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report_snapshots import SnapshotFile
 from pcapdiag.model.snapshot import Counters, Snapshot
 from pcapdiag.model.units import NANOSECONDS, parse_seconds
+
+if TYPE_CHECKING:
+    from pcapdiag.host.load import Loaded
 
 FRESH = 60 * NANOSECONDS
 """Before or after the capture, that what a snapshot shows may be what the capture met."""
@@ -101,6 +103,8 @@ def _hands_on(snapshot: Snapshot, own: frozenset[str], fleet: Fleet) -> bool:
 
 def _count(state: HostState, fleet: Fleet) -> None:
     """Choose the counters that tell most of the capture's time, and say which time that is."""
+    from pcapdiag.host.counters import growth  # Only here: it reads this host, too.
+
     snapshot = state.snapshot
     now, before = snapshot.counters, snapshot.earlier
     state.counters, state.over = now, _since(snapshot)

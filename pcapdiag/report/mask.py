@@ -15,20 +15,31 @@ _HEADERS = (
     r"(?:proxy-)?authorization|(?:set-)?cookie2?|x-api-key|x-auth-token|x-amz-security-token"
     r"|x-csrf-token|x-forwarded-access-token|authentication-info"
 )
+_KEY_WORDS = ("pass", "pwd", "secret", "token", "key", "session", "sid", "sig", "credential")
+_HEADER_WORDS = ("auth", "cookie", "x-api-key", "token")
+_SCHEMES = ("bearer", "basic", "digest", "negotiate", "ntlm")
 _RULES = (
-    (re.compile(rf"\b({_HEADERS})(\s*[:=]\s*)\S.*", re.IGNORECASE), rf"\1\2{MASK}"),
-    (re.compile(r"(\w://)[^/\s@]+@"), rf"\1{MASK}@"),
-    (re.compile(r"([?&;][\w.%~\[\]-]+=)[^&;\s\"'#]+"), rf"\1{MASK}"),
     (
+        _HEADER_WORDS,
+        re.compile(rf"\b({_HEADERS})(\s*[:=]\s*)\S.*", re.IGNORECASE),
+        rf"\1\2{MASK}",
+    ),
+    (("://",), re.compile(r"(\w://)[^/\s@]+@"), rf"\1{MASK}@"),
+    (("=",), re.compile(r"([?&;][\w.%~\[\]-]+=)[^&;\s\"'#]+"), rf"\1{MASK}"),
+    (
+        _SCHEMES,
         re.compile(r"\b(Bearer|Basic|Digest|Negotiate|NTLM)\s+(?=\S*[0-9=])[\w+/=.~-]{6,}", re.I),
         rf"\1 {MASK}",
     ),
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), MASK),
+    (("eyj",), re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), MASK),
     (
+        _KEY_WORDS,
         re.compile(rf"\b((?:\w+[-_])?(?:{_SECRET_KEYS}))(\s*[=:]\s*)[^\s,;&\"']+", re.IGNORECASE),
         rf"\1\2{MASK}",
     ),
 )
+"""What a text has, in lower case, at least one of where the pattern fits; the pattern; what is put
+in its place."""
 _SUSPECT = re.compile(r"[=@ ]|eyJ|:[^\d]")
 """What a text with a secret has at least one of; most texts of a report have none."""
 REMEMBERED = 8192
@@ -40,6 +51,9 @@ def mask(text: str) -> str:
     """Return text with every value that may be a secret replaced by ``***``; names are kept."""
     if not _SUSPECT.search(text):
         return text
-    for pattern, replacement in _RULES:
-        text = pattern.sub(replacement, text)
+    # Beyond ASCII other letters count as these, too: U+017F is an s to a pattern.
+    lower = text.lower() if text.isascii() else None
+    for words, pattern, replacement in _RULES:
+        if lower is None or any(word in lower for word in words):
+            text = pattern.sub(replacement, text)
     return text
