@@ -119,7 +119,8 @@ def _protocols(
     "where the server speaks it, the port is one of TLS, or an option is about it.",
 )
 @click.option(
-    "--starttls", type=click.Choice(["smtp", "imap", "pop3", "ftp", "postgres"]),
+    "--starttls",
+    type=click.Choice(["smtp", "imap", "pop3", "ftp", "postgres"]),
     help="The port begins in this protocol, and goes over to TLS when asked.",
 )
 @click.option("--http2", is_flag=True, help="Send the HTTP/2 preface and read SETTINGS.")

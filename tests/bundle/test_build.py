@@ -17,6 +17,7 @@ from pcapdiag import pipeline
 from pcapdiag.bundle import build, outputs, sanitising
 from pcapdiag.bundle.build import make_bundle
 from pcapdiag.bundle.log_format import format_of, renamed_format
+from pcapdiag.bundle.own_file import replaced
 from pcapdiag.bundle.request import Request
 from pcapdiag.cli.main import cli
 from pcapdiag.errors import ProofError, UsageError
@@ -242,7 +243,6 @@ def test_names_come_along_renamed(tmp_path: Path) -> None:
 
 def test_a_broken_sanitizer_gives_no_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ports are evidence: with others the connections are not the same ones."""
-    replaced = sanitising.replaced
     monkeypatch.setattr(sanitising, "replaced", lambda block, data: replaced(block, data[::-1]))
     with pytest.raises(ProofError, match="does not show the same as the original: stream"):
         make_bundle(request(REFUSED))
@@ -252,7 +252,7 @@ def test_a_broken_sanitizer_gives_no_bundle(monkeypatch: pytest.MonkeyPatch) -> 
 def test_an_original_that_is_left_gives_no_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
     before = pcapdiag.analyze(PCAPS / REFUSED)
     left = before.connections[0].responder.ip
-    told = build.outputs
+    told = outputs.outputs
 
     def telling(*arguments: object, **named: object) -> object:
         yield from told(*arguments, **named)  # type: ignore[arg-type]

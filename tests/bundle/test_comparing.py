@@ -30,7 +30,9 @@ def other(report: Report, place: int, **changed: object) -> Report:
     """The report with another verdict of one connection."""
     connections = [*report.connections]
     one = connections[place]
-    who = {name: changed.pop(name) for name in ("side", "party") if name in changed}
+    who: dict[str, object] = {
+        name: changed.pop(name) for name in ("side", "party") if name in changed
+    }
     sure = changed.pop("sure", None)
     if sure is not None:
         who["confidence"] = sure

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from pcapdiag.bundle import narrowing
-from pcapdiag.bundle.comparing import compare
+from pcapdiag.bundle.choosing import Chosen
+from pcapdiag.bundle.comparing import Comparison, Difference, compare
 from pcapdiag.bundle.narrowing import narrow
 from pcapdiag.bundle.original import study
+from pcapdiag.bundle.parts import Frames
 from pcapdiag.capture import Capture
 from pcapdiag.errors import ProofError
+from pcapdiag.model.report import Report
 from tests.bundle.make import PCAPS, REFUSED, request
 
 CASES = [
@@ -93,18 +96,12 @@ def test_no_bundle_where_nothing_shows_the_same(
     wish = request(REFUSED, sanitise=False)
     original = study(wish)
 
-    def never(*arguments: object) -> object:
-        found = compare(*arguments)  # type: ignore[arg-type]
-        found.differences.append(narrowing_difference())
+    def never(before: Report, after: Report, frames: Frames, chosen: Chosen) -> Comparison:
+        found = compare(before, after, frames, chosen)
+        found.differences.append(Difference(3, "side", "upstream", "path"))
         return found
 
     monkeypatch.setattr(narrowing, "compare", never)
     with pytest.raises(ProofError, match=r"stream 3: side was upstream, in the bundle path"):
         narrow(original, wish, str(tmp_path))
     assert original.parts[0].wanted.everything
-
-
-def narrowing_difference() -> object:
-    from pcapdiag.bundle.comparing import Difference
-
-    return Difference(3, "side", "upstream", "path")

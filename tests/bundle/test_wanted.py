@@ -29,7 +29,7 @@ def test_a_connection_is_wanted_in_both_directions_and_in_quotes() -> None:
 
 
 def test_the_answers_of_a_redirected_call_are_wanted_with_it() -> None:
-    redirects = {(*THIRD, *ONE): OTHER}
+    redirects: dict[tuple[int, ...], tuple[int, int, int]] = {(*THIRD, *ONE): OTHER}
     sieve = Sieve(Wanted(pairs={pair(ONE, OTHER)}), redirects)
     assert sieve.takes(headers.TCP, packet(THIRD, ONE), 7, 100)
 

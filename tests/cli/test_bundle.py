@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 import pcapdiag
 from pcapdiag.bundle import outputs, sanitising
+from pcapdiag.bundle.own_file import replaced
 from pcapdiag.cli.main import cli
 from tests.captures import FIXTURES
 
@@ -84,7 +85,6 @@ def test_not_sanitised_is_said_loudly(tmp_path: Path) -> None:
 def test_no_file_without_a_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "case.zip"
     out.write_bytes(b"an older one")
-    replaced = sanitising.replaced
     monkeypatch.setattr(sanitising, "replaced", lambda block, data: replaced(block, data[::-1]))
     result = bundle(REFUSED, "-o", out)
     assert result.exit_code == 3
