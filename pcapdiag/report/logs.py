@@ -19,6 +19,8 @@ LOGGED = 20
 """Connections that worked, and of which a log says that they failed."""
 EXAMPLES = 3
 """Lines without a connection that are told of each log."""
+QUARTER_HOUR = 900
+"""Seconds: time zones are whole numbers of these."""
 ERROR = 500
 """From this status on a line tells of an error."""
 MAX_WORDS = 160
@@ -139,6 +141,11 @@ def _clock(log: LogFile) -> str:
     if abs(log.clock_offset) <= log.clock_error:
         return f"; its clock agrees with the capture's, {within}"
     way = "behind" if log.clock_offset > 0 else "ahead of"
+    apart = abs(log.clock_offset)
+    quarters = round(apart / QUARTER_HOUR)
+    if quarters and abs(apart - quarters * QUARTER_HOUR) <= log.clock_error:
+        zone = f"{quarters // 4}:{quarters % 4 * 15:02} h"
+        return f"; its clock is {zone} {way} the capture's, a time zone, {within}"
     return f"; its clock is {precise(abs(log.clock_offset))} {way} the capture's, {within}"
 
 

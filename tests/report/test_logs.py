@@ -42,6 +42,13 @@ def test_text_tells_each_log_and_each_line() -> None:
     assert "Envoy log:" not in text
 
 
+def test_a_local_time_is_told_as_a_time_zone() -> None:
+    here = FIXTURES / "pcaps" / "log-nginx-local-time"
+    text = analyze(str(here / "proxy.pcap"), "--log", f"nginx={here / 'nginx-error.log'}")
+    told = " ".join(text.split())
+    assert "its clock is 5:30 h ahead of the capture's, a time zone, \u00b1" in told
+
+
 def test_markdown_and_json_lines_tell_it() -> None:
     text = analyze(CAPTURE, *real(), "--format", "markdown")
     assert "- Log: envoy" in text
