@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
@@ -91,6 +92,25 @@ class Frame:
     def put16(self, at: int, value: int) -> None:
         """Write 2 bytes, which must be in the layer."""
         self.out[at : at + 2] = value.to_bytes(2, "big")
+
+    def options(self, at: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """Yield place, kind and size of each option of IPv4 or TCP (RFC 791 and RFC 9293, 3.1).
+
+        Kinds and lengths are kept; what cannot be an option ends them.
+        """
+        while at < min(end, self.end):
+            kind = self.data[at]
+            self.keep(at, 2 if kind > 1 else 1)
+            if kind == 0:
+                return
+            if kind == 1:
+                at += 1
+                continue
+            size = self.data[at + 1] if self.left(at) > 1 else 0
+            if size < 2 or at + size > end:
+                return
+            yield at, kind, size
+            at += size
 
     def address(self, at: int, size: int) -> None:
         """Replace an address of 4 or 16 bytes; one that was cut is dropped."""

@@ -128,26 +128,15 @@ def _header_checksum(f: Frame, at: int, end: int) -> None:
 
 
 def _options(f: Frame, at: int, end: int) -> None:
-    while at < min(end, f.end):
-        kind = f.data[at]
-        f.keep(at, 2 if kind > 1 else 1)
-        if kind == 0:
-            return
-        if kind == 1:
-            at += 1
-            continue
-        size = f.data[at + 1] if f.left(at) > 1 else 0
-        if size < 2 or at + size > end:
-            return
+    for place, kind, size in f.options(at, end):
         if kind in _ROUTES and size >= 3:
-            f.keep(at + 2, 1)
-            for place in range(at + 3, at + size - 3, 4):
-                f.address(place, 4)
+            f.keep(place + 2, 1)
+            for address in range(place + 3, place + size - 3, 4):
+                f.address(address, 4)
         elif kind == _TIMESTAMPS and size >= 4:
-            _timestamps(f, at, size)
+            _timestamps(f, place, size)
         elif kind in _KEPT_OPTIONS:
-            f.keep(at, size)
-        at += size
+            f.keep(place, size)
 
 
 def _timestamps(f: Frame, at: int, size: int) -> None:

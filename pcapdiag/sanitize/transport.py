@@ -137,22 +137,11 @@ def igmp(f: Frame, at: int) -> None:
 
 
 def _options(f: Frame, at: int, end: int) -> None:
-    while at < min(end, f.end):
-        kind = f.data[at]
-        f.keep(at, 2 if kind > 1 else 1)
-        if kind == 0:
-            return
-        if kind == 1:
-            at += 1
-            continue
-        size = f.data[at + 1] if f.left(at) > 1 else 0
-        if size < 2 or at + size > end:
-            return
+    for place, kind, size in f.options(at, end):
         if size in _OPTION_SIZES.get(kind, ()):
-            f.keep(at, size)
+            f.keep(place, size)
         elif kind == _MULTIPATH and size > 2:
-            _multipath(f, at, size)
-        at += size
+            _multipath(f, place, size)
 
 
 def _multipath(f: Frame, at: int, size: int) -> None:
