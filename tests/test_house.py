@@ -107,6 +107,18 @@ def test_long_files_have_a_reason() -> None:
     assert long == set(LONG_FILES)
 
 
+def test_no_pattern_repeats_a_group_possessively() -> None:
+    """Python 3.11 before 3.11.5 does not match what it should (python/cpython#106052)."""
+    found = [
+        f"{path.relative_to(ROOT)}: {node.value}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if re.search(r"\)(?:[*+?]|\{\d*,?\d*\})\+", node.value)
+    ]
+    assert found == []
+
+
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
 def test_public_names_say_their_contract(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -23,12 +23,12 @@ MAX_DEPTH = 100
 
 _NGINX = re.compile(
     r"\blog_format\s+(\S+)\s+(?:escape=\w+\s+)?"
-    r"((?:\s*+(?:'(?:[^'\\]|\\.)*+'|\"(?:[^\"\\]|\\.)*+\"|[^\s;'\"]++))++)\s*;"
+    r"((?>(?:\s*+(?:'(?>(?:[^'\\]|\\.)*)'|\"(?>(?:[^\"\\]|\\.)*)\"|[^\s;'\"]++))+))\s*;"
 )
-_NGINX_WORD = re.compile(r"'((?:[^'\\]|\\.)*+)'|\"((?:[^\"\\]|\\.)*+)\"|([^\s;'\"]++)")
+_NGINX_WORD = re.compile(r"'((?>(?:[^'\\]|\\.)*))'|\"((?>(?:[^\"\\]|\\.)*))\"|([^\s;'\"]++)")
 _INGRESS = re.compile(r"^\s*(log-format-(?:upstream|stream)):\s*(.*)$", re.MULTILINE)
 _HAPROXY = re.compile(r"^\s*((?:error-)?log-format)\s+(.+)$", re.MULTILINE)
-_HAPROXY_WORD = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"|'([^']*+)'|((?:[^\s\"'\\#]|\\.)++)")
+_HAPROXY_WORD = re.compile(r"\"((?>(?:[^\"\\]|\\.)*))\"|'([^']*+)'|((?>(?:[^\s\"'\\#]|\\.)+))")
 _OPERATOR = re.compile(r"%[A-Z][A-Z_0-9]+(?:\([^%]*\))?(?::\d+)?%")
 _KEY = re.compile(r"^(\s*)(?:- )?[\"']?([\w.:@/-]+?)[\"']?:\s*(.*?)\s*$")
 _TEXT_KEYS = frozenset({"text_format", "inline_string", "format", "text", "accessLogFormat"})

@@ -54,7 +54,7 @@ TEXTS = {
     "proxy_host": "backend",
 }
 _TRY = r"(?:\[[\da-fA-F:.]*+\])?[^\s,\"\[\]|;]*+"
-_LIST = rf"{_TRY}(?:(?:, ?| : ){_TRY})*+"
+_LIST = rf"{_TRY}(?>(?:(?:, ?| : ){_TRY})*)"
 """Tries, separated by commas; server groups by colons with blanks."""
 _CLOCKS = {"time_local": CLF, "time_iso8601": ISO, "msec": EPOCH}
 _MAX_FORMAT = 20_000

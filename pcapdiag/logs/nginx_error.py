@@ -20,7 +20,7 @@ _LINE = re.compile(
 )
 _CONTEXT = re.compile(
     r", (client|server|request|subrequest|upstream|host|referrer|login): "
-    r'(?:"((?:[^"]|"(?!, |$|\s))*+)"|([^,\s]*+))'
+    r'(?:"((?>(?:[^"]|"(?!, |$|\s))*))"|([^,\s]*+))'
 )
 _FIELD = {"server": "other_host", "request": "request", "host": "host"}
 _SCHEME = re.compile(r"^\w+://(\[[^\]]*\]|[^/:]*)(:\d+)?")

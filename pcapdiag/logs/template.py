@@ -21,7 +21,7 @@ MAX_FIELDS = 120
 
 NUMBER = r"[+-]?[\d.]*+"
 """A number, ``-`` or nothing."""
-_ADDRESS = r"(?:[\w.%]*+:(?=[\w.%]*+:))*+[\w.%\[\]-]*+"
+_ADDRESS = r"(?>(?:[\w.%]*+:(?=[\w.%]*+:))*)[\w.%\[\]-]*+"
 """An address, IPv6 too, before the colon of its port."""
 _ADDRESSES = frozenset({"client", "direct", "listener", "upstream", "upstream_local"})
 TELLING = frozenset(
@@ -175,7 +175,7 @@ def until(literal: str) -> str:
     """Return a pattern for all that comes before ``literal``; it never goes back."""
     first, rest = re.escape(literal[0]), re.escape(literal[1:_LOOK])
     plain = rf"[^{first}]*+"
-    return rf"{plain}(?:{first}(?!{rest}){plain})*+" if rest else plain
+    return rf"{plain}(?>(?:{first}(?!{rest}){plain})*)" if rest else plain
 
 
 def _best_clock(named: list[Part]) -> tuple[Clock | None, int]:
