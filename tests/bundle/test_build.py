@@ -138,7 +138,7 @@ def test_the_command_in_it_gives_the_same_report(
     command = made.manifest.command.split()
     assert command[:3] == ["pcapdiag", "analyze", "capture.pcapng"]
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(cli, command[1:])
+    result = CliRunner().invoke(cli, [*command[1:], "--width", "100"])
     assert result.stdout == members(made)["report.txt"].decode()
 
 

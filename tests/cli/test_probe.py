@@ -91,7 +91,7 @@ def test_an_encrypted_key_is_refused_and_not_asked_for(tmp_path: Path) -> None:
 
 
 def test_refused(closed_port: int) -> None:
-    result = run(f"127.0.0.1:{closed_port}")
+    result = run(f"127.0.0.1:{closed_port}", "--width", "100")
     assert result.exit_code == 1
     lines = result.output.splitlines()
     assert lines[0].startswith(f"FAILED  1 of 1 check of 127.0.0.1:{closed_port} from here at ")
