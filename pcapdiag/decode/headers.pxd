@@ -2,7 +2,7 @@ import cython
 
 from pcapdiag.model.numbers cimport big16, big32, big64
 
-cdef long long MASK32, ONLY_TIMESTAMPS, _MAX_LAYERS, _MAX_EXTENSIONS, _CHECKED_PAYLOAD, _MESH_DNS
+cdef long long SENT_BY_US, MASK32, ONLY_TIMESTAMPS, _MAX_LAYERS, _MAX_EXTENSIONS, _CHECKED_PAYLOAD, _MESH_DNS
 cdef long long _OTHER, _TCP, _ICMP_ERROR, _DNS, _ARP, _FRAGMENT, _UNDECODED, _UNKNOWN_LINK
 
 
