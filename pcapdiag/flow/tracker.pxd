@@ -13,7 +13,7 @@ from pcapdiag.flow.screen cimport completeness, is_alarming, is_answer, is_reque
 from pcapdiag.flow.sequence cimport analyze, repeats
 from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
 from pcapdiag.flow.table cimport Table
-from pcapdiag.model.numbers cimport big16, big32, big64, distance
+from pcapdiag.model.numbers cimport big16, big32, big64, copy, distance
 
 cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HAS_SACK, IS_IPV6, HEAD, CLOSE_NOTIFY, STALLED
 cdef long long _LINGER, _SYN_IDLE, _OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP, SECOND_CHANCES
@@ -41,7 +41,6 @@ cdef class Tracker:
     cdef public Losses losses
     cdef public Leaks leaks
     cdef public Bins activity
-    cdef unsigned char[::1] head_bytes
     cdef long long[::1] recent
     cdef unsigned short[::1] tags
     cdef const long long[::1] offsets, times, captured, lengths, interfaces, frames
