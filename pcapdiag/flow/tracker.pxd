@@ -58,7 +58,7 @@ cdef class Tracker:
 
     cpdef int watch(self, set streams, on_packet) except -1
     cpdef int process(self, batch, link_types, files) except -1
-    @cython.locals(p=Packet, i=cython.longlong, flow=Flow)
+    @cython.locals(p=Packet, i=cython.longlong, flow=Flow, frame=cython.longlong, time=cython.longlong, interface=cython.longlong)
     cdef int _process_ordered(self, long long count) except -1
     @cython.locals(p=Packet, i=cython.longlong, assigned=list, waiting=list)
     cdef int _process_disordered(self, long long count) except -1

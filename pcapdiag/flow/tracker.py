@@ -265,9 +265,10 @@ class Tracker:
         i = 0
         while i < count:
             if self._decode(p, i) == 1:
-                flow = self._assign(p, self.frames[i], self.times[i], self.interfaces[i])
+                frame, time, interface = self.frames[i], self.times[i], self.interfaces[i]
+                flow = self._assign(p, frame, time, interface)
                 if flow is not None:
-                    self._track(p, flow, self.frames[i], self.times[i], self.interfaces[i])
+                    self._track(p, flow, frame, time, interface)
             if self.now >= self.next_sweep:
                 self._sweep()
             i += 1
