@@ -34,13 +34,14 @@ class Ending(msgspec.Struct, frozen=True):
 def ending(story: Story) -> Ending | None:
     """Return what ended the connection; None when nothing has.
 
-    A FIN after which the initiator went on reading (half close), a RST that both ends outlived, and
-    one within a handshake that succeeded all the same do not count. A dozen kinds
-    ask in turn for the same story, so the last answer is kept.
+    A FIN after which the initiator went on reading an answer (half close), a RST that both ends
+    outlived, and one within a handshake that succeeded all the same do not count. Who half-closes
+    without having asked has left: whatever the other end still says answers that. A dozen kinds ask
+    in turn for the same story, so the last answer is kept.
     """
     words = _in_order(story, _closing_words(story))
     by_initiator_fin = len(words) > 1 and words[0].reset is None and words[0].by_initiator
-    if by_initiator_fin and half_closed(story):
+    if by_initiator_fin and story.turn.index and half_closed(story):
         return words[1]
     return words[0] if words else None
 
