@@ -115,6 +115,13 @@ def behind_unseen_bytes(story: Story, reset: PacketFact) -> bool:
     return sent is not None and seq_distance(reset.seq, sent) > 0
 
 
+def sent_unseen(story: Story, reset: PacketFact) -> bool:
+    """Return whether a RST's numbers show bytes of either end that were never captured."""
+    other = story.half(not reset.from_initiator).next_seq
+    acked = reset.has_ack and other is not None and seq_distance(reset.ack, other) > 0
+    return acked or behind_unseen_bytes(story, reset)
+
+
 def is_bare(reset: PacketFact) -> bool:
     """Return whether a RST has no ACK flag: the answer of a host without the socket (measured)."""
     return not reset.has_ack
