@@ -89,11 +89,12 @@ def both_ends(view: ResetView) -> Signal | None:
     reset = view.reset
     if view.story.initiator.fin_frame or view.story.responder.fin_frame or _marked(reset):
         return None
+    at_once = max(BOTH_AT_ONCE, view.min_rtt or 0)
     for other in view.story.resets:
         if other.from_initiator == reset.from_initiator or _marked(other):
             continue
         apart = abs(other.time - reset.time)
-        if apart > max(BOTH_AT_ONCE, view.min_rtt or 0):
+        if apart > at_once:
             continue
         if _is_answer(view_reset(view.story, other, view.context)):
             continue
