@@ -27,6 +27,9 @@ from pcapdiag.model.story import Story
 Key = tuple[int, int, int]
 """IP version, high and low 64 bits of an address: how the tracker knows it."""
 
+MAX_ENDPOINTS = 2_048
+"""Endpoints of failed connections of which the final facts are kept; of others they are made anew.
+"""
 MAX_COMPARED_HOSTS = 4_096
 """Hosts over which the capturing host is looked for."""
 ROLES_AGE = 0.1
@@ -44,6 +47,8 @@ class Surroundings:
         self._tracker = tracker
         self._overrides = Overrides.from_options(options)
         self._base: Context | None = None
+        self._endpoints: dict[tuple[int, int, int, int], EndpointFacts] = {}
+        """When all is known: of whom a connection was judged."""
         self._spoken = Spoken()
         self._roles = Roles(self._overrides, spoken=self._spoken)
         self._roles_due = 0.0
@@ -189,9 +194,13 @@ class Surroundings:
         record = self._tracker.table.endpoints.get(key)
         if record is None:
             return None
-        facts = endpoint_facts(record)
-        facts.tls = self.tls_servers.get(facts.address, facts.port)
-        self.recurrences.add_to_endpoint(facts)
+        facts = self._endpoints.get(key)
+        if facts is None:
+            facts = endpoint_facts(record)
+            facts.tls = self.tls_servers.get(facts.address, facts.port)
+            self.recurrences.add_to_endpoint(facts)
+            if self._base is not None and len(self._endpoints) < MAX_ENDPOINTS:
+                self._endpoints[key] = facts
         return facts
 
     def share_roles(self, roles: Roles) -> None:
