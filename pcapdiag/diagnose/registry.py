@@ -8,7 +8,8 @@ not fail itself may hold failed requests: those are in exchanges.py.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+
+import msgspec
 
 from pcapdiag.diagnose import ok
 from pcapdiag.diagnose.capture import partial
@@ -75,7 +76,7 @@ from pcapdiag.model.story import Story
 Match = Callable[[Story, Context], Judgement | None]
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True):
     """One kind and the function that recognises it."""
 
     kind: Kind

@@ -6,8 +6,8 @@ One entry a text, with where it stands. A status alone never makes one: an origi
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from pcapdiag.model.http import Exchange, LocalReply
@@ -52,7 +52,7 @@ _ENVOY_TEXTS = frozenset(
 )
 
 
-class _Page(NamedTuple):
+class _Page(msgspec.Struct, frozen=True):
     product: str
     statuses: tuple[int, ...]
     text: str

@@ -63,7 +63,7 @@ def linked(text: str) -> str:
     parts = _SPANS.split(text)
     for place, part in enumerate(parts):
         if not part.startswith("`"):
-            plain = pages.CODE.sub(lambda found: link(found[0]), _escaped(part))
+            plain = pages.code_pattern().sub(lambda found: link(found[0]), _escaped(part))
             parts[place] = _DOCUMENT.sub(r"[docs/\1](../\1)", plain)
     return "".join(parts)
 
