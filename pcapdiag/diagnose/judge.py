@@ -10,7 +10,7 @@ from pcapdiag.diagnose.failed_requests import other_failures as other_failures
 from pcapdiag.diagnose.failed_requests import with_exchange
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.protocol.mismatch import with_suspicions
-from pcapdiag.diagnose.registry import NO_FAILURE, ORDER
+from pcapdiag.diagnose.registry import NO_FAILURE, order
 from pcapdiag.diagnose.tcp import connection_refused, injected_reset, port_reuse
 from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.model.context import Context
@@ -29,7 +29,7 @@ def judge(story: Story, context: Context) -> Judgement:
     end, and again for a failed or doubtful one when the whole capture has been read: ``context``
     then knows more.
     """
-    for entry in ORDER:
+    for entry in order(story):
         judgement = entry.match(story, context)
         if judgement is not None:
             return with_exchange(with_suspicions(judgement, story, context), story)

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 
 import msgspec
 
-from pcapdiag.diagnose.registry import KINDS
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.errors import PcapdiagError
 
 SECTIONS = (

@@ -11,7 +11,7 @@ import pcapdiag.diagnose
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
-from pcapdiag.diagnose.registry import KINDS
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.text import fill
 from pcapdiag.model.story import Story
 from tests.diagnose.playbook import (

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from docsite.verdicts.examples import Example
 from pcapdiag.diagnose import pages
 from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.pages import CodePage
-from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.report.explain import command, log_words
 
 NOTICE = "<!-- Written by scripts/verdict-pages from the docstring in pcapdiag/diagnose/. -->"
