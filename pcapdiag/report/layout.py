@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 
 import msgspec
@@ -119,8 +120,6 @@ def wrapped(text: str, room: int, *, first: str = "", hang: str = "") -> list[st
     plain = text.isascii() and text.isprintable() and not text.startswith(" ")
     lines = _broken(whole, room, first, hang) if plain else None
     if lines is None:
-        import textwrap  # Only here: few lines need it.
-
         lines = textwrap.wrap(
             whole, room, break_on_hyphens=False, initial_indent=first, subsequent_indent=hang
         )
