@@ -19,3 +19,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     kind: Kind
     match: Match
+    needs: int = 0
+    """What a connection must show (shows.py): its test gives nothing for any other."""
+    by_story: bool = False
+    """Its test looks at the story alone, so the same story gives the same answer at any time."""

@@ -32,6 +32,20 @@ from pcapdiag.diagnose.protocol import (
     tls_to_plaintext,
     unexpected_proxy_header,
 )
+from pcapdiag.diagnose.shows import (
+    ASKED,
+    BOTH_SPOKE,
+    HTTP2,
+    ICMP,
+    NO_SYN_ACK,
+    REQUESTS,
+    RESET,
+    RESPONDER_FIN,
+    SILENT,
+    SYN_ACK,
+    UNACKED,
+    UNANSWERED,
+)
 from pcapdiag.diagnose.tcp import (
     accept_queue_overflow,
     closed_before_request,
@@ -53,63 +67,61 @@ from pcapdiag.diagnose.tcp import (
     state_lost,
     zero_window,
 )
-from pcapdiag.diagnose.tls_state import tls_facts
-from pcapdiag.model.story import Story
 
 _AT_FIRST: tuple[Entry, ...] = (
     # A protocol that shows the mismatch by its bytes, then TLS alerts (of these, the one that names
     # its reason first) and HTTP/2 codes, come before everything below.
-    Entry(unexpected_proxy_header.KIND, unexpected_proxy_header.match),
-    Entry(tls_to_plaintext.KIND, tls_to_plaintext.match),
-    Entry(plaintext_to_tls.KIND, plaintext_to_tls.match),
-    Entry(http2_to_http1.KIND, http2_to_http1.match),
-    Entry(http1_to_http2.KIND, http1_to_http2.match),
+    Entry(unexpected_proxy_header.KIND, unexpected_proxy_header.match, BOTH_SPOKE),
+    Entry(tls_to_plaintext.KIND, tls_to_plaintext.match, BOTH_SPOKE, by_story=True),
+    Entry(plaintext_to_tls.KIND, plaintext_to_tls.match, BOTH_SPOKE, by_story=True),
+    Entry(http2_to_http1.KIND, http2_to_http1.match, BOTH_SPOKE, by_story=True),
+    Entry(http1_to_http2.KIND, http1_to_http2.match, BOTH_SPOKE, by_story=True),
 )
 _THEN: tuple[Entry, ...] = (
-    Entry(enhance_your_calm.KIND, enhance_your_calm.match),
-    Entry(goaway.KIND, goaway.match),
-    Entry(stream_lost.KIND, stream_lost.match_reset),
-    Entry(prohibited.KIND, prohibited.match),
-    Entry(time_exceeded.KIND, time_exceeded.match),
-    Entry(unreachable.KIND, unreachable.match),
+    Entry(enhance_your_calm.KIND, enhance_your_calm.match, HTTP2, by_story=True),
+    Entry(goaway.KIND, goaway.match, HTTP2, by_story=True),
+    Entry(stream_lost.KIND, stream_lost.match_reset, HTTP2 | RESET),
+    Entry(prohibited.KIND, prohibited.match, ICMP),
+    Entry(time_exceeded.KIND, time_exceeded.match, ICMP),
+    Entry(unreachable.KIND, unreachable.match, ICMP),
     # The handshake: exclusive of each other by what answered the SYN.
-    Entry(port_reuse.KIND, port_reuse.match),
-    Entry(connection_refused.KIND, connection_refused.match),
-    Entry(connection_timeout.KIND, connection_timeout.match),
-    Entry(handshake_stalled.KIND, handshake_stalled.match),
-    Entry(accept_queue_overflow.KIND, accept_queue_overflow.match),
+    Entry(port_reuse.KIND, port_reuse.match, NO_SYN_ACK, by_story=True),
+    Entry(connection_refused.KIND, connection_refused.match, NO_SYN_ACK | RESET, by_story=True),
+    Entry(connection_timeout.KIND, connection_timeout.match, SILENT),
+    Entry(handshake_stalled.KIND, handshake_stalled.match, SYN_ACK),
+    Entry(accept_queue_overflow.KIND, accept_queue_overflow.match, SYN_ACK),
     # What one end said and the other could not take: earlier than whatever close followed.
-    Entry(malformed_response.KIND, at_the_end(malformed_response.match)),
+    Entry(malformed_response.KIND, at_the_end(malformed_response.match), REQUESTS, by_story=True),
     # What stopped the flow before anybody closed: earlier causes than the FIN or RST that followed.
-    Entry(fragmentation_needed.KIND, fragmentation_needed.match),
-    Entry(black_hole.KIND, black_hole.match),
+    Entry(fragmentation_needed.KIND, fragmentation_needed.match, ICMP | UNACKED),
+    Entry(black_hole.KIND, black_hole.match, UNACKED),
     Entry(zero_window.KIND, zero_window.match),
-    Entry(flow_control_stall.KIND, flow_control_stall.match),
-    Entry(ping_timeout.KIND, ping_timeout.match),
+    Entry(flow_control_stall.KIND, flow_control_stall.match, HTTP2, by_story=True),
+    Entry(ping_timeout.KIND, ping_timeout.match, HTTP2, by_story=True),
     Entry(keepalive_timeout.KIND, keepalive_timeout.match),
 )
 _LATER: tuple[Entry, ...] = (
-    Entry(data_timeout.KIND, data_timeout.match),
+    Entry(data_timeout.KIND, data_timeout.match, UNACKED),
     # The close itself, the narrower code first.
-    Entry(stale_connection.KIND, stale_connection.match),
-    Entry(state_lost.KIND, state_lost.match),
+    Entry(stale_connection.KIND, stale_connection.match, ASKED, by_story=True),
+    Entry(state_lost.KIND, state_lost.match, RESET, by_story=True),
 )
 _LAST: tuple[Entry, ...] = (
-    Entry(idle_reset.KIND, idle_reset.match),
+    Entry(idle_reset.KIND, idle_reset.match, RESET),
     # A close at the first bytes, where other connections say what the port speaks.
-    Entry(missing_proxy_header.KIND, missing_proxy_header.match_close),
-    Entry(unexpected_proxy_header.KIND, unexpected_proxy_header.match_close),
-    Entry(tls_to_plaintext.KIND, tls_to_plaintext.match_close),
-    Entry(plaintext_to_tls.KIND, plaintext_to_tls.match_close),
-    Entry(http2_to_http1.KIND, http2_to_http1.match_close),
-    Entry(http1_to_http2.KIND, http1_to_http2.match_close),
-    Entry(stream_idle_timeout.KIND, at_the_end(stream_idle_timeout.match)),
-    Entry(reset_before_request.KIND, reset_before_request.match),
-    Entry(reset_before_response.KIND, reset_before_response.match),
-    Entry(reset_in_response.KIND, reset_in_response.match),
-    Entry(closed_before_request.KIND, closed_before_request.match),
-    Entry(closed_before_response.KIND, closed_before_response.match),
-    Entry(response_rejected.KIND, at_the_end(response_rejected.match)),
+    Entry(missing_proxy_header.KIND, missing_proxy_header.match_close, UNANSWERED),
+    Entry(unexpected_proxy_header.KIND, unexpected_proxy_header.match_close, UNANSWERED),
+    Entry(tls_to_plaintext.KIND, tls_to_plaintext.match_close, UNANSWERED),
+    Entry(plaintext_to_tls.KIND, plaintext_to_tls.match_close, UNANSWERED),
+    Entry(http2_to_http1.KIND, http2_to_http1.match_close, UNANSWERED),
+    Entry(http1_to_http2.KIND, http1_to_http2.match_close, UNANSWERED),
+    Entry(stream_idle_timeout.KIND, at_the_end(stream_idle_timeout.match), REQUESTS, by_story=True),
+    Entry(reset_before_request.KIND, reset_before_request.match, RESET, by_story=True),
+    Entry(reset_before_response.KIND, reset_before_response.match, RESET, by_story=True),
+    Entry(reset_in_response.KIND, reset_in_response.match, RESET, by_story=True),
+    Entry(closed_before_request.KIND, closed_before_request.match, RESPONDER_FIN),
+    Entry(closed_before_response.KIND, closed_before_response.match, RESPONDER_FIN),
+    Entry(response_rejected.KIND, at_the_end(response_rejected.match), REQUESTS, by_story=True),
     Entry(response_timeout.KIND, response_timeout.match),
     Entry(initiator_abort.KIND, initiator_abort.match),
 )
@@ -135,17 +147,17 @@ _KINDS_WITHOUT_TLS = {
 }
 
 
-def order(story: Story) -> tuple[Entry, ...]:
-    """Return what is tried on a connection: the kinds of TLS only where there is a ClientHello.
+def order(*, with_tls: bool) -> tuple[Entry, ...]:
+    """Return what is tried on a connection, in this order.
 
-    All of them rest on it; many captures have none, and need not load them.
+    All kinds of TLS need a ClientHello. Many captures have none, and need not load them.
     """
-    return whole_order() if tls_facts(story) is not None else _WITHOUT_TLS
+    return whole_order() if with_tls else _WITHOUT_TLS
 
 
 @cache
 def whole_order() -> tuple[Entry, ...]:
-    """Return what is tried on a connection of which TLS was read."""
+    """Return what is tried on a connection with a ClientHello."""
     from pcapdiag.diagnose.tls import order as tls  # Only here: many captures have no TLS.
 
     return (*_AT_FIRST, *tls.ALERTED, *_THEN, *tls.WAITED, *_LATER, *tls.CLOSED, *_LAST)
