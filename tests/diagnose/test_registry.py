@@ -13,7 +13,7 @@ from pcapdiag.diagnose.judge import judge, judge_first
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.kinds import KINDS
-from pcapdiag.diagnose.registry import whole_order
+from pcapdiag.diagnose.registry import order, whole_order
 from pcapdiag.diagnose.shows import TLS, shows
 from pcapdiag.diagnose.text import fill
 from pcapdiag.model.story import Story
