@@ -24,20 +24,18 @@ from pcapdiag.errors import UsageError
 from pcapdiag.flow.sieve import MAX_DRAWN
 from pcapdiag.flow.unfinished import dig
 from pcapdiag.incident.analysis import Analysis
-from pcapdiag.incident.carrying import Carry, carried_over, of_the_file_alone
 from pcapdiag.incident.conclusion import joint_report, report_of
 from pcapdiag.incident.drawing import for_picture, no_such_stream
-from pcapdiag.incident.following import Following
-from pcapdiag.incident.point_study import PointStudy, check_points, options_at_a_point
-from pcapdiag.incident.progress import Progress
-from pcapdiag.incident.second_look import SecondLook
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint
 from pcapdiag.model.report import Line, LineCapture, Report
 from pcapdiag.model.units import format_seconds
 
 if TYPE_CHECKING:
+    from pcapdiag.incident.carrying import Carry
     from pcapdiag.incident.correlation import Correlation
+    from pcapdiag.incident.following import Following
+    from pcapdiag.incident.progress import Progress
 
 
 def analyze(paths: Sequence[str | os.PathLike[str]], options: AnalyzeOptions) -> Report:
@@ -109,7 +107,11 @@ def compare(
     ``drawn``: number of a point and stream of a connection that is to be drawn packet by packet.
     Raises as :func:`correlate` does.
     """
-    from pcapdiag.incident.correlation import Correlation  # Only here: one capture needs it not.
+    # Only here: one capture needs none of it.
+    from pcapdiag.incident.correlation import Correlation
+    from pcapdiag.incident.point_study import PointStudy, check_points, options_at_a_point
+    from pcapdiag.incident.progress import Progress
+    from pcapdiag.incident.second_look import SecondLook
 
     check_points(points)
     captures = [Capture.open(point.paths, stop=options.stop) for point in points]
@@ -188,6 +190,9 @@ def analyze_part(
     all are judged. Frames and streams count from the packets that were carried in; the capture's
     own numbers are of the file alone. Raises as :func:`analyze` does.
     """
+    # Only here: one file that is a capture of its own needs it not.
+    from pcapdiag.incident.carrying import carried_over, of_the_file_alone
+
     with carried.as_file() if carried else nullcontext() as earlier:
         paths = [path, earlier] if earlier else [path]
         analysis = Analysis(Capture.open(paths, stop=options.stop), options)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import overload
 
 import msgspec
+from msgspec.structs import replace
 
 from pcapdiag import pipeline
 from pcapdiag.incident.analysis import Analysis
@@ -109,7 +109,7 @@ def analyse(
         pictures=pictures,
     )
     report = _renamed(_read(sources, options, names), names)
-    return msgspec.structs.replace(report, connections=_Named(report.connections, names))
+    return replace(report, connections=_Named(report.connections, names))
 
 
 def _read(sources: Sequence[Source], options: AnalyzeOptions, names: Mapping[str, str]) -> Report:

@@ -14,9 +14,9 @@ import os
 import shlex
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from pcapdiag import __version__
 from pcapdiag.bundle import manifest as listing
@@ -127,7 +127,7 @@ def _annotated(
         path = os.path.join(folder, part.name)
         draft = analyse([one], options, treated.roles, names)
         if part.label:
-            draft = msgspec.structs.replace(draft, connections=[], findings=[], groups=[])
+            draft = replace(draft, connections=[], findings=[], groups=[])
         with open(path, "wb") as file:
             annotate_capture(draft, file.write, said=[treated.told], drop_secrets=True)
         sources.append(Source(part.label, path, part.name))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from pcapdiag.bundle.analysing import Roles, Source, analyse
 from pcapdiag.bundle.comparing import Comparison, compare

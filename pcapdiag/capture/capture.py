@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from array import array
 from collections.abc import Iterable, Iterator
@@ -284,6 +283,8 @@ def _expand(paths: list[str]) -> tuple[list[str], list[CaptureError]]:
     for path in paths:
         found = [path]
         if path != STDIN and not os.path.lexists(path):
+            import glob  # Only here: the shell nearly always did it.
+
             found = sorted(glob.glob(path)) if glob.has_magic(path) else []
             if not found:
                 what = "matches no file" if glob.has_magic(path) else "no such file"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
-import zlib
 from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
@@ -119,10 +117,14 @@ _Method = tuple[Callable[[], _Part], type[Exception]]
 
 
 def _gzip() -> _Method:
+    import zlib
+
     return lambda: zlib.decompressobj(wbits=31), zlib.error
 
 
 def _xz() -> _Method:
+    import lzma
+
     return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY), lzma.LZMAError
 
 

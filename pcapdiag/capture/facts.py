@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -40,7 +39,6 @@ class FileFacts(msgspec.Struct):
         return self.error is None
 
 
-@dataclass(slots=True)
 class Metadata:
     """What the files say about the network and themselves.
 
@@ -49,10 +47,11 @@ class Metadata:
     ordering cut.
     """
 
-    interfaces: list[Interface] = field(default_factory=list)
-    names: dict[str, str] = field(default_factory=dict)
-    secrets: list[bytes] = field(default_factory=list, repr=False)
-    limits: Counter[str] = field(default_factory=Counter)
+    def __init__(self) -> None:
+        self.interfaces: list[Interface] = []
+        self.names: dict[str, str] = {}
+        self.secrets: list[bytes] = []
+        self.limits: Counter[str] = Counter()
 
     def add_name(self, address: str, name: str) -> None:
         """Keep the first name of an address, up to MAX_NAMES of them."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from pcapdiag.capture.batch import Batch
 from pcapdiag.capture.walk import ascending
@@ -27,17 +26,23 @@ MAX_RUNS = 262_144
 NEVER = (1 << 63) - 1
 
 
-@dataclass(slots=True)
 class Part:
     """One file of a merge: its number, the time of its first record, and how it is opened.
 
     ``frames`` tells how many frames were met in it so far.
     """
 
-    file: int
-    first_time: int
-    open: Callable[[], Iterator[Batch | None]]
-    frames: Callable[[], int]
+    def __init__(
+        self,
+        file: int,
+        first_time: int,
+        open: Callable[[], Iterator[Batch | None]],  # noqa: A002
+        frames: Callable[[], int],
+    ) -> None:
+        self.file = file
+        self.first_time = first_time
+        self.open = open
+        self.frames = frames
 
 
 class Origins:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 import click
@@ -24,12 +23,12 @@ from pcapdiag.cli.options import (
 from pcapdiag.cli.output import page_for
 from pcapdiag.cli.printing import Printer
 from pcapdiag.cli.status import INTERRUPTED, status_of
-from pcapdiag.report.clock import TimeMode
 
 if TYPE_CHECKING:
     from pcapdiag.cli.arguments import CaptureArguments
     from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.model.report import Report
+    from pcapdiag.report.clock import TimeMode
     from pcapdiag.report.conditions import Condition
 
 
@@ -92,7 +91,7 @@ def analyze(
         follower = Follower(page, time_mode, output_format == "jsonl", fail_on)
         return follower.run(paths, options, output, html)
     with ending_on_interrupt() if paths == ["-"] else nullcontext() as stop:
-        report = _read(paths, replace(options, stop=stop))
+        report = _read(paths, options.with_stop(stop))
     Printer(page, output_format, time_mode, output, html).print(report, options)
     return INTERRUPTED if stop and stop.is_set() else status_of(report, fail_on)
 
@@ -104,4 +103,4 @@ def _read(paths: Sequence[str], options: AnalyzeOptions) -> Report:
     if not progress.wanted():
         return pipeline.analyze(paths, options)
     with progress.ProgressBar() as bar:
-        return pipeline.analyze(paths, replace(options, progress=bar.update))
+        return pipeline.analyze(paths, options.with_progress(bar.update))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 import click
@@ -92,7 +91,7 @@ def _read(
     """Import the pipeline only now: --help does not need it."""
     from pcapdiag import pipeline
 
-    return pipeline.analyze(paths, replace(options, progress=bar.update if bar else None))
+    return pipeline.analyze(paths, options.with_progress(bar.update if bar else None))
 
 
 def _write(

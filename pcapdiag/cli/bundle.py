@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 import click
@@ -141,7 +140,7 @@ def _make(
 
     key = key_from(key_file) if key_file is not None else None
     with progress.ProgressBar() if progress.wanted() else nullcontext() as bar:
-        options = replace(options, progress=bar.update if bar is not None else None)
+        options = options.with_progress(bar.update if bar is not None else None)
         request = Request(
             paths=tuple(paths),
             points=tuple(points),

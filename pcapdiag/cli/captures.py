@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import sys
 from collections.abc import Sequence
@@ -15,9 +14,11 @@ def files_of(text: str) -> list[str]:
 
     One that nothing fits stays as it is, so that the error names it.
     """
-    if text == "-" or os.path.exists(text) or not glob.has_magic(text):
+    if text == "-" or os.path.exists(text):
         return [text]
-    return sorted(glob.glob(text)) or [text]
+    import glob  # Only here: the shell nearly always did it.
+
+    return (sorted(glob.glob(text)) if glob.has_magic(text) else []) or [text]
 
 
 def inputs(captures: Sequence[str]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 import click
@@ -23,15 +22,14 @@ from pcapdiag.cli.options import (
 from pcapdiag.cli.output import page_for
 from pcapdiag.cli.printing import Printer
 from pcapdiag.cli.status import status_of
-from pcapdiag.model.options import CapturePoint
-from pcapdiag.report.clock import TimeMode
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from pcapdiag.cli.arguments import CaptureArguments
-    from pcapdiag.model.options import AnalyzeOptions
+    from pcapdiag.model.options import AnalyzeOptions, CapturePoint
     from pcapdiag.model.report import Report
+    from pcapdiag.report.clock import TimeMode
     from pcapdiag.report.conditions import Condition
 
 ROLES = ("client", "proxy", "upstream")
@@ -100,11 +98,13 @@ def _read(points: Sequence[CapturePoint], options: AnalyzeOptions) -> Report:
     if not progress.wanted():
         return pipeline.correlate(points, options)
     with progress.ProgressBar() as bar:
-        return pipeline.correlate(points, replace(options, progress=bar.update))
+        return pipeline.correlate(points, options.with_progress(bar.update))
 
 
 def named_points(arguments: Sequence[str]) -> list[CapturePoint]:
     """Return the points that ``LABEL=FILES`` arguments name; raises click.UsageError."""
+    from pcapdiag.model.options import CapturePoint  # Only here: --help needs it not.
+
     files: dict[str, list[str]] = {}
     for argument in arguments:
         label, text = _split(argument)

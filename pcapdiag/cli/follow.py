@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pcapdiag import pipeline
 from pcapdiag.cli.interrupt import ending_on_interrupt
@@ -41,7 +41,7 @@ class Follower:
         The page is written at the end, where one is wanted.
         """
         with ending_on_interrupt() as stop, open_output(output) as target:
-            lines = pipeline.follow(paths, replace(options, stop=stop))
+            lines = pipeline.follow(paths, options.with_stop(stop))
             report = self._print(lines, target)
             tell_input(report)
             self._print_report(report, options, target)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal, TypeVar, Unpack, get_args
 import click
 
 from pcapdiag.cli import values
-from pcapdiag.model.options import AnalyzeOptions
 
 if TYPE_CHECKING:
     from pcapdiag.cli.arguments import CaptureArguments
+    from pcapdiag.model.options import AnalyzeOptions
 
 Format = Literal["text", "json", "jsonl", "markdown", "junit"]
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -183,6 +183,8 @@ def analyze_options(
     **chosen: Unpack[CaptureArguments],
 ) -> AnalyzeOptions:
     """Return the options of an analysis; raises click.UsageError where they contradict."""
+    from pcapdiag.model.options import AnalyzeOptions  # Only here: --help needs it not.
+
     first, last = chosen["time_from"], chosen["time_to"]
     if first and last and first.from_start == last.from_start and first.ns > last.ns:
         raise click.UsageError("--from is later than --to")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import errno
 import io
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO, TextIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TextIO, TypeVar
 
 from pcapdiag.errors import OutputError as OutputError
 from pcapdiag.errors import PcapdiagError, UsageError
-from pcapdiag.report.layout import DEFAULT_WIDTH, Page
+
+if TYPE_CHECKING:
+    from pcapdiag.report.layout import Page
 
 Stream = TypeVar("Stream", TextIO, BinaryIO)
 
@@ -116,6 +117,8 @@ def _aside(path: str, create: Callable[[str], Stream]) -> Iterator[Stream]:
         with _told(path):
             stream.close()
             if os.path.exists(path):
+                import shutil  # Only here: most output goes elsewhere.
+
                 shutil.copymode(path, draft)
             os.replace(draft, path)
     except BaseException:
@@ -156,11 +159,28 @@ def drop_standard_output() -> None:
 
 def page_for(path: str | None, width: int | None, no_color: bool) -> Page:
     """Return the width and colour that suit the target: plain where it is not a terminal."""
+    from pcapdiag.report.layout import DEFAULT_WIDTH, Page  # Only here: --help needs no page.
+
     terminal = path is None and _is_terminal(sys.stdout)
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     if width is None:
-        width = min(shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, MAX_WIDTH)
+        width = min(_terminal_width() or DEFAULT_WIDTH, MAX_WIDTH)
     return Page(width, terminal and not plain)
+
+
+def _terminal_width() -> int:
+    """Return COLUMNS, or else what the terminal says; 0 where neither says anything.
+
+    As ``shutil.get_terminal_size``, without the five modules that shutil imports.
+    """
+    try:
+        columns = int(os.environ.get("COLUMNS", "0"))
+    except ValueError:
+        columns = 0
+    if columns <= 0 and sys.__stdout__ is not None:
+        with suppress(ValueError, OSError):
+            columns = os.get_terminal_size(sys.__stdout__.fileno()).columns
+    return max(columns, 0)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

@@ -12,7 +12,6 @@ from pcapdiag.cli.examples import examples
 from pcapdiag.cli.options import output_option, page_options
 from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_output, page_for
 from pcapdiag.cli.status import FAILED, INTERRUPTED, OK
-from pcapdiag.model.options import split_port
 
 if TYPE_CHECKING:
     from pcapdiag.model.probe import ProbeOptions
@@ -205,6 +204,7 @@ def probe(
 
 def _options(target: str, chosen: Chosen) -> ProbeOptions:
     """Return what is asked; raises click.UsageError for what makes no sense."""
+    from pcapdiag.model.options import split_port
     from pcapdiag.model.probe import ProbeOptions
 
     try:

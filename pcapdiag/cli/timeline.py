@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 import click
@@ -17,13 +16,13 @@ from pcapdiag.cli.options import analyze_options, picture_options, time_option
 from pcapdiag.cli.output import open_binary_output
 from pcapdiag.cli.printing import tell_input
 from pcapdiag.cli.status import FAILED, OK, status_of
-from pcapdiag.report.clock import Clock, TimeMode
 
 if TYPE_CHECKING:
     from pcapdiag.cli.arguments import CaptureArguments
     from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.model.report import Report
     from pcapdiag.report.charts.look import Form
+    from pcapdiag.report.clock import TimeMode
 
 FORMS: dict[str, Form] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 WIDTH, DPI = 10, 144
@@ -101,6 +100,7 @@ def timeline(
     tell_input(report)
     from pcapdiag.report.charts.file import draw_capture, draw_connection
     from pcapdiag.report.charts.look import Look
+    from pcapdiag.report.clock import Clock
 
     look = Look(width, dark, Clock(time_mode, report.capture.first_time))
     form = FORMS[_ending(output)]
@@ -135,4 +135,4 @@ def _read(read: Callable[[AnalyzeOptions], Report], options: AnalyzeOptions) -> 
     if not progress.wanted():
         return read(options)
     with progress.ProgressBar() as bar:
-        return read(replace(options, progress=bar.update))
+        return read(options.with_progress(bar.update))

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
-from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
 
-from pcapdiag.model.options import EndPattern, Network, TimeBound, parse_port
 from pcapdiag.model.units import NANOSECONDS, parse_seconds
 
 if TYPE_CHECKING:
     from pcapdiag.model.logs import LogSource
+    from pcapdiag.model.options import EndPattern, Network, TimeBound
     from pcapdiag.report.conditions import Condition
 
 Value = TypeVar("Value")
 
-_RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
-_LISTENER = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]*)):(\d{1,5})", re.ASCII)
-_SINCE_START = re.compile(r"\+(\d+(?:\.\d{1,9})?)(ms|s|m|h)", re.ASCII)
-_EPOCH = re.compile(r"\d+(?:\.\d{1,9})?", re.ASCII)
-_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,3})?)([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
+# Patterns are compiled, and options imported, where a value is read: --help reads none.
+_RFC3339 = r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)"
+_LISTENER = r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]*)):(\d{1,5})"
+_SINCE_START = r"\+(\d+(?:\.\d{1,9})?)(ms|s|m|h)"
+_EPOCH = r"\d+(?:\.\d{1,9})?"
+_SIZE = r"(\d{1,12}(?:\.\d{1,3})?)([KMGT]?)(?:i?B)?"
 _END_FORMS = "wanted is an address, a network as 10.0.0.0/24, or address:port ([IPv6]:port)"
 _NETWORK_FORMS = "wanted is a network as 203.0.113.0/24 or 2001:db8::/32, or an address"
 _TIME_FORMS = "write 2026-11-22T12:00:01Z (with a zone), 1795348801.5, or +90s from the start"
@@ -45,11 +42,15 @@ def ends(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[EndPattern, ...]:
     """Return the addresses or networks that an option named."""
+    from pcapdiag.model.options import EndPattern
+
     return tuple(_read(EndPattern.parse, _END_FORMS, value, ctx, param) for value in values)
 
 
 def ports(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[int, ...]:
     """Return the ports that an option named."""
+    from pcapdiag.model.options import parse_port
+
     return tuple(_read(parse_port, "a port is 1 to 65535", value, ctx, param) for value in values)
 
 
@@ -131,7 +132,7 @@ def _read(
 
 def parse_size(text: str) -> int:
     """Read a size in bytes, as ``512M`` or ``1.5G``; raises ValueError for other text."""
-    match = _SIZE.fullmatch(text)
+    match = re.fullmatch(_SIZE, text, re.ASCII | re.IGNORECASE)
     if match is None:
         raise ValueError(f"not a size: {text}")
     return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
@@ -139,12 +140,14 @@ def parse_size(text: str) -> int:
 
 def parse_network(text: str) -> Network:
     """Read a network, or an address as a network of one; raises ValueError for other text."""
+    import ipaddress
+
     return ipaddress.ip_network(text, strict=False)
 
 
 def parse_listener(text: str) -> Listener:
     """Read ``[HOST]:PORT``; without a host it is loopback. Raises ValueError for other text."""
-    match = _LISTENER.fullmatch(text)
+    match = re.fullmatch(_LISTENER, text, re.ASCII)
     if match is None or int(match[3]) > MAX_PORT:
         raise ValueError(f"not an address to listen on: {text}")
     return Listener(match[1] or match[2] or LOOPBACK, int(match[3]))
@@ -152,11 +155,15 @@ def parse_listener(text: str) -> Listener:
 
 def parse_time(text: str) -> TimeBound:
     """Read a moment to the nanosecond; raises ValueError for other text."""
-    if match := _SINCE_START.fullmatch(text):
+    from datetime import datetime
+
+    from pcapdiag.model.options import TimeBound
+
+    if match := re.fullmatch(_SINCE_START, text, re.ASCII):
         return TimeBound(parse_seconds(match[1]) * (_UNIT_NS[match[2]] // 1000) // 1_000_000, True)
-    if _EPOCH.fullmatch(text):
+    if re.fullmatch(_EPOCH, text, re.ASCII):
         return TimeBound(parse_seconds(text))
-    match = _RFC3339.fullmatch(text)
+    match = re.fullmatch(_RFC3339, text, re.ASCII)
     if match is None:
         raise ValueError(f"not a time: {text}")
     whole, fraction, zone = match.groups()

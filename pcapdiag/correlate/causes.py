@@ -11,7 +11,8 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+
+import msgspec
 
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, STALLS, is_effect
 from pcapdiag.correlate.leg_failure import Key, LegFailure
@@ -48,7 +49,7 @@ ROUNDS = 4
 Options = dict[Key, list[LegFailure]]
 
 
-class Explanation(NamedTuple):
+class Explanation(msgspec.Struct, frozen=True):
     """Why a failure failed: calls of its responder in time order, the last of which ended it.
 
     ``by_client`` turns it round: the one cause is the failure of a client of its initiator.
@@ -63,7 +64,7 @@ class Explanation(NamedTuple):
         return self.causes[-1]
 
 
-class Joined(NamedTuple):
+class Joined(msgspec.Struct, frozen=True):
     """Why failures failed, for each that another leg explains, and what could not be told.
 
     ``unclear`` has, for a failure, the calls of which each may be the cause, and none is named.

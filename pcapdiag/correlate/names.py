@@ -8,7 +8,6 @@ connection's own SNI comes before what DNS and other connections say of its addr
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Iterator
 from typing import Literal
 
@@ -44,6 +43,8 @@ class NameTable(msgspec.Struct):
         text = _read(path)
         table = cls()
         try:
+            import json  # Only here: few runs have names.
+
             pairs = _kubernetes(json.loads(text)) if text.lstrip()[:1] == "{" else _hosts(text)
             for address, name in pairs:
                 table.add(address, name, "file")

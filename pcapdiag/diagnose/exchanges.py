@@ -7,8 +7,8 @@ A kind is asked of one exchange at a time, in the order of EXCHANGES; the first 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.grpc import error as grpc_error
@@ -45,7 +45,7 @@ WITH_A_REQUEST = frozenset({"in_request", "before_response", "in_response"})
 """Phases in which a request had been sent and its answer was missing or incomplete."""
 
 
-class ExchangeEntry(NamedTuple):
+class ExchangeEntry(msgspec.Struct, frozen=True):
     """One kind of failed request and the function that recognises it."""
 
     kind: Kind

@@ -6,13 +6,15 @@ product's default never names the product by itself: servers use the same number
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import msgspec
 
 Way = Literal["at_expiry", "late", "lost", "closed"]
 """How it shows: a RST at that time; a RST to the next packet; nothing ever again; a FIN."""
 
 
-class IdleDefault(NamedTuple):
+class IdleDefault(msgspec.Struct, frozen=True):
     """One product's default."""
 
     seconds: int

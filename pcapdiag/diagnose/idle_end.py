@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+
+import msgspec
 
 from pcapdiag.diagnose.idle_defaults import Way
 from pcapdiag.diagnose.judgement import Judgement
@@ -21,7 +22,7 @@ REMEMBERED = 32
 RESET = frozenset({"tcp.idle_reset", "tcp.stale_connection"})
 
 
-class IdleEnd(NamedTuple):
+class IdleEnd(msgspec.Struct, frozen=True):
     """How an idle connection ended (model/context.py, IdleEnds), and the quiet time before, ns."""
 
     how: Way

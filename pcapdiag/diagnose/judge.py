@@ -8,13 +8,14 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from pcapdiag.diagnose import ok
+from pcapdiag.diagnose.entry import Entry
 from pcapdiag.diagnose.exchanges import judge_exchanges
 from pcapdiag.diagnose.failed_requests import other_failures as other_failures
 from pcapdiag.diagnose.failed_requests import with_exchange
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.protocol.mismatch import with_suspicions
-from pcapdiag.diagnose.registry import NO_FAILURE, ORDER, Entry
-from pcapdiag.diagnose.shows import shows
+from pcapdiag.diagnose.registry import NO_FAILURE, order
+from pcapdiag.diagnose.shows import TLS, shows
 from pcapdiag.diagnose.tcp import connection_refused, injected_reset, port_reuse
 from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.model.context import Context
@@ -25,6 +26,8 @@ RETRIED_WITHIN = 5 * SECOND
 """A connection on the same ports this soon after a refused one is the next try."""
 MAX_KINDS_OF_STORIES = 512
 """Combinations of what stories show for which it is kept which kinds to ask."""
+NONE_MATCHED = 1_000
+"""Beyond the number of any kind."""
 RETRIED = (connection_refused.KIND.code, port_reuse.KIND.code)
 
 
@@ -32,7 +35,7 @@ class Earlier(NamedTuple):
     """What an earlier judgement of the same story found out: less is to be asked the next time."""
 
     place: int
-    """Number in ORDER of the kind that matched; its length where none did."""
+    """Number of the kind that matched, in the order for such a story; beyond it where none did."""
     found: Judgement | None
     """What that kind said, where its test looks at the story alone."""
 
@@ -51,9 +54,7 @@ def judge_first(
     story: Story, context: Context, earlier: Earlier | None = None
 ) -> tuple[Judgement, Earlier]:
     """Return what ``judge`` does, and what spares time when the same story is judged again."""
-    place, found = _own_failure(story, context, earlier)
-    by_story = found is not None and ORDER[place].by_story
-    known = Earlier(place, found if by_story else None)
+    known, found = _own_failure(story, context, earlier)
     if found is not None:
         return with_exchange(with_suspicions(found, story, context), story), known
     for judgement in judge_exchanges(story, context):
@@ -67,8 +68,8 @@ def judge_first(
 
 def _own_failure(
     story: Story, context: Context, earlier: Earlier | None
-) -> tuple[int, Judgement | None]:
-    """Return the first kind that matches, by its number, and what it says."""
+) -> tuple[Earlier, Judgement | None]:
+    """Return which kind matches first, for the next time, and what it says."""
     known = earlier.place if earlier else -1
     for place, entry in asked(shows(story)):
         if place > known or not entry.by_story:
@@ -76,15 +77,17 @@ def _own_failure(
         else:
             judgement = earlier.found if earlier and place == known else None
         if judgement is not None:
-            return place, judgement
-    return len(ORDER), None
+            return Earlier(place, judgement if entry.by_story else None), judgement
+    return Earlier(NONE_MATCHED, None), None
 
 
 @lru_cache(MAX_KINDS_OF_STORIES)
 def asked(shown: int) -> tuple[tuple[int, Entry], ...]:
     """Return the kinds that may match what shows this much, in their order, with their numbers."""
     return tuple(
-        (place, entry) for place, entry in enumerate(ORDER) if entry.needs & shown == entry.needs
+        (place, entry)
+        for place, entry in enumerate(order(with_tls=bool(shown & TLS)))
+        if entry.needs & shown == entry.needs
     )
 
 

@@ -6,7 +6,7 @@ the title, the explanation, the fixes and the commands from the kind's templates
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -25,7 +25,7 @@ Phase = Literal[
 ]
 
 
-class SideHint(NamedTuple):
+class SideHint(msgspec.Struct, frozen=True):
     """Who may have done it, as far as the kind of failure itself tells (a prior).
 
     For a kind without a decisive RST the hints are the answer; they need not sum to 1, the rest is
@@ -38,14 +38,14 @@ class SideHint(NamedTuple):
     frames: tuple[int, ...] = ()
 
 
-class OtherCode(NamedTuple):
+class OtherCode(msgspec.Struct, frozen=True):
     """A code that the evidence does not exclude, with its probability."""
 
     code: str
     confidence: float
 
 
-class Observed(NamedTuple):
+class Observed(msgspec.Struct, frozen=True):
     """What Envoy itself said of the failure, in its reply: as its access log would print it."""
 
     flag: str | None

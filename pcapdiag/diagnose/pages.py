@@ -8,7 +8,6 @@ in a text, what a user types or configures stands in single backticks. ``docs/ve
 
 from __future__ import annotations
 
-import ast
 import importlib
 import re
 from collections.abc import Iterable, Iterator
@@ -17,7 +16,7 @@ from importlib.util import find_spec
 
 import msgspec
 
-from pcapdiag.diagnose.registry import KINDS
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.errors import PcapdiagError
 
 SECTIONS = (
@@ -145,7 +144,7 @@ def page(code: str) -> CodePage:
 
 def mentioned(text: str) -> list[str]:
     """Return the codes that a text names, in its order, each once."""
-    return list(dict.fromkeys(CODE.findall(text)))
+    return list(dict.fromkeys(code_pattern().findall(text)))
 
 
 def see_also(told: CodePage) -> list[str]:
@@ -221,6 +220,8 @@ def _docstring(name: str) -> str:
         spec = find_spec(name)
         read = getattr(spec and spec.loader, "get_source", None)
         source = read(name) if read else None
+        import ast  # Only here: nearly always the docstring is there.
+
         text = ast.get_docstring(ast.parse(source)) if source else None
     if text is None:
         raise MissingTextError(
@@ -233,9 +234,8 @@ def _by_layer(unordered: Iterable[str]) -> list[str]:
     return sorted(unordered, key=lambda code: (LAYERS.index(code.partition(".")[0]), code))
 
 
-CODE = re.compile(
-    r"(?<![\w./`])(?:"
-    + "|".join(re.escape(code) for code in codes() if "." in code)
-    + r")(?![\w/])"
-)
-"""A code within a text; ``ok`` is a word of its own."""
+@cache
+def code_pattern() -> re.Pattern[str]:
+    """Return what finds a code within a text; ``ok`` is a word of its own."""
+    any_code = "|".join(re.escape(code) for code in codes() if "." in code)
+    return re.compile(rf"(?<![\w./`])(?:{any_code})(?![\w/])")

@@ -15,9 +15,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.log_phrases import CLOSER, OTHER_FLAGS, WIDER, Phrase
 from pcapdiag.diagnose.pages import codes
-from pcapdiag.diagnose.registry import KINDS
 
 
 class Heard(NamedTuple):

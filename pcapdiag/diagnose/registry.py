@@ -7,11 +7,11 @@ not fail itself may hold failed requests: those are in exchanges.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from functools import cache
 
 from pcapdiag.diagnose import ok
 from pcapdiag.diagnose.capture import partial
+from pcapdiag.diagnose.entry import Entry
 from pcapdiag.diagnose.exchanges import EXCHANGES, at_the_end
 from pcapdiag.diagnose.http import malformed_response, response_rejected, stream_idle_timeout
 from pcapdiag.diagnose.http2 import (
@@ -22,7 +22,6 @@ from pcapdiag.diagnose.http2 import (
     stream_lost,
 )
 from pcapdiag.diagnose.icmp import prohibited, time_exceeded, unreachable
-from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.mtu import black_hole, fragmentation_needed
 from pcapdiag.diagnose.protocol import (
@@ -44,7 +43,6 @@ from pcapdiag.diagnose.shows import (
     RESPONDER_FIN,
     SILENT,
     SYN_ACK,
-    TLS,
     UNACKED,
     UNANSWERED,
 )
@@ -69,39 +67,8 @@ from pcapdiag.diagnose.tcp import (
     state_lost,
     zero_window,
 )
-from pcapdiag.diagnose.tls import (
-    alert,
-    alpn_mismatch,
-    certificate_expired,
-    certificate_name_mismatch,
-    certificate_rejected,
-    certificate_untrusted,
-    client_certificate_required,
-    handshake_closed,
-    handshake_reset,
-    handshake_timeout,
-    no_shared_cipher,
-    sni_rejected,
-    version_mismatch,
-)
-from pcapdiag.model.context import Context
-from pcapdiag.model.story import Story
 
-Match = Callable[[Story, Context], Judgement | None]
-
-
-class Entry(NamedTuple):
-    """One kind and the function that recognises it."""
-
-    kind: Kind
-    match: Match
-    needs: int = 0
-    """What a connection must show (shows.py): its test gives nothing for any other."""
-    by_story: bool = False
-    """Its test looks at the story alone, so the same story gives the same answer at any time."""
-
-
-ORDER: tuple[Entry, ...] = (
+_AT_FIRST: tuple[Entry, ...] = (
     # A protocol that shows the mismatch by its bytes, then TLS alerts (of these, the one that names
     # its reason first) and HTTP/2 codes, come before everything below.
     Entry(unexpected_proxy_header.KIND, unexpected_proxy_header.match, BOTH_SPOKE),
@@ -109,16 +76,8 @@ ORDER: tuple[Entry, ...] = (
     Entry(plaintext_to_tls.KIND, plaintext_to_tls.match, BOTH_SPOKE, by_story=True),
     Entry(http2_to_http1.KIND, http2_to_http1.match, BOTH_SPOKE, by_story=True),
     Entry(http1_to_http2.KIND, http1_to_http2.match, BOTH_SPOKE, by_story=True),
-    Entry(alpn_mismatch.KIND, alpn_mismatch.match, TLS, by_story=True),
-    Entry(sni_rejected.KIND, sni_rejected.match, TLS),
-    Entry(version_mismatch.KIND, version_mismatch.match, TLS),
-    Entry(no_shared_cipher.KIND, no_shared_cipher.match, TLS),
-    Entry(client_certificate_required.KIND, client_certificate_required.match, TLS, by_story=True),
-    Entry(certificate_expired.KIND, certificate_expired.match, TLS),
-    Entry(certificate_untrusted.KIND, certificate_untrusted.match, TLS, by_story=True),
-    Entry(certificate_name_mismatch.KIND, certificate_name_mismatch.match, TLS),
-    Entry(certificate_rejected.KIND, certificate_rejected.match, TLS),
-    Entry(alert.KIND, alert.match, TLS, by_story=True),
+)
+_THEN: tuple[Entry, ...] = (
     Entry(enhance_your_calm.KIND, enhance_your_calm.match, HTTP2, by_story=True),
     Entry(goaway.KIND, goaway.match, HTTP2, by_story=True),
     Entry(stream_lost.KIND, stream_lost.match_reset, HTTP2 | RESET),
@@ -140,14 +99,14 @@ ORDER: tuple[Entry, ...] = (
     Entry(flow_control_stall.KIND, flow_control_stall.match, HTTP2, by_story=True),
     Entry(ping_timeout.KIND, ping_timeout.match, HTTP2, by_story=True),
     Entry(keepalive_timeout.KIND, keepalive_timeout.match),
-    Entry(handshake_timeout.KIND, handshake_timeout.match, TLS),
+)
+_LATER: tuple[Entry, ...] = (
     Entry(data_timeout.KIND, data_timeout.match, UNACKED),
     # The close itself, the narrower code first.
     Entry(stale_connection.KIND, stale_connection.match, ASKED, by_story=True),
     Entry(state_lost.KIND, state_lost.match, RESET, by_story=True),
-    Entry(sni_rejected.KIND, sni_rejected.match_close, TLS),
-    Entry(handshake_reset.KIND, handshake_reset.match, TLS | RESET, by_story=True),
-    Entry(handshake_closed.KIND, handshake_closed.match, TLS, by_story=True),
+)
+_LAST: tuple[Entry, ...] = (
     Entry(idle_reset.KIND, idle_reset.match, RESET),
     # A close at the first bytes, where other connections say what the port speaks.
     Entry(missing_proxy_header.KIND, missing_proxy_header.match_close, UNANSWERED),
@@ -176,12 +135,40 @@ NO_FAILURE: tuple[Entry, ...] = (
 REFINED = (injected_reset.KIND,)
 """Kinds that only the second step can give, when it is known who did it."""
 
-KINDS: dict[str, Kind] = {
+_WITHOUT_TLS = (*_AT_FIRST, *_THEN, *_LATER, *_LAST)
+_KINDS_WITHOUT_TLS = {
     kind.code: kind
     for kind in (
-        *(entry.kind for entry in ORDER),
+        *(entry.kind for entry in _WITHOUT_TLS),
         *REFINED,
         *(entry.kind for entry in EXCHANGES),
         *(entry.kind for entry in NO_FAILURE),
     )
 }
+
+
+def order(*, with_tls: bool) -> tuple[Entry, ...]:
+    """Return what is tried on a connection, in this order.
+
+    All kinds of TLS need a ClientHello. Many captures have none, and need not load them.
+    """
+    return whole_order() if with_tls else _WITHOUT_TLS
+
+
+@cache
+def whole_order() -> tuple[Entry, ...]:
+    """Return what is tried on a connection with a ClientHello."""
+    from pcapdiag.diagnose.tls import order as tls  # Only here: many captures have no TLS.
+
+    return (*_AT_FIRST, *tls.ALERTED, *_THEN, *tls.WAITED, *_LATER, *tls.CLOSED, *_LAST)
+
+
+def kind_of(code: str) -> Kind:
+    """Return the kind of a verdict's code; raises KeyError for what is no verdict's."""
+    return _KINDS_WITHOUT_TLS[code] if code in _KINDS_WITHOUT_TLS else kinds()[code]
+
+
+@cache
+def kinds() -> dict[str, Kind]:
+    """Return every kind by its code, in the order in which they are tried."""
+    return {entry.kind.code: entry.kind for entry in whole_order()} | _KINDS_WITHOUT_TLS

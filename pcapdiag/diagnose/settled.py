@@ -8,8 +8,7 @@ the capture's end had been given up where the client was told.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+import msgspec
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.exchanges import exchanges
@@ -25,7 +24,7 @@ GIVEN_UP = 0.9
 """Probability of a timed-out connect where the proxy told its client so: one SYN may get lost."""
 
 
-class Suspect(NamedTuple):
+class Suspect(msgspec.Struct, frozen=True):
     """A request that failed only if another leg shows it, and when that was decided (ns)."""
 
     code: str

@@ -197,7 +197,7 @@ def _absolute(task: Task) -> Task:
         for file in task.capture.files
     ]
     options = task.options
-    options = replace(
+    options = msgspec.structs.replace(
         options,
         names=options.names and os.path.abspath(options.names),
         keylog=options.keylog and os.path.abspath(options.keylog),

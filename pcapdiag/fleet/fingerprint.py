@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import fields
 
 from pcapdiag.errors import UsageError
 from pcapdiag.model.options import AnalyzeOptions
@@ -20,12 +19,12 @@ _FILES = {"names", "keylog"}
 def fingerprint(options: AnalyzeOptions) -> str:
     """Return what is the same for the same questions; raises UsageError for an unreadable file."""
     parts = [SCHEMA, LINE_SCHEMA]
-    for field in fields(options):
-        value = getattr(options, field.name)
-        if field.name in _FILES and value is not None:
+    for name in options.__struct_fields__:
+        value = getattr(options, name)
+        if name in _FILES and value is not None:
             value = _digest(value)
-        if field.name not in _WHO_ASKS:
-            parts.append(f"{field.name}={value!r}")
+        if name not in _WHO_ASKS:
+            parts.append(f"{name}={value!r}")
     return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()[:LENGTH]
 
 

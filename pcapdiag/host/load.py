@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import msgspec
@@ -39,6 +38,8 @@ class Loaded(msgspec.Struct):
 def encode_snapshot(snapshot: Snapshot) -> str:
     """Return a snapshot as the text of its file."""
     # In ASCII: names of processes and interfaces are anybody's text, and this may be printed.
+    import json  # Only here: whoever analyses writes none.
+
     return json.dumps(msgspec.to_builtins(snapshot), indent=1) + "\n"
 
 

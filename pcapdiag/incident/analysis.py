@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pcapdiag.capture import Batch, Capture
 from pcapdiag.correlate.names import NameTable
@@ -15,7 +16,6 @@ from pcapdiag.flow.prints import PrintTable
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.sieve import MAX_DRAWN
 from pcapdiag.flow.story import address_text, build_story, connection_state
-from pcapdiag.host.load import load_snapshots
 from pcapdiag.incident.archive import Archive, Archived, Connections
 from pcapdiag.incident.certificates import Certificates
 from pcapdiag.incident.describe import asked_name
@@ -36,6 +36,9 @@ from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection
 from pcapdiag.model.story import Story
 
+if TYPE_CHECKING:
+    from pcapdiag.host.load import Loaded
+
 LIVE = 600_000_000_000
 """A capture whose last packet is at most this old (ns) is live: wall-clock time goes on for it."""
 
@@ -47,7 +50,7 @@ class Analysis(Following):
         super().__init__(capture, options, self._ended)
         self.options = options
         self.names = NameTable.from_file(options.names) if options.names else NameTable()
-        self.snapshots = load_snapshots(options.snapshots)
+        self.snapshots = _snapshots(options)
         self.dns = DnsReader(self.names)
         self.tracker.on_dns = self.dns.take
         self.tracker.note_all = options.all_connections
@@ -291,6 +294,14 @@ class Analysis(Following):
         name = asked_name(story)
         if name:
             self.names.add(story.responder.address, name, "sni")
+
+
+def _snapshots(options: AnalyzeOptions) -> list[Loaded]:
+    if not options.snapshots:
+        return []
+    from pcapdiag.host.load import load_snapshots  # Only here: most runs have none.
+
+    return load_snapshots(options.snapshots)
 
 
 def _gist(connection: Connection) -> tuple[str, str]:

@@ -6,12 +6,12 @@ which starts in memory and moves to disk; there the report's connections wait un
 
 from __future__ import annotations
 
-import tempfile
+import io
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import NamedTuple, overload
+from typing import IO, NamedTuple, overload
 
 import msgspec
 
@@ -56,7 +56,8 @@ class Spill:
     """Records in the order in which they were added, read back by number."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - for its lifetime
+        self._file: IO[bytes] = io.BytesIO()
+        self._in_memory = True
         self._ends = array("q", [0])
 
     def __len__(self) -> int:
@@ -64,15 +65,26 @@ class Spill:
 
     def add(self, record: bytes) -> None:
         """Append a record."""
+        end = self._ends[-1] + len(record)
         self._file.seek(self._ends[-1])
         self._file.write(record)
-        self._ends.append(self._ends[-1] + len(record))
+        self._ends.append(end)
+        if self._in_memory and end > IN_MEMORY:
+            self._move_to_disk()
 
     def read(self, number: int) -> bytes:
         """Return a record."""
         start = self._ends[number]
         self._file.seek(start)
         return self._file.read(self._ends[number + 1] - start)
+
+    def _move_to_disk(self) -> None:
+        import tempfile  # Only here: most captures never have so much.
+
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - for its lifetime
+        self._file.seek(0)
+        file.write(self._file.read())
+        self._file, self._in_memory = file, False
 
 
 class Archive:

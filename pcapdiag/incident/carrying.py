@@ -7,11 +7,9 @@ been captured with them, and each connection is judged once, by all of its packe
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 import msgspec
 
@@ -54,6 +52,8 @@ class Carry(msgspec.Struct):
     @contextmanager
     def as_file(self) -> Iterator[str]:
         """Give the path of a temporary file with the packets."""
+        import tempfile  # Only here: one capture needs it not.
+
         descriptor, path = tempfile.mkstemp(prefix="pcapdiag-carried-", suffix=".pcapng")
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -64,7 +64,7 @@ class Carry(msgspec.Struct):
                 os.unlink(path)
 
 
-class _Kept(NamedTuple):
+class _Kept(msgspec.Struct, frozen=True):
     number: int
     time: int
     link_type: int

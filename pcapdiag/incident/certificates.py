@@ -12,7 +12,6 @@ from pcapdiag.model.fleet import CertificateFact
 from pcapdiag.model.story import Half, Story
 from pcapdiag.model.tls import Certificate, CertificateFlight
 from pcapdiag.model.units import NANOSECONDS
-from pcapdiag.protocols.tls.certificates import read_certificate
 
 MAX_CERTIFICATES = 256
 """Certificates that end soon of which is told, each once for an endpoint."""
@@ -57,6 +56,9 @@ class Certificates:
         key = owner.address, 0 if is_client else owner.port, der
         known = self._found.get(key)
         if known is None:
+            # Only here: many captures have no TLS.
+            from pcapdiag.protocols.tls.certificates import read_certificate
+
             certificate = read_certificate(der)
             if certificate.problem or not is_due(certificate, flight.time):
                 return

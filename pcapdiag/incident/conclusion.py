@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pcapdiag import __version__
@@ -13,11 +14,13 @@ from pcapdiag.incident.explaining import in_order
 from pcapdiag.incident.fleet import collect_fleet
 from pcapdiag.incident.groups import summarize
 from pcapdiag.incident.over_time import OverTime
-from pcapdiag.incident.snapshots import described, notes
 from pcapdiag.model.report import SCHEMA, Generator, Report
 
 if TYPE_CHECKING:
+    from pcapdiag.host.load import Loaded
     from pcapdiag.incident.correlation import Correlation
+    from pcapdiag.model.host_state import HostState
+    from pcapdiag.model.report_snapshots import SnapshotFile
 
 
 def report_of(analysis: Analysis) -> Report:
@@ -28,7 +31,7 @@ def report_of(analysis: Analysis) -> Report:
     topology = roles.topology()
     resets = analysis.unlisted_resets.by_party(roles)
     fleet = collect_fleet(analysis, topology)
-    finders = Finders()
+    finders = Finders(snapshots=bool(analysis.snapshots))
     over_time = OverTime(analysis.tracker.activity)
     watched = over_time.watch(finders.watch(connections))
     summary, groups = summarize(watched, analysis.unlisted, resets)
@@ -36,8 +39,8 @@ def report_of(analysis: Analysis) -> Report:
         capture, summary.connections, analysis.tracker.mixed, analysis.tracker.mixed_frame
     )
     findings = in_order([*finders.findings(fleet), *about_capture], groups)
-    snapshots = described(analysis.snapshots, fleet.host_states)
-    capture.notes += notes(snapshots)
+    snapshots = _described(analysis.snapshots, fleet.host_states)
+    capture.notes += _notes(snapshots)
     connections.name_findings(findings)
     return Report(
         schema=SCHEMA,
@@ -73,8 +76,8 @@ def joint_report(correlation: Correlation) -> Report:
     first = studies[0].label
     findings = in_order([*correlation.findings(), *finders.findings(captures)], groups, first)
     correlation.connections.name_findings(findings, first)
-    snapshots = described(studies[0].analysis.snapshots, finders.host_states)
-    together = [*correlation.notes(), *notes(snapshots)]
+    snapshots = _described(studies[0].analysis.snapshots, finders.host_states)
+    together = [*correlation.notes(), *_notes(snapshots)]
     return Report(
         schema=SCHEMA,
         generator=_program(),
@@ -89,6 +92,22 @@ def joint_report(correlation: Correlation) -> Report:
         snapshots=snapshots,
         logs=correlation.logged.result(),
     )
+
+
+def _described(loaded: Sequence[Loaded], states: Sequence[HostState]) -> list[SnapshotFile]:
+    if not loaded:
+        return []
+    from pcapdiag.incident.snapshots import described  # Only here: most runs have none.
+
+    return described(loaded, states)
+
+
+def _notes(snapshots: Sequence[SnapshotFile]) -> list[str]:
+    if not snapshots:
+        return []
+    from pcapdiag.incident.snapshots import notes  # Only here: most runs have none.
+
+    return notes(snapshots)
 
 
 def _program() -> Generator:

@@ -11,7 +11,7 @@ from pcapdiag.diagnose.attribution.tcp_header import reset_text
 from pcapdiag.diagnose.idle_end import idle_numbers, reset_after_idle
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
-from pcapdiag.diagnose.registry import KINDS
+from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.text import fill
 from pcapdiag.flow.slabs import CHUNK_FACTS, FIRST_CHUNKS
 from pcapdiag.incident.failure_time import failure_time
@@ -147,7 +147,7 @@ def describe_verdict(
     story: Story, judgement: Judgement, attribution: Attribution, ends: Ends, count: int = 1
 ) -> Verdict:
     """Return a verdict in words; ``count`` equal ones are folded into it."""
-    kind = KINDS[judgement.code]
+    kind = kind_of(judgement.code)
     texts = fill(kind, judgement, story)
     ends.assign(attribution)
     return Verdict(

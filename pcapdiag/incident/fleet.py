@@ -16,7 +16,6 @@ from pcapdiag.flow.fleet import (
 from pcapdiag.flow.records import Host
 from pcapdiag.flow.story import address_text, endpoint_facts
 from pcapdiag.incident.analysis import Analysis
-from pcapdiag.incident.snapshots import host_states
 from pcapdiag.incident.surroundings import MAX_COMPARED_HOSTS
 from pcapdiag.model.fleet import Fleet, FragmentFacts, PlaceFacts
 from pcapdiag.model.report_summary import Topology
@@ -49,7 +48,10 @@ def collect_fleet(analysis: Analysis, topology: Topology) -> Fleet:
         capture_hosts=analysis.surroundings.capture_hosts,
         filtered=analysis.options.is_filtered,
     )
-    fleet.host_states = host_states(analysis.snapshots, fleet)
+    if analysis.snapshots:
+        from pcapdiag.incident.snapshots import host_states  # Only here: most runs have none.
+
+        fleet.host_states = host_states(analysis.snapshots, fleet)
     return fleet
 
 

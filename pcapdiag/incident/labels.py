@@ -10,8 +10,8 @@ from itertools import chain
 
 from pcapdiag.incident.describe_http import http_labels
 from pcapdiag.incident.describe_http2 import http2_labels
-from pcapdiag.incident.describe_tls import tls_labels
 from pcapdiag.model.story import Story
+from pcapdiag.model.tls import TlsFacts
 
 MAX_PER_FRAME = 3
 """Labels of one packet that are told; of more the number is."""
@@ -34,10 +34,16 @@ def _all_labels(story: Story) -> Iterator[Label]:
         return iter(())
     http = application.http
     return chain(
-        tls_labels(application.tls) if application.tls else (),
+        _of_tls(application.tls) if application.tls else (),
         http_labels(http) if http else (),
         http2_labels(http.http2) if http and http.http2 else (),
     )
+
+
+def _of_tls(facts: TlsFacts) -> Iterator[Label]:
+    from pcapdiag.incident.describe_tls import tls_labels  # Only here: not all have TLS.
+
+    return tls_labels(facts)
 
 
 def _joined(texts: list[str]) -> str:

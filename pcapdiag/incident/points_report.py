@@ -110,7 +110,8 @@ class PointFinders:
 
     def __init__(self, studies: Sequence[PointStudy]) -> None:
         self._studies = studies
-        self._finders = [Finders() for _ in studies]
+        snapshots = any(study.analysis.snapshots for study in studies)
+        self._finders = [Finders(snapshots=snapshots) for _ in studies]
         self._by_label = {study.label: study.number for study in studies}
         self.host_states: list[HostState] = []
         """The snapshots of hosts that any of the points shows; known with the findings."""

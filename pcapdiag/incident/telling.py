@@ -24,7 +24,6 @@ from pcapdiag.incident.describe import (
 )
 from pcapdiag.incident.describe_http import describe_http
 from pcapdiag.incident.describe_http2 import describe_http2
-from pcapdiag.incident.describe_tls import describe_tls
 from pcapdiag.incident.surroundings import Surroundings
 from pcapdiag.model.context import Context
 from pcapdiag.model.report import Connection
@@ -93,6 +92,8 @@ class Told(msgspec.Struct, frozen=True):
             self.connection.other_failures.append(verdict)
         above = self.story.application
         if above is not None and above.tls is not None:
+            from pcapdiag.incident.describe_tls import describe_tls  # Only here: not all have TLS.
+
             self.connection.tls = describe_tls(above.tls)
         facts = above.http if above else None
         if facts is not None:

@@ -6,14 +6,16 @@ connections are in them, too, though the report lists none of them.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from pcapdiag.model.context import EndpointFacts, HostFacts
 from pcapdiag.model.dns import DnsFacts
-from pcapdiag.model.host_state import HostState
 from pcapdiag.model.tls import Certificate
+
+if TYPE_CHECKING:
+    from pcapdiag.model.host_state import HostState
 
 
 class FragmentFacts(msgspec.Struct):

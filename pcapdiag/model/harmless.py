@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import unicodedata
 
 MAX_TEXT = 1_000
@@ -45,5 +44,5 @@ def is_command_word(text: str) -> bool:
 
 
 def command_word(text: str) -> str | None:
-    """Return a captured name quoted for the shell, or None where it may not be in a command."""
-    return shlex.quote(text) if is_command_word(text) else None
+    """Return a captured name as the shell takes it, or None where it may not be in a command."""
+    return text if is_command_word(text) else None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from pcapdiag.model.logs import LogSource
@@ -16,8 +18,7 @@ Progress = Callable[[int, int | None], None]
 """Called now and then with the bytes read so far and the bytes there are (None: not known)."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndPattern:
+class EndPattern(msgspec.Struct, frozen=True):
     """An address or a network, with or without a port."""
 
     network: Network
@@ -64,8 +65,7 @@ def parse_port(text: str) -> int:
     return int(text)
 
 
-@dataclass(frozen=True, slots=True)
-class TimeBound:
+class TimeBound(msgspec.Struct, frozen=True):
     """A moment: nanoseconds since the epoch, or since the capture's first packet."""
 
     ns: int
@@ -93,16 +93,14 @@ class Stop:
         return self._asked
 
 
-@dataclass(frozen=True, slots=True)
-class CapturePoint:
+class CapturePoint(msgspec.Struct, frozen=True):
     """Where a capture was taken, in the user's word for it, and the files of that capture."""
 
     label: str
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AnalyzeOptions:
+class AnalyzeOptions(msgspec.Struct, frozen=True):
     """Options of ``pcapdiag analyze`` that change what is analysed, not how it is printed.
 
     The filters (``hosts`` to ``time_to``) choose which connections are reported, see
@@ -153,6 +151,14 @@ class AnalyzeOptions:
     def without_filters(self) -> AnalyzeOptions:
         """Return the same options for all connections."""
         return replace(self, hosts=(), ports=(), nets=(), streams=(), time_from=None, time_to=None)
+
+    def with_progress(self, progress: Progress | None) -> AnalyzeOptions:
+        """Return the same options for somebody who wants to know how far the reading is."""
+        return replace(self, progress=progress)
+
+    def with_stop(self, stop: Stop | None) -> AnalyzeOptions:
+        """Return the same options with something that ends the reading."""
+        return replace(self, stop=stop)
 
     @property
     def is_filtered(self) -> bool:

@@ -1,7 +1,5 @@
 """The report's members about the input: files, what was met in them, where it was captured."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import msgspec

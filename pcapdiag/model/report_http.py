@@ -1,7 +1,5 @@
 """The report's HTTP members: the requests of a connection, as the JSON shows them."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import msgspec

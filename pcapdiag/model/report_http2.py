@@ -1,7 +1,5 @@
 """The report's HTTP/2 member: what belongs to the connection, or ended a stream."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import msgspec

@@ -1,7 +1,5 @@
 """The report's members about proxies' logs: what a line said of a connection, and each log."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import msgspec

@@ -1,7 +1,5 @@
 """What became of one of many captures: its own line in ``pcapdiag-line/1``."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import msgspec

@@ -3,8 +3,6 @@
 All are plain numbers, so that a chart (matplotlib, or SVG in a browser) needs no packet.
 """
 
-from __future__ import annotations
-
 import msgspec
 
 

@@ -1,7 +1,5 @@
 """The report's members about several capture points: where they are, and what passed them."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import msgspec

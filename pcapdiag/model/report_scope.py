@@ -1,7 +1,5 @@
 """The report's word on how far a failure reaches."""
 
-from __future__ import annotations
-
 import msgspec
 
 

@@ -1,7 +1,5 @@
 """The report's word on what the resets of a group share."""
 
-from __future__ import annotations
-
 import msgspec
 
 

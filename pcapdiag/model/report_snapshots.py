@@ -1,7 +1,5 @@
 """The report's members about snapshots of hosts: which were read, and whether they fit."""
 
-from __future__ import annotations
-
 import msgspec
 
 

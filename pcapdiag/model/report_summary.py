@@ -1,7 +1,5 @@
 """The report's first members: who is who, and the first numbers."""
 
-from __future__ import annotations
-
 import msgspec
 
 

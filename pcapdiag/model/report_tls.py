@@ -1,7 +1,5 @@
 """The report's TLS member: both ends' offers, certificates and alerts, as JSON shows them."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import msgspec

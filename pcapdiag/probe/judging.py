@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.pages import page
-from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.diagnose.tcp import connection_refused, connection_timeout
 from pcapdiag.diagnose.text import end_name, fill
 from pcapdiag.model.context import Context, EndpointFacts

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.pages import page
-from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.diagnose.text import base_words, end_name
 from pcapdiag.diagnose.tls.commands import s_client, s_client_words
 from pcapdiag.model.harmless import command_word, harmless

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
 from pcapdiag.model.application import Application, Piece
-from pcapdiag.model.http import HttpFacts
+from pcapdiag.model.http import Exchange, HttpFacts
 from pcapdiag.protocols.first_bytes import FirstBytes
 from pcapdiag.protocols.http.http1 import WEBSOCKET, Http1Reader
-from pcapdiag.protocols.http.http2 import Http2Reader
 from pcapdiag.protocols.tls.keylog import KeyLog
-from pcapdiag.protocols.tls.reader import TlsReader
 from pcapdiag.protocols.tls.sniff import HANDSHAKE, speaks_tls
+
+if TYPE_CHECKING:
+    from pcapdiag.protocols.http.http2 import Http2Reader
+    from pcapdiag.protocols.tls.reader import TlsReader
 
 MAX_HELD = 64 * 1024
 """Bytes that are held until a protocol is known; the first of them are dropped beyond."""
@@ -130,13 +133,15 @@ class Layer:
         if leader.protocol == "http1":
             self._http = Http1Reader(started)
         elif leader.protocol == "http2":
-            self._http = Http2Reader(started)
+            self._http = _http2_reader(started)
         else:
             self._begin_tls(started)
             return
         self._read_held()
 
     def _begin_tls(self, started: bool) -> None:
+        from pcapdiag.protocols.tls.reader import TlsReader  # Only here: not all have TLS.
+
         self._tls = TlsReader(self._keys, started)
         if self._depth < MAX_DEPTH:
             self._inner = Layer(self._keys, started, self._depth + 1)
@@ -166,7 +171,7 @@ class Layer:
         if reader.switched == WEBSOCKET:
             return
         if reader.switched == H2C:
-            self._h2c = Http2Reader(switched=reader.take_upgraded())
+            self._h2c = _http2_reader(switched=reader.take_upgraded())
         elif self._depth < MAX_DEPTH:
             self._inner = Layer(self._keys, depth=self._depth + 1)
         for piece in reader.take_rest():
@@ -180,12 +185,18 @@ class Layer:
         if responder.protocol == "http1":
             self._stray = Http1Reader(responder.started)
         elif responder.protocol == "http2":
-            self._stray = Http2Reader(responder.started)
+            self._stray = _http2_reader(responder.started)
         else:
             return
         said = [piece for piece in self._held if not piece.from_initiator]
         for piece in said if not self._is_read else responder.looked_at():
             self._stray.feed(piece)
+
+
+def _http2_reader(started: bool = True, switched: Exchange | None = None) -> Http2Reader:
+    from pcapdiag.protocols.http.http2 import Http2Reader  # Only here: many captures have none.
+
+    return Http2Reader(started, switched)
 
 
 def _without(pieces: list[Piece], length: int) -> list[Piece]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+import msgspec
 from msgspec import UNSET
 
 from pcapdiag.model.report import Connection, PointLabel, TimelineEntry
@@ -18,7 +17,7 @@ MAX_TRIES = 3
 """Tries on the other leg that are told, the last ones."""
 
 
-class Step(NamedTuple):
+class Step(msgspec.Struct, frozen=True):
     """One step: a frame, what happened, and when (empty where that is not known)."""
 
     frame: int | None

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
+
+import msgspec
 
 from pcapdiag.model.units import NANOSECONDS, parse_seconds
 
 TimeMode = Literal["utc", "local", "relative"]
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(msgspec.Struct, frozen=True):
     """Writes report times: in UTC with ``Z``, in local time with its offset, or from the start."""
 
     mode: TimeMode = "utc"

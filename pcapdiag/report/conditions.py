@@ -13,7 +13,6 @@ from typing import Literal, get_args
 
 import msgspec
 
-from pcapdiag.diagnose.pages import finding_codes, verdict_codes
 from pcapdiag.model.report import CaptureOutcome, Party, Report, Severity
 
 Key = Literal["code", "party", "finding", "severity", "failed"]
@@ -21,8 +20,8 @@ FORMS = "code=PATTERN, party=PARTY, finding=PATTERN, severity=SEVERITY, failed>N
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """From the least one to the worst."""
 _PARTIES: tuple[Party, ...] = get_args(Party)
-_PATTERN = re.compile(r"[a-z0-9_.*?]+", re.ASCII)
-_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+_PATTERN = r"[a-z0-9_.*?]+"
+_NUMBER = r"[0-9]{1,18}"
 _UNTOLD = "capture.partial"
 
 
@@ -76,9 +75,9 @@ class Condition(msgspec.Struct, frozen=True):
         for ever.
         """
         key, mark, value = _split(text)
-        if mark == ">" and key == "failed" and _NUMBER.fullmatch(value):
+        if mark == ">" and key == "failed" and re.fullmatch(_NUMBER, value):
             return cls("failed", value)
-        if mark == "=" and key in ("code", "finding") and _PATTERN.fullmatch(value):
+        if mark == "=" and key in ("code", "finding") and re.fullmatch(_PATTERN, value):
             return cls._of_codes("code" if key == "code" else "finding", value)
         if mark == "=" and key == "party" and value in _PARTIES:
             return cls("party", value)
@@ -88,6 +87,9 @@ class Condition(msgspec.Struct, frozen=True):
 
     @classmethod
     def _of_codes(cls, key: Literal["code", "finding"], pattern: str) -> Condition:
+        # Only here: without conditions nobody asks which codes there are.
+        from pcapdiag.diagnose.pages import finding_codes, verdict_codes
+
         known = verdict_codes() if key == "code" else finding_codes()
         if not any(fnmatchcase(code, pattern) for code in known):
             raise ValueError(f"there is no such {key} (pcapdiag explain lists them)")

@@ -8,9 +8,9 @@ from textwrap import wrap
 
 from pcapdiag.diagnose import pages
 from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.pages import CodePage
 from pcapdiag.diagnose.proxy_words import Heard
-from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.report.layout import LABEL_WIDTH, MIN_WIDTH, Page
 
 _PLACE = re.compile(r"{(\w+)}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 LABEL_WIDTH = 8
 MIN_WIDTH = 40
@@ -21,8 +22,7 @@ _STYLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """How wide the output is and whether it may have colour."""
 
     width: int = DEFAULT_WIDTH
@@ -43,7 +43,7 @@ class Page:
         """Yield a label and its text; lines after the first begin ``hang`` columns further in."""
         head = self.paint(f"{label:<{LABEL_WIDTH}}", "label")
         indent = len(text) - len(text.lstrip())
-        lines = _wrapped(text.lstrip(), self.room, first=" " * indent, hang=" " * hang)
+        lines = wrapped(text.lstrip(), self.room, first=" " * indent, hang=" " * hang)
         for line in lines:
             yield head + line
             head = " " * LABEL_WIDTH
@@ -53,7 +53,7 @@ class Page:
         room, kept = self.room, len(right) + 2
         if kept > room // 2:
             kept = 0
-        lines = _wrapped(text, room, first=" " * kept) or [" " * kept]
+        lines = wrapped(text, room, first=" " * kept) or [" " * kept]
         head = self.paint(f"{label:<{LABEL_WIDTH}}", style)
         if kept:
             yield f"{head}{lines[0][kept:]:<{room - kept + 2}}{self.paint(right, 'code')}"
@@ -107,14 +107,14 @@ class Page:
         return max(self.width, MIN_WIDTH) - LABEL_WIDTH
 
     def _wrap(self, text: str, room: int, hang: str = "") -> list[str]:
-        return _wrapped(text, room, hang=hang) or [""]
+        return wrapped(text, room, hang=hang) or [""]
 
 
 _QUANTITY = re.compile(r"(?<=\d) (?=(?:ns|ms|s|min|h|B|kB|MB|GB|TB|bytes?|hops?)\b)")
 _GLUE = "\u00a0"
 
 
-def _wrapped(text: str, room: int, *, first: str = "", hang: str = "") -> list[str]:
+def wrapped(text: str, room: int, *, first: str = "", hang: str = "") -> list[str]:
     """Break text into lines, but not between a number and its unit."""
     whole = _QUANTITY.sub(_GLUE, text)
     plain = text.isascii() and text.isprintable() and not text.startswith(" ")

@@ -19,27 +19,23 @@ _KEY_WORDS = ("pass", "pwd", "secret", "token", "key", "session", "sid", "sig", 
 _HEADER_WORDS = ("auth", "cookie", "x-api-key", "token")
 _SCHEMES = ("bearer", "basic", "digest", "negotiate", "ntlm")
 _RULES = (
-    (
-        _HEADER_WORDS,
-        re.compile(rf"\b({_HEADERS})(\s*[:=]\s*)\S.*", re.IGNORECASE),
-        rf"\1\2{MASK}",
-    ),
-    (("://",), re.compile(r"(\w://)[^/\s@]+@"), rf"\1{MASK}@"),
-    (("=",), re.compile(r"([?&;][\w.%~\[\]-]+=)[^&;\s\"'#]+"), rf"\1{MASK}"),
+    (_HEADER_WORDS, rf"(?i)\b({_HEADERS})(\s*[:=]\s*)\S.*", rf"\1\2{MASK}"),
+    (("://",), r"(\w://)[^/\s@]+@", rf"\1{MASK}@"),
+    (("=",), r"([?&;][\w.%~\[\]-]+=)[^&;\s\"'#]+", rf"\1{MASK}"),
     (
         _SCHEMES,
-        re.compile(r"\b(Bearer|Basic|Digest|Negotiate|NTLM)\s+(?=\S*[0-9=])[\w+/=.~-]{6,}", re.I),
+        r"(?i)\b(Bearer|Basic|Digest|Negotiate|NTLM)\s+(?=\S*[0-9=])[\w+/=.~-]{6,}",
         rf"\1 {MASK}",
     ),
-    (("eyj",), re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), MASK),
+    (("eyj",), r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?", MASK),
     (
         _KEY_WORDS,
-        re.compile(rf"\b((?:\w+[-_])?(?:{_SECRET_KEYS}))(\s*[=:]\s*)[^\s,;&\"']+", re.IGNORECASE),
+        rf"(?i)\b((?:\w+[-_])?(?:{_SECRET_KEYS}))(\s*[=:]\s*)[^\s,;&\"']+",
         rf"\1\2{MASK}",
     ),
 )
-"""What a text has, in lower case, at least one of where the pattern fits; the pattern; what is put
-in its place."""
+"""What a text has, in lower case, at least one of where the pattern fits; the pattern, compiled
+when it is first needed; what is put in its place."""
 _SUSPECT = re.compile(r"[=@ ]|eyJ|:[^\d]")
 """What a text with a secret has at least one of; most texts of a report have none."""
 REMEMBERED = 8192
@@ -55,5 +51,5 @@ def mask(text: str) -> str:
     lower = text.lower() if text.isascii() else None
     for words, pattern, replacement in _RULES:
         if lower is None or any(word in lower for word in words):
-            text = pattern.sub(replacement, text)
+            text = re.sub(pattern, replacement, text)
     return text

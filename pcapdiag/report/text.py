@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from textwrap import wrap
 
 from pcapdiag.model.report import Connection, Group, Report
 from pcapdiag.report import words
@@ -11,7 +10,7 @@ from pcapdiag.report.because import Because
 from pcapdiag.report.clock import Clock, TimeMode, between, duration
 from pcapdiag.report.entry import EntryWriter
 from pcapdiag.report.escape import shown
-from pcapdiag.report.layout import Page
+from pcapdiag.report.layout import Page, wrapped
 from pcapdiag.report.logs import LOGGED, log_texts, logged_only, logs_summary
 from pcapdiag.report.order import causes, told_order
 from pcapdiag.report.overview import (
@@ -61,7 +60,7 @@ def render_text(
         yield from _others(report, writer)
     if report.summary.failed or report.findings:
         yield ""
-        yield from (page.paint(line, "dim") for line in wrap(_key(report), page.width))
+        yield from (page.paint(line, "dim") for line in wrapped(_key(report), page.width))
 
 
 def render_connection(connection: Connection, page: Page, clock: Clock) -> Iterator[str]:

@@ -78,7 +78,7 @@ def find_package() -> None:
 def known_codes() -> frozenset[str]:
     """The codes that the analyzer can give."""
     find_package()
-    from pcapdiag.diagnose.registry import KINDS
+    from pcapdiag.diagnose.kinds import KINDS
 
     return frozenset(KINDS)
 

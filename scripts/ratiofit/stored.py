@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from failurelab.truth import ROOT
 from pcapdiag.diagnose.attribution.fitted import FITTED, Fitted
 from pcapdiag.diagnose.attribution.ratios import NEUTRAL, RATIOS
@@ -29,7 +31,7 @@ def write(fresh: Mapping[str, Fitted]) -> None:
     text = FILE.read_text(encoding="utf-8")
     head = text[: text.index(START)]
     rows = "".join(
-        f'    "{name}": Fitted({", ".join(str(value) for value in row)}),\n'
+        f'    "{name}": Fitted({", ".join(map(str, msgspec.structs.astuple(row)))}),\n'
         for name, row in fresh.items()
     )
     FILE.write_text(f"{head}{START}\n{rows}}}\n", encoding="utf-8")

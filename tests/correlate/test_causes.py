@@ -303,7 +303,8 @@ failures_of_a_capture = st.lists(
 @given(failures_of_a_capture)
 def test_a_cause_is_another_leg_and_nothing_is_its_own(failures: list[LegFailure]) -> None:
     by_key = {failure.key: failure for failure in failures}
-    explained, unclear = join_legs(failures)
+    joined = join_legs(failures)
+    explained, unclear = joined.explained, joined.unclear
     assert not explained.keys() & unclear.keys()
     for key, why in explained.items():
         effect = by_key[key]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import cured, judge
-from pcapdiag.diagnose.registry import KINDS
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.tcp.connection_timeout import given_up
 from pcapdiag.diagnose.text import fill
 from tests.diagnose.playbook import (

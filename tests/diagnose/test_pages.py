@@ -11,8 +11,8 @@ import pytest
 import pcapdiag.diagnose
 import pcapdiag.incident
 from pcapdiag.diagnose import pages
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.pages import PRODUCTS, SECTIONS, CodePage
-from pcapdiag.diagnose.registry import KINDS
 
 pytestmark = pytest.mark.once
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.diagnose import pages, proxy_words
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.log_phrases import CLOSER, OTHER_FLAGS, WIDER
 from pcapdiag.diagnose.proxy_words import RESET_REASONS, heard
-from pcapdiag.diagnose.registry import KINDS
 
 pytestmark = pytest.mark.once
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution.ratios import RATIOS
 from ratiofit.estimate import Counts, count, expected, fit
@@ -47,7 +48,7 @@ def test_where_habits_differ_from_the_labs_silence_raises_nothing() -> None:
 
 
 def test_what_rests_on_rules_rises_within_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
-    low = RATIOS["acks_after"]._replace(ratio=8.0)
+    low = replace(RATIOS["acks_after"], ratio=8.0)
     monkeypatch.setitem(RATIOS, "acks_after", low)
     assert fitted("acks_after", Counts("path", 9, 10, 0, 5000)) == 20
 

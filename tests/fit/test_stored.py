@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from failurelab.truth import ROOT
 from pcapdiag.diagnose.attribution.fitted import FITTED, Fitted
@@ -23,12 +24,12 @@ def test_the_stored_ratios_are_what_the_captures_give() -> None:
 def test_differences_are_those_that_matter() -> None:
     name, row = next(iter(FITTED.items()))
     assert differences(FITTED) == []
-    assert differences(FITTED | {name: row._replace(seen_true=row.seen_true + 1)}) == []
-    assert differences(FITTED | {name: row._replace(ratio=row.ratio * 2)})[0].startswith(name)
+    assert differences(FITTED | {name: replace(row, seen_true=row.seen_true + 1)}) == []
+    assert differences(FITTED | {name: replace(row, ratio=row.ratio * 2)})[0].startswith(name)
     unseen = next(name for name in RATIOS if name not in FITTED and name != "prior")
-    as_judged = row._replace(ratio=RATIOS[unseen].ratio)
+    as_judged = replace(row, ratio=RATIOS[unseen].ratio)
     assert differences(FITTED | {unseen: as_judged}) == []
-    assert differences(FITTED | {unseen: as_judged._replace(ratio=500.0)})[0].startswith(unseen)
+    assert differences(FITTED | {unseen: replace(as_judged, ratio=500.0)})[0].startswith(unseen)
 
 
 def test_a_signal_weighs_what_was_fitted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from pcapdiag.diagnose import pages
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.proxy_words import Heard
-from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.report import explain
 from pcapdiag.report.layout import Page
 

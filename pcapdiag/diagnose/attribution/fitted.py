@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 
-class Fitted(NamedTuple):
+class Fitted(msgspec.Struct, frozen=True):
     """A signal's ratio; in how many scenarios of how many it fired where it was true, and not.
 
     A scenario counts once, with the share of its RSTs (or failures) that showed the signal.

@@ -7,7 +7,7 @@ repeats the table.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from pcapdiag.diagnose.attribution.view import ResetView
 
@@ -16,7 +16,7 @@ IDLE = 1_000_000_000
 TLS_HANDSHAKE = 0x16
 
 
-class Prior(NamedTuple):
+class Prior(msgspec.Struct, frozen=True):
     """Probability that the end whose address the RST bears made it."""
 
     stage: str

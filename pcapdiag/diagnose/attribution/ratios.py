@@ -6,7 +6,7 @@ confounder is present the ratio is divided by ``CONFOUNDED``. docs/attribution.m
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 CONFOUNDED = 5.0
 QUIET = 60.0
@@ -14,7 +14,7 @@ QUIET = 60.0
 DECISIVE, VERY_STRONG, STRONG, MEDIUM, WEAK, NEUTRAL = 1000.0, 100.0, 20.0, 5.0, 2.0, 1.0
 
 
-class Ratio(NamedTuple):
+class Ratio(msgspec.Struct, frozen=True):
     """One row: signals of one family share a cause, and only the strongest of them counts."""
 
     family: str

@@ -177,7 +177,6 @@ References
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 
 from pcapdiag.model.report import CaptureSummary, Finding
@@ -355,6 +354,8 @@ def _one_direction(summary: CaptureSummary, connections: int) -> Finding | None:
 def _mixed_points(summary: CaptureSummary, mixed: int, frame: int) -> Finding | None:
     if not mixed:
         return None
+    import shlex  # Only here: few captures have it.
+
     named = enumerate((shlex.quote(file.path) for file in summary.files), 1)
     points = " ".join(f"point{number}={path}" for number, path in named)
     return Finding(

@@ -8,7 +8,7 @@ finding must not change with that, so it rests on failed ones and on the fleet's
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pcapdiag.diagnose.findings.address_moved import AddressMoved
 from pcapdiag.diagnose.findings.certificate_expiring import CertificateExpiring
@@ -20,7 +20,6 @@ from pcapdiag.diagnose.findings.draining import Draining
 from pcapdiag.diagnose.findings.endpoint_down import EndpointDown
 from pcapdiag.diagnose.findings.ephemeral_ports import EphemeralPorts
 from pcapdiag.diagnose.findings.fragments import LostFragments
-from pcapdiag.diagnose.findings.from_hosts import FromHosts
 from pcapdiag.diagnose.findings.health_check import HealthChecks
 from pcapdiag.diagnose.findings.idle_timeout import IdleTimeout
 from pcapdiag.diagnose.findings.listen_backlog import ListenBacklog
@@ -32,6 +31,9 @@ from pcapdiag.diagnose.findings.reset_device import ResetDevice
 from pcapdiag.diagnose.findings.server_errors import ServerErrors
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding
+
+if TYPE_CHECKING:
+    from pcapdiag.diagnose.findings.from_hosts import FromHosts
 
 
 class Finder(Protocol):
@@ -68,21 +70,28 @@ FINDERS: tuple[Callable[[], Finder], ...] = (
 
 
 class Finders:
-    """All finders of one report."""
+    """All finders of one report; those of hosts' snapshots only where there are any."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, snapshots: bool = False) -> None:
         self._finders = [make() for make in FINDERS]
-        self._from_hosts = FromHosts()
+        self._from_hosts = _from_hosts() if snapshots else None
 
     def watch(self, connections: Iterable[Connection]) -> Iterator[Connection]:
         """Yield every connection as it is, once all finders have seen it."""
         for connection in connections:
             for finder in self._finders:
                 finder.look(connection)
-            self._from_hosts.look(connection)
+            if self._from_hosts is not None:
+                self._from_hosts.look(connection)
             yield connection
 
     def findings(self, fleet: Fleet) -> list[Finding]:
         """Return the findings of all kinds."""
         found = [finding for finder in self._finders for finding in finder.findings(fleet)]
-        return self._from_hosts.added_to(found, fleet)
+        return self._from_hosts.added_to(found, fleet) if self._from_hosts is not None else found
+
+
+def _from_hosts() -> FromHosts:
+    from pcapdiag.diagnose.findings.from_hosts import FromHosts  # Only here: most runs have none.
+
+    return FromHosts()

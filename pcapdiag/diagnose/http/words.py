@@ -6,8 +6,6 @@ before it goes into a text. None goes into a command.
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.harmless import harmless
@@ -36,6 +34,8 @@ def status_words(exchange: Exchange) -> str:
     """Return the status with its reason: ``503 Service Unavailable``; ``no status`` without one."""
     if exchange.status is None:
         return "no status"
+    from http import HTTPStatus  # Only here: many captures have no HTTP.
+
     try:
         return f"{exchange.status} {HTTPStatus(exchange.status).phrase}"
     except ValueError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 ETHERNET = 1500
 
 
-class Tunnel(NamedTuple):
+class Tunnel(msgspec.Struct, frozen=True):
     """A largest IP packet, and what leaves that much room."""
 
     mtu: int

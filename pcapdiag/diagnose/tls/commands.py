@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from pcapdiag.diagnose.goodbye import is_tls
 from pcapdiag.diagnose.text import end_name
 from pcapdiag.model.harmless import command_word, is_command_word
@@ -43,6 +41,8 @@ def s_client(story: Story, facts: TlsFacts | None) -> str:
 
 
 def _start(story: Story, facts: TlsFacts | None) -> str:
+    import shlex  # Only here: most captures need it not.
+
     hello = facts.client_hello if facts else None
     parts = ["openssl s_client -connect", shlex.quote(end_name(story.responder))]
     sent = hello.sni if hello else None

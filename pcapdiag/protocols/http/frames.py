@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from pcapdiag.model.application import Piece
 from pcapdiag.protocols.http.sniff import PREFACE, frames_begin
@@ -45,7 +47,7 @@ _CONNECTION_TYPES = (Type.SETTINGS, Type.PING, Type.GOAWAY)
 _EITHER = Type.WINDOW_UPDATE
 
 
-class Frame(NamedTuple):
+class Frame(msgspec.Struct, frozen=True):
     """A frame; of DATA a part of it, as it came with one packet."""
 
     type: int
@@ -63,7 +65,7 @@ class Frame(NamedTuple):
     """It is complete with this part."""
 
 
-class _Data(NamedTuple):
+class _Data(msgspec.Struct, frozen=True):
     """A DATA frame that is passing."""
 
     flags: int
@@ -198,7 +200,7 @@ class FrameReader:
         left = length - (header - HEADER)
         self._data = _Data(flags, stream_id, left, padding)
         part = self._part(self._data, b"", 0, last)
-        return part._replace(first=first, length=length)
+        return replace(part, first=first, length=length)
 
     def _pass_data(self, data: _Data) -> Frame:
         count = min(data.left, len(self._buffer.data))
@@ -211,7 +213,7 @@ class FrameReader:
         left = data.left - len(passed) - missing
         surplus = min(max(0, data.padding - left), len(passed))
         swallowed = max(0, min(missing, data.left - data.padding))
-        self._data = data._replace(left=left) if left else None
+        self._data = replace(data, left=left) if left else None
         return Frame(
             Type.DATA,
             data.flags,

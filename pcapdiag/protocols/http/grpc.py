@@ -6,7 +6,6 @@ Rules: grpc/doc/PROTOCOL-HTTP2.md, statuscodes.md and http-grpc-status-mapping.m
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote
 
 import msgspec
 
@@ -71,12 +70,18 @@ def outcome_of(call: GrpcFacts | None, fields: Fields) -> GrpcFacts | None:
     if not status.isdigit() or len(status) > 9:
         return call
     message = value(fields, b"grpc-message")
-    readable = None if message is None else unquote(text(message[: 3 * MAX_MESSAGE]))
+    readable = None if message is None else _readable(message)
     return msgspec.structs.replace(
         call or GrpcFacts(),
         status=int(status),
-        message=None if readable is None else readable[:MAX_MESSAGE],
+        message=readable,
     )
+
+
+def _readable(message: bytes) -> str:
+    from urllib.parse import unquote  # Only here: few captures have gRPC.
+
+    return unquote(text(message[: 3 * MAX_MESSAGE]))[:MAX_MESSAGE]
 
 
 def status_name(status: int) -> str:

@@ -25,11 +25,12 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) +([1-9]\d\d)(?: .*|)", re.DOTALL)
 _NAME = re.compile(TOKEN)
 _FORBIDDEN = re.compile(rb"[\x00\r]")
 _FIELD_FOLLOWS = rb"\r?\n(?:%s:|\r?\n)" % TOKEN
-_PLAUSIBLE_REQUEST = re.compile(
+_PLAUSIBLE_REQUEST = (
     rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE) [!-~]{1,4000} HTTP/1\.[01]"
     + _FIELD_FOLLOWS
 )
-_PLAUSIBLE_STATUS = re.compile(rb"HTTP/1\.[01] [1-5]\d\d(?: [ -~]{0,80})?" + _FIELD_FOLLOWS)
+_PLAUSIBLE_STATUS = rb"HTTP/1\.[01] [1-5]\d\d(?: [ -~]{0,80})?" + _FIELD_FOLLOWS
+# Compiled when they are first needed, which most captures never do.
 
 
 class RequestHead(msgspec.Struct, frozen=True):
@@ -60,7 +61,7 @@ def head_end(data: bytes | bytearray, searched: int = 0) -> int:
 
 def plausible_head(data: bytes | bytearray, is_request: bool) -> int:
     """Return where something that can only be a message's head begins in a stream, or -1."""
-    found = (_PLAUSIBLE_REQUEST if is_request else _PLAUSIBLE_STATUS).search(data)
+    found = re.search(_PLAUSIBLE_REQUEST if is_request else _PLAUSIBLE_STATUS, data)
     return found.start() if found else -1
 
 

@@ -6,8 +6,8 @@ One entry a text, with where it stands. A status alone never makes one: an origi
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from pcapdiag.model.http import Exchange, LocalReply
@@ -33,13 +33,12 @@ _MEANINGS = {
     _TIMEOUT: _LATE,
 }
 
-_ENVOY_RESET = re.compile(
+_ENVOY_RESET = (
     # Envoy source/common/router/router.cc, onUpstreamReset; the transport failure reason is there
     # in 1.16 to 1.38.0 only. The oldest releases say no reset reason at all.
     r"upstream connect error or disconnect/reset before headers"
     r"(?:\. (?:retried and the latest )?reset reason: (?P<reason>[A-Za-z0-9/() ]{1,80})"
-    r"(?:, transport failure reason: (?P<details>.*))?)?[\"'}\s]*",
-    re.DOTALL,
+    r"(?:, transport failure reason: (?P<details>.*))?)?[\"'}\s]*"
 )
 _ENVOY_TEXTS = frozenset(
     {
@@ -52,7 +51,7 @@ _ENVOY_TEXTS = frozenset(
 )
 
 
-class _Page(NamedTuple):
+class _Page(msgspec.Struct, frozen=True):
     product: str
     statuses: tuple[int, ...]
     text: str
@@ -162,7 +161,7 @@ def _envoy_text(text: str) -> LocalReply | None:
     words = text.strip()
     if words in _ENVOY_TEXTS:
         return LocalReply("envoy", words)
-    match = _ENVOY_RESET.search(words)
+    match = re.search(_ENVOY_RESET, words, re.DOTALL)
     if match is None:
         return None
     details = match["details"]

@@ -17,8 +17,8 @@ MAX_LINE = 8_192
 _LINE_ENDS = b"\r\n"
 _NAMES = "GET HEAD POST PUT DELETE OPTIONS PATCH CONNECT TRACE PROPFIND"
 _METHODS = tuple(f"{name} ".encode() for name in _NAMES.split())
-_REQUEST = re.compile(rb"%s +[!-~\x80-\xff]+ +HTTP/1\.[01]" % TOKEN)
-_REQUEST_BEGUN = re.compile(rb"%s(?: +[!-~\x80-\xff]*(?: +[HTP/1.]{0,8})?)?" % TOKEN)
+_REQUEST = rb"%s +[!-~\x80-\xff]+ +HTTP/1\.[01]" % TOKEN
+_REQUEST_BEGUN = rb"%s(?: +[!-~\x80-\xff]*(?: +[HTP/1.]{0,8})?)?" % TOKEN
 _STATUS = b"HTTP/"
 _FRAME_HEADER = 9
 _SETTINGS, _GOAWAY, _WINDOW_UPDATE, _PING, _RST_STREAM = 4, 7, 8, 6, 3
@@ -95,10 +95,10 @@ def _is_possible(length: int, kind: int, stream: int) -> bool:
 def _initiator_speaks(data: bytes) -> Protocol | None:
     if PREFACE.startswith(data[: len(PREFACE)]):
         return "http2" if len(data) >= 16 else None
-    if data.startswith(_METHODS) or _REQUEST.match(data):
+    if data.startswith(_METHODS) or re.match(_REQUEST, data):
         return "http1"
     line, end, _ = data[:MAX_LINE].partition(b"\n")
-    if end or len(data) >= MAX_LINE or not _REQUEST_BEGUN.fullmatch(line):
+    if end or len(data) >= MAX_LINE or not re.fullmatch(_REQUEST_BEGUN, line):
         return "other"
     return None
 

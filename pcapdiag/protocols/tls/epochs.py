@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from pcapdiag.model.tls import ClientHello, KeyState, ServerHello
 from pcapdiag.protocols.tls.hello import ENCRYPT_THEN_MAC
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 TLS13 = 0x0304
 
 
-class Opened(NamedTuple):
+class Opened(msgspec.Struct, frozen=True):
     """A record that was decrypted."""
 
     type: int
@@ -27,7 +29,7 @@ class Opened(NamedTuple):
     """Under the keys of early data."""
 
 
-class Keys(NamedTuple):
+class Keys(msgspec.Struct, frozen=True):
     """What a key log has for a handshake."""
 
     state: KeyState

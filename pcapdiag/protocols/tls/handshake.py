@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from pcapdiag.protocols.tls.limits import MAX_MESSAGE
 from pcapdiag.protocols.tls.names import HANDSHAKE_TYPES
@@ -12,7 +13,7 @@ from pcapdiag.protocols.tls.records import RawRecord
 _HEADER = 4
 
 
-class HandshakeMessage(NamedTuple):
+class HandshakeMessage(msgspec.Struct, frozen=True):
     """One message; ``body`` ends where bytes were missing, and then it is not ``complete``."""
 
     type: int

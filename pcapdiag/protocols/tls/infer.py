@@ -7,7 +7,7 @@ soon after the initiator's Finished.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from pcapdiag.model.tls import Record, ServerHello
 
@@ -25,7 +25,7 @@ TICKET_SIZES = range(150, 1000)
 MAX_TICKETS = 4
 
 
-class Sizes(NamedTuple):
+class Sizes(msgspec.Struct, frozen=True):
     """The length field of a record that holds one of these alone."""
 
     finished: int
@@ -49,7 +49,7 @@ class Sizes(NamedTuple):
         return finished is not None and finished.length == self.finished + PADDING
 
 
-class Sealed(NamedTuple):
+class Sealed(msgspec.Struct, frozen=True):
     """The records of one end that were not decrypted."""
 
     records: list[Record]
@@ -59,7 +59,7 @@ class Sealed(NamedTuple):
     """The last record of this end, if it is one of them."""
 
 
-class Told(NamedTuple):
+class Told(msgspec.Struct, frozen=True):
     """What was inferred; records stand for the message or flight that ends with them."""
 
     client_finished: Record | None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from pcapdiag.model.application import Piece
 from pcapdiag.protocols.tls.limits import MAX_FALSE_STARTS
@@ -22,7 +23,7 @@ _SSL2_LENGTH = 2
 """Bytes of the length in front of an SSL 2.0 style hello."""
 
 
-class RawRecord(NamedTuple):
+class RawRecord(msgspec.Struct, frozen=True):
     """A record as it is on the wire."""
 
     type: int

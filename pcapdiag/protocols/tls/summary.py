@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
@@ -70,6 +69,8 @@ def facts(talk: Talk, client: Side, server: Side, key_state: KeyState) -> TlsFac
 def in_order(client: list[_P], server: list[_P]) -> list[_P]:
     """Both ends' facts by time and frame; those of one end stay in the order of its bytes."""
     keyed = (_keyed(client, 0), _keyed(server, 1))
+    import heapq  # Only here: many captures have no TLS.
+
     return [item for _, _, _, item in heapq.merge(*keyed, key=lambda each: each[:3])]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
@@ -25,8 +24,7 @@ class Slip(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What the terminal shows at the right edge: a code, how sure."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlipPage(Page):
+class SlipPage(Page, frozen=True):
     """Takes what :class:`~pcapdiag.report.entry.EntryWriter` writes; yields no line itself.
 
     It stands in for a Page, so its methods have arguments that only lines of text need.
@@ -34,7 +32,7 @@ class SlipPage(Page):
     A row without a label, or with the same one, continues the one before.
     """
 
-    slips: list[Slip] = field(default_factory=list)
+    slips: list[Slip] = msgspec.field(default_factory=list)
 
     def labelled(self, label: str, text: str, style: str = "label") -> Iterator[str]:  # noqa: ARG002
         """Keep a label and its text; display filters become what can be copied."""

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from docsite.verdicts.examples import Example
 from pcapdiag.diagnose import pages
 from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.pages import CodePage
-from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.report.explain import command, log_words
 
 NOTICE = "<!-- Written by scripts/verdict-pages from the docstring in pcapdiag/diagnose/. -->"
@@ -63,7 +63,7 @@ def linked(text: str) -> str:
     parts = _SPANS.split(text)
     for place, part in enumerate(parts):
         if not part.startswith("`"):
-            plain = pages.CODE.sub(lambda found: link(found[0]), _escaped(part))
+            plain = pages.code_pattern().sub(lambda found: link(found[0]), _escaped(part))
             parts[place] = _DOCUMENT.sub(r"[docs/\1](../\1)", plain)
     return "".join(parts)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pcapdiag.diagnose.attribution.priors import ALL_PRIORS, HOST_ANSWERS
-from pcapdiag.diagnose.attribution.ratios import RATIOS
+from pcapdiag.diagnose.attribution.priors import ALL_PRIORS, HOST_ANSWERS, Prior
+from pcapdiag.diagnose.attribution.ratios import RATIOS, Ratio
 
 pytestmark = pytest.mark.once
 
@@ -27,13 +27,12 @@ def rows() -> dict[str, list[str]]:
 @pytest.mark.parametrize("name", RATIOS)
 def test_every_signal_is_on_the_page(name: str) -> None:
     family, ratio, _, why = rows()[name]
-    assert (family, float(ratio), why) == RATIOS[name]
+    assert Ratio(family, float(ratio), why) == RATIOS[name]
 
 
 @pytest.mark.parametrize("prior", ALL_PRIORS, ids=lambda p: p.stage)
-def test_every_prior_is_on_the_page(prior: tuple[str, float, str]) -> None:
-    stage, end, why = prior
-    assert rows()[stage] == [f"{end:g}", why]
+def test_every_prior_is_on_the_page(prior: Prior) -> None:
+    assert rows()[prior.stage] == [f"{prior.end:g}", prior.why]
 
 
 def test_every_shared_blame_is_on_the_page() -> None:

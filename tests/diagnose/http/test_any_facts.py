@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.failed_requests import other_failures
 from pcapdiag.diagnose.judge import judge
-from pcapdiag.diagnose.registry import KINDS
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.text import fill
 from pcapdiag.incident.describe_http import MAX_LISTED, describe_http
 from pcapdiag.incident.labels import labels

@@ -32,7 +32,8 @@ def test_envoy_s_own_503_is_the_proxy_s_doing() -> None:
     assert judgement.frames == (REQUEST, RESPONSE)
     assert max(sides(judgement), key=lambda side: sides(judgement)[side]) == "responder"
     assert judgement.observed
-    assert judgement.observed[:2] == ("UF", "remote connection failure")
+    assert judgement.observed.flag == "UF"
+    assert judgement.observed.reset_reason == "remote connection failure"
 
 
 @pytest.mark.parametrize("status", [400, 404, 429, 500, 502, 503, 504])

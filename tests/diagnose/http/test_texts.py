@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.exchanges import EXCHANGES, judge_exchange
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.diagnose.registry import KINDS
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.text import Texts, fill
 from pcapdiag.model.http import Exchange, LocalReply
 from pcapdiag.model.story import Story

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.diagnose.judge import judge, other_failures
-from pcapdiag.diagnose.registry import KINDS
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.text import fill
 from pcapdiag.model.http import GrpcFacts
 from tests.diagnose.http2.scenes import (

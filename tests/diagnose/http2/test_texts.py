@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pcapdiag.diagnose.judge import judge, other_failures
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.diagnose.registry import KINDS
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.text import fill
 from pcapdiag.incident.describe_http2 import describe_http2, http2_labels
 from pcapdiag.model.application import Application

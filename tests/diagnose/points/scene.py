@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.judge import judge, refine
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.points import Opinion, Outcome, judge_points
-from pcapdiag.diagnose.registry import KINDS
 from pcapdiag.diagnose.text import Texts, fill
 from pcapdiag.model.packet import FIN, RST, SYN
 from pcapdiag.model.points import Span

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pcapdiag.diagnose.judge import judge
-from pcapdiag.diagnose.registry import KINDS
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.text import fill
 from pcapdiag.diagnose.tls.commands import s_client, s_client_words
 from pcapdiag.incident.describe_tls import describe_tls, tls_labels
