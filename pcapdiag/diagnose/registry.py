@@ -90,6 +90,7 @@ ORDER: tuple[Entry, ...] = (
     Entry(plaintext_to_tls.KIND, plaintext_to_tls.match),
     Entry(http2_to_http1.KIND, http2_to_http1.match),
     Entry(http1_to_http2.KIND, http1_to_http2.match),
+    Entry(malformed_response.KIND, malformed_response.match_preface),
     Entry(alpn_mismatch.KIND, alpn_mismatch.match),
     Entry(sni_rejected.KIND, sni_rejected.match),
     Entry(version_mismatch.KIND, version_mismatch.match),
