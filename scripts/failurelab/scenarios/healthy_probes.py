@@ -92,7 +92,6 @@ def quits(lab: Lab) -> None:
 )
 def one_word(lab: Lab) -> None:
     """Three services, each used once; nobody asks them anything."""
-    date = b"29 NOV 2026 07:51:13 UTC\r\n"
     words = (
         (13, b"29 NOV 2026 07:51:13 UTC\r\n"),
         (9911, b"load=0.31 queue=0\n"),
