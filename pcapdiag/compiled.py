@@ -6,6 +6,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec
 
 COMPILED_MODULES = (
+    "pcapdiag.capture.ahead",
     "pcapdiag.capture.merge",
     "pcapdiag.capture.walk",
     "pcapdiag.capture.window",

@@ -177,6 +177,6 @@ def test_compiled_modules_are_listed_once() -> None:
         assert extension["optional"], "an install without a compiler must not fail"
     beside = {path.relative_to(ROOT).with_suffix("") for path in PACKAGE.rglob("*.pxd")}
     listed = {Path(name.replace(".", "/")) for name in COMPILED_MODULES}
-    # Its .pxd is C that the compiled modules take in.
-    listed.add(Path("pcapdiag/model/numbers"))
+    # Their .pxd is C that the compiled modules take in.
+    listed |= {Path("pcapdiag/model/numbers"), Path("pcapdiag/capture/native")}
     assert {path for path in beside if (ROOT / path).with_suffix(".py").is_file()} == listed

@@ -20,6 +20,9 @@ from pcapdiag.capture.walk import Walker
 from pcapdiag.errors import CaptureError, DamagedCaptureError, FileAccessError, UsageError
 from pcapdiag.model.options import Stop
 
+MAX_READ_AHEAD = 2
+"""Files that are read ahead at the same time, each by a thread of its own."""
+
 
 class Capture:
     """All inputs of one analysis, read once, in processing order.
@@ -261,6 +264,7 @@ class Capture:
 
     def _drain(self, reader: FileReader) -> Iterator[Batch | None]:
         """Yield a reader's batches; its numbers count from now on, and it is closed at the end."""
+        reader.ahead = len(self._open_readers) < MAX_READ_AHEAD
         self._open_readers.append(reader)
         self._walkers.append(reader.walker)
         yield from reader.batches()

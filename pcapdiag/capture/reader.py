@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from pcapdiag.capture.ahead import IN_USE
 from pcapdiag.capture.batch import Batch, Interface, new_batch
 from pcapdiag.capture.compression import Unpacker
 from pcapdiag.capture.facts import FileFacts, Metadata
@@ -53,8 +54,8 @@ class FileReader:
     """Reads one file.
 
     ``facts`` and ``walker`` are its numbers so far; its interfaces go to ``metadata``. Two buffers
-    take turns, so a batch stays good until the next but one is asked for. Raises FileAccessError
-    when made.
+    take turns, so a batch stays good until the next but one is asked for. ``ahead`` says, until the
+    first batch, that a thread may fetch what comes next. Raises FileAccessError when made.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class FileReader:
         digest: bool = False,
     ) -> None:
         self.raw = RawInput(path, stop, follow=follow, digest=digest)
+        self.ahead = True
         self.facts = FileFacts(self.raw.path)
         self.walker = Walker()
         self._input: Input = self.raw
@@ -80,6 +82,8 @@ class FileReader:
         self._batches = [new_batch(self._buffer, BATCH_RECORDS) for _ in range(2)]
         self._others: list[int] = []
         self._lent = False
+        self._reads_ahead = False
+        self._blocks_since = 0
         self._position = 0
         self._filled = 0
         self._base = 0
@@ -111,6 +115,8 @@ class FileReader:
         """
         try:
             yield from self._begin()
+            if self.ahead and self._input is self.raw:
+                self._reads_ahead = self.raw.is_worth_reading_ahead()
             while True:
                 batch = self._batches[0]
                 start, untimed = self._position, self.walker.untimed
@@ -119,14 +125,17 @@ class FileReader:
                     self._note()
                     if batch.count:
                         self._lent = True
+                        self._blocks_since = 0
                         self._batches.reverse()
                     some_untimed = self.walker.untimed > untimed
                     yield Stretch(batch, start, self._position, self._others, some_untimed)
                 if status == FULL:
-                    self._turn()
-                elif self.facts.error or self._ended:
+                    continue
+                if self.facts.error or self._ended:
                     self._judge_rest()
                     return
+                if self._reads_ahead and self._blocks_since < IN_USE - 1:
+                    self._take()
                 else:
                     yield from self._fill(BLOCK_BYTES)
         finally:
@@ -244,7 +253,12 @@ class FileReader:
             yield from self._fill(FIRST_BYTES)
 
     def _fill(self, most: int) -> Iterator[None]:
-        """Read up to ``most`` bytes behind what is left; yield None while none come."""
+        """Read up to ``most`` bytes behind what is left; yield None while none come.
+
+        This goes on as well where blocks were read ahead without a packet in them: the last batch
+        would not stay good for another one.
+        """
+        self._reads_ahead = False
         self._turn()
         view = memoryview(self._buffer)
         start = self._filled
@@ -263,6 +277,25 @@ class FileReader:
                 return
             if got is None:
                 yield None
+
+    def _take(self) -> None:
+        """Go on in a block that was read ahead, behind what is left."""
+        if self.raw.stopped:
+            self._ended = True
+            return
+        rest = memoryview(self._buffer)[self._position : self._filled]
+        try:
+            block = self.raw.take(rest)
+        except DamagedCaptureError as error:
+            self._broken = error
+            self._ended = True
+            return
+        self._ended = block.end - block.start == len(rest)
+        self._blocks_since += 1
+        self._base += self._position - block.start
+        self._buffer = block.buffer
+        self._position = block.start
+        self._filled = block.end
 
     def _turn(self) -> None:
         """Move what is left to the start of a buffer that is not lent out in a batch.

@@ -11,6 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from pcapdiag.capture.ahead import BLOCK, SLOTS, Ahead
 from pcapdiag.errors import DamagedCaptureError, FileAccessError
 from pcapdiag.model.options import Stop
 
@@ -22,6 +23,10 @@ TICK_SECONDS = 0.2
 """How long a silent input is waited for before that is said."""
 LAST_WORDS = 1024 * 1024
 """Bytes that are still taken from a pipe after reading was stopped: the largest pipe is as long."""
+
+
+WORTH_READING_AHEAD = 4 * SLOTS * BLOCK
+"""A file with fewer bytes left is read without a thread."""
 
 
 class Input(Protocol):
@@ -49,6 +54,7 @@ class RawInput:
         self._stop = stop
         self._last_words = LAST_WORDS
         self._follow = follow
+        self._ahead: Ahead | None = None
         self._file = _open(path)
         facts = os.fstat(self._file.fileno())
         self._regular = stat.S_ISREG(facts.st_mode)
@@ -70,20 +76,41 @@ class RawInput:
         """Fill ``view`` from the start; return the bytes, 0 at the end, None when nothing came."""
         if not self._ready():
             return 0 if self._stop.is_set() else None
+        self._stop_reading_ahead()
         try:
             got = self._file.readinto(view)
         except OSError as error:
-            raise DamagedCaptureError(
-                self.path, f"cannot be read further ({error.strerror})", byte=self.taken
-            ) from error
+            raise self._unreadable(error.strerror) from error
         if not got:
             return self._at_end()
-        self.taken += got
         if self._stop.is_set():
             self._last_words -= got
-        if self._hash:
-            self._hash.update(view[:got])
+        self._count(view[:got])
         return got
+
+    def is_worth_reading_ahead(self) -> bool:
+        """Return whether :meth:`take` is faster than :meth:`readinto`, from where reading stands.
+
+        That needs a second processor, and an end that stays where it is.
+        """
+        if self.size is None or self._follow or _processors() < 2:
+            return False
+        return self.size - self.taken >= WORTH_READING_AHEAD
+
+    def take(self, rest: memoryview) -> Ahead:
+        """Return what has ``rest`` and the file's next bytes in its buffer: none more at the end.
+
+        Both are good for one more call. Raises as ``readinto`` does, which goes on behind the last
+        bytes that were given here.
+        """
+        if self._ahead is None:
+            self._ahead = Ahead(self._file.fileno())
+        got = self._ahead.take(rest)
+        if got < 0:
+            raise self._unreadable(os.strerror(-got))
+        end = self._ahead.end
+        self._count(memoryview(self._ahead.buffer)[end - got : end])
+        return self._ahead
 
     def sha256(self) -> str | None:
         """Return the digest of the whole file, reading what is left; None if not asked for."""
@@ -96,7 +123,23 @@ class RawInput:
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
+        self._stop_reading_ahead()
         self._file.close()
+
+    def _stop_reading_ahead(self) -> None:
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
+            # The thread was further than who took its blocks.
+            self._file.seek(self.taken)
+
+    def _count(self, fresh: memoryview) -> None:
+        self.taken += len(fresh)
+        if self._hash:
+            self._hash.update(fresh)
+
+    def _unreadable(self, reason: str | None) -> DamagedCaptureError:
+        return DamagedCaptureError(self.path, f"cannot be read further ({reason})", byte=self.taken)
 
     def _ready(self) -> bool:
         """Wait for something to read; False when stopped, or when followed and silent."""
@@ -115,6 +158,12 @@ class RawInput:
             return 0
         time.sleep(TICK_SECONDS)
         return 0 if self._stop.is_set() else None
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _sha256() -> hashlib._Hash:
