@@ -18,7 +18,7 @@ ALL = AnalyzeOptions(all_connections=True)
         ("healthy-probe-quit", "client", {"ok"}),
         ("healthy-one-word-services", "client", {"ok"}),
         ("healthy-late-bytes-after-answer", "client", {"ok"}),
-        ("healthy-unused-408-haproxy", "client", {"ok"}),
+        ("healthy-unused-408", "client", {"ok"}),
         ("healthy-stream-to-silent-server", "client", {"ok"}),
         ("capture-filter-syn", "client", {"capture.partial"}),
         ("capture-filter-syn", "both", {"capture.partial"}),

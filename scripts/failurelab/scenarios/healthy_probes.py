@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from failurelab import behaviours, haproxy
+from failurelab import behaviours
 from failurelab.capture import Point
 from failurelab.connections import Connection
 from failurelab.lab import Lab
-from failurelab.registry import PROXIED, scenario
+from failurelab.registry import scenario
 
 LISTING = b"-rw-r--r-- 1 ftp ftp 1220 Nov 29 07:00 report.txt\r\n" * 5
 
@@ -107,25 +107,31 @@ def one_word(lab: Lab) -> None:
 
 
 @scenario(
-    "healthy-unused-408-haproxy",
-    "HAProxy closes an unused connection with 408, a browser's spare one",
-    path=PROXIED,
+    "healthy-unused-408",
+    "A server closes an unused connection with 408, a browser's spare one",
     layers=("tcp", "http"),
 )
 def unused(lab: Lab) -> None:
-    """timeout http-request 1s; the client connects and sends nothing, another one is served."""
-    lab.upstream.serve(9000, behaviours.answer())
-    body = haproxy.simple(8080, f"{lab.upstream.ip}:9000")
-    body = body.replace("default_backend", "timeout http-request 1s\n  default_backend")
-    haproxy.start(lab, lab.proxy, body, port=8080)
-    spare = lab.client.connect((lab.proxy.ip, 8080))
+    """The server waits a second for a request, says 408 as HAProxy does, and closes; the client
+    has asked on another connection meanwhile.
+    """
+    told = behaviours.reply(b"", "408 Request Time-out", "Connection: close")
+
+    def serve(connection: Connection) -> None:
+        while connection.receive_until(timeout=1):
+            connection.send(behaviours.reply())
+        connection.send(told)
+        connection.close()
+
+    server = lab.upstream.serve(8080, serve)
+    spare, used = (lab.client.connect(server.address) for _ in range(2))
+    used.send(behaviours.get("/cart")).receive_until()
+    used.close()
     spare.receive_all()
     spare.close()
-    lab.healthy(spare)
-    lab.used("curl")
-    lab.client.curl(f"http://{lab.proxy.ip}:8080/cart")
     lab.sleep(0.1)
-    lab.healthy(lab.leg(lab.proxy, 8080, 1))
+    lab.healthy(spare)
+    lab.healthy(used)
 
 
 @scenario(
