@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
@@ -32,6 +32,9 @@ MAX_ENDPOINTS = 2_048
 """
 MAX_COMPARED_HOSTS = 4_096
 """Hosts over which the capturing host is looked for."""
+SILENT_HOSTS = 2
+"""Hosts none of which answers anybody, where a filter's work is likelier than failures: one alone
+may be down."""
 ROLES_AGE = 0.1
 """Roles are collected anew, while the capture runs, when it has this share of connections more."""
 
@@ -72,7 +75,12 @@ class Surroundings:
             facts = self.host(record)
             hosts[facts.address] = facts
         base = self._new_context(hosts)
-        self._base = replace(base, final=True, capture_hosts=capture_hosts(base))
+        self._base = replace(
+            base,
+            final=True,
+            capture_hosts=capture_hosts(base),
+            nobody_answers=_nobody_answers(tracker.table.hosts.values()),
+        )
         self.capture_hosts = self._known_as_own()
         self._roles = self._collect_roles()
         self._roles_due = math.inf
@@ -236,6 +244,17 @@ class Surroundings:
             for endpoint in table.endpoints.values():
                 address = address_text(endpoint.version, endpoint.high, endpoint.low)
                 roles.add_end(address, endpoint.port)
+
+
+def _nobody_answers(hosts: Iterable[Host]) -> bool:
+    """Return whether several hosts were called and not one of these sent a packet."""
+    silent = 0
+    for host in hosts:
+        spoke = host.packets > 0 or bool(host.reset_ttls)
+        if host.answered or (spoke and not host.opened):
+            return False
+        silent += not spoke
+    return silent >= SILENT_HOSTS
 
 
 def _not_known(_stream: int) -> Ends | None:
