@@ -200,11 +200,11 @@ def _opening(told: Told) -> Iterator[str]:
         yield '`frame.comment contains "pcapdiag"`.'
     yield f"The same report again, with pcapdiag {told.manifest.generator.version}:"
     yield ""
-    yield fence(_wrapped(told.manifest.command), "sh")
+    yield fence(wrapped(told.manifest.command), "sh")
     yield ""
 
 
-def _wrapped(command: str) -> list[str]:
+def wrapped(command: str) -> list[str]:
     """Return a command as lines short enough that none is cut where it is shown."""
     if len(command) <= MAX_COMMAND:
         return [command]

@@ -40,9 +40,9 @@ Form = str | dict[str, str]
 
 
 def formats_in(product: Product, path: str) -> list[tuple[str, Form]]:
-    """Return the formats in a file, each with what it is called there, and a number where others
-    before it are called so, too: each has a name of its own.
+    """Return the formats in a file, each with what it is called there.
 
+    Of several that are called alike all but the first have a number, too.
     A file without any, but with a format's signs, is a format string as a whole. Raises UsageError
     for one that cannot be read or has none.
     """
