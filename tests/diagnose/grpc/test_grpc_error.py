@@ -40,4 +40,4 @@ def test_a_stranger_s_words_are_made_harmless() -> None:
 
 
 def test_logs_count_the_same_statuses_as_failures() -> None:
-    assert FAILURES == MEANINGS.keys()
+    assert MEANINGS.keys() == FAILURES
