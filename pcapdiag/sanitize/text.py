@@ -30,6 +30,7 @@ _HEX = r"[0-9A-Fa-f]"
 _PARTS = re.compile(
     r"(?P<time>\d{4}[-/]\d\d[-/]\d\d(?:[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)?"
     r"|\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?:\.\d+)?)"
+    r"|(?P<code>\berror:[0-9A-Fa-f]{8}(?=:))"
     rf"|(?P<mac>(?<![0-9A-Za-z:.-]){_HEX}{{2}}(?P<by>[:-])(?:{_HEX}{{2}}(?P=by)){{4}}{_HEX}{{2}}"
     r"(?![0-9A-Za-z:.-]))"
     rf"|(?P<ipv6>(?<![0-9A-Za-z:.])(?:{_HEX}{{0,4}}:){{2,7}}(?:\d+\.\d+\.\d+\.\d+|{_HEX}{{0,4}}))"
@@ -117,7 +118,7 @@ class TextSanitizer:
         text, kind = match[0], match.lastgroup
         if kind == "by":
             kind = "mac"
-        if kind == "time":
+        if kind in ("time", "code"):
             return text
         if kind == "mac":
             by = match["by"]

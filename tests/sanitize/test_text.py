@@ -176,3 +176,11 @@ def test_every_address_is_found(address: object) -> None:
     line = TextSanitizer(renamer).text(f"at [{address}] x")
     assert line == f"at [{renamer.address_text(str(address))}] x"
     assert ip_address(str(address))
+
+
+def test_openssls_words_and_numbers_stay(text: TextSanitizer) -> None:
+    said = "(SSL: error:0A000076:SSL routines::no suitable signature algorithm) while SSL handshaking"
+    assert text.text(said) == said
+    said = "TLS_error:|268435648:SSL_routines:OPENSSL_internal:PEER_DID_NOT_RETURN_A_CERTIFICATE"
+    said += ":peer_did_not_provide_required_client_certificate:TLS_error_end"
+    assert text.text(said) == said
