@@ -10,30 +10,45 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Mapping
+from importlib import import_module
 
 import click
 
 from pcapdiag import __version__
-from pcapdiag.cli.analyze import analyze
-from pcapdiag.cli.annotate import annotate
-from pcapdiag.cli.bundle import bundle
-from pcapdiag.cli.completion import completion
-from pcapdiag.cli.correlate import correlate
 from pcapdiag.cli.examples import examples
-from pcapdiag.cli.explain import explain
 from pcapdiag.cli.output import ClosedPipeError, OutputError, drop_standard_output
-from pcapdiag.cli.probe import probe
 from pcapdiag.cli.say import warn
-from pcapdiag.cli.snapshot import snapshot
 from pcapdiag.cli.status import INTERNAL, INTERRUPTED, OK, OUTPUT_FAILED, WRONG_USE
-from pcapdiag.cli.timeline import timeline
-from pcapdiag.cli.triage import triage
 from pcapdiag.compiled import is_compiled
 from pcapdiag.errors import ClusterError, PcapdiagError, ProofError, SanitizeError
+
+_COMMANDS = (
+    *("analyze", "annotate", "bundle", "completion", "correlate"),
+    *("explain", "probe", "snapshot", "timeline", "triage"),
+)
+"""Each is in the module of its name: a run imports the one that it needs."""
 
 
 class Program(click.Group):
     """A group of commands that return their exit status, and whose errors are one line each."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command; for a name that is none, all are there to choose a like one from."""
+        if cmd_name in _COMMANDS:
+            return _command(cmd_name)
+        self.all_commands()
+        return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names of all commands, as help lists them."""
+        return sorted(_COMMANDS)
+
+    def all_commands(self) -> Mapping[str, click.Command]:
+        """Return every command by its name."""
+        for name in _COMMANDS:
+            self.add_command(_command(name))
+        return self.commands
 
     def invoke(self, ctx: click.Context) -> None:
         """Run a command and end with its status; never with a traceback."""
@@ -56,6 +71,11 @@ class Program(click.Group):
             status = INTERNAL
             _internal(error)
         ctx.exit(status)
+
+
+def _command(name: str) -> click.Command:
+    command: click.Command = getattr(import_module(f"pcapdiag.cli.{name}"), name)
+    return command
 
 
 def _status_of(error: PcapdiagError) -> int:
@@ -107,18 +127,6 @@ def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
 )
 def cli() -> None:
     """Read a packet capture; say which connections failed, why, and who did it."""
-
-
-cli.add_command(analyze)
-cli.add_command(annotate)
-cli.add_command(bundle)
-cli.add_command(correlate)
-cli.add_command(explain)
-cli.add_command(probe)
-cli.add_command(snapshot)
-cli.add_command(timeline)
-cli.add_command(triage)
-cli.add_command(completion)
 
 
 def main() -> None:

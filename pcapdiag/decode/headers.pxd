@@ -2,7 +2,7 @@ import cython
 
 from pcapdiag.model.numbers cimport big16, big32, big64
 
-cdef long long MASK32, ONLY_TIMESTAMPS, _MAX_LAYERS, _MAX_EXTENSIONS, _CHECKED_PAYLOAD, _MESH_DNS
+cdef long long SENT_BY_US, MASK32, ONLY_TIMESTAMPS, _MAX_LAYERS, _MAX_EXTENSIONS, _CHECKED_PAYLOAD, _MESH_DNS
 cdef long long _OTHER, _TCP, _ICMP_ERROR, _DNS, _ARP, _FRAGMENT, _UNDECODED, _UNKNOWN_LINK
 
 
@@ -24,15 +24,15 @@ cdef class Packet:
     cdef public unsigned long long icmp_high, icmp_low
 
     cpdef void load(self, buffer)
-    cdef void clear(self) noexcept
+    cdef inline void clear(self) noexcept
     cpdef long long decode(self, long long offset, long long captured, long long length, long long link_type) noexcept
     cpdef long long decode_ip(self, long long offset, long long captured) noexcept
     @cython.locals(layers=cython.longlong)
-    cdef long long _layers(self, long long kind) noexcept
-    cdef long long _u48(self, long long o) noexcept
-    cdef long long _link(self, long long link_type) noexcept
+    cdef inline long long _layers(self, long long kind) noexcept
+    cdef inline long long _u48(self, long long o) noexcept
+    cdef inline long long _link(self, long long link_type) noexcept
     @cython.locals(o=cython.longlong)
-    cdef long long _ethernet(self) noexcept
+    cdef inline long long _ethernet(self) noexcept
     @cython.locals(o=cython.longlong)
     cdef long long _cooked(self) noexcept
     @cython.locals(o=cython.longlong)
@@ -54,18 +54,18 @@ cdef class Packet:
     @cython.locals(o=cython.longlong, flags=cython.longlong, protocol=cython.longlong)
     cdef long long _gre(self) noexcept
     @cython.locals(o=cython.longlong, header=cython.longlong, total=cython.longlong, fragment=cython.longlong)
-    cdef long long _ipv4(self) noexcept
-    cdef long long _transport(self, long long protocol) noexcept
+    cdef inline long long _ipv4(self) noexcept
+    cdef inline long long _transport(self, long long protocol) noexcept
     @cython.locals(o=cython.longlong, first=cython.longlong, length=cython.longlong)
     cdef long long _ipv6(self) noexcept
     @cython.locals(count=cython.longlong, fragment=cython.longlong)
     cdef long long _extensions(self, long long protocol, long long o) noexcept
     @cython.locals(o=cython.longlong, header=cython.longlong, captured=cython.longlong, whole=cython.bint)
-    cdef long long _tcp(self) noexcept
+    cdef inline long long _tcp(self) noexcept
     @cython.locals(kind=cython.longlong, size=cython.longlong)
-    cdef void _options(self, long long o, long long stop) noexcept
+    cdef inline void _options(self, long long o, long long stop) noexcept
     @cython.locals(total=cython.ulonglong, word=cython.ulonglong, stop=cython.longlong)
-    cdef void _verify(self, long long o) noexcept
+    cdef inline void _verify(self, long long o) noexcept
     @cython.locals(o=cython.longlong, source=cython.longlong, target=cython.longlong)
     cdef long long _udp(self) noexcept
     @cython.locals(o=cython.longlong)

@@ -34,13 +34,14 @@ class Ending(msgspec.Struct, frozen=True):
 def ending(story: Story) -> Ending | None:
     """Return what ended the connection; None when nothing has.
 
-    A FIN after which the initiator went on reading (half close), a RST that both ends outlived, and
-    one within a handshake that succeeded all the same do not count. A dozen kinds
-    ask in turn for the same story, so the last answer is kept.
+    A FIN after which the initiator went on reading an answer (half close), a RST that both ends
+    outlived, and one within a handshake that succeeded all the same do not count. Who half-closes
+    without having asked has left: whatever the other end still says answers that. A dozen kinds ask
+    in turn for the same story, so the last answer is kept.
     """
     words = _in_order(story, _closing_words(story))
     by_initiator_fin = len(words) > 1 and words[0].reset is None and words[0].by_initiator
-    if by_initiator_fin and half_closed(story):
+    if by_initiator_fin and story.turn.index and half_closed(story):
         return words[1]
     return words[0] if words else None
 
@@ -112,6 +113,13 @@ def behind_unseen_bytes(story: Story, reset: PacketFact) -> bool:
     """Return whether a RST's host had sent more than was captured: its FIN may be missing."""
     sent = story.half(reset.from_initiator).next_seq
     return sent is not None and seq_distance(reset.seq, sent) > 0
+
+
+def sent_unseen(story: Story, reset: PacketFact) -> bool:
+    """Return whether a RST's numbers show bytes of either end that were never captured."""
+    other = story.half(not reset.from_initiator).next_seq
+    acked = reset.has_ack and other is not None and seq_distance(reset.ack, other) > 0
+    return acked or behind_unseen_bytes(story, reset)
 
 
 def is_bare(reset: PacketFact) -> bool:

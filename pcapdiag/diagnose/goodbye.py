@@ -92,7 +92,7 @@ def asks_for_answer(story: Story) -> bool:
         return False
     head = turn.request_head
     if turn.index == 1 and _is_first_message(story):
-        return not head.startswith(CANCEL_REQUEST)
+        return not (head.startswith(CANCEL_REQUEST) or (story.greeting_bytes and _quits(head)))
     if head.startswith(METHODS):
         return True
     if roles_guessed(story):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import NamedTuple
+
 from msgspec.structs import replace
 
 from pcapdiag.diagnose import ok
@@ -10,7 +13,8 @@ from pcapdiag.diagnose.failed_requests import other_failures as other_failures
 from pcapdiag.diagnose.failed_requests import with_exchange
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.protocol.mismatch import with_suspicions
-from pcapdiag.diagnose.registry import NO_FAILURE, ORDER
+from pcapdiag.diagnose.registry import NO_FAILURE, ORDER, Entry
+from pcapdiag.diagnose.shows import shows
 from pcapdiag.diagnose.tcp import connection_refused, injected_reset, port_reuse
 from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.model.context import Context
@@ -19,27 +23,69 @@ from pcapdiag.model.story import Story
 
 RETRIED_WITHIN = 5 * SECOND
 """A connection on the same ports this soon after a refused one is the next try."""
+MAX_KINDS_OF_STORIES = 512
+"""Combinations of what stories show for which it is kept which kinds to ask."""
 RETRIED = (connection_refused.KIND.code, port_reuse.KIND.code)
 
 
-def judge(story: Story, context: Context) -> Judgement:
+class Earlier(NamedTuple):
+    """What an earlier judgement of the same story found out: less is to be asked the next time."""
+
+    place: int
+    """Number in ORDER of the kind that matched; its length where none did."""
+    found: Judgement | None
+    """What that kind said, where its test looks at the story alone."""
+
+
+def judge(story: Story, context: Context, earlier: Earlier | None = None) -> Judgement:
     """Return what happened to a connection; the same story and context give the same judgement.
 
     Its own failure comes first, then that of its first failed request. Call it at the connection's
     end, and again for a failed or doubtful one when the whole capture has been read: ``context``
-    then knows more.
+    then knows more. ``earlier`` spares time, and changes nothing.
     """
-    for entry in ORDER:
-        judgement = entry.match(story, context)
-        if judgement is not None:
-            return with_exchange(with_suspicions(judgement, story, context), story)
+    return judge_first(story, context, earlier)[0]
+
+
+def judge_first(
+    story: Story, context: Context, earlier: Earlier | None = None
+) -> tuple[Judgement, Earlier]:
+    """Return what ``judge`` does, and what spares time when the same story is judged again."""
+    place, found = _own_failure(story, context, earlier)
+    by_story = found is not None and ORDER[place].by_story
+    known = Earlier(place, found if by_story else None)
+    if found is not None:
+        return with_exchange(with_suspicions(found, story, context), story), known
     for judgement in judge_exchanges(story, context):
-        return judgement
+        return judgement, known
     for entry in NO_FAILURE:
-        judgement = entry.match(story, context)
+        judged = entry.match(story, context)
+        if judged is not None:
+            return judged, known
+    return ok.match(story, context), known
+
+
+def _own_failure(
+    story: Story, context: Context, earlier: Earlier | None
+) -> tuple[int, Judgement | None]:
+    """Return the first kind that matches, by its number, and what it says."""
+    known = earlier.place if earlier else -1
+    for place, entry in asked(shows(story)):
+        if place > known or not entry.by_story:
+            judgement = entry.match(story, context)
+        else:
+            judgement = earlier.found if earlier and place == known else None
         if judgement is not None:
-            return judgement
-    return ok.match(story, context)
+            return place, judgement
+    return len(ORDER), None
+
+
+@lru_cache(MAX_KINDS_OF_STORIES)
+def asked(shown: int) -> tuple[tuple[int, Entry], ...]:
+    """Return the kinds that may match what shows this much, in their order, with their numbers."""
+    return tuple(
+        (place, entry) for place, entry in enumerate(ORDER) if entry.needs & shown == entry.needs
+    )
 
 
 def refine(

@@ -17,6 +17,8 @@ ONE_WAY_PORTS = frozenset({514, 601, 1514, 2003, 2004, 5140, 8125, 9100, 10514, 
 """Syslog, Graphite, StatsD, printers, GELF, Fluentd: where nobody answers."""
 PAUSE = 100 * MS
 """Who waits for an answer does not send on after such a pause."""
+STREAM_BYTES, STREAM_TIME = 100_000, 500 * MS
+"""More bytes than requests have, sent for this long: a copy, a measurement of throughput."""
 BURSTS = 2
 """Pauses from which on it is a stream such as a log."""
 
@@ -41,7 +43,15 @@ def is_one_way(story: Story, context: Context) -> bool:
     if known_to_answer(story):
         return False
     listed = story.responder.port in ONE_WAY_PORTS and never_answered(story, context)
-    return listed or _sent_in_bursts(story)
+    return listed or _sent_in_bursts(story) or _sent_for_long(story)
+
+
+def _sent_for_long(story: Story) -> bool:
+    """Return whether so much came for so long, to a responder that never spoke: it is a stream."""
+    turn = story.turn
+    lasted = turn.request_last_time - turn.request_time
+    silent = turn.index == 1 and not story.greeting_bytes
+    return silent and turn.request_bytes >= STREAM_BYTES and lasted >= STREAM_TIME
 
 
 def _sent_in_bursts(story: Story) -> bool:

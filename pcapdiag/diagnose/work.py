@@ -225,7 +225,10 @@ def may_be_half_close(story: Story, context: Context) -> bool:
 
 
 def _acknowledged_request(story: Story) -> bool:
-    """Return whether the responder acknowledged payload since its SYN-ACK."""
+    """Return whether the responder acknowledged payload since its SYN-ACK, by its RST at last."""
     syn_ack = next((p for p in story.packets if p.is_syn_ack and not p.from_initiator), None)
-    acked = story.initiator.acked
-    return syn_ack is not None and acked is not None and seq_distance(acked, syn_ack.ack) > 1
+    if syn_ack is None:
+        return False
+    acks = [r.ack for r in story.resets if r.has_ack and not r.from_initiator]
+    acks += [story.initiator.acked] if story.initiator.acked is not None else []
+    return any(seq_distance(ack, syn_ack.ack) > 1 for ack in acks)

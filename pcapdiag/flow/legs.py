@@ -34,10 +34,12 @@ LEFT = 4
 SPARE = 200_000_000
 """A connection that its initiator leaves sooner (ns) than this was not given up for being slow."""
 
-# Twin in C of a constant that plain Python imports.
+# Twins in C of constants that plain Python imports.
 _KEPT = KEPT
 _MAX_AROUND = MAX_AROUND
+_OPENED = OPENED
 _ANSWERED = ANSWERED
+_LEFT = LEFT
 
 MAX_COMPARED = 32
 """Open attempts that are compared with a connection that came up."""
@@ -57,9 +59,9 @@ class Moments:
         """Keep what happened on a connection at ``time``."""
         opener = flow.a if flow.a_opened else flow.b
         answerer = flow.b if flow.a_opened else flow.a
-        if kind == OPENED:
+        if kind == _OPENED:
             self._find_twin(flow, opener, answerer, time)
-        elif kind == LEFT and flow.turn_index == 1 and flow.response_bytes == 0:
+        elif kind == _LEFT and flow.turn_index == 1 and flow.response_bytes == 0:
             self._find_used(flow, opener, answerer, time)
         moment: Moment = self.ring[self.count & (_KEPT - 1)]
         self.count += 1
@@ -87,7 +89,7 @@ class Moments:
             moment: Moment = self.ring[(self.count - back) & (_KEPT - 1)]
             if time - moment.time > SAME_MOMENT:
                 return
-            if moment.kind != OPENED or moment.isn != opener.isn or moment.stream == flow.stream:
+            if moment.kind != _OPENED or moment.isn != opener.isn or moment.stream == flow.stream:
                 continue
             same_id = flow.version == 4 and moment.ip_id == flow.syn_ip_id and flow.syn_ip_id > 0
             if same_id or (moment.tsval == flow.syn_tsval and flow.syn_tsval > 0):
@@ -107,7 +109,7 @@ class Moments:
             moment: Moment = self.ring[(self.count - back) & (_KEPT - 1)]
             if time - moment.time > SAME_MOMENT:
                 return None
-            if moment.kind == OPENED and moment.isn == isn and moment.answerer is not None:
+            if moment.kind == _OPENED and moment.isn == isn and moment.answerer is not None:
                 return moment if is_loopback(moment.answerer) else None
         return None
 

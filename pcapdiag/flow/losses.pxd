@@ -20,6 +20,6 @@ cdef class Losses:
     @cython.locals(second=cython.longlong)
     cdef object _note_time(self, Host host, long long time)
     cdef object finished(self, Flow flow)
-    @cython.locals(behind=cython.longlong, segments=cython.longlong, usual=cython.longlong)
+    @cython.locals(behind=cython.longlong, before=cython.longlong, segments=cython.longlong, usual=cython.longlong)
     cdef object _add(self, Flow flow, HalfFlow f, HalfFlow r)
     cdef object _note_stream(self, Host host, Flow flow)

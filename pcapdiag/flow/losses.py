@@ -142,22 +142,27 @@ class Losses:
             return
         if f.lost_seq >= 0 and (r.highest_ack < 0 or distance(f.lost_seq, r.highest_ack) >= 0):
             return
+        before = f.lost_before
         if behind < 0:
+            # A repeat that filled a hole, and the first one behind it after all: only late.
+            before += behind
             behind = 0
+        if before < 0:
+            before = 0
         segments = f.data_segments
         usual = r.mss if r.mss > 0 else USUAL_SEGMENT
         if f.max_segment > usual:
             # Offload: one packet of the capture is several segments on the wire.
             if f.payload_bytes // usual > segments:
                 segments = f.payload_bytes // usual
-        segments += f.lost_before
-        if behind + f.lost_before > STALL and (behind + f.lost_before) * 2 > segments:
+        segments += before
+        if behind + before > STALL and (behind + before) * 2 > segments:
             return
         f.host.sent_segments += segments
-        f.host.sent_lost += f.lost_before
+        f.host.sent_lost += before
         r.host.taken_segments += segments
         r.host.taken_lost += behind
-        if f.lost_before > 0:
+        if before > 0:
             f.host.sent_lossy += 1
             self._note_stream(f.host, flow)
         if behind > 0:

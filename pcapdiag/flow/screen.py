@@ -196,16 +196,12 @@ def _ends_chunks(tail_low: int) -> int:
 
 
 def _head_end(v: Head, start: int, size: int) -> int:
-    o = start
     stop = start + size - 3
-    while o < stop:
-        if v[o + 3] > 0x0D:
-            # None of the four bytes that end here begins the end of the head.
-            o += 4
-        elif v[o] == 0x0D and v[o + 1] == 0x0A and v[o + 2] == 0x0D and v[o + 3] == 0x0A:
+    o = index_of(v, 0x0D, start, stop)
+    while o >= 0:
+        if v[o + 1] == 0x0A and v[o + 2] == 0x0D and v[o + 3] == 0x0A:
             return o + 4
-        else:
-            o += 1
+        o = index_of(v, 0x0D, o + 1, stop)
     return -1
 
 
@@ -215,8 +211,10 @@ def _is_hex(byte: int) -> int:
 
 def _is_name(v: Head, o: int, end: int, name: bytes) -> int:
     count = len(name)
+    if o + count > end:
+        return 0
     for i in range(count):
-        if o + i >= end or (v[o + i] | 0x20) != (name[i] | 0x20):
+        if (v[o + i] | 0x20) != (name[i] | 0x20):
             return 0
     return 1
 

@@ -25,13 +25,13 @@ cdef class FactSlab:
 
 @cython.final
 cdef class HeadSlab:
-    cdef public long long size, limit, unused
+    cdef public long long size, limit, unused, free
     cdef public object bytes
     cdef unsigned char[::1] view
-    cdef public list free
+    cdef long long[::1] next
+    @cython.locals(slot=cython.longlong)
     cpdef int take(self) except -2
-    cpdef int give(self, long long slot) except -1
-    cdef void write(self, long long position, const unsigned char[::1] source, long long start, long long count) noexcept
+    cpdef void give(self, long long slot) noexcept
     cpdef object read(self, long long slot, long long length)
     @cython.locals(size=cython.longlong)
     cdef int _grow(self) except -1

@@ -119,13 +119,17 @@ class HeadSlab:
         self.limit = HEAD_SLOTS
         self.bytes = bytearray(HEAD_BYTES * FIRST_HEAD_SLOTS)
         self.view = self.bytes
+        self.next = array("q", bytes(8 * HEAD_SLOTS))
+        """The free slot to take after this one, by slot."""
         self.unused = 0
-        self.free: list[int] = []
+        self.free = -1
 
     def take(self) -> int:
         """Return a free slot, or -1 when the limit is reached."""
-        if self.free:
-            return self.free.pop()
+        slot = self.free
+        if slot >= 0:
+            self.free = self.next[slot]
+            return slot
         if self.unused == self.size:
             if self.size >= self.limit:
                 return -1
@@ -135,11 +139,8 @@ class HeadSlab:
 
     def give(self, slot: int) -> None:
         """Give a slot back."""
-        self.free.append(slot)
-
-    def write(self, position: int, source: Sequence[int], start: int, count: int) -> None:
-        """Copy ``count`` bytes of ``source`` from ``start`` to a position in the array."""
-        copy(self.view, position, source, start, count)
+        self.next[slot] = self.free
+        self.free = slot
 
     def read(self, slot: int, length: int) -> bytes:
         """Return the first ``length`` bytes of a slot."""

@@ -13,7 +13,7 @@ from pcapdiag.flow.screen cimport completeness, is_alarming, is_answer, is_reque
 from pcapdiag.flow.sequence cimport analyze, repeats
 from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
 from pcapdiag.flow.table cimport Table
-from pcapdiag.model.numbers cimport big16, big32, big64, distance
+from pcapdiag.model.numbers cimport big16, big32, big64, copy, distance
 
 cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HAS_SACK, IS_IPV6, HEAD, CLOSE_NOTIFY, STALLED
 cdef long long _LINGER, _SYN_IDLE, _OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP, SECOND_CHANCES
@@ -41,7 +41,6 @@ cdef class Tracker:
     cdef public Losses losses
     cdef public Leaks leaks
     cdef public Bins activity
-    cdef unsigned char[::1] head_bytes
     cdef long long[::1] recent
     cdef unsigned short[::1] tags
     cdef const long long[::1] offsets, times, captured, lengths, interfaces, frames
@@ -72,9 +71,9 @@ cdef class Tracker:
     cpdef long long _frame_at(self, long long i)
     cdef long long _is_from_a(self, Packet p, Flow flow) noexcept
     @cython.locals(time=cython.longlong, kind=cython.longlong)
-    cdef int _decode(self, Packet p, long long i) except -1
+    cdef inline int _decode(self, Packet p, long long i) except -1
     @cython.locals(link_type=cython.longlong, kind=cython.longlong)
-    cdef int _decode_at(self, Packet p, long long i) except -1
+    cdef inline int _decode_at(self, Packet p, long long i) except -1
     cdef int _follow_redirect(self, Packet p) except -1
     @cython.locals(moment=Moment, host=Host, flow=Flow)
     cdef Flow _note_redirect(self, Packet p, long long time)
@@ -82,7 +81,7 @@ cdef class Tracker:
     @cython.locals(flow=Flow, kind=cython.longlong)
     cdef int _reassembled(self, Packet p, object whole, long long frame, long long time, long long interface) except -1
     @cython.locals(h=cython.ulonglong, flow=Flow, f=HalfFlow, again=cython.bint)
-    cdef Flow _assign(self, Packet p, long long frame, long long time, long long interface)
+    cdef inline Flow _assign(self, Packet p, long long frame, long long time, long long interface)
     @cython.locals(table=Table, stream=cython.longlong, base=cython.longlong, grave=Tombstone, is_syn=cython.bint, flow=Flow, called=Flow)
     cdef Flow _open(self, Packet p, unsigned long long h, long long frame, long long time, long long interface)
     @cython.locals(f=HalfFlow, r=HalfFlow)
@@ -95,26 +94,26 @@ cdef class Tracker:
     cdef int _track(self, Packet p, Flow flow, long long frame, long long time, long long interface) except -1
     @cython.locals(number=cython.longlong)
     cdef int _path_id(self, long long interface, long long ifindex) except -1
-    cdef void _seen_on(self, Packet p, Flow flow, long long path) noexcept
+    cdef inline void _seen_on(self, Packet p, Flow flow, long long path) noexcept
     @cython.locals(key=cython.ulonglong, word=cython.ulonglong, known=cython.longlong, place=cython.longlong, slot=cython.longlong, tag=cython.longlong, where=cython.longlong, apart=cython.longlong)
-    cdef int _is_duplicate(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long time, long long path, long long interface) except -1
+    cdef inline int _is_duplicate(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long time, long long path, long long interface) except -1
     cdef void _note_copy(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long time) noexcept
     cdef void _delivered_twice(self, HalfFlow f) noexcept
     cdef long long _same_packet(self, Packet p, HalfFlow f, HalfFlow r, long long apart, long long same_path) noexcept
     cdef void _note_mixed(self, long long path, long long before, long long apart, long long interface)
-    cdef void _baseline(self, Packet p, HalfFlow f) noexcept
+    cdef inline void _baseline(self, Packet p, HalfFlow f) noexcept
     @cython.locals(more=cython.longlong, shift=cython.longlong)
-    cdef long long _count(self, Packet p, HalfFlow f, HalfFlow r, long long marks) noexcept
+    cdef inline long long _count(self, Packet p, HalfFlow f, HalfFlow r, long long marks) noexcept
     cdef void _count_marks(self, HalfFlow f, long long marks) noexcept
     cdef void _handshake_open(self, Packet p, Flow flow, HalfFlow f, long long opened, long long time)
     @cython.locals(rtt=cython.longlong)
-    cdef void _acknowledge(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long frame, long long time) noexcept
+    cdef inline void _acknowledge(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long frame, long long time) noexcept
     @cython.locals(endpoint=Endpoint)
     cdef void _established(self, Flow flow, long long time) noexcept
     @cython.locals(position=cython.longlong, seq=cython.longlong)
-    cdef int _payload(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long fresh, long long known, long long frame, long long time) except -1
+    cdef inline int _payload(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long fresh, long long known, long long frame, long long time) except -1
     @cython.locals(start=cython.longlong)
-    cdef long long _start_of_turn(self, Packet p, long long seq, long long known, long long acked) noexcept
+    cdef inline long long _start_of_turn(self, Packet p, long long seq, long long known, long long acked) noexcept
     cdef int _opener_by_content(self, Packet p, Flow flow, long long opened) except -1
     @cython.locals(slot=cython.longlong, length=cython.longlong, code=cython.longlong)
     cdef int _is_interim(self, Flow flow, HalfFlow r) except -1
@@ -131,21 +130,21 @@ cdef class Tracker:
     @cython.locals(endpoint=Endpoint, took=cython.longlong, limit=cython.longlong, bucket=cython.longlong)
     cdef void _answered(self, Packet p, Flow flow, long long frame, long long time)
     @cython.locals(hello=cython.bint, length=cython.longlong, slot=cython.longlong, source=cython.longlong, stop=cython.longlong, target=cython.longlong, count=cython.longlong)
-    cdef int _head(self, Packet p, HalfFlow f, long long position) except -1
+    cdef inline int _head(self, Packet p, HalfFlow f, long long position) except -1
     @cython.locals(count=cython.longlong, end=cython.longlong, start=cython.longlong)
-    cdef void _tail(self, Packet p, HalfFlow f, long long seq) noexcept
+    cdef inline void _tail(self, Packet p, HalfFlow f, long long seq) noexcept
     @cython.locals(opener=HalfFlow)
-    cdef int _endings(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long fresh, long long frame, long long time) except -1
+    cdef inline int _endings(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long fresh, long long frame, long long time) except -1
     @cython.locals(host=Host)
     cdef int _note_reset(self, Packet p, Flow flow, HalfFlow f, long long time) except -1
     @cython.locals(table=Table, h=cython.ulonglong, flow=Flow)
     cdef void _icmp(self, Packet p, long long frame, long long time)
-    cdef int _keep(self, Packet p, Flow flow, long long from_a, long long marks, long long path, long long frame, long long time) except -1
+    cdef inline int _keep(self, Packet p, Flow flow, long long from_a, long long marks, long long path, long long frame, long long time) except -1
     cdef int _show(self, Packet p, Flow flow, long long from_a, long long marks, long long path, long long frame, long long time) except -1
     @cython.locals(chunk=cython.longlong)
     cdef int _next_chunk(self, Flow flow) except -1
     @cython.locals(base=cython.longlong, bits=cython.longlong)
-    cdef void _write(self, Packet p, long long chunk, long long fact, long long from_a, long long marks, long long path, long long frame, long long time) noexcept
+    cdef inline void _write(self, Packet p, long long chunk, long long fact, long long from_a, long long marks, long long path, long long frame, long long time) noexcept
     cdef int _sweep(self) except -1
     @cython.locals(flow=Flow)
     cdef int _expire(self, long long queue, long long idle) except -1

@@ -49,7 +49,7 @@ from pcapdiag.flow.slabs import (
     HeadSlab,
 )
 from pcapdiag.flow.table import Table
-from pcapdiag.model.numbers import big16, big32, big64, distance
+from pcapdiag.model.numbers import big16, big32, big64, copy, distance
 from pcapdiag.model.packet import (
     ACK,
     ACKED_UNSEEN,
@@ -173,7 +173,6 @@ class Tracker:
         """Where calls went whose answers bear the address and port that were called; by those, and
         the caller's."""
         self.redirect_count = 0
-        self.head_bytes = self.heads.view
         self.recent = array("q", bytes(8 * 4 * RECENT))
         self.tags = array("H", bytes(2 * RECENT))
         self.offsets = array("q")
@@ -595,7 +594,8 @@ class Tracker:
                 flow.pause = time - flow.active_time
                 flow.pause_end = time
             flow.active_time = time
-        self._endings(p, flow, f, r, fresh, frame, time)
+        if flow.closing != 0 or p.flags & (SYN | FIN | RST):
+            self._endings(p, flow, f, r, fresh, frame, time)
         if self.watching:
             self._show(p, flow, from_a, marks, path, frame, time)
         return self._keep(p, flow, from_a, marks, path, frame, time)
@@ -959,7 +959,7 @@ class Tracker:
         length = r.hello_length if r.turn_seq == r.hello_seq else r.head_length
         if slot < 0 or flow.lanes != _TURNS or flow.response_bytes > INTERIM:
             return 0
-        code = status(self.head_bytes, slot * HEAD, length)
+        code = status(self.heads.view, slot * HEAD, length)
         return 100 <= code < 200 and code != 101
 
     def _goes_on(self, flow: Flow, f: HalfFlow) -> int:
@@ -971,7 +971,7 @@ class Tracker:
         length = f.hello_length if first else f.head_length
         if slot < 0:
             return 0
-        return is_unfinished(self.head_bytes, slot * HEAD, length, flow.request_bytes)
+        return is_unfinished(self.heads.view, slot * HEAD, length, flow.request_bytes)
 
     def _close_turn(self, flow: Flow, keep: int) -> None:
         """Note a turn of HTTP/1 that is not plainly in order; ``keep`` its first bytes too."""
@@ -989,13 +989,13 @@ class Tracker:
             told = -1
             told_length = 0
         self.callers.turn_closed(
-            flow, self.head_bytes, asked * HEAD, asked_length, told * HEAD, told_length
+            flow, self.heads.view, asked * HEAD, asked_length, told * HEAD, told_length
         )
         look = 0
-        if told >= 0 and is_answer(self.head_bytes, told * HEAD, told_length):
-            look = is_alarming(status(self.head_bytes, told * HEAD, told_length))
+        if told >= 0 and is_answer(self.heads.view, told * HEAD, told_length):
+            look = is_alarming(status(self.heads.view, told * HEAD, told_length))
         elif told >= 0 and asked >= 0:
-            look = is_request(self.head_bytes, asked * HEAD, asked_length)
+            look = is_request(self.heads.view, asked * HEAD, asked_length)
         if look:
             flow.alarming = 1
         if not keep or not (look or self.note_all):
@@ -1068,7 +1068,7 @@ class Tracker:
         if p.payload_captured >= 10 and p.view[o + 9] >= 0x34:
             if big32(p.view, o) == 0x48545450 and big32(p.view, o + 3) == 0x502F312E:  # HTTP/1.
                 return
-        first = big32(self.head_bytes, f.hello_slot * HEAD)
+        first = big32(self.heads.view, f.hello_slot * HEAD)
         if first in endpoint.first_bytes:
             endpoint.first_accepted[first] = endpoint.first_accepted.get(first, 0) + 1
 
@@ -1110,7 +1110,6 @@ class Tracker:
             if slot < 0:
                 self.heads_left_out += 1
                 return 0
-            self.head_bytes = self.heads.view
             if hello:
                 f.hello_slot = slot
             else:
@@ -1121,7 +1120,7 @@ class Tracker:
             stop = source + HEAD - length
         target = slot * HEAD + length
         count = stop - source
-        self.heads.write(target, p.view, source, count)
+        copy(self.heads.view, target, p.view, source, count)
         length += count
         if hello:
             f.hello_length = length
@@ -1565,9 +1564,9 @@ class Tracker:
         first = r.turn_seq == r.hello_seq
         slot = r.hello_slot if first else r.head_slot
         length = r.hello_length if first else r.head_length
-        if r.turn_seq < 0 or slot < 0 or not is_answer(self.head_bytes, slot * HEAD, length):
+        if r.turn_seq < 0 or slot < 0 or not is_answer(self.heads.view, slot * HEAD, length):
             return 1
-        found = completeness(self.head_bytes, slot * HEAD, length, total, r.tail_low)
+        found = completeness(self.heads.view, slot * HEAD, length, total, r.tail_low)
         if found == _UNKNOWN and length >= HEAD:
             # Most heads too long to be seen whole are in order; proxies refuse some of them.
             return i.host.answered == 0
@@ -1584,11 +1583,11 @@ class Tracker:
         if i.fin_seq < 0 or i.fin_time > r.fin_time:
             return 0
         start = i.head_slot * HEAD
-        kind = self.head_bytes[start]
-        size = self.head_bytes[start + 3] * 256 + self.head_bytes[start + 4]
+        kind = self.heads.view[start]
+        size = self.heads.view[start + 3] * 256 + self.heads.view[start + 4]
         if kind != 0x15 and kind != 0x17:
             return 0
-        return 1 if self.head_bytes[start + 1] == 3 and size + 5 == flow.request_bytes else 0
+        return 1 if self.heads.view[start + 1] == 3 and size + 5 == flow.request_bytes else 0
 
 
 def _stream_of(flow: Flow) -> int:

@@ -9,14 +9,14 @@ from functools import cached_property
 from pcapdiag.capture import Batch, Capture
 from pcapdiag.correlate.names import NameTable
 from pcapdiag.correlate.selection import Selection
-from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.judge import judge, judge_first
 from pcapdiag.diagnose.text import counted
 from pcapdiag.flow.prints import PrintTable
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.sieve import MAX_DRAWN
 from pcapdiag.flow.story import address_text, build_story, connection_state
 from pcapdiag.host.load import load_snapshots
-from pcapdiag.incident.archive import Archive, Connections
+from pcapdiag.incident.archive import Archive, Archived, Connections
 from pcapdiag.incident.certificates import Certificates
 from pcapdiag.incident.describe import asked_name
 from pcapdiag.incident.dns_reader import DnsReader
@@ -122,8 +122,8 @@ class Analysis(Following):
         """Judge what is still open, then everything doubtful or failed once more, knowing all."""
         self.end_reading()
         self.legs.conclude(self.surroundings.capture_hosts)
-        for story, watched_until in self.archive.stories():
-            self._judge_again(story, watched_until)
+        for archived in self.archive.stories():
+            self._judge_again(archived)
         self.unlisted["ok"] += self.tracker.healthy
         self._tie_logs()
 
@@ -133,9 +133,8 @@ class Analysis(Following):
         self.logged.conclude(self.connections, tracker.first_time, tracker.last_time)
         for number, stream in self.logged.without_line():
             self.connections.withdraw(number)
-            story, watched_until = self.archive.read(stream)
-            told = self.tell(story, watched_until)
-            self._leave_out(story, told.context, told.connection.verdict.code)
+            told = self.tell(self.archive.read(stream))
+            self._leave_out(told.story, told.context, told.connection.verdict.code)
 
     def end_reading(self) -> None:
         """Judge what is still open; from now on the whole capture is known."""
@@ -145,11 +144,14 @@ class Analysis(Following):
             self.names.add(address, name, "capture")
         self.surroundings.conclude()
 
-    def tell(self, story: Story, watched_until: int) -> Told:
-        """Judge a connection knowing the whole capture; ``watched_until`` is as archived."""
-        until = watched_until if story.evicted else None
-        context = self.surroundings.context(story, until)
-        return self._teller.tell(story, context, self.legs.judgement(story, context))
+    def tell(self, archived: Archived) -> Told:
+        """Judge a connection knowing the whole capture."""
+        story = archived.story
+        context = self.surroundings.context(
+            story, archived.watched_until if story.evicted else None
+        )
+        judgement = self.legs.judgement(story, context) or judge(story, context, archived.earlier)
+        return self._teller.tell(story, context, judgement)
 
     def _ended(self, flow: Flow) -> str:
         # Filters ask for a look at every connection; otherwise healthy ones stay in compiled code.
@@ -175,7 +177,8 @@ class Analysis(Following):
     def _judge(self, story: Story) -> None:
         """Judge a connection that ended; set it aside where the rest of the capture may matter."""
         context = self.surroundings.context(story)
-        judgement = judge(story, context)
+        judgement, earlier = judge_first(story, context)
+        archived = Archived(story, context.last_time, earlier)
         self.prints.mark_failed(story.stream, failed=judgement.failed)
         self.surroundings.learn(story)
         self.surroundings.recurrences.note(story, judgement)
@@ -185,10 +188,10 @@ class Analysis(Following):
             self._scopes.count(story, failed=judgement.failed)
         noted = self.legs.note(story, judgement, context)
         if self._is_drawn(story.stream) or (not noted and self.logged.names(story)):
-            self.archive.put(story, context.last_time)
+            self.archive.put(archived)
             return
         if noted:
-            if self.archive.keep(story, context.last_time, failed=judgement.failed):
+            if self.archive.keep(archived, failed=judgement.failed):
                 if self._live and judgement.failed:
                     self._give(self._teller.tell(story, context, judgement))
                 return
@@ -213,8 +216,8 @@ class Analysis(Following):
         self.fresh.append(connection)
         self._given[connection.id] = _gist(connection)
 
-    def _judge_again(self, story: Story, watched_until: int) -> None:
-        told = self.tell(story, watched_until)
+    def _judge_again(self, archived: Archived) -> None:
+        told, story = self.tell(archived), archived.story
         verdict = told.connection.verdict
         self.prints.mark_failed(story.stream, failed=verdict.failed)
         self.legs.settle(told.connection)

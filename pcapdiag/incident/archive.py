@@ -11,10 +11,11 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import overload
+from typing import NamedTuple, overload
 
 import msgspec
 
+from pcapdiag.diagnose.judge import Earlier
 from pcapdiag.incident.explaining import by_stream, label
 from pcapdiag.model.report import Connection, Finding
 from pcapdiag.model.story import Story
@@ -30,10 +31,20 @@ IN_MEMORY = 2 * 1024 * 1024
 """Bytes of a spill that stay in memory before a temporary file takes them."""
 
 
+class Archived(NamedTuple):
+    """A story that waits for its second judgement."""
+
+    story: Story
+    watched_until: int
+    """The capture's time (ns) when it was judged."""
+    earlier: Earlier | None = None
+    """What its first judgement found out."""
+
+
 @cache
-def _story_decoder() -> msgspec.msgpack.Decoder[tuple[Story, int]]:
+def _story_decoder() -> msgspec.msgpack.Decoder[Archived]:
     # Looking through all the types takes milliseconds, and most captures need it not.
-    return msgspec.msgpack.Decoder(tuple[Story, int])
+    return msgspec.msgpack.Decoder(Archived)
 
 
 @cache
@@ -68,7 +79,7 @@ class Archive:
     """Stories that are to be judged again when the whole capture is known."""
 
     def __init__(self) -> None:
-        self._first: list[tuple[Story, int]] = []
+        self._first: list[Archived] = []
         self._others = Spill()
         self._numbers: dict[int, int] = {}
         self._failed = 0
@@ -76,23 +87,20 @@ class Archive:
         self._doubtful_by_endpoint: Counter[tuple[str, int]] = Counter()
         self._encoder = msgspec.msgpack.Encoder()
 
-    def keep(self, story: Story, watched_until: int, *, failed: bool) -> bool:
-        """Set a story aside; False where there is no room for it, and its judgement has to stay.
-
-        ``watched_until`` is the capture's time (ns) when it was judged.
-        """
-        if not (self._has_room() if failed else self._has_room_for_doubt(story)):
+    def keep(self, archived: Archived, *, failed: bool) -> bool:
+        """Set a story aside; False where there is no room for it, and its judgement has to stay."""
+        if not (self._has_room() if failed else self._has_room_for_doubt(archived.story)):
             return False
-        self.put(story, watched_until)
+        self.put(archived)
         return True
 
-    def put(self, story: Story, watched_until: int) -> None:
+    def put(self, archived: Archived) -> None:
         """Set a story aside, whether or not there is room; nobody changes it later."""
-        self._numbers[story.stream] = len(self._first) + len(self._others)
+        self._numbers[archived.story.stream] = len(self._first) + len(self._others)
         if len(self._first) < KEPT_AS_THEY_ARE:
-            self._first.append((story, watched_until))
+            self._first.append(archived)
         else:
-            self._others.add(self._encoder.encode((story, watched_until)))
+            self._others.add(self._encoder.encode(archived))
 
     def __contains__(self, stream: int) -> bool:
         return stream in self._numbers
@@ -101,16 +109,16 @@ class Archive:
         """Return the streams of which a story was kept."""
         return sorted(self._numbers)
 
-    def read(self, stream: int) -> tuple[Story, int]:
-        """Return the last story of a stream and its ``watched_until``; raises KeyError."""
+    def read(self, stream: int) -> Archived:
+        """Return the last story of a stream; raises KeyError."""
         return self._read(self._numbers[stream])
 
-    def stories(self) -> Iterator[tuple[Story, int]]:
+    def stories(self) -> Iterator[Archived]:
         """Yield what was kept, in the order in which it was judged."""
         for number in range(len(self._first) + len(self._others)):
             yield self._read(number)
 
-    def _read(self, number: int) -> tuple[Story, int]:
+    def _read(self, number: int) -> Archived:
         if number < len(self._first):
             return self._first[number]
         return _story_decoder().decode(self._others.read(number - len(self._first)))

@@ -63,7 +63,7 @@ class PointStudy:
         """Return a connection as this capture tells it; None where no story was kept."""
         for stories in self._stories():
             if stream in stories:
-                return self.analysis.tell(*stories.read(stream))
+                return self.analysis.tell(stories.read(stream))
         return None
 
     def print_of(self, stream: int) -> Print | None:

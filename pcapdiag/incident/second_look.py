@@ -11,7 +11,7 @@ from pcapdiag.flow.records import Flow
 from pcapdiag.flow.sieve import MAX_DRAWN
 from pcapdiag.flow.story import build_story, connection_state
 from pcapdiag.flow.traces import Traces
-from pcapdiag.incident.archive import Archive
+from pcapdiag.incident.archive import Archive, Archived
 from pcapdiag.incident.drawing import Drawing
 from pcapdiag.incident.following import Following
 from pcapdiag.model.options import AnalyzeOptions
@@ -66,5 +66,5 @@ class SecondLook(Following):
             return connection_state(self.tracker, flow)
         story = build_story(self.tracker, flow)
         story.application = self.readers.application(flow, story)
-        self.stories.put(story, self.tracker.last_time)
+        self.stories.put(Archived(story, self.tracker.last_time))
         return story.state

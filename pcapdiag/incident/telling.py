@@ -11,7 +11,7 @@ from pcapdiag.correlate.names import NameTable
 from pcapdiag.correlate.roles import Ends
 from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.attribution.settle import settling_commands, would_settle
-from pcapdiag.diagnose.judge import cured, judge, other_failures, refine
+from pcapdiag.diagnose.judge import cured, other_failures, refine
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.describe import (
@@ -137,9 +137,8 @@ class Teller(msgspec.Struct):
             if len(self._retries) < MAX_RETRIES:
                 self._retries.setdefault(story.previous_stream, story)
 
-    def tell(self, story: Story, context: Context, judgement: Judgement | None = None) -> Told:
-        """Return a connection; ``judgement`` is what ``judge`` said in this context, if known."""
-        judgement = judgement or judge(story, context)
+    def tell(self, story: Story, context: Context, judgement: Judgement) -> Told:
+        """Return a connection; ``judgement`` is what ``judge`` said in this context."""
         attribution = attribute(story, judgement, context)
         plain, judgement = judgement, refine(judgement, attribution, story, context)
         retry = self._retries.get(story.stream)

@@ -40,7 +40,7 @@ _GROUPS = {
 
 def commands() -> dict[str, click.Command]:
     """Return the program's commands by name."""
-    return dict(cli.commands)
+    return dict(cli.all_commands())
 
 
 def refreshed(page: str) -> str:

@@ -88,7 +88,7 @@ def analyze(files: Sequence[object], command: str, options: Sequence[str]) -> Js
     find_package()
     from pcapdiag.cli.main import cli
 
-    if command not in cli.commands:
+    if command not in cli.all_commands():
         raise NotThereError(f"there is no command {command} yet")
     # In this process: starting a new one for each capture costs more than its analysis.
     words = [command, "--format", "json", "--all", *options, *map(str, files)]

@@ -87,6 +87,7 @@ class Known(TypedDict, total=False):
     turns: int
     longest_answer: int
     speaks_first: int
+    first_bytes: dict[bytes, int]
     first_accepted: dict[bytes, int]
     tls: TlsServerFacts | None
 

@@ -168,3 +168,10 @@ def test_postgresqls_cancel_request_is_answered_by_a_close() -> None:
     assert judged(*HANDSHAKE, C("PSH,ACK", cancel), *closed).code == "ok"
     startup = b"\x00\x00\x00\x10\x00\x03\x00\x00" + bytes(8)
     assert judged(*HANDSHAKE, C("PSH,ACK", startup), *closed).code == "tcp.closed_before_response"
+
+
+def test_a_quit_behind_a_greeting_asks_for_no_answer() -> None:
+    quit_line = C("PSH,ACK", b"QUIT\r\n")
+    greeting = (S("PSH,ACK", b"220 mx\r\n"), C("ACK"))
+    assert not asks_for_answer(play(*HANDSHAKE, *greeting, quit_line))
+    assert asks_for_answer(play(*HANDSHAKE, quit_line))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import re
 import shlex
@@ -8,10 +9,11 @@ import shlex
 import pytest
 
 import pcapdiag.diagnose
-from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.judge import judge, judge_first
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
-from pcapdiag.diagnose.registry import KINDS
+from pcapdiag.diagnose.registry import KINDS, ORDER
+from pcapdiag.diagnose.shows import shows
 from pcapdiag.diagnose.text import fill
 from pcapdiag.model.story import Story
 from tests.diagnose.playbook import (
@@ -136,6 +138,31 @@ def test_the_texts_are_filled(code: str) -> None:
     if judgement.failed:
         assert texts.fixes
         assert any(SERVER[0] in c or str(SERVER[1]) in c for c in texts.commands)
+
+
+@pytest.mark.parametrize("code", sorted(STORIES))
+def test_what_a_kind_needs_only_spares_the_asking(code: str) -> None:
+    story = STORIES[code]
+    context = around(story, **FACTS.get(code, {}))
+    spared = [entry for entry in ORDER if entry.needs & ~shows(story)]
+    assert spared
+    assert [entry.kind.code for entry in spared if entry.match(story, context)] == []
+
+
+def test_what_goes_by_the_story_takes_no_context() -> None:
+    for entry in ORDER:
+        tests = [cell.cell_contents for cell in entry.match.__closure__ or ()] or [entry.match]
+        names = [list(inspect.signature(test).parameters)[-1] for test in tests]
+        assert names == ["_context" if entry.by_story else "context"]
+
+
+@pytest.mark.parametrize("code", sorted(STORIES))
+def test_judging_again_comes_to_the_same(code: str) -> None:
+    story, judgement = judged(code)
+    context = around(story, **FACTS.get(code, {}))
+    for before in (around(story), context):
+        _, earlier = judge_first(story, before)
+        assert judge(story, context, earlier) == judgement
 
 
 @pytest.mark.parametrize("code", sorted(set(STORIES) - {"ok"}))

@@ -23,7 +23,7 @@ def page(name: str) -> str:
 
 def test_every_command_and_option_is_told() -> None:
     text = page("cli.md")
-    for name, command in cli.commands.items():
+    for name, command in cli.all_commands().items():
         assert f"\n## pcapdiag {name}\n" in text
         assert f"<!-- options of {name} -->" in text
         for parameter in command.params:

@@ -75,6 +75,16 @@ def test_what_the_receiver_had_already_was_not_lost() -> None:
     assert losses(finish(link))[CLIENT].taken_lost == 0
 
 
+def test_a_segment_that_came_twice_behind_a_hole_was_only_late() -> None:
+    link = download(missing=(5, 8))
+    link.s(60, "A", seq(5), 19, DATA)
+    link.s(61, "A", seq(8), 19, DATA)
+    link.c(62, "A", 19, seq(20))
+    link.s(63, "A", seq(5), 19, DATA)
+    link.c(64, "A", 19, seq(20), sack=[(seq(5), seq(6))])
+    assert losses(finish(link))[SERVER].sent_lost == 1
+
+
 def test_what_was_acknowledged_before_was_not_lost() -> None:
     link = download()
     link.c(55, "A", 19, seq(20))

@@ -36,10 +36,12 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.ending import ending, frames_of
+from pcapdiag.diagnose.ending import ending, frames_of, sent_unseen
+from pcapdiag.diagnose.filtered import only_first_syn, only_first_syn_ack
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.one_way import never_answered
+from pcapdiag.diagnose.tcp.handshake_stalled import STILL_DUE
 from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import (
@@ -71,6 +73,9 @@ KIND = Kind(
     commands=("tcpdump -ni any -B 65536 --immediate-mode -w out.pcap '{filter}'",),
 )
 
+RESET_UNSEEN = "it was reset, and what was sent before was not captured"
+"""A filter for SYN, FIN and RST makes such captures."""
+
 
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a connection that looks wrong where the capture cannot tell."""
@@ -96,11 +101,13 @@ def _doubt(story: Story, context: Context) -> tuple[str, tuple[int, ...]] | None
     if one_direction(story):
         return _one_sided(story)
     if not connected(story):
-        return _handshake_open(story)
+        return _handshake_open(story, context)
     end = ending(story)
     if end is None:
         return _open_and_waiting(story, context)
     state = work(story)
+    if end.reset is not None and state is Work.NOTHING and sent_unseen(story, end.reset):
+        return RESET_UNSEEN, (end.frame,)
     if end.reset is not None and state is Work.WAITING and answer_may_be_missing(story):
         why = "the capture lost packets, and the answer may have been among them"
         return why, (story.turn.request_frame, end.frame)
@@ -123,14 +130,23 @@ def _one_sided(story: Story) -> tuple[str, tuple[int, ...]] | None:
     return why, (end.frame,)
 
 
-def _handshake_open(story: Story) -> tuple[str, tuple[int, ...]] | None:
+def _handshake_open(story: Story, context: Context) -> tuple[str, tuple[int, ...]] | None:
+    unseen = [reset.frame for reset in story.resets if sent_unseen(story, reset)]
+    if story.syn_ack_count and unseen:
+        return RESET_UNSEEN, (*story.syn_frames[:1], unseen[0])
     if story.syn_ack_count and not story.resets:
         why = "the file ends (or starts) within the handshake"
+        if only_first_syn_ack(story) and context.last_time - story.end >= STILL_DUE:
+            why = "nothing behind its SYN-ACK was captured, and neither end repeated its own"
         return why, (*story.syn_frames[:1], *story.syn_ack_frames[:1])
     refused = any(not reset.from_initiator for reset in story.resets)
     lost = story.lost_to is not None and story.syn_count == 1
     if story.syn_count and not story.syn_ack_count and not refused and not lost:
         why = "the file ends before the SYN's answer was overdue"
+        if only_first_syn(story, context):
+            why = (
+                "nobody answers in this capture, and its SYN was not repeated: like a filter's work"
+            )
         return why, story.syn_frames
     return None
 

@@ -9,6 +9,7 @@ How pcapdiag can tell
 
 Usual causes
     - The buffer was too small for a burst, or the disk too slow.
+    - A capture filter for flags or sizes: SYN, FIN and RST alone say little of requests.
     - Too much was captured.
 
 Fixes
@@ -184,6 +185,10 @@ from pcapdiag.model.report import CaptureSummary, Finding
 MOSTLY = 0.5
 """Share of connections from which a one-sided capture is the rule and not an accident."""
 _NO_STEPS = "let NTP slew instead of step (chronyd -x off, makestep only at start)"
+FILTERED = 0.1
+"""Share of packets from which so many missing bytes look like the work of a capture filter."""
+_LACKS = "the capture lacks packets: lost, or left out by its filter"
+_WHOLE = "a filter for addresses and ports, not for flags or sizes: it lets whole connections pass"
 FEW = 0.01
 """Share of packets below which duplicates need no word of warning."""
 
@@ -212,10 +217,11 @@ def _dropped(summary: CaptureSummary) -> Finding | None:
         parts.append(f"{unseen:,} {are} for bytes that are not in the capture")
     if kernel:
         parts.append(f"the capturing system counted {_packets(kernel, 'dropped ')}")
+    filtered = unseen >= FILTERED * summary.packets > 0
     return Finding(
         code="capture.dropped",
         severity="warning",
-        title="the capture itself lost packets",
+        title=_LACKS if filtered else "the capture itself lost packets",
         detail=_sentence(" and ".join(parts)),
         explanation=(
             "The network delivered these packets; the capture did not record them. Verdicts that "
@@ -225,6 +231,7 @@ def _dropped(summary: CaptureSummary) -> Finding | None:
         count=max(unseen, kernel),
         numbers={"lost_by_capture": unseen, "dropped_by_kernel": kernel},
         fixes=[
+            *([_WHOLE] if filtered else []),
             "a bigger buffer: tcpdump -B 65536, dumpcap -B 64",
             "less to write: a capture filter, a shorter snaplen (-s 256), a faster disk",
         ],

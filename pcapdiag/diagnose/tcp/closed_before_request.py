@@ -7,8 +7,10 @@ What happened
 How pcapdiag can tell
     A finished handshake, FIN by the responder first, no payload by the initiator; or a first
     request that crossed this FIN on its way (the FIN acknowledges none of it). A greeting counts as
-    before the request: "too many clients" and a close is this code too, less sure. After ten quiet
-    seconds it is a server's timeout for unused connections, and `ok`.
+    before the request: "too many clients" and a close is this code too, less sure; a greeting that
+    refuses nothing, on a port where nobody asks, is what the port is there for, and `ok`. So is a
+    server's timeout for unused connections: ten quiet seconds, or HTTP's status 408. An initiator
+    that closed its own direction first without asking (`nc -N`, a health check) was not refused.
 
 Usual causes
     - A layer-4 proxy or load balancer whose backend is dead.
@@ -43,6 +45,7 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
+from pcapdiag.diagnose.greeting import Greeting, read_greeting, text_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
@@ -107,14 +110,18 @@ def match(story: Story, context: Context) -> Judgement | None:
 
 
 def _only_talks(story: Story, context: Context) -> bool:
-    """Return whether nobody ever asks anything on this port: its word is all it is there for.
+    """Return whether its word is all that this port is there for, or tells of an unused connection.
 
-    A long one is a file, as on an FTP data connection.
+    A long one is a file, as on an FTP data connection. An excuse that several got may be a state
+    that the port tells (HAProxy's agent checks).
     """
-    if story.greeting_bytes >= A_FILE:
+    says = read_greeting(story)
+    if story.greeting_bytes >= A_FILE or says is Greeting.TIMED_OUT:
         return True
     endpoint = context.endpoint(story.responder.address, story.responder.port)
-    return endpoint.established > 1 and not endpoint.first_bytes
+    if says is Greeting.REFUSAL or endpoint.first_bytes:
+        return False
+    return says is Greeting.OTHER or endpoint.established > 1
 
 
 def _nothing_read(story: Story, since: int) -> bool:
@@ -129,10 +136,8 @@ def _nothing_read(story: Story, since: int) -> bool:
 def _greeting(story: Story) -> str:
     """Return what the responder said first, in its words where they are text: often the reason."""
     size = f"a greeting of {counted(story.greeting_bytes, 'byte')}"
-    said = story.hello_responder[: story.greeting_bytes].strip()
-    if not said.isascii() or not said.decode("ascii").isprintable():
-        return size
-    return f'{size}, "{harmless(said.decode("ascii"), MAX_SAID)}"'
+    said = text_of(story)
+    return f'{size}, "{harmless(said, MAX_SAID)}"' if said else size
 
 
 def _judgement(story: Story, end: Ending, since: int) -> Judgement:

@@ -63,6 +63,7 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import frames_of
+from pcapdiag.diagnose.filtered import only_first_syn
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.other_leg import told_its_client
@@ -117,6 +118,8 @@ def match(story: Story, context: Context) -> Judgement | None:
     if not story.syn_frames or not silent or one_direction(story):
         return None
     if story.lost_to is not None and story.syn_count == 1:
+        return None
+    if only_first_syn(story, context):
         return None
     gave_up = has_given_up(story, context) or told_its_client(story) is not None
     if not gave_up and not _tried_enough(story, context):

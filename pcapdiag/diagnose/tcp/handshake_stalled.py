@@ -49,7 +49,8 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.ending import frames_of, is_bare
+from pcapdiag.diagnose.ending import frames_of, is_bare, sent_unseen
+from pcapdiag.diagnose.filtered import only_first_syn_ack
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.timing import MS, SECOND, duration
@@ -105,13 +106,15 @@ def match(story: Story, context: Context) -> Judgement | None:
         return None
     if _acked(story) or story.lost_to is not None:
         return None
+    if any(sent_unseen(story, reset) for reset in story.resets):
+        return None
     reset = next((r for r in story.resets if r.from_initiator), None)
     if reset is not None:
         return _abandoned(story, context, reset)
     repeated = story.syn_ack_count > 1 or _syn_repeated_after_answer(story)
     left = context.last_time - story.end
     tries = max(story.syn_count, story.syn_ack_count)
-    if left < STILL_DUE and tries < TRIES:
+    if (left < STILL_DUE and tries < TRIES) or only_first_syn_ack(story):
         return None
     what = "never acknowledged it, though it was repeated" if repeated else "never acknowledged it"
     confidence = 0.96 if repeated else 0.85

@@ -47,7 +47,7 @@ def _is_farewell(story: Story, initiator: bool) -> bool:
 
 def _stuck(story: Story, initiator: bool) -> Stuck | None:
     half = story.half(initiator)
-    if not _has_unacked_data(half):
+    if not has_unacked_data(half):
         return None
     acked = half.acked or 0
     tries = [p for p in story.packets if p.from_initiator == initiator and _carries(p, acked)]
@@ -100,13 +100,6 @@ def _later_repeats(story: Story, initiator: bool, acked: int) -> list[PacketFact
     ]
 
 
-def _has_unacked_data(half: Half) -> bool:
-    if half.acked is None or not half.last_data_frame:
-        return False
-    end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
-    return seq_after(end, half.acked)
-
-
 def _carries(packet: PacketFact, acked: int) -> bool:
     """Return whether a packet carries the first byte that was never acknowledged."""
     return _is_data(packet) and 0 <= seq_distance(acked, packet.seq) < packet.length
@@ -126,6 +119,14 @@ def _sent_after(story: Story, initiator: bool, time: int) -> bool:
         and not p.is_syn_ack
         for p in story.packets
     )
+
+
+def has_unacked_data(half: Half) -> bool:
+    """Return whether an end's last data was never acknowledged, as far as was seen."""
+    if half.acked is None or not half.last_data_frame:
+        return False
+    end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
+    return seq_after(end, half.acked)
 
 
 def size_matters(story: Story, stuck: Stuck) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pcapdiag.diagnose.capture.partial import RESET_UNSEEN
 from pcapdiag.diagnose.judge import judge
 from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, C, S, again, around, judged, play
 
@@ -66,3 +67,13 @@ def test_what_follows_a_first_message_that_was_not_captured_may_be_a_farewell() 
     closed = (S("FIN,ACK", ack=1_000_542, after=2), C("FIN,ACK", seq=1_000_542))
     first = S("PSH,ACK", b"\x16\x03\x03\x00\x02" + b"x" * 90, ack=1_000_518)
     assert not judged(*HANDSHAKE, first, *later, *closed).failed
+
+
+def test_a_filter_for_syn_fin_and_rst_shows_resets_and_not_what_they_cut() -> None:
+    opened = (C("SYN"), S("SYN,ACK"))
+    by_server = S("RST,ACK", ack=1_000_200)
+    assert judged(*opened, by_server).notes == (RESET_UNSEEN,)
+    assert judged(*opened, C("RST,ACK", seq=1_000_200)).notes == (RESET_UNSEEN,)
+    assert judged(*HANDSHAKE, by_server).code == "capture.partial"
+    assert judged(*HANDSHAKE, C("RST,ACK", seq=1_000_200)).notes == (RESET_UNSEEN,)
+    assert "health check" in judged(*HANDSHAKE, C("RST,ACK")).notes[0]

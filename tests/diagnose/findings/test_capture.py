@@ -53,3 +53,11 @@ def test_two_points_name_the_command() -> None:
 
 def test_disorder_alone_is_no_clock_fault() -> None:
     assert found(CaptureSummary(counts=CaptureCounts(disordered=500))) == {}
+
+
+def test_many_bytes_missing_look_like_a_capture_filter() -> None:
+    few = CaptureSummary(packets=1000, counts=CaptureCounts(lost_by_capture=3))
+    many = CaptureSummary(packets=20, counts=CaptureCounts(lost_by_capture=9))
+    assert "filter" not in found(few)["capture.dropped"].title
+    assert "filter" in found(many)["capture.dropped"].title
+    assert "flags" in found(many)["capture.dropped"].fixes[0]

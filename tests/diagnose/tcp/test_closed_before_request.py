@@ -7,6 +7,7 @@ from pcapdiag.diagnose.tcp.closed_before_request import KIND
 from pcapdiag.diagnose.text import fill
 from tests.diagnose.playbook import GET, HANDSHAKE, C, S, around, judged, play
 
+MYSQL_FULL = b"\x17\0\0\0\xff\x10\x04Too many connections"
 HUNG_UP = (S("FIN,ACK", after=3), C("FIN,ACK"), S("ACK"))
 
 
@@ -36,6 +37,41 @@ def test_a_greeting_counts_as_before_the_request() -> None:
 def test_a_port_where_nobody_ever_asks_is_there_for_its_word() -> None:
     clock = (S("PSH,ACK", b"12:00:01\r\n"), C("ACK"), *HUNG_UP)
     assert judged(*HANDSHAKE, *clock, established=5).code == "ok"
+    assert judged(*HANDSHAKE, *clock, established=1).code == "ok"
+
+
+def test_a_word_and_a_close_where_others_go_on_to_ask() -> None:
+    clock = (S("PSH,ACK", b"ready\r\n"), C("ACK"), *HUNG_UP)
+    verdict = judged(*HANDSHAKE, *clock, established=5, first_bytes={b"USER": 4})
+    assert verdict.code == "tcp.closed_before_request"
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        (b"421 4.3.2 too many connections\r\n", "tcp.closed_before_request"),
+        (b"* BYE server is going down\r\n", "tcp.closed_before_request"),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", "tcp.closed_before_request"),
+        (MYSQL_FULL, "tcp.closed_before_request"),
+        (b"HTTP/1.1 408 Request Time-out\r\nConnection: close\r\n\r\n", "ok"),
+        (b"up 75% maxconn 100, not busy\n", "ok"),
+        (b"-rw-r--r-- 1 0 0 12 Nov 29 07:00 file.txt\r\n", "ok"),
+    ],
+)
+def test_several_that_were_told_the_same(said: bytes, code: str) -> None:
+    greeted = (S("PSH,ACK", said), C("ACK"), *HUNG_UP)
+    assert judged(*HANDSHAKE, *greeted, established=3).code == code
+
+
+def test_the_only_one_and_an_excuse() -> None:
+    greeted = (S("PSH,ACK", b"Exceeded MaxStartups\r\n"), C("ACK"), *HUNG_UP)
+    assert judged(*HANDSHAKE, *greeted, established=1).code == "tcp.closed_before_request"
+
+
+@pytest.mark.parametrize("end", ["FIN,ACK", "RST,ACK"])
+def test_an_initiator_that_closes_its_direction_first_and_reads_on(end: str) -> None:
+    greeted = (C("FIN,ACK"), S("PSH,ACK", b"421 too many\r\n", after=50), C("ACK"), S(end))
+    assert judged(*HANDSHAKE, *greeted, established=1).code == "ok"
 
 
 def test_a_port_check_by_the_initiator_is_fine() -> None:
@@ -56,6 +92,7 @@ def test_a_request_that_the_capture_lost() -> None:
 @pytest.mark.parametrize(
     ("said", "told"),
     [
+        (MYSQL_FULL, 'a greeting of 27 bytes, "Too many connections", before'),
         (b"-ERR max number of clients reached\r\n", '"-ERR max number of clients reached"'),
         (b"\x1b[31mred\r\n", "a greeting of 10 bytes, before"),
         (b"\xff\x00\x01", "a greeting of 3 bytes, before"),
@@ -64,5 +101,5 @@ def test_a_request_that_the_capture_lost() -> None:
 )
 def test_the_servers_own_words_are_told(said: bytes, told: str) -> None:
     story = play(*HANDSHAKE, S("PSH,ACK", said), C("ACK"), *HUNG_UP)
-    verdict = judge(story, around(story))
+    verdict = judge(story, around(story, first_bytes={b"AUTH": 3}))
     assert told in fill(KIND, verdict, story).explanation

@@ -40,3 +40,11 @@ def test_a_stream_that_nobody_answers_may_be_closed_by_its_reader() -> None:
     line = (C("PSH,ACK", b"a:1|c\n", after=400), S("ACK"))
     closed = (S("FIN,ACK", after=60_000), C("FIN,ACK"), S("ACK"))
     assert judged(*HANDSHAKE, *line, *line, *line, *closed).code == "ok"
+
+
+def test_a_stream_to_a_server_that_never_speaks_is_no_request() -> None:
+    segments = [C("PSH,ACK", bytes(1400), after=10) for _ in range(80)]
+    closed = (S("ACK"), S("FIN,ACK", after=300), C("FIN,ACK"), S("ACK"))
+    assert judged(*HANDSHAKE, *segments, *closed, turns=3).code == "ok"
+    few = segments[:8]
+    assert judged(*HANDSHAKE, *few, *closed, turns=3).code == "tcp.closed_before_response"

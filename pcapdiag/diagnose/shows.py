@@ -1,0 +1,71 @@
+"""What a connection shows at a glance: without it most kinds need not be asked.
+
+A kind's test stays whole: what the registry says that it ``needs`` only spares the asking.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.tcp.unacknowledged import has_unacked_data
+from pcapdiag.diagnose.tls_state import tls_facts
+from pcapdiag.model.story import Story
+
+SILENT = 1 << 0
+"""No packet of the responder."""
+NO_SYN_ACK = 1 << 1
+SYN_ACK = 1 << 2
+RESET = 1 << 3
+RESPONDER_FIN = 1 << 4
+ASKED = 1 << 5
+"""The initiator sent payload."""
+UNANSWERED = 1 << 6
+"""One request, and not a byte of an answer."""
+BOTH_SPOKE = 1 << 7
+"""The first bytes of both ends are known."""
+UNACKED = 1 << 8
+"""Data of an end was never acknowledged."""
+ICMP = 1 << 9
+TLS = 1 << 10
+"""A ClientHello was read."""
+REQUESTS = 1 << 11
+"""Requests were read, of HTTP/1 or HTTP/2."""
+HTTP2 = 1 << 12
+"""HTTP/2 frames were read."""
+
+
+def shows(story: Story) -> int:
+    """Return what a connection shows, as bits of the above."""
+    return _of_packets(story) | _of_bytes(story)
+
+
+def _of_packets(story: Story) -> int:
+    found = 0 if story.syn_ack_count else NO_SYN_ACK
+    if story.syn_ack_frames:
+        found |= SYN_ACK
+    if not story.responder.packets:
+        found |= SILENT
+    if story.resets:
+        found |= RESET
+    if story.responder.fin_frame:
+        found |= RESPONDER_FIN
+    if story.icmp:
+        found |= ICMP
+    if has_unacked_data(story.initiator) or has_unacked_data(story.responder):
+        found |= UNACKED
+    return found
+
+
+def _of_bytes(story: Story) -> int:
+    turn, above = story.turn, story.application
+    found = ASKED if turn.index else 0
+    if turn.index == 1 and not turn.response_bytes:
+        found |= UNANSWERED
+    if story.hello_initiator and story.hello_responder:
+        found |= BOTH_SPOKE
+    if tls_facts(story) is not None:
+        found |= TLS
+    if above is not None and above.http is not None:
+        if above.http.exchanges:
+            found |= REQUESTS
+        if above.http.http2 is not None:
+            found |= HTTP2
+    return found

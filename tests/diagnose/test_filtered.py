@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pcapdiag.diagnose.judge import judge
+from pcapdiag.model.context import EndpointFacts
+from tests.diagnose.playbook import C, S, again, around, judged, play
+
+
+def _silent_hosts(*addresses: str) -> dict[tuple[str, int], EndpointFacts]:
+    return {(one, 80): EndpointFacts(one, 80, connections=1, unanswered=1) for one in addresses}
+
+
+def test_a_filter_for_syns_makes_no_timeouts_of_what_worked() -> None:
+    story = play(C("SYN"))
+    context = around(story)
+    assert judge(story, context).code == "tcp.connection_timeout"
+    context.endpoints = _silent_hosts("10.0.2.7", "10.0.2.8")
+    context.packets = 2
+    assert judge(story, context).code == "capture.partial"
+
+
+def test_who_repeats_its_syn_was_not_answered() -> None:
+    syn = C("SYN")
+    story = play(syn, *again(syn, 1000, 2000))
+    context = around(story)
+    context.endpoints = _silent_hosts("10.0.2.7", "10.0.2.8")
+    context.packets = 4
+    assert judge(story, context).code == "tcp.connection_timeout"
+
+
+def test_a_filter_for_syn_and_syn_ack() -> None:
+    assert judged(C("SYN"), S("SYN,ACK")).code == "capture.partial"
+    repeated = S("SYN,ACK")
+    lines = (C("SYN"), repeated, *again(repeated, 1000))
+    assert judged(*lines).code == "tcp.handshake_stalled"
+
+
+def test_a_filter_for_syn_fin_and_rst_is_no_stall() -> None:
+    lines = (C("SYN"), S("SYN,ACK"), S("RST,ACK", ack=1_000_200, after=50))
+    assert judged(*lines).code == "capture.partial"
