@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -18,15 +17,12 @@ from pcapdiag import pipeline
 from pcapdiag.bundle import build, outputs, sanitising
 from pcapdiag.bundle.build import make_bundle
 from pcapdiag.bundle.log_format import format_of, renamed_format
-from pcapdiag.bundle.logs import LogExtract
 from pcapdiag.bundle.own_file import replaced
-from pcapdiag.bundle.readme import wrapped
 from pcapdiag.bundle.request import Request
 from pcapdiag.cli.main import cli
 from pcapdiag.errors import ProofError, UsageError
 from pcapdiag.host.load import encode_snapshot
 from pcapdiag.logs import parse_source
-from pcapdiag.logs.configuration import formats_in
 from pcapdiag.model.logs import LogSource
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint, EndPattern
 from pcapdiag.model.snapshot import HostIdentity, Interface, Route, Snapshot
@@ -396,30 +392,3 @@ def test_the_format_in_a_configuration_file_comes_along(tmp_path: Path) -> None:
     assert renamed_format("nginx", form, str.upper) == "ACME=$remote_addr $status"
     json_form = '{"acme": "%RESPONSE_CODE% acme"}'
     assert renamed_format("envoy", json_form, str.upper) == '{"ACME": "%RESPONSE_CODE% ACME"}'
-
-
-def test_of_several_formats_of_one_name_the_one_in_use_comes_along(tmp_path: Path) -> None:
-    texts = ["%RESPONSE_CODE% [%START_TIME%]", "[%START_TIME%] %RESPONSE_FLAGS%\n"]
-    logs = [{"log_format": {"text_format_source": {"inline_string": text}}} for text in texts]
-    path = tmp_path / "envoy.json"
-    path.write_text(json.dumps({"listeners": logs}))
-    source = LogSource(product="envoy", path="access.log", form=str(path))
-    named = dict(formats_in("envoy", str(path)))
-    assert list(named) == ["inline_string", "inline_string 2"]
-    for name, form in named.items():
-        assert format_of(source, f"{name} in {path}") == str(form).strip()
-
-
-def test_a_format_is_a_member_and_the_command_names_it() -> None:
-    source = LogSource(product="envoy", path="a.log", form="[%START_TIME%] token=%RESPONSE_CODE%")
-    log = LogExtract("logs/envoy-1.log", source, ["x"], 1, source.form)
-    assert log.argument() == "envoy:logs/envoy-1.log.format=logs/envoy-1.log"
-    assert log.read_as("b").form == source.form
-
-
-def test_a_long_command_is_told_whole() -> None:
-    logs = [f"--log envoy:logs/envoy-{n}.log.format=logs/envoy-{n}.log" for n in range(40)]
-    command = " ".join(["pcapdiag", "analyze", "capture.pcapng", *logs, "--all"])
-    lines = wrapped(command)
-    assert max(map(len, lines)) < 100
-    assert shlex.split("\n".join(lines)) == shlex.split(command)
