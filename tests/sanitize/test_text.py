@@ -179,7 +179,9 @@ def test_every_address_is_found(address: object) -> None:
 
 
 def test_openssls_words_and_numbers_stay(text: TextSanitizer) -> None:
-    said = "(SSL: error:0A000076:SSL routines::no suitable signature algorithm) while SSL handshaking"
+    said = (
+        "(SSL: error:0A000076:SSL routines::no suitable signature algorithm) while SSL handshaking"
+    )
     assert text.text(said) == said
     said = "TLS_error:|268435648:SSL_routines:OPENSSL_internal:PEER_DID_NOT_RETURN_A_CERTIFICATE"
     said += ":peer_did_not_provide_required_client_certificate:TLS_error_end"
