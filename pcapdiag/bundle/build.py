@@ -180,6 +180,9 @@ def _members(
     for log in treated.logs:
         members[log.name] = log.content
         what[log.name] = f"the lines of a log of {log.source.product} that matter, for --log"
+        if log.form_name:
+            members[log.form_name] = f"{log.form}\n".encode()
+            what[log.form_name] = f"the format of {log.name}"
     for state in treated.states:
         members[state.name] = state.content
         what[state.name] = "the state of a host, for --snapshot"

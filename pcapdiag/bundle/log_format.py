@@ -20,14 +20,16 @@ _VARIABLES: dict[Product, re.Pattern[str]] = {
 def format_of(source: LogSource, used: str) -> str:
     """Return a source's own format string; empty for the usual ones.
 
-    ``used`` says which formats lines were in; of a configuration file the first one of them counts.
+    ``used`` says which formats lines were in, the most frequent first: of a configuration file that
+    one counts.
     """
     if not source.form or is_format(source):
         return source.form
     found = formats_in(source.product, source.form)
-    fitting = [form for name, form in found if f"{name} in {source.form}" in used]
-    form = (fitting or [form for _, form in found])[0]
-    return form if isinstance(form, str) else json.dumps(form)
+    places = [(used.find(f"{name} in {source.form}"), form) for name, form in found]
+    fitting = [one for one in places if one[0] >= 0] or places
+    _, form = min(fitting, key=lambda one: one[0])
+    return form.rstrip("\r\n") if isinstance(form, str) else json.dumps(form)
 
 
 def renamed_format(product: Product, form: str, text: Callable[[str], str]) -> str:

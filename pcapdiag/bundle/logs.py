@@ -49,9 +49,15 @@ class LogExtract(msgspec.Struct):
         """Return how it is read again, in the same format."""
         return LogSource(product=self.source.product, path=path, form=self.form)
 
+    @property
+    def form_name(self) -> str:
+        """The member that has its format; empty without one, and for one of several lines."""
+        return f"{self.name}.format" if self.form and "\n" not in self.form else ""
+
     def argument(self) -> str:
         """Return the value of ``--log`` for it."""
-        return f"{self.source.product}{':' + self.form if self.form else ''}={self.name}"
+        form = self.form_name or self.form
+        return f"{self.source.product}{':' + form if form else ''}={self.name}"
 
 
 def extract(original: Original, frames: Frames) -> list[LogExtract]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -19,6 +20,8 @@ from pcapdiag.report.overview import outcome, samples
 MAX_GROUPS = 20
 """Kinds of failure that are told, and rows of the table of five-tuples; as many findings."""
 MAX_MARKS = 20
+MAX_COMMAND = 160
+"""Characters of a command in one line."""
 RENAMED = "Original"
 """How a row begins that is filled in only where addresses were renamed."""
 _PLAIN = re.compile(r"<code>([\w.:/\[\]-]+)</code>", re.ASCII)
@@ -197,8 +200,21 @@ def _opening(told: Told) -> Iterator[str]:
         yield '`frame.comment contains "pcapdiag"`.'
     yield f"The same report again, with pcapdiag {told.manifest.generator.version}:"
     yield ""
-    yield fence([told.manifest.command], "sh")
+    yield fence(wrapped(told.manifest.command), "sh")
     yield ""
+
+
+def wrapped(command: str) -> list[str]:
+    """Return a command as lines short enough that none is cut where it is shown."""
+    if len(command) <= MAX_COMMAND:
+        return [command]
+    lines: list[list[str]] = [[]]
+    for word in shlex.split(command):
+        if word.startswith("--"):
+            lines.append([])
+        lines[-1].append(word)
+    texts = [shlex.join(line) for line in lines]
+    return [f"{text} \\" for text in texts[:-1]] + texts[-1:]
 
 
 def _altered(told: Told) -> Iterator[str]:

@@ -1,9 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: initializedcheck=False, annotation_typing=False
-"""Reading ahead: a thread fetches a file's next blocks while those before are looked at.
+"""Reading ahead: a thread fetches a file's next blocks and finds the packets in them.
 
-The thread needs the interpreter's lock for none of it, when compiled: who looks at packets holds
-that lock nearly all the time, and would let the thread in far too late.
+It does so while those before are looked at, and needs the interpreter's lock for none of it, when
+compiled: who looks at packets holds that lock nearly all the time, and would let the thread in far
+too late. Packets are found here as well because each record says where the next one is: on another
+processor, whose cache does not have them, every step of that waits for memory.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 from array import array
 from threading import Thread
 
+from pcapdiag.capture.batch import new_batch, part
 from pcapdiag.capture.native import (
     acquire,
     enter_interpreter,
@@ -21,38 +24,64 @@ from pcapdiag.capture.native import (
     release,
     wait,
 )
+from pcapdiag.capture.walk import MARKS, MAX_PACKET, MORE, Walker
+from pcapdiag.capture.window import Columns
+from pcapdiag.model.numbers import copy
 
 BLOCK = 512 * 1024
 """Bytes fetched in one go."""
-HEADROOM = 64 * 1024
-"""Bytes in front of each block, for what the block before left over: nearly always less."""
+HEADROOM = MAX_PACKET + 64
+"""Bytes in front of each block, for the record that begins in the block before."""
+RECORDS = 8_192
+"""Room for a block's packets when they are small ones."""
 SLOTS = 4
 """Blocks that there is room for."""
 IN_USE = 2
 """The newest of them that were handed over, which are left as they are."""
 
+OWN_FACTS = 5
+"""Numbers of a block: bytes fetched, place behind its packets, start, position, is it the last."""
+FACTS = OWN_FACTS + MARKS
+
 # Twins in C of the constants above.
 _BLOCK = BLOCK
 _HEADROOM = HEADROOM
+_RECORDS = RECORDS
 _SLOTS = SLOTS
 _IN_USE = IN_USE
+_OWN_FACTS = OWN_FACTS
+_FACTS = FACTS
+_SIZE = HEADROOM + BLOCK
+_MORE = MORE
 
 
 class Ahead:
-    """The rest of a file, block by block, from where its descriptor stands.
+    """The rest of a pcap file, block by block, from where its descriptor and a walker stand.
 
-    After :meth:`take`, ``buffer[start:end]`` is what was asked for. To be closed: until then the
+    ``rest`` is what was read and is no whole record. After :meth:`take`, ``batch`` has the packets
+    of the records in ``buffer[start:position]``, and up to ``end`` there are bytes behind
+    them. ``is_last`` says that the thread goes no further: at the end, at a record that cannot be
+    true, and where there is no room for all packets of a block. To be closed: until then the
     descriptor is the thread's.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self._room = bytearray(_SLOTS * (_HEADROOM + _BLOCK))
-        self._bytes = self._room
-        self._sizes = array("q", bytes(8 * _SLOTS))
-        self.buffer = self._room
-        self.start = 0
-        self.end = 0
+    def __init__(self, descriptor: int, walker: Walker, rest: memoryview) -> None:
+        room = bytearray(_SLOTS * _SIZE)
+        every = new_batch(room, _SLOTS * _RECORDS)
+        self._columns = Columns(every)
+        self.buffer = room
+        self._bytes = room
+        self._walker = walker.twin()
         self._descriptor = descriptor
+        self._batches = [part(every, n * _RECORDS, (n + 1) * _RECORDS) for n in range(_SLOTS)]
+        self._facts = array("q", bytes(8 * _SLOTS * FACTS))
+        self._left = len(rest)
+        memoryview(room)[_HEADROOM - self._left : _HEADROOM] = rest
+        self.batch = self._batches[0]
+        self.start = 0
+        self.position = 0
+        self.end = 0
+        self.is_last = False
         self._fetched = 0
         self._taken = 0
         self._stopped = 0
@@ -67,28 +96,24 @@ class Ahead:
         self._thread = Thread(target=self._run, name="read ahead", daemon=True)
         self._thread.start()
 
-    def take(self, rest: memoryview) -> int:
-        """Set ``buffer[start:end]`` to ``rest`` and the next block.
+    def take(self, walker: Walker) -> int:
+        """Go to the next block, and bring ``walker`` to its end; not to be asked after the last.
 
-        Returns the block's bytes: 0 at the file's end, a negative ``errno`` where it cannot be read
-        further; not to be asked again then. What was handed over stays as it is for one more call;
-        ``rest`` is of that.
+        Returns the bytes that were fetched: 0 at the file's end, a negative ``errno`` where it
+        cannot be read further. What was handed over stays as it is for one more call.
         """
         slot = self._next()
-        got = self._sizes[slot]
-        size = max(0, got)
-        at = slot * (_HEADROOM + _BLOCK) + _HEADROOM
-        left = len(rest)
-        if left <= _HEADROOM:
-            self.buffer = self._room
-            self.start = at - left
-            self.end = at + size
-            memoryview(self.buffer)[self.start : at] = rest
-        else:
-            self.buffer = bytearray(rest) + self._room[at : at + size]
-            self.start = 0
-            self.end = left + size
-        return got
+        facts = self._facts
+        at = slot * FACTS
+        got = facts[at]
+        self.batch = self._batches[slot]
+        self.batch.count = facts[at + 1] - slot * _RECORDS
+        self.start = facts[at + 2]
+        self.position = facts[at + 3]
+        self.is_last = facts[at + 4] != 0
+        self.end = slot * _SIZE + _HEADROOM + max(0, got)
+        walker.restore(facts, at + OWN_FACTS)
+        return int(got)
 
     def close(self) -> None:
         """End the thread; to be asked once."""
@@ -122,24 +147,41 @@ class Ahead:
 
     def _run(self) -> None:
         state = leave_interpreter()
-        self._fetch()
+        number = 0
+        while self._has_space(number) and self._fetch(number):
+            number += 1
         enter_interpreter(state)
 
-    def _fetch(self) -> None:
-        number = 0
-        got = 1
-        while got > 0 and self._has_space(number):
-            slot = number % _SLOTS
-            at = slot * (_HEADROOM + _BLOCK) + _HEADROOM
-            got = read_into(self._descriptor, self._bytes, at, _BLOCK)
-            number += 1
-            acquire(self._numbers)
-            self._sizes[slot] = got
-            self._fetched = number
-            if self._taker_waits:
-                self._taker_waits = 0
-                release(self._news)
-            release(self._numbers)
+    def _fetch(self, number: int) -> bool:
+        """Read a block, find its packets and tell of it; False after the last one."""
+        slot = number % _SLOTS
+        at = slot * _SIZE + _HEADROOM
+        start = at - self._left
+        if number > 0:
+            copy(self._bytes, start, self._bytes, self._walker.position, self._left)
+        got = read_into(self._descriptor, self._bytes, at, _BLOCK)
+        end = at + got if got > 0 else at
+        first = slot * _RECORDS
+        status = self._walker.walk_records(self._columns, start, end, first, first + _RECORDS)
+        self._left = end - self._walker.position
+        goes_on = got > 0 and status == _MORE and self._left <= _HEADROOM
+        facts = slot * _FACTS
+        self._facts[facts] = got
+        self._facts[facts + 1] = self._walker.filled
+        self._facts[facts + 2] = start
+        self._facts[facts + 3] = self._walker.position
+        self._facts[facts + 4] = 0 if goes_on else 1
+        self._walker.save(self._facts, facts + _OWN_FACTS)
+        self._tell(number + 1)
+        return goes_on
+
+    def _tell(self, fetched: int) -> None:
+        acquire(self._numbers)
+        self._fetched = fetched
+        if self._taker_waits:
+            self._taker_waits = 0
+            release(self._news)
+        release(self._numbers)
 
     def _has_space(self, number: int) -> bool:
         """Wait until there is room for a block; False when stopped."""

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 
 import msgspec
 
 MAX_TIME = (1 << 62) - 1
 """Times are 0 to this many ns since the epoch (the year 2116); what claims more is cut to it."""
+
+
+def column(numbers: Iterable[int] = ()) -> memoryview[int]:
+    """Return a number of each packet, with room for 8 bytes and a sign."""
+    return memoryview(array("q", numbers))
 
 
 class Interface(msgspec.Struct):
@@ -31,37 +37,45 @@ class Interface(msgspec.Struct):
 class Batch(msgspec.Struct):
     """Some packets in the order in which they are to be judged (time order, see capture/order.py).
 
-    All arrays have typecode ``q`` and ``count`` valid items. ``frames`` are numbers from 1 in
+    All columns have ``count`` valid items. ``frames`` are numbers from 1 in
     capture order; where ``disordered`` is set they do not ascend within the batch. A batch is good
     until the next one is asked for: its buffer and arrays are used again.
     """
 
     buffer: bytes | bytearray
     count: int = 0
-    offsets: array[int] = msgspec.field(default_factory=lambda: array("q"))
+    offsets: memoryview[int] = msgspec.field(default_factory=column)
     """Where the packet's first byte is in ``buffer``."""
-    times: array[int] = msgspec.field(default_factory=lambda: array("q"))
+    times: memoryview[int] = msgspec.field(default_factory=column)
     """Nanoseconds since the epoch."""
-    captured: array[int] = msgspec.field(default_factory=lambda: array("q"))
+    captured: memoryview[int] = msgspec.field(default_factory=column)
     """Bytes in the buffer."""
-    lengths: array[int] = msgspec.field(default_factory=lambda: array("q"))
+    lengths: memoryview[int] = msgspec.field(default_factory=column)
     """Bytes on the wire."""
-    interfaces: array[int] = msgspec.field(default_factory=lambda: array("q"))
+    interfaces: memoryview[int] = msgspec.field(default_factory=column)
     """Index into the capture's list of interfaces."""
-    frames: array[int] = msgspec.field(default_factory=lambda: array("q"))
+    frames: memoryview[int] = msgspec.field(default_factory=column)
     disordered: bool = False
 
 
 def new_batch(buffer: bytes | bytearray, records: int) -> Batch:
     """Return an empty batch over ``buffer`` with room for ``records`` packets."""
     empty = bytes(8 * records)
+    offsets, times, captured, lengths, interfaces, frames = (
+        memoryview(array("q", empty)) for _ in range(6)
+    )
+    return Batch(buffer, 0, offsets, times, captured, lengths, interfaces, frames)
+
+
+def part(batch: Batch, start: int, stop: int) -> Batch:
+    """Return an empty batch over the same buffer, whose room is a part of another one's."""
     return Batch(
-        buffer,
+        batch.buffer,
         0,
-        array("q", empty),
-        array("q", empty),
-        array("q", empty),
-        array("q", empty),
-        array("q", empty),
-        array("q", empty),
+        batch.offsets[start:stop],
+        batch.times[start:stop],
+        batch.captured[start:stop],
+        batch.lengths[start:stop],
+        batch.interfaces[start:stop],
+        batch.frames[start:stop],
     )

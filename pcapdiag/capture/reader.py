@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pcapdiag.capture.ahead import IN_USE
 from pcapdiag.capture.batch import Batch, Interface, new_batch
 from pcapdiag.capture.compression import Unpacker
 from pcapdiag.capture.facts import FileFacts, Metadata
@@ -82,8 +81,6 @@ class FileReader:
         self._batches = [new_batch(self._buffer, BATCH_RECORDS) for _ in range(2)]
         self._others: list[int] = []
         self._lent = False
-        self._reads_ahead = False
-        self._blocks_since = 0
         self._position = 0
         self._filled = 0
         self._base = 0
@@ -115,8 +112,6 @@ class FileReader:
         """
         try:
             yield from self._begin()
-            if self.ahead and self._input is self.raw:
-                self._reads_ahead = self.raw.is_worth_reading_ahead()
             while True:
                 batch = self._batches[0]
                 start, untimed = self._position, self.walker.untimed
@@ -125,7 +120,6 @@ class FileReader:
                     self._note()
                     if batch.count:
                         self._lent = True
-                        self._blocks_since = 0
                         self._batches.reverse()
                     some_untimed = self.walker.untimed > untimed
                     yield Stretch(batch, start, self._position, self._others, some_untimed)
@@ -134,8 +128,8 @@ class FileReader:
                 if self.facts.error or self._ended:
                     self._judge_rest()
                     return
-                if self._reads_ahead and self._blocks_since < IN_USE - 1:
-                    self._take()
+                if self._is_worth_reading_ahead():
+                    yield from self._read_ahead()
                 else:
                     yield from self._fill(BLOCK_BYTES)
         finally:
@@ -214,7 +208,7 @@ class FileReader:
         walker = self.walker
         while True:
             if self._blocks is None:
-                status = walker.walk_pcap(self._buffer, self._position, self._filled, batch)
+                status = walker.walk_pcap(self._position, self._filled, batch)
             else:
                 status = walker.walk_pcapng(self._buffer, self._position, self._filled, batch)
             self._position = walker.position
@@ -253,12 +247,7 @@ class FileReader:
             yield from self._fill(FIRST_BYTES)
 
     def _fill(self, most: int) -> Iterator[None]:
-        """Read up to ``most`` bytes behind what is left; yield None while none come.
-
-        This goes on as well where blocks were read ahead without a packet in them: the last batch
-        would not stay good for another one.
-        """
-        self._reads_ahead = False
+        """Read up to ``most`` bytes behind what is left; yield None while none come."""
         self._turn()
         view = memoryview(self._buffer)
         start = self._filled
@@ -278,24 +267,34 @@ class FileReader:
             if got is None:
                 yield None
 
-    def _take(self) -> None:
-        """Go on in a block that was read ahead, behind what is left."""
-        if self.raw.stopped:
-            self._ended = True
-            return
-        rest = memoryview(self._buffer)[self._position : self._filled]
-        try:
-            block = self.raw.take(rest)
-        except DamagedCaptureError as error:
-            self._broken = error
-            self._ended = True
-            return
-        self._ended = block.end - block.start == len(rest)
-        self._blocks_since += 1
-        self._base += self._position - block.start
-        self._buffer = block.buffer
-        self._position = block.start
-        self._filled = block.end
+    def _is_worth_reading_ahead(self) -> bool:
+        """Say it once: of a pcap file behind its first packets, as it is stored."""
+        if not self.ahead or self._input is not self.raw or self._blocks is not None:
+            return False
+        self.ahead = False
+        return self.raw.is_worth_reading_ahead()
+
+    def _read_ahead(self) -> Iterator[Stretch]:
+        """Yield what a thread finds, as far as it goes: what is left is read on as before."""
+        self.raw.read_ahead(self.walker, memoryview(self._buffer)[self._position : self._filled])
+        while not self.raw.stopped:
+            try:
+                block = self.raw.take(self.walker)
+            except DamagedCaptureError as error:
+                self._broken = error
+                break
+            batch = block.batch
+            self._base += self._position - block.start
+            self._buffer = block.buffer
+            self._position = block.position
+            self._filled = block.end
+            if batch.count:
+                self._lent = True
+                self._note()
+                yield Stretch(batch, block.start, block.position, [])
+            if block.is_last:
+                return
+        self._ended = True
 
     def _turn(self) -> None:
         """Move what is left to the start of a buffer that is not lent out in a batch.

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from pcapdiag.capture.ahead import BLOCK, SLOTS, Ahead
+from pcapdiag.capture.walk import Walker
 from pcapdiag.errors import DamagedCaptureError, FileAccessError
 from pcapdiag.model.options import Stop
 
@@ -89,7 +90,7 @@ class RawInput:
         return got
 
     def is_worth_reading_ahead(self) -> bool:
-        """Return whether :meth:`take` is faster than :meth:`readinto`, from where reading stands.
+        """Return whether a thread that reads ahead pays, from where reading stands.
 
         That needs a second processor, and an end that stays where it is.
         """
@@ -97,15 +98,17 @@ class RawInput:
             return False
         return self.size - self.taken >= WORTH_READING_AHEAD
 
-    def take(self, rest: memoryview) -> Ahead:
-        """Return what has ``rest`` and the file's next bytes in its buffer: none more at the end.
+    def read_ahead(self, walker: Walker, rest: memoryview) -> None:
+        """Start the thread, behind ``rest`` and what ``walker`` has found: then ``take`` blocks."""
+        self._ahead = Ahead(self._file.fileno(), walker, rest)
 
-        Both are good for one more call. Raises as ``readinto`` does, which goes on behind the last
-        bytes that were given here.
+    def take(self, walker: Walker) -> Ahead:
+        """Return what has the next block in it, and bring ``walker`` to its end.
+
+        Raises as ``readinto`` does, which goes on behind the last block that was taken.
         """
-        if self._ahead is None:
-            self._ahead = Ahead(self._file.fileno())
-        got = self._ahead.take(rest)
+        assert self._ahead is not None
+        got = self._ahead.take(walker)
         if got < 0:
             raise self._unreadable(os.strerror(-got))
         end = self._ahead.end

@@ -1,8 +1,9 @@
 import cython
 
+from pcapdiag.capture.window cimport Columns
 from pcapdiag.model.numbers cimport big32, little32
 
-cdef long long SECOND, LATEST
+cdef long long SECOND, LATEST, _MAX_PACKET, _MORE, _FULL, _BAD
 cdef long long MULTIPLY, DIVIDE, SHIFT, SHIFT_BITS
 cdef long long ENHANCED_PACKET, SIMPLE_PACKET, OLD_PACKET
 
@@ -11,22 +12,27 @@ cdef class Walker:
     cdef public long long record_header, unit, interface
     cdef public long long frames, packets, wire_bytes, truncated, untimed
     cdef public long long earliest, latest, time
-    cdef public long long position, needed
+    cdef public long long position, needed, filled, claimed
     cdef public str problem
     cdef public long long interfaces
     cdef public object numbers, kinds, factors, offsets, snaplens
 
+    cpdef int walk_pcap(self, long long start, long long end, object batch) except -1
     @cython.locals(
-        data="const unsigned char[::1]",
+        data="unsigned char[::1]",
         offsets="long long[::1]", times="long long[::1]", captures="long long[::1]",
         lengths="long long[::1]", interfaces="long long[::1]", frames="long long[::1]",
-        capacity="long long", n="long long", first="long long", header="long long",
-        unit="long long", number="long long", big="bint", frame="long long",
-        most="long long", truncated="long long", total="long long", earliest="long long", latest="long long",
-        time="long long", pos="long long", status="long long", captured="long long",
-        seconds="long long", fraction="long long", length="long long",
+        n="long long", header="long long", unit="long long", number="long long", big="bint",
+        frame="long long", most="long long", truncated="long long", total="long long",
+        earliest="long long", latest="long long", time="long long", pos="long long",
+        status="long long", captured="long long", seconds="long long", fraction="long long",
+        length="long long",
     )
-    cpdef long long walk_pcap(self, object buffer, long long start, long long end, object batch)
+    cdef long long walk_records(self, Columns into, long long start, long long end, long long first, long long room) noexcept nogil
+    @cython.locals(twin=Walker)
+    cpdef Walker twin(self)
+    cdef void save(self, long long[::1] marks, long long at) noexcept nogil
+    cdef void restore(self, long long[::1] marks, long long at) noexcept nogil
 
     @cython.locals(
         data="const unsigned char[::1]",

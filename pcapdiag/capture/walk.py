@@ -12,6 +12,7 @@ from __future__ import annotations
 from array import array
 
 from pcapdiag.capture.batch import MAX_TIME, Batch
+from pcapdiag.capture.window import Columns
 from pcapdiag.model.numbers import big32, little32
 
 MORE = 0
@@ -45,9 +46,18 @@ SHIFT_BITS = 33
 MAX_DECIMALS = 18
 MAX_BINARY_DIGITS = 62
 
+MARKS = 7
+"""Numbers that tell how far a walker is."""
+
 ENHANCED_PACKET = 6
 SIMPLE_PACKET = 3
 OLD_PACKET = 2
+
+# Twins in C of the constants above, which plain Python imports.
+_MAX_PACKET = MAX_PACKET
+_MORE = MORE
+_FULL = FULL
+_BAD = BAD
 
 
 class Walker:
@@ -73,6 +83,8 @@ class Walker:
         self.time = 0
         self.position = 0
         self.needed = 0
+        self.filled = 0
+        self.claimed = 0
         self.problem = ""
         self.clear_interfaces()
 
@@ -107,18 +119,28 @@ class Walker:
             self.snaplens.append(snaplen)
         return good
 
-    def walk_pcap(self, buffer: bytes | bytearray, start: int, end: int, batch: Batch) -> int:
-        """Append the pcap records in ``buffer[start:end]`` to ``batch``; return why it stopped."""
-        data = buffer
-        offsets = batch.offsets
-        times = batch.times
-        captures = batch.captured
-        lengths = batch.lengths
-        interfaces = batch.interfaces
-        frames = batch.frames
-        capacity = len(offsets)
-        n = batch.count
-        first = n
+    def walk_pcap(self, start: int, end: int, batch: Batch) -> int:
+        """Append the pcap records in ``batch.buffer[start:end]``; return why it stopped."""
+        status = self.walk_records(Columns(batch), start, end, batch.count, len(batch.offsets))
+        batch.count = self.filled
+        if status == BAD:
+            self.problem = f"a packet record claims {self.claimed} captured bytes"
+        return status
+
+    def walk_records(self, into: Columns, start: int, end: int, first: int, room: int) -> int:
+        """Put the pcap records in ``into.data[start:end]`` into places ``first`` to ``room``.
+
+        Returns as ``walk_pcap``; ``filled`` is the place behind the last one, ``claimed`` the
+        captured bytes of a BAD record. Needs no interpreter lock.
+        """
+        data = into.data
+        offsets = into.offsets
+        times = into.times
+        captures = into.captured
+        lengths = into.lengths
+        interfaces = into.interfaces
+        frames = into.frames
+        n = first
         header = self.record_header
         unit = self.unit
         number = self.interface
@@ -129,9 +151,9 @@ class Walker:
         earliest = self.earliest
         latest = self.latest
         time = self.time
-        most = MAX_PACKET
+        most = _MAX_PACKET
         pos = start
-        status = MORE
+        status = _MORE
         self.needed = header
         while end - pos >= header:
             if big:
@@ -139,14 +161,14 @@ class Walker:
             else:
                 captured = little32(data, pos + 8)
             if captured > most:
-                status = BAD
-                self.problem = f"a packet record claims {captured} captured bytes"
+                status = _BAD
+                self.claimed = captured
                 break
             if captured > end - pos - header:
                 self.needed = header + captured
                 break
-            if n >= capacity:
-                status = FULL
+            if n >= room:
+                status = _FULL
                 break
             if big:
                 seconds = big32(data, pos)
@@ -173,7 +195,7 @@ class Walker:
             frames[n] = frame
             n += 1
             pos += header + captured
-        batch.count = n
+        self.filled = n
         self.packets += n - first
         self.frames = frame
         self.truncated += truncated
@@ -183,6 +205,38 @@ class Walker:
         self.time = time
         self.position = pos
         return status
+
+    def twin(self) -> Walker:
+        """Return another one that goes on from here in a pcap file."""
+        twin = Walker()
+        twin.big_endian = self.big_endian
+        twin.record_header = self.record_header
+        twin.unit = self.unit
+        twin.interface = self.interface
+        marks = array("q", bytes(8 * MARKS))
+        self.save(marks, 0)
+        twin.restore(marks, 0)
+        return twin
+
+    def save(self, marks: array[int], at: int) -> None:
+        """Put the numbers so far into ``marks[at : at + MARKS]``."""
+        marks[at] = self.frames
+        marks[at + 1] = self.packets
+        marks[at + 2] = self.wire_bytes
+        marks[at + 3] = self.truncated
+        marks[at + 4] = self.earliest
+        marks[at + 5] = self.latest
+        marks[at + 6] = self.time
+
+    def restore(self, marks: array[int], at: int) -> None:
+        """Take up the numbers that ``save`` put there."""
+        self.frames = marks[at]
+        self.packets = marks[at + 1]
+        self.wire_bytes = marks[at + 2]
+        self.truncated = marks[at + 3]
+        self.earliest = marks[at + 4]
+        self.latest = marks[at + 5]
+        self.time = marks[at + 6]
 
     def walk_pcapng(self, buffer: bytes | bytearray, start: int, end: int, batch: Batch) -> int:
         """Append the packet blocks in ``buffer[start:end]`` to ``batch``; return why it stopped."""

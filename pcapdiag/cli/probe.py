@@ -119,7 +119,7 @@ def _protocols(
 )
 @click.option(
     "--starttls",
-    type=click.Choice(["smtp", "imap", "pop3", "ftp", "postgres"]),
+    type=click.Choice(["smtp", "imap", "pop3", "ftp", "postgres", "mysql", "ldap"]),
     help="The port begins in this protocol, and goes over to TLS when asked.",
 )
 @click.option("--http2", is_flag=True, help="Send the HTTP/2 preface and read SETTINGS.")

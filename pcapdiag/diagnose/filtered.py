@@ -6,13 +6,8 @@ nothing: whoever is not answered repeats, so that it is the missing repeats that
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
-
-SEVERAL = 2
-"""Hosts none of which answers anybody: one alone may be down."""
 
 
 def only_first_syn(story: Story, context: Context) -> bool:
@@ -21,21 +16,7 @@ def only_first_syn(story: Story, context: Context) -> bool:
     A client with a connect timeout under a second does not repeat either, so that several hosts
     must be silent.
     """
-    return story.syn_count == 1 and _nobody_answers(context, context.packets)
-
-
-@lru_cache(maxsize=1)
-def _nobody_answers(context: Context, _packets: int) -> bool:
-    """Return whether SYNs went to several hosts and none of them said a word.
-
-    The number of packets tells a capture that is still being read from what it was before.
-    """
-    hosts = set()
-    for endpoint in context.endpoints.values():
-        if endpoint.established or endpoint.refused or endpoint.turns:
-            return False
-        hosts.add(endpoint.address)
-    return len(hosts) >= SEVERAL
+    return story.syn_count == 1 and context.nobody_answers
 
 
 def only_first_syn_ack(story: Story) -> bool:

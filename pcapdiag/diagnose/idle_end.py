@@ -10,7 +10,7 @@ from pcapdiag.diagnose.idle_defaults import Way
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.tcp.unacknowledged import quiet_before_unacked, stuck_data
 from pcapdiag.diagnose.timing import IDLE
-from pcapdiag.model.packet import KEEP_ALIVE, PacketFact
+from pcapdiag.model.packet import DUPLICATE, KEEP_ALIVE, RST, PacketFact
 from pcapdiag.model.story import Story
 
 LAST = 8
@@ -91,8 +91,11 @@ def _silent_after_idle(story: Story) -> tuple[IdleEnd, int] | None:
 @lru_cache(maxsize=REMEMBERED)
 def reset_after_idle(story: Story, reset: PacketFact) -> IdleEnd | None:
     """Return the quiet time before a RST, or before what it answers; None where there was none."""
+    moment = reset.time, reset.frame
     before = [
-        p for p in story.packets if not p.is_rst and not p.is_duplicate and _is_before(p, reset)
+        p
+        for p in story.packets
+        if not (p.flags & RST or p.marks & DUPLICATE) and (p.time, p.frame) < moment
     ]
     if not before:
         return None
@@ -113,7 +116,3 @@ def lost_after_idle(story: Story) -> IdleEnd | None:
     """Return the quiet time before data that was never acknowledged; None where there was none."""
     quiet = quiet_before_unacked(story)
     return IdleEnd("lost", quiet) if quiet >= IDLE else None
-
-
-def _is_before(packet: PacketFact, reset: PacketFact) -> bool:
-    return (packet.time, packet.frame) < (reset.time, reset.frame)

@@ -17,6 +17,7 @@ from pcapdiag.model.logs import LogEntry
 from pcapdiag.model.report import Connection, Verdict
 from pcapdiag.model.report_http import HttpExchange
 from pcapdiag.model.units import NANOSECONDS
+from pcapdiag.protocols.http.grpc import status_name
 
 MESSAGE = 120
 """Characters of an error log's message in a sentence."""
@@ -79,6 +80,8 @@ def said_of(entry: LogEntry) -> str:
     words = [",".join(entry.flags), entry.reset_reason or entry.details or ""]
     if entry.transport_failure:
         words[-1] = "|".join(filter(None, (words[-1], entry.transport_failure)))
+    if entry.grpc_status:
+        words.insert(0, f"gRPC {status_name(entry.grpc_status)}")
     told = " ".join(filter(None, words))
     return told or (str(entry.status) if entry.status is not None else "")
 
@@ -99,6 +102,10 @@ def _downstream(entry: LogEntry, tie: Tie, connection: Connection) -> Agreement:
     if exchange.status != entry.status:
         why = f"the log says {entry.status}, the wire shows the answer {exchange.status}"
         return Agreement(False, why)
+    said, shown = entry.grpc_status, exchange.grpc.status if exchange.grpc else None
+    if said is not None and shown is not None and said != shown:
+        names = f"{status_name(said)}, the wire shows the answer {status_name(shown)}"
+        return Agreement(False, f"the log says gRPC {names}")
     return Agreement(True, _same_status(entry, exchange))
 
 
@@ -123,6 +130,8 @@ def _of_client(entry: LogEntry, verdict: Verdict) -> Agreement:
 
 def _same_status(entry: LogEntry, exchange: HttpExchange) -> str:
     own = not entry.flags and exchange.local_reply is None and exchange.complete
+    if entry.grpc_status and call_of(entry) == "answered":
+        return f"{status_name(entry.grpc_status)} is the upstream's own answer, handed on"
     if call_of(entry) == "answered" or (own and (exchange.status or 0) >= ERROR):
         return f"the {exchange.status} is the upstream's own answer, handed on"
     if call_of(entry) == "no attempt":
@@ -152,13 +161,21 @@ def _unread(entry: LogEntry, connection: Connection) -> Agreement:
         return Agreement(True, "the proxy ended it for what failed on its other leg")
     if verdict.failed:
         return _of_client(entry, verdict)
-    if call_of(entry) == "left" and verdict.ended_by == "responder":
+    if call_of(entry) == "left" and _proxy_closed_first(connection):
         return Agreement(
             False, "the log says that the client left, the wire shows that the proxy closed first"
         )
     encrypted = connection.tls is not None
     what = "the answer is encrypted" if encrypted else "the answer cannot be read on the wire"
     return Agreement(None, f"{what}, and the connection itself went well: only the log tells this")
+
+
+def _proxy_closed_first(connection: Connection) -> bool:
+    """Return whether the responder's is the first FIN or RST; an end may close its half first."""
+    for entry in connection.timeline:
+        if any(flag in f"{entry.event} {entry.detail}" for flag in ("FIN", "RST")):
+            return entry.from_ == "responder"
+    return False
 
 
 def _left(entry: LogEntry, exchange: HttpExchange, connection: Connection) -> Agreement:
@@ -187,6 +204,9 @@ def _upstream(entry: LogEntry, tie: Tie, connection: Connection) -> Agreement:
 def _healthy(entry: LogEntry, tie: Tie, connection: Connection) -> Agreement:
     exchange = _exchange(connection, tie)
     call = call_of(entry)
+    read = connection.http.exchanges if connection.http else []
+    if call == "answered" and not any(one.status for one in read):
+        return Agreement(None, "the upstream's answer cannot be read on the wire")
     if call == "answered" or (exchange is not None and exchange.status == entry.status):
         return Agreement(True, "the upstream itself answered so")
     if exchange is not None and exchange.complete and call in ("ended", "slow", "reset"):
@@ -198,6 +218,8 @@ def _healthy(entry: LogEntry, tie: Tie, connection: Connection) -> Agreement:
 def _by_codes(entry: LogEntry, tie: Tie, connection: Connection, verdict: Verdict) -> Agreement:
     call, codes = call_of(entry), _codes(entry)
     wire = wire_of(connection)
+    if call == "answered" and verdict.code == "grpc.error":
+        return Agreement(True, "the upstream itself answered so")
     if verdict.code in codes or may_be(call, wire):
         return Agreement(True, _open(entry, verdict, connection))
     if call in ("any", "answered") or not tie.exact:

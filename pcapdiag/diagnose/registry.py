@@ -76,6 +76,7 @@ _AT_FIRST: tuple[Entry, ...] = (
     Entry(plaintext_to_tls.KIND, plaintext_to_tls.match, BOTH_SPOKE, by_story=True),
     Entry(http2_to_http1.KIND, http2_to_http1.match, BOTH_SPOKE, by_story=True),
     Entry(http1_to_http2.KIND, http1_to_http2.match, BOTH_SPOKE, by_story=True),
+    Entry(malformed_response.KIND, malformed_response.match_preface, BOTH_SPOKE, by_story=True),
 )
 _THEN: tuple[Entry, ...] = (
     Entry(enhance_your_calm.KIND, enhance_your_calm.match, HTTP2, by_story=True),

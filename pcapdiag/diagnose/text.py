@@ -32,19 +32,23 @@ class Texts(msgspec.Struct, frozen=True):
 def fill(kind: Kind, judgement: Judgement, story: Story) -> Texts:
     """Return the kind's texts for one connection."""
     words = base_words(story) | judgement.facts
+    foreign = _speaks_something_else(story)
     return Texts(
         kind.title.format_map(words),
         kind.explanation.format_map(words),
         tuple(fix.format_map(words) for fix in kind.fixes),
-        tuple(c.format_map(words) for c in kind.commands if _is_understood(c, story)),
+        tuple(
+            command.format_map(words)
+            for command in kind.commands
+            if not (foreign and command.startswith("curl "))
+        ),
     )
 
 
-def _is_understood(command: str, story: Story) -> bool:
-    """Return whether a server can make anything of a command: curl wants one that speaks HTTP."""
+def _speaks_something_else(story: Story) -> bool:
+    """Return whether curl is of no use there: it wants a server that speaks HTTP."""
     first = story.hello_initiator
-    foreign = bool(first) and not speaks_tls(story) and not first.startswith((*METHODS, PREFACE))
-    return not (foreign and command.startswith("curl "))
+    return bool(first) and not speaks_tls(story) and not first.startswith((*METHODS, PREFACE))
 
 
 def base_words(story: Story) -> dict[str, str]:

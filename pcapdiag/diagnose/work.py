@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from functools import lru_cache
 
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.completeness import (
     HTTP1,
     Completeness,
@@ -23,7 +25,7 @@ from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.tls_state import nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact, seq_distance
-from pcapdiag.model.story import Story
+from pcapdiag.model.story import Story, Turn
 
 
 class Work(Enum):
@@ -55,13 +57,19 @@ def work(story: Story) -> Work:
         disordered = not nothing_answered(story) and _answer_in_disorder(story)
         return Work.UNKNOWN if disordered else Work.WAITING
     if in_time < turn.response_bytes and turn.response_head.startswith(HTTP1):
-        return Work.ANSWERING
+        return Work.DONE if _was_complete(turn, in_time) else Work.ANSWERING
     state = response_completeness(turn)
     if state is Completeness.COMPLETE or responder_said_goodbye(story):
         return Work.DONE
     if state is Completeness.UNREADABLE:
         return Work.UNKNOWN
     return Work.ANSWERING
+
+
+def _was_complete(turn: Turn, in_time: int) -> bool:
+    """Return whether the bytes that came in time were the whole answer; then the rest was none."""
+    told = replace(turn, response_bytes=in_time, response_tail=b"")
+    return response_completeness(told) is Completeness.COMPLETE
 
 
 def _by_streams(story: Story) -> Work | None:

@@ -8,8 +8,9 @@ cdef long long ACK, ACKED_UNSEEN, DUPLICATE_ACK, FAST_RETRANSMISSION, FIN, GAP_B
 cdef long long MASK32, FAST_WINDOW, DEFAULT_DISORDER
 
 
-@cython.locals(length=cython.longlong, flags=cython.longlong, control=cython.longlong, marks=cython.longlong, known=cython.bint, same_place=cython.bint)
 cpdef long long analyze(Packet p, Flow flow, HalfFlow f, HalfFlow r, long long time) noexcept
+@cython.locals(length=cython.longlong, flags=cython.longlong, control=cython.longlong, marks=cython.longlong, known=cython.bint, same_place=cython.bint)
+cdef long long _analyze_other(Packet p, Flow flow, HalfFlow f, HalfFlow r, long long time) noexcept
 @cython.locals(length=cython.longlong)
 cdef long long _is_plain(Packet p, HalfFlow f, HalfFlow r) noexcept
 @cython.locals(marks=cython.longlong)
@@ -19,4 +20,4 @@ cdef long long _beyond(Packet p, HalfFlow f, HalfFlow r, bint same_place) noexce
 @cython.locals(length=cython.longlong, behind=cython.bint, end=cython.longlong, since_ack=cython.longlong, sacked=cython.bint, late=cython.longlong)
 cpdef long long repeats(Packet p, Flow flow, HalfFlow f, HalfFlow r, long long time) noexcept
 @cython.locals(next_seq=cython.longlong)
-cdef void _advance(Packet p, HalfFlow f, long long marks, long long time) noexcept
+cdef long long _advance(Packet p, HalfFlow f, long long marks, long long time) noexcept

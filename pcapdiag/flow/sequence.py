@@ -44,8 +44,12 @@ def analyze(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
     if _is_plain(p, f, r):
         if p.ack != f.last_ack:
             f.duplicate_run = 0
-        _advance(p, f, 0, time)
-        return 0
+        return _advance(p, f, 0, time)
+    return _analyze_other(p, flow, f, r, time)
+
+
+def _analyze_other(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
+    # A function of its own: what most segments do not need would cost them, too.
     length = p.payload_length
     flags = p.flags
     control = flags & (FIN | SYN | RST)
@@ -63,8 +67,7 @@ def analyze(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
         marks |= _beyond(p, f, r, same_place)
     if (length > 0 or flags & (SYN | FIN)) and not marks & KEEP_ALIVE:
         marks |= repeats(p, flow, f, r, time)
-    _advance(p, f, marks, time)
-    return marks
+    return _advance(p, f, marks, time)
 
 
 def _is_plain(p: Packet, f: HalfFlow, r: HalfFlow) -> int:
@@ -150,7 +153,8 @@ def repeats(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
     return RETRANSMISSION
 
 
-def _advance(p: Packet, f: HalfFlow, marks: int, time: int) -> None:
+def _advance(p: Packet, f: HalfFlow, marks: int, time: int) -> int:
+    """Take over what the segment says; return its marks."""
     next_seq = p.seq + p.payload_length
     if p.flags & (SYN | FIN):
         next_seq += 1
@@ -169,3 +173,4 @@ def _advance(p: Packet, f: HalfFlow, marks: int, time: int) -> None:
     f.sack_right = p.sack_right
     f.sack_blocks = p.sack_blocks
     f.last_marks = marks
+    return marks

@@ -57,7 +57,7 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
         first_frame=flow.first_frame,
         start=flow.start,
         end=flow.end,
-        state=connection_state(tracker, flow),
+        state=_state(flow, initiator, responder, resets[flow.early_resets :]),
         initiator_inferred=bool(flow.inferred),
         midstream=bool(flow.midstream),
         handshake_done=bool(flow.handshake_done),
@@ -272,18 +272,22 @@ def packet_fact(row: Sequence[int], a_opened: int) -> PacketFact:
 
 
 def _resets(facts: FactSlab, flow: Flow, first: int) -> tuple[PacketFact, ...]:
-    rows = (facts.row(flow.rst_chunk, n) for n in range(first, flow.rst_kept))
-    return tuple(packet_fact(row, flow.a_opened) for row in rows)
+    rows = [facts.row(flow.rst_chunk, n) for n in range(first, flow.rst_kept)]
+    return tuple([packet_fact(row, flow.a_opened) for row in rows])
 
 
 def connection_state(tracker: Tracker, flow: Flow) -> str:
     """Return Zeek's conn_state: how far the connection came and how it ended."""
-    initiator, responder = halves(flow)
+    # A SYN that was refused may be accepted later.
+    return _state(flow, *halves(flow), _resets(tracker.facts, flow, flow.early_resets))
+
+
+def _state(
+    flow: Flow, initiator: HalfFlow, responder: HalfFlow, resets: tuple[PacketFact, ...]
+) -> str:
     opened = flow.syn_count > 0
     answered = flow.syn_ack_count > 0
     if opened and answered:
-        # A SYN that was refused may be accepted later.
-        resets = _resets(tracker.facts, flow, flow.early_resets)
         return _answered_state(initiator, responder, resets)
     if opened:
         if responder.rst_count:

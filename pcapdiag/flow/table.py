@@ -100,26 +100,27 @@ class Table:
         """Return the connection on these addresses and ports that was judged last, or None."""
         grave = self.graves[h & 0xFFFF]
         while grave is not None:
-            if (
-                grave.port_a == p.source_port
-                and grave.port_b == p.target_port
-                and grave.low_a == p.source_low
-                and grave.low_b == p.target_low
-                and grave.high_a == p.source_high
-                and grave.high_b == p.target_high
-            ):
-                self.from_a = 1
-                return grave
-            if (
-                grave.port_b == p.source_port
-                and grave.port_a == p.target_port
-                and grave.low_b == p.source_low
-                and grave.low_a == p.target_low
-                and grave.high_b == p.source_high
-                and grave.high_a == p.target_high
-            ):
-                self.from_a = 0
-                return grave
+            if grave.hash == h:
+                if (
+                    grave.port_a == p.source_port
+                    and grave.port_b == p.target_port
+                    and grave.low_a == p.source_low
+                    and grave.low_b == p.target_low
+                    and grave.high_a == p.source_high
+                    and grave.high_b == p.target_high
+                ):
+                    self.from_a = 1
+                    return grave
+                if (
+                    grave.port_b == p.source_port
+                    and grave.port_a == p.target_port
+                    and grave.low_b == p.source_low
+                    and grave.low_a == p.target_low
+                    and grave.high_b == p.source_high
+                    and grave.high_a == p.target_high
+                ):
+                    self.from_a = 0
+                    return grave
             grave = grave.next
         return None
 

@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
-from pcapdiag.capture.batch import Batch
+from pcapdiag.capture.batch import Batch, column
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.activity import Bins
 from pcapdiag.flow.callers import CAME_UP, REFUSED, SILENT, Callers, note_outcome
@@ -138,7 +138,11 @@ MAX_QUIET_TIMES = 64
 MAX_NOTED = 100
 """Turns of one connection that are kept for a look, each with its first bytes."""
 
+SOON = 8
+"""Packets from the one that is followed to the one whose headers are brought near meanwhile."""
+
 # Twins in C of the constants above, which plain Python imports.
+_SOON = SOON
 _LINGER = LINGER
 _SYN_IDLE = SYN_IDLE
 _OPEN_IDLE = OPEN_IDLE
@@ -175,12 +179,12 @@ class Tracker:
         self.redirect_count = 0
         self.recent = array("q", bytes(8 * 4 * RECENT))
         self.tags = array("H", bytes(2 * RECENT))
-        self.offsets = array("q")
-        self.times = array("q")
-        self.captured = array("q")
-        self.lengths = array("q")
-        self.interfaces = array("q")
-        self.frames = array("q")
+        self.offsets = column()
+        self.times = column()
+        self.captured = column()
+        self.lengths = column()
+        self.interfaces = column()
+        self.frames = column()
         self.link_types = array("q")
         self.files = array("q")
         self.buffer: Any = b""
@@ -264,10 +268,13 @@ class Tracker:
         p = self.packet
         i = 0
         while i < count:
+            if i + _SOON < count:
+                p.fetch(self.offsets[i + _SOON])
             if self._decode(p, i) == 1:
-                flow = self._assign(p, self.frames[i], self.times[i], self.interfaces[i])
+                frame, time, interface = self.frames[i], self.times[i], self.interfaces[i]
+                flow = self._assign(p, frame, time, interface)
                 if flow is not None:
-                    self._track(p, flow, self.frames[i], self.times[i], self.interfaces[i])
+                    self._track(p, flow, frame, time, interface)
             if self.now >= self.next_sweep:
                 self._sweep()
             i += 1

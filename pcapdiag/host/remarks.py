@@ -116,13 +116,22 @@ def _counters(snapshot: Snapshot) -> Iterator[Remark]:
     counters, is_now = _counted(snapshot)
     for name, what in _DECISIVE.items():
         if counters.kernel.get(name):
-            yield Remark(f"{counters.kernel[name]:,} {what} ({name})", is_now)
+            yield Remark(f"{_of(counters.kernel[name], what)} ({name})", is_now)
     if counters.memory.get("oom_kill"):
-        yield Remark(f"{counters.memory['oom_kill']:,} processes killed for want of memory", is_now)
+        killed = _of(counters.memory["oom_kill"], "processes killed for want of memory")
+        yield Remark(killed, is_now)
     for group, counted in counters.groups.items():
         periods, throttled = counted.get("periods", 0), counted.get("throttled", 0)
         if throttled >= 0.1 * max(periods, 1):
             yield Remark(f"{group} had no CPU left in {throttled:,} of {periods:,} periods", is_now)
+
+
+def _of(number: int, what: str) -> str:
+    """Return a number with what it counts; the first word of that is a plural."""
+    first, blank, rest = what.partition(" ")
+    if number == 1:
+        first = first.removesuffix("es" if first == "processes" else "s")
+    return f"{number:,} {first}{blank}{rest}"
 
 
 def _drops(snapshot: Snapshot) -> Iterator[Remark]:
@@ -136,8 +145,8 @@ def _drops(snapshot: Snapshot) -> Iterator[Remark]:
         if counted.get("drops"):
             yield Remark(f"queue {name} dropped {counted['drops']:,} packets", is_now)
     if counters.softnet.get("dropped"):
-        dropped = counters.softnet["dropped"]
-        yield Remark(f"{dropped:,} packets dropped before any processor took them", is_now)
+        dropped = "packets dropped before any processor took them"
+        yield Remark(_of(counters.softnet["dropped"], dropped), is_now)
 
 
 LOSSES = (

@@ -85,6 +85,8 @@ def _hello_words(facts: TlsFacts, message: Message) -> str:
     hello = next((h for h in hellos if h is not None and h.frame == message.frame), None)
     if hello is None:
         return ""
+    if not (hello.complete or hello.sni):
+        return ""
     sni = f"SNI={words.shown(hello.sni)}" if hello.sni else "without SNI"
     return f"{sni} ALPN={','.join(map(words.shown, hello.alpn))}" if hello.alpn else sni
 

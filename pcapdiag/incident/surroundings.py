@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
@@ -27,8 +27,14 @@ from pcapdiag.model.story import Story
 Key = tuple[int, int, int]
 """IP version, high and low 64 bits of an address: how the tracker knows it."""
 
+MAX_ENDPOINTS = 2_048
+"""Endpoints of failed connections of which the final facts are kept; of others they are made anew.
+"""
 MAX_COMPARED_HOSTS = 4_096
 """Hosts over which the capturing host is looked for."""
+SILENT_HOSTS = 2
+"""Hosts none of which answers anybody, where a filter's work is likelier than failures: one alone
+may be down."""
 ROLES_AGE = 0.1
 """Roles are collected anew, while the capture runs, when it has this share of connections more."""
 
@@ -44,6 +50,8 @@ class Surroundings:
         self._tracker = tracker
         self._overrides = Overrides.from_options(options)
         self._base: Context | None = None
+        self._endpoints: dict[tuple[int, int, int, int], EndpointFacts] = {}
+        """When all is known: of whom a connection was judged."""
         self._spoken = Spoken()
         self._roles = Roles(self._overrides, spoken=self._spoken)
         self._roles_due = 0.0
@@ -67,7 +75,12 @@ class Surroundings:
             facts = self.host(record)
             hosts[facts.address] = facts
         base = self._new_context(hosts)
-        self._base = replace(base, final=True, capture_hosts=capture_hosts(base))
+        self._base = replace(
+            base,
+            final=True,
+            capture_hosts=capture_hosts(base),
+            nobody_answers=_nobody_answers(tracker.table.hosts.values()),
+        )
         self.capture_hosts = self._known_as_own()
         self._roles = self._collect_roles()
         self._roles_due = math.inf
@@ -189,9 +202,13 @@ class Surroundings:
         record = self._tracker.table.endpoints.get(key)
         if record is None:
             return None
-        facts = endpoint_facts(record)
-        facts.tls = self.tls_servers.get(facts.address, facts.port)
-        self.recurrences.add_to_endpoint(facts)
+        facts = self._endpoints.get(key)
+        if facts is None:
+            facts = endpoint_facts(record)
+            facts.tls = self.tls_servers.get(facts.address, facts.port)
+            self.recurrences.add_to_endpoint(facts)
+            if self._base is not None and len(self._endpoints) < MAX_ENDPOINTS:
+                self._endpoints[key] = facts
         return facts
 
     def share_roles(self, roles: Roles) -> None:
@@ -227,6 +244,17 @@ class Surroundings:
             for endpoint in table.endpoints.values():
                 address = address_text(endpoint.version, endpoint.high, endpoint.low)
                 roles.add_end(address, endpoint.port)
+
+
+def _nobody_answers(hosts: Iterable[Host]) -> bool:
+    """Return whether several hosts were called and not one of these sent a packet."""
+    silent = 0
+    for host in hosts:
+        spoke = host.packets > 0 or bool(host.reset_ttls)
+        if host.answered or (spoke and not host.opened):
+            return False
+        silent += not spoke
+    return silent >= SILENT_HOSTS
 
 
 def _not_known(_stream: int) -> Ends | None:

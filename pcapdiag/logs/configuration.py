@@ -42,6 +42,7 @@ Form = str | dict[str, str]
 def formats_in(product: Product, path: str) -> list[tuple[str, Form]]:
     """Return the formats in a file, each with what it is called there.
 
+    Of several that are called alike all but the first have a number, too.
     A file without any, but with a format's signs, is a format string as a whole. Raises UsageError
     for one that cannot be read or has none.
     """
@@ -60,7 +61,19 @@ def formats_in(product: Product, path: str) -> list[tuple[str, Form]]:
         raise UsageError(
             f"{path}: has no format of a log", f"what is looked for is {what[product]}"
         )
-    return found
+    return _named_apart(found)
+
+
+def _named_apart(found: list[tuple[str, Form]]) -> list[tuple[str, Form]]:
+    """Number the formats of one name from the second on; those that say the same are one."""
+    seen: dict[str, list[Form]] = {}
+    made = []
+    for name, form in found:
+        alike = seen.setdefault(name, [])
+        if form not in alike:
+            alike.append(form)
+            made.append((name if len(alike) == 1 else f"{name} {len(alike)}", form))
+    return made
 
 
 def _read(path: str) -> str:

@@ -30,6 +30,8 @@ NUMBERS = {
     "DOWNSTREAM_DIRECT_REMOTE_PORT": "direct_port",
 }
 TEXTS = {
+    "GRPC_STATUS": "grpc_status",
+    "GRPC_STATUS_NUMBER": "grpc_status",
     "RESPONSE_FLAGS": "flags",
     "RESPONSE_FLAGS_LONG": "long_flags",
     "RESPONSE_CODE_DETAILS": "details",
@@ -111,6 +113,8 @@ def operator(name: str, argument: str) -> Part:
         return Part(NUMBERS[name], NUMBER)
     if name == "REQ":
         return Part(header(argument))
+    if name in ("RESP", "TRAILER") and argument.upper() == "GRPC-STATUS":
+        return Part("grpc_status")
     if name == "RESP" and argument.upper() == "X-ENVOY-UPSTREAM-SERVICE-TIME":
         return Part("header_ms", NUMBER)
     return Part(TEXTS.get(name, ""))

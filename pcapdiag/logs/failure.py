@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.model.logs import LogEntry
+from pcapdiag.protocols.http.grpc import FAILURES
 
 _HEADS = ("upstream_reset_before_response_started{", "upstream_reset_after_response_started{")
 _CLIENT_GONE = (408, 499)
@@ -25,6 +26,8 @@ def _fails(entry: LogEntry) -> bool:
     status = entry.status
     if status is not None and (not 100 <= status < 500 or status in _CLIENT_GONE):
         return True
+    if entry.grpc_status in FAILURES and not _is_question(entry):
+        return True
     if entry.product == "haproxy" and entry.message is not None:
         return True
     if set(entry.flags) - _HARMLESS[entry.product]:
@@ -32,6 +35,11 @@ def _fails(entry: LogEntry) -> bool:
     if entry.numbers.get("retries", 0) > 0 or entry.transport_failure is not None:
         return True
     return any(one is not None and not 100 <= one < 500 for one in entry.upstream_statuses)
+
+
+def _is_question(entry: LogEntry) -> bool:
+    """Return whether a tool asked which of two reflection services is there: one never is."""
+    return (entry.target or "").startswith("/grpc.reflection.")
 
 
 def _split(entry: LogEntry, details: str) -> None:

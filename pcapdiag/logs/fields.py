@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from pcapdiag.logs.values import decimal, end, pieces, whole
 from pcapdiag.model.logs import End, LogEntry
+from pcapdiag.protocols.http.grpc import status_number
 
 Setter = Callable[[LogEntry, str], None]
 """Takes the text of a field that is not absent."""
@@ -107,6 +108,11 @@ def _statuses(entry: LogEntry, text: str) -> None:
 def _status(entry: LogEntry, text: str) -> None:
     status = whole(text) if len(text) <= 4 else None
     entry.status = status if status is not None and status >= 0 else None
+
+
+def _grpc_status(entry: LogEntry, text: str) -> None:
+    number = status_number(text)
+    entry.grpc_status = number if number is not None and number >= 0 else None
 
 
 def _request(entry: LogEntry, text: str) -> None:
@@ -277,6 +283,7 @@ FIELDS: dict[str, Setter] = {
     "upstream_local_port": _upstream_local_port,
     "upstream_statuses": _statuses,
     "status": _status,
+    "grpc_status": _grpc_status,
     "request": _request,
     "method": _method,
     "target": _target,

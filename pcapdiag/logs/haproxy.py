@@ -58,6 +58,7 @@ _FETCHES = {
     "bc_dst": "upstream",
     "bc_dst_port": "upstream_port",
     "status": "status",
+    "res.hdr(grpc-status)": "grpc_status",
     "method": "method",
     "path": "target",
     "pathq": "target",

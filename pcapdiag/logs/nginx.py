@@ -42,6 +42,10 @@ TEXTS = {
     "upstream_first_byte_time": "header_s",
     "upstream_response_time": "response_s",
     "upstream_session_time": "response_s",
+    "sent_http_grpc_status": "grpc_status",
+    "sent_trailer_grpc_status": "grpc_status",
+    "upstream_http_grpc_status": "grpc_status",
+    "upstream_trailer_grpc_status": "grpc_status",
     "request_id": "request_id",
     "req_id": "request_id",
     "http_x_request_id": "request_id",
@@ -85,7 +89,9 @@ def variable(name: str) -> Part:
         return Part(clock=Clock(_CLOCKS[name], utc=False, begin=False))
     if name in NUMBERS:
         return Part(NUMBERS[name], NUMBER)
-    return Part(TEXTS.get(name, ""), _LIST if name.startswith("upstream_") else "")
+    field = TEXTS.get(name, "")
+    is_list = name.startswith("upstream_") and field != "grpc_status"
+    return Part(field, _LIST if is_list else "")
 
 
 def template(name: str, form: str) -> Template:

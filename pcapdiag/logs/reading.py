@@ -84,7 +84,7 @@ class LogReading:
         if not self.lines:
             self.notes.append("the log is empty")
         if self._set_aside:
-            self.notes.append(f"{self._set_aside:,} lines of the proxy's log about itself")
+            self.notes.append(f"{_lines(self._set_aside)} of the proxy's log about itself")
         if PARTIAL.intersection(self._forms):
             self.notes.append(f"only the beginning of its lines is understood: {CUSTOM}")
 
@@ -122,7 +122,7 @@ class LogReading:
 
     def _note(self, lines: LogLines) -> None:
         if lines.cut:
-            self.notes.append(f"{lines.path}: {lines.cut:,} lines cut after {MAX_LINE:,} bytes")
+            self.notes.append(f"{lines.path}: {_lines(lines.cut)} cut after {MAX_LINE:,} bytes")
         if lines.broken:
             self.notes.append(f"{lines.path}: {lines.broken}; what came before it was read")
 
@@ -190,6 +190,10 @@ class LogReading:
         if any("\0" in line for line in self._examples):
             return UsageError(f"{self.source.path}: is no text, so no log", "name the proxy's log")
         return UsageError(f"{self.source.path}: {what}", CUSTOM)
+
+
+def _lines(number: int) -> str:
+    return "1 line" if number == 1 else f"{number:,} lines"
 
 
 def _learn_zone(entry: LogEntry, stamp: Stamp) -> None:

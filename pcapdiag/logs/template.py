@@ -25,7 +25,7 @@ _ADDRESS = r"(?>(?:[\w.%]*+:(?=[\w.%]*+:))*)[\w.%\[\]-]*+"
 """An address, IPv6 too, before the colon of its port."""
 _ADDRESSES = frozenset({"client", "direct", "listener", "upstream", "upstream_local"})
 TELLING = frozenset(
-    {"status", "method", "flags", "long_flags", "state", "transport", "retries"}
+    {"status", "grpc_status", "method", "flags", "long_flags", "state", "transport", "retries"}
     | {"upstream_statuses", "attempts", "message"}
 )
 """Fields that say whether the line tells of a failure."""

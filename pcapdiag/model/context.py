@@ -166,6 +166,8 @@ class Context(msgspec.Struct, eq=False):
     packets: int = 0
     capture_hosts: frozenset[str] = frozenset()
     """Addresses of the host on which the capture was taken, as far as it shows."""
+    nobody_answers: bool = False
+    """The whole capture has been read, and of several hosts that were called none sent a packet."""
     final: bool = False
     """The whole capture has been read; False while it is still running (``--follow``)."""
 

@@ -44,8 +44,8 @@ class LogEntry(msgspec.Struct, kw_only=True):
     """Nanoseconds from the request's begin to its end."""
     failed: bool = False
     """The line tells of a failure: a status of 500 and above, below 100, 499 or 408, a response
-    flag, a HAProxy termination state other than ``--``, a try that failed before another did not,
-    an error message about a connection."""
+    flag, a gRPC status that tells of one, a HAProxy termination state other than ``--``, a try that
+    failed before another did not, an error message about a connection."""
     client: End | None = None
     """The downstream connection's remote end."""
     client_is_direct: bool = True
@@ -72,6 +72,8 @@ class LogEntry(msgspec.Struct, kw_only=True):
     status: int | None = None
     upstream_statuses: list[int | None] = []
     """One for each of ``upstreams``, where the log has them (NGINX)."""
+    grpc_status: int | None = None
+    """The number of a gRPC status, whether the line has the number or the name."""
     flags: list[str] = []
     """Envoy's response flags; the first two letters of HAProxy's termination state, not ``--``."""
     details: str | None = None

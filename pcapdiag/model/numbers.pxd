@@ -34,13 +34,19 @@ cdef extern from *:
     #define pcapdiag_little32_at(view, at) pcapdiag_little32(PCAPDIAG_AT(view, at))
     #define pcapdiag_index_of_at(view, byte, start, end) \\
         pcapdiag_index_of(PCAPDIAG_AT(view, 0), byte, start, end)
+    #if defined(__GNUC__)
+    #define pcapdiag_prefetch(view, at) __builtin_prefetch(PCAPDIAG_AT(view, at))
+    #else
+    #define pcapdiag_prefetch(view, at) ((void)0)
+    #endif
     #define pcapdiag_copy(target, at, source, start, count) \\
         memcpy((target).data + (at), (source).data + (start), (size_t)(count))
     """
-    cpdef long long big16 "pcapdiag_big16_at" (const unsigned char[::1] data, long long at) noexcept
-    cpdef long long big32 "pcapdiag_big32_at" (const unsigned char[::1] data, long long at) noexcept
-    cpdef unsigned long long big64 "pcapdiag_big64_at" (const unsigned char[::1] data, long long at) noexcept
-    cpdef long long little32 "pcapdiag_little32_at" (const unsigned char[::1] data, long long at) noexcept
-    cpdef long long distance "pcapdiag_distance" (long long a, long long b) noexcept
-    cpdef long long index_of "pcapdiag_index_of_at" (const unsigned char[::1] data, long long byte, long long start, long long end) noexcept
-    cpdef void copy "pcapdiag_copy" (unsigned char[::1] target, long long at, const unsigned char[::1] source, long long start, long long count) noexcept
+    cpdef long long big16 "pcapdiag_big16_at" (const unsigned char[::1] data, long long at) noexcept nogil
+    cpdef long long big32 "pcapdiag_big32_at" (const unsigned char[::1] data, long long at) noexcept nogil
+    cpdef unsigned long long big64 "pcapdiag_big64_at" (const unsigned char[::1] data, long long at) noexcept nogil
+    cpdef long long little32 "pcapdiag_little32_at" (const unsigned char[::1] data, long long at) noexcept nogil
+    cpdef long long distance "pcapdiag_distance" (long long a, long long b) noexcept nogil
+    cpdef long long index_of "pcapdiag_index_of_at" (const unsigned char[::1] data, long long byte, long long start, long long end) noexcept nogil
+    cpdef void copy "pcapdiag_copy" (unsigned char[::1] target, long long at, const unsigned char[::1] source, long long start, long long count) noexcept nogil
+    cpdef void prefetch "pcapdiag_prefetch" (const unsigned char[::1] data, long long at) noexcept nogil

@@ -49,3 +49,7 @@ def copy(
     """Copy ``count`` bytes; a slice would be copied by way of two new views when compiled."""
     for i in range(count):
         target[at + i] = source[start + i]
+
+
+def prefetch(data: Sequence[int], at: int) -> None:
+    """Have a byte that will be read soon brought near, while something else is done."""

@@ -28,6 +28,7 @@ class LogLine(msgspec.Struct, kw_only=True):
     target: str | None = None
     host: str | None = None
     status: int | None = None
+    grpc_status: int | None = None
     flags: list[str] = []
     details: str | None = None
     reset_reason: str | None = None

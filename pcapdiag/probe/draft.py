@@ -12,6 +12,7 @@ from pcapdiag.model.probe import CheckName, ProbeFacts, ProbeVerdict
 from pcapdiag.model.story import Story
 from pcapdiag.probe.connection import Connection
 from pcapdiag.probe.recording import Recording
+from pcapdiag.probe.starttls import Refused
 from pcapdiag.probe.tls import TlsClient
 
 
@@ -33,7 +34,7 @@ class Draft:
     """Given by the check itself, where no connection shows it."""
     skipped: str = ""
     """Why it was not made."""
-    refusal: str = ""
+    refusal: Refused | None = None
     """Why TLS could not begin in the protocol around it."""
     client: TlsClient | None = None
     wants_alpn: str | None = None

@@ -30,6 +30,7 @@ from pcapdiag.probe.unmet import (
     by_openssl,
     local_verdict,
     missing_header,
+    not_begun,
     not_http2,
     not_picked,
     unexpected_header,
@@ -150,7 +151,10 @@ def _not_done(draft: Draft, story: Story) -> ProbeVerdict | None:
     if draft.name == "http":
         return None if facts.http_status is not None else untold(story, "no HTTP status came")
     if client is not None and not client.done:
-        return untold(story, draft.refusal or client.error or "the handshake was not finished")
+        if draft.refusal is not None and draft.refusal.by_server:
+            return not_begun(story, draft.refusal.says)
+        reason = draft.refusal.says if draft.refusal is not None else client.error
+        return untold(story, reason or "the handshake was not finished")
     return None
 
 

@@ -231,6 +231,27 @@ def not_http2(story: Story) -> ProbeVerdict:
     )
 
 
+def not_begun(story: Story, says: str) -> ProbeVerdict:
+    """Return the verdict on a server that was asked to go over to TLS, and said no."""
+    target = end_name(story.responder)
+    return ProbeVerdict(
+        code="protocol.tls_to_plaintext",
+        title=f"TLS not begun at {target}: {harmless(says)}",
+        explanation=(
+            f"The protocol before TLS was spoken with {target}, and it was asked to go over to "
+            "TLS. It answered that it does not: no ClientHello was sent."
+        ),
+        phase="tls_handshake",
+        confidence=_CONFIDENCE,
+        who=_server(story),
+        fixes=[
+            "switch TLS on in the server: certificate and key, and the option that offers it",
+            "or is TLS spoken from the first byte on another port (465, 636, 993, 995)?",
+        ],
+        settle=_settled("protocol.tls_to_plaintext"),
+    )
+
+
 def missing_header(verdict: ProbeVerdict, story: Story) -> ProbeVerdict:
     """Return the verdict on a server that does with a PROXY header what it does not without."""
     target = end_name(story.responder)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from msgspec import UNSET
 
 from pcapdiag.model.report import Connection, LogFile, LogLine, Report
+from pcapdiag.protocols.http.grpc import status_name
 from pcapdiag.report import words
 from pcapdiag.report.clock import Clock
 from pcapdiag.report.escape import shown
@@ -67,7 +68,8 @@ def said(line: LogLine) -> str:
     reason = line.reset_reason or line.details or ""
     if line.transport_failure:
         reason = "|".join(filter(None, (reason, line.transport_failure)))
-    parts = [status, ",".join(line.flags), reason, line.message or ""]
+    called = "" if line.grpc_status is None else f"gRPC {status_name(line.grpc_status)}"
+    parts = [status, called, ",".join(line.flags), reason, line.message or ""]
     text = " ".join(" ".join(filter(None, parts)).split())
     if len(text) > MAX_WORDS:
         text = f"{text[:MAX_WORDS]}..."

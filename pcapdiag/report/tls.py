@@ -22,6 +22,8 @@ def offers(connection: Connection) -> Iterator[str]:
 
 
 def _client(hello: TlsClientHello) -> str:
+    if not (hello.versions or hello.ciphers or hello.sni or hello.alpn):
+        return "a ClientHello that the capture cut off"
     parts = [_versions(hello.versions)]
     parts.append(f"SNI {shown(hello.sni)}" if hello.sni else "no SNI")
     parts.append(f"ALPN {_listed(hello.alpn)}" if hello.alpn else "no ALPN")

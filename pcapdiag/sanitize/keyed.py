@@ -6,6 +6,8 @@ import hmac
 
 from pcapdiag.sanitize import alphabet
 
+PAYLOADS = b"payloads"
+"""What the key of contents is derived for."""
 _BLOCK = 32
 
 

@@ -17,7 +17,7 @@ from pcapdiag.sanitize.application import layers
 from pcapdiag.sanitize.application.dns_over_tcp import PORT, rewrite_dns
 from pcapdiag.sanitize.application.stream import Stream
 from pcapdiag.sanitize.assembly import Assembly, Store
-from pcapdiag.sanitize.keyed import Keyed
+from pcapdiag.sanitize.keyed import PAYLOADS, Keyed
 from pcapdiag.sanitize.renamer import Renamer
 
 SYN = 0x02
@@ -65,7 +65,7 @@ class StreamSanitizer:
 
     def __init__(self, renamer: Renamer) -> None:
         self._renamer = renamer
-        self._keyed = Keyed(renamer.derived(b"payloads"))
+        self._keyed = Keyed(renamer.derived(PAYLOADS))
         self._store = Store()
         self._ways: dict[_Way, list[_Life]] = {}
 

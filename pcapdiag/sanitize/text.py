@@ -3,7 +3,8 @@
 What is replaced is the same as in the packets, by the same renamer. What stays is what says nothing
 of its owner: numbers, times, and words that this program's own texts have too (vocabulary.py knows
 proxies' flags, reasons and messages). Every other word is renamed, whether a packet had it or not.
-Query values, cookies and credentials are masked as in a report.
+A request's query gets what packets have, so that a line still fits its connection; other query
+values, cookies and credentials are masked as in a report.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from collections.abc import Callable
 
 from pcapdiag.report.mask import mask
 from pcapdiag.sanitize.application.texts import path as path_image
+from pcapdiag.sanitize.application.texts import target as target_image
 from pcapdiag.sanitize.application.vocabulary import is_known
+from pcapdiag.sanitize.keyed import PAYLOADS, Keyed
 from pcapdiag.sanitize.originals import is_sought, text_of
 from pcapdiag.sanitize.renamer import Renamer
 from pcapdiag.sanitize.vocabulary import spoken_words
@@ -27,6 +30,7 @@ _HEX = r"[0-9A-Fa-f]"
 _PARTS = re.compile(
     r"(?P<time>\d{4}[-/]\d\d[-/]\d\d(?:[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)?"
     r"|\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?:\.\d+)?)"
+    r"|(?P<code>\berror:[0-9A-Fa-f]{8}(?=:))"
     rf"|(?P<mac>(?<![0-9A-Za-z:.-]){_HEX}{{2}}(?P<by>[:-])(?:{_HEX}{{2}}(?P=by)){{4}}{_HEX}{{2}}"
     r"(?![0-9A-Za-z:.-]))"
     rf"|(?P<ipv6>(?<![0-9A-Za-z:.])(?:{_HEX}{{0,4}}:){{2,7}}(?:\d+\.\d+\.\d+\.\d+|{_HEX}{{0,4}}))"
@@ -36,6 +40,8 @@ _PARTS = re.compile(
     r"|(?P<name>[A-Za-z0-9_*-]+(?:\.[A-Za-z0-9_*-]+)+)"
     r"|(?P<token>[A-Za-z0-9\x80-\U0010ffff]+(?:-[A-Za-z0-9\x80-\U0010ffff]+)*)"
 )
+_TARGET = re.compile(r"(?<![^\s\"'=({\[,])(/[^\s\"'?#,;)}\]]*\?[^\s\"'<>{}\\]+)")
+"""A request's path with its query."""
 _RUN = re.compile(r"[A-Za-z0-9\x80-\U0010ffff]+")
 _DASHED = re.compile(r"(?<!\d)\d{1,3}(?:-\d{1,3}){3}(?!\d)")
 _AMOUNT = re.compile(r"\d+(?:[nmu]?s|[KMGT]i?B?|[bBhmd])?|0x[0-9a-f]{1,4}")
@@ -56,6 +62,7 @@ class TextSanitizer:
 
     def __init__(self, renamer: Renamer) -> None:
         self._renamer = renamer
+        self._keyed = Keyed(renamer.derived(PAYLOADS))
         self._credentials = [
             credential.decode("latin-1")
             for credential in renamer.originals.credentials
@@ -67,6 +74,16 @@ class TextSanitizer:
 
         Its length may change, its lines do not. Raises SanitizeError where no stand-in is left.
         """
+        pieces = _TARGET.split(text)
+        return "".join(
+            _renamed(self._target, piece) if at % 2 else self._plain(piece)
+            for at, piece in enumerate(pieces)
+        )
+
+    def _target(self, target: bytes) -> bytes:
+        return target_image(target, self._renamer, self._keyed)
+
+    def _plain(self, text: str) -> str:
         for credential in self._credentials:
             if credential in text:
                 text = text.replace(credential, "x" * len(credential))
@@ -101,7 +118,7 @@ class TextSanitizer:
         text, kind = match[0], match.lastgroup
         if kind == "by":
             kind = "mac"
-        if kind == "time":
+        if kind in ("time", "code"):
             return text
         if kind == "mac":
             by = match["by"]

@@ -37,6 +37,14 @@ _OF_LOGS = """
     timed timing token too trace transfer trusted type unable unavailable unexpected unknown
     unreachable unsupported until upstream uri used using valid value verification verified verify
     version wait waiting warn warning was while with without worker write writing wrong zero
+    algorithm algorithms alpn authority bio block ca chain check cipher ciphers common compression
+    critical crl curve decode decrypt decryption depth dh digest dn ec ecpoint encrypted excessive
+    extension extensions fallback finished group hello hmac hostname illegal inappropriate index
+    insufficient internal intermediate ip issued key keys legacy mac mismatch negotiated negotiation
+    not optional ossl padding parameter parse passed permitted point pool provide provided psk
+    public purpose rd record renegotiation required revoked root rsa security self session share
+    shared signature sigalgs small suitable supported syscall ticket tls tlsv1 trust tried
+    unexpectedly unsafe unsuitable untrusted verified x509
     jan feb mar apr may jun jul aug sep oct nov dec
 """
 """What NGINX, HAProxy, Envoy and OpenSSL write, beside what our sources quote of them."""

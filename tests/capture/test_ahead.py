@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from pcapdiag.capture import Capture, source
-from pcapdiag.capture.ahead import BLOCK, HEADROOM, SLOTS, Ahead
+from pcapdiag.capture import Capture, ahead, source
+from pcapdiag.capture.ahead import BLOCK, SLOTS, Ahead
 from pcapdiag.capture.facts import Metadata
 from pcapdiag.capture.reader import FileReader
+from pcapdiag.capture.walk import MAX_PACKET, Walker
 from pcapdiag.model.options import Stop
 from tests.capture.build import START, Pcapng, Read, packet, pcap, write
 
@@ -71,15 +72,33 @@ def test_what_was_handed_over_stays_for_one_more_batch(tmp_path: Path) -> None:
     assert count > 2 * SLOTS
 
 
-@pytest.mark.parametrize("size", [HEADROOM, BLOCK, 5 * BLOCK])
-def test_a_block_longer_than_the_headroom(tmp_path: Path, size: int) -> None:
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_records_of_all_sizes(tmp_path: Path, order: str) -> None:
+    sizes = [MAX_PACKET, 60, MAX_PACKET - 7, 1, 0, 65_600]
+    packets = [bytes([i % 251]) * sizes[i % 6] for i in range(120)]
+    records = [(START + i * 1000, data) for i, data in enumerate(packets)]
+    read = Read(write(tmp_path / "a.pcap", pcap(records, order=order)))
+    assert read.packets == packets
+    assert read.capture.packets == 120
+    assert read.capture.wire_bytes == sum(map(len, packets))
+
+
+def test_a_block_with_more_packets_than_there_is_room_for(tmp_path: Path) -> None:
+    packets = [bytes([i % 251]) for i in range(4 * BLOCK // 17)]
+    assert BLOCK // 17 > ahead.RECORDS
+    records = [(START + i * 1000, data) for i, data in enumerate(packets)]
+    read = Read(write(tmp_path / "a.pcap", pcap(records)))
+    assert read.packets == packets
+    assert read.capture.complete
+
+
+def test_a_pcapng_file_is_read_as_ever(tmp_path: Path) -> None:
     file = Pcapng().section().interface()
-    for number in range(3):
-        for i in range(400):
-            file.packet(START + (number * 400 + i) * 1000, packet(i, 2400))
-        file.block(0x0BAD, bytes(size))
+    for i in range(400):
+        file.packet(START + i * 1000, packet(i, 2400))
+    file.block(0x0BAD, bytes(5 * BLOCK))
     read = Read(write(tmp_path / "a.pcapng", file))
-    assert read.packets == [packet(i, 2400) for i in range(400)] * 3
+    assert read.packets == [packet(i, 2400) for i in range(400)]
     assert read.capture.complete
 
 
@@ -140,9 +159,10 @@ def test_several_files_are_read_ahead_by_two_threads_at_most(tmp_path: Path) -> 
 def test_what_cannot_be_read_further_is_told(tmp_path: Path) -> None:
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
-        ahead = Ahead(descriptor)
-        assert ahead.take(memoryview(b"left")) == -errno.EISDIR
-        assert bytes(ahead.buffer[ahead.start : ahead.end]) == b"left"
-        ahead.close()
+        thread = Ahead(descriptor, Walker(), memoryview(b"left"))
+        assert thread.take(Walker()) == -errno.EISDIR
+        assert thread.is_last
+        assert bytes(thread.buffer[thread.start : thread.end]) == b"left"
+        thread.close()
     finally:
         os.close(descriptor)

@@ -16,9 +16,10 @@ from pcapdiag.model.report import (
     Connection,
     Endpoint,
     Party,
+    TimelineEntry,
     Verdict,
 )
-from pcapdiag.model.report_http import Http, HttpExchange, LocalReplyFacts
+from pcapdiag.model.report_http import GrpcCall, Http, HttpExchange, LocalReplyFacts
 
 pytestmark = pytest.mark.once
 
@@ -184,3 +185,29 @@ def test_words_are_of_the_last_try() -> None:
 )
 def test_what_a_line_says_of_the_call(entry: LogEntry, call: str) -> None:
     assert call_of(entry) == call
+
+
+@pytest.mark.parametrize(("first", "agrees"), [("initiator", None), ("responder", False)])
+def test_a_half_that_closed_first_is_no_proxy_that_did(first: Actor, agrees: bool | None) -> None:
+    entry = line("haproxy", flags=["CR"], status=400)
+    other: Actor = "responder" if first == "initiator" else "initiator"
+    shown = connection("ok", ended_by="responder")
+    shown.timeline = [
+        TimelineEntry(time="1.1", frame=4, from_=first, event="FIN,ACK"),
+        TimelineEntry(time="1.2", frame=5, from_=other, event="FIN,ACK"),
+    ]
+    assert agreement(entry, DOWN, shown).agrees is agrees
+
+
+@pytest.mark.parametrize(("shown", "agrees"), [(14, True), (5, False), (None, True)])
+def test_grpc_statuses_are_compared(shown: int | None, agrees: bool) -> None:
+    entry = line(details="via_upstream", status=200, grpc_status=14)
+    exchange = HttpExchange(index=0, status=200, complete=True, grpc=GrpcCall(status=shown))
+    assert agreement(entry, DOWN, connection("grpc.error", exchange=exchange)).agrees is agrees
+
+
+def test_an_answer_that_cannot_be_read_agrees_with_nothing() -> None:
+    entry = line(details="via_upstream", status=200, grpc_status=14)
+    assert agreement(entry, UP, connection("ok")).agrees is None
+    assert agreement(entry, UP, connection("ok", exchange=answered(200))).agrees is True
+    assert agreement(entry, UP, connection("grpc.error")).agrees is True

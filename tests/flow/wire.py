@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from pcapdiag.capture.batch import Batch
+from pcapdiag.capture.batch import Batch, column
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.story import build_story
 from pcapdiag.flow.tracker import Tracker
@@ -292,11 +292,11 @@ def batch_of(rows: list[Row]) -> Batch:
     return Batch(
         buffer,
         len(rows),
-        array("q", offsets[:-1]),
-        array("q", [row.time for row in rows]),
-        array("q", [row.captured for row in rows]),
-        array("q", [row.length for row in rows]),
-        array("q", [row.interface for row in rows]),
-        array("q", frames),
+        column(offsets[:-1]),
+        column([row.time for row in rows]),
+        column([row.captured for row in rows]),
+        column([row.length for row in rows]),
+        column([row.interface for row in rows]),
+        column(frames),
         frames != sorted(frames),
     )

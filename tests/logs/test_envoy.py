@@ -192,3 +192,39 @@ def test_brief_reading_of_json_sees_every_failure(tmp_path: Path) -> None:
     assert [e.failed for e in brief] == [e.failed for e in whole]
     assert [e.time for e in brief] == [e.time for e in whole]
     assert [e.failed for e in brief] == [False, False, True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "failed"),
+    [
+        ("Unavailable", 14, True),
+        ("DEADLINE_EXCEEDED", 4, True),
+        ("13", 13, True),
+        ("NotFound", 5, False),
+        ("Canceled", 1, False),
+        ("InvalidCode", None, False),
+        ("OK", 0, False),
+        ("-", None, False),
+    ],
+)
+def test_a_grpc_status_is_read_as_name_and_number(
+    tmp_path: Path, said: str, status: int | None, failed: bool
+) -> None:
+    for operator in ("GRPC_STATUS(CAMEL_STRING)", "GRPC_STATUS_NUMBER", "TRAILER(grpc-status)"):
+        form = f"[%START_TIME%] %REQ(:PATH)% %RESPONSE_CODE% %{operator}%"
+        line = f"[2026-11-29T08:26:02.089Z] /shop.Cart/Get 200 {said}"
+        entry = one(tmp_path, "envoy", line, form)
+        assert (entry.grpc_status, entry.failed) == (status, failed)
+    line = (
+        '{"start_time":"2026-11-29T08:26:02.089Z","response_code":200,"path":"/shop.Cart/Get",'
+        f'"grpc_status":"{said}"}}'
+    )
+    entry = one(tmp_path, "envoy", line)
+    assert (entry.grpc_status, entry.failed) == (status, failed)
+
+
+def test_a_question_for_the_other_reflection_service_is_no_failure(tmp_path: Path) -> None:
+    form = "[%START_TIME%] %REQ(:PATH)% %GRPC_STATUS%"
+    path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+    line = f"[2026-11-29T08:26:02.089Z] {path} Unimplemented"
+    assert not one(tmp_path, "envoy", line, form).failed

@@ -309,6 +309,17 @@ def test_an_offer_that_openssl_does_not_make(
     assert old.says.startswith("not tested: OpenSSL here")
 
 
+def mysql(capabilities: int) -> bytes:
+    """The greeting of a server with these capabilities."""
+    low, high = (capabilities & 0xFFFF).to_bytes(2, "little"), bytes(2)
+    rest = b"8.0.36\x00" + bytes(4) + b"saltsalt\x00" + low + b"\x21\x02\x00" + high
+    payload = b"\x0a" + rest + bytes(11) + b"moresaltmore\x00"
+    return len(payload).to_bytes(3, "little") + b"\x00" + payload
+
+
+MYSQL = mysql(0xFFFF)
+LDAP = bytes.fromhex("300c02010178070a010004000400")
+LDAP_OF_ACTIVE_DIRECTORY = bytes.fromhex("3084000000100201017884000000070a010004000400")
 MAIL = (b"220 mail ESMTP\r\n", b"250-mail\r\n250 STARTTLS\r\n", b"220 go on\r\n")
 
 
@@ -320,6 +331,9 @@ MAIL = (b"220 mail ESMTP\r\n", b"250-mail\r\n250 STARTTLS\r\n", b"220 go on\r\n"
         ("pop3", (b"+OK ready\r\n", b"+OK now\r\n")),
         ("ftp", (b"220 ready\r\n", b"234 now\r\n")),
         ("postgres", (b"", b"S")),
+        ("mysql", (MYSQL, b"")),
+        ("ldap", (b"", LDAP)),
+        ("ldap", (b"", LDAP_OF_ACTIVE_DIRECTORY)),
     ],
 )
 def test_tls_begins_when_asked(
@@ -351,5 +365,31 @@ def test_a_server_that_does_not_go_over_to_tls() -> None:
 
     with serving(handle) as server:
         one = check(ask(server.target, starttls="smtp"), "tls")
-    assert (one.status, code(one)) == ("failed", "capture.partial")
+    assert (one.status, code(one)) == ("failed", "protocol.tls_to_plaintext")
     assert "502 \\x1b[2Jnot here" in one.says
+
+
+@pytest.mark.parametrize(
+    ("protocol", "greeting", "answer", "said"),
+    [
+        ("imap", b"* OK ready\r\n", b"a BAD no such command\r\n", "a BAD no such command"),
+        ("postgres", b"", b"N", "postgres: N"),
+        ("mysql", mysql(0xFFFF & ~0x0800), b"", "no CLIENT_SSL"),
+        ("mysql", b"\x2a\x00\x00\x00\xff\x6a\x04Host '10.0.0.1' is blocked", b"", "is blocked"),
+        ("ldap", b"", bytes.fromhex("300c02010178070a013404000400"), "result code 52"),
+    ],
+)
+def test_a_refusal_is_told_at_once(
+    protocol: str, greeting: bytes, answer: bytes, said: str
+) -> None:
+    """A server that keeps the connection open is not waited for."""
+
+    def handle(connection: socket.socket) -> None:
+        connection.sendall(greeting)
+        while connection.recv(4096):
+            connection.sendall(answer)
+
+    with serving(handle) as server:
+        one = check(ask(server.target, starttls=protocol), "tls")
+    assert (one.status, code(one)) == ("failed", "protocol.tls_to_plaintext")
+    assert said in one.says

@@ -10,8 +10,8 @@ NO_ANSWER = (0, 408, 499)
 
 
 def is_same_request(entry: LogEntry, request: WireRequest) -> bool:
-    """Return whether a line names the request: method, target, and host where both have one."""
-    if entry.method != request.method or entry.target != request.target:
+    """Return whether a line names the request: target, method and host where both have one."""
+    if entry.target != request.target or entry.method not in (None, request.method):
         return False
     if not (entry.host and request.host):
         return True
@@ -24,9 +24,15 @@ def _bare(host: str) -> str:
 
 def contradicts(entry: LogEntry, request: WireRequest) -> bool:
     """Return whether line and capture tell two answers. A client that left had none."""
+    if _differ(entry.grpc_status, request.grpc_status):
+        return True
     if entry.status is None or request.status is None:
         return False
     return entry.status not in (*NO_ANSWER, request.status)
+
+
+def _differ(said: int | None, shown: int | None) -> bool:
+    return said is not None and shown is not None and said != shown
 
 
 def is_answered_so(entry: LogEntry, request: WireRequest) -> bool:
@@ -35,7 +41,7 @@ def is_answered_so(entry: LogEntry, request: WireRequest) -> bool:
         return bool(request.decided)
     if entry.status in NO_ANSWER:
         return bool(request.decided) and not contradicts(entry, request)
-    return entry.status == request.status
+    return entry.status == request.status and not _differ(entry.grpc_status, request.grpc_status)
 
 
 def is_client(entry: LogEntry, wire: WireConnection) -> bool:

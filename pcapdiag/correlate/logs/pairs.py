@@ -157,7 +157,7 @@ class Pairs:
         entry, wire = self.entries[line], self.wires[number]
         if not is_listener(entry, wire):
             return
-        if not entry.method:
+        if not (entry.method or entry.target):
             yield self._whole(line, number, "downstream", ("client",), begins=True)
             return
         alike = [one for one in wire.requests if is_same_request(entry, one)]

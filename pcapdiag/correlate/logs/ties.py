@@ -92,6 +92,7 @@ class _Tying:
         self._follow_causes()
         self._take_possible("upstream")
         self._follow_effects()
+        self.result.ambiguous -= self.result.ties.keys()
 
     def _learn(self, exact: dict[int, list[Pair]], first: int, last: int) -> LogClock | None:
         learner = ClockLearner(self.pairs, first, last)

@@ -24,6 +24,7 @@ class WireRequest(msgspec.Struct, frozen=True):
     target: str | None = None
     host: str | None = None
     status: int | None = None
+    grpc_status: int | None = None
     request_id: str | None = None
 
 
@@ -117,6 +118,7 @@ def _requests(connection: Connection) -> list[WireRequest]:
                 target=one.target,
                 host=one.host,
                 status=one.status,
+                grpc_status=one.grpc.status if one.grpc else None,
                 request_id=one.request_id,
             )
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pcapdiag.diagnose.attribution.ip_id import continuity
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.tcp_header import live_socket
-from pcapdiag.diagnose.attribution.view import ResetView, duration, view_reset
+from pcapdiag.diagnose.attribution.view import MAX_VIEWS, ResetView, duration, view_reset
 from pcapdiag.model.packet import PacketFact, seq_after, seq_distance
 
 OVERTAKEN = 1_000_000
@@ -64,17 +66,21 @@ def own_reset(view: ResetView) -> Signal | None:
 
     Before it, it proves nothing: a host answers late segments by more of them (measured).
     """
-    if _is_own(view):
+    reset = view.reset
+    later = [
+        other
+        for other in view.story.resets
+        if other.frame > reset.frame and other.from_initiator == reset.from_initiator
+    ]
+    if not later or _is_own(view):
         return None
-    for other in view.story.resets:
-        if other.from_initiator != view.reset.from_initiator or other.frame <= view.reset.frame:
-            continue
+    for other in later:
         if _is_own(view_reset(view.story, other, view.context)):
             detail = (
                 f"{view.end.address} sent a RST of its own later, with its window and next IP ID "
                 f"(frame {other.frame}): its socket was still alive"
             )
-            return signal("own_reset", "path", detail, (view.reset.frame, other.frame))
+            return signal("own_reset", "path", detail, (reset.frame, other.frame))
     return None
 
 
@@ -83,25 +89,29 @@ def both_ends(view: ResetView) -> Signal | None:
     reset = view.reset
     if view.story.initiator.fin_frame or view.story.responder.fin_frame or _marked(reset):
         return None
+    at_once = max(BOTH_AT_ONCE, view.min_rtt or 0)
     for other in view.story.resets:
         if other.from_initiator == reset.from_initiator or _marked(other):
             continue
         apart = abs(other.time - reset.time)
-        if apart > max(BOTH_AT_ONCE, view.min_rtt or 0) or _is_answer(view, other):
+        if apart > at_once:
             continue
-        if _is_answer(view, reset):
+        if _is_answer(view_reset(view.story, other, view.context)):
+            continue
+        if _is_answer(view):
             return None
         detail = f"both ends were reset within {duration(apart)}, neither RST answers anything"
         return signal("reset_both", "path", detail, (reset.frame, other.frame))
     return None
 
 
+@lru_cache(MAX_VIEWS)
 def _is_own(view: ResetView) -> bool:
     """Whether the RST is all that a live socket's is: window, numbers, timestamps and IP ID."""
+    if live_socket(view) is None:
+        return False
     follows = continuity(view)
-    return (
-        live_socket(view) is not None and follows is not None and follows.name == "ip_id_continuous"
-    )
+    return follows is not None and follows.name == "ip_id_continuous"
 
 
 def _is_new(view: ResetView, packet: PacketFact) -> bool:
@@ -148,13 +158,13 @@ def _marked(reset: PacketFact) -> bool:
     return reset.tsval is not None
 
 
-def _is_answer(view: ResetView, reset: PacketFact) -> bool:
+@lru_cache(MAX_VIEWS)
+def _is_answer(view: ResetView) -> bool:
     """Whether a bare RST may be a host's reply to a segment of the last round trips."""
-    if reset.has_ack:
+    if not view.bare:
         return False
-    prompts = view_reset(view.story, reset, view.context)
-    rtt = prompts.min_rtt or 0
+    reset, rtt = view.reset, view.min_rtt or 0
     earliest = reset.time - max(BOTH_AT_ONCE, REPLY_WITHIN * rtt)
     latest = reset.time - rtt * 4 // 5
-    answered = (p for p in prompts.peer_earlier if p.ack == reset.seq)
+    answered = (p for p in view.peer_earlier if p.ack == reset.seq)
     return any(earliest <= p.time <= latest for p in answered)

@@ -33,15 +33,21 @@ def strongest(signals: Iterable[Signal]) -> list[Signal]:
     """Return the strongest signal of every family, in the order given."""
     best: dict[str, Signal] = {}
     for item in signals:
-        if item.family not in best or item.weight > best[item.family].weight:
+        known = best.get(item.family)
+        if known is None or item.weight > known.weight:
             best[item.family] = item
     return list(best.values())
 
 
 def likelihoods(signals: Sequence[Signal]) -> dict[Actor, float]:
     """Return log10 of the likelihood of all signals under each side, up to a common part."""
+    return added_up(strongest(signals))
+
+
+def added_up(counted: Iterable[Signal]) -> dict[Actor, float]:
+    """Return the same for signals of which each is its family's only one."""
     logs: dict[Actor, float] = {"initiator": 0.0, "responder": 0.0, "path": 0.0}
-    for item in strongest(signals):
+    for item in counted:
         logs[item.says] += item.weight
     return logs
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from pcapdiag.diagnose.attribution import (
     across,
@@ -20,13 +21,31 @@ from pcapdiag.diagnose.attribution import (
 )
 from pcapdiag.diagnose.attribution.combine import (
     COPYABLE_CEILING,
+    added_up,
     ceiling,
     conclude,
-    likelihoods,
     posterior,
     strongest,
 )
 from pcapdiag.diagnose.attribution.priors import Prior, imitation, reset_prior
+from pcapdiag.diagnose.attribution.shape import (
+    BARE,
+    BOTH_ENDS,
+    FIRST,
+    ICMP,
+    IP_ID,
+    IPV6,
+    MAY_BE_CUT,
+    SEVERAL,
+    SPOKE,
+    TEXT,
+    TIMESTAMP,
+    TOS,
+    WENT_ON,
+    WINDOW,
+    WITH_ACK,
+    shape,
+)
 from pcapdiag.diagnose.attribution.signal import Signal
 from pcapdiag.diagnose.attribution.view import MAX_VIEWS, ResetView, view_reset
 from pcapdiag.model.context import Context
@@ -37,51 +56,62 @@ from pcapdiag.model.story import Story
 OTHER_END = 0.05
 """Prior of a RST in an end's name made on the other end's own host (a rule in its OUTPUT chain)."""
 
+MAX_SHAPES = 512
+"""Combinations of what RSTs show for which it is kept which tests to ask."""
 NOT_COPIED = frozenset({"vantage", "others"})
 """Families of signals that no device on the path can bring about."""
 
-RESET_SIGNALS: tuple[Callable[[ResetView], Signal | None], ...] = (
-    link.direction,
-    link.captured_at_sender,
-    ttl.distance,
-    ttl.like_icmp,
-    ttl.shared,
-    link.mac,
-    link.interface,
-    afterwards.goes_on,
-    afterwards.own_reset,
-    afterwards.both_ends,
-    timing.answer_time,
-    timing.unprompted,
-    recurring.idle_expiry,
-    timing.idle_timer,
-    ip_id.continuity,
-    ip_id.copied,
-    ip_header.dont_fragment,
-    ip_header.type_of_service,
-    ip_header.congestion_bits,
-    ip_header.flow_label,
-    tcp_header.live_socket,
-    tcp_header.timestamp_clock,
-    tcp_header.timestamp_echo,
-    tcp_header.bare_timestamps,
-    tcp_header.timestamps_missing,
-    tcp_header.reply_form,
-    tcp_header.odd_window,
-    tcp_header.odd_refusal,
-    tcp_header.vendor_window,
-    tcp_header.text,
-    sequence.exactness,
-    sequence.acknowledgment,
-    sequence.fixed_number,
-    sequence.acknowledgments,
-    sequence.burst,
-    across.works_at_once,
-    recurring.window_shared,
-    recurring.ip_id_shared,
-    recurring.idle_survived,
-    recurring.name_filtered,
-    recurring.pair_blocked,
+
+class Test(NamedTuple):
+    """A signal's test."""
+
+    weigh: Callable[[ResetView], Signal | None]
+    needs: int = 0
+    """What a RST must show (shape.py): the test gives nothing for any other."""
+
+
+RESET_SIGNALS: tuple[Test, ...] = (
+    Test(link.direction),
+    Test(link.captured_at_sender),
+    Test(ttl.distance),
+    Test(ttl.like_icmp, ICMP),
+    Test(ttl.shared),
+    Test(link.mac),
+    Test(link.interface),
+    Test(afterwards.goes_on, WENT_ON),
+    Test(afterwards.own_reset, SEVERAL),
+    Test(afterwards.both_ends, BOTH_ENDS),
+    Test(timing.answer_time),
+    Test(timing.unprompted, BARE),
+    Test(recurring.idle_expiry),
+    Test(timing.idle_timer),
+    Test(ip_id.continuity, IP_ID | SPOKE),
+    Test(ip_id.copied, IP_ID),
+    Test(ip_header.dont_fragment, MAY_BE_CUT | SPOKE),
+    Test(ip_header.type_of_service),
+    Test(ip_header.congestion_bits, TOS | SPOKE),
+    Test(ip_header.flow_label, IPV6 | SPOKE),
+    Test(tcp_header.live_socket, WITH_ACK | WINDOW | SPOKE),
+    Test(tcp_header.timestamp_clock, TIMESTAMP | SPOKE),
+    Test(tcp_header.timestamp_echo, TIMESTAMP | WITH_ACK),
+    Test(tcp_header.bare_timestamps, BARE | TIMESTAMP),
+    Test(tcp_header.timestamps_missing, WITH_ACK | WINDOW | SPOKE),
+    Test(tcp_header.reply_form, BARE),
+    Test(tcp_header.odd_window, BARE | WINDOW),
+    Test(tcp_header.odd_refusal, FIRST),
+    Test(tcp_header.vendor_window, WINDOW),
+    Test(tcp_header.text, TEXT),
+    Test(sequence.exactness, SPOKE),
+    Test(sequence.acknowledgment, WITH_ACK),
+    Test(sequence.fixed_number, SPOKE),
+    Test(sequence.acknowledgments, SEVERAL | WITH_ACK),
+    Test(sequence.burst, SEVERAL),
+    Test(across.works_at_once, FIRST),
+    Test(recurring.window_shared),
+    Test(recurring.ip_id_shared),
+    Test(recurring.idle_survived),
+    Test(recurring.name_filtered),
+    Test(recurring.pair_blocked),
 )
 
 
@@ -104,8 +134,14 @@ def weigh_reset(view: ResetView) -> tuple[Signal, ...]:
 
     It is asked for the verdict and for the list of resets, so answers are kept as views are.
     """
-    found = [test(view) for test in RESET_SIGNALS]
-    return tuple(s for s in found if s is not None)
+    found = [weigh(view) for weigh in _asked(shape(view))]
+    return tuple([s for s in found if s is not None])
+
+
+@lru_cache(MAX_SHAPES)
+def _asked(shown: int) -> tuple[Callable[[ResetView], Signal | None], ...]:
+    """Return the tests that may have something to say about what shows this much."""
+    return tuple(test.weigh for test in RESET_SIGNALS if test.needs & shown == test.needs)
 
 
 def sender_likelihoods(view: ResetView, signals: Sequence[Signal]) -> dict[Actor, float]:
@@ -113,11 +149,14 @@ def sender_likelihoods(view: ResetView, signals: Sequence[Signal]) -> dict[Actor
 
     What a device can copy counts for the end only as far as devices do not copy it (priors.py).
     """
-    counted = strongest(signals)
-    copied = [s for s in counted if s.says == view.side and s.family not in NOT_COPIED]
-    logs = likelihoods([s for s in counted if s not in copied])
+    copied: list[Signal] = []
+    others: list[Signal] = []
+    for each in strongest(signals):
+        by_end = each.says == view.side and each.family not in NOT_COPIED
+        (copied if by_end else others).append(each)
+    logs = added_up(others)
     limit = -math.log10(imitation(view))
-    logs[view.side] += min(likelihoods(copied)[view.side], limit)
+    logs[view.side] += min(added_up(copied)[view.side], limit)
     return logs
 
 

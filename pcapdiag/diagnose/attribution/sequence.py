@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.view import ResetView
-from pcapdiag.model.packet import PacketFact, seq_after, seq_distance
+from pcapdiag.model.packet import DUPLICATE, PacketFact, seq_after, seq_distance
 
 CLEAR_BURST = 3
 """Different numbers from which on one that answers nothing is enough; of two, both must not."""
@@ -36,8 +36,8 @@ def exactness(view: ResetView) -> Signal | None:
 
 def acknowledgment(view: ResetView) -> Signal | None:
     """Find a RST,ACK that acknowledges what the peer never sent."""
-    sent = view.peer_next_seq
-    if view.bare or sent is None or not seq_after(view.reset.ack, sent):
+    sent = None if view.bare else view.peer_next_seq
+    if sent is None or not seq_after(view.reset.ack, sent):
         return None
     ahead = seq_distance(view.reset.ack, sent)
     detail = f"RST acknowledges {ahead:,} bytes more than {view.peer.address} had sent"
@@ -57,10 +57,14 @@ def fixed_number(view: ResetView) -> Signal | None:
 
 def acknowledgments(view: ResetView) -> Signal | None:
     """Find RST,ACKs of one end with several ACK numbers that end no segment of the peer."""
+    if view.bare:
+        return None
     together = [p for p in _burst(view) if p.has_ack]
     numbers = {p.ack for p in together}
+    if len(numbers) == 1:
+        return None
     ends = {p.end_seq for p in (*view.peer_earlier, *view.peer_later)}
-    if len(numbers) == 1 or not view.reset.has_ack or not numbers - ends:
+    if not numbers - ends:
         return None
     lowest = min(numbers, key=lambda n: seq_distance(n, view.reset.ack))
     steps = sorted(seq_distance(n, lowest) for n in numbers)
@@ -91,13 +95,13 @@ def burst(view: ResetView) -> Signal | None:
 
 
 def _burst(view: ResetView) -> list[PacketFact]:
-    reset = view.reset
+    by_initiator, time = view.reset.from_initiator, view.reset.time
     return [
         p
         for p in view.story.resets
-        if p.from_initiator == reset.from_initiator
-        and not p.is_duplicate
-        and abs(p.time - reset.time) <= TOGETHER
+        if p.from_initiator == by_initiator
+        and not p.marks & DUPLICATE
+        and abs(p.time - time) <= TOGETHER
     ]
 
 

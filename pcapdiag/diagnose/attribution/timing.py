@@ -82,14 +82,11 @@ def idle_timer(view: ResetView) -> Signal | None:
 def answered(view: ResetView, rtt: int) -> list[PacketFact]:
     """Return the peer's packets, within an answer's usual time, that the RST's numbers answer."""
     reset = view.reset
-
-    def fits(packet: PacketFact) -> bool:
-        if view.bare:
-            return packet.has_ack and packet.ack == reset.seq
-        return packet.end_seq != packet.seq and packet.end_seq == reset.ack
-
     since = reset.time - USUAL[1] * rtt
-    return [p for p in view.peer_earlier if p.time >= since and fits(p)]
+    recent = [p for p in view.peer_earlier if p.time >= since]
+    if view.bare:
+        return [p for p in recent if p.has_ack and p.ack == reset.seq]
+    return [p for p in recent if p.end_seq == reset.ack and p.end_seq != p.seq]
 
 
 def _quiet(view: ResetView) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pcapdiag.diagnose.attribution.signal import Signal, signal
-from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, ResetView
+from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, MAX_VIEWS, ResetView
 from pcapdiag.model.story import IcmpFact
 
 ROUTE_CHANGE = 2
@@ -68,6 +70,7 @@ def shared(view: ResetView) -> Signal | None:
     return signal("ttl_shared", "path", detail, (view.reset.frame,), view.has_moved)
 
 
+@lru_cache(MAX_VIEWS)
 def baseline(view: ResetView) -> tuple[dict[int, int], str]:
     """Return the TTLs to compare with, and whose they are: the flow's, else the host's."""
     address = view.end.address
@@ -123,11 +126,13 @@ def _icmp_from_there(view: ResetView) -> IcmpFact | None:
 def _is_of_handshake(view: ResetView) -> bool:
     """Whether the RST came from as far as the SYN-ACK, and all else from clearly elsewhere."""
     ttl = view.reset.ttl
+    if view.end.ttls.get(ttl) != 1:
+        return False
     answers = {p.ttl for p in view.own if p.is_syn_ack}
     later = [p.ttl for p in view.own if not p.is_syn_ack]
     if answers != {ttl} or len(later) < STEADY or len(set(later)) > 1:
         return False
-    return view.end.ttls.get(ttl) == 1 and abs(later[0] - ttl) > ROUTE_CHANGE
+    return abs(later[0] - ttl) > ROUTE_CHANGE
 
 
 def _same(view: ResetView, ttls: dict[int, int], whose: str) -> Signal:

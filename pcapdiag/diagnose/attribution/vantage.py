@@ -41,8 +41,12 @@ def capture_hosts(context: Context) -> frozenset[str]:
     return frozenset(h.address for h in hosts if _sends_here(h) or (clean and _offloads(h)))
 
 
+@lru_cache(maxsize=1)
 def vantage(story: Story, context: Context) -> Vantage:
-    """Return where this connection was captured, from its two ends' points of view."""
+    """Return where this connection was captured, from its two ends' points of view.
+
+    The last answer is kept: it is asked for every RST of a connection.
+    """
     if any(is_loopback(half.address) for half in (story.initiator, story.responder)):
         return Vantage("unknown", True, BOTH_HERE)
     here = [

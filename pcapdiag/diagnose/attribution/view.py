@@ -81,22 +81,22 @@ class ResetView(msgspec.Struct, frozen=True, eq=False, dict=True):
     @cached_property
     def next_seq(self) -> int | None:
         """The end's next sequence number by its packets before the RST; None without any."""
-        return _latest(p.end_seq for p in self.earlier)
+        return _latest([p.end_seq for p in self.earlier])
 
     @cached_property
     def acked(self) -> int | None:
         """The peer's highest acknowledgment before the RST; None without any."""
-        return _latest(p.ack for p in self.peer_earlier if p.has_ack)
+        return _latest([p.ack for p in self.peer_earlier if p.has_ack])
 
     @cached_property
     def peer_next_seq(self) -> int | None:
         """The peer's next sequence number by its packets before the RST."""
-        return _latest(p.end_seq for p in self.peer_earlier)
+        return _latest([p.end_seq for p in self.peer_earlier])
 
     @cached_property
     def peer_acks(self) -> frozenset[int]:
         """Every acknowledgment number of the peer's kept packets before the RST."""
-        return frozenset(p.ack for p in self.peer_earlier if p.has_ack)
+        return frozenset([p.ack for p in self.peer_earlier if p.has_ack])
 
     @cached_property
     def min_rtt(self) -> int | None:

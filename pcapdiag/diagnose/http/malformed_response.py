@@ -49,6 +49,7 @@ from pcapdiag.diagnose.http.facts import exchanges
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.speech import Said, answered, opening, spoken_before
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.application import Application
 from pcapdiag.model.context import Context
@@ -116,6 +117,32 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         frames=frames,
         alike=problem,
         facts={"problem": problem},
+    )
+
+
+def match_preface(story: Story, _context: Context) -> Judgement | None:
+    """Return the verdict for the HTTP/2 preface that was met by text of another protocol.
+
+    The initiator's GOAWAY with an error, which follows, is the effect.
+    """
+    strange = opening(story).said is Said.H2_PREFACE and answered(story) is Said.TEXT
+    exchange = next(iter(exchanges(story)), None)
+    if not strange or exchange is None or spoken_before(story):
+        return None
+    line = story.hello_responder[:60].splitlines()[0].decode("ascii", "replace").strip()
+    frame = story.responder.first_data_frame
+    problem = f'text where HTTP/2 frames belong, "{harmless(line, 60)}"'
+    who = SideHint("responder", 0.95, f"its bytes: {problem}", (frame,))
+    return request_failed(
+        story,
+        exchange,
+        KIND.code,
+        "before_response",
+        SURE,
+        (who,),
+        frames=(frame,),
+        alike="text",
+        facts={"problem": problem, "response_where": f"frame {frame}"},
     )
 
 

@@ -10,7 +10,8 @@ How pcapdiag can tell
     before the request: "too many clients" and a close is this code too, less sure; a greeting that
     refuses nothing, on a port where nobody asks, is what the port is there for, and `ok`. So is a
     server's timeout for unused connections: ten quiet seconds, or HTTP's status 408. An initiator
-    that closed its own direction first without asking (`nc -N`, a health check) was not refused.
+    that closed its own direction first without asking (`nc -N`, a health check) was not refused,
+    save where it had been told so before.
 
 Usual causes
     - A layer-4 proxy or load balancer whose backend is dead.
@@ -92,7 +93,7 @@ A_FILE = 1_000
 
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a FIN by the responder before it read or sent anything."""
-    end = ending(story)
+    end = _refused(story) or ending(story)
     if end is None or end.reset or end.by_initiator or not story.handshake_done:
         return None
     answered = story.turn.response_bytes and not nothing_asked(story)
@@ -107,6 +108,18 @@ def match(story: Story, context: Context) -> Judgement | None:
     if story.greeting_bytes and _only_talks(story, context):
         return None
     return _judgement(story, end, since)
+
+
+def _refused(story: Story) -> Ending | None:
+    """Return the FIN that ends a refusal in words, though the initiator, told so, closed first."""
+    end, half = ending(story), story.responder
+    if end is None or end.reset or not end.by_initiator or not half.fin_frame:
+        return None
+    if story.turn.index or not story.greeting_bytes or half.last_data_time > end.time:
+        return None
+    if story.greeting_bytes >= A_FILE or read_greeting(story) is not Greeting.REFUSAL:
+        return None
+    return Ending(by_initiator=False, frame=half.fin_frame, time=half.fin_time)
 
 
 def _only_talks(story: Story, context: Context) -> bool:
@@ -143,18 +156,20 @@ def _greeting(story: Story) -> str:
 def _judgement(story: Story, end: Ending, since: int) -> Judgement:
     sure = 0.95 if since < SECOND else 0.85
     sent = story.greeting_bytes
+    refused = sent and read_greeting(story) is Greeting.REFUSAL
+    fine = 0.05 if refused else 0.2
     return Judgement(
         code=KIND.code,
         failed=True,
         phase=phase_at(story, end.time),
-        confidence=sure - 0.2 if sent else sure,
+        confidence=round(sure - fine, 2) if sent else sure,
         frames=frames_of(end.frame, story.turn.request_frame),
         ended_by="responder",
         candidates=(
             SideHint("responder", 0.97, "the FIN is in order and bears its address", (end.frame,)),
             SideHint("path", 0.03, "a proxy that answers for it would look the same", (end.frame,)),
         ),
-        alternatives=(OtherCode("ok", 0.2),) if sent else (),
+        alternatives=(OtherCode("ok", fine),) if sent else (),
         facts={
             "since_start": duration(max(0, since)),
             "fin_frame": str(end.frame),

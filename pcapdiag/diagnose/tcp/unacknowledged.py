@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from pcapdiag.diagnose.goodbye import asks_for_answer, responder_said_goodbye
@@ -31,10 +33,11 @@ class Stuck(msgspec.Struct, frozen=True):
     ``length`` is what is missing; the repeats were not seen."""
 
 
+@lru_cache(maxsize=1)
 def stuck_data(story: Story) -> Stuck | None:
     """Return the data that was repeated and never acknowledged, or None.
 
-    A farewell that got lost does not count.
+    A farewell that got lost does not count. The last answer is kept, as ``ending`` keeps it.
     """
     found = ((side, _stuck(story, side)) for side in (True, False))
     known = [stuck for side, stuck in found if stuck and not _is_farewell(story, side)]

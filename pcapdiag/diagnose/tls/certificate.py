@@ -21,6 +21,7 @@ from pcapdiag.diagnose.tls.certificates import (
     out_of_date,
     wrong_purpose,
 )
+from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Certificate, CertificateFlight
 
@@ -63,7 +64,8 @@ def rejection(story: Story) -> Rejection | None:
 def _about_certificate(found: Refusal) -> bool:
     facts = found.facts
     if found.by_initiator:
-        return found.code in REFUSALS and facts.server_hello is not None
+        read = facts.server_hello is not None or facts.incomplete
+        return found.code in REFUSALS and read
     if found.code not in BY_SERVER or facts.server_hello is None:
         return False
     given = facts.client_certificates
@@ -149,7 +151,7 @@ def certificate_words(
         told += words.issuer(certificate)
         why = f"valid from {words.date(certificate.not_before)} until "
         why += words.date(certificate.not_after)
-    elif flight is not None:
+    elif flight is not None or _cut(story):
         why = "the capture does not hold all of it"
     return {
         "owner_ip": owner,
@@ -158,6 +160,12 @@ def certificate_words(
         "subject": words.subject(certificate) if certificate else "names that were not readable",
         "inspection": _inspection(flight),
     }
+
+
+def _cut(story: Story) -> bool:
+    """Return whether not even the ServerHello could be read, which nothing encrypts."""
+    facts = tls_facts(story)
+    return facts is not None and facts.incomplete and facts.server_hello is None
 
 
 def _inspection(flight: CertificateFlight | None) -> str:

@@ -49,7 +49,7 @@ def server_name(facts: TlsFacts) -> str:
     """Return the name that the client asked for, in words."""
     hello = facts.client_hello
     if hello is None or not hello.sni:
-        return "no server name"
+        return "no server name" if hello is None or hello.complete else "server name cut off"
     outer = " (outer name of an encrypted ClientHello)" if hello.encrypted_hello else ""
     return f"server name {shown(hello.sni)}{outer}"
 
@@ -68,6 +68,8 @@ def client_offer(facts: TlsFacts) -> str:
         return "an unreadable ClientHello"
     cut = "" if hello.complete else ", and what the capture cut off"
     versions = offered_versions(hello)
+    if not (hello.complete or hello.sni or hello.alpn or hello.versions):
+        return "a ClientHello that the capture cut off"
     alpn = f"ALPN {listed(map(shown, hello.alpn))}" if hello.alpn else "no ALPN"
     return f"{versions}; {server_name(facts)}; {alpn}{cut}"
 

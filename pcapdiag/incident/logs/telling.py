@@ -30,6 +30,7 @@ def log_line(entry: LogEntry, tie: Tie | None = None, found: Agreement | None = 
         target=_cut(entry.target),
         host=_cut(entry.host),
         status=entry.status,
+        grpc_status=entry.grpc_status,
         flags=[flag[:MAX_FIELD] for flag in entry.flags],
         details=_cut(entry.details),
         reset_reason=_cut(entry.reset_reason),

@@ -36,7 +36,15 @@ STATUS_NAMES = (
     "UNAUTHENTICATED",
 )
 """By number (statuscodes.md)."""
+FAILURES = frozenset({2, 4, 8, 12, 13, 14, 15})
+"""Statuses that tell of a failure, and not of an answer as NOT_FOUND or ABORTED."""
 _INTERNAL = 13
+_MAX_DIGITS = 3
+_BY_NAME = {name.replace("_", ""): number for number, name in enumerate(STATUS_NAMES)} | {
+    "CANCELED": 1,
+    "INVALIDCODE": -1,
+}
+"""Envoy writes CANCELED with one L, and InvalidCode for what is none."""
 _OF_RST_CODE = {7: 14, 8: 1, 11: 8, 12: 7}
 """Of RST_STREAM codes (PROTOCOL-HTTP2.md, "Errors"); the other errors are INTERNAL."""
 _INTERNAL_RST_CODES = (0, 1, 2, 3, 4, 6, 9, 10)
@@ -87,6 +95,16 @@ def _readable(message: bytes) -> str:
 def status_name(status: int) -> str:
     """Return the name of a grpc-status, or its number where it has none."""
     return STATUS_NAMES[status] if 0 <= status < len(STATUS_NAMES) else str(status)
+
+
+def status_number(text: str) -> int | None:
+    """Return the number of a status that a text has as number or name, or None.
+
+    Names are read in either spelling: ``DEADLINE_EXCEEDED``, ``DeadlineExceeded``.
+    """
+    if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS:
+        return int(text)
+    return _BY_NAME.get(text.replace("_", "").upper())
 
 
 def status_of_reset(code: int) -> int | None:

@@ -7,13 +7,14 @@ that was cut gives what could be read.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 
 from pcapdiag.model.tls import ClientHello, ServerHello
 from pcapdiag.protocols.tls.cursor import Cursor, CutShortError
 from pcapdiag.protocols.tls.handshake import HandshakeMessage
-from pcapdiag.protocols.tls.ja import ja3, ja4
+from pcapdiag.protocols.tls.ja import REMEMBERED, ja3, ja4
 from pcapdiag.protocols.tls.limits import MAX_LIST, MAX_TEXT
 
 SNI, GROUPS, POINT_FORMATS, SIGNATURES, ALPN = 0, 10, 11, 13, 16
@@ -191,6 +192,7 @@ def _vector(extensions: Extensions, kind: int, size: int) -> bytes:
         return b""
 
 
+@lru_cache(REMEMBERED)
 def _numbers(data: bytes) -> tuple[int, ...]:
     """Numbers of two bytes without GREASE, MAX_LIST at most."""
     numbers = (int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data) - 1, 2))

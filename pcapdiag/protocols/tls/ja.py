@@ -5,6 +5,8 @@ Both take lists without GREASE (RFC 8701), in the order sent.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 _SNI, _ALPN = 0, 16
 _JA4_VERSIONS = {
     0x0304: "13",
@@ -15,8 +17,11 @@ _JA4_VERSIONS = {
     0x0002: "s2",
 }
 _NOTHING = "000000000000"
+REMEMBERED = 64
+"""Fingerprints of each sort that are kept: a program says hello in the same way again and again."""
 
 
+@lru_cache(REMEMBERED)
 def ja3(
     version: int,
     ciphers: tuple[int, ...],
@@ -33,6 +38,7 @@ def ja3(
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
+@lru_cache(REMEMBERED)
 def ja4(
     version: int,
     ciphers: tuple[int, ...],

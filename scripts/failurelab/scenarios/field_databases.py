@@ -155,3 +155,16 @@ def http_to_mariadb(lab: Lab) -> None:
     connection.close()
     lab.sleep(0.2)
     lab.judge(connection, "http.malformed_response", "responder")
+
+
+@scenario(
+    "http.malformed_response-h2-redis",
+    "HTTP/2 with prior knowledge to a Redis port: text where frames belong",
+)
+def http2_to_redis(lab: Lab) -> None:
+    """curl sends the HTTP/2 preface to Redis, which answers -ERR; curl says GOAWAY."""
+    databases.redis(lab, lab.upstream)
+    lab.used("curl")
+    lab.client.curl("--http2-prior-knowledge", f"http://{lab.upstream.ip}:6379/cart")
+    lab.sleep(0.1)
+    lab.judge(lab.leg(lab.upstream, 6379), "http.malformed_response", "responder")

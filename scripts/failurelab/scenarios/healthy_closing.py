@@ -300,3 +300,28 @@ def simultaneous(lab: Lab) -> None:
     connection.close()
     lab.sleep(0.3)
     lab.healthy(connection)
+
+
+@scenario(
+    "healthy-late-bytes-after-answer",
+    "A server writes on after its whole answer, when the client has left: RST",
+)
+def late_bytes(lab: Lab) -> None:
+    """The client reads an answer with Content-Length and closes; 0.8 s later the server writes an
+    empty line more, which meets a RST.
+    """
+
+    def careless(connection: Connection) -> None:
+        connection.receive_until()
+        connection.send(BODY)
+        time.sleep(0.8)
+        connection.send(b"\r\n")
+        connection.close()
+
+    server = lab.upstream.serve(8080, careless)
+    connection = lab.client.connect(server.address)
+    connection.send(behaviours.get("/catalogue")).receive(len(BODY))
+    lab.sleep(0.05)
+    connection.close()
+    lab.sleep(1)
+    lab.healthy(connection)

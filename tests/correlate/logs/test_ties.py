@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.correlate.logs.world import (
@@ -148,3 +149,32 @@ def test_addresses_alone_tie_where_failures_are_few() -> None:
     assert [legs(ties, line) for line in range(5)] == [{"upstream"}] * 5
     assert wrong(ties) == 0
     assert not ties.by_more_than_time
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_tied_line_is_not_ambiguous_as_well(form: Format) -> None:
+    world = World(60, seconds=0.4, targets=1, joined=False)
+    ties = world.tie(world.log(form))
+    assert not ties.ambiguous & ties.ties.keys()
+
+
+def test_lines_without_a_method_name_a_request_by_its_target() -> None:
+    world = World(1)
+    wire, call = world.wires
+    asked = [wire.requests[0].asked + n * SECOND for n in range(9)]
+    many = tuple(
+        msgspec.structs.replace(
+            wire.requests[0], index=n, asked=at, decided=at + MS, target=f"/shop.Cart/{n}"
+        )
+        for n, at in enumerate(asked)
+    )
+    world.wires = [msgspec.structs.replace(wire, requests=many, end=asked[-1] + SECOND), call]
+    line = world.log("ports")[0]
+    lines = [
+        msgspec.structs.replace(
+            line, method=None, target=one.target, time=one.asked, duration=MS, upstream_local=None
+        )
+        for one in many
+    ]
+    ties = world.tie(lines)
+    assert [found[0].exchange for _, found in sorted(ties.ties.items())] == list(range(9))

@@ -6,6 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution import attribute, attribute_reset
+from pcapdiag.diagnose.attribution.resets import RESET_SIGNALS
+from pcapdiag.diagnose.attribution.shape import shape
+from pcapdiag.diagnose.attribution.view import view_reset
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import ACK, FIN, PSH, RST, SYN, PacketFact
@@ -30,7 +33,11 @@ def judged(code: str, reset: PacketFact | None, who: tuple[SideHint, ...] = ()) 
 
 
 def sender(exchange: Exchange, reset: PacketFact, context: Context = NOTHING) -> Attribution:
-    return attribute_reset(exchange.story(), reset, context)
+    story = exchange.story()
+    view = view_reset(story, reset, context)
+    spared = [test.weigh for test in RESET_SIGNALS if test.needs & ~shape(view)]
+    assert [weigh.__name__ for weigh in spared if weigh(view) is not None] == []
+    return attribute_reset(story, reset, context)
 
 
 def names(attribution: Attribution) -> set[str]:

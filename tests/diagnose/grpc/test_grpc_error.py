@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from pcapdiag.diagnose.grpc.error import MEANINGS
 from pcapdiag.model.http import GrpcFacts
+from pcapdiag.protocols.http.grpc import FAILURES
 from tests.diagnose.http.spoken import ENVOY_REFUSED, RESPONSE, after_answer, call, verdict
 from tests.diagnose.playbook import sides
 
@@ -35,3 +37,7 @@ def test_a_stranger_s_words_are_made_harmless() -> None:
     texts = "".join(judgement.facts.values())
     assert "\x1b" not in texts
     assert "\n" not in texts
+
+
+def test_logs_count_the_same_statuses_as_failures() -> None:
+    assert MEANINGS.keys() == FAILURES

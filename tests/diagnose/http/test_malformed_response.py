@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from pcapdiag.model.application import Protocol
 from tests.diagnose.http.spoken import ASKED, exchange, short, verdict
-from tests.diagnose.playbook import C, S, play
+from tests.diagnose.playbook import HANDSHAKE, C, S, play
 
 GREETED = (*ASKED, S("PSH,ACK", b"-ERR unknown command\r\n"), C("ACK"))
 GAVE_UP = (C("FIN,ACK", after=0.3), S("FIN,ACK"), C("ACK"))
@@ -59,3 +59,12 @@ def test_where_the_first_packet_of_the_answer_is_missing_nothing_has_a_status_li
 def test_the_middle_of_an_answer_has_no_status_line() -> None:
     story = play(*GREETED, *GAVE_UP, midstream=True)
     assert verdict(story, NO_STATUS).code != "http.malformed_response"
+
+
+def test_the_http2_preface_met_by_text() -> None:
+    preface = C("PSH,ACK", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    error = S("PSH,ACK", b"-ERR unknown command 'PRI'\r\n")
+    story = play(*HANDSHAKE, preface, error, C("ACK"), *GAVE_UP)
+    judgement = verdict(story, replace(exchange(version="2"), status=None, complete=False))
+    assert judgement.code == "http.malformed_response"
+    assert "-ERR unknown command" in judgement.facts["problem"]

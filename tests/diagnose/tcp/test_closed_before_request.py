@@ -74,6 +74,13 @@ def test_an_initiator_that_closes_its_direction_first_and_reads_on(end: str) -> 
     assert judged(*HANDSHAKE, *greeted, established=1).code == "ok"
 
 
+def test_an_initiator_that_closes_because_it_was_refused() -> None:
+    told = (S("PSH,ACK", MYSQL_FULL), C("ACK"), C("FIN,ACK"), S("FIN,ACK"), C("ACK"))
+    assert judged(*HANDSHAKE, *told, established=3).code == "tcp.closed_before_request"
+    fine = (S("PSH,ACK", b"220 mx\r\n"), C("ACK"), C("FIN,ACK"), S("FIN,ACK"), C("ACK"))
+    assert judged(*HANDSHAKE, *fine, established=3).code == "ok"
+
+
 def test_a_port_check_by_the_initiator_is_fine() -> None:
     assert judged(*HANDSHAKE, C("FIN,ACK"), S("FIN,ACK"), C("ACK")).code == "ok"
 

@@ -88,6 +88,14 @@ def test_leaving_with_the_answer_in_hand_is_fine() -> None:
     assert judged(*ASKED, S("PSH,ACK", OK), C("ACK"), C(FIN), S(FIN), C("ACK")).code == "ok"
 
 
+def test_bytes_that_a_server_sends_behind_a_whole_answer_are_none_of_it() -> None:
+    left = (*HANDSHAKE, *EXCHANGE, C(FIN, after=100), S("ACK"))
+    late = (S("PSH,ACK", b"\n", after=1500), C("RST", options=0, win=0))
+    assert judged(*left, *late).code == "ok"
+    cut = (*ASKED, S("PSH,ACK", SHORT, after=2), C("ACK"), C(FIN, after=100), S("ACK"))
+    assert judged(*cut, *late).failed
+
+
 def test_a_one_way_transfer_is_fine() -> None:
     pushed = (C("PSH,ACK", b"<13>log line\n"), S("ACK"), C(FIN, after=1), S(FIN), C("ACK"))
     assert judged(*HANDSHAKE, *pushed).code == "ok"

@@ -149,6 +149,13 @@ def test_a_certificate_that_the_capture_does_not_hold() -> None:
     assert "could not be read" in verdict.facts["certificate"]
 
 
+def test_a_snaplen_that_leaves_the_alert_alone() -> None:
+    lines = (HELLO, FLIGHT_12, alert(C, 48), *LEFT)
+    verdict = told(*lines, incomplete=True)
+    assert verdict.code == "tls.certificate_untrusted"
+    assert "the capture does not hold all of it" in verdict.facts["certificate"]
+
+
 def test_alert_45_without_readable_dates() -> None:
     lines = (HELLO, FLIGHT_12, alert(C, 45), *LEFT)
     assert told(*lines, server_hello=given()["server_hello"]).code == "tls.certificate_expired"
