@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
-if TYPE_CHECKING:
-    from pcapdiag.model.logs import LogSource
+from pcapdiag.model.logs import LogSource
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
