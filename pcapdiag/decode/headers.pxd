@@ -1,6 +1,6 @@
 import cython
 
-from pcapdiag.model.numbers cimport big16, big32, big64, prefetch
+from pcapdiag.model.numbers cimport big16, big32, big64
 
 cdef long long SENT_BY_US, MASK32, ONLY_TIMESTAMPS, _MAX_LAYERS, _MAX_EXTENSIONS, _CHECKED_PAYLOAD, _MESH_DNS
 cdef long long _OTHER, _TCP, _ICMP_ERROR, _DNS, _ARP, _FRAGMENT, _UNDECODED, _UNKNOWN_LINK
@@ -24,7 +24,6 @@ cdef class Packet:
     cdef public unsigned long long icmp_high, icmp_low
 
     cpdef void load(self, buffer)
-    cdef inline void fetch(self, long long offset) noexcept
     cdef inline void clear(self) noexcept
     cpdef long long decode(self, long long offset, long long captured, long long length, long long link_type) noexcept
     cpdef long long decode_ip(self, long long offset, long long captured) noexcept

@@ -12,7 +12,7 @@ pages of tcpdump.org.
 
 from __future__ import annotations
 
-from pcapdiag.model.numbers import big16, big32, big64, prefetch
+from pcapdiag.model.numbers import big16, big32, big64
 
 # What decode() returns.
 OTHER = 0
@@ -37,8 +37,6 @@ MESH_DNS = 15053
 """Where a mesh's own resolver answers queries that a pod sent to port 53 (Istio)."""
 CHECKED_PAYLOAD = 64
 """TCP checksums are verified on payloads up to this size: enough to recognise offload."""
-CACHE_LINE = 64
-"""Bytes that come from memory at once, on nearly all processors."""
 
 # Twins in C of the constants above, which plain Python imports.
 _MAX_LAYERS = MAX_LAYERS
@@ -69,11 +67,6 @@ class Packet:
     def load(self, buffer: bytes | bytearray) -> None:
         """Set the buffer that the next offsets refer to."""
         self.view = buffer
-
-    def fetch(self, offset: int) -> None:
-        """Have the headers of a packet brought near that is to be decoded soon."""
-        prefetch(self.view, offset)
-        prefetch(self.view, offset + CACHE_LINE)
 
     def clear(self) -> None:
         """Forget the link-layer facts of the packet before."""
