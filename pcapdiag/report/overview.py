@@ -98,7 +98,8 @@ def outcome(report: Report, filtered: bool) -> str:
         told.append(f"{worked:,} worked")
     if partial:
         them = "it" if partial == 1 else "them"
-        told.append(f"{partial:,} not told (the capture holds too little of {them})")
+        why = "" if len(report.connections) >= summary.connections else "; --all says why"
+        told.append(f"{partial:,} not told (the capture holds too little of {them}{why})")
     return f"{words.count(summary.connections, 'connection')}: {', '.join(told)}"
 
 
