@@ -27,8 +27,8 @@ KEPT_AS_THEY_ARE = 256
 MAX_DOUBTFUL = 5_000
 """Connections judged again of those that the capture, so far, could not tell to have failed."""
 DOUBTFUL_PER_ENDPOINT = 20
-IN_MEMORY = 2 * 1024 * 1024
-"""Bytes of a spill that stay in memory before a temporary file takes them."""
+IN_MEMORY = 512 * 1024
+"""Bytes of a spill that stay in memory before a temporary file takes them: of some 100 failures."""
 
 
 class Archived(NamedTuple):
@@ -56,8 +56,8 @@ class Spill:
     """Records in the order in which they were added, read back by number."""
 
     def __init__(self) -> None:
-        self._file: IO[bytes] = io.BytesIO()
-        self._in_memory = True
+        self._memory = io.BytesIO()
+        self._file: IO[bytes] = self._memory
         self._ends = array("q", [0])
 
     def __len__(self) -> int:
@@ -69,7 +69,7 @@ class Spill:
         self._file.seek(self._ends[-1])
         self._file.write(record)
         self._ends.append(end)
-        if self._in_memory and end > IN_MEMORY:
+        if self._file is self._memory and end > IN_MEMORY:
             self._move_to_disk()
 
     def read(self, number: int) -> bytes:
@@ -81,10 +81,9 @@ class Spill:
     def _move_to_disk(self) -> None:
         import tempfile  # Only here: most captures never have so much.
 
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - for its lifetime
-        self._file.seek(0)
-        file.write(self._file.read())
-        self._file, self._in_memory = file, False
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - for its lifetime
+        self._file.write(self._memory.getbuffer())
+        self._memory = io.BytesIO()
 
 
 class Archive:
