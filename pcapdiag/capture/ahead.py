@@ -13,7 +13,7 @@ from __future__ import annotations
 from array import array
 from threading import Thread
 
-from pcapdiag.capture.batch import new_batch, part
+from pcapdiag.capture.batch import excerpt, new_batch
 from pcapdiag.capture.native import (
     acquire,
     enter_interpreter,
@@ -73,7 +73,7 @@ class Ahead:
         self._bytes = room
         self._walker = walker.twin()
         self._descriptor = descriptor
-        self._batches = [part(every, n * _RECORDS, (n + 1) * _RECORDS) for n in range(_SLOTS)]
+        self._batches = [excerpt(every, n * _RECORDS, (n + 1) * _RECORDS) for n in range(_SLOTS)]
         self._facts = array("q", bytes(8 * _SLOTS * FACTS))
         self._left = len(rest)
         memoryview(room)[_HEADROOM - self._left : _HEADROOM] = rest

@@ -67,7 +67,7 @@ def new_batch(buffer: bytes | bytearray, records: int) -> Batch:
     return Batch(buffer, 0, offsets, times, captured, lengths, interfaces, frames)
 
 
-def part(batch: Batch, start: int, stop: int) -> Batch:
+def excerpt(batch: Batch, start: int, stop: int) -> Batch:
     """Return an empty batch over the same buffer, whose room is a part of another one's."""
     return Batch(
         batch.buffer,

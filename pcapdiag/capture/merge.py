@@ -13,7 +13,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 
-from pcapdiag.capture.batch import Batch
+from pcapdiag.capture.batch import Batch, excerpt
 from pcapdiag.capture.walk import ascending
 from pcapdiag.capture.window import Columns, Pool
 
@@ -140,16 +140,9 @@ class Cursor:
         start = self.at
         if end - start == self.count:
             return whole
-        return Batch(
-            whole.buffer,
-            end - start,
-            whole.offsets[start:end],
-            whole.times[start:end],
-            whole.captured[start:end],
-            whole.lengths[start:end],
-            whole.interfaces[start:end],
-            whole.frames[start:end],
-        )
+        run = excerpt(whole, start, end)
+        run.count = end - start
+        return run
 
 
 class Merger:
