@@ -276,7 +276,9 @@ class FileReader:
 
     def _read_ahead(self) -> Iterator[Stretch]:
         """Yield what a thread finds, as far as it goes: what is left is read on as before."""
-        self.raw.read_ahead(self.walker, memoryview(self._buffer)[self._position : self._filled])
+        rest = memoryview(self._buffer)[self._position : self._filled]
+        if not self.raw.read_ahead(self.walker, rest):
+            return
         while not self.raw.stopped:
             try:
                 block = self.raw.take(self.walker)

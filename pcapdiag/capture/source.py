@@ -98,9 +98,16 @@ class RawInput:
             return False
         return self.size - self.taken >= WORTH_READING_AHEAD
 
-    def read_ahead(self, walker: Walker, rest: memoryview) -> None:
-        """Start the thread, behind ``rest`` and what ``walker`` has found: then ``take`` blocks."""
-        self._ahead = Ahead(self._file.fileno(), walker, rest)
+    def read_ahead(self, walker: Walker, rest: memoryview) -> bool:
+        """Start the thread, behind ``rest`` and what ``walker`` has found: then ``take`` blocks.
+
+        Returns False where the system has no thread to give.
+        """
+        try:
+            self._ahead = Ahead(self._file.fileno(), walker, rest)
+        except RuntimeError:
+            return False
+        return True
 
     def take(self, walker: Walker) -> Ahead:
         """Return what has the next block in it, and bring ``walker`` to its end.

@@ -56,6 +56,16 @@ def test_a_thread_needs_a_second_processor(
     assert max(seen) == processors - 1
 
 
+def test_a_system_without_threads_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    read = Read(write(tmp_path / "a.pcap", PCAP))
+    assert read.packets == PACKETS
+    assert read.capture.complete
+
+
 def test_what_was_handed_over_stays_for_one_more_batch(tmp_path: Path) -> None:
     path = write(tmp_path / "a.pcap", PCAP)
     reader = FileReader(str(path), 0, Metadata(), Stop())
