@@ -13,6 +13,8 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from pcapdiag.capture.batch import Batch, excerpt
 from pcapdiag.capture.walk import ascending
 from pcapdiag.capture.window import Columns, Pool
@@ -26,23 +28,16 @@ MAX_RUNS = 262_144
 NEVER = (1 << 63) - 1
 
 
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """One file of a merge: its number, the time of its first record, and how it is opened.
 
     ``frames`` tells how many frames were met in it so far.
     """
 
-    def __init__(
-        self,
-        file: int,
-        first_time: int,
-        open: Callable[[], Iterator[Batch | None]],  # noqa: A002
-        frames: Callable[[], int],
-    ) -> None:
-        self.file = file
-        self.first_time = first_time
-        self.open = open
-        self.frames = frames
+    file: int
+    first_time: int
+    open: Callable[[], Iterator[Batch | None]]
+    frames: Callable[[], int]
 
 
 class Origins:

@@ -164,23 +164,10 @@ def page_for(path: str | None, width: int | None, no_color: bool) -> Page:
     terminal = path is None and _is_terminal(sys.stdout)
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     if width is None:
-        width = min(_terminal_width() or DEFAULT_WIDTH, MAX_WIDTH)
+        import shutil  # Only here: --width spares it.
+
+        width = min(shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, MAX_WIDTH)
     return Page(width, terminal and not plain)
-
-
-def _terminal_width() -> int:
-    """Return COLUMNS, or else what the terminal says; 0 where neither says anything.
-
-    As ``shutil.get_terminal_size``, without the five modules that shutil imports.
-    """
-    try:
-        columns = int(os.environ.get("COLUMNS", "0"))
-    except ValueError:
-        columns = 0
-    if columns <= 0 and sys.__stdout__ is not None:
-        with suppress(ValueError, OSError):
-            columns = os.get_terminal_size(sys.__stdout__.fileno()).columns
-    return max(columns, 0)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

@@ -300,6 +300,18 @@ def proxy_header(cluster: Json) -> Json:
     return {**cluster, "transport_socket": socket}
 
 
+def ejecting() -> Json:
+    """Return what makes a cluster eject its endpoints: each after two failures, without panic."""
+    detection = {
+        "consecutive_5xx": 2,
+        "interval": "0.1s",
+        "base_ejection_time": "60s",
+        "max_ejection_percent": 100,
+    }
+    calm = {"healthy_panic_threshold": {"value": 0}}
+    return {"outlier_detection": detection, "common_lb_config": calm}
+
+
 def pinging(cluster: Json, interval: str, timeout: str) -> Json:
     """The cluster, with HTTP/2 and its keepalive."""
     keepalive = {"interval": interval, "timeout": timeout}

@@ -57,15 +57,7 @@ def ejected(lab: Lab) -> None:
     request, the third one finds no endpoint. The snapshot asks Envoy's admin interface.
     """
     lab.upstream.serve(9000, behaviours.reset_after_request())
-    detection = {
-        "consecutive_5xx": 2,
-        "interval": "0.1s",
-        "base_ejection_time": "60s",
-        "max_ejection_percent": 100,
-    }
-    calm = {"healthy_panic_threshold": {"value": 0}}
-    more = {"outlier_detection": detection, "common_lb_config": calm}
-    cluster = envoy.a_cluster("shop", (lab.upstream.ip, 9000), more=more)
+    cluster = envoy.a_cluster("shop", (lab.upstream.ip, 9000), more=envoy.ejecting())
     listener = envoy.http_listener(8080, route={"cluster": "shop"})
     envoy.start(lab, lab.proxy, [listener], [cluster], port=8080, base=_with_admin())
     for _ in range(3):

@@ -65,15 +65,7 @@ def ejected(lab: Lab) -> None:
     resets after each request; the third request finds no endpoint.
     """
     lab.upstream.serve(9000, behaviours.reset_after_request())
-    detection = {
-        "consecutive_5xx": 2,
-        "interval": "0.1s",
-        "base_ejection_time": "60s",
-        "max_ejection_percent": 100,
-    }
-    calm = {"healthy_panic_threshold": {"value": 0}}
-    more = {"outlier_detection": detection, "common_lb_config": calm}
-    envoy.simple(lab, (lab.upstream.ip, 9000), cluster=more)
+    envoy.simple(lab, (lab.upstream.ip, 9000), cluster=envoy.ejecting())
     for _ in range(3):
         _ask(lab)
     for nth in range(2):
