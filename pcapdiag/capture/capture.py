@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import chain, groupby
 
+from pcapdiag.capture.ahead import Preparation
 from pcapdiag.capture.batch import Batch, Interface
 from pcapdiag.capture.facts import FileFacts, Metadata
 from pcapdiag.capture.linktypes import name_of
@@ -34,6 +35,7 @@ class Capture:
         self.files: list[FileFacts] = []
         self.warnings: list[CaptureError] = []
         self.metadata = Metadata()
+        self.preparation: type[Preparation] = Preparation
         self._paths = paths
         self._follow = follow
         self._digest = digest
@@ -215,6 +217,7 @@ class Capture:
         reader = FileReader(
             path, 0, self.metadata, self._stop, follow=self._follow, digest=self._digest
         )
+        reader.preparation = self.preparation
         self.files.append(reader.facts)
         yield from self._drain(reader)
 

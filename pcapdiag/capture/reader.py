@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from pcapdiag.capture.ahead import Preparation
 from pcapdiag.capture.batch import Batch, Interface, new_batch
 from pcapdiag.capture.compression import Unpacker
 from pcapdiag.capture.facts import FileFacts, Metadata
@@ -69,6 +70,7 @@ class FileReader:
     ) -> None:
         self.raw = RawInput(path, stop, follow=follow, digest=digest)
         self.ahead = True
+        self.preparation: type[Preparation] = Preparation
         self.facts = FileFacts(self.raw.path)
         self.walker = Walker()
         self._input: Input = self.raw
@@ -277,7 +279,8 @@ class FileReader:
     def _read_ahead(self) -> Iterator[Stretch]:
         """Yield what a thread finds, as far as it goes: what is left is read on as before."""
         rest = memoryview(self._buffer)[self._position : self._filled]
-        if not self.raw.read_ahead(self.walker, rest):
+        link_type = self._metadata.interfaces[self.walker.interface].link_type
+        if not self.raw.read_ahead(self.walker, rest, self.preparation, link_type):
             return
         while not self.raw.stopped:
             try:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pcapdiag.capture import Batch, Capture
 from pcapdiag.correlate.secrets import KeyLogFile
 from pcapdiag.decode.fragments import Fragments
+from pcapdiag.decode.rows import Rows
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.reading import Readers
@@ -23,6 +24,7 @@ class Following:
         self, capture: Capture, options: AnalyzeOptions, ended: Callable[[Flow], str]
     ) -> None:
         self.capture = capture
+        capture.preparation = Rows
         self.fragments = Fragments()
         self.tracker = Tracker(ended, True, int.from_bytes(os.urandom(7), "little"))
         self.tracker.reassemble = self.fragments.add
