@@ -276,7 +276,7 @@ class Tracker:
         p = self.packet
         i = 0
         while i < count:
-            if i + _SOON < count:
+            if self.width == 0 and i + _SOON < count:
                 soon = self.offsets[i + _SOON]
                 prefetch(p.view, soon)
                 prefetch(p.view, soon + _CACHE_LINE)
