@@ -7,18 +7,21 @@ from array import array
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import chain, groupby
+from typing import TYPE_CHECKING
 
 from pcapdiag.capture.ahead import Preparation
 from pcapdiag.capture.batch import Batch, Interface
 from pcapdiag.capture.facts import FileFacts, Metadata
 from pcapdiag.capture.linktypes import name_of
-from pcapdiag.capture.merge import Origins, Part, merge
 from pcapdiag.capture.order import Orderer
 from pcapdiag.capture.reader import FileReader
 from pcapdiag.capture.source import STDIN
 from pcapdiag.capture.walk import Walker
 from pcapdiag.errors import CaptureError, DamagedCaptureError, FileAccessError, UsageError
 from pcapdiag.model.options import Stop
+
+if TYPE_CHECKING:
+    from pcapdiag.capture.merge import Origins, Part
 
 MAX_READ_AHEAD = 2
 """Files that are read ahead at the same time, each by a thread of its own."""
@@ -222,6 +225,8 @@ class Capture:
         yield from self._drain(reader)
 
     def _read_several(self) -> Iterator[Batch]:
+        from pcapdiag.capture.merge import Origins, merge  # Only here: one file needs it not.
+
         parts: list[Part] = []
         for path in self._paths:
             try:
@@ -235,6 +240,8 @@ class Capture:
 
     def _peek(self, path: str, number: int) -> Part:
         """Read a file up to its first packets; close it again unless it can be read only once."""
+        from pcapdiag.capture.merge import Part
+
         again = _is_regular(path)
         metadata = Metadata() if again else self.metadata
         reader = FileReader(path, number, metadata, self._stop, digest=self._digest and not again)
