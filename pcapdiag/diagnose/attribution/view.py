@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 
 import msgspec
 
+from pcapdiag.diagnose.bare import has_own_window
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import DUPLICATE, RST, PacketFact, seq_after
 from pcapdiag.model.report import End
@@ -69,6 +70,11 @@ class ResetView(msgspec.Struct, frozen=True, eq=False, dict=True):
     def bare(self) -> bool:
         """True for a RST without ACK."""
         return not self.reset.has_ack
+
+    @cached_property
+    def own_window(self) -> bool:
+        """True for a bare RST with the end's own last window: some stacks abort so (bare.py)."""
+        return has_own_window(self.reset, self.earlier, self.peer_earlier)
 
     @property
     def has_moved(self) -> bool:
