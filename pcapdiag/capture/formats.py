@@ -20,7 +20,8 @@ COMPRESSIONS = {
     b"\xfd7zXZ\x00": "xz",
 }
 SKIPPABLE = b"\x2a\x4d\x18"
-"""Behind a byte 0x50 to 0x5F: a frame of zstd to pass over (RFC 8878, 3.1.2). pzstd begins with one."""
+"""Behind a byte 0x50 to 0x5F: a frame of zstd to pass over (RFC 8878, 3.1.2); pzstd
+begins with one."""
 MAGIC_BYTES = 6
 """Bytes that tell a compression or a capture format."""
 LOOK_BYTES = 512
