@@ -576,9 +576,13 @@ class Tracker:
             f.to_be_acked = -1
             f.highest_ack = -1
         known = f.next_seq
+        until = known
         fresh = p.payload_length
         if fresh > 0 and known >= 0:
             ahead = distance((p.seq + fresh) & MASK32, known)
+            if ahead <= 0:
+                until = self._data_until(f, known)
+                ahead = distance((p.seq + fresh) & MASK32, until)
             # A hole before it counts too: the bytes were sent, though the capture lacks them.
             fresh = ahead if ahead > 0 else 0
         marks = analyze(p, flow, f, r, time)
@@ -599,7 +603,7 @@ class Tracker:
         if p.flags & ACK:
             self._acknowledge(p, flow, f, r, opened, frame, time)
         if p.payload_length > 0 and not marks & KEEP_ALIVE:
-            self._payload(p, flow, f, r, opened, fresh, known, frame, time)
+            self._payload(p, flow, f, r, opened, fresh, until, frame, time)
         if marks & ANY_RETRANSMISSION:
             self.activity.retransmissions += 1
             f.sample_seq = -1
@@ -890,6 +894,15 @@ class Tracker:
         note_outcome(endpoint, CAME_UP, time)
 
     # Turns: requests and answers as TCP shows them.
+
+    def _data_until(self, f: HalfFlow, known: int) -> int:
+        """Return where the data seen so far ends.
+
+        That is before ``known`` where an acknowledgment overtook the data that was sent before it.
+        """
+        if f.data_segments > 0:
+            return (f.last_data_seq + f.last_data_length) & MASK32
+        return (f.isn + 1) & MASK32 if f.isn >= 0 else known
 
     def _payload(
         self, p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, opened: int, fresh: int, known: int,

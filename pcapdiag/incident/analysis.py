@@ -148,7 +148,11 @@ class Analysis(Following):
             self._leave_out(told.story, told.context, told.connection.verdict.code)
 
     def end_reading(self) -> None:
-        """Judge what is still open; from now on the whole capture is known."""
+        """Judge what is still open; from now on the whole capture is known.
+
+        Raises LinkTypeError where no packet of it could be decoded.
+        """
+        self.capture.check_link_types()
         self._live = False
         self.tracker.close()
         for address, name in self.capture.names.items():
