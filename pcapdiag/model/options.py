@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from pcapdiag.model.logs import LogSource
+
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
-
-    from pcapdiag.model.logs import LogSource
 
     Network = IPv4Network | IPv6Network
 
