@@ -276,10 +276,13 @@ class Tracker:
         p = self.packet
         i = 0
         while i < count:
-            if self.width == 0 and i + _SOON < count:
+            if i + _SOON < count:
                 soon = self.offsets[i + _SOON]
-                prefetch(p.view, soon)
                 prefetch(p.view, soon + _CACHE_LINE)
+                if self.width:
+                    prefetch(p.view, soon + self.captured[i + _SOON] - 1)
+                else:
+                    prefetch(p.view, soon)
             if self._decode(p, i) == 1:
                 frame, time, interface = self.frames[i], self.times[i], self.interfaces[i]
                 flow = self._assign(p, frame, time, interface)
