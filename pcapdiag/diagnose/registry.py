@@ -38,9 +38,11 @@ from pcapdiag.diagnose.shows import (
     HTTP2,
     ICMP,
     NO_SYN_ACK,
+    PROBED,
     REQUESTS,
     RESET,
     RESPONDER_FIN,
+    SHUT,
     SILENT,
     SYN_ACK,
     UNACKED,
@@ -96,10 +98,10 @@ _THEN: tuple[Entry, ...] = (
     # What stopped the flow before anybody closed: earlier causes than the FIN or RST that followed.
     Entry(fragmentation_needed.KIND, fragmentation_needed.match, ICMP | UNACKED),
     Entry(black_hole.KIND, black_hole.match, UNACKED),
-    Entry(zero_window.KIND, zero_window.match),
+    Entry(zero_window.KIND, zero_window.match, SHUT),
     Entry(flow_control_stall.KIND, flow_control_stall.match, HTTP2, by_story=True),
     Entry(ping_timeout.KIND, ping_timeout.match, HTTP2, by_story=True),
-    Entry(keepalive_timeout.KIND, keepalive_timeout.match),
+    Entry(keepalive_timeout.KIND, keepalive_timeout.match, PROBED),
 )
 _LATER: tuple[Entry, ...] = (
     Entry(data_timeout.KIND, data_timeout.match, UNACKED),

@@ -7,8 +7,6 @@ a server's FIN, measured).
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import msgspec
 
 from pcapdiag.diagnose.ending import ending, frames_of
@@ -19,6 +17,7 @@ from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls_state import answers_the_close, is_answered_check, is_error, tls_facts
 from pcapdiag.diagnose.work import Work, work
+from pcapdiag.model.once import once
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, TlsFacts
 
@@ -44,7 +43,7 @@ class Refusal(msgspec.Struct, frozen=True):
         return not self.by_initiator and self.facts.server_hello is None
 
 
-@lru_cache(maxsize=1)
+@once
 def refusal(story: Story) -> Refusal | None:
     """Return the alert that broke the connection; a dozen kinds ask in turn for the same story."""
     facts = tls_facts(story)
