@@ -276,6 +276,7 @@ def _is_loopback(key: Key) -> bool:
 @lru_cache(MAX_COMPARED_HOSTS)
 def key_of(address: str) -> Key:
     """Return the tracker's key of an address."""
-    parsed = ipaddress.ip_address(address)
-    number = int(parsed)
-    return parsed.version, number >> 64, number & 0xFFFFFFFFFFFFFFFF
+    if ":" in address:
+        number = int(ipaddress.IPv6Address(address))
+        return 6, number >> 64, number & 0xFFFFFFFFFFFFFFFF
+    return 4, 0, int.from_bytes(map(int, address.split(".")), "big")

@@ -248,8 +248,9 @@ def _networks(losses: list[LossFacts]) -> dict[str, list[LossFacts]]:
 @lru_cache(MAX_ADDRESSES)
 def network_of(address: str) -> str:
     """Return the /24 or /64 that an address is in."""
-    bits = 64 if ":" in address else 24
-    return str(ipaddress.ip_network(f"{address}/{bits}", strict=False))
+    if ":" in address:
+        return str(ipaddress.ip_network(f"{address}/64", strict=False))
+    return f"{address.rpartition('.')[0]}.0/24"
 
 
 def name_of(addresses: list[str]) -> str:
