@@ -70,24 +70,26 @@ def _own_failure(
     story: Story, context: Context, earlier: Earlier | None
 ) -> tuple[Earlier, Judgement | None]:
     """Return which kind matches first, for the next time, and what it says."""
-    known = earlier.place if earlier else -1
-    for place, entry in asked(shows(story)):
-        if place > known or not entry.by_story:
-            judgement = entry.match(story, context)
+    for place, entry in asked(shows(story), earlier.place if earlier else -1):
+        if earlier and place == earlier.place and entry.by_story:
+            judgement = earlier.found
         else:
-            judgement = earlier.found if earlier and place == known else None
+            judgement = entry.match(story, context)
         if judgement is not None:
             return Earlier(place, judgement if entry.by_story else None), judgement
     return Earlier(NONE_MATCHED, None), None
 
 
 @lru_cache(MAX_KINDS_OF_STORIES)
-def asked(shown: int) -> tuple[tuple[int, Entry], ...]:
-    """Return the kinds that may match what shows this much, in their order, with their numbers."""
+def asked(shown: int, known: int) -> tuple[tuple[int, Entry], ...]:
+    """Return the kinds that may match what shows this much, in their order, with their numbers.
+
+    Of those before ``known``, the one that matched earlier, only what the context may have changed.
+    """
     return tuple(
         (place, entry)
         for place, entry in enumerate(order(with_tls=bool(shown & TLS)))
-        if entry.needs & shown == entry.needs
+        if entry.needs & shown == entry.needs and (place >= known or not entry.by_story)
     )
 
 
