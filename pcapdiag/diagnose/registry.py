@@ -121,7 +121,7 @@ _LAST: tuple[Entry, ...] = (
     Entry(reset_before_response.KIND, reset_before_response.match, RESET, by_story=True),
     Entry(reset_in_response.KIND, reset_in_response.match, RESET, by_story=True),
     Entry(closed_before_request.KIND, closed_before_request.match, RESPONDER_FIN),
-    Entry(closed_before_response.KIND, closed_before_response.match, RESPONDER_FIN),
+    Entry(closed_before_response.KIND, closed_before_response.match, ASKED),
     Entry(response_rejected.KIND, at_the_end(response_rejected.match), REQUESTS, by_story=True),
     Entry(response_timeout.KIND, response_timeout.match),
     Entry(initiator_abort.KIND, initiator_abort.match),

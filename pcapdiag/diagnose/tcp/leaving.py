@@ -6,7 +6,7 @@ import msgspec
 
 from pcapdiag.diagnose.cancel import at_deadline, cancelled
 from pcapdiag.diagnose.ending import Ending, behind_unseen_bytes, ending, frames_of
-from pcapdiag.diagnose.goodbye import asks_for_answer, speaks_tls
+from pcapdiag.diagnose.goodbye import asks_for_answer, responders_goodbye, speaks_tls
 from pcapdiag.diagnose.http2.asked import asked_at, asked_facts
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.one_way import is_one_way, known_to_answer, never_answered
@@ -76,6 +76,8 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if may_be_half_close(story, context):
         return None
     if end.reset is not None and behind_unseen_bytes(story, end.reset):
+        return None
+    if responders_goodbye(story, end) is not None:
         return None
     state = work(story)
     turn = story.turn
