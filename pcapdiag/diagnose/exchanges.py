@@ -7,6 +7,7 @@ A kind is asked of one exchange at a time, in the order of EXCHANGES; the first 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 
 import msgspec
 from msgspec.structs import replace
@@ -35,6 +36,7 @@ from pcapdiag.diagnose.http2 import (
 )
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.tcp import reset_before_response, response_timeout
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
@@ -77,12 +79,20 @@ EXCHANGES: tuple[ExchangeEntry, ...] = (
 )
 
 
+def _readable(story: Story) -> list[Exchange]:
+    """Return the requests whose answers are known: of Multipath TCP up to the first with a hole."""
+    known = exchanges(story)
+    if all(one.complete for one in known) or not is_multipath(story):
+        return known
+    return list(takewhile(lambda one: one.complete, known))
+
+
 def judge_exchanges(story: Story, context: Context) -> Iterator[Judgement]:
     """Yield a judgement for every failed request, in the order of the requests.
 
     Each has ``exchange`` set. The failure of the connection itself is not looked at.
     """
-    for exchange in exchanges(story):
+    for exchange in _readable(story):
         judgement = judge_exchange(story, exchange, context)
         if judgement is not None:
             yield judgement
@@ -105,7 +115,7 @@ def at_the_end(match: MatchExchange) -> Callable[[Story, Context], Judgement | N
     """
 
     def of_connection(story: Story, context: Context) -> Judgement | None:
-        for exchange in exchanges(story):
+        for exchange in _readable(story):
             over = exchange.complete and not exchange.upgrade
             if over or exchange.ended_by is not None:
                 continue

@@ -113,7 +113,7 @@ def first_goodbye(story: Story, time: int, frame: int) -> Alert | None:
     """Return the first close_notify, or what has its size, before a FIN or RST; None without.
 
     ``time`` (ns) and ``frame`` are those of the first FIN or RST: that is not always who left first
-    (measured: stunnel waits for the other end's FIN after its close_notify).
+    (measured: a client may answer stunnel's close_notify by FIN before stunnel's own FIN comes).
     """
     facts = tls_facts(story)
     if facts is None:

@@ -42,7 +42,7 @@ References
     - RFC 9112 section 9.5: failures and timeouts of a connection.
     - NGINX ngx_http_upstream.c: "upstream prematurely closed connection".
     - Measured in the lab (docs/lab.md): a killed process with an empty buffer sends FIN; stunnel,
-      whose backend is dead, says goodbye and waits for the client's FIN.
+      whose backend is dead, says goodbye, and its client's FIN may come before its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A responder that says goodbye inside TLS, and leaves the first FIN to the initiator (stunnel)."""
+"""A responder that says goodbye inside TLS, and whose FIN comes after the initiator's."""
 
 from __future__ import annotations
 
