@@ -9,7 +9,10 @@ the same size on both.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 
+from pcapdiag.diagnose.http.facts import exchanges
+from pcapdiag.model.http import Exchange
 from pcapdiag.model.packet import FIN, RST, SYN, PacketFact
 from pcapdiag.model.story import Story
 
@@ -29,6 +32,14 @@ def is_multipath(story: Story) -> bool:
     kept = {first, *sizes}
     mapped = any(carries and size in MAPPING for carries, size in kept)
     return mapped and any(not carries and size in ACKNOWLEDGMENT for carries, size in kept)
+
+
+def readable(story: Story) -> list[Exchange]:
+    """Return the requests whose answers are known: of Multipath TCP up to the first with a hole."""
+    known = exchanges(story)
+    if all(one.complete for one in known) or not is_multipath(story):
+        return known
+    return list(takewhile(lambda one: one.complete, known))
 
 
 def _sizes(story: Story) -> Iterator[tuple[bool, int]]:

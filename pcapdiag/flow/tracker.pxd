@@ -1,6 +1,7 @@
 import cython
 
 from pcapdiag.decode.headers cimport Packet
+from pcapdiag.decode.rows cimport unpack
 from pcapdiag.flow.activity cimport Bins
 from pcapdiag.flow.callers cimport Callers, note_outcome
 from pcapdiag.flow.lanes cimport Lanes
@@ -44,6 +45,8 @@ cdef class Tracker:
     cdef long long[::1] recent
     cdef unsigned short[::1] tags
     cdef const long long[::1] offsets, times, captured, lengths, interfaces, frames
+    cdef const unsigned int[::1] words
+    cdef long long width
     cdef const long long[::1] link_types, files
     cdef public long long want_all, now, next_sweep, watching, scratch
     cdef public set watched, named
@@ -90,7 +93,7 @@ cdef class Tracker:
     @cython.locals(same=cython.bint)
     cdef void _compare_files(self, Packet p, Flow flow, long long frame, long long time)
     cdef void _infer_opener(self, Packet p, Flow flow)
-    @cython.locals(f=HalfFlow, r=HalfFlow, path=cython.longlong, from_a=cython.longlong, opened=cython.longlong, known=cython.longlong, fresh=cython.longlong, ahead=cython.longlong, marks=cython.longlong)
+    @cython.locals(f=HalfFlow, r=HalfFlow, path=cython.longlong, from_a=cython.longlong, opened=cython.longlong, known=cython.longlong, until=cython.longlong, fresh=cython.longlong, ahead=cython.longlong, marks=cython.longlong)
     cdef int _track(self, Packet p, Flow flow, long long frame, long long time, long long interface) except -1
     @cython.locals(number=cython.longlong)
     cdef int _path_id(self, long long interface, long long ifindex) except -1
@@ -110,6 +113,7 @@ cdef class Tracker:
     cdef inline void _acknowledge(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long frame, long long time) noexcept
     @cython.locals(endpoint=Endpoint)
     cdef void _established(self, Flow flow, long long time) noexcept
+    cdef long long _data_until(self, HalfFlow f, long long known) noexcept
     @cython.locals(position=cython.longlong, seq=cython.longlong)
     cdef inline int _payload(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long fresh, long long known, long long frame, long long time) except -1
     @cython.locals(start=cython.longlong)

@@ -34,8 +34,15 @@ def summarize_capture(analysis: Analysis) -> CaptureSummary:
         unreadable=[
             UnreadableFile(path=error.path, message=error.told) for error in capture.warnings
         ],
-        notes=analysis.key_notes(),
+        notes=_unread(capture) + analysis.key_notes(),
     )
+
+
+def _unread(capture: Capture) -> list[str]:
+    return [
+        f"packets of link type {name} were not looked into: it is not read"
+        for name in capture.unread_link_types
+    ]
 
 
 def _counts(capture: Capture, tracker: Tracker, analysis: Analysis) -> CaptureCounts:

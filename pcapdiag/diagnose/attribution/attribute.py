@@ -20,6 +20,7 @@ from pcapdiag.diagnose.attribution.closing import (
 from pcapdiag.diagnose.attribution.combine import (
     NAMED_FROM,
     conclude,
+    likeliest,
     likelihoods,
     posterior,
 )
@@ -69,7 +70,7 @@ def _by_reset(
     prior = unexpected_maker(view, signals) | prior
     logs = _blame(view, judgement.code, sender_likelihoods(view, signals))
     probabilities = posterior(prior, logs)
-    side = max(probabilities, key=lambda s: probabilities[s])
+    side = likeliest(probabilities)
     evidence += [s.evidence() for s in signals]
     closed_first = side == view.side and view.end.fin_frame > 0
     sure_path = side == "path" and prior["path"] > NAMED_FROM

@@ -38,8 +38,7 @@ def answer_time(view: ResetView) -> Signal | None:
         name = "too_fast" if view.bare or not prompts[0].length else "too_fast_ack"
         return signal(name, "path", detail, frames)
     delay = view.reset.time - prompts[-1].time
-    spoke_since = any(p.time >= prompts[-1].time for p in view.earlier)
-    if delay < USUAL[0] * rtt or spoke_since:
+    if delay < USUAL[0] * rtt or any(p.time >= prompts[-1].time for p in view.earlier):
         return None
     frames = (prompts[-1].frame, view.reset.frame)
     detail = f"{view.word} came after {duration(delay)}, the usual round trip of {view.end.address}"
@@ -85,7 +84,7 @@ def answered(view: ResetView, rtt: int) -> list[PacketFact]:
     since = reset.time - USUAL[1] * rtt
     recent = [p for p in view.peer_earlier if p.time >= since]
     if view.bare:
-        return [p for p in recent if p.has_ack and p.ack == reset.seq]
+        return [p for p in recent if p.ack == reset.seq and p.has_ack]
     return [p for p in recent if p.end_seq == reset.ack and p.end_seq != p.seq]
 
 
