@@ -150,3 +150,30 @@ def stunnel_goodbye(lab: Lab) -> None:
         "responder",
         ended_by=["responder"],
     )
+
+
+@scenario(
+    "tcp.connection_refused-beside-forwarded-ports",
+    "A NAT forwards one port of its address and refuses the others itself",
+    path="client router router2 upstream",
+    points=("client",),
+)
+def beside_forwarded(lab: Lab) -> None:
+    """Port 80 of the address is forwarded to a server with an initial TTL of 128, two routers
+    behind; three requests are answered from there. Port 81 is not forwarded: four tries are refused
+    by the host whose address it is.
+    """
+    lab.upstream.sysctl("net.ipv4.ip_default_ttl", 128)
+    ip, port = lab.upstream.serve(8080, behaviours.answer()).address
+    rule = f"-t nat -A PREROUTING -d {lab.router.ip} -p tcp --dport 80"
+    lab.router.iptables(f"{rule} -j DNAT --to-destination {ip}:{port}")
+    for _ in range(3):
+        connection = lab.client.connect((lab.router.ip, 80))
+        connection.send(behaviours.get()).receive_until()
+        connection.close()
+        lab.healthy(connection)
+    for _ in range(4):
+        refused = lab.client.connect((lab.router.ip, 81))
+        lab.judge(refused, "tcp.connection_refused", ["responder", "unknown"])
+    lab.findings.forbidden.append("path.reset_device")
+    lab.sleep(0.2)
