@@ -13,9 +13,9 @@ from types import ModuleType
 
 import msgspec
 
-from pcapdiag.diagnose.http.facts import exchanges
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.multipath import readable
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
@@ -74,7 +74,7 @@ def _at_the_end(match: MatchExchange) -> Match:
     """
 
     def of_connection(story: Story, context: Context) -> Judgement | None:
-        for exchange in exchanges(story):
+        for exchange in readable(story):
             over = exchange.complete and not exchange.upgrade
             if over or exchange.ended_by is not None:
                 continue

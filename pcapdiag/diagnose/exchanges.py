@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.entry import Entry
 from pcapdiag.diagnose.http.facts import exchanges as exchanges
 from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.multipath import readable
 from pcapdiag.diagnose.shows import GRPC, HTTP2, REPLY, request_shows
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
@@ -54,7 +55,7 @@ def judge_exchanges(story: Story, context: Context) -> Iterator[Judgement]:
 
     Each has ``exchange`` set. The failure of the connection itself is not looked at.
     """
-    for exchange in exchanges(story):
+    for exchange in readable(story):
         judgement = judge_exchange(story, exchange, context)
         if judgement is not None:
             yield judgement

@@ -91,7 +91,7 @@ ORDER: tuple[Entry, ...] = (
     Entry("tcp.reset_before_response", RESET, by_story=True),
     Entry("tcp.reset_in_response", RESET, by_story=True),
     Entry("tcp.closed_before_request", RESPONDER_FIN),
-    Entry("tcp.closed_before_response", RESPONDER_FIN),
+    Entry("tcp.closed_before_response", ASKED),
     Entry("http.response_rejected", REQUESTS, by_story=True, at_the_end=True),
     Entry("tcp.response_timeout"),
     Entry("tcp.initiator_abort"),
