@@ -196,8 +196,8 @@ def _notes(story: Story, context: Context) -> tuple[str, ...]:
 
 
 _NOT_REPEATED = (
-    "Its SYN was not repeated, which is due after 1 s: its connect timeout is shorter; or a capture "
-    "filter let only SYNs pass, and then nothing here says that it failed."
+    "Its SYN was not repeated, which is due after 1 s: its connect timeout is shorter; or a "
+    "capture filter let only SYNs pass, and then nothing here says that it failed."
 )
 
 
