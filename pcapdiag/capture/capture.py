@@ -7,11 +7,12 @@ from array import array
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import chain, groupby
+from typing import TYPE_CHECKING
 
+from pcapdiag.capture.ahead import Preparation
 from pcapdiag.capture.batch import Batch, Interface
 from pcapdiag.capture.facts import FileFacts, Metadata
 from pcapdiag.capture.linktypes import READ, name_of
-from pcapdiag.capture.merge import Origins, Part, merge
 from pcapdiag.capture.order import Orderer
 from pcapdiag.capture.reader import FileReader
 from pcapdiag.capture.source import STDIN
@@ -24,6 +25,9 @@ from pcapdiag.errors import (
     UsageError,
 )
 from pcapdiag.model.options import Stop
+
+if TYPE_CHECKING:
+    from pcapdiag.capture.merge import Origins, Part
 
 LINK_TYPE_AT = 20
 """Byte of a pcap file that says the link type."""
@@ -42,6 +46,7 @@ class Capture:
         self.files: list[FileFacts] = []
         self.warnings: list[CaptureError] = []
         self.metadata = Metadata()
+        self.preparation: type[Preparation] = Preparation
         self._paths = paths
         self._follow = follow
         self._digest = digest
@@ -238,10 +243,13 @@ class Capture:
         reader = FileReader(
             path, 0, self.metadata, self._stop, follow=self._follow, digest=self._digest
         )
+        reader.preparation = self.preparation
         self.files.append(reader.facts)
         yield from self._drain(reader)
 
     def _read_several(self) -> Iterator[Batch]:
+        from pcapdiag.capture.merge import Origins, merge  # Only here: one file needs it not.
+
         parts: list[Part] = []
         for path in self._paths:
             try:
@@ -255,6 +263,8 @@ class Capture:
 
     def _peek(self, path: str, number: int) -> Part:
         """Read a file up to its first packets; close it again unless it can be read only once."""
+        from pcapdiag.capture.merge import Part
+
         again = _is_regular(path)
         metadata = Metadata() if again else self.metadata
         reader = FileReader(path, number, metadata, self._stop, digest=self._digest and not again)

@@ -8,7 +8,6 @@ connection's own SNI comes before what DNS and other connections say of its addr
 from __future__ import annotations
 
 import codecs
-import ipaddress
 from collections.abc import Iterator
 from typing import Literal
 
@@ -172,6 +171,8 @@ def _each(item: object, *path: str) -> list[str]:
 
 def _address(text: str) -> str | None:
     """Return an address in its canonical form, without a zone; None for anything else."""
+    import ipaddress  # Only here: most runs are given no names.
+
     try:
         return str(ipaddress.ip_address(text.partition("%")[0]))
     except ValueError:

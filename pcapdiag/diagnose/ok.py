@@ -32,7 +32,8 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.ending import ending, is_bare, outlived
+from pcapdiag.diagnose.bare import is_bare
+from pcapdiag.diagnose.ending import ending, outlived
 from pcapdiag.diagnose.http.response_lost import early_answer_note
 from pcapdiag.diagnose.http.response_rejected import rejection_note
 from pcapdiag.diagnose.http.stream_idle_timeout import idle_note

@@ -1,6 +1,7 @@
 import cython
 
 from pcapdiag.decode.headers cimport Packet
+from pcapdiag.decode.rows cimport unpack
 from pcapdiag.flow.activity cimport Bins
 from pcapdiag.flow.callers cimport Callers, note_outcome
 from pcapdiag.flow.lanes cimport Lanes
@@ -44,6 +45,8 @@ cdef class Tracker:
     cdef long long[::1] recent
     cdef unsigned short[::1] tags
     cdef const long long[::1] offsets, times, captured, lengths, interfaces, frames
+    cdef const unsigned int[::1] words
+    cdef long long width
     cdef const long long[::1] link_types, files
     cdef public long long want_all, now, next_sweep, watching, scratch
     cdef public set watched, named

@@ -15,8 +15,9 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
-from pcapdiag.capture.batch import Batch, column
+from pcapdiag.capture.batch import NO_WORDS, Batch, column
 from pcapdiag.decode.headers import Packet
+from pcapdiag.decode.rows import unpack
 from pcapdiag.flow.activity import Bins
 from pcapdiag.flow.callers import CAME_UP, REFUSED, SILENT, Callers, note_outcome
 from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS, Lanes
@@ -188,6 +189,8 @@ class Tracker:
         self.lengths = column()
         self.interfaces = column()
         self.frames = column()
+        self.words = NO_WORDS
+        self.width = 0
         self.link_types = array("q")
         self.files = array("q")
         self.buffer: Any = b""
@@ -257,6 +260,8 @@ class Tracker:
         self.lengths = batch.lengths
         self.interfaces = batch.interfaces
         self.frames = batch.frames
+        self.words = batch.words
+        self.width = batch.width
         self.link_types = link_types
         self.files = files
         if batch.disordered:
@@ -271,7 +276,7 @@ class Tracker:
         p = self.packet
         i = 0
         while i < count:
-            if i + _SOON < count:
+            if self.width == 0 and i + _SOON < count:
                 soon = self.offsets[i + _SOON]
                 prefetch(p.view, soon)
                 prefetch(p.view, soon + _CACHE_LINE)
@@ -354,8 +359,11 @@ class Tracker:
         return self._other(p, kind, self.frames[i], time, self.interfaces[i])
 
     def _decode_at(self, p: Packet, i: int) -> int:
-        link_type = self.link_types[self.interfaces[i]]
-        kind = p.decode(self.offsets[i], self.captured[i], self.lengths[i], link_type)
+        if self.width and unpack(p, self.words, i * self.width):
+            kind = 1
+        else:
+            link_type = self.link_types[self.interfaces[i]]
+            kind = p.decode(self.offsets[i], self.captured[i], self.lengths[i], link_type)
         if kind == 1 and self.redirect_count > 0:
             self._follow_redirect(p)
         return kind

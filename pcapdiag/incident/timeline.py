@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from functools import reduce
 from itertools import pairwise
+from operator import or_
 
 import msgspec
 
 from pcapdiag.model import packet as marks
-from pcapdiag.model.packet import FIN, RST, SYN, PacketFact, flag_letters, seq_after, seq_distance
+from pcapdiag.model.packet import (
+    ACK,
+    FIN,
+    RST,
+    SYN,
+    PacketFact,
+    flag_letters,
+    seq_after,
+    seq_distance,
+)
 from pcapdiag.model.report import Actor, TimelineEntry
 from pcapdiag.model.story import Half, IcmpFact, Story
 from pcapdiag.model.units import NANOSECONDS, format_seconds
@@ -34,6 +45,7 @@ _MARK_WORDS = (
     (marks.DSACK, "says that bytes came twice"),
     (marks.TRUNCATED, "cut short by the capture"),
 )
+_SAID_MARKS = reduce(or_, (bit for bit, _ in _MARK_WORDS))
 _PLAIN_MARKS = marks.SUPER_SEGMENT | marks.BAD_CHECKSUM | marks.WINDOW_UPDATE
 """Marks that do not make a packet worth a line of its own."""
 
@@ -148,7 +160,7 @@ def _line(story: Story, packet: PacketFact) -> _Line:
     if clean and packet.length:
         line.segments, line.bytes = 1, packet.length
     line.plain_ack = clean and not packet.length
-    line.detail = ", ".join(_details(story, packet))
+    line.detail = _details(story, packet)
     return line
 
 
@@ -163,17 +175,16 @@ def _event(packet: PacketFact) -> str:
     return _bytes(packet.length) if packet.length else flag_letters(packet.flags)
 
 
-def _details(story: Story, packet: PacketFact) -> Iterator[str]:
+def _details(story: Story, packet: PacketFact) -> str:
     own, other = story.half(packet.from_initiator), story.half(not packet.from_initiator)
-    yield f"seq {_relative(packet.seq, own)}"
-    if packet.has_ack:
-        yield f"ack {_relative(packet.ack, other)}"
+    words = f"seq {_relative(packet.seq, own)}"
+    if packet.flags & ACK:
+        words += f", ack {_relative(packet.ack, other)}"
     if packet.flags & RST:
-        yield f"window {packet.window}"
-        yield f"TTL {packet.ttl}"
-    for bit, words in _MARK_WORDS:
-        if packet.marks & bit:
-            yield words
+        words += f", window {packet.window}, TTL {packet.ttl}"
+    if packet.marks & _SAID_MARKS:
+        words += "".join([f", {said}" for bit, said in _MARK_WORDS if packet.marks & bit])
+    return words
 
 
 def _relative(number: int, half: Half) -> int:

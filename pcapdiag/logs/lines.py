@@ -5,12 +5,16 @@ from __future__ import annotations
 import codecs
 import os
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from pcapdiag.capture.compression import Unpacker
 from pcapdiag.capture.formats import MAGIC_BYTES, compression_of
-from pcapdiag.capture.source import Input, RawInput
+from pcapdiag.capture.source import RawInput
 from pcapdiag.errors import DamagedCaptureError, FileAccessError, UsageError
 from pcapdiag.model.options import Stop
+
+if TYPE_CHECKING:
+    from pcapdiag.capture.source import Input
 
 CHUNK = 256 * 1024
 """Bytes read at once."""

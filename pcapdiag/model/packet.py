@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 FIN, SYN, RST, PSH, ACK, URG = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
@@ -86,33 +88,33 @@ class PacketFact(msgspec.Struct, frozen=True):
     @property
     def is_rst(self) -> bool:
         """True when RST is set."""
-        return bool(self.flags & RST)
+        return self.flags & RST != 0
 
     @property
     def is_fin(self) -> bool:
         """True when FIN is set."""
-        return bool(self.flags & FIN)
+        return self.flags & FIN != 0
 
     @property
     def has_ack(self) -> bool:
         """True when the acknowledgment field is valid."""
-        return bool(self.flags & ACK)
+        return self.flags & ACK != 0
 
     @property
     def end_seq(self) -> int:
         """The sequence number after this segment (SYN and FIN take one each)."""
-        extra = (self.flags & SYN) // SYN + (self.flags & FIN)
+        extra = (self.flags & SYN != 0) + (self.flags & FIN != 0)
         return (self.seq + self.length + extra) & 0xFFFFFFFF
 
     @property
     def is_retransmission(self) -> bool:
         """True when the segment (or part of it) had been sent before."""
-        return bool(self.marks & ANY_RETRANSMISSION)
+        return self.marks & ANY_RETRANSMISSION != 0
 
     @property
     def is_duplicate(self) -> bool:
         """True for a second capture of the same packet."""
-        return bool(self.marks & DUPLICATE)
+        return self.marks & DUPLICATE != 0
 
 
 def seq_after(a: int, b: int) -> bool:
@@ -126,6 +128,7 @@ def seq_distance(a: int, b: int) -> int:
     return d - 0x100000000 if d >= 0x80000000 else d
 
 
+@lru_cache(256)
 def flag_letters(flags: int) -> str:
     """Return flags as tcpdump writes them for people: ``SYN``, ``RST,ACK``, ``FIN,ACK`` ..."""
     letters = ((SYN, "SYN"), (FIN, "FIN"), (RST, "RST"), (PSH, "PSH"))

@@ -71,6 +71,7 @@ def own_reset(view: ResetView) -> Signal | None:
         other
         for other in view.story.resets
         if other.frame > reset.frame and other.from_initiator == reset.from_initiator
+        if other.window  # As a live socket's has.
     ]
     if not later or _is_own(view):
         return None

@@ -20,6 +20,7 @@ from pcapdiag.diagnose.attribution.closing import (
 from pcapdiag.diagnose.attribution.combine import (
     NAMED_FROM,
     conclude,
+    likeliest,
     likelihoods,
     posterior,
 )
@@ -69,7 +70,7 @@ def _by_reset(
     prior = unexpected_maker(view, signals) | prior
     logs = _blame(view, judgement.code, sender_likelihoods(view, signals))
     probabilities = posterior(prior, logs)
-    side = max(probabilities, key=lambda s: probabilities[s])
+    side = likeliest(probabilities)
     evidence += [s.evidence() for s in signals]
     closed_first = side == view.side and view.end.fin_frame > 0
     sure_path = side == "path" and prior["path"] > NAMED_FROM
@@ -86,7 +87,7 @@ def _blame(view: ResetView, code: str, logs: dict[Actor, float]) -> dict[Actor, 
         view.peer_side: sent_by_end,
         "path": logs["path"],
     }
-    own = not view.bare or view.end.fin_frame or view.has_moved
+    own = not view.bare or view.own_window or view.end.fin_frame or view.has_moved
     share = 0.0 if own else HOST_ANSWERS.get(code, 0.0)
     if share:
         likely = share * 10 ** logs[view.side] + (1 - share) * 10 ** logs["path"]

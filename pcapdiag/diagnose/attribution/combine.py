@@ -54,19 +54,30 @@ def added_up(counted: Iterable[Signal]) -> dict[Actor, float]:
 
 def posterior(prior: Weights, logs: Weights) -> dict[Actor, float]:
     """Return the probability of each side that the prior allows."""
-    top = max(logs[side] for side in prior)
+    top = max([logs[side] for side in prior])
     raw = {side: p * 10 ** (logs[side] - top) for side, p in prior.items()}
     total = sum(raw.values()) or 1.0
     return {side: value / total for side, value in raw.items()}
 
 
+def likeliest(probabilities: Weights) -> Actor:
+    """Return the side with the highest probability, of equal ones the first."""
+    return max(probabilities, key=probabilities.__getitem__)
+
+
 def ceiling(side: Actor, signals: Sequence[Signal], by_kind: bool) -> float:
     """Return how sure one may be at most; ``by_kind``: the kind itself was sure of that side."""
+    if by_kind:
+        return CEILING
     speaking = [s for s in strongest(signals) if s.says == side and s.weight > 0]
-    enough = len(speaking) >= AGREEING or any(s.weight >= DECIDES_ALONE for s in speaking)
-    if side == "path" and not enough and not by_kind:
+    if side == "path" and not _enough(speaking):
         return ONE_FAMILY_CEILING
-    return CEILING if speaking or by_kind else PRIOR_CEILING
+    return CEILING if speaking else PRIOR_CEILING
+
+
+def _enough(speaking: Sequence[Signal]) -> bool:
+    """Whether signals of different families suffice to name the path."""
+    return len(speaking) >= AGREEING or any(s.weight >= DECIDES_ALONE for s in speaking)
 
 
 def conclude(
@@ -80,8 +91,8 @@ def conclude(
 
     ``device`` is the address of a device on the path that showed itself, if any.
     """
-    side, p = max(probabilities.items(), key=lambda item: item[1])
-    confidence = round(min(p, limit), 3)
+    side = likeliest(probabilities)
+    confidence = round(min(probabilities[side], limit), 3)
     if confidence > NAMED_FROM:
         address = device if side == "path" else story.half(side == "initiator").address
         return Attribution(side=side, address=address, confidence=confidence, evidence=evidence)

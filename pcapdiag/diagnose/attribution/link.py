@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.ttl import baseline, without
-from pcapdiag.diagnose.attribution.vantage import is_loopback, vantage
+from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, ResetView
+from pcapdiag.model.addresses import is_loopback
 
 SENT_BY_US = 4
 """Packet type of cooked captures: sent by the capturing host."""
@@ -44,14 +45,16 @@ def mac(view: ResetView) -> Signal | None:
 
 def interface(view: ResetView) -> Signal | None:
     """Find a RST that was captured on another interface than all of its address's other packets."""
-    own = {p.interface for p in view.own}
-    if len(view.own) < STEADY or len(own) > 1 or view.reset.interface in own or view.has_moved:
+    own = view.own
+    if len(own) < STEADY or own[0].interface == view.reset.interface or view.has_moved:
+        return None
+    if any(p.interface != own[0].interface for p in own):
         return None
     detail = (
-        f"{view.word} was captured on another interface than {len(view.own)} other packets of "
+        f"{view.word} was captured on another interface than {len(own)} other packets of "
         f"{view.end.address}"
     )
-    return signal("interface_differs", "path", detail, (view.reset.frame, view.own[-1].frame))
+    return signal("interface_differs", "path", detail, (view.reset.frame, own[-1].frame))
 
 
 def direction(view: ResetView) -> Signal | None:
@@ -59,10 +62,13 @@ def direction(view: ResetView) -> Signal | None:
     if is_loopback(view.end.address) or is_loopback(view.peer.address):
         detail = "one end has a loopback address: nothing between two hosts made it"
         return signal("left_captured_host", view.side, detail, (view.reset.frame,))
-    others = {p.direction for p in (*view.earlier, *view.later)} or _elsewhere(view)
-    if view.reset.direction == SENT_BY_US:
+    sent = view.reset.direction == SENT_BY_US
+    if not sent and view.reset.direction not in RECEIVED:
+        return None
+    others = {p.direction for p in view.own} or _elsewhere(view)
+    if sent:
         return _sent(view, others)
-    if view.reset.direction in RECEIVED and others == {SENT_BY_US}:
+    if others == {SENT_BY_US}:
         detail = (
             f"{view.word} came in from outside, yet bears the address of the captured host "
             f"{view.end.address}"
@@ -106,7 +112,7 @@ def _sent(view: ResetView, others: set[int]) -> Signal | None:
         f"was sent by the captured host: {maker}"
     )
     says = view.peer_side if peer_is_here else "path"
-    other_connections = not view.earlier and not view.later
+    other_connections = not view.own
     return signal("made_by_capturing_host", says, detail, (reset.frame,), other_connections)
 
 

@@ -93,25 +93,21 @@ def _responder_prior(view: ResetView) -> Prior:
         return UNUSED
     if view.story.hello_initiator[:1] == bytes([TLS_HANDSHAKE]) and turn.index == 1:
         return HELLO
-    if view.bare and (turn.response_bytes or turn.index > 1):
+    if view.bare and not view.own_window and (turn.response_bytes or turn.index > 1):
         return LOST
     return RESPONSE if turn.response_bytes else REQUEST
 
 
 def _fin_before(view: ResetView) -> bool:
-    halves = (view.end, view.peer)
-    return any(h.fin_frame and h.fin_time <= view.reset.time for h in halves)
+    fins = [half.fin_time for half in (view.end, view.peer) if half.fin_frame]
+    return bool(fins) and min(fins) <= view.reset.time
 
 
 def _idle_before(view: ResetView) -> bool:
     turn = view.story.turn
-    before = [p for p in (*view.earlier, *view.peer_earlier) if p.time < turn.request_time]
-    if turn.request_bytes and not turn.response_bytes and before and turn.gap >= IDLE:
-        return True
-    last = max((p.time for p in (*view.earlier[-1:], *view.peer_earlier[-1:])), default=0)
-    return bool(last) and view.reset.time - last >= IDLE and not _outstanding(view)
-
-
-def _outstanding(view: ResetView) -> bool:
-    turn = view.story.turn
-    return turn.request_bytes > 0 and not turn.response_bytes
+    if turn.request_bytes and not turn.response_bytes:
+        if turn.gap < IDLE:
+            return False
+        return any(p.time < turn.request_time for p in (*view.earlier, *view.peer_earlier))
+    last = max([p.time for p in (*view.earlier[-1:], *view.peer_earlier[-1:])], default=0)
+    return bool(last) and view.reset.time - last >= IDLE

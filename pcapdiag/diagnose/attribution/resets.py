@@ -24,15 +24,18 @@ from pcapdiag.diagnose.attribution.combine import (
     added_up,
     ceiling,
     conclude,
+    likeliest,
     posterior,
     strongest,
 )
 from pcapdiag.diagnose.attribution.priors import Prior, imitation, reset_prior
 from pcapdiag.diagnose.attribution.shape import (
     BARE,
+    BLOCKS,
     BOTH_ENDS,
     FIRST,
     ICMP,
+    IDLED,
     IP_ID,
     IPV6,
     MAY_BE_CUT,
@@ -40,6 +43,7 @@ from pcapdiag.diagnose.attribution.shape import (
     SPOKE,
     TEXT,
     TIMESTAMP,
+    TLS,
     TOS,
     WENT_ON,
     WINDOW,
@@ -83,7 +87,7 @@ RESET_SIGNALS: tuple[Test, ...] = (
     Test(afterwards.both_ends, BOTH_ENDS),
     Test(timing.answer_time),
     Test(timing.unprompted, BARE),
-    Test(recurring.idle_expiry),
+    Test(recurring.idle_expiry, IDLED),
     Test(timing.idle_timer),
     Test(ip_id.continuity, IP_ID | SPOKE),
     Test(ip_id.copied, IP_ID),
@@ -91,7 +95,7 @@ RESET_SIGNALS: tuple[Test, ...] = (
     Test(ip_header.type_of_service),
     Test(ip_header.congestion_bits, TOS | SPOKE),
     Test(ip_header.flow_label, IPV6 | SPOKE),
-    Test(tcp_header.live_socket, WITH_ACK | WINDOW | SPOKE),
+    Test(tcp_header.live_socket, WINDOW | SPOKE),
     Test(tcp_header.timestamp_clock, TIMESTAMP | SPOKE),
     Test(tcp_header.timestamp_echo, TIMESTAMP | WITH_ACK),
     Test(tcp_header.bare_timestamps, BARE | TIMESTAMP),
@@ -109,9 +113,9 @@ RESET_SIGNALS: tuple[Test, ...] = (
     Test(across.works_at_once, FIRST),
     Test(recurring.window_shared),
     Test(recurring.ip_id_shared),
-    Test(recurring.idle_survived),
-    Test(recurring.name_filtered),
-    Test(recurring.pair_blocked),
+    Test(recurring.idle_survived, IDLED),
+    Test(recurring.name_filtered, TLS),
+    Test(recurring.pair_blocked, BLOCKS),
 )
 
 
@@ -122,8 +126,8 @@ def attribute_reset(story: Story, packet: PacketFact, context: Context) -> Attri
     prior = reset_prior(view)
     sides = unexpected_maker(view, signals) | {view.side: prior.end, "path": 1 - prior.end}
     probabilities = posterior(sides, sender_likelihoods(view, signals))
-    side = max(probabilities, key=lambda s: probabilities[s])
-    evidence = [prior_evidence(view, prior), *(s.evidence() for s in signals)]
+    side = likeliest(probabilities)
+    evidence = [prior_evidence(view, prior), *[s.evidence() for s in signals]]
     limit = sender_ceiling(view, side, signals, by_kind=False)
     return conclude(story, probabilities, evidence, limit, ttl.device_address(view))
 
@@ -149,14 +153,15 @@ def sender_likelihoods(view: ResetView, signals: Sequence[Signal]) -> dict[Actor
 
     What a device can copy counts for the end only as far as devices do not copy it (priors.py).
     """
-    copied: list[Signal] = []
+    copied = 0.0
     others: list[Signal] = []
     for each in strongest(signals):
-        by_end = each.says == view.side and each.family not in NOT_COPIED
-        (copied if by_end else others).append(each)
+        if each.says == view.side and each.family not in NOT_COPIED:
+            copied += each.weight
+        else:
+            others.append(each)
     logs = added_up(others)
-    limit = -math.log10(imitation(view))
-    logs[view.side] += min(added_up(copied)[view.side], limit)
+    logs[view.side] += min(copied, -math.log10(imitation(view)))
     return logs
 
 
@@ -164,13 +169,13 @@ def sender_ceiling(view: ResetView, side: Actor, signals: Sequence[Signal], by_k
     """Return how sure one may be of the sender at most.
 
     A RST,ACK that cuts a connection without timestamps has nothing in it that who saw one packet
-    of the flow could not write: IP ID, TTL, window, numbers.
+    of the flow could not write: IP ID, TTL, window, numbers. Nor has a bare one with the window.
     """
     limit = ceiling(side, signals, by_kind)
-    cuts = not view.bare and not view.answers_syn and not view.end.fin_frame
+    cuts = view.own_window or (not view.bare and not view.answers_syn and not view.end.fin_frame)
     if side != view.side or not cuts or view.reset.tsval is not None:
         return limit
-    placed = any(s.says == side and s.family in NOT_COPIED and s.weight > 0 for s in signals)
+    placed = [s for s in signals if s.says == side and s.family in NOT_COPIED and s.weight > 0]
     return limit if placed else min(limit, COPYABLE_CEILING)
 
 
@@ -184,5 +189,5 @@ def prior_evidence(view: ResetView, prior: Prior) -> Evidence:
 
 def unexpected_maker(view: ResetView, signals: Sequence[Signal]) -> dict[Actor, float]:
     """Allow the other end as the maker only where the capture's direction says so."""
-    accused = any(s.says == view.peer_side for s in signals)
+    accused = view.peer_side in [s.says for s in signals]
     return {view.peer_side: OTHER_END} if accused else {}

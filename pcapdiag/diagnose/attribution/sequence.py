@@ -82,7 +82,7 @@ def burst(view: ResetView) -> Signal | None:
     if len(numbers) == 1:
         return None
     frames = tuple(p.frame for p in burst_resets)
-    acks = {p.ack for p in (*view.peer_earlier, *view.peer_later) if p.has_ack}
+    acks = view.peer_acks.union([p.ack for p in view.peer_later if p.has_ack])
     if numbers <= acks:
         detail = f"{len(numbers)} RSTs, each with the ACK number of a late segment that it answers"
         return signal("seq_answers", view.side, detail, frames)

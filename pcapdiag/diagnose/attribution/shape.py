@@ -32,11 +32,17 @@ SEVERAL = 1 << 12
 BOTH_ENDS = 1 << 13
 """The other end's address is on RSTs of the connection, too."""
 ICMP = 1 << 14
+IDLED = 1 << 15
+"""Quiet times are known of connections to the responder, those that were outlived or not."""
+BLOCKS = 1 << 16
+"""Connections to the responder were refused after a reset."""
+TLS = 1 << 17
+"""TLS was read of connections to the responder."""
 
 
 def shape(view: ResetView) -> int:
     """Return what a RST shows, as bits of the above."""
-    return _of_packet(view) | _of_connection(view)
+    return _of_packet(view) | _of_connection(view) | _of_endpoint(view)
 
 
 def _of_packet(view: ResetView) -> int:
@@ -71,4 +77,15 @@ def _of_connection(view: ResetView) -> int:
             found |= BOTH_ENDS
         elif reset.frame != view.reset.frame:
             found |= SEVERAL
+    return found
+
+
+def _of_endpoint(view: ResetView) -> int:
+    responder = view.story.responder
+    endpoint = view.context.endpoint(responder.address, responder.port)
+    found = IDLED if endpoint.idle or endpoint.idle_turns else 0
+    if endpoint.blocked:
+        found |= BLOCKS
+    if endpoint.tls is not None:
+        found |= TLS
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import msgspec
 
@@ -48,8 +49,14 @@ def signal(
     ``confounded`` says that an innocent cause of the same observation is present (judgement): the
     ratio is divided by 5, and never turned round.
     """
+    family, weight = _weight(name, confounded)
+    return Signal(name, family, says, weight, detail, frames)
+
+
+@cache
+def _weight(name: str, confounded: bool) -> tuple[str, float]:
     row = RATIOS[name]
     ratio = FITTED[name].ratio if name in FITTED else row.ratio
     if confounded:
         ratio = max(1.0, ratio / CONFOUNDED)
-    return Signal(name, row.family, says, math.log10(ratio), detail, frames)
+    return row.family, math.log10(ratio)

@@ -38,8 +38,7 @@ def answer_time(view: ResetView) -> Signal | None:
         name = "too_fast" if view.bare or not prompts[0].length else "too_fast_ack"
         return signal(name, "path", detail, frames)
     delay = view.reset.time - prompts[-1].time
-    spoke_since = any(p.time >= prompts[-1].time for p in view.earlier)
-    if delay < USUAL[0] * rtt or spoke_since:
+    if delay < USUAL[0] * rtt or any(p.time >= prompts[-1].time for p in view.earlier):
         return None
     frames = (prompts[-1].frame, view.reset.frame)
     detail = f"{view.word} came after {duration(delay)}, the usual round trip of {view.end.address}"
@@ -49,9 +48,9 @@ def answer_time(view: ResetView) -> Signal | None:
 
 
 def unprompted(view: ResetView) -> Signal | None:
-    """Find a bare RST that answers nothing: hosts send RST,ACK of their own accord (measured)."""
+    """Find a bare RST that answers nothing: most hosts abort by RST,ACK (measured, bare.py)."""
     trigger = view.trigger
-    if not view.bare or trigger is None:
+    if not view.bare or trigger is None or view.own_window:
         return None
     quiet = view.reset.time - trigger.time
     if quiet <= max(QUIET, ROUND_TRIPS * (view.min_rtt or 0)):
@@ -85,7 +84,7 @@ def answered(view: ResetView, rtt: int) -> list[PacketFact]:
     since = reset.time - USUAL[1] * rtt
     recent = [p for p in view.peer_earlier if p.time >= since]
     if view.bare:
-        return [p for p in recent if p.has_ack and p.ack == reset.seq]
+        return [p for p in recent if p.ack == reset.seq and p.has_ack]
     return [p for p in recent if p.end_seq == reset.ack and p.end_seq != p.seq]
 
 

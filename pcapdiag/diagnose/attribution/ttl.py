@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import lru_cache
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, MAX_VIEWS, ResetView
+from pcapdiag.model.packet import RST
 from pcapdiag.model.story import IcmpFact
 
 ROUTE_CHANGE = 2
@@ -78,14 +80,14 @@ def baseline(view: ResetView) -> tuple[dict[int, int], str]:
     own = without(view.end.ttls, view.reset.ttl, view)
     if not own:
         return host, f"{address} on other connections"
-    if set(host) == set(own):
+    if host.keys() == own.keys():
         return host, address
     return own, f"{address} on this connection"
 
 
 def without(counts: dict[int, int], value: int, view: ResetView) -> dict[int, int]:
     """Return how often values were seen, the view's own packet left out. A RST is never counted."""
-    if view.reset.is_rst or value not in counts:
+    if view.reset.flags & RST or value not in counts:
         return counts
     rest = counts | {value: counts[value] - 1}
     return {each: count for each, count in rest.items() if count}
@@ -93,7 +95,7 @@ def without(counts: dict[int, int], value: int, view: ResetView) -> dict[int, in
 
 def initial_ttl(ttl: int) -> int:
     """Return the value that a packet most likely started with: 64, 128 or 255."""
-    return next(initial for initial in INITIAL_TTLS if ttl <= initial)
+    return INITIAL_TTLS[bisect_left(INITIAL_TTLS, ttl)]
 
 
 def hops(ttl: int) -> int:
@@ -109,7 +111,7 @@ def hops_text(ttl: int) -> str:
 
 def mode(ttls: dict[int, int]) -> int:
     """Return the most frequent value."""
-    return max(ttls, key=lambda ttl: ttls[ttl])
+    return max(ttls, key=ttls.__getitem__)
 
 
 def _icmp_from_there(view: ResetView) -> IcmpFact | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import Literal
 
 import msgspec
 
 from pcapdiag.diagnose.attribution.ttl import hops
+from pcapdiag.model.addresses import is_loopback
 from pcapdiag.model.context import Context, HostFacts
 from pcapdiag.model.story import Half, Story
 
@@ -19,8 +19,6 @@ ENOUGH = 3
 """Packets of an address before anything is concluded from them."""
 MOSTLY = 0.8
 """Share of an address's packets that must show the sign."""
-MAX_ADDRESSES = 4_096
-"""Addresses that are remembered to be loopback or not."""
 MUCH_NEARER = 4
 """How many times shorter one half of the handshake's round trip must be."""
 BOTH_HERE = "both ends are on the capturing host"
@@ -68,15 +66,6 @@ def merge(places: Iterable[Place]) -> Place:
     if not known:
         return "unknown"
     return known.pop() if len(known) == 1 else "mixed"
-
-
-@lru_cache(MAX_ADDRESSES)
-def is_loopback(address: str) -> bool:
-    """Return whether an address never leaves its host (RFC 1122 3.2.1.3, RFC 4291 2.5.3)."""
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 def _by_distance(story: Story, context: Context) -> Vantage:

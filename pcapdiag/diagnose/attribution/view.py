@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import msgspec
 
+from pcapdiag.diagnose.bare import has_own_window
 from pcapdiag.model.context import Context
-from pcapdiag.model.packet import DUPLICATE, RST, PacketFact, seq_after
+from pcapdiag.model.packet import ACK, DUPLICATE, RST, PacketFact, seq_after
 from pcapdiag.model.report import End
 from pcapdiag.model.story import Half, Story
 
@@ -17,11 +17,14 @@ MAX_VIEWS = 32
 INITIAL_TTLS = (64, 128, 255)
 """What stacks start with: a packet that still has it was made on the capture's link."""
 
+_SIDES: tuple[End, End] = ("initiator", "responder")
 
-class ResetView(msgspec.Struct, frozen=True, eq=False, dict=True):
+
+class ResetView(msgspec.Struct, frozen=True, eq=False):
     """One RST: ``end`` is whose address it bears, ``peer`` the other end.
 
-    What several signals ask for is worked out once. Two are equal only when they are the same.
+    What nearly every RST is asked for is worked out at once. Two are equal only when they are the
+    same.
 
     Packets are those kept by the story, in time order, resets left out. It may be a FIN or a
     segment with data too (closing.py): whoever cuts a connection may forge those.
@@ -34,12 +37,28 @@ class ResetView(msgspec.Struct, frozen=True, eq=False, dict=True):
     peer: Half
     side: End
     peer_side: End
+    bare: bool
+    """Without ACK."""
+    own_window: bool
+    """Bare, with the end's own last window: some stacks abort so (bare.py)."""
     earlier: tuple[PacketFact, ...]
     """The end's own packets before the RST."""
     later: tuple[PacketFact, ...]
     """The end's own packets after it, up to a SYN that tries again on the same ports."""
+    own: tuple[PacketFact, ...]
+    """Both of these."""
     peer_earlier: tuple[PacketFact, ...]
     peer_later: tuple[PacketFact, ...]
+    trigger: PacketFact | None
+    """The peer's last packet before the RST; the RST need not be its answer."""
+    answers_syn: bool
+    """The RST answers a SYN, and nothing else had come from that end."""
+    next_seq: int | None
+    """The end's next sequence number by its packets before the RST; None without any."""
+    peer_acks: frozenset[int]
+    """Every acknowledgment number of the peer's kept packets before the RST."""
+    min_rtt: int | None
+    """Smallest time from the capture point to the end and back, ns; else its host's."""
 
     @property
     def word(self) -> str:
@@ -50,26 +69,6 @@ class ResetView(msgspec.Struct, frozen=True, eq=False, dict=True):
             return "FIN"
         return "segment" if self.reset.length else "ACK"
 
-    @cached_property
-    def own(self) -> tuple[PacketFact, ...]:
-        """The end's own other packets, before and after."""
-        return self.earlier + self.later
-
-    @property
-    def trigger(self) -> PacketFact | None:
-        """The peer's last packet before the RST; the RST need not be its answer."""
-        return self.peer_earlier[-1] if self.peer_earlier else None
-
-    @cached_property
-    def answers_syn(self) -> bool:
-        """True when the RST answers a SYN and nothing else had come from that end."""
-        return not self.earlier and not self.story.midstream and _only_syns(self.peer_earlier)
-
-    @property
-    def bare(self) -> bool:
-        """True for a RST without ACK."""
-        return not self.reset.has_ack
-
     @property
     def has_moved(self) -> bool:
         """True when a host on the capture's link asked by ARP for the peer just before the RST.
@@ -78,37 +77,15 @@ class ResetView(msgspec.Struct, frozen=True, eq=False, dict=True):
         """
         return bool(self.story.neighbour_arp) and self.reset.ttl in INITIAL_TTLS
 
-    @cached_property
-    def next_seq(self) -> int | None:
-        """The end's next sequence number by its packets before the RST; None without any."""
-        return _latest([p.end_seq for p in self.earlier])
-
-    @cached_property
+    @property
     def acked(self) -> int | None:
         """The peer's highest acknowledgment before the RST; None without any."""
-        return _latest([p.ack for p in self.peer_earlier if p.has_ack])
+        return _latest([p.ack for p in self.peer_earlier if p.flags & ACK])
 
-    @cached_property
+    @property
     def peer_next_seq(self) -> int | None:
         """The peer's next sequence number by its packets before the RST."""
         return _latest([p.end_seq for p in self.peer_earlier])
-
-    @cached_property
-    def peer_acks(self) -> frozenset[int]:
-        """Every acknowledgment number of the peer's kept packets before the RST."""
-        return frozenset([p.ack for p in self.peer_earlier if p.has_ack])
-
-    @cached_property
-    def min_rtt(self) -> int | None:
-        """Smallest time from the capture point to the end and back, ns; else its host's."""
-        story = self.story
-        flow = (
-            (story.min_rtt_to_responder, story.rtt_to_responder)
-            if self.side == "responder"
-            else (story.min_rtt_to_initiator, story.rtt_to_initiator)
-        )
-        known = [rtt for rtt in flow if rtt]
-        return min(known) if known else self.context.host(self.end.address).min_rtt
 
     @property
     def lossy(self) -> bool:
@@ -124,28 +101,57 @@ class ResetView(msgspec.Struct, frozen=True, eq=False, dict=True):
 def view_reset(story: Story, reset: PacketFact, context: Context) -> ResetView:
     """Return the view of one RST (or other packet) of a story."""
     initiator = reset.from_initiator
-    own: tuple[list[PacketFact], list[PacketFact]] = ([], [])
-    other: tuple[list[PacketFact], list[PacketFact]] = ([], [])
-    for packet in story.packets:
-        if packet.flags & RST or packet.marks & DUPLICATE or packet.frame == reset.frame:
-            continue
-        after = (packet.time, packet.frame) > (reset.time, reset.frame)
-        if after and packet.is_syn:
-            break
-        (own if packet.from_initiator == initiator else other)[after].append(packet)
+    end = story.half(initiator)
+    side, peer_side = _SIDES if initiator else _SIDES[::-1]
+    earlier, later, peer_earlier, peer_later = _around(story, reset)
     return ResetView(
         story=story,
         reset=reset,
         context=context,
-        end=story.half(initiator),
+        end=end,
         peer=story.half(not initiator),
-        side="initiator" if initiator else "responder",
-        peer_side="responder" if initiator else "initiator",
-        earlier=tuple(own[False]),
-        later=tuple(own[True]),
-        peer_earlier=tuple(other[False]),
-        peer_later=tuple(other[True]),
+        side=side,
+        peer_side=peer_side,
+        bare=not reset.flags & ACK,
+        own_window=has_own_window(reset, earlier, peer_earlier),
+        earlier=earlier,
+        later=later,
+        own=earlier + later,
+        peer_earlier=peer_earlier,
+        peer_later=peer_later,
+        trigger=peer_earlier[-1] if peer_earlier else None,
+        answers_syn=not earlier and not story.midstream and _only_syns(peer_earlier),
+        next_seq=_latest([p.end_seq for p in earlier]),
+        peer_acks=frozenset([p.ack for p in peer_earlier if p.flags & ACK]),
+        min_rtt=_smallest_rtt(story, side) or context.host(end.address).min_rtt,
     )
+
+
+def _around(story: Story, reset: PacketFact) -> tuple[tuple[PacketFact, ...], ...]:
+    """Return the end's packets before the RST and after it, and the peer's."""
+    initiator, frame, moment = reset.from_initiator, reset.frame, (reset.time, reset.frame)
+    earlier: list[PacketFact] = []
+    peer_earlier: list[PacketFact] = []
+    later: list[PacketFact] = []
+    peer_later: list[PacketFact] = []
+    for packet in story.packets:
+        if packet.flags & RST or packet.marks & DUPLICATE or packet.frame == frame:
+            continue
+        if (packet.time, packet.frame) < moment:
+            (earlier if packet.from_initiator == initiator else peer_earlier).append(packet)
+        elif packet.is_syn:
+            break
+        else:
+            (later if packet.from_initiator == initiator else peer_later).append(packet)
+    return tuple(earlier), tuple(later), tuple(peer_earlier), tuple(peer_later)
+
+
+def _smallest_rtt(story: Story, side: End) -> int | None:
+    if side == "responder":
+        rtts = (story.min_rtt_to_responder, story.rtt_to_responder)
+    else:
+        rtts = (story.min_rtt_to_initiator, story.rtt_to_initiator)
+    return min([rtt for rtt in rtts if rtt], default=None)
 
 
 def duration(ns: int) -> str:
@@ -160,11 +166,11 @@ def _only_syns(packets: tuple[PacketFact, ...]) -> bool:
     return bool(packets) and all(p.is_syn for p in packets)
 
 
-def _latest(numbers: Iterable[int]) -> int | None:
-    every = iter(numbers)
-    highest = next(every, None)
-    if highest is not None:
-        for number in every:
-            if number != highest and seq_after(number, highest):
-                highest = number
+def _latest(numbers: list[int]) -> int | None:
+    if not numbers:
+        return None
+    highest = numbers[0]
+    for number in numbers:
+        if number != highest and seq_after(number, highest):
+            highest = number
     return highest
