@@ -157,9 +157,12 @@ def _standard_output() -> TextIO:
 
 def drop_standard_output() -> None:
     """Let the interpreter's last flush go nowhere, so that a closed pipe ends quietly."""
+    stream: TextIO | None = sys.stdout
+    if stream is None:
+        return
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
 
 
