@@ -11,6 +11,7 @@ COMPILED_MODULES = (
     "pcapdiag.capture.walk",
     "pcapdiag.capture.window",
     "pcapdiag.decode.headers",
+    "pcapdiag.decode.rows",
     "pcapdiag.flow.activity",
     "pcapdiag.flow.callers",
     "pcapdiag.flow.leaks",

@@ -64,6 +64,10 @@ class NotACaptureError(CaptureError):
     """The content is neither pcap nor pcapng, or there is no content."""
 
 
+class LinkTypeError(CaptureError):
+    """All packets are of a kind of network that is not read."""
+
+
 class DamagedCaptureError(CaptureError):
     """A capture that breaks off or lies about a length; what comes before ``byte`` is good."""
 

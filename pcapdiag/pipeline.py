@@ -21,11 +21,8 @@ import msgspec
 
 from pcapdiag.capture import Capture
 from pcapdiag.errors import UsageError
-from pcapdiag.flow.sieve import MAX_DRAWN
-from pcapdiag.flow.unfinished import dig
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.incident.conclusion import joint_report, report_of
-from pcapdiag.incident.drawing import for_picture, no_such_stream
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint
 from pcapdiag.model.report import Line, LineCapture, Report
@@ -108,6 +105,7 @@ def compare(
     Raises as :func:`correlate` does.
     """
     # Only here: one capture needs none of it.
+    from pcapdiag.flow.sieve import MAX_DRAWN
     from pcapdiag.incident.correlation import Correlation
     from pcapdiag.incident.point_study import PointStudy, check_points, options_at_a_point
     from pcapdiag.incident.progress import Progress
@@ -145,6 +143,8 @@ def picture(
     filters among the options are ignored. Reads the input once, standard input too. Raises as
     :func:`analyze` does, and UsageError where the capture has no such stream.
     """
+    from pcapdiag.incident.drawing import for_picture, no_such_stream  # Only here: see draw().
+
     analysis = Analysis(Capture.open(paths, stop=options.stop), for_picture(options))
     analysis.draw(stream)
     _read(analysis)
@@ -166,6 +166,8 @@ def picture_points(
     :func:`correlate` has it; filters are ignored. Raises as that does, and UsageError for a label
     or a stream that is not there.
     """
+    from pcapdiag.incident.drawing import for_picture, no_such_stream
+
     options = for_picture(options)
     labels = [point.label for point in points]
     if label and label not in labels:
@@ -191,6 +193,7 @@ def analyze_part(
     own numbers are of the file alone. Raises as :func:`analyze` does.
     """
     # Only here: one file that is a capture of its own needs it not.
+    from pcapdiag.flow.unfinished import dig
     from pcapdiag.incident.carrying import carried_over, of_the_file_alone
 
     with carried.as_file() if carried else nullcontext() as earlier:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import TYPE_CHECKING
 
-from pcapdiag.model.options import Network
 from pcapdiag.sanitize.renamer import Renamer
+
+if TYPE_CHECKING:
+    from pcapdiag.model.options import Network
 
 
 def renamed_network(network: Network, renamer: Renamer) -> Network:

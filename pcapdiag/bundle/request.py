@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from pcapdiag.model.options import AnalyzeOptions, CapturePoint, Network, Progress
+from pcapdiag.model.options import AnalyzeOptions, CapturePoint, Progress
+
+if TYPE_CHECKING:
+    from pcapdiag.model.options import Network
 
 
 @dataclass(frozen=True, slots=True)

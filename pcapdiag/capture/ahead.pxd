@@ -8,6 +8,13 @@ from pcapdiag.model.numbers cimport copy
 cdef long long _BLOCK, _HEADROOM, _RECORDS, _SLOTS, _IN_USE, _OWN_FACTS, _FACTS, _SIZE, _MORE
 
 
+cdef class Preparation:
+    cdef public object words
+    cdef public long long width
+
+    cdef void prepare(self, Columns into, long long first, long long last) noexcept nogil
+
+
 @cython.final
 cdef class Ahead:
     cdef public object batch, buffer
@@ -15,6 +22,7 @@ cdef class Ahead:
     cdef public bint is_last
     cdef Columns _columns
     cdef Walker _walker
+    cdef Preparation _preparation
     cdef list _batches
     cdef object _thread
     cdef unsigned char[::1] _bytes

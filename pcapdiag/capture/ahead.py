@@ -11,9 +11,10 @@ processor, whose cache does not have them, every step of that waits for memory.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from threading import Thread
 
-from pcapdiag.capture.batch import excerpt, new_batch
+from pcapdiag.capture.batch import NO_WORDS, excerpt, new_batch
 from pcapdiag.capture.native import (
     acquire,
     enter_interpreter,
@@ -55,6 +56,24 @@ _SIZE = HEADROOM + BLOCK
 _MORE = MORE
 
 
+class Preparation:
+    """What the thread does with the packets of a block besides; here, nothing.
+
+    ``words`` has room for what it finds out: ``width`` for each packet.
+    """
+
+    def __init__(self, _buffer: bytearray, _packets: int, _link_type: int) -> None:
+        self.words = NO_WORDS
+        self.width = 0
+
+    def prepare(self, into: Columns, first: int, last: int) -> None:
+        """Look at the packets ``first`` to ``last`` (not included); it has no interpreter lock."""
+
+
+Preparer = Callable[[bytearray, int, int], Preparation]
+"""Makes one for a buffer, with room for so many packets, of a link type."""
+
+
 class Ahead:
     """The rest of a pcap file, block by block, from where its descriptor and a walker stand.
 
@@ -65,9 +84,19 @@ class Ahead:
     descriptor is the thread's.
     """
 
-    def __init__(self, descriptor: int, walker: Walker, rest: memoryview) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        walker: Walker,
+        rest: memoryview,
+        prepare: Preparer,
+        link_type: int,
+    ) -> None:
         room = bytearray(_SLOTS * _SIZE)
         every = new_batch(room, _SLOTS * _RECORDS)
+        self._preparation = prepare(room, _SLOTS * _RECORDS, link_type)
+        every.words = self._preparation.words
+        every.width = self._preparation.width
         self._columns = Columns(every)
         self.buffer = room
         self._bytes = room
@@ -163,6 +192,7 @@ class Ahead:
         end = at + got if got > 0 else at
         first = slot * _RECORDS
         status = self._walker.walk_records(self._columns, start, end, first, first + _RECORDS)
+        self._preparation.prepare(self._columns, first, self._walker.filled)
         self._left = end - self._walker.position
         goes_on = got > 0 and status == _MORE and self._left <= _HEADROOM
         facts = slot * _FACTS

@@ -16,6 +16,9 @@ def column(numbers: Iterable[int] = ()) -> memoryview[int]:
     return memoryview(array("q", numbers))
 
 
+NO_WORDS = memoryview(array("I"))
+
+
 class Interface(msgspec.Struct):
     """One interface of one input file; ``index`` numbers them over all files from 0."""
 
@@ -56,6 +59,9 @@ class Batch(msgspec.Struct):
     """Index into the capture's list of interfaces."""
     frames: memoryview[int] = msgspec.field(default_factory=column)
     disordered: bool = False
+    words: memoryview[int] = NO_WORDS
+    """``width`` of each packet: what was found out ahead (capture/ahead.py), if that was done."""
+    width: int = 0
 
 
 def new_batch(buffer: bytes | bytearray, records: int) -> Batch:
@@ -69,6 +75,7 @@ def new_batch(buffer: bytes | bytearray, records: int) -> Batch:
 
 def excerpt(batch: Batch, start: int, stop: int) -> Batch:
     """Return an empty batch over the same buffer, whose room is a part of another one's."""
+    width = batch.width
     return Batch(
         batch.buffer,
         0,
@@ -78,4 +85,6 @@ def excerpt(batch: Batch, start: int, stop: int) -> Batch:
         batch.lengths[start:stop],
         batch.interfaces[start:stop],
         batch.frames[start:stop],
+        words=batch.words[width * start : width * stop],
+        width=width,
     )

@@ -7,18 +7,30 @@ from array import array
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import chain, groupby
+from typing import TYPE_CHECKING
 
+from pcapdiag.capture.ahead import Preparation, Preparer
 from pcapdiag.capture.batch import Batch, Interface
 from pcapdiag.capture.facts import FileFacts, Metadata
-from pcapdiag.capture.linktypes import name_of
-from pcapdiag.capture.merge import Origins, Part, merge
+from pcapdiag.capture.linktypes import READ, name_of
 from pcapdiag.capture.order import Orderer
 from pcapdiag.capture.reader import FileReader
 from pcapdiag.capture.source import STDIN
 from pcapdiag.capture.walk import Walker
-from pcapdiag.errors import CaptureError, DamagedCaptureError, FileAccessError, UsageError
+from pcapdiag.errors import (
+    CaptureError,
+    DamagedCaptureError,
+    FileAccessError,
+    LinkTypeError,
+    UsageError,
+)
 from pcapdiag.model.options import Stop
 
+if TYPE_CHECKING:
+    from pcapdiag.capture.merge import Origins, Part
+
+LINK_TYPE_AT = 20
+"""Byte of a pcap file that says the link type."""
 MAX_READ_AHEAD = 2
 """Files that are read ahead at the same time, each by a thread of its own."""
 
@@ -34,6 +46,7 @@ class Capture:
         self.files: list[FileFacts] = []
         self.warnings: list[CaptureError] = []
         self.metadata = Metadata()
+        self.prepare: Preparer = Preparation
         self._paths = paths
         self._follow = follow
         self._digest = digest
@@ -167,6 +180,21 @@ class Capture:
         return list(dict.fromkeys(name_of(one.link_type) for one in self.interfaces))
 
     @property
+    def unread_link_types(self) -> list[str]:
+        """Those of them of which no packet is decoded."""
+        unread = (one.link_type for one in self.interfaces if one.link_type not in READ)
+        return list(dict.fromkeys(map(name_of, unread)))
+
+    def check_link_types(self) -> None:
+        """Raise LinkTypeError when there are packets, and none that could be decoded."""
+        unread = self.unread_link_types
+        if self.packets and unread == self.link_types:
+            message = f"link type {', '.join(unread)} is not read"
+            file = self.files[self.interfaces[0].file]
+            byte = LINK_TYPE_AT if file.format == "pcap" else None
+            raise LinkTypeError(file.path, message, _LINKS_READ, byte)
+
+    @property
     def packets(self) -> int:
         """Packets read so far."""
         return sum(walker.packets for walker in self._walkers)
@@ -215,10 +243,13 @@ class Capture:
         reader = FileReader(
             path, 0, self.metadata, self._stop, follow=self._follow, digest=self._digest
         )
+        reader.prepare = self.prepare
         self.files.append(reader.facts)
         yield from self._drain(reader)
 
     def _read_several(self) -> Iterator[Batch]:
+        from pcapdiag.capture.merge import Origins, merge  # Only here: one file needs it not.
+
         parts: list[Part] = []
         for path in self._paths:
             try:
@@ -232,6 +263,8 @@ class Capture:
 
     def _peek(self, path: str, number: int) -> Part:
         """Read a file up to its first packets; close it again unless it can be read only once."""
+        from pcapdiag.capture.merge import Part
+
         again = _is_regular(path)
         metadata = Metadata() if again else self.metadata
         reader = FileReader(path, number, metadata, self._stop, digest=self._digest and not again)
@@ -270,6 +303,11 @@ class Capture:
         self._open_readers.remove(reader)
         reader.close()
         self._bytes_read += reader.raw.taken
+
+
+_LINKS_READ = (
+    "record on Ethernet, any (Linux), loopback, a tunnel's interface (raw IP), PPP or NFLOG"
+)
 
 
 def _is_regular(path: str) -> bool:

@@ -73,21 +73,21 @@ class Unpacker:
 
     def _unpack(self) -> None:
         if self._part is None:
-            # Padding with zero bytes between and after streams is common (tape blocks, xz).
-            rest = bytes(self._packed).lstrip(b"\0")
-            self._packed = memoryview(rest)
-            if not rest:
+            if not self._packed[0]:
+                # Padding with zero bytes between and after streams is common (tape blocks, xz).
+                self._packed = memoryview(bytes(self._packed).lstrip(b"\0"))
                 return
             self._part = self._new_part()
         piece = bytes(self._packed[:FEED_BYTES])
-        self._packed = self._packed[FEED_BYTES:]
         try:
             self._unpacked = memoryview(self._part.decompress(piece))
         except self._broken as error:
             raise self._damage("is broken") from error
+        used = len(piece)
         if self._part.eof:
-            self._packed = memoryview((self._part.unused_data or b"") + bytes(self._packed))
+            used -= len(self._part.unused_data or b"")
             self._part = None
+        self._packed = self._packed[used:]
 
     def _damage(self, what: str) -> DamagedCaptureError:
         message = f"the {self._name} data {what} after {self._given} unpacked bytes"
@@ -102,11 +102,14 @@ def first_bytes(file: BinaryIO, compression: str, head: bytes, length: int) -> b
     new_part, broken = _METHODS[compression]()
     part, piece, read, unpacked = new_part(), head, len(head), b""
     try:
-        while piece and not part.eof and read < LOOK_BYTES:
+        while piece and read < LOOK_BYTES:
             unpacked += part.decompress(piece)
             if len(unpacked) >= length:
                 break
-            piece = file.read(FEED_BYTES)
+            rest = b""
+            if part.eof:
+                rest, part = part.unused_data or b"", new_part()
+            piece = rest or file.read(FEED_BYTES)
             read += len(piece)
     except broken:
         pass

@@ -19,6 +19,9 @@ COMPRESSIONS = {
     b"\x04\x22\x4d\x18": "lz4",
     b"\xfd7zXZ\x00": "xz",
 }
+SKIPPABLE = b"\x2a\x4d\x18"
+"""Behind a byte 0x50 to 0x5F: a frame of zstd to pass over (RFC 8878, 3.1.2); pzstd
+begins with one."""
 MAGIC_BYTES = 6
 """Bytes that tell a compression or a capture format."""
 LOOK_BYTES = 512
@@ -47,6 +50,8 @@ def compression_of(head: bytes) -> str | None:
     for magic, name in COMPRESSIONS.items():
         if head.startswith(magic):
             return name
+    if head[1:4] == SKIPPABLE and 0x50 <= head[0] <= 0x5F:
+        return "zstd"
     return None
 
 

@@ -35,6 +35,9 @@ NAMES = {
     276: "LINUX_SLL2",
 }
 
+READ = frozenset((0, 1, 9, 12, 14, 50, 51, 101, 108, 113, 228, 229, 239, 276))
+"""Link types of which packets are decoded (decode/headers.py)."""
+
 
 def name_of(link_type: int) -> str:
     """Return the link type's name, or ``LINKTYPE_<number>`` where it has none here."""

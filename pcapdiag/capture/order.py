@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from pcapdiag.capture.batch import Batch, Interface
-from pcapdiag.capture.walk import ascending
 from pcapdiag.capture.window import DISORDER_NS, Window
 
 LAG_NS = 1_000_000_000
@@ -42,37 +41,38 @@ class Orderer:
         window = self.window
         pending: Batch | None = None
         for batch in batches:
+            if len(self._interfaces) != self._known:
+                self._look_for_several()
             if batch is None:
-                yield from self._release(pending)
+                if (held := self._release(pending)) is not None:
+                    yield held
+                window.pass_by()
                 pending = None
                 yield None
-            elif not self._has_several() and ascending(batch, window.last - window.shift):
-                yield from self._release(pending)
+            elif not self._several and window.follows(batch):
+                if (held := self._release(pending)) is not None:
+                    yield held
                 pending = batch
-                window.last = batch.times[batch.count - 1] + window.shift
             else:
                 if pending is not None:
                     window.hold(pending)
                     pending = None
                 window.hold(batch)
                 yield from self._take()
-        yield from self._release(pending)
+        if (held := self._release(pending)) is not None:
+            yield held
 
-    def _has_several(self) -> bool:
-        """True once a file describes more than one interface."""
-        if self._known != len(self._interfaces):
-            self._known = len(self._interfaces)
-            files = Counter(interface.file for interface in self._interfaces)
-            self._several = any(count > 1 for count in files.values())
-        return self._several
+    def _look_for_several(self) -> None:
+        """Note whether a file describes more than one interface."""
+        self._known = len(self._interfaces)
+        files = Counter(interface.file for interface in self._interfaces)
+        self._several = any(count > 1 for count in files.values())
 
-    def _release(self, pending: Batch | None) -> Iterator[Batch]:
-        """Give out all that is held; ``pending`` is held only where nothing else is."""
-        if pending is not None:
-            self.window.pass_by(self.window.last)
-            yield pending
-        elif self.window.count:
-            yield self.window.give(self.window.count)
+    def _release(self, pending: Batch | None) -> Batch | None:
+        """Return all that waits, if anything does: ``pending``, or else what the window holds."""
+        if pending is not None or not self.window.count:
+            return pending
+        return self.window.give(self.window.count)
 
     def _take(self) -> Iterator[Batch]:
         """Give out what nothing can come before any more, when there is enough of it."""

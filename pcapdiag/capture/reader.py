@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from pcapdiag.capture.ahead import Preparation, Preparer
 from pcapdiag.capture.batch import Batch, Interface, new_batch
-from pcapdiag.capture.compression import Unpacker
 from pcapdiag.capture.facts import FileFacts, Metadata
 from pcapdiag.capture.formats import (
     LOOK_BYTES,
@@ -18,11 +19,14 @@ from pcapdiag.capture.formats import (
     compression_of,
     what_it_is,
 )
-from pcapdiag.capture.pcapng import BlockReader
-from pcapdiag.capture.source import Input, RawInput
+from pcapdiag.capture.source import RawInput
 from pcapdiag.capture.walk import BAD, FULL, MORE, OTHER, Walker
 from pcapdiag.errors import CaptureError, DamagedCaptureError, NotACaptureError
 from pcapdiag.model.options import Stop
+
+if TYPE_CHECKING:
+    from pcapdiag.capture.pcapng import BlockReader
+    from pcapdiag.capture.source import Input
 
 BLOCK_BYTES = 512 * 1024
 """Bytes read in one go: 4 % faster than 256 kB, because each batch costs some 15 us in Python;
@@ -31,6 +35,7 @@ FIRST_BYTES = 64 * 1024
 """The first read is smaller: enough to look at a file, and a short capture is done at once."""
 BATCH_RECORDS = 16_384
 """Room for the packets of a block when they are all of the smallest size."""
+FIRST_RECORDS = BATCH_RECORDS * FIRST_BYTES // BLOCK_BYTES
 PCAP_HEADER = 24
 
 
@@ -52,9 +57,10 @@ class Stretch(msgspec.Struct, frozen=True):
 class FileReader:
     """Reads one file.
 
-    ``facts`` and ``walker`` are its numbers so far; its interfaces go to ``metadata``. Two buffers
-    take turns, so a batch stays good until the next but one is asked for. ``ahead`` says, until the
-    first batch, that a thread may fetch what comes next. Raises FileAccessError when made.
+    ``walker`` has its numbers so far, and so has ``facts``, which lags behind while a thread reads
+    ahead; its interfaces go to ``metadata``. Two buffers take turns, so a batch stays good until
+    the next but one is asked for. ``ahead`` says, until the first batch, that a thread may fetch
+    what comes next. Raises FileAccessError when made.
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class FileReader:
     ) -> None:
         self.raw = RawInput(path, stop, follow=follow, digest=digest)
         self.ahead = True
+        self.prepare: Preparer = Preparation
         self.facts = FileFacts(self.raw.path)
         self.walker = Walker()
         self._input: Input = self.raw
@@ -76,9 +83,10 @@ class FileReader:
         self._follow = follow
         self._metadata = metadata
         self._blocks: BlockReader | None = None
-        self._buffer = bytearray(BLOCK_BYTES)
-        self._spare = bytearray(BLOCK_BYTES)
-        self._batches = [new_batch(self._buffer, BATCH_RECORDS) for _ in range(2)]
+        self._buffer = bytearray(FIRST_BYTES)
+        self._spare = bytearray()
+        self._batches = self._new_batches(FIRST_RECORDS)
+        self._is_first = True
         self._others: list[int] = []
         self._lent = False
         self._position = 0
@@ -131,6 +139,9 @@ class FileReader:
                 if self._is_worth_reading_ahead():
                     yield from self._read_ahead()
                 else:
+                    if self._is_first:
+                        self._is_first = False
+                        self._batches = self._new_batches(BATCH_RECORDS)
                     yield from self._fill(BLOCK_BYTES)
         finally:
             self._note()
@@ -140,11 +151,16 @@ class FileReader:
         self.facts.sha256 = self.raw.sha256()
         self.raw.close()
 
+    def _new_batches(self, records: int) -> list[Batch]:
+        return [new_batch(self._buffer, records) for _ in range(2)]
+
     def _begin(self) -> Iterator[None]:
         """Read the file's header, and unpack first what is compressed."""
         yield from self._fill_to(MAGIC_BYTES)
         compression = compression_of(self._head(MAGIC_BYTES))
         if compression:
+            from pcapdiag.capture.compression import Unpacker  # Only here: most are plain.
+
             self.facts.compression = compression
             self._input = Unpacker(self.raw, compression, self._head(FIRST_BYTES))
             self._filled = 0
@@ -157,6 +173,8 @@ class FileReader:
                 )
         magic = self._head(4)
         if magic == PCAPNG_MAGIC:
+            from pcapdiag.capture.pcapng import BlockReader  # Only here: pcap needs it not.
+
             self.facts.format = "pcapng"
             self._blocks = BlockReader(self.walker, self._file, self.facts, self._metadata)
         elif magic in PCAP_MAGICS:
@@ -248,7 +266,7 @@ class FileReader:
 
     def _fill(self, most: int) -> Iterator[None]:
         """Read up to ``most`` bytes behind what is left; yield None while none come."""
-        self._turn()
+        self._turn(most)
         view = memoryview(self._buffer)
         start = self._filled
         goal = min(len(view), start + most)
@@ -277,7 +295,8 @@ class FileReader:
     def _read_ahead(self) -> Iterator[Stretch]:
         """Yield what a thread finds, as far as it goes: what is left is read on as before."""
         rest = memoryview(self._buffer)[self._position : self._filled]
-        if not self.raw.read_ahead(self.walker, rest):
+        link_type = self._metadata.interfaces[self.walker.interface].link_type
+        if not self.raw.read_ahead(self.walker, rest, self.prepare, link_type):
             return
         while not self.raw.stopped:
             try:
@@ -292,19 +311,18 @@ class FileReader:
             self._filled = block.end
             if batch.count:
                 self._lent = True
-                self._note()
                 yield Stretch(batch, block.start, block.position, [])
             if block.is_last:
                 return
         self._ended = True
 
-    def _turn(self) -> None:
+    def _turn(self, most: int) -> None:
         """Move what is left to the start of a buffer that is not lent out in a batch.
 
-        The buffer is made larger where a block asks for it.
+        The buffer has room for ``most`` bytes, and more where a block asks for it.
         """
         rest = self._filled - self._position
-        size = max(BLOCK_BYTES, self.walker.needed)
+        size = max(most, self.walker.needed)
         left = memoryview(self._buffer)[self._position : self._filled]
         if self._lent:
             self._buffer, self._spare = self._spare, self._buffer

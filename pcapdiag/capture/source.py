@@ -9,15 +9,23 @@ import select
 import stat
 import sys
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from pcapdiag.capture.ahead import BLOCK, SLOTS, Ahead
+from pcapdiag.capture.ahead import BLOCK, SLOTS, Ahead, Preparer
 from pcapdiag.capture.walk import Walker
 from pcapdiag.errors import DamagedCaptureError, FileAccessError
 from pcapdiag.model.options import Stop
 
 if TYPE_CHECKING:
     import hashlib
+    from typing import Protocol
+
+    class Input(Protocol):
+        """Something that fills a buffer."""
+
+        def readinto(self, view: memoryview) -> int | None:
+            """Fill ``view`` from the start; return the bytes, 0 at the end, None without news."""
+
 
 STDIN = "-"
 TICK_SECONDS = 0.2
@@ -28,13 +36,6 @@ LAST_WORDS = 1024 * 1024
 
 WORTH_READING_AHEAD = 4 * SLOTS * BLOCK
 """A file with fewer bytes left is read without a thread."""
-
-
-class Input(Protocol):
-    """Something that fills a buffer."""
-
-    def readinto(self, view: memoryview) -> int | None:
-        """Fill ``view`` from the start; return the bytes, 0 at the end, None when nothing came."""
 
 
 class RawInput:
@@ -86,7 +87,9 @@ class RawInput:
             return self._at_end()
         if self._stop.is_set():
             self._last_words -= got
-        self._count(view[:got])
+        self.taken += got
+        if self._hash is not None:
+            self._hash.update(view[:got])
         return got
 
     def is_worth_reading_ahead(self) -> bool:
@@ -98,13 +101,15 @@ class RawInput:
             return False
         return self.size - self.taken >= WORTH_READING_AHEAD
 
-    def read_ahead(self, walker: Walker, rest: memoryview) -> bool:
+    def read_ahead(
+        self, walker: Walker, rest: memoryview, prepare: Preparer, link_type: int
+    ) -> bool:
         """Start the thread, behind ``rest`` and what ``walker`` has found: then ``take`` blocks.
 
         Returns False where the system has no thread to give.
         """
         try:
-            self._ahead = Ahead(self._file.fileno(), walker, rest)
+            self._ahead = Ahead(self._file.fileno(), walker, rest, prepare, link_type)
         except RuntimeError:
             return False
         return True
@@ -118,8 +123,10 @@ class RawInput:
         got = self._ahead.take(walker)
         if got < 0:
             raise self._unreadable(os.strerror(-got))
-        end = self._ahead.end
-        self._count(memoryview(self._ahead.buffer)[end - got : end])
+        self.taken += got
+        if self._hash is not None:
+            end = self._ahead.end
+            self._hash.update(memoryview(self._ahead.buffer)[end - got : end])
         return self._ahead
 
     def sha256(self) -> str | None:
@@ -142,11 +149,6 @@ class RawInput:
             self._ahead = None
             # The thread was further than who took its blocks.
             self._file.seek(self.taken)
-
-    def _count(self, fresh: memoryview) -> None:
-        self.taken += len(fresh)
-        if self._hash:
-            self._hash.update(fresh)
 
     def _unreadable(self, reason: str | None) -> DamagedCaptureError:
         return DamagedCaptureError(self.path, f"cannot be read further ({reason})", byte=self.taken)

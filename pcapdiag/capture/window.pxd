@@ -32,6 +32,9 @@ cdef class Window:
     cdef public Pool _pool, _spare
     cdef public object _keys, _newest
 
+    @cython.locals(times="long long[::1]", count="long long", time="long long", i="long long")
+    cpdef bint follows(self, object batch)
+
     @cython.locals(
         keys="long long[::1]", newest="long long[::1]", shift="long long", last="long long",
         i="long long", key="long long", interface="long long", before="long long",

@@ -13,8 +13,8 @@ DISORDER_NS = 1_000_000
 LIMIT = MAX_TIME
 DISORDER = DISORDER_NS
 
-FIRST_PACKETS = 1024
-FIRST_BYTES = 256 * 1024
+FIRST_PACKETS = 64
+FIRST_BYTES = 16 * 1024
 BYTES_STEP = 1024 * 1024
 
 
@@ -125,10 +125,25 @@ class Window:
         """Bytes held."""
         return self._pool.filled
 
-    def pass_by(self, newest: int) -> None:
-        """Note that packets up to the key ``newest`` were given out without being held."""
-        self.last = newest
-        self._given = newest
+    def pass_by(self) -> None:
+        """Note that all packets so far were given out."""
+        self._given = self.last
+
+    def follows(self, batch: Batch) -> bool:
+        """Return whether ``batch`` ascends, and behind all before it, which are given out then.
+
+        It counts as met, and need not be held.
+        """
+        times = batch.times
+        count = batch.count
+        time = self.last - self.shift
+        for i in range(count):
+            if times[i] < time:
+                return False
+            time = times[i]
+        self._given = self.last
+        self.last = time + self.shift
+        return True
 
     def hold(self, batch: Batch) -> None:
         """Copy the packets of ``batch``."""

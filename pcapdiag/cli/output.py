@@ -157,23 +157,32 @@ def _standard_output() -> TextIO:
 
 def drop_standard_output() -> None:
     """Let the interpreter's last flush go nowhere, so that a closed pipe ends quietly."""
+    stream: TextIO | None = sys.stdout
+    if stream is None:
+        return
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
 
 
 def page_for(path: str | None, width: int | None, no_color: bool) -> Page:
     """Return the width and colour that suit the target: plain where it is not a terminal."""
-    from pcapdiag.report.layout import DEFAULT_WIDTH, Page  # Only here: --help needs no page.
+    from pcapdiag.report.layout import Page  # Only here: --help needs no page.
 
     terminal = path is None and _is_terminal(sys.stdout)
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    if width is None:
-        import shutil  # Only here: --width spares it.
+    return Page(_own_width() if width is None else width, terminal and not plain)
 
-        width = min(shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, MAX_WIDTH)
-    return Page(width, terminal and not plain)
+
+def _own_width() -> int:
+    from pcapdiag.report.layout import DEFAULT_WIDTH
+
+    if not (_is_terminal(sys.stdout) or os.environ.get("COLUMNS")):
+        return DEFAULT_WIDTH
+    import shutil  # Only here: it takes 2 ms, and pipes and files have no width.
+
+    return min(shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, MAX_WIDTH)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

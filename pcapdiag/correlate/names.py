@@ -7,7 +7,7 @@ connection's own SNI comes before what DNS and other connections say of its addr
 
 from __future__ import annotations
 
-import ipaddress
+import codecs
 from collections.abc import Iterator
 from typing import Literal
 
@@ -97,7 +97,9 @@ def _read(path: str) -> str:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     if len(content) > MAX_FILE:
         raise UsageError(f"{path}: larger than {MAX_FILE:,} bytes", _FORMATS)
-    return content.decode("utf-8", "replace")
+    # Windows writes a mark first, and its PowerShell UTF-16 behind ">".
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf16 else "utf-8-sig", "replace")
 
 
 def _hosts(text: str) -> Iterator[tuple[str, str]]:
@@ -113,17 +115,25 @@ def _hosts(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _kubernetes(document: object) -> Iterator[tuple[str, str]]:
-    """Yield (address, kind/namespace/name) of pods and services; host-network pods are left out."""
-    if not isinstance(document, dict) or not isinstance(document.get("items"), list):
+    """Yield (address, kind/namespace/name) of pods and services.
+
+    Left out are pods in their host's network, and pods that are over: their address may be
+    another's by now.
+    """
+    items = _member(document, "items")
+    if items is None and _text(document, "kind"):
+        items = [document]  # Of one that was named: kubectl get pod NAME.
+    if not isinstance(items, list):
         raise ValueError("the JSON has no list of items")
-    for item in document["items"]:
+    for item in items:
         kind = _text(item, "kind").lower()
         name = f"{_text(item, 'metadata', 'namespace')}/{_text(item, 'metadata', 'name')}"
-        if kind == "pod" and not _member(item, "spec", "hostNetwork"):
+        if kind == "pod" and not _member(item, "spec", "hostNetwork") and not _is_over(item):
             texts = [_text(item, "status", "podIP"), *_each(item, "status", "podIPs", "ip")]
             prefix = "pod"
         elif kind == "service":
             texts = [_text(item, "spec", "clusterIP"), *_each(item, "spec", "clusterIPs", "")]
+            texts += _each(item, "spec", "externalIPs", "")
             texts += _each(item, "status", "loadBalancer", "ingress", "ip")
             prefix = "service"
         else:
@@ -132,6 +142,10 @@ def _kubernetes(document: object) -> Iterator[tuple[str, str]]:
             address = _address(text)
             if address is not None:
                 yield address, f"{prefix}/{name}"
+
+
+def _is_over(pod: object) -> bool:
+    return _text(pod, "status", "phase") in ("Succeeded", "Failed")
 
 
 def _member(item: object, *path: str) -> object:
@@ -157,6 +171,8 @@ def _each(item: object, *path: str) -> list[str]:
 
 def _address(text: str) -> str | None:
     """Return an address in its canonical form, without a zone; None for anything else."""
+    import ipaddress  # Only here: most runs are given no names.
+
     try:
         return str(ipaddress.ip_address(text.partition("%")[0]))
     except ValueError:

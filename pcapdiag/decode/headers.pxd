@@ -3,6 +3,7 @@ import cython
 from pcapdiag.model.numbers cimport big16, big32, big64
 
 cdef long long SENT_BY_US, MASK32, ONLY_TIMESTAMPS, _MAX_LAYERS, _MAX_EXTENSIONS, _CHECKED_PAYLOAD, _MESH_DNS
+cdef unsigned long long MASK, MIX_A, MIX_B
 cdef long long _OTHER, _TCP, _ICMP_ERROR, _DNS, _ARP, _FRAGMENT, _UNDECODED, _UNKNOWN_LINK
 
 
@@ -20,57 +21,60 @@ cdef class Packet:
     cdef public long long mss, window_scale, sack_permitted
     cdef public long long has_timestamps, tsval, tsecr, sack_left, sack_right, sack_blocks
     cdef public long long bad_checksum
+    cdef public unsigned long long hash
     cdef public long long icmp_type, icmp_code, icmp_mtu, icmp_version, icmp_ttl, quote_full
     cdef public unsigned long long icmp_high, icmp_low
 
     cpdef void load(self, buffer)
-    cdef inline void clear(self) noexcept
-    cpdef long long decode(self, long long offset, long long captured, long long length, long long link_type) noexcept
-    cpdef long long decode_ip(self, long long offset, long long captured) noexcept
+    @cython.locals(h=cython.ulonglong, a=cython.ulonglong, b=cython.ulonglong)
+    cpdef unsigned long long pair_hash(self, unsigned long long seed) noexcept nogil
+    cdef inline void clear(self) noexcept nogil
+    cpdef long long decode(self, long long offset, long long captured, long long length, long long link_type) noexcept nogil
+    cpdef long long decode_ip(self, long long offset, long long captured) noexcept nogil
     @cython.locals(layers=cython.longlong)
-    cdef inline long long _layers(self, long long kind) noexcept
-    cdef inline long long _u48(self, long long o) noexcept
-    cdef inline long long _link(self, long long link_type) noexcept
+    cdef inline long long _layers(self, long long kind) noexcept nogil
+    cdef inline long long _u48(self, long long o) noexcept nogil
+    cdef inline long long _link(self, long long link_type) noexcept nogil
     @cython.locals(o=cython.longlong)
-    cdef inline long long _ethernet(self) noexcept
+    cdef inline long long _ethernet(self) noexcept nogil
     @cython.locals(o=cython.longlong)
-    cdef long long _cooked(self) noexcept
+    cdef long long _cooked(self) noexcept nogil
     @cython.locals(o=cython.longlong)
-    cdef long long _cooked2(self) noexcept
-    cdef void _set_direction(self, long long packet_type) noexcept
+    cdef long long _cooked2(self) noexcept nogil
+    cdef void _set_direction(self, long long packet_type) noexcept nogil
     @cython.locals(version=cython.longlong)
-    cdef long long _raw(self) noexcept
-    cdef long long _loopback(self) noexcept
+    cdef long long _raw(self) noexcept nogil
+    cdef long long _loopback(self) noexcept nogil
     @cython.locals(o=cython.longlong, protocol=cython.longlong)
-    cdef long long _ppp(self) noexcept
+    cdef long long _ppp(self) noexcept nogil
     @cython.locals(o=cython.longlong)
-    cdef long long _pppoe(self) noexcept
+    cdef long long _pppoe(self) noexcept nogil
     @cython.locals(o=cython.longlong, size=cython.longlong, kind=cython.longlong)
-    cdef long long _nflog(self) noexcept
+    cdef long long _nflog(self) noexcept nogil
     @cython.locals(o=cython.longlong)
-    cdef long long _vlan_tag(self) noexcept
+    cdef long long _vlan_tag(self) noexcept nogil
     @cython.locals(o=cython.longlong, bottom=cython.longlong)
-    cdef long long _mpls(self) noexcept
+    cdef long long _mpls(self) noexcept nogil
     @cython.locals(o=cython.longlong, flags=cython.longlong, protocol=cython.longlong)
-    cdef long long _gre(self) noexcept
+    cdef long long _gre(self) noexcept nogil
     @cython.locals(o=cython.longlong, header=cython.longlong, total=cython.longlong, fragment=cython.longlong)
-    cdef inline long long _ipv4(self) noexcept
-    cdef inline long long _transport(self, long long protocol) noexcept
+    cdef inline long long _ipv4(self) noexcept nogil
+    cdef inline long long _transport(self, long long protocol) noexcept nogil
     @cython.locals(o=cython.longlong, first=cython.longlong, length=cython.longlong)
-    cdef long long _ipv6(self) noexcept
+    cdef long long _ipv6(self) noexcept nogil
     @cython.locals(count=cython.longlong, fragment=cython.longlong)
-    cdef long long _extensions(self, long long protocol, long long o) noexcept
+    cdef long long _extensions(self, long long protocol, long long o) noexcept nogil
     @cython.locals(o=cython.longlong, header=cython.longlong, captured=cython.longlong, whole=cython.bint)
-    cdef inline long long _tcp(self) noexcept
+    cdef inline long long _tcp(self) noexcept nogil
     @cython.locals(kind=cython.longlong, size=cython.longlong)
-    cdef inline void _options(self, long long o, long long stop) noexcept
+    cdef inline void _options(self, long long o, long long stop) noexcept nogil
     @cython.locals(total=cython.ulonglong, word=cython.ulonglong, stop=cython.longlong)
-    cdef inline void _verify(self, long long o) noexcept
+    cdef inline void _verify(self, long long o) noexcept nogil
     @cython.locals(o=cython.longlong, source=cython.longlong, target=cython.longlong)
-    cdef long long _udp(self) noexcept
+    cdef long long _udp(self) noexcept nogil
     @cython.locals(o=cython.longlong)
-    cdef long long _arp(self) noexcept
+    cdef long long _arp(self) noexcept nogil
     @cython.locals(o=cython.longlong)
-    cdef long long _icmp(self, long long kind) noexcept
+    cdef long long _icmp(self, long long kind) noexcept nogil
     @cython.locals(o=cython.longlong, header=cython.longlong, total=cython.longlong)
-    cdef long long _quote(self) noexcept
+    cdef long long _quote(self) noexcept nogil

@@ -38,10 +38,11 @@ def ending(story: Story) -> Ending | None:
     without having asked has left: whatever the other end still says answers that.
     """
     words = _in_order(story, _closing_words(story))
-    by_initiator_fin = len(words) > 1 and words[0].reset is None and words[0].by_initiator
-    if by_initiator_fin and story.turn.index and half_closed(story):
-        return words[1]
-    return words[0] if words else None
+    first = words[0] if words else None
+    fin = first is not None and first.reset is None and first.by_initiator
+    if fin and story.turn.index and half_closed(story):
+        return words[1] if len(words) > 1 else None
+    return first
 
 
 def gave_up(story: Story, end: Ending | None) -> str:
@@ -114,11 +115,6 @@ def sent_unseen(story: Story, reset: PacketFact) -> bool:
     other = story.half(not reset.from_initiator).next_seq
     acked = reset.has_ack and other is not None and seq_distance(reset.ack, other) > 0
     return acked or behind_unseen_bytes(story, reset)
-
-
-def is_bare(reset: PacketFact) -> bool:
-    """Return whether a RST has no ACK flag: the answer of a host without the socket (measured)."""
-    return not reset.has_ack
 
 
 def frames_of(*frames: int) -> tuple[int, ...]:

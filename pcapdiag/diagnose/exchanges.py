@@ -6,74 +6,47 @@ A kind is asked of one exchange at a time, in the order of EXCHANGES; the first 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 
-import msgspec
 from msgspec.structs import replace
 
-from pcapdiag.diagnose.grpc import error as grpc_error
-from pcapdiag.diagnose.http import (
-    local_reply,
-    malformed_response,
-    no_healthy_upstream,
-    overflow,
-    response_lost,
-    response_rejected,
-    stream_idle_timeout,
-    truncated_response,
-)
+from pcapdiag.diagnose.entry import Entry
 from pcapdiag.diagnose.http.facts import exchanges as exchanges
-from pcapdiag.diagnose.http2 import (
-    enhance_your_calm,
-    flow_control_stall,
-    given_up,
-    goaway,
-    left_open,
-    refused_stream,
-    rst_stream,
-    stream_lost,
-)
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.diagnose.kind import Kind
-from pcapdiag.diagnose.tcp import reset_before_response, response_timeout
+from pcapdiag.diagnose.multipath import readable
+from pcapdiag.diagnose.shows import GRPC, HTTP2, REPLY, request_shows
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
 
-MatchExchange = Callable[[Story, Exchange, Context], Judgement | None]
 WITH_A_REQUEST = frozenset({"in_request", "before_response", "in_response"})
 """Phases in which a request had been sent and its answer was missing or incomplete."""
+MAX_KINDS_OF_REQUESTS = 64
+"""Combinations of what requests show for which it is kept which kinds to ask."""
 
-
-class ExchangeEntry(msgspec.Struct, frozen=True):
-    """One kind of failed request and the function that recognises it."""
-
-    kind: Kind
-    match: MatchExchange
-
-
-EXCHANGES: tuple[ExchangeEntry, ...] = (
+EXCHANGES: tuple[Entry, ...] = (
     # Bytes that are no answer at all come before anything that they might be taken for.
-    ExchangeEntry(malformed_response.KIND, malformed_response.match),
-    ExchangeEntry(enhance_your_calm.KIND, enhance_your_calm.match_exchange),
-    ExchangeEntry(refused_stream.KIND, refused_stream.match),
+    Entry("http.malformed_response"),
+    Entry("http2.enhance_your_calm", HTTP2, test="match_exchange"),
+    Entry("http2.refused_stream", HTTP2),
     # A proxy's own words, the narrower first, before the gRPC status that carries them.
-    ExchangeEntry(no_healthy_upstream.KIND, no_healthy_upstream.match),
-    ExchangeEntry(overflow.KIND, overflow.match),
-    ExchangeEntry(local_reply.KIND, local_reply.match),
-    ExchangeEntry(grpc_error.KIND, grpc_error.match),
+    Entry("http.no_healthy_upstream", REPLY),
+    Entry("http.overflow", REPLY),
+    Entry("http.local_reply", REPLY),
+    Entry("grpc.error", GRPC),
     # Answers that were cut, refused or lost. A quiet stream's end is a RST_STREAM or a FIN, too, so
     # it is asked before http2.rst_stream and http.truncated_response.
-    ExchangeEntry(stream_idle_timeout.KIND, stream_idle_timeout.match),
-    ExchangeEntry(goaway.KIND, goaway.match_exchange),
-    ExchangeEntry(flow_control_stall.KIND, flow_control_stall.match_exchange),
-    ExchangeEntry(stream_lost.KIND, stream_lost.match),
-    ExchangeEntry(rst_stream.KIND, rst_stream.match),
-    ExchangeEntry(response_timeout.KIND, given_up.match),
-    ExchangeEntry(reset_before_response.KIND, left_open.match),
-    ExchangeEntry(response_rejected.KIND, response_rejected.match),
-    ExchangeEntry(response_lost.KIND, response_lost.match),
-    ExchangeEntry(truncated_response.KIND, truncated_response.match),
+    Entry("http.stream_idle_timeout"),
+    Entry("http2.goaway", HTTP2, test="match_exchange"),
+    Entry("http2.flow_control_stall", HTTP2, test="match_exchange"),
+    Entry("http2.stream_lost", HTTP2),
+    Entry("http2.rst_stream", HTTP2),
+    Entry("tcp.response_timeout", HTTP2, test="http2.given_up.match"),
+    Entry("tcp.reset_before_response", HTTP2, test="http2.left_open.match"),
+    Entry("http.response_rejected"),
+    Entry("http.response_lost"),
+    Entry("http.truncated_response"),
 )
 
 
@@ -82,7 +55,7 @@ def judge_exchanges(story: Story, context: Context) -> Iterator[Judgement]:
 
     Each has ``exchange`` set. The failure of the connection itself is not looked at.
     """
-    for exchange in exchanges(story):
+    for exchange in readable(story):
         judgement = judge_exchange(story, exchange, context)
         if judgement is not None:
             yield judgement
@@ -90,28 +63,14 @@ def judge_exchanges(story: Story, context: Context) -> Iterator[Judgement]:
 
 def judge_exchange(story: Story, exchange: Exchange, context: Context) -> Judgement | None:
     """Return how one request failed, or None where it did not."""
-    for entry in EXCHANGES:
-        judgement = entry.match(story, exchange, context)
+    for entry in _asked(request_shows(story, exchange)):
+        judgement = entry.match_exchange(story, exchange, context)
         if judgement is not None:
             return replace(judgement, exchange=exchange.index)
     return None
 
 
-def at_the_end(match: MatchExchange) -> Callable[[Story, Context], Judgement | None]:
-    """Return a connection's test from an exchange's: whether its end is that request's failure.
-
-    For kinds that are narrower than the plain TCP code of the close. Only requests are asked that
-    had no complete answer (or switched protocols) and were not reset on their own.
-    """
-
-    def of_connection(story: Story, context: Context) -> Judgement | None:
-        for exchange in exchanges(story):
-            over = exchange.complete and not exchange.upgrade
-            if over or exchange.ended_by is not None:
-                continue
-            judgement = match(story, exchange, context)
-            if judgement is not None:
-                return replace(judgement, exchange=exchange.index)
-        return None
-
-    return of_connection
+@lru_cache(MAX_KINDS_OF_REQUESTS)
+def _asked(shown: int) -> tuple[Entry, ...]:
+    """Return the kinds that may match what shows this much, in their order."""
+    return tuple(entry for entry in EXCHANGES if entry.needs & shown == entry.needs)

@@ -8,15 +8,16 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from pcapdiag.diagnose import ok
+from pcapdiag.diagnose.capture import partial
 from pcapdiag.diagnose.entry import Entry
 from pcapdiag.diagnose.exchanges import judge_exchanges
 from pcapdiag.diagnose.failed_requests import other_failures as other_failures
 from pcapdiag.diagnose.failed_requests import with_exchange
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.protocol.mismatch import with_suspicions
-from pcapdiag.diagnose.registry import NO_FAILURE, order
-from pcapdiag.diagnose.shows import TLS, shows
-from pcapdiag.diagnose.tcp import connection_refused, injected_reset, port_reuse
+from pcapdiag.diagnose.registry import ORDER
+from pcapdiag.diagnose.shows import shows
+from pcapdiag.diagnose.tcp import injected_reset
 from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.model.context import Context
 from pcapdiag.model.report import Attribution
@@ -28,14 +29,14 @@ MAX_KINDS_OF_STORIES = 512
 """Combinations of what stories show for which it is kept which kinds to ask."""
 NONE_MATCHED = 1_000
 """Beyond the number of any kind."""
-RETRIED = (connection_refused.KIND.code, port_reuse.KIND.code)
+RETRIED = ("tcp.connection_refused", "tcp.port_reuse")
 
 
 class Earlier(NamedTuple):
     """What an earlier judgement of the same story found out: less is to be asked the next time."""
 
     place: int
-    """Number of the kind that matched, in the order for such a story; beyond it where none did."""
+    """Number in ORDER of the kind that matched; beyond it where none did."""
     found: Judgement | None
     """What that kind said, where its test looks at the story alone."""
 
@@ -59,11 +60,7 @@ def judge_first(
         return with_exchange(with_suspicions(found, story, context), story), known
     for judgement in judge_exchanges(story, context):
         return judgement, known
-    for entry in NO_FAILURE:
-        judged = entry.match(story, context)
-        if judged is not None:
-            return judged, known
-    return ok.match(story, context), known
+    return partial.match(story, context) or ok.match(story, context), known
 
 
 def _own_failure(
@@ -87,9 +84,11 @@ def asked(shown: int, known: int) -> tuple[tuple[int, Entry], ...]:
     Of those before ``known``, the one that matched earlier, only what the context may have changed.
     """
     return tuple(
-        (place, entry)
-        for place, entry in enumerate(order(with_tls=bool(shown & TLS)))
-        if entry.needs & shown == entry.needs and (place >= known or not entry.by_story)
+        [
+            (place, entry)
+            for place, entry in enumerate(ORDER)
+            if entry.needs & shown == entry.needs and (place >= known or not entry.by_story)
+        ]
     )
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pcapdiag.correlate.logs.calls import Call, call_of, may_be, was_not_sent, words_of
 from pcapdiag.correlate.logs.ties import Tie
 from pcapdiag.correlate.logs.wire import wire_of
+from pcapdiag.diagnose.greeting import REQUEST_TIMEOUT
 from pcapdiag.diagnose.proxy_words import Heard, heard, named
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.logs import LogEntry
@@ -21,8 +22,9 @@ from pcapdiag.protocols.http.grpc import status_name
 
 MESSAGE = 120
 """Characters of an error log's message in a sentence."""
-NO_ANSWER = (0, 408, 499)
+NO_ANSWER = (0, REQUEST_TIMEOUT, 499)
 """Statuses that a proxy logs for a client that got no answer."""
+_IN_VAIN = "the proxy waited in vain for its client, and closed"
 ERROR = 500
 """From this status on an answer is an error."""
 MEANS: dict[Call, str] = {
@@ -162,6 +164,8 @@ def _unread(entry: LogEntry, connection: Connection) -> Agreement:
     if verdict.failed:
         return _of_client(entry, verdict)
     if call_of(entry) == "left" and _proxy_closed_first(connection):
+        if _waited(entry):
+            return Agreement(True, _IN_VAIN)
         return Agreement(
             False, "the log says that the client left, the wire shows that the proxy closed first"
         )
@@ -180,6 +184,8 @@ def _proxy_closed_first(connection: Connection) -> bool:
 
 def _left(entry: LogEntry, exchange: HttpExchange, connection: Connection) -> Agreement:
     verdict = connection.verdict
+    if exchange.status == entry.status == REQUEST_TIMEOUT:
+        return Agreement(True, _IN_VAIN)
     if exchange.status is None or not exchange.complete:
         ended = exchange.ended_by or verdict.ended_by
         if ended in (None, "initiator"):
@@ -188,8 +194,13 @@ def _left(entry: LogEntry, exchange: HttpExchange, connection: Connection) -> Ag
         return Agreement(False, why)
     if entry.status in (*NO_ANSWER, None):
         why = f"the log says that the client got no answer, the wire shows {exchange.status}, whole"
-        return Agreement(None if exchange.status == entry.status else False, why)
+        return Agreement(False, why)
     return Agreement(True, "")
+
+
+def _waited(entry: LogEntry) -> bool:
+    """Return whether a line says that the proxy waited for its client in vain, and closed."""
+    return entry.status == REQUEST_TIMEOUT or any(one.startswith("c") for one in entry.flags)
 
 
 def _upstream(entry: LogEntry, tie: Tie, connection: Connection) -> Agreement:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.tcp.unacknowledged import has_unacked_data
 from pcapdiag.diagnose.tls_state import tls_facts
+from pcapdiag.model.http import Exchange
 from pcapdiag.model.once import once
 from pcapdiag.model.story import Story
 
@@ -35,12 +36,28 @@ SHUT = 1 << 13
 """An end advertised window 0."""
 PROBED = 1 << 14
 """An end sent keep-alive probes."""
+GRPC = 1 << 15
+"""Of a request: it is a call of gRPC."""
+REPLY = 1 << 16
+"""Of a request: its answer looks like a proxy's own."""
 
 
 @once
 def shows(story: Story) -> int:
     """Return what a connection shows, as bits of the above."""
     return _of_packets(story) | _of_bytes(story)
+
+
+def request_shows(story: Story, exchange: Exchange) -> int:
+    """Return what a request of a connection shows, as bits of the above."""
+    found = GRPC if exchange.grpc is not None else 0
+    if exchange.local_reply is not None:
+        found |= REPLY
+    above = story.application
+    framed = above is not None and above.http is not None and above.http.http2 is not None
+    if framed or exchange.stream_id is not None or exchange.reset_code is not None:
+        found |= HTTP2
+    return found
 
 
 def _of_packets(story: Story) -> int:

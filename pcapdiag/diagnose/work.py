@@ -20,6 +20,7 @@ from pcapdiag.diagnose.goodbye import (
     responder_said_goodbye,
 )
 from pcapdiag.diagnose.http2.known import drained, first_open, has_begun, tells_all
+from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.tls_state import nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
@@ -40,7 +41,19 @@ class Work(Enum):
 
 @once
 def work(story: Story) -> Work:
-    """Return where the last request stood when the connection ended, as far as its bytes tell."""
+    """Return where the last request stood when the connection ended, as far as its bytes tell.
+
+    What a subflow of Multipath TCP lacks is not known, unless a RST cut it before any answer.
+    """
+    state = _by_bytes(story)
+    if state not in (Work.WAITING, Work.ANSWERING) or not is_multipath(story):
+        return state
+    end = ending(story)
+    cut = state is Work.WAITING and end is not None and end.reset is not None
+    return state if cut else Work.UNKNOWN
+
+
+def _by_bytes(story: Story) -> Work:
     turn = story.turn
     if turn.index == 0 or nothing_asked(story):
         return Work.NOTHING

@@ -13,10 +13,12 @@ cdef long long _CONNECTED, _ANSWERED, _CAME_UP, _REFUSED, _SILENT, _NO_ANSWER
 cdef class Ask:
     cdef public bytes head, line
     cdef public long long same, count, good, errors, alone, first, last, gaps, gap_sum, last_gap, steady, was_good
+    cdef public long long last_outcome, repeated
     cdef public dict statuses
     cdef public list changes
     @cython.locals(gap=cython.longlong, apart=cython.longlong, good=cython.longlong)
     cpdef int note(self, long long time, long long outcome) except -1
+    cpdef int settle(self) except -1
 
 @cython.final
 cdef class Level:

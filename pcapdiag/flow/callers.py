@@ -82,6 +82,9 @@ class Ask:
         self.steady = 0
         self.was_good = -1
         self.statuses: dict[int, int] = {}
+        """By outcome, how often; ``settle`` brings them up to date."""
+        self.last_outcome = -1
+        self.repeated = 0
         self.changes: list[tuple[int, int]] = []
 
     def note(self, time: int, outcome: int) -> None:
@@ -108,10 +111,19 @@ class Ask:
         if good != self.was_good and len(self.changes) < MAX_CHANGES:
             self.changes.append((time, outcome))
         self.was_good = good
-        if outcome in self.statuses:
-            self.statuses[outcome] += 1
-        elif len(self.statuses) < MAX_STATUSES:
-            self.statuses[outcome] = 1
+        if outcome != self.last_outcome:
+            self.settle()
+            self.last_outcome = outcome
+        self.repeated += 1
+
+    def settle(self) -> None:
+        """Bring ``statuses`` up to date; nearly all requests have the outcome of the one before."""
+        if self.repeated > 0:
+            if self.last_outcome in self.statuses:
+                self.statuses[self.last_outcome] += self.repeated
+            elif len(self.statuses) < MAX_STATUSES:
+                self.statuses[self.last_outcome] = self.repeated
+            self.repeated = 0
 
 
 class Level:

@@ -36,6 +36,7 @@ def asks_of(endpoint: Endpoint) -> Iterator[AskFacts]:
         for number, kind in enumerate(_KINDS):
             ask = caller.ask(number)
             if ask is not None:
+                ask.settle()
                 yield _ask_facts(ask, kind, who, name, address, endpoint.port)
 
 

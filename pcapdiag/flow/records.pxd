@@ -56,7 +56,6 @@ cdef class Moment:
     cdef public Host answerer
 
 @cython.final
-@cython.no_gc
 cdef class Tombstone:
     cdef public unsigned long long hash, high_a, low_a, high_b, low_b
     cdef public long long port_a, port_b, stream, base_a, base_b, end, evicted, waits_until
@@ -65,13 +64,11 @@ cdef class Tombstone:
     cdef void identify(self, Flow flow) noexcept
 
 @cython.final
-@cython.no_gc
 cdef class Lane:
     cdef public long long next_seq, position, length, hole, first, last, at, chunks
     cdef public list waiting
 
 @cython.final
-@cython.no_gc
 cdef class HalfFlow:
     # First what every segment touches, then what those with data do: the fewer cache lines, the
     # faster. Counters have 31 bits: a connection of 2 ** 31 packets is a capture of over 100 GB.

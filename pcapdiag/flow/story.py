@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from ipaddress import IPv6Address
 from operator import attrgetter
 from typing import Any
 
@@ -47,6 +46,8 @@ def address_text(version: int, high: int, low: int) -> str:
     """Return an address as people write it."""
     if version == 4:
         return f"{low >> 24}.{low >> 16 & 255}.{low >> 8 & 255}.{low & 255}"
+    from ipaddress import IPv6Address  # Only here: many captures have no IPv6.
+
     return str(IPv6Address((high << 64) | low))
 
 

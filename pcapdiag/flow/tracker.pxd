@@ -1,6 +1,7 @@
 import cython
 
 from pcapdiag.decode.headers cimport Packet
+from pcapdiag.decode.rows cimport unpack
 from pcapdiag.flow.activity cimport Bins
 from pcapdiag.flow.callers cimport Callers, note_outcome
 from pcapdiag.flow.lanes cimport Lanes
@@ -13,10 +14,10 @@ from pcapdiag.flow.screen cimport completeness, is_alarming, is_answer, is_reque
 from pcapdiag.flow.sequence cimport analyze, repeats
 from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
 from pcapdiag.flow.table cimport Table
-from pcapdiag.model.numbers cimport big16, big32, big64, copy, distance, prefetch
+from pcapdiag.model.numbers cimport big16, big32, big64, copy, distance, prefetch, prefetch_object
 
 cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HAS_SACK, IS_IPV6, HEAD, CLOSE_NOTIFY, STALLED
-cdef long long _SOON, _CACHE_LINE, _LINGER, _SYN_IDLE, _OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP, SECOND_CHANCES
+cdef long long _SOON, _VERY_SOON, _HASH, _CACHE_LINE, _LINGER, _SYN_IDLE, _OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP, SECOND_CHANCES
 cdef long long ANSWERED, CLOSED, LEFT, OPENED, CAME_UP, REFUSED, SILENT
 cdef long long DUPLICATE_WINDOW, SOFT_WINDOW, SAME_PATH_WINDOW, RECENT
 
@@ -44,6 +45,8 @@ cdef class Tracker:
     cdef long long[::1] recent
     cdef unsigned short[::1] tags
     cdef const long long[::1] offsets, times, captured, lengths, interfaces, frames
+    cdef const unsigned int[::1] words
+    cdef long long width
     cdef const long long[::1] link_types, files
     cdef public long long want_all, now, next_sweep, watching, scratch
     cdef public set watched, named
@@ -58,7 +61,7 @@ cdef class Tracker:
 
     cpdef int watch(self, set streams, on_packet) except -1
     cpdef int process(self, batch, link_types, files) except -1
-    @cython.locals(p=Packet, i=cython.longlong, soon=cython.longlong, flow=Flow, frame=cython.longlong, time=cython.longlong, interface=cython.longlong)
+    @cython.locals(p=Packet, i=cython.longlong, soon=cython.longlong, of_it=cython.longlong, flow=Flow, buckets=list, frame=cython.longlong, time=cython.longlong, interface=cython.longlong)
     cdef int _process_ordered(self, long long count) except -1
     @cython.locals(p=Packet, i=cython.longlong, assigned=list, waiting=list)
     cdef int _process_disordered(self, long long count) except -1
@@ -90,7 +93,7 @@ cdef class Tracker:
     @cython.locals(same=cython.bint)
     cdef void _compare_files(self, Packet p, Flow flow, long long frame, long long time)
     cdef void _infer_opener(self, Packet p, Flow flow)
-    @cython.locals(f=HalfFlow, r=HalfFlow, path=cython.longlong, from_a=cython.longlong, opened=cython.longlong, known=cython.longlong, fresh=cython.longlong, ahead=cython.longlong, marks=cython.longlong)
+    @cython.locals(f=HalfFlow, r=HalfFlow, path=cython.longlong, from_a=cython.longlong, opened=cython.longlong, known=cython.longlong, until=cython.longlong, fresh=cython.longlong, ahead=cython.longlong, marks=cython.longlong)
     cdef int _track(self, Packet p, Flow flow, long long frame, long long time, long long interface) except -1
     @cython.locals(number=cython.longlong)
     cdef int _path_id(self, long long interface, long long ifindex) except -1
@@ -110,6 +113,7 @@ cdef class Tracker:
     cdef inline void _acknowledge(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long frame, long long time) noexcept
     @cython.locals(endpoint=Endpoint)
     cdef void _established(self, Flow flow, long long time) noexcept
+    cdef long long _data_until(self, HalfFlow f, long long known) noexcept
     @cython.locals(position=cython.longlong, seq=cython.longlong)
     cdef inline int _payload(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long opened, long long fresh, long long known, long long frame, long long time) except -1
     @cython.locals(start=cython.longlong)

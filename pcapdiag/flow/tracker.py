@@ -15,8 +15,9 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
-from pcapdiag.capture.batch import Batch, column
+from pcapdiag.capture.batch import NO_WORDS, Batch, column
 from pcapdiag.decode.headers import Packet
+from pcapdiag.decode.rows import HASH, unpack
 from pcapdiag.flow.activity import Bins
 from pcapdiag.flow.callers import CAME_UP, REFUSED, SILENT, Callers, note_outcome
 from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS, Lanes
@@ -49,7 +50,7 @@ from pcapdiag.flow.slabs import (
     HeadSlab,
 )
 from pcapdiag.flow.table import Table
-from pcapdiag.model.numbers import big16, big32, big64, copy, distance, prefetch
+from pcapdiag.model.numbers import big16, big32, big64, copy, distance, prefetch, prefetch_object
 from pcapdiag.model.packet import (
     ACK,
     ACKED_UNSEEN,
@@ -139,12 +140,16 @@ MAX_NOTED = 100
 """Turns of one connection that are kept for a look, each with its first bytes."""
 
 SOON = 8
-"""Packets from the one that is followed to the one whose headers are brought near meanwhile."""
+"""Packets from the one that is followed to the one whose bytes are brought near meanwhile."""
+VERY_SOON = 4
+"""The same for the connection that a packet is probably of."""
 CACHE_LINE = 64
 """Bytes that come from memory at once, on nearly all processors."""
 
 # Twins in C of the constants above, which plain Python imports.
 _SOON = SOON
+_VERY_SOON = VERY_SOON
+_HASH = HASH
 _CACHE_LINE = CACHE_LINE
 _LINGER = LINGER
 _SYN_IDLE = SYN_IDLE
@@ -188,6 +193,8 @@ class Tracker:
         self.lengths = column()
         self.interfaces = column()
         self.frames = column()
+        self.words = NO_WORDS
+        self.width = 0
         self.link_types = array("q")
         self.files = array("q")
         self.buffer: Any = b""
@@ -257,6 +264,8 @@ class Tracker:
         self.lengths = batch.lengths
         self.interfaces = batch.interfaces
         self.frames = batch.frames
+        self.words = batch.words
+        self.width = batch.width
         self.link_types = link_types
         self.files = files
         if batch.disordered:
@@ -269,12 +278,18 @@ class Tracker:
     def _process_ordered(self, count: int) -> None:
         # Handed on from here: each method that took it from the tracker would count a reference.
         p = self.packet
+        buckets = self.table.buckets
         i = 0
         while i < count:
             if i + _SOON < count:
                 soon = self.offsets[i + _SOON]
-                prefetch(p.view, soon)
                 prefetch(p.view, soon + _CACHE_LINE)
+                if self.width:
+                    of_it = self.words[(i + _VERY_SOON) * self.width + _HASH]
+                    prefetch_object(buckets, of_it & 0xFFFF)
+                    prefetch(p.view, soon + self.captured[i + _SOON] - 1)
+                else:
+                    prefetch(p.view, soon)
             if self._decode(p, i) == 1:
                 frame, time, interface = self.frames[i], self.times[i], self.interfaces[i]
                 flow = self._assign(p, frame, time, interface)
@@ -354,8 +369,11 @@ class Tracker:
         return self._other(p, kind, self.frames[i], time, self.interfaces[i])
 
     def _decode_at(self, p: Packet, i: int) -> int:
-        link_type = self.link_types[self.interfaces[i]]
-        kind = p.decode(self.offsets[i], self.captured[i], self.lengths[i], link_type)
+        if self.width and unpack(p, self.words, i * self.width):
+            kind = 1
+        else:
+            link_type = self.link_types[self.interfaces[i]]
+            kind = p.decode(self.offsets[i], self.captured[i], self.lengths[i], link_type)
         if kind == 1 and self.redirect_count > 0:
             self._follow_redirect(p)
         return kind
@@ -366,6 +384,7 @@ class Tracker:
         place = self.redirects.get((*called, p.target_high, p.target_low, p.target_port))
         if place is not None:
             p.source_high, p.source_low, p.source_port = place
+            p.hash = 0
 
     def _note_redirect(self, p: Packet, time: int) -> Flow | None:
         """Return the call that a SYN-ACK from another address answers, and remember both."""
@@ -568,9 +587,13 @@ class Tracker:
             f.to_be_acked = -1
             f.highest_ack = -1
         known = f.next_seq
+        until = known
         fresh = p.payload_length
         if fresh > 0 and known >= 0:
             ahead = distance((p.seq + fresh) & MASK32, known)
+            if ahead <= 0:
+                until = self._data_until(f, known)
+                ahead = distance((p.seq + fresh) & MASK32, until)
             # A hole before it counts too: the bytes were sent, though the capture lacks them.
             fresh = ahead if ahead > 0 else 0
         marks = analyze(p, flow, f, r, time)
@@ -591,7 +614,7 @@ class Tracker:
         if p.flags & ACK:
             self._acknowledge(p, flow, f, r, opened, frame, time)
         if p.payload_length > 0 and not marks & KEEP_ALIVE:
-            self._payload(p, flow, f, r, opened, fresh, known, frame, time)
+            self._payload(p, flow, f, r, opened, fresh, until, frame, time)
         if marks & ANY_RETRANSMISSION:
             self.activity.retransmissions += 1
             f.sample_seq = -1
@@ -882,6 +905,15 @@ class Tracker:
         note_outcome(endpoint, CAME_UP, time)
 
     # Turns: requests and answers as TCP shows them.
+
+    def _data_until(self, f: HalfFlow, known: int) -> int:
+        """Return where the data seen so far ends.
+
+        That is before ``known`` where an acknowledgment overtook the data that was sent before it.
+        """
+        if f.data_segments > 0:
+            return (f.last_data_seq + f.last_data_length) & MASK32
+        return (f.isn + 1) & MASK32 if f.isn >= 0 else known
 
     def _payload(
         self, p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, opened: int, fresh: int, known: int,

@@ -9,18 +9,14 @@ from typing import TYPE_CHECKING
 
 from pcapdiag.capture import Batch, Capture
 from pcapdiag.correlate.names import NameTable
-from pcapdiag.correlate.selection import Selection
 from pcapdiag.diagnose.judge import judge, judge_first
 from pcapdiag.diagnose.text import counted
-from pcapdiag.flow.prints import PrintTable
 from pcapdiag.flow.records import Flow
-from pcapdiag.flow.sieve import MAX_DRAWN
 from pcapdiag.flow.story import address_text, build_story, connection_state
 from pcapdiag.incident.archive import Archive, Archived, Connections
 from pcapdiag.incident.certificates import Certificates
 from pcapdiag.incident.describe import asked_name
 from pcapdiag.incident.dns_reader import DnsReader
-from pcapdiag.incident.drawing import Drawing
 from pcapdiag.incident.following import Following
 from pcapdiag.incident.legs import ProxyLegs
 from pcapdiag.incident.logged import Logged
@@ -37,7 +33,10 @@ from pcapdiag.model.report import Connection
 from pcapdiag.model.story import Story
 
 if TYPE_CHECKING:
+    from pcapdiag.correlate.selection import Selection
+    from pcapdiag.flow.prints import PrintTable
     from pcapdiag.host.load import Loaded
+    from pcapdiag.incident.drawing import Drawing
 
 LIVE = 600_000_000_000
 """A capture whose last packet is at most this old (ns) is live: wall-clock time goes on for it."""
@@ -54,8 +53,6 @@ class Analysis(Following):
         self.dns = DnsReader(self.names)
         self.tracker.on_dns = self.dns.take
         self.tracker.note_all = options.all_connections
-        self.prints = PrintTable()
-        """With ``keep_prints``: one of every connection of the capture."""
         if options.keep_prints:
             self.tracker.keep_prints = self.prints
         self.wrong_secrets = 0
@@ -97,12 +94,23 @@ class Analysis(Following):
         self._details = Details()
         self._drawing: Drawing | None = None
 
+    @cached_property
+    def prints(self) -> PrintTable:
+        """With ``keep_prints``: one of every connection of the capture."""
+        from pcapdiag.flow.prints import PrintTable  # Only here: one capture alone needs none.
+
+        return PrintTable()
+
     def draw(self, stream: int) -> None:
         """Tell a connection in full whatever its verdict is, with all of its packets.
 
         To be asked before the first batch. There is no such connection where it is not among
         ``connections`` at the end.
         """
+        # Only here: most runs draw no connection by itself.
+        from pcapdiag.flow.sieve import MAX_DRAWN
+        from pcapdiag.incident.drawing import Drawing
+
         self._drawing = Drawing(stream, MAX_DRAWN)
         self.tracker.watch({stream}, self._drawing.add)
 
@@ -140,7 +148,11 @@ class Analysis(Following):
             self._leave_out(told.story, told.context, told.connection.verdict.code)
 
     def end_reading(self) -> None:
-        """Judge what is still open; from now on the whole capture is known."""
+        """Judge what is still open; from now on the whole capture is known.
+
+        Raises LinkTypeError where no packet of it could be decoded.
+        """
+        self.capture.check_link_types()
         self._live = False
         self.tracker.close()
         for address, name in self.capture.names.items():
@@ -182,7 +194,7 @@ class Analysis(Following):
         context = self.surroundings.context(story)
         judgement, earlier = judge_first(story, context)
         archived = Archived(story, context.last_time, earlier)
-        self.prints.mark_failed(story.stream, failed=judgement.failed)
+        self._mark_print(story, failed=judgement.failed)
         self.surroundings.learn(story)
         self.surroundings.recurrences.note(story, judgement)
         self.twins.note(story)
@@ -207,6 +219,10 @@ class Analysis(Following):
         else:
             self._leave_out(story, context, judgement.code)
 
+    def _mark_print(self, story: Story, *, failed: bool) -> None:
+        if self.options.keep_prints:
+            self.prints.mark_failed(story.stream, failed=failed)
+
     def _leave_out(self, story: Story, context: Context, code: str) -> None:
         if self.options.keep_prints and code != "ok":
             self.doubtful[story.stream] = code
@@ -222,7 +238,7 @@ class Analysis(Following):
     def _judge_again(self, archived: Archived) -> None:
         told, story = self.tell(archived), archived.story
         verdict = told.connection.verdict
-        self.prints.mark_failed(story.stream, failed=verdict.failed)
+        self._mark_print(story, failed=verdict.failed)
         self.legs.settle(told.connection)
         given = self._given.pop(told.connection.id, None)
         drawn = self._drawing if self._is_drawn(story.stream) else None
@@ -269,6 +285,8 @@ class Analysis(Following):
 
     @cached_property
     def _selection(self) -> Selection:
+        from pcapdiag.correlate.selection import Selection  # Only here: most runs have no filter.
+
         return Selection.from_options(self.options, self.tracker.first_time)
 
     def _count_wrong_secrets(self, story: Story) -> None:

@@ -34,8 +34,15 @@ def summarize_capture(analysis: Analysis) -> CaptureSummary:
         unreadable=[
             UnreadableFile(path=error.path, message=error.told) for error in capture.warnings
         ],
-        notes=analysis.key_notes(),
+        notes=_unread(capture) + analysis.key_notes(),
     )
+
+
+def _unread(capture: Capture) -> list[str]:
+    return [
+        f"packets of link type {name} were not looked into: it is not read"
+        for name in capture.unread_link_types
+    ]
 
 
 def _counts(capture: Capture, tracker: Tracker, analysis: Analysis) -> CaptureCounts:
@@ -46,7 +53,7 @@ def _counts(capture: Capture, tracker: Tracker, analysis: Analysis) -> CaptureCo
         "heads": tracker.heads_left_out,
         "transcripts": tracker.lanes.left_out,
         "names": analysis.names.left_out,
-        "dns": analysis.dns.lookups.left_out,
+        "dns": analysis.dns.left_out,
         "fragments": analysis.fragments.given_up,
         "callers": tracker.callers.left_out,
         "connections_at_once": tracker.callers.uncounted,

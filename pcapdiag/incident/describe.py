@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from pcapdiag.correlate.names import NameTable
@@ -16,7 +18,6 @@ from pcapdiag.diagnose.text import fill
 from pcapdiag.flow.slabs import CHUNK_FACTS, FIRST_CHUNKS
 from pcapdiag.incident.failure_time import failure_time
 from pcapdiag.incident.labels import labels
-from pcapdiag.incident.series import Zero, series
 from pcapdiag.incident.timeline import timeline
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact
@@ -39,6 +40,9 @@ from pcapdiag.model.report import (
 from pcapdiag.model.story import Half, Story
 from pcapdiag.model.units import NANOSECONDS, format_seconds
 from pcapdiag.protocols.server_name import server_name
+
+if TYPE_CHECKING:
+    from pcapdiag.incident.series import Zero
 
 FIRST_PACKETS = FIRST_CHUNKS * CHUNK_FACTS
 
@@ -125,6 +129,8 @@ def add_timeline(connection: Connection, story: Story, judgement: Judgement) -> 
 
 def add_series(connection: Connection, story: Story, zero: Zero | None = None) -> None:
     """Add what a connection's charts draw; ``zero`` is as for :func:`series`."""
+    from pcapdiag.incident.series import series  # Only here: text has no charts.
+
     connection.series = series(story, FIRST_PACKETS, zero)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from pcapdiag.incident.describe_http import http_labels
-from pcapdiag.incident.describe_http2 import http2_labels
+from pcapdiag.model.http import Http2Facts
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import TlsFacts
 
@@ -36,8 +36,14 @@ def _all_labels(story: Story) -> Iterator[Label]:
     return chain(
         _of_tls(application.tls) if application.tls else (),
         http_labels(http) if http else (),
-        http2_labels(http.http2) if http and http.http2 else (),
+        _of_http2(http.http2) if http and http.http2 else (),
     )
+
+
+def _of_http2(facts: Http2Facts) -> Iterator[Label]:
+    from pcapdiag.incident.describe_http2 import http2_labels  # Only here: not all have HTTP/2.
+
+    return http2_labels(facts)
 
 
 def _of_tls(facts: TlsFacts) -> Iterator[Label]:

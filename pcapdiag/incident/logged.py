@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from pcapdiag.capture import Batch
 from pcapdiag.flow.tracker import Tracker, end_key
-from pcapdiag.incident.surroundings import key_of
-from pcapdiag.model.logs import LogEntry, LogSource
+from pcapdiag.model.addresses import key_of
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection, Logs
 from pcapdiag.model.story import Story
 
 if TYPE_CHECKING:
     from pcapdiag.incident.logs.book import LogBook
+    from pcapdiag.model.logs import LogEntry, LogSource
 
 MAX_NAMED = 10_000
 """Connections that did not fail, and are kept only because a failed line names their ports."""

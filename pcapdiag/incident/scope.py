@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.flow.tracker import Tracker
-from pcapdiag.incident.surroundings import Key, key_of
+from pcapdiag.incident.surroundings import Key
+from pcapdiag.model.addresses import key_of
 from pcapdiag.model.report import Scope
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import format_seconds

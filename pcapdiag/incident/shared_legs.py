@@ -17,6 +17,7 @@ from pcapdiag.correlate.leg_failure import Key, LegFailure, point_of
 from pcapdiag.diagnose.capture.partial import KIND as PARTIAL
 from pcapdiag.incident.legs import ProxyLegs
 from pcapdiag.incident.point_study import PointStudy
+from pcapdiag.model.addresses import is_loopback
 from pcapdiag.model.ends import join_port
 
 Numbers = Callable[[int, int], int]
@@ -75,7 +76,7 @@ def _host_names(studies: Sequence[PointStudy]) -> dict[str, str]:
     names: dict[str, str] = {}
     for study in studies:
         for address in sorted(study.analysis.surroundings.capture_hosts):
-            if not _is_loopback(address):
+            if not is_loopback(address):
                 names.setdefault(address, _own(study))
     return names
 
@@ -84,15 +85,11 @@ def _own(study: PointStudy) -> str:
     return f"host of point {study.number}"
 
 
-def _is_loopback(address: str) -> bool:
-    return address.startswith("127.") or address == "::1"
-
-
 def _moved(
     failure: LegFailure, study: PointStudy, numbers: Numbers, hosts: dict[str, str]
 ) -> LegFailure:
     def host(address: str) -> str:
-        return _own(study) if _is_loopback(address) else hosts.get(address, address)
+        return _own(study) if is_loopback(address) else hosts.get(address, address)
 
     def time(ns: int) -> int:
         if not ns:

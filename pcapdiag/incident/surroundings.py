@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -19,6 +17,7 @@ from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.recurrences import Recurrences
 from pcapdiag.incident.tls_servers import TlsServers
 from pcapdiag.incident.too_big import TooBigMessages
+from pcapdiag.model.addresses import is_loopback, key_of
 from pcapdiag.model.context import Context, EndpointFacts, HostFacts
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import End, Role
@@ -264,19 +263,10 @@ def _not_known(_stream: int) -> Ends | None:
 def own_addresses(context: Context | None) -> frozenset[str]:
     """Return the capturing host's addresses where it has several; loopback is nobody's own."""
     found = context.capture_hosts if context else frozenset()
-    own = frozenset(one for one in found if not ipaddress.ip_address(one).is_loopback)
+    own = frozenset(one for one in found if not is_loopback(one))
     return own if len(own) > 1 else frozenset()
 
 
 def _is_loopback(key: Key) -> bool:
     version, high, low = key
     return low >> 24 == 127 if version == 4 else (high, low) == (0, 1)
-
-
-@lru_cache(MAX_COMPARED_HOSTS)
-def key_of(address: str) -> Key:
-    """Return the tracker's key of an address."""
-    if ":" in address:
-        number = int(ipaddress.IPv6Address(address))
-        return 6, number >> 64, number & 0xFFFFFFFFFFFFFFFF
-    return 4, 0, int.from_bytes(map(int, address.split(".")), "big")

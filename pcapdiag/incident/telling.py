@@ -23,7 +23,6 @@ from pcapdiag.incident.describe import (
     shorten,
 )
 from pcapdiag.incident.describe_http import describe_http
-from pcapdiag.incident.describe_http2 import describe_http2
 from pcapdiag.incident.surroundings import Surroundings
 from pcapdiag.model.context import Context
 from pcapdiag.model.report import Connection
@@ -99,7 +98,10 @@ class Told(msgspec.Struct, frozen=True):
         if facts is not None:
             chosen = None if self.list_all else failed
             self.connection.http = describe_http(facts, chosen, self.story.responder.address)
-            self.connection.http2 = describe_http2(facts.http2) if facts.http2 else None
+            if facts.http2 is not None:
+                from pcapdiag.incident.describe_http2 import describe_http2  # As for TLS.
+
+                self.connection.http2 = describe_http2(facts.http2)
 
     def _add_settling(self) -> None:
         """Where one capture cannot tell who did it, begin with the one that would."""

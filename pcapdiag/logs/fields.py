@@ -18,6 +18,8 @@ MAX_FLAGS = 16
 """Response flags of one line that are kept."""
 MS = 1_000_000
 _STATE = re.compile(r"[A-Za-z-]{2}(?:[A-Z-]{2})?")
+_NO_REQUEST = "<BADREQ>"
+"""HAProxy's word for a request that it could not read."""
 _VERSION = re.compile(r" HTTP/\d(?:\.\d)?$")
 
 
@@ -117,6 +119,8 @@ def _grpc_status(entry: LogEntry, text: str) -> None:
 
 def _request(entry: LogEntry, text: str) -> None:
     """Read a request line: ``GET /path HTTP/1.1``."""
+    if text == _NO_REQUEST:
+        return
     method, blank, rest = text.partition(" ")
     if blank and method.isascii() and method.replace("-", "").isalpha():
         entry.method = method

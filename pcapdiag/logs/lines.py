@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import codecs
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from pcapdiag.capture.compression import Unpacker
 from pcapdiag.capture.formats import MAGIC_BYTES, compression_of
-from pcapdiag.capture.source import Input, RawInput
+from pcapdiag.capture.source import RawInput
 from pcapdiag.errors import DamagedCaptureError, FileAccessError, UsageError
 from pcapdiag.model.options import Stop
+
+if TYPE_CHECKING:
+    from pcapdiag.capture.source import Input
 
 CHUNK = 256 * 1024
 """Bytes read at once."""
 MAX_LINE = 64 * 1024
 """Bytes of a line that are read; the rest of it is passed over."""
-_UTF8_MARK = b"\xef\xbb\xbf"
+_UTF8_MARK = codecs.BOM_UTF8
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class LogLines:
     r"""Yields the lines of one file as text; bytes that are no UTF-8 become ``\xff``.
 
+    UTF-16 with a mark at its start is read too: Windows PowerShell writes it behind ``>``.
     After reading, ``cut`` counts the lines longer than MAX_LINE, and ``broken`` says how compressed
     data broke off. Raises UsageError for a file that cannot be read.
     """
@@ -41,12 +48,13 @@ class LogLines:
         buffer = memoryview(bytearray(CHUNK))
         rest = b""
         skipping = False
-        first = True
+        in_utf8: Callable[[bytes], bytes] | None = None
         while got := self._read(source, buffer):
             data = bytes(buffer[:got])
-            if first:
-                data, first = data.removeprefix(_UTF8_MARK), False
-            pieces = data.split(b"\n")
+            if in_utf8 is None:
+                data = data.removeprefix(_UTF8_MARK)
+                in_utf8 = _recoder(data)
+            pieces = in_utf8(data).split(b"\n")
             if skipping:
                 # The rest of a line that was given already.
                 if len(pieces) == 1:
@@ -75,6 +83,14 @@ class LogLines:
         except DamagedCaptureError as error:
             self.broken = error.message
             return 0
+
+
+def _recoder(start: bytes) -> Callable[[bytes], bytes]:
+    """Return what makes UTF-8 of the pieces of a text that begins so."""
+    if not start.startswith(_UTF16_MARKS):
+        return bytes
+    decoder = codecs.getincrementaldecoder("utf-16")("replace")
+    return lambda data: decoder.decode(data).encode()
 
 
 def _open(path: str) -> RawInput:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from pcapdiag.model.logs import LogSource
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network, IPv6Network
+
+    Network = IPv4Network | IPv6Network
 
 Progress = Callable[[int, int | None], None]
 """Called now and then with the bytes read so far and the bytes there are (None: not known)."""
 
 
-class EndPattern(msgspec.Struct, frozen=True):
+class EndPattern(NamedTuple):
     """An address or a network, with or without a port."""
 
     network: Network
@@ -30,15 +33,19 @@ class EndPattern(msgspec.Struct, frozen=True):
 
         Raises ValueError for anything else.
         """
+        from ipaddress import ip_network  # Only here: most runs name no ends.
+
         address, port = split_port(text)
-        return cls(ipaddress.ip_network(address, strict=False), port)
+        return cls(ip_network(address, strict=False), port)
 
     def matches(self, ip: str, port: int) -> bool:
         """Return whether an end of a connection is meant; False for an address that is none."""
         if self.port is not None and self.port != port:
             return False
+        from ipaddress import ip_address
+
         try:
-            return ipaddress.ip_address(ip) in self.network
+            return ip_address(ip) in self.network
         except ValueError:
             return False
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from typing import Protocol as Interface
 
 from pcapdiag.model.application import Application, Piece
 from pcapdiag.model.http import Exchange, HttpFacts
 from pcapdiag.protocols.first_bytes import FirstBytes
-from pcapdiag.protocols.http.http1 import WEBSOCKET, Http1Reader
 from pcapdiag.protocols.tls.keylog import KeyLog
 from pcapdiag.protocols.tls.sniff import HANDSHAKE, speaks_tls
 
 if TYPE_CHECKING:
+    from pcapdiag.protocols.http.http1 import Http1Reader
     from pcapdiag.protocols.http.http2 import Http2Reader
     from pcapdiag.protocols.tls.reader import TlsReader
 
@@ -21,16 +20,6 @@ MAX_HELD = 64 * 1024
 MAX_DEPTH = 4
 """Layers in each other that are read: TLS in a tunnel in TLS is three."""
 H2C = "h2c"
-
-
-class HttpReader(Interface):
-    """What the readers of both HTTP versions have in common."""
-
-    def feed(self, piece: Piece) -> None:
-        """Read the next bytes of an end."""
-
-    def finish(self) -> HttpFacts:
-        """Return everything that was read."""
 
 
 class Layer:
@@ -47,8 +36,10 @@ class Layer:
         self._dropped = False
         """Pieces were let go unread, so that a reader begins in the middle."""
         self._tls: TlsReader | None = None
-        self._http: HttpReader | None = None
-        self._stray: HttpReader | None = None
+        self._http: Http1Reader | Http2Reader | None = None
+        self._http1: Http1Reader | None = None
+        """The same where it may switch to another protocol."""
+        self._stray: Http1Reader | Http2Reader | None = None
         """Reads a responder that speaks HTTP where the initiator does not, or another version."""
         self._earlier: list[HttpFacts] = []
         """What the responder said before the initiator's protocol was found."""
@@ -131,7 +122,7 @@ class Layer:
             self._stray = None
         started = self._started and not self._dropped
         if leader.protocol == "http1":
-            self._http = Http1Reader(started)
+            self._http = self._http1 = _http1_reader(started)
         elif leader.protocol == "http2":
             self._http = _http2_reader(started)
         else:
@@ -164,10 +155,12 @@ class Layer:
             self._inner.feed(piece)
         elif self._http is not None:
             self._http.feed(piece)
-            if isinstance(self._http, Http1Reader) and self._http.switched:
-                self._switch(self._http)
+            if self._http1 is not None and self._http1.switched:
+                self._switch(self._http1)
 
     def _switch(self, reader: Http1Reader) -> None:
+        from pcapdiag.protocols.http.http1 import WEBSOCKET
+
         if reader.switched == WEBSOCKET:
             return
         if reader.switched == H2C:
@@ -183,7 +176,7 @@ class Layer:
         if initiator.protocol in ("", responder.protocol):
             return
         if responder.protocol == "http1":
-            self._stray = Http1Reader(responder.started)
+            self._stray = _http1_reader(responder.started)
         elif responder.protocol == "http2":
             self._stray = _http2_reader(responder.started)
         else:
@@ -191,6 +184,13 @@ class Layer:
         said = [piece for piece in self._held if not piece.from_initiator]
         for piece in said if not self._is_read else responder.looked_at():
             self._stray.feed(piece)
+
+
+def _http1_reader(started: bool) -> Http1Reader:
+    # Only here: of most captures without failures in HTTP the first bytes of turns tell enough.
+    from pcapdiag.protocols.http.http1 import Http1Reader
+
+    return Http1Reader(started)
 
 
 def _http2_reader(started: bool = True, switched: Exchange | None = None) -> Http2Reader:

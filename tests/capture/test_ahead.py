@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pcapdiag.capture import Capture, ahead, source
-from pcapdiag.capture.ahead import BLOCK, SLOTS, Ahead
+from pcapdiag.capture.ahead import BLOCK, SLOTS, Ahead, Preparation
 from pcapdiag.capture.facts import Metadata
 from pcapdiag.capture.reader import FileReader
 from pcapdiag.capture.walk import MAX_PACKET, Walker
@@ -169,7 +169,7 @@ def test_several_files_are_read_ahead_by_two_threads_at_most(tmp_path: Path) -> 
 def test_what_cannot_be_read_further_is_told(tmp_path: Path) -> None:
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
-        thread = Ahead(descriptor, Walker(), memoryview(b"left"))
+        thread = Ahead(descriptor, Walker(), memoryview(b"left"), Preparation, 1)
         assert thread.take(Walker()) == -errno.EISDIR
         assert thread.is_last
         assert bytes(thread.buffer[thread.start : thread.end]) == b"left"

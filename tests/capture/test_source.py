@@ -8,6 +8,7 @@ import hashlib
 import io
 import lzma
 import os
+import struct
 import subprocess
 import sys
 import textwrap
@@ -23,6 +24,7 @@ import pytest
 import zstandard
 
 from pcapdiag.capture import Capture, source
+from pcapdiag.capture.looks import looks_like_capture
 from pcapdiag.errors import CaptureError, FileAccessError, NotACaptureError
 from tests.capture.build import START, Pcapng, Read, packet, pcap, write
 
@@ -57,6 +59,21 @@ def test_several_streams_in_one_file_and_padding(tmp_path: Path, name: str) -> N
     read = Read(write(tmp_path / "a", b"".join(parts) + bytes(512)))
     assert read.packets == PACKETS
     assert read.capture.complete
+
+
+def test_frames_to_pass_over_are_told_by_content_and_passed_over(tmp_path: Path) -> None:
+    """pzstd writes one before each of its frames, for those who unpack in parallel."""
+    half = len(PCAP) // 2
+    packed = b"".join(
+        b"\x50\x2a\x4d\x18" + struct.pack("<II", 4, len(part)) + part
+        for part in map(PACKERS["zstd"], (PCAP[:half], PCAP[half:]))
+    )
+    path = write(tmp_path / "a", packed)
+    read = Read(path)
+    assert read.packets == PACKETS
+    assert read.capture.files[0].compression == "zstd"
+    with path.open("rb") as file:
+        assert looks_like_capture(file)
 
 
 @EACH

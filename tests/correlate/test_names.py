@@ -59,6 +59,25 @@ def test_kubectl_json_names_pods_and_services_and_not_the_nodes(tmp_path: Path) 
     assert len(read.names) == 4
 
 
+def test_a_pod_that_is_over_has_left_its_address_to_another(tmp_path: Path) -> None:
+    def pod(name: str, phase: str) -> dict[str, object]:
+        status = {"phase": phase, "podIP": "10.1.0.4"}
+        return {"kind": "Pod", "metadata": {"name": name, "namespace": "a"}, "status": status}
+
+    pods = [pod("job", "Succeeded"), pod("old", "Failed"), pod("web", "Running")]
+    assert table(tmp_path, json.dumps({"items": pods})).name("10.1.0.4") == "pod/a/web"
+    assert table(tmp_path, json.dumps(pods[2])).name("10.1.0.4") == "pod/a/web"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_files_as_windows_writes_them(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "names"
+    path.write_bytes("10.0.0.5 web\r\n10.0.0.6 db\r\n".encode(encoding))
+    assert NameTable.from_file(str(path)).name("10.0.0.5") == "web"
+    path.write_bytes(json.dumps(KUBECTL).encode(encoding))
+    assert NameTable.from_file(str(path)).name("fd00::4") == "pod/shop/pay-7d"
+
+
 @pytest.mark.parametrize(
     "order", [("sni", "dns", "capture", "file"), ("file", "capture", "dns", "sni")]
 )
@@ -89,7 +108,7 @@ def test_the_table_is_bounded_and_counts_what_is_left_out(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(
     "text",
-    ["not a hosts line", "10.0.0.1", '{"kind": "Pod"}', '{"items": 3}', "{broken", "{" * 100_000],
+    ["not a hosts line", "10.0.0.1", '{"kin": "Pod"}', '{"items": 3}', "{broken", "{" * 100_000],
 )
 def test_what_is_no_names_file_is_said_in_one_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -14,6 +14,7 @@ from scapy.layers.ppp import HDLC, PPP, PPPoE
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet as Layers
 
+from pcapdiag.capture import linktypes
 from pcapdiag.decode import headers
 from tests.decode.scapy_packets import (
     CLIENT,
@@ -201,6 +202,11 @@ def test_tunnels_are_followed_to_a_limit() -> None:
 )
 def test_what_is_not_tcp_is_told_apart(data: SupportsBytes, link: int, kind: int) -> None:
     assert decode(data, link)[0] == kind
+
+
+def test_the_link_types_that_are_read_are_those_that_are_decoded() -> None:
+    known = {link for link in range(0x10000) if decode(bytes(60), link)[0] != headers.UNKNOWN_LINK}
+    assert known == linktypes.READ
 
 
 def test_arp_gives_who_asks() -> None:

@@ -23,6 +23,11 @@ def test_a_half_close_does_not_count() -> None:
     assert (end.actor, end.frame) == ("responder", 8)
 
 
+def test_an_initiator_that_reads_on_after_its_fin_has_not_ended_it() -> None:
+    lines = (C("PSH,ACK", GET), C("FIN,ACK", after=300), S("ACK"), S("PSH,ACK", OK), C("ACK"))
+    assert ending(play(*HANDSHAKE, *lines)) is None
+
+
 def test_a_reset_that_both_ends_outlived_does_not_count() -> None:
     story = play(*USED, S("RST,ACK", seq=77), *EXCHANGE, C("PSH,ACK", GET, after=400), S("ACK"))
     assert ending(story) is None

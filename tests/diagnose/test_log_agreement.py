@@ -211,3 +211,15 @@ def test_an_answer_that_cannot_be_read_agrees_with_nothing() -> None:
     assert agreement(entry, UP, connection("ok")).agrees is None
     assert agreement(entry, UP, connection("ok", exchange=answered(200))).agrees is True
     assert agreement(entry, UP, connection("grpc.error")).agrees is True
+
+
+@pytest.mark.parametrize("seen", [answered(408), None], ids=["read", "unread"])
+def test_a_proxy_that_waits_in_vain_closes_first(seen: HttpExchange | None) -> None:
+    found = connection("ok", phase=None, party="unknown", exchange=seen)
+    closed = TimelineEntry(frame=4, time="1.5", from_="responder", event="FIN,ACK")
+    found = msgspec.structs.replace(found, timeline=[closed])
+    tie = msgspec.structs.replace(DOWN, exchange=0 if seen else None)
+    agreed = agreement(line("haproxy", status=408, flags=["cR"]), tie, found)
+    assert agreed == (True, "the proxy waited in vain for its client, and closed")
+    agreed = agreement(line("haproxy", status=499, flags=["CR"]), tie, found)
+    assert agreed.agrees is False

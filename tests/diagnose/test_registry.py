@@ -9,12 +9,14 @@ import shlex
 import pytest
 
 import pcapdiag.diagnose
+from pcapdiag.diagnose.entry import Entry
+from pcapdiag.diagnose.exchanges import EXCHANGES
 from pcapdiag.diagnose.judge import judge, judge_first
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.kinds import KINDS
-from pcapdiag.diagnose.registry import order, whole_order
-from pcapdiag.diagnose.shows import TLS, shows
+from pcapdiag.diagnose.registry import ORDER
+from pcapdiag.diagnose.shows import shows
 from pcapdiag.diagnose.text import fill
 from pcapdiag.model.story import Story
 from tests.diagnose.playbook import (
@@ -145,21 +147,25 @@ def test_the_texts_are_filled(code: str) -> None:
 def test_what_a_kind_needs_only_spares_the_asking(code: str) -> None:
     story = STORIES[code]
     context = around(story, **FACTS.get(code, {}))
-    spared = [entry for entry in whole_order() if entry.needs & ~shows(story)]
+    spared = [entry for entry in ORDER if entry.needs & ~shows(story)]
     assert spared
-    assert [entry.kind.code for entry in spared if entry.match(story, context)] == []
-
-
-def test_without_a_client_hello_only_the_kinds_of_tls_are_left_out() -> None:
-    others = [entry for entry in whole_order() if not entry.needs & TLS]
-    assert list(order(with_tls=False)) == others
+    assert [entry.code for entry in spared if entry.match(story, context)] == []
 
 
 def test_what_goes_by_the_story_takes_no_context() -> None:
-    for entry in whole_order():
-        tests = [cell.cell_contents for cell in entry.match.__closure__ or ()] or [entry.match]
-        names = [list(inspect.signature(test).parameters)[-1] for test in tests]
-        assert names == ["_context" if entry.by_story else "context"]
+    for entry in ORDER:
+        test = entry.match_exchange if entry.at_the_end else entry.match
+        *_, last = inspect.signature(test).parameters
+        assert last == ("_context" if entry.by_story else "context")
+
+
+@pytest.mark.parametrize("entry", [*ORDER, *EXCHANGES], ids=lambda entry: entry.code)
+def test_every_kind_is_found_by_its_code(entry: Entry) -> None:
+    of_requests = entry.at_the_end or entry in EXCHANGES
+    test = entry.match_exchange if of_requests else entry.match
+    names = [name.strip("_") for name in inspect.signature(test).parameters]
+    assert entry.kind.code == entry.code
+    assert names == (["story", "exchange", "context"] if of_requests else ["story", "context"])
 
 
 @pytest.mark.parametrize("code", sorted(STORIES))

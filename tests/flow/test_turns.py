@@ -56,6 +56,20 @@ def test_a_request_and_its_answer() -> None:
     assert turn.response_tail == b"nt-Length: 0\r\n\r\n"
 
 
+@pytest.mark.parametrize("flags", ["A", "FA"])
+def test_an_answer_that_its_own_acknowledgment_overtook_is_an_answer(flags: str) -> None:
+    """A path that reorders: the segment without data shows the answer as sent, before it comes."""
+    talk = Talk()
+    talk.ask(100, b"GET / HTTP/1.1\r\n\r\n")
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    talk.link.s(120, flags, 1 + len(whole), talk.sent[0])
+    frame = talk.answer(121, whole)
+    talk.ack(122)
+    turn = talk.turn
+    assert (turn.response_frame, turn.response_bytes) == (frame, len(whole))
+    assert turn.response_head == whole
+
+
 def test_without_a_request_there_is_no_turn() -> None:
     turn = Talk().turn
     assert (turn.index, turn.request_head, turn.response_head) == (0, b"", b"")

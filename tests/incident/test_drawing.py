@@ -9,7 +9,7 @@ import pytest
 
 from pcapdiag import pipeline
 from pcapdiag.errors import UsageError
-from pcapdiag.incident import analysis
+from pcapdiag.flow import sieve
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint, EndPattern
 from pcapdiag.model.report import Connection, Report, SegmentSeries
 from tests.captures import FIXTURES
@@ -68,7 +68,7 @@ def test_a_healthy_one_too_in_full_and_the_rest_of_the_report_is_of_the_whole_ca
 def test_beyond_the_limit_an_even_choice_with_the_first_and_last_packets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(analysis, "MAX_DRAWN", 40)
+    monkeypatch.setattr(sieve, "MAX_DRAWN", 40)
     series = drawn(the_one(pipeline.picture([LONG / "upstream.pcap"], 0, AnalyzeOptions())))
     whole = drawn(
         the_one(pipeline.analyze([LONG / "upstream.pcap"], AnalyzeOptions(pictures=True)))

@@ -58,6 +58,12 @@ def test_phases_that_were_not_reached(tmp_path: Path) -> None:
     assert entry.failed
 
 
+def test_a_request_that_it_could_not_read_is_none(tmp_path: Path) -> None:
+    line = HTTP.partition('"')[0] + '"<BADREQ>"'
+    entry = one(tmp_path, "haproxy", line.replace("----", "cR--").replace(" 200 ", " 408 "))
+    assert (entry.method, entry.target, entry.status) == (None, None, 408)
+
+
 def test_a_client_that_came_by_ipv6(tmp_path: Path) -> None:
     line = HTTP.replace("10.0.1.2:33317", "::ffff:10.206.3.157:41826")
     assert one(tmp_path, "haproxy", line).client == ("10.206.3.157", 41826)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import lzma
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import lz4.frame
@@ -62,6 +64,18 @@ def test_rotated_and_compressed_files_in_order_of_time(tmp_path: Path) -> None:
     (tmp_path / "access.log.1.gz").write_bytes(gzip.compress(lines[4])[:9])
     found = entries_of(f"{tmp_path}/access.log*")
     assert found == [f"10.1.2.{n}" for n in range(6)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_files_as_windows_writes_them(
+    tmp_path: Path, encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    text = "".join(LINE.format(n % 9, n % 9) for n in range(4000)).replace("\n", "\r\n")
+    mark = codecs.BOM_UTF16_BE if encoding == "utf-16-be" else b""
+    path = tmp_path / "access.log"
+    path.write_bytes(pack(mark + text.encode(encoding)))
+    assert entries_of(str(path)) == [f"10.1.2.{n % 9}" for n in range(4000)]
 
 
 def test_files_with_dates_in_order_of_when_they_were_written(tmp_path: Path) -> None:

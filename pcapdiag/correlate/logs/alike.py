@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
 from pcapdiag.correlate.logs.wire import WireConnection, WireRequest
 from pcapdiag.model.logs import End, LogEntry
 
@@ -16,6 +19,12 @@ def is_same_request(entry: LogEntry, request: WireRequest) -> bool:
     if not (entry.host and request.host):
         return True
     return entry.host.lower() == request.host.lower() or _bare(entry.host) == _bare(request.host)
+
+
+def is_of_it(entry: LogEntry, request: WireRequest) -> bool:
+    """Return whether a line of a connection is of a request: by name, or both could not read it."""
+    unread = request.target is None and entry.status is not None
+    return is_same_request(entry, request) or (unread and entry.status == request.status)
 
 
 def _bare(host: str) -> str:
@@ -62,3 +71,12 @@ def is_listener(entry: LogEntry, wire: WireConnection) -> bool:
 def is_same_end(named: End, end: End) -> bool:
     """Return whether an end is the one that is named, perhaps without its port."""
     return named[0] == end[0] and named[1] in (0, end[1])
+
+
+def ranks(entries: Sequence[LogEntry]) -> Iterator[int]:
+    """Yield for each line how many before it have the same time, request and upstream."""
+    seen: Counter[tuple[object, ...]] = Counter()
+    for entry in entries:
+        what = entry.time, entry.method, entry.target, *entry.upstreams[-1:]
+        yield seen[what]
+        seen[what] += 1

@@ -8,7 +8,6 @@ Ports and request ids make a pair exact; a request line or an upstream address m
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -19,8 +18,10 @@ from pcapdiag.correlate.logs.alike import (
     is_answered_so,
     is_client,
     is_listener,
+    is_of_it,
     is_same_end,
     is_same_request,
+    ranks,
 )
 from pcapdiag.correlate.logs.calls import call_of, may_be
 from pcapdiag.correlate.logs.times import COARSE, SLOP, Moment, Span, span_of
@@ -84,7 +85,7 @@ class Pairs:
         for wire in wires:
             for key in wire.causes:
                 self._effects.setdefault(key, []).append(wire.key)
-        self._ranks = list(_ranks(entries))
+        self._ranks = list(ranks(entries))
         self.spans = [span_of(entry) for entry in entries]
         """When the request of each line was under way."""
         for number, wire in enumerate(wires):
@@ -158,14 +159,26 @@ class Pairs:
         if not is_listener(entry, wire):
             return
         if not (entry.method or entry.target):
-            yield self._whole(line, number, "downstream", ("client",), begins=True)
+            yield self._of_none(line, number)
             return
-        alike = [one for one in wire.requests if is_same_request(entry, one)]
+        alike = [one for one in wire.requests if is_of_it(entry, one)]
         for request in alike:
             if not contradicts(entry, request):
                 yield self._asked(line, number, "downstream", BY_PORT, request, ("client",))
         if not wire.requests:
             yield self._whole(line, number, "downstream", ("client",))
+
+    def _of_none(self, line: int, number: int) -> Pair:
+        """Return a pair of a line without a request: of the connection, or of what was unreadable.
+
+        The latter has a status, and need not be the first on its connection.
+        """
+        entry, wire = self.entries[line], self.wires[number]
+        if entry.status is None:
+            return self._whole(line, number, "downstream", ("client",), begins=True)
+        so = [one.index for one in wire.requests if one.status == entry.status]
+        exchange = so[0] if len(so) == 1 else None
+        return self._whole(line, number, "downstream", ("client",), exchange=exchange)
 
     def _upstream(self, line: int, number: int) -> Iterator[Pair]:
         entry, wire = self.entries[line], self.wires[number]
@@ -357,15 +370,6 @@ class Pairs:
         return Pair(
             line, number, leg, strength, (*shared, "time"), low, max(low, high), apart, exchange
         )
-
-
-def _ranks(entries: Sequence[LogEntry]) -> Iterator[int]:
-    """Yield for each line how many before it have the same time, request and upstream."""
-    seen: Counter[tuple[object, ...]] = Counter()
-    for entry in entries:
-        what = entry.time, entry.method, entry.target, *entry.upstreams[-1:]
-        yield seen[what]
-        seen[what] += 1
 
 
 def _around(rows: list[Row], span: Span, window: Window | None, moment: Moment | None) -> list[Row]:

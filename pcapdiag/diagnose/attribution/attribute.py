@@ -87,7 +87,7 @@ def _blame(view: ResetView, code: str, logs: dict[Actor, float]) -> dict[Actor, 
         view.peer_side: sent_by_end,
         "path": logs["path"],
     }
-    own = not view.bare or view.end.fin_frame or view.has_moved
+    own = not view.bare or view.own_window or view.end.fin_frame or view.has_moved
     share = 0.0 if own else HOST_ANSWERS.get(code, 0.0)
     if share:
         likely = share * 10 ** logs[view.side] + (1 - share) * 10 ** logs["path"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.ttl import baseline, without
-from pcapdiag.diagnose.attribution.vantage import is_loopback, vantage
+from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, ResetView
+from pcapdiag.model.addresses import is_loopback
 
 SENT_BY_US = 4
 """Packet type of cooked captures: sent by the capturing host."""

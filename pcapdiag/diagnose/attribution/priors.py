@@ -93,7 +93,7 @@ def _responder_prior(view: ResetView) -> Prior:
         return UNUSED
     if view.story.hello_initiator[:1] == bytes([TLS_HANDSHAKE]) and turn.index == 1:
         return HELLO
-    if view.bare and (turn.response_bytes or turn.index > 1):
+    if view.bare and not view.own_window and (turn.response_bytes or turn.index > 1):
         return LOST
     return RESPONSE if turn.response_bytes else REQUEST
 

@@ -95,7 +95,7 @@ RESET_SIGNALS: tuple[Test, ...] = (
     Test(ip_header.type_of_service),
     Test(ip_header.congestion_bits, TOS | SPOKE),
     Test(ip_header.flow_label, IPV6 | SPOKE),
-    Test(tcp_header.live_socket, WITH_ACK | WINDOW | SPOKE),
+    Test(tcp_header.live_socket, WINDOW | SPOKE),
     Test(tcp_header.timestamp_clock, TIMESTAMP | SPOKE),
     Test(tcp_header.timestamp_echo, TIMESTAMP | WITH_ACK),
     Test(tcp_header.bare_timestamps, BARE | TIMESTAMP),
@@ -169,10 +169,10 @@ def sender_ceiling(view: ResetView, side: Actor, signals: Sequence[Signal], by_k
     """Return how sure one may be of the sender at most.
 
     A RST,ACK that cuts a connection without timestamps has nothing in it that who saw one packet
-    of the flow could not write: IP ID, TTL, window, numbers.
+    of the flow could not write: IP ID, TTL, window, numbers. Nor has a bare one with the window.
     """
     limit = ceiling(side, signals, by_kind)
-    cuts = not view.bare and not view.answers_syn and not view.end.fin_frame
+    cuts = view.own_window or (not view.bare and not view.answers_syn and not view.end.fin_frame)
     if side != view.side or not cuts or view.reset.tsval is not None:
         return limit
     placed = [s for s in signals if s.says == side and s.family in NOT_COPIED and s.weight > 0]

@@ -26,20 +26,24 @@ SEVERAL = 3
 
 
 def live_socket(view: ResetView) -> Signal | None:
-    """Find the RST of a live socket: RST,ACK with the flow's own window and timestamps."""
+    """Find the RST of a live socket: RST,ACK with the flow's own window and timestamps.
+
+    Some stacks leave the ACK flag out; then the window must be the very last one (bare.py).
+    """
     reset = view.reset
     last = view.earlier[-1] if view.earlier else None
-    if last is None or view.bare or not reset.window or reset.seq != view.next_seq:
+    if last is None or not reset.window or reset.seq != view.next_seq:
         return None
-    if not _near(reset.window, last.window):
+    if not (view.own_window if view.bare else _near(reset.window, last.window)):
         return None
-    if _timestamps_used(view):
+    if _timestamps_used(view) and not view.bare:
         if reset.tsval is None or _clock_error(view) is not False:
             return None
         name, words = "live_socket", "window and timestamps"
     else:
         name, words = "live_socket_plain", "window"
-    detail = f"RST,ACK has the flow's own {words} and the exact next number: made by a live socket"
+    kind = "RST" if view.bare else "RST,ACK"
+    detail = f"{kind} has the flow's own {words} and the exact next number: made by a live socket"
     return signal(name, view.side, detail, (last.frame, reset.frame))
 
 
@@ -109,7 +113,7 @@ def reply_form(view: ResetView) -> Signal | None:
 
 def odd_window(view: ResetView) -> Signal | None:
     """Find a bare RST with a window: neither of a Linux host's two generators makes it."""
-    if not view.bare or not view.reset.window or _vendor_code(view):
+    if not view.bare or not view.reset.window or view.own_window or _vendor_code(view):
         return None
     detail = f"bare RST with window {view.reset.window}: a host's reply has window 0"
     return signal("window_odd", "path", detail, (view.reset.frame,))

@@ -48,9 +48,9 @@ def answer_time(view: ResetView) -> Signal | None:
 
 
 def unprompted(view: ResetView) -> Signal | None:
-    """Find a bare RST that answers nothing: hosts send RST,ACK of their own accord (measured)."""
+    """Find a bare RST that answers nothing: most hosts abort by RST,ACK (measured, bare.py)."""
     trigger = view.trigger
-    if not view.bare or trigger is None:
+    if not view.bare or trigger is None or view.own_window:
         return None
     quiet = view.reset.time - trigger.time
     if quiet <= max(QUIET, ROUND_TRIPS * (view.min_rtt or 0)):

@@ -14,6 +14,7 @@ ROUTE_CHANGE = 2
 """Hops by which routes and load balancing change a TTL without any other sender."""
 STEADY = 3
 """Packets with one TTL from which on it counts as the host's own."""
+FORWARDED = "; its other ports may be forwarded to hosts behind it"
 SHARED = 3
 """Connections reset with one odd TTL from which on one device is behind them."""
 
@@ -69,7 +70,20 @@ def shared(view: ResetView) -> Signal | None:
         f"RSTs of {host.address} on {count} connections have TTL {ttl}, which none of its "
         f"{sum(host.ttls.values())} other packets has: one device"
     )
-    return signal("ttl_shared", "path", detail, (view.reset.frame,), view.has_moved)
+    forwarded = _may_be_forwarded(view)
+    detail += FORWARDED if forwarded else ""
+    confounded = view.has_moved or forwarded
+    return signal("ttl_shared", "path", detail, (view.reset.frame,), confounded)
+
+
+def _may_be_forwarded(view: ResetView) -> bool:
+    """Return whether the address's other packets may come from hosts behind it: NAT by port.
+
+    Whose address it is refuses the ports that it does not forward, from its own distance
+    (measured). A port that was served in this capture is known to be the same host's.
+    """
+    port = view.context.endpoint(view.end.address, view.end.port)
+    return view.answers_syn and not port.established
 
 
 @lru_cache(MAX_VIEWS)

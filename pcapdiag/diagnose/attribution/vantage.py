@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from pcapdiag.diagnose.attribution.ttl import hops
+from pcapdiag.model.addresses import is_loopback
 from pcapdiag.model.context import Context, HostFacts
 from pcapdiag.model.story import Half, Story
 
@@ -65,11 +66,6 @@ def merge(places: Iterable[Place]) -> Place:
     if not known:
         return "unknown"
     return known.pop() if len(known) == 1 else "mixed"
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether an address never leaves its host (RFC 1122 3.2.1.3, RFC 4291 2.5.3)."""
-    return address.startswith("127.") or address == "::1"
 
 
 def _by_distance(story: Story, context: Context) -> Vantage:

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import msgspec
 
+from pcapdiag.diagnose.bare import has_own_window
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import ACK, DUPLICATE, RST, PacketFact, seq_after
 from pcapdiag.model.report import End
@@ -38,6 +39,8 @@ class ResetView(msgspec.Struct, frozen=True, eq=False):
     peer_side: End
     bare: bool
     """Without ACK."""
+    own_window: bool
+    """Bare, with the end's own last window: some stacks abort so (bare.py)."""
     earlier: tuple[PacketFact, ...]
     """The end's own packets before the RST."""
     later: tuple[PacketFact, ...]
@@ -110,6 +113,7 @@ def view_reset(story: Story, reset: PacketFact, context: Context) -> ResetView:
         side=side,
         peer_side=peer_side,
         bare=not reset.flags & ACK,
+        own_window=has_own_window(reset, earlier, peer_earlier),
         earlier=earlier,
         later=later,
         own=earlier + later,

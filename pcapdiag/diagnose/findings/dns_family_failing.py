@@ -37,8 +37,6 @@ References
 
 from __future__ import annotations
 
-import ipaddress
-
 import msgspec
 
 from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
@@ -210,6 +208,8 @@ def _failing_family(
 
 def _works_at_all(fleet: Fleet, is_ipv6: bool) -> bool:
     """Return whether any connection came up over a family, beyond the host and the link."""
+    import ipaddress  # Only here: most captures have no name that a family fails of.
+
     for endpoint in fleet.endpoints:
         if endpoint.established and (":" in endpoint.address) == is_ipv6:
             address = ipaddress.ip_address(endpoint.address)

@@ -50,9 +50,10 @@ from collections import defaultdict
 
 import msgspec
 
-from pcapdiag.diagnose.findings.path_loss import name_of, network_of
+from pcapdiag.diagnose.findings.path_loss import name_of
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.addresses import network_of
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import CallerFacts, Fleet
 from pcapdiag.model.report import Connection, Finding

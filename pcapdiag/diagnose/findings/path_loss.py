@@ -41,15 +41,15 @@ References
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter, defaultdict
-from functools import lru_cache, partial
+from functools import partial
 from math import sqrt
 
 import msgspec
 
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.addresses import network_of
 from pcapdiag.model.fleet import Fleet, LossFacts
 from pcapdiag.model.report import Connection, Finding
 from pcapdiag.model.units import NANOSECONDS, format_seconds
@@ -70,8 +70,6 @@ BURST = 10
 """Seconds in which most of the losses make a burst."""
 MAX_STREAMS = 100
 MAX_NAMED = 8
-MAX_ADDRESSES = 4_096
-"""Addresses whose network is remembered."""
 MAX_FINDINGS = 20
 EXPLAINED = frozenset(
     {
@@ -243,14 +241,6 @@ def _networks(losses: list[LossFacts]) -> dict[str, list[LossFacts]]:
     for one in losses:
         networks[network_of(one.address)].append(one)
     return networks
-
-
-@lru_cache(MAX_ADDRESSES)
-def network_of(address: str) -> str:
-    """Return the /24 or /64 that an address is in."""
-    if ":" in address:
-        return str(ipaddress.ip_network(f"{address}/64", strict=False))
-    return f"{address.rpartition('.')[0]}.0/24"
 
 
 def name_of(addresses: list[str]) -> str:

@@ -46,7 +46,8 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.ending import ending, frames_of, is_bare
+from pcapdiag.diagnose.bare import is_bare
+from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.unacknowledged import took_data
@@ -119,12 +120,13 @@ def _tried_in_vain(story: Story, context: Context) -> bool:
 
 
 def _answer_to_final_ack(story: Story) -> PacketFact | None:
-    """Return the bare RST that answered the final ACK, before any other packet."""
+    """Return the bare RST, window 0, that answered the final ACK, before any other packet."""
     limit = story.established_time + max(PROMPT, 2 * round_trip(story))
     for packet in story.packets:
         if packet.from_initiator or packet.is_syn_ack:
             continue
-        prompt = packet.is_rst and is_bare(packet) and packet.time <= limit
+        kernels = packet.is_rst and is_bare(packet) and not packet.window
+        prompt = kernels and packet.time <= limit
         first_data = story.initiator.first_data_time
         before_data = not first_data or packet.time < first_data + round_trip(story) // 2
         return packet if prompt and before_data else None

@@ -49,7 +49,8 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.ending import frames_of, is_bare, sent_unseen
+from pcapdiag.diagnose.bare import is_bare
+from pcapdiag.diagnose.ending import frames_of, sent_unseen
 from pcapdiag.diagnose.filtered import only_first_syn_ack
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind

@@ -46,7 +46,8 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution import attribute_reset
-from pcapdiag.diagnose.ending import ending, is_bare
+from pcapdiag.diagnose.bare import held_by_its_sender, is_bare
+from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.tcp.closing_reset import reset_judgement
@@ -102,7 +103,8 @@ def match(story: Story, context: Context) -> Judgement | None:
         SideHint(end.actor, 0.6, why, (end.frame,)),
         SideHint("path", 0.4, why, (end.frame,)),
     )
-    others = (OtherCode("tcp.state_lost", 0.12),) if is_bare(reset) else ()
+    forgotten = is_bare(reset) and not held_by_its_sender(story, reset)
+    others = (OtherCode("tcp.state_lost", 0.12),) if forgotten else ()
     sure = 0.93 if work(story) is Work.DONE else 0.85
     if end.by_initiator:
         sure = 0.75

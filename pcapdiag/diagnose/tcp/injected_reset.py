@@ -45,7 +45,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from pcapdiag.diagnose.ending import is_bare
+from pcapdiag.diagnose.bare import is_bare
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.work import connected

@@ -48,7 +48,7 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.ending import is_bare
+from pcapdiag.diagnose.bare import is_bare
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.closed_before_response import REFUSED

@@ -58,7 +58,8 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.ending import Ending, ending, frames_of, is_bare
+from pcapdiag.diagnose.bare import is_bare
+from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.goodbye import asks_for_answer
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind

@@ -7,7 +7,8 @@ What happened
 How pcapdiag can tell
     A bare RST (no ACK flag) whose sequence number is the acknowledgment number of the packet it
     answers: so answers a Linux host without the socket. In mid use, no quiet second before, no FIN.
-    The MAC address or TTL may change, and a new owner of the address may ask by ARP first.
+    The MAC address or TTL may change, and a new owner of the address may ask by ARP first. One with
+    its sender's own last window, or with no packet to answer, is an abort by who holds it.
 
 Usual causes
     - The host rebooted, or its address moved to another one: failover, a pod that was replaced.
@@ -49,7 +50,8 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.ending import Ending, behind_unseen_bytes, ending, is_bare
+from pcapdiag.diagnose.bare import held_by_its_sender, is_bare
+from pcapdiag.diagnose.ending import Ending, behind_unseen_bytes, ending
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.closing_reset import reset_judgement
@@ -102,7 +104,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
         return None
     if one_direction(story) or not _in_use(story, end) or not _answers(story, end.reset):
         return None
-    if behind_unseen_bytes(story, end.reset):
+    if behind_unseen_bytes(story, end.reset) or held_by_its_sender(story, end.reset):
         return None
     why = "a host that lost the connection and a device that lost it answer alike"
     who = (

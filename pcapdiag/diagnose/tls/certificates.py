@@ -5,12 +5,14 @@ The chain is not verified: which authorities the other end trusts is nowhere in 
 
 from __future__ import annotations
 
-import ipaddress
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pcapdiag.diagnose.tls.words import date
 from pcapdiag.model.tls import Certificate, CertificateFlight, TlsFacts
 from pcapdiag.protocols.tls.certificates import certificates_in
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
 
 Fits = Literal["yes", "no", "unknown"]
 MESH_NAMES = ("outbound_.", "inbound_.")
@@ -88,7 +90,9 @@ def _ascii(name: str) -> str:
         return name
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    import ipaddress  # Only here: many captures have no certificate that is looked into.
+
     try:
         return ipaddress.ip_address(text)
     except ValueError:

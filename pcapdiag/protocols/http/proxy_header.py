@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from pcapdiag.model.application import ProxyHeader
 from pcapdiag.model.ends import join_port
 from pcapdiag.protocols.packet_buffer import Moment
@@ -78,15 +76,19 @@ def _length(data: bytes) -> int:
 
 
 def _join(address: str, port: str) -> str:
+    from ipaddress import ip_address  # Only here: most connections begin without such a header.
+
     try:
-        return _format(ipaddress.ip_address(address).packed, int(port).to_bytes(2, "big"))
+        return _format(ip_address(address).packed, int(port).to_bytes(2, "big"))
     except (ValueError, OverflowError):
         return ""
 
 
 def _format(address: bytes, port: bytes) -> str:
+    from ipaddress import IPv6Address, ip_address
+
     number = int.from_bytes(port, "big")
-    host = ipaddress.ip_address(address)
-    if isinstance(host, ipaddress.IPv6Address):
+    host = ip_address(address)
+    if isinstance(host, IPv6Address):
         host = host.ipv4_mapped or host
     return join_port(str(host), number)

@@ -5,7 +5,14 @@ Both take lists without GREASE (RFC 8701), in the order sent.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache, lru_cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import hashlib
 
 _SNI, _ALPN = 0, 16
 _JA4_VERSIONS = {
@@ -17,6 +24,8 @@ _JA4_VERSIONS = {
     0x0002: "s2",
 }
 _NOTHING = "000000000000"
+_OWN = {"md5": ("_md5",), "sha256": ("_sha2", "_sha256")}
+"""Modules of the interpreter's own hash functions; _sha256 is that of Python 3.11."""
 REMEMBERED = 64
 """Fingerprints of each sort that are kept: a program says hello in the same way again and again."""
 
@@ -32,10 +41,7 @@ def ja3(
     """MD5 in hex of ``version,ciphers,extensions,groups,point formats`` in decimal."""
     lists = ("-".join(map(str, each)) for each in (ciphers, extensions, groups, point_formats))
     text = ",".join((str(version), *lists))
-    # Imported here and below: loading OpenSSL takes longer than reading a capture without TLS.
-    import hashlib
-
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+    return _digest("md5", text)
 
 
 @lru_cache(REMEMBERED)
@@ -75,6 +81,23 @@ def _hex_list(numbers: list[int] | tuple[int, ...]) -> str:
 
 
 def _short_hash(text: str) -> str:
-    import hashlib
+    return _digest("sha256", text)[:12] if text else _NOTHING
 
-    return hashlib.sha256(text.encode()).hexdigest()[:12] if text else _NOTHING
+
+def _digest(name: Literal["md5", "sha256"], text: str) -> str:
+    digest: str = _function(name)(text.encode(), usedforsecurity=False).hexdigest()
+    return digest
+
+
+@cache
+def _function(name: Literal["md5", "sha256"]) -> Callable[..., hashlib._Hash]:
+    """Return a hash function: the interpreter's own, where it has one, or else OpenSSL's.
+
+    OpenSSL takes 3 ms to load; the library's ``random`` does the same for that reason.
+    """
+    for module in (*_OWN[name], "hashlib"):
+        with suppress(ImportError):
+            own = import_module(module)
+            break
+    found: Callable[..., hashlib._Hash] = getattr(own, name)
+    return found

@@ -5,6 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from pcapdiag.correlate.logs.ties import tie_log
+from pcapdiag.correlate.logs.wire import WireConnection, WireRequest
+from pcapdiag.model.logs import LogEntry
 from tests.correlate.logs.world import (
     LISTENER,
     MS,
@@ -19,6 +22,7 @@ from tests.correlate.logs.world import (
 pytestmark = pytest.mark.once
 
 HOUR = 3600 * SECOND
+START = 1_700_000_000 * SECOND
 FORMATS: tuple[Format, ...] = ("ports", "default", "error", "haproxy")
 
 
@@ -178,3 +182,28 @@ def test_lines_without_a_method_name_a_request_by_its_target() -> None:
     ]
     ties = world.tie(lines)
     assert [found[0].exchange for _, found in sorted(ties.ties.items())] == list(range(9))
+
+
+@pytest.mark.parametrize("asked", [None, "/part"], ids=["nothing", "part of it"])
+def test_a_request_that_no_one_could_read_is_tied_by_its_port(asked: str | None) -> None:
+    """HAProxy's <BADREQ>: a client that sent no whole request, and got a 408."""
+    request = WireRequest(index=0, method=asked and "GET", target=asked, status=408)
+    wire = WireConnection(
+        key=("", 0),
+        initiators=(("10.0.0.1", 40_000),),
+        responders=(("10.0.0.2", 80),),
+        start=START,
+        end=START + 2 * SECOND,
+        code="ok",
+        failed=False,
+        requests=(request,),
+    )
+    entry = LogEntry(
+        product="haproxy", kind="access", file="a.log", line=1, time=START, resolution=MS,
+        begin=True, duration=2 * SECOND, failed=True, client=("10.0.0.1", 40_000), status=408,
+        flags=["cR"],
+    )  # fmt: skip
+    (tie,) = tie_log([entry], [wire], START, START + 2 * SECOND).ties[0]
+    assert (tie.wire, tie.exchange, tie.exact) == (0, 0, True)
+    garbage = msgspec.structs.replace(entry, product="nginx", target="\\x16\\x03\\x01")
+    assert bool(tie_log([garbage], [wire], START, START + 2 * SECOND).ties) == (asked is None)

@@ -42,6 +42,17 @@ def test_what_a_live_socket_would_not_send(changes: Changes) -> None:
     assert tcp_header.live_socket(seen(exchange, exchange.live_reset(**changes))) is None
 
 
+def test_a_bare_abort_has_the_flows_last_window() -> None:
+    copied, own = talk(), talk()
+    view = seen(copied, copied.reply_reset(window=copied.client.window))
+    assert told(tcp_header.odd_window(view)) == ("window_odd", "path")
+    own.client.window = 64
+    own.send("client", ACK)
+    view = seen(own, own.reply_reset(window=own.server.window))
+    assert told(tcp_header.live_socket(view)) == ("live_socket_plain", "responder")
+    assert tcp_header.odd_window(view) is None
+
+
 def test_reset_ack_with_window_zero_accuses_nobody() -> None:
     exchange = talk()
     view = seen(exchange, exchange.live_reset(window=0))

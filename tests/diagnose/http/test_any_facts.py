@@ -6,9 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from pcapdiag.diagnose.exchanges import EXCHANGES as KINDS_OF_REQUESTS
 from pcapdiag.diagnose.failed_requests import other_failures
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.kinds import KINDS
+from pcapdiag.diagnose.shows import request_shows
 from pcapdiag.diagnose.text import fill
 from pcapdiag.incident.describe_http import MAX_LISTED, describe_http
 from pcapdiag.incident.labels import labels
@@ -39,6 +41,7 @@ EXCHANGES = st.builds(
     Exchange,
     st.integers(0, 200),
     st.sampled_from(["1.0", "1.1", "2"]),
+    stream_id=st.none() | st.integers(0, 9),
     method=st.none() | WORDS,
     target=st.none() | WORDS,
     request_frame=FRAMES,
@@ -100,3 +103,16 @@ def test_any_facts_are_judged_and_told(story: Story, exchanges: list[Exchange]) 
     assert verdict.exchange not in counted or verdict.exchange is None
     assert len(describe_http(facts, set(counted), "10.0.2.7").exchanges) <= MAX_LISTED
     assert all(text.isprintable() for text in labels(told).values())
+
+
+@given(STORIES, EXCHANGES)
+@settings(max_examples=80, deadline=None)
+def test_what_a_kind_of_request_needs_only_spares_the_asking(
+    story: Story, exchange: Exchange
+) -> None:
+    facts = HttpFacts(requests=1, exchanges=[exchange])
+    told = replace(story, application=Application("http1", "http1", http=facts))
+    shown = request_shows(told, exchange)
+    spared = [entry for entry in KINDS_OF_REQUESTS if entry.needs & ~shown]
+    found = [one.code for one in spared if one.match_exchange(told, exchange, around(told))]
+    assert found == []
