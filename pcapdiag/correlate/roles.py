@@ -54,10 +54,13 @@ class Overrides(msgspec.Struct, frozen=True):
         said = (*self.proxies, *self.clients, *self.upstreams)
         return any(pattern.port is not None for pattern in said)
 
+    @property
+    def say_something(self) -> bool:
+        """True when a role was given to any end."""
+        return bool(self.proxies or self.clients or self.upstreams)
+
     def role(self, ip: str, port: int) -> Role | None:
         """Return the role given to an end; None when nothing was said about it."""
-        if not (self.proxies or self.clients or self.upstreams):
-            return None
         given: tuple[tuple[Role, tuple[EndPattern, ...]], ...] = (
             ("proxy", self.proxies),
             ("client", self.clients),
@@ -148,8 +151,9 @@ class Roles(msgspec.Struct):
 
         ``answered`` says that the responder sent a SYN-ACK or data.
         """
-        self.add_end(*initiator)
-        self.add_end(*responder)
+        if self.overrides.say_something:
+            self.add_end(*initiator)
+            self.add_end(*responder)
         self._remember(self._opened_to, initiator[0], responder[0])
         if answered:
             self._remember(self._answered, responder[0], initiator[0])
@@ -195,8 +199,10 @@ class Roles(msgspec.Struct):
         """
         shown = self.spoken.ends(initiator[0], responder)
         shown.update(hints or {})
-        opener = self.overrides.role(*initiator) or shown.get("initiator")
-        answerer = self.overrides.role(*responder) or shown.get("responder")
+        opener, answerer = shown.get("initiator"), shown.get("responder")
+        if self.overrides.say_something:
+            opener = self.overrides.role(*initiator) or opener
+            answerer = self.overrides.role(*responder) or answerer
         if not self._are_one_host(initiator[0], responder[0]):
             opener = opener or self._initiator_by_peers(initiator[0])
             answerer = answerer or self._responder_by_peers(initiator[0], responder[0])
