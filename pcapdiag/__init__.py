@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pcapdiag.errors import PcapdiagError
     from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.model.report import Report
 
@@ -28,7 +29,20 @@ Path = str | os.PathLike[str]
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "analyze", "correlate"]
+__all__ = ["AnalyzeOptions", "PcapdiagError", "Report", "__version__", "analyze", "correlate"]
+
+_LATER = {
+    "AnalyzeOptions": "pcapdiag.model.options",
+    "PcapdiagError": "pcapdiag.errors",
+    "Report": "pcapdiag.model.report",
+}
+"""Classes by the module that is imported when they are first asked for."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)
 
 
 def analyze(*paths: Path, options: AnalyzeOptions | None = None) -> Report:

@@ -35,8 +35,10 @@ class Writer:
 
     def write(self, text: str) -> None:
         """Write text as it is."""
-        with _told(self._name):
+        try:
             self._stream.write(text)
+        except OSError as error:
+            raise _fault(self._name, error) from error
 
     def line(self, text: str) -> None:
         """Write one line."""
@@ -134,9 +136,13 @@ def _told(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, BrokenPipeError) or error.errno == errno.EPIPE:
-            raise ClosedPipeError("the output was closed") from error
-        raise OutputError(f"cannot write {name}: {error.strerror or error}") from error
+        raise _fault(name, error) from error
+
+
+def _fault(name: str, error: OSError) -> PcapdiagError:
+    if isinstance(error, BrokenPipeError) or error.errno == errno.EPIPE:
+        return ClosedPipeError("the output was closed")
+    return OutputError(f"cannot write {name}: {error.strerror or error}")
 
 
 def _standard_output() -> TextIO:
@@ -151,9 +157,12 @@ def _standard_output() -> TextIO:
 
 def drop_standard_output() -> None:
     """Let the interpreter's last flush go nowhere, so that a closed pipe ends quietly."""
+    stream: TextIO | None = sys.stdout
+    if stream is None:
+        return
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
 
 

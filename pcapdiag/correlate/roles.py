@@ -193,10 +193,11 @@ class Roles(msgspec.Struct):
         of these ends showed, then whom else the two talk to. With nothing to go by it is a proxy's
         connection to an upstream, and assumed.
         """
-        hints = {**self.spoken.ends(initiator[0], responder), **(hints or {})}
-        opener = self.overrides.role(*initiator) or hints.get("initiator")
-        answerer = self.overrides.role(*responder) or hints.get("responder")
-        if initiator[0] != responder[0] and responder[0] not in self._host(initiator[0]):
+        shown = self.spoken.ends(initiator[0], responder)
+        shown.update(hints or {})
+        opener = self.overrides.role(*initiator) or shown.get("initiator")
+        answerer = self.overrides.role(*responder) or shown.get("responder")
+        if not self._are_one_host(initiator[0], responder[0]):
             opener = opener or self._initiator_by_peers(initiator[0])
             answerer = answerer or self._responder_by_peers(initiator[0], responder[0])
         if opener is None and answerer is None:
@@ -241,6 +242,9 @@ class Roles(msgspec.Struct):
         if not self.hosts:
             return frozenset((address,))
         return next((host for host in self.hosts if address in host), frozenset({address}))
+
+    def _are_one_host(self, one: str, other: str) -> bool:
+        return one == other or (bool(self.hosts) and other in self._host(one))
 
     def _initiator_by_peers(self, address: str) -> Role | None:
         return "proxy" if address == SIDECAR_SOURCE or self.is_proxy(address) else None

@@ -6,12 +6,11 @@ nobody answered. Reading record and frame headers is enough to know it.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.timing import MS
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
+from pcapdiag.model.once import once
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert
@@ -85,7 +84,7 @@ def _is_record(data: bytes) -> bool:
     return len(data) >= 5 and TLS_FIRST <= data[0] <= TLS_DATA and data[1] == 3 and data[2] <= 4
 
 
-@lru_cache(maxsize=1)
+@once
 def asks_for_answer(story: Story) -> bool:
     """Return whether the initiator's last bytes are something that is normally answered."""
     turn = story.turn

@@ -37,9 +37,9 @@ from pcapdiag.diagnose.ending import ending, outlived
 from pcapdiag.diagnose.http.response_lost import early_answer_note
 from pcapdiag.diagnose.http.response_rejected import rejection_note
 from pcapdiag.diagnose.http.stream_idle_timeout import idle_note
+from pcapdiag.diagnose.icmp.quoted import is_too_big
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
-from pcapdiag.diagnose.mtu.fragmentation_needed import is_too_big
 from pcapdiag.diagnose.mtu.recovered import mtu_notes
 from pcapdiag.diagnose.multipath import NOTE as MULTIPATH
 from pcapdiag.diagnose.multipath import is_multipath

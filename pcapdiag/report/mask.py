@@ -21,6 +21,7 @@ _SCHEMES = ("bearer", "basic", "digest", "negotiate", "ntlm")
 _RULES = (
     (_HEADER_WORDS, rf"(?i)\b({_HEADERS})(\s*[:=]\s*)\S.*", rf"\1\2{MASK}"),
     (("://",), r"(\w://)[^/\s@]+@", rf"\1{MASK}@"),
+    (("@",), r"(?<![\w/:.%+-])[\w.%+-]{1,256}:[^\s/@]{1,256}@(?=[\w\[])", f"{MASK}@"),
     (("=",), r"([?&;][\w.%~\[\]-]+=)[^&;\s\"'#]+", rf"\1{MASK}"),
     (
         _SCHEMES,

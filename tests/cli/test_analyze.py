@@ -287,6 +287,16 @@ def test_standard_output_on_a_full_device_is_status_3() -> None:
     assert b"cannot write standard output: No space left" in done.stderr
 
 
+def test_standard_output_that_is_closed_is_status_3() -> None:
+    command = [sys.executable, "-m", "tests.cli.stand_in", "failed", "analyze", "x"]
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *command], stderr=subprocess.PIPE, cwd=ROOT, check=False
+    )
+    assert done.returncode == 3
+    assert b"cannot write standard output: it is closed" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 def test_a_closed_pipe_ends_quietly_with_the_report_s_status() -> None:
     child = process("large", "--format", "jsonl", "x")
     assert child.stdout is not None

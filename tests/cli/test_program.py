@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 import pcapdiag
 from pcapdiag.cli.main import cli
+from pcapdiag.model import options, report
 
 HEAVY = (
     "msgspec",
@@ -85,3 +86,11 @@ def test_completion_knows_commands_and_options() -> None:
 
     assert "plain,analyze" in complete("pcapdiag an", 1)
     assert "plain,--follow" in complete("pcapdiag analyze --fo", 2)
+
+
+def test_the_classes_of_the_api_are_by_its_name() -> None:
+    assert pcapdiag.Report is report.Report
+    assert pcapdiag.AnalyzeOptions is options.AnalyzeOptions
+    with pytest.raises(pcapdiag.PcapdiagError):
+        pcapdiag.analyze("not there")
+    assert not hasattr(pcapdiag, "not_there")

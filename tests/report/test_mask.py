@@ -12,6 +12,8 @@ from pcapdiag.report.mask import mask
     [
         ("GET /a/b?user=joe&t=1#x", "GET /a/b?user=***&t=***#x"),
         ("https://joe:pw@host/a", "https://***@host/a"),
+        ("joe:pw@host:80", "***@host:80"),
+        ("Host: joe:p:w@[2001:db8::7]", "Host: ***@[2001:db8::7]"),
         ("Authorization: Basic am9lOnB3", "Authorization: ***"),
         ("proxy-authorization=Bearer x", "proxy-authorization=***"),
         ("Set-Cookie: id=1; Path=/", "Set-Cookie: ***"),

@@ -1,7 +1,8 @@
 """protocol.plaintext_to_tls: Plaintext to a port that speaks TLS.
 
 What happened
-    The initiator sent an HTTP request in the clear; what listens on that port wants TLS first.
+    The initiator sent a request in the clear, of HTTP or another protocol; what listens on that
+    port wants TLS first.
 
 How pcapdiag can tell
     The request is answered with a TLS alert, or with a 400 that says so (NGINX, Go, Apache,
@@ -104,12 +105,16 @@ SAYS_SO = (
 HANDED_ON = (b"x-envoy-upstream-service-time:", b"\r\nvia:", b"\r\nserver: envoy")
 """Headers of a proxy that only handed its upstream's answer on: the mismatch is on that leg."""
 TLS_REFUSALS = frozenset({Said.TLS_ALERT, Said.TLS})
+OTHER_PLAIN = frozenset({Said.TEXT, Said.OTHER})
+"""What Redis, PostgreSQL, mail and others begin with: a fatal alert in answer shows it, no less."""
+FATAL = b"\0\2\2"
+"""Length and level of an alert record that is fatal, behind its type and version."""
 
 
 def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for plaintext that was answered with an alert, or a 400 that says so."""
     first = opening(story)
-    if first.said not in PLAIN or spoken_before(story):
+    if spoken_before(story) or not (first.said in PLAIN or _met_alert(story)):
         return None
     frame = story.responder.first_data_frame
     if answered(story) in TLS_REFUSALS:
@@ -135,6 +140,14 @@ def match(story: Story, _context: Context) -> Judgement | None:
         answer_short=f"with status {status_of(story.hello_responder)}",
         because="the answer's text says so",
     )
+
+
+def _met_alert(story: Story) -> bool:
+    """Return whether bytes that are neither TLS nor HTTP met a fatal alert, and nothing else."""
+    if story.greeting_bytes or story.turn.index != 1:
+        return False
+    is_fatal = answered(story) is Said.TLS_ALERT and story.hello_responder[3:6] == FATAL
+    return is_fatal and opening(story).said in OTHER_PLAIN
 
 
 def says_so(answer: bytes) -> bool:

@@ -76,7 +76,7 @@ KIND = Kind(
     code="tcp.connection_timeout",
     title="no answer: {responder} did not answer {syns} in {waited}",
     explanation=(
-        "{initiator_ip} sent {syns} to {responder} (frames {first_syn} to {last_syn}) and got "
+        "{initiator_ip} sent {syns} to {responder} ({syn_frames}) and got "
         "nothing back, not even an ICMP error. {gave_up}"
     ),
     phases=("connect",),
@@ -141,6 +141,7 @@ def given_up(story: Story, context: Context, *, gave_up: bool, confidence: float
         frames=frames_of(*story.syn_frames),
         candidates=_who(story, context),
         facts=_facts(story, gave_up, waited),
+        notes=_notes(story, context),
     )
 
 
@@ -186,10 +187,24 @@ def _who(story: Story, context: Context) -> tuple[SideHint, ...]:
     return (SideHint("path", 0.55, why, frames), SideHint("responder", 0.43, why, frames))
 
 
+def _notes(story: Story, context: Context) -> tuple[str, ...]:
+    """Return what else a single SYN may be, where no other packet of that port is captured."""
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    if story.syn_count > 1 or endpoint.established or endpoint.refused:
+        return ()
+    return (_NOT_REPEATED,)
+
+
+_NOT_REPEATED = (
+    "Its SYN was not repeated, which is due after 1 s: its connect timeout is shorter; or a "
+    "capture filter let only SYNs pass, and then nothing here says that it failed."
+)
+
+
 def _facts(story: Story, gave_up: bool, waited: int) -> dict[str, str]:
+    first, last = story.syn_frames[0], story.syn_frames[-1]
     return {
         "waited": duration(waited),
-        "first_syn": str(story.syn_frames[0]),
-        "last_syn": str(story.syn_frames[-1]),
+        "syn_frames": f"frame {first}" if first == last else f"frames {first} to {last}",
         "gave_up": "Then it gave up." if gave_up else "The capture ends soon after.",
     }

@@ -29,19 +29,20 @@ Extensions = dict[int, bytes]
 
 
 def read_client_hello(message: HandshakeMessage) -> ClientHello | None:
-    """Read a ClientHello; None when not even its version and random are there."""
+    """Read a ClientHello, however short it was cut; None when not even its version is there."""
     cursor = Cursor(message.body)
     if message.is_ssl2:
         return _read_ssl2(message, cursor)
-    session_id = b""
+    random = session_id = b""
     ciphers: tuple[int, ...] = ()
     extensions: Extensions = {}
     complete = message.complete
     try:
-        version, random = cursor.number(2), cursor.take(32)
+        version = cursor.number(2)
     except CutShortError:
         return None
     try:
+        random = cursor.take(32)
         session_id = cursor.vector(1)
         ciphers = _numbers(cursor.vector(2))
         cursor.vector(1)

@@ -35,6 +35,8 @@ HTML = b"<!DOCTYPE HTML>\n<html>400</html>"
         (greeted(b"220 mail ESMTP\r\n", HELLO, *LEFT), "protocol.tls_to_plaintext"),
         (met(GET, ALERT + b"\x0a"), "protocol.plaintext_to_tls"),
         (met(PREFACE, ALERT + b"\x0a"), "protocol.plaintext_to_tls"),
+        (met(b"*1\r\n$4\r\nPING\r\n", ALERT + b"\x0a"), "protocol.plaintext_to_tls"),
+        (met(b"\0\0\0\x08\x04\xd2\x16\x2f", ALERT + b"\x46"), "protocol.plaintext_to_tls"),
         (met(GET, TO_HTTPS), "protocol.plaintext_to_tls"),
         (met(PREFACE, BAD), "protocol.http2_to_http1"),
         (met(PREFACE, HTML), "protocol.http2_to_http1"),

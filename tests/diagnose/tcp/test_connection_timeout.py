@@ -17,7 +17,11 @@ def test_syns_that_nobody_answers() -> None:
 
 
 def test_one_syn_and_silence_while_the_capture_goes_on() -> None:
-    assert judged(SYN, left=5).code == "tcp.connection_timeout"
+    verdict = judged(SYN, left=5)
+    assert verdict.code == "tcp.connection_timeout"
+    assert verdict.facts["syn_frames"] == "frame 1"
+    assert "its connect timeout is shorter; or a capture filter" in verdict.notes[0]
+    assert not judged(SYN, *again(SYN, 1000, 1000, 1000)).notes
 
 
 @pytest.mark.parametrize("left", [0.0, 0.9])

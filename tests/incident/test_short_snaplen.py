@@ -1,0 +1,41 @@
+"""A snaplen that leaves 30 bytes of a ClientHello, as tcpdump's old default of 96 does."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+import pcapdiag
+from pcapdiag.model.options import AnalyzeOptions
+from tests.capture.build import SECOND, Read, write
+from tests.captures import FIXTURES
+
+SNAPLEN = 96
+ALL = AnalyzeOptions(all_connections=True)
+
+
+def cut(capture: Path, folder: Path) -> Path:
+    read = Read(capture)
+    out = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAPLEN, 1)]
+    for time, length, data in zip(read.times, read.lengths, read.packets, strict=True):
+        kept = data[:SNAPLEN]
+        seconds, rest = divmod(time, SECOND)
+        out.append(struct.pack("<IIII", seconds, rest // 1000, len(kept), length) + kept)
+    return write(folder / "cut.pcap", b"".join(out))
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("tls.certificate_untrusted-curl-tls12", "tls.certificate_untrusted"),
+        ("tls.version_mismatch-nginx", "tls.version_mismatch"),
+        ("tls.handshake_reset-server", "tls.handshake_reset"),
+        ("healthy-keepalive-tls", "ok"),
+    ],
+)
+def test_the_handshakes_end_is_told_without_the_hello(tmp_path: Path, name: str, code: str) -> None:
+    (capture,) = (FIXTURES / "pcaps" / name).glob("*.pcap*")
+    (connection,) = pcapdiag.analyze(cut(capture, tmp_path), options=ALL).connections
+    assert connection.verdict.code == code
