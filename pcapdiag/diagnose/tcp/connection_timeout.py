@@ -77,7 +77,7 @@ KIND = Kind(
     title="no answer: {responder} did not answer {syns} in {waited}",
     explanation=(
         "{initiator_ip} sent {syns} to {responder} ({syn_frames}) and got "
-        "nothing back, not even an ICMP error. {gave_up}"
+        "nothing back within {silent}, not even an ICMP error. {gave_up}"
     ),
     phases=("connect",),
     envoy=Envoy("UF", "connection timeout"),
@@ -132,7 +132,7 @@ def given_up(story: Story, context: Context, *, gave_up: bool, confidence: float
 
     For callers that know from elsewhere that the initiator gave up: a proxy that told its client.
     """
-    waited = max(story.end, context.last_time) - story.start
+    silent = max(story.end, context.last_time) - story.start
     return Judgement(
         code=KIND.code,
         failed=True,
@@ -140,7 +140,7 @@ def given_up(story: Story, context: Context, *, gave_up: bool, confidence: float
         confidence=confidence,
         frames=frames_of(*story.syn_frames),
         candidates=_who(story, context),
-        facts=_facts(story, gave_up, waited),
+        facts=_facts(story, gave_up, silent),
         notes=_notes(story, context),
     )
 
@@ -201,10 +201,14 @@ _NOT_REPEATED = (
 )
 
 
-def _facts(story: Story, gave_up: bool, waited: int) -> dict[str, str]:
+def _facts(story: Story, gave_up: bool, silent: int) -> dict[str, str]:
     first, last = story.syn_frames[0], story.syn_frames[-1]
+    times = story.syn_times
+    # Who tried several times is known to have waited as long as it tried; the rest may be idle.
+    tried = times[-1] - times[0] if len(times) > 1 else silent
     return {
-        "waited": duration(waited),
+        "waited": duration(tried),
+        "silent": duration(silent),
         "syn_frames": f"frame {first}" if first == last else f"frames {first} to {last}",
         "gave_up": "Then it gave up." if gave_up else "The capture ends soon after.",
     }
