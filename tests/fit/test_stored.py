@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from msgspec.structs import replace
 
 from failurelab.truth import ROOT
 from pcapdiag.diagnose.attribution.fitted import FITTED, Fitted
 from pcapdiag.diagnose.attribution.ratios import RATIOS
-from pcapdiag.diagnose.attribution.signal import signal
+from pcapdiag.diagnose.attribution.signal import _weight, signal
 from ratiofit.cases import observe
 from ratiofit.estimate import count, fit
 from ratiofit.evaluate import Answer, bins, brier
@@ -32,11 +34,20 @@ def test_differences_are_those_that_matter() -> None:
     assert differences(FITTED | {unseen: replace(as_judged, ratio=500.0)})[0].startswith(unseen)
 
 
+@pytest.fixture
+def weighed_anew() -> Iterator[None]:
+    _weight.cache_clear()
+    yield
+    _weight.cache_clear()
+
+
+@pytest.mark.usefixtures("weighed_anew")
 def test_a_signal_weighs_what_was_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FITTED, "ttl_same", Fitted(10.0, 1, 1, 0, 0))
     assert signal("ttl_same", "responder", "").weight == pytest.approx(1)
     assert signal("ttl_same", "responder", "", confounded=True).weight == pytest.approx(0.301, 0.01)
     monkeypatch.delitem(FITTED, "ttl_same")
+    _weight.cache_clear()
     assert 10 ** signal("ttl_same", "responder", "").weight == pytest.approx(
         RATIOS["ttl_same"].ratio
     )
