@@ -86,7 +86,7 @@ def _protocols(
     epilog=examples(
         "pcapdiag probe api.example.com:443",
         "pcapdiag probe 10.0.2.7:8443 --sni pay.internal --alpn h2 --http2",
-        "pcapdiag probe [2001:db8::7]:8443 --ca ca.pem --client-cert c.pem --client-key c.key",
+        "pcapdiag probe '[2001:db8::7]:8443' --ca ca.pem --client-cert c.pem --client-key c.key",
         "pcapdiag probe 10.0.2.7:8080 --no-tls --http /healthz --format json",
     ),
 )

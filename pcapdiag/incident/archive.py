@@ -16,6 +16,7 @@ from typing import IO, NamedTuple, overload
 import msgspec
 
 from pcapdiag.diagnose.judge import Earlier
+from pcapdiag.errors import OutputError
 from pcapdiag.incident.explaining import by_stream, label
 from pcapdiag.model.report import Connection, Finding
 from pcapdiag.model.story import Story
@@ -53,7 +54,10 @@ def _connection_decoder() -> msgspec.msgpack.Decoder[Connection]:
 
 
 class Spill:
-    """Records in the order in which they were added, read back by number."""
+    """Records in the order in which they were added, read back by number.
+
+    Raises OutputError where the disk takes no more of them.
+    """
 
     def __init__(self) -> None:
         self._memory = io.BytesIO()
@@ -66,17 +70,24 @@ class Spill:
     def add(self, record: bytes) -> None:
         """Append a record."""
         end = self._ends[-1] + len(record)
-        self._file.seek(self._ends[-1])
-        self._file.write(record)
-        self._ends.append(end)
-        if self._file is self._memory and end > IN_MEMORY:
-            self._move_to_disk()
+        try:
+            self._file.seek(self._ends[-1])
+            self._file.write(record)
+            self._ends.append(end)
+            if self._file is self._memory and end > IN_MEMORY:
+                self._move_to_disk()
+        except OSError as error:
+            raise _no_room(error) from error
 
     def read(self, number: int) -> bytes:
         """Return a record."""
         start = self._ends[number]
-        self._file.seek(start)
-        return self._file.read(self._ends[number + 1] - start)
+        try:
+            # What was added last may be written only now.
+            self._file.seek(start)
+            return self._file.read(self._ends[number + 1] - start)
+        except OSError as error:
+            raise _no_room(error) from error
 
     def _move_to_disk(self) -> None:
         import tempfile  # Only here: most captures never have so much.
@@ -84,6 +95,11 @@ class Spill:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - for its lifetime
         self._file.write(self._memory.getbuffer())
         self._memory = io.BytesIO()
+
+
+def _no_room(error: OSError) -> OutputError:
+    message = f"cannot write temporary data: {error.strerror or error}"
+    return OutputError(message, "set TMPDIR to a directory with room for it")
 
 
 class Archive:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+
 import msgspec
 import pytest
 
 from pcapdiag.diagnose.judge import judge_first
-from pcapdiag.incident.archive import KEPT_AS_THEY_ARE, Archive, Archived
+from pcapdiag.errors import OutputError
+from pcapdiag.incident.archive import IN_MEMORY, KEPT_AS_THEY_ARE, Archive, Archived, Spill
 from tests.diagnose.playbook import C, S, around, play
 
 pytestmark = pytest.mark.once
@@ -30,3 +35,18 @@ def test_stories_come_back_in_order_and_unchanged() -> None:
         assert one.earlier.found is not None
         assert one.earlier.found.reset == kept.resets[0]
     assert [archive.read(stream).story.stream for stream in (0, MANY - 1)] == [0, MANY - 1]
+
+
+class Full(io.BytesIO):
+    """A file on a disk without room."""
+
+    def write(self, _data: object, /) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_disk_without_room_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.TemporaryFile", Full)
+    spill = Spill()
+    spill.add(bytes(IN_MEMORY))
+    with pytest.raises(OutputError, match="temporary data: No space left on device: set TMPDIR"):
+        spill.add(b"1")

@@ -14,7 +14,6 @@ ROUTE_CHANGE = 2
 """Hops by which routes and load balancing change a TTL without any other sender."""
 STEADY = 3
 """Packets with one TTL from which on it counts as the host's own."""
-FORWARDED = "; its other ports may be forwarded to hosts behind it"
 SHARED = 3
 """Connections reset with one odd TTL from which on one device is behind them."""
 
@@ -66,14 +65,13 @@ def shared(view: ResetView) -> Signal | None:
     count = host.marks_of_resets.ttls.get(ttl, 0) if host.marks_of_resets else 0
     if count < SHARED or not host.ttls or ttl in host.ttls or ttl in view.end.ttls:
         return None
+    if _may_be_forwarded(view):
+        return None
     detail = (
         f"RSTs of {host.address} on {count} connections have TTL {ttl}, which none of its "
         f"{sum(host.ttls.values())} other packets has: one device"
     )
-    forwarded = _may_be_forwarded(view)
-    detail += FORWARDED if forwarded else ""
-    confounded = view.has_moved or forwarded
-    return signal("ttl_shared", "path", detail, (view.reset.frame,), confounded)
+    return signal("ttl_shared", "path", detail, (view.reset.frame,), view.has_moved)
 
 
 def _may_be_forwarded(view: ResetView) -> bool:

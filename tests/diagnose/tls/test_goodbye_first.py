@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.diagnose.playbook import C, S
+from tests.diagnose.playbook import C, Line, S
 from tests.diagnose.tls.scenes import (
     FINISHED_13,
     FLIGHT_13,
@@ -10,7 +10,6 @@ from tests.diagnose.tls.scenes import (
     LEFT,
     SECURED,
     TICKETS,
-    Line,
     records,
     told,
 )
