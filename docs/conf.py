@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import sys
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(_ROOT), str(_ROOT / "scripts")]
 
 from pcapdiag import __version__  # noqa: E402
-from pcapdiag.model import options  # noqa: E402
-
-# Signatures are evaluated here; a run would start a millisecond later for it.
-vars(options)["Network"] = IPv4Network | IPv6Network
 
 project = "pcapdiag"
 author = "the pcapdiag developers"

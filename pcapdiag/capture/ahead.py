@@ -11,6 +11,7 @@ processor, whose cache does not have them, every step of that waits for memory.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from threading import Thread
 
 from pcapdiag.capture.batch import NO_WORDS, excerpt, new_batch
@@ -69,6 +70,10 @@ class Preparation:
         """Look at the packets ``first`` to ``last`` (not included); it has no interpreter lock."""
 
 
+Preparer = Callable[[bytearray, int, int], Preparation]
+"""Makes one for a buffer, with room for so many packets, of a link type."""
+
+
 class Ahead:
     """The rest of a pcap file, block by block, from where its descriptor and a walker stand.
 
@@ -84,12 +89,12 @@ class Ahead:
         descriptor: int,
         walker: Walker,
         rest: memoryview,
-        preparation: type[Preparation],
+        prepare: Preparer,
         link_type: int,
     ) -> None:
         room = bytearray(_SLOTS * _SIZE)
         every = new_batch(room, _SLOTS * _RECORDS)
-        self._preparation = preparation(room, _SLOTS * _RECORDS, link_type)
+        self._preparation = prepare(room, _SLOTS * _RECORDS, link_type)
         every.words = self._preparation.words
         every.width = self._preparation.width
         self._columns = Columns(every)

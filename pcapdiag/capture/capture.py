@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
-from pcapdiag.capture.ahead import Preparation
+from pcapdiag.capture.ahead import Preparation, Preparer
 from pcapdiag.capture.batch import Batch, Interface
 from pcapdiag.capture.facts import FileFacts, Metadata
 from pcapdiag.capture.linktypes import READ, name_of
@@ -46,7 +46,7 @@ class Capture:
         self.files: list[FileFacts] = []
         self.warnings: list[CaptureError] = []
         self.metadata = Metadata()
-        self.preparation: type[Preparation] = Preparation
+        self.prepare: Preparer = Preparation
         self._paths = paths
         self._follow = follow
         self._digest = digest
@@ -243,7 +243,7 @@ class Capture:
         reader = FileReader(
             path, 0, self.metadata, self._stop, follow=self._follow, digest=self._digest
         )
-        reader.preparation = self.preparation
+        reader.prepare = self.prepare
         self.files.append(reader.facts)
         yield from self._drain(reader)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pcapdiag.capture.ahead import Preparation
+from pcapdiag.capture.ahead import Preparation, Preparer
 from pcapdiag.capture.batch import Batch, Interface, new_batch
 from pcapdiag.capture.facts import FileFacts, Metadata
 from pcapdiag.capture.formats import (
@@ -75,7 +75,7 @@ class FileReader:
     ) -> None:
         self.raw = RawInput(path, stop, follow=follow, digest=digest)
         self.ahead = True
-        self.preparation: type[Preparation] = Preparation
+        self.prepare: Preparer = Preparation
         self.facts = FileFacts(self.raw.path)
         self.walker = Walker()
         self._input: Input = self.raw
@@ -296,7 +296,7 @@ class FileReader:
         """Yield what a thread finds, as far as it goes: what is left is read on as before."""
         rest = memoryview(self._buffer)[self._position : self._filled]
         link_type = self._metadata.interfaces[self.walker.interface].link_type
-        if not self.raw.read_ahead(self.walker, rest, self.preparation, link_type):
+        if not self.raw.read_ahead(self.walker, rest, self.prepare, link_type):
             return
         while not self.raw.stopped:
             try:

@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from pcapdiag.capture.ahead import BLOCK, SLOTS, Ahead, Preparation
+from pcapdiag.capture.ahead import BLOCK, SLOTS, Ahead, Preparer
 from pcapdiag.capture.walk import Walker
 from pcapdiag.errors import DamagedCaptureError, FileAccessError
 from pcapdiag.model.options import Stop
@@ -102,14 +102,14 @@ class RawInput:
         return self.size - self.taken >= WORTH_READING_AHEAD
 
     def read_ahead(
-        self, walker: Walker, rest: memoryview, preparation: type[Preparation], link_type: int
+        self, walker: Walker, rest: memoryview, prepare: Preparer, link_type: int
     ) -> bool:
         """Start the thread, behind ``rest`` and what ``walker`` has found: then ``take`` blocks.
 
         Returns False where the system has no thread to give.
         """
         try:
-            self._ahead = Ahead(self._file.fileno(), walker, rest, preparation, link_type)
+            self._ahead = Ahead(self._file.fileno(), walker, rest, prepare, link_type)
         except RuntimeError:
             return False
         return True

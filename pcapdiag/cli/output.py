@@ -35,8 +35,10 @@ class Writer:
 
     def write(self, text: str) -> None:
         """Write text as it is."""
-        with _told(self._name):
+        try:
             self._stream.write(text)
+        except OSError as error:
+            raise _fault(self._name, error) from error
 
     def line(self, text: str) -> None:
         """Write one line."""
@@ -134,9 +136,13 @@ def _told(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, BrokenPipeError) or error.errno == errno.EPIPE:
-            raise ClosedPipeError("the output was closed") from error
-        raise OutputError(f"cannot write {name}: {error.strerror or error}") from error
+        raise _fault(name, error) from error
+
+
+def _fault(name: str, error: OSError) -> PcapdiagError:
+    if isinstance(error, BrokenPipeError) or error.errno == errno.EPIPE:
+        return ClosedPipeError("the output was closed")
+    return OutputError(f"cannot write {name}: {error.strerror or error}")
 
 
 def _standard_output() -> TextIO:

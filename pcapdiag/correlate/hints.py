@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from pcapdiag.model.application import Application
 from pcapdiag.model.http import Exchange
+from pcapdiag.model.once import once
 from pcapdiag.model.report import End, Role
 from pcapdiag.model.story import Story
 
@@ -35,12 +36,14 @@ HEALTH_CHECKERS = (
 GATEWAY_STATUSES = frozenset({502, 503, 504})
 """Statuses with which only something in front of an origin answers (RFC 9110 section 15.6)."""
 
-_REQUEST_FIELDS = ("x-forwarded-for", "forwarded", "via", "x-envoy-")
-_RESPONSE_FIELDS = ("via", "x-envoy-")
+_REQUEST_FIELDS = ("x-forwarded-for", "forwarded", "via")
+_RESPONSE_FIELDS = ("via",)
+_ENVOY_FIELDS = "x-envoy-"
 _PROXY_HEADERS = (b"PROXY TCP", b"PROXY UNKNOWN", b"\r\n\r\n\x00\r\nQUIT\n")
 """First bytes of the PROXY protocol's two versions (proxy-protocol.txt, section 2)."""
 
 
+@once
 def content_hints(story: Story) -> dict[End, Role]:
     """Return which ends of a connection its content shows to be proxies.
 
@@ -65,18 +68,19 @@ def _asks_like_a_proxy(story: Story) -> bool:
         return True
     if any(e.forwarded or is_health_check(e.user_agent) for e in _exchanges(application)):
         return True
-    heads = {story.turn.request_head, story.hello_initiator}
-    return any(_shows(head, _REQUEST_FIELDS, "user-agent", HEALTH_CHECKERS) for head in heads)
+    return any(
+        _shows(head, _REQUEST_FIELDS, "user-agent", HEALTH_CHECKERS)
+        for head in {story.turn.request_head, story.hello_initiator}
+    )
 
 
 def _answers_like_a_proxy(story: Story) -> bool:
     if any(map(_is_a_proxys, _exchanges(story.application))):
         return True
-    heads = {story.turn.response_head, story.hello_responder}
     servers = tuple(PROXY_SERVERS)
     return any(
         head.startswith(b"HTTP/1.") and _shows(head, _RESPONSE_FIELDS, "server", servers)
-        for head in heads
+        for head in {story.turn.response_head, story.hello_responder}
     )
 
 
@@ -105,16 +109,16 @@ def _exchanges(application: Application | None) -> Iterable[Exchange]:
 def _shows(head: bytes, names: tuple[str, ...], field: str, values: tuple[str, ...]) -> bool:
     """Return whether an HTTP/1 head has a field named so, or ``field`` with such a value.
 
-    ``names`` and ``values`` are beginnings. A last line that may be cut off counts by its name.
+    ``values`` are beginnings. So does one of Envoy's own fields. A last line that may be cut off
+    counts by its name.
     """
     for line in head.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]:
         name, colon, value = line.partition(b":")
         if not colon:
             continue
         lowered = name.decode("latin-1").lower()
-        said = value.decode("latin-1").strip().lower()
-        if lowered == field and said.startswith(values):
+        if lowered in names or lowered.startswith(_ENVOY_FIELDS):
             return True
-        if any(lowered == n or (n.endswith("-") and lowered.startswith(n)) for n in names):
+        if lowered == field and value.decode("latin-1").strip().lower().startswith(values):
             return True
     return False

@@ -54,10 +54,13 @@ class Overrides(msgspec.Struct, frozen=True):
         said = (*self.proxies, *self.clients, *self.upstreams)
         return any(pattern.port is not None for pattern in said)
 
+    @property
+    def say_something(self) -> bool:
+        """True when a role was given to any end."""
+        return bool(self.proxies or self.clients or self.upstreams)
+
     def role(self, ip: str, port: int) -> Role | None:
         """Return the role given to an end; None when nothing was said about it."""
-        if not (self.proxies or self.clients or self.upstreams):
-            return None
         given: tuple[tuple[Role, tuple[EndPattern, ...]], ...] = (
             ("proxy", self.proxies),
             ("client", self.clients),
@@ -148,8 +151,9 @@ class Roles(msgspec.Struct):
 
         ``answered`` says that the responder sent a SYN-ACK or data.
         """
-        self.add_end(*initiator)
-        self.add_end(*responder)
+        if self.overrides.say_something:
+            self.add_end(*initiator)
+            self.add_end(*responder)
         self._remember(self._opened_to, initiator[0], responder[0])
         if answered:
             self._remember(self._answered, responder[0], initiator[0])
@@ -193,10 +197,13 @@ class Roles(msgspec.Struct):
         of these ends showed, then whom else the two talk to. With nothing to go by it is a proxy's
         connection to an upstream, and assumed.
         """
-        hints = {**self.spoken.ends(initiator[0], responder), **(hints or {})}
-        opener = self.overrides.role(*initiator) or hints.get("initiator")
-        answerer = self.overrides.role(*responder) or hints.get("responder")
-        if initiator[0] != responder[0] and responder[0] not in self._host(initiator[0]):
+        shown = self.spoken.ends(initiator[0], responder)
+        shown.update(hints or {})
+        opener, answerer = shown.get("initiator"), shown.get("responder")
+        if self.overrides.say_something:
+            opener = self.overrides.role(*initiator) or opener
+            answerer = self.overrides.role(*responder) or answerer
+        if not self._are_one_host(initiator[0], responder[0]):
             opener = opener or self._initiator_by_peers(initiator[0])
             answerer = answerer or self._responder_by_peers(initiator[0], responder[0])
         if opener is None and answerer is None:
@@ -241,6 +248,9 @@ class Roles(msgspec.Struct):
         if not self.hosts:
             return frozenset((address,))
         return next((host for host in self.hosts if address in host), frozenset({address}))
+
+    def _are_one_host(self, one: str, other: str) -> bool:
+        return one == other or (bool(self.hosts) and other in self._host(one))
 
     def _initiator_by_peers(self, address: str) -> Role | None:
         return "proxy" if address == SIDECAR_SOURCE or self.is_proxy(address) else None

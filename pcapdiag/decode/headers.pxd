@@ -3,6 +3,7 @@ import cython
 from pcapdiag.model.numbers cimport big16, big32, big64
 
 cdef long long SENT_BY_US, MASK32, ONLY_TIMESTAMPS, _MAX_LAYERS, _MAX_EXTENSIONS, _CHECKED_PAYLOAD, _MESH_DNS
+cdef unsigned long long MASK, MIX_A, MIX_B
 cdef long long _OTHER, _TCP, _ICMP_ERROR, _DNS, _ARP, _FRAGMENT, _UNDECODED, _UNKNOWN_LINK
 
 
@@ -20,10 +21,13 @@ cdef class Packet:
     cdef public long long mss, window_scale, sack_permitted
     cdef public long long has_timestamps, tsval, tsecr, sack_left, sack_right, sack_blocks
     cdef public long long bad_checksum
+    cdef public unsigned long long hash
     cdef public long long icmp_type, icmp_code, icmp_mtu, icmp_version, icmp_ttl, quote_full
     cdef public unsigned long long icmp_high, icmp_low
 
     cpdef void load(self, buffer)
+    @cython.locals(h=cython.ulonglong, a=cython.ulonglong, b=cython.ulonglong)
+    cpdef unsigned long long pair_hash(self, unsigned long long seed) noexcept nogil
     cdef inline void clear(self) noexcept nogil
     cpdef long long decode(self, long long offset, long long captured, long long length, long long link_type) noexcept nogil
     cpdef long long decode_ip(self, long long offset, long long captured) noexcept nogil

@@ -31,6 +31,10 @@ MAX_LAYERS = 16
 MAX_EXTENSIONS = 16
 """IPv6 extension headers that are followed."""
 MASK32 = 0xFFFFFFFF
+MASK = 0xFFFFFFFFFFFFFFFF
+MIX_A = 0x9E3779B97F4A7C15
+MIX_B = 0xC2B2AE3D27D4EB4F
+"""Odd 64-bit constants that spread the bits of a key (multiplicative hashing, Knuth 6.4)."""
 ONLY_TIMESTAMPS = 0x0101080A
 """How the options of nearly every segment begin: NOP, NOP, timestamps."""
 MESH_DNS = 15053
@@ -76,6 +80,20 @@ class Packet:
         self.direction = -1
         self.ifindex = 0
         self.cut = 0
+        self.hash = 0
+
+    def pair_hash(self, seed: int) -> int:
+        """Return 32 bits that addresses and ports have in both directions."""
+        # Sums alone would give 10.0.0.1 to 10.0.0.4 and 10.0.0.2 to 10.0.0.3 the same hash.
+        a = self.source_low ^ seed
+        b = self.target_low ^ seed
+        h = ((a + b) * MIX_A ^ a * b) & MASK
+        h ^= (self.source_high + self.target_high) * MIX_B & MASK
+        a = self.source_port
+        b = self.target_port
+        h ^= ((a + b) << 40) ^ (a * b)
+        h = h * MIX_B & MASK
+        return (h ^ (h >> 29)) & MASK32
 
     def decode(self, offset: int, captured: int, length: int, link_type: int) -> int:
         """Decode the packet of ``captured`` bytes at ``offset``; return one of the kinds above."""

@@ -17,20 +17,27 @@ from pcapdiag.decode.headers import TCP, Packet
 
 WORDS = 32
 """Words of a row. The first half, one cache line, is all that most segments need."""
+HASH = 15
+"""Word of the hash of addresses and ports."""
 IS_LONG = 1 << 12
 """In the first word: the second half says something, too."""
 MASK32 = 0xFFFFFFFF
 
 # Twins in C of the constants above, which plain Python imports.
 _WORDS = WORDS
+_HASH = HASH
 _IS_LONG = IS_LONG
 _TCP = TCP
 
 
 class Rows(Preparation):
-    """The rows of a buffer's packets; a packet without one has 0 in its first word."""
+    """The rows of a buffer's packets; a packet without one has 0 in its first word.
 
-    def __init__(self, buffer: bytearray, packets: int, link_type: int) -> None:
+    ``seed`` is the one of the connection table.
+    """
+
+    def __init__(self, seed: int, buffer: bytearray, packets: int, link_type: int) -> None:
+        self._seed = seed
         self.words = memoryview(array("I", bytes(4 * WORDS * packets)))
         self.width = WORDS
         self._rows = self.words
@@ -45,13 +52,13 @@ class Rows(Preparation):
                 into.offsets[i], into.captured[i], into.lengths[i], self._link_type
             )
             if kind == _TCP:
-                pack(self._packet, self._rows, i * _WORDS)
+                pack(self._packet, self._rows, i * _WORDS, self._seed)
             else:
                 self._rows[i * _WORDS] = 0
 
 
-def pack(p: Packet, rows: memoryview[int], at: int) -> None:
-    """Put a TCP segment into ``rows[at : at + WORDS]``."""
+def pack(p: Packet, rows: memoryview[int], at: int, seed: int) -> None:
+    """Put a TCP segment into ``rows[at : at + WORDS]``, with its hash for ``seed``."""
     rare = p.sack_blocks | p.sack_permitted | (p.window_scale + 1) | (p.mss + 1)
     rare |= p.vlan | p.vni | p.flow_label | p.ifindex | (p.version - 4)
     bits = p.version | (p.bad_checksum << 4) | (p.cut << 5) | (p.df << 6)
@@ -73,6 +80,7 @@ def pack(p: Packet, rows: memoryview[int], at: int) -> None:
     rows[at + 12] = p.payload
     rows[at + 13] = p.payload_length
     rows[at + 14] = p.payload_captured
+    rows[at + _HASH] = p.pair_hash(seed)
     if rare:
         _pack_rare(p, rows, at)
 
@@ -127,6 +135,7 @@ def unpack(p: Packet, rows: memoryview[int], at: int) -> int:
     p.payload = rows[at + 12]
     p.payload_length = rows[at + 13]
     p.payload_captured = rows[at + 14]
+    p.hash = rows[at + _HASH]
     if bits & _IS_LONG:
         _unpack_rare(p, rows, at)
     else:

@@ -1,8 +1,8 @@
 """A bare RST (no ACK flag): an answer to a packet, or how some stacks abort a live connection.
 
-Linux, the BSDs, Windows, lwIP and gVisor abort by RST,ACK, so there a bare one is the answer of
-whoever holds no such connection. Others abort by a bare RST with the window of their last segment:
-passt, which ends the connections of rootless containers, does (measured).
+Linux, FreeBSD, Apple, lwIP, libslirp and gVisor abort by RST,ACK, so there a bare one is the answer
+of whoever holds no such connection. Others abort by a bare RST with the window of their last
+segment: passt, which ends the connections of rootless containers, does (measured).
 """
 
 from __future__ import annotations

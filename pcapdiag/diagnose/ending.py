@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import msgspec
 
 from pcapdiag.diagnose.judgement import Actor
 from pcapdiag.diagnose.timing import MS, round_trip
+from pcapdiag.model.once import once
 from pcapdiag.model.packet import RST, PacketFact, seq_distance
 from pcapdiag.model.story import Story
 
@@ -30,14 +29,13 @@ class Ending(msgspec.Struct, frozen=True):
         return "initiator" if self.by_initiator else "responder"
 
 
-@lru_cache(maxsize=1)
+@once
 def ending(story: Story) -> Ending | None:
     """Return what ended the connection; None when nothing has.
 
     A FIN after which the initiator went on reading an answer (half close), a RST that both ends
     outlived, and one within a handshake that succeeded all the same do not count. Who half-closes
-    without having asked has left: whatever the other end still says answers that. A dozen kinds ask
-    in turn for the same story, so the last answer is kept.
+    without having asked has left: whatever the other end still says answers that.
     """
     words = _in_order(story, _closing_words(story))
     first = words[0] if words else None
@@ -98,16 +96,12 @@ def half_closed(story: Story) -> bool:
 
 def outlived(story: Story, reset: PacketFact) -> bool:
     """Return whether both ends went on after a RST: nobody accepted it (RFC 5961)."""
+    frame, by_initiator = reset.frame, reset.from_initiator
+    after = [p for p in story.packets if p.frame > frame and not p.flags & RST and not p.is_syn]
+    if not any(p.from_initiator == by_initiator for p in after):
+        return False
     later = reset.time + max(SURVIVED_AFTER, 2 * round_trip(story))
-    sender = receiver = False
-    for packet in story.packets:
-        if packet.frame <= reset.frame or packet.flags & RST or packet.is_syn:
-            continue
-        if packet.from_initiator == reset.from_initiator:
-            sender = True
-        elif packet.time > later:
-            receiver = True
-    return sender and receiver
+    return any(p.from_initiator != by_initiator and p.time > later for p in after)
 
 
 def behind_unseen_bytes(story: Story, reset: PacketFact) -> bool:

@@ -7,14 +7,15 @@ asked for the first time: most captures show no sign of most kinds.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from importlib import import_module
 from types import ModuleType
 
 import msgspec
 
-from pcapdiag.diagnose.http.facts import exchanges
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
+from pcapdiag.diagnose.multipath import readable
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
@@ -23,7 +24,7 @@ Match = Callable[[Story, Context], Judgement | None]
 MatchExchange = Callable[[Story, Exchange, Context], Judgement | None]
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, dict=True):
     """One kind, and the function that recognises it."""
 
     code: str
@@ -36,21 +37,23 @@ class Entry(msgspec.Struct, frozen=True):
     at_the_end: bool = False
     """The function is of requests, and asked whether one of them failed by the connection's end."""
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         """What there is to say about it."""
         found: Kind = _module(self.code).KIND
         return found
 
+    @cached_property
     def match(self) -> Match:
-        """Return the test of a connection."""
+        """The test of a connection."""
         if self.at_the_end:
-            return _at_the_end(self.match_exchange())
+            return _at_the_end(self.match_exchange)
         found: Match = getattr(*self._test())
         return found
 
+    @cached_property
     def match_exchange(self) -> MatchExchange:
-        """Return the test of a request."""
+        """The test of a request."""
         found: MatchExchange = getattr(*self._test())
         return found
 
@@ -71,7 +74,7 @@ def _at_the_end(match: MatchExchange) -> Match:
     """
 
     def of_connection(story: Story, context: Context) -> Judgement | None:
-        for exchange in exchanges(story):
+        for exchange in readable(story):
             over = exchange.complete and not exchange.upgrade
             if over or exchange.ended_by is not None:
                 continue

@@ -11,9 +11,10 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
-from pcapdiag.diagnose.entry import Entry, MatchExchange
+from pcapdiag.diagnose.entry import Entry
 from pcapdiag.diagnose.http.facts import exchanges as exchanges
 from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.multipath import readable
 from pcapdiag.diagnose.shows import GRPC, HTTP2, REPLY, request_shows
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
@@ -54,7 +55,7 @@ def judge_exchanges(story: Story, context: Context) -> Iterator[Judgement]:
 
     Each has ``exchange`` set. The failure of the connection itself is not looked at.
     """
-    for exchange in exchanges(story):
+    for exchange in readable(story):
         judgement = judge_exchange(story, exchange, context)
         if judgement is not None:
             yield judgement
@@ -62,14 +63,14 @@ def judge_exchanges(story: Story, context: Context) -> Iterator[Judgement]:
 
 def judge_exchange(story: Story, exchange: Exchange, context: Context) -> Judgement | None:
     """Return how one request failed, or None where it did not."""
-    for match in _asked(request_shows(story, exchange)):
-        judgement = match(story, exchange, context)
+    for entry in _asked(request_shows(story, exchange)):
+        judgement = entry.match_exchange(story, exchange, context)
         if judgement is not None:
             return replace(judgement, exchange=exchange.index)
     return None
 
 
 @lru_cache(MAX_KINDS_OF_REQUESTS)
-def _asked(shown: int) -> tuple[MatchExchange, ...]:
-    """Return the tests of the kinds that may match what shows this much, in their order."""
-    return tuple([one.match_exchange() for one in EXCHANGES if one.needs & shown == one.needs])
+def _asked(shown: int) -> tuple[Entry, ...]:
+    """Return the kinds that may match what shows this much, in their order."""
+    return tuple(entry for entry in EXCHANGES if entry.needs & shown == entry.needs)

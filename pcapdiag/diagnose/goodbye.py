@@ -6,14 +6,14 @@ nobody answered. Reading record and frame headers is enough to know it.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from pcapdiag.diagnose.completeness import METHODS
-from pcapdiag.diagnose.ending import ending
+from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.timing import MS
-from pcapdiag.diagnose.tls_state import nothing_asked, tls_facts
+from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
+from pcapdiag.model.once import once
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
+from pcapdiag.model.tls import Alert
 
 H2_PREFACE = b"PRI * HTTP/2.0"
 TLS_FIRST, TLS_ALERT, TLS_DATA = 0x14, 0x15, 0x17
@@ -84,7 +84,7 @@ def _is_record(data: bytes) -> bool:
     return len(data) >= 5 and TLS_FIRST <= data[0] <= TLS_DATA and data[1] == 3 and data[2] <= 4
 
 
-@lru_cache(maxsize=1)
+@once
 def asks_for_answer(story: Story) -> bool:
     """Return whether the initiator's last bytes are something that is normally answered."""
     turn = story.turn
@@ -223,6 +223,19 @@ def _h2_asks(head: bytes) -> bool:
             return True
         at += 9 + length
     return False
+
+
+def responders_goodbye(story: Story, end: Ending | None) -> Alert | None:
+    """Return the responder's close_notify, or what has its size, before the initiator's close.
+
+    Then the responder closed, though the first FIN is not its own. None where it is, or where the
+    initiator had said goodbye or sent bytes since.
+    """
+    if end is None or not end.by_initiator:
+        return None
+    said = first_goodbye(story, end.time, end.frame)
+    late = said is not None and said.time >= story.turn.request_last_time
+    return said if said is not None and late and not said.from_initiator else None
 
 
 def responder_said_goodbye(story: Story) -> bool:

@@ -15,7 +15,8 @@ from pcapdiag.model.story import Story
 
 REQUEST_TIMEOUT = 408
 """What HTTP servers say when they close a connection on which nobody asked (RFC 9110 15.5.9)."""
-REPLY_CODE = re.compile(rb"[45][0-5][0-9][ -]")
+# Patterns are compiled where they are asked: most captures have no greeting before a close.
+REPLY_CODE = rb"[45][0-5][0-9][ -]"
 """A negative reply of SMTP, FTP or NNTP (RFC 5321 section 4.2.1, RFC 959 section 4.2)."""
 NEGATIVE = (b"-ERR", b"* BYE", b"-NOAUTH", b"-LOADING", b"ERROR")
 """Redis and POP3, IMAP (RFC 9051 section 7.1.5), Redis, memcached."""
@@ -23,7 +24,7 @@ MYSQL_ERROR = 0xFF
 """First byte of MySQL's ERR_Packet, behind a length of 3 bytes and a sequence number; its text
 follows a code of 2 bytes."""
 MYSQL_HEAD = 7
-WORDS = re.compile(
+WORDS = (
     rb"too many|refused|denied|not allowed|not permitted|exceeded|unavailable|overload|busy|block|"
     rb"banned|try again|maximum|forbidden|reject|shutting down|limit"
 )
@@ -47,9 +48,9 @@ def read_greeting(story: Story) -> Greeting:
     if status is not None:
         refused = Greeting.REFUSAL if status >= 400 else Greeting.OTHER
         return Greeting.TIMED_OUT if status == REQUEST_TIMEOUT else refused
-    if said.startswith(NEGATIVE) or REPLY_CODE.match(said) or _mysql_error(said):
+    if said.startswith(NEGATIVE) or re.match(REPLY_CODE, said) or _mysql_error(said):
         return Greeting.REFUSAL
-    excused = len(said) <= LONGEST_EXCUSE and WORDS.search(said.lower())
+    excused = len(said) <= LONGEST_EXCUSE and re.search(WORDS, said.lower())
     return Greeting.EXCUSE if excused else Greeting.OTHER
 
 

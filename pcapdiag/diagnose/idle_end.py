@@ -91,6 +91,8 @@ def _silent_after_idle(story: Story) -> tuple[IdleEnd, int] | None:
 @lru_cache(maxsize=REMEMBERED)
 def reset_after_idle(story: Story, reset: PacketFact) -> IdleEnd | None:
     """Return the quiet time before a RST, or before what it answers; None where there was none."""
+    if story.end - story.start < IDLE:
+        return None
     moment = reset.time, reset.frame
     before = [
         p

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose import ok
 from pcapdiag.diagnose.capture import partial
-from pcapdiag.diagnose.entry import Match
+from pcapdiag.diagnose.entry import Entry
 from pcapdiag.diagnose.exchanges import judge_exchanges
 from pcapdiag.diagnose.failed_requests import other_failures as other_failures
 from pcapdiag.diagnose.failed_requests import with_exchange
@@ -67,25 +67,27 @@ def _own_failure(
     story: Story, context: Context, earlier: Earlier | None
 ) -> tuple[Earlier, Judgement | None]:
     """Return which kind matches first, for the next time, and what it says."""
-    known = earlier.place if earlier else -1
-    for place, by_story, match in asked(shows(story)):
-        if place > known or not by_story:
-            judgement = match(story, context)
+    for place, entry in asked(shows(story), earlier.place if earlier else -1):
+        if earlier and place == earlier.place and entry.by_story:
+            judgement = earlier.found
         else:
-            judgement = earlier.found if earlier and place == known else None
+            judgement = entry.match(story, context)
         if judgement is not None:
-            return Earlier(place, judgement if by_story else None), judgement
+            return Earlier(place, judgement if entry.by_story else None), judgement
     return Earlier(NONE_MATCHED, None), None
 
 
 @lru_cache(MAX_KINDS_OF_STORIES)
-def asked(shown: int) -> tuple[tuple[int, bool, Match], ...]:
-    """Return what may match a connection that shows this much: number, ``by_story`` and test."""
+def asked(shown: int, known: int) -> tuple[tuple[int, Entry], ...]:
+    """Return the kinds that may match what shows this much, in their order, with their numbers.
+
+    Of those before ``known``, the one that matched earlier, only what the context may have changed.
+    """
     return tuple(
         [
-            (place, entry.by_story, entry.match())
+            (place, entry)
             for place, entry in enumerate(ORDER)
-            if entry.needs & shown == entry.needs
+            if entry.needs & shown == entry.needs and (place >= known or not entry.by_story)
         ]
     )
 

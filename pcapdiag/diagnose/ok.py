@@ -37,10 +37,12 @@ from pcapdiag.diagnose.ending import ending, outlived
 from pcapdiag.diagnose.http.response_lost import early_answer_note
 from pcapdiag.diagnose.http.response_rejected import rejection_note
 from pcapdiag.diagnose.http.stream_idle_timeout import idle_note
+from pcapdiag.diagnose.icmp.quoted import is_too_big
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
-from pcapdiag.diagnose.mtu.fragmentation_needed import is_too_big
 from pcapdiag.diagnose.mtu.recovered import mtu_notes
+from pcapdiag.diagnose.multipath import NOTE as MULTIPATH
+from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
 from pcapdiag.diagnose.text import counted
@@ -100,6 +102,8 @@ def _notes(story: Story, context: Context) -> list[str]:
     notes += [*_request_notes(story), *_tls_notes(story)]
     if one_direction(story):
         notes.append("Only one direction was captured.")
+    if is_multipath(story) and work(story) is Work.UNKNOWN:
+        notes.append(MULTIPATH)
     if story.midstream:
         notes.append("The capture started within the connection.")
     end = ending(story)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.tcp.unacknowledged import has_unacked_data
 from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.http import Exchange
+from pcapdiag.model.once import once
 from pcapdiag.model.story import Story
 
 SILENT = 1 << 0
@@ -31,12 +32,17 @@ REQUESTS = 1 << 11
 """Requests were read, of HTTP/1 or HTTP/2."""
 HTTP2 = 1 << 12
 """HTTP/2 frames were read."""
-GRPC = 1 << 13
+SHUT = 1 << 13
+"""An end advertised window 0."""
+PROBED = 1 << 14
+"""An end sent keep-alive probes."""
+GRPC = 1 << 15
 """Of a request: it is a call of gRPC."""
-REPLY = 1 << 14
+REPLY = 1 << 16
 """Of a request: its answer looks like a proxy's own."""
 
 
+@once
 def shows(story: Story) -> int:
     """Return what a connection shows, as bits of the above."""
     return _of_packets(story) | _of_bytes(story)
@@ -68,6 +74,10 @@ def _of_packets(story: Story) -> int:
         found |= ICMP
     if has_unacked_data(story.initiator) or has_unacked_data(story.responder):
         found |= UNACKED
+    if story.initiator.zero_windows or story.responder.zero_windows:
+        found |= SHUT
+    if story.initiator.keep_alives or story.responder.keep_alives:
+        found |= PROBED
     return found
 
 

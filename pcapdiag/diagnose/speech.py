@@ -8,13 +8,13 @@ same, the first bytes of both are all that there is.
 from __future__ import annotations
 
 from enum import Enum
-from functools import lru_cache
 
 import msgspec
 
 from pcapdiag.diagnose.completeness import HTTP1, METHODS
 from pcapdiag.diagnose.goodbye import H2_PREFACE
 from pcapdiag.model.context import EndpointFacts
+from pcapdiag.model.once import once
 from pcapdiag.model.story import Story
 
 PROXY_V1, PROXY_V2 = b"PROXY ", b"\r\n\r\n\x00\r\nQUIT\n"
@@ -122,7 +122,7 @@ def _is_text(data: bytes) -> bool:
     return all(0x20 <= byte < 0x7F or byte in b"\t\r\n" for byte in data)
 
 
-@lru_cache(maxsize=1)
+@once
 def opening(story: Story) -> Opening:
     """Return the initiator's first bytes behind a PROXY header."""
     data = story.hello_initiator

@@ -6,6 +6,8 @@ harmless, and into commands only as a plain word.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import msgspec
 
 from pcapdiag.diagnose.completeness import METHODS
@@ -31,17 +33,15 @@ class Texts(msgspec.Struct, frozen=True):
 
 def fill(kind: Kind, judgement: Judgement, story: Story) -> Texts:
     """Return the kind's texts for one connection."""
-    words = base_words(story) | judgement.facts
-    foreign = _speaks_something_else(story)
+    words = Words(story, judgement.facts)
+    commands = kind.commands
+    if _speaks_something_else(story):
+        commands = tuple([one for one in commands if not one.startswith("curl ")])
     return Texts(
         kind.title.format_map(words),
         kind.explanation.format_map(words),
-        tuple(fix.format_map(words) for fix in kind.fixes),
-        tuple(
-            command.format_map(words)
-            for command in kind.commands
-            if not (foreign and command.startswith("curl "))
-        ),
+        tuple([fix.format_map(words) for fix in kind.fixes]),
+        tuple([command.format_map(words) for command in commands]),
     )
 
 
@@ -51,24 +51,19 @@ def _speaks_something_else(story: Story) -> bool:
     return bool(first) and not speaks_tls(story) and not first.startswith((*METHODS, PREFACE))
 
 
-def base_words(story: Story) -> dict[str, str]:
-    """Return the words that every template may use."""
-    client, server = story.initiator, story.responder
-    return {
-        "initiator": end_name(client),
-        "initiator_ip": client.address,
-        "initiator_port": str(client.port),
-        "responder": end_name(server),
-        "responder_ip": server.address,
-        "responder_port": str(server.port),
-        "responder_host": host_in_url(server.address),
-        "filter": f"host {client.address} and host {server.address} and tcp port {server.port}",
-        "lasted": duration(story.end - story.start),
-        "syns": counted(story.syn_count, "SYN"),
-        "request_bytes": counted(story.turn.request_bytes, "byte"),
-        "response_bytes": counted(answer_in_time(story), "byte"),
-        "gap": duration(story.turn.gap),
-    }
+class Words(dict[str, str]):
+    """What a kind says of one connection, and the words that every template may use.
+
+    Those are made when a template uses them.
+    """
+
+    def __init__(self, story: Story, facts: Mapping[str, str]) -> None:
+        super().__init__(facts)
+        self._story = story
+
+    def __missing__(self, name: str) -> str:
+        word = self[name] = _WORDS[name](self._story)
+        return word
 
 
 def end_name(half: Half) -> str:
@@ -84,3 +79,25 @@ def host_in_url(address: str) -> str:
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: ``1 SYN``, ``1,200 bytes``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _filter(story: Story) -> str:
+    client, server = story.initiator.address, story.responder
+    return f"host {client} and host {server.address} and tcp port {server.port}"
+
+
+_WORDS: dict[str, Callable[[Story], str]] = {
+    "initiator": lambda story: end_name(story.initiator),
+    "initiator_ip": lambda story: story.initiator.address,
+    "initiator_port": lambda story: str(story.initiator.port),
+    "responder": lambda story: end_name(story.responder),
+    "responder_ip": lambda story: story.responder.address,
+    "responder_port": lambda story: str(story.responder.port),
+    "responder_host": lambda story: host_in_url(story.responder.address),
+    "filter": _filter,
+    "lasted": lambda story: duration(story.end - story.start),
+    "syns": lambda story: counted(story.syn_count, "SYN"),
+    "request_bytes": lambda story: counted(story.turn.request_bytes, "byte"),
+    "response_bytes": lambda story: counted(answer_in_time(story), "byte"),
+    "gap": lambda story: duration(story.turn.gap),
+}

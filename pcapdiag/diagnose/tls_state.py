@@ -104,16 +104,22 @@ def answers_the_close(story: Story, alert: Alert) -> bool:
 
 
 def left_first(story: Story, time: int, frame: int) -> bool:
-    """Return whether the initiator had sent a close_notify, or what has its size, before.
+    """Return whether the initiator had sent a close_notify, or what has its size, before."""
+    said = first_goodbye(story, time, frame)
+    return said is not None and said.from_initiator
+
+
+def first_goodbye(story: Story, time: int, frame: int) -> Alert | None:
+    """Return the first close_notify, or what has its size, before a FIN or RST; None without.
 
     ``time`` (ns) and ``frame`` are those of the first FIN or RST: that is not always who left first
-    (measured).
+    (measured: a client may answer stunnel's close_notify by FIN before stunnel's own FIN comes).
     """
     facts = tls_facts(story)
     if facts is None:
-        return False
+        return None
     alerts = [a for a in facts.alerts if (a.time, a.frame) <= (time, frame)]
-    return bool(alerts) and alerts[0].from_initiator and not is_error(alerts[0], facts)
+    return alerts[0] if alerts and not is_error(alerts[0], facts) else None
 
 
 def unread_alert(facts: TlsFacts, from_initiator: bool) -> Alert | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import Enum
-from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -21,9 +20,11 @@ from pcapdiag.diagnose.goodbye import (
     responder_said_goodbye,
 )
 from pcapdiag.diagnose.http2.known import drained, first_open, has_begun, tells_all
+from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.tls_state import nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
+from pcapdiag.model.once import once
 from pcapdiag.model.packet import PacketFact, seq_distance
 from pcapdiag.model.story import Story, Turn
 
@@ -38,12 +39,21 @@ class Work(Enum):
     DONE = "answered, or nothing that needed an answer"
 
 
-@lru_cache(maxsize=1)
+@once
 def work(story: Story) -> Work:
     """Return where the last request stood when the connection ended, as far as its bytes tell.
 
-    The last answer is kept, as ``ending`` keeps it.
+    What a subflow of Multipath TCP lacks is not known, unless a RST cut it before any answer.
     """
+    state = _by_bytes(story)
+    if state not in (Work.WAITING, Work.ANSWERING) or not is_multipath(story):
+        return state
+    end = ending(story)
+    cut = state is Work.WAITING and end is not None and end.reset is not None
+    return state if cut else Work.UNKNOWN
+
+
+def _by_bytes(story: Story) -> Work:
     turn = story.turn
     if turn.index == 0 or nothing_asked(story):
         return Work.NOTHING
@@ -90,7 +100,7 @@ def _by_streams(story: Story) -> Work | None:
     return Work.ANSWERING if has_begun(stream) else Work.WAITING
 
 
-@lru_cache(maxsize=1)
+@once
 def answer_in_time(story: Story) -> int:
     """Return how many bytes of the answer came before the FIN or RST that ended the connection.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import pkgutil
 import struct
 import tempfile
 from collections.abc import Iterator
@@ -24,8 +25,11 @@ _LATE = (
     "cryptography.x509",
     "dpkt.dns",
     "hpack",
+    "statistics",
 )
 """Packages that an analysis imports only where it needs them."""
+_OURS = ("pcapdiag.capture", "pcapdiag.diagnose", "pcapdiag.incident", "pcapdiag.protocols")
+"""Our own packages with modules that an analysis imports only where it needs them."""
 _PCAP = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
 """Header of a pcap file of bare IP packets (LINKTYPE_RAW)."""
 _CALLER, _CALLED = b"\xc0\x00\x02\x01", b"\xc0\x00\x02\x02"
@@ -43,7 +47,7 @@ _ANSWER = (
 
 def warm_up() -> None:
     """Import what is imported late, and examine a capture with a few failures."""
-    for name in _LATE:
+    for name in (*_LATE, *_modules()):
         importlib.import_module(name)
     descriptor, path = tempfile.mkstemp(prefix="pcapdiag-")
     try:
@@ -53,6 +57,12 @@ def warm_up() -> None:
     finally:
         with suppress(OSError):
             os.unlink(path)
+
+
+def _modules() -> Iterator[str]:
+    for name in _OURS:
+        package = importlib.import_module(name)
+        yield from (one.name for one in pkgutil.walk_packages(package.__path__, f"{name}."))
 
 
 def _records() -> Iterator[bytes]:

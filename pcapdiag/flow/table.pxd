@@ -3,8 +3,6 @@ import cython
 from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.records cimport Endpoint, Flow, Host, Tombstone
 
-cdef unsigned long long MASK, MIX_A, MIX_B
-
 cdef long long ACTIVE, EMBRYONIC, CLOSING, GONE, MAX_HOSTS, MAX_ENDPOINTS, MAX_PEERS, MAX_TOMBSTONES
 
 
@@ -24,7 +22,6 @@ cdef class Table:
     cdef public list recent_hosts
     cdef public Endpoint other_endpoint
 
-    @cython.locals(h=cython.ulonglong, a=cython.ulonglong, b=cython.ulonglong)
     cpdef unsigned long long hash(self, Packet p) noexcept
     @cython.locals(flow=Flow)
     cpdef Flow find(self, Packet p, unsigned long long h)

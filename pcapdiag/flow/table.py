@@ -16,9 +16,6 @@ from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Endpoint, Flow, Host, Tombstone
 
 BUCKETS = 65_536
-MASK = 0xFFFFFFFFFFFFFFFF
-MIX_A = 0x9E3779B97F4A7C15
-MIX_B = 0xC2B2AE3D27D4EB4F
 MAX_TOMBSTONES = 32_768
 MAX_HOSTS = 32_768
 MAX_ENDPOINTS = 16_384
@@ -57,16 +54,7 @@ class Table:
 
     def hash(self, p: Packet) -> int:
         """Return a hash of addresses and ports that is the same for both directions."""
-        # Sums alone would give 10.0.0.1 to 10.0.0.4 and 10.0.0.2 to 10.0.0.3 the same hash.
-        a = p.source_low ^ self.seed
-        b = p.target_low ^ self.seed
-        h = ((a + b) * MIX_A ^ a * b) & MASK
-        h ^= (p.source_high + p.target_high) * MIX_B & MASK
-        a = p.source_port
-        b = p.target_port
-        h ^= ((a + b) << 40) ^ (a * b)
-        h = h * MIX_B & MASK
-        return h ^ (h >> 29)
+        return p.hash or p.pair_hash(self.seed)
 
     def find(self, p: Packet, h: int) -> Flow | None:
         """Return the newest open connection of the packet and set ``from_a``, or None."""

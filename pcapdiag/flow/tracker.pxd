@@ -14,10 +14,10 @@ from pcapdiag.flow.screen cimport completeness, is_alarming, is_answer, is_reque
 from pcapdiag.flow.sequence cimport analyze, repeats
 from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
 from pcapdiag.flow.table cimport Table
-from pcapdiag.model.numbers cimport big16, big32, big64, copy, distance, prefetch
+from pcapdiag.model.numbers cimport big16, big32, big64, copy, distance, prefetch, prefetch_object
 
 cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HAS_SACK, IS_IPV6, HEAD, CLOSE_NOTIFY, STALLED
-cdef long long _SOON, _CACHE_LINE, _LINGER, _SYN_IDLE, _OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP, SECOND_CHANCES
+cdef long long _SOON, _VERY_SOON, _HASH, _CACHE_LINE, _LINGER, _SYN_IDLE, _OPEN_IDLE, MAX_OPEN, MAX_EMBRYONIC, MAX_CLOSING, SWEEP, SECOND_CHANCES
 cdef long long ANSWERED, CLOSED, LEFT, OPENED, CAME_UP, REFUSED, SILENT
 cdef long long DUPLICATE_WINDOW, SOFT_WINDOW, SAME_PATH_WINDOW, RECENT
 
@@ -61,7 +61,7 @@ cdef class Tracker:
 
     cpdef int watch(self, set streams, on_packet) except -1
     cpdef int process(self, batch, link_types, files) except -1
-    @cython.locals(p=Packet, i=cython.longlong, soon=cython.longlong, flow=Flow, frame=cython.longlong, time=cython.longlong, interface=cython.longlong)
+    @cython.locals(p=Packet, i=cython.longlong, soon=cython.longlong, of_it=cython.longlong, flow=Flow, buckets=list, frame=cython.longlong, time=cython.longlong, interface=cython.longlong)
     cdef int _process_ordered(self, long long count) except -1
     @cython.locals(p=Packet, i=cython.longlong, assigned=list, waiting=list)
     cdef int _process_disordered(self, long long count) except -1

@@ -17,7 +17,7 @@ from typing import Any
 
 from pcapdiag.capture.batch import NO_WORDS, Batch, column
 from pcapdiag.decode.headers import Packet
-from pcapdiag.decode.rows import unpack
+from pcapdiag.decode.rows import HASH, unpack
 from pcapdiag.flow.activity import Bins
 from pcapdiag.flow.callers import CAME_UP, REFUSED, SILENT, Callers, note_outcome
 from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS, Lanes
@@ -50,7 +50,7 @@ from pcapdiag.flow.slabs import (
     HeadSlab,
 )
 from pcapdiag.flow.table import Table
-from pcapdiag.model.numbers import big16, big32, big64, copy, distance, prefetch
+from pcapdiag.model.numbers import big16, big32, big64, copy, distance, prefetch, prefetch_object
 from pcapdiag.model.packet import (
     ACK,
     ACKED_UNSEEN,
@@ -140,12 +140,16 @@ MAX_NOTED = 100
 """Turns of one connection that are kept for a look, each with its first bytes."""
 
 SOON = 8
-"""Packets from the one that is followed to the one whose headers are brought near meanwhile."""
+"""Packets from the one that is followed to the one whose bytes are brought near meanwhile."""
+VERY_SOON = 4
+"""The same for the connection that a packet is probably of."""
 CACHE_LINE = 64
 """Bytes that come from memory at once, on nearly all processors."""
 
 # Twins in C of the constants above, which plain Python imports.
 _SOON = SOON
+_VERY_SOON = VERY_SOON
+_HASH = HASH
 _CACHE_LINE = CACHE_LINE
 _LINGER = LINGER
 _SYN_IDLE = SYN_IDLE
@@ -274,12 +278,18 @@ class Tracker:
     def _process_ordered(self, count: int) -> None:
         # Handed on from here: each method that took it from the tracker would count a reference.
         p = self.packet
+        buckets = self.table.buckets
         i = 0
         while i < count:
-            if self.width == 0 and i + _SOON < count:
+            if i + _SOON < count:
                 soon = self.offsets[i + _SOON]
-                prefetch(p.view, soon)
                 prefetch(p.view, soon + _CACHE_LINE)
+                if self.width:
+                    of_it = self.words[(i + _VERY_SOON) * self.width + _HASH]
+                    prefetch_object(buckets, of_it & 0xFFFF)
+                    prefetch(p.view, soon + self.captured[i + _SOON] - 1)
+                else:
+                    prefetch(p.view, soon)
             if self._decode(p, i) == 1:
                 frame, time, interface = self.frames[i], self.times[i], self.interfaces[i]
                 flow = self._assign(p, frame, time, interface)
@@ -374,6 +384,7 @@ class Tracker:
         place = self.redirects.get((*called, p.target_high, p.target_low, p.target_port))
         if place is not None:
             p.source_high, p.source_low, p.source_port = place
+            p.hash = 0
 
     def _note_redirect(self, p: Packet, time: int) -> Flow | None:
         """Return the call that a SYN-ACK from another address answers, and remember both."""

@@ -53,7 +53,7 @@ def _counts(capture: Capture, tracker: Tracker, analysis: Analysis) -> CaptureCo
         "heads": tracker.heads_left_out,
         "transcripts": tracker.lanes.left_out,
         "names": analysis.names.left_out,
-        "dns": analysis.dns.lookups.left_out,
+        "dns": analysis.dns.left_out,
         "fragments": analysis.fragments.given_up,
         "callers": tracker.callers.left_out,
         "connections_at_once": tracker.callers.uncounted,

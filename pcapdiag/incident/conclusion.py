@@ -31,7 +31,7 @@ def report_of(analysis: Analysis) -> Report:
     topology = roles.topology()
     resets = analysis.unlisted_resets.by_party(roles)
     fleet = collect_fleet(analysis, topology)
-    finders = Finders(snapshots=bool(analysis.snapshots))
+    finders = Finders(fleet, snapshots=bool(analysis.snapshots))
     over_time = OverTime(analysis.tracker.activity)
     watched = over_time.watch(finders.watch(connections))
     summary, groups = summarize(watched, analysis.unlisted, resets)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from pcapdiag.correlate.names import NameTable
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.story import address_text
-from pcapdiag.incident.lookups import Lookups
-from pcapdiag.model.dns import DnsMessage, DnsParty
+from pcapdiag.model.dns import DnsFacts, DnsMessage, DnsParty
 from pcapdiag.model.story import Story
-from pcapdiag.protocols.dns import read_message
+
+if TYPE_CHECKING:
+    from pcapdiag.incident.lookups import Lookups
 
 PORT = 53
 LENGTH = 2
@@ -24,13 +26,24 @@ class DnsReader:
 
     def __init__(self, names: NameTable) -> None:
         self._names = names
-        self.lookups = Lookups()
+        self._lookups: Lookups | None = None
+        """From the first message on: many captures have no DNS."""
+
+    @property
+    def left_out(self) -> int:
+        """Messages, names and addresses for which there was no room."""
+        return self._lookups.left_out if self._lookups is not None else 0
+
+    def facts(self, last_time: int) -> DnsFacts:
+        """Return everything; ``last_time`` is that of the capture's last packet, ns."""
+        return self._lookups.facts(last_time) if self._lookups is not None else DnsFacts()
 
     def take(self, packet: Packet, data: bytes, frame: int, time: int) -> None:
         """Read a message over UDP; ``packet`` is that of its last fragment, decoded."""
-        if not self.lookups.has_room():
+        lookups = self._lookups or self._begin()
+        if not lookups.has_room():
             return
-        message = self._read(data)
+        message = self._read(data, lookups)
         if message is None:
             return
         source = address_text(packet.version, packet.source_high, packet.source_low)
@@ -39,25 +52,34 @@ class DnsReader:
             party = DnsParty(target, packet.target_port, source)
         else:
             party = DnsParty(source, packet.source_port, target)
-        self.lookups.note(party, message, frame, time)
+        lookups.note(party, message, frame, time)
 
     def take_story(self, story: Story) -> None:
         """Read the answers that came last on a TCP connection, as far as their bytes were kept."""
         turn = story.turn
         if story.responder.port != PORT or not turn.response_head:
             return
+        lookups = self._lookups or self._begin()
         party = DnsParty(story.initiator.address, story.initiator.port, story.responder.address)
         for data in _messages(turn.response_head):
-            message = self._read(data) if self.lookups.has_room() else None
+            message = self._read(data, lookups) if lookups.has_room() else None
             if message is not None and message.is_response:
-                self.lookups.note_exchange(
+                lookups.note_exchange(
                     party, message, turn.response_frame, turn.request_time, turn.response_time
                 )
 
-    def _read(self, data: bytes) -> DnsMessage | None:
+    def _begin(self) -> Lookups:
+        from pcapdiag.incident.lookups import Lookups
+
+        self._lookups = Lookups()
+        return self._lookups
+
+    def _read(self, data: bytes, lookups: Lookups) -> DnsMessage | None:
+        from pcapdiag.protocols.dns import read_message
+
         message = read_message(data)
         if message is None:
-            self.lookups.unreadable += 1
+            lookups.unreadable += 1
         elif message.is_response and message.name:
             for address in message.addresses or ():
                 self._names.add(address, message.name, "dns")

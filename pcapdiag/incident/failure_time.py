@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.model.application import Application
-from pcapdiag.model.story import Half, Story, Turn
+from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.story import Half, IcmpFact, Story, Turn
 
 Moment = tuple[int | None, int | None]
 """A frame and its time (ns); None where there is none."""
@@ -14,15 +15,17 @@ Moment = tuple[int | None, int | None]
 
 def failure_time(story: Story, judgement: Judgement) -> int:
     """Return the time (ns) of the last of the decisive frames; the end's, where none was kept."""
-    decisive = frozenset(judgement.frames)
-    times = [time for frame, time in _moments(story) if frame in decisive and time]
-    return max(times, default=story.end)
+    decisive = set(judgement.frames)
+    seen: tuple[PacketFact | IcmpFact, ...] = (*story.packets, *story.resets, *story.icmp)
+    times = {one.frame: one.time for one in seen if one.frame in decisive}
+    missing = decisive.difference(times)
+    if missing:
+        times |= {frame: time for frame, time in _moments(story) if frame in missing and time}
+    return max(filter(None, times.values()), default=story.end)
 
 
 def _moments(story: Story) -> Iterator[Moment]:
-    for kept in (story.packets, story.resets, story.icmp):
-        for one in kept:
-            yield one.frame, one.time
+    """Yield what is known of packets that need not be kept."""
     yield from _of_half(story.initiator)
     yield from _of_half(story.responder)
     for turn in (story.turn, *story.noted_turns):

@@ -41,7 +41,7 @@ def collect_fleet(analysis: Analysis, topology: Topology) -> Fleet:
         certificates=analysis.certificates.facts(),
         fragments=_fragments(analysis),
         too_big=analysis.surroundings.too_big.facts(),
-        dns=analysis.dns.lookups.facts(tracker.last_time),
+        dns=analysis.dns.facts(tracker.last_time),
         losses=[losses_of(one) for one in hosts if one.sent_segments + one.taken_segments],
         places=_places(analysis, hosts),
         leaks=leaks_of(tracker.leaks.found),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pcapdiag.capture import Batch, Capture
@@ -27,9 +28,10 @@ class Following:
         self, capture: Capture, options: AnalyzeOptions, ended: Callable[[Flow], str]
     ) -> None:
         self.capture = capture
-        capture.preparation = Rows
         self.fragments = Fragments()
-        self.tracker = Tracker(ended, True, int.from_bytes(os.urandom(7), "little"))
+        seed = int.from_bytes(os.urandom(7), "little")
+        capture.prepare = partial(Rows, seed)
+        self.tracker = Tracker(ended, True, seed)
         self.tracker.reassemble = self.fragments.add
         self.keys = KeyLog()
         self.readers = Readers(self.tracker, self.keys)

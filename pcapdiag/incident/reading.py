@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pcapdiag.flow.lanes import Lanes
 from pcapdiag.flow.records import Flow, HalfFlow
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.application import Application, Piece
 from pcapdiag.model.http import HttpFacts
 from pcapdiag.model.story import Story
-from pcapdiag.protocols.conversation import Conversation
-from pcapdiag.protocols.http.from_turn import exchange_from_turn
 from pcapdiag.protocols.tls.keylog import KeyLog
+
+if TYPE_CHECKING:
+    from pcapdiag.protocols.conversation import Conversation
 
 
 class Readers:
@@ -38,6 +41,9 @@ class Readers:
         conversation.settle()
 
     def _conversation(self, flow: Flow) -> Conversation:
+        # Only here: many captures have none whose bytes are read.
+        from pcapdiag.protocols.conversation import Conversation
+
         if not isinstance(flow.reading, Conversation):
             keys = self._keys if self._keys else None
             flow.reading = Conversation(keys, started=not flow.midstream)
@@ -63,6 +69,10 @@ def _of_half(lanes: Lanes, half: HalfFlow, from_initiator: bool) -> list[Piece]:
 def _from_turns(story: Story) -> Application | None:
     """Return what the first bytes of HTTP/1 turns tell; None where it is no HTTP/1."""
     turns = (*story.noted_turns, story.turn)
+    if not any(turn.request_head or turn.response_head for turn in turns):
+        return None
+    from pcapdiag.protocols.http.from_turn import exchange_from_turn  # Only here: as above.
+
     found = [one for one in map(exchange_from_turn, turns) if one is not None]
     if not found:
         return None

@@ -10,7 +10,7 @@ from typing import TypeVar
 from pcapdiag.diagnose.idle_end import RESET, lost_after_idle, reset_after_idle
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.model.context import EndpointFacts, HostFacts, IdleEnds, Range, ResetMarks
-from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.packet import RST, PacketFact
 from pcapdiag.model.story import Story
 
 MAX_ENDPOINTS = 2_048
@@ -62,7 +62,8 @@ class Recurrences:
     def _note_marks(self, story: Story, resets: list[PacketFact]) -> None:
         by_initiator = resets[0].from_initiator
         address = story.half(by_initiator).address
-        others = [p for p in story.packets if p.from_initiator == by_initiator and not p.is_rst]
+        own = [p for p in story.packets if p.from_initiator == by_initiator]
+        others = [p for p in own if not p.flags & RST]
         ttls = {r.ttl for r in resets} - {p.ttl for p in others}
         windows = {r.window for r in resets} - {p.window for p in others} - {0}
         ip_ids = {r.ip_id for r in resets} - {p.ip_id for p in others} - {0}

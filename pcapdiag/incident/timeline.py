@@ -120,7 +120,8 @@ def _packet_lines(
         if label:
             _label(lines[-1], label)
     for line in lines:
-        _finish_data(story, line)
+        if line.segments:
+            _finish_data(story, line)
     return lines
 
 
@@ -192,11 +193,9 @@ def _relative(number: int, half: Half) -> int:
 
 
 def _finish_data(story: Story, line: _Line) -> None:
-    if not line.segments or line.first_packet is None or line.last_packet is None:
-        return
-    if line.segments > 1:
+    first, last = line.first_packet, line.last_packet
+    if line.segments > 1 and first is not None and last is not None:
         line.event = f"{line.segments:,} segments, {line.bytes:,} bytes"
-        first, last = line.first_packet, line.last_packet
         own = story.half(first.from_initiator)
         start = _relative(first.seq, own)
         line.detail = f"seq {start} to {start + seq_distance(last.end_seq, first.seq)}"

@@ -53,3 +53,7 @@ def copy(
 
 def prefetch(data: Sequence[int], at: int) -> None:
     """Have a byte that will be read soon brought near, while something else is done."""
+
+
+def prefetch_object(objects: Sequence[object], at: int) -> None:
+    """Do the same with how an object in a list begins."""

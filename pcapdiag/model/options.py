@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -19,7 +19,7 @@ Progress = Callable[[int, int | None], None]
 """Called now and then with the bytes read so far and the bytes there are (None: not known)."""
 
 
-class EndPattern(msgspec.Struct, frozen=True):
+class EndPattern(NamedTuple):
     """An address or a network, with or without a port."""
 
     network: Network

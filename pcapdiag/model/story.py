@@ -172,8 +172,11 @@ class LegMoment(msgspec.Struct, frozen=True):
     """The host opened that connection; False: it is the responder there."""
 
 
-class Story(msgspec.Struct, eq=False):
-    """All that is known of one connection. Two are equal only when they are the same object."""
+class Story(msgspec.Struct, eq=False, dict=True):
+    """All that is known of one connection. Two are equal only when they are the same object.
+
+    It keeps what was found out of it (once.py) with it: it is not changed once it is complete.
+    """
 
     stream: int
     initiator: Half

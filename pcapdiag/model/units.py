@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 NANOSECONDS = 1_000_000_000
+REMEMBERED = 64
+"""Texts of times that are remembered: several findings ask for those of one connection in turn."""
 
 
 def format_seconds(ns: int) -> str:
     """Return nanoseconds as decimal seconds, ``1700000000.000000001``."""
-    sign = "-" if ns < 0 else ""
-    whole, part = divmod(abs(ns), NANOSECONDS)
-    return f"{sign}{whole}.{part:09d}"
+    if ns < 0:
+        return f"-{format_seconds(-ns)}"
+    return f"{ns // NANOSECONDS}.{ns % NANOSECONDS:09d}"
 
 
+@lru_cache(REMEMBERED)
 def parse_seconds(text: str) -> int:
     """Return decimal seconds as nanoseconds, without rounding; raises ValueError for other text."""
     sign = -1 if text.startswith("-") else 1

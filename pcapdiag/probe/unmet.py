@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.pages import page
-from pcapdiag.diagnose.text import base_words, end_name
+from pcapdiag.diagnose.text import Words, end_name
 from pcapdiag.diagnose.tls.commands import s_client, s_client_words
 from pcapdiag.model.harmless import command_word, harmless
 from pcapdiag.model.probe import ProbeVerdict, ProbeWho
@@ -137,7 +137,7 @@ def not_picked(story: Story, offered: str) -> ProbeVerdict:
     kind = KINDS["tls.alpn_mismatch"]
     tls = story.application.tls if story.application else None
     command = s_client(story, tls)
-    words = base_words(story) | {
+    facts = {
         "offered": harmless(offered),
         "picked": "picked none",
         "hello_frame": "",
@@ -145,6 +145,7 @@ def not_picked(story: Story, offered: str) -> ProbeVerdict:
         "s_client": command,
         "s_client_http1": command,
     }
+    words = Words(story, facts)
     return ProbeVerdict(
         code=kind.code,
         title=kind.title.format_map(words),

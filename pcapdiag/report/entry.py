@@ -12,7 +12,6 @@ from pcapdiag.report.because import repeats
 from pcapdiag.report.chain import own_timeline
 from pcapdiag.report.clock import Clock, between
 from pcapdiag.report.escape import shown
-from pcapdiag.report.ladder import ladder
 from pcapdiag.report.layout import Page
 from pcapdiag.report.logs import LINES, is_logged, line_texts, lines_of
 from pcapdiag.report.points import ONE_PLACE, Places, stream_filter
@@ -212,6 +211,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
     def _ladder(self, connection: Connection) -> list[str]:
         if not self.places.several:
             return []
+        from pcapdiag.report.ladder import ladder  # Only here: one point has none.
+
         lines = ladder(connection, self.places.labels, self.page.room)
         return [self.page.cut(line) for line in lines]
 

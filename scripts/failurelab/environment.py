@@ -51,6 +51,8 @@ PACKAGES = {
     "vsftpd": "vsftpd",
     "dnsmasq": "dnsmasq-base",
     "dig": "bind9-dnsutils",
+    "pasta": "passt",
+    "stunnel4": "stunnel4",
 }
 """Programs, and the Debian packages that have them."""
 MODULES = ("click", "cryptography", "dpkt", "envoy", "grpc", "h2", "jsonschema", "msgspec", "scapy")

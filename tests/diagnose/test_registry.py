@@ -149,12 +149,12 @@ def test_what_a_kind_needs_only_spares_the_asking(code: str) -> None:
     context = around(story, **FACTS.get(code, {}))
     spared = [entry for entry in ORDER if entry.needs & ~shows(story)]
     assert spared
-    assert [entry.code for entry in spared if entry.match()(story, context)] == []
+    assert [entry.code for entry in spared if entry.match(story, context)] == []
 
 
 def test_what_goes_by_the_story_takes_no_context() -> None:
     for entry in ORDER:
-        test = entry.match_exchange() if entry.at_the_end else entry.match()
+        test = entry.match_exchange if entry.at_the_end else entry.match
         *_, last = inspect.signature(test).parameters
         assert last == ("_context" if entry.by_story else "context")
 
@@ -162,7 +162,7 @@ def test_what_goes_by_the_story_takes_no_context() -> None:
 @pytest.mark.parametrize("entry", [*ORDER, *EXCHANGES], ids=lambda entry: entry.code)
 def test_every_kind_is_found_by_its_code(entry: Entry) -> None:
     of_requests = entry.at_the_end or entry in EXCHANGES
-    test = entry.match_exchange() if of_requests else entry.match()
+    test = entry.match_exchange if of_requests else entry.match
     names = [name.strip("_") for name in inspect.signature(test).parameters]
     assert entry.kind.code == entry.code
     assert names == (["story", "exchange", "context"] if of_requests else ["story", "context"])

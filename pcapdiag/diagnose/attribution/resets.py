@@ -138,8 +138,8 @@ def weigh_reset(view: ResetView) -> tuple[Signal, ...]:
 
     It is asked for the verdict and for the list of resets, so answers are kept as views are.
     """
-    found = [weigh(view) for weigh in _asked(shape(view))]
-    return tuple([s for s in found if s is not None])
+    tests = _asked(shape(view))
+    return tuple([found for weigh in tests if (found := weigh(view)) is not None])
 
 
 @lru_cache(MAX_SHAPES)

@@ -65,11 +65,23 @@ def shared(view: ResetView) -> Signal | None:
     count = host.marks_of_resets.ttls.get(ttl, 0) if host.marks_of_resets else 0
     if count < SHARED or not host.ttls or ttl in host.ttls or ttl in view.end.ttls:
         return None
+    if _may_be_forwarded(view):
+        return None
     detail = (
         f"RSTs of {host.address} on {count} connections have TTL {ttl}, which none of its "
         f"{sum(host.ttls.values())} other packets has: one device"
     )
     return signal("ttl_shared", "path", detail, (view.reset.frame,), view.has_moved)
+
+
+def _may_be_forwarded(view: ResetView) -> bool:
+    """Return whether the address's other packets may come from hosts behind it: NAT by port.
+
+    Whose address it is refuses the ports that it does not forward, from its own distance
+    (measured). A port that was served in this capture is known to be the same host's.
+    """
+    port = view.context.endpoint(view.end.address, view.end.port)
+    return view.answers_syn and not port.established
 
 
 @lru_cache(MAX_VIEWS)

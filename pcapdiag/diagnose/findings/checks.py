@@ -37,7 +37,7 @@ GRPC_HEALTH = "/grpc.health.v1.Health/"
 """Path of gRPC's own health checks; what is not SERVING counts as status 503."""
 NOT_SERVING = 503
 
-_IDENTIFIER = re.compile(r"[0-9]+|(?=[a-f-]*[0-9])[0-9a-f-]{8,}")
+_IDENTIFIER = r"[0-9]+|(?=[a-f-]*[0-9])[0-9a-f-]{8,}"
 """A word of a path that names one thing of many: a number, a hash, a UUID."""
 _CHECKERS = (
     (b"amazon-route53", "Route 53"),
@@ -119,7 +119,7 @@ def _asks_like_a_check(ask: AskFacts) -> bool:
 
 def _asks_for_one_thing(ask: AskFacts) -> bool:
     """Return whether the path has an identifier: ``/orders/17/status`` asks how an order is."""
-    return any(_IDENTIFIER.fullmatch(word) for word in path(ask).lower().split("/"))
+    return any(re.fullmatch(_IDENTIFIER, word) for word in path(ask).lower().split("/"))
 
 
 def is_good(outcome: int) -> bool:

@@ -118,9 +118,11 @@ class EphemeralPorts:
         several = {host.address for host in fleet.hosts if len(host.ttls) >= NAT_TTLS}
         found: list[Finding] = []
         for caller in fleet.callers:
-            pair = self._pairs.get((caller.caller, caller.endpoint), _Pair())
-            if _share(caller) >= MOST_OF_IT or pair.count + caller.cured >= COLLISIONS:
-                found.append(_finding(caller, pair, is_nat=caller.caller in several))
+            pair = self._pairs.get((caller.caller, caller.endpoint))
+            collisions = caller.cured + (pair.count if pair else 0)
+            if collisions >= COLLISIONS or _is_low(caller):
+                is_nat = caller.caller in several
+                found.append(_finding(caller, pair or _Pair(), is_nat=is_nat))
         found.sort(key=lambda one: (one.severity != "failure", -one.numbers["share"]))
         return found[:MAX_FINDINGS]
 
@@ -141,6 +143,11 @@ def _range(caller: CallerFacts) -> tuple[int, int, str]:
 def _share(caller: CallerFacts) -> float:
     first, last, _ = _range(caller)
     return caller.most_in_use / (last - first + 1)
+
+
+def _is_low(caller: CallerFacts) -> bool:
+    """Return whether most of a range is in use; none is smaller than FEWEST_PORTS."""
+    return caller.most_in_use >= MOST_OF_IT * FEWEST_PORTS and _share(caller) >= MOST_OF_IT
 
 
 def _finding(caller: CallerFacts, pair: _Pair, *, is_nat: bool) -> Finding:

@@ -62,6 +62,8 @@ class ServerErrors:
 
     def findings(self, fleet: Fleet) -> list[Finding]:
         """Return a finding for each endpoint that stands out, the most errors first."""
+        if not any(ask.errors >= FEWEST for ask in fleet.asks):
+            return []
         checked = {
             (check.ask.caller, check.ask.endpoint, check.ask.kind) for check in checks(fleet)
         }

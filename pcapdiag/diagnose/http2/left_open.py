@@ -61,6 +61,7 @@ def _facts(story: Story, exchange: Exchange, end: Ending) -> dict[str, str]:
         "request_bytes": f"HTTP/2 stream {exchange.stream_id}",
         "request_frame": str(exchange.request_frame),
         "fin_frame": str(end.frame),
+        "word": "FIN",
         "since_request": duration(max(0, end.time - asked)),
         "turn": str(exchange.index + 1),
         "complete": "Its END_STREAM had not come.",

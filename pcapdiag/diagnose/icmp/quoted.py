@@ -15,6 +15,8 @@ DESTINATION_UNREACHABLE, TIME_EXCEEDED = {4: 3, 6: 1}, {4: 11, 6: 3}
 PROHIBITED = {4: (9, 10, 13), 6: (1, 5, 6)}
 """Administratively prohibited (RFC 1812 5.2.7.1), policy and reject route (RFC 4443 3.1)."""
 FRAGMENTATION_NEEDED = 4
+TOO_BIG = ((4, 3, FRAGMENTATION_NEEDED), (6, 2, 0))
+"""Version, type and code of "packet too big" (RFC 1191, RFC 8201)."""
 NAMES = {
     (4, 3, 0): "network unreachable",
     (4, 3, 1): "host unreachable",
@@ -55,6 +57,11 @@ def is_unreachable(error: IcmpFact) -> bool:
     if error.type != DESTINATION_UNREACHABLE.get(error.version) or is_prohibited(error):
         return False
     return not (error.version == 4 and error.code == FRAGMENTATION_NEEDED)
+
+
+def is_too_big(error: IcmpFact) -> bool:
+    """Return whether an error says "packet too big"."""
+    return (error.version, error.type, error.code) in TOO_BIG
 
 
 def fatal(story: Story, context: Context, wanted: Callable[[IcmpFact], bool]) -> IcmpFact | None:

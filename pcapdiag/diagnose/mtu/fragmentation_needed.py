@@ -41,6 +41,7 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of, gave_up
+from pcapdiag.diagnose.icmp.quoted import is_too_big
 from pcapdiag.diagnose.judgement import Actor, Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.mtu import tunnels
@@ -79,14 +80,6 @@ KIND = Kind(
         "tracepath -n {receiver}  # from {sender}",
     ),
 )
-
-FRAGMENTATION_NEEDED = (4, 3, 4)
-PACKET_TOO_BIG = (6, 2, 0)
-
-
-def is_too_big(error: IcmpFact) -> bool:
-    """Return whether an error says "packet too big" (RFC 1191, RFC 8201)."""
-    return (error.version, error.type, error.code) in (FRAGMENTATION_NEEDED, PACKET_TOO_BIG)
 
 
 def match(story: Story, context: Context) -> Judgement | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.mtu.fragmentation_needed import is_too_big
+from pcapdiag.diagnose.icmp.quoted import is_too_big
 from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import SECOND, duration

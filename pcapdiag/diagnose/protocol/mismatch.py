@@ -7,8 +7,6 @@ say what is spoken there; without that it stays the plain code, and these are on
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import msgspec
 from msgspec.structs import replace
 
@@ -30,6 +28,7 @@ from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.diagnose.work import answer_may_be_missing, request_may_be_missing
 from pcapdiag.model.context import Context, EndpointFacts
+from pcapdiag.model.once import once
 from pcapdiag.model.story import Story
 
 PLAIN_CODES = frozenset(
@@ -62,7 +61,7 @@ class Close(msgspec.Struct, frozen=True):
     """From the initiator's last byte until the end, nanoseconds."""
 
 
-@lru_cache(maxsize=1)
+@once
 def unanswered_close(story: Story) -> Close | None:
     """Return the end of a connection whose first bytes its responder met by a close or a reset."""
     end, turn = ending(story), story.turn

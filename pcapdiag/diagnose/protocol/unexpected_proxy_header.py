@@ -105,7 +105,7 @@ NOT_OF_THE_HELLO = frozenset({10, 22, 70})
 """unexpected_message, record_overflow, protocol_version: what bytes that are no TLS record earn."""
 PLAIN_ANSWERS = frozenset({Said.HTTP1_RESPONSE, Said.HTML})
 SURE, SURE_BEHIND_TLS, SURE_BEFORE_H2 = 0.95, 0.9, 0.7
-REQUEST_LINE = re.compile(rb"[A-Z]+ [!-~]+ HTTP/1\.[01]\r\n")
+REQUEST_LINE = rb"[A-Z]+ [!-~]+ HTTP/1\.[01]\r\n"
 NOT_THE_PARSER = (b"application/json", b"too large")
 """Words of answers by a program, or about a request's size: not about its first line."""
 
@@ -190,7 +190,7 @@ def _is_sound(first: Opening) -> bool:
     """Return whether the request behind the header gives no reason for a 400 itself."""
     if first.said in (Said.H2_PREFACE, Said.NOTHING):
         return True
-    line = REQUEST_LINE.match(first.data)
+    line = re.match(REQUEST_LINE, first.data)
     return line is not None and b"\nhost:" in first.data.lower()
 
 

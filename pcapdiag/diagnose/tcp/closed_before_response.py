@@ -7,7 +7,8 @@ What happened
 How pcapdiag can tell
     The responder's FIN acknowledges the request (or part of it), no response byte came, and the FIN
     was the first closing word. A FIN that does not acknowledge the request crossed it on the way:
-    that is tcp.stale_connection.
+    that is tcp.stale_connection. Inside TLS a close_notify (or an alert, which looks the same) is
+    the closing word, also where the initiator's FIN comes before the responder's.
 
 Usual causes
     - The program crashed or was killed with nothing left unread: Linux then sends FIN, not RST.
@@ -40,12 +41,14 @@ What would settle it
 References
     - RFC 9112 section 9.5: failures and timeouts of a connection.
     - NGINX ngx_http_upstream.c: "upstream prematurely closed connection".
-    - Measured in the lab (docs/lab.md): a killed process with an empty buffer sends FIN.
+    - Measured in the lab (docs/lab.md): a killed process with an empty buffer sends FIN; stunnel,
+      whose backend is dead, says goodbye, and its client's FIN may come before its own.
 """
 
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import ending, frames_of
+from pcapdiag.diagnose.goodbye import responders_goodbye
 from pcapdiag.diagnose.http2.asked import asked_facts
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
@@ -60,10 +63,10 @@ from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="tcp.closed_before_response",
-    title="closed instead of answering: {responder} sent FIN {since_request} after the request",
+    title="closed instead of answering: {responder} sent {word} {since_request} after the request",
     explanation=(
         "{initiator} sent a request of {request_bytes} (frame {request_frame}). {responder} "
-        "acknowledged it and {since_request} later closed the connection (FIN in frame "
+        "acknowledged it and {since_request} later closed the connection ({word} in frame "
         "{fin_frame}) without a byte of an answer. It was request number {turn} on this "
         "connection."
     ),
@@ -89,32 +92,49 @@ REFUSED = (OtherCode("tls.certificate_rejected", 0.35),)
 
 
 def match(story: Story, context: Context) -> Judgement | None:
-    """Return the verdict for a FIN by the responder that took a request and answered nothing."""
+    """Return the verdict for a responder that took a request, answered nothing and closed.
+
+    Its word is its FIN, or a close_notify that the initiator's FIN or RST followed.
+    """
     end = ending(story)
-    if end is None or end.reset is not None or end.by_initiator:
+    said = responders_goodbye(story, end)
+    if end is None or (said is None and (end.reset is not None or end.by_initiator)):
         return None
     if work(story) is not Work.WAITING or answer_may_be_missing(story):
         return None
     if request_may_be_missing(story) or is_one_way(story, context):
         return None
     turn = story.turn
+    if said and not turn.request_acked:
+        return None
+    time, frame = (said.time, said.frame) if said else (end.time, end.frame)
     return Judgement(
         code=KIND.code,
         failed=True,
         phase=phase_at(story, end.time),
         confidence=0.6 if refused_flight(story) else 0.96,
-        frames=frames_of(turn.request_frame, end.frame),
+        frames=frames_of(turn.request_frame, frame),
         ended_by="responder",
-        candidates=(
-            SideHint("responder", 0.97, "the FIN is in order and bears its address", (end.frame,)),
-            SideHint("path", 0.03, "a proxy that answers for it would look the same", (end.frame,)),
-        ),
+        candidates=_encrypted(frame) if said else _in_order(frame),
         alternatives=REFUSED if refused_flight(story) else (),
         facts={
             "request_frame": str(turn.request_frame),
-            "fin_frame": str(end.frame),
-            "since_request": duration(max(0, end.time - turn.request_last_time)),
+            "fin_frame": str(frame),
+            "word": "a TLS goodbye" if said else "FIN",
+            "since_request": duration(max(0, time - turn.request_last_time)),
             "turn": str(request_number(story)),
         }
-        | asked_facts(story, end.time),
+        | asked_facts(story, time),
     )
+
+
+def _in_order(frame: int) -> tuple[SideHint, ...]:
+    return (
+        SideHint("responder", 0.97, "the FIN is in order and bears its address", (frame,)),
+        SideHint("path", 0.03, "a proxy that answers for it would look the same", (frame,)),
+    )
+
+
+def _encrypted(frame: int) -> tuple[SideHint, ...]:
+    why = "its goodbye is encrypted with the keys of this connection"
+    return (SideHint("responder", 0.97, why, (frame,)), SideHint("initiator", 0.02, why, (frame,)))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.bare import held_by_its_sender
 from pcapdiag.diagnose.cancel import at_deadline, cancelled
 from pcapdiag.diagnose.ending import Ending, behind_unseen_bytes, ending, frames_of
-from pcapdiag.diagnose.goodbye import asks_for_answer, speaks_tls
+from pcapdiag.diagnose.goodbye import asks_for_answer, responders_goodbye, speaks_tls
 from pcapdiag.diagnose.http2.asked import asked_at, asked_facts
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.one_way import is_one_way, known_to_answer, never_answered
@@ -77,6 +78,8 @@ def leaving(story: Story, context: Context) -> Leaving | None:
         return None
     if end.reset is not None and behind_unseen_bytes(story, end.reset):
         return None
+    if responders_goodbye(story, end) is not None:
+        return None
     state = work(story)
     turn = story.turn
     if state is Work.WAITING and not _one_way(story, context, end):
@@ -123,10 +126,11 @@ def _left_bytes_unread(story: Story, end: Ending) -> bool:
 
     A farewell of the responder that came after the initiator's FIN (a late close_notify, the most
     frequent false alarm of all: measured) is no answer.
+    A bare RST does not say what its sender had read; one of a live socket is taken as having read.
     """
     reader = end.reset.ack if end.reset and end.reset.has_ack else story.initiator.fin_ack
     if end.reset is not None and not end.reset.has_ack:
-        return story.responder.unacked > 1
+        return story.responder.unacked > 1 and not held_by_its_sender(story, end.reset)
     half = story.responder
     last_end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
     unread = seq_distance(last_end, reader)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import msgspec
 
 from pcapdiag.diagnose.goodbye import asks_for_answer, responder_said_goodbye
 from pcapdiag.diagnose.timing import quiet_before
-from pcapdiag.model.packet import KEEP_ALIVE, WINDOW_PROBE, PacketFact, seq_after, seq_distance
+from pcapdiag.model.once import once
+from pcapdiag.model.packet import KEEP_ALIVE, RST, WINDOW_PROBE, PacketFact, seq_after, seq_distance
 from pcapdiag.model.story import Half, Story
 
 FULL_SIZE = 1000
@@ -33,11 +32,11 @@ class Stuck(msgspec.Struct, frozen=True):
     ``length`` is what is missing; the repeats were not seen."""
 
 
-@lru_cache(maxsize=1)
+@once
 def stuck_data(story: Story) -> Stuck | None:
     """Return the data that was repeated and never acknowledged, or None.
 
-    A farewell that got lost does not count. The last answer is kept, as ``ending`` keeps it.
+    A farewell that got lost does not count.
     """
     found = ((side, _stuck(story, side)) for side in (True, False))
     known = [stuck for side, stuck in found if stuck and not _is_farewell(story, side)]
@@ -53,7 +52,8 @@ def _stuck(story: Story, initiator: bool) -> Stuck | None:
     if not has_unacked_data(half):
         return None
     acked = half.acked or 0
-    tries = [p for p in story.packets if p.from_initiator == initiator and _carries(p, acked)]
+    data = [p for p in story.packets if p.length and p.from_initiator == initiator]
+    tries = [p for p in data if _carries(p, acked)]
     if not tries:
         return _hole(story, initiator, acked)
     if len(tries) == 1:
@@ -98,8 +98,8 @@ def _later_repeats(story: Story, initiator: bool, acked: int) -> list[PacketFact
     return [
         p
         for p in story.packets
-        if p.from_initiator == initiator and _is_data(p)
-        if p.is_retransmission and seq_after(p.seq, acked)
+        if p.from_initiator == initiator and p.is_retransmission
+        if _is_data(p) and seq_after(p.seq, acked)
     ]
 
 
@@ -110,7 +110,7 @@ def _carries(packet: PacketFact, acked: int) -> bool:
 
 def _is_data(packet: PacketFact) -> bool:
     probe = packet.marks & (KEEP_ALIVE | WINDOW_PROBE)
-    return packet.length > 0 and not packet.is_rst and not probe
+    return packet.length > 0 and not packet.flags & RST and not probe
 
 
 def _sent_after(story: Story, initiator: bool, time: int) -> bool:
@@ -145,6 +145,7 @@ def size_matters(story: Story, stuck: Stuck) -> bool:
     return max(p.length for p in passed) < stuck.length
 
 
+@once
 def quiet_before_unacked(story: Story) -> int:
     """Return how long it had been quiet before the initiator sent what was never acknowledged.
 
@@ -153,7 +154,7 @@ def quiet_before_unacked(story: Story) -> int:
     acked = story.initiator.acked
     if acked is not None:
         for packet in story.packets:
-            if packet.from_initiator and _carries(packet, acked):
+            if packet.length and packet.from_initiator and _carries(packet, acked):
                 return quiet_before(story, packet.time)
     return story.turn.gap
 

@@ -7,18 +7,17 @@ a server's FIN, measured).
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import msgspec
 
 from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.phase import phase_at
-from pcapdiag.diagnose.text import base_words
+from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls_state import answers_the_close, is_answered_check, is_error, tls_facts
 from pcapdiag.diagnose.work import Work, work
+from pcapdiag.model.once import once
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, TlsFacts
 
@@ -44,7 +43,7 @@ class Refusal(msgspec.Struct, frozen=True):
         return not self.by_initiator and self.facts.server_hello is None
 
 
-@lru_cache(maxsize=1)
+@once
 def refusal(story: Story) -> Refusal | None:
     """Return the alert that broke the connection; a dozen kinds ask in turn for the same story."""
     facts = tls_facts(story)
@@ -120,11 +119,11 @@ def _who(story: Story, alert: Alert, sure: float) -> tuple[SideHint, ...]:
 def alert_words(story: Story, found: Refusal) -> dict[str, str]:
     """Return the words that texts about an alert use."""
     alert, facts = found.alert, found.facts
-    names = base_words(story)
+    refuser = story.half(alert.from_initiator)
     return {
-        "refuser": names["initiator" if alert.from_initiator else "responder"],
-        "refuser_ip": story.half(alert.from_initiator).address,
-        "refused": names["responder" if alert.from_initiator else "initiator"],
+        "refuser": end_name(refuser),
+        "refuser_ip": refuser.address,
+        "refused": end_name(story.half(not alert.from_initiator)),
         "alert": words.alert(alert.code),
         "alert_frame": str(alert.frame),
         "offer": words.client_offer(facts),

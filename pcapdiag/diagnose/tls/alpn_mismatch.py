@@ -51,7 +51,7 @@ from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
-from pcapdiag.diagnose.text import base_words
+from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.alerts import refusal, refused
@@ -152,7 +152,7 @@ def _other(end: Ending) -> Actor:
 
 def _words(story: Story, facts: TlsFacts, picked: str, how: str) -> dict[str, str]:
     hello = facts.client_hello
-    plain = base_words(story)["responder"]
+    plain = end_name(story.responder)
     return {
         "offered": words.listed(map(words.shown, hello.alpn if hello else ()), "nothing readable"),
         "hello_frame": str(hello.frame if hello else 0),

@@ -10,7 +10,7 @@ import msgspec
 from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.judgement import OtherCode
 from pcapdiag.diagnose.spare import is_spare
-from pcapdiag.diagnose.text import base_words
+from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.certificates import fits_name, leaf, out_of_date
@@ -164,14 +164,14 @@ def step_words(story: Story, found: BreakOff) -> dict[str, str]:
     facts, end = found.facts, found.end
     hello = facts.client_hello
     since = end.time - (found.last.time if found.last else story.start)
-    names = base_words(story)
+    ender = story.half(end.by_initiator)
     return {
-        "ender": names["initiator" if end.by_initiator else "responder"],
-        "ender_ip": story.half(end.by_initiator).address,
+        "ender": end_name(ender),
+        "ender_ip": ender.address,
         "end_frame": str(end.frame),
         "hello_frame": str(hello.frame if hello else 0),
         "since": duration(max(0, since)),
-        "word": "FIN" if story.half(end.by_initiator).fin_frame == end.frame else "its farewell",
+        "word": "FIN" if ender.fin_frame == end.frame else "its farewell",
         "step": step(facts, end),
         "offer": words.client_offer(facts),
         "answer": words.server_answer(facts),

@@ -7,7 +7,6 @@ certificate itself, where it can be read, says why.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -22,6 +21,7 @@ from pcapdiag.diagnose.tls.certificates import (
     wrong_purpose,
 )
 from pcapdiag.diagnose.tls_state import tls_facts
+from pcapdiag.model.once import once
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Certificate, CertificateFlight
 
@@ -47,7 +47,7 @@ class Rejection(msgspec.Struct, frozen=True):
     alternatives: tuple[OtherCode, ...] = ()
 
 
-@lru_cache(maxsize=1)
+@once
 def rejection(story: Story) -> Rejection | None:
     """Return which certificate an alert refused and why; None where no certificate was."""
     found = refusal(story)

@@ -50,7 +50,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import frames_of
 from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.text import base_words
+from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.certificate import certificate_words, judgement, owner_first, rejection
 from pcapdiag.diagnose.tls.certificates import judged_leaf, wrong_purpose
@@ -125,7 +125,6 @@ def _left_at_once(story: Story, context: Context) -> Judgement | None:
 def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
     by_client = hidden.by_initiator
     facts = hidden.facts
-    names = base_words(story)
     refuser: Actor = "initiator" if by_client else "responder"
     if by_client:
         how = (
@@ -157,8 +156,8 @@ def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
         fix_at=owner_first(by_client),
         envoy=None if by_client else ("UC", "connection termination"),
         facts={
-            "refuser": names[refuser],
-            "refuser_ip": names[f"{refuser}_ip"],
+            "refuser": end_name(story.half(by_client)),
+            "refuser_ip": address,
             "how": how,
             "purpose": "",
         }

@@ -55,7 +55,7 @@ from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.patience import patience
 from pcapdiag.diagnose.tcp import data_timeout
 from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE, size_matters, stuck_data
-from pcapdiag.diagnose.text import base_words
+from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.timing import SECOND, duration, round_trip
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.breakoff import open_handshake, records_before, step
@@ -222,8 +222,8 @@ def _judgement(story: Story, facts: TlsFacts, silence: Silence) -> Judgement:
 
 def _words(story: Story, facts: TlsFacts, silence: Silence) -> dict[str, str]:
     hello, end = facts.client_hello, silence.end
-    names = base_words(story)
-    silent = names[silence.silent]
+    mute = story.half(silence.silent == "initiator")
+    silent = end_name(mute)
     waited = duration(silence.waited)
     how = f"{silent} acknowledged it and did not answer for {waited}"
     if silence.lost:
@@ -231,10 +231,12 @@ def _words(story: Story, facts: TlsFacts, silence: Silence) -> dict[str, str]:
     then = "Then nothing more came."
     if end is not None:
         word = "RST" if end.reset else "FIN"
-        then = f"Then {names[end.actor]} gave up ({word} in frame {end.frame})."
+        then = (
+            f"Then {end_name(story.half(end.by_initiator))} gave up ({word} in frame {end.frame})."
+        )
     return {
         "silent": silent,
-        "silent_ip": names[f"{silence.silent}_ip"],
+        "silent_ip": mute.address,
         "waited": waited,
         "hello_frame": str(hello.frame if hello else 0),
         "offer": words.client_offer(facts),

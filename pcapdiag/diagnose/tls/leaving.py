@@ -9,7 +9,7 @@ import msgspec
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
-from pcapdiag.diagnose.text import base_words
+from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.tls.certificate import certificate_words, owner_first
 from pcapdiag.diagnose.tls.certificates import leaf
@@ -58,9 +58,9 @@ def left_judgement(
     story: Story, code: str, left: Left, confidence: float, told: dict[str, str]
 ) -> Judgement:
     """Return the judgement that a client did not like the certificate, and said nothing."""
-    hello, names = left.facts.client_hello, base_words(story)
-    why = f"{story.initiator.address} left as soon as it had the certificate"
-    words_of_both = {"refuser": names["initiator"], "refuser_ip": names["initiator_ip"]}
+    hello, initiator = left.facts.client_hello, story.initiator
+    why = f"{initiator.address} left as soon as it had the certificate"
+    words_of_both = {"refuser": end_name(initiator), "refuser_ip": initiator.address}
     return Judgement(
         code=code,
         failed=True,

@@ -14,7 +14,7 @@ from pcapdiag.protocols.http.heads import Fields, text, values
 MAX_VALUE = 200
 """Characters of any other value."""
 _FORWARDING = (b"x-forwarded-for", b"forwarded", b"via")
-_TIMEOUT = re.compile(rb"(?:^|[,; ])timeout=(\d{1,9})", re.IGNORECASE)
+_TIMEOUT = rb"(?i)(?:^|[,; ])timeout=(\d{1,9})"
 _LENGTH = re.compile(rb"\d{1,18}")
 
 
@@ -46,7 +46,8 @@ def describe_response(exchange: Exchange, fields: Fields) -> None:
     exchange.upstream_service_time = b"x-envoy-upstream-service-time" in names
     exchange.connection_close = exchange.connection_close or _says(fields, b"connection", b"close")
     exchange.expected_length = content_length(fields)
-    timeout = _TIMEOUT.search(first.get(b"keep-alive", b""))
+    kept = first.get(b"keep-alive")
+    timeout = re.search(_TIMEOUT, kept) if kept else None
     exchange.keep_alive_timeout = int(timeout[1]) if timeout else None
     describe_trailers(exchange, fields)
 

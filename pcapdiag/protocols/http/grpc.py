@@ -48,7 +48,7 @@ _BY_NAME = {name.replace("_", ""): number for number, name in enumerate(STATUS_N
 _OF_RST_CODE = {7: 14, 8: 1, 11: 8, 12: 7}
 """Of RST_STREAM codes (PROTOCOL-HTTP2.md, "Errors"); the other errors are INTERNAL."""
 _INTERNAL_RST_CODES = (0, 1, 2, 3, 4, 6, 9, 10)
-_TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")
+_TIMEOUT = rb"(\d{1,8})([HMSmun])"
 _UNITS = {
     b"H": 3_600_000_000_000,
     b"M": 60_000_000_000,
@@ -64,7 +64,7 @@ def call_of(target: str | None, fields: Fields) -> GrpcFacts | None:
     if not (value(fields, b"content-type") or b"").lower().startswith(b"application/grpc"):
         return None
     service, slash, method = (target or "").removeprefix("/").rpartition("/")
-    timeout = _TIMEOUT.fullmatch(value(fields, b"grpc-timeout") or b"")
+    timeout = re.fullmatch(_TIMEOUT, value(fields, b"grpc-timeout") or b"")
     return GrpcFacts(
         service=service[:MAX_NAME] if slash else None,
         method=method[:MAX_NAME] if slash else None,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution import ttl
 from pcapdiag.diagnose.attribution.ratios import RATIOS
+from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.packet import SYN
 from tests.diagnose.attribution.exchange import MS, SERVER, Exchange, known_host, seen, talk, told
 
@@ -87,6 +89,18 @@ def test_one_odd_ttl_in_many_resets_is_one_device() -> None:
     assert told(ttl.shared(seen(exchange, reset, many))) == ("ttl_shared", "path")
     once = known_host(SERVER, ttls={61: 400}, reset_ttls={58: 1})
     assert ttl.shared(seen(exchange, reset, once)) is None
+
+
+def test_refused_ports_of_an_address_that_forwards_others_are_no_device() -> None:
+    exchange = Exchange()
+    exchange.send("client", SYN, ack=0)
+    reset = exchange.reply_reset(ttl=58)
+    known = known_host(SERVER, ttls={61: 400}, reset_ttls={58: 30})
+    assert ttl.shared(seen(exchange, reset, known)) is None
+    served = EndpointFacts(SERVER, exchange.server.port, established=3)
+    known.endpoints[SERVER, exchange.server.port] = served
+    found = ttl.shared(seen(exchange, reset, replace(known)))
+    assert told(found) == ("ttl_shared", "path")
 
 
 def test_ttl_of_what_answered_the_syn_alone() -> None:

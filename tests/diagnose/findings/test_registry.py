@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pcapdiag.diagnose.findings.registry import Finders
-from tests.report.fabricate import healthy
+from pcapdiag.diagnose.findings.registry import FINDERS, Entry, Finders
+from pcapdiag.model.fleet import Fleet
+from tests.report.fabricate import healthy, refused
 
 pytestmark = pytest.mark.once
 
@@ -13,3 +14,11 @@ pytestmark = pytest.mark.once
 def test_connections_pass_by_unchanged() -> None:
     connections = [healthy(), healthy()]
     assert list(Finders().watch(connections)) == connections
+
+
+@pytest.mark.parametrize("entry", FINDERS, ids=lambda entry: entry.module)
+def test_what_a_finder_needs_only_spares_it(entry: Entry) -> None:
+    finder = entry.make()
+    finder.look(refused())
+    if not entry.needs(Fleet()):
+        assert finder.findings(Fleet()) == []

@@ -114,5 +114,5 @@ def test_what_a_kind_of_request_needs_only_spares_the_asking(
     told = replace(story, application=Application("http1", "http1", http=facts))
     shown = request_shows(told, exchange)
     spared = [entry for entry in KINDS_OF_REQUESTS if entry.needs & ~shown]
-    found = [one.code for one in spared if one.match_exchange()(told, exchange, around(told))]
+    found = [one.code for one in spared if one.match_exchange(told, exchange, around(told))]
     assert found == []

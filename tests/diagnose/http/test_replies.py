@@ -52,6 +52,11 @@ def test_nginx_gives_503_only_for_its_own_limits() -> None:
     assert replied(504, LocalReply("nginx", "the upstream was late")) == "http.local_reply"
 
 
+def test_tinyproxy_gives_500_where_it_cannot_connect() -> None:
+    assert replied(500, LocalReply("tinyproxy", "the upstream failed")) == "http.local_reply"
+    assert replied(500, LocalReply("lighttpd", "the upstream failed")) == "ok"
+
+
 def test_haproxy_s_503_may_mean_that_no_server_is_up() -> None:
     reply = LocalReply("haproxy", "no upstream could be used")
     judgement = verdict(after_answer(), exchange(status=503, local_reply=reply))

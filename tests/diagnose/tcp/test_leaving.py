@@ -24,6 +24,11 @@ ASKED = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"))
 FIN, RST = "FIN,ACK", "RST,ACK"
 
 
+def test_a_bare_reset_of_a_live_socket_leaves_no_answer_unread() -> None:
+    whole = (S("PSH,ACK", OK, win=400), C("RST", win=500))
+    assert judged(*ASKED, *whole).code == "ok"
+
+
 def after(milliseconds: float, how: str = FIN, **facts: Unpack[Known]) -> str:
     return judged(*ASKED, C(how, after=milliseconds, win=500), left=10.0, **facts).code
 
