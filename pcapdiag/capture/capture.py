@@ -326,7 +326,7 @@ def _expand(paths: list[str]) -> tuple[list[str], list[CaptureError]]:
             found = sorted(glob.glob(path)) if glob.has_magic(path) else []
             if not found:
                 what = "matches no file" if glob.has_magic(path) else "no such file"
-                errors.append(FileAccessError(path, what))
+                errors.append(FileAccessError(path or "''", what))
         for name in found:
             names.setdefault(_identity(name), name)
     return list(names.values()), errors

@@ -613,7 +613,8 @@ class Tracker:
             self._handshake_open(p, flow, f, opened, time)
         if p.flags & ACK:
             self._acknowledge(p, flow, f, r, opened, frame, time)
-        if p.payload_length > 0 and not marks & KEEP_ALIVE:
+        # A RST's bytes say why it was sent (RFC 9293 3.5.3), and are nobody's answer.
+        if p.payload_length > 0 and not (marks & KEEP_ALIVE or p.flags & RST):
             self._payload(p, flow, f, r, opened, fresh, until, frame, time)
         if marks & ANY_RETRANSMISSION:
             self.activity.retransmissions += 1

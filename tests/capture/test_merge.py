@@ -192,6 +192,8 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
         Read(tmp_path)
     with pytest.raises(UsageError):
         Capture.open([])
+    with pytest.raises(FileAccessError, match="^'': no such file"):
+        Capture.open([""])
 
 
 def test_a_glob_is_expanded_and_a_file_named_twice_is_read_once(tmp_path: Path) -> None:

@@ -70,6 +70,15 @@ def test_an_answer_that_its_own_acknowledgment_overtook_is_an_answer(flags: str)
     assert turn.response_head == whole
 
 
+def test_the_text_in_a_reset_is_no_answer() -> None:
+    """F5 BIG-IP writes its reason there."""
+    talk = Talk()
+    talk.ask(100, b"GET / HTTP/1.1\r\n\r\n")
+    talk.link.s(120, "RA", 1, talk.sent[0], b"[F5RST: no pool member available]")
+    turn = talk.turn
+    assert (turn.response_frame, turn.response_bytes, turn.response_head) == (0, 0, b"")
+
+
 def test_without_a_request_there_is_no_turn() -> None:
     turn = Talk().turn
     assert (turn.index, turn.request_head, turn.response_head) == (0, b"", b"")
