@@ -192,7 +192,7 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
         Read(tmp_path)
     with pytest.raises(UsageError):
         Capture.open([])
-    with pytest.raises(FileAccessError, match="^'': no such file"):
+    with pytest.raises(FileAccessError, match=r"^'': no such file"):
         Capture.open([""])
 
 
