@@ -1,6 +1,6 @@
 import cython
 
-from pcapdiag.model.numbers cimport big16, big32, big64
+from pcapdiag.model.numbers cimport big16, big32, big64, distance
 
 cdef long long SENT_BY_US, MASK32, ONLY_TIMESTAMPS, _MAX_LAYERS, _MAX_EXTENSIONS, _CHECKED_PAYLOAD, _MESH_DNS
 cdef unsigned long long MASK, MIX_A, MIX_B
@@ -20,6 +20,7 @@ cdef class Packet:
     cdef public long long payload, payload_length, payload_captured
     cdef public long long mss, window_scale, sack_permitted
     cdef public long long has_timestamps, tsval, tsecr, sack_left, sack_right, sack_blocks
+    cdef public long long sack_within
     cdef public long long bad_checksum
     cdef public unsigned long long hash
     cdef public long long icmp_type, icmp_code, icmp_mtu, icmp_version, icmp_ttl, quote_full
@@ -66,7 +67,7 @@ cdef class Packet:
     cdef long long _extensions(self, long long protocol, long long o) noexcept nogil
     @cython.locals(o=cython.longlong, header=cython.longlong, captured=cython.longlong, whole=cython.bint)
     cdef inline long long _tcp(self) noexcept nogil
-    @cython.locals(kind=cython.longlong, size=cython.longlong)
+    @cython.locals(kind=cython.longlong, size=cython.longlong, left=cython.longlong, right=cython.longlong)
     cdef inline void _options(self, long long o, long long stop) noexcept nogil
     @cython.locals(total=cython.ulonglong, word=cython.ulonglong, stop=cython.longlong)
     cdef inline void _verify(self, long long o) noexcept nogil

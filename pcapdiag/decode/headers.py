@@ -12,7 +12,7 @@ pages of tcpdump.org.
 
 from __future__ import annotations
 
-from pcapdiag.model.numbers import big16, big32, big64
+from pcapdiag.model.numbers import big16, big32, big64, distance
 
 # What decode() returns.
 OTHER = 0
@@ -471,6 +471,7 @@ class Packet:
         self.sack_left = 0
         self.sack_right = 0
         self.sack_blocks = 0
+        self.sack_within = 0
         if stop > self.end:
             stop = self.end
         if stop - o == 12 and big32(self.view, o) == ONLY_TIMESTAMPS:
@@ -498,6 +499,11 @@ class Packet:
                 self.sack_left = big32(self.view, o + 2)
                 self.sack_right = big32(self.view, o + 6)
                 self.sack_blocks = (size - 2) >> 3
+                if size >= 18:
+                    # A DSACK above the acknowledgment (RFC 2883 section 4).
+                    left = distance(self.sack_left, big32(self.view, o + 10))
+                    right = distance(self.sack_right, big32(self.view, o + 14))
+                    self.sack_within = 1 if left >= 0 >= right else 0
             elif kind == 2 and size == 4:
                 self.mss = big16(self.view, o + 2)
             elif kind == 3 and size == 3:

@@ -88,7 +88,12 @@ def pack(p: Packet, rows: memoryview[int], at: int, seed: int) -> None:
 def _pack_rare(p: Packet, rows: memoryview[int], at: int) -> None:
     rows[at + 16] = p.sack_left
     rows[at + 17] = p.sack_right
-    rows[at + 18] = p.sack_blocks | (p.sack_permitted << 8) | ((p.window_scale + 1) << 16)
+    rows[at + 18] = (
+        p.sack_blocks
+        | (p.sack_permitted << 8)
+        | (p.sack_within << 9)
+        | ((p.window_scale + 1) << 16)
+    )
     rows[at + 19] = p.mss + 1
     rows[at + 20] = p.vlan
     rows[at + 21] = p.vni
@@ -149,6 +154,7 @@ def _unpack_rare(p: Packet, rows: memoryview[int], at: int) -> None:
     word = rows[at + 18]
     p.sack_blocks = word & 0xFF
     p.sack_permitted = (word >> 8) & 1
+    p.sack_within = (word >> 9) & 1
     p.window_scale = (word >> 16) - 1
     word = rows[at + 19]
     p.mss = word - 1
@@ -171,6 +177,7 @@ def _clear_rare(p: Packet) -> None:
     p.sack_right = 0
     p.sack_blocks = 0
     p.sack_permitted = 0
+    p.sack_within = 0
     p.window_scale = -1
     p.mss = -1
     p.vlan = 0

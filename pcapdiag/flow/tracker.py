@@ -805,7 +805,7 @@ class Tracker:
             f.window_bytes = p.window << shift
             if f.min_window < 0 or f.window_bytes < f.min_window:
                 f.min_window = f.window_bytes
-        if p.sack_blocks > 0 and distance(p.sack_right, p.ack) <= 0:
+        if p.sack_blocks > 0 and (p.sack_within or distance(p.sack_right, p.ack) <= 0):
             more |= DSACK
             r.unneeded += 1
             if r.copy_seq == p.sack_left:

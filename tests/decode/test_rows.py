@@ -30,7 +30,7 @@ FIELDS = (
     *("seq", "ack", "flags", "window", "option_bytes", "bad_checksum", "cut"),
     *("payload", "payload_length", "payload_captured"),
     *("has_timestamps", "tsval", "tsecr", "mss", "window_scale"),
-    *("sack_permitted", "sack_blocks", "sack_left", "sack_right"),
+    *("sack_permitted", "sack_within", "sack_blocks", "sack_left", "sack_right"),
     *("mac", "vlan", "vni", "direction", "ifindex"),
 )
 OF_OTHERS = {
@@ -79,6 +79,7 @@ EVERY_OPTION = [
         ether() / ip4() / tcp(sport=0xFFFF, dport=0xFFFE, window=0xFFFF, seq=0xFFFFFFFF),
         ether() / ip4() / tcp(options=[("NOP", None), ("NOP", None), ("Timestamp", (7, 8))]),
         ether() / ip4(src="255.255.255.254") / tcp(flags="S", options=EVERY_OPTION),
+        ether() / ip4() / tcp(options=[("SAck", (20, 30, 10, 30))]),
         ether() / ip4() / tcp(flags="S", options=[("MSS", 0)]),
         ether() / ip4() / tcp(flags="S", options=[("WScale", 0)]),
         ether() / Dot1Q(vlan=4095) / ip4() / tcp(),

@@ -173,3 +173,24 @@ def test_a_record_that_claims_a_shorter_original_is_taken_as_captured() -> None:
     packet.load(segment)
     assert packet.decode(0, len(segment), 10, RAW) == headers.TCP
     assert (packet.payload_length, packet.payload_captured, packet.cut) == (4, 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "within"),
+    [
+        ((20, 30, 10, 30), 1),
+        ((20, 30, 20, 40), 1),
+        ((0xFFFFFFF0, 4, 0xFFFFFF00, 8), 1),
+        ((20, 31, 10, 30), 0),
+        ((9, 30, 10, 30), 0),
+        ((40, 50, 10, 30), 0),
+        ((20, 30), 0),
+    ],
+)
+def test_a_dsack_above_the_acknowledgment_lies_in_the_second_block(
+    blocks: tuple[int, ...], within: int
+) -> None:
+    """RFC 2883 section 4."""
+    _, p = decode(ip4() / tcp(options=[("SAck", blocks)]), RAW)
+    assert p.sack_within == within
+    assert (p.sack_left, p.sack_right) == blocks[:2]

@@ -75,6 +75,18 @@ def test_what_the_receiver_had_already_was_not_lost() -> None:
     assert losses(finish(link))[CLIENT].taken_lost == 0
 
 
+def test_what_the_receiver_had_already_behind_a_hole_was_not_lost() -> None:
+    """The first SACK block lies within the second one (RFC 2883 section 4)."""
+    link = download()
+    link.c(59, "A", 19, seq(5), sack=[(seq(6), seq(20))])
+    link.s(60, "A", seq(5), 19, DATA)
+    link.s(60.1, "A", seq(8), 19, DATA)
+    had = (seq(8), seq(9))
+    link.c(61, "A", 19, seq(5), sack=[had, (seq(6), seq(20))])
+    found = losses(finish(link))
+    assert found[CLIENT].taken_lost == 1, "the one that the first block was waiting for"
+
+
 def test_a_segment_that_came_twice_behind_a_hole_was_only_late() -> None:
     link = download(missing=(5, 8))
     link.s(60, "A", seq(5), 19, DATA)
