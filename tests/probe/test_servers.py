@@ -318,6 +318,8 @@ def mysql(capabilities: int) -> bytes:
 
 
 MYSQL = mysql(0xFFFF)
+SSL_REQUEST = 36
+"""Bytes by which a client of MySQL asks for TLS. It begins at once: no answer is waited for."""
 LDAP = bytes.fromhex("300c02010178070a010004000400")
 LDAP_OF_ACTIVE_DIRECTORY = bytes.fromhex("3084000000100201017884000000070a010004000400")
 MAIL = (b"220 mail ESMTP\r\n", b"250-mail\r\n250 STARTTLS\r\n", b"220 go on\r\n")
@@ -343,7 +345,7 @@ def test_tls_begins_when_asked(
 
     def handle(connection: socket.socket) -> None:
         for number, answer in enumerate(answers):
-            if number and not connection.recv(4096):
+            if number and not connection.recv(SSL_REQUEST if protocol == "mysql" else 4096):
                 return
             connection.sendall(answer)
         inner(connection)
