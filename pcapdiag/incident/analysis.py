@@ -137,6 +137,7 @@ class Analysis(Following):
             self._judge_again(archived)
         self.unlisted["ok"] += self.tracker.endings.healthy
         self._tie_logs()
+        self.connections.settle()
 
     def _tie_logs(self) -> None:
         """Join the logs; what was listed for them alone and has no line is counted only."""
