@@ -39,7 +39,7 @@ PARTS_OF_CAPWAP = 7
 PPTP = 8
 L2TPV3 = 9
 UNREAD = (
-    "Wi-Fi frames that are encrypted (Wireshark shows how to decrypt 802.11)",
+    "Wi-Fi frames that are encrypted (airdecap-ng decrypts them with the network's password)",
     "Wi-Fi frames with parts of packets, or several (fragments, A-MSDU)",
     "Wi-Fi frames that arrived damaged (bad FCS)",
     "IPsec ESP, which is encrypted",

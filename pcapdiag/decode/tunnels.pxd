@@ -19,8 +19,10 @@ cdef class Tunnels(Links):
     cdef long long _service_tag(self) noexcept nogil
     @cython.locals(o=cython.longlong, control=cython.longlong)
     cdef long long _macsec(self) noexcept nogil
-    @cython.locals(o=cython.longlong, bottom=cython.longlong, version=cython.longlong)
+    @cython.locals(o=cython.longlong, bottom=cython.longlong)
     cdef long long _mpls(self) noexcept nogil
+    @cython.locals(left=cython.longlong, first=cython.longlong, size=cython.longlong)
+    cdef long long _is_ip(self, long long o) noexcept nogil
     @cython.locals(o=cython.longlong)
     cdef long long _service_header(self) noexcept nogil
     cdef long long _announced(self, long long protocol) noexcept nogil

@@ -145,14 +145,26 @@ class Tunnels(Links):
             o += 4
             if bottom:
                 self.position = o
-                version = self.view[o] >> 4
-                if version == 4 or version == 6:
+                if self._is_ip(o):
                     return self._raw()
                 if self.end - o >= 4 and big16(self.view, o) == 0:
                     # The control word of a pseudowire.
                     self.position = o + 4
                 return _ETHERNET
         return _CUT
+
+    def _is_ip(self, o: int) -> int:
+        """Say whether IP follows a label, by its length: a MAC address may begin as IP does."""
+        left = self.end - o
+        first = self.view[o]
+        size = 0
+        if first >> 4 == 4:
+            size = big16(self.view, o + 2) if left >= 4 else 0
+            return 1 if first & 0x0F >= 5 and size <= self.wire_end - o else 0
+        if first >> 4 == 6:
+            size = big16(self.view, o + 4) if left >= 6 else 0
+            return 1 if size + 40 <= self.wire_end - o else 0
+        return 0
 
     def _service_header(self) -> int:
         o = self.position

@@ -67,11 +67,18 @@ def mpls(f: Frame, at: int) -> Next:
         f.keep(at, 4)
         at += 4
         if f.data[at - 2] & 1:
-            found = raw(f, at)
-            if found != NOTHING or f.left(at) < 4:
-                return found
+            if f.left(at) < 6 or _is_ip(f, at):
+                return raw(f, at)
             return TRANSPARENT, at + (4 if f.u16(at) == 0 else 0)
     return NOTHING
+
+
+def _is_ip(f: Frame, at: int) -> bool:
+    """Say whether IP follows a label, by its length: a MAC address may begin as IP does."""
+    first = f.data[at]
+    if first >> 4 == 4:
+        return first & 0x0F >= 5 and f.u16(at + 2) <= f.stop - at
+    return first >> 4 == 6 and f.u16(at + 4) + 40 <= f.stop - at
 
 
 def ppp(f: Frame, at: int) -> Next:

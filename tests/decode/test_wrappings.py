@@ -9,6 +9,7 @@ from typing import SupportsBytes
 
 import pytest
 from scapy.contrib.macsec import MACsec
+from scapy.contrib.mpls import MPLS
 from scapy.layers.dot11 import RadioTap
 from scapy.layers.inet import UDP
 from scapy.layers.l2 import GRE, CookedLinux, CookedLinuxV2
@@ -200,6 +201,17 @@ def test_a_capture_header_has_no_other_one_in_it(link: int, data: SupportsBytes)
 def test_a_capture_header_whose_length_lies(size: int) -> None:
     data = struct.pack("<I", size) + pktap(FRAME)[4:40] + bytes(len(FRAME) - 1)
     assert decode(data, 258)[0] == headers.UNDECODED
+
+
+@pytest.mark.parametrize("first", ["44:9f:7a:0e:7f:96", "6a:a0:ae:0b:7f:8e", "0a:00:00:00:00:01"])
+@pytest.mark.parametrize("control_word", [b"", bytes(4)])
+def test_a_frame_behind_a_label_whose_address_begins_like_ip(
+    first: str, control_word: bytes
+) -> None:
+    frame = ether(type=0x0800)
+    frame.dst = first
+    inner = control_word + bytes(frame / SEGMENT4)
+    is_the_segment(ether(type=0x8847) / MPLS(label=99, s=1) / inner, ETHERNET, PAYLOAD)
 
 
 def test_mirrors_in_mirrors_are_followed_to_a_limit() -> None:

@@ -51,7 +51,7 @@ def test_what_is_recognised_and_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert (told.undecoded_packets, told.counts.other_protocols) == (0, 1200)
     assert told.notes == [
         "1,200 packets were not looked into: Wi-Fi frames that are encrypted "
-        "(Wireshark shows how to decrypt 802.11)"
+        "(airdecap-ng decrypts them with the network's password)"
     ]
 
 
