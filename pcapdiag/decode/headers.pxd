@@ -19,7 +19,7 @@ cdef class Packet(Tunnels):
     cdef public long long payload, payload_length, payload_captured
     cdef public long long mss, window_scale, sack_permitted
     cdef public long long has_timestamps, tsval, tsecr, sack_left, sack_right, sack_blocks
-    cdef public long long sack_within
+    cdef public long long sack_within, multipath
     cdef public long long bad_checksum
     cdef public unsigned long long hash
     cdef public long long icmp_type, icmp_code, icmp_mtu, icmp_version, icmp_ttl, quote_full

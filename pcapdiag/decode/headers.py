@@ -319,6 +319,7 @@ class Packet(Tunnels):
         self.sack_right = 0
         self.sack_blocks = 0
         self.sack_within = 0
+        self.multipath = 0
         if stop > self.end:
             stop = self.end
         if stop - o == 12 and big32(self.view, o) == ONLY_TIMESTAMPS:
@@ -337,6 +338,9 @@ class Packet(Tunnels):
                 return
             size = self.view[o + 1]
             if size < 2 or stop - o < size:
+                if kind == 30:
+                    # A snap length cuts it, as it is the last one.
+                    self.multipath = 1
                 return
             if kind == 8 and size == 10:
                 self.has_timestamps = 1
@@ -357,6 +361,8 @@ class Packet(Tunnels):
                 self.window_scale = self.view[o + 2] if self.view[o + 2] < 14 else 14
             elif kind == 4:
                 self.sack_permitted = 1
+            elif kind == 30:
+                self.multipath = 1
             o += size
 
     def _verify(self, o: int) -> None:

@@ -27,7 +27,7 @@ NAMES = [
     "header_bytes", "fragment_offset", "more_fragments", "fragment_id", "source_port",
     "target_port", "seq", "ack", "flags", "window", "option_bytes", "payload_length",
     "payload_captured", "mss", "window_scale", "sack_permitted", "has_timestamps", "tsval",
-    "tsecr", "sack_left", "sack_right", "sack_blocks", "bad_checksum", "icmp_type", "icmp_code",
+    "tsecr", "sack_left", "sack_right", "sack_blocks", "multipath", "bad_checksum", "icmp_type", "icmp_code",
     "icmp_mtu", "icmp_version", "icmp_high", "icmp_low", "icmp_ttl", "quote_full",
 ]  # fmt: skip
 EVERY = LINKS | WRAPPINGS
