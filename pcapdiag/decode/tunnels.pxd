@@ -10,6 +10,7 @@ cdef long long _ESP, _WIREGUARD, _MACSEC, _DTLS_CAPWAP, _PARTS_OF_CAPWAP, _PPTP,
 cdef class Tunnels(Links):
     cdef long long _seldom(self, long long kind) noexcept nogil
     cdef long long _in_udp(self, long long source, long long target, long long o) noexcept nogil
+    cdef long long _is_wireguard(self, long long port) noexcept nogil
     @cython.locals(o=cython.longlong)
     cdef long long _skip(self, long long size, long long follows) noexcept nogil
     cdef void _mirrored(self) noexcept nogil

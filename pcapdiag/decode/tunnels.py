@@ -85,14 +85,19 @@ class Tunnels(Links):
             return self._capwap(o)
         if target == 1701 or source == 1701:
             return self._l2tp(o)
+        if self.end - o < 8:
+            return _NOTHING
         if target == 4500 or source == 4500:
-            # IKE begins with four zeros, a keep-alive is one byte.
-            if self.end - o >= 8 and big32(self.view, o) != 0:
-                return self._not_read(_ESP)
-        elif (target == 51820 or source == 51820) and self.end - o >= 16:
-            if big32(self.view, o) == 0x04000000:
+            # IKE begins with four zeros.
+            return self._not_read(_ESP) if big32(self.view, o) != 0 else _NOTHING
+        if big16(self.view, o) == 0x0400 and big16(self.view, o + 2) == 0:
+            if self._is_wireguard(source) or self._is_wireguard(target):
                 return self._not_read(_WIREGUARD)
         return _NOTHING
+
+    def _is_wireguard(self, port: int) -> int:
+        """Say whether WireGuard itself, Flannel and Calico, Cilium, or Tailscale uses a port."""
+        return 1 if port in (51820, 51821, 51871, 41641) else 0
 
     def _skip(self, size: int, follows: int) -> int:
         """Pass a tag; what follows it is an EtherType in its last bytes where it is not said."""

@@ -138,6 +138,11 @@ NOT_READ: dict[str, tuple[int, SupportsBytes, int]] = {
     "esp": (RAW, ip4(proto=50) / bytes(40), links.ESP),
     "esp-in-udp": (RAW, udp(4500) / (b"\1" * 40), links.ESP),
     "wireguard": (RAW, udp(51820) / (b"\4\0\0\0" + bytes(40)), links.WIREGUARD),
+    "wireguard-of-cilium": (
+        RAW,
+        udp(51871, 51871) / (b"\4\0\0\0" + bytes(40)),
+        links.WIREGUARD,
+    ),
     "macsec": (ETHERNET, ether(type=0x88E5) / MACsec(E=1, C=1) / bytes(60), links.MACSEC),
     "capwap-dtls": (RAW, capwap(bytes(60), wifi=False, kind=1), links.DTLS_CAPWAP),
     "capwap-parts": (RAW, capwap(FRAME, wifi=False, flags=0x80), links.PARTS_OF_CAPWAP),
