@@ -2,7 +2,7 @@ import cython
 
 from pcapdiag.model.numbers cimport big16, big32, little32
 
-cdef long long _NOTHING, _CUT, _NO_LINK, _ETHERNET, _SENT_BY_US, MASK32
+cdef long long _NOTHING, _CUT, _NO_LINK, _ETHERNET, _SENT_BY_US, _LEAST_OF_PKTAP, MASK32
 cdef long long _ENCRYPTED_WIFI, _PARTS_OF_WIFI, _DAMAGED_WIFI
 
 

@@ -26,6 +26,8 @@ ETHERNET = 0x6558
 """An Ethernet frame follows (transparent bridging, RFC 1701)."""
 SENT_BY_US = 4
 """The last of the packet types in cooked captures that say a direction."""
+LEAST_OF_PKTAP = 108
+"""Bytes of the shortest header of macOS; newer systems write longer ones."""
 MASK32 = 0xFFFFFFFF
 
 ENCRYPTED_WIFI = 0
@@ -61,6 +63,7 @@ _CUT = CUT
 _NO_LINK = NO_LINK
 _ETHERNET = ETHERNET
 _SENT_BY_US = SENT_BY_US
+_LEAST_OF_PKTAP = LEAST_OF_PKTAP
 
 
 class Links:
@@ -233,10 +236,10 @@ class Links:
 
     def _pktap(self) -> int:
         o = self.position
-        if self.end - o < 40:
+        if self.end - o < _LEAST_OF_PKTAP:
             return _CUT
         size = little32(self.view, o)
-        if size < 40 or size > self.end - o:
+        if size < _LEAST_OF_PKTAP or size > self.end - o:
             return _CUT
         if little32(self.view, o + 4) != 1:
             return _NOTHING

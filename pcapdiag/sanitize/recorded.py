@@ -12,22 +12,24 @@ from pcapdiag.sanitize.frame import NOTHING, Frame, Next
 
 _KERNELS_NAME = re.compile(rb"[a-z]{2,9}[0-9]{0,4}\0*")
 """A name of an interface as macOS gives it: ``en0``, ``utun3``, ``bridge100``."""
+_LEAST_OF_PKTAP = 108
+"""As in decode/links.py."""
 _SNAP = b"\xaa\xaa\x03"
 _VENDORS = (b"\0\0\0", b"\0\0\xf8")
 
 
 def pktap(f: Frame, at: int) -> Next:
     """Keep interface and direction; process names and numbers go. Returns a link type."""
-    if f.left(at) < 40:
+    if f.left(at) < _LEAST_OF_PKTAP:
         return NOTHING
     size = _little32(f, at)
-    if size < 40 or size > f.left(at):
+    if size < _LEAST_OF_PKTAP or size > f.left(at):
         return NOTHING
     f.keep(at, 12)
     if _KERNELS_NAME.fullmatch(f.data[at + 12 : at + 36]):
         f.keep(at + 12, 24)
     for place, until in ((36, 52), (76, 84)):
-        f.keep(at + place, min(until, size) - place)
+        f.keep(at + place, until - place)
     if _little32(f, at + 4) != 1:
         return NOTHING
     return _little32(f, at + 8), at + size

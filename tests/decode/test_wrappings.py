@@ -202,9 +202,9 @@ def test_a_capture_header_has_no_other_one_in_it(link: int, data: SupportsBytes)
     assert decode(data, link)[0] == headers.UNKNOWN_LINK
 
 
-@pytest.mark.parametrize("size", [0, 39, 40 + len(bytes(FRAME)), 0xFFFFFFFF])
+@pytest.mark.parametrize("size", [0, 107, 109 + len(bytes(FRAME)), 0xFFFFFFFF])
 def test_a_capture_header_whose_length_lies(size: int) -> None:
-    data = struct.pack("<I", size) + pktap(FRAME)[4:40] + bytes(len(FRAME) - 1)
+    data = struct.pack("<I", size) + pktap(b"")[4:108] + bytes(FRAME)
     assert decode(data, 258)[0] == headers.UNDECODED
 
 
