@@ -306,7 +306,8 @@ class Capture:
 
 
 _LINKS_READ = (
-    "record on Ethernet, any (Linux), loopback, a tunnel's interface (raw IP), PPP or NFLOG"
+    "record on Ethernet, any (Linux, macOS), loopback, Wi-Fi, a tunnel's interface (raw IP), PPP "
+    "or NFLOG"
 )
 
 

@@ -1,17 +1,16 @@
 import cython
 
+from pcapdiag.decode.tunnels cimport Tunnels
 from pcapdiag.model.numbers cimport big16, big32, big64, distance
 
-cdef long long SENT_BY_US, MASK32, ONLY_TIMESTAMPS, _MAX_LAYERS, _MAX_EXTENSIONS, _CHECKED_PAYLOAD, _MESH_DNS
+cdef long long MASK32, ONLY_TIMESTAMPS, _MAX_LAYERS, _MAX_EXTENSIONS, _CHECKED_PAYLOAD, _MESH_DNS
 cdef unsigned long long MASK, MIX_A, MIX_B
-cdef long long _OTHER, _TCP, _ICMP_ERROR, _DNS, _ARP, _FRAGMENT, _UNDECODED, _UNKNOWN_LINK
+cdef long long _OTHER, _TCP, _ICMP_ERROR, _DNS, _ARP, _FRAGMENT, _UNDECODED
 
 
 @cython.final
-cdef class Packet:
-    cdef const unsigned char[::1] view
-    cdef public long long position, end, wire_end, unverifiable, cut
-    cdef public long long mac, vlan, vni, direction, ifindex
+cdef class Packet(Tunnels):
+    cdef public long long unverifiable, cut
     cdef public long long version, tos, ip_id, df, ttl, protocol, flow_label
     cdef public unsigned long long source_high, source_low, target_high, target_low
     cdef public long long ip_start, header_bytes, datagram_end
@@ -20,7 +19,7 @@ cdef class Packet:
     cdef public long long payload, payload_length, payload_captured
     cdef public long long mss, window_scale, sack_permitted
     cdef public long long has_timestamps, tsval, tsecr, sack_left, sack_right, sack_blocks
-    cdef public long long sack_within
+    cdef public long long sack_within, multipath
     cdef public long long bad_checksum
     cdef public unsigned long long hash
     cdef public int is_rare
@@ -39,26 +38,6 @@ cdef class Packet:
     cdef inline long long _link(self, long long link_type) noexcept nogil
     @cython.locals(o=cython.longlong)
     cdef inline long long _ethernet(self) noexcept nogil
-    @cython.locals(o=cython.longlong)
-    cdef long long _cooked(self) noexcept nogil
-    @cython.locals(o=cython.longlong)
-    cdef long long _cooked2(self) noexcept nogil
-    cdef void _set_direction(self, long long packet_type) noexcept nogil
-    @cython.locals(version=cython.longlong)
-    cdef long long _raw(self) noexcept nogil
-    cdef long long _loopback(self) noexcept nogil
-    @cython.locals(o=cython.longlong, protocol=cython.longlong)
-    cdef long long _ppp(self) noexcept nogil
-    @cython.locals(o=cython.longlong)
-    cdef long long _pppoe(self) noexcept nogil
-    @cython.locals(o=cython.longlong, size=cython.longlong, kind=cython.longlong)
-    cdef long long _nflog(self) noexcept nogil
-    @cython.locals(o=cython.longlong)
-    cdef long long _vlan_tag(self) noexcept nogil
-    @cython.locals(o=cython.longlong, bottom=cython.longlong)
-    cdef long long _mpls(self) noexcept nogil
-    @cython.locals(o=cython.longlong, flags=cython.longlong, protocol=cython.longlong)
-    cdef long long _gre(self) noexcept nogil
     @cython.locals(o=cython.longlong, header=cython.longlong, total=cython.longlong, fragment=cython.longlong)
     cdef inline long long _ipv4(self) noexcept nogil
     cdef inline long long _transport(self, long long protocol) noexcept nogil

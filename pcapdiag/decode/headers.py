@@ -1,17 +1,17 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: initializedcheck=False, annotation_typing=False
-"""Headers of one packet: link layer, tags and tunnels, IP, then TCP, UDP, ICMP or ARP.
+"""Headers of one packet: Ethernet, IP and what it carries; links.py and tunnels.py have the rest.
 
 One :class:`Packet` is reused for the whole capture. :meth:`Packet.decode` reads the headers at an
 offset of the current buffer and leaves what it found in the attributes; nothing is allocated. Every
 read is bounded by ``end``, the first byte that was not captured (or that lies behind the IP
-length), because lengths in captures lie. Layouts: RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 2784
-and 2890 (GRE), RFC 7348 (VXLAN), RFC 8926 (Geneve), RFC 3032 (MPLS), RFC 2516 (PPPoE), LINKTYPE_*
-pages of tcpdump.org.
+length), because lengths in captures lie. Layouts: RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 792,
+RFC 4443, RFC 826, RFC 7348 (VXLAN), RFC 8926 (Geneve).
 """
 
 from __future__ import annotations
 
+from pcapdiag.decode.tunnels import Tunnels
 from pcapdiag.model.numbers import big16, big32, big64, distance
 
 # What decode() returns.
@@ -24,8 +24,6 @@ FRAGMENT = 5
 UNDECODED = 6
 UNKNOWN_LINK = 7
 
-SENT_BY_US = 4
-"""The last of the packet types in cooked captures that say a direction."""
 MAX_LAYERS = 16
 """Headers below TCP (tags, tunnels, IP in IP) that are followed before giving up."""
 MAX_EXTENSIONS = 16
@@ -54,17 +52,13 @@ _DNS = DNS
 _ARP = ARP
 _FRAGMENT = FRAGMENT
 _UNDECODED = UNDECODED
-_UNKNOWN_LINK = UNKNOWN_LINK
 
 
-class Packet:
+class Packet(Tunnels):
     """The headers of the packet decoded last. Numbers are as in the header, in host order."""
 
     def __init__(self) -> None:
-        self.view: bytes | bytearray = b""
-        self.position = 0
-        self.end = 0
-        self.wire_end = 0
+        super().__init__()
         self.unverifiable = 0
         self.clear()
 
@@ -145,34 +139,18 @@ class Packet:
             elif kind <= -1000:
                 return -1000 - kind
             else:
-                return _OTHER
+                kind = self._seldom(kind)
         return _UNDECODED
 
     def _u48(self, o: int) -> int:
         return (big16(self.view, o) << 32) | big32(self.view, o + 2)
 
-    # Link layers: each returns the EtherType that follows, or a result as -1000 - kind.
+    # Each layer returns the EtherType that follows, or a result as -1000 - kind.
 
     def _link(self, link_type: int) -> int:
         if link_type == 1:
             return self._ethernet()
-        if link_type == 276:
-            return self._cooked2()
-        if link_type == 113:
-            return self._cooked()
-        if link_type == 101 or link_type == 12 or link_type == 14:
-            return self._raw()
-        if link_type == 228 or link_type == 229:
-            return self._raw()
-        if link_type == 0 or link_type == 108:
-            return self._loopback()
-        if link_type == 9 or link_type == 50:
-            return self._ppp()
-        if link_type == 51:
-            return self._pppoe()
-        if link_type == 239:
-            return self._nflog()
-        return -1000 - _UNKNOWN_LINK
+        return self._other_link(link_type)
 
     def _ethernet(self) -> int:
         o = self.position
@@ -181,137 +159,6 @@ class Packet:
         self.mac = self._u48(o + 6)
         self.position = o + 14
         return big16(self.view, o + 12)
-
-    def _cooked(self) -> int:
-        o = self.position
-        if self.end - o < 16:
-            return -1000 - _UNDECODED
-        self._set_direction(big16(self.view, o))
-        if big16(self.view, o + 4) == 6:
-            self.mac = self._u48(o + 6)
-        self.position = o + 16
-        return big16(self.view, o + 14)
-
-    def _cooked2(self) -> int:
-        o = self.position
-        if self.end - o < 20:
-            return -1000 - _UNDECODED
-        self.ifindex = big32(self.view, o + 4)
-        self._set_direction(self.view[o + 10])
-        if self.view[o + 11] == 6:
-            self.mac = self._u48(o + 12)
-        self.position = o + 20
-        return big16(self.view, o)
-
-    def _set_direction(self, packet_type: int) -> None:
-        self.direction = packet_type if packet_type <= SENT_BY_US else -1
-
-    def _raw(self) -> int:
-        if self.end - self.position < 1:
-            return -1000 - _UNDECODED
-        version = self.view[self.position] >> 4
-        if version == 4:
-            return 0x0800
-        if version == 6:
-            return 0x86DD
-        return -1000 - _UNDECODED
-
-    def _loopback(self) -> int:
-        # The address family is in the capturing host's byte order (NULL) or in network order
-        # (LOOP); IPv6 has another number on every system, so the IP version decides.
-        if self.end - self.position < 5:
-            return -1000 - _UNDECODED
-        self.position += 4
-        return self._raw()
-
-    def _ppp(self) -> int:
-        o = self.position
-        if self.end - o < 4:
-            return -1000 - _UNDECODED
-        if self.view[o] == 0xFF and self.view[o + 1] == 0x03:
-            o += 2
-        if self.view[o] & 1:
-            protocol = self.view[o]
-            o += 1
-        else:
-            protocol = big16(self.view, o)
-            o += 2
-        self.position = o
-        if protocol == 0x0021:
-            return 0x0800
-        if protocol == 0x0057:
-            return 0x86DD
-        if protocol == 0x0281:
-            return 0x8847
-        return -1000 - _OTHER
-
-    def _pppoe(self) -> int:
-        o = self.position
-        if self.end - o < 8:
-            return -1000 - _UNDECODED
-        if self.view[o + 1] != 0:
-            return -1000 - _OTHER
-        self.position = o + 6
-        return self._ppp()
-
-    def _nflog(self) -> int:
-        o = self.position + 4
-        while self.end - o >= 4:
-            # Attribute headers are in the capturing host's order; practically always little-endian.
-            size = self.view[o] | (self.view[o + 1] << 8)
-            kind = (self.view[o + 2] | (self.view[o + 3] << 8)) & 0x7FFF
-            if size < 4:
-                return -1000 - _UNDECODED
-            if kind == 9:
-                self.position = o + 4
-                self.wire_end = o + size
-                if self.wire_end < self.end:
-                    self.end = self.wire_end
-                return self._raw()
-            o += (size + 3) & ~3
-        return -1000 - _UNDECODED
-
-    def _vlan_tag(self) -> int:
-        o = self.position
-        if self.end - o < 4:
-            return -1000 - _UNDECODED
-        if self.vlan == 0:
-            self.vlan = big16(self.view, o) & 0x0FFF
-        self.position = o + 4
-        return big16(self.view, o + 2)
-
-    def _mpls(self) -> int:
-        o = self.position
-        while self.end - o >= 5:
-            bottom = self.view[o + 2] & 1
-            o += 4
-            if bottom:
-                self.position = o
-                return self._raw()
-        return -1000 - _UNDECODED
-
-    def _gre(self) -> int:
-        o = self.position
-        if self.end - o < 4:
-            return -1000 - _UNDECODED
-        flags = big16(self.view, o)
-        protocol = big16(self.view, o + 2)
-        o += 4
-        if flags & 0x8000:
-            o += 4
-        if flags & 0x2000:
-            if self.end - o < 4:
-                return -1000 - _UNDECODED
-            if self.vni == 0:
-                self.vni = big32(self.view, o)
-            o += 4
-        if flags & 0x1000:
-            o += 4
-        if flags & 0x4007:
-            # Routing (RFC 1701) and enhanced GRE (PPTP) are not followed.
-            return -1000 - _OTHER
-        self.position = o
-        return protocol if protocol != 0 else -1000 - _OTHER
 
     # Network layer.
 
@@ -366,8 +213,8 @@ class Packet:
             return 0x0800
         if protocol == 41:
             return 0x86DD
-        if protocol == 47:
-            return -47
+        if protocol == 47 or protocol == 50 or protocol == 97 or protocol == 115:
+            return -protocol
         return -1000 - _OTHER
 
     def _ipv6(self) -> int:
@@ -473,6 +320,7 @@ class Packet:
         self.sack_right = 0
         self.sack_blocks = 0
         self.sack_within = 0
+        self.multipath = 0
         if stop > self.end:
             stop = self.end
         if stop - o == 12 and big32(self.view, o) == ONLY_TIMESTAMPS:
@@ -491,6 +339,9 @@ class Packet:
                 return
             size = self.view[o + 1]
             if size < 2 or stop - o < size:
+                if kind == 30:
+                    # A snap length cuts it, as it is the last one.
+                    self.multipath = 1
                 return
             if kind == 8 and size == 10:
                 self.has_timestamps = 1
@@ -511,6 +362,8 @@ class Packet:
                 self.window_scale = self.view[o + 2] if self.view[o + 2] < 14 else 14
             elif kind == 4:
                 self.sack_permitted = 1
+            elif kind == 30:
+                self.multipath = 1
             o += size
 
     def _verify(self, o: int) -> None:
@@ -562,7 +415,7 @@ class Packet:
             self.payload = o
             self.payload_captured = self.end - o
             return -1000 - _DNS
-        return -1000 - _OTHER
+        return self._in_udp(source, target, o)
 
     def _arp(self) -> int:
         o = self.position

@@ -62,7 +62,7 @@ def pack(p: Packet, rows: memoryview[int], at: int, seed: int) -> None:
     rare = p.sack_blocks | p.sack_permitted | (p.window_scale + 1) | (p.mss + 1)
     rare |= p.vlan | p.vni | p.flow_label | p.ifindex | (p.version - 4)
     bits = p.version | (p.bad_checksum << 4) | (p.cut << 5) | (p.df << 6)
-    bits |= (p.has_timestamps << 7) | ((p.direction + 1) << 8)
+    bits |= (p.has_timestamps << 7) | ((p.direction + 1) << 8) | (p.multipath << 13)
     if rare:
         bits |= _IS_LONG
     rows[at] = bits
@@ -118,6 +118,7 @@ def unpack(p: Packet, rows: memoryview[int], at: int) -> int:
     p.df = (bits >> 6) & 1
     p.has_timestamps = (bits >> 7) & 1
     p.direction = ((bits >> 8) & 0x0F) - 1
+    p.multipath = (bits >> 13) & 1
     word = rows[at + 1]
     p.flags = word & 0xFF
     p.ttl = (word >> 8) & 0xFF

@@ -107,7 +107,7 @@ class KeptPackets:
         time: int,
     ) -> None:  # fmt: skip
         bits = p.flags | (from_a << 8) | (p.has_timestamps << 9) | (p.df << 10)
-        bits |= ((p.direction + 1) & 0x0F) << 12
+        bits |= ((p.direction + 1) & 0x0F) << 12 | (p.multipath << 55)
         bits |= (p.ttl << 16) | (p.tos << 24) | (p.window << 32) | (p.option_bytes << 48)
         if p.sack_blocks > 0:
             bits |= HAS_SACK

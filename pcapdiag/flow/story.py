@@ -9,7 +9,7 @@ from typing import Any
 
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
-from pcapdiag.flow.slabs import CHUNK_FACTS, HAS_SACK, IS_IPV6, FactSlab
+from pcapdiag.flow.slabs import CHUNK_FACTS, HAS_SACK, IS_IPV6, IS_MULTIPATH, FactSlab
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.context import EndpointFacts, HostFacts
 from pcapdiag.model.packet import RST, SYN, PacketFact
@@ -292,6 +292,7 @@ def packet_fact(row: Sequence[int], a_opened: int) -> PacketFact:
         link >> 48 & 0x7FFF,  # interface
         (bits >> 12 & 0x0F) - 1,  # direction
         first >> 44,  # marks
+        bits & IS_MULTIPATH != 0,
     )
 
 

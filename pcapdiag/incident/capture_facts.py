@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.capture import Capture, FileFacts
+from pcapdiag.decode.links import UNREAD
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.model.report import (
@@ -13,6 +14,9 @@ from pcapdiag.model.report import (
     UnreadableFile,
 )
 from pcapdiag.model.units import format_seconds
+
+UNREAD_SHARE = 0.05
+"""Share of the packets from which what is recognised and not read is worth a word."""
 
 
 def summarize_capture(analysis: Analysis) -> CaptureSummary:
@@ -34,14 +38,19 @@ def summarize_capture(analysis: Analysis) -> CaptureSummary:
         unreadable=[
             UnreadableFile(path=error.path, message=error.told) for error in capture.warnings
         ],
-        notes=_unread(capture) + analysis.key_notes(),
+        notes=_unread(capture, tracker) + analysis.key_notes(),
     )
 
 
-def _unread(capture: Capture) -> list[str]:
-    return [
+def _unread(capture: Capture, tracker: Tracker) -> list[str]:
+    links = [
         f"packets of link type {name} were not looked into: it is not read"
         for name in capture.unread_link_types
+    ]
+    return links + [
+        f"{number:,} packet{'s were' if number > 1 else ' was'} not looked into: {what}"
+        for what, number in zip(UNREAD, tracker.packet.unread, strict=True)
+        if number and number >= UNREAD_SHARE * capture.packets
     ]
 
 

@@ -10,9 +10,12 @@ import struct
 from collections.abc import Iterator
 
 MAX_DEPTH = 24
-_STARTS = {1: 12, 113: 14, 0: 4, 108: 4, 101: 0, 12: 0, 14: 0, 228: 0, 229: 0}
+_STARTS = {1: 12, 104: 2, 113: 14, 0: 4, 108: 4, 101: 0, 12: 0, 14: 0, 228: 0, 229: 0}
 _MACS = {1: (0, 6), 113: (6,), 276: (12,)}
-_TYPED = {1, 113}
+_TYPED = {1, 104, 113}
+_RECORDED = {149, 178, 192, 258}
+_BEFORE_TYPE = {0x8926: 4, 0x892F: 4, 0x8909: 6}
+_BEFORE_FRAME = {0x88E7: 4, 0x8903: 2}
 _EXTENSIONS = {0, 43, 44, 51, 60, 135}
 
 Field = tuple[int, bytes]
@@ -39,6 +42,37 @@ def fields(data: bytes, link_type: int) -> Iterator[Field]:
         yield from _ppp(data, 6, 0)
     elif link_type == 239:
         yield from _nflog(data)
+    elif link_type == 105:
+        yield from _wifi(data, 0, 0)
+    elif link_type == 127 and len(data) >= 8:
+        yield from _wifi(data, int.from_bytes(data[2:4], "little"), 0)
+    elif link_type in _RECORDED and len(data) >= 12:
+        start, inner = _recorded(data, link_type)
+        if inner not in _RECORDED:
+            yield from ((start + at, value) for at, value in fields(data[start:], inner))
+
+
+def _recorded(data: bytes, link_type: int) -> tuple[int, int]:
+    """Return where the frame begins behind a header of a capturing system, and its link type."""
+    if link_type == 192:
+        return struct.unpack_from("<HI", data, 2)
+    if link_type != 178:
+        return struct.unpack_from("<I4xI", data)
+    start = 6 + int.from_bytes(data[4:6], "big") if data[3] & 0x80 else 4
+    return (start + 4, 101) if data[3] & 2 else (start, 1)
+
+
+def _wifi(data: bytes, at: int, depth: int) -> Iterator[Field]:
+    for place in (at + 4, at + 10, at + 16, at + 24):
+        yield place, data[place : place + 6]
+    # The header's size is not asked for: what it may be is tried.
+    for size in range(24, 40, 2):
+        yield from _llc(data, at + size, depth)
+
+
+def _llc(data: bytes, at: int, depth: int) -> Iterator[Field]:
+    if data[at : at + 3] == b"\xaa\xaa\x03":
+        yield from _typed(data, at + 6, depth + 1)
 
 
 def _nflog(data: bytes) -> Iterator[Field]:
@@ -71,12 +105,37 @@ def _ether_type(data: bytes, kind: int, at: int, depth: int) -> Iterator[Field]:
         while at + 4 <= len(data) and not data[at + 2] & 1:
             at += 4
         yield from _ip(data, at + 4, depth)
+        for start in (at + 4, at + 8):
+            yield from _frame(data, start, depth)
     elif kind == 0x8864:
         yield from _ppp(data, at + 6, depth)
     elif kind == 0x6558:
-        yield at, data[at : at + 6]
+        yield from _frame(data, at, depth)
+    elif kind in _BEFORE_TYPE:
+        yield from _typed(data, at + _BEFORE_TYPE[kind], depth + 1)
+    elif kind in _BEFORE_FRAME:
+        yield from _frame(data, at + _BEFORE_FRAME[kind], depth)
+    elif kind == 0x88E5 and len(data) > at:
         yield at + 6, data[at + 6 : at + 12]
-        yield from _typed(data, at + 12, depth + 1)
+        yield from _typed(data, at + (14 if data[at] & 0x20 else 6), depth + 1)
+    elif kind == 0x894F and len(data) >= at + 4:
+        yield from _announced(data, data[at + 3], at + (data[at + 1] & 0x3F) * 4, depth)
+    elif kind <= 1500:
+        yield from _llc(data, at, depth)
+
+
+def _frame(data: bytes, at: int, depth: int) -> Iterator[Field]:
+    yield at, data[at : at + 6]
+    yield at + 6, data[at + 6 : at + 12]
+    yield from _typed(data, at + 12, depth + 1)
+
+
+def _announced(data: bytes, protocol: int, at: int, depth: int) -> Iterator[Field]:
+    kind = {3: 0x6558, 4: 0x894F, 5: 0x8847}.get(protocol)
+    if kind is None:
+        yield from _ip(data, at, depth + 1)
+    else:
+        yield from _ether_type(data, kind, at, depth + 1)
 
 
 def _ppp(data: bytes, at: int, depth: int) -> Iterator[Field]:
@@ -134,9 +193,18 @@ def _carried(data: bytes, kind: int, at: int, depth: int) -> Iterator[Field]:
             yield from _ether_type(
                 data, int.from_bytes(data[at + 10 : at + 12], "big"), inner, depth + 1
             )
+        else:
+            ports = {port, int.from_bytes(data[at : at + 2], "big")}
+            yield from _seldom(data, ports, at + 8, depth + 1)
+    elif kind == 97:
+        yield from _frame(data, at + 2, depth + 1)
     elif kind == 47 and at + 4 <= len(data):
         flags, inner = struct.unpack_from(">HH", data, at)
         skip = 4 + 4 * ((flags >> 15) + (flags >> 13 & 1) + (flags >> 12 & 1))
+        if inner in (0x88BE, 0x22EB):
+            for header in (0, 8, 12, 20):
+                yield from _frame(data, at + skip + header, depth + 1)
+                yield from _ip(data, at + skip + header, depth + 1)
         yield from _ether_type(data, inner, at + skip, depth + 1)
     elif kind == 6 and at + 13 <= len(data):
         for place in range(at + 20, min(at + (data[at + 12] >> 4) * 4, len(data)) - 3):
@@ -146,6 +214,27 @@ def _carried(data: bytes, kind: int, at: int, depth: int) -> Iterator[Field]:
                 yield place, data[place : place + 16]
     elif kind in (1, 58):
         yield from _messages(data, kind, at, depth)
+
+
+def _seldom(data: bytes, ports: set[int], at: int, depth: int) -> Iterator[Field]:
+    """Try the places where these tunnels may have their frame, whatever their headers say."""
+    if 2152 in ports:
+        for start in range(at + 8, min(at + 160, len(data)), 4):
+            yield from _ip(data, start, depth)
+    elif 37008 in ports:
+        for start in range(at + 4, min(at + 260, len(data))):
+            if data[start] == 1:
+                yield from _frame(data, start + 1, depth)
+                yield from _wifi(data, start + 1, depth)
+    elif 4790 in ports and at + 4 <= len(data):
+        yield from _announced(data, data[at + 3], at + 8, depth)
+    elif 5247 in ports:
+        for start in range(at + 8, min(at + 128, len(data)), 4):
+            yield from _frame(data, start, depth)
+            yield from _wifi(data, start, depth)
+    elif 1701 in ports:
+        for start in range(at + 6, min(at + 32, len(data))):
+            yield from _ppp(data, start, depth)
 
 
 def _messages(data: bytes, kind: int, at: int, depth: int) -> Iterator[Field]:

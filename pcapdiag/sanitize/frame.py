@@ -9,6 +9,10 @@ import msgspec
 
 from pcapdiag.sanitize.renamer import Renamer
 
+Next = tuple[int, int]
+"""What follows a header, and where: an EtherType (or what stands for one), or NOTHING."""
+NOTHING = (0, 0)
+
 
 class Payloads(Protocol):
     """Who replaces what TCP carries. Addresses are the original ones, in network order."""

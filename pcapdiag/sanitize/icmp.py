@@ -36,7 +36,7 @@ def icmp(f: Frame, at: int, quote: Quote) -> None:
     """Replace an ICMP message of IPv4."""
     end, stop = f.end, f.stop
     f.keep(at, HEADER)
-    kind = f.data[at] if f.left(at) else -1
+    kind = f.data[at] if f.left(at) > 0 else -1
     if kind == _REDIRECT:
         f.address(at + 4, 4)
     if kind in _ERRORS:
@@ -56,7 +56,7 @@ def icmp6(f: Frame, at: int, ends: Ends, quote: Quote) -> None:
     """Replace a message of ICMPv6."""
     end, stop = f.end, f.stop
     f.keep(at, HEADER)
-    kind = f.data[at] if f.left(at) else -1
+    kind = f.data[at] if f.left(at) > 0 else -1
     if kind in _ERRORS6:
         size = 8 * f.data[at + 4] if kind in (1, 3) and f.left(at) > 4 else 0
         _quote(f, at + HEADER, size, quote)

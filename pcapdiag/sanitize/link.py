@@ -1,15 +1,18 @@
 """Link layers: MAC addresses renamed, tags and types kept; what is not followed stays zero.
 
-The link types are those that decode/headers.py knows. Layouts: LINKTYPE_* pages of tcpdump.org,
-RFC 1661 (PPP), RFC 2516 (PPPoE), RFC 3032 (MPLS), RFC 826 (ARP), linux/nfnetlink_log.h (NFLOG).
+The link types are those that decode/links.py knows; recorded.py has some of them. Layouts:
+LINKTYPE_* pages of tcpdump.org, RFC 1661 (PPP), RFC 2516 (PPPoE), RFC 3032 (MPLS), RFC 826 (ARP),
+linux/nfnetlink_log.h (NFLOG).
 Each function replaces its header and returns what follows it, and where: an EtherType, or NOTHING.
 """
 
 from __future__ import annotations
 
-from pcapdiag.sanitize.frame import Frame
+from collections.abc import Callable
 
-NOTHING = (0, 0)
+from pcapdiag.sanitize import recorded
+from pcapdiag.sanitize.frame import NOTHING, Frame, Next
+
 IPV4, IPV6, ARP, RARP, TRANSPARENT = 0x0800, 0x86DD, 0x0806, 0x8035, 0x6558
 MPLS, PPPOE_DISCOVERY, PPPOE = 0x8847, 0x8863, 0x8864
 TAGS = (0x8100, 0x88A8, 0x9100)
@@ -20,29 +23,20 @@ _NFLOG_HARDWARE = 8
 _NFLOG_KEPT = {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 14, 17}
 """Attributes of numbers only: packet header, mark, time, interfaces, user, sequence, group."""
 
-Next = tuple[int, int]
 
-
-def link(f: Frame, link_type: int) -> Next:
-    """Replace the link layer of a frame."""
-    if link_type == 1:
-        return ethernet(f, 0)
-    if link_type == 113:
-        return _cooked(f)
-    if link_type == 276:
-        return _cooked2(f)
-    if link_type in (12, 14, 101, 228, 229):
-        return raw(f, 0)
+def link(f: Frame, link_type: int, at: int = 0) -> Next:
+    """Replace the link layer of a frame that begins at ``at``."""
     if link_type in (0, 108):
-        f.keep(0, 4)
-        return raw(f, 4)
-    if link_type in (9, 50):
-        return ppp(f, 0)
-    if link_type == 51:
-        return pppoe(f, 0)
-    if link_type == 239:
-        return _nflog(f)
-    return NOTHING
+        f.keep(at, 4)
+        return raw(f, at + 4)
+    known = _LINKS.get(link_type)
+    if known is not None:
+        return known(f, at)
+    recorded_by = _RECORDED.get(link_type)
+    if recorded_by is None:
+        return NOTHING
+    inner, at = recorded_by(f, at)
+    return link(f, inner, at) if at and inner not in (149, 192, 258) else NOTHING
 
 
 def ethernet(f: Frame, at: int) -> Next:
@@ -68,13 +62,23 @@ def tag(f: Frame, at: int) -> Next:
 
 
 def mpls(f: Frame, at: int) -> Next:
-    """Keep a stack of labels."""
+    """Keep a stack of labels, and the control word of a pseudowire."""
     while f.left(at) >= 4:
         f.keep(at, 4)
         at += 4
         if f.data[at - 2] & 1:
-            return raw(f, at)
+            if f.left(at) < 6 or _is_ip(f, at):
+                return raw(f, at)
+            return TRANSPARENT, at + (4 if f.u16(at) == 0 else 0)
     return NOTHING
+
+
+def _is_ip(f: Frame, at: int) -> bool:
+    """Say whether IP follows a label, by its length: a MAC address may begin as IP does."""
+    first = f.data[at]
+    if first >> 4 == 4:
+        return first & 0x0F >= 5 and f.u16(at + 2) <= f.stop - at
+    return first >> 4 == 6 and f.u16(at + 4) + 40 <= f.stop - at
 
 
 def ppp(f: Frame, at: int) -> Next:
@@ -108,17 +112,22 @@ def arp(f: Frame, at: int) -> None:
         f.address(party + 6, 4)
 
 
-def _cooked(f: Frame) -> Next:
-    f.keep(0, 6)
-    _hardware_address(f, 4, 2, 6)
-    f.keep(14, 2)
-    return (f.u16(14), 16) if f.left(0) >= 16 else NOTHING
+def _cooked(f: Frame, at: int) -> Next:
+    f.keep(at, 6)
+    _hardware_address(f, at + 4, 2, at + 6)
+    f.keep(at + 14, 2)
+    return (f.u16(at + 14), at + 16) if f.left(at) >= 16 else NOTHING
 
 
-def _cooked2(f: Frame) -> Next:
-    f.keep(0, 12)
-    _hardware_address(f, 11, 1, 12)
-    return (f.u16(0), 20) if f.left(0) >= 20 else NOTHING
+def _cooked2(f: Frame, at: int) -> Next:
+    f.keep(at, 12)
+    _hardware_address(f, at + 11, 1, at + 12)
+    return (f.u16(at), at + 20) if f.left(at) >= 20 else NOTHING
+
+
+def _cisco_hdlc(f: Frame, at: int) -> Next:
+    f.keep(at, 4)
+    return (f.u16(at + 2), at + 4) if f.left(at) >= 4 else NOTHING
 
 
 def _hardware_address(f: Frame, size_at: int, size_bytes: int, at: int) -> None:
@@ -132,9 +141,9 @@ def _hardware_address(f: Frame, size_at: int, size_bytes: int, at: int) -> None:
         f.address(at, 4)
 
 
-def _nflog(f: Frame) -> Next:
-    f.keep(0, 4)
-    at = 4
+def _nflog(f: Frame, at: int) -> Next:
+    f.keep(at, 4)
+    at += 4
     while f.left(at) >= 4:
         # Attribute headers are in the capturing host's order; practically always little-endian.
         size = f.data[at] | f.data[at + 1] << 8
@@ -153,3 +162,19 @@ def _nflog(f: Frame) -> Next:
             f.keep(at + 4, size - 4)
         at += (size + 3) & ~3
     return NOTHING
+
+
+_LINKS: dict[int, Callable[[Frame, int], Next]] = {
+    1: ethernet,
+    113: _cooked,
+    276: _cooked2,
+    **dict.fromkeys((12, 14, 101, 228, 229), raw),
+    **dict.fromkeys((9, 50), ppp),
+    51: pppoe,
+    239: _nflog,
+    104: _cisco_hdlc,
+    105: recorded.wifi,
+    127: recorded.radiotap,
+}
+_RECORDED = {149: recorded.pktap, 258: recorded.pktap, 192: recorded.ppi, 178: recorded.juniper}
+"""Headers that say the link type of what follows."""

@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from pcapdiag.sanitize import icmp, link, network, transport
+from pcapdiag.sanitize import icmp, link, network, recorded, transport, tunnels
 from pcapdiag.sanitize.dns import rewrite
-from pcapdiag.sanitize.frame import Ends, Frame, Payloads
+from pcapdiag.sanitize.frame import Ends, Frame, Next, Payloads
 from pcapdiag.sanitize.parts import Datagram, Parts
 from pcapdiag.sanitize.renamer import Renamer
 
 MAX_LAYERS = 16
 """Headers below TCP that are followed, as decode/headers.py does; what is deeper stays zero."""
 
+LONGEST_802_3 = 1500
+"""Up to here an Ethernet type is a length, and LLC follows."""
+
 _IP_IN_IP, _IPV6_IN_IP, _GRE, _ESP, _IGMP = 4, 41, 47, 50, 2
-_Link = Callable[[Frame, int], link.Next]
+_Link = Callable[[Frame, int], Next]
 _LINKS: dict[int, _Link] = {
     link.TRANSPARENT: link.ethernet,
     link.MPLS: link.mpls,
@@ -27,6 +30,8 @@ _LINKS: dict[int, _Link] = {
     link.PPPOE: link.pppoe,
     link.PPPOE_DISCOVERY: link.pppoe,
     **dict.fromkeys(link.TAGS, link.tag),
+    **tunnels.TYPES,
+    **dict.fromkeys(range(1, LONGEST_802_3 + 1), recorded.llc),
 }
 
 
@@ -123,6 +128,8 @@ class PacketSanitizer:
             network.ipv6(self, f, at)
         elif protocol == _GRE:
             self._gre(f, at)
+        elif protocol == tunnels.ETHER_IP:
+            self._enter(f, *tunnels.ether_ip(f, at))
         elif protocol == _ESP:
             f.keep(at, 8)
         elif protocol == _IGMP:
@@ -189,8 +196,16 @@ class PacketSanitizer:
             self._enter(f, *transport.geneve(f, at + 8))
         elif not transport.DNS_PORTS.isdisjoint(ports):
             f.put(at + 8, rewrite(bytes(f.data[at + 8 : f.end]), self.renamer))
+        else:
+            self._seldom(f, at + 8, *ports)
         f.end, f.stop = end, stop
         transport.udp_checksum(f, at, ends)
+
+    def _seldom(self, f: Frame, at: int, source: int, target: int) -> None:
+        ports = tunnels.PORTS
+        tunnel = tunnels.TARGETS.get(target) or ports.get(target) or ports.get(source)
+        if tunnel is not None:
+            self._enter(f, *tunnel(f, at))
 
     def _gre(self, f: Frame, at: int) -> None:
         end, stop = f.end, f.stop

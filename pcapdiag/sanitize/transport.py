@@ -7,8 +7,9 @@ RFC 8926 (Geneve), RFC 3376 (IGMP). A tunnel's function returns what is in it, a
 from __future__ import annotations
 
 from pcapdiag.sanitize.checksum import carried, total
-from pcapdiag.sanitize.frame import Ends, Frame
-from pcapdiag.sanitize.link import NOTHING, TRANSPARENT, Next
+from pcapdiag.sanitize.frame import NOTHING, Ends, Frame, Next
+from pcapdiag.sanitize.link import TRANSPARENT
+from pcapdiag.sanitize.tunnels import ERSPAN, erspan
 
 TCP, UDP = 6, 17
 VXLAN_PORTS = (4789, 8472)
@@ -109,6 +110,8 @@ def gre(f: Frame, at: int) -> Next:
     f.keep(at, size)
     if flags & 0x4007 or f.left(at) < size:
         return NOTHING
+    if f.u16(at + 2) in ERSPAN:
+        return erspan(f, at + size, numbered=bool(flags & 0x1000))
     return f.u16(at + 2), at + size
 
 

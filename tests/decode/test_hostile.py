@@ -12,12 +12,14 @@ from scapy.layers.inet import ICMP, UDP
 from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6ExtHdrFragment
 from scapy.layers.l2 import ARP
 
+from pcapdiag.capture import linktypes
 from pcapdiag.decode import headers
 from pcapdiag.decode.headers import Packet
 from tests.decode.scapy_packets import ether, ip4, ip6, tcp
 from tests.decode.test_link_layers import LINKS
+from tests.decode.wrappings import WRAPPINGS
 
-LINK_TYPES = (0, 1, 9, 12, 14, 50, 51, 101, 105, 108, 113, 228, 229, 239, 276)
+LINK_TYPES = (*sorted(linktypes.READ), 107)
 KINDS = range(headers.UNKNOWN_LINK + 1)
 NAMES = [
     "cut", "mac", "vlan", "vni", "direction", "ifindex", "version", "tos", "ip_id", "df", "ttl",
@@ -25,10 +27,11 @@ NAMES = [
     "header_bytes", "fragment_offset", "more_fragments", "fragment_id", "source_port",
     "target_port", "seq", "ack", "flags", "window", "option_bytes", "payload_length",
     "payload_captured", "mss", "window_scale", "sack_permitted", "has_timestamps", "tsval",
-    "tsecr", "sack_left", "sack_right", "sack_blocks", "bad_checksum", "icmp_type", "icmp_code",
+    "tsecr", "sack_left", "sack_right", "sack_blocks", "multipath", "bad_checksum", "icmp_type", "icmp_code",
     "icmp_mtu", "icmp_version", "icmp_high", "icmp_low", "icmp_ttl", "quote_full",
 ]  # fmt: skip
-WRAPPED = [(link, bytes(data)) for link, data, _ in LINKS.values()]
+EVERY = LINKS | WRAPPINGS
+WRAPPED = [(link, bytes(data)) for link, data, _ in EVERY.values()]
 
 
 class Fenced(bytes):
@@ -80,8 +83,8 @@ OTHERS: dict[str, tuple[int, SupportsBytes]] = {
 
 @pytest.mark.parametrize(
     ("link", "data"),
-    [*((link, data) for link, data, _ in LINKS.values()), *OTHERS.values()],
-    ids=[*LINKS, *OTHERS],
+    [*((link, data) for link, data, _ in EVERY.values()), *OTHERS.values()],
+    ids=[*EVERY, *OTHERS],
 )
 def test_cut_at_every_byte(link: int, data: SupportsBytes) -> None:
     raw = bytes(data)

@@ -31,7 +31,7 @@ FIELDS = (
     *("payload", "payload_length", "payload_captured"),
     *("has_timestamps", "tsval", "tsecr", "mss", "window_scale"),
     *("sack_permitted", "sack_within", "sack_blocks", "sack_left", "sack_right"),
-    *("mac", "vlan", "vni", "direction", "ifindex"),
+    *("mac", "vlan", "vni", "direction", "ifindex", "multipath"),
 )
 OF_OTHERS = {
     *("icmp_type", "icmp_code", "icmp_mtu", "icmp_ttl", "icmp_version", "icmp_high", "icmp_low"),
@@ -69,6 +69,7 @@ EVERY_OPTION = [
     ("Timestamp", (0xFFFFFFFF, 0xFFFFFFFE)),
     ("SAck", (0xFFFFFFFF, 0xFFFFFFFD)),
 ]
+MULTIPATH = [(30, b"\x20\x01" + bytes(4))]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,7 @@ EVERY_OPTION = [
         ether() / ip4(src="255.255.255.254") / tcp(flags="S", options=EVERY_OPTION),
         ether() / ip4() / tcp(options=[("SAck", (20, 30, 10, 30))]),
         ether() / ip4() / tcp(flags="S", options=[("MSS", 0)]),
+        ether() / ip4() / tcp(options=MULTIPATH),
         ether() / ip4() / tcp(flags="S", options=[("WScale", 0)]),
         ether() / Dot1Q(vlan=4095) / ip4() / tcp(),
         ether() / ip6(fl=0xFFFFF, tc=255) / tcp(options=EVERY_OPTION) / (b"x" * 70),

@@ -97,6 +97,33 @@ def test_a_window_scale_over_14_is_14() -> None:
     assert with_options(bytes((3, 3, 200, 1))).window_scale == 14
 
 
+DATA_SEQUENCE = [("NOP", None), ("NOP", None), ("Timestamp", (7, 8)), (30, b"\x20\x01" + bytes(16))]
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (DATA_SEQUENCE, 1),
+        ([(30, b"\x81")], 1),
+        ([("NOP", None), ("NOP", None), ("Timestamp", (7, 8))], 0),
+        ([("MSS", 1460), ("SAckOK", b"")], 0),
+        ([("EOL", None), (30, b"\x81")], 0),
+    ],
+)
+def test_whether_there_is_an_option_of_multipath_tcp(
+    options: list[tuple[object, object]], found: int
+) -> None:
+    """RFC 8684 section 3."""
+    frame = bytes(ether() / ip4() / tcp(options=options) / b"x")
+    assert decode(frame)[1].multipath == found
+
+
+def test_a_snap_length_of_68_bytes_shows_that_option_too() -> None:
+    frame = bytes(ether() / ip4() / tcp(options=DATA_SEQUENCE) / bytes(900))
+    kind, p = decode(frame, captured=68)
+    assert (kind, p.multipath, p.tsval) == (headers.TCP, 1, 7)
+
+
 @pytest.mark.parametrize("offset", [0, 1, 4])
 def test_a_header_length_under_20_is_no_segment(offset: int) -> None:
     assert decode(ip4() / tcp(dataofs=offset) / bytes(40), RAW)[0] == headers.UNDECODED

@@ -61,6 +61,7 @@ class Line(msgspec.Struct):
     options: int = 12
     ip_id: int | None = None
     sack: bool = False
+    multipath: bool = False
     icmp: tuple[int, int, int, str, int] | None = None
 
 
@@ -77,6 +78,7 @@ class More(TypedDict, total=False):
     options: int
     ip_id: int | None
     sack: bool
+    multipath: bool
 
 
 class Known(TypedDict, total=False):
@@ -233,6 +235,7 @@ def _packet(me: End, acked: int, line: Line, initiator: bool, frame: int, time: 
         interface=0,
         direction=-1,
         marks=marks,
+        multipath=line.multipath,
     )
 
 

@@ -12,16 +12,16 @@ from pcapdiag.model.options import AnalyzeOptions, CapturePoint
 from pcapdiag.pipeline import correlate
 from tests.capture.build import Pcapng, pcap, write
 
-WIFI, ETHERNET = 105, 1
+FRAME_RELAY, ETHERNET, WIFI = 107, 1, 105
 
 
 def test_a_capture_that_nothing_can_be_read_of_is_refused(tmp_path: Path) -> None:
     """Its packets may hold any failure: "nothing failed" would be wrong."""
-    path = write(tmp_path / "a.pcap", pcap([(1, bytes(60))], link=WIFI))
+    path = write(tmp_path / "a.pcap", pcap([(1, bytes(60))], link=FRAME_RELAY))
     with pytest.raises(LinkTypeError) as refused:
         pcapdiag.analyze(path)
     assert refused.value.byte == 20
-    assert str(refused.value).startswith(f"{path}: byte 20: link type IEEE802_11 is not read: ")
+    assert str(refused.value).startswith(f"{path}: byte 20: link type FRELAY is not read: ")
     with pytest.raises(LinkTypeError):
         correlate(
             [CapturePoint("a", (str(path),)), CapturePoint("b", (str(path),))], AnalyzeOptions()
@@ -29,13 +29,36 @@ def test_a_capture_that_nothing_can_be_read_of_is_refused(tmp_path: Path) -> Non
 
 
 def test_one_without_packets_is_not(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.pcap", pcap([], link=WIFI))
+    path = write(tmp_path / "a.pcap", pcap([], link=FRAME_RELAY))
     assert pcapdiag.analyze(path).capture.packets == 0
 
 
 def test_an_interface_that_is_not_read_is_told(tmp_path: Path) -> None:
-    capture = Pcapng().interface(link=WIFI).interface(link=ETHERNET)
+    capture = Pcapng().interface(link=FRAME_RELAY).interface(link=ETHERNET)
     path = write(tmp_path / "a.pcapng", capture.packet(1, bytes(60)).data)
     told = pcapdiag.analyze(path).capture
     assert told.undecoded_packets == 1
-    assert told.notes == ["packets of link type IEEE802_11 were not looked into: it is not read"]
+    assert told.notes == ["packets of link type FRELAY were not looked into: it is not read"]
+
+
+def encrypted(number: int) -> list[tuple[int, bytes]]:
+    return [(at, b"\x08\x41" + bytes(60)) for at in range(number)]
+
+
+def test_what_is_recognised_and_cannot_be_read_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.pcap", pcap(encrypted(1200), link=WIFI))
+    told = pcapdiag.analyze(path).capture
+    assert (told.undecoded_packets, told.counts.other_protocols) == (0, 1200)
+    assert told.notes == [
+        "1,200 packets were not looked into: Wi-Fi frames that are encrypted "
+        "(airdecap-ng decrypts them with the network's password)"
+    ]
+
+
+@pytest.mark.parametrize(("others", "notes"), [(19, 1), (20, 0)])
+def test_a_few_such_packets_among_others_are_not_worth_a_word(
+    others: int, notes: int, tmp_path: Path
+) -> None:
+    packets = encrypted(1) + [(9, bytes(60))] * others
+    told = pcapdiag.analyze(write(tmp_path / "a.pcap", pcap(packets, link=WIFI))).capture
+    assert len(told.notes) == notes

@@ -42,6 +42,11 @@ def test_random_bytes(link: int, data: bytes, more: int) -> None:
     check(data, link, more)
 
 
+@pytest.mark.parametrize("protocol", [1, 58])
+def test_icmp_behind_options_that_were_not_captured(protocol: int) -> None:
+    check(bytes((0x4F, 0, 0, 80, *bytes(5), protocol)).ljust(30, b"\0"), 101, 50)
+
+
 @given(
     wrapped=st.sampled_from(WRAPPED),
     cut=st.integers(0, 200),

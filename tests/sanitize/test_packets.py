@@ -39,6 +39,7 @@ from pcapdiag.sanitize.originals import text_of
 from pcapdiag.sanitize.scan import leaks
 from tests.decode.scapy_packets import CLIENT, ETHERNET, RAW, SERVER, ether, ip4, ip6, tcp
 from tests.decode.test_link_layers import LINKS
+from tests.decode.wrappings import WRAPPINGS
 from tests.sanitize.going_through import KEY, Passing, Taken, file_of, one, sanitized, tshark
 
 pytestmark = pytest.mark.once
@@ -50,7 +51,7 @@ OTHER, OTHER6 = "198.51.100.9", "2001:db8:7::9"
 CHECKED = [f"-o{protocol}.check_checksum:TRUE" for protocol in ("ip", "tcp", "udp")]
 
 PACKETS: dict[str, tuple[int, SupportsBytes]] = {
-    **{name: (link, data) for name, (link, data, _) in LINKS.items()},
+    **{name: (link, data) for name, (link, data, _) in (LINKS | WRAPPINGS).items()},
     "arp": (ETHERNET, ether() / ARP(op=2, psrc=CLIENT, pdst=SERVER)),
     "record route": (RAW, IP(src=CLIENT, dst=SERVER, options=[IPOption_RR(routers=[OTHER, SERVER])]) / tcp()),
     "udp": (RAW, ip4() / UDP(sport=4000, dport=4001) / b"private"),
@@ -135,14 +136,16 @@ def test_every_address_there_is_was_found(link: int, packet: SupportsBytes) -> N
 
 @pytest.mark.needs(program="tshark")
 def test_tshark_sees_the_same_layers_and_no_new_warning(tmp_path: Path) -> None:
-    before = [Taken(bytes(p), len(bytes(p)), 0, link) for link, p in PACKETS.values()]
+    # Whether it takes what a label carries for Ethernet depends on the MAC addresses.
+    known = {name: found for name, found in PACKETS.items() if not name.startswith("pseudowire")}
+    before = [Taken(bytes(p), len(bytes(p)), 0, link) for link, p in known.values()]
     after, _ = sanitized(before, Passing())
     fields = [f"-e{name}" for name in ("frame.protocols", "frame.len", "_ws.expert.severity")]
     seen = [
         tshark(file_of(packets), tmp_path / "c.pcapng", *CHECKED, "-Tfields", *fields).splitlines()
         for packets in (before, after)
     ]
-    for name, old, new in zip(PACKETS, *seen, strict=True):
+    for name, old, new in zip(known, *seen, strict=True):
         (layers, size, told), (*same, now_told) = old.split("\t"), new.split("\t")
         assert [_known(layers), size] == [_known(same[0]), same[1]], name
         assert set(now_told.split(",")) <= {"", *told.split(",")}, name
@@ -217,7 +220,7 @@ def test_what_is_unknown_is_zero() -> None:
     frame = ether(type=0x88CC) / b"a switch's name"
     result, _ = one(bytes(frame), ETHERNET)
     assert result[14:] == bytes(15)
-    assert one(bytes(frame), 105)[0] == bytes(len(bytes(frame))), "a link type nobody reads"
+    assert one(bytes(frame), 107)[0] == bytes(len(bytes(frame))), "a link type nobody reads"
     padded = bytes(ether() / ip4() / tcp()) + b"left over memory"
     assert one(padded, ETHERNET)[0][-16:] == bytes(16)
     discovery = ether(type=0x8863) / PPPoE(code=9) / b"\1\1\0\7private"
