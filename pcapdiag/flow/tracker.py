@@ -596,6 +596,8 @@ class Tracker:
                 ahead = distance((p.seq + fresh) & MASK32, until)
             # A hole before it counts too: the bytes were sent, though the capture lacks them.
             fresh = ahead if ahead > 0 else 0
+        if r.suspects is not None and p.flags & ACK:
+            self.losses.answered(p, f, r, time)
         marks = analyze(p, flow, f, r, time)
         marks |= self._count(p, f, r, marks)
         if marks & _NOT_NEXT and p.payload_length > 0:
@@ -807,7 +809,6 @@ class Tracker:
                 f.min_window = f.window_bytes
         if p.sack_blocks > 0 and (p.sack_within or distance(p.sack_right, p.ack) <= 0):
             more |= DSACK
-            r.unneeded += 1
             if r.copy_seq == p.sack_left:
                 if (r.copy_seq + r.copy_length) & MASK32 == p.sack_right:
                     self._delivered_twice(r)
