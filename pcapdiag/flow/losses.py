@@ -27,8 +27,9 @@ from pcapdiag.model.packet import FIN, GAP_BEFORE, KEEP_ALIVE, RST, SPURIOUS_RET
 
 MASK32 = 0xFFFFFFFF
 MAX_HOLES = 16
-"""Holes of one end that are told apart; further ones are joined with the last."""
-MAX_SUSPECTS = 64
+"""Holes of one end that are told apart; further ones are joined with the last, as if it were opened by what
+opened them."""
+MAX_SUSPECTS = 128
 """Losses of one end that may still turn out to be none; beyond, the oldest one counts."""
 MIN_LATE = 500_000
 """A segment that comes at least this late (ns), and three quarters of a round trip, was sent again;
@@ -126,11 +127,10 @@ class Losses:
         if f.holes is None:
             f.holes = []
         if len(f.holes) >= MAX_HOLES:
-            last: Hole = f.holes[MAX_HOLES - 1]
-            last.right = p.seq
-        else:
-            tsval = p.tsval if p.has_timestamps else -1
-            f.holes.append(Hole(left, p.seq, time, tsval, p.ip_id))
+            last: Hole = f.holes.pop()
+            left = last.left
+        tsval = p.tsval if p.has_timestamps else -1
+        f.holes.append(Hole(left, p.seq, time, tsval, p.ip_id))
 
     def _fill(self, f: HalfFlow, seq: int, end: int) -> Hole | None:
         """Return the first hole that the bytes lie in; they are no hole any more."""
@@ -166,7 +166,7 @@ class Losses:
             if lost.kind != BEHIND and _overlap(lost, p.seq, end):
                 if lost.kind == BEFORE and _order(p, lost.tsval, lost.ip_id) == SENT_AFTER:
                     return 0
-                self._drop(f, lost)
+                f.suspects.remove(lost)
                 return 1
         return 0
 
@@ -185,8 +185,18 @@ class Losses:
         if f.suspects is None:
             f.suspects = []
         if len(f.suspects) >= _MAX_SUSPECTS:
-            self._settle(f, r, f.suspects.pop(0))
+            self._settle(f, r, self._oldest(f))
         f.suspects.append(lost)
+
+    def _oldest(self, f: HalfFlow) -> Suspect:
+        """Take out the oldest suspect, one of those that were only late before any other."""
+        oldest: Suspect = f.suspects[0]
+        for lost in f.suspects:
+            if lost.kind == LATE_ONLY:
+                oldest = lost
+                break
+        f.suspects.remove(oldest)
+        return oldest
 
     def _settle(self, f: HalfFlow, r: HalfFlow, lost: Suspect) -> None:
         if lost.kind == BEFORE:
@@ -195,11 +205,6 @@ class Losses:
         elif lost.kind == BEHIND:
             f.lost_behind += 1
             self._note_time(r.host, lost.time)
-
-    def _drop(self, f: HalfFlow, lost: Suspect) -> None:
-        f.suspects.remove(lost)
-        if not f.suspects:
-            f.suspects = None
 
     def answered(self, p: Packet, f: HalfFlow, r: HalfFlow, time: int) -> None:
         """Take up an acknowledgment by ``f`` while ``r`` has suspects, before it is taken over."""
@@ -212,6 +217,8 @@ class Losses:
                 lost.copies -= 1
             elif twice and _overlap(lost, p.sack_left, p.sack_right):
                 lost.copies -= 1
+                if time - lost.time > r.latest:
+                    r.latest = time - lost.time
             elif lost.kind == BEHIND and self._had_the_first(p, f, r, lost, time):
                 lost.copies = 0
             if lost.copies > 0:
@@ -260,10 +267,7 @@ class Losses:
     def _add(self, flow: Flow, f: HalfFlow, r: HalfFlow) -> None:
         if f.data_segments == 0:
             return
-        if f.suspects is not None:
-            for lost in f.suspects:
-                self._settle(f, r, lost)
-            f.suspects = None
+        self._settle_all(f, r)
         behind = f.lost_behind
         before = f.lost_before
         if behind > 0 and f.isn >= 0 and (f.sack_permitted == 0 or r.sack_permitted == 0):
@@ -290,6 +294,20 @@ class Losses:
         if behind > 0:
             r.host.taken_lossy += 1
             self._note_stream(r.host, flow)
+
+    def _settle_all(self, f: HalfFlow, r: HalfFlow) -> None:
+        """Count what is still suspected.
+
+        What was sent again too shortly before the receiver closed is left out where other copies
+        came as late: a closed socket does not say what else arrives.
+        """
+        if f.suspects is None:
+            return
+        for lost in f.suspects:
+            if lost.kind == BEHIND and r.fin_seq >= 0 and r.fin_time - lost.time < f.latest:
+                continue
+            self._settle(f, r, lost)
+        f.suspects = None
 
     def _note_stream(self, host: Host, flow: Flow) -> None:
         if host.lossy_streams is None:

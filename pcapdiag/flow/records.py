@@ -240,6 +240,7 @@ class HalfFlow:
         self.resent_seq = -1
         self.lost_before = 0
         self.lost_behind = 0
+        self.latest = 0
         self.lost_seq = -1
         self.holes: list[Hole] | None = None
         self.suspects: list[Suspect] | None = None
