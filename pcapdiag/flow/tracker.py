@@ -590,10 +590,8 @@ class Tracker:
         until = known
         fresh = p.payload_length
         if fresh > 0 and known >= 0:
-            ahead = distance((p.seq + fresh) & MASK32, known)
-            if ahead <= 0:
-                until = self._data_until(f, known)
-                ahead = distance((p.seq + fresh) & MASK32, until)
+            until = self._data_until(f, known)
+            ahead = distance((p.seq + fresh) & MASK32, until)
             # A hole before it counts too: the bytes were sent, though the capture lacks them.
             fresh = ahead if ahead > 0 else 0
         if r.suspects is not None and p.flags & ACK:
