@@ -27,8 +27,7 @@ from pcapdiag.model.packet import FIN, GAP_BEFORE, KEEP_ALIVE, RST, SPURIOUS_RET
 
 MASK32 = 0xFFFFFFFF
 MAX_HOLES = 16
-"""Holes of one end that are told apart; further ones are joined with the last, as if it were opened by what
-opened them."""
+"""Holes of one end that are told apart; the last one is joined with what opens further ones."""
 MAX_SUSPECTS = 128
 """Losses of one end that may still turn out to be none; beyond, the oldest one counts."""
 MIN_LATE = 500_000
@@ -106,7 +105,7 @@ class Losses:
         end = (p.seq + p.payload_length) & MASK32
         if distance(p.seq, known) >= 0:
             return
-        if f.suspects is not None and self._is_first_copy(p, f, end):
+        if self._is_first_copy(p, f, end):
             return
         if marks & SPURIOUS_RETRANSMISSION:
             return
@@ -162,6 +161,8 @@ class Losses:
 
         Where the order of sending cannot be told, the benefit of the doubt.
         """
+        if f.suspects is None:
+            return 0
         for lost in f.suspects:
             if lost.kind != BEHIND and _overlap(lost, p.seq, end):
                 if lost.kind == BEFORE and _order(p, lost.tsval, lost.ip_id) == SENT_AFTER:
@@ -185,18 +186,17 @@ class Losses:
         if f.suspects is None:
             f.suspects = []
         if len(f.suspects) >= _MAX_SUSPECTS:
-            self._settle(f, r, self._oldest(f))
+            oldest = self._oldest(f.suspects)
+            f.suspects.remove(oldest)
+            self._settle(f, r, oldest)
         f.suspects.append(lost)
 
-    def _oldest(self, f: HalfFlow) -> Suspect:
-        """Take out the oldest suspect, one of those that were only late before any other."""
-        oldest: Suspect = f.suspects[0]
-        for lost in f.suspects:
+    def _oldest(self, suspects: list[Suspect]) -> Suspect:
+        """Return the oldest suspect, one of those that were only late before any other."""
+        for lost in suspects:
             if lost.kind == LATE_ONLY:
-                oldest = lost
-                break
-        f.suspects.remove(oldest)
-        return oldest
+                return lost
+        return suspects[0]
 
     def _settle(self, f: HalfFlow, r: HalfFlow, lost: Suspect) -> None:
         if lost.kind == BEFORE:
@@ -208,6 +208,8 @@ class Losses:
 
     def answered(self, p: Packet, f: HalfFlow, r: HalfFlow, time: int) -> None:
         """Take up an acknowledgment by ``f`` while ``r`` has suspects, before it is taken over."""
+        if r.suspects is None:
+            return
         twice = p.sack_blocks > 0 and (p.sack_within or distance(p.sack_right, p.ack) <= 0)
         in_vain = 0 if twice else _brought_nothing(p, f, r)
         rest: list[Suspect] = []
@@ -314,6 +316,7 @@ class Losses:
             host.lossy_streams = []
         if len(host.lossy_streams) < _MAX_STREAMS and flow.stream not in host.lossy_streams:
             host.lossy_streams.append(flow.stream)
+
 
 def _overlap(lost: Suspect, seq: int, end: int) -> int:
     return 1 if distance(seq, lost.end) < 0 < distance(end, lost.seq) else 0
