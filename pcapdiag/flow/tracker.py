@@ -1516,7 +1516,7 @@ class Tracker:
                 if endpoint.first_refused == 0:
                     endpoint.first_refused = flow.rst_time
                 endpoint.last_refused = flow.rst_time
-            else:
+            elif responder.packets == 0:
                 endpoint.unanswered += 1
                 if flow.syn_count == 1:
                     note_outcome(endpoint, SILENT, flow.start)
