@@ -22,6 +22,7 @@ COMPILED_MODULES = (
     "pcapdiag.flow.records",
     "pcapdiag.flow.screen",
     "pcapdiag.flow.sequence",
+    "pcapdiag.flow.silence",
     "pcapdiag.flow.slabs",
     "pcapdiag.flow.table",
     "pcapdiag.flow.tracker",

@@ -21,11 +21,12 @@ from pcapdiag.diagnose.goodbye import (
 )
 from pcapdiag.diagnose.http2.known import drained, first_open, has_begun, tells_all
 from pcapdiag.diagnose.multipath import is_multipath
+from pcapdiag.diagnose.one_way import known_to_answer
 from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.tls_state import nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
 from pcapdiag.model.once import once
-from pcapdiag.model.packet import PacketFact, seq_distance
+from pcapdiag.model.packet import KEEP_ALIVE, PacketFact, seq_distance
 from pcapdiag.model.story import Story, Turn
 
 
@@ -59,12 +60,14 @@ def _by_bytes(story: Story) -> Work:
         return Work.NOTHING
     by_streams = _by_streams(story)
     if by_streams is not None:
-        return by_streams
+        unsure = by_streams in (Work.WAITING, Work.ANSWERING) and directions_apart(story)
+        return Work.UNKNOWN if unsure else by_streams
     in_time = answer_in_time(story)
     if not asks_for_answer(story) and not in_time:
         return Work.DONE
     if in_time == 0:
-        disordered = not nothing_answered(story) and _answer_in_disorder(story)
+        spoke = not nothing_answered(story)
+        disordered = spoke and (_answer_in_disorder(story) or directions_apart(story))
         return Work.UNKNOWN if disordered else Work.WAITING
     if in_time < turn.response_bytes and turn.response_head.startswith(HTTP1):
         return Work.DONE if _was_complete(turn, in_time) else Work.ANSWERING
@@ -162,6 +165,32 @@ def _answer_in_disorder(story: Story) -> bool:
     return False
 
 
+@once
+def directions_apart(story: Story) -> bool:
+    """Return whether bytes of the initiator were captured behind data that acknowledges them.
+
+    Mirror ports and taps bring the two directions through queues of their own. What came first is
+    then not known: an answer seems to be missing, or to come before its request.
+    """
+    acked: int | None = None
+    seen: set[int] = set()
+    first = story.initiator.first_data_frame
+    for packet in story.packets:
+        if not packet.length or packet.is_rst or packet.marks & KEEP_ALIVE:
+            continue
+        if packet.from_initiator and packet.frame != first and story.packets_left_out:
+            # Sent for the first time among those, maybe.
+            continue
+        if not packet.from_initiator:
+            if packet.has_ack and (acked is None or seq_distance(packet.ack, acked) > 0):
+                acked = packet.ack
+        elif packet.seq not in seen:
+            seen.add(packet.seq)
+            if acked is not None and seq_distance(acked, packet.seq) > 0:
+                return True
+    return False
+
+
 def sending_request(story: Story) -> bool:
     """Return whether the request itself was still being sent."""
     if tells_all(story):
@@ -239,7 +268,7 @@ def may_be_half_close(story: Story, context: Context) -> bool:
     if story.responder.fin_frame or work(story) not in (Work.WAITING, Work.ANSWERING):
         return False
     soon = end.time - story.turn.request_last_time <= LEFT_AT_ONCE
-    return soon and context.last_time - end.time < SECOND
+    return soon and (not known_to_answer(story) or context.last_time - end.time < SECOND)
 
 
 def _acknowledged_request(story: Story) -> bool:

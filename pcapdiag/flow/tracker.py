@@ -38,6 +38,7 @@ from pcapdiag.flow.screen import (
     status,
 )
 from pcapdiag.flow.sequence import analyze, repeats
+from pcapdiag.flow.silence import is_silent
 from pcapdiag.flow.slabs import (
     CHUNK_FACTS,
     CHUNK_WORDS,
@@ -1516,7 +1517,7 @@ class Tracker:
                 if endpoint.first_refused == 0:
                     endpoint.first_refused = flow.rst_time
                 endpoint.last_refused = flow.rst_time
-            elif responder.packets == 0:
+            elif is_silent(flow):
                 endpoint.unanswered += 1
                 if flow.syn_count == 1:
                     note_outcome(endpoint, SILENT, flow.start)

@@ -140,6 +140,9 @@ class Lookups:
         )
 
     def _ask(self, what: _What, party: DnsParty, number: int, frame: int, time: int) -> None:
+        if time - self._answered.get((what, party.port, number), -COPY) < COPY:
+            # A copy that was captured behind the answer, or a mirror port had the answer first.
+            return
         tries = self._waiting.get(what, [])
         for one in tries:
             if one.port == party.port and one.id == number:
@@ -170,6 +173,7 @@ class Lookups:
             if time - self._answered.get(key, 0) > PATIENCE:
                 self._names.asked(party.client, message.name, time)
                 self._conclude(what, party.server, message, frame, time)
+                self._remember(key, time)
             return
         server = party.server if party.server in found.servers else found.servers[0]
         given_up = [t for t in tries if found.first - t.first >= EARLIER]

@@ -70,18 +70,6 @@ def test_an_answer_that_its_own_acknowledgment_overtook_is_an_answer(flags: str)
     assert turn.response_head == whole
 
 
-def test_bytes_in_a_hole_that_an_acknowledgment_overtook_belong_to_the_answer() -> None:
-    """A path that reorders: 100 bytes are late when an acknowledgment sent behind them arrives."""
-    talk = Talk()
-    talk.ask(100, b"GET / HTTP/1.1\r\n\r\n")
-    whole = b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n" + b"x" * 200
-    talk.answer(120, whole[:40])
-    talk.link.s(121, "A", 1 + 140, talk.sent[0])
-    talk.link.s(122, "PA", 1 + 140, talk.sent[0], whole[140:])
-    talk.link.s(123, "A", 1 + 40, talk.sent[0], whole[40:140])
-    assert talk.turn.response_bytes == len(whole)
-
-
 def test_the_text_in_a_reset_is_no_answer() -> None:
     """F5 BIG-IP writes its reason there."""
     talk = Talk()
