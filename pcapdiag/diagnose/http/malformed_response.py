@@ -50,7 +50,7 @@ from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.speech import Said, answered, opening, spoken_before
-from pcapdiag.diagnose.work import directions_apart, one_direction
+from pcapdiag.diagnose.work import answers_unseen, one_direction
 from pcapdiag.model.application import Application
 from pcapdiag.model.context import Context
 from pcapdiag.model.harmless import harmless
@@ -98,7 +98,7 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     uncertain = http is None or http.incomplete or one_direction(story)
     if uncertain:
         return None
-    if exchange.status is None and (story.midstream or directions_apart(story)):
+    if exchange.status is None and (story.midstream or answers_unseen(story)):
         return None
     if exchange.complete or _went_on(story, exchange):
         return None
