@@ -30,6 +30,8 @@ from pcapdiag.model.once import once
 from pcapdiag.model.packet import KEEP_ALIVE, PacketFact, seq_distance
 from pcapdiag.model.story import Story, Turn
 
+HTTP_SUCCESS = tuple(b"HTTP/1.%d %d" % (minor, kind) for minor in (0, 1) for kind in (2, 3))
+"""How answers begin that no server gives unasked."""
 STEP = 100 * MS
 """A clock that is set back by less may be two queues of a network card."""
 
@@ -179,6 +181,8 @@ def answers_unseen(story: Story) -> bool:
     queues of their own. What came first is then not known: an answer seems to be missing, or to
     come before its request.
     """
+    if story.greeting_bytes and story.hello_responder[:10] in HTTP_SUCCESS:
+        return True
     half = story.initiator
     sent = None if half.isn is None else (half.isn + 1) & 0xFFFFFFFF
     for packet in story.packets:

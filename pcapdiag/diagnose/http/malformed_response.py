@@ -164,7 +164,8 @@ def _begins_there(story: Story, exchange: Exchange) -> bool:
         for frame in (exchange.request_frame, exchange.response_frame)
     )
     if asked is None or first is None or not asked.has_ack:
-        return not (story.responder.gaps or story.initiator.acked_unseen)
+        unseen = story.initiator.acked_unseen or story.responder.acked_unseen
+        return not (story.responder.gaps or unseen)
     return first.seq == asked.ack
 
 
