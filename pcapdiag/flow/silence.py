@@ -8,6 +8,7 @@ It lost packets, has one direction only, or a mirror port put the two directions
 from __future__ import annotations
 
 from pcapdiag.flow.records import Flow, HalfFlow
+from pcapdiag.model.numbers import distance
 
 
 def is_silent(flow: Flow) -> int:
@@ -32,3 +33,14 @@ def answer_may_be_missing(flow: Flow) -> int:
     if responder.packets == 0 or opener.acked_unseen > 0:
         return 1
     return 1 if flow.turn_index == 1 and flow.greeting_bytes > 0 else 0
+
+
+def captured_late(flow: Flow) -> int:
+    """Return how many acknowledgments were of bytes that were captured after all, behind them."""
+    return _late(flow.a, flow.b) + _late(flow.b, flow.a)
+
+
+def _late(f: HalfFlow, r: HalfFlow) -> int:
+    if f.acked_unseen == 0 or r.isn < 0 or r.gaps > 0 or r.next_seq < 0:
+        return 0
+    return f.acked_unseen if distance(f.highest_ack, r.next_seq) <= 0 else 0

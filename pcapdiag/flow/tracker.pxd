@@ -12,7 +12,7 @@ from pcapdiag.flow.places cimport note_place
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host, Moment, Tombstone
 from pcapdiag.flow.screen cimport completeness, is_alarming, is_answer, is_request, is_unfinished, status
 from pcapdiag.flow.sequence cimport analyze, repeats
-from pcapdiag.flow.silence cimport is_silent
+from pcapdiag.flow.silence cimport captured_late, is_silent
 from pcapdiag.flow.slabs cimport FactSlab, HeadSlab
 from pcapdiag.flow.table cimport Table
 from pcapdiag.model.numbers cimport big16, big32, big64, copy, distance, prefetch, prefetch_object

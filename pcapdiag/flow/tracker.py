@@ -38,7 +38,7 @@ from pcapdiag.flow.screen import (
     status,
 )
 from pcapdiag.flow.sequence import analyze, repeats
-from pcapdiag.flow.silence import is_silent
+from pcapdiag.flow.silence import captured_late, is_silent
 from pcapdiag.flow.slabs import (
     CHUNK_FACTS,
     CHUNK_WORDS,
@@ -1419,6 +1419,8 @@ class Tracker:
             self.midstream += 1
         if flow.a.packets == 0 or flow.b.packets == 0:
             self._one_sided(flow)
+        if flow.a.acked_unseen + flow.b.acked_unseen > 0:
+            self.acked_unseen -= captured_late(flow)
         self._fold(flow.a)
         self._fold(flow.b)
         self.losses.finished(flow)
