@@ -186,12 +186,12 @@ def answers_unseen(story: Story) -> bool:
     half = story.initiator
     sent = None if half.isn is None else (half.isn + 1) & 0xFFFFFFFF
     for packet in story.packets:
+        if story.packets_left_out and packet.frame > half.first_data_frame:
+            # What is acknowledged then may be among those.
+            return False
         if packet.is_rst or packet.marks & KEEP_ALIVE:
             continue
         if packet.from_initiator:
-            if story.packets_left_out and packet.length and packet.frame != half.first_data_frame:
-                # What comes behind it may be among those.
-                return False
             end = (packet.seq + packet.length + (packet.is_syn or packet.is_fin)) & 0xFFFFFFFF
             sent = end if sent is None or seq_distance(end, sent) > 0 else sent
         elif packet.length and packet.has_ack and sent is not None:
