@@ -32,6 +32,7 @@ COMPILED_MODULES = (
     "pcapdiag.flow.redirects",
     "pcapdiag.flow.screen",
     "pcapdiag.flow.sequence",
+    "pcapdiag.flow.silence",
     "pcapdiag.flow.slabs",
     "pcapdiag.flow.table",
     "pcapdiag.flow.tracker",

@@ -38,8 +38,9 @@ QUITS = (
 LINE_QUITS = (b"QUIT\r\n", b"QUIT\n")
 """The same in capitals: memcached, FTP, SMTP, POP3 (where an answer is optional for the client)."""
 TLS_ALERT_RECORD = b"\x15\x03"
-WEBSOCKET_CLOSE = 0x88
-WEBSOCKET_CLOSE_BYTES = range(6, 132)
+WEBSOCKET_UNANSWERED = (0x88, 0x8A)
+"""Close and Pong, masked as a client's frames are (RFC 6455 sections 5.3 and 5.5)."""
+WEBSOCKET_CONTROL_BYTES = range(6, 132)
 SSH = b"SSH-"
 SSH_SMALL = 200
 """After its login SSH says nothing in the clear; its channel and connection closes are small."""
@@ -155,13 +156,14 @@ def bytes_not_captured(story: Story) -> bool:
     """Return whether the last bytes of the initiator were cut off and so few: a farewell, maybe."""
     turn = story.turn
     unread = len(turn.request_head) < min(turn.request_bytes, READABLE)
-    return unread and turn.index > 1 and turn.request_bytes <= LARGEST_ALERT
+    few = SSH_SMALL if not turn.request_head else LARGEST_ALERT
+    return unread and turn.index > 1 and turn.request_bytes <= few
 
 
 def _quits(request: bytes) -> bool:
     if request.startswith(TLS_ALERT_RECORD):
         return True
-    if len(request) in WEBSOCKET_CLOSE_BYTES and request[0] == WEBSOCKET_CLOSE:
+    if len(request) in WEBSOCKET_CONTROL_BYTES and request[0] in WEBSOCKET_UNANSWERED:
         return request[1] == 0x80 | (len(request) - 6)
     if request.upper() in LINE_QUITS:
         return True

@@ -19,6 +19,8 @@ PAUSE = 100 * MS
 """Who waits for an answer does not send on after such a pause."""
 STREAM_BYTES, STREAM_TIME = 100_000, 500 * MS
 """More bytes than requests have, sent for this long: a copy, a measurement of throughput."""
+STREAM_SEGMENTS = 20
+"""Segments, where the beginning was not captured."""
 BURSTS = 2
 """Pauses from which on it is a stream such as a log."""
 
@@ -50,8 +52,13 @@ def _sent_for_long(story: Story) -> bool:
     """Return whether so much came for so long, to a responder that never spoke: it is a stream."""
     turn = story.turn
     lasted = turn.request_last_time - turn.request_time
-    silent = turn.index == 1 and not story.greeting_bytes
-    return silent and turn.request_bytes >= STREAM_BYTES and lasted >= STREAM_TIME
+    if turn.index != 1 or story.greeting_bytes:
+        return False
+    many = turn.request_bytes >= STREAM_BYTES
+    if story.midstream:
+        # How much was sent before is not known, nor for how long.
+        return many or (lasted >= STREAM_TIME and story.initiator.data_segments >= STREAM_SEGMENTS)
+    return many and lasted >= STREAM_TIME
 
 
 def _sent_in_bursts(story: Story) -> bool:

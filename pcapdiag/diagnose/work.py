@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from itertools import pairwise
 
 from msgspec.structs import replace
 
@@ -21,12 +22,18 @@ from pcapdiag.diagnose.goodbye import (
 )
 from pcapdiag.diagnose.http2.known import drained, first_open, has_begun, tells_all
 from pcapdiag.diagnose.multipath import is_multipath
-from pcapdiag.diagnose.timing import SECOND
+from pcapdiag.diagnose.one_way import known_to_answer
+from pcapdiag.diagnose.timing import MS, SECOND
 from pcapdiag.diagnose.tls_state import nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
 from pcapdiag.model.once import once
-from pcapdiag.model.packet import PacketFact, seq_distance
+from pcapdiag.model.packet import KEEP_ALIVE, PacketFact, seq_distance
 from pcapdiag.model.story import Story, Turn
+
+HTTP_SUCCESS = tuple(b"HTTP/1.%d %d" % (minor, kind) for minor in (0, 1) for kind in (2, 3))
+"""How answers begin that no server gives unasked."""
+STEP = 100 * MS
+"""A clock that is set back by less may be two queues of a network card."""
 
 
 class Work(Enum):
@@ -55,16 +62,20 @@ def work(story: Story) -> Work:
 
 def _by_bytes(story: Story) -> Work:
     turn = story.turn
+    if clock_stepped(story):
+        return Work.UNKNOWN
     if turn.index == 0 or nothing_asked(story):
         return Work.NOTHING
     by_streams = _by_streams(story)
     if by_streams is not None:
-        return by_streams
+        unsure = by_streams in (Work.WAITING, Work.ANSWERING) and answers_unseen(story)
+        return Work.UNKNOWN if unsure else by_streams
     in_time = answer_in_time(story)
     if not asks_for_answer(story) and not in_time:
         return Work.DONE
     if in_time == 0:
-        disordered = not nothing_answered(story) and _answer_in_disorder(story)
+        spoke = not nothing_answered(story)
+        disordered = spoke and (_answer_in_disorder(story) or answers_unseen(story))
         return Work.UNKNOWN if disordered else Work.WAITING
     if in_time < turn.response_bytes and turn.response_head.startswith(HTTP1):
         return Work.DONE if _was_complete(turn, in_time) else Work.ANSWERING
@@ -162,6 +173,45 @@ def _answer_in_disorder(story: Story) -> bool:
     return False
 
 
+@once
+def answers_unseen(story: Story) -> bool:
+    """Return whether data of the responder acknowledges bytes that had not been captured by then.
+
+    The capture lost them, or it is of a mirror port or tap that brings the two directions through
+    queues of their own. What came first is then not known: an answer seems to be missing, or to
+    come before its request.
+    """
+    if story.greeting_bytes and story.hello_responder[:10] in HTTP_SUCCESS:
+        return True
+    half = story.initiator
+    sent = None if half.isn is None else (half.isn + 1) & 0xFFFFFFFF
+    for packet in story.packets:
+        if story.packets_left_out and packet.frame > half.first_data_frame:
+            # What is acknowledged then may be among those.
+            return False
+        if packet.is_rst or packet.marks & KEEP_ALIVE:
+            continue
+        if packet.from_initiator:
+            end = (packet.seq + packet.length + (packet.is_syn or packet.is_fin)) & 0xFFFFFFFF
+            sent = end if sent is None or seq_distance(end, sent) > 0 else sent
+        elif packet.length and packet.has_ack and sent is not None:
+            if seq_distance(packet.ack, sent) > 0:
+                return True
+    return False
+
+
+@once
+def clock_stepped(story: Story) -> bool:
+    """Return whether the capture's clock was set back within a connection that no RST ended.
+
+    What came first, and who closed first, is then not known.
+    """
+    if story.resets:
+        return False
+    packets = sorted(story.packets, key=lambda packet: packet.frame)
+    return any(b.time < a.time - STEP for a, b in pairwise(packets))
+
+
 def sending_request(story: Story) -> bool:
     """Return whether the request itself was still being sent."""
     if tells_all(story):
@@ -194,7 +244,9 @@ def one_direction(story: Story) -> bool:
 
 def answer_may_be_missing(story: Story) -> bool:
     """Return whether the capture lost bytes of the answer: then "no answer" is no fact."""
-    if story.initiator.acked_unseen or one_direction(story):
+    if story.initiator.acked_unseen or one_direction(story) or clock_stepped(story):
+        return True
+    if _lost_before_fin(story):
         return True
     return work(story) is Work.WAITING and _acknowledged_answer(story)
 
@@ -214,13 +266,24 @@ def _acknowledged_answer(story: Story) -> bool:
     return seq_distance(acked, seen) > (0 if half.fin_frame else 1)
 
 
+def _lost_before_fin(story: Story) -> bool:
+    """Return whether bytes are missing between what was captured of the responder and its FIN."""
+    half = story.responder
+    if not half.fin_frame or (half.isn is None and not half.last_data_frame):
+        return False
+    last = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
+    if not half.last_data_frame:
+        last = ((half.isn or 0) + 1) & 0xFFFFFFFF
+    return seq_distance(half.fin_seq, last) > 0
+
+
 def request_may_be_missing(story: Story) -> bool:
     """Return whether the capture lost bytes of the initiator, or its FIN, or cut them off.
 
     Then "nothing was asked", or "the responder closed first", is no fact.
     """
     half = story.initiator
-    if bytes_not_captured(story):
+    if bytes_not_captured(story) or clock_stepped(story):
         return True
     if not half.last_data_frame:
         return story.responder.acked_unseen > 0 or _acknowledged_request(story)
@@ -239,7 +302,7 @@ def may_be_half_close(story: Story, context: Context) -> bool:
     if story.responder.fin_frame or work(story) not in (Work.WAITING, Work.ANSWERING):
         return False
     soon = end.time - story.turn.request_last_time <= LEFT_AT_ONCE
-    return soon and context.last_time - end.time < SECOND
+    return soon and (not known_to_answer(story) or context.last_time - end.time < SECOND)
 
 
 def _acknowledged_request(story: Story) -> bool:

@@ -2,6 +2,7 @@ import cython
 
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host
 from pcapdiag.flow.screen cimport check_kind, is_answer, is_request, status
+from pcapdiag.flow.silence cimport answer_may_be_missing, is_silent
 
 cdef long long MAX_CALLERS, MAX_CHANGES, MAX_STATUSES, HEAD_KEPT, _COUNTS_WAITING, _MAX_SPANS
 cdef long long _MAX_STEPS, _MAX_STEPS_IN_ALL, _STEP, _TIME_WAIT, _FOREVER

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
 from pcapdiag.flow.screen import check_kind, is_answer, is_request, status
+from pcapdiag.flow.silence import answer_may_be_missing, is_silent
 
 MAX_CALLERS = 16_384
 """Pairs of host and endpoint that are told apart."""
@@ -255,11 +256,11 @@ class Callers:
             return
         if flow.ask_kind < 0:
             flow.ask_kind = check_kind(v, asked, asked_length)
-        outcome = _NO_ANSWER
-        if told >= 0:
-            outcome = _ANSWERED
-            if is_answer(v, told, told_length):
-                outcome = status(v, told, told_length)
+        outcome = _NO_ANSWER if told < 0 else _ANSWERED
+        if told >= 0 and is_answer(v, told, told_length):
+            outcome = status(v, told, told_length)
+        elif told < 0 and answer_may_be_missing(flow):
+            return
         ask = caller.ask(flow.ask_kind)
         if ask is None:
             length = asked_length if asked_length < HEAD_KEPT else HEAD_KEPT
@@ -288,17 +289,16 @@ class Callers:
             return
         opener = flow.a if flow.a_opened else flow.b
         responder = flow.b if flow.a_opened else flow.a
-        caller = self.find(flow.endpoint, opener.host)
-        if caller is None:
+        if (caller := self.find(flow.endpoint, opener.host)) is None:
             return
         caller.connections += 1
         self._count_port(flow, caller, opener, responder)
         self._count_syn(flow, caller, responder, now)
         if flow.turn_index > 0 or flow.syn_count == 0 or flow.greeting_bytes > 0:
             return
-        outcome = _CAME_UP
-        if not flow.handshake_done and flow.syn_ack_count == 0:
-            outcome = _REFUSED if responder.rst_count > 0 else _SILENT
+        outcome = _SILENT if is_silent(flow) else _CAME_UP
+        if responder.rst_count > 0 and not flow.handshake_done and flow.syn_ack_count == 0:
+            outcome = _REFUSED
         ask = caller.ask4
         if ask is None:
             ask = caller.new_ask(_CONNECTED, b"")
@@ -311,7 +311,7 @@ class Callers:
             return
         if flow.lost_to >= 0 or flow.spare_to >= 0:
             return
-        answered = flow.syn_ack_count > 0 or flow.handshake_done or responder.rst_count > 0
+        answered = flow.syn_ack_count > 0 or responder.rst_count > 0 or not is_silent(flow)
         repeated = flow.syn_count > 1 and flow.syn_time > flow.start
         if answered and not repeated:
             caller.came_up += 1 if flow.handshake_done else 0

@@ -59,7 +59,6 @@ def count_segment(p: Packet, f: HalfFlow, r: HalfFlow, marks: int, frame: int, t
             f.min_window = f.window_bytes
     if p.sack_blocks > 0 and (p.sack_within or distance(p.sack_right, p.ack) <= 0):
         more |= DSACK
-        r.unneeded += 1
     if marks:
         count_marks(f, marks)
     if p.flags & ACK and not p.flags & RST:

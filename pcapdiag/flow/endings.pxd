@@ -8,6 +8,7 @@ from pcapdiag.flow.kept cimport KeptPackets
 from pcapdiag.flow.losses cimport Losses
 from pcapdiag.flow.places cimport note_place
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow
+from pcapdiag.flow.silence cimport captured_late
 from pcapdiag.flow.table cimport Table
 from pcapdiag.flow.turns cimport Turns
 
@@ -19,7 +20,7 @@ cdef unsigned long long MASK, MIX
 @cython.final
 cdef class Endings:
     cdef public object finished, keep_prints
-    cdef public long long want_all, connections, healthy, midstream, one_direction, evicted, looks
+    cdef public long long want_all, connections, healthy, midstream, one_direction, evicted, captured_late, looks
     cdef public set named
     cdef public Table table
     cdef public Turns turns

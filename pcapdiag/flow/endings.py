@@ -21,6 +21,7 @@ from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS
 from pcapdiag.flow.losses import Losses
 from pcapdiag.flow.places import note_place
 from pcapdiag.flow.records import Flow
+from pcapdiag.flow.silence import captured_late
 from pcapdiag.flow.table import ACTIVE, CLOSING, EMBRYONIC, Table
 from pcapdiag.flow.turns import Turns
 
@@ -81,6 +82,8 @@ class Endings:
         self.midstream = 0
         self.one_direction = 0
         self.evicted = 0
+        self.captured_late = 0
+        """Acknowledgments of bytes that were captured after all, behind them."""
         self.looks = 0
 
     def sweep(self, now: int) -> None:
@@ -154,6 +157,8 @@ class Endings:
             self.midstream += 1
         if flow.a.packets == 0 or flow.b.packets == 0:
             self._count_one_sided(flow)
+        if flow.a.acked_unseen + flow.b.acked_unseen > 0:
+            self.captured_late += captured_late(flow)
         self.losses.finished(flow)
         self.activity.connection(flow)
         note_place(flow)

@@ -2,6 +2,7 @@ import cython
 
 from pcapdiag.flow.callers cimport note_outcome
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host
+from pcapdiag.flow.silence cimport is_silent
 
 cdef long long SILENT, CLOSE_WITHIN, TENTH, MAX_QUIET_TIMES
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pcapdiag.flow.callers import SILENT, note_outcome
 from pcapdiag.flow.records import Flow, HalfFlow
+from pcapdiag.flow.silence import is_silent
 
 CLOSE_WITHIN = 200_000_000
 """A FIN so soon (ns) after a quiet time ended is what ended it."""
@@ -70,7 +71,7 @@ def _fold_endpoint(flow: Flow) -> None:
             if endpoint.first_refused == 0:
                 endpoint.first_refused = flow.rst_time
             endpoint.last_refused = flow.rst_time
-        else:
+        elif is_silent(flow):
             endpoint.unanswered += 1
             if flow.syn_count == 1:
                 note_outcome(endpoint, SILENT, flow.start)

@@ -94,9 +94,9 @@ cdef class HalfFlow:
     cdef public short ttl1, ttl2, ttl3
     cdef public long long first_frame, first_time, first_data_frame, first_data_time, fin_frame
     cdef public long long fin_time, fin_ack, mac1
-    cdef public int lost_before, lost_behind, unneeded
-    cdef public long long lost_seq
-    cdef public list holes
+    cdef public int lost_before, lost_behind
+    cdef public long long lost_seq, latest
+    cdef public list holes, suspects
 
 @cython.final
 cdef class Flow:

@@ -9,7 +9,10 @@ The meaning of the counters is given where users see them: pcapdiag/model/story.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pcapdiag.flow.losses import Hole, Suspect
 
 MAX_MACS = 8
 """Link-layer addresses of one address that are counted."""
@@ -237,9 +240,10 @@ class HalfFlow:
         self.resent_seq = -1
         self.lost_before = 0
         self.lost_behind = 0
-        self.unneeded = 0
+        self.latest = 0
         self.lost_seq = -1
-        self.holes: list[list[int]] | None = None
+        self.holes: list[Hole] | None = None
+        self.suspects: list[Suspect] | None = None
         self.truncated = 0
         self.first_frame = 0
         self.first_time = 0

@@ -91,6 +91,7 @@ cdef class Tracker:
     cdef void _icmp(self, Packet p, long long frame, long long time)
     cdef int _sweep(self, long long now) except -1
     cpdef int tick(self, long long now) except -1
+    cpdef long long lost_by_capture(self) noexcept
     cpdef int close(self) except -1
 
 

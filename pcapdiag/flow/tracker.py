@@ -418,12 +418,12 @@ class Tracker:
         until = known
         fresh = p.payload_length
         if fresh > 0 and known >= 0:
-            ahead = distance((p.seq + fresh) & MASK32, known)
-            if ahead <= 0:
-                until = _data_until(f, known)
-                ahead = distance((p.seq + fresh) & MASK32, until)
+            until = _data_until(f, known)
+            ahead = distance((p.seq + fresh) & MASK32, until)
             # A hole before it counts too: the bytes were sent, though the capture lacks them.
             fresh = ahead if ahead > 0 else 0
+        if r.suspects is not None and p.flags & ACK:
+            self.losses.answered(p, f, r, time)
         marks = analyze(p, flow, f, r, time)
         marks |= count_segment(p, f, r, marks, frame, time)
         if marks & _COUNTED:
@@ -560,6 +560,10 @@ class Tracker:
         if now > self.now:
             self.now = now
             self._sweep(now)
+
+    def lost_by_capture(self) -> int:
+        """Return how many acknowledgments, so far, were of bytes that the capture lacks."""
+        return self.acked_unseen - self.endings.captured_late
 
     def close(self) -> None:
         """Judge everything that is still open, in the order of its first frame."""

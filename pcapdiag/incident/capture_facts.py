@@ -72,7 +72,7 @@ def _counts(capture: Capture, tracker: Tracker, analysis: Analysis) -> CaptureCo
         "recurrences": analysis.surroundings.recurrences.left_out,
     }
     return CaptureCounts(
-        lost_by_capture=tracker.acked_unseen,
+        lost_by_capture=tracker.lost_by_capture(),
         dropped_by_kernel=capture.drops,
         disordered=capture.disordered,
         clock_steps=capture.clock_steps,

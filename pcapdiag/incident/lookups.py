@@ -79,6 +79,8 @@ class Lookups:
         self._tries = 0
         self._queue: deque[tuple[int, _What]] = deque()
         self._answered: dict[tuple[_What, int, int], int] = {}
+        self._settled: dict[tuple[_What, int, int], int] = {}
+        """Those of them that nobody asks again at once: no SERVFAIL or REFUSED."""
         self._resolvers: dict[str, ResolverFacts] = {}
         self._slow: list[SlowLookup] = []
         self._names = FailedNames()
@@ -140,6 +142,9 @@ class Lookups:
         )
 
     def _ask(self, what: _What, party: DnsParty, number: int, frame: int, time: int) -> None:
+        if time - self._settled.get((what, party.port, number), -COPY) < COPY:
+            # A copy that was captured behind the answer, or a mirror port had the answer first.
+            return
         tries = self._waiting.get(what, [])
         for one in tries:
             if one.port == party.port and one.id == number:
@@ -170,6 +175,7 @@ class Lookups:
             if time - self._answered.get(key, 0) > PATIENCE:
                 self._names.asked(party.client, message.name, time)
                 self._conclude(what, party.server, message, frame, time)
+                self._remember(key, message.rcode, time)
             return
         server = party.server if party.server in found.servers else found.servers[0]
         given_up = [t for t in tries if found.first - t.first >= EARLIER]
@@ -181,7 +187,7 @@ class Lookups:
             del self._waiting[what]
         for one in given_up:
             self._count(one.servers[0], what[0], one.first, 0, one.sends)
-        self._remember(key, time)
+        self._remember(key, message.rcode, time)
         self._count(server, what[0], found.first, time, found.sends)
         sends = found.sends + sum(one.sends for one in given_up)
         asked = min([found.first, *(one.first for one in given_up)])
@@ -189,11 +195,13 @@ class Lookups:
         self._note_slow(what, waited_for, found.frame, asked, time, sends)
         self._conclude(what, server, message, frame, time)
 
-    def _remember(self, key: tuple[_What, int, int], time: int) -> None:
-        self._answered.pop(key, None)
-        self._answered[key] = time
-        if len(self._answered) > MAX_ANSWERED:
-            del self._answered[next(iter(self._answered))]
+    def _remember(self, key: tuple[_What, int, int], rcode: int, time: int) -> None:
+        for known in (self._answered, self._settled):
+            known.pop(key, None)
+            if known is self._answered or rcode not in (SERVFAIL, REFUSED):
+                known[key] = time
+            if len(known) > MAX_ANSWERED:
+                del known[next(iter(known))]
 
     def _conclude(
         self, what: _What, server: str, message: DnsMessage, frame: int, time: int

@@ -175,7 +175,7 @@ class Surroundings:
             first_time=tracker.first_time,
             last_time=max(tracker.last_time, self.watched_until),
             hosts=hosts,
-            lost_by_capture=tracker.acked_unseen,
+            lost_by_capture=tracker.lost_by_capture(),
             duplicates=tracker.copies.count,
             packets=tracker.packets,
         )

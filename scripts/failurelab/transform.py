@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from failurelab.packets import FIN, RST, SYN, Packet, build_ip, parse
+from failurelab.packets import ACK, FIN, RST, SYN, Packet, build_ip, parse
 from failurelab.peel import inner_ip
 
 _NANOSECONDS = (b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d")
@@ -151,6 +151,23 @@ def disorder(microseconds: int) -> Change:
         return [one for _, one in sorted(late, key=lambda pair: pair[0])]
 
     return Change(f"Records written in random order within {microseconds} us.", apply)
+
+
+def two_queues(microseconds: int) -> Change:
+    """Openers' packets come later, as a mirror port or tap with a queue for each direction does."""
+
+    def apply(records: list[Record], _: random.Random) -> list[Record]:
+        packets = [_packet(one) for one in records]
+        openers = {p.src for p in packets if p is not None and p.flags & (SYN | ACK) == SYN}
+        late = [
+            replace(one, time=one.time + microseconds * 1000)
+            if packet is not None and packet.src in openers
+            else one
+            for one, packet in zip(records, packets, strict=True)
+        ]
+        return sorted(late, key=lambda one: one.time)
+
+    return Change(f"What openers of connections sent stored {microseconds} us later.", apply)
 
 
 def mirror(*, vlan: int = 0, ttl_less: int = 0, after: int = 7) -> Change:

@@ -248,3 +248,25 @@ def test_an_address_that_comes_back_is_held_again() -> None:
         wire.reply(at + 0.01, "api.example", address, number=at)
     held = wire.facts().answers[0].held[ADDRESS]
     assert (held.gone, held.longest_away) == (0, 2)
+
+
+def test_a_question_captured_again_behind_its_answer_is_a_copy() -> None:
+    """Two interfaces, or a mirror port that has the two directions from two queues."""
+    wire = Wire()
+    for number in range(5):
+        wire.ask(number, "a.example", number=number)
+        wire.reply(number + 0.001, "a.example", ADDRESS, number=number)
+        wire.ask(number + 0.0015, "a.example", number=number)
+        wire.reply(number + 0.0017, "a.example", ADDRESS, number=number)
+    (resolver,) = wire.facts().resolvers
+    assert (resolver.asked, resolver.answered, resolver.unanswered) == (5, 5, 0)
+
+
+def test_a_question_captured_behind_its_answer_was_answered() -> None:
+    wire = Wire()
+    for number in range(5):
+        wire.reply(number, "a.example", ADDRESS, number=number)
+        wire.ask(number + 0.001, "a.example", number=number)
+    facts = wire.facts()
+    assert not failures(facts)
+    assert not sum(one.unanswered for one in facts.resolvers)

@@ -7,8 +7,9 @@ How pcapdiag can tell
     A data segment that the capture holds and that is sent again was lost behind the capture point;
     one that the capture lacks, and that comes a round trip later, was lost before it. A host stands
     out with 8 lost segments or more, on two connections or more, from 1 % on, at four times the
-    rate of all calmer hosts. With nothing to compare with it takes 20 and 2 %. Needless repeats,
-    disorder and keep-alives do not count.
+    rate of all calmer hosts. With nothing to compare with it takes 20 and 2 %. Keep-alives do not
+    count, nor what was only late or repeated needlessly: DSACK, timestamps, IP IDs, the time of
+    the acknowledgment or the late copy itself show it, with SACK and without.
 
 Usual causes
     - A full link, queue or policer; a cloud instance over its bandwidth.
@@ -35,7 +36,8 @@ What would settle it
       did not arrive (path.lost_between).
 
 References
-    - RFC 2018 and RFC 2883 (SACK, DSACK), RFC 8985 (RACK and tail loss probes).
+    - RFC 2018 and RFC 2883 (SACK, DSACK), RFC 8985 (RACK and tail loss probes), RFC 3522 (Eifel
+      detection), RFC 7323 (timestamps).
     - docs/verdicts.md, "What the findings about the path rest on"; docs/tcp-analysis.md.
 """
 

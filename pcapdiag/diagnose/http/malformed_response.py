@@ -50,7 +50,7 @@ from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.speech import Said, answered, opening, spoken_before
-from pcapdiag.diagnose.work import one_direction
+from pcapdiag.diagnose.work import answers_unseen, one_direction
 from pcapdiag.model.application import Application
 from pcapdiag.model.context import Context
 from pcapdiag.model.harmless import harmless
@@ -96,7 +96,9 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         return None
     http = application.http
     uncertain = http is None or http.incomplete or one_direction(story)
-    if uncertain or (story.midstream and exchange.status is None):
+    if uncertain:
+        return None
+    if exchange.status is None and (story.midstream or answers_unseen(story)):
         return None
     if exchange.complete or _went_on(story, exchange):
         return None
@@ -162,7 +164,8 @@ def _begins_there(story: Story, exchange: Exchange) -> bool:
         for frame in (exchange.request_frame, exchange.response_frame)
     )
     if asked is None or first is None or not asked.has_ack:
-        return not (story.responder.gaps or story.initiator.acked_unseen)
+        unseen = story.initiator.acked_unseen or story.responder.acked_unseen
+        return not (story.responder.gaps or unseen)
     return first.seq == asked.ack
 
 

@@ -56,6 +56,7 @@ from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.patience import round_seconds
 from pcapdiag.diagnose.timing import MS, SECOND, duration
+from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.packet import KEEP_ALIVE
@@ -126,7 +127,7 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     """Return the verdict for an open stream that somebody's timer cut."""
     stream = _open_stream(exchange)
     cut = _cut(story, exchange) if stream else None
-    if cut is None or cut.quiet < SHORTEST:
+    if cut is None or cut.quiet < SHORTEST or one_direction(story):
         return None
     value = _timer(exchange, cut)
     unsure = value is None or cut.wished or exchange.until_close

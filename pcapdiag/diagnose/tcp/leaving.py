@@ -7,7 +7,12 @@ import msgspec
 from pcapdiag.diagnose.bare import held_by_its_sender
 from pcapdiag.diagnose.cancel import at_deadline, cancelled
 from pcapdiag.diagnose.ending import Ending, behind_unseen_bytes, ending, frames_of
-from pcapdiag.diagnose.goodbye import asks_for_answer, responders_goodbye, speaks_tls
+from pcapdiag.diagnose.goodbye import (
+    asks_for_answer,
+    bytes_not_captured,
+    responders_goodbye,
+    speaks_tls,
+)
 from pcapdiag.diagnose.http2.asked import asked_at, asked_facts
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.one_way import is_one_way, known_to_answer, never_answered
@@ -82,6 +87,8 @@ def leaving(story: Story, context: Context) -> Leaving | None:
         return None
     state = work(story)
     turn = story.turn
+    if state is Work.WAITING and bytes_not_captured(story):
+        return None
     if state is Work.WAITING and not _one_way(story, context, end):
         since = asked_at(story) or max(turn.request_last_time, story.established_time)
         return Leaving(end, _weighed(story, context, since, end), False)

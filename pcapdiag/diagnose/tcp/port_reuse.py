@@ -50,6 +50,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import frames_of
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.work import connected
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact
@@ -84,7 +85,11 @@ KIND = Kind(
 )
 
 
-def match(story: Story, _context: Context) -> Judgement | None:
+DUE = SECOND
+"""The SYN behind the RST is answered in this time, or repeated."""
+
+
+def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a SYN met by an ACK of an older connection, and never accepted."""
     if not story.syn_frames or story.syn_ack_count or connected(story):
         return None
@@ -92,6 +97,8 @@ def match(story: Story, _context: Context) -> Judgement | None:
     if challenge is None:
         return None
     reset = next((r for r in story.resets if r.from_initiator), None)
+    if reset is not None and _may_be_cured(story, context, reset):
+        return None
     frames = frames_of(*story.syn_frames[:1], challenge.frame, reset.frame if reset else 0)
     then = f"{story.initiator.address} answered with RST (frame {reset.frame})." if reset else ""
     return Judgement(
@@ -112,6 +119,12 @@ def match(story: Story, _context: Context) -> Judgement | None:
             "then": f"{then} The connection never came up.".strip(),
         },
     )
+
+
+def _may_be_cured(story: Story, context: Context, reset: PacketFact) -> bool:
+    """Return whether the file ends before the SYN that follows the RST could be answered."""
+    last = story.packets[-1].frame == story.syn_frames[-1] > reset.frame
+    return last and context.last_time - story.end < DUE
 
 
 def challenge_ack(story: Story) -> PacketFact | None:

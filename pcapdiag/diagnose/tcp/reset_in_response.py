@@ -52,7 +52,7 @@ from pcapdiag.diagnose.phase import in_tls_handshake
 from pcapdiag.diagnose.tcp.closing_reset import reset_judgement, responder_reset
 from pcapdiag.diagnose.timing import SECOND, quiet_before
 from pcapdiag.diagnose.tls_state import left_first
-from pcapdiag.diagnose.work import Work, one_direction, work
+from pcapdiag.diagnose.work import Work, answers_unseen, one_direction, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -101,7 +101,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
         return judgement
     if state is not Work.UNKNOWN or quiet_before(story, end.time) >= UNREADABLE_LIMIT:
         return None
-    if left_first(story, end.time, end.frame):
+    if left_first(story, end.time, end.frame) or answers_unseen(story):
         return None
     sure = 0.55 if story.turn.response_acked else 0.68
     others = (OtherCode("ok", round(0.95 - sure, 2)),)

@@ -15,7 +15,7 @@ from pcapdiag.diagnose.goodbye import (
     LDAP_UNBIND_BYTES,
     LINE_QUITS,
     QUITS,
-    WEBSOCKET_CLOSE,
+    WEBSOCKET_UNANSWERED,
 )
 from pcapdiag.diagnose.tls.commands import LDAP_START_TLS, MYSQL_GREETING, POSTGRES_SSL_REQUEST
 from pcapdiag.protocols.tls.sniff import speaks_tls
@@ -100,7 +100,8 @@ def kept_message(data: bytes) -> bytes:
         return data[:_MYSQL_SSL_TOLD] + bytes(len(data) - _MYSQL_SSL_TOLD)
     if data[1:5] == MYSQL_GREETING:
         return data[:5] + BINARY * (len(data) - 5)
-    if data[:1] == bytes([WEBSOCKET_CLOSE]) and len(data) > 1 and data[1] & 0x7F == len(data) - 6:
+    control = len(data) > 1 and data[0] in WEBSOCKET_UNANSWERED
+    if control and data[1] & 0x7F == len(data) - 6:
         return data[:2] + BINARY * (len(data) - 2)
     return _ldap(data)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Callable
 
 from failurelab import behaviours, rules
+from failurelab.bump import Bump
 from failurelab.capture import Point
 from failurelab.connections import Address, Connection
 from failurelab.lab import Lab
@@ -142,6 +144,55 @@ def reordered(lab: Lab) -> None:
     lab.bump.add(rules.delay(held, 0.002))
     _download(lab, 10)
     lab.findings.forbidden = ["path.loss", *COMPLETE]
+
+
+def _held(lab: Lab) -> None:
+    """Hold many data segments back, each for another time, up to two round trips."""
+    dice = random.Random("reordering")
+
+    def rule(bump: Bump, packet: Packet) -> bool:
+        if packet.direction != "back" or not packet.payload_size or dice.random() >= 0.3:
+            return False
+        bump.send(packet.data, packet.direction, bump.delay + dice.uniform(0.002, 0.02))
+        return True
+
+    lab.bump.delay = 0.005
+    lab.bump.add(rule)
+
+
+@scenario(
+    "healthy-reordering-beyond-a-round-trip",
+    "Segments that come up to two round trips late, and are sent again needlessly",
+    points=(Point("upstream", gzip=True), Point("client", gzip=True)),
+    bump="router-upstream",
+    layers=("path", "tcp"),
+)
+def reordered_far(lab: Lab) -> None:
+    """The bump holds 30 % of the data segments back by 2 to 20 ms, round trip 10 ms; 60 kB ten
+    times.
+    """
+    _held(lab)
+    _download(lab, 10)
+    lab.findings.forbidden = ["path.loss", *COMPLETE]
+
+
+@scenario(
+    "healthy-reordering-without-timestamps",
+    "The same between stacks that have neither SACK nor timestamps",
+    points=(Point("upstream", gzip=True), Point("client", gzip=True)),
+    bump="router-upstream",
+    layers=("path", "tcp"),
+)
+def reordered_plain(lab: Lab) -> None:
+    """The bump holds 30 % of the data segments back by 2 to 20 ms, round trip 10 ms; 60 kB ten
+    times, with tcp_sack and tcp_timestamps 0.
+    """
+    for host in (lab.client, lab.upstream):
+        host.sysctl("net.ipv4.tcp_sack", 0)
+        host.sysctl("net.ipv4.tcp_timestamps", 0)
+    _held(lab)
+    _download(lab, 10)
+    lab.findings.forbidden = ["path.loss", "capture.dropped"]
 
 
 @scenario(

@@ -1,0 +1,11 @@
+import cython
+
+from pcapdiag.flow.records cimport Flow, HalfFlow
+from pcapdiag.model.numbers cimport distance
+
+@cython.locals(opener=HalfFlow, responder=HalfFlow)
+cpdef long long is_silent(Flow flow)
+@cython.locals(opener=HalfFlow, responder=HalfFlow)
+cpdef long long answer_may_be_missing(Flow flow)
+cpdef long long captured_late(Flow flow)
+cdef long long _late(HalfFlow f, HalfFlow r)

@@ -1,0 +1,46 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, annotation_typing=False
+"""Whether nothing came back, or the capture only does not have it.
+
+It lost packets, has one direction only, or a mirror port put the two directions out of order.
+"""
+
+from __future__ import annotations
+
+from pcapdiag.flow.records import Flow, HalfFlow
+from pcapdiag.model.numbers import distance
+
+
+def is_silent(flow: Flow) -> int:
+    """Say whether nothing came back to a SYN.
+
+    Who sends more than SYNs was answered, captured or not.
+    """
+    opener: HalfFlow = flow.a if flow.a_opened else flow.b
+    responder: HalfFlow = flow.b if flow.a_opened else flow.a
+    if responder.packets > 0 or flow.handshake_done:
+        return 0
+    return 1 if opener.packets <= flow.syn_count + opener.rst_count else 0
+
+
+def answer_may_be_missing(flow: Flow) -> int:
+    """Say whether an answer in HTTP/1, which has no greeting, may be there though it was not seen.
+
+    One that was captured before its request looks like a greeting.
+    """
+    opener: HalfFlow = flow.a if flow.a_opened else flow.b
+    responder: HalfFlow = flow.b if flow.a_opened else flow.a
+    if responder.packets == 0 or opener.acked_unseen > 0:
+        return 1
+    return 1 if flow.turn_index == 1 and flow.greeting_bytes > 0 else 0
+
+
+def captured_late(flow: Flow) -> int:
+    """Return how many acknowledgments were of bytes that were captured after all, behind them."""
+    return _late(flow.a, flow.b) + _late(flow.b, flow.a)
+
+
+def _late(f: HalfFlow, r: HalfFlow) -> int:
+    if f.acked_unseen == 0 or r.isn < 0 or r.gaps > 0 or r.next_seq < 0:
+        return 0
+    return f.acked_unseen if distance(f.highest_ack, r.next_seq) <= 0 else 0

@@ -1,0 +1,91 @@
+"""What a capture hides by its order, its ends and its holes: then nothing can be said to be missing."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.work import Work, answer_may_be_missing, answers_unseen, clock_stepped, work
+from pcapdiag.model.story import Story
+from tests.diagnose.playbook import (
+    EXCHANGE,
+    GET,
+    HANDSHAKE,
+    OK,
+    C,
+    S,
+    around,
+    judged,
+    play,
+)
+
+BATCH = b"\x01\x02batch of rows"
+CHALLENGE = S("ACK", seq=5000, ack=77)
+CLOSED = (C("FIN,ACK", after=2650), S("FIN,ACK"), C("ACK"))
+
+
+def test_an_answer_that_was_captured_before_its_request_is_no_missing_one() -> None:
+    """A mirror port with a queue for each direction; without it the same is a failure."""
+    answer = S("PSH,ACK", b"\x20\x02\x00\x00", ack=1_000_001 + len(BATCH))
+    late = play(*HANDSHAKE, answer, C("PSH,ACK", BATCH), S("ACK"), *CLOSED)
+    assert answers_unseen(late)
+    assert work(late) is Work.UNKNOWN
+    greeting = S("PSH,ACK", b"\x20\x02\x00\x00")
+    asked = play(*HANDSHAKE, greeting, C("PSH,ACK", BATCH), S("ACK"), *CLOSED)
+    assert not answers_unseen(asked)
+    assert work(asked) is Work.WAITING
+    assert judge(asked, around(asked, 10)).failed
+
+
+def test_where_packets_were_not_kept_only_the_first_request_is_compared() -> None:
+    answer = S("PSH,ACK", b"more", ack=1_000_001 + len(GET) + len(BATCH))
+    story = play(*HANDSHAKE, *EXCHANGE, answer, C("PSH,ACK", BATCH), packets_left_out=9)
+    assert not answers_unseen(story)
+    assert answers_unseen(replace(story, packets_left_out=0))
+
+
+def test_a_page_is_no_greeting() -> None:
+    story = play(*HANDSHAKE, S("PSH,ACK", OK), C("PSH,ACK", GET))
+    assert answers_unseen(story)
+    timeout = OK.replace(b"200 OK", b"408 Request Timeout")
+    assert not answers_unseen(play(*HANDSHAKE, S("PSH,ACK", timeout), C("PSH,ACK", GET)))
+
+
+def test_bytes_that_are_missing_before_a_fin_may_be_the_answer() -> None:
+    asked = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"))
+    assert judged(*asked, S("FIN,ACK", after=20)).code == "tcp.closed_before_response"
+    lost = play(*asked, S("FIN,ACK", after=20, seq=(4_294_967_201 + 69) % (1 << 32)))
+    assert answer_may_be_missing(lost)
+    assert not judge(lost, around(lost, 10)).failed
+
+
+def set_back(story: Story) -> Story:
+    """The clock is set back by three seconds before the last three packets."""
+    *before, a, b, c = story.packets
+    moved = [replace(packet, time=packet.time - 3_000_000_000) for packet in (a, b, c)]
+    return replace(story, packets=(*before, *moved))
+
+
+def test_across_a_clock_that_was_set_back_nothing_came_first() -> None:
+    story = play(*HANDSHAKE, C("PSH,ACK", GET), S("ACK"), S("FIN,ACK"), C("FIN,ACK"), S("ACK"))
+    assert not clock_stepped(story)
+    assert clock_stepped(set_back(story))
+    assert work(set_back(story)) is Work.UNKNOWN
+    assert not judge(set_back(story), around(story, 10)).failed
+
+
+def test_a_file_that_ends_behind_a_half_close_does_not_say_what_follows() -> None:
+    """However long: a program may compute for minutes. HTTP's clients do not close so."""
+    half = (*HANDSHAKE, C("PSH,ACK", BATCH), S("ACK"), C("FIN,ACK", after=0.1), S("ACK"))
+    assert judged(*half, left=30, turns=5).code == "capture.partial"
+    get = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"), C("FIN,ACK", after=0.1), S("ACK"))
+    assert judged(*get, left=30, turns=5).code == "tcp.initiator_abort"
+
+
+def test_a_file_that_ends_before_the_cure_of_a_reused_port() -> None:
+    again = C("SYN", after=20, again=True)
+    opened = (C("SYN"), CHALLENGE, C("RST", seq=77), again)
+    assert judged(*opened, left=0.1).code == "capture.partial"
+    assert judged(*opened, left=5).code == "tcp.port_reuse"
+    refused = (*opened, CHALLENGE, C("RST", seq=77))
+    assert judged(*refused, left=0.1).code == "tcp.port_reuse"
