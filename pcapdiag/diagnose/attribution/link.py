@@ -83,8 +83,10 @@ def captured_at_sender(view: ResetView) -> Signal | None:
     if seen.place != view.side:
         return None
     ttls, _ = baseline(view)
-    own = view.reset.ttl in ttls if ttls else view.reset.ttl in INITIAL_TTLS
-    if not own or (view.reset.mac and view.end.macs and view.reset.mac not in view.end.macs):
+    never_lowered = all(each in INITIAL_TTLS for each in (view.reset.ttl, *ttls))
+    if view.reset.ttl not in ttls and not never_lowered:
+        return None
+    if view.reset.mac and view.end.macs and view.reset.mac not in view.end.macs:
         return None
     if seen.sure:
         detail = f"the capture was taken on {view.end.address} itself, and the {view.word} left it"

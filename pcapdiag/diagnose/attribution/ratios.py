@@ -28,7 +28,11 @@ RATIOS: dict[str, Ratio] = {
     "ttl_same_once": Ratio("distance", WEAK, "few packets to compare with"),
     "ttl_near": Ratio("distance", WEAK, "routes change by a hop or two"),
     "ttl_on_link": Ratio("distance", 10.0, "TTL never lowered: made on the capture's own link"),
-    "ttl_other_system": Ratio("distance", 10.0, "other initial TTL: few hosts use two (IP_TTL)"),
+    "ttl_other_system": Ratio(
+        "distance", 4.0, "few hosts use two initial TTLs, and few devices are beside the host"
+    ),
+    "ttl_of_resets": Ratio("distance", NEUTRAL, "a host's second generator, or a device beside it"),
+    "ttl_elsewhere": Ratio("distance", NEUTRAL, "several machines, or ways, behind the address"),
     "ttl_differs": Ratio("distance", STRONG, "off by more than routes change"),
     "ttl_varies": Ratio("distance", MEDIUM, "off, but the host's own TTL varies"),
     "ttl_of_handshake": Ratio("distance", MEDIUM, "a SYN proxy's; some hosts set IP_TTL later"),

@@ -50,7 +50,7 @@ from pcapdiag.diagnose.attribution.shape import (
     WITH_ACK,
     shape,
 )
-from pcapdiag.diagnose.attribution.signal import Signal
+from pcapdiag.diagnose.attribution.signal import Signal, doubted
 from pcapdiag.diagnose.attribution.view import MAX_VIEWS, ResetView, view_reset
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact
@@ -64,6 +64,17 @@ MAX_SHAPES = 512
 """Combinations of what RSTs show for which it is kept which tests to ask."""
 NOT_COPIED = frozenset({"vantage", "others"})
 """Families of signals that no device on the path can bring about."""
+
+SECOND_GENERATOR = frozenset({"ttl_other_system", "ttl_of_resets"})
+"""Signals of a RST from as far away as its end, and yet another TTL: another generator made it."""
+HABITS = frozenset(
+    {
+        "df_clear", "ip_id_off", "ip_id_shared", "flow_label_zero", "tos_zero", "window_odd",
+        "window_shared", "refusal_odd", "timestamps_bare", "timestamps_missing",
+        "timestamps_missing_linux",
+    }
+)  # fmt: skip
+"""Signals that say no more than that: they have the same cause, whoever's generator it is."""
 
 
 class Test(NamedTuple):
@@ -139,7 +150,10 @@ def weigh_reset(view: ResetView) -> tuple[Signal, ...]:
     It is asked for the verdict and for the list of resets, so answers are kept as views are.
     """
     tests = _asked(shape(view))
-    return tuple([found for weigh in tests if (found := weigh(view)) is not None])
+    signals = tuple([found for weigh in tests if (found := weigh(view)) is not None])
+    if any(s.name in SECOND_GENERATOR for s in signals):
+        return tuple([doubted(s) if s.name in HABITS else s for s in signals])
+    return signals
 
 
 @lru_cache(MAX_SHAPES)
