@@ -14,6 +14,7 @@ from pcapdiag.diagnose.attribution.vantage import capture_hosts
 from pcapdiag.flow.records import Host
 from pcapdiag.flow.story import address_text, endpoint_facts, host_facts
 from pcapdiag.flow.tracker import Tracker
+from pcapdiag.incident.neighbourhood import neighbours, networks
 from pcapdiag.incident.recurrences import Recurrences
 from pcapdiag.incident.tls_servers import TlsServers
 from pcapdiag.incident.too_big import TooBigMessages
@@ -78,6 +79,8 @@ class Surroundings:
             base,
             final=True,
             capture_hosts=capture_hosts(base),
+            networks=networks(hosts.values()),
+            neighbours=neighbours(hosts.values()),
             nobody_answers=_nobody_answers(tracker.table.hosts.values()),
         )
         self.capture_hosts = self._known_as_own()

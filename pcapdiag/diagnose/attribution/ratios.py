@@ -28,9 +28,8 @@ RATIOS: dict[str, Ratio] = {
     "ttl_same_once": Ratio("distance", WEAK, "few packets to compare with"),
     "ttl_near": Ratio("distance", WEAK, "routes change by a hop or two"),
     "ttl_on_link": Ratio("distance", 10.0, "TTL never lowered: made on the capture's own link"),
-    "ttl_other_system": Ratio(
-        "distance", 4.0, "few hosts use two initial TTLs, and few devices are beside the host"
-    ),
+    "ttl_other_system": Ratio("distance", 10.0, "other initial TTL: few hosts use two"),
+    "ttl_of_reply": Ratio("distance", 4.0, "replies are made without the socket and its TTL"),
     "ttl_of_resets": Ratio("distance", NEUTRAL, "a host's second generator, or a device beside it"),
     "ttl_elsewhere": Ratio("distance", NEUTRAL, "several machines, or ways, behind the address"),
     "ttl_differs": Ratio("distance", STRONG, "off by more than routes change"),
@@ -38,6 +37,9 @@ RATIOS: dict[str, Ratio] = {
     "ttl_of_handshake": Ratio("distance", MEDIUM, "a SYN proxy's; some hosts set IP_TTL later"),
     "ttl_like_icmp": Ratio("distance", STRONG, "as far as a router that spoke for itself"),
     "ttl_shared": Ratio("distance", VERY_STRONG, "same odd TTL in resets of several connections"),
+    "ttl_like_neighbours": Ratio("distance", WEAK, "addresses of one network are near each other"),
+    "ttl_before_neighbours": Ratio("distance", 4.0, "a router before them, or their own router"),
+    "made_at_gateway": Ratio("distance", 3.0, "the first router, which may own the address"),
     "mac_differs": Ratio("distance", STRONG, "came through another device"),
     "interface_differs": Ratio("distance", MEDIUM, "another way in; so is a changed route"),
     "address_moved": Ratio("distance", STRONG, "new owner asks by ARP, then resets (measured)"),
@@ -87,6 +89,7 @@ RATIOS: dict[str, Ratio] = {
     # Time, and what made it be sent.
     "too_fast": Ratio("timing", STRONG, "the end could not have got the segment yet"),
     "too_fast_ack": Ratio("timing", VERY_STRONG, "same, and it acknowledges that segment"),
+    "too_fast_for_neighbours": Ratio("timing", MEDIUM, "neighbours may be nearer or farther"),
     "usual_rtt": Ratio("timing", 3.0, "a device nearer would be faster"),
     "usual_rtt_short": Ratio("timing", 1.25, "on a short path everything is near"),
     "unprompted_bare": Ratio("trigger", MEDIUM, "Linux sends a bare R only as an answer"),

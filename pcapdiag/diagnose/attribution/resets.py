@@ -13,6 +13,7 @@ from pcapdiag.diagnose.attribution import (
     ip_header,
     ip_id,
     link,
+    neighbours,
     recurring,
     sequence,
     tcp_header,
@@ -65,7 +66,7 @@ MAX_SHAPES = 512
 NOT_COPIED = frozenset({"vantage", "others"})
 """Families of signals that no device on the path can bring about."""
 
-SECOND_GENERATOR = frozenset({"ttl_other_system", "ttl_of_resets"})
+SECOND_GENERATOR = ttl.OTHER_START | {"ttl_of_resets"}
 """Signals of a RST from as far away as its end, and yet another TTL: another generator made it."""
 HABITS = frozenset(
     {
@@ -91,12 +92,14 @@ RESET_SIGNALS: tuple[Test, ...] = (
     Test(ttl.distance),
     Test(ttl.like_icmp, ICMP),
     Test(ttl.shared),
+    Test(neighbours.distance, FIRST),
     Test(link.mac),
     Test(link.interface),
     Test(afterwards.goes_on, WENT_ON),
     Test(afterwards.own_reset, SEVERAL),
     Test(afterwards.both_ends, BOTH_ENDS),
     Test(timing.answer_time),
+    Test(neighbours.answer_time, FIRST),
     Test(timing.unprompted, BARE),
     Test(recurring.idle_expiry, IDLED),
     Test(timing.idle_timer),

@@ -16,6 +16,8 @@ STEADY = 3
 """Packets with one TTL from which on it counts as the host's own."""
 SHARED = 3
 """Connections reset with one odd TTL from which on one device, or one system, is behind them."""
+OTHER_START = frozenset({"ttl_of_reply", "ttl_other_system"})
+"""Signals of a packet from as far away as its address's others, which started otherwise."""
 FARTHEST = 40
 """No way has more routers: a TTL that would say so was set so (RFC 5082, BGP's TTL of 1)."""
 
@@ -44,7 +46,7 @@ def distance(view: ResetView) -> Signal | None:
         f"{'has' if sum(ttls.values()) == 1 else 'have'} TTL {usual} ({hops_text(usual)})"
     )
     name = _difference(view, ttls)
-    if name == "ttl_other_system" and _always_so(view, ttls):
+    if name in OTHER_START and _always_so(view, ttls):
         count = sum(view.context.host(view.end.address).reset_ttls.values())
         detail += f"; so have all {count} RSTs of {view.end.address}: its own way, or one device's"
         return signal("ttl_of_resets", view.side, detail, (reset.frame,))
@@ -197,7 +199,7 @@ def _difference(view: ResetView, ttls: dict[int, int]) -> str:
     nearest = min(ttls, key=lambda other: abs(other - ttl))
     steady = len(ttls) == 1 and sum(ttls.values()) >= STEADY
     if abs(ttl - nearest) > ROUTE_CHANGE and as_far(ttl, nearest):
-        return "ttl_other_system"
+        return "ttl_of_reply" if view.bare or view.answers_syn else "ttl_other_system"
     if ttl in INITIAL_TTLS and all(hops(t) > 0 and initial_ttl(t) == ttl for t in ttls):
         return "ttl_on_link"
     if abs(ttl - nearest) <= ROUTE_CHANGE:

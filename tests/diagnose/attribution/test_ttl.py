@@ -125,7 +125,7 @@ def test_ttl_that_a_program_set_is_no_distance(own: int) -> None:
     exchange.server.ttl = own
     exchange.handshake().request().response()
     reset = exchange.reply_reset(ttl=64)
-    assert told(ttl.distance(seen(exchange, reset))) == ("ttl_other_system", "path")
+    assert told(ttl.distance(seen(exchange, reset))) == ("ttl_of_reply", "path")
 
 
 def test_ttl_of_the_same_address_on_other_connections_is_another_machine_of_it() -> None:
