@@ -37,7 +37,9 @@ def neighbours(hosts: Iterable[HostFacts]) -> dict[int, NeighbourFacts]:
     """Return whose packets came from each link-layer address."""
     found: dict[int, NeighbourFacts] = {}
     for host in hosts:
-        lowered = bool(host.ttls) and all(hops(ttl) > 0 for ttl in host.ttls)
+        if not host.ttls:
+            continue
+        lowered = all(hops(ttl) > 0 for ttl in host.ttls)
         for mac in host.macs:
             facts = found.setdefault(mac, NeighbourFacts())
             if lowered:

@@ -10,6 +10,7 @@ from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.timing import MEASURABLE, TOO_FAST
 from pcapdiag.diagnose.attribution.ttl import baseline, hops, hops_text
 from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, ResetView, duration
+from pcapdiag.diagnose.text import counted
 from pcapdiag.model.addresses import network_of
 
 ENOUGH = 2
@@ -32,8 +33,8 @@ def distance(view: ResetView) -> Signal | None:
         return signal("ttl_like_neighbours", view.side, detail, (reset.frame,))
     if hops(reset.ttl) < away and count >= ENOUGH:
         detail = (
-            f"RST has TTL {reset.ttl} ({hops_text(reset.ttl)}); {others} are {away} hops away: "
-            "made before it gets there, or by the router of that network itself"
+            f"RST has TTL {reset.ttl} ({hops_text(reset.ttl)}); {others} are "
+            f"{counted(away, 'hop')} away: made before it gets there, or by that network's router"
         )
         return signal("ttl_before_neighbours", "path", detail, (reset.frame,))
     return _at_gateway(view)
