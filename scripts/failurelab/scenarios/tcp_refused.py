@@ -212,8 +212,8 @@ def _neighbours_answer(lab: Lab, addresses: list[str]) -> None:
     bump="router-upstream",
 )
 def for_one_of_many(lab: Lab) -> None:
-    """Three addresses of one network answer a request each; round trip 6 ms. For a fourth the router
-    rejects by RST (iptables FORWARD), twice.
+    """Three addresses of one network answer a request each; round trip 6 ms. For a fourth the
+    router rejects by RST (iptables FORWARD), twice.
     """
     lab.bump.delay = 0.003
     *served, rejected = _neighbours(lab, 4)
