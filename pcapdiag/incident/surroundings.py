@@ -35,6 +35,8 @@ MAX_COMPARED_HOSTS = 4_096
 SILENT_HOSTS = 2
 """Hosts none of which answers anybody, where a filter's work is likelier than failures: one alone
 may be down."""
+SEVERAL_CALLS = 3
+"""Connections that are one packet each, from which on it may be a filter that left no more."""
 ROLES_AGE = 0.1
 """Roles are collected anew, while the capture runs, when it has this share of connections more."""
 
@@ -82,6 +84,7 @@ class Surroundings:
             networks=networks(hosts.values()),
             neighbours=neighbours(hosts.values()),
             nobody_answers=_nobody_answers(tracker.table.hosts.values()),
+            nobody_repeats=_nobody_repeats(tracker.table.hosts.values()),
         )
         self.capture_hosts = self._known_as_own()
         self._roles = self._collect_roles()
@@ -257,6 +260,17 @@ def _nobody_answers(hosts: Iterable[Host]) -> bool:
             return False
         silent += not spoke
     return silent >= SILENT_HOSTS
+
+
+def _nobody_repeats(hosts: Iterable[Host]) -> bool:
+    """Return whether several connections were opened, by one packet each, and nothing else sent."""
+    packets = opened = 0
+    for host in hosts:
+        if host.answered or host.reset_ttls:
+            return False
+        packets += host.packets
+        opened += host.opened
+    return packets == opened >= SEVERAL_CALLS
 
 
 def _not_known(_stream: int) -> Ends | None:

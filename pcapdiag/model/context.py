@@ -194,6 +194,8 @@ class Context(msgspec.Struct, eq=False):
     """Addresses of the host on which the capture was taken, as far as it shows."""
     nobody_answers: bool = False
     """The whole capture has been read, and of several hosts that were called none sent a packet."""
+    nobody_repeats: bool = False
+    """The whole capture has been read, and holds nothing but one SYN of each connection."""
     final: bool = False
     """The whole capture has been read; False while it is still running (``--follow``)."""
 
