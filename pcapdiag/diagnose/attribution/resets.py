@@ -22,6 +22,7 @@ from pcapdiag.diagnose.attribution import (
 )
 from pcapdiag.diagnose.attribution.combine import (
     COPYABLE_CEILING,
+    NEAR_CEILING,
     added_up,
     ceiling,
     conclude,
@@ -187,13 +188,17 @@ def sender_ceiling(view: ResetView, side: Actor, signals: Sequence[Signal], by_k
 
     A RST,ACK that cuts a connection without timestamps has nothing in it that who saw one packet
     of the flow could not write: IP ID, TTL, window, numbers. Nor has a bare one with the window.
+    Where only the capture's link speaks for the end, a bridge on it could have written any RST
+    without a timestamp.
     """
     limit = ceiling(side, signals, by_kind)
-    cuts = view.own_window or (not view.bare and not view.answers_syn and not view.end.fin_frame)
-    if side != view.side or not cuts or view.reset.tsval is not None:
+    if side != view.side or view.reset.tsval is not None or view.end.fin_frame:
         return limit
-    placed = [s for s in signals if s.says == side and s.family in NOT_COPIED and s.weight > 0]
-    return limit if placed else min(limit, COPYABLE_CEILING)
+    placed = {s.name for s in signals if s.says == side and s.family in NOT_COPIED and s.weight > 0}
+    if placed == {"captured_near_sender"}:
+        return min(limit, NEAR_CEILING)
+    cuts = view.own_window or not (view.bare or view.answers_syn)
+    return min(limit, COPYABLE_CEILING) if cuts and not placed else limit
 
 
 def prior_evidence(view: ResetView, prior: Prior) -> Evidence:
