@@ -56,7 +56,7 @@ def test_linger_zero() -> None:
 
 
 def test_beside_the_end_a_bridge_could_write_what_has_no_timestamp() -> None:
-    exchange = Exchange()
+    exchange = Exchange(rtt=MS // 10)
     exchange.client.ttl, exchange.server.ttl = 61, 64
     exchange.handshake().request().response()
     bare = sender(exchange, exchange.reply_reset())
