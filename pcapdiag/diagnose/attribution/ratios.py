@@ -32,6 +32,7 @@ RATIOS: dict[str, Ratio] = {
     "ttl_of_reply": Ratio("distance", 4.0, "replies are made without the socket and its TTL"),
     "ttl_of_resets": Ratio("distance", NEUTRAL, "a host's second generator, or a device beside it"),
     "ttl_elsewhere": Ratio("distance", NEUTRAL, "several machines, or ways, behind the address"),
+    "ttl_behind_handshake": Ratio("distance", NEUTRAL, "behind a SYN proxy there is the host"),
     "ttl_differs": Ratio("distance", STRONG, "off by more than routes change"),
     "ttl_varies": Ratio("distance", MEDIUM, "off, but the host's own TTL varies"),
     "ttl_of_handshake": Ratio("distance", MEDIUM, "a SYN proxy's; some hosts set IP_TTL later"),

@@ -41,11 +41,13 @@ def distance(view: ResetView) -> Signal | None:
     if elsewhere >= STEADY:
         return _elsewhere(view, ttls, elsewhere)
     usual = mode(ttls)
+    if _only_answered_syns(view) and hops(reset.ttl) > hops(usual):
+        return _behind(view, usual)
     detail = (
         f"{view.word} has TTL {reset.ttl} ({hops_text(reset.ttl)}); {_packets(ttls)} of {whose} "
         f"{'has' if sum(ttls.values()) == 1 else 'have'} TTL {usual} ({hops_text(usual)})"
     )
-    name = _difference(view, ttls)
+    name = _difference(view, ttls, steady=_steady(view, ttls))
     if name in OTHER_START and _always_so(view, ttls):
         count = sum(view.context.host(view.end.address).reset_ttls.values())
         detail += f"; so have all {count} RSTs of {view.end.address}: its own way, or one device's"
@@ -75,14 +77,15 @@ def shared(view: ResetView) -> Signal | None:
 
     Not for refused ports: who owns an address refuses those that it does not forward, or no longer,
     from its own distance; its other packets may come from hosts behind it (NAT by port, a
-    container's published port; measured). Nor where the RST is from as far away as the host.
+    container's published port; measured). Nor where the RST is from as far away as the host or
+    farther, where no device between is: something nearer may speak for the host, except by RST.
     """
     ttl = view.reset.ttl
     host = view.context.host(view.end.address)
     count = host.marks_of_resets.ttls.get(ttl, 0) if host.marks_of_resets else 0
     if count < SHARED or not host.ttls or ttl in host.ttls or ttl in view.end.ttls:
         return None
-    if view.answers_syn or any(as_far(ttl, other) for other in host.ttls):
+    if view.answers_syn or hops(ttl) >= min(map(hops, host.ttls)):
         return None
     detail = (
         f"RSTs of {host.address} on {count} connections have TTL {ttl}, which none of its "
@@ -178,6 +181,27 @@ def _elsewhere(view: ResetView, ttls: dict[int, int], count: int) -> Signal:
     return signal("ttl_elsewhere", view.side, detail, (view.reset.frame,))
 
 
+def _steady(view: ResetView, ttls: dict[int, int]) -> bool:
+    return sum(ttls.values()) >= STEADY and not _only_answered_syns(view)
+
+
+def _only_answered_syns(view: ResetView) -> bool:
+    """Whether hardly more than SYN-ACKs is seen of the address: a SYN proxy may have sent them."""
+    host = view.context.host(view.end.address)
+    several = sum(host.ttls.values()) >= host.answered + STEADY
+    return bool(view.own) and all(p.is_syn_ack for p in view.own) and not several
+
+
+def _behind(view: ResetView, usual: int) -> Signal:
+    """Tell that the RST is from behind what answered the SYN: that one is a SYN proxy then."""
+    ttl = view.reset.ttl
+    detail = (
+        f"{view.word} has TTL {ttl} ({hops_text(ttl)}), the SYN-ACK {usual} ({hops_text(usual)}): "
+        "from behind what answered the SYN (SYN proxy, balancer), so it may be the host's"
+    )
+    return signal("ttl_behind_handshake", view.side, detail, (view.reset.frame,))
+
+
 def _always_so(view: ResetView, ttls: dict[int, int]) -> bool:
     """Whether resets of several connections have this TTL, and none the address's own."""
     host = view.context.host(view.end.address)
@@ -187,24 +211,23 @@ def _always_so(view: ResetView, ttls: dict[int, int]) -> bool:
 
 
 def _same(view: ResetView, ttls: dict[int, int], whose: str) -> Signal:
-    steady = sum(ttls.values()) >= STEADY and view.reset.ttl == mode(ttls)
+    steady = _steady(view, ttls) and view.reset.ttl == mode(ttls)
     same = {view.reset.ttl: ttls[view.reset.ttl]}
     detail = f"{view.word} has TTL {view.reset.ttl} like {_packets(same)} of {whose}"
     name = "ttl_same" if steady else "ttl_same_once"
     return signal(name, view.side, detail, (view.reset.frame,))
 
 
-def _difference(view: ResetView, ttls: dict[int, int]) -> str:
+def _difference(view: ResetView, ttls: dict[int, int], *, steady: bool) -> str:
     ttl = view.reset.ttl
     nearest = min(ttls, key=lambda other: abs(other - ttl))
-    steady = len(ttls) == 1 and sum(ttls.values()) >= STEADY
     if abs(ttl - nearest) > ROUTE_CHANGE and as_far(ttl, nearest):
         return "ttl_of_reply" if view.bare or view.answers_syn else "ttl_other_system"
     if ttl in INITIAL_TTLS and all(hops(t) > 0 and initial_ttl(t) == ttl for t in ttls):
         return "ttl_on_link"
     if abs(ttl - nearest) <= ROUTE_CHANGE:
         return "ttl_near"
-    return "ttl_differs" if steady else "ttl_varies"
+    return "ttl_differs" if steady and len(ttls) == 1 else "ttl_varies"
 
 
 def _packets(ttls: dict[int, int]) -> str:

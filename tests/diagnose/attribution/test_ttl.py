@@ -10,7 +10,7 @@ from pcapdiag.diagnose.attribution import ttl
 from pcapdiag.diagnose.attribution.ratios import RATIOS
 from pcapdiag.diagnose.attribution.resets import weigh_reset
 from pcapdiag.model.context import EndpointFacts
-from pcapdiag.model.packet import SYN, PacketFact
+from pcapdiag.model.packet import ACK, PSH, SYN, PacketFact
 from tests.diagnose.attribution.exchange import MS, SERVER, Exchange, known_host, seen, talk, told
 
 
@@ -84,11 +84,42 @@ def test_ttl_like_icmp_needs_another_ttl_than_the_hosts() -> None:
 
 def test_one_odd_ttl_in_many_resets_is_one_device() -> None:
     exchange = talk()
-    reset = exchange.live_reset(ttl=58)
-    many = known_host(SERVER, ttls={61: 400}, reset_ttls={58: 30})
+    reset = exchange.live_reset(ttl=62)
+    many = known_host(SERVER, ttls={61: 400}, reset_ttls={62: 30})
     assert told(ttl.shared(seen(exchange, reset, many))) == ("ttl_shared", "path")
-    once = known_host(SERVER, ttls={61: 400}, reset_ttls={58: 1})
+    once = known_host(SERVER, ttls={61: 400}, reset_ttls={62: 1})
     assert ttl.shared(seen(exchange, reset, once)) is None
+
+
+def test_no_device_between_is_farther_away_than_the_host() -> None:
+    exchange = talk()
+    reset = exchange.live_reset(ttl=49)
+    many = known_host(SERVER, ttls={61: 400}, reset_ttls={49: 30})
+    assert ttl.shared(seen(exchange, reset, many)) is None
+    assert told(ttl.distance(seen(exchange, reset, many))) == ("ttl_differs", "path")
+
+
+@pytest.mark.parametrize(
+    ("reset_ttl", "expected"),
+    [
+        (57, ("ttl_behind_handshake", "responder")),
+        (255, ("ttl_on_link", "path")),
+        (252, ("ttl_near", "path")),
+        (63, ("ttl_varies", "path")),
+        (250, ("ttl_same_once", "responder")),
+    ],
+)
+def test_where_only_syns_were_answered(reset_ttl: int, expected: tuple[str, str]) -> None:
+    exchange = Exchange()
+    exchange.server.ttl = 250
+    exchange.handshake()
+    exchange.wait(MS).send("client", PSH | ACK, 100)
+    reset = exchange.reply_reset(ttl=reset_ttl)
+    known = known_host(SERVER, ttls={250: 9}, reset_ttls={reset_ttl: 9})
+    known.hosts[SERVER].answered = 9
+    assert told(ttl.distance(seen(exchange, reset, known))) == expected
+    known.hosts[SERVER].ttls[250] = 40
+    assert told(ttl.distance(seen(exchange, reset, known))) != ("ttl_behind_handshake", "responder")
 
 
 def test_refused_ports_of_an_address_that_forwards_others_are_no_device() -> None:
