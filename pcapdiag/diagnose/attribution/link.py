@@ -83,8 +83,8 @@ def captured_at_sender(view: ResetView) -> Signal | None:
     if seen.place != view.side:
         return None
     ttls, _ = baseline(view)
-    never_lowered = all(each in INITIAL_TTLS for each in (view.reset.ttl, *ttls))
-    if view.reset.ttl not in ttls and not never_lowered:
+    fresh = view.reset.ttl in INITIAL_TTLS and (seen.sure or not ttls)
+    if view.reset.ttl not in ttls and not fresh:
         return None
     if view.reset.mac and view.end.macs and view.reset.mac not in view.end.macs:
         return None

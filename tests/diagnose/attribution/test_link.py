@@ -131,6 +131,20 @@ def test_capture_on_the_resetting_host_itself() -> None:
     assert told(found) == ("captured_at_sender", "responder")
     strange = link.captured_at_sender(seen(exchange, exchange.live_reset(ttl=40), context))
     assert strange is None
+    second = link.captured_at_sender(seen(exchange, exchange.live_reset(ttl=255), context))
+    assert told(second) == ("captured_at_sender", "responder")
+
+
+def test_beside_the_end_another_initial_ttl_may_be_a_bridges() -> None:
+    exchange = Exchange(rtt=MS // 10)
+    exchange.client.ttl, exchange.server.ttl = 61, 64
+    exchange.handshake().request().response()
+    own, other = exchange.live_reset(), exchange.live_reset(ttl=255)
+    assert told(link.captured_at_sender(seen(exchange, own))) == (
+        "captured_near_sender",
+        "responder",
+    )
+    assert link.captured_at_sender(seen(exchange, other)) is None
 
 
 def test_capture_at_the_other_end_says_nothing() -> None:
