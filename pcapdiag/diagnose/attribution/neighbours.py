@@ -18,7 +18,11 @@ ENOUGH = 2
 
 
 def distance(view: ResetView) -> Signal | None:
-    """Compare the RST's distance with that of the address's neighbours."""
+    """Compare the RST's distance with that of the address's neighbours.
+
+    Another network that is no hop away says nothing: there no router lowers a TTL (a cloud's own
+    network), or one relay speaks for all (passt, measured).
+    """
     known, _ = baseline(view)
     if known:
         return None
@@ -27,6 +31,8 @@ def distance(view: ResetView) -> Signal | None:
         return _at_gateway(view)
     ((away, count),) = facts.distances.items()
     reset, network = view.reset, network_of(view.end.address)
+    if away == 0 and network != network_of(view.peer.address):
+        return _at_gateway(view)
     others = f"{count} other address{'es' if count > 1 else ''} of {network}"
     if hops(reset.ttl) == away:
         detail = f"RST has TTL {reset.ttl} ({hops_text(reset.ttl)}): as far away as {others}"

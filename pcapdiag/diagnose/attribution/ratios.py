@@ -75,6 +75,7 @@ RATIOS: dict[str, Ratio] = {
     "window_odd": Ratio("tcp_header", WEAK, "a host's reply has window 0"),
     "reply_form": Ratio("tcp_header", NEUTRAL, "host without socket and filter are alike"),
     "refusal_odd": Ratio("tcp_header", 3.0, "RFC 9293 3.10.7.1: seq 0, ACK of the SYN"),
+    "refusal_bare": Ratio("tcp_header", STRONG, "RFC 9293 3.10.7.1: with ACK; so the SYN goes on"),
     "vendor_code": Ratio("tcp_header", NEUTRAL, "names the product, not its place"),
     "reset_text": Ratio("tcp_header", MEDIUM, "hosts send no text in a RST, appliances do"),
     "window_shared": Ratio("tcp_header", WEAK, "a fixed window; some hosts' stacks have one too"),

@@ -31,6 +31,7 @@ def around(facts: NetworkFacts, **more: object) -> Context:
         (252, NetworkFacts({3: 1}), ("ttl_like_neighbours", "responder")),
         (63, NetworkFacts({3: 2}), ("ttl_before_neighbours", "path")),
         (63, NetworkFacts({3: 1}), None),
+        (64, NetworkFacts({0: 4}), None),
         (59, NetworkFacts({3: 2}), None),
         (63, NetworkFacts({3: 2, 1: 1}), None),
         (63, NetworkFacts({3: 2}, mixed=1), None),
