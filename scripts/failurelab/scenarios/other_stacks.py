@@ -59,7 +59,7 @@ def passt_in_response(lab: Lab) -> None:
 
 @scenario(
     "tcp.connection_refused-passt",
-    "passt refuses, for a closed port and for an address that does not answer, by a RST without ACK",
+    "passt refuses by a RST without ACK, for a closed port and an address that is silent",
     points=(_TAP,),
 )
 def passt_refuses(lab: Lab) -> None:
