@@ -37,6 +37,14 @@ QUITS = (
 """Whole messages after which a client closes and a server says nothing."""
 LINE_QUITS = (b"QUIT\r\n", b"QUIT\n")
 """The same in capitals: memcached, FTP, SMTP, POP3 (where an answer is optional for the client)."""
+SHUTDOWNS = (
+    b"SHUTDOWN\r\n",
+    b"SHUTDOWN ",
+    b"*1\r\n$8\r\nSHUTDOWN\r\n",
+    b"*2\r\n$8\r\nSHUTDOWN\r\n",
+)
+SHUTDOWN_BYTES = 64
+"""Redis and Valkey end without a word when they are told to (documentation of SHUTDOWN)."""
 TLS_ALERT_RECORD = b"\x15\x03"
 WEBSOCKET_UNANSWERED = (0x88, 0x8A)
 """Close and Pong, masked as a client's frames are (RFC 6455 sections 5.3 and 5.5)."""
@@ -92,6 +100,8 @@ def asks_for_answer(story: Story) -> bool:
     if turn.index == 0 or turn.request_bytes == 0 or nothing_asked(story):
         return False
     head = turn.request_head
+    if turn.request_bytes <= SHUTDOWN_BYTES and head.upper().startswith(SHUTDOWNS):
+        return False
     if turn.index == 1 and _is_first_message(story):
         return not (head.startswith(CANCEL_REQUEST) or (story.greeting_bytes and _quits(head)))
     if head.startswith(METHODS):

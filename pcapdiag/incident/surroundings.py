@@ -14,6 +14,7 @@ from pcapdiag.diagnose.attribution.vantage import capture_hosts
 from pcapdiag.flow.records import Host
 from pcapdiag.flow.story import address_text, endpoint_facts, host_facts
 from pcapdiag.flow.tracker import Tracker
+from pcapdiag.incident.neighbourhood import neighbours, networks
 from pcapdiag.incident.recurrences import Recurrences
 from pcapdiag.incident.tls_servers import TlsServers
 from pcapdiag.incident.too_big import TooBigMessages
@@ -34,6 +35,8 @@ MAX_COMPARED_HOSTS = 4_096
 SILENT_HOSTS = 2
 """Hosts none of which answers anybody, where a filter's work is likelier than failures: one alone
 may be down."""
+SEVERAL_CALLS = 3
+"""Connections that are one packet each, from which on it may be a filter that left no more."""
 ROLES_AGE = 0.1
 """Roles are collected anew, while the capture runs, when it has this share of connections more."""
 
@@ -78,7 +81,10 @@ class Surroundings:
             base,
             final=True,
             capture_hosts=capture_hosts(base),
+            networks=networks(hosts.values()),
+            neighbours=neighbours(hosts.values()),
             nobody_answers=_nobody_answers(tracker.table.hosts.values()),
+            nobody_repeats=_nobody_repeats(tracker.table.hosts.values()),
         )
         self.capture_hosts = self._known_as_own()
         self._roles = self._collect_roles()
@@ -254,6 +260,17 @@ def _nobody_answers(hosts: Iterable[Host]) -> bool:
             return False
         silent += not spoke
     return silent >= SILENT_HOSTS
+
+
+def _nobody_repeats(hosts: Iterable[Host]) -> bool:
+    """Return whether several connections were opened, by one packet each, and nothing else sent."""
+    packets = opened = 0
+    for host in hosts:
+        if host.answered or host.reset_ttls:
+            return False
+        packets += host.packets
+        opened += host.opened
+    return packets == opened >= SEVERAL_CALLS
 
 
 def _not_known(_stream: int) -> Ends | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.model.addresses import network_of
+
 
 class ResetMarks(msgspec.Struct):
     """Header values of an address's resets, with the number of *connections* that had each.
@@ -74,6 +76,26 @@ class HostFacts(msgspec.Struct):
     """Connections that it opened (as initiator)."""
     answered: int = 0
     """Connections that it answered (as responder, SYN-ACK or data seen)."""
+
+
+class NetworkFacts(msgspec.Struct):
+    """The addresses of one /24 or /64 that sent more than RSTs."""
+
+    distances: dict[int, int] = {}
+    """How many addresses were how many hops away, by all their packets."""
+    mixed: int = 0
+    """Addresses whose packets were from several distances."""
+    min_rtts: list[int] = []
+    """The smallest round trip to each, nanoseconds, where one was measured."""
+
+
+class NeighbourFacts(msgspec.Struct):
+    """One link-layer address that packets came from: whose packets those were."""
+
+    own: int = 0
+    """Addresses with a packet whose TTL was never lowered: hosts on the capture's link."""
+    forwarded: int = 0
+    """Addresses of which all packets had come through a router."""
 
 
 class TlsServerFacts(msgspec.Struct):
@@ -159,6 +181,10 @@ class Context(msgspec.Struct, eq=False):
     last_time: int = 0
     hosts: dict[str, HostFacts] = {}
     endpoints: dict[tuple[str, int], EndpointFacts] = {}
+    networks: dict[str, NetworkFacts] = {}
+    """By network (``model.addresses.network_of``), once the whole capture has been read."""
+    neighbours: dict[int, NeighbourFacts] = {}
+    """By source MAC, likewise."""
     interfaces: list[str] = []
     lost_by_capture: int = 0
     dropped_by_kernel: int = 0
@@ -168,12 +194,22 @@ class Context(msgspec.Struct, eq=False):
     """Addresses of the host on which the capture was taken, as far as it shows."""
     nobody_answers: bool = False
     """The whole capture has been read, and of several hosts that were called none sent a packet."""
+    nobody_repeats: bool = False
+    """The whole capture has been read, and holds nothing but one SYN of each connection."""
     final: bool = False
     """The whole capture has been read; False while it is still running (``--follow``)."""
 
     def host(self, address: str) -> HostFacts:
         """Return what is known of an address (empty facts when nothing is)."""
         return self.hosts.get(address) or HostFacts(address)
+
+    def network(self, address: str) -> NetworkFacts:
+        """Return what is known of the network that an address is in."""
+        return self.networks.get(network_of(address)) or NetworkFacts()
+
+    def neighbour(self, mac: int) -> NeighbourFacts:
+        """Return what came from a link-layer address."""
+        return self.neighbours.get(mac) or NeighbourFacts()
 
     def endpoint(self, address: str, port: int) -> EndpointFacts:
         """Return what is known of a responder's address and port."""

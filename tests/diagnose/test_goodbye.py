@@ -175,3 +175,12 @@ def test_a_quit_behind_a_greeting_asks_for_no_answer() -> None:
     greeting = (S("PSH,ACK", b"220 mx\r\n"), C("ACK"))
     assert not asks_for_answer(play(*HANDSHAKE, *greeting, quit_line))
     assert asks_for_answer(play(*HANDSHAKE, quit_line))
+
+
+@pytest.mark.parametrize(
+    "told", [b"shutdown nosave\r\n", b"SHUTDOWN\r\n", b"*2\r\n$8\r\nshutdown\r\n$6\r\nNOSAVE\r\n"]
+)
+def test_a_cache_that_is_told_to_end_says_nothing(told: bytes) -> None:
+    lines = (C("PSH,ACK", told), S("FIN,ACK", after=30))
+    assert judge(play(*HANDSHAKE, *lines), around(play(*HANDSHAKE, *lines))).code == "ok"
+    assert judged(*HANDSHAKE, C("PSH,ACK", b"GET shutdown\r\n"), S("FIN,ACK", after=30)).failed

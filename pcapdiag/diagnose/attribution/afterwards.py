@@ -86,7 +86,10 @@ def own_reset(view: ResetView) -> Signal | None:
 
 
 def both_ends(view: ResetView) -> Signal | None:
-    """Find RSTs in both directions at once, neither a live socket's nor an answer."""
+    """Find RSTs in both directions at once, neither a live socket's nor an answer.
+
+    Where both are what a live socket without timestamps sends, both programs may have ended.
+    """
     reset = view.reset
     if view.story.initiator.fin_frame or view.story.responder.fin_frame or _marked(reset):
         return None
@@ -97,12 +100,15 @@ def both_ends(view: ResetView) -> Signal | None:
         apart = abs(other.time - reset.time)
         if apart > at_once:
             continue
-        if _is_answer(view_reset(view.story, other, view.context)):
+        opposite = view_reset(view.story, other, view.context)
+        if _is_answer(opposite):
             continue
         if _is_answer(view):
             return None
+        both_own = _is_own(view) and _is_own(opposite)
         detail = f"both ends were reset within {duration(apart)}, neither RST answers anything"
-        return signal("reset_both", "path", detail, (reset.frame, other.frame))
+        frames = (reset.frame, other.frame)
+        return signal("reset_both", "path", detail, frames, confounded=both_own)
     return None
 
 

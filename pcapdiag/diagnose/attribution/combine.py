@@ -19,6 +19,8 @@ PRIOR_CEILING = 0.88
 """No sender of a RST is named more surely when no signal at all speaks for it."""
 COPYABLE_CEILING = 0.88
 """Nor where all that speaks for it can be computed from one packet of the flow (resets.py)."""
+NEAR_CEILING = 0.95
+"""Nor where its place speaks for it and that is only its link: a bridge there lowers no TTL."""
 DECIDES_ALONE = 2.0
 """Weight from which on one family is enough."""
 AGREEING = 2

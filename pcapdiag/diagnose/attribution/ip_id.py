@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
+from pcapdiag.diagnose.attribution.stack import LINUX_TTL
+from pcapdiag.diagnose.attribution.ttl import initial_ttl
 from pcapdiag.diagnose.attribution.view import ResetView
 from pcapdiag.model.packet import PacketFact
 
@@ -13,10 +15,15 @@ SLACK = 3
 DEFAULT_MSS = 1460
 RECENT = 4
 """Packets of the end that show whether its IDs count up."""
+QUIET = 1_000_000_000
+"""Time (ns) in which a host that has one counter for all its packets sends others."""
 
 
 def continuity(view: ResetView) -> Signal | None:
-    """Weigh whether the RST continues the flow's own IDs: ahead by what was sent (measured)."""
+    """Weigh whether the RST continues the flow's own IDs: ahead by what was sent (measured).
+
+    Linux counts by connection; some others (Windows, lwIP) have one counter for all.
+    """
     own = _numbered(view)
     reset = view.reset
     if not own or not reset.ip_id or view.story.ip_version != 4:
@@ -37,7 +44,8 @@ def continuity(view: ResetView) -> Signal | None:
     if len(own) == 1 or not all(_follows(view, a, b) for a, b in pairwise(own)):
         return None
     detail = f"{view.word} has IP ID {reset.ip_id}; the flow's own count stood at {last.ip_id}"
-    return signal("ip_id_off", "path", detail, (last.frame, reset.frame))
+    shared = reset.time - last.time >= QUIET and initial_ttl(last.ttl) != LINUX_TTL
+    return signal("ip_id_off", "path", detail, (last.frame, reset.frame), confounded=shared)
 
 
 def copied(view: ResetView) -> Signal | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
-from pcapdiag.diagnose.attribution.ttl import baseline, without
+from pcapdiag.diagnose.attribution.ttl import baseline, hops, without
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, ResetView
 from pcapdiag.model.addresses import is_loopback
@@ -40,7 +40,7 @@ def mac(view: ResetView) -> Signal | None:
         f"{view.end.address} came from {mac_text(_mode(macs))}"
     )
     steady = len(macs) == 1 and sum(macs.values()) >= STEADY
-    return signal("mac_differs", "path", detail, (reset.frame,), not steady)
+    return signal("mac_differs", "path", detail, (reset.frame,), not steady or _by_router(view))
 
 
 def interface(view: ResetView) -> Signal | None:
@@ -83,8 +83,10 @@ def captured_at_sender(view: ResetView) -> Signal | None:
     if seen.place != view.side:
         return None
     ttls, _ = baseline(view)
-    own = view.reset.ttl in ttls if ttls else view.reset.ttl in INITIAL_TTLS
-    if not own or (view.reset.mac and view.end.macs and view.reset.mac not in view.end.macs):
+    fresh = view.reset.ttl in INITIAL_TTLS and (seen.sure or not ttls)
+    if view.reset.ttl not in ttls and not fresh:
+        return None
+    if view.reset.mac and view.end.macs and view.reset.mac not in view.end.macs:
         return None
     if seen.sure:
         detail = f"the capture was taken on {view.end.address} itself, and the {view.word} left it"
@@ -96,6 +98,16 @@ def captured_at_sender(view: ResetView) -> Signal | None:
 def mac_text(number: int) -> str:
     """Return a MAC address as people write it."""
     return ":".join(f"{byte:02x}" for byte in number.to_bytes(8, "big")[2:])
+
+
+def _by_router(view: ResetView) -> bool:
+    """Whether another router handed the RST on, from as far away as the address's other packets.
+
+    Of two routers with one address either may forward (VRRP, ECMP): the sender's MAC is neither.
+    """
+    ttls, _ = baseline(view)
+    routed = view.reset.ttl in ttls and hops(view.reset.ttl) > 0
+    return routed and view.context.neighbour(view.reset.mac).forwarded > 0
 
 
 def _sent(view: ResetView, others: set[int]) -> Signal | None:

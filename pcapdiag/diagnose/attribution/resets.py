@@ -13,6 +13,7 @@ from pcapdiag.diagnose.attribution import (
     ip_header,
     ip_id,
     link,
+    neighbours,
     recurring,
     sequence,
     tcp_header,
@@ -21,6 +22,7 @@ from pcapdiag.diagnose.attribution import (
 )
 from pcapdiag.diagnose.attribution.combine import (
     COPYABLE_CEILING,
+    NEAR_CEILING,
     added_up,
     ceiling,
     conclude,
@@ -50,7 +52,7 @@ from pcapdiag.diagnose.attribution.shape import (
     WITH_ACK,
     shape,
 )
-from pcapdiag.diagnose.attribution.signal import Signal
+from pcapdiag.diagnose.attribution.signal import Signal, doubted
 from pcapdiag.diagnose.attribution.view import MAX_VIEWS, ResetView, view_reset
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact
@@ -64,6 +66,17 @@ MAX_SHAPES = 512
 """Combinations of what RSTs show for which it is kept which tests to ask."""
 NOT_COPIED = frozenset({"vantage", "others"})
 """Families of signals that no device on the path can bring about."""
+
+SECOND_GENERATOR = ttl.OTHER_START | {"ttl_of_resets"}
+"""Signals of a RST from as far away as its end, and yet another TTL: another generator made it."""
+HABITS = frozenset(
+    {
+        "df_clear", "ip_id_off", "ip_id_shared", "flow_label_zero", "tos_zero", "window_odd",
+        "window_shared", "refusal_odd", "timestamps_bare", "timestamps_missing",
+        "timestamps_missing_linux",
+    }
+)  # fmt: skip
+"""Signals that say no more than that: they have the same cause, whoever's generator it is."""
 
 
 class Test(NamedTuple):
@@ -80,12 +93,14 @@ RESET_SIGNALS: tuple[Test, ...] = (
     Test(ttl.distance),
     Test(ttl.like_icmp, ICMP),
     Test(ttl.shared),
+    Test(neighbours.distance, FIRST),
     Test(link.mac),
     Test(link.interface),
     Test(afterwards.goes_on, WENT_ON),
     Test(afterwards.own_reset, SEVERAL),
     Test(afterwards.both_ends, BOTH_ENDS),
     Test(timing.answer_time),
+    Test(neighbours.answer_time, FIRST),
     Test(timing.unprompted, BARE),
     Test(recurring.idle_expiry, IDLED),
     Test(timing.idle_timer),
@@ -139,7 +154,10 @@ def weigh_reset(view: ResetView) -> tuple[Signal, ...]:
     It is asked for the verdict and for the list of resets, so answers are kept as views are.
     """
     tests = _asked(shape(view))
-    return tuple([found for weigh in tests if (found := weigh(view)) is not None])
+    signals = tuple([found for weigh in tests if (found := weigh(view)) is not None])
+    if any(s.name in SECOND_GENERATOR for s in signals):
+        return tuple([doubted(s) if s.name in HABITS else s for s in signals])
+    return signals
 
 
 @lru_cache(MAX_SHAPES)
@@ -170,13 +188,17 @@ def sender_ceiling(view: ResetView, side: Actor, signals: Sequence[Signal], by_k
 
     A RST,ACK that cuts a connection without timestamps has nothing in it that who saw one packet
     of the flow could not write: IP ID, TTL, window, numbers. Nor has a bare one with the window.
+    Where only the capture's link speaks for the end, a bridge on it could have written any RST
+    without a timestamp.
     """
     limit = ceiling(side, signals, by_kind)
-    cuts = view.own_window or (not view.bare and not view.answers_syn and not view.end.fin_frame)
-    if side != view.side or not cuts or view.reset.tsval is not None:
+    if side != view.side or view.reset.tsval is not None or view.end.fin_frame:
         return limit
-    placed = [s for s in signals if s.says == side and s.family in NOT_COPIED and s.weight > 0]
-    return limit if placed else min(limit, COPYABLE_CEILING)
+    placed = {s.name for s in signals if s.says == side and s.family in NOT_COPIED and s.weight > 0}
+    if placed == {"captured_near_sender"}:
+        return min(limit, NEAR_CEILING)
+    cuts = view.own_window or not (view.bare or view.answers_syn)
+    return min(limit, COPYABLE_CEILING) if cuts and not placed else limit
 
 
 def prior_evidence(view: ResetView, prior: Prior) -> Evidence:

@@ -6,6 +6,7 @@ import math
 from functools import cache
 
 import msgspec
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution.fitted import FITTED
 from pcapdiag.diagnose.attribution.ratios import CONFOUNDED, RATIOS
@@ -51,6 +52,11 @@ def signal(
     """
     family, weight = _weight(name, confounded)
     return Signal(name, family, says, weight, detail, frames)
+
+
+def doubted(item: Signal) -> Signal:
+    """Return a signal with an innocent cause of the same observation taken into account."""
+    return replace(item, weight=max(0.0, item.weight - math.log10(CONFOUNDED)))
 
 
 @cache

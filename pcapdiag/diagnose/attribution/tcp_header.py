@@ -120,13 +120,20 @@ def odd_window(view: ResetView) -> Signal | None:
 
 
 def odd_refusal(view: ResetView) -> Signal | None:
-    """Find a RST to a SYN that does not have the form of RFC 9293 3.10.7.1."""
+    """Find a RST to a SYN that does not have the form of RFC 9293 3.10.7.1.
+
+    Without ACK the caller ignores it (3.10.7.3); passt answers so for whatever it cannot reach
+    (measured), and filters do (Raman 2023).
+    """
     syn = view.trigger
     if not view.answers_syn or syn is None:
         return None
     reset = view.reset
     if reset.has_ack and reset.seq == 0 and reset.ack == syn.end_seq and not reset.window:
         return None
+    if view.bare:
+        detail = "bare RST to a SYN: no host's TCP sends it, and the caller's ignores it"
+        return signal("refusal_bare", "path", detail, (syn.frame, reset.frame))
     detail = "RST to the SYN is not as a closed port sends it (RST,ACK, seq 0, window 0)"
     return signal("refusal_odd", "path", detail, (syn.frame, reset.frame))
 

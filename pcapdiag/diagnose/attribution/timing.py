@@ -35,7 +35,8 @@ def answer_time(view: ResetView) -> Signal | None:
             f"{view.word} came {duration(delay)} after the segment that it answers; "
             f"{view.end.address} never took less than {duration(rtt)}"
         )
-        name = "too_fast" if view.bare or not prompts[0].length else "too_fast_ack"
+        acknowledges = not view.bare and prompts[0].length and _measured_on_data(view)
+        name = "too_fast_ack" if acknowledges else "too_fast"
         return signal(name, "path", detail, frames)
     delay = view.reset.time - prompts[-1].time
     if delay < USUAL[0] * rtt or any(p.time >= prompts[-1].time for p in view.earlier):
@@ -45,6 +46,14 @@ def answer_time(view: ResetView) -> Signal | None:
     detail += f" ({duration(rtt)})"
     name = "usual_rtt" if rtt >= LONG_PATH else "usual_rtt_short"
     return signal(name, view.side, detail, frames)
+
+
+def _measured_on_data(view: ResetView) -> bool:
+    """Whether the end had answered more than a SYN: the handshake alone may have been slow.
+
+    A radio that wakes up, a full queue, or a relay that connects onwards first delays the SYN-ACK.
+    """
+    return any(not p.is_syn_ack for p in view.earlier)
 
 
 def unprompted(view: ResetView) -> Signal | None:

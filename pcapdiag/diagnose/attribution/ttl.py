@@ -15,7 +15,11 @@ ROUTE_CHANGE = 2
 STEADY = 3
 """Packets with one TTL from which on it counts as the host's own."""
 SHARED = 3
-"""Connections reset with one odd TTL from which on one device is behind them."""
+"""Connections reset with one odd TTL from which on one device, or one system, is behind them."""
+OTHER_START = frozenset({"ttl_of_reply", "ttl_other_system"})
+"""Signals of a packet from as far away as its address's others, which started otherwise."""
+FARTHEST = 40
+"""No way has more routers: a TTL that would say so was set so (RFC 5082, BGP's TTL of 1)."""
 
 
 def distance(view: ResetView) -> Signal | None:
@@ -33,12 +37,22 @@ def distance(view: ResetView) -> Signal | None:
         return signal("ttl_of_handshake", "path", detail, (reset.frame,))
     if reset.ttl in ttls:
         return _same(view, ttls, whose)
+    elsewhere = view.context.host(view.end.address).ttls.get(reset.ttl, 0)
+    if elsewhere >= STEADY:
+        return _elsewhere(view, ttls, elsewhere)
     usual = mode(ttls)
+    if _only_answered_syns(view) and hops(reset.ttl) > hops(usual):
+        return _behind(view, usual)
     detail = (
         f"{view.word} has TTL {reset.ttl} ({hops_text(reset.ttl)}); {_packets(ttls)} of {whose} "
         f"{'has' if sum(ttls.values()) == 1 else 'have'} TTL {usual} ({hops_text(usual)})"
     )
-    return signal(_difference(view, ttls), "path", detail, (reset.frame,), view.has_moved)
+    name = _difference(view, ttls, steady=_steady(view, ttls))
+    if name in OTHER_START and _always_so(view, ttls):
+        count = sum(view.context.host(view.end.address).reset_ttls.values())
+        detail += f"; so have all {count} RSTs of {view.end.address}: its own way, or one device's"
+        return signal("ttl_of_resets", view.side, detail, (reset.frame,))
+    return signal(name, "path", detail, (reset.frame,), view.has_moved)
 
 
 def like_icmp(view: ResetView) -> Signal | None:
@@ -59,29 +73,25 @@ def device_address(view: ResetView) -> str | None:
 
 
 def shared(view: ResetView) -> Signal | None:
-    """Find the same odd TTL in resets of other connections of that address."""
+    """Find the same odd TTL in resets of other connections of that address.
+
+    Not for refused ports: who owns an address refuses those that it does not forward, or no longer,
+    from its own distance; its other packets may come from hosts behind it (NAT by port, a
+    container's published port; measured). Nor where the RST is from as far away as the host or
+    farther, where no device between is: something nearer may speak for the host, except by RST.
+    """
     ttl = view.reset.ttl
     host = view.context.host(view.end.address)
     count = host.marks_of_resets.ttls.get(ttl, 0) if host.marks_of_resets else 0
     if count < SHARED or not host.ttls or ttl in host.ttls or ttl in view.end.ttls:
         return None
-    if _may_be_forwarded(view):
+    if view.answers_syn or hops(ttl) >= min(map(hops, host.ttls)):
         return None
     detail = (
         f"RSTs of {host.address} on {count} connections have TTL {ttl}, which none of its "
         f"{sum(host.ttls.values())} other packets has: one device"
     )
     return signal("ttl_shared", "path", detail, (view.reset.frame,), view.has_moved)
-
-
-def _may_be_forwarded(view: ResetView) -> bool:
-    """Return whether the address's other packets may come from hosts behind it: NAT by port.
-
-    Whose address it is refuses the ports that it does not forward, from its own distance
-    (measured). A port that was served in this capture is known to be the same host's.
-    """
-    port = view.context.endpoint(view.end.address, view.end.port)
-    return view.answers_syn and not port.established
 
 
 @lru_cache(MAX_VIEWS)
@@ -115,6 +125,15 @@ def hops(ttl: int) -> int:
     return initial_ttl(ttl) - ttl
 
 
+def as_far(ttl: int, other: int) -> bool:
+    """Whether a packet may be from as far away as its address's others, which started otherwise.
+
+    A device between is nearer than the host. What is from as far away was made by the host, by a
+    second generator of it or a socket with a TTL of its own, or by a device at its side.
+    """
+    return ttl != other and (hops(ttl) == hops(other) or hops(other) > FARTHEST)
+
+
 def hops_text(ttl: int) -> str:
     """Return the distance in words."""
     count = hops(ttl)
@@ -146,28 +165,69 @@ def _is_of_handshake(view: ResetView) -> bool:
     later = [p.ttl for p in view.own if not p.is_syn_ack]
     if answers != {ttl} or len(later) < STEADY or len(set(later)) > 1:
         return False
-    return abs(later[0] - ttl) > ROUTE_CHANGE
+    return abs(later[0] - ttl) > ROUTE_CHANGE and not as_far(ttl, later[0])
+
+
+def _elsewhere(view: ResetView, ttls: dict[int, int], count: int) -> Signal:
+    """Tell that the address has this TTL on other connections: machines, or ways, behind it.
+
+    A balancer without state, or anycast, hands a connection on to one that does not know it.
+    """
+    address, ttl = view.end.address, view.reset.ttl
+    detail = (
+        f"{view.word} has TTL {ttl}, like {count} packets of {address} on other connections; on "
+        f"this one they have {mode(ttls)}: another machine, or way, behind that address"
+    )
+    return signal("ttl_elsewhere", view.side, detail, (view.reset.frame,))
+
+
+def _steady(view: ResetView, ttls: dict[int, int]) -> bool:
+    return sum(ttls.values()) >= STEADY and not _only_answered_syns(view)
+
+
+def _only_answered_syns(view: ResetView) -> bool:
+    """Whether hardly more than SYN-ACKs is seen of the address: a SYN proxy may have sent them."""
+    host = view.context.host(view.end.address)
+    several = sum(host.ttls.values()) >= host.answered + STEADY
+    return bool(view.own) and all(p.is_syn_ack for p in view.own) and not several
+
+
+def _behind(view: ResetView, usual: int) -> Signal:
+    """Tell that the RST is from behind what answered the SYN: that one is a SYN proxy then."""
+    ttl = view.reset.ttl
+    detail = (
+        f"{view.word} has TTL {ttl} ({hops_text(ttl)}), the SYN-ACK {usual} ({hops_text(usual)}): "
+        "from behind what answered the SYN (SYN proxy, balancer), so it may be the host's"
+    )
+    return signal("ttl_behind_handshake", view.side, detail, (view.reset.frame,))
+
+
+def _always_so(view: ResetView, ttls: dict[int, int]) -> bool:
+    """Whether resets of several connections have this TTL, and none the address's own."""
+    host = view.context.host(view.end.address)
+    marks = host.marks_of_resets
+    several = marks is not None and marks.ttls.get(view.reset.ttl, 0) >= SHARED
+    return several and not host.reset_ttls.keys() & (ttls.keys() | host.ttls.keys())
 
 
 def _same(view: ResetView, ttls: dict[int, int], whose: str) -> Signal:
-    steady = sum(ttls.values()) >= STEADY and view.reset.ttl == mode(ttls)
+    steady = _steady(view, ttls) and view.reset.ttl == mode(ttls)
     same = {view.reset.ttl: ttls[view.reset.ttl]}
     detail = f"{view.word} has TTL {view.reset.ttl} like {_packets(same)} of {whose}"
     name = "ttl_same" if steady else "ttl_same_once"
     return signal(name, view.side, detail, (view.reset.frame,))
 
 
-def _difference(view: ResetView, ttls: dict[int, int]) -> str:
+def _difference(view: ResetView, ttls: dict[int, int], *, steady: bool) -> str:
     ttl = view.reset.ttl
     nearest = min(ttls, key=lambda other: abs(other - ttl))
-    steady = len(ttls) == 1 and sum(ttls.values()) >= STEADY
+    if abs(ttl - nearest) > ROUTE_CHANGE and as_far(ttl, nearest):
+        return "ttl_of_reply" if view.bare or view.answers_syn else "ttl_other_system"
     if ttl in INITIAL_TTLS and all(hops(t) > 0 and initial_ttl(t) == ttl for t in ttls):
         return "ttl_on_link"
     if abs(ttl - nearest) <= ROUTE_CHANGE:
         return "ttl_near"
-    if not steady:
-        return "ttl_varies"
-    return "ttl_other_system" if hops(ttl) == hops(nearest) else "ttl_differs"
+    return "ttl_differs" if steady and len(ttls) == 1 else "ttl_varies"
 
 
 def _packets(ttls: dict[int, int]) -> str:

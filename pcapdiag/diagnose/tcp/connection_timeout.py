@@ -64,7 +64,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.ending import frames_of
 from pcapdiag.diagnose.filtered import only_first_syn
-from pcapdiag.diagnose.judgement import Judgement, SideHint
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.other_leg import told_its_client
 from pcapdiag.diagnose.timing import SECOND, duration
@@ -110,6 +110,9 @@ TRIED = 29 * SECOND // 10
 REPEAT_UNANSWERED = 4 * SECOND // 10
 """Silence after a repeated SYN that is longer than any usual round trip."""
 LINUX_TTL = 64
+ONLY_SYNS = 0.6
+"""How sure at most where the capture holds one SYN of each connection and nothing else (judgement).
+"""
 
 
 def match(story: Story, context: Context) -> Judgement | None:
@@ -137,11 +140,12 @@ def given_up(story: Story, context: Context, *, gave_up: bool, confidence: float
         code=KIND.code,
         failed=True,
         phase="connect",
-        confidence=confidence,
+        confidence=min(confidence, ONLY_SYNS) if context.nobody_repeats else confidence,
         frames=frames_of(*story.syn_frames),
         candidates=_who(story, context),
         facts=_facts(story, gave_up, silent),
         notes=_notes(story, context),
+        alternatives=(_FILTERED,) if context.nobody_repeats else (),
     )
 
 
@@ -195,6 +199,7 @@ def _notes(story: Story, context: Context) -> tuple[str, ...]:
     return (_NOT_REPEATED,)
 
 
+_FILTERED = OtherCode("capture.partial", 1 - ONLY_SYNS)
 _NOT_REPEATED = (
     "Its SYN was not repeated, which is due after 1 s: its connect timeout is shorter; or a "
     "capture filter let only SYNs pass, and then nothing here says that it failed."

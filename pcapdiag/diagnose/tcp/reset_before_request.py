@@ -13,6 +13,7 @@ Usual causes
       when its connect tries are used up).
     - A limit on connections, or an access list in the program.
     - The process died with connections in its accept queue.
+    - The initiator was greeted, said nothing, and ran into the limit for a login (MariaDB: 10 s).
 
 Fixes
     - First: is the responder a proxy or load balancer? Then its own backend is the place to look.
@@ -43,10 +44,12 @@ References
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.closing_reset import reset_judgement, responder_reset
-from pcapdiag.diagnose.timing import SECOND, quiet_before
+from pcapdiag.diagnose.timing import SECOND, duration, quiet_before
 from pcapdiag.diagnose.tls_state import left_first
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
@@ -85,15 +88,27 @@ LONG_IDLE = 5 * SECOND
 
 def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a RST by the responder before the first request."""
-    found = responder_reset(story)
-    if found is None or not story.handshake_done or work(story) is not Work.NOTHING:
+    reset = responder_reset(story)
+    if reset is None or not story.handshake_done or work(story) is not Work.NOTHING:
         return None
     if answer_may_be_missing(story) or request_may_be_missing(story):
         return None
-    end, _ = found
+    end, _ = reset
     if left_first(story, end.time, end.frame):
         return None
     if quiet_before(story, end.time) >= LONG_IDLE:
         other = (OtherCode("tcp.idle_reset", 0.25),)
-        return reset_judgement(story, KIND.code, end, 0.72, other)
+        found = reset_judgement(story, KIND.code, end, 0.72, other)
+        return replace(found, notes=_login_limit(story, end.time))
     return reset_judgement(story, KIND.code, end, 0.95)
+
+
+def _login_limit(story: Story, until: int) -> tuple[str, ...]:
+    """Return what an initiator that was greeted and said nothing may have run into."""
+    if not story.greeting_bytes:
+        return ()
+    silent = duration(quiet_before(story, until))
+    return (
+        f"The initiator was greeted and said nothing for {silent}: servers limit the time of a "
+        "login (MySQL and MariaDB connect_timeout, 10 s).",
+    )

@@ -168,3 +168,43 @@ def http2_to_redis(lab: Lab) -> None:
     lab.client.curl("--http2-prior-knowledge", f"http://{lab.upstream.ip}:6379/cart")
     lab.sleep(0.1)
     lab.judge(lab.leg(lab.upstream, 6379), "http.malformed_response", "responder")
+
+
+@scenario(
+    "healthy-redis-shutdown",
+    "Redis is told to shut down: it ends without a word, as it should",
+)
+def redis_shutdown(lab: Lab) -> None:
+    """A client sends SHUTDOWN NOSAVE as its first command on one connection and reads to the end;
+    another one, idle after its PING, is closed by FIN at the same time.
+    """
+    databases.redis(lab, lab.upstream)
+    idle = lab.client.connect((lab.upstream.ip, 6379))
+    idle.send(b"PING\r\n").receive_until(b"\r\n")
+    connection = lab.client.connect((lab.upstream.ip, 6379))
+    connection.send(b"*2\r\n$8\r\nSHUTDOWN\r\n$6\r\nNOSAVE\r\n").receive_all()
+    idle.receive_all(1)
+    for each in (connection, idle):
+        each.close()
+        lab.healthy(each)
+    lab.sleep(0.3)
+
+
+@scenario(
+    "tcp.reset_before_request-mariadb-login-limit",
+    "MariaDB resets a client that says nothing after its greeting",
+)
+def mariadb_login_limit(lab: Lab) -> None:
+    """A client reads the greeting and keeps silent; connect_timeout ends it after 10 s by RST."""
+    databases.mariadb(lab, lab.upstream)
+    databases.mysql(lab.client, lab.upstream.ip, "select 1", "--skip-ssl")
+    connection = lab.client.connect((lab.upstream.ip, 3306))
+    connection.receive(10)
+    connection.receive_all(14)
+    lab.sleep(0.2)
+    lab.judge(
+        connection,
+        ["tcp.reset_before_request", "tcp.idle_reset"],
+        ["responder", "initiator", "unknown"],
+        ended_by=["responder"],
+    )

@@ -57,6 +57,32 @@ def passt_in_response(lab: Lab) -> None:
     lab.judge(_from_container(lab, handler), "tcp.reset_in_response", ["responder", "unknown"])
 
 
+@scenario(
+    "tcp.connection_refused-passt",
+    "passt refuses by a RST without ACK, for a closed port and an address that is silent",
+    points=(_TAP,),
+)
+def passt_refuses(lab: Lab) -> None:
+    """A client in a rootless container is answered on one port; a closed port, and an address of
+    the same network where nobody is, are refused by passt alike: a bare RST, which the client's
+    kernel ignores, so that it repeats its SYN.
+    """
+    passt(lab, lab.client, lab.router)
+    lab.start_capture("client")
+    server = lab.upstream.serve(8080, behaviours.answer())
+    works = lab.client.connect(server.address)
+    works.send(behaviours.get()).receive_until()
+    works.close()
+    lab.healthy(works)
+    nobody = f"{lab.upstream.ip.rsplit('.', 1)[0]}.{250 if lab.upstream.ip[-4:] != '.250' else 249}"
+    for address, port in ((lab.upstream.ip, 8081), (nobody, 8082)):
+        lab.client.run(["nc", "-w", "2", address, str(port)], check=False)
+        lab.sleep(0.2)
+    codes = ["tcp.connection_refused", "tcp.connection_timeout"]
+    lab.judge(lab.leg(lab.upstream, 8081), codes, ["responder", "unknown"])
+    lab.others = "any"
+
+
 def _reads_to_the_end(connection: Connection) -> None:
     connection.receive_all()
     connection.send(behaviours.reply(b"x" * 5000))

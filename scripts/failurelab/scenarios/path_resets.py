@@ -67,6 +67,26 @@ def copied_ttl(lab: Lab) -> None:
 
 
 @scenario(
+    "path.reset_device-router-rejects-a-word",
+    "A router rejects requests that hold a word; other requests pass",
+    path="client router router2 upstream",
+)
+def router_rejects(lab: Lab) -> None:
+    """iptables on the second router answers segments with /admin in them by a bare RST and drops
+    them; the server repeats nothing. Two requests pass, four do not.
+    """
+    rule = "-A FORWARD -p tcp --dport 8080 -m string --algo bm --string /admin"
+    lab.router2.iptables(f"{rule} -j REJECT --reject-with tcp-reset")
+    lab.upstream.serve(8080, behaviours.answer())
+    for path in ("/cart", "/admin/1", "/admin/2", "/pay", "/admin/3", "/admin/4"):
+        connection = _ask(lab, "upstream", path)
+        if path.startswith("/admin"):
+            lab.judge(connection, _INJECTED, ["path", "unknown"])
+        else:
+            lab.healthy(connection)
+
+
+@scenario(
     "tcp.reset_before_response-each-of-six",
     "A server that resets every connection after the request, by itself",
     branches=SECOND,

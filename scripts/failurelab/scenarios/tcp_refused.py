@@ -184,3 +184,58 @@ def dnat_target_down(lab: Lab) -> None:
     lab.router.iptables(f"-t nat -A PREROUTING -p tcp --dport 8080 -j DNAT --to {target}")
     refused = lab.client.connect((lab.router.ip, 8080))
     lab.judge(refused, "tcp.connection_refused", "responder", ended_by=["responder"])
+
+
+def _neighbours(lab: Lab, count: int) -> list[str]:
+    """More addresses of the upstream, in its own network."""
+    network = lab.upstream.ip.rsplit(".", 1)[0]
+    taken = {lab.upstream.ip, lab.router.ip}
+    free = [f"{network}.{last}" for last in range(120, 200) if f"{network}.{last}" not in taken]
+    for address in free[:count]:
+        lab.upstream.run(f"ip address add {address}/24 dev eth0")
+    return free[:count]
+
+
+def _neighbours_answer(lab: Lab, addresses: list[str]) -> None:
+    for address in addresses:
+        server = lab.upstream.serve(8080, behaviours.answer(), ip=address)
+        connection = lab.client.connect(server.address)
+        connection.send(behaviours.get()).receive_until()
+        connection.close()
+        lab.sleep(0.05)
+        lab.healthy(connection)
+
+
+@scenario(
+    "tcp.connection_refused-router-answers-for-one-of-many",
+    "A router refuses for an address that is not heard of; its neighbours answer from behind it",
+    bump="router-upstream",
+)
+def for_one_of_many(lab: Lab) -> None:
+    """Three addresses of one network answer a request each; round trip 6 ms. For a fourth the
+    router rejects by RST (iptables FORWARD), twice.
+    """
+    lab.bump.delay = 0.003
+    *served, rejected = _neighbours(lab, 4)
+    lab.router.iptables(f"-A FORWARD -p tcp -d {rejected} -j REJECT --reject-with tcp-reset")
+    _neighbours_answer(lab, served)
+    for port in (5432, 8080):
+        refused = lab.client.connect((rejected, port))
+        lab.judge(refused, "tcp.connection_refused", ["path", "unknown"])
+
+
+@scenario(
+    "tcp.connection_refused-one-of-many",
+    "A host of which nothing else is heard refuses; its neighbours answer from as far away",
+    bump="router-upstream",
+)
+def one_of_many(lab: Lab) -> None:
+    """Two addresses of one network answer a request each; on a third nothing listens. Round trip 6
+    ms.
+    """
+    lab.bump.delay = 0.003
+    *served, closed = _neighbours(lab, 3)
+    _neighbours_answer(lab, served)
+    for port in (5432, 8080):
+        refused = lab.client.connect((closed, port))
+        lab.judge(refused, "tcp.connection_refused", "responder", ended_by=["responder"])

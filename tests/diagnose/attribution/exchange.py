@@ -280,6 +280,7 @@ def known_host(
     """A capture in which one address was seen on other connections."""
     facts = HostFacts(address, min_rtt=min_rtt)
     facts.ttls = ttls or {}
+    facts.reset_ttls = reset_ttls or {}
     facts.marks_of_resets = ResetMarks(reset_ttls or {}, reset_windows or {})
     return Context(hosts={address: facts}, final=True)
 

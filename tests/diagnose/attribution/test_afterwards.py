@@ -110,6 +110,20 @@ def test_a_host_that_answers_what_was_on_its_way_is_not_both_at_once() -> None:
     assert afterwards.both_ends(seen(exchange, reset)) is None
 
 
+def test_two_programs_without_timestamps_may_end_at_once() -> None:
+    def weight(*, window: int) -> float:
+        exchange = Exchange()
+        exchange.server.timestamps = exchange.client.timestamps = False
+        exchange.handshake().request().response().wait(SECOND)
+        exchange.live_reset("client", window=window)
+        reset = exchange.wait(2 * MS).live_reset(window=window)
+        found = afterwards.both_ends(seen(exchange, reset))
+        assert told(found) == ("reset_both", "path")
+        return found.weight if found else 0.0
+
+    assert weight(window=502) < weight(window=0)
+
+
 def test_both_at_once_is_absent_with_live_sockets_or_a_close() -> None:
     exchange = talk()
     reset = exchange.live_reset()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution import link
-from pcapdiag.model.context import Context, HostFacts
+from pcapdiag.model.context import Context, HostFacts, NeighbourFacts
 from pcapdiag.model.packet import ACK, SYN
 from tests.diagnose.attribution.exchange import CLIENT, MS, SERVER, Exchange, seen, talk, told
 
@@ -29,6 +29,21 @@ def test_another_mac_that_asked_by_arp_is_the_new_owner() -> None:
     assert told(found) == ("address_moved", "responder")
     assert found is not None
     assert 9 in found.frames
+
+
+def test_another_router_hands_the_same_sender_s_packets_on() -> None:
+    exchange = talk()
+    reset = exchange.live_reset(mac=0x0BAD)
+    alone = link.mac(seen(exchange, reset))
+    router = Context(neighbours={0x0BAD: NeighbourFacts(forwarded=3)})
+    shared = link.mac(seen(exchange, reset, router))
+    assert alone is not None
+    assert shared is not None
+    assert shared.weight < alone.weight
+    nearer = exchange.live_reset(mac=0x0BAD, ttl=63)
+    found = link.mac(seen(exchange, nearer, router))
+    assert found is not None
+    assert found.weight == alone.weight
 
 
 def test_a_gateway_that_asks_by_arp_is_no_new_owner() -> None:
@@ -116,6 +131,20 @@ def test_capture_on_the_resetting_host_itself() -> None:
     assert told(found) == ("captured_at_sender", "responder")
     strange = link.captured_at_sender(seen(exchange, exchange.live_reset(ttl=40), context))
     assert strange is None
+    second = link.captured_at_sender(seen(exchange, exchange.live_reset(ttl=255), context))
+    assert told(second) == ("captured_at_sender", "responder")
+
+
+def test_beside_the_end_another_initial_ttl_may_be_a_bridges() -> None:
+    exchange = Exchange(rtt=MS // 10)
+    exchange.client.ttl, exchange.server.ttl = 61, 64
+    exchange.handshake().request().response()
+    own, other = exchange.live_reset(), exchange.live_reset(ttl=255)
+    assert told(link.captured_at_sender(seen(exchange, own))) == (
+        "captured_near_sender",
+        "responder",
+    )
+    assert link.captured_at_sender(seen(exchange, other)) is None
 
 
 def test_capture_at_the_other_end_says_nothing() -> None:

@@ -55,6 +55,17 @@ def test_linger_zero() -> None:
     assert {"live_socket", "ip_id_continuous"} <= names(result)
 
 
+def test_beside_the_end_a_bridge_could_write_what_has_no_timestamp() -> None:
+    exchange = Exchange(rtt=MS // 10)
+    exchange.client.ttl, exchange.server.ttl = 61, 64
+    exchange.handshake().request().response()
+    bare = sender(exchange, exchange.reply_reset())
+    assert "captured_near_sender" in names(bare)
+    assert (bare.side, bare.confidence) == ("responder", 0.95)
+    live = sender(exchange, exchange.live_reset())
+    assert (live.side, live.confidence) == ("responder", 0.99)
+
+
 def test_close_with_unread_data_after_the_peers_fin() -> None:
     exchange = talk()
     exchange.send("client", PSH | ACK, 900)

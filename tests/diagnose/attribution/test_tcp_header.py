@@ -131,6 +131,8 @@ def test_a_refusal_that_no_closed_port_sends() -> None:
     assert tcp_header.odd_refusal(seen(exchange, good)) is None
     odd = exchange.reply_reset(seq=77, window=8192)
     assert told(tcp_header.odd_refusal(seen(exchange, odd))) == ("refusal_odd", "path")
+    bare = exchange.forge("server", RST, seq=0, window=14_600)
+    assert told(tcp_header.odd_refusal(seen(exchange, bare))) == ("refusal_bare", "path")
 
 
 def test_a_vendors_window_is_named_on_several_connections_only() -> None:

@@ -33,6 +33,13 @@ def test_acknowledging_what_cannot_have_arrived_yet() -> None:
     assert told(timing.answer_time(seen(exchange, reset))) == ("too_fast_ack", "path")
 
 
+def test_a_handshake_alone_may_have_been_slow() -> None:
+    exchange = Exchange().handshake()
+    exchange.wait(MS).send("client", PSH | ACK, 50)
+    reset = exchange.wait(2 * MS).live_reset()
+    assert told(timing.answer_time(seen(exchange, reset))) == ("too_fast", "path")
+
+
 def test_an_answer_at_the_usual_round_trip() -> None:
     exchange = talk()
     exchange.send("client", PSH | ACK, 50)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import pytest
-from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution import ttl
 from pcapdiag.diagnose.attribution.ratios import RATIOS
+from pcapdiag.diagnose.attribution.resets import weigh_reset
 from pcapdiag.model.context import EndpointFacts
-from pcapdiag.model.packet import SYN
+from pcapdiag.model.packet import ACK, PSH, SYN, PacketFact
 from tests.diagnose.attribution.exchange import MS, SERVER, Exchange, known_host, seen, talk, told
 
 
@@ -84,11 +84,42 @@ def test_ttl_like_icmp_needs_another_ttl_than_the_hosts() -> None:
 
 def test_one_odd_ttl_in_many_resets_is_one_device() -> None:
     exchange = talk()
-    reset = exchange.live_reset(ttl=58)
-    many = known_host(SERVER, ttls={61: 400}, reset_ttls={58: 30})
+    reset = exchange.live_reset(ttl=62)
+    many = known_host(SERVER, ttls={61: 400}, reset_ttls={62: 30})
     assert told(ttl.shared(seen(exchange, reset, many))) == ("ttl_shared", "path")
-    once = known_host(SERVER, ttls={61: 400}, reset_ttls={58: 1})
+    once = known_host(SERVER, ttls={61: 400}, reset_ttls={62: 1})
     assert ttl.shared(seen(exchange, reset, once)) is None
+
+
+def test_no_device_between_is_farther_away_than_the_host() -> None:
+    exchange = talk()
+    reset = exchange.live_reset(ttl=49)
+    many = known_host(SERVER, ttls={61: 400}, reset_ttls={49: 30})
+    assert ttl.shared(seen(exchange, reset, many)) is None
+    assert told(ttl.distance(seen(exchange, reset, many))) == ("ttl_differs", "path")
+
+
+@pytest.mark.parametrize(
+    ("reset_ttl", "expected"),
+    [
+        (57, ("ttl_behind_handshake", "responder")),
+        (255, ("ttl_on_link", "path")),
+        (252, ("ttl_near", "path")),
+        (63, ("ttl_varies", "path")),
+        (250, ("ttl_same_once", "responder")),
+    ],
+)
+def test_where_only_syns_were_answered(reset_ttl: int, expected: tuple[str, str]) -> None:
+    exchange = Exchange()
+    exchange.server.ttl = 250
+    exchange.handshake()
+    exchange.wait(MS).send("client", PSH | ACK, 100)
+    reset = exchange.reply_reset(ttl=reset_ttl)
+    known = known_host(SERVER, ttls={250: 9}, reset_ttls={reset_ttl: 9})
+    known.hosts[SERVER].answered = 9
+    assert told(ttl.distance(seen(exchange, reset, known))) == expected
+    known.hosts[SERVER].ttls[250] = 40
+    assert told(ttl.distance(seen(exchange, reset, known))) != ("ttl_behind_handshake", "responder")
 
 
 def test_refused_ports_of_an_address_that_forwards_others_are_no_device() -> None:
@@ -96,11 +127,59 @@ def test_refused_ports_of_an_address_that_forwards_others_are_no_device() -> Non
     exchange.send("client", SYN, ack=0)
     reset = exchange.reply_reset(ttl=58)
     known = known_host(SERVER, ttls={61: 400}, reset_ttls={58: 30})
-    assert ttl.shared(seen(exchange, reset, known)) is None
     served = EndpointFacts(SERVER, exchange.server.port, established=3)
     known.endpoints[SERVER, exchange.server.port] = served
-    found = ttl.shared(seen(exchange, reset, replace(known)))
-    assert told(found) == ("ttl_shared", "path")
+    assert ttl.shared(seen(exchange, reset, known)) is None
+
+
+def test_one_other_initial_ttl_in_all_resets_is_a_way_of_the_host() -> None:
+    exchange = talk()
+    reset = exchange.live_reset(ttl=252)
+    many = known_host(SERVER, ttls={61: 400}, reset_ttls={252: 30})
+    assert ttl.shared(seen(exchange, reset, many)) is None
+    found = ttl.distance(seen(exchange, reset, many))
+    assert told(found) == ("ttl_of_resets", "responder")
+    assert found is not None
+    assert not found.weight
+
+
+def test_other_initial_ttl_where_the_host_resets_with_its_own_too() -> None:
+    exchange = talk()
+    reset = exchange.live_reset(ttl=252)
+    both = known_host(SERVER, ttls={61: 400}, reset_ttls={252: 30, 61: 4})
+    assert told(ttl.distance(seen(exchange, reset, both))) == ("ttl_other_system", "path")
+
+
+@pytest.mark.parametrize("own", [1, 2])
+def test_ttl_that_a_program_set_is_no_distance(own: int) -> None:
+    exchange = Exchange()
+    exchange.server.ttl = own
+    exchange.handshake().request().response()
+    reset = exchange.reply_reset(ttl=64)
+    assert told(ttl.distance(seen(exchange, reset))) == ("ttl_of_reply", "path")
+
+
+def test_ttl_of_the_same_address_on_other_connections_is_another_machine_of_it() -> None:
+    exchange = talk()
+    reset = exchange.reply_reset(ttl=57)
+    known = known_host(SERVER, ttls={61: 40, 57: 30})
+    found = ttl.distance(seen(exchange, reset, known))
+    assert told(found) == ("ttl_elsewhere", "responder")
+    assert found is not None
+    assert not found.weight
+
+
+def test_a_second_generator_has_its_own_habits() -> None:
+    exchange = talk()
+    odd = exchange.live_reset(ttl=252, df=False, ip_id=7)
+    near = exchange.live_reset(ttl=64, df=False, ip_id=7)
+
+    def weight(reset: PacketFact) -> float:
+        signals = weigh_reset(seen(exchange, reset))
+        return next(s.weight for s in signals if s.name == "df_clear")
+
+    assert not weight(odd)
+    assert weight(near)
 
 
 def test_ttl_of_what_answered_the_syn_alone() -> None:
@@ -113,6 +192,14 @@ def test_ttl_of_what_answered_the_syn_alone() -> None:
     assert told(ttl.distance(seen(exchange, reset))) == ("ttl_of_handshake", "path")
     usual = exchange.live_reset(ttl=57)
     assert told(ttl.distance(seen(exchange, usual))) == ("ttl_same", "responder")
+
+
+def test_ttl_of_the_handshake_alone_where_the_program_set_its_own() -> None:
+    exchange = Exchange().handshake()
+    exchange.server.ttl = 252
+    exchange.request().response().request().response()
+    reset = exchange.reply_reset(ttl=61)
+    assert told(ttl.distance(seen(exchange, reset))) == ("ttl_same_once", "responder")
 
 
 def test_ttl_of_the_handshake_that_is_no_clear_difference() -> None:

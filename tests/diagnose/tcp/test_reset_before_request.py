@@ -24,6 +24,13 @@ def test_after_long_quiet_an_idle_timeout_is_possible_too() -> None:
     assert verdict.alternatives[0].code == "tcp.idle_reset"
 
 
+def test_who_is_greeted_and_says_nothing_may_have_run_into_a_limit() -> None:
+    greeting, late = S("PSH,ACK", b"5.5.5-10.11\0"), S("RST,ACK", win=500, after=10_000)
+    (note,) = judged(*HANDSHAKE, greeting, C("ACK"), late).notes
+    assert "said nothing for 10 s" in note
+    assert not judged(*HANDSHAKE, late).notes
+
+
 def test_with_a_request_it_is_another_code() -> None:
     assert judged(*HANDSHAKE, C("PSH,ACK", GET), LIVE).code == "tcp.reset_before_response"
 
