@@ -12,7 +12,7 @@ import click
 from pcapdiag.cli import progress
 from pcapdiag.cli.captures import files_of
 from pcapdiag.cli.examples import examples
-from pcapdiag.cli.options import analyze_options, capture_options
+from pcapdiag.cli.options import analyze_options, capture_options, time_option
 from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_binary_output
 from pcapdiag.cli.printing import tell_input
 from pcapdiag.cli.say import warn
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pcapdiag.cli.arguments import CaptureArguments
     from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.model.report import Report
+    from pcapdiag.report.clock import TimeMode
 
 
 @click.command(
@@ -56,10 +57,12 @@ if TYPE_CHECKING:
     help="Leave out the TLS secrets that the capture holds. Those of --keylog are never written.",
 )
 @capture_options
+@time_option
 def annotate(
     captures: tuple[str, ...],
     output: str,
     drop_secrets: bool,
+    time_mode: TimeMode,
     **chosen: Unpack[CaptureArguments],
 ) -> int:
     """Write a capture again as pcapng, with comments on the frames that matter.
@@ -74,7 +77,7 @@ def annotate(
         report = _read(paths, options, bar)
         tell_input(report)
         try:
-            copied = _write(report, output, options, drop_secrets, bar)
+            copied = _write(report, output, options, drop_secrets, time_mode, bar)
         except ClosedPipeError:
             drop_standard_output()
             return status_of(report)
@@ -99,6 +102,7 @@ def _write(
     output: str,
     options: AnalyzeOptions,
     drop_secrets: bool,
+    time_mode: TimeMode,
     bar: progress.ProgressBar | None,
 ) -> Copied:
     from pcapdiag.report.annotate import annotate_capture
@@ -114,7 +118,12 @@ def _write(
 
     with open_binary_output(output) as write:
         return annotate_capture(
-            report, write, filtered=options.is_filtered, drop_secrets=drop_secrets, tell=tell
+            report,
+            write,
+            filtered=options.is_filtered,
+            drop_secrets=drop_secrets,
+            time_mode=time_mode,
+            tell=tell,
         )
 
 

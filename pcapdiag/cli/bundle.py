@@ -13,7 +13,7 @@ from pcapdiag.cli import progress, values
 from pcapdiag.cli.captures import files_of, is_labelled
 from pcapdiag.cli.correlate import named_points
 from pcapdiag.cli.examples import examples
-from pcapdiag.cli.options import analyze_options, capture_options
+from pcapdiag.cli.options import always_in_utc, analyze_options, capture_options
 from pcapdiag.cli.output import open_binary_output
 from pcapdiag.cli.printing import tell_input
 from pcapdiag.cli.say import warn
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     help="The zip file to write. It is replaced only when all was proven.",
 )
 @capture_options
+@always_in_utc
 @click.option(
     "--all",
     "show_all",

@@ -25,15 +25,6 @@ _ONE_STREAM = click.option(
     "--stream", "streams", type=click.IntRange(min=0), multiple=True, metavar="N",
     help="A picture of this connection alone, by Wireshark's tcp.stream number. Given once.",
 )  # fmt: skip
-_LOG = click.option(
-    "--log", "logs", callback=values.logs, multiple=True, metavar="PRODUCT=FILE",
-    help="Log of a proxy, envoy=, nginx= or haproxy=: its failed lines are tied to their "
-    "connections. A format of its own: PRODUCT:FORMAT=FILE. Repeatable.",
-)  # fmt: skip
-_NO_LOG = click.option(
-    "--log", "logs", callback=values.no_logs, multiple=True, metavar="PRODUCT=FILE",
-    help="Refused here: each capture would read the log again. Give it to analyze.",
-)  # fmt: skip
 _OPTIONS = (
     click.option(
         "--host", "hosts", callback=values.ends, multiple=True, metavar="ADDRESS",
@@ -83,7 +74,11 @@ _OPTIONS = (
         help="What 'pcapdiag snapshot' wrote on a host of the capture: findings are drawn from "
         "it, too. Repeatable; two of one host are its counters before and after.",
     ),
-    _LOG,
+    click.option(
+        "--log", "logs", callback=values.logs, multiple=True, metavar="PRODUCT=FILE",
+        help="Log of a proxy, envoy=, nginx= or haproxy=: its failed lines are tied to their "
+        "connections. A format of its own: PRODUCT:FORMAT=FILE. Repeatable.",
+    ),
 )  # fmt: skip
 fail_on_option = click.option(
     "--fail-on", "fail_on", callback=values.conditions, multiple=True, metavar="CONDITION",
@@ -96,6 +91,10 @@ fail_on_option = click.option(
 time_option = click.option(
     "--time", "time_mode", type=click.Choice(["utc", "local", "relative"]), default="utc",
     show_default=True, help="How times are written.",
+)  # fmt: skip
+_UTC = click.option(
+    "--time", type=click.Choice(["utc", "local", "relative"]), expose_value=False, hidden=True,
+    callback=values.only_utc, help="Always UTC: the result is read elsewhere.",
 )  # fmt: skip
 output_option = click.option(
     "-o", "--output", type=click.Path(), metavar="FILE",
@@ -132,31 +131,32 @@ _OUTPUT = (
 
 def capture_options(command: Command) -> Command:
     """Give a command the options that choose connections and say who is who."""
-    return _with(_OPTIONS, command)
+    return with_options(_OPTIONS, command)
 
 
 def picture_options(command: Command) -> Command:
     """Give a command the options of :func:`capture_options`, with one connection at most."""
     chosen = [_ONE_STREAM if option is _STREAM else option for option in _OPTIONS]
-    return _with(chosen, command)
+    return with_options(chosen, command)
 
 
-def fleet_options(command: Command) -> Command:
-    """Give a command of many captures the options of :func:`capture_options`, without logs."""
-    return _with([_NO_LOG if option is _LOG else option for option in _OPTIONS], command)
+def always_in_utc(command: Command) -> Command:
+    """Give a command whose result is read elsewhere a ``--time`` that says so."""
+    return with_options([_UTC], command)
 
 
 def output_options(command: Command) -> Command:
     """Give a command the options of how its report is written, and where."""
-    return _with(_OUTPUT, command)
+    return with_options(_OUTPUT, command)
 
 
 def page_options(command: Command) -> Command:
     """Give a command the options of how its text looks."""
-    return _with(_PAGE, command)
+    return with_options(_PAGE, command)
 
 
-def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+def with_options(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    """Give a command options, which its help lists in this order."""
     for option in reversed(options):
         command = option(command)
     return command

@@ -39,6 +39,27 @@ def test_every_help_has_examples(command: list[str]) -> None:
     assert "Examples:\n    pcapdiag" in result.output
 
 
+SHARED = (
+    *("--host", "--port", "--net", "--stream", "--from", "--to", "--proxy", "--client"),
+    *("--upstream", "--keylog", "--log", "--snapshot", "--names", "--time"),
+)
+
+
+@pytest.mark.parametrize(
+    "name", ["analyze", "annotate", "bundle", "correlate", "timeline", "triage"]
+)
+def test_all_that_read_captures_take_the_same_options(name: str) -> None:
+    known = {text for param in cli.all_commands()[name].params for text in param.opts}
+    assert known >= set(SHARED)
+
+
+@pytest.mark.parametrize("name", ["bundle", "triage"])
+def test_what_is_read_elsewhere_is_in_utc_and_says_so(name: str) -> None:
+    done = CliRunner().invoke(cli, [name, "a.pcap", "-o", "out", "--time", "local"])
+    assert done.exit_code == 2
+    assert "its times are always UTC" in done.output
+
+
 def test_an_unknown_command_is_wrong_use() -> None:
     assert CliRunner().invoke(cli, ["nonsense"]).exit_code == 2
 
