@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from pcapdiag.cli import progress, values
+from pcapdiag.cli import completing, progress, values
 from pcapdiag.cli.captures import files_of, is_labelled
 from pcapdiag.cli.correlate import named_points
 from pcapdiag.cli.examples import examples
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     metavar="CAPTURE...",
     nargs=-1,
     required=True,
-    type=click.Path(readable=False),
+    shell_complete=completing.captures,
 )
 @click.option(
     "-o",
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     "--for",
     "vendor",
     metavar="VENDOR",
+    shell_complete=completing.vendors,
     default="generic",
     show_default=True,
     help="Who gets it: aws, gcp, azure, cloudflare, istio, envoy or generic. Its README begins "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from pcapdiag.cli import progress
+from pcapdiag.cli import completing, progress
 from pcapdiag.cli.captures import files_of
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.options import (
@@ -24,28 +24,11 @@ from pcapdiag.cli.printing import Printer
 from pcapdiag.cli.status import status_of
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from pcapdiag.cli.arguments import CaptureArguments
     from pcapdiag.model.options import AnalyzeOptions, CapturePoint
     from pcapdiag.model.report import Report
     from pcapdiag.report.clock import TimeMode
     from pcapdiag.report.conditions import Condition
-
-ROLES = ("client", "proxy", "upstream")
-"""Labels that say where the capture was taken."""
-
-
-def _completed(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem
-
-    label, is_file, _ = incomplete.partition("=")
-    if is_file:
-        return [CompletionItem(incomplete, type="file")]
-    labels = [CompletionItem(f"{role}=") for role in ROLES if role.startswith(label)]
-    return labels or [CompletionItem(incomplete, type="file")]
 
 
 @click.command(
@@ -58,7 +41,7 @@ def _completed(
     ),
 )
 @click.argument(
-    "points", metavar="LABEL=FILES...", nargs=-1, required=True, shell_complete=_completed
+    "points", metavar="LABEL=FILES...", nargs=-1, required=True, shell_complete=completing.labelled
 )
 @capture_options
 @output_options

@@ -29,6 +29,8 @@ _COMMANDS = (
     *("explain", "probe", "snapshot", "timeline", "triage"),
 )
 """Each is in the module of its name: a run imports the one that it needs."""
+_COMPLETES = "_PCAPDIAG_COMPLETE"
+"""Set where a shell asks what a word may go on with (``shells.py``)."""
 
 
 class Program(click.Group):
@@ -135,6 +137,10 @@ def main() -> None:
     # What starting made lives until the end.
     gc.freeze()
     try:
+        if _COMPLETES in os.environ:
+            from pcapdiag.cli.shells import register
+
+            register()
         with leaving_on_sigterm():
             cli(prog_name="pcapdiag")
     except KeyboardInterrupt:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar, Unpack, get_args
 
 import click
 
-from pcapdiag.cli import values
+from pcapdiag.cli import completing, values
 
 if TYPE_CHECKING:
     from pcapdiag.cli.arguments import CaptureArguments
@@ -76,12 +76,14 @@ _OPTIONS = (
     ),
     click.option(
         "--log", "logs", callback=values.logs, multiple=True, metavar="PRODUCT=FILE",
+        shell_complete=completing.logs,
         help="Log of a proxy, envoy=, nginx= or haproxy=: its failed lines are tied to their "
         "connections. A format of its own: PRODUCT:FORMAT=FILE. Repeatable.",
     ),
 )  # fmt: skip
 fail_on_option = click.option(
     "--fail-on", "fail_on", callback=values.conditions, multiple=True, metavar="CONDITION",
+    shell_complete=completing.conditions,
     help="Exit with 1 where there is this, and only then: code=tls.*, party=upstream, "
     "finding=dns.*, severity=warning (or worse), failed>10; never: always exit with 0. "
     "Repeatable, any is enough. Otherwise 1 means a failed connection, or a finding of "

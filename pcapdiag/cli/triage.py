@@ -60,7 +60,7 @@ if TYPE_CHECKING:
         "pcapdiag triage -q /var/captures -o out | jq 'select(.outcome.failed > 0)'",
     ),
 )
-@click.argument("sources", metavar="SOURCE...", nargs=-1)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, type=click.Path())
 @capture_options
 @table_options
 @limit_options

@@ -60,7 +60,7 @@ _LIMITS = (
 _WATCH = (
     click.option(
         "--watch",
-        type=click.Path(),
+        type=click.Path(file_okay=False),
         metavar="DIR",
         help="Instead of SOURCE: take up the captures in this directory as they are closed, until "
         "^C.",

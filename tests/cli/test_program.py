@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -80,33 +79,6 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "loaded []"
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_prints_a_script_for_the_shell(shell: str) -> None:
-    result = CliRunner().invoke(cli, ["completion", shell])
-    assert result.exit_code == 0
-    assert "_PCAPDIAG_COMPLETE" in result.output
-
-
-@pytest.mark.needs(program="bash")
-def test_bash_accepts_its_script() -> None:
-    script = CliRunner().invoke(cli, ["completion", "bash"]).output
-    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
-
-
-def test_completion_knows_commands_and_options() -> None:
-    def complete(words: str, position: int) -> str:
-        variables = {"_PCAPDIAG_COMPLETE": "bash_complete", "COMP_WORDS": words}
-        done = subprocess.run(
-            [sys.executable, "-m", "pcapdiag"],
-            env={**os.environ, **variables, "COMP_CWORD": str(position)},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        return done.stdout
-
-    assert "plain,analyze" in complete("pcapdiag an", 1)
-    assert "plain,--follow" in complete("pcapdiag analyze --fo", 2)
 
 
 def test_the_classes_of_the_api_are_by_its_name() -> None:
