@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from pcapdiag.cli.status import TERMINATED
+
 if TYPE_CHECKING:
     from pcapdiag.model.options import Stop
 
@@ -45,7 +47,7 @@ def leaving_on_sigterm() -> Iterator[None]:
     def handle(number: int, _frame: FrameType | None) -> None:
         # A second one ends it at once.
         signal.signal(number, signal.SIG_DFL)
-        raise Terminated
+        raise Terminated(TERMINATED)
 
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, handle)
