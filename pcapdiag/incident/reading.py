@@ -33,7 +33,7 @@ class Readers:
                 self._lanes.end_waiting(half.lane)
         self._take(flow)
         application = self._conversation(flow).finish()
-        # Some 17 kB; at the end of a capture all that is open then is held until the last is judged.
+        # Some 17 kB; what is open when a capture ends is held until the last one is judged.
         flow.reading = None
         return application
 
