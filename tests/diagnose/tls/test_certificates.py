@@ -152,7 +152,8 @@ def test_a_certificate_that_the_capture_does_not_hold() -> None:
 def test_a_certificate_that_came_in_a_way_that_is_not_read() -> None:
     why = "compressed with brotli, which is not unpacked here"
     flight = CertificateFlight(frame=5, time=0, certificates=(Certificate(problem=why),))
-    verdict = told(HELLO, FLIGHT_12, alert(C, 42), *LEFT, server_certificates=flight)
+    facts = given() | {"server_certificates": flight}
+    verdict = told(HELLO, FLIGHT_12, alert(C, 42), *LEFT, **facts)
     assert verdict.code == "tls.certificate_rejected"
     assert why in verdict.facts["certificate"]
 
