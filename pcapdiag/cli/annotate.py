@@ -17,6 +17,7 @@ from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_bina
 from pcapdiag.cli.printing import tell_input
 from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import status_of
+from pcapdiag.cli.targets import check_targets
 from pcapdiag.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def annotate(
     one capture, which become one. It is read twice, so it cannot be standard input. Everything but
     the comments is copied as it is.
     """
-    paths = _inputs(captures, output)
+    paths = _inputs(captures)
+    check_targets(paths, chosen, output=output)
     options = analyze_options(False, False, **chosen)
     with progress.ProgressBar() if progress.wanted() else nullcontext() as bar:
         report = _read(paths, options, bar)
@@ -140,16 +142,13 @@ def _told(report: Report, copied: Copied, output: str) -> str:
     return text
 
 
-def _inputs(captures: Sequence[str], output: str) -> list[str]:
-    """Return the files meant; raises UsageError for what cannot be read twice, or be replaced."""
+def _inputs(captures: Sequence[str]) -> list[str]:
+    """Return the files meant; raises UsageError for what cannot be read twice."""
     paths = [path for capture in captures for path in files_of(capture)]
     for path in paths:
         if path == "-" or (os.path.exists(path) and not os.path.isdir(path) and not _is_file(path)):
             name = "standard input" if path == "-" else path
             raise UsageError(f"{name} cannot be read twice", "write it to a file first")
-        if output != "-" and os.path.exists(output) and os.path.exists(path):
-            if os.path.samefile(path, output):
-                raise UsageError(f"{output} is one of the captures", "give another name to -o")
     return paths
 
 

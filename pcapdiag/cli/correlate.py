@@ -15,13 +15,13 @@ from pcapdiag.cli.options import (
     Format,
     analyze_options,
     capture_options,
-    check_targets,
     needs_all,
     output_options,
 )
 from pcapdiag.cli.output import page_for
 from pcapdiag.cli.printing import Printer
 from pcapdiag.cli.status import status_of
+from pcapdiag.cli.targets import check_targets
 
 if TYPE_CHECKING:
     from pcapdiag.cli.arguments import CaptureArguments
@@ -63,8 +63,9 @@ def correlate(
     pcap or pcapng file, also compressed, or a quoted pattern; give a label again for more files of
     the same point. Times are by the first point's clock; --stream numbers are the first point's.
     """
-    check_targets(output, html)
     named = named_points(points)
+    files = [path for point in named for path in point.paths]
+    check_targets(files, chosen, output=output, html=html)
     page = page_for(output, width, no_color)
     options = analyze_options(
         needs_all(output_format, show_all), follow=False, pictures=html is not None, **chosen

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from os.path import realpath
 from typing import TYPE_CHECKING, Literal, TypeVar, Unpack, get_args
 
 import click
@@ -123,7 +122,7 @@ _OUTPUT = (
     ),
     output_option,
     click.option(
-        "--html", type=click.Path(), metavar="FILE",
+        "--html", type=click.Path(), callback=values.file_of_its_own, metavar="FILE",
         help="Also write a page for a browser there: one file that needs no network.",
     ),
     fail_on_option,
@@ -162,14 +161,6 @@ def with_options(options: Sequence[Callable[[Command], Command]], command: Comma
     for option in reversed(options):
         command = option(command)
     return command
-
-
-def check_targets(output: str | None, html: str | None) -> None:
-    """Raise click.UsageError where a report has no file of its own for its page."""
-    if html == "-":
-        raise click.UsageError("--html needs a file: standard output has the text")
-    if html is not None and output is not None and realpath(html) == realpath(output):
-        raise click.UsageError("--html and --output name the same file")
 
 
 def needs_all(form: Format, show_all: bool) -> bool:

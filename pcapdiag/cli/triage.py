@@ -25,6 +25,7 @@ from pcapdiag.cli.options import (
 from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_output, page_for
 from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import FAILED, OK, WRONG_USE
+from pcapdiag.cli.targets import check_targets
 from pcapdiag.cli.triage_options import (
     limit_options,
     metrics_options,
@@ -103,6 +104,7 @@ def triage(
     """
     _check_sources(sources, watch, keep)
     _check_for_pipelines(watch, fail_on, markdown=markdown, junit=junit)
+    check_targets(sources, chosen, markdown=markdown, junit=junit, **{"metrics-file": metrics_file})
     _check_logs(chosen["logs"], watch)
     from pcapdiag.fleet.limits import Limits
 
@@ -220,9 +222,6 @@ def _check_logs(logs: Sequence[LogSource], watch: str | None) -> None:
 def _check_for_pipelines(
     watch: str | None, fail_on: tuple[Condition, ...] | None, **files: str | None
 ) -> None:
-    for option, path in files.items():
-        if path == "-":
-            raise click.UsageError(f"--{option} needs a file: standard output has the summary")
     if watch is not None and (fail_on is not None or any(files.values())):
         raise UsageError(
             "--fail-on, --markdown and --junit are for a run that ends",

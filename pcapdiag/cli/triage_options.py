@@ -101,12 +101,14 @@ _SUMMARY = (
     click.option(
         "--markdown",
         type=click.Path(dir_okay=False),
+        callback=values.file_of_its_own,
         metavar="FILE",
         help="Also write the summary as Markdown there, for a ticket or a job's summary.",
     ),
     click.option(
         "--junit",
         type=click.Path(dir_okay=False),
+        callback=values.file_of_its_own,
         metavar="FILE",
         help="Also write JUnit XML there, for a test server: each capture is a test case.",
     ),

@@ -106,6 +106,13 @@ def only_utc(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
         )
 
 
+def file_of_its_own(_ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return a path that is not standard output, which has the text."""
+    if value == "-":
+        raise click.UsageError(f"{param.opts[0]} needs a file: standard output has the text")
+    return value
+
+
 def size(ctx: click.Context, param: click.Parameter, value: str) -> int:
     """Return the bytes that an option named."""
     return _read(parse_size, "write 512M or 2G (K, M, G are powers of 1024)", value, ctx, param)
