@@ -192,6 +192,12 @@ def _members(
     return members, what
 
 
+def _not_chosen(original: Original, report: Report) -> int:
+    if not original.chosen.selected:
+        return 0
+    return max(0, report.summary.connections - len(original.chosen.streams))
+
+
 def _manifest(
     original: Original,
     narrowed: Narrowed,
@@ -218,6 +224,8 @@ def _manifest(
             first_time=whole.first_time,
             last_time=whole.last_time,
             width=narrowed.width,
+            filtered=original.chosen.selected,
+            not_chosen=_not_chosen(original, proven.report),
             not_in_it=original.chosen.left_out,
         ),
         clocks=clocks(proven.report),

@@ -53,6 +53,11 @@ class CutFacts(msgspec.Struct, kw_only=True):
     width: str
     """``implicated``: chosen connections and what belongs to them; ``endpoints``, ``hosts``: with
     others of the same endpoints, hosts; ``everything``."""
+    filtered: bool = False
+    """Filters chose the connections that the bundle is about."""
+    not_chosen: int = 0
+    """With filters: connections in it that they did not choose. They are other legs, causes, what
+    findings name, and what the evidence rests on."""
     not_in_it: int = 0
     """Failed connections that had no room."""
 

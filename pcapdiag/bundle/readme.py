@@ -233,7 +233,10 @@ def _proof(told: Told) -> Iterator[str]:
     yield "## How far it can be trusted"
     yield ""
     of = f"{cut.packets:,} of {words.count(cut.packets_of_originals, 'packet')}"
-    yield f"- The capture has {of}: {_WIDTH[cut.width]}."
+    about = "chosen" if cut.filtered else "that failed"
+    yield f"- The capture has {of}: {_WIDTH[cut.width].format(about=about)}."
+    if cut.not_chosen:
+        yield f"- Not among those chosen: {words.count(cut.not_chosen, 'connection')} in it."
     if cut.not_in_it:
         yield f"- {words.count(cut.not_in_it, 'more failed connection')} of the same kinds are not"
         yield "  in it."
@@ -252,9 +255,9 @@ def _proof(told: Told) -> Iterator[str]:
 
 
 _WIDTH = {
-    "implicated": "the connections that failed, their other legs, lookups and ICMP",
-    "endpoints": "those that failed, and all others to the same endpoints: evidence rests on them",
-    "hosts": "those that failed, and all others of the same hosts: evidence rests on them",
+    "implicated": "the connections {about}, their other legs, lookups and ICMP",
+    "endpoints": "those {about}, and all others to the same endpoints: evidence rests on them",
+    "hosts": "those {about}, and all others of the same hosts: evidence rests on them",
     "everything": "all there are",
 }
 

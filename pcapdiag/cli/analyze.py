@@ -16,13 +16,13 @@ from pcapdiag.cli.options import (
     Format,
     analyze_options,
     capture_options,
-    check_targets,
     needs_all,
     output_options,
 )
 from pcapdiag.cli.output import page_for
 from pcapdiag.cli.printing import Printer
 from pcapdiag.cli.status import INTERRUPTED, status_of
+from pcapdiag.cli.targets import check_targets
 
 if TYPE_CHECKING:
     from pcapdiag.cli.arguments import CaptureArguments
@@ -79,8 +79,8 @@ def analyze(
         raise click.UsageError(
             f"--follow prints text or jsonl; {output_format} is one document at the end"
         )
-    check_targets(output, html)
     paths = inputs(captures)
+    check_targets(paths, chosen, output=output, html=html)
     page = page_for(output, width, no_color)
     options = analyze_options(
         needs_all(output_format, show_all), follow, pictures=html is not None, **chosen

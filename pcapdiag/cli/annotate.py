@@ -12,11 +12,12 @@ import click
 from pcapdiag.cli import progress
 from pcapdiag.cli.captures import files_of
 from pcapdiag.cli.examples import examples
-from pcapdiag.cli.options import analyze_options, capture_options
+from pcapdiag.cli.options import analyze_options, capture_options, time_option
 from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_binary_output
 from pcapdiag.cli.printing import tell_input
 from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import status_of
+from pcapdiag.cli.targets import check_targets
 from pcapdiag.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pcapdiag.cli.arguments import CaptureArguments
     from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.model.report import Report
+    from pcapdiag.report.clock import TimeMode
 
 
 @click.command(
@@ -56,10 +58,12 @@ if TYPE_CHECKING:
     help="Leave out the TLS secrets that the capture holds. Those of --keylog are never written.",
 )
 @capture_options
+@time_option
 def annotate(
     captures: tuple[str, ...],
     output: str,
     drop_secrets: bool,
+    time_mode: TimeMode,
     **chosen: Unpack[CaptureArguments],
 ) -> int:
     """Write a capture again as pcapng, with comments on the frames that matter.
@@ -68,13 +72,14 @@ def annotate(
     one capture, which become one. It is read twice, so it cannot be standard input. Everything but
     the comments is copied as it is.
     """
-    paths = _inputs(captures, output)
+    paths = _inputs(captures)
+    check_targets(paths, chosen, output=output)
     options = analyze_options(False, False, **chosen)
     with progress.ProgressBar() if progress.wanted() else nullcontext() as bar:
         report = _read(paths, options, bar)
         tell_input(report)
         try:
-            copied = _write(report, output, options, drop_secrets, bar)
+            copied = _write(report, output, options, drop_secrets, time_mode, bar)
         except ClosedPipeError:
             drop_standard_output()
             return status_of(report)
@@ -99,6 +104,7 @@ def _write(
     output: str,
     options: AnalyzeOptions,
     drop_secrets: bool,
+    time_mode: TimeMode,
     bar: progress.ProgressBar | None,
 ) -> Copied:
     from pcapdiag.report.annotate import annotate_capture
@@ -114,7 +120,12 @@ def _write(
 
     with open_binary_output(output) as write:
         return annotate_capture(
-            report, write, filtered=options.is_filtered, drop_secrets=drop_secrets, tell=tell
+            report,
+            write,
+            filtered=options.is_filtered,
+            drop_secrets=drop_secrets,
+            time_mode=time_mode,
+            tell=tell,
         )
 
 
@@ -131,16 +142,13 @@ def _told(report: Report, copied: Copied, output: str) -> str:
     return text
 
 
-def _inputs(captures: Sequence[str], output: str) -> list[str]:
-    """Return the files meant; raises UsageError for what cannot be read twice, or be replaced."""
+def _inputs(captures: Sequence[str]) -> list[str]:
+    """Return the files meant; raises UsageError for what cannot be read twice."""
     paths = [path for capture in captures for path in files_of(capture)]
     for path in paths:
         if path == "-" or (os.path.exists(path) and not os.path.isdir(path) and not _is_file(path)):
             name = "standard input" if path == "-" else path
             raise UsageError(f"{name} cannot be read twice", "write it to a file first")
-        if output != "-" and os.path.exists(output) and os.path.exists(path):
-            if os.path.samefile(path, output):
-                raise UsageError(f"{output} is one of the captures", "give another name to -o")
     return paths
 
 

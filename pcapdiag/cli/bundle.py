@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from pcapdiag.cli import progress, values
+from pcapdiag.cli import completing, progress, values
 from pcapdiag.cli.captures import files_of, is_labelled
 from pcapdiag.cli.correlate import named_points
 from pcapdiag.cli.examples import examples
-from pcapdiag.cli.options import analyze_options, capture_options
+from pcapdiag.cli.options import always_in_utc, analyze_options, capture_options
 from pcapdiag.cli.output import open_binary_output
 from pcapdiag.cli.printing import tell_input
 from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import status_of
+from pcapdiag.cli.targets import check_targets
 from pcapdiag.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     metavar="CAPTURE...",
     nargs=-1,
     required=True,
-    type=click.Path(readable=False),
+    shell_complete=completing.captures,
 )
 @click.option(
     "-o",
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     help="The zip file to write. It is replaced only when all was proven.",
 )
 @capture_options
+@always_in_utc
 @click.option(
     "--all",
     "show_all",
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     "--for",
     "vendor",
     metavar="VENDOR",
+    shell_complete=completing.vendors,
     default="generic",
     show_default=True,
     help="Who gets it: aws, gcp, azure, cloudflare, istio, envoy or generic. Its README begins "
@@ -112,7 +115,9 @@ def bundle(
         raise click.UsageError("--no-sanitize renames nothing: leave out --key and --keep")
     points = named_points(captures) if any(map(is_labelled, captures)) else []
     paths = [] if points else [path for capture in captures for path in files_of(capture)]
-    _check_files([*paths, *(path for point in points for path in point.paths)], output)
+    files = [*paths, *(path for point in points for path in point.paths)]
+    _check_files(files, output)
+    check_targets(files, chosen, output=output, key=key_file)
     options = analyze_options(show_all, False, **chosen)
     made = _make(paths, points, options, vendor, no_sanitize, key_file, keep)
     tell_input(made.report)
@@ -170,13 +175,11 @@ def _print(made: Made, output: str) -> None:
 
 
 def _check_files(paths: Sequence[str], output: str) -> None:
-    """Raise UsageError for what cannot be read several times, or would be replaced."""
+    """Raise UsageError for what cannot be read several times."""
     for path in paths:
         strange = os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path)
         if path == "-" or strange:
             name = "standard input" if path == "-" else path
             raise UsageError(f"{name} cannot be read several times", "write it to a file first")
-        if os.path.exists(output) and os.path.exists(path) and os.path.samefile(path, output):
-            raise UsageError(f"{output} is one of the captures", "give another name to -o")
     if output == "-":
         raise UsageError("a bundle needs a file", "give a name to -o")

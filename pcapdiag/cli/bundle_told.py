@@ -15,6 +15,12 @@ from pcapdiag.report.overview import samples
 if TYPE_CHECKING:
     from pcapdiag.bundle.build import Made
 
+_WIDTH = {
+    "implicated": "",
+    "endpoints": ", with all connections to the same endpoints",
+    "hosts": ", with all connections of the same hosts",
+    "everything": ": all there are",
+}
 MAX_FLOWS = 5
 """Connections whose original ends are told, one of each kind."""
 
@@ -26,8 +32,11 @@ def told(made: Made, output: str) -> Iterator[str]:
     failed, connections = report.summary.failed, report.summary.connections
     yield (
         f"PUT IN  {failed:,} of {words.count(connections, 'connection')} failed; "
-        f"{cut.packets:,} of {words.count(cut.packets_of_originals, 'packet')} ({cut.width})"
+        f"{cut.packets:,} of {words.count(cut.packets_of_originals, 'packet')}{_WIDTH[cut.width]}"
     )
+    if cut.not_chosen:
+        more = words.count(cut.not_chosen, "connection")
+        yield f"        {more} not chosen: other legs, causes, and what the evidence rests on"
     if cut.not_in_it:
         more = words.count(cut.not_in_it, "more failed connection")
         yield f"        {more} of the same kinds not"

@@ -8,8 +8,6 @@ from pcapdiag.cli.examples import examples
 from pcapdiag.cli.output import open_output
 from pcapdiag.cli.status import OK
 
-_VARIABLE = "_PCAPDIAG_COMPLETE"
-
 
 @click.command(
     epilog=examples(
@@ -22,12 +20,9 @@ _VARIABLE = "_PCAPDIAG_COMPLETE"
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> int:
     """Print the completion script of a shell."""
-    from click.shell_completion import get_completion_class
+    from pcapdiag.cli.shells import SHELLS, VARIABLE
 
-    kind = get_completion_class(shell)
-    if kind is None:
-        raise click.UsageError(f"no completion for {shell}")
-    script = kind(ctx.find_root().command, {}, "pcapdiag", _VARIABLE)
+    script = SHELLS[shell](ctx.find_root().command, {}, "pcapdiag", VARIABLE)
     with open_output(None) as output:
-        output.line(script.source_template % script.source_vars())
+        output.write(script.source())
     return OK

@@ -8,44 +8,27 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from pcapdiag.cli import progress
+from pcapdiag.cli import completing, progress
 from pcapdiag.cli.captures import files_of
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.options import (
     Format,
     analyze_options,
     capture_options,
-    check_targets,
     needs_all,
     output_options,
 )
 from pcapdiag.cli.output import page_for
 from pcapdiag.cli.printing import Printer
 from pcapdiag.cli.status import status_of
+from pcapdiag.cli.targets import check_targets
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from pcapdiag.cli.arguments import CaptureArguments
     from pcapdiag.model.options import AnalyzeOptions, CapturePoint
     from pcapdiag.model.report import Report
     from pcapdiag.report.clock import TimeMode
     from pcapdiag.report.conditions import Condition
-
-ROLES = ("client", "proxy", "upstream")
-"""Labels that say where the capture was taken."""
-
-
-def _completed(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem
-
-    label, is_file, _ = incomplete.partition("=")
-    if is_file:
-        return [CompletionItem(incomplete, type="file")]
-    labels = [CompletionItem(f"{role}=") for role in ROLES if role.startswith(label)]
-    return labels or [CompletionItem(incomplete, type="file")]
 
 
 @click.command(
@@ -58,7 +41,7 @@ def _completed(
     ),
 )
 @click.argument(
-    "points", metavar="LABEL=FILES...", nargs=-1, required=True, shell_complete=_completed
+    "points", metavar="LABEL=FILES...", nargs=-1, required=True, shell_complete=completing.labelled
 )
 @capture_options
 @output_options
@@ -80,8 +63,9 @@ def correlate(
     pcap or pcapng file, also compressed, or a quoted pattern; give a label again for more files of
     the same point. Times are by the first point's clock; --stream numbers are the first point's.
     """
-    check_targets(output, html)
     named = named_points(points)
+    files = [path for point in named for path in point.paths]
+    check_targets(files, chosen, output=output, html=html)
     page = page_for(output, width, no_color)
     options = analyze_options(
         needs_all(output_format, show_all), follow=False, pictures=html is not None, **chosen

@@ -39,9 +39,9 @@ def open_engine(
     kind: EngineKind,
     scheduler: str | None,
     jobs: int | None,
-    captures: int | None,
     limits: Limits,
     retry: int,
+    captures: int | None,
 ) -> LocalEngine | DaskEngine:
     """Return the engine that was asked for; raises UsageError, ClusterError.
 

@@ -7,28 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pcapdiag.cli import completing
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.options import output_option, page_options
 from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_output, page_for
 from pcapdiag.cli.status import OK
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from pcapdiag.report.layout import Page
 
 _CLOSE = 0.6
 _SUGGESTED = 5
-
-
-def _completed(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem
-
-    from pcapdiag.diagnose.pages import codes
-
-    return [CompletionItem(code) for code in codes() if code.startswith(incomplete)]
 
 
 @click.command(
@@ -41,7 +30,7 @@ def _completed(
         "pcapdiag explain 'upstream prematurely closed connection'",
     ),
 )
-@click.argument("words", metavar="[CODE]", nargs=-1, shell_complete=_completed)
+@click.argument("words", metavar="[CODE]", nargs=-1, shell_complete=completing.codes)
 @output_option
 @page_options
 def explain(

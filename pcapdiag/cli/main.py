@@ -17,6 +17,7 @@ import click
 
 from pcapdiag import __version__
 from pcapdiag.cli.examples import examples
+from pcapdiag.cli.interrupt import leaving_on_sigterm
 from pcapdiag.cli.output import ClosedPipeError, OutputError, drop_standard_output
 from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import INTERNAL, INTERRUPTED, OK, OUTPUT_FAILED, WRONG_USE
@@ -28,6 +29,8 @@ _COMMANDS = (
     *("explain", "probe", "snapshot", "timeline", "triage"),
 )
 """Each is in the module of its name: a run imports the one that it needs."""
+_COMPLETES = "_PCAPDIAG_COMPLETE"
+"""Set where a shell asks what a word may go on with (``shells.py``)."""
 
 
 class Program(click.Group):
@@ -134,7 +137,12 @@ def main() -> None:
     # What starting made lives until the end.
     gc.freeze()
     try:
-        cli(prog_name="pcapdiag")
+        if _COMPLETES in os.environ:
+            from pcapdiag.cli.shells import register
+
+            register()
+        with leaving_on_sigterm():
+            cli(prog_name="pcapdiag")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     finally:

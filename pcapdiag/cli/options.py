@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from os.path import realpath
 from typing import TYPE_CHECKING, Literal, TypeVar, Unpack, get_args
 
 import click
 
-from pcapdiag.cli import values
+from pcapdiag.cli import completing, values
 
 if TYPE_CHECKING:
     from pcapdiag.cli.arguments import CaptureArguments
@@ -24,15 +23,6 @@ _STREAM = click.option(
 _ONE_STREAM = click.option(
     "--stream", "streams", type=click.IntRange(min=0), multiple=True, metavar="N",
     help="A picture of this connection alone, by Wireshark's tcp.stream number. Given once.",
-)  # fmt: skip
-_LOG = click.option(
-    "--log", "logs", callback=values.logs, multiple=True, metavar="PRODUCT=FILE",
-    help="Log of a proxy, envoy=, nginx= or haproxy=: its failed lines are tied to their "
-    "connections. A format of its own: PRODUCT:FORMAT=FILE. Repeatable.",
-)  # fmt: skip
-_NO_LOG = click.option(
-    "--log", "logs", callback=values.no_logs, multiple=True, metavar="PRODUCT=FILE",
-    help="Refused here: each capture would read the log again. Give it to analyze.",
 )  # fmt: skip
 _OPTIONS = (
     click.option(
@@ -83,10 +73,16 @@ _OPTIONS = (
         help="What 'pcapdiag snapshot' wrote on a host of the capture: findings are drawn from "
         "it, too. Repeatable; two of one host are its counters before and after.",
     ),
-    _LOG,
+    click.option(
+        "--log", "logs", callback=values.logs, multiple=True, metavar="PRODUCT=FILE",
+        shell_complete=completing.logs,
+        help="Log of a proxy, envoy=, nginx= or haproxy=: its failed lines are tied to their "
+        "connections. A format of its own: PRODUCT:FORMAT=FILE. Repeatable.",
+    ),
 )  # fmt: skip
 fail_on_option = click.option(
     "--fail-on", "fail_on", callback=values.conditions, multiple=True, metavar="CONDITION",
+    shell_complete=completing.conditions,
     help="Exit with 1 where there is this, and only then: code=tls.*, party=upstream, "
     "finding=dns.*, severity=warning (or worse), failed>10; never: always exit with 0. "
     "Repeatable, any is enough. Otherwise 1 means a failed connection, or a finding of "
@@ -96,6 +92,10 @@ fail_on_option = click.option(
 time_option = click.option(
     "--time", "time_mode", type=click.Choice(["utc", "local", "relative"]), default="utc",
     show_default=True, help="How times are written.",
+)  # fmt: skip
+_UTC = click.option(
+    "--time", type=click.Choice(["utc", "local", "relative"]), expose_value=False, hidden=True,
+    callback=values.only_utc, help="Always UTC: the result is read elsewhere.",
 )  # fmt: skip
 output_option = click.option(
     "-o", "--output", type=click.Path(), metavar="FILE",
@@ -122,7 +122,7 @@ _OUTPUT = (
     ),
     output_option,
     click.option(
-        "--html", type=click.Path(), metavar="FILE",
+        "--html", type=click.Path(), callback=values.file_of_its_own, metavar="FILE",
         help="Also write a page for a browser there: one file that needs no network.",
     ),
     fail_on_option,
@@ -132,42 +132,35 @@ _OUTPUT = (
 
 def capture_options(command: Command) -> Command:
     """Give a command the options that choose connections and say who is who."""
-    return _with(_OPTIONS, command)
+    return with_options(_OPTIONS, command)
 
 
 def picture_options(command: Command) -> Command:
     """Give a command the options of :func:`capture_options`, with one connection at most."""
     chosen = [_ONE_STREAM if option is _STREAM else option for option in _OPTIONS]
-    return _with(chosen, command)
+    return with_options(chosen, command)
 
 
-def fleet_options(command: Command) -> Command:
-    """Give a command of many captures the options of :func:`capture_options`, without logs."""
-    return _with([_NO_LOG if option is _LOG else option for option in _OPTIONS], command)
+def always_in_utc(command: Command) -> Command:
+    """Give a command whose result is read elsewhere a ``--time`` that says so."""
+    return with_options([_UTC], command)
 
 
 def output_options(command: Command) -> Command:
     """Give a command the options of how its report is written, and where."""
-    return _with(_OUTPUT, command)
+    return with_options(_OUTPUT, command)
 
 
 def page_options(command: Command) -> Command:
     """Give a command the options of how its text looks."""
-    return _with(_PAGE, command)
+    return with_options(_PAGE, command)
 
 
-def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+def with_options(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    """Give a command options, which its help lists in this order."""
     for option in reversed(options):
         command = option(command)
     return command
-
-
-def check_targets(output: str | None, html: str | None) -> None:
-    """Raise click.UsageError where a report has no file of its own for its page."""
-    if html == "-":
-        raise click.UsageError("--html needs a file: standard output has the text")
-    if html is not None and output is not None and realpath(html) == realpath(output):
-        raise click.UsageError("--html and --output name the same file")
 
 
 def needs_all(form: Format, show_all: bool) -> bool:

@@ -14,6 +14,8 @@ WRONG_USE = 2
 INTERNAL = 3
 OUTPUT_FAILED = 3
 INTERRUPTED = 130
+TERMINATED = 143
+"""What a shell makes of the end by SIGTERM."""
 
 
 def status_of(report: Report, fail_on: tuple[Condition, ...] | None = None) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from pcapdiag.cli import progress
+from pcapdiag.cli import completing, progress
 from pcapdiag.cli.captures import inputs, is_labelled
 from pcapdiag.cli.correlate import named_points
 from pcapdiag.cli.examples import examples
@@ -48,7 +48,9 @@ def _ending(path: str) -> str:
         "pcapdiag timeline client=c.pcap proxy=p.pcap --stream 3 -o slide.pdf --dark",
     ),
 )
-@click.argument("captures", metavar="CAPTURE...", nargs=-1, required=True)
+@click.argument(
+    "captures", metavar="CAPTURE...", nargs=-1, required=True, shell_complete=completing.captures
+)
 @picture_options
 @click.option(
     "-o",

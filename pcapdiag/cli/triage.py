@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Unpack
 
 import click
@@ -14,26 +16,39 @@ from pcapdiag.cli.engines import EngineKind, engine_options, open_engine
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.measuring import measuring
 from pcapdiag.cli.options import (
+    always_in_utc,
     analyze_options,
+    capture_options,
     fail_on_option,
-    fleet_options,
     page_options,
 )
 from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_output, page_for
 from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import FAILED, OK, WRONG_USE
+from pcapdiag.cli.targets import check_targets
+from pcapdiag.cli.triage_options import (
+    limit_options,
+    metrics_options,
+    summary_options,
+    table_options,
+    watch_options,
+)
 from pcapdiag.compiled import is_compiled
 from pcapdiag.errors import UsageError
 
 if TYPE_CHECKING:
     from pcapdiag.cli.arguments import CaptureArguments
     from pcapdiag.fleet.capture import Capture
+    from pcapdiag.fleet.dask import DaskEngine
+    from pcapdiag.fleet.local import LocalEngine
     from pcapdiag.fleet.metrics import Metrics
     from pcapdiag.fleet.run import Triage
     from pcapdiag.fleet.sources import Sources
     from pcapdiag.fleet.summary import Summary
     from pcapdiag.fleet.tables import Form
     from pcapdiag.fleet.watch import Keep
+    from pcapdiag.model.logs import LogSource
+    from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.report.conditions import Condition, Tally
 
 
@@ -46,106 +61,17 @@ if TYPE_CHECKING:
         "pcapdiag triage -q /var/captures -o out | jq 'select(.outcome.failed > 0)'",
     ),
 )
-@click.argument("sources", metavar="SOURCE...", nargs=-1)
-@fleet_options
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(file_okay=False),
-    metavar="OUT",
-    help="Folder for the tables; another run into it goes on where the last one ended.",
-)
-@click.option(
-    "--format",
-    "table_format",
-    type=click.Choice(["parquet", "jsonl"]),
-    help="Parquet tables and JSON lines (the default where pyarrow is there), or lines only.",
-)
-@click.option("--all", "show_all", is_flag=True, help="Rows for the connections that worked, too.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Captures at a time; otherwise as many as there are processor cores.",
-)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, type=click.Path())
+@capture_options
+@table_options
+@limit_options
 @engine_options
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0),
-    default=3600,
-    show_default=True,
-    metavar="SECONDS",
-    help="Time for one capture; 0: no limit.",
-)
-@click.option(
-    "--memory",
-    callback=values.size,
-    default="2G",
-    show_default=True,
-    metavar="SIZE",
-    help="Memory for one capture, as 512M or 2G; 0: no limit. Held on Linux only.",
-)
-@click.option(
-    "--retry",
-    type=click.IntRange(0, 100),
-    default=0,
-    metavar="N",
-    help="Tries more for a capture that ran into a limit, crashed, or could not be fetched.",
-)
 @fail_on_option
-@click.option(
-    "--watch",
-    type=click.Path(),
-    metavar="DIR",
-    help="Instead of SOURCE: take up the captures in this directory as they are closed, until ^C.",
-)
-@click.option(
-    "--settle",
-    type=click.FloatRange(min=0),
-    default=60,
-    show_default=True,
-    metavar="SECONDS",
-    help="With --watch: a file that no newer one follows is closed when not written for so long.",
-)
-@click.option(
-    "--keep",
-    type=click.Choice(["all", "failed", "none"]),
-    default="all",
-    show_default=True,
-    help="With --watch: which captures stay when they are examined and recorded.",
-)
-@click.option(
-    "--metrics-file",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Metrics for the textfile collector of Prometheus' node exporter, as NAME.prom.",
-)
-@click.option(
-    "--metrics-listen",
-    callback=values.listener,
-    metavar="[HOST]:PORT",
-    help="Answer scrapes of Prometheus while this goes on, as :9750; on this machine without HOST.",
-)
-@click.option(
-    "--markdown",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Also write the summary as Markdown there, for a ticket or a job's summary.",
-)
-@click.option(
-    "--junit",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Also write JUnit XML there, for a test server: each capture is a test case.",
-)
-@click.option(
-    "-q",
-    "--quiet",
-    is_flag=True,
-    help="Print one JSON line for each capture instead of the summary.",
-)
+@watch_options
+@metrics_options
+@summary_options
 @page_options
+@always_in_utc
 def triage(
     sources: tuple[str, ...],
     output: str,
@@ -177,33 +103,94 @@ def triage(
     findings, JSON lines, summary.html and summary.json. No capture stops the others.
     """
     _check_sources(sources, watch, keep)
-    from pcapdiag.cli.watching import Watched, go_on
-    from pcapdiag.fleet.limits import Limits
-    from pcapdiag.fleet.overview import render_overview
-    from pcapdiag.fleet.run import Triage
-    from pcapdiag.fleet.sources import Sources
-    from pcapdiag.report.json import render_line
-
     _check_for_pipelines(watch, fail_on, markdown=markdown, junit=junit)
-    options = analyze_options(show_all, follow=False, **chosen)
+    check_targets(sources, chosen, markdown=markdown, junit=junit, **{"metrics-file": metrics_file})
+    _check_logs(chosen["logs"], watch)
+    from pcapdiag.fleet.limits import Limits
+
     limits = Limits(timeout or None, memory or None)
-    form = _form(table_format)
+    fleet = _Fleet(
+        partial(open_engine, engine, scheduler, jobs, limits, retry),
+        output,
+        analyze_options(show_all, follow=False, **chosen),
+        _form(table_format),
+        partial(measuring, path=metrics_file, listener=metrics_listen),
+    )
     if watch is not None:
-        with (
-            open_engine(engine, scheduler, jobs, None, limits, retry) as examiner,
-            Triage(output, options, examiner, form) as run,
-            measuring(run, metrics_file, metrics_listen) as metrics,
-        ):
+        from pcapdiag.cli.watching import Watched, go_on
+
+        with fleet.opened(None) as (run, metrics):
             go_on(run, Watched(watch, settle, keep), metrics, quiet=quiet)
         return OK
-    found = Sources(output)
+    summary, tally = _once(fleet, sources, _Summaries(markdown, junit, quiet, width, no_color))
+    return status_of(summary, tally, fail_on)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fleet:
+    """Who examines the captures, what is asked, and where the answers are kept."""
+
+    engine: Callable[[int | None], LocalEngine | DaskEngine]
+    """Takes the number of captures, where that is known."""
+    output: str
+    options: AnalyzeOptions
+    form: Form
+    measured: Callable[..., AbstractContextManager[Metrics | None]]
+
+    @contextmanager
+    def opened(self, captures: int | None) -> Iterator[tuple[Triage, Metrics | None]]:
+        """Give the run into the folder, and its metrics where they were asked for."""
+        from pcapdiag.fleet.run import Triage
+
+        with (
+            self.engine(captures) as examiner,
+            Triage(self.output, self.options, examiner, self.form) as run,
+            self.measured(run) as metrics,
+        ):
+            yield run, metrics
+
+
+@dataclass(frozen=True, slots=True)
+class _Summaries:
+    """Where the numbers of the captures named are told."""
+
+    markdown: str | None
+    junit: str | None
+    quiet: bool
+    width: int | None
+    no_color: bool
+
+    def write(self, run: Triage, names: Sequence[str], summary: Summary, found: Sources) -> None:
+        """Write the files, and the lines of a quiet run."""
+        from pcapdiag.fleet.junit import render_junit
+        from pcapdiag.fleet.markdown import render_markdown
+        from pcapdiag.report.json import render_line
+
+        if self.markdown:
+            _write(self.markdown, render_markdown(summary))
+        if self.junit:
+            outcomes = (told.result() for told in run.told(names))
+            _write(self.junit, render_junit(summary, outcomes, found.unreadable))
+        if self.quiet:
+            _write(None, (render_line(told.outcome_line()) for told in run.told(names)))
+
+    def show(self, summary: Summary, output: str) -> None:
+        """Print the summary, unless the run is a quiet one."""
+        from pcapdiag.fleet.overview import render_overview
+
+        if not self.quiet:
+            page = page_for(None, self.width, self.no_color)
+            _write(None, (line + "\n" for line in render_overview(summary, page, output)))
+
+
+def _once(fleet: _Fleet, sources: Sequence[str], summaries: _Summaries) -> tuple[Summary, Tally]:
+    """Examine the captures that sources name, and tell what was found in them."""
+    from pcapdiag.fleet.sources import Sources
+
+    found = Sources(fleet.output)
     captures = found.find(sources)
     _tell_input(found, captures)
-    with (
-        open_engine(engine, scheduler, jobs, len(captures), limits, retry) as examiner,
-        Triage(output, options, examiner, form) as run,
-        measuring(run, metrics_file, metrics_listen) as metrics,
-    ):
+    with fleet.opened(len(captures)) as (run, metrics):
         _tell_outdated(run, captures)
         _take(run, captures, metrics)
         run.write(found.unreadable)
@@ -212,21 +199,29 @@ def triage(
         names = [capture.name for capture in captures]
         counting = run.count(names)
         summary = counting.result(found.unreadable)
-        _write_files(run, names, summary, found, markdown, junit)
-        if quiet:
-            _write(None, (render_line(told.outcome_line()) for told in run.told(names)))
-    if not quiet:
-        page = page_for(None, width, no_color)
-        _write(None, (line + "\n" for line in render_overview(summary, page, output)))
-    return status_of(summary, counting.tally, fail_on)
+        summaries.write(run, names, summary, found)
+    summaries.show(summary, fleet.output)
+    return summary, counting.tally
+
+
+def _check_logs(logs: Sequence[LogSource], watch: str | None) -> None:
+    """Raise UsageError for a log that is none: otherwise every capture would have to say it."""
+    if not logs:
+        return
+    if watch is not None:
+        raise UsageError(
+            "--log is not for --watch: the lines of a capture may not be written when it is closed",
+            "give both to a run over the folder, later",
+        )
+    from pcapdiag.logs import read_log
+
+    for source in logs:
+        next(iter(read_log(source, brief=True)), None)
 
 
 def _check_for_pipelines(
     watch: str | None, fail_on: tuple[Condition, ...] | None, **files: str | None
 ) -> None:
-    for option, path in files.items():
-        if path == "-":
-            raise click.UsageError(f"--{option} needs a file: standard output has the summary")
     if watch is not None and (fail_on is not None or any(files.values())):
         raise UsageError(
             "--fail-on, --markdown and --junit are for a run that ends",
@@ -281,24 +276,6 @@ def _take(run: Triage, captures: Sequence[Capture], metrics: Metrics | None) -> 
             if metrics:
                 metrics.waiting = len(captures) - number
                 metrics.update()
-
-
-def _write_files(
-    run: Triage,
-    names: Sequence[str],
-    summary: Summary,
-    found: Sources,
-    markdown: str | None,
-    junit: str | None,
-) -> None:
-    from pcapdiag.fleet.junit import render_junit
-    from pcapdiag.fleet.markdown import render_markdown
-
-    if markdown:
-        _write(markdown, render_markdown(summary))
-    if junit:
-        outcomes = (told.result() for told in run.told(names))
-        _write(junit, render_junit(summary, outcomes, found.unreadable))
 
 
 def _write(path: str | None, texts: Iterable[str]) -> None:

@@ -98,16 +98,19 @@ def logs(
     return tuple(map(parse_source, values))
 
 
-def no_logs(
-    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
-) -> tuple[LogSource, ...]:
-    """Refuse logs where each of many captures would read them again."""
-    if values:
+def only_utc(_ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    """Refuse any way to write times but UTC."""
+    if value not in (None, "utc"):
         raise click.UsageError(
-            "--log is not for many captures: each of them would read the log again; give it to "
-            "pcapdiag analyze, with a capture of which triage says that it failed"
+            "--time: what this command writes is read elsewhere, so its times are always UTC"
         )
-    return ()
+
+
+def file_of_its_own(_ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return a path that is not standard output, which has the text."""
+    if value == "-":
+        raise click.UsageError(f"{param.opts[0]} needs a file: standard output has the text")
+    return value
 
 
 def size(ctx: click.Context, param: click.Parameter, value: str) -> int:

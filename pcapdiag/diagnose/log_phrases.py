@@ -54,6 +54,16 @@ CLOSER: tuple[Phrase, ...] = (
         ),
     ),
     (
+        r"ssl.routines.*unsupported.protocol",
+        "TLS: the versions that one end offered are none of the other's",
+        ("tls.version_mismatch",),
+    ),
+    (
+        r"ssl.routines.*no.shared.cipher",
+        "TLS: no cipher, group or certificate that both ends can use",
+        ("tls.no_shared_cipher",),
+    ),
+    (
         r"alert.protocol.version|alert number 70\b",
         "TLS alert 70, protocol_version",
         ("tls.version_mismatch", "protocol.tls_to_plaintext"),

@@ -27,6 +27,8 @@ from pcapdiag.fleet.local import WAITING
 from pcapdiag.fleet.outcome import Outcome
 from pcapdiag.fleet.outcomes import blank, failed
 from pcapdiag.fleet.task import Claim, Task
+from pcapdiag.logs.source import is_format
+from pcapdiag.model.logs import LogSource
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -201,8 +203,19 @@ def _absolute(task: Task) -> Task:
         options,
         names=options.names and os.path.abspath(options.names),
         keylog=options.keylog and os.path.abspath(options.keylog),
+        snapshots=tuple(map(os.path.abspath, options.snapshots)),
+        logs=tuple(map(_log_from_here, options.logs)),
     )
     return replace(task, capture=Capture(tuple(files)), options=options)
+
+
+def _log_from_here(source: LogSource) -> LogSource:
+    is_file = source.form and not is_format(source)
+    return msgspec.structs.replace(
+        source,
+        path=os.path.abspath(source.path),
+        form=os.path.abspath(source.form) if is_file else source.form,
+    )
 
 
 def _explained(task: Task, outcome: Outcome) -> Outcome:

@@ -101,8 +101,9 @@ def _borrowed(order: Order) -> Iterator[Worker]:
 
 
 def _same_files(task: Task) -> None:
-    """Raise UsageError where the files of --names and --keylog are not here, or others."""
+    """Raise UsageError where the files that options name are not here, or others."""
     options = task.options
     named = [path for path in (options.names, options.keylog) if path is not None]
+    named += [*options.snapshots, *(source.path for source in options.logs)]
     if named and fingerprint(options) != task.fingerprint:
         raise UsageError(f"{' or '.join(named)} is another file on a worker")

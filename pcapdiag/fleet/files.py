@@ -1,10 +1,11 @@
-"""Files of OUT: whole or not there at all, and one run at a time."""
+"""Files of OUT: whole or not there at all, and one run at a time; folders that are to go."""
 
 from __future__ import annotations
 
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
@@ -97,3 +98,14 @@ def _lock(descriptor: int) -> None:
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
     else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def temporary_folder() -> str:
+    """Make a folder for the temporary files of a process that may be ended at any moment.
+
+    Empty where none can be made: who needs such a file says so, and most captures need none.
+    """
+    try:
+        return tempfile.mkdtemp(prefix="pcapdiag-worker-")
+    except OSError:
+        return ""

@@ -5,27 +5,36 @@ from __future__ import annotations
 import hashlib
 
 from pcapdiag.errors import UsageError
+from pcapdiag.logs.files import files_of
+from pcapdiag.logs.source import is_format
+from pcapdiag.model.logs import LogSource
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import LINE_SCHEMA, SCHEMA
 
 LENGTH = 16
 """Hex digits of a fingerprint."""
-_WHO_ASKS = {"progress", "stop", "follow"}
-"""Options that change nothing of what is found."""
-_FILES = {"names", "keylog"}
-"""Options that name a file: its content counts, not where it lies."""
+_FILES = {"names", "keylog", "snapshots", "logs"}
+"""Options that name files: their content counts, not where they lie."""
+_LEFT_OUT = {"progress", "stop", "follow"} | _FILES
+"""The others change nothing of what is found."""
 
 
 def fingerprint(options: AnalyzeOptions) -> str:
     """Return what is the same for the same questions; raises UsageError for an unreadable file."""
-    parts = [SCHEMA, LINE_SCHEMA]
-    for name in options.__struct_fields__:
-        value = getattr(options, name)
-        if name in _FILES and value is not None:
-            value = _digest(value)
-        if name not in _WHO_ASKS:
-            parts.append(f"{name}={value!r}")
+    asked = [name for name in options.__struct_fields__ if name not in _LEFT_OUT]
+    parts = [SCHEMA, LINE_SCHEMA, *(f"{name}={getattr(options, name)!r}" for name in asked)]
+    parts += [f"names={_digest(options.names)}"] if options.names is not None else []
+    parts += [f"keylog={_digest(options.keylog)}"] if options.keylog is not None else []
+    parts += [f"snapshot={_digest(path)}" for path in options.snapshots]
+    parts += [f"log={_log(source)}" for source in options.logs]
     return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()[:LENGTH]
+
+
+def _log(source: LogSource) -> tuple[str, str, list[str]]:
+    form = source.form
+    if form and not is_format(source):
+        form = _digest(form)
+    return source.product, form, [_digest(path) for path in files_of(source.path)]
 
 
 def _digest(path: str) -> str:

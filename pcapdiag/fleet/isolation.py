@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pcapdiag.errors import CaptureError
 from pcapdiag.fleet import frames
 from pcapdiag.fleet.capture import Capture, is_url
 from pcapdiag.fleet.closed import Closed
+from pcapdiag.fleet.files import temporary_folder
 from pcapdiag.fleet.limits import Limits
 from pcapdiag.fleet.outcome import FileIdentity, Outcome
 from pcapdiag.fleet.outcomes import blank, died, failed, over_time
@@ -25,7 +27,10 @@ from pcapdiag.model.report_outcome import OutcomeStatus
 
 GRACE = 5.0
 """Seconds after the time limit before a worker itself is ended: with fork it ends its child."""
-_START = "import sys; sys.path[:] = sys.argv[1:]; from pcapdiag.fleet.worker import main; main()"
+_START = (
+    "import sys; _, folder, *sys.path[:] = sys.argv; "
+    "from pcapdiag.fleet.worker import main; main(folder)"
+)
 
 
 class Reply(msgspec.Struct):
@@ -46,6 +51,7 @@ class Worker(Closed):
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._process: subprocess.Popen[bytes] | None = None
+        self._folder = ""
         self._is_warm = False
 
     def examine(self, task: Task, claim: Claim = always) -> Reply:
@@ -67,7 +73,7 @@ class Worker(Closed):
         return msgspec.structs.replace(reply, capture=task.capture)
 
     def _examine(self, task: Task, claim: Claim) -> Reply:
-        process = self._process = self._process or _started()
+        process = self._process = self._process or self._started()
         reply = Reply(task.capture, [], None)
         late = threading.Event()
         watch = None
@@ -95,6 +101,11 @@ class Worker(Closed):
         process, self._process, self._is_warm = self._process, None, False
         if process is not None:
             _end(process)
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        self._folder = temporary_folder()
+        return _started(self._folder)
 
     def _talk(
         self, process: subprocess.Popen[bytes], task: Task, claim: Claim, reply: Reply
@@ -140,12 +151,12 @@ class Worker(Closed):
         reply.outcome = failed(outcome, reason, status=status, transient=True)
 
 
-def _started() -> subprocess.Popen[bytes]:
+def _started(folder: str) -> subprocess.Popen[bytes]:
     """Start a worker that finds our modules where we did, and none in the working folder."""
     path = [os.path.abspath(entry) for entry in sys.path]
     quiet = None if os.environ.get("PCAPDIAG_DEBUG") == "1" else subprocess.DEVNULL
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", _START, *path],
+        [sys.executable, "-P", "-c", _START, folder, *path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=quiet,

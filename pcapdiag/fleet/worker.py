@@ -1,8 +1,8 @@
 """A warm process: everything is imported, and each capture gets a forked child of its own.
 
-Where there is no fork, the worker examines the capture itself, and its owner starts another one
-when it had to end it. It speaks over its standard input and output (``frames.py``) and ends when
-its owner is gone, whatever a child is doing.
+What a child had in temporary files goes with it. Where there is no fork, the worker examines the
+capture itself, and its owner starts another one when it had to end it. It speaks over its standard
+input and output (``frames.py``) and ends when its owner is gone, whatever a child is doing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import gc
 import os
 import pickle
 import select
+import shutil
 import signal
+import tempfile
 import time
 from contextlib import suppress
 from typing import NamedTuple, NoReturn
@@ -20,6 +22,7 @@ import msgspec
 
 from pcapdiag.fleet import frames
 from pcapdiag.fleet.examine import examine
+from pcapdiag.fleet.files import temporary_folder
 from pcapdiag.fleet.limits import Limits, limited_memory
 from pcapdiag.fleet.outcome import FileIdentity, Outcome
 from pcapdiag.fleet.outcomes import blank, died, failed, over_memory, over_time
@@ -37,8 +40,9 @@ class Owner(NamedTuple):
     hears: int
 
 
-def main() -> None:
-    """Take tasks until the owner closes the pipe."""
+def main(folder: str) -> None:
+    """Take tasks until the owner closes the pipe; ``folder`` is for temporary files, and goes."""
+    tempfile.tempdir = folder or None
     owner = _take_pipes()
     with suppress(OSError):
         warm_up()
@@ -52,7 +56,8 @@ def main() -> None:
             _, payload = frames.receive(owner.says)
             work(owner, *pickle.loads(payload))
     except frames.EndOfFramesError:
-        return
+        # The owner removes it, too, but may have been killed.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _take_pipes() -> Owner:
@@ -68,10 +73,12 @@ def _take_pipes() -> Owner:
 def _in_child(owner: Owner, task: Task, limits: Limits) -> None:
     up_read, up_write = os.pipe()
     down_read, down_write = os.pipe()
+    folder = temporary_folder()
     pid = os.fork()
     if not pid:
         for descriptor in (up_read, down_write, *owner):
             os.close(descriptor)
+        tempfile.tempdir = folder or None
         _child(task, limits, down_read, up_write)
     os.close(up_write)
     os.close(down_read)
@@ -80,6 +87,7 @@ def _in_child(owner: Owner, task: Task, limits: Limits) -> None:
     finally:
         os.close(up_read)
         os.close(down_write)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _child(task: Task, limits: Limits, down: int, up: int) -> NoReturn:

@@ -26,7 +26,9 @@ from pcapdiag.model.units import format_seconds
 from pcapdiag.protocols.tls import names
 from pcapdiag.protocols.tls.certificates import certificates_in
 
-CLIENT_HELLO, SERVER_HELLO, CERTIFICATE = 1, 2, 11
+CLIENT_HELLO, SERVER_HELLO = 1, 2
+CERTIFICATES = (11, 25)
+"""Certificate, and CompressedCertificate (RFC 8879)."""
 WARNING = 1
 TICKET = 4
 
@@ -73,7 +75,7 @@ def _message(facts: TlsFacts, message: Message) -> str:
     answer = facts.server_hello
     if message.type == SERVER_HELLO and answer is not None and answer.frame == message.frame:
         return f"{name} {names.version_name(answer.version)}"
-    if message.type == CERTIFICATE:
+    if message.type in CERTIFICATES:
         own = facts.client_certificates if message.from_initiator else facts.server_certificates
         if own is not None and own.frame == message.frame:
             return f"{name} {_first_names(own)}"

@@ -32,7 +32,10 @@ class Readers:
             if half.lane is not None:
                 self._lanes.end_waiting(half.lane)
         self._take(flow)
-        return self._conversation(flow).finish()
+        application = self._conversation(flow).finish()
+        # Some 17 kB; what is open when a capture ends is held until the last one is judged.
+        flow.reading = None
+        return application
 
     def _take(self, flow: Flow) -> None:
         conversation = self._conversation(flow)

@@ -12,6 +12,7 @@ from pcapdiag.logs.clocks import NGINX_ERROR, Clock
 from pcapdiag.logs.failure import finish
 from pcapdiag.logs.fields import FIELDS, MAX_TEXT
 from pcapdiag.logs.template import Stamp
+from pcapdiag.logs.values import end
 from pcapdiag.model.logs import LogEntry
 
 NAME = "NGINX error log"
@@ -22,7 +23,7 @@ _CONTEXT = re.compile(
     r", (client|server|request|subrequest|upstream|host|referrer|login): "
     r'(?:"((?>(?:[^"]|"(?!, |$|\s))*))"|([^,\s]*+))'
 )
-_FIELD = {"server": "other_host", "request": "request", "host": "host"}
+_FIELD = {"request": "request", "host": "host"}
 _SCHEME = re.compile(r"^\w+://(\[[^\]]*\]|[^/:]*)(:\d+)?")
 _PORTS = {"http": "80", "https": "443", "grpc": "80", "grpcs": "443"}
 _OF_A_CONNECTION = re.compile(
@@ -91,8 +92,19 @@ def _context(entry: LogEntry, text: str) -> None:
             FIELDS["client"](entry, value)
         elif name == "upstream":
             _upstream(entry, value)
+        elif name == "server" and value:
+            _server(entry, value)
         elif name in _FIELD and value:
             FIELDS[_FIELD[name]](entry, value)
+
+
+def _server(entry: LogEntry, text: str) -> None:
+    """Read a server's name, or before there is a request the address that it listens at."""
+    found = end(text)
+    if found is not None and found[1]:
+        entry.listener = found
+    else:
+        FIELDS["other_host"](entry, text)
 
 
 def _upstream(entry: LogEntry, text: str) -> None:

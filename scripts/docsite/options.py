@@ -21,7 +21,9 @@ _OUTPUT = "How the result is written, and where."
 _OWN = "Of this command."
 _GROUPS = {
     **dict.fromkeys(("hosts", "ports", "nets", "streams", "time_from", "time_to"), _FILTER),
-    **dict.fromkeys(("proxies", "clients", "upstreams", "names", "keylog"), _KNOWN),
+    **dict.fromkeys(
+        ("proxies", "clients", "upstreams", "names", "keylog", "snapshots", "logs"), _KNOWN
+    ),
     **dict.fromkeys(
         (
             "output",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import zipfile
@@ -42,6 +43,24 @@ def test_it_says_what_was_put_in_what_was_proven_and_where_it_is(tmp_path: Path)
     with zipfile.ZipFile(out) as file:
         assert "capture.pcapng" in file.namelist()
     assert sorted(os.listdir(tmp_path)) == ["case.zip", "key"]
+
+
+def test_what_filters_did_not_choose_and_came_along_is_counted(tmp_path: Path) -> None:
+    """One connection is chosen, its other leg comes along, and what tells the host's usual ways."""
+    out = tmp_path / "case.zip"
+    result = bundle(PCAPS / "log-nginx-many" / "proxy.pcap", "--port", "8081", "-o", out)
+    assert result.exit_code == 1, result.output
+    assert ", with all connections of the same hosts\n" in result.stdout
+    with zipfile.ZipFile(out) as file:
+        cut = json.loads(file.read("manifest.json"))["capture"]
+        (tmp_path / "capture.pcapng").write_bytes(file.read("capture.pcapng"))
+        readme = file.read("README.md").decode()
+    summary = pcapdiag.analyze(tmp_path / "capture.pcapng").summary
+    assert cut["filtered"]
+    assert cut["not_chosen"] == summary.connections - 1
+    assert f"        {cut['not_chosen']} connections not chosen: " in result.stdout
+    assert f"- Not among those chosen: {cut['not_chosen']} connections in it." in readme
+    assert "those chosen, and all others of the same hosts" in readme
 
 
 def test_the_same_key_gives_the_same_file(tmp_path: Path) -> None:

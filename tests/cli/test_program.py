@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -39,6 +38,27 @@ def test_every_help_has_examples(command: list[str]) -> None:
     assert "Examples:\n    pcapdiag" in result.output
 
 
+SHARED = (
+    *("--host", "--port", "--net", "--stream", "--from", "--to", "--proxy", "--client"),
+    *("--upstream", "--keylog", "--log", "--snapshot", "--names", "--time"),
+)
+
+
+@pytest.mark.parametrize(
+    "name", ["analyze", "annotate", "bundle", "correlate", "timeline", "triage"]
+)
+def test_all_that_read_captures_take_the_same_options(name: str) -> None:
+    known = {text for param in cli.all_commands()[name].params for text in param.opts}
+    assert known >= set(SHARED)
+
+
+@pytest.mark.parametrize("name", ["bundle", "triage"])
+def test_what_is_read_elsewhere_is_in_utc_and_says_so(name: str) -> None:
+    done = CliRunner().invoke(cli, [name, "a.pcap", "-o", "out", "--time", "local"])
+    assert done.exit_code == 2
+    assert "its times are always UTC" in done.output
+
+
 def test_an_unknown_command_is_wrong_use() -> None:
     assert CliRunner().invoke(cli, ["nonsense"]).exit_code == 2
 
@@ -59,33 +79,6 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "loaded []"
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_prints_a_script_for_the_shell(shell: str) -> None:
-    result = CliRunner().invoke(cli, ["completion", shell])
-    assert result.exit_code == 0
-    assert "_PCAPDIAG_COMPLETE" in result.output
-
-
-@pytest.mark.needs(program="bash")
-def test_bash_accepts_its_script() -> None:
-    script = CliRunner().invoke(cli, ["completion", "bash"]).output
-    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
-
-
-def test_completion_knows_commands_and_options() -> None:
-    def complete(words: str, position: int) -> str:
-        variables = {"_PCAPDIAG_COMPLETE": "bash_complete", "COMP_WORDS": words}
-        done = subprocess.run(
-            [sys.executable, "-m", "pcapdiag"],
-            env={**os.environ, **variables, "COMP_CWORD": str(position)},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        return done.stdout
-
-    assert "plain,analyze" in complete("pcapdiag an", 1)
-    assert "plain,--follow" in complete("pcapdiag analyze --fo", 2)
 
 
 def test_the_classes_of_the_api_are_by_its_name() -> None:

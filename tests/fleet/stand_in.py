@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from pcapdiag.fleet.examine import examine
 from pcapdiag.fleet.outcome import FileIdentity, Outcome
 from pcapdiag.fleet.task import Claim, Task
 
-START = "import sys; sys.path[:] = sys.argv[1:]; from tests.fleet.stand_in import main; main()"
+START = (
+    "import sys; _, folder, *sys.path[:] = sys.argv; "
+    "from tests.fleet.stand_in import main; main(folder)"
+)
 
 
 def misbehave(task: Task, claim: Claim) -> Outcome | None:
@@ -30,6 +34,7 @@ def misbehave(task: Task, claim: Claim) -> Outcome | None:
 
 
 def _sleep(_path: Path) -> None:
+    tempfile.mkstemp(prefix="pcapdiag-carried-")
     time.sleep(60)
 
 
@@ -38,6 +43,7 @@ def _allocate(_path: Path) -> None:
 
 
 def _segv(_path: Path) -> None:
+    tempfile.mkstemp(prefix="pcapdiag-carried-")
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
@@ -78,7 +84,7 @@ def dask_setup(_worker: object) -> None:
     isolation._START = START
 
 
-def main() -> None:
+def main(folder: str) -> None:
     """Be a worker."""
     setattr(worker, "examine", misbehave)  # noqa: B010
-    worker.main()
+    worker.main(folder)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -37,10 +39,19 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Out
     folder = tmp_path_factory.mktemp("captures")
     names = ["sleep", "good", "allocate", "segv", "better", "raise", "leave", "grow", "best"]
     paths = copies(folder, **dict.fromkeys(names, REFUSED))
+    temporary = tmp_path_factory.mktemp("temporary")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(isolation, "_START", START)
+        patch.setattr(tempfile, "tempdir", str(temporary))
         with Worker(LIMITS) as one:
-            yield {path.stem: examined(one, path) for path in paths}
+            found = {path.stem: examined(one, path) for path in paths}
+            assert files_below(temporary) == [], "of a child that was ended"
+            yield found
+        assert not any(temporary.iterdir())
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def task(path: Path) -> Task:
@@ -129,8 +140,12 @@ def test_without_fork_the_worker_is_the_one_that_is_lost(
     """As on Windows: the worker examines by itself, and its owner ends it."""
     monkeypatch.setattr(isolation, "_START", NO_FORK)
     monkeypatch.setattr(isolation, "GRACE", 0.2)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     with Worker(LIMITS) as one:
         found = {path.stem: examined(one, path) for path in _some(tmp_path)}
+    assert not any(temporary.iterdir())
     assert {name: outcome.status for name, outcome in found.items()} == {
         "good": "examined",
         "sleep": "timeout",
@@ -142,8 +157,8 @@ def test_without_fork_the_worker_is_the_one_that_is_lost(
 
 
 NO_FORK = (
-    "import sys; sys.path[:] = sys.argv[1:]; from pcapdiag.fleet import worker; "
-    "worker.HAS_FORK = False; from tests.fleet.stand_in import main; main()"
+    "import sys; _, folder, *sys.path[:] = sys.argv; from pcapdiag.fleet import worker; "
+    "worker.HAS_FORK = False; from tests.fleet.stand_in import main; main(folder)"
 )
 
 
@@ -172,14 +187,20 @@ one.examine(task(Path(sys.argv[1])), claim)
 
 def test_an_owner_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
     (path,) = copies(tmp_path, sleep=REFUSED)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     with subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(path)], stdout=subprocess.PIPE, cwd=ROOT
+        [sys.executable, "-c", OWNER, str(path)],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(temporary)},
     ) as owner:
         assert owner.stdout is not None
         group = int(owner.stdout.readline())
         os.killpg(group, 0)
         owner.kill()
     assert _is_gone(group)
+    assert not any(temporary.iterdir())
 
 
 def _is_gone(group: int) -> bool:
@@ -190,3 +211,32 @@ def _is_gone(group: int) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+PROGRAM = """
+from pcapdiag.cli.main import main
+from pcapdiag.fleet import isolation
+from tests.fleet.stand_in import START
+
+isolation._START = START
+main()
+"""
+
+
+def test_a_program_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path) -> None:
+    (path,) = copies(tmp_path, sleep=REFUSED)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    arguments = ["triage", str(path), "-o", str(tmp_path / "out"), "--format", "jsonl"]
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    ) as program:
+        while not any("carried" in one.name for one in files_below(temporary)):
+            assert program.poll() is None
+            time.sleep(0.05)
+        program.terminate()
+    assert program.returncode == -signal.SIGTERM
+    assert not any(temporary.iterdir())

@@ -98,6 +98,18 @@ def words_of(entry: LogEntry) -> str:
     return " ".join(filter(None, told)).replace("_", " ").lower()
 
 
+def is_of_a_handshake(entry: LogEntry) -> bool:
+    """Return whether NGINX says that a client's TLS handshake failed.
+
+    No request and no port is known then: ``ngx_http_ssl_handshake_handler()`` logs with
+    "while SSL handshaking", and of an upstream's with "... to upstream".
+    """
+    if entry.product != "nginx" or entry.kind != "error" or entry.upstreams:
+        return False
+    words = words_of(entry)
+    return "while ssl handshaking" in words and "to upstream" not in words
+
+
 def was_not_sent(entry: LogEntry) -> bool:
     """Return whether the proxy's own kernel refused the call, so that no packet left."""
     words = words_of(entry)

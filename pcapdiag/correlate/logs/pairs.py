@@ -7,9 +7,8 @@ Ports and request ids make a pair exact; a request line or an upstream address m
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Literal
 
 import msgspec
 
@@ -23,20 +22,16 @@ from pcapdiag.correlate.logs.alike import (
     is_same_request,
     ranks,
 )
-from pcapdiag.correlate.logs.calls import call_of, may_be
-from pcapdiag.correlate.logs.times import COARSE, SLOP, Moment, Span, span_of
+from pcapdiag.correlate.logs.calls import call_of, is_of_a_handshake, may_be
+from pcapdiag.correlate.logs.nearest import Window, around, when_of
+from pcapdiag.correlate.logs.times import SLOP, Moment, span_of
 from pcapdiag.correlate.logs.wire import Key, WireConnection, WireRequest
 from pcapdiag.model.logs import End, LogEntry
 
-MAX_OPTIONS = 16
-"""Connections that are compared with one line, the nearest ones in time."""
-
 BY_ADDRESS, BY_REQUEST, BY_PORT, BY_ID = range(4)
 """How strong a pair is; the first two need a known clock to become a tie."""
-
-
+_BEFORE = frozenset({"tls_handshake", "before_request"})
 Leg = Literal["downstream", "upstream"]
-Row = TypeVar("Row", bound=tuple[Any, ...])
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -59,14 +54,6 @@ class Pair(msgspec.Struct, frozen=True):
     """Which of the line's upstreams it is; the last is 0, the one before -1."""
 
 
-class Window(NamedTuple):
-    """The offsets that are possible, and how many lines before this one say the same."""
-
-    low: int
-    high: int
-    rank: int
-
-
 class Pairs:
     """Finds the connections that lines of one log may be about."""
 
@@ -78,6 +65,8 @@ class Pairs:
         self._by_end: dict[tuple[str, str], list[tuple[int, int, WireRequest]]] = {}
         """The same by when they failed, for lines that do not say when a request began."""
         self._by_responder: dict[End, list[tuple[int, int]]] = {}
+        self._by_caller: dict[str, list[tuple[int, int]]] = {}
+        """Connections that failed before a request, by the address that opened them."""
         self._addresses = {ip for wire in wires for ip, _ in wire.initiators}
         self._responders = {end for wire in wires for end in wire.responders}
         self._by_key = {wire.key: number for number, wire in enumerate(wires)}
@@ -91,8 +80,8 @@ class Pairs:
         for number, wire in enumerate(wires):
             self._index(number, wire)
         for requests in (*self._by_request.values(), *self._by_end.values()):
-            requests.sort(key=_when)
-        for failures in self._by_responder.values():
+            requests.sort(key=when_of)
+        for failures in (*self._by_responder.values(), *self._by_caller.values()):
             failures.sort()
 
     def exact(self, line: int) -> Iterator[Pair]:
@@ -117,6 +106,7 @@ class Pairs:
         found: list[Pair] = []
         if leg != "upstream":
             found += self._requests_alike(line, window)
+            found += self._handshakes(line, window)
         if leg != "downstream":
             found += self._calls(line, window)
         return found
@@ -126,6 +116,8 @@ class Pairs:
         entry = self.entries[line]
         if (entry.method or "", entry.target or "") in self._by_request:
             return True
+        if self._failed_before(entry):
+            return True
         return any(end in self._by_responder for end in entry.upstreams)
 
     def of_any_time(self, line: int, most: int) -> list[Pair]:
@@ -133,9 +125,9 @@ class Pairs:
         entry = self.entries[line]
         alike = self._by_request.get((entry.method or "", entry.target or ""), [])
         calls = sum(len(self._by_responder.get(end, [])) for end in entry.upstreams)
-        if len(alike) + calls > most:
+        if len(alike) + calls + len(self._failed_before(entry)) > most:
             return []
-        return [*self._requests_alike(line), *self._calls(line)]
+        return [*self._requests_alike(line), *self._handshakes(line), *self._calls(line)]
 
     def _index(self, number: int, wire: WireConnection) -> None:
         for end in wire.initiators:
@@ -153,6 +145,25 @@ class Pairs:
             for end in wire.responders:
                 when = wire.decided or wire.start
                 self._by_responder.setdefault(end, []).append((when, number))
+            if wire.phase in _BEFORE and wire.came_up:
+                for address, _ in wire.initiators:
+                    when = wire.decided or wire.end
+                    self._by_caller.setdefault(address, []).append((when, number))
+
+    def _failed_before(self, entry: LogEntry) -> list[tuple[int, int]]:
+        """Return what may be the handshake of a client's that a line tells of."""
+        if entry.client is None or not is_of_a_handshake(entry):
+            return []
+        return self._by_caller.get(entry.client[0], [])
+
+    def _handshakes(self, line: int, window: Window | None = None) -> Iterator[Pair]:
+        """Yield the client's connections that failed before a request, at the line's listener."""
+        entry, span = self.entries[line], self.spans[line]
+        failed = self._failed_before(entry)
+        for when, number in around(failed, span, window, span.end):
+            if is_listener(entry, self.wires[number]):
+                shared = ("client",)
+                yield self._ended(line, number, BY_ADDRESS, when, shared, leg="downstream")
 
     def _downstream(self, line: int, number: int) -> Iterator[Pair]:
         entry, wire = self.entries[line], self.wires[number]
@@ -248,7 +259,7 @@ class Pairs:
         span = self.spans[line]
         requests = self._by_request if span.begin else self._by_end
         known = requests.get((entry.method, entry.target), [])
-        for _, number, request in _around(known, span, window, span.begin or span.end):
+        for _, number, request in around(known, span, window, span.begin or span.end):
             wire = self.wires[number]
             if not is_answered_so(entry, request) or not self._is_from(entry, wire):
                 continue
@@ -266,7 +277,7 @@ class Pairs:
         call, span = call_of(entry), self.spans[line]
         for attempt, end in enumerate(entry.upstreams, 1 - len(entry.upstreams)):
             calls = self._by_responder.get(end, [])
-            for _, number in _around(calls, span, window, span.end or span.begin):
+            for _, number in around(calls, span, window, span.end or span.begin):
                 wire = self.wires[number]
                 if attempt == 0 and not may_be(call, wire):
                     continue
@@ -320,15 +331,14 @@ class Pairs:
         at: int,
         shared: tuple[str, ...],
         exchange: int | None = None,
+        leg: Leg = "upstream",
     ) -> Pair:
-        """Return a pair with an upstream connection by the moment of its failure."""
+        """Return a pair with a connection by the moment of its failure."""
         span = self.spans[line]
         moment = span.end or span.begin or Moment(0, 0)
         low, high = at - moment.high - SLOP, at - moment.low + SLOP
         apart = at - moment.middle
-        return Pair(
-            line, number, "upstream", strength, (*shared, "time"), low, high, apart, exchange
-        )
+        return Pair(line, number, leg, strength, (*shared, "time"), low, high, apart, exchange)
 
     def _within(self, line: int, number: int, attempt: int) -> Pair:
         """Return a pair with a call that was made, and failed if so, while the request went on."""
@@ -370,28 +380,3 @@ class Pairs:
         return Pair(
             line, number, leg, strength, (*shared, "time"), low, max(low, high), apart, exchange
         )
-
-
-def _around(rows: list[Row], span: Span, window: Window | None, moment: Moment | None) -> list[Row]:
-    """Return the rows whose time may be within a line's: of many those nearest to a moment.
-
-    Where the log's clock is too coarse to tell rows apart they are counted off in order.
-    """
-    if window is None or moment is None:
-        return rows
-    low, high = window.low, window.high
-    begin, end = span.ends
-    first = bisect_left(rows, begin + low - SLOP, key=_when)
-    last = bisect_right(rows, end + high + SLOP, key=_when)
-    if last - first <= MAX_OPTIONS:
-        return rows[first:last]
-    start = first + window.rank
-    if moment.high - moment.low < COARSE:
-        start = bisect_left(rows, moment.middle + (low + high) // 2, key=_when) - MAX_OPTIONS // 2
-    start = max(first, min(start, last - MAX_OPTIONS))
-    return rows[start : start + MAX_OPTIONS]
-
-
-def _when(row: tuple[Any, ...]) -> int:
-    when: int = row[0]
-    return when

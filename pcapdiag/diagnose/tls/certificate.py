@@ -24,6 +24,7 @@ from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.once import once
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Certificate, CertificateFlight
+from pcapdiag.protocols.tls.certificates import CUT, certificates_in
 
 EXPIRED, UNKNOWN_CA, HANDSHAKE_FAILURE, CERTIFICATE_REQUIRED = 45, 48, 40, 116
 VAGUE = (42, 46)
@@ -152,7 +153,7 @@ def certificate_words(
         why = f"valid from {words.date(certificate.not_before)} until "
         why += words.date(certificate.not_after)
     elif flight is not None or _cut(story):
-        why = "the capture does not hold all of it"
+        why = _problem(flight)
     return {
         "owner_ip": owner,
         "whose": "server" if by_initiator else "client",
@@ -160,6 +161,12 @@ def certificate_words(
         "subject": words.subject(certificate) if certificate else "names that were not readable",
         "inspection": _inspection(flight),
     }
+
+
+def _problem(flight: CertificateFlight | None) -> str:
+    """Return why nothing can be said of the first certificate of a flight."""
+    first = next(iter(certificates_in(flight)), None)
+    return first.problem if first is not None and first.problem else CUT
 
 
 def _cut(story: Story) -> bool:

@@ -54,7 +54,7 @@ from pcapdiag.protocols.tls import names
 
 KIND = Kind(
     code="tls.version_mismatch",
-    title="no common TLS version: client offered {versions}; {refuser} refused",
+    title="{trouble}: client offered {versions}; {refuser} refused",
     explanation=(
         "{initiator} offered {versions} (ClientHello in frame {hello_frame}); {chosen}. "
         "{refuser} refused with the alert {alert} in frame {alert_frame}. {known}"
@@ -67,7 +67,7 @@ KIND = Kind(
     fixes=(
         "{newer}",
         "{older}",
-        "very old versions also need a lower security level (OpenSSL: @SECLEVEL=0)",
+        "{also}",
     ),
     commands=(
         "{s_client_tls12}  # from {initiator_ip}",
@@ -92,10 +92,12 @@ _SERVER_IS_OLD = (
     "tls_minimum_protocol_version, NGINX proxy_ssl_protocols, HAProxy server ... ssl-min-ver, "
     "curl --tlsv1.2",
 )
+_VERY_OLD = "very old versions also need a lower security level (OpenSSL: @SECLEVEL=0)"
 _FALLBACK = (
     "find out why {client} came back with a lower version: its attempt before this one failed, "
     "with a newer one; what ended that is the fault (a device that breaks TLS, a reset, a timeout)",
     "or turn the client's version fallback off: libraries of today need none",
+    "leave the versions that {server} takes as they are: it has a newer one than was offered",
 )
 
 
@@ -122,22 +124,25 @@ def _where(found: Refusal) -> tuple[Actor, ...]:
     return ("responder", "initiator") if _server_is_old(found) else ("initiator", "responder")
 
 
-def _fixes(found: Refusal) -> tuple[str, str]:
+def _fixes(found: Refusal) -> tuple[str, str, str]:
     if found.code == INAPPROPRIATE_FALLBACK:
         return _FALLBACK
-    return _SERVER_IS_OLD if _server_is_old(found) else _CLIENT_IS_OLD
+    return *(_SERVER_IS_OLD if _server_is_old(found) else _CLIENT_IS_OLD), _VERY_OLD
 
 
 def _words(story: Story, context: Context, found: Refusal) -> dict[str, str]:
     hello, answer = found.facts.client_hello, found.facts.server_hello
-    chosen = "the server chose none"
+    trouble, chosen = "no common TLS version", "the server chose none"
     if answer is not None:
         chosen = f"the server chose {names.version_name(answer.version)}"
     if found.code == INAPPROPRIATE_FALLBACK:
+        trouble = "TLS version fallback refused"
         chosen = "it said that this was a fallback (TLS_FALLBACK_SCSV) from a higher version"
-    newer, older = _fixes(found)
+    newer, older, also = _fixes(found)
     ends = {"client": story.initiator.address, "server": story.responder.address}
     return {
+        "trouble": trouble,
+        "also": also.format(**ends),
         "newer": newer.format(**ends),
         "older": older.format(**ends),
         "versions": words.offered_versions(hello) if hello else "none",

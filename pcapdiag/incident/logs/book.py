@@ -196,8 +196,8 @@ def _notes(shelf: Shelf, ties: LogTies) -> Iterator[str]:
         yield ("its times name no zone, and no zone makes its lines fit the capture: none is tied")
     elif not ties.by_more_than_time:
         yield (
-            "its lines fit by upstream address and time alone: it gives neither ports nor request "
-            "ids that the capture shows"
+            "its lines fit by address and time alone: it gives neither ports nor request ids that "
+            "the capture shows"
         )
 
 

@@ -24,7 +24,7 @@ MAX_NAME = 4 * MAX_TEXT
 """Characters of a distinguished name that are kept."""
 CACHED = 256
 """Certificates kept after they were read: the connections of a server show the same ones."""
-CUT = "the capture holds only a part of it"
+CUT = "the capture does not hold all of it"
 _PURPOSES = {
     "1.3.6.1.5.5.7.3.1": "serverAuth",
     "1.3.6.1.5.5.7.3.2": "clientAuth",

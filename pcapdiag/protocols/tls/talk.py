@@ -6,6 +6,7 @@ import msgspec
 
 from pcapdiag.model.tls import CertificateFlight, ClientHello, Message, ServerHello
 from pcapdiag.protocols.tls.certificates import read_certificates
+from pcapdiag.protocols.tls.compressed import read_compressed
 from pcapdiag.protocols.tls.handshake import HandshakeMessage
 from pcapdiag.protocols.tls.hello import (
     RETRY_RANDOM,
@@ -26,7 +27,9 @@ from pcapdiag.protocols.tls.limits import MAX_MESSAGES
     CERTIFICATE_REQUEST,
     FINISHED,
     KEY_UPDATE,
-) = (1, 2, 4, 5, 8, 11, 12, 13, 20, 24)
+    COMPRESSED_CERTIFICATE,
+) = (1, 2, 4, 5, 8, 11, 12, 13, 20, 24, 25)
+_CERTIFICATES = (CERTIFICATE, COMPRESSED_CERTIFICATE)
 TLS13 = 0x0304
 _NAMED_CURVE = 3
 
@@ -80,7 +83,7 @@ class Talk:
                 self.client_hello = hello
             elif self.second_hello is None:
                 self.second_hello = hello
-        elif message.type == CERTIFICATE and self.client_certificates is None:
+        elif message.type in _CERTIFICATES and self.client_certificates is None:
             self.client_certificates = self._certificates(message)
 
     def _by_server(self, message: HandshakeMessage) -> None:
@@ -89,7 +92,7 @@ class Talk:
             self._hello(message)
         elif kind == ENCRYPTED_EXTENSIONS and self.server_hello is not None:
             self.server_hello = add_encrypted_extensions(self.server_hello, message)
-        elif kind == CERTIFICATE and self.server_certificates is None:
+        elif kind in _CERTIFICATES and self.server_certificates is None:
             self.server_certificates = self._certificates(message)
         elif kind == SERVER_KEY_EXCHANGE:
             self._key_exchange(message)
@@ -99,6 +102,8 @@ class Talk:
             self.tickets += 1
 
     def _certificates(self, message: HandshakeMessage) -> CertificateFlight:
+        if message.type == COMPRESSED_CERTIFICATE:
+            return read_compressed(message)
         return read_certificates(message, is_tls13=message.encrypted and self.is_tls13)
 
     def _hello(self, message: HandshakeMessage) -> None:

@@ -10,6 +10,7 @@ from pcapdiag.model.report import Report
 from pcapdiag.report.annotate.frames import comment_frames
 from pcapdiag.report.annotate.section import section_text
 from pcapdiag.report.annotate.table import PREFIX
+from pcapdiag.report.clock import TimeMode
 
 
 def annotate_capture(
@@ -18,6 +19,7 @@ def annotate_capture(
     *,
     filtered: bool = False,
     drop_secrets: bool = False,
+    time_mode: TimeMode = "utc",
     said: Sequence[str] = (),
     tell: Callable[[int], None] = lambda _: None,
 ) -> Copied:
@@ -28,7 +30,7 @@ def annotate_capture(
     called last. Raises CaptureError where a file is no longer what it was.
     """
     texts = comment_frames(report)
-    summary = section_text(report, texts, filtered=filtered)
+    summary = section_text(report, texts, filtered=filtered, time_mode=time_mode)
     files = [Original(file.path, file.packets) for file in report.capture.files]
     comments = Comments(texts.by_frame, [*said, summary], PREFIX)
     return copy_captures(files, write, comments, drop_secrets=drop_secrets, tell=tell)

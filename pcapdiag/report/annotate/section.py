@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pcapdiag.model.report import Finding, Group, Report
 from pcapdiag.report import words
 from pcapdiag.report.annotate.table import PREFIX, FrameTexts
-from pcapdiag.report.clock import Clock
+from pcapdiag.report.clock import Clock, TimeMode
 from pcapdiag.report.escape import shown
 from pcapdiag.report.overview import NOT_FAILED, outcome
 from pcapdiag.report.points import stream_filter
@@ -18,15 +18,17 @@ GROUPS = 20
 FINDINGS = 20
 
 
-def section_text(report: Report, texts: FrameTexts, *, filtered: bool) -> str:
+def section_text(
+    report: Report, texts: FrameTexts, *, filtered: bool, time_mode: TimeMode = "utc"
+) -> str:
     """Return the summary, a line for each kind of failure and finding, and what was left out.
 
     ``filtered`` says that only chosen connections are counted.
     """
-    return "\n".join(_lines(report, texts, filtered))
+    return "\n".join(_lines(report, texts, filtered, Clock(time_mode, report.capture.first_time)))
 
 
-def _lines(report: Report, texts: FrameTexts, filtered: bool) -> Iterator[str]:
+def _lines(report: Report, texts: FrameTexts, filtered: bool, clock: Clock) -> Iterator[str]:
     summary = report.summary
     yield f"{PREFIX}{outcome(report, filtered)} (version {report.generator.version})."
     codes = [f"{c} {n:,}" for c, n in summary.by_verdict.items() if c not in NOT_FAILED]
@@ -35,7 +37,6 @@ def _lines(report: Report, texts: FrameTexts, filtered: bool) -> Iterator[str]:
     if summary.by_party:
         parties = [f"{words.PARTY[party]} {n:,}" for party, n in summary.by_party.items()]
         yield f"Who: {', '.join(parties)}."
-    clock = Clock("utc", report.capture.first_time)
     yield from (_group(group, clock) for group in report.groups[:GROUPS])
     yield from (_finding(finding) for finding in report.findings[:FINDINGS])
     more = max(len(report.groups) - GROUPS, 0) + max(len(report.findings) - FINDINGS, 0)

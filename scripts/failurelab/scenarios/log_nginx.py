@@ -174,6 +174,39 @@ def tls(lab: Lab) -> None:
 
 
 @scenario(
+    "log-nginx-tls-client",
+    "NGINX logs that a client's TLS handshake failed: its address, and no port",
+    path=PROXIED,
+    points=_BOTH,
+    layers=("tls", "tcp"),
+    kept_apart=False,
+)
+def tls_client(lab: Lab) -> None:
+    """A listener of TLS 1.3; curl does not trust its issuer, then speaks TLS 1.2 at most. Beside it
+    one of plain HTTP, whose upstream refuses. The error log's times are seconds: pauses between.
+    """
+    files = lab.authority.issue("shop.example")
+    nginx.start(
+        lab,
+        lab.proxy,
+        f"server {{ listen 8443 ssl; ssl_protocols TLSv1.3; ssl_certificate {files.cert};"
+        f" ssl_certificate_key {files.key}; listen 8080;"
+        f" location / {{ proxy_pass http://{lab.upstream.ip}:9000; }} }}",
+        port=8443,
+    )
+    lab.used("curl")
+    name = ["--resolve", f"shop.example:8443:{lab.proxy.ip}", "https://shop.example:8443/"]
+    lab.client.curl("--cacert", "/etc/ssl/certs/ca-certificates.crt", *name)
+    lab.sleep(1.2)
+    lab.client.curl("--cacert", str(lab.authority.cert), "--tls-max", "1.2", *name)
+    lab.sleep(1.2)
+    _ask(lab)
+    lab.judge(lab.leg(lab.proxy, 8443), "tls.certificate_untrusted", "initiator")
+    lab.judge(lab.leg(lab.proxy, 8443, 1), "tls.version_mismatch", "responder")
+    _caused(lab, 8080, "tcp.connection_refused")
+
+
+@scenario(
     "log-nginx-client-left",
     "NGINX logs 499: the client did not wait",
     path=PROXIED,

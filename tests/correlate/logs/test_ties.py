@@ -5,12 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from pcapdiag.correlate.logs.ties import tie_log
+from pcapdiag.correlate.logs.ties import LogTies, tie_log
 from pcapdiag.correlate.logs.wire import WireConnection, WireRequest
 from pcapdiag.model.logs import LogEntry
 from tests.correlate.logs.world import (
     LISTENER,
     MS,
+    PROXY,
     SECOND,
     SERVER,
     Format,
@@ -207,3 +208,79 @@ def test_a_request_that_no_one_could_read_is_tied_by_its_port(asked: str | None)
     assert (tie.wire, tie.exchange, tie.exact) == (0, 0, True)
     garbage = msgspec.structs.replace(entry, product="nginx", target="\\x16\\x03\\x01")
     assert bool(tie_log([garbage], [wire], START, START + 2 * SECOND).ties) == (asked is None)
+
+
+def handshake(number: int, at: int, code: str, side: str = "responder") -> WireConnection:
+    return WireConnection(
+        key=("", number),
+        initiators=(("10.0.0.9", 40_000 + number),),
+        responders=((PROXY, 8443),),
+        start=at - 3 * MS,
+        end=at + MS,
+        code=code,
+        failed=True,
+        phase="tls_handshake",
+        ended_by=side,
+        side=side,
+        decided=at,
+    )
+
+
+def nginx_says(at: int, what: str = "while SSL handshaking", client: str = "10.0.0.9") -> LogEntry:
+    return LogEntry(
+        product="nginx",
+        kind="error",
+        file="error.log",
+        line=1,
+        time=at // SECOND * SECOND,
+        resolution=SECOND,
+        begin=False,
+        failed=True,
+        client=(client, 0),
+        client_is_direct=False,
+        listener=("0.0.0.0", 8443),
+        message=f"SSL_do_handshake() failed (SSL: error:0A000102) {what}",
+    )
+
+
+def tied(wires: list[WireConnection], *lines: LogEntry) -> LogTies:
+    return tie_log(lines, wires, START, START + 60 * SECOND)
+
+
+def test_a_clients_handshake_is_tied_by_address_and_time_where_only_one_fits() -> None:
+    early, late = START + 2 * SECOND, START + 9 * SECOND
+    wires = [handshake(0, early, "tls.version_mismatch"), handshake(1, late, "tls.alert")]
+    ties = tied(wires, nginx_says(early), nginx_says(late))
+    assert {line: [tie.wire for tie in of] for line, of in ties.ties.items()} == {0: [0], 1: [1]}
+    assert ties.ties[0][0].leg == "downstream"
+    assert not ties.ties[0][0].exact
+
+
+def test_two_that_failed_differently_in_one_second_share_no_line() -> None:
+    at = START + 2 * SECOND
+    wires = [
+        handshake(0, at + 300 * MS, "tls.version_mismatch"),
+        handshake(1, at + 700 * MS, "tls.certificate_untrusted", "initiator"),
+    ]
+    ties = tied(wires, nginx_says(at))
+    assert ties.ties == {}
+    assert ties.ambiguous == {0}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        nginx_says(START + 2 * SECOND, "while SSL handshaking to upstream"),
+        nginx_says(START + 2 * SECOND, client="10.0.0.8"),
+        nginx_says(START + 9 * SECOND),
+        msgspec.structs.replace(nginx_says(START + 2 * SECOND), listener=("0.0.0.0", 9443)),
+    ],
+    ids=["upstream", "another client", "another time", "another port"],
+)
+def test_what_is_of_another_handshake_is_not_tied(line: LogEntry) -> None:
+    at = START + 2 * SECOND + 500 * MS
+    others = [START + n * SECOND for n in (30, 40, 50)]
+    wires = [handshake(0, at, "tls.version_mismatch")]
+    wires += [handshake(n, other, "tls.alert") for n, other in enumerate(others, 1)]
+    ties = tied(wires, line, *map(nginx_says, others))
+    assert {line: found[0].wire for line, found in ties.ties.items()} == {1: 1, 2: 2, 3: 3}

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.tls.certificates import fits_name, inspection_issuer, matches, out_of_date
 from pcapdiag.model.context import TlsServerFacts
-from pcapdiag.model.tls import Certificate, TlsFacts
+from pcapdiag.model.tls import Certificate, CertificateFlight, TlsFacts
 from tests.diagnose.playbook import START, C, Line, S, sides
 from tests.diagnose.tls.fields import CertificateFields, ClientFlight, Facts, HelloFields
 from tests.diagnose.tls.scenes import (
@@ -147,6 +147,15 @@ def test_a_certificate_that_the_capture_does_not_hold() -> None:
     verdict = told(*lines, server_hello=given()["server_hello"], incomplete=True)
     assert verdict.code == "tls.certificate_rejected"
     assert "could not be read" in verdict.facts["certificate"]
+
+
+def test_a_certificate_that_came_in_a_way_that_is_not_read() -> None:
+    why = "compressed with brotli, which is not unpacked here"
+    flight = CertificateFlight(frame=5, time=0, certificates=(Certificate(problem=why),))
+    facts = given() | {"server_certificates": flight}
+    verdict = told(HELLO, FLIGHT_12, alert(C, 42), *LEFT, **facts)
+    assert verdict.code == "tls.certificate_rejected"
+    assert why in verdict.facts["certificate"]
 
 
 def test_a_snaplen_that_leaves_the_alert_alone() -> None:

@@ -153,6 +153,8 @@ def test_a_fallback_is_mended_where_it_was_decided() -> None:
     verdict = told(HELLO, alert(S, 86), *HUNG_UP)
     assert verdict.fix_at == ("initiator",)
     assert "came back with a lower version" in verdict.facts["newer"]
+    assert verdict.facts["trouble"] == "TLS version fallback refused"
+    assert "@SECLEVEL" not in verdict.facts["also"]
 
 
 def test_what_the_server_took_elsewhere_is_told() -> None:
