@@ -336,7 +336,8 @@ class Links:
     def _llc(self) -> int:
         o = self.position
         if self.end - o < 8:
-            return _CUT
+            # Bridges and switches say short things in LLC alone.
+            return _NOTHING
         vendor = big16(self.view, o + 4)
         if big16(self.view, o) != 0xAAAA or big16(self.view, o + 2) != 0x0300:
             return _NOTHING

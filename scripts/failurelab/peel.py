@@ -9,6 +9,9 @@ _TAGS = (0x8100, 0x88A8, 0x9100)
 _COOKED = {113: 16, 276: 20}
 _RAW = (12, 101, 228, 229)
 _TUNNEL_PORTS = {4789: 8, 6081: 8}
+_IP_PORTS = {2152: 8, 1701: 10}
+"""Headers of GTP-U and of L2TP with PPP, behind which IP begins."""
+_ERSPAN = 0x88BE
 _EXTENSIONS = (0, 43, 60)
 _DEPTH = 8
 
@@ -78,12 +81,16 @@ def _inside(frame: bytes, at: int) -> int | None:
     if protocol == 47:
         flags, kind = struct.unpack_from("!HH", frame, payload)
         payload += 4 + 4 * sum(bool(flags & bit) for bit in (0x8000, 0x2000, 0x1000))
+        if kind == _ERSPAN:
+            return _ethernet(frame, payload + 8)
         return _ethernet(frame, payload) if kind == 0x6558 else _after_type(frame, kind, payload)
     if protocol == 17:
         port = struct.unpack_from("!H", frame, payload + 2)[0]
         if port in _TUNNEL_PORTS:
             options = (frame[payload + 8] & 0x3F) * 4 if port == 6081 else 0
             return _ethernet(frame, payload + 16 + options)
+        if port in _IP_PORTS:
+            return payload + 8 + _IP_PORTS[port]
     return None
 
 

@@ -64,6 +64,10 @@ def _udp(port: int, head: bytes) -> Callable[[bytes, Ends], bytes]:
     return wrap
 
 
+def _gtp(inner: bytes, ends: Ends) -> bytes:
+    return _udp(2152, struct.pack("!BBHI", 0x30, 0xFF, len(inner), 0x2A))(inner, ends)
+
+
 def _inside_ip(protocol: int, skip: int, port: int = 0) -> Callable[[bytes], bytes | None]:
     def unwrap(frame: bytes) -> bytes | None:
         packet = parse(frame) if frame[12:14] == b"\x08\x00" else None
@@ -107,6 +111,15 @@ KINDS = {
         True,
         _udp(6081, bytes.fromhex("0200655800002a00 01028001 0000beef")),
         _inside_ip(17, 24, 6081),
+    ),
+    "erspan": Kind(
+        True,
+        _ip(47, bytes.fromhex("100088be 00000000 10070005 00000009")),
+        _inside_ip(47, 16),
+    ),
+    "gtp": Kind(False, _gtp, _inside_ip(17, 16, 2152)),
+    "l2tp": Kind(
+        False, _udp(1701, bytes.fromhex("0002 0001 0002 ff03 0021")), _inside_ip(17, 18, 1701)
     ),
     "vlan": Kind(True, _tagged(b"\x81\x00\x00\x64"), _untagged, routed=False),
     "qinq": Kind(True, _tagged(b"\x88\xa8\x07\xd0", b"\x81\x00\x00\x64"), _untagged, routed=False),

@@ -8,7 +8,10 @@ from failurelab.capfile import read_packets
 from failurelab.peel import inner_ip
 from failurelab.truth import FIXTURES, Truth
 
-KINDS = ("vlan", "qinq", "mpls", "pppoe", "gre", "gretap", "ipip", "6in4", "geneve", "vxlan")
+KINDS = (
+    *("vlan", "qinq", "mpls", "pppoe", "gre", "gretap", "ipip", "6in4", "geneve", "vxlan"),
+    *("erspan", "gtp", "l2tp"),
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)

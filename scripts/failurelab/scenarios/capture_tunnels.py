@@ -204,6 +204,44 @@ def geneve_alpn(lab: Lab) -> None:
     lab.judge(connection, "tls.alpn_mismatch", "responder")
 
 
+@scenario("capture-erspan", "Ethernet in ERSPAN type II: one request works")
+def erspan(lab: Lab) -> None:
+    """Ethernet frames in ERSPAN (GRE, as switches mirror them), over a router."""
+    _works(lab, _tunnel(lab, "erspan"))
+
+
+@scenario(
+    "tcp.reset_before_response-in-erspan",
+    "A reset after the request, in ERSPAN type II",
+    layers=("tcp", "capture"),
+)
+def erspan_reset(lab: Lab) -> None:
+    """The server closes with linger zero after the request; Ethernet in ERSPAN over a router."""
+    _reset(lab, _tunnel(lab, "erspan"))
+
+
+@scenario("capture-gtp", "Traffic of a phone in GTP-U: one request works")
+def gtp(lab: Lab) -> None:
+    """IP packets in GTP-U between the hosts, over a router."""
+    _works(lab, _tunnel(lab, "gtp"))
+
+
+@scenario(
+    "tcp.connection_refused-in-gtp",
+    "A refused connection inside GTP-U",
+    layers=("tcp", "capture"),
+)
+def gtp_refused(lab: Lab) -> None:
+    """Nothing listens on the port; IP in GTP-U over a router."""
+    _refused(lab, _tunnel(lab, "gtp"))
+
+
+@scenario("capture-l2tp", "PPP in L2TP: one request works")
+def l2tp(lab: Lab) -> None:
+    """IP packets in PPP in L2TP version 2 between the hosts, over a router."""
+    _works(lab, _tunnel(lab, "l2tp"))
+
+
 def _vxlan(lab: Lab) -> str:
     """The kernel's own VXLAN between client and upstream; returns the upstream's inner address."""
     hosts = (lab.client, lab.upstream)
