@@ -107,3 +107,9 @@ def test_last_bytes_that_were_lost_come_behind_the_fin() -> None:
     late = C("PSH,ACK", word, seq=1_000_007, after=28)
     closed = (S("ACK"), S("FIN,ACK", after=1), C("ACK"))
     assert judged(*HANDSHAKE, *talk, fin, late, *closed).code == "ok"
+
+
+def test_a_close_before_bytes_that_were_captured_late_came_first_for_nobody() -> None:
+    answer = S("PSH,ACK", b"\x20\x02", ack=1_000_001 + len(BATCH))
+    late = (*HANDSHAKE, answer, S("FIN,ACK"), C("PSH,ACK", BATCH), C("FIN,ACK"), S("ACK"))
+    assert not judged(*late).failed
