@@ -80,10 +80,18 @@ def _closing_words(story: Story) -> list[Ending]:
         for initiator, half in ((True, story.initiator), (False, story.responder))
         if half.fin_frame
     ]
-    later = story.resets[story.early_resets :]
+    early, later = story.resets[: story.early_resets], story.resets[story.early_resets :]
+    later = (*(reset for reset in early if _overtook_its_ack(story, reset)), *later)
     resets = (reset for reset in later if not outlived(story, reset))
     words += [Ending(r.from_initiator, r.frame, r.time, r) for r in resets]
     return words
+
+
+def _overtook_its_ack(story: Story, reset: PacketFact) -> bool:
+    """Return whether the initiator closed by a RST that a path brought before its final ACK."""
+    isn = story.initiator.isn
+    expected = isn is not None and reset.seq == (isn + 1) & 0xFFFFFFFF
+    return reset.from_initiator and reset.has_ack and expected
 
 
 def half_closed(story: Story) -> bool:

@@ -155,11 +155,11 @@ def _taken_as_farewell(story: Story) -> bool:
 
 
 def _left_at_once(story: Story) -> bool:
-    """Return whether the initiator closed right behind its last bytes."""
+    """Return whether the initiator closed right behind its last bytes; lost ones came after it."""
     end = ending(story)
     if end is None or not end.by_initiator:
         return False
-    return 0 <= end.time - story.turn.request_last_time <= LEFT_AT_ONCE
+    return end.time - story.turn.request_last_time <= LEFT_AT_ONCE
 
 
 def bytes_not_captured(story: Story) -> bool:

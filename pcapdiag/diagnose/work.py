@@ -283,7 +283,7 @@ def request_may_be_missing(story: Story) -> bool:
     Then "nothing was asked", or "the responder closed first", is no fact.
     """
     half = story.initiator
-    if bytes_not_captured(story) or clock_stepped(story):
+    if bytes_not_captured(story) or clock_stepped(story) or answers_unseen(story):
         return True
     if not half.last_data_frame:
         return story.responder.acked_unseen > 0 or _acknowledged_request(story)

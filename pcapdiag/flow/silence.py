@@ -41,6 +41,10 @@ def captured_late(flow: Flow) -> int:
 
 
 def _late(f: HalfFlow, r: HalfFlow) -> int:
-    if f.acked_unseen == 0 or r.isn < 0 or r.gaps > 0 or r.next_seq < 0:
+    if f.acked_unseen == 0 or f.rst_count > 0 or r.isn < 0 or r.gaps > 0 or r.next_seq < 0:
+        # How far a RST acknowledges is not kept.
+        return 0
+    # SYN and FIN have a number each.
+    if distance(r.next_seq, r.isn) > r.payload_bytes + 2:
         return 0
     return f.acked_unseen if distance(f.highest_ack, r.next_seq) <= 0 else 0

@@ -89,3 +89,27 @@ def test_a_file_that_ends_before_the_cure_of_a_reused_port() -> None:
     assert judged(*opened, left=5).code == "tcp.port_reuse"
     refused = (*opened, CHALLENGE, C("RST", seq=77))
     assert judged(*refused, left=0.1).code == "tcp.port_reuse"
+
+
+def test_a_checkers_reset_that_overtook_its_ack_is_no_full_queue() -> None:
+    bare = S("RST", win=0, options=0, after=0.02)
+    early = (C("SYN"), S("SYN,ACK", after=0.3), C("RST,ACK", after=9), C("ACK", after=4), bare)
+    assert judged(*early).code == "ok"
+    assert judged(*HANDSHAKE, bare).code == "tcp.accept_queue_overflow"
+    assert judged(*HANDSHAKE, C("RST,ACK"), bare).code == "ok"
+
+
+def test_last_bytes_that_were_lost_come_behind_the_fin() -> None:
+    """SSH's last word, in a capture at the server: the client closed right behind it."""
+    word = b"\x00\x00\x04\x24\x0a\x14" + bytes(400)
+    talk = (C("PSH,ACK", b"\x01hello"), S("PSH,ACK", b"\x02hello"), C("ACK"))
+    fin = C("FIN,ACK", seq=1_000_007 + len(word), after=1)
+    late = C("PSH,ACK", word, seq=1_000_007, after=28)
+    closed = (S("ACK"), S("FIN,ACK", after=1), C("ACK"))
+    assert judged(*HANDSHAKE, *talk, fin, late, *closed).code == "ok"
+
+
+def test_a_close_before_bytes_that_were_captured_late_came_first_for_nobody() -> None:
+    answer = S("PSH,ACK", b"\x20\x02", ack=1_000_001 + len(BATCH))
+    late = (*HANDSHAKE, answer, S("FIN,ACK"), C("PSH,ACK", BATCH), C("FIN,ACK"), S("ACK"))
+    assert not judged(*late).failed

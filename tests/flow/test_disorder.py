@@ -67,3 +67,20 @@ def test_an_answer_captured_before_its_request_is_none_that_is_missing() -> None
     (endpoint,) = tell(late, want_all=False).tracker.table.endpoints.values()
     assert not [one for one in asks_of(endpoint) if NO_ANSWER in one.outcomes]
     assert not [one for one in asks_of(endpoint) if SILENT in one.outcomes]
+
+
+def test_bytes_that_come_behind_their_acknowledgment_were_not_lost_by_the_capture() -> None:
+    def lost(*missing: int) -> int:
+        talk = Talk()
+        talk.link.s(95, "A", 1, 19)
+        talk.ask(100, b"GET / HTTP/1.1\r\n\r\n")
+        talk.answer(110, b"x" * 50)
+        left = Wire()
+        for row in talk.wire.rows:
+            if row.frame not in missing:
+                left.add((row.time - START) / MS, row.data)
+        tracker = tell(left).tracker
+        return tracker.acked_unseen - tracker.endings.captured_late
+
+    assert lost() == 0
+    assert lost(5) == 1

@@ -85,3 +85,13 @@ def test_disorder_keeps_times(tmp_path: Path, before: list[tuple[float, bytes]])
     made = changed(tmp_path, transform.disorder(900_000))
     assert made != before
     assert sorted(made) == sorted(before)
+
+
+def test_two_queues_make_openers_late(tmp_path: Path, before: list[tuple[float, bytes]]) -> None:
+    made = changed(tmp_path, transform.two_queues(3000))
+    opener = next(data[26:30] for _, data in before if data[23] == 6 and data[47] == 2)
+    times = {data: time for time, data in before}
+    for time, data in made:
+        late = 0.003 if data[12:14] == b"\x08\x00" and data[26:30] == opener else 0
+        assert time - times[data] == pytest.approx(late, abs=1e-5)
+    assert made == sorted(made, key=lambda record: record[0])

@@ -50,12 +50,14 @@ def failing_servers(fleet: Fleet, streams: Streams) -> Iterator[Finding]:
     resolvers = {one.address: one for one in fleet.dns.resolvers}
     ordered = sorted(found.items(), key=lambda item: -item[1].count)
     for (address, how), server in ordered[:MAX_FAILING]:
-        if server.count >= FEWEST:
-            resolver = resolvers.get(address) or ResolverFacts(address)
-            explained = streams(fleet, server.clients, server.first)
-            yield _server_finding(
-                resolver, how, server, explained, _sees_answers(fleet, server.clients)
-            )
+        if server.count < FEWEST:
+            continue
+        sees_answers = _sees_answers(fleet, server.clients)
+        if how == "unanswered" and not sees_answers and _has_one_end(fleet, server.clients):
+            continue
+        resolver = resolvers.get(address) or ResolverFacts(address)
+        explained = streams(fleet, server.clients, server.first)
+        yield _server_finding(resolver, how, server, explained, sees_answers)
 
 
 def _collect(found: dict[tuple[str, Failure], _Server], name: FailedName) -> None:
@@ -81,6 +83,19 @@ def _sees_answers(fleet: Fleet, clients: set[str]) -> bool:
         if one.established or one.refused
     }
     return any(one.caller in clients and one.endpoint in answering for one in fleet.callers)
+
+
+def _has_one_end(fleet: Fleet, clients: set[str]) -> bool:
+    """Return whether connections of these clients went on without a packet of their other end.
+
+    The capture is of one direction then, and lacks the answers.
+    """
+    absent = {
+        join_port(one.address, one.port)
+        for one in fleet.endpoints
+        if not (one.established or one.refused or one.unanswered or one.turns)
+    }
+    return any(one.caller in clients and one.endpoint in absent for one in fleet.callers)
 
 
 def _server_finding(

@@ -120,9 +120,14 @@ def _tried_in_vain(story: Story, context: Context) -> bool:
 
 
 def _answer_to_final_ack(story: Story) -> PacketFact | None:
-    """Return the bare RST, window 0, that answered the final ACK, before any other packet."""
+    """Return the bare RST, window 0, that answered the final ACK, before any other packet.
+
+    Not one behind the initiator's own RST, which may overtake its ACK: a closed socket's.
+    """
     limit = story.established_time + max(PROMPT, 2 * round_trip(story))
     for packet in story.packets:
+        if packet.from_initiator and packet.is_rst:
+            return None
         if packet.from_initiator or packet.is_syn_ack:
             continue
         kernels = packet.is_rst and is_bare(packet) and not packet.window

@@ -145,6 +145,8 @@ def test_silence_where_nothing_is_an_answer_may_be_a_capture_of_one_direction() 
     works = EndpointFacts(NEW, 80, connections=1, established=1)
     (finding,) = DnsFailure().findings(Fleet(dns=facts, endpoints=[works], callers=[caller]))
     assert finding.severity == "failure"
+    one_end = EndpointFacts(NEW, 80, connections=1, unanswered_turns=1)
+    assert DnsFailure().findings(Fleet(dns=facts, endpoints=[one_end], callers=[caller])) == []
 
 
 def test_a_hostile_name_is_harmless_and_in_no_command() -> None:
