@@ -277,3 +277,20 @@ def test_first_syns_that_nobody_answered() -> None:
     assert (caller.came_up, caller.dropped, caller.drop_episodes) == (3, 2, 2)
     assert caller.first_dropped == START + 100 * MS
     assert caller.last_dropped == START + 2_100 * MS
+
+
+def test_a_port_is_in_use_where_an_old_connection_answers_and_not_where_a_syn_proxy_tries() -> None:
+    def cured(answer: str) -> int:
+        wire = Wire()
+        one = link(wire, 40_000)
+        one.c(0, "S", 0, mss=1460)
+        one.s(1, answer, 700, 70_000)
+        one.c(1.1, "R", 70_000)
+        one.handshake(1000)
+        tracker = tell(wire, want_all=False).tracker
+        (endpoint,) = tracker.table.endpoints.values()
+        (caller,) = callers_of(endpoint)
+        return caller.cured
+
+    assert cured("A") == 1
+    assert cured("SA") == 0

@@ -134,7 +134,7 @@ def _is_new(view: ResetView, packet: PacketFact) -> bool:
 
 def _sent_before(view: ResetView, packet: PacketFact) -> bool:
     """Whether the packet was made before the RST, or before an earlier one that overtook it too."""
-    return any(_older(packet, reset) for reset in _resets_up_to(view))
+    return any(made_before(packet, reset) for reset in _resets_up_to(view))
 
 
 def _resets_up_to(view: ResetView) -> list[PacketFact]:
@@ -144,8 +144,11 @@ def _resets_up_to(view: ResetView) -> list[PacketFact]:
     return [*earlier, reset]
 
 
-def _older(packet: PacketFact, reset: PacketFact) -> bool:
-    """Compare IP ID or timestamp of both (reordering, measured)."""
+def made_before(packet: PacketFact, reset: PacketFact) -> bool:
+    """Return whether a packet is older than a RST that came before it, by timestamp or IP ID.
+
+    So are those that it overtook on the way (measured).
+    """
     if packet.tsval is not None and reset.tsval is not None and packet.tsval != reset.tsval:
         return seq_after(reset.tsval, packet.tsval)
     if packet.ip_id and reset.ip_id:

@@ -28,7 +28,7 @@ def mac(view: ResetView) -> Signal | None:
             "moved"
         )
         return signal("address_moved", view.side, detail, (*view.story.neighbour_arp, reset.frame))
-    if view.context.host(view.end.address).macs.get(reset.mac, 0) >= STEADY:
+    if _talks_from(view):
         detail = (
             f"{view.word} came from MAC {mac_text(reset.mac)}, not {mac_text(_mode(macs))}, and "
             f"from there {view.end.address} talks on other connections: it has moved, or has two "
@@ -44,11 +44,14 @@ def mac(view: ResetView) -> Signal | None:
 
 
 def interface(view: ResetView) -> Signal | None:
-    """Find a RST that was captured on another interface than all of its address's other packets."""
+    """Find a RST that was captured on another interface than all of its address's other packets.
+
+    Where the address is known to talk from there, its move explains it.
+    """
     own = view.own
     if len(own) < STEADY or own[0].interface == view.reset.interface or view.has_moved:
         return None
-    if any(p.interface != own[0].interface for p in own):
+    if any(p.interface != own[0].interface for p in own) or _talks_from(view):
         return None
     detail = (
         f"{view.word} was captured on another interface than {len(own)} other packets of "
@@ -98,6 +101,12 @@ def captured_at_sender(view: ResetView) -> Signal | None:
 def mac_text(number: int) -> str:
     """Return a MAC address as people write it."""
     return ":".join(f"{byte:02x}" for byte in number.to_bytes(8, "big")[2:])
+
+
+def _talks_from(view: ResetView) -> bool:
+    """Whether the address talks from the RST's MAC on other connections, and not on this one."""
+    reset, elsewhere = view.reset, view.context.host(view.end.address).macs
+    return reset.mac not in view.end.macs and elsewhere.get(reset.mac, 0) >= STEADY
 
 
 def _by_router(view: ResetView) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.attribution.afterwards import made_before
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.view import ResetView
 from pcapdiag.model.packet import DUPLICATE, PacketFact, seq_after, seq_distance
@@ -15,7 +16,10 @@ TOGETHER = 1_000_000_000
 
 
 def exactness(view: ResetView) -> Signal | None:
-    """Compare the RST's sequence number with what its alleged sender had sent."""
+    """Compare the RST's sequence number with what its alleged sender had sent.
+
+    A RST may overtake its sender's last data (measured).
+    """
     expected = view.next_seq
     reset = view.reset
     if expected is None or reset.seq in view.peer_acks:
@@ -26,8 +30,12 @@ def exactness(view: ResetView) -> Signal | None:
         return signal("seq_exact", view.side, detail, frames)
     off = seq_distance(reset.seq, expected)
     if off > 0:
+        late = [p for p in view.later if p.length and p.end_seq == reset.seq]
+        if any(made_before(p, reset) for p in late):
+            detail = "RST has exactly the number behind data that it overtook, and that came later"
+            return signal("seq_exact", view.side, detail, (reset.frame, late[0].frame))
         detail = f"RST is {off:,} bytes ahead of what {view.end.address} had sent"
-        return signal("seq_ahead", "path", detail, frames, _missed(view))
+        return signal("seq_ahead", "path", detail, frames, bool(late) or _missed(view))
     if view.acked is None or not seq_after(view.acked, reset.seq):
         return None
     detail = f"RST is stale: {-off:,} bytes behind what {view.end.address} had sent and got acked"

@@ -79,7 +79,7 @@ def passt_refuses(lab: Lab) -> None:
         lab.client.run(["nc", "-w", "2", address, str(port)], check=False)
         lab.sleep(0.2)
     codes = ["tcp.connection_refused", "tcp.connection_timeout"]
-    lab.judge(lab.leg(lab.upstream, 8081), codes, ["responder", "unknown"])
+    lab.judge(lab.leg(lab.upstream, 8081), codes, ["responder", "path", "unknown"])
     lab.others = "any"
 
 

@@ -160,6 +160,14 @@ def test_a_reset_from_another_interface() -> None:
     assert link.interface(seen(exchange, exchange.live_reset())) is None
 
 
+def test_another_interface_is_explained_where_the_address_has_moved() -> None:
+    exchange = talk()
+    odd = exchange.live_reset(interface=2, mac=0x0BAD)
+    known = Context(hosts={SERVER: HostFacts(SERVER, macs={0x0B01: 9, 0x0BAD: 3})})
+    assert told(link.interface(seen(exchange, odd))) == ("interface_differs", "path")
+    assert link.interface(seen(exchange, odd, known)) is None
+
+
 def test_an_address_that_comes_in_by_several_interfaces_shows_nothing() -> None:
     exchange = talk()
     exchange.send("server", ACK, interface=1)

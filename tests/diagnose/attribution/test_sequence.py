@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution import sequence
 from pcapdiag.model.context import Context
@@ -111,3 +112,22 @@ def test_a_reset_to_each_late_segment_guesses_nothing() -> None:
         late = exchange.send("client", PSH | ACK, 10)
         resets.append(exchange.forge("server", RST | ACK, ack=late.end_seq))
     assert sequence.acknowledgments(seen(exchange, resets[0])) is None
+
+
+def test_a_reset_that_overtook_its_senders_data_is_not_ahead() -> None:
+    exchange = talk()
+    data = exchange.forge("server", PSH | ACK, ip_id=902, tsval=None)
+    exchange.packets.pop()
+    exchange.server.ip_id = 903
+    reset = exchange.forge("server", RST | ACK, seq=data.seq + 619, ip_id=903)
+    late = replace(data, length=619, frame=reset.frame + 1, time=reset.time + 80 * MS)
+    exchange.packets.append(late)
+    assert told(sequence.exactness(seen(exchange, reset))) == ("seq_exact", "responder")
+    exchange.packets[-1] = replace(late, ip_id=904)
+    found = sequence.exactness(seen(exchange, reset))
+    assert told(found) == ("seq_ahead", "path")
+    exchange.packets.pop()
+    alone = sequence.exactness(seen(exchange, reset))
+    assert found is not None
+    assert alone is not None
+    assert found.weight < alone.weight
