@@ -23,7 +23,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LONGEST_FILE = 400
 LONG_FILES = {
     "pcapdiag/decode/headers.py": "one pass from link type to TCP options; a C type cannot be split",
-    "pcapdiag/flow/tracker.py": "one C type with the state that every packet touches",
+    "pcapdiag/flow/tracker.py": "the way of each packet; what is asked on the way is in the files beside it",
 }
 """Files over LONGEST_FILE lines, each with the reason why it is one thing."""
 

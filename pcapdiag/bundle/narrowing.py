@@ -112,7 +112,7 @@ def _cut(part: Part, request: Request, path: str) -> Cut:
         return cut(
             part.paths,
             part.wanted,
-            part.analysis.tracker.redirects,
+            part.analysis.tracker.redirects.places,
             file.write,
             names=not request.sanitise,
             progress=request.progress,

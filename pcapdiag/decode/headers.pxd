@@ -23,6 +23,7 @@ cdef class Packet:
     cdef public long long sack_within
     cdef public long long bad_checksum
     cdef public unsigned long long hash
+    cdef public int is_rare
     cdef public long long icmp_type, icmp_code, icmp_mtu, icmp_version, icmp_ttl, quote_full
     cdef public unsigned long long icmp_high, icmp_low
 

@@ -116,6 +116,7 @@ class Packet:
         return self._layers(0x0800 if self.view[offset] >> 4 == 4 else 0x86DD)
 
     def _layers(self, kind: int) -> int:
+        self.is_rare = 1
         layers = 0
         while layers < _MAX_LAYERS:
             layers += 1

@@ -143,8 +143,10 @@ def unpack(p: Packet, rows: memoryview[int], at: int) -> int:
     p.hash = rows[at + _HASH]
     if bits & _IS_LONG:
         _unpack_rare(p, rows, at)
-    else:
+        p.is_rare = 1
+    elif p.is_rare:
         _clear_rare(p)
+        p.is_rare = 0
     return 1
 
 

@@ -17,7 +17,7 @@ from pcapdiag.flow.records import Lane
 from pcapdiag.model.numbers import copy
 
 FACT_WORDS = 8
-"""Words of a kept packet, a cache line of them: see ``Tracker._write``, and story.py."""
+"""Words of a kept packet, a cache line of them: see ``KeptPackets._write``, and story.py."""
 HAS_SACK = 1 << 11
 IS_IPV6 = 1 << 54
 CHUNK_FACTS = 8

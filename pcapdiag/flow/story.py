@@ -54,11 +54,11 @@ def address_text(version: int, high: int, low: int) -> str:
 def build_story(tracker: Tracker, flow: Flow) -> Story:
     """Tell the story of a connection that the tracker has finished with."""
     initiator, responder = halves(flow)
-    packets, left_out = _packets(tracker.facts, flow)
+    packets, left_out = _packets(tracker.kept.facts, flow)
     opening = [p for p in packets if p.flags & SYN]
     syns = [p for p in opening if p.is_syn and p.from_initiator][:MAX_SYNS]
     syn_acks = [p for p in opening if p.is_syn_ack and not p.from_initiator][:MAX_SYNS]
-    resets = _resets(tracker.facts, flow, 0, packets)
+    resets = _resets(tracker.kept.facts, flow, 0, packets)
     previous = flow.previous
     return Story(
         stream=flow.stream,
@@ -212,11 +212,11 @@ def _head(tracker: Tracker, f: HalfFlow) -> bytes:
         return b""
     if f.turn_seq == f.hello_seq:
         return _hello(tracker, f)
-    return tracker.heads.read(f.head_slot, f.head_length) if f.head_slot >= 0 else b""
+    return tracker.turns.heads.read(f.head_slot, f.head_length) if f.head_slot >= 0 else b""
 
 
 def _hello(tracker: Tracker, f: HalfFlow) -> bytes:
-    return tracker.heads.read(f.hello_slot, f.hello_length) if f.hello_slot >= 0 else b""
+    return tracker.turns.heads.read(f.hello_slot, f.hello_length) if f.hello_slot >= 0 else b""
 
 
 def icmp_facts(flow: Flow) -> tuple[IcmpFact, ...]:
@@ -307,7 +307,7 @@ def _resets(
 def connection_state(tracker: Tracker, flow: Flow) -> str:
     """Return Zeek's conn_state: how far the connection came and how it ended."""
     # A SYN that was refused may be accepted later.
-    return _state(flow, *halves(flow), _resets(tracker.facts, flow, flow.early_resets))
+    return _state(flow, *halves(flow), _resets(tracker.kept.facts, flow, flow.early_resets))
 
 
 def _state(

@@ -3,7 +3,7 @@ import cython
 from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.records cimport Endpoint, Flow, Host, Tombstone
 
-cdef long long ACTIVE, EMBRYONIC, CLOSING, GONE, MAX_HOSTS, MAX_ENDPOINTS, MAX_PEERS, MAX_TOMBSTONES
+cdef long long ACK, SYN, _ACTIVE, _EMBRYONIC, GONE, MAX_HOSTS, MAX_ENDPOINTS, MAX_PEERS, MAX_TOMBSTONES
 
 
 @cython.final
@@ -42,6 +42,7 @@ cdef class Table:
     cpdef void touch(self, Flow flow, long long queue) noexcept
     @cython.locals(host=Host, place=cython.longlong)
     cpdef Host host(self, long long version, unsigned long long high, unsigned long long low)
+    cdef void infer_opener(self, Packet p, Flow flow)
     @cython.locals(opener=Host, answerer=Host, endpoint=Endpoint, high=cython.ulonglong, low=cython.ulonglong, port=cython.longlong)
     cpdef int settle(self, Flow flow) except -1
     @cython.locals(endpoint=Endpoint)

@@ -14,6 +14,7 @@ from collections import deque
 
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Endpoint, Flow, Host, Tombstone
+from pcapdiag.model.packet import ACK, SYN
 
 BUCKETS = 65_536
 MAX_TOMBSTONES = 32_768
@@ -26,6 +27,10 @@ ACTIVE = 0
 EMBRYONIC = 1
 CLOSING = 2
 GONE = -1
+
+# Twins in C of constants that plain Python imports.
+_ACTIVE = ACTIVE
+_EMBRYONIC = EMBRYONIC
 
 
 class Table:
@@ -128,7 +133,7 @@ class Table:
         flow.next = self.buckets[h & 0xFFFF]
         self.buckets[h & 0xFFFF] = flow
         self.from_a = 1
-        self.append(flow, EMBRYONIC)
+        self.append(flow, _EMBRYONIC)
         return flow
 
     def remove(self, flow: Flow) -> None:
@@ -182,9 +187,9 @@ class Table:
         else:
             last.newer = flow
         self.newest[queue] = flow
-        if queue == ACTIVE:
+        if queue == _ACTIVE:
             self.size0 += 1
-        elif queue == EMBRYONIC:
+        elif queue == _EMBRYONIC:
             self.size1 += 1
         else:
             self.size2 += 1
@@ -202,9 +207,9 @@ class Table:
             flow.newer.older = flow.older
         flow.older = None
         flow.newer = None
-        if queue == ACTIVE:
+        if queue == _ACTIVE:
             self.size0 -= 1
-        elif queue == EMBRYONIC:
+        elif queue == _EMBRYONIC:
             self.size1 -= 1
         else:
             self.size2 -= 1
@@ -235,6 +240,25 @@ class Table:
             self.hosts[key] = host
         self.recent_hosts[place] = host
         return host
+
+    def infer_opener(self, p: Packet, flow: Flow) -> None:
+        """Say which end opened a connection, by its first packet (``a`` is who sent it)."""
+        if p.flags & (SYN | ACK) == SYN:
+            return
+        if p.flags & (SYN | ACK) == SYN | ACK:
+            flow.a_opened = 0
+            return
+        flow.inferred = 1
+        flow.midstream = 1
+        endpoints = self.endpoints
+        if (p.version, p.source_high, p.source_low, p.source_port) in endpoints:
+            flow.a_opened = 0
+        elif (p.version, p.target_high, p.target_low, p.target_port) in endpoints:
+            flow.a_opened = 1
+        elif p.source_port < 1024 <= p.target_port:
+            flow.a_opened = 0
+        elif p.source_port < 32768 <= p.target_port:
+            flow.a_opened = 0
 
     def settle(self, flow: Flow) -> None:
         """Enter a connection whose initiator is known with its hosts and its endpoint."""

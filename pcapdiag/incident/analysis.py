@@ -52,9 +52,9 @@ class Analysis(Following):
         self.snapshots = _snapshots(options)
         self.dns = DnsReader(self.names)
         self.tracker.on_dns = self.dns.take
-        self.tracker.note_all = options.all_connections
+        self.tracker.turns.note_all = options.all_connections
         if options.keep_prints:
-            self.tracker.keep_prints = self.prints
+            self.tracker.endings.keep_prints = self.prints
         self.wrong_secrets = 0
         """Connections that the key log has secrets for which do not open them."""
         self.surroundings = Surroundings(self.tracker, options)
@@ -135,8 +135,9 @@ class Analysis(Following):
         self.legs.conclude(self.surroundings.capture_hosts)
         for archived in self.archive.stories():
             self._judge_again(archived)
-        self.unlisted["ok"] += self.tracker.healthy
+        self.unlisted["ok"] += self.tracker.endings.healthy
         self._tie_logs()
+        self.connections.settle()
 
     def _tie_logs(self) -> None:
         """Join the logs; what was listed for them alone and has no line is counted only."""
@@ -171,7 +172,7 @@ class Analysis(Following):
     def _ended(self, flow: Flow) -> str:
         # Filters ask for a look at every connection; otherwise healthy ones stay in compiled code.
         if self.places.enough and not (self.options.all_connections or self.options.is_filtered):
-            self.tracker.want_all = 0
+            self.tracker.endings.want_all = 0
         selected = self._selected(flow)
         if not selected and self.places.enough and flow.previous is None:
             return connection_state(self.tracker, flow)

@@ -1,35 +1,26 @@
 """Failed connections set aside until the whole capture is known, in memory that does not grow.
 
-Stories wait for their second judgement, the first ones as they are, the others in a spill file,
-which starts in memory and moves to disk; there the report's connections wait until they are read.
+Stories wait for their second judgement, and the report's connections until they are read.
 """
 
 from __future__ import annotations
 
-import io
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
-from typing import IO, NamedTuple, overload
-
-import msgspec
+from typing import NamedTuple, overload
 
 from pcapdiag.diagnose.judge import Earlier
-from pcapdiag.errors import OutputError
 from pcapdiag.incident.explaining import by_stream, label
+from pcapdiag.incident.store import Store
 from pcapdiag.model.report import Connection, Finding
 from pcapdiag.model.story import Story
 
 MAX_FAILED = 100_000
 """Failed connections that are judged again at the end; of others the first judgement stays."""
-KEPT_AS_THEY_ARE = 256
-"""Stories that need not be written and read: most captures hold no more."""
 MAX_DOUBTFUL = 5_000
 """Connections judged again of those that the capture, so far, could not tell to have failed."""
 DOUBTFUL_PER_ENDPOINT = 20
-IN_MEMORY = 512 * 1024
-"""Bytes of a spill that stay in memory before a temporary file takes them: of some 100 failures."""
 
 
 class Archived(NamedTuple):
@@ -42,77 +33,15 @@ class Archived(NamedTuple):
     """What its first judgement found out."""
 
 
-@cache
-def _story_decoder() -> msgspec.msgpack.Decoder[Archived]:
-    # Looking through all the types takes milliseconds, and most captures need it not.
-    return msgspec.msgpack.Decoder(Archived)
-
-
-@cache
-def _connection_decoder() -> msgspec.msgpack.Decoder[Connection]:
-    return msgspec.msgpack.Decoder(Connection)
-
-
-class Spill:
-    """Records in the order in which they were added, read back by number.
-
-    Raises OutputError where the disk takes no more of them.
-    """
-
-    def __init__(self) -> None:
-        self._memory = io.BytesIO()
-        self._file: IO[bytes] = self._memory
-        self._ends = array("q", [0])
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
-
-    def add(self, record: bytes) -> None:
-        """Append a record."""
-        end = self._ends[-1] + len(record)
-        try:
-            self._file.seek(self._ends[-1])
-            self._file.write(record)
-            self._ends.append(end)
-            if self._file is self._memory and end > IN_MEMORY:
-                self._move_to_disk()
-        except OSError as error:
-            raise _no_room(error) from error
-
-    def read(self, number: int) -> bytes:
-        """Return a record."""
-        start = self._ends[number]
-        try:
-            # What was added last may be written only now.
-            self._file.seek(start)
-            return self._file.read(self._ends[number + 1] - start)
-        except OSError as error:
-            raise _no_room(error) from error
-
-    def _move_to_disk(self) -> None:
-        import tempfile  # Only here: most captures never have so much.
-
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - for its lifetime
-        self._file.write(self._memory.getbuffer())
-        self._memory = io.BytesIO()
-
-
-def _no_room(error: OSError) -> OutputError:
-    message = f"cannot write temporary data: {error.strerror or error}"
-    return OutputError(message, "set TMPDIR to a directory with room for it")
-
-
 class Archive:
     """Stories that are to be judged again when the whole capture is known."""
 
     def __init__(self) -> None:
-        self._first: list[Archived] = []
-        self._others = Spill()
+        self._store = Store(Archived)
         self._numbers: dict[int, int] = {}
         self._failed = 0
         self._doubtful = 0
         self._doubtful_by_endpoint: Counter[tuple[str, int]] = Counter()
-        self._encoder = msgspec.msgpack.Encoder()
 
     def keep(self, archived: Archived, *, failed: bool) -> bool:
         """Set a story aside; False where there is no room for it, and its judgement has to stay."""
@@ -123,11 +52,8 @@ class Archive:
 
     def put(self, archived: Archived) -> None:
         """Set a story aside, whether or not there is room; nobody changes it later."""
-        self._numbers[archived.story.stream] = len(self._first) + len(self._others)
-        if len(self._first) < KEPT_AS_THEY_ARE:
-            self._first.append(archived)
-        else:
-            self._others.add(self._encoder.encode(archived))
+        self._numbers[archived.story.stream] = len(self._store)
+        self._store.add(archived)
 
     def __contains__(self, stream: int) -> bool:
         return stream in self._numbers
@@ -138,17 +64,11 @@ class Archive:
 
     def read(self, stream: int) -> Archived:
         """Return the last story of a stream; raises KeyError."""
-        return self._read(self._numbers[stream])
+        return self._store.read(self._numbers[stream])
 
     def stories(self) -> Iterator[Archived]:
         """Yield what was kept, in the order in which it was judged."""
-        for number in range(len(self._first) + len(self._others)):
-            yield self._read(number)
-
-    def _read(self, number: int) -> Archived:
-        if number < len(self._first):
-            return self._first[number]
-        return _story_decoder().decode(self._others.read(number - len(self._first)))
+        return map(self._store.read, range(len(self._store)))
 
     def _has_room(self) -> bool:
         self._failed += 1
@@ -166,7 +86,7 @@ class Archive:
 
 
 class Connections(Sequence[Connection]):
-    """The report's connections in the order of their streams, read from a spill when asked for.
+    """The report's connections in the order of their streams, read when asked for.
 
     ``complete`` adds to each, when it is read, what was only known at the end of the capture.
     """
@@ -175,11 +95,13 @@ class Connections(Sequence[Connection]):
         self._complete = complete
         self._findings: dict[tuple[str, int], list[int]] = {}
         self._first_point = ""
-        self._records = Spill()
+        self._store = Store(Connection)
+        self._all_known = False
+        self._completed: set[int] = set()
+        """Those of which every reader gets the same object."""
         self._streams = array("q")
         self._order = array("q")
         self._withdrawn: set[int] = set()
-        self._encoder = msgspec.msgpack.Encoder()
 
     def withdraw(self, number: int) -> None:
         """Leave out the connection that was added when there were ``number`` of them."""
@@ -188,8 +110,12 @@ class Connections(Sequence[Connection]):
 
     def add(self, connection: Connection, place: int | None = None) -> None:
         """Append a connection; ``place`` orders it where its stream does not."""
-        self._records.add(self._encoder.encode(connection))
+        self._store.add(connection)
         self._streams.append(connection.stream if place is None else place)
+
+    def settle(self) -> None:
+        """Say that nothing more will become known: each connection needs to be completed once."""
+        self._all_known = True
 
     def name_findings(self, findings: Sequence[Finding], first_point: str = "") -> None:
         """From now on, let each connection say which findings name it."""
@@ -198,16 +124,18 @@ class Connections(Sequence[Connection]):
 
     def read(self, number: int) -> Connection:
         """Return the connection that was added when there were ``number`` of them."""
-        connection = _connection_decoder().decode(self._records.read(number))
-        self._complete(connection)
+        connection = self._store.read(number) if self._all_known else self._store.copy(number)
+        if number not in self._completed:
+            self._complete(connection)
+            if self._all_known and self._store.is_shared(number):
+                self._completed.add(number)
         where = label(connection, self._first_point), connection.stream
         connection.findings = list(self._findings.get(where, ()))
         return connection
 
     def unread(self) -> Iterator[Connection]:
-        """Yield the connections as they were added, without what is added at the end."""
-        for number in self._sorted():
-            yield _connection_decoder().decode(self._records.read(number))
+        """Yield copies of the connections as they were added, without what is added at the end."""
+        return map(self._store.copy, self._sorted())
 
     def at(self, place: int) -> Connection | None:
         """Return the last connection that was added in a place; None where none was."""
@@ -217,10 +145,10 @@ class Connections(Sequence[Connection]):
     @property
     def added(self) -> int:
         """How many were added, those that were withdrawn among them."""
-        return len(self._records)
+        return len(self._store)
 
     def __len__(self) -> int:
-        return len(self._records) - len(self._withdrawn)
+        return len(self._store) - len(self._withdrawn)
 
     def __iter__(self) -> Iterator[Connection]:
         return map(self.read, self._sorted())
@@ -237,6 +165,6 @@ class Connections(Sequence[Connection]):
     def _sorted(self) -> array[int]:
         """Return the records' numbers by stream; those of one stream stay in their order."""
         if len(self._order) != len(self):
-            numbers = (n for n in range(len(self._records)) if n not in self._withdrawn)
+            numbers = (n for n in range(len(self._store)) if n not in self._withdrawn)
             self._order = array("q", sorted(numbers, key=self._streams.__getitem__))
         return self._order

@@ -166,7 +166,7 @@ def carried_over(analysis: Analysis, paths: Sequence[str]) -> Carry:
     tracker = analysis.tracker
     graves = graves_of(tracker.table, tracker.last_time)
     still_open = take_open(tracker)
-    collector = Collector(still_open, tracker.redirects)
+    collector = Collector(still_open, tracker.redirects.places)
     if still_open:
         again = Capture.open(paths, stop=analysis.options.stop)
         for batch in again.batches():

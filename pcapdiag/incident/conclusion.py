@@ -36,7 +36,10 @@ def report_of(analysis: Analysis) -> Report:
     watched = over_time.watch(finders.watch(connections))
     summary, groups = summarize(watched, analysis.unlisted, resets)
     about_capture = capture_findings(
-        capture, summary.connections, analysis.tracker.mixed, analysis.tracker.mixed_frame
+        capture,
+        summary.connections,
+        analysis.tracker.copies.mixed,
+        analysis.tracker.copies.mixed_frame,
     )
     findings = in_order([*finders.findings(fleet), *about_capture], groups)
     snapshots = _described(analysis.snapshots, fleet.host_states)

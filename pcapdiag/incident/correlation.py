@@ -117,6 +117,7 @@ class Correlation:
                 self._count(study, seen)
         tracker = self.studies[0].analysis.tracker
         self.logged.conclude(self.connections, tracker.first_time, tracker.last_time)
+        self.connections.settle()
 
     def drawn(self) -> Connection | None:
         """Return the connection that was to be drawn; None where the point has no such stream."""

@@ -56,7 +56,7 @@ def collect_fleet(analysis: Analysis, topology: Topology) -> Fleet:
 
 
 def _places(analysis: Analysis, hosts: list[Host]) -> dict[str, list[PlaceFacts]]:
-    claims = analysis.tracker.claims
+    claims = analysis.tracker.neighbours.claims
     return {
         address_text(one.version, one.high, one.low): places_of(one, claims)
         for one in hosts

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from pcapdiag.capture import Batch
-from pcapdiag.flow.tracker import Tracker, end_key
+from pcapdiag.flow.endings import end_key
+from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.addresses import key_of
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection, Logs
@@ -45,7 +46,7 @@ class Logged:
             return
         self._book.read(batch.times[0])
         if self._tracker is not None:
-            self._tracker.named = set(map(_end_key, self._book.named))
+            self._tracker.endings.named = set(map(_end_key, self._book.named))
 
     def names(self, story: Story) -> bool:
         """Return whether a failed line names a connection, by its port or by its request."""

@@ -38,7 +38,7 @@ def _point(study: PointStudy, summary: CaptureSummary, shared: int) -> Point:
         files=[file.path for file in summary.files],
         packets=summary.packets,
         complete=summary.complete,
-        connections=study.analysis.tracker.connections,
+        connections=study.analysis.tracker.endings.connections,
         shared=shared,
         # The first one's is the report's own.
         activity=activity_of(study.analysis.tracker.activity) if study.number else None,
@@ -146,7 +146,9 @@ class PointFinders:
 
     def _about_capture(self, study: PointStudy, summary: CaptureSummary) -> list[Finding]:
         tracker, jumps = study.analysis.tracker, _jumps(study.clock)
-        found = capture_findings(summary, tracker.connections, tracker.mixed, tracker.mixed_frame)
+        found = capture_findings(
+            summary, tracker.endings.connections, tracker.copies.mixed, tracker.copies.mixed_frame
+        )
         if jumps and not summary.counts.clock_steps:
             found.append(clock_set(jumps, self._studies[0].label))
         return found

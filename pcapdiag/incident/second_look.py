@@ -48,7 +48,7 @@ class SecondLook(Following):
         self.traces = Traces(point)
         self.drawings = {stream: Drawing(stream, share) for stream in watch.drawn}
         self._untold = watch.untold
-        self.tracker.note_all = 1
+        self.tracker.turns.note_all = 1
         self.tracker.watch(watch.streams, self._seen if self.drawings else self.traces.add)
 
     def finish(self) -> None:

@@ -164,9 +164,9 @@ class Surroundings:
 
     def roles(self) -> Roles:
         """Return who is who, as far as the capture was read (while it runs: lately)."""
-        if self._tracker.connections >= self._roles_due:
+        if self._tracker.endings.connections >= self._roles_due:
             self._roles = self._collect_roles()
-            self._roles_due = self._tracker.connections * (1 + ROLES_AGE)
+            self._roles_due = self._tracker.endings.connections * (1 + ROLES_AGE)
         return self._roles
 
     def _new_context(self, hosts: dict[str, HostFacts]) -> Context:
@@ -176,7 +176,7 @@ class Surroundings:
             last_time=max(tracker.last_time, self.watched_until),
             hosts=hosts,
             lost_by_capture=tracker.acked_unseen,
-            duplicates=tracker.duplicates,
+            duplicates=tracker.copies.count,
             packets=tracker.packets,
         )
 

@@ -179,7 +179,7 @@ class Teller(msgspec.Struct):
             connection.frame_in_file = origin[1]
 
     def _interface(self, number: int) -> str:
-        for (interface, ifindex), known in self.tracker.path_ids.items():
+        for (interface, ifindex), known in self.tracker.copies.path_ids.items():
             if known == number:
                 name = self.capture.interfaces[interface].name or f"interface {interface}"
                 return f"{name}, index {ifindex}" if ifindex else name

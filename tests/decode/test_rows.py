@@ -149,3 +149,17 @@ def test_all_that_is_asked_of_a_segment_is_in_its_row() -> None:
         for name in re.findall(r"\bp\.([a-z]\w*)", path.read_text(encoding="utf-8"))
     }
     assert asked - OF_OTHERS == set(FIELDS)
+
+
+def test_rare_facts_do_not_stay_for_the_next_segment() -> None:
+    rows = memoryview(array("I", bytes(4 * 2 * WORDS)))
+    _, rare = decode(ether() / Dot1Q(vlan=7) / ip6() / tcp(options=EVERY_OPTION) / b"y")
+    pack(rare, rows, 0, SEED)
+    _, plain = decode(ether() / ip4() / tcp())
+    pack(plain, rows, WORDS, SEED)
+    p = Packet()
+    for _ in range(2):
+        assert unpack(p, rows, 0) == 1
+        assert facts(p) == facts(rare)
+        assert unpack(p, rows, WORDS) == 1
+        assert facts(p) == facts(plain)

@@ -91,7 +91,7 @@ def test_a_capture_duplicate_is_not_counted() -> None:
     Link(wire).c(0, "S", 0)
     wire.repeat(1, 0.05, interface=1)
     rows, tracker = counted(wire)
-    assert (rows[PACKETS], tracker.duplicates) == ([1], 1)
+    assert (rows[PACKETS], tracker.copies.count) == ([1], 1)
 
 
 def test_what_comes_after_the_end_is_counted_too() -> None:

@@ -65,7 +65,7 @@ def assert_once(told: Told) -> None:
     assert (story.turn.index, story.turn.request_bytes, story.turn.response_bytes) == (1, 100, 100)
     assert (story.state, len(story.packets)) == ("SF", 10)
     assert (story.initiator.duplicates, story.responder.duplicates) == (6, 4)
-    assert told.tracker.duplicates == 10
+    assert told.tracker.copies.count == 10
 
 
 @pytest.mark.parametrize("change", [ttl_less_one, other_macs, tagged, unchanged])
@@ -136,7 +136,7 @@ def test_how_far_apart_two_captures_may_be(
     apart: float, ip_id: int, version: int, change: Change, duplicates: int
 ) -> None:
     told = repeated(apart, ip_id=ip_id, version=version, change=change)
-    assert told.tracker.duplicates == duplicates
+    assert told.tracker.copies.count == duplicates
     assert told.only.initiator.retransmissions == 1 - duplicates
 
 
@@ -147,7 +147,7 @@ def test_another_ip_id_is_another_packet() -> None:
     link.c(20, "PA", 1, 1, DATA, ip_id=77)
     link.c(20.05, "PA", 1, 1, DATA, ip_id=78)
     told = tell(wire)
-    assert (told.tracker.duplicates, told.only.initiator.retransmissions) == (0, 1)
+    assert (told.tracker.copies.count, told.only.initiator.retransmissions) == (0, 1)
 
 
 def test_equal_acknowledgments_without_an_ip_id_are_two() -> None:
@@ -159,7 +159,7 @@ def test_equal_acknowledgments_without_an_ip_id_are_two() -> None:
     for n in range(4):
         link.c(21 + n / 100, "A", 1, 101, ip_id=0)
     told = tell(wire)
-    assert (told.tracker.duplicates, told.only.initiator.duplicate_acks) == (0, 3)
+    assert (told.tracker.copies.count, told.only.initiator.duplicate_acks) == (0, 3)
 
 
 def test_different_sack_blocks_are_different_packets() -> None:
@@ -169,7 +169,7 @@ def test_different_sack_blocks_are_different_packets() -> None:
     link.s(20, "A", 1, 1, DATA)
     link.c(21, "A", 1, 1, sack=[(201, 301)], ip_id=5)
     link.c(21.01, "A", 1, 1, sack=[(201, 401)], ip_id=5)
-    assert tell(wire).tracker.duplicates == 0
+    assert tell(wire).tracker.copies.count == 0
 
 
 # A copy that the network made: the receiver says so by a DSACK (RFC 2883).
@@ -192,7 +192,7 @@ def on_the_path(
 def test_a_copy_that_arrived_is_no_duplicate_of_the_capture() -> None:
     told = on_the_path(dsack=(1, 101))
     responder = told.only.responder
-    assert (told.tracker.duplicates, responder.duplicates) == (0, 0)
+    assert (told.tracker.copies.count, responder.duplicates) == (0, 0)
     assert (responder.packets, responder.payload_bytes) == (3, 200)
     assert (responder.retransmissions, responder.out_of_order) == (1, 0)
     assert told.marks(6) & marks.DSACK
@@ -200,16 +200,16 @@ def test_a_copy_that_arrived_is_no_duplicate_of_the_capture() -> None:
 
 @pytest.mark.parametrize("dsack", [(1, 51), (51, 101)])
 def test_a_dsack_of_other_bytes_says_nothing_of_the_copy(dsack: tuple[int, int]) -> None:
-    assert on_the_path(dsack=dsack).tracker.duplicates == 1
+    assert on_the_path(dsack=dsack).tracker.copies.count == 1
 
 
 def test_a_dsack_for_a_segment_that_was_sent_again_is_for_that() -> None:
     told = on_the_path(dsack=(1, 101), sent_again=True)
-    assert (told.tracker.duplicates, told.only.responder.retransmissions) == (1, 1)
+    assert (told.tracker.copies.count, told.only.responder.retransmissions) == (1, 1)
 
 
 def test_a_copy_on_another_path_is_of_the_capture_whatever_the_receiver_says() -> None:
-    assert on_the_path(dsack=(1, 101), change=ttl_less_one).tracker.duplicates == 1
+    assert on_the_path(dsack=(1, 101), change=ttl_less_one).tracker.copies.count == 1
 
 
 def test_one_dsack_is_for_one_copy() -> None:
@@ -221,7 +221,7 @@ def test_one_dsack_is_for_one_copy() -> None:
     wire.repeat(frame, 20.2)
     link.c(20.7, "A", 1, 101, sack=[(1, 101)])
     link.c(20.8, "A", 1, 101, sack=[(1, 101)])
-    assert tell(wire).tracker.duplicates == 1
+    assert tell(wire).tracker.copies.count == 1
 
 
 def test_the_same_syn_in_two_files_tells_of_two_capture_points() -> None:
@@ -231,9 +231,9 @@ def test_the_same_syn_in_two_files_tells_of_two_capture_points() -> None:
     wire.repeat(first, 3, ttl_less_one, interface=1)
     link.s(10, "SA", 0, 1)
     told = tell(wire, files=(0, 1, 0, 0))
-    assert told.tracker.mixed > 0
-    assert told.tracker.mixed_frame == 2
-    assert tell(wire, files=(0, 0, 0, 0)).tracker.mixed == 0
+    assert told.tracker.copies.mixed > 0
+    assert told.tracker.copies.mixed_frame == 2
+    assert tell(wire, files=(0, 0, 0, 0)).tracker.copies.mixed == 0
 
 
 def test_an_address_counts_how_many_of_its_packets_came_again() -> None:

@@ -89,7 +89,7 @@ def test_a_packet_without_the_option_has_none() -> None:
 
 def bounded(wire: Wire, chunks: int) -> Told:
     def prepare(tracker: Tracker) -> None:
-        tracker.facts.size = tracker.facts.limit = chunks
+        tracker.kept.facts.size = tracker.kept.facts.limit = chunks
 
     return tell(wire, prepare=prepare)
 
@@ -102,7 +102,7 @@ def test_when_the_room_is_used_up_a_connection_goes_round_in_its_own() -> None:
     assert frames[:FIRST] == list(range(1, 17))
     assert frames[FIRST:] == list(range(101 - len(frames[FIRST:]), 101))
     assert 9 <= len(frames[FIRST:]) <= 16
-    assert told.tracker.facts_left_out == 0
+    assert told.tracker.kept.left_out == 0
 
 
 def test_without_any_room_packets_are_left_out_and_counted() -> None:
@@ -114,7 +114,7 @@ def test_without_any_room_packets_are_left_out_and_counted() -> None:
     assert (len(first.packets), first.packets_left_out) == (8, 2)
     assert (len(second.packets), second.packets_left_out) == (0, 10)
     assert (second.initiator.packets, second.state) == (10, "OTH")
-    assert told.tracker.facts_left_out == 12
+    assert told.tracker.kept.left_out == 12
 
 
 def test_room_is_given_back() -> None:
@@ -127,10 +127,10 @@ def test_room_is_given_back() -> None:
         link.s(n * 5000 + 30, "PA", 1, 30, b"answer %d" % n)
         link.s(n * 5000 + 40, "RA", 30, 30)
     told = bounded(wire, 10)
-    assert told.tracker.facts_left_out == 0
+    assert told.tracker.kept.left_out == 0
     assert [len(s.packets) for s in told.stories] == [6] * 50
-    assert told.tracker.facts.unused <= 10
-    assert told.tracker.heads.unused <= 10
+    assert told.tracker.kept.facts.unused <= 10
+    assert told.tracker.turns.heads.unused <= 10
     for n, story in enumerate(told.stories):
         assert story.hello_initiator == b"question %d" % n
         assert len(story.resets) == 1
@@ -148,9 +148,9 @@ def test_the_slabs_grow_and_keep_what_they_hold() -> None:
     for n, link in enumerate(links):
         link.s(20 + n / 100, "PA", 1, 50, b"answer %d" % n)
     told = tell(wire)
-    assert told.tracker.facts.size > FIRST_FACT_CHUNKS
-    assert told.tracker.heads.size > FIRST_HEAD_SLOTS
-    assert (told.tracker.facts_left_out, told.tracker.heads_left_out) == (0, 0)
+    assert told.tracker.kept.facts.size > FIRST_FACT_CHUNKS
+    assert told.tracker.turns.heads.size > FIRST_HEAD_SLOTS
+    assert (told.tracker.kept.left_out, told.tracker.turns.left_out) == (0, 0)
     for n, story in enumerate(told.stories):
         assert [p.seq for p in story.packets] == [n + 1, n + 1]
         assert story.turn.request_head == b"question %d" % n
@@ -159,7 +159,7 @@ def test_the_slabs_grow_and_keep_what_they_hold() -> None:
 
 def test_first_bytes_beyond_the_bound_are_left_out_and_counted() -> None:
     def prepare(tracker: Tracker) -> None:
-        tracker.heads.size = tracker.heads.limit = 3
+        tracker.turns.heads.size = tracker.turns.heads.limit = 3
 
     wire = Wire()
     for n in range(3):
@@ -171,7 +171,7 @@ def test_first_bytes_beyond_the_bound_are_left_out_and_counted() -> None:
     told = tell(wire, prepare=prepare)
     heads = [(s.turn.request_head, s.turn.response_head) for s in told.stories]
     assert heads == [(b"question and more", b"answer"), (b"question and more", b""), (b"", b"")]
-    assert told.tracker.heads_left_out == 3
+    assert told.tracker.turns.left_out == 3
     assert [s.turn.request_bytes for s in told.stories] == [17] * 3
 
 
@@ -179,13 +179,13 @@ def test_first_bytes_beyond_the_bound_are_left_out_and_counted() -> None:
 @pytest.mark.once
 def test_a_slab_grows_to_its_limit_and_no_further(which: str) -> None:
     tracker = tell(Wire()).tracker
-    slab = tracker.facts if which == "facts" else tracker.heads
+    slab = tracker.kept.facts if which == "facts" else tracker.turns.heads
     slab.limit = slab.size * 2 + 5
     taken = [slab.take() for _ in range(slab.limit + 2)]
     assert taken == [*range(slab.limit), -1, -1]
     assert slab.size == slab.limit
     if which == "facts":
-        tracker.facts.give_chain(7, 7)
+        tracker.kept.facts.give_chain(7, 7)
     else:
-        tracker.heads.give(7)
+        tracker.turns.heads.give(7)
     assert (slab.take(), slab.take()) == (7, -1)

@@ -46,7 +46,7 @@ class Kept:
 
     def watch(self, tracker: Tracker) -> None:
         self.tracker = tracker
-        inner = tracker.finished
+        inner = tracker.endings.finished
 
         def finished(flow: Flow) -> str:
             halves = (flow.a, flow.b) if flow.a_opened else (flow.b, flow.a)
@@ -57,7 +57,7 @@ class Kept:
                 rows.append(tracker.lanes.take_pieces(half.lane) if half.lane is not None else [])
             return inner(flow)
 
-        tracker.finished = finished
+        tracker.endings.finished = finished
 
     def stream(self, tracker: Tracker) -> None:
         self.watch(tracker)

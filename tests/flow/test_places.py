@@ -21,7 +21,7 @@ def ask(wire: Wire, at: float, port: int, mac: bytes = ONE, ttl: int = 64) -> No
 
 def places(tracker: Tracker) -> list[PlaceFacts]:
     (host,) = [one for one in tracker.table.hosts.values() if one.answered]
-    return places_of(host, tracker.claims)
+    return places_of(host, tracker.neighbours.claims)
 
 
 def test_places_in_the_order_in_which_they_began() -> None:

@@ -18,7 +18,7 @@ def table(wire: Wire, *, want_all: bool = False) -> PrintTable:
     kept = PrintTable()
 
     def prepare(tracker: Tracker) -> None:
-        tracker.keep_prints = kept
+        tracker.endings.keep_prints = kept
 
     tell(wire, want_all=want_all, prepare=prepare)
     return kept

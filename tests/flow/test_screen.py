@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.flow.screen import COMPLETE, INCOMPLETE, UNKNOWN, UNTIL_CLOSE, completeness
-from pcapdiag.flow.tracker import MAX_NOTED, Tracker
+from pcapdiag.flow.tracker import Tracker
+from pcapdiag.flow.turns import MAX_NOTED
 from tests.flow.wire import End, Link, Told, Wire, tell
 
 GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -44,7 +45,7 @@ def exchanges(
         link.s(at + 2, "A", ack + 1, seq + 1)
 
     def prepare(tracker: Tracker) -> None:
-        tracker.note_all = note_all
+        tracker.turns.note_all = note_all
 
     return tell(wire, want_all=all_, prepare=prepare)
 
@@ -63,12 +64,12 @@ def exchanges(
 )
 def test_plain_exchanges_stay_in_compiled_code(answer: bytes, close: str) -> None:
     told = exchanges(OK, answer, close=close)
-    assert (told.stories, told.tracker.healthy) == ([], 1)
+    assert (told.stories, told.tracker.endings.healthy) == ([], 1)
 
 
 def test_a_body_until_the_servers_fin_is_whole() -> None:
     told = exchanges(b"HTTP/1.0 200 OK\r\n\r\nall there is", close="s")
-    assert told.tracker.healthy == 1
+    assert told.tracker.endings.healthy == 1
 
 
 @pytest.mark.parametrize("close", ["c", "s"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pcapdiag.flow.tracker import LINGER, OPEN_IDLE, SYN_IDLE
+from pcapdiag.flow.endings import LINGER, OPEN_IDLE, SYN_IDLE
 from tests.flow.wire import MS, SECOND, START, End, Link, Told, Wire, batch_of, tell
 
 DATA = b"x" * 100
@@ -187,7 +187,11 @@ def test_healthy_connections_leave_no_story_unless_asked() -> None:
     link.s(50, "FA", 101, 102)
     link.c(51, "A", 102, 102)
     told = tell(wire, want_all=False)
-    assert (told.stories, told.tracker.healthy, told.tracker.connections) == ([], 1, 1)
+    assert (told.stories, told.tracker.endings.healthy, told.tracker.endings.connections) == (
+        [],
+        1,
+        1,
+    )
 
 
 # Batches that are not in file order.
@@ -217,7 +221,7 @@ def ring(seed: int) -> Wire:
 def test_disordered_batches_lose_nothing(seed: int, batch: int) -> None:
     wire = ring(seed)
     told = tell(wire, batch=batch)
-    assert len(told.stories) == told.tracker.connections
+    assert len(told.stories) == told.tracker.endings.connections
     kept = [p.frame for s in told.stories for p in s.packets]
     assert len(kept) == len(set(kept))
     assert len(kept) + told.tracker.table.late_packets == len(wire.rows)

@@ -11,7 +11,8 @@ import pytest
 
 from pcapdiag.diagnose.judge import judge_first
 from pcapdiag.errors import OutputError
-from pcapdiag.incident.archive import IN_MEMORY, KEPT_AS_THEY_ARE, Archive, Archived, Spill
+from pcapdiag.incident.archive import Archive, Archived
+from pcapdiag.incident.store import IN_MEMORY, KEPT_AS_THEY_ARE, Spill
 from tests.diagnose.playbook import C, S, around, play
 
 pytestmark = pytest.mark.once

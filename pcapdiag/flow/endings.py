@@ -1,0 +1,209 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, annotation_typing=False
+"""When a connection is over, and what becomes of it then.
+
+One that has ended waits a little for what comes late; one that is quiet for long, or the least
+active of too many, is over too. It is folded into its hosts and its endpoint; then a surely healthy
+one is only counted, and every other one is handed to ``finished``, which returns its conn_state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pcapdiag.flow.activity import Bins
+from pcapdiag.flow.callers import Callers
+from pcapdiag.flow.folding import fold
+from pcapdiag.flow.health import is_surely_healthy
+from pcapdiag.flow.kept import KeptPackets
+from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS
+from pcapdiag.flow.losses import Losses
+from pcapdiag.flow.places import note_place
+from pcapdiag.flow.records import Flow
+from pcapdiag.flow.table import ACTIVE, CLOSING, EMBRYONIC, Table
+from pcapdiag.flow.turns import Turns
+
+LINGER = 2_000_000_000
+"""How long (ns) a closed connection is kept, so that what follows its end still belongs to it."""
+SYN_IDLE = 130_000_000_000
+"""Quiet time after which an unanswered SYN is judged: Linux gives up after 127 s at the latest."""
+OPEN_IDLE = 6 * 3_600_000_000_000
+MAX_OPEN = 24_576
+"""Established connections followed at the same time; beyond, the least active one is judged."""
+MAX_EMBRYONIC = 16_384
+MAX_CLOSING = 16_384
+SECOND_CHANCES = 64
+"""Connections that are passed over, for having been active since they were queued, to evict one."""
+LOOKS = 2
+"""Connections to each TLS server that are looked at for its certificate."""
+MAX_LOOKS = 500
+"""The same in all, so that a capture of many servers is read as fast."""
+
+MASK = 0xFFFFFFFFFFFFFFFF
+MIX = 0x9E3779B97F4A7C15
+"""An odd 64-bit constant that spreads the bits of a key (multiplicative hashing, Knuth 6.4)."""
+
+# Twins in C of constants that plain Python imports.
+_LINGER = LINGER
+_SYN_IDLE = SYN_IDLE
+_OPEN_IDLE = OPEN_IDLE
+_ACTIVE = ACTIVE
+_EMBRYONIC = EMBRYONIC
+_CLOSING = CLOSING
+_TURNS = TURNS
+_TRANSCRIPT = TRANSCRIPT
+_STREAMED = STREAMED
+
+
+class Endings:
+    """Takes connections out of the table when they are over; counts them."""
+
+    def __init__(
+        self, finished: Callable[[Flow], str], want_all: bool, table: Table, turns: Turns,
+        kept: KeptPackets, losses: Losses, activity: Bins,
+    ) -> None:  # fmt: skip
+        self.finished = finished
+        self.want_all = 1 if want_all else 0
+        """Hand on the healthy ones, too."""
+        self.named: set[int] = set()
+        """Ends (:func:`end_key`) whose connections are handed on, healthy or not."""
+        self.keep_prints: Any = None
+        """A PrintTable (pcapdiag/flow/prints.py) that every connection leaves a print in."""
+        self.table = table
+        self.turns = turns
+        self.kept = kept
+        self.losses = losses
+        self.activity = activity
+        self.callers: Callers = turns.callers
+        self.connections = 0
+        self.healthy = 0
+        self.midstream = 0
+        self.one_direction = 0
+        self.evicted = 0
+        self.looks = 0
+
+    def sweep(self, now: int) -> None:
+        """End what has been quiet for long enough at ``now``."""
+        self._expire(_CLOSING, _LINGER, now)
+        self._expire(_EMBRYONIC, _SYN_IDLE, now)
+        self._expire(_ACTIVE, _OPEN_IDLE, now)
+
+    def make_room(self, now: int) -> None:
+        """End the least active connection of each queue that has too many."""
+        if self.table.size1 > MAX_EMBRYONIC:
+            self._evict(_EMBRYONIC, now)
+        if self.table.size2 > MAX_CLOSING:
+            self._evict(_CLOSING, now)
+        if self.table.size0 > MAX_OPEN:
+            self._evict(_ACTIVE, now)
+
+    def end(self, flow: Flow, now: int) -> None:
+        """End one connection."""
+        self.table.remove(flow)
+        self._finish(flow, now)
+
+    def end_all(self, now: int) -> None:
+        """End everything that is still open, in the order of its first frame."""
+        rest: list[Flow] = []
+        for queue in range(3):
+            flow = self.table.oldest[queue]
+            while flow is not None:
+                rest.append(flow)
+                flow = flow.newer
+        rest.sort(key=_stream_of)
+        for flow in rest:
+            flow.open_at_end = 1
+            self.end(flow, now)
+
+    def _expire(self, queue: int, idle: int, now: int) -> None:
+        flow = self.table.oldest[queue]
+        while flow is not None and flow.queued + idle < now:
+            if flow.end + idle >= now:
+                self._requeue(flow)
+            else:
+                if queue == _ACTIVE:
+                    flow.evicted = 1
+                self.end(flow, now)
+            flow = self.table.oldest[queue]
+
+    def _requeue(self, flow: Flow) -> None:
+        # Moving a connection with every packet would touch its neighbours' memory each time; it is
+        # moved only when its turn comes, and then as if it had been at its last packet.
+        self.table.unlink(flow)
+        flow.queued = flow.end
+        self.table.append(flow, flow.closing)
+
+    def _evict(self, queue: int, now: int) -> None:
+        flow = self.table.oldest[queue]
+        tries = 0
+        while flow is not None and flow.end > flow.queued and tries < SECOND_CHANCES:
+            self._requeue(flow)
+            flow = self.table.oldest[queue]
+            tries += 1
+        if flow is None:
+            return
+        if queue != _CLOSING:
+            flow.evicted = 1
+            self.evicted += 1
+        self.end(flow, now)
+
+    def _finish(self, flow: Flow, now: int) -> None:
+        self.connections += 1
+        if flow.midstream:
+            self.midstream += 1
+        if flow.a.packets == 0 or flow.b.packets == 0:
+            self._count_one_sided(flow)
+        self.losses.finished(flow)
+        self.activity.connection(flow)
+        note_place(flow)
+        fold(flow)
+        if flow.lanes == _TRANSCRIPT or flow.lanes == _STREAMED:
+            self._choose_look(flow)
+        if flow.lanes == _TURNS:
+            self.turns.close(flow, 0)
+        self.callers.finished(flow, now)
+        if self.keep_prints is not None:
+            self.keep_prints.add(self.kept.facts, self.turns.heads, flow)
+        state = "SF"
+        if not self._is_asked_for(flow) and is_surely_healthy(flow, self.turns.heads):
+            if flow.same_as < 0:
+                self.healthy += 1
+        else:
+            state = self.finished(flow)
+        if flow.open_at_end == 0:
+            self.table.bury(flow, state)
+        self.kept.release(flow)
+        self.turns.lanes.finish(flow)
+        self.turns.release(flow)
+
+    def _is_asked_for(self, flow: Flow) -> int:
+        if self.want_all or (self.kept.watched and flow.stream in self.kept.watched):
+            return 1
+        if not self.named:
+            return 0
+        if end_key(flow.low_a, flow.port_a) in self.named:
+            return 1
+        return 1 if end_key(flow.low_b, flow.port_b) in self.named else 0
+
+    def _count_one_sided(self, flow: Flow) -> None:
+        f = flow.a if flow.a.packets > 0 else flow.b
+        if f.packets > 1 and f.highest_ack >= 0:
+            self.one_direction += 1
+
+    def _choose_look(self, flow: Flow) -> None:
+        """Let plain Python look at the first handshakes with a server, though nothing failed."""
+        endpoint = flow.endpoint
+        if endpoint is not None and endpoint.looks < LOOKS and self.looks < MAX_LOOKS:
+            endpoint.looks += 1
+            self.looks += 1
+            flow.look = 1
+
+
+def _stream_of(flow: Flow) -> int:
+    return flow.stream
+
+
+def end_key(low: int, port: int) -> int:
+    """Return an address's low 64 bits and a port as one number; others may share it."""
+    return low ^ (port * MIX & MASK)

@@ -1,0 +1,15 @@
+import cython
+
+from pcapdiag.flow.callers cimport note_outcome
+from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host
+
+cdef long long SILENT, CLOSE_WITHIN, TENTH, MAX_QUIET_TIMES
+
+
+cpdef void fold(Flow flow)
+@cython.locals(host=Host)
+cdef void _fold_half(HalfFlow f)
+@cython.locals(initiator=HalfFlow, responder=HalfFlow, host=Host, endpoint=Endpoint)
+cdef void _fold_endpoint(Flow flow)
+@cython.locals(i=HalfFlow, r=HalfFlow, apart=cython.longlong, quiet=cython.longlong, tenths=cython.longlong, endpoint=Endpoint, closed=dict)
+cdef void _note_closed_idle(Flow flow)

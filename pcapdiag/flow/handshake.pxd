@@ -1,0 +1,16 @@
+import cython
+
+from pcapdiag.decode.headers cimport Packet
+from pcapdiag.flow.callers cimport note_outcome
+from pcapdiag.flow.legs cimport Moments, note_race
+from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow
+from pcapdiag.flow.table cimport Table
+from pcapdiag.model.numbers cimport distance
+
+cdef long long ACK, RST, SYN, MASK32, CAME_UP, SILENT, OPENED
+
+
+cpdef void note_syn(Packet p, Flow flow, HalfFlow f, long long opened, long long time, Moments moments)
+@cython.locals(endpoint=Endpoint)
+cpdef void note_last_step(Packet p, Flow flow, HalfFlow f, HalfFlow r, long long frame, long long time, Table table) noexcept
+cdef long long _initial_seq(Flow flow) noexcept

@@ -1,0 +1,17 @@
+import cython
+
+from pcapdiag.flow.records cimport Flow, HalfFlow
+from pcapdiag.flow.screen cimport completeness, is_answer
+from pcapdiag.flow.slabs cimport HeadSlab
+from pcapdiag.model.numbers cimport distance
+
+cdef long long HEAD, CLOSE_NOTIFY, STALLED, ENCRYPTED_ANSWER
+cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN
+
+
+@cython.locals(i=HalfFlow, r=HalfFlow)
+cpdef int is_surely_healthy(Flow flow, HeadSlab heads) except -1
+@cython.locals(first=cython.bint, slot=cython.longlong, length=cython.longlong, found=cython.longlong)
+cdef int _is_whole(HalfFlow i, HalfFlow r, long long total, HeadSlab heads) except -1
+@cython.locals(start=cython.longlong, kind=cython.longlong, size=cython.longlong)
+cdef int _says_goodbye(Flow flow, HalfFlow i, HalfFlow r, HeadSlab heads) except -1

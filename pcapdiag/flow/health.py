@@ -1,0 +1,103 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, annotation_typing=False
+"""Which finished connections are surely healthy, so that nobody has to tell their story."""
+
+from __future__ import annotations
+
+from pcapdiag.flow.lanes import STREAMED, TRANSCRIPT, TURNS
+from pcapdiag.flow.records import Flow, HalfFlow
+from pcapdiag.flow.screen import COMPLETE, UNKNOWN, UNTIL_CLOSE, completeness, is_answer
+from pcapdiag.flow.slabs import HeadSlab
+from pcapdiag.model.numbers import distance
+
+HEAD = 1_024
+CLOSE_NOTIFY = 69
+"""Bytes of the largest TLS record of a close_notify: CBC with SHA-384 and padding."""
+STALLED = 900_000_000
+"""An initiator that closes this long (ns) after the last byte may have waited for more of them."""
+ENCRYPTED_ANSWER = 600
+"""An answer inside TLS of this many bytes is more than an alert or two session tickets."""
+
+# Twins in C of constants that plain Python imports.
+_TURNS = TURNS
+_TRANSCRIPT = TRANSCRIPT
+_STREAMED = STREAMED
+_COMPLETE = COMPLETE
+_UNTIL_CLOSE = UNTIL_CLOSE
+_UNKNOWN = UNKNOWN
+
+
+def is_surely_healthy(flow: Flow, heads: HeadSlab) -> int:
+    """Say whether nothing about the connection needs an explanation."""
+    i = flow.a if flow.a_opened else flow.b
+    r = flow.b if flow.a_opened else flow.a
+    if flow.icmp is not None or i.rst_count + r.rst_count > 0 or flow.evicted:
+        return 0
+    if not flow.handshake_done or flow.packets == 0:
+        return 0
+    if flow.port_a == 53 or flow.port_b == 53:
+        # Its last question and answer are read.
+        return 0
+    if flow.previous is not None and flow.previous.state == "REJ":
+        return 0
+    if i.packets == 0 or r.packets == 0:
+        return 0
+    if i.acked_unseen + r.acked_unseen > 0 or i.keep_alives + r.keep_alives > 0:
+        return 0
+    if i.window == 0 or r.window == 0:
+        return 0
+    if distance(i.next_seq, r.highest_ack) > 0 or distance(r.next_seq, i.highest_ack) > 0:
+        return 0
+    if i.fin_seq < 0 or r.fin_seq < 0:
+        if flow.open_at_end == 0 or i.fin_seq >= 0 or r.fin_seq >= 0:
+            return 0
+    if flow.alarming or flow.look or flow.lanes == _STREAMED:
+        return 0
+    if flow.lanes == _TRANSCRIPT and flow.largest_answer < ENCRYPTED_ANSWER:
+        # Within TLS, maybe: whether the handshake worked has to be read.
+        return 0
+    if flow.turn_index == 0:
+        # Opened and closed without a request: fine when the initiator closed first, unless it
+        # may have waited for a greeting.
+        if flow.endpoint is not None and flow.endpoint.speaks_first and not flow.greeting_bytes:
+            return 0
+        return 1 if i.fin_seq >= 0 and i.fin_time <= r.fin_time else 0
+    if flow.lanes == _TURNS and flow.response_bytes > 0 and r.fin_seq >= 0:
+        if not _is_whole(i, r, flow.response_bytes, heads):
+            return 0
+    if i.fin_seq >= 0 and i.fin_time < r.fin_time and flow.response_bytes > 0:
+        if i.fin_time - r.last_data_time >= STALLED:
+            return 0
+    return 1 if flow.response_bytes > 0 else _says_goodbye(flow, i, r, heads)
+
+
+def _is_whole(i: HalfFlow, r: HalfFlow, total: int, heads: HeadSlab) -> int:
+    """Say whether the last answer is no HTTP/1 that was cut short, or that a proxy refused."""
+    first = r.turn_seq == r.hello_seq
+    slot = r.hello_slot if first else r.head_slot
+    length = r.hello_length if first else r.head_length
+    if r.turn_seq < 0 or slot < 0 or not is_answer(heads.view, slot * HEAD, length):
+        return 1
+    found = completeness(heads.view, slot * HEAD, length, total, r.tail_low)
+    if found == _UNKNOWN and length >= HEAD:
+        # Most heads too long to be seen whole are in order; proxies refuse some of them.
+        return i.host.answered == 0
+    return found in (_COMPLETE, _UNTIL_CLOSE)
+
+
+def _says_goodbye(flow: Flow, i: HalfFlow, r: HalfFlow, heads: HeadSlab) -> int:
+    """Say whether the last bytes are a TLS record that ends a connection in use.
+
+    A close_notify is small; its type is alert, or application
+    data in TLS 1.3. Only after two turns: within the handshake it would be a fatal alert.
+    """
+    if flow.turn_index < 3 or flow.request_bytes > CLOSE_NOTIFY or i.head_length < 5:
+        return 0
+    if i.fin_seq < 0 or i.fin_time > r.fin_time:
+        return 0
+    start = i.head_slot * HEAD
+    kind = heads.view[start]
+    size = heads.view[start + 3] * 256 + heads.view[start + 4]
+    if kind != 0x15 and kind != 0x17:
+        return 0
+    return 1 if heads.view[start + 1] == 3 and size + 5 == flow.request_bytes else 0

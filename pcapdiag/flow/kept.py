@@ -1,0 +1,125 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, annotation_typing=False
+"""What is kept of packets: of every connection the first ones, the last ones, and the first resets.
+
+A kept packet is FACT_WORDS words of 64 bits, which :func:`~pcapdiag.flow.story.packet_fact` reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pcapdiag.decode.headers import Packet
+from pcapdiag.flow.records import Flow
+from pcapdiag.flow.slabs import (
+    CHUNK_FACTS,
+    CHUNK_WORDS,
+    FACT_WORDS,
+    FIRST_CHUNKS,
+    HAS_SACK,
+    IS_IPV6,
+    LAST_CHUNKS,
+    FactSlab,
+)
+from pcapdiag.model.packet import RST
+
+
+class KeptPackets:
+    """The kept packets of all open connections; ``left_out`` counts those without room."""
+
+    def __init__(self) -> None:
+        self.facts = FactSlab()
+        self.left_out = 0
+        self.watched: set[int] = set()
+        """Connections whose every packet is shown to ``on_packet``, too."""
+        self.on_packet: Any = None
+        self.scratch = -1
+
+    def watch(self, streams: set[int], on_packet: Callable[[Flow, Any], object]) -> None:
+        """Show every packet of these connections to ``on_packet``, as a row of the fact slab."""
+        self.watched = streams
+        self.on_packet = on_packet
+        self.scratch = self.facts.take()
+
+    def show(
+        self, p: Packet, flow: Flow, from_a: int, marks: int, path: int, frame: int, time: int
+    ) -> None:
+        """Show the packet, if its connection is watched."""
+        if flow.stream in self.watched:
+            self._write(p, self.scratch, 0, from_a, marks, path, frame, time)
+            self.on_packet(flow, self.facts.row(self.scratch, 0))
+
+    def keep(
+        self, p: Packet, flow: Flow, from_a: int, marks: int, path: int, frame: int, time: int
+    ) -> int:
+        """Keep the facts of a packet; return 0 without room."""
+        if (flow.fact_last < 0 or flow.fact_fill == CHUNK_FACTS) and not self._next_chunk(flow):
+            self.left_out += 1
+            return 0
+        self._write(p, flow.fact_last, flow.fact_fill, from_a, marks, path, frame, time)
+        flow.fact_fill += 1
+        if p.flags & RST and flow.rst_kept < CHUNK_FACTS:
+            self._keep_reset(p, flow, from_a, marks, path, frame, time)
+        return 1
+
+    def _keep_reset(
+        self, p: Packet, flow: Flow, from_a: int, marks: int, path: int, frame: int, time: int
+    ) -> None:
+        if flow.rst_chunk < 0:
+            flow.rst_chunk = self.facts.take()
+        if flow.rst_chunk >= 0:
+            self._write(p, flow.rst_chunk, flow.rst_kept, from_a, marks, path, frame, time)
+            flow.rst_kept += 1
+
+    def release(self, flow: Flow) -> None:
+        """Give back what a connection holds."""
+        self.facts.give_chain(flow.fact_first, flow.fact_last)
+        self.facts.give_chain(flow.rst_chunk, flow.rst_chunk)
+        flow.fact_first = -1
+        flow.rst_chunk = -1
+
+    def _next_chunk(self, flow: Flow) -> int:
+        """Give a connection its next chunk, a new one or the oldest of its own last ones."""
+        chunk = -1
+        if flow.fact_chunks < FIRST_CHUNKS + LAST_CHUNKS:
+            chunk = self.facts.take()
+        if chunk >= 0:
+            flow.fact_chunks += 1
+        else:
+            if flow.fact_chunks <= FIRST_CHUNKS + 1:
+                return 0
+            chunk = self.facts.following(flow.fact_pivot)
+            self.facts.link(flow.fact_pivot, self.facts.following(chunk))
+            self.facts.link(chunk, -1)
+        if flow.fact_first < 0:
+            flow.fact_first = chunk
+        else:
+            self.facts.link(flow.fact_last, chunk)
+        if flow.fact_chunks <= FIRST_CHUNKS:
+            flow.fact_pivot = chunk
+        flow.fact_last = chunk
+        flow.fact_fill = 0
+        return 1
+
+    def _write(
+        self, p: Packet, chunk: int, fact: int, from_a: int, marks: int, path: int, frame: int,
+        time: int,
+    ) -> None:  # fmt: skip
+        bits = p.flags | (from_a << 8) | (p.has_timestamps << 9) | (p.df << 10)
+        bits |= ((p.direction + 1) & 0x0F) << 12
+        bits |= (p.ttl << 16) | (p.tos << 24) | (p.window << 32) | (p.option_bytes << 48)
+        if p.sack_blocks > 0:
+            bits |= HAS_SACK
+        if p.version == 6:
+            bits |= IS_IPV6
+        base = chunk * CHUNK_WORDS + fact * FACT_WORDS
+        self.facts.view[base] = frame | (marks << 44)
+        self.facts.view[base + 1] = time
+        self.facts.view[base + 2] = p.seq | (p.ack << 32)
+        self.facts.view[base + 3] = p.tsval | (p.tsecr << 32)
+        self.facts.view[base + 4] = bits
+        # One of the two is 0: the IP ID is IPv4's, the flow label IPv6's.
+        self.facts.view[base + 5] = p.payload_length | ((p.ip_id | p.flow_label) << 32)
+        self.facts.view[base + 6] = p.sack_left | (p.sack_right << 32)
+        self.facts.view[base + 7] = p.mac | (path << 48)
