@@ -91,7 +91,9 @@ def _own_options(request: Request) -> tuple[AnalyzeOptions, AnalyzeOptions]:
 
 def _refuse(selection: Selection | None) -> None:
     if selection is not None:
-        raise UsageError("none of the chosen connections failed", "--all takes healthy ones, too")
+        raise UsageError(
+            "no connection that failed matches the options", "--all takes healthy ones, too"
+        )
     raise UsageError("nothing failed: there is nothing to escalate", "--all takes all connections")
 
 

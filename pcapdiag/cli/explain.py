@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,7 @@ def _begun(words: str) -> str:
     wanted = words.replace(" ", "_")
     near = [code for code in codes() if code.partition(".")[2] == wanted]
     near = near or [code for code in codes() if code.startswith(wanted)]
-    near = near or [code for code in codes() if wanted in code]
+    near = near or [code for code in codes() if wanted in code] or _with_the_words(wanted)
     if len(near) == 1:
         return near[0]
     near = near or _similar(wanted)
@@ -88,6 +89,14 @@ def _begun(words: str) -> str:
         f"{words!r} is no code, and nothing that is logged for a failed connection; "
         + (_did_you_mean(near) if near else "pcapdiag explain lists all codes")
     )
+
+
+def _with_the_words(wanted: str) -> list[str]:
+    """Return the codes that have all the words, however they are joined: ``tcp.refused``."""
+    from pcapdiag.diagnose.pages import codes
+
+    words = set(re.split(r"[._-]+", wanted))
+    return [code for code in codes() if words <= set(re.split(r"[._]", code))]
 
 
 def _similar(wanted: str) -> list[str]:

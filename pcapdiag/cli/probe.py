@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 import click
@@ -22,6 +23,7 @@ _PATH = re.compile(r"/[!-~]{0,2000}")
 _HEADER_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,261}")
 MIN_TIMEOUT, MAX_TIMEOUT = 1, 30
 """Seconds; a shorter silence proves nothing: the first SYN is repeated after one."""
+_PORTS = {"http": 80, "https": 443}
 MAX_PROTOCOL = 255
 """Bytes of an ALPN protocol (RFC 7301 section 3.1)."""
 
@@ -207,6 +209,8 @@ def _options(target: str, chosen: Chosen) -> ProbeOptions:
     from pcapdiag.model.options import split_port
     from pcapdiag.model.probe import ProbeOptions
 
+    if "://" in target:
+        raise click.UsageError(f"{target!r} is a URL: {_instead(target)}")
     try:
         host, port = split_port(target)
     except ValueError as error:
@@ -227,6 +231,23 @@ def _options(target: str, chosen: Chosen) -> ProbeOptions:
     if options.starttls is not None and (options.http2 or options.http_path is not None):
         raise click.UsageError("--starttls is for other protocols than HTTP")
     return options
+
+
+def _instead(url: str) -> str:
+    """Return what to write in the place of a URL."""
+    from urllib.parse import urlsplit
+
+    from pcapdiag.model.ends import join_port
+
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return "write HOST:PORT"
+    if not (parts.hostname and port):
+        return "write HOST:PORT"
+    path = f" --http {shlex.quote(parts.path)}" if parts.path not in ("", "/") else ""
+    return f"write {join_port(parts.hostname, port)}{path}"
 
 
 def _name(text: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 from msgspec.structs import replace
 
@@ -144,6 +145,8 @@ def _who(judgement: Judgement, story: Story) -> ProbeWho:
     if best is not None and best.side == "initiator":
         return refused_here(story)
     if judgement.reset is not None:
+        if ip_address(address).is_loopback:
+            return ProbeWho(side="server", address=address, says=f"{address}, this host itself")
         says = f"{address}, or a device before it that resets: from here both look the same"
         return ProbeWho(side="unknown", says=says)
     return ProbeWho(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.kinds import KINDS
-from pcapdiag.diagnose.pages import page
+from pcapdiag.diagnose.pages import PRODUCTS, page
 from pcapdiag.diagnose.text import Words, end_name
 from pcapdiag.diagnose.tls.commands import s_client, s_client_words
 from pcapdiag.model.harmless import command_word, harmless
@@ -29,6 +29,7 @@ VERIFY_CODES = {
 }
 """OpenSSL's numbers (x509_vfy.h, X509_V_ERR_...): dates; issuers; host, e-mail, IP mismatch."""
 _CONFIDENCE = 0.95
+_FIRST = PRODUCTS[0]
 
 
 def lookup_verdict(name: str, lookups: Sequence[Lookup]) -> ProbeVerdict | None:
@@ -163,7 +164,10 @@ def not_picked(story: Story, offered: str) -> ProbeVerdict:
 
 
 def _page_fixes(code: str) -> list[str]:
-    return [f"{fix.product}: {fix.text}".replace("`", "") for fix in page(code).fixes]
+    return [
+        (fix.text if fix.product == _FIRST else f"{fix.product}: {fix.text}").replace("`", "")
+        for fix in page(code).fixes
+    ]
 
 
 def _settled(code: str) -> list[str]:

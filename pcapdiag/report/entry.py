@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from pcapdiag.model.report import Connection, Finding, Group, TimelineEntry, Verdict
+from pcapdiag.model.report import Connection, Finding, Group, Verdict
 from pcapdiag.report import chain, evidence, words
 from pcapdiag.report.because import repeats
 from pcapdiag.report.chain import own_timeline
-from pcapdiag.report.clock import Clock, between
+from pcapdiag.report.clock import Clock
 from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page
 from pcapdiag.report.logs import LINES, is_logged, line_texts, lines_of
@@ -18,6 +18,7 @@ from pcapdiag.report.points import ONE_PLACE, Places, stream_filter
 from pcapdiag.report.requests import failed_exchange, other_text, request_head
 from pcapdiag.report.scope import scope_text
 from pcapdiag.report.signs import signs_text
+from pcapdiag.report.timeline import timeline_rows
 from pcapdiag.report.tls import offers
 
 FOR_LINES = 4
@@ -27,8 +28,6 @@ OTHER_LINES = 3
 """Kinds of further failures of one connection that are told."""
 CHAIN_ENTRIES = 4
 """A timeline this short is told in one line."""
-TIMELINE_LINES = 12
-EVENT_COLUMNS = 16
 BECAUSE_LINES = 3
 """Findings that are named under one failure."""
 UNLIKELY = 0.05
@@ -261,8 +260,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     def _timeline(self, connection: Connection) -> Iterator[str]:
         label = "TIME"
-        rows = _timeline_rows(connection, own_timeline(connection), self.places)
-        for line in rows:
+        for line in timeline_rows(connection, own_timeline(connection), self.places):
             yield from self.page.verbatim(label, [self.page.cut(line)])
             label = ""
 
@@ -305,36 +303,3 @@ _SEVERITY = {
 def _see(display_filter: str, connection: Connection) -> str:
     envoy = "" if is_logged(connection) else words.logged(connection.verdict)
     return f"{display_filter}   Envoy log: {envoy}" if envoy else display_filter
-
-
-def _shortened(entries: list[TimelineEntry]) -> list[TimelineEntry | None]:
-    """Return the entries with None where some in the middle were left out."""
-    if len(entries) <= TIMELINE_LINES:
-        return list(entries)
-    head = TIMELINE_LINES // 3
-    return [*entries[:head], None, *entries[head + 1 - TIMELINE_LINES :]]
-
-
-def _timeline_rows(
-    connection: Connection, timeline: list[TimelineEntry], places: Places
-) -> Iterator[str]:
-    entries, start = _shortened(timeline), timeline[0].time
-    frames = max(len(_frame(entry, places)) for entry in entries if entry)
-    senders = max(len(words.sender(connection, entry.from_)) for entry in entries if entry)
-    events = max(len(shown(entry.event)) for entry in entries if entry)
-    events = min(events, EVENT_COLUMNS)
-    for entry in entries:
-        if entry is None:
-            yield f"... {len(timeline) - len(entries) + 1} lines left out (in the JSON)"
-            continue
-        name = words.sender(connection, entry.from_)
-        frame = _frame(entry, places)
-        yield (
-            f"+{between(start, entry.time):<11.6f} {frame:<{frames}}  {name:<{senders}}  "
-            f"{shown(entry.event):<{events}}  {shown(entry.detail)}"
-        ).rstrip()
-
-
-def _frame(entry: TimelineEntry, places: Places) -> str:
-    at = f"{places.label(entry.point)} " if places.several else ""
-    return f"{at}#{entry.frame}"

@@ -20,6 +20,7 @@ def explained(*arguments: str) -> Result:
         ("tcp.stale_connection", "tcp.stale_connection  "),
         ("TCP.Stale_Connection", "tcp.stale_connection  "),
         ("stale_conn", "tcp.stale_connection  "),
+        ("tls.expired", "tls.certificate_expired  "),
         ("black hole", "mtu.black_hole  "),
         ("ok", "ok  "),
         ("capture.partial", "capture.partial  "),

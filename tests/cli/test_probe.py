@@ -40,6 +40,21 @@ def closed_port() -> int:
 
 
 @pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://api.example.com/v1/x", "is a URL: write api.example.com:443 --http /v1/x"),
+        ("http://[::1]:8080/", "is a URL: write [::1]:8080"),
+        ("ftp://x/", "is a URL: write HOST:PORT"),
+        ("https://x:99999/", "is a URL: write HOST:PORT"),
+    ],
+)
+def test_what_to_write_in_the_place_of_a_url_is_said(url: str, said: str) -> None:
+    done = run(url)
+    assert done.exit_code == 2
+    assert done.output.rstrip().endswith(said)
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["localhost"],
@@ -97,7 +112,7 @@ def test_refused(closed_port: int) -> None:
     assert lines[0].startswith(f"FAILED  1 of 1 check of 127.0.0.1:{closed_port} from here at ")
     assert lines[1].startswith("WHAT    TCP: refused: ")
     assert "tcp.connection_refused" in lines[1]
-    assert any(line.startswith("WHO ") and "both look the same" in line for line in lines)
+    assert "WHO     127.0.0.1, this host itself" in lines, "no device lies between"
     assert f"nc -vz -w 3 127.0.0.1 {closed_port}" in result.output
 
 

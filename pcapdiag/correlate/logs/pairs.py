@@ -23,14 +23,14 @@ from pcapdiag.correlate.logs.alike import (
     ranks,
 )
 from pcapdiag.correlate.logs.calls import call_of, is_of_a_handshake, may_be
-from pcapdiag.correlate.logs.nearest import Window, around, when_of
+from pcapdiag.correlate.logs.index import WireIndex
+from pcapdiag.correlate.logs.nearest import Window, around
 from pcapdiag.correlate.logs.times import SLOP, Moment, span_of
 from pcapdiag.correlate.logs.wire import Key, WireConnection, WireRequest
-from pcapdiag.model.logs import End, LogEntry
+from pcapdiag.model.logs import LogEntry
 
 BY_ADDRESS, BY_REQUEST, BY_PORT, BY_ID = range(4)
 """How strong a pair is; the first two need a known clock to become a tie."""
-_BEFORE = frozenset({"tls_handshake", "before_request"})
 Leg = Literal["downstream", "upstream"]
 
 
@@ -59,42 +59,22 @@ class Pairs:
 
     def __init__(self, entries: Sequence[LogEntry], wires: Sequence[WireConnection]) -> None:
         self.entries, self.wires = entries, wires
-        self._by_initiator: dict[End, list[int]] = {}
-        self._by_id: dict[str, list[tuple[int, WireRequest]]] = {}
-        self._by_request: dict[tuple[str, str], list[tuple[int, int, WireRequest]]] = {}
-        self._by_end: dict[tuple[str, str], list[tuple[int, int, WireRequest]]] = {}
-        """The same by when they failed, for lines that do not say when a request began."""
-        self._by_responder: dict[End, list[tuple[int, int]]] = {}
-        self._by_caller: dict[str, list[tuple[int, int]]] = {}
-        """Connections that failed before a request, by the address that opened them."""
-        self._addresses = {ip for wire in wires for ip, _ in wire.initiators}
-        self._responders = {end for wire in wires for end in wire.responders}
-        self._by_key = {wire.key: number for number, wire in enumerate(wires)}
-        self._effects: dict[Key, list[Key]] = {}
-        for wire in wires:
-            for key in wire.causes:
-                self._effects.setdefault(key, []).append(wire.key)
+        self._known = WireIndex(wires)
         self._ranks = list(ranks(entries))
         self.spans = [span_of(entry) for entry in entries]
         """When the request of each line was under way."""
-        for number, wire in enumerate(wires):
-            self._index(number, wire)
-        for requests in (*self._by_request.values(), *self._by_end.values()):
-            requests.sort(key=when_of)
-        for failures in (*self._by_responder.values(), *self._by_caller.values()):
-            failures.sort()
 
     def exact(self, line: int) -> Iterator[Pair]:
         """Yield the connections that share a port or a request id with a line."""
         entry = self.entries[line]
         if entry.client is not None and entry.client[1]:
-            for number in self._by_initiator.get(entry.client, ()):
+            for number in self._known.by_initiator.get(entry.client, ()):
                 yield from self._downstream(line, number)
         if entry.upstream_local is not None and entry.upstream_local[1]:
-            for number in self._by_initiator.get(entry.upstream_local, ()):
+            for number in self._known.by_initiator.get(entry.upstream_local, ()):
                 yield from self._upstream(line, number)
         if entry.request_id:
-            for number, request in self._by_id.get(entry.request_id, ()):
+            for number, request in self._known.by_id.get(entry.request_id, ()):
                 yield from self._of_request_id(line, number, request)
 
     def possible(self, line: int, low: int, high: int, leg: Leg | None = None) -> list[Pair]:
@@ -114,47 +94,26 @@ class Pairs:
     def has_any(self, line: int) -> bool:
         """Return whether a line shares a request or an upstream with a connection of any time."""
         entry = self.entries[line]
-        if (entry.method or "", entry.target or "") in self._by_request:
+        if (entry.method or "", entry.target or "") in self._known.by_request:
             return True
         if self._failed_before(entry):
             return True
-        return any(end in self._by_responder for end in entry.upstreams)
+        return any(end in self._known.by_responder for end in entry.upstreams)
 
     def of_any_time(self, line: int, most: int) -> list[Pair]:
         """Return the same whatever the offset; of a line that more than ``most`` fit, none."""
         entry = self.entries[line]
-        alike = self._by_request.get((entry.method or "", entry.target or ""), [])
-        calls = sum(len(self._by_responder.get(end, [])) for end in entry.upstreams)
+        alike = self._known.by_request.get((entry.method or "", entry.target or ""), [])
+        calls = sum(len(self._known.by_responder.get(end, [])) for end in entry.upstreams)
         if len(alike) + calls + len(self._failed_before(entry)) > most:
             return []
         return [*self._requests_alike(line), *self._handshakes(line), *self._calls(line)]
-
-    def _index(self, number: int, wire: WireConnection) -> None:
-        for end in wire.initiators:
-            self._by_initiator.setdefault(end, []).append(number)
-        for request in wire.requests:
-            if request.request_id:
-                self._by_id.setdefault(request.request_id, []).append((number, request))
-            if wire.is_twin or not (request.method and request.target):
-                continue
-            what = request.method, request.target
-            self._by_request.setdefault(what, []).append((request.asked, number, request))
-            when = request.decided or request.asked
-            self._by_end.setdefault(what, []).append((when, number, request))
-        if wire.failed and not wire.is_twin:
-            for end in wire.responders:
-                when = wire.decided or wire.start
-                self._by_responder.setdefault(end, []).append((when, number))
-            if wire.phase in _BEFORE and wire.came_up:
-                for address, _ in wire.initiators:
-                    when = wire.decided or wire.end
-                    self._by_caller.setdefault(address, []).append((when, number))
 
     def _failed_before(self, entry: LogEntry) -> list[tuple[int, int]]:
         """Return what may be the handshake of a client's that a line tells of."""
         if entry.client is None or not is_of_a_handshake(entry):
             return []
-        return self._by_caller.get(entry.client[0], [])
+        return self._known.by_caller.get(entry.client[0], [])
 
     def _handshakes(self, line: int, window: Window | None = None) -> Iterator[Pair]:
         """Yield the client's connections that failed before a request, at the line's listener."""
@@ -225,7 +184,7 @@ class Pairs:
         keys = {self.wires[pair.wire].key for pair in found}
         for pair in found:
             wire = self.wires[pair.wire]
-            related = {*wire.causes, *self._effects.get(wire.key, ())} & keys
+            related = {*wire.causes, *self._known.effects.get(wire.key, ())} & keys
             if not any(self._began(key) < wire.start for key in related):
                 yield pair
 
@@ -234,21 +193,21 @@ class Pairs:
 
         That may be one of a header; then the upstream must be here.
         """
-        if entry.client is None or entry.client[0] in self._addresses:
+        if entry.client is None or entry.client[0] in self._known.addresses:
             return True
-        return any(end in self._responders for end in entry.upstreams)
+        return any(end in self._known.responders for end in entry.upstreams)
 
     def _is_from(self, entry: LogEntry, wire: WireConnection) -> bool:
         """Return whether the client that a line names may have opened a connection.
 
         One that a header may name is the connection's own where the capture has it.
         """
-        if entry.client is not None and entry.client[0] in self._addresses:
+        if entry.client is not None and entry.client[0] in self._known.addresses:
             return any(entry.client[0] == ip for ip, _ in wire.initiators)
         return is_client(entry, wire)
 
     def _began(self, key: Key) -> int:
-        return self.wires[self._by_key[key]].start
+        return self.wires[self._known.by_key[key]].start
 
     def _same_requests(self, line: int, window: Window | None) -> Iterator[Pair]:
         entry = self.entries[line]
@@ -257,7 +216,7 @@ class Pairs:
         if not self._is_here(entry):
             return
         span = self.spans[line]
-        requests = self._by_request if span.begin else self._by_end
+        requests = self._known.by_request if span.begin else self._known.by_end
         known = requests.get((entry.method, entry.target), [])
         for _, number, request in around(known, span, window, span.begin or span.end):
             wire = self.wires[number]
@@ -276,7 +235,7 @@ class Pairs:
             return
         call, span = call_of(entry), self.spans[line]
         for attempt, end in enumerate(entry.upstreams, 1 - len(entry.upstreams)):
-            calls = self._by_responder.get(end, [])
+            calls = self._known.by_responder.get(end, [])
             for _, number in around(calls, span, window, span.end or span.begin):
                 wire = self.wires[number]
                 if attempt == 0 and not may_be(call, wire):

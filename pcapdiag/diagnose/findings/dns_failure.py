@@ -17,7 +17,7 @@ Usual causes
       cut.
 
 Fixes
-    - First: ask the same server by hand (the command is in the finding).
+    - First: ask the same server by hand: `dig @SERVER NAME`.
     - Envoy: `dns_resolvers`; a STRICT_DNS cluster without an answer keeps its old hosts, or has
       none.
     - Istio: ServiceEntry with the real host; DNS capture by the sidecar (`ISTIO_META_DNS_CAPTURE`).
