@@ -33,14 +33,18 @@ def _keep(connection: Connection) -> None:
     """Leave the socket to the scenario."""
 
 
+def _accepted(lab: Lab, listener: Listener, nth: int) -> Connection:
+    lab.wait_until(lambda: len(listener.accepted) > nth)
+    return listener.accepted[nth]
+
+
 def _vanish_idle(lab: Lab, listener: Listener, count: int) -> list[Connection]:
     """Connections that were answered once, then idle, and that the server's kernel forgot."""
     made = []
     for nth in range(count):
         connection = lab.client.connect(listener.address)
         connection.send(behaviours.get(f"/{nth}"))
-        lab.wait_until(lambda expected=nth: len(listener.accepted) > expected)
-        server = listener.accepted[nth]
+        server = _accepted(lab, listener, nth)
         server.receive_until()
         server.send(behaviours.reply())
         connection.receive_until()
@@ -109,8 +113,7 @@ def lost_255(lab: Lab) -> None:
     listener = lab.upstream.serve(5044, _keep)
     for nth in range(3):
         connection = lab.client.connect(listener.address)
-        lab.wait_until(lambda expected=nth: len(listener.accepted) > expected)
-        server = listener.accepted[nth]
+        server = _accepted(lab, listener, nth)
         for part in range(5):
             connection.send(bytes([part]) * 600)
             lab.sleep(0.05)
@@ -158,8 +161,7 @@ def socket_ttl(lab: Lab) -> None:
     listener = lab.upstream.serve(1790, _keep)
     for nth in range(3):
         connection = lab.client.connect(listener.address)
-        lab.wait_until(lambda expected=nth: len(listener.accepted) > expected)
-        server = listener.accepted[nth]
+        server = _accepted(lab, listener, nth)
         server.sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 255)
         for part in range(3):
             connection.send(bytes([part]) * 19)

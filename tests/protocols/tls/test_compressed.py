@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import zlib
+from collections.abc import Callable
 
 import pytest
 import zstandard
@@ -30,7 +31,10 @@ def body(*certificates: bytes) -> bytes:
 
 def packed(algorithm: int, content: bytes, length: int | None = None) -> bytes:
     """CompressedCertificate (RFC 8879 section 4)."""
-    how = {ZLIB: zlib.compress, ZSTD: zstandard.ZstdCompressor().compress}
+    how: dict[int, Callable[[bytes], bytes]] = {
+        ZLIB: zlib.compress,
+        ZSTD: zstandard.ZstdCompressor().compress,
+    }
     told = len(content) if length is None else length
     data = how.get(algorithm, bytes)(content)
     return numbers(algorithm) + told.to_bytes(3, "big") + vector(3, data)
