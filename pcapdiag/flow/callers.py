@@ -336,7 +336,6 @@ class Callers:
             caller.highest_port = port
         if flow.previous is not None:
             caller.reused += 1
-        # With a SYN-ACK before that RST it was no old connection: a SYN proxy tries the caller so.
         if flow.early_resets > 0 and flow.syn_ack_count == 1 and flow.handshake_done:
             caller.cured += 1 if opener.rst_count > 0 else 0
         if caller.first == 0 or flow.start < caller.first:

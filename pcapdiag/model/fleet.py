@@ -123,7 +123,8 @@ class CallerFacts(msgspec.Struct):
     """Connections on ports that an earlier one to the same endpoint had."""
     cured: int = 0
     """Connections that came up after the endpoint, or a device, first took the SYN for an older
-    one (RFC 5961 section 4)."""
+    one (RFC 5961 section 4). A SYN-ACK with a wrong number is none of that: SYN proxies test
+    callers by it."""
     first: int = 0
     last: int = 0
     """When (ns) the first and the last of them began."""
