@@ -74,9 +74,9 @@ def _by_bytes(story: Story) -> Work:
     if not asks_for_answer(story) and not in_time:
         return Work.DONE
     if in_time == 0:
-        spoke = not nothing_answered(story)
-        disordered = spoke and (_answer_in_disorder(story) or answers_unseen(story))
-        return Work.UNKNOWN if disordered else Work.WAITING
+        apart = _answer_in_disorder(story) or answers_unseen(story) or opened_by_both(story)
+        unsure = apart and not nothing_answered(story)
+        return Work.UNKNOWN if unsure else Work.WAITING
     if in_time < turn.response_bytes and turn.response_head.startswith(HTTP1):
         return Work.DONE if _was_complete(turn, in_time) else Work.ANSWERING
     state = response_completeness(turn)
@@ -171,6 +171,11 @@ def _answer_in_disorder(story: Story) -> bool:
             return True
         sent.add(packet.seq)
     return False
+
+
+def opened_by_both(story: Story) -> bool:
+    """Return whether both ends sent a SYN (RFC 9293 section 3.5): peers, of whom neither asks."""
+    return any(p.is_syn and not p.from_initiator for p in story.packets)
 
 
 @once

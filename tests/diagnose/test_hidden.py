@@ -113,3 +113,12 @@ def test_a_close_before_bytes_that_were_captured_late_came_first_for_nobody() ->
     answer = S("PSH,ACK", b"\x20\x02", ack=1_000_001 + len(BATCH))
     late = (*HANDSHAKE, answer, S("FIN,ACK"), C("PSH,ACK", BATCH), C("FIN,ACK"), S("ACK"))
     assert not judged(*late).failed
+
+
+def test_of_two_peers_that_open_at_once_neither_asks() -> None:
+    """Simultaneous open: each may have the last word (RFC 9293 section 3.5)."""
+    at_once = (C("SYN"), S("SYN"), C("SYN,ACK"), S("SYN,ACK"), C("ACK"), S("ACK"))
+    words = (S("PSH,ACK", b"\x01hello"), C("PSH,ACK", b"\x02hello"), S("ACK"))
+    closed = (S("FIN,ACK", after=200), C("FIN,ACK"), S("ACK"))
+    assert not judged(*at_once, *words, *closed).failed
+    assert judged(*HANDSHAKE, *words, *closed).failed
