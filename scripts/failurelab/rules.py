@@ -226,17 +226,18 @@ def rewrite(
     return rule
 
 
-def renumber(shift: int) -> Rule:
+def renumber(shift: int, *, one_way: bool = False) -> Rule:
     """A firewall that randomises initial sequence numbers: those of the left end move by `shift`.
 
-    ACK and SACK of the right end are moved back (RFC 2018), checksums made right.
+    ACK and SACK of the right end are moved back (RFC 2018), checksums made right; with `one_way`
+    they are not, as where the answers take another way.
     """
 
     def rule(bump: Bump, packet: Packet) -> bool:
         if packet.protocol != TCP:
             return False
         forward = packet.direction == "forward"
-        body = resequence(packet, shift if forward else 0, 0 if forward else -shift)
+        body = resequence(packet, shift if forward else 0, 0 if forward or one_way else -shift)
         bump.send(body, packet.direction, bump.delay)
         return True
 

@@ -55,7 +55,7 @@ FITTED: dict[str, Fitted] = {
     "data_after": Fitted(100.0, 6.0, 19, 0.0, 125),
     "acks_after": Fitted(20.0, 4.0, 20, 0.0, 137),
     "reset_both": Fitted(100.0, 2.7, 19, 0.0, 125),
-    "reached_near": Fitted(20.0, 5.2, 13, 0.0, 12),
+    "reached_near": Fitted(20.0, 5.2, 13, 0.0, 13),
     "not_passed_on": Fitted(20.0, 0.5, 9, 0.0, 6),
     "idle_silence": Fitted(5.0, 1.0, 3, 0.0, 1),
     "endpoint_serves": Fitted(2.0, 0.5, 3, 0.0, 1),

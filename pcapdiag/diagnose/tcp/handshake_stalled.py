@@ -8,7 +8,8 @@ How pcapdiag can tell
     SYN and SYN-ACK, no final ACK: the SYN-ACK is repeated (after 1, 3, 7 s), or the SYN is, or a
     SYN-ACK that took longer than the initiator was willing to wait is met by its bare RST (seen at
     the responder: the RST comes long after a prompt SYN-ACK). A RST right after a prompt SYN-ACK is
-    a layer-4 health check or a port scan and `ok`.
+    a layer-4 health check or a port scan and `ok`. Two SYN-ACKs or more with a number that no SYN
+    had are not accepted either: the initiator answers each by a bare RST, and repeats its SYN.
 
 Usual causes
     - The way back is broken: asymmetric routing through a stateful firewall, no route back, a NAT
@@ -16,6 +17,8 @@ Usual causes
     - The initiator's own host drops the SYN-ACK: an INPUT rule, `rp_filter`, connection tracking
       that calls it invalid.
     - The responder or the path is slower than the initiator's connect timeout.
+    - A firewall that randomises sequence numbers, and answers that do not come back through it.
+    - A SYN proxy that tests callers by a wrong number, and does not hear their RST.
     - The SYNs were spoofed (a SYN flood).
 
 Fixes
@@ -95,6 +98,8 @@ PROMPT_SHARE = 0.2
 """A SYN-ACK within this share of the whole time was not what took long."""
 STILL_DUE = 3 * SECOND
 """Silence after the last SYN-ACK from which the handshake counts as given up."""
+SEVERAL = 2
+"""SYN-ACKs with a wrong number from which on it is no left-over."""
 TRIES = 3
 """... or this many tries: that one SYN-ACK and its repeat get lost is rare."""
 SURE_OF_LOSS = 0.95
@@ -107,6 +112,9 @@ def match(story: Story, context: Context) -> Judgement | None:
         return None
     if _acked(story) or story.lost_to is not None:
         return None
+    wrong = _wrong_numbers(story)
+    if wrong is not None:
+        return _never_matched(story, wrong)
     if any(sent_unseen(story, reset) for reset in story.resets):
         return None
     reset = next((r for r in story.resets if r.from_initiator), None)
@@ -130,6 +138,33 @@ def ack_lost(story: Story) -> Judgement:
     frames = story.syn_ack_frames[:1]
     who = (SideHint("path", 0.93, "the final ACK got lost on the way", frames),)
     return _judgement(story, SURE_OF_LOSS, "acknowledged it, but that never arrived", None, who)
+
+
+def _wrong_numbers(story: Story) -> PacketFact | None:
+    """Return the initiator's RST where every SYN-ACK, of several, acknowledged what it never sent.
+
+    Once it may be left from an older connection on the same ports.
+    """
+    isn = story.initiator.isn
+    acks = [p.ack for p in story.packets if p.is_syn_ack]
+    if isn is None or len(acks) < SEVERAL or (isn + 1) & 0xFFFFFFFF in acks:
+        return None
+    return next((r for r in story.resets if r.from_initiator and r.seq in acks), None)
+
+
+def _never_matched(story: Story, reset: PacketFact) -> Judgement:
+    """Return the verdict for SYN-ACKs with a number that answers no SYN of this capture."""
+    frames = story.syn_ack_frames[:2]
+    path = (
+        "it acknowledges another number than was sent: something renumbers in one direction only "
+        "(its answers take another way), or tests callers so and does not let them pass"
+    )
+    who = (
+        SideHint("path", 0.75, path, frames),
+        SideHint("responder", 0.22, "it may be a SYN proxy's own address", frames),
+    )
+    what = f"never sent what it acknowledges, so that it answered by RST (frame {reset.frame})"
+    return _judgement(story, 0.93, what, None, who)
 
 
 def _acked(story: Story) -> bool:

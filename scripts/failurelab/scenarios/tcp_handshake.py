@@ -13,6 +13,7 @@ from failurelab.truth import Accepted, Clock, Lost
 
 _OVERFLOW = "tcp.accept_queue_overflow"
 _STALLED = "tcp.handshake_stalled"
+_PATH = ["path", "unknown"]
 
 
 @scenario(
@@ -366,3 +367,27 @@ def port_reuse_time_wait(lab: Lab) -> None:
         connection.close()
         lab.sleep(0.3)
         lab.healthy(connection)
+
+
+@scenario(
+    "tcp.handshake_stalled-renumbered-one-way",
+    "A firewall renumbers SYNs, and their answers take another way: SYN-ACKs with wrong numbers",
+    bump="client-router",
+    points=("client", "upstream"),
+)
+def renumbered_one_way(lab: Lab) -> None:
+    """The bump adds a number to the client's sequence numbers and leaves the upstream's ACKs as
+    they are. The client's kernel answers each SYN-ACK by a bare RST and repeats its SYN. Two
+    connections, given up after 3.4 s. Round trip 6 ms.
+    """
+    lab.bump.delay = 0.003
+    lab.bump.add(rules.renumber(0x3A5F_1200, one_way=True))
+    lab.upstream.serve(8443, behaviours.answer())
+    for _ in range(2):
+        lab.client.run(["timeout", "3.4", "nc", lab.upstream.ip, "8443"], check=False)
+    lab.sleep(0.5)
+    for nth in range(2):
+        connection = lab.leg(lab.upstream, 8443, nth)
+        at = {"upstream": Accepted([_STALLED, "ok", "capture.partial"], [*_PATH, "initiator"])}
+        lab.judge(connection, _STALLED, _PATH, at=at)
+    lab.others = "any"

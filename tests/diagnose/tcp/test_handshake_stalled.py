@@ -22,6 +22,17 @@ def test_a_late_syn_ack_is_met_by_the_bare_reset_of_a_closed_socket() -> None:
     assert verdict.frames == (1, 3, 4)
 
 
+def test_syn_acks_that_answer_no_syn_are_met_by_bare_resets() -> None:
+    wrong, no = S("SYN,ACK", seq=5_000, ack=77_000_000), C("RST", seq=77_000_000)
+    tried = (SYN, wrong, no, *again(SYN, 1000), wrong, no, *again(SYN, 2000))
+    verdict = judged(*tried)
+    assert verdict.code == "tcp.handshake_stalled"
+    assert "never sent what it acknowledges" in verdict.facts["what"]
+    assert max(sides(verdict), key=sides(verdict).__getitem__) == "path"
+    once = judged(SYN, wrong, no)
+    assert once.code != "tcp.handshake_stalled"
+
+
 def test_a_layer_4_health_check_is_fine() -> None:
     verdict = judged(SYN, SYN_ACK, C("RST,ACK", win=500))
     assert verdict.code == "ok"
