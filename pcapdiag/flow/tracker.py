@@ -464,7 +464,8 @@ class Tracker:
 
     def _count(self, p: Packet, r: HalfFlow, marks: int) -> None:
         """Count what the whole capture is known by."""
-        if marks & ACKED_UNSEEN:
+        if marks & ACKED_UNSEEN and not p.flags & SYN:
+            # A SYN-ACK with a wrong number is some SYN proxies' test, and no byte is missing.
             self.acked_unseen += 1
         if marks & SUPER_SEGMENT:
             self.super_segments += 1

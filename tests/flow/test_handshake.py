@@ -254,3 +254,12 @@ def test_the_challenge_ack_of_an_older_connection_is_not_capture_loss() -> None:
     assert told.tracker.lost_by_capture() == 0
     assert (story.turn.request_acked, story.turn.response_bytes) == (True, 6)
     assert (story.handshake_done, story.responder.acked) == (True, 0x9007)
+
+
+def test_a_syn_ack_with_a_wrong_number_is_no_loss_of_the_capture() -> None:
+    wire = Wire()
+    link = Link(wire)
+    link.c(0, "S", 0)
+    link.s(1, "SA", 0, 12345)
+    link.c(1.1, "R", 12345)
+    assert tell(wire).tracker.lost_by_capture() == 0

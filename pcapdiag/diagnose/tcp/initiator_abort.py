@@ -53,7 +53,7 @@ KIND = Kind(
         "{initiator} had sent {asked} and got {got} from {responder} when it ended the connection "
         "itself ({flags} in frame {end_frame}): {reason}."
     ),
-    phases=("tls_handshake", "in_request", "before_response", "in_response"),
+    phases=("tls_handshake", "before_request", "in_request", "before_response", "in_response"),
     envoy=Envoy("DC", "downstream disconnect"),
     nginx="client prematurely closed connection (status 499)",
     haproxy="CD",

@@ -14,7 +14,7 @@ from pcapdiag.diagnose.goodbye import (
     speaks_tls,
 )
 from pcapdiag.diagnose.http2.asked import asked_at, asked_facts
-from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, Phase, SideHint
 from pcapdiag.diagnose.one_way import is_one_way, known_to_answer, never_answered
 from pcapdiag.diagnose.other_leg import client_left, told_its_client
 from pcapdiag.diagnose.patience import MOST_SURE, Patience, patience
@@ -175,7 +175,7 @@ def leaving_judgement(story: Story, code: str, how: Leaving) -> Judgement:
     return Judgement(
         code=code,
         failed=True,
-        phase="in_response" if how.in_answer else phase_at(story, end.time),
+        phase=_phase(story, how),
         confidence=sure,
         frames=frames_of(turn.request_frame, turn.response_last_frame, end.frame),
         ended_by=last.actor if last else None,
@@ -184,6 +184,14 @@ def leaving_judgement(story: Story, code: str, how: Leaving) -> Judgement:
         alternatives=(other,) if other.confidence >= 0.03 else (),
         facts=_facts(story, how, end.reset),
     )
+
+
+def _phase(story: Story, how: Leaving) -> Phase:
+    if how.in_answer:
+        return "in_response"
+    phase = phase_at(story, how.end.time)
+    # A stream can be cancelled while the connection of it goes on, or rests.
+    return "before_response" if phase in ("idle", "closing") else phase
 
 
 def _who(how: Leaving, timeout: bool) -> tuple[SideHint, ...]:
