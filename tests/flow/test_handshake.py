@@ -262,4 +262,7 @@ def test_a_syn_ack_with_a_wrong_number_is_no_loss_of_the_capture() -> None:
     link.c(0, "S", 0)
     link.s(1, "SA", 0, 12345)
     link.c(1.1, "R", 12345)
+    link.c(1000, "S", 0)
+    link.s(1001, "SA", 0, 54321)
+    link.c(1001.1, "R", 54321)
     assert tell(wire).tracker.lost_by_capture() == 0
