@@ -13,7 +13,7 @@ from pcapdiag.diagnose.judge import judge, judge_first
 from pcapdiag.diagnose.text import counted
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.story import address_text, build_story, connection_state
-from pcapdiag.incident.archive import Archive, Archived, Connections
+from pcapdiag.incident.archive import Archive, Archived, Connections, outcome_of
 from pcapdiag.incident.certificates import Certificates
 from pcapdiag.incident.describe import asked_name
 from pcapdiag.incident.dns_reader import DnsReader
@@ -194,14 +194,14 @@ class Analysis(Following):
         """Judge a connection that ended; set it aside where the rest of the capture may matter."""
         context = self.surroundings.context(story)
         judgement, earlier = judge_first(story, context)
-        archived = Archived(story, context.last_time, earlier)
+        outcome = outcome_of(judgement.code, failed=judgement.failed)
+        archived = Archived(story, context.last_time, earlier, outcome)
         self._mark_print(story, failed=judgement.failed)
         self.surroundings.learn(story)
         self.surroundings.recurrences.note(story, judgement)
         self.twins.note(story)
         self._learn_server_name(story)
-        if judgement.code != "ok":
-            self._scopes.count(story, failed=judgement.failed)
+        self._scopes.count(story, outcome)
         noted = self.legs.note(story, judgement, context)
         if self._is_drawn(story.stream) or (not noted and self.logged.names(story)):
             self.archive.put(archived)
@@ -240,6 +240,8 @@ class Analysis(Following):
         told, story = self.tell(archived), archived.story
         verdict = told.connection.verdict
         self._mark_print(story, failed=verdict.failed)
+        outcome = outcome_of(verdict.code, failed=verdict.failed)
+        self._scopes.count(story, outcome, archived.outcome)
         self.legs.settle(told.connection)
         given = self._given.pop(told.connection.id, None)
         drawn = self._drawing if self._is_drawn(story.stream) else None

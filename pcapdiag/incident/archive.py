@@ -8,13 +8,15 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, overload
+from typing import Literal, NamedTuple, overload
 
 from pcapdiag.diagnose.judge import Earlier
 from pcapdiag.incident.explaining import by_stream, label
 from pcapdiag.incident.store import Store
 from pcapdiag.model.report import Connection, Finding
 from pcapdiag.model.story import Story
+
+Outcome = Literal["ok", "doubtful", "failed"]
 
 MAX_FAILED = 100_000
 """Failed connections that are judged again at the end; of others the first judgement stays."""
@@ -31,6 +33,15 @@ class Archived(NamedTuple):
     """The capture's time (ns) when it was judged."""
     earlier: Earlier | None = None
     """What its first judgement found out."""
+    outcome: Outcome = "ok"
+    """What that said of it."""
+
+
+def outcome_of(code: str, *, failed: bool) -> Outcome:
+    """Return in one word what a verdict says of its connection."""
+    if failed:
+        return "failed"
+    return "ok" if code == "ok" else "doubtful"
 
 
 class Archive:

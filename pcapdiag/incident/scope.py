@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.flow.tracker import Tracker
+from pcapdiag.incident.archive import Outcome
 from pcapdiag.incident.surroundings import Key
 from pcapdiag.model.addresses import key_of
 from pcapdiag.model.report import Scope
@@ -49,20 +50,21 @@ class Scopes:
         self._outcomes: dict[tuple[str, int], _Outcome] = {}
         self._ports: dict[Key, _Ports] | None = None
 
-    def count(self, story: Story, *, failed: bool) -> None:
-        """Note a connection that failed, or of which the capture cannot tell."""
+    def count(self, story: Story, now: Outcome, before: Outcome = "ok") -> None:
+        """Note what was judged of a connection, in place of what was judged ``before``."""
+        if now == before:
+            return
         endpoint = (story.responder.address, story.responder.port)
         outcome = self._outcomes.get(endpoint)
         if outcome is None:
             if len(self._outcomes) >= MAX_ENDPOINTS:
                 return
             outcome = self._outcomes[endpoint] = _Outcome()
-        if not failed:
-            outcome.doubtful += 1
-            return
-        outcome.failed += 1
-        outcome.first_failed = min(outcome.first_failed or story.start, story.start)
-        outcome.last_failed = max(outcome.last_failed, story.start)
+        outcome.failed += (now == "failed") - (before == "failed")
+        outcome.doubtful += (now == "doubtful") - (before == "doubtful")
+        if now == "failed":
+            outcome.first_failed = min(outcome.first_failed or story.start, story.start)
+            outcome.last_failed = max(outcome.last_failed, story.start)
 
     def scope(self, address: str, port: int) -> Scope | None:
         """Return what became of the connections to an endpoint; None where that was not counted."""
