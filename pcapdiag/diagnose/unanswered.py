@@ -10,6 +10,9 @@ from collections.abc import Iterator
 
 from pcapdiag.model.story import Story
 
+WEBSOCKET, SWITCHED = b"\r\nupgrade: websocket\r\n", b"HTTP/1.1 101 "
+WEBSOCKET_MESSAGES = (0x81, 0x82, 0x01, 0x02, 0x8A)
+"""Text, binary, their first fragments, and Pong (RFC 6455 section 5.2)."""
 MQTT_NAMES = (b"\x00\x04MQTT", b"\x00\x06MQIsdp")
 MQTT_PUBLISH = 3
 MQTT_QOS = 0x06
@@ -38,6 +41,9 @@ def asks_nothing(story: Story) -> bool:
     opened, head = story.hello_initiator, story.turn.request_head
     if story.midstream or not head:
         return False
+    if story.hello_responder.startswith(SWITCHED) and WEBSOCKET in opened.lower():
+        # Its messages are the application's, and none belongs to another one.
+        return head[0] in WEBSOCKET_MESSAGES
     if opened[:1] == b"\x10" and any(name in opened[:12] for name in MQTT_NAMES):
         return _mqtt(head)
     if opened.startswith(AMQP_OPENS):

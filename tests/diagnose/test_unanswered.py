@@ -64,6 +64,13 @@ def test_nats_answers_only_pings_unless_it_is_verbose() -> None:
     assert left(verbose, publish, INFO) != "ok"
 
 
+def test_a_websockets_message_is_no_request() -> None:
+    get = b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n"
+    switched = (get, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
+    assert left(switched, b"\x81\x82abcd\0\0") == "ok"
+    assert left((get, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), get) != "ok"
+
+
 def test_a_broker_that_closes_upon_a_message_did_not_take_it() -> None:
     hello, answer = MQTT
     talk = (C("PSH,ACK", hello), S("PSH,ACK", answer), C("ACK"), C("PSH,ACK", MQTT_PUBLISH))
