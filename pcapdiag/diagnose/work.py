@@ -62,7 +62,7 @@ def work(story: Story) -> Work:
 
 def _by_bytes(story: Story) -> Work:
     turn = story.turn
-    if clock_stepped(story):
+    if story.responder.payload_bytes and clock_stepped(story):
         return Work.UNKNOWN
     if turn.index == 0 or nothing_asked(story):
         return Work.NOTHING
@@ -249,9 +249,9 @@ def one_direction(story: Story) -> bool:
 
 def answer_may_be_missing(story: Story) -> bool:
     """Return whether the capture lost bytes of the answer: then "no answer" is no fact."""
-    if story.initiator.acked_unseen or one_direction(story) or clock_stepped(story):
+    if story.initiator.acked_unseen or one_direction(story) or _lost_before_fin(story):
         return True
-    if _lost_before_fin(story):
+    if story.responder.payload_bytes and clock_stepped(story):
         return True
     return work(story) is Work.WAITING and _acknowledged_answer(story)
 
@@ -288,7 +288,9 @@ def request_may_be_missing(story: Story) -> bool:
     Then "nothing was asked", or "the responder closed first", is no fact.
     """
     half = story.initiator
-    if bytes_not_captured(story) or clock_stepped(story) or answers_unseen(story):
+    if bytes_not_captured(story) or answers_unseen(story):
+        return True
+    if half.payload_bytes and story.responder.payload_bytes and clock_stepped(story):
         return True
     if not half.last_data_frame:
         return story.responder.acked_unseen > 0 or _acknowledged_request(story)

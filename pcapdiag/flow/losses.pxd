@@ -5,7 +5,7 @@ from pcapdiag.flow.records cimport Flow, HalfFlow, Host
 from pcapdiag.model.numbers cimport distance
 
 cdef long long FIN, GAP_BEFORE, KEEP_ALIVE, RST, SPURIOUS_RETRANSMISSION, SYN
-cdef long long MASK32, MAX_HOLES, MIN_LATE, LATE, MAX_IDS_APART, USUAL_SEGMENT, MAX_SECONDS, MAX_ALL_SECONDS, SECOND, STALL
+cdef long long MASK32, MAX_HOLES, MIN_LATE, LATE, MAX_IDS_APART, USUAL_SEGMENT, MAX_ALL_SUSPECTS, MAX_SECONDS, MAX_ALL_SECONDS, SECOND, STALL
 cdef long long BEHIND, BEFORE, LATE_ONLY, SENT_AFTER, SENT_BEFORE, CANNOT_TELL, _MAX_STREAMS, _MAX_SUSPECTS
 
 
@@ -21,7 +21,7 @@ cdef class Suspect:
 
 @cython.final
 cdef class Losses:
-    cdef public long long seconds, left_out
+    cdef public long long seconds, left_out, suspects
 
     @cython.locals(end=cython.longlong, late=cython.longlong, order=cython.longlong, kind=cython.longlong, hole=Hole)
     cdef object note(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long marks, long long known, long long time)
@@ -44,7 +44,9 @@ cdef class Losses:
     cdef long long _had_the_first(self, Packet p, HalfFlow f, HalfFlow r, Suspect lost, long long time)
     @cython.locals(second=cython.longlong)
     cdef object _note_time(self, Host host, long long time)
+    @cython.locals(both=cython.bint)
     cdef object finished(self, Flow flow)
+    cdef object _forget(self, HalfFlow f)
     @cython.locals(behind=cython.longlong, before=cython.longlong, segments=cython.longlong, usual=cython.longlong)
     cdef object _add(self, Flow flow, HalfFlow f, HalfFlow r)
     @cython.locals(lost=Suspect)

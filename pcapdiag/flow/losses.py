@@ -30,6 +30,8 @@ MAX_HOLES = 16
 """Holes of one end that are told apart; the last one is joined with what opens further ones."""
 MAX_SUSPECTS = 128
 """Losses of one end that may still turn out to be none; beyond, the oldest one counts."""
+MAX_ALL_SUSPECTS = 100_000
+"""Those of all ends; further ones count at once."""
 MIN_LATE = 500_000
 """A segment that comes at least this late (ns), and three quarters of a round trip, was sent again;
 sooner it was overtaken only."""
@@ -89,6 +91,7 @@ class Losses:
     def __init__(self) -> None:
         self.seconds = 0
         self.left_out = 0
+        self.suspects = 0
 
     def note(
         self, p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, marks: int, known: int, time: int
@@ -168,6 +171,7 @@ class Losses:
                 if lost.kind == BEFORE and _order(p, lost.tsval, lost.ip_id) == SENT_AFTER:
                     return 0
                 f.suspects.remove(lost)
+                self.suspects -= 1
                 return 1
         return 0
 
@@ -183,13 +187,18 @@ class Losses:
         self._suspect(f, r, Suspect(p.seq, end, time, BEHIND, tsval, p.ip_id))
 
     def _suspect(self, f: HalfFlow, r: HalfFlow, lost: Suspect) -> None:
+        if self.suspects >= MAX_ALL_SUSPECTS:
+            self._settle(f, r, lost)
+            return
         if f.suspects is None:
             f.suspects = []
         if len(f.suspects) >= _MAX_SUSPECTS:
             oldest = self._oldest(f.suspects)
             f.suspects.remove(oldest)
+            self.suspects -= 1
             self._settle(f, r, oldest)
         f.suspects.append(lost)
+        self.suspects += 1
 
     def _oldest(self, suspects: list[Suspect]) -> Suspect:
         """Return the oldest suspect, one of those that were only late before any other."""
@@ -226,6 +235,7 @@ class Losses:
             if lost.copies > 0:
                 rest.append(lost)
         if len(rest) < len(r.suspects):
+            self.suspects -= len(r.suspects) - len(rest)
             r.suspects = rest or None
 
     def _had_the_first(self, p: Packet, f: HalfFlow, r: HalfFlow, lost: Suspect, time: int) -> int:
@@ -259,12 +269,17 @@ class Losses:
 
     def finished(self, flow: Flow) -> None:
         """Add a connection that ended to what its hosts sent and lost."""
-        if flow.a.packets == 0 or flow.b.packets == 0 or flow.same_as >= 0:
-            return
-        if flow.icmp is not None or flow.a.acked_unseen + flow.b.acked_unseen > 0:
-            return
-        self._add(flow, flow.a, flow.b)
-        self._add(flow, flow.b, flow.a)
+        both = flow.a.packets > 0 and flow.b.packets > 0 and flow.same_as < 0
+        if both and flow.icmp is None and flow.a.acked_unseen + flow.b.acked_unseen == 0:
+            self._add(flow, flow.a, flow.b)
+            self._add(flow, flow.b, flow.a)
+        self._forget(flow.a)
+        self._forget(flow.b)
+
+    def _forget(self, f: HalfFlow) -> None:
+        if f.suspects is not None:
+            self.suspects -= len(f.suspects)
+            f.suspects = None
 
     def _add(self, flow: Flow, f: HalfFlow, r: HalfFlow) -> None:
         if f.data_segments == 0:
@@ -309,7 +324,6 @@ class Losses:
             if lost.kind == BEHIND and r.fin_seq >= 0 and r.fin_time - lost.time < f.latest:
                 continue
             self._settle(f, r, lost)
-        f.suspects = None
 
     def _note_stream(self, host: Host, flow: Flow) -> None:
         if host.lossy_streams is None:

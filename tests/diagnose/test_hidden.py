@@ -12,6 +12,7 @@ from tests.diagnose.playbook import (
     GET,
     HANDSHAKE,
     OK,
+    SHORT,
     C,
     S,
     around,
@@ -67,11 +68,21 @@ def set_back(story: Story) -> Story:
 
 
 def test_across_a_clock_that_was_set_back_nothing_came_first() -> None:
-    story = play(*HANDSHAKE, C("PSH,ACK", GET), S("ACK"), S("FIN,ACK"), C("FIN,ACK"), S("ACK"))
-    assert not clock_stepped(story)
-    assert clock_stepped(set_back(story))
-    assert work(set_back(story)) is Work.UNKNOWN
-    assert not judge(set_back(story), around(story, 10)).failed
+    closed = (S("FIN,ACK"), C("FIN,ACK"), S("ACK"))
+    answered = play(*HANDSHAKE, *EXCHANGE, *closed)
+    assert not clock_stepped(answered)
+    assert clock_stepped(set_back(answered))
+    assert not judge(set_back(answered), around(answered, 10)).failed
+    unanswered = play(*HANDSHAKE, C("PSH,ACK", GET), S("ACK"), *closed)
+    judgement = judge(set_back(unanswered), around(unanswered, 10))
+    assert judgement.code == "tcp.closed_before_response", "nothing is there that came first"
+
+
+def test_an_answer_captured_before_its_request_is_cut_by_its_own_length() -> None:
+    for answer, code in ((OK, "ok"), (SHORT, "tcp.reset_in_response")):
+        first = S("PSH,ACK", answer, ack=1_000_001 + len(GET))
+        ladder = (*HANDSHAKE, first, C("PSH,ACK", GET), S("RST,ACK"))
+        assert judged(*ladder).code == code
 
 
 def test_a_file_that_ends_behind_a_half_close_does_not_say_what_follows() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from pcapdiag.compiled import is_compiled
 from pcapdiag.flow.fleet import losses_of
 from pcapdiag.model.fleet import LossFacts
 from tests.flow.wire import START, Link, Wire, tell
@@ -294,3 +297,18 @@ def test_suspects_stay_bounded_and_count() -> None:
     for number in range(20, 900):
         link.s(100 + number / 2, "A", seq(number), 19, DATA)
     assert losses(finish(link, segments=900))[CLIENT].taken_lost == 300
+
+
+def test_suspects_of_all_connections_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uncompiled only: what is compiled has the limit in it."""
+    monkeypatch.setattr("pcapdiag.flow.losses.MAX_ALL_SUSPECTS", 3)
+    link = at_the_server()
+    for number in range(5, 9):
+        link.s(41 + number, "A", seq(number), 19, DATA)
+    link.c(70, "A", 19, seq(20))
+    for number in range(5, 9):
+        link.c(71 + number, "A", 19, seq(20), sack=[(seq(number), seq(number + 1))])
+    told = tell(finish(link), want_all=False)
+    hosts = {one.address: one for one in map(losses_of, told.tracker.table.hosts.values())}
+    assert told.tracker.losses.suspects == 0
+    assert hosts[CLIENT].taken_lost == (0 if is_compiled() else 1)

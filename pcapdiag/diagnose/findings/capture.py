@@ -5,7 +5,8 @@ What happened
 
 How pcapdiag can tell
     Acknowledgments for bytes that the capture never saw, and the counters of pcapng. Verdicts that
-    rest on something missing are not given for the connections concerned.
+    rest on something missing are not given for the connections concerned. Bytes that come behind
+    their acknowledgment (a mirror port with a queue for each direction) are not missing.
 
 Usual causes
     - The buffer was too small for a burst, or the disk too slow.

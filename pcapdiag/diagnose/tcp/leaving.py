@@ -22,6 +22,7 @@ from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import MS, SECOND, duration
+from pcapdiag.diagnose.unanswered import asks_nothing
 from pcapdiag.diagnose.work import (
     Work,
     answer_in_time,
@@ -124,6 +125,8 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
 
 
 def _one_way(story: Story, context: Context, end: Ending) -> bool:
+    if asks_nothing(story):
+        return True
     soon = end.reset is None and end.time - story.turn.request_last_time < PUSHED
     return is_one_way(story, context) or (soon and never_answered(story, context))
 

@@ -46,6 +46,9 @@ References
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.completeness import Completeness, response_completeness
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, Phase
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import in_tls_handshake
@@ -54,6 +57,7 @@ from pcapdiag.diagnose.timing import SECOND, quiet_before
 from pcapdiag.diagnose.tls_state import left_first
 from pcapdiag.diagnose.work import Work, answers_unseen, one_direction, work
 from pcapdiag.model.context import Context
+from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
 
 KIND = Kind(
@@ -101,7 +105,9 @@ def match(story: Story, _context: Context) -> Judgement | None:
         return judgement
     if state is not Work.UNKNOWN or quiet_before(story, end.time) >= UNREADABLE_LIMIT:
         return None
-    if left_first(story, end.time, end.frame) or answers_unseen(story):
+    if left_first(story, end.time, end.frame):
+        return None
+    if answers_unseen(story) and not _was_cut(story):
         return None
     sure = 0.55 if story.turn.response_acked else 0.68
     others = (OtherCode("ok", round(0.95 - sure, 2)),)
@@ -109,3 +115,15 @@ def match(story: Story, _context: Context) -> Judgement | None:
     judgement = reset_judgement(story, KIND.code, end, sure, others, phase=phase)
     judgement.facts["complete"] = "Whether the answer was complete cannot be read in this protocol."
     return judgement
+
+
+def _was_cut(story: Story) -> bool:
+    """Return whether the first answer, captured before its request, was not complete."""
+    half = story.responder
+    if half.isn is None or story.turn.index != 1 or not half.last_data_frame:
+        return False
+    sent = seq_distance((half.last_data_seq + half.last_data_length) & 0xFFFFFFFF, half.isn) - 1
+    answer = replace(
+        story.turn, response_head=story.hello_responder, response_bytes=sent, response_tail=b""
+    )
+    return response_completeness(answer) is Completeness.INCOMPLETE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from collections.abc import Callable
 
 from failurelab import behaviours, rules
 from failurelab.capture import Point
@@ -346,3 +347,47 @@ def banner(lab: Lab) -> None:
     connection.close()
     lab.sleep(0.1)
     lab.healthy(connection)
+
+
+@scenario(
+    "healthy-publishers",
+    "Clients of brokers that publish a message, which nobody answers, and leave seconds later",
+)
+def publishers(lab: Lab) -> None:
+    """MQTT at QoS 0, STOMP and AMQP 0-9-1: small brokers answer the opening and then take all.
+    Each client is quiet for 1 s or 2.4 s after its message, and closes.
+    """
+    amqp = b"\x01\0\0\0\0\0\x04\0\x0a\0%c\xce"
+    kinds = (
+        (1883, b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", b"\x20\x02\x00\x00"),
+        (61613, b"CONNECT\naccept-version:1.2\n\n\0", b"CONNECTED\nversion:1.2\n\n\0"),
+        (5672, b"AMQP\x00\x00\x09\x01", amqp % 10),
+    )
+    messages = {
+        1883: b"\x30\x07\x00\x03a/bhi",
+        61613: b"SEND\ndestination:/q\n\nhi\0",
+        5672: b"\x01\0\x01\0\0\0\x04\0\x3c\0\x28\xce\x02\0\x01\0\0\0\x02ab\xce",
+    }
+    open_ones = []
+    for port, opening, answer in kinds:
+        server = lab.upstream.serve(port, _take_all(len(opening), answer))
+        for _ in range(2):
+            connection = lab.client.connect(server.address)
+            connection.send(opening).receive(len(answer))
+            connection.send(messages[port])
+            open_ones.append(connection)
+    for pause, some in ((1.0, open_ones[::2]), (1.4, open_ones[1::2])):
+        lab.sleep(pause)
+        for connection in some:
+            connection.close()
+            lab.healthy(connection)
+    lab.sleep(0.2)
+
+
+def _take_all(opening: int, answer: bytes) -> Callable[[Connection], None]:
+    def handle(connection: Connection) -> None:
+        connection.receive(opening)
+        connection.send(answer).receive_all()
+        connection.close()
+
+    return handle

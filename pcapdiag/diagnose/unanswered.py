@@ -1,0 +1,86 @@
+"""Messages of brokers' protocols that nobody answers: published, acknowledged, subscribed to.
+
+A publisher may be quiet for long after its message, and leave: it waited for nothing. Where the
+broker closes instead, the same messages may be what it would not take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pcapdiag.model.story import Story
+
+WEBSOCKET, SWITCHED = b"\r\nupgrade: websocket\r\n", b"HTTP/1.1 101 "
+WEBSOCKET_MESSAGES = (0x81, 0x82, 0x01, 0x02, 0x8A)
+"""Text, binary, their first fragments, and Pong (RFC 6455 section 5.2)."""
+MQTT_NAMES = (b"\x00\x04MQTT", b"\x00\x06MQIsdp")
+MQTT_PUBLISH = 3
+MQTT_QOS = 0x06
+MQTT_UNANSWERED = frozenset({4, 7, 14})
+"""PUBACK, PUBCOMP and DISCONNECT; PUBLISH too at QoS 0 (MQTT 3.1.1 sections 2.2 and 4.3.1)."""
+MQTT_LENGTH_BYTES = 4
+NATS_GREETING = b"INFO {"
+NATS_UNANSWERED = (b"PUB ", b"HPUB ", b"SUB ", b"UNSUB ", b"PONG\r\n")
+NATS_PING = b"PING\r\n"
+NATS_VERBOSE = b'"verbose":true'
+"""With it each message is answered by +OK (docs.nats.io, "Client Protocol")."""
+STOMP_OPENS = (b"CONNECT\n", b"CONNECT\r\n", b"STOMP\n", b"STOMP\r\n")
+STOMP_UNANSWERED = (b"SEND", b"SUBSCRIBE", b"UNSUBSCRIBE", b"ACK", b"NACK", b"BEGIN", b"COMMIT")
+STOMP_ASKS = b"\nreceipt:"
+"""Who wants a RECEIPT says so in a header (STOMP 1.2, "Standard Headers")."""
+AMQP_OPENS = b"AMQP\x00\x00\x09\x01"
+AMQP_METHOD, AMQP_HEADER, AMQP_BODY, AMQP_HEARTBEAT = 1, 2, 3, 8
+AMQP_UNANSWERED = frozenset({(60, 40), (60, 80), (60, 90), (60, 120)})
+"""basic.publish, ack, reject and nack (AMQP 0-9-1 section 1.8; RabbitMQ's extensions)."""
+AMQP_FRAME = 7
+"""Type, channel and size; a frame ends with one byte more."""
+
+
+def asks_nothing(story: Story) -> bool:
+    """Return whether the initiator's last messages are all of kinds that are not answered."""
+    opened, head = story.hello_initiator, story.turn.request_head
+    if story.midstream or not head:
+        return False
+    if story.hello_responder.startswith(SWITCHED) and WEBSOCKET in opened.lower():
+        # Its messages are the application's, and none belongs to another one.
+        return head[0] in WEBSOCKET_MESSAGES
+    if opened[:1] == b"\x10" and any(name in opened[:12] for name in MQTT_NAMES):
+        return _mqtt(head)
+    if opened.startswith(AMQP_OPENS):
+        return all(_amqp(head))
+    if opened.startswith(STOMP_OPENS):
+        return head.startswith(STOMP_UNANSWERED) and STOMP_ASKS not in head
+    if story.hello_responder.startswith(NATS_GREETING):
+        asks = NATS_PING in head or NATS_VERBOSE in opened.replace(b" ", b"")
+        return head.startswith(NATS_UNANSWERED) and not asks
+    return False
+
+
+def _mqtt(head: bytes) -> bool:
+    at = 0
+    while at < len(head):
+        kind, quality = head[at] >> 4, head[at] & MQTT_QOS
+        if kind not in MQTT_UNANSWERED and (kind != MQTT_PUBLISH or quality):
+            return False
+        size, digits = 0, 0
+        while at + 1 + digits < len(head) and digits < MQTT_LENGTH_BYTES:
+            byte = head[at + 1 + digits]
+            size |= (byte & 0x7F) << (7 * digits)
+            digits += 1
+            if byte < 0x80:
+                break
+        at += 1 + digits + size
+    return True
+
+
+def _amqp(head: bytes) -> Iterator[bool]:
+    at = 0
+    while at < len(head):
+        kind = head[at]
+        if kind == AMQP_METHOD:
+            method = head[at + AMQP_FRAME : at + AMQP_FRAME + 4]
+            numbers = int.from_bytes(method[:2], "big"), int.from_bytes(method[2:], "big")
+            yield numbers in AMQP_UNANSWERED
+        else:
+            yield kind in (AMQP_HEADER, AMQP_BODY, AMQP_HEARTBEAT)
+        at += AMQP_FRAME + int.from_bytes(head[at + 3 : at + AMQP_FRAME], "big") + 1

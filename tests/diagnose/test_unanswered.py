@@ -1,0 +1,78 @@
+"""Messages that nobody answers: who leaves behind one did not wait."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.diagnose.playbook import HANDSHAKE, C, S, judged
+
+MQTT = (b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", b"\x20\x02\x00\x00")
+AMQP = (b"AMQP\x00\x00\x09\x01", b"\x01\0\0\0\0\0\x04\0\x0a\0\x0a\xce")
+STOMP = (b"CONNECT\naccept-version:1.2\n\n\0", b"CONNECTED\nversion:1.2\n\n\0")
+NATS = (b'CONNECT {"verbose":false}\r\nPING\r\n', b"PONG\r\n")
+INFO = b'INFO {"server_id":"A"}\r\n'
+AMQP_PUBLISH = b"\x01\0\x01\0\0\0\x04\0\x3c\0\x28\xce\x02\0\x01\0\0\0\x02ab\xce"
+AMQP_GET = b"\x01\0\x01\0\0\0\x04\0\x3c\0\x46\xce"
+MQTT_PUBLISH = b"\x30\x07\x00\x03a/bhi"
+
+
+def left(opening: tuple[bytes, bytes], message: bytes, greeting: bytes = b"") -> str:
+    """The verdict on a client that closes 2.65 s after its message."""
+    hello, answer = opening
+    greeted = (S("PSH,ACK", greeting), C("ACK")) if greeting else ()
+    talk = (C("PSH,ACK", hello), S("PSH,ACK", answer), C("ACK"), C("PSH,ACK", message), S("ACK"))
+    return judged(*HANDSHAKE, *greeted, *talk, C("FIN,ACK", after=2650), S("FIN,ACK"), turns=9).code
+
+
+@pytest.mark.parametrize(
+    ("opening", "message"),
+    [
+        (MQTT, MQTT_PUBLISH),
+        (MQTT, MQTT_PUBLISH * 2 + b"\x40\x02\x00\x01"),
+        (MQTT, b"\x30\x80\x01" + b"x" * 128),
+        (AMQP, AMQP_PUBLISH),
+        (AMQP, b"\x08\0\0\0\0\0\0\xce" + AMQP_PUBLISH),
+        (STOMP, b"SEND\ndestination:/q\n\nhi\0"),
+    ],
+)
+def test_a_publisher_waited_for_nothing(opening: tuple[bytes, bytes], message: bytes) -> None:
+    assert left(opening, message) == "ok"
+
+
+@pytest.mark.parametrize(
+    ("opening", "message"),
+    [
+        (MQTT, b"\x32\x09\x00\x03a/b\x00\x01hi"),
+        (MQTT, MQTT_PUBLISH + b"\xc0\x00"),
+        (AMQP, AMQP_GET),
+        (AMQP, AMQP_PUBLISH + AMQP_GET),
+        (STOMP, b"SEND\ndestination:/q\nreceipt:1\n\nhi\0"),
+        ((b"\x10\x0c", b"\x20"), MQTT_PUBLISH),
+    ],
+)
+def test_what_asks_for_an_answer_is_waited_for(
+    opening: tuple[bytes, bytes], message: bytes
+) -> None:
+    assert left(opening, message) != "ok"
+
+
+def test_nats_answers_only_pings_unless_it_is_verbose() -> None:
+    publish = b"PUB a.b 5\r\nhello\r\n"
+    assert left(NATS, publish, INFO) == "ok"
+    assert left(NATS, publish + b"PING\r\n", INFO) != "ok"
+    verbose = (b'CONNECT {"verbose": true}\r\nPING\r\n', b"+OK\r\nPONG\r\n")
+    assert left(verbose, publish, INFO) != "ok"
+
+
+def test_a_websockets_message_is_no_request() -> None:
+    get = b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n"
+    switched = (get, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
+    assert left(switched, b"\x81\x82abcd\0\0") == "ok"
+    assert left((get, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), get) != "ok"
+
+
+def test_a_broker_that_closes_upon_a_message_did_not_take_it() -> None:
+    hello, answer = MQTT
+    talk = (C("PSH,ACK", hello), S("PSH,ACK", answer), C("ACK"), C("PSH,ACK", MQTT_PUBLISH))
+    closed = (S("ACK"), S("FIN,ACK", after=1), C("FIN,ACK"), S("ACK"))
+    assert judged(*HANDSHAKE, *talk, *closed).code == "tcp.closed_before_response"
