@@ -11,7 +11,6 @@ import click
 from pcapdiag.cli import progress
 from pcapdiag.cli.captures import inputs
 from pcapdiag.cli.examples import examples
-from pcapdiag.cli.interrupt import ending_on_interrupt
 from pcapdiag.cli.options import (
     Format,
     analyze_options,
@@ -21,7 +20,7 @@ from pcapdiag.cli.options import (
 )
 from pcapdiag.cli.output import page_for
 from pcapdiag.cli.printing import Printer
-from pcapdiag.cli.status import INTERRUPTED, status_of
+from pcapdiag.cli.status import status_of
 from pcapdiag.cli.targets import check_targets
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ if TYPE_CHECKING:
     "--follow",
     is_flag=True,
     help="Print each verdict as soon as it is certain, while the input grows; ^C ends with the "
-    "full report.",
+    "full report, and so does SIGTERM.",
 )
 def analyze(
     captures: tuple[str, ...],
@@ -90,10 +89,12 @@ def analyze(
 
         follower = Follower(page, time_mode, output_format == "jsonl", fail_on)
         return follower.run(paths, options, output, html)
+    from pcapdiag.cli.interrupt import ending_on_interrupt
+
     with ending_on_interrupt() if paths == ["-"] else nullcontext() as stop:
         report = _read(paths, options.with_stop(stop))
     Printer(page, output_format, time_mode, output, html).print(report, options)
-    return INTERRUPTED if stop and stop.is_set() else status_of(report, fail_on)
+    return stop.status if stop and stop.is_set() else status_of(report, fail_on)
 
 
 def _read(paths: Sequence[str], options: AnalyzeOptions) -> Report:

@@ -9,7 +9,7 @@ from pcapdiag import pipeline
 from pcapdiag.cli.interrupt import ending_on_interrupt
 from pcapdiag.cli.output import Writer, open_output
 from pcapdiag.cli.printing import tell_input, write_html
-from pcapdiag.cli.status import INTERRUPTED, status_of
+from pcapdiag.cli.status import status_of
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection, Line, Report
 from pcapdiag.report.clock import Clock, TimeMode
@@ -47,7 +47,7 @@ class Follower:
             self._print_report(report, options, target)
         if html is not None:
             write_html(html, report, options, self.time)
-        return INTERRUPTED if stop.is_set() else status_of(report, self.fail_on)
+        return stop.status if stop.is_set() else status_of(report, self.fail_on)
 
     def _print(self, lines: Generator[Line, None, Report], target: Writer) -> Report:
         while True:

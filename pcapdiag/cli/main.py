@@ -17,7 +17,7 @@ import click
 
 from pcapdiag import __version__
 from pcapdiag.cli.examples import examples
-from pcapdiag.cli.interrupt import leaving_on_sigterm
+from pcapdiag.cli.leaving import leaving_on_sigterm
 from pcapdiag.cli.output import ClosedPipeError, OutputError, drop_standard_output
 from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import INTERNAL, INTERRUPTED, OK, OUTPUT_FAILED, WRONG_USE

@@ -70,7 +70,8 @@ _ZSH = r"""#compdef %(prog_name)s
     (( $#open )) && compadd -S '' -a open
 }
 
-if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+if [[ $funcstack[1] == _%(prog_name)s ]]; then
+    # Of a file in fpath zsh makes a function of its name: this is the body of each call.
     %(complete_func)s "$@"
 else
     compdef %(complete_func)s %(prog_name)s

@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from pcapdiag.fleet.summary import Summary
     from pcapdiag.fleet.tables import Form
     from pcapdiag.fleet.watch import Keep
-    from pcapdiag.model.logs import LogSource
     from pcapdiag.model.options import AnalyzeOptions
     from pcapdiag.report.conditions import Condition, Tally
 
@@ -105,7 +104,7 @@ def triage(
     _check_sources(sources, watch, keep)
     _check_for_pipelines(watch, fail_on, markdown=markdown, junit=junit)
     check_targets(sources, chosen, markdown=markdown, junit=junit, **{"metrics-file": metrics_file})
-    _check_logs(chosen["logs"], watch)
+    _check_files(chosen, watch)
     from pcapdiag.fleet.limits import Limits
 
     limits = Limits(timeout or None, memory or None)
@@ -204,19 +203,29 @@ def _once(fleet: _Fleet, sources: Sequence[str], summaries: _Summaries) -> tuple
     return summary, counting.tally
 
 
-def _check_logs(logs: Sequence[LogSource], watch: str | None) -> None:
-    """Raise UsageError for a log that is none: otherwise every capture would have to say it."""
-    if not logs:
-        return
-    if watch is not None:
+def _check_files(chosen: CaptureArguments, watch: str | None) -> None:
+    """Raise UsageError for files that are not what they are taken for.
+
+    Otherwise every capture would say it, and lose what is known of it.
+    """
+    if chosen["logs"] and watch is not None:
         raise UsageError(
             "--log is not for --watch: the lines of a capture may not be written when it is closed",
             "give both to a run over the folder, later",
         )
-    from pcapdiag.logs import read_log
+    if chosen["names"] is not None:
+        from pcapdiag.correlate.names import NameTable
 
-    for source in logs:
-        next(iter(read_log(source, brief=True)), None)
+        NameTable.from_file(chosen["names"])
+    if chosen["snapshots"]:
+        from pcapdiag.host.load import load_snapshots
+
+        load_snapshots(chosen["snapshots"])
+    if chosen["logs"]:
+        from pcapdiag.logs import read_log
+
+        for source in chosen["logs"]:
+            next(iter(read_log(source, brief=True)), None)
 
 
 def _check_for_pipelines(

@@ -20,17 +20,12 @@ from pcapdiag.sanitize.cryptopan import KEY_BYTES, CryptoPan
 from pcapdiag.sanitize.fitting import fitting
 from pcapdiag.sanitize.general import KEPT_ANYWHERE, is_general
 from pcapdiag.sanitize.originals import Originals, text_of
+from pcapdiag.sanitize.runs import MAX_DRAWS, Runs
 
-MAX_DRAWS = 4_096
-"""Stand-ins that are drawn for one original before giving up."""
 ROUNDS = 16
 """Keys of which the one with the fewest clashes is taken, for a block of addresses."""
 MAX_WALK = 1 << 20
 """Steps out of blocks that an image must not be in; more mean that ``keep`` leaves no room."""
-MANY = 1_000
-"""A run with so many stand-ins gets none that is in use; with fewer there may be no such."""
-FEW_DRAWS = 64
-"""Draws for a run with few stand-ins, until any other one is good enough."""
 
 _PORT = re.compile(rb"(?s)(.*?)(:\d{1,5})?")
 _IPV4 = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}")
@@ -61,9 +56,7 @@ class Renamer:
         self._first_rounds: dict[Block, int] = {}
         self._images: dict[bytes, bytes] = {}
         self._taken: set[bytes] = set()
-        self._run_draws: dict[bytes, int] = {}
-        self._runs_taken: set[bytes] = set()
-        self._runs_key = self.derived(b"names")
+        self._runs = Runs(self.derived(b"names"), self.originals.runs, self._known.runs)
         self._macs_key = self.derived(b"link-layer addresses")
         self._fitting_key = self.derived(b"addresses of a length")
 
@@ -134,7 +127,7 @@ class Renamer:
 
     def word(self, text: bytes) -> bytes:
         """Return other text of the same length and characters of the same classes."""
-        image = alphabet.RUN.sub(lambda match: self._of_case(match[0]), text)
+        image = alphabet.RUN.sub(lambda match: self._runs.in_its_case(match[0]), text)
         if image != text:
             self.originals.words[text] = image
         return image
@@ -303,36 +296,8 @@ class Renamer:
         if label.lower() in KEPT_ANYWHERE:
             return label
         return alphabet.RUN.sub(
-            lambda match: alphabet.in_case_of(match[0], self._run(match[0].lower())), label
+            lambda match: alphabet.in_case_of(match[0], self._runs.image(match[0].lower())), label
         )
-
-    def _of_case(self, run: bytes) -> bytes:
-        self._run(run.lower())
-        return alphabet.substituted(self._runs_key, run, self._run_draws[run.lower()])
-
-    def _run(self, run: bytes) -> bytes:
-        """Return the stand-in of a run in lower case."""
-        found = self.originals.runs.get(run)
-        if found is None:
-            draw = self._run_draws[run] = self._best_draw(run)
-            found = alphabet.substituted(self._runs_key, run, draw)
-            self.originals.runs[run] = found
-            self._runs_taken.add(found)
-        return found
-
-    def _best_draw(self, run: bytes) -> int:
-        other = 0
-        for draw in range(MAX_DRAWS if alphabet.choices(run) >= MANY else FEW_DRAWS):
-            image = alphabet.substituted(self._runs_key, run, draw)
-            if image == run:
-                continue
-            if not self._in_use(image):
-                return draw
-            other = other or draw
-        return other
-
-    def _in_use(self, run: bytes) -> bool:
-        return run in self._runs_taken or run in self.originals.runs or run in self._known.runs
 
 
 def _split(text: bytes) -> tuple[bytes, bytes]:

@@ -310,16 +310,25 @@ def test_a_closed_pipe_ends_quietly_with_the_report_s_status() -> None:
     assert b"Traceback" not in errors
 
 
-@pytest.mark.parametrize("form", ["text", "jsonl"])
-def test_follow_prints_at_once_and_interrupt_ends_with_the_report(form: str) -> None:
+@pytest.mark.parametrize(
+    ("form", "sent", "status"),
+    [
+        ("text", signal.SIGINT, 130),
+        ("jsonl", signal.SIGINT, 130),
+        ("text", signal.SIGTERM, 143),
+    ],
+)
+def test_follow_prints_at_once_and_a_signal_ends_with_the_report(
+    form: str, sent: signal.Signals, status: int
+) -> None:
     child = process("failed", "--follow", "--format", form, "x")
     assert child.stdout is not None
     first = child.stdout.readline()
     assert b"10.0.2.7" in first
-    child.send_signal(signal.SIGINT)
+    child.send_signal(sent)
     rest = child.stdout.read()
     errors = child.communicate(timeout=60)[1]
-    assert child.returncode == 130
+    assert child.returncode == status
     assert b"Traceback" not in errors
     if form == "jsonl":
         lines = [json.loads(line) for line in (first + rest).splitlines()]

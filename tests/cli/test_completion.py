@@ -43,9 +43,10 @@ printf ready > {told}
 """
 ZSH = r"""
 PS1='> '
+fpath=({folder} $fpath)
 autoload -Uz compinit
 compinit -u -d {told}.dump
-source {script}
+[[ {script} == */_pcapdiag ]] || source {script}
 tell() {{ printf %s "$BUFFER" > {told}.part; mv {told}.part {told} }}
 zle -N tell
 bindkey '^Xs' tell
@@ -73,10 +74,10 @@ def environment(folder: Path) -> dict[str, str]:
     return {"PATH": path, "HOME": str(folder), "TERM": "vt100", "LC_ALL": "C.UTF-8"}
 
 
-def script(folder: Path, shell: str) -> Path:
+def script(folder: Path, shell: str, name: str = "completion") -> Path:
     done = CliRunner().invoke(cli, ["completion", shell])
     assert done.exit_code == 0
-    path = folder.parent / f"completion.{shell}"
+    path = folder.parent / name
     path.write_text(done.output)
     return path
 
@@ -124,11 +125,12 @@ class Terminal:
 
 @pytest.fixture
 def terminal(request: pytest.FixtureRequest, folder: Path) -> Iterator[Terminal]:
-    shell: str = request.param
+    shell, _, where = request.param.partition(" ")
     told = folder.parent / "told"
     text = {"bash": BASH, "zsh": ZSH}[shell]
     name = {"bash": "bashrc", "zsh": ".zshrc"}[shell]
-    (folder.parent / name).write_text(text.format(script=script(folder, shell), told=told))
+    source = script(folder, shell, "_pcapdiag" if where else "completion")
+    (folder.parent / name).write_text(text.format(script=source, told=told, folder=folder.parent))
     command = {
         "bash": ["bash", "--noprofile", "--rcfile", str(folder.parent / name), "-i"],
         "zsh": ["env", f"ZDOTDIR={folder.parent}", "zsh", "--no-globalrcs", "-i"],
@@ -148,7 +150,7 @@ def test_bash_completes(terminal: Terminal) -> None:
 
 
 @pytest.mark.needs(program="zsh")
-@pytest.mark.parametrize("terminal", ["zsh"], indirect=True)
+@pytest.mark.parametrize("terminal", ["zsh", "zsh fpath"], indirect=True)
 def test_zsh_completes(terminal: Terminal) -> None:
     assert {line: terminal.completed(line) for line in COMPLETED} == COMPLETED
 

@@ -58,9 +58,12 @@ def test_many_captures_take_a_log_that_goes_with_them(
     [
         (["--log", f"envoy={CAPTURE}", CAPTURE], "is no text, so no log"),
         (["--log", f"envoy={HERE / 'envoy.log'}", "--watch", str(HERE)], "not for --watch"),
+        (["--names", CAPTURE, CAPTURE], "not a names file"),
+        (["--snapshot", CAPTURE, CAPTURE], "not a snapshot"),
+        (["--keylog", "/nowhere/keys", CAPTURE], "cannot read /nowhere/keys"),
     ],
 )
-def test_a_log_that_is_no_use_to_many_is_refused_once(
+def test_a_file_that_is_no_use_to_many_is_refused_once(
     tmp_path: Path, arguments: list[str], said: str
 ) -> None:
     result = CliRunner().invoke(cli, ["triage", "-o", str(tmp_path / "out"), *arguments])
