@@ -58,7 +58,7 @@ class Analysis(Following):
         self.wrong_secrets = 0
         """Connections that the key log has secrets for which do not open them."""
         self.surroundings = Surroundings(self.tracker, options)
-        self.connections = Connections(self.complete)
+        self.connections = Connections(self.complete, handed_out=options.follow)
         self.unlisted: Counter[str] = Counter()
         """Connections by verdict that the report counts but does not list."""
         self.doubtful: dict[int, str] = {}

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, overload
 
 from pcapdiag.diagnose.judge import Earlier
 from pcapdiag.incident.explaining import by_stream, label
-from pcapdiag.incident.store import Store
+from pcapdiag.incident.store import KEPT_AS_THEY_ARE, Store
 from pcapdiag.model.report import Connection, Finding
 from pcapdiag.model.story import Story
 
@@ -100,13 +100,14 @@ class Connections(Sequence[Connection]):
     """The report's connections in the order of their streams, read when asked for.
 
     ``complete`` adds to each, when it is read, what was only known at the end of the capture.
+    Those that are ``handed_out`` before stay as somebody has them: what is read is another one.
     """
 
-    def __init__(self, complete: Callable[[Connection], None]) -> None:
+    def __init__(self, complete: Callable[[Connection], None], *, handed_out: bool = False) -> None:
         self._complete = complete
         self._findings: dict[tuple[str, int], list[int]] = {}
         self._first_point = ""
-        self._store = Store(Connection)
+        self._store = Store(Connection, 0 if handed_out else KEPT_AS_THEY_ARE)
         self._all_known = False
         self._completed: set[int] = set()
         """Those of which every reader gets the same object."""

@@ -73,11 +73,12 @@ def _no_room(error: OSError) -> OutputError:
 class Store(Generic[Kept]):
     """Objects of one type that msgspec can write and read, by the number of their adding.
 
-    Raises OutputError where the disk takes no more of them.
+    The first ``as_they_are`` are not written. Raises OutputError where the disk takes no more.
     """
 
-    def __init__(self, kind: type[Kept]) -> None:
+    def __init__(self, kind: type[Kept], as_they_are: int = KEPT_AS_THEY_ARE) -> None:
         self._kind = kind
+        self._as_they_are = as_they_are
         self._first: list[Kept] = []
         self._others = Spill()
         self._encoder = msgspec.msgpack.Encoder()
@@ -88,7 +89,7 @@ class Store(Generic[Kept]):
 
     def add(self, one: Kept) -> None:
         """Set an object aside; nobody but who reads it changes it later."""
-        if len(self._first) < KEPT_AS_THEY_ARE:
+        if len(self._first) < self._as_they_are:
             self._first.append(one)
         else:
             self._others.add(self._encoder.encode(one))

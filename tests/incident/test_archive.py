@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import io
 import os
+import threading
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,6 +15,9 @@ from pcapdiag.diagnose.judge import judge_first
 from pcapdiag.errors import OutputError
 from pcapdiag.incident.archive import Archive, Archived
 from pcapdiag.incident.store import IN_MEMORY, KEPT_AS_THEY_ARE, Spill
+from pcapdiag.model.options import AnalyzeOptions
+from pcapdiag.pipeline import follow
+from tests.captures import FIXTURES
 from tests.diagnose.playbook import C, S, around, play
 
 pytestmark = pytest.mark.once
@@ -51,3 +56,16 @@ def test_a_disk_without_room_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     spill.add(bytes(IN_MEMORY))
     with pytest.raises(OutputError, match="temporary data: No space left on device: set TMPDIR"):
         spill.add(b"1")
+
+
+def test_what_was_told_while_following_stays_as_it_was_told(tmp_path: Path) -> None:
+    data = (FIXTURES / "pcaps" / "healthy-haproxy-reuse-never" / "proxy.pcap").read_bytes()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(data))
+    writer.start()
+    options = AnalyzeOptions(follow=True, all_connections=True)
+    told = [(line, msgspec.json.encode(line)) for line in follow([str(pipe)], options)]
+    writer.join()
+    assert len(told) > 1
+    assert [msgspec.json.encode(line) for line, _ in told] == [as_told for _, as_told in told]
