@@ -109,8 +109,12 @@ def _may_be_refused(i: HalfFlow, r: HalfFlow, total: int, heads: HeadSlab) -> in
     if r.turn_seq < 0 or slot < 0 or length < 2:
         return 0
     start = slot * HEAD
+    kind = heads.view[start]
     if version == 4:
-        return heads.view[start + 1] != 0x5A
+        return kind == 0 and heads.view[start + 1] != 0x5A
+    if kind != 5 and kind != 1:
+        # What lies in the tunnel.
+        return 0
     if heads.view[start + 1] != 0:
         return 1
     # Several answers at once, where the client did not wait for the first.
