@@ -20,6 +20,8 @@ SOCKS4, SOCKS5, LOGIN = 4, 5, 1
 """First bytes: of the two versions, and of a login with name and password (RFC 1929)."""
 NO_LOGIN, NAME_AND_PASSWORD, NONE_ACCEPTABLE = 0x00, 0x02, 0xFF
 """Methods (RFC 1928 section 3)."""
+LATEST_REQUEST = {NO_LOGIN: 2, NAME_AND_PASSWORD: 3}
+"""The turn in which the request is, by method; earlier where a client did not wait."""
 GRANTED_4 = 0x5A
 REFUSED_4 = (0x5B, 0x5C, 0x5D)
 """Answers of SOCKS4: granted; rejected or failed, no identd at the client, identd says another."""
@@ -80,6 +82,16 @@ def speaks_socks(story: Story) -> bool:
     return said[0] == SOCKS5 and bool(methods) and said[1] in (*methods, NONE_ACCEPTABLE)
 
 
+def in_tunnel(story: Story) -> bool:
+    """Return whether the last turn lies behind the proxy's last answer, as far as turns tell."""
+    if not speaks_socks(story):
+        return False
+    if story.hello_initiator[0] == SOCKS4:
+        return story.turn.index > 1 and story.hello_responder[1] == GRANTED_4
+    latest = LATEST_REQUEST.get(story.hello_responder[1])
+    return latest is not None and story.turn.index > latest
+
+
 @once
 def refusal(story: Story) -> Refusal | None:
     """Return what the proxy refused in the connection's last turn, or None.
@@ -114,7 +126,7 @@ def _refusal_5(asked: bytes, said: bytes, method: int, turn: int) -> Refusal | N
         if said[1]:
             return Refusal(SOCKS5, "login", said[1]) if len(said) == 2 else None
         asked, said = asked[_login_bytes(asked) :], said[2:]
-    latest = {NO_LOGIN: 2, NAME_AND_PASSWORD: 3}.get(method, 0)
+    latest = LATEST_REQUEST.get(method, 0)
     request = _request_5(asked)
     if turn > latest or request is None or len(said) < 2 or len(said) > LARGEST_REPLY:
         return None

@@ -135,22 +135,3 @@ def silent_target(lab: Lab) -> None:
     upstream = lab.leg(lab.upstream, 8080)
     lab.judge(upstream, "tcp.connection_timeout", ["path", "unknown"])
     lab.judge(lab.leg(lab.proxy, PORT), "socks.refused", "responder", caused_by=upstream)
-
-
-@scenario(
-    "healthy-socks",
-    "HTTP and TLS by way of SOCKS4 and SOCKS5",
-    path=PROXIED,
-    points=POINTS,
-    layers=("socks",),
-)
-def healthy(lab: Lab) -> None:
-    """Dante calls a server for each of the versions that curl has."""
-    lab.upstream.serve(8080, behaviours.answer())
-    socks.dante(lab, lab.proxy, PORT)
-    for proxy in ("socks4", "socks5"):
-        _curl(lab, proxy)
-    lab.sleep(0.5)
-    for nth in range(2):
-        lab.healthy(lab.leg(lab.proxy, PORT, nth))
-        lab.healthy(lab.leg(lab.upstream, 8080, nth))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.judge import TUNNEL, judge
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.text import fill
@@ -94,3 +94,22 @@ def test_however_it_ends(ends: tuple[object, ...]) -> None:
 def test_a_tunnel_that_was_opened_is_judged_by_what_lies_in_it() -> None:
     through = (*GREETED, f"05 01 00 {TARGET}", YES)
     assert judged(*through, "474554", "485454")[0].code == "ok"
+
+
+OPENED = [
+    (*GREETED, f"05 01 00 {TARGET}", YES),
+    ("04 01 1f90 0a000307 00", "00 5a 0000 00000000"),
+    ("05 01 02", "05 02", LOGIN, "01 00", f"05 01 00 {TARGET}", YES),
+]
+
+
+@pytest.mark.parametrize("opened", OPENED)
+def test_a_failure_in_a_tunnel_says_so(opened: tuple[str, ...]) -> None:
+    found, _, _ = judged(*opened, "474554202f20485454502f312e310d0a0d0a")
+    assert (found.code, found.notes) == ("tcp.closed_before_response", (TUNNEL,))
+
+
+@pytest.mark.parametrize("asked", [opened[:-1] for opened in OPENED])
+def test_a_proxy_that_closes_without_an_answer_is_in_no_tunnel(asked: tuple[str, ...]) -> None:
+    found, _, _ = judged(*asked)
+    assert (found.code, found.notes) == ("tcp.closed_before_response", ())
