@@ -26,7 +26,9 @@ def talk(*said: str, greeting: str = "") -> Story:
 
 def told(*said: str) -> tuple[int, str, int, str] | None:
     found = refusal(talk(*said))
-    return found and (found.version, found.step, found.code, f"{found.command} {found.target}")
+    if found is None:
+        return None
+    return found.version, found.step, found.code, f"{found.command} {found.target}"
 
 
 @pytest.mark.parametrize("code", range(1, 9))

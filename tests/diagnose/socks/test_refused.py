@@ -7,7 +7,7 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.text import fill
 from pcapdiag.report.mask import mask
-from tests.diagnose.playbook import HANDSHAKE, SERVER, C, S, around, play, sides
+from tests.diagnose.playbook import HANDSHAKE, SERVER, C, Line, S, around, play, sides
 from tests.protocols.test_socks import LOGIN, NAME, TARGET, talk
 
 pytestmark = pytest.mark.once
@@ -81,7 +81,7 @@ def test_a_name_that_strangers_wrote_is_made_harmless() -> None:
 
 
 @pytest.mark.parametrize("ends", [(S("FIN,ACK"), C("RST", win=0)), (S("RST,ACK", win=500),), ()])
-def test_however_it_ends(ends: tuple[object, ...]) -> None:
+def test_however_it_ends(ends: tuple[Line, ...]) -> None:
     lines = [
         *(C("PSH,ACK", bytes.fromhex("050100")), S("PSH,ACK", bytes.fromhex("0500"))),
         C("PSH,ACK", bytes.fromhex(f"050100 {TARGET}")),
