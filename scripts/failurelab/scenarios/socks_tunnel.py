@@ -5,7 +5,7 @@ from __future__ import annotations
 from failurelab import behaviours, nginx, openssl
 from failurelab.capture import Point
 from failurelab.lab import Lab
-from failurelab.programs import nghttp2, socks
+from failurelab.programs import caches, nghttp2, socks
 from failurelab.registry import PROXIED, scenario
 
 POINTS = (Point("client"), Point("proxy", "any"))
@@ -65,20 +65,20 @@ def untrusted(lab: Lab) -> None:
 
 @scenario(
     "http.local_reply-socks",
-    "By way of SOCKS: NGINX says 502, for its upstream refused",
+    "By way of SOCKS: Apache httpd says 502, for its upstream did not answer",
     path=PROXIED,
     points=POINTS,
     layers=("http", "socks"),
 )
 def bad_gateway(lab: Lab) -> None:
-    """Dante takes curl to an NGINX whose upstream's port is closed."""
-    text = "server { listen 8080; location / { proxy_pass http://127.0.0.1:9; } }"
-    nginx.start(lab, lab.upstream, text, port=8080)
+    """Dante takes curl to an Apache httpd, whose upstream on the same host says nothing."""
+    lab.upstream.serve(8081, behaviours.silent())
+    caches.apache(lab, lab.upstream, 8080, lab.upstream.ip, 8081)
     socks.dante(lab, lab.proxy, PORT)
     for version in VERSIONS:
         lab.client.curl(*_by(lab, version), f"http://{lab.upstream.ip}:8080/")
     lab.sleep(0.5)
     for nth in range(len(VERSIONS)):
         lab.judge(lab.leg(lab.proxy, PORT, nth), "http.local_reply", "responder")
-        nginxs = lab.leg(lab.upstream, 8080, nth)
-        lab.judge(nginxs, "http.local_reply", "responder", party=["upstream", "proxy"])
+        behind = lab.leg(lab.upstream, 8080, nth)
+        lab.judge(behind, "http.local_reply", "responder", party=["upstream", "proxy"])
