@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pcapdiag.correlate.leg_failure import LegFailure
+from pcapdiag.protocols.socks import TARGET_FAILED
 
 Reply = Literal["any", "no attempt", "connect", "slow connect", "ended", "reset", "slow"]
 
@@ -34,6 +35,8 @@ HANDED = frozenset(
     }
 )
 """Other failures of a client's leg that a proxy may only have handed on."""
+SOCKS = "socks.refused"
+"""A SOCKS proxy's answer, whose code says whether its call to the target may have failed."""
 LEFT, GIVEN_UP = "tcp.initiator_abort", "tcp.response_timeout"
 """An initiator that left without its answer, and one that had waited long enough."""
 STALLS = frozenset({"tcp.zero_window", "http2.flow_control_stall"})
@@ -70,6 +73,8 @@ def is_effect(failure: LegFailure) -> bool:
     """Return whether another leg may be why this one failed: its responder did, or never did."""
     if failure.code in REPLIES:
         return True
+    if failure.code == SOCKS:
+        return failure.status in TARGET_FAILED
     return failure.code in HANDED and failure.came_up and failure.by != "path"
 
 
@@ -95,6 +100,8 @@ def fits(effect: LegFailure, cause: LegFailure) -> bool:
         if cause.code in REPLIES:
             return _is_same_answer(effect, cause)
         return not _is_anothers(effect) and _fits_reply(reply_of(effect), cause)
+    if effect.code == SOCKS:
+        return not cause.came_up or cause.code == SOCKS
     if cause.code in REPLIES:
         return False
     if effect.code in _BROKEN_ANSWERS:

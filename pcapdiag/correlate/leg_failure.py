@@ -58,6 +58,7 @@ class LegFailure(msgspec.Struct, frozen=True):
     trace: str | None = None
     """Trace id of the traceparent field (W3C Trace Context section 3.2.2.3)."""
     status: int | None = None
+    """Of an HTTP answer; of a SOCKS proxy's, the code of its refusal of a request."""
     grpc_status: int | None = None
     product: str = ""
     """Which proxy made the answer by itself; empty for none."""

@@ -22,6 +22,7 @@ from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.model.context import Context
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
+from pcapdiag.protocols.socks import in_tunnel
 
 RETRIED_WITHIN = 5 * SECOND
 """A connection on the same ports this soon after a refused one is the next try."""
@@ -29,6 +30,10 @@ MAX_KINDS_OF_STORIES = 512
 """Combinations of what stories show for which it is kept which kinds to ask."""
 NONE_MATCHED = 1_000
 """Beyond the number of any kind."""
+TUNNEL = (
+    "It went through a SOCKS tunnel: what comes behind the proxy's answer is the target's, with "
+    "the proxy's address. Tests must go the same way: curl -x socks5h://PROXY:PORT."
+)
 RETRIED = ("tcp.connection_refused", "tcp.port_reuse")
 
 
@@ -57,10 +62,18 @@ def judge_first(
     """Return what ``judge`` does, and what spares time when the same story is judged again."""
     known, found = _own_failure(story, context, earlier)
     if found is not None:
-        return with_exchange(with_suspicions(found, story, context), story), known
+        found = with_exchange(with_suspicions(found, story, context), story)
+        return _through_a_tunnel(found, story), known
     for judgement in judge_exchanges(story, context):
-        return judgement, known
+        return _through_a_tunnel(judgement, story), known
     return partial.match(story, context) or ok.match(story, context), known
+
+
+def _through_a_tunnel(judgement: Judgement, story: Story) -> Judgement:
+    """Add that what bears a SOCKS proxy's address, behind its answer, is another's."""
+    if not in_tunnel(story):
+        return judgement
+    return replace(judgement, notes=(*judgement.notes, TUNNEL))
 
 
 def _own_failure(

@@ -132,6 +132,11 @@ CLOSER: tuple[Phrase, ...] = (
         ("protocol.missing_proxy_header",),
     ),
     (
+        r"no authentication method was acceptable|rejected by the socks|complete socks[45]",
+        "curl: the SOCKS proxy said no",
+        ("socks.refused",),
+    ),
+    (
         r"4740180",
         '"HTT" read as the length of an HTTP/2 frame',
         ("protocol.http2_to_http1",),

@@ -45,7 +45,7 @@ PRODUCTS = (
 )
 """Where something is changed, in the order of a page; ``First`` is what to look at before."""
 LAYERS = (
-    *("tcp", "icmp", "mtu", "tls", "protocol", "http", "http2", "grpc"),
+    *("tcp", "icmp", "mtu", "tls", "protocol", "socks", "http", "http2", "grpc"),
     *("endpoint", "health", "dns", "path", "host", "capture", "ok"),
 )
 """What codes begin with, in the order in which lists tell them."""

@@ -40,6 +40,10 @@ GRPC = 1 << 15
 """Of a request: it is a call of gRPC."""
 REPLY = 1 << 16
 """Of a request: its answer looks like a proxy's own."""
+SOCKS = 1 << 17
+"""The initiator's first byte is a version of SOCKS."""
+
+_SOCKS_VERSIONS = (b"\x05", b"\x04")
 
 
 @once
@@ -88,6 +92,8 @@ def _of_bytes(story: Story) -> int:
         found |= UNANSWERED
     if story.hello_initiator and story.hello_responder:
         found |= BOTH_SPOKE
+        if story.hello_initiator.startswith(_SOCKS_VERSIONS):
+            found |= SOCKS
     if tls_facts(story) is not None:
         found |= TLS
     if above is not None and above.http is not None:

@@ -5,7 +5,7 @@ from pcapdiag.flow.screen cimport completeness, is_answer
 from pcapdiag.flow.slabs cimport HeadSlab
 from pcapdiag.model.numbers cimport distance
 
-cdef long long HEAD, CLOSE_NOTIFY, STALLED, ENCRYPTED_ANSWER
+cdef long long HEAD, CLOSE_NOTIFY, STALLED, ENCRYPTED_ANSWER, SOCKS_TURNS, SOCKS_ANSWER
 cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN
 
 
@@ -13,5 +13,7 @@ cdef long long _TURNS, _TRANSCRIPT, _STREAMED, _COMPLETE, _UNTIL_CLOSE, _UNKNOWN
 cpdef int is_surely_healthy(Flow flow, HeadSlab heads) except -1
 @cython.locals(first=cython.bint, slot=cython.longlong, length=cython.longlong, found=cython.longlong)
 cdef int _is_whole(HalfFlow i, HalfFlow r, long long total, HeadSlab heads) except -1
+@cython.locals(version=cython.longlong, second=cython.longlong, first=cython.bint, slot=cython.longlong, length=cython.longlong, start=cython.longlong, kind=cython.longlong)
+cdef int _may_be_refused(HalfFlow i, HalfFlow r, long long total, HeadSlab heads) except -1
 @cython.locals(start=cython.longlong, kind=cython.longlong, size=cython.longlong)
 cdef int _says_goodbye(Flow flow, HalfFlow i, HalfFlow r, HeadSlab heads) except -1

@@ -17,6 +17,10 @@ STALLED = 900_000_000
 """An initiator that closes this long (ns) after the last byte may have waited for more of them."""
 ENCRYPTED_ANSWER = 600
 """An answer inside TLS of this many bytes is more than an alert or two session tickets."""
+SOCKS_TURNS = 3
+"""A SOCKS proxy refuses in its choice of a method, after a login, or in answer to the request."""
+SOCKS_ANSWER = 262
+"""Bytes of its largest answer (RFC 1928 section 6, with a name of 255)."""
 
 # Twins in C of constants that plain Python imports.
 _TURNS = TURNS
@@ -65,6 +69,9 @@ def is_surely_healthy(flow: Flow, heads: HeadSlab) -> int:
     if flow.lanes == _TURNS and flow.response_bytes > 0 and r.fin_seq >= 0:
         if not _is_whole(i, r, flow.response_bytes, heads):
             return 0
+    if flow.turn_index <= SOCKS_TURNS and 0 < flow.response_bytes <= SOCKS_ANSWER:
+        if _may_be_refused(i, r, flow.response_bytes, heads):
+            return 0
     if i.fin_seq >= 0 and i.fin_time < r.fin_time and flow.response_bytes > 0:
         if i.fin_time - r.last_data_time >= STALLED:
             return 0
@@ -83,6 +90,35 @@ def _is_whole(i: HalfFlow, r: HalfFlow, total: int, heads: HeadSlab) -> int:
         # Most heads too long to be seen whole are in order; proxies refuse some of them.
         return i.host.answered == 0
     return found in (_COMPLETE, _UNTIL_CLOSE)
+
+
+def _may_be_refused(i: HalfFlow, r: HalfFlow, total: int, heads: HeadSlab) -> int:
+    """Say whether SOCKS was spoken, and its last answer is not plainly a yes (protocols/socks.py).
+
+    First bytes of the initiator: 5 and a number of methods, or 4 and a command.
+    """
+    if i.hello_slot < 0 or i.hello_length < 3:
+        return 0
+    version = heads.view[i.hello_slot * HEAD]
+    second = heads.view[i.hello_slot * HEAD + 1]
+    if (version != 5 or second == 0) and (version != 4 or second == 0 or second > 2):
+        return 0
+    first = r.turn_seq == r.hello_seq
+    slot = r.hello_slot if first else r.head_slot
+    length = r.hello_length if first else r.head_length
+    if r.turn_seq < 0 or slot < 0 or length < 2:
+        return 0
+    start = slot * HEAD
+    kind = heads.view[start]
+    if version == 4:
+        return kind == 0 and heads.view[start + 1] != 0x5A
+    if kind != 5 and kind != 1:
+        # What lies in the tunnel.
+        return 0
+    if heads.view[start + 1] != 0:
+        return 1
+    # Several answers at once, where the client did not wait for the first.
+    return total > 2 and heads.view[start + 2] != 0
 
 
 def _says_goodbye(flow: Flow, i: HalfFlow, r: HalfFlow, heads: HeadSlab) -> int:

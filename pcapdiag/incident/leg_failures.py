@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pcapdiag.correlate.fitting import REPLIES
+from pcapdiag.correlate.fitting import REPLIES, SOCKS
 from pcapdiag.correlate.hints import is_health_check
 from pcapdiag.correlate.leg_failure import By, LegFailure
 from pcapdiag.diagnose.ending import ending
@@ -17,6 +17,7 @@ from pcapdiag.diagnose.settled import Suspect, suspects
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
+from pcapdiag.protocols.socks import refusal
 
 MAX_PER_CONNECTION = 20
 """Failed requests of one connection that other legs are searched for."""
@@ -75,7 +76,21 @@ def _leg_failure(story: Story, judgement: Judgement) -> LegFailure:
         exchange=judgement.exchange,
         health_check=any(is_health_check(one.user_agent) for one in exchanges(story)),
     )
+    if judgement.code == SOCKS:
+        return _with_answer(failure, story)
     return failure if exchange is None else _with_content(failure, exchange)
+
+
+def _with_answer(failure: LegFailure, story: Story) -> LegFailure:
+    """Add a SOCKS proxy's refusal of a request, which it gave when its own call had failed."""
+    found = refusal(story)
+    return msgspec.structs.replace(
+        failure,
+        status=found.code if found is not None and found.step == "request" else None,
+        decided=story.turn.response_time,
+        frame=story.turn.response_frame,
+        by="responder",
+    )
 
 
 def _suspected(story: Story, suspect: Suspect) -> LegFailure:

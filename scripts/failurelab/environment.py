@@ -45,6 +45,7 @@ PACKAGES = {
     "slapd": "slapd",
     "ldapsearch": "ldap-utils",
     "squid": "squid",
+    "danted": "dante-server",
     "varnishd": "varnish",
     "apache2": "apache2",
     "rsync": "rsync",

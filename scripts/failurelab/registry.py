@@ -25,6 +25,7 @@ _LAYERS = (
     "mtu",
     "tls",
     "protocol",
+    "socks",
     "http",
     "http2",
     "grpc",

@@ -57,6 +57,8 @@ def test_facts_of_http(facts: ExchangeFields, expected: Hints) -> None:
         (b"GET / HTTP/1.1\r\nUser-Agent: GoogleHC/1.0\r\n\r\n", OK, ASKS),
         (b"PROXY TCP4 10.1.1.1 10.1.1.2 1 2\r\n" + GET, OK, ASKS),
         (GET, b"HTTP/1.1 200 OK\r\nserver: envoy\r\n\r\n", ANSWERS),
+        (b"\x05\x01\0", b"\x05\0", ANSWERS),
+        (b"\x05\x01\0", b"\x05\x02", {}),
         (GET, b"HTTP/1.1 200 OK\r\nserver: nginx\r\n\r\nVia: no field", {}),
         (GET, b"nothing\r\nVia: 1.1 x\r\n\r\n", {}),
     ],

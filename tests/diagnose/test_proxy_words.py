@@ -99,6 +99,10 @@ def test_an_error_number_or_a_reason_leaves_out_what_is_wider(
         ("rpc error: code = Unavailable", "grpc.error"),
         ("getaddrinfo ENOTFOUND pay.internal", "dns.failure"),
         ("PKIX path building failed", "tls.certificate_untrusted"),
+        ("curl: (97) No authentication method was acceptable.", "socks.refused"),
+        ("curl: (97) User was rejected by the SOCKS5 server (1 1).", "socks.refused"),
+        ("curl: (97) Can't complete SOCKS5 connection to 10.9.9.9. (5)", "socks.refused"),
+        ("Can't complete SOCKS4 connection to 0.0.0.0:0. (91), request rejected", "socks.refused"),
     ],
 )
 def test_what_programs_say_is_heard_too(text: str, expected: str) -> None:

@@ -78,6 +78,10 @@ LADDERS: dict[str, tuple[Line, ...]] = {
     "protocol.http1_to_http2": protocol.met(GET, protocol.SETTINGS),
     "protocol.unexpected_proxy_header": protocol.met(protocol.V1 + GET, protocol.BAD),
     "protocol.missing_proxy_header": protocol.shut(GET),
+    "socks.refused": (
+        *(*HANDSHAKE, C("PSH,ACK", bytes.fromhex("05020001")), S("PSH,ACK", b"\x05\xff")),
+        *(S("FIN,ACK"), C("FIN,ACK")),
+    ),
 }
 STORIES: dict[str, Story] = {
     **{code: play(*lines) for code, lines in LADDERS.items()},

@@ -7,6 +7,7 @@ import pytest
 from pcapdiag.flow.screen import COMPLETE, INCOMPLETE, UNKNOWN, UNTIL_CLOSE, completeness
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.flow.turns import MAX_NOTED
+from pcapdiag.protocols.socks import refusal
 from tests.flow.wire import End, Link, Told, Wire, tell
 
 GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -195,3 +196,59 @@ def test_the_rest_of_a_body_behind_an_early_answer_is_no_new_request() -> None:
     link.c(23, "PA", 21 + len(asked), 1 + len(early), GET % 2)
     turn = tell(wire).only.turn
     assert (turn.index, turn.request_head) == (2, GET % 2)
+
+
+SOCKS = b"\x05\x01\0"
+SOCKS_CONNECT = b"\x05\x01\0\x01\x0a\0\x03\x07\x1f\x90"
+SOCKS_4 = b"\x04\x01\x1f\x90\x0a\0\x03\x07\0"
+
+
+def socks(*words: bytes, close: str) -> Told:
+    """One connection with a word of each end by turns, closed in order."""
+    link = Link(Wire(), End("10.0.0.1", 40000, 0x1000, b"\2\0\0\0\0\1"))
+    link.handshake()
+    seq = ack = 1
+    for n, word in enumerate(words):
+        if n % 2:
+            link.s(20 + n, "PA", ack, seq, word)
+            ack += len(word)
+        else:
+            link.c(20 + n, "PA", seq, ack, word)
+            seq += len(word)
+    first, then = (link.c, link.s) if close == "c" else (link.s, link.c)
+    mine, theirs = (seq, ack) if close == "c" else (ack, seq)
+    first(40, "FA", mine, theirs)
+    then(41, "FA", theirs, mine + 1)
+    first(42, "A", mine + 1, theirs + 1)
+    return tell(link.wire, want_all=False)
+
+
+@pytest.mark.parametrize("close", ["c", "s"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        (SOCKS, b"\x05\xff"),
+        (b"\x05\x01\x02", b"\x05\x02", b"\x01\x01a\x01b", b"\x01\x01"),
+        (SOCKS, b"\x05\0", SOCKS_CONNECT, b"\x05\x02\0\x01" + bytes(6)),
+        (SOCKS + SOCKS_CONNECT, b"\x05\0\x05\x05\0\x01" + bytes(6)),
+        (SOCKS_4, b"\0\x5b" + bytes(6)),
+    ],
+)
+def test_a_socks_proxy_that_says_no_is_told(words: tuple[bytes, ...], close: str) -> None:
+    assert refusal(socks(*words, close=close).only) is not None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (SOCKS, b"\x05\0", SOCKS_CONNECT, b"\x05\0\0\x01" + bytes(6)),
+        (SOCKS, b"\x05\0", SOCKS_CONNECT, b"\x05\0\0\x01" + bytes(6), GET % 1, OK),
+        (SOCKS_4, b"\0\x5a" + bytes(6), GET % 1, OK),
+        # Cassandra and DCE/RPC begin with 4 or 5, too.
+        (b"\x04\0\0\0\x05\0\0\0\0", b"\x84\0\0\0\x06\0\0\0\0"),
+        (b"\x05\0\x0b\x03\x10\0\0\0", b"\x05\0\x0d\x03\x10\0\0\0"),
+    ],
+)
+def test_other_short_answers_stay_in_compiled_code(words: tuple[bytes, ...]) -> None:
+    told = socks(*words, close="c")
+    assert (told.stories, told.tracker.endings.healthy) == ([], 1)

@@ -39,6 +39,8 @@ SCENARIOS = (
     *("tls.certificate_untrusted-postgres/client.pcap", "tls.certificate_untrusted-snaplen-128/client.pcap"),
     *("tls.client_certificate_required-envoy-tls12/client.pcap", "tls.sni_rejected-envoy-nginx/proxy.pcap"),
     *("healthy-ldap-starttls/client.pcap", "capture-starts-late-kept/client.pcap"),
+    *("socks.refused-dante-name/client.pcap", "socks.refused-dante-login/client.pcap"),
+    *("socks.refused-dante-version-4/client.pcap", "http.local_reply-socks/client.pcap"),
     "capture-ip-fragments/client.pcap.gz",
 )  # fmt: skip
 COMPARED = ("code", "failed", "ended_by", "frames", "phase")

@@ -18,7 +18,9 @@ from pcapdiag.diagnose.goodbye import (
     WEBSOCKET_UNANSWERED,
 )
 from pcapdiag.diagnose.tls.commands import LDAP_START_TLS, MYSQL_GREETING, POSTGRES_SSL_REQUEST
+from pcapdiag.protocols.http.sniff import speaks
 from pcapdiag.protocols.tls.sniff import speaks_tls
+from pcapdiag.sanitize.application.socks import rewrite_socks
 from pcapdiag.sanitize.application.stream import Stream
 from pcapdiag.sanitize.application.texts import phrases
 from pcapdiag.sanitize.application.vocabulary import LETTERS, is_known
@@ -38,22 +40,31 @@ _LDAP_RESPONSE = re.compile(rb"(?s)0.\x02\x01.\x78")
 _LDAP_SHORT, _LDAP_HEADS = 64, 16
 _GREETINGS = (b"SSH-", b"@RSYNCD:", b"AMQP")
 _POSTGRES_ANSWERS = (b"S", b"N")
+_READ = {"http1", "http2"}
 _GREETING = re.compile(rb"SSH-[\d.]+-|@RSYNCD: [\d.]+|AMQP[\x00-\x09]{0,4}")
 
 
 def rewrite_other(stream: Stream, at: int, is_first: bool) -> int | None:
-    """Rewrite bytes of a protocol that is not known; return where TLS begins, if it does."""
+    """Rewrite bytes of a protocol that is not known; return where TLS begins, if it does.
+
+    Behind SOCKS, where another protocol begins that is known.
+    """
     stream.fill(at, BINARY)
     begin = at
+    in_socks = False
     place = stream.captured.following(at)
     while place is not None:
         end = stream.captured.packet_end(place)
         data = stream.read(place, end)
         if (place > begin or not is_first) and speaks_tls(data):
             return place
+        if in_socks and {speaks(data, True), speaks(data, False)} & _READ:
+            return place
         kept = data if place == begin and data in _POSTGRES_ANSWERS else kept_message(data)
-        if kept:
-            stream.put(place, kept)
+        said = rewrite_socks(data, stream.renamer) if in_socks or place == begin else b""
+        in_socks = bool(said)
+        if kept or said:
+            stream.put(place, kept or said)
         elif _TEXT.fullmatch(data[: max(FIRST - (place - begin), 0)] or data):
             stream.put(place, text(data, stream, place - begin < TOLD))
         place = stream.captured.following(end)

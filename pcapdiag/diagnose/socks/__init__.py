@@ -1,0 +1,1 @@
+"""Failures that a SOCKS proxy tells."""
