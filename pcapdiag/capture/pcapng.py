@@ -17,6 +17,7 @@ NAME_RESOLUTION = 4
 INTERFACE_STATISTICS = 5
 DECRYPTION_SECRETS = 10
 OLD_PACKET, SIMPLE_PACKET, ENHANCED_PACKET = 2, 3, 6
+EPB_FLAGS = 2
 """As the walker has them, whose own are C's alone where it is compiled."""
 NUMBERED = {9, 0x0BAD, 0x40000BAD, 0x204, 0x208, 0x216, 0x217, 0x221, 0x222}
 """Journal, custom and sysdig blocks: no packets, but Wireshark numbers them as frames."""

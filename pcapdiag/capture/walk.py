@@ -13,7 +13,7 @@ from array import array
 
 from pcapdiag.capture.batch import MAX_TIME, Batch
 from pcapdiag.capture.window import Columns
-from pcapdiag.model.numbers import big32, little32
+from pcapdiag.model.numbers import big16, big32, little32
 
 MORE = 0
 """The record at ``position`` is not wholly in the buffer; it takes ``needed`` bytes."""
@@ -52,6 +52,12 @@ MARKS = 7
 ENHANCED_PACKET = 6
 SIMPLE_PACKET = 3
 OLD_PACKET = 2
+EPB_FLAGS = 2
+EPB_DROPCOUNT = 4
+WAY = 0x1F
+"""The bits of epb_flags that say direction and kind of reception."""
+DROPS_NOT_SAID = 0xFFFF
+"""In an old packet block, whose counter has 16 bits."""
 
 # Twins in C of the constants above, which plain Python imports.
 _MAX_PACKET = MAX_PACKET
@@ -65,7 +71,8 @@ class Walker:
 
     Public facts, over all calls: ``frames`` counted, ``packets`` found, ``wire_bytes`` (their
     original lengths), ``truncated`` packets, ``untimed`` ones (simple packet blocks), ``earliest``
-    and ``latest`` time (ns; ``latest`` is -1 before the first timed packet).
+    and ``latest`` time (ns; ``latest`` is -1 before the first timed packet), ``drops`` that
+    packets tell of, by the number of their interface.
     """
 
     def __init__(self) -> None:
@@ -86,6 +93,7 @@ class Walker:
         self.filled = 0
         self.claimed = 0
         self.problem = ""
+        self.drops: dict[int, int] = {}
         self.clear_interfaces()
 
     def clear_interfaces(self) -> None:
@@ -294,8 +302,10 @@ class Walker:
                 local = big32(data, pos + 8) if big else little32(data, pos + 8)
             elif big:
                 local = big32(data, pos + 8) >> 16
+                lost = big32(data, pos + 8) & 0xFFFF
             else:
                 local = little32(data, pos + 8) & 0xFFFF
+                lost = little32(data, pos + 8) >> 16
             if local >= known:
                 status = BAD
                 self.problem = f"a packet of interface {local}, which the file does not describe"
@@ -329,6 +339,12 @@ class Walker:
             self.wire_bytes += length
             if captured < length:
                 self.truncated += 1
+            if kind == OLD_PACKET and lost != DROPS_NOT_SAID:
+                self._note_drops(numbers[local], 0, lost)
+            # The padding is not longer than 3: what is more than this are options.
+            if kind != SIMPLE_PACKET and total - captured > 35:
+                least = pos + 28 + ((captured + 3) & ~3)
+                length |= self._options(data, least, pos + total - 4, numbers[local]) << 32
             offsets[n] = pos + 12 if kind == SIMPLE_PACKET else pos + 28
             times[n] = self.time
             captures[n] = captured
@@ -341,6 +357,35 @@ class Walker:
         self.packets += n - first
         self.position = pos
         return status
+
+    def _options(self, data: bytes | bytearray, start: int, stop: int, number: int) -> int:
+        """Count the drops that a packet's options tell of, and return the WAY that they say."""
+        at = start
+        way = 0
+        while stop - at >= 4:
+            if self.big_endian:
+                code = big16(data, at)
+                size = big16(data, at + 2)
+            else:
+                code = little32(data, at) & 0xFFFF
+                size = little32(data, at) >> 16
+            at += 4
+            if code == 0 or size > stop - at:
+                break
+            if code == EPB_FLAGS and size == 4:
+                way = (big32(data, at) if self.big_endian else little32(data, at)) & WAY
+            elif code == EPB_DROPCOUNT and size == 8:
+                if self.big_endian:
+                    self._note_drops(number, big32(data, at), big32(data, at + 4))
+                else:
+                    self._note_drops(number, little32(data, at + 4), little32(data, at))
+            at += (size + 3) & ~3
+        return way
+
+    def _note_drops(self, number: int, high: int, low: int) -> None:
+        count = high << 32 | low
+        if count:
+            self.drops[number] = self.drops.get(number, 0) + count
 
 
 def in_nanoseconds(high: int, low: int, kind: int, factor: int, offset: int) -> int:

@@ -90,14 +90,27 @@ class Packet(Tunnels):
         return (h ^ (h >> 29)) & MASK32
 
     def decode(self, offset: int, captured: int, length: int, link_type: int) -> int:
-        """Decode the packet of ``captured`` bytes at ``offset``; return one of the kinds above."""
+        """Decode the packet of ``captured`` bytes at ``offset``; return one of the kinds above.
+
+        ``length`` is as :class:`Batch` has it: bytes on the wire, maybe with a way above them.
+        """
         self.clear()
         self.position = offset
         self.end = offset + captured
-        self.wire_end = offset + length if length > captured else self.end
-        self.unverifiable = 1 if length > captured else 0
+        self.wire_end = self.end
+        self.unverifiable = 0
+        if length > captured:
+            self._note_length(captured, length)
         kind = self._link(link_type)
         return self._layers(kind)
+
+    def _note_length(self, captured: int, length: int) -> None:
+        """Note that a packet was cut, and the way that stands above its length."""
+        self._set_way(length >> 32)
+        length &= MASK32
+        if length > captured:
+            self.wire_end = self.position + length
+            self.unverifiable = 1
 
     def decode_ip(self, offset: int, captured: int) -> int:
         """Decode a reassembled IP datagram at ``offset``; link-layer facts stay as they are."""
