@@ -100,17 +100,23 @@ class Packet(Tunnels):
         self.wire_end = self.end
         self.unverifiable = 0
         if length > captured:
-            self._note_length(captured, length)
-        kind = self._link(link_type)
-        return self._layers(kind)
+            return self._decode_told(captured, length, link_type)
+        return self._layers(self._link(link_type))
 
-    def _note_length(self, captured: int, length: int) -> None:
-        """Note that a packet was cut, and the way that stands above its length."""
-        self._set_way(length >> 32)
-        length &= MASK32
-        if length > captured:
-            self.wire_end = self.position + length
+    def _decode_told(self, captured: int, length: int, link_type: int) -> int:
+        """Decode a packet that was cut, or has a way above its length."""
+        if length & MASK32 > captured:
+            self.wire_end = self.position + (length & MASK32)
             self.unverifiable = 1
+        self._set_way(length >> 32)
+        kind = self._layers(self._link(link_type))
+        if kind == _TCP and length >> 32 and self.direction == 4 and not self._has_initial_ttl():
+            # A router's or a host's for its virtual machines: it hands on what others sent.
+            self.direction = -1
+        return kind
+
+    def _has_initial_ttl(self) -> int:
+        return 1 if self.ttl == 64 or self.ttl == 128 or self.ttl == 255 else 0
 
     def decode_ip(self, offset: int, captured: int) -> int:
         """Decode a reassembled IP datagram at ``offset``; link-layer facts stay as they are."""

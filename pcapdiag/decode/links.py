@@ -150,7 +150,7 @@ class Links:
         self.direction = packet_type if packet_type <= _SENT_BY_US else -1
 
     def _set_way(self, flags: int) -> None:
-        """Set the direction by pcapng's epb_flags (draft-ietf-opsawg-pcapng, section 4.3.1)."""
+        """Set the direction by epb_flags (draft-ietf-opsawg-pcapng, section 4.3.1)."""
         if flags & 3 == 2:
             self.direction = _SENT_BY_US
         elif flags & 3 == 1:

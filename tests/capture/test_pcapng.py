@@ -204,7 +204,12 @@ def test_a_block_larger_than_the_buffer_is_read(tmp_path: Path) -> None:
         (struct.pack("<III", 99, 1 << 30, 0), "claims 1073741824 bytes"),
         (struct.pack("<IIII", 99, 16, 0, 12), "lengths differ: 16 and 12"),
         (struct.pack("<III", 0x0A0D0D0A, 28, 0), "byte order"),
-        (struct.pack("<IIII", 1, 16, 0, 16), "interface description"),
+        (struct.pack("<IIII", 0x0A0D0D0A, 16, 0x1A2B3C4D, 16), "claims 16 bytes"),
+        (
+            struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 2, 0, -1, 28),
+            "a section of pcapng 2.0, which is not known",
+        ),
+        (struct.pack("<IIII", 1, 16, 0, 16), "claims 16 bytes"),
     ],
 )
 def test_blocks_that_lie_end_the_file_at_their_byte(
@@ -337,3 +342,18 @@ def test_drops_beyond_bounds_are_cut(tmp_path: Path) -> None:
     file.packet(0, packet(2), (DROPCOUNT, struct.pack("<Q", most)))
     file.statistics(0, dropped=most, os_dropped=most)
     assert Read(write(tmp_path / "a.pcapng", file)).capture.drops == 2**62 - 1
+
+
+@pytest.mark.parametrize("minor", [0, 2, 9])
+def test_a_later_minor_version_is_read(tmp_path: Path, minor: int) -> None:
+    """Some write 1.2 and mean 1.0 (section 4.1)."""
+    file = Pcapng().interface().packet(START // 1000, packet(1))
+    data = file.data[:14] + bytes([minor]) + file.data[15:]
+    assert Read(write(tmp_path / "a.pcapng", data)).packets == [packet(1)]
+
+
+def test_statistics_that_say_nothing_of_drops_leave_what_was_said(tmp_path: Path) -> None:
+    file = Pcapng().interface().packet(START // 1000, packet(1))
+    file.statistics(0, received=5, dropped=3).statistics(0, received=9).statistics(0)
+    capture = Read(write(tmp_path / "a.pcapng", file)).capture
+    assert (capture.interfaces[0].received, capture.drops) == (9, 3)
