@@ -114,8 +114,10 @@ class Endings:
             while flow is not None:
                 rest.append(flow)
                 flow = flow.newer
-        rest.sort(key=_stream_of)
-        for flow in rest:
+        # Each goes as soon as it is judged: there may be tens of thousands.
+        rest.sort(key=_stream_of, reverse=True)
+        while rest:
+            flow = rest.pop()
             flow.open_at_end = 1
             self.end(flow, now)
 
