@@ -1,12 +1,12 @@
 import cython
 
+from pcapdiag.capture.packet_options cimport PacketOptions
 from pcapdiag.capture.window cimport Columns
-from pcapdiag.model.numbers cimport big16, big32, little32
+from pcapdiag.model.numbers cimport big32, little32
 
 cdef long long SECOND, LATEST, _MAX_PACKET, _MORE, _FULL, _BAD
 cdef long long MULTIPLY, DIVIDE, SHIFT, SHIFT_BITS
-cdef long long ENHANCED_PACKET, SIMPLE_PACKET, OLD_PACKET, EPB_FLAGS, EPB_DROPCOUNT, WAY
-cdef long long DROPS_NOT_SAID
+cdef long long ENHANCED_PACKET, SIMPLE_PACKET, OLD_PACKET, DROPS_NOT_SAID
 
 cdef class Walker:
     cdef public bint big_endian
@@ -15,7 +15,7 @@ cdef class Walker:
     cdef public long long earliest, latest, time
     cdef public long long position, needed, filled, claimed
     cdef public str problem
-    cdef public dict drops
+    cdef public PacketOptions options
     cdef public long long interfaces
     cdef public object numbers, kinds, factors, offsets, snaplens
 
@@ -46,11 +46,9 @@ cdef class Walker:
         pos="long long", status="long long", kind="long long", total="long long",
         most="long long", longest="long long", least="long long", closing="long long", local="long long", captured="long long",
         length="long long", high="long long", low="long long", lost="long long",
+        options=PacketOptions, at="long long",
     )
     cpdef long long walk_pcapng(self, object buffer, long long start, long long end, object batch)
-    @cython.locals(at="long long", way="long long", code="long long", size="long long")
-    cdef long long _options(self, const unsigned char[::1] data, long long start, long long stop, long long number) except -1
-    cdef int _note_drops(self, object number, object high, object low) except -1
 
 @cython.locals(
     one="unsigned long long", units="unsigned long long", time="long long",

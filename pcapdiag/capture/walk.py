@@ -12,8 +12,9 @@ from __future__ import annotations
 from array import array
 
 from pcapdiag.capture.batch import MAX_TIME, Batch
+from pcapdiag.capture.packet_options import PacketOptions
 from pcapdiag.capture.window import Columns
-from pcapdiag.model.numbers import big16, big32, little32
+from pcapdiag.model.numbers import big32, little32
 
 MORE = 0
 """The record at ``position`` is not wholly in the buffer; it takes ``needed`` bytes."""
@@ -52,10 +53,6 @@ MARKS = 7
 ENHANCED_PACKET = 6
 SIMPLE_PACKET = 3
 OLD_PACKET = 2
-EPB_FLAGS = 2
-EPB_DROPCOUNT = 4
-WAY = 0x1F
-"""The bits of epb_flags that say direction and kind of reception."""
 DROPS_NOT_SAID = 0xFFFF
 """In an old packet block, whose counter has 16 bits."""
 
@@ -71,8 +68,7 @@ class Walker:
 
     Public facts, over all calls: ``frames`` counted, ``packets`` found, ``wire_bytes`` (their
     original lengths), ``truncated`` packets, ``untimed`` ones (simple packet blocks), ``earliest``
-    and ``latest`` time (ns; ``latest`` is -1 before the first timed packet), ``drops`` that
-    packets tell of, by the number of their interface.
+    and ``latest`` time (ns; ``latest`` is -1 before the first timed packet), ``options`` read.
     """
 
     def __init__(self) -> None:
@@ -93,7 +89,7 @@ class Walker:
         self.filled = 0
         self.claimed = 0
         self.problem = ""
-        self.drops: dict[int, int] = {}
+        self.options = PacketOptions()
         self.clear_interfaces()
 
     def clear_interfaces(self) -> None:
@@ -262,6 +258,7 @@ class Walker:
         shifts = self.offsets
         snaplens = self.snaplens
         known = self.interfaces
+        options = self.options
         n = batch.count
         first = n
         big = self.big_endian
@@ -340,11 +337,11 @@ class Walker:
             if captured < length:
                 self.truncated += 1
             if kind == OLD_PACKET and lost != DROPS_NOT_SAID:
-                self._note_drops(numbers[local], 0, lost)
+                options.note_drops(numbers[local], 0, lost)
             # The padding is not longer than 3: what is more than this are options.
             if kind != SIMPLE_PACKET and total - captured > 35:
-                least = pos + 28 + ((captured + 3) & ~3)
-                length |= self._options(data, least, pos + total - 4, numbers[local]) << 32
+                at = pos + 28 + ((captured + 3) & ~3)
+                length |= options.read(data, at, pos + total - 4, big, numbers[local]) << 32
             offsets[n] = pos + 12 if kind == SIMPLE_PACKET else pos + 28
             times[n] = self.time
             captures[n] = captured
@@ -357,35 +354,6 @@ class Walker:
         self.packets += n - first
         self.position = pos
         return status
-
-    def _options(self, data: bytes | bytearray, start: int, stop: int, number: int) -> int:
-        """Count the drops that a packet's options tell of, and return the WAY that they say."""
-        at = start
-        way = 0
-        while stop - at >= 4:
-            if self.big_endian:
-                code = big16(data, at)
-                size = big16(data, at + 2)
-            else:
-                code = little32(data, at) & 0xFFFF
-                size = little32(data, at) >> 16
-            at += 4
-            if code == 0 or size > stop - at:
-                break
-            if code == EPB_FLAGS and size == 4:
-                way = (big32(data, at) if self.big_endian else little32(data, at)) & WAY
-            elif code == EPB_DROPCOUNT and size == 8:
-                if self.big_endian:
-                    self._note_drops(number, big32(data, at), big32(data, at + 4))
-                else:
-                    self._note_drops(number, little32(data, at + 4), little32(data, at))
-            at += (size + 3) & ~3
-        return way
-
-    def _note_drops(self, number: int, high: int, low: int) -> None:
-        count = high << 32 | low
-        if count:
-            self.drops[number] = self.drops.get(number, 0) + count
 
 
 def in_nanoseconds(high: int, low: int, kind: int, factor: int, offset: int) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import struct
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,6 @@ from pcapdiag.bundle.build import make_bundle
 from pcapdiag.bundle.log_format import format_of, renamed_format
 from pcapdiag.bundle.own_file import replaced
 from pcapdiag.bundle.request import Request
-from pcapdiag.capture import Capture
 from pcapdiag.cli.main import cli
 from pcapdiag.errors import ProofError, UsageError
 from pcapdiag.host.load import encode_snapshot
@@ -29,7 +27,6 @@ from pcapdiag.model.logs import LogSource
 from pcapdiag.model.options import AnalyzeOptions, CapturePoint, EndPattern
 from pcapdiag.model.snapshot import HostIdentity, Interface, Route, Snapshot
 from tests.bundle.make import KEY, PCAPS, REFUSED, bundle, capture_of, members, request
-from tests.capture.build import Pcapng, Read
 
 SCHEMA = json.loads((PCAPS.parents[1] / "docs" / "manifest.schema.json").read_text())
 KINDS = [
@@ -372,29 +369,6 @@ def test_hostile_texts_of_a_capture_do_no_harm(tmp_path: Path) -> None:
     assert all(field.isdigit() for row in rows[1:] for field in row.split(","))
     told = members(make_bundle(replace(wish, sanitise=True)))
     assert b"\x1b" not in told["report.txt"] + told["README.md"] + told["summary.md"]
-
-
-@pytest.mark.usefixtures("no_charts")
-@pytest.mark.parametrize("sanitise", [False, True])
-def test_which_way_packets_went_and_what_was_dropped_comes_along(
-    sanitise: bool, tmp_path: Path
-) -> None:
-    file = Pcapng().interface((9, b"\x09"))
-    for batch in Capture.open([PCAPS / "tcp.connection_refused-snaplen-64/client.pcap"]).batches():
-        assert batch is not None
-        for i in range(batch.count):
-            at = batch.offsets[i]
-            data = bytes(batch.buffer[at : at + batch.captured[i]])
-            way = (2, struct.pack("<I", 1 + i % 2))
-            file.packet(batch.times[i], data, way, (4, struct.pack("<Q", 5)))
-    path = tmp_path / "told.pcapng"
-    path.write_bytes(file.data)
-    made = make_bundle(replace(request(str(path)), sanitise=sanitise))
-    whole, kept = Read(path), Read(capture_of(made, tmp_path))
-    ways = dict(zip(whole.times, whole.lengths, strict=True))
-    assert kept.lengths == [ways[time] for time in kept.times]
-    assert {length >> 32 for length in kept.lengths} == {1, 2}
-    assert kept.capture.drops == whole.capture.drops == 5 * len(whole.times)
 
 
 @pytest.mark.usefixtures("no_charts")
