@@ -10,5 +10,5 @@ cdef class PacketOptions:
     cdef public dict drops
 
     @cython.locals(at="long long", way="long long", code="long long", size="long long")
-    cpdef long long read(self, const unsigned char[::1] data, long long start, long long stop, bint big, long long interface) except -1
+    cpdef int read(self, const unsigned char[::1] data, long long start, long long stop, bint big, long long interface) except -1
     cpdef int note_drops(self, object interface, object high, object low) except -1
