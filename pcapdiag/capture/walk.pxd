@@ -46,7 +46,7 @@ cdef class Walker:
         pos="long long", status="long long", kind="long long", total="long long",
         most="long long", longest="long long", least="long long", closing="long long", local="long long", captured="long long",
         length="long long", high="long long", low="long long", lost="long long",
-        options=PacketOptions, at="long long",
+        options=PacketOptions, at="long long", way="long long",
     )
     cpdef long long walk_pcapng(self, object buffer, long long start, long long end, object batch)
 

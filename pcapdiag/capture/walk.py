@@ -259,8 +259,7 @@ class Walker:
         snaplens = self.snaplens
         known = self.interfaces
         options = self.options
-        n = batch.count
-        first = n
+        first = n = batch.count
         big = self.big_endian
         most = MAX_PACKET
         longest = MAX_BLOCK
@@ -341,7 +340,8 @@ class Walker:
             # The padding is not longer than 3: what is more than this are options.
             if kind != SIMPLE_PACKET and total - captured > 35:
                 at = pos + 28 + ((captured + 3) & ~3)
-                length |= options.read(data, at, pos + total - 4, big, numbers[local]) << 32
+                way = options.read(data, at, pos + total - 4, big, numbers[local])
+                length |= way << 32
             offsets[n] = pos + 12 if kind == SIMPLE_PACKET else pos + 28
             times[n] = self.time
             captures[n] = captured
