@@ -8,6 +8,7 @@ from importlib.util import find_spec
 COMPILED_MODULES = (
     "pcapdiag.capture.ahead",
     "pcapdiag.capture.merge",
+    "pcapdiag.capture.packet_options",
     "pcapdiag.capture.walk",
     "pcapdiag.capture.window",
     "pcapdiag.decode.headers",

@@ -13,7 +13,7 @@ import msgspec
 from pcapdiag.bundle.frame_map import FrameMap
 from pcapdiag.bundle.wanted import End, Pair, Sieve, Wanted, pair
 from pcapdiag.capture import Batch, Capture
-from pcapdiag.capture.batch import Interface
+from pcapdiag.capture.batch import Interface, drops
 from pcapdiag.capture.facts import FileFacts
 from pcapdiag.capture.pcapng import MICROSECONDS
 from pcapdiag.capture.writing import blocks
@@ -89,17 +89,17 @@ class Cutter:
     def finish(self) -> Cut:
         """Write what the interfaces counted."""
         last = max((f.last_time for f in self._capture.files if f.last_time is not None), default=0)
-        counted: dict[int, tuple[int | None, int]] = {}
+        parts: dict[int, list[Interface]] = {}
         for interface in self._capture.interfaces:
             number = self._numbers.get(interface.index)
-            if number is None or (interface.received is None and not interface.dropped):
-                continue
-            received, dropped = counted.get(number, (None, 0))
-            if interface.received is not None:
-                received = max(received or 0, interface.received)
+            if number is not None:
+                parts.setdefault(number, []).append(interface)
+        for number, told in parts.items():
             # The files of a ring each give the total since the start.
-            counted[number] = received, max(dropped, interface.dropped)
-        for number, (received, dropped) in counted.items():
+            received = max((one.received for one in told if one.received is not None), default=None)
+            dropped = drops(told)
+            if received is None and not dropped:
+                continue
             units = blocks.time_units(last, self._resolutions[number], 0)
             self._write(blocks.interface_statistics(ORDER, number, units, received, dropped))
         return self.cut

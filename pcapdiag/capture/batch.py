@@ -16,6 +16,11 @@ def column(numbers: Iterable[int] = ()) -> memoryview[int]:
     return memoryview(array("q", numbers))
 
 
+WIRE_BYTES = 0xFFFFFFFF
+"""The bits of a packet's length that are its bytes on the wire."""
+MAX_DROPS = (1 << 62) - 1
+"""More drops than this are a lie, and are cut to it."""
+
 NO_WORDS = memoryview(array("I"))
 
 
@@ -31,10 +36,22 @@ class Interface(msgspec.Struct):
     """Packets that the capturing system counted (pcapng statistics), None where it did not say."""
     dropped: int = 0
     """Packets that the interface or the kernel dropped, by the same statistics."""
+    lost: int = 0
+    """Packets that were dropped before one of its packets, as those say (pcapng, epb_dropcount)."""
     resolution: int = 6
     """How it counts time, as the byte of if_tsresol says it (pcapng, section 4.2)."""
     offset: int = 0
     """ns that are added to its times."""
+
+
+def drops(told: Iterable[Interface]) -> int:
+    """Return what was dropped on one interface, whose parts in several files are ``told``.
+
+    Statistics are totals since the start, so the largest counts, and include what packets say.
+    """
+    parts = list(told)
+    total = max((one.dropped for one in parts), default=0)
+    return min(max(total, sum(one.lost for one in parts)), MAX_DROPS)
 
 
 class Batch(msgspec.Struct):
@@ -54,7 +71,8 @@ class Batch(msgspec.Struct):
     captured: memoryview[int] = msgspec.field(default_factory=column)
     """Bytes in the buffer."""
     lengths: memoryview[int] = msgspec.field(default_factory=column)
-    """Bytes on the wire."""
+    """Bytes on the wire (WIRE_BYTES). Above them, of pcapng packets that say which way they went:
+    the low 5 bits of epb_flags, direction and kind of reception (section 4.3.1)."""
     interfaces: memoryview[int] = msgspec.field(default_factory=column)
     """Index into the capture's list of interfaces."""
     frames: memoryview[int] = msgspec.field(default_factory=column)

@@ -10,7 +10,7 @@ from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
 from pcapdiag.capture.ahead import Preparation, Preparer
-from pcapdiag.capture.batch import Batch, Interface
+from pcapdiag.capture.batch import MAX_DROPS, Batch, Interface, drops
 from pcapdiag.capture.facts import FileFacts, Metadata
 from pcapdiag.capture.linktypes import READ, name_of
 from pcapdiag.capture.order import Orderer
@@ -153,16 +153,11 @@ class Capture:
 
     @property
     def drops(self) -> int:
-        """Packets that interfaces and kernel dropped, as the files say (pcapng statistics).
-
-        The files of a ring each give the total since the start: of one interface the largest
-        counts.
-        """
-        largest: dict[str | int, int] = {}
+        """Packets that interfaces and kernel dropped, as pcapng's statistics and packets say."""
+        parts: dict[str | int, list[Interface]] = {}
         for one in self.interfaces:
-            name = one.name or one.index
-            largest[name] = max(largest.get(name, 0), one.dropped)
-        return sum(largest.values())
+            parts.setdefault(one.name or one.index, []).append(one)
+        return min(sum(map(drops, parts.values())), MAX_DROPS)
 
     @property
     def disordered(self) -> int:

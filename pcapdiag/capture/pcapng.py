@@ -17,10 +17,14 @@ NAME_RESOLUTION = 4
 INTERFACE_STATISTICS = 5
 DECRYPTION_SECRETS = 10
 OLD_PACKET, SIMPLE_PACKET, ENHANCED_PACKET = 2, 3, 6
+EPB_FLAGS = 2
 """As the walker has them, whose own are C's alone where it is compiled."""
 NUMBERED = {9, 0x0BAD, 0x40000BAD, 0x204, 0x208, 0x216, 0x217, 0x221, 0x222}
 """Journal, custom and sysdig blocks: no packets, but Wireshark numbers them as frames."""
 
+LEAST = {SECTION_HEADER: 28, INTERFACE_DESCRIPTION: 20}
+"""Bytes of a block without options."""
+MAJOR_VERSION = 1
 BYTE_ORDER_MAGIC = 0x1A2B3C4D
 TLS_KEY_LOG = 0x544C534B
 
@@ -56,7 +60,7 @@ class BlockReader:
         if kind == SECTION_HEADER:
             self._begin_section(buffer, start, at)
         total: int = struct.unpack_from(self._order + "I", buffer, start + 4)[0]
-        if total < 12 or total % 4 or total > MAX_BLOCK:
+        if total < LEAST.get(kind, 12) or total % 4 or total > MAX_BLOCK:
             raise self._damage(at, f"a block of type {kind} claims {total} bytes")
         if total > end - start:
             self._walker.needed = total
@@ -65,6 +69,8 @@ class BlockReader:
         if closing != total:
             raise self._damage(at, f"a block's two lengths differ: {total} and {closing}")
         body = bytes(memoryview(buffer)[start + 8 : start + total - 4])
+        if kind == SECTION_HEADER:
+            self._check_version(body, at)
         self._read_body(kind, body, at)
         return total
 
@@ -78,6 +84,12 @@ class BlockReader:
                 self._section = []
                 return
         raise self._damage(at, f"a section header with the byte order 0x{magic.hex()}")
+
+    def _check_version(self, section: bytes, at: int) -> None:
+        # A section of a later minor version may hold more, and what is known of it is as it was.
+        major, minor = struct.unpack_from(self._order + "HH", section, 4)
+        if major != MAJOR_VERSION:
+            raise self._damage(at, f"a section of pcapng {major}.{minor}, which is not known")
 
     def _read_body(self, kind: int, body: bytes, at: int) -> None:
         if kind == INTERFACE_DESCRIPTION:
@@ -94,8 +106,6 @@ class BlockReader:
             self._walker.frames += 1
 
     def _describe_interface(self, body: bytes, at: int) -> None:
-        if len(body) < 8:
-            raise self._damage(at, f"an interface description of {len(body)} bytes")
         if len(self._metadata.interfaces) >= MAX_INTERFACES:
             raise self._damage(at, f"more than {MAX_INTERFACES} interfaces")
         link_type, _, snaplen = struct.unpack_from(self._order + "HHI", body)
@@ -141,7 +151,8 @@ class BlockReader:
         (local,) = struct.unpack_from(self._order + "I", body)
         if local >= len(self._section):
             return
-        dropped = 0
+        interface = self._section[local]
+        dropped = None
         for code, value in self._options(body[12:]):
             if code not in (ISB_IFRECV, ISB_IFDROP, ISB_OSDROP) or len(value) < 8:
                 continue
@@ -149,11 +160,12 @@ class BlockReader:
             if count == NOT_COUNTED:
                 continue
             if code == ISB_IFRECV:
-                self._section[local].received = count
+                interface.received = count
             else:
-                dropped += count
-        # Statistics are totals since the start: the last block of an interface says it all.
-        self._section[local].dropped = dropped
+                dropped = (dropped or 0) + count
+        if dropped is not None:
+            # Totals since the start: the last block that says them says it all.
+            interface.dropped = dropped
 
     def _options(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         at = 0

@@ -339,6 +339,8 @@ class FileReader:
         facts.size = self.raw.taken if self.raw.size is None else self.raw.size
         facts.packets = walker.packets
         facts.frames = walker.frames
+        for interface, count in walker.options.drops.items():
+            self._metadata.interfaces[interface].lost = count
         if walker.latest >= 0:
             facts.first_time = walker.earliest
             facts.last_time = walker.latest

@@ -1,11 +1,12 @@
 import cython
 
+from pcapdiag.capture.packet_options cimport PacketOptions
 from pcapdiag.capture.window cimport Columns
 from pcapdiag.model.numbers cimport big32, little32
 
 cdef long long SECOND, LATEST, _MAX_PACKET, _MORE, _FULL, _BAD
 cdef long long MULTIPLY, DIVIDE, SHIFT, SHIFT_BITS
-cdef long long ENHANCED_PACKET, SIMPLE_PACKET, OLD_PACKET
+cdef long long ENHANCED_PACKET, SIMPLE_PACKET, OLD_PACKET, DROPS_NOT_SAID
 
 cdef class Walker:
     cdef public bint big_endian
@@ -14,6 +15,7 @@ cdef class Walker:
     cdef public long long earliest, latest, time
     cdef public long long position, needed, filled, claimed
     cdef public str problem
+    cdef public PacketOptions options
     cdef public long long interfaces
     cdef public object numbers, kinds, factors, offsets, snaplens
 
@@ -43,7 +45,8 @@ cdef class Walker:
         capacity="long long", known="long long", n="long long", first="long long", big="bint",
         pos="long long", status="long long", kind="long long", total="long long",
         most="long long", longest="long long", least="long long", closing="long long", local="long long", captured="long long",
-        length="long long", high="long long", low="long long",
+        length="long long", high="long long", low="long long", lost="long long",
+        options=PacketOptions, at="long long", way="long long",
     )
     cpdef long long walk_pcapng(self, object buffer, long long start, long long end, object batch)
 

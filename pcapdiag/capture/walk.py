@@ -12,6 +12,7 @@ from __future__ import annotations
 from array import array
 
 from pcapdiag.capture.batch import MAX_TIME, Batch
+from pcapdiag.capture.packet_options import PacketOptions
 from pcapdiag.capture.window import Columns
 from pcapdiag.model.numbers import big32, little32
 
@@ -52,6 +53,8 @@ MARKS = 7
 ENHANCED_PACKET = 6
 SIMPLE_PACKET = 3
 OLD_PACKET = 2
+DROPS_NOT_SAID = 0xFFFF
+"""In an old packet block, whose counter has 16 bits."""
 
 # Twins in C of the constants above, which plain Python imports.
 _MAX_PACKET = MAX_PACKET
@@ -65,7 +68,7 @@ class Walker:
 
     Public facts, over all calls: ``frames`` counted, ``packets`` found, ``wire_bytes`` (their
     original lengths), ``truncated`` packets, ``untimed`` ones (simple packet blocks), ``earliest``
-    and ``latest`` time (ns; ``latest`` is -1 before the first timed packet).
+    and ``latest`` time (ns; ``latest`` is -1 before the first timed packet), ``options`` read.
     """
 
     def __init__(self) -> None:
@@ -86,6 +89,7 @@ class Walker:
         self.filled = 0
         self.claimed = 0
         self.problem = ""
+        self.options = PacketOptions()
         self.clear_interfaces()
 
     def clear_interfaces(self) -> None:
@@ -254,8 +258,8 @@ class Walker:
         shifts = self.offsets
         snaplens = self.snaplens
         known = self.interfaces
-        n = batch.count
-        first = n
+        options = self.options
+        first = n = batch.count
         big = self.big_endian
         most = MAX_PACKET
         longest = MAX_BLOCK
@@ -294,8 +298,10 @@ class Walker:
                 local = big32(data, pos + 8) if big else little32(data, pos + 8)
             elif big:
                 local = big32(data, pos + 8) >> 16
+                lost = big32(data, pos + 8) & 0xFFFF
             else:
                 local = little32(data, pos + 8) & 0xFFFF
+                lost = little32(data, pos + 8) >> 16
             if local >= known:
                 status = BAD
                 self.problem = f"a packet of interface {local}, which the file does not describe"
@@ -329,6 +335,13 @@ class Walker:
             self.wire_bytes += length
             if captured < length:
                 self.truncated += 1
+            if kind == OLD_PACKET and lost != DROPS_NOT_SAID:
+                options.note_drops(numbers[local], 0, lost)
+            # The padding is not longer than 3: what is more than this are options.
+            if kind != SIMPLE_PACKET and total - captured > 35:
+                at = pos + 28 + ((captured + 3) & ~3)
+                way = options.read(data, at, pos + total - 4, big, numbers[local])
+                length |= way << 32
             offsets[n] = pos + 12 if kind == SIMPLE_PACKET else pos + 28
             times[n] = self.time
             captures[n] = captured

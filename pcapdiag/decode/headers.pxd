@@ -31,6 +31,9 @@ cdef class Packet(Tunnels):
     cpdef unsigned long long pair_hash(self, unsigned long long seed) noexcept nogil
     cdef inline void clear(self) noexcept nogil
     cpdef long long decode(self, long long offset, long long captured, long long length, long long link_type) noexcept nogil
+    @cython.locals(kind=cython.longlong)
+    cdef long long _decode_told(self, long long captured, long long length, long long link_type) noexcept nogil
+    cdef int _has_initial_ttl(self) noexcept nogil
     cpdef long long decode_ip(self, long long offset, long long captured) noexcept nogil
     @cython.locals(layers=cython.longlong)
     cdef inline long long _layers(self, long long kind) noexcept nogil

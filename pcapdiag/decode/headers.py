@@ -90,14 +90,33 @@ class Packet(Tunnels):
         return (h ^ (h >> 29)) & MASK32
 
     def decode(self, offset: int, captured: int, length: int, link_type: int) -> int:
-        """Decode the packet of ``captured`` bytes at ``offset``; return one of the kinds above."""
+        """Decode the packet of ``captured`` bytes at ``offset``; return one of the kinds above.
+
+        ``length`` is as :class:`Batch` has it: bytes on the wire, maybe with a way above them.
+        """
         self.clear()
         self.position = offset
         self.end = offset + captured
-        self.wire_end = offset + length if length > captured else self.end
-        self.unverifiable = 1 if length > captured else 0
-        kind = self._link(link_type)
-        return self._layers(kind)
+        self.wire_end = self.end
+        self.unverifiable = 0
+        if length > captured:
+            return self._decode_told(captured, length, link_type)
+        return self._layers(self._link(link_type))
+
+    def _decode_told(self, captured: int, length: int, link_type: int) -> int:
+        """Decode a packet that was cut, or has a way above its length."""
+        if length & MASK32 > captured:
+            self.wire_end = self.position + (length & MASK32)
+            self.unverifiable = 1
+        self._set_way(length >> 32)
+        kind = self._layers(self._link(link_type))
+        if kind == _TCP and length >> 32 and self.direction == 4 and not self._has_initial_ttl():
+            # A router's or a host's for its virtual machines: it hands on what others sent.
+            self.direction = -1
+        return kind
+
+    def _has_initial_ttl(self) -> int:
+        return 1 if self.ttl == 64 or self.ttl == 128 or self.ttl == 255 else 0
 
     def decode_ip(self, offset: int, captured: int) -> int:
         """Decode a reassembled IP datagram at ``offset``; link-layer facts stay as they are."""

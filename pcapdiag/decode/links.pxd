@@ -20,6 +20,8 @@ cdef class Links:
     @cython.locals(o=cython.longlong)
     cdef long long _cooked2(self) noexcept nogil
     cdef void _set_direction(self, long long packet_type) noexcept nogil
+    @cython.locals(reception="long long")
+    cdef void _set_way(self, long long flags) noexcept nogil
     @cython.locals(version=cython.longlong)
     cdef long long _raw(self) noexcept nogil
     cdef long long _loopback(self) noexcept nogil

@@ -149,6 +149,15 @@ class Links:
     def _set_direction(self, packet_type: int) -> None:
         self.direction = packet_type if packet_type <= _SENT_BY_US else -1
 
+    def _set_way(self, flags: int) -> None:
+        """Set the direction by epb_flags (draft-ietf-opsawg-pcapng, section 4.3.1)."""
+        if flags & 3 == 2:
+            self.direction = _SENT_BY_US
+        elif flags & 3 == 1:
+            # Promiscuous (4), broadcast (3) and multicast (2) have other numbers here.
+            reception = flags >> 2
+            self.direction = 3 if reception == 4 else 1 if reception == 3 else reception & 2
+
     def _raw(self) -> int:
         if self.end - self.position < 1:
             return _CUT

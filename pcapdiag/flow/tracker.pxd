@@ -46,7 +46,7 @@ cdef class Tracker:
     cdef long long width
     cdef const long long[::1] link_types, files
     cdef public long long now, next_sweep, watching
-    cdef public long long packets, bytes, first_time, last_time, truncated, undecoded
+    cdef public long long packets, first_time, last_time, undecoded
     cdef public long long other_protocols, fragments, unknown_link, unmatched_icmp
     cdef public long long acked_unseen, super_segments, bad_checksums
 

@@ -130,10 +130,8 @@ class Tracker:
         self.next_sweep = 0
         self.watching = 0
         self.packets = 0
-        self.bytes = 0
         self.first_time = 0
         self.last_time = 0
-        self.truncated = 0
         self.undecoded = 0
         self.other_protocols = 0
         self.fragments = 0
@@ -253,14 +251,11 @@ class Tracker:
         """Decode packet ``i``, count it, see to everything that is not TCP; return TCP, or 0."""
         time = self.times[i]
         self.packets += 1
-        self.bytes += self.lengths[i]
         if self.first_time == 0 or time < self.first_time:
             self.first_time = time
         if time > self.last_time:
             self.last_time = time
         self.now = time
-        if self.captured[i] < self.lengths[i]:
-            self.truncated += 1
         kind = self._decode_at(p, i)
         if kind == _TCP:
             return kind

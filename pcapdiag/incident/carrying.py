@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 import msgspec
 
 from pcapdiag.capture import Batch, Capture
+from pcapdiag.capture.batch import WIRE_BYTES
 from pcapdiag.capture.writing.blocks import (
     enhanced_packet,
     interface_description,
@@ -135,7 +136,7 @@ class Collector:
             enhanced_packet("<", links.index(one.link_type), one.time, one.length, one.data)
             for one in kept
         ]
-        wire_bytes = sum(one.length for one in kept)
+        wire_bytes = sum(one.length & WIRE_BYTES for one in kept)
         return Carry(b"".join(blocks), len(kept), wire_bytes, len(self._lines), graves)
 
     def _key(self, packet: Packet) -> tuple[_End, _End]:

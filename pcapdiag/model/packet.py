@@ -49,9 +49,9 @@ class PacketFact(msgspec.Struct, frozen=True):
     field;
     ``tsval`` and ``tsecr`` are None without the timestamps option; ``option_bytes`` counts TCP
     options with padding; ``direction`` is the cooked capture's packet type (0 to us, 1 broadcast,
-    2 multicast, 3 other host, 4 sent by us, -1 not known), or 0 and 4 by another header that says
-    it; ``mac`` is the source MAC as a number, 0 where the link has none; ``sack`` is the first SACK
-    block; ``multipath`` is whether there is an option of Multipath TCP (RFC 8684).
+    2 multicast, 3 other host, 4 sent by us, -1 not known), or the same by another header or by
+    pcapng's epb_flags; ``mac`` is the source MAC as a number, 0 where the link has none; ``sack``
+    is the first SACK block; ``multipath``: an option of Multipath TCP is there (RFC 8684).
     """
 
     frame: int

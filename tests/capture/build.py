@@ -73,25 +73,38 @@ class Pcapng:
         return out + bytes(4) if options else out
 
     def packet(
-        self, units: int, data: bytes, *, interface: int = 0, comment: bytes = b""
+        self,
+        units: int,
+        data: bytes,
+        *options: tuple[int, bytes],
+        interface: int = 0,
+        comment: bytes = b"",
     ) -> Pcapng:
         head = struct.pack(
             self.order + "IIIII", interface, units >> 32, units & 0xFFFFFFFF, len(data), len(data)
         )
-        options = self.options((1, comment)) if comment else b""
-        return self.block(6, head + data + bytes(-len(data) % 4) + options)
+        if comment:
+            options = ((1, comment), *options)
+        return self.block(6, head + data + bytes(-len(data) % 4) + self.options(*options))
 
-    def old_packet(self, units: int, data: bytes, *, interface: int = 0) -> Pcapng:
+    def old_packet(
+        self,
+        units: int,
+        data: bytes,
+        *options: tuple[int, bytes],
+        interface: int = 0,
+        lost: int = 0,
+    ) -> Pcapng:
         head = struct.pack(
             self.order + "HHIIII",
             interface,
-            0,
+            lost,
             units >> 32,
             units & 0xFFFFFFFF,
             len(data),
             len(data),
         )
-        return self.block(2, head + data)
+        return self.block(2, head + data + bytes(-len(data) % 4) + self.options(*options))
 
     def simple_packet(self, data: bytes, length: int = 0) -> Pcapng:
         return self.block(3, struct.pack(self.order + "I", length or len(data)) + data)

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from pcapdiag.capture import reader
+from pcapdiag.capture.batch import WIRE_BYTES
 from pcapdiag.errors import CaptureError
 from tests.capture.build import SECOND, START, Pcapng, Read, packet, write
 
 ORDERS = pytest.mark.parametrize("order", ["<", ">"])
 TSRESOL, TSOFFSET, NAME = 9, 14, 2
+FLAGS, HASH, DROPCOUNT, PROCESS = 2, 3, 4, 0x8001
 
 
 def tshark_times(path: Path) -> list[int]:
@@ -202,7 +204,12 @@ def test_a_block_larger_than_the_buffer_is_read(tmp_path: Path) -> None:
         (struct.pack("<III", 99, 1 << 30, 0), "claims 1073741824 bytes"),
         (struct.pack("<IIII", 99, 16, 0, 12), "lengths differ: 16 and 12"),
         (struct.pack("<III", 0x0A0D0D0A, 28, 0), "byte order"),
-        (struct.pack("<IIII", 1, 16, 0, 16), "interface description"),
+        (struct.pack("<IIII", 0x0A0D0D0A, 16, 0x1A2B3C4D, 16), "claims 16 bytes"),
+        (
+            struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 2, 0, -1, 28),
+            "a section of pcapng 2.0, which is not known",
+        ),
+        (struct.pack("<IIII", 1, 16, 0, 16), "claims 16 bytes"),
     ],
 )
 def test_blocks_that_lie_end_the_file_at_their_byte(
@@ -247,3 +254,106 @@ def test_a_rings_drop_counts_are_totals_and_not_added_up(tmp_path: Path) -> None
         file.packet(START // 1000 + i, packet(i)).statistics(0, dropped=dropped)
         paths.append(write(tmp_path / f"{i}.pcapng", file.statistics(1, dropped=1)))
     assert Read(*paths).capture.drops == 13
+
+
+@ORDERS
+@pytest.mark.needs(program="tshark")
+def test_a_packets_flags_say_which_way_it_went_as_tshark_reads_them(
+    tmp_path: Path, order: str
+) -> None:
+    """Above the length; Apple's numbers of processes and others' comments stand before them."""
+    file, at = Pcapng(order).interface(), START // 1000
+    number = struct.pack(order + "I", 3)
+
+    def flags(value: int) -> tuple[int, bytes]:
+        return FLAGS, struct.pack(order + "I", value)
+
+    file.packet(at, packet(1)).packet(at, packet(2, 61), flags(1)).packet(at, packet(3), flags(2))
+    file.packet(at, packet(4, 62), (PROCESS, number), flags(2 | 1 << 2), comment=b"hello")
+    file.old_packet(at, packet(5, 63), (HASH, b"\0abcde"), flags(1 | 4 << 2))
+    file.packet(at, packet(6), flags(0xFFFF0000)).simple_packet(packet(7))
+    path = write(tmp_path / "a.pcapng", file)
+    read = Read(path)
+    assert [length >> 32 for length in read.lengths] == [0, 1, 2, 6, 17, 0, 0]
+    assert [length & WIRE_BYTES for length in read.lengths] == [60, 61, 60, 62, 63, 60, 60]
+    assert read.packets == [packet(i + 1, size & 63) for i, size in enumerate(read.lengths)]
+    assert read.capture.wire_bytes == 60 * 7 + 1 + 2 + 3
+    assert read.capture.truncated == 0
+    fields = ["-e", "frame.packet_flags_direction", "-e", "frame.packet_flags_reception_type"]
+    command = ["tshark", "-n", "-r", str(path), "-T", "fields", *fields]
+    printed = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    ways = [line.split() for line in printed.split("\n")[:-1]]
+    told = [sum(int(n, 0) << i * 2 for i, n in enumerate(line)) for line in ways]
+    assert told == [length >> 32 for length in read.lengths]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        struct.pack("<HH", FLAGS, 4),
+        struct.pack("<HHI", FLAGS, 400, 1),
+        struct.pack("<HHHH", FLAGS, 2, 1, 0),
+        struct.pack("<HHII", FLAGS, 8, 1, 0),
+        struct.pack("<IHHI", 0, FLAGS, 4, 1),
+        struct.pack("<HHIHHI", 1, 9, 0, FLAGS, 4, 1),
+        struct.pack("<HHII", DROPCOUNT, 400, 1, 0),
+        struct.pack("<HHI", DROPCOUNT, 4, 1),
+    ],
+)
+def test_options_of_a_packet_that_lie_say_nothing(tmp_path: Path, options: bytes) -> None:
+    head = struct.pack("<IIIII", 0, 0, 1000, 60, 60)
+    file = Pcapng().interface().block(6, head + packet(1) + options).packet(1001, packet(2))
+    read = Read(write(tmp_path / "a.pcapng", file))
+    assert (read.lengths, read.packets) == ([60, 60], [packet(1), packet(2)])
+    assert read.capture.drops == 0
+    assert read.capture.complete
+
+
+@ORDERS
+def test_drops_that_packets_tell_of_are_added_up_and_not_to_the_statistics(
+    tmp_path: Path, order: str
+) -> None:
+    """xdpdump writes them with each packet, and no statistics; the latter include the former."""
+    file = Pcapng(order).interface((NAME, b"eth0")).interface((NAME, b"eth1"))
+    for number, lost in enumerate([3, 0, 1 << 33, 4]):
+        dropped = (DROPCOUNT, struct.pack(order + "Q", lost))
+        file.packet(START // 1000, packet(number), dropped, interface=number // 3)
+    file.old_packet(START // 1000, packet(5), interface=1, lost=7)
+    file.old_packet(START // 1000, packet(6), interface=1, lost=0xFFFF)
+    apart = Read(write(tmp_path / "a.pcapng", file)).capture
+    assert [one.lost for one in apart.interfaces] == [3 + (1 << 33), 11]
+    assert apart.drops == 3 + (1 << 33) + 11
+    file.statistics(0, dropped=9).statistics(1, dropped=20)
+    assert Read(write(tmp_path / "b.pcapng", file)).capture.drops == 3 + (1 << 33) + 20
+
+
+def test_drops_of_files_that_follow_one_another_add_up_where_packets_tell(tmp_path: Path) -> None:
+    paths = []
+    for i in range(3):
+        file = Pcapng().interface((NAME, b"eth0"))
+        file.packet(START // 1000 + i, packet(i), (DROPCOUNT, struct.pack("<Q", 2)))
+        paths.append(write(tmp_path / f"{i}.pcapng", file))
+    assert Read(*paths).capture.drops == 6
+
+
+def test_drops_beyond_bounds_are_cut(tmp_path: Path) -> None:
+    most = 2**64 - 2
+    file = Pcapng().interface().packet(0, packet(1), (DROPCOUNT, struct.pack("<Q", most)))
+    file.packet(0, packet(2), (DROPCOUNT, struct.pack("<Q", most)))
+    file.statistics(0, dropped=most, os_dropped=most)
+    assert Read(write(tmp_path / "a.pcapng", file)).capture.drops == 2**62 - 1
+
+
+@pytest.mark.parametrize("minor", [0, 2, 9])
+def test_a_later_minor_version_is_read(tmp_path: Path, minor: int) -> None:
+    """Some write 1.2 and mean 1.0 (section 4.1)."""
+    file = Pcapng().interface().packet(START // 1000, packet(1))
+    data = file.data[:14] + bytes([minor]) + file.data[15:]
+    assert Read(write(tmp_path / "a.pcapng", data)).packets == [packet(1)]
+
+
+def test_statistics_that_say_nothing_of_drops_leave_what_was_said(tmp_path: Path) -> None:
+    file = Pcapng().interface().packet(START // 1000, packet(1))
+    file.statistics(0, received=5, dropped=3).statistics(0, received=9).statistics(0)
+    capture = Read(write(tmp_path / "a.pcapng", file)).capture
+    assert (capture.interfaces[0].received, capture.drops) == (9, 3)

@@ -40,14 +40,17 @@ def tcp(**fields: object) -> Layers:
 
 
 def decode(
-    data: SupportsBytes, link_type: int = ETHERNET, *, captured: int | None = None
+    data: SupportsBytes, link_type: int = ETHERNET, *, captured: int | None = None, way: int = 0
 ) -> tuple[int, Packet]:
-    """Decode from the middle of a buffer whose other bytes must not matter."""
+    """Decode from the middle of a buffer whose other bytes must not matter.
+
+    ``way`` is what pcapng's epb_flags say of the packet.
+    """
     packet = Packet()
     raw = bytes(data)
     size = len(raw) if captured is None else captured
     packet.load(b"\xff" * 3 + raw[:size] + b"\xff" * 64)
-    return packet.decode(3, size, len(raw), link_type), packet
+    return packet.decode(3, size, len(raw) | way << 32, link_type), packet
 
 
 def is_the_segment(

@@ -154,6 +154,46 @@ def test_a_packet_type_that_says_no_direction_is_none(packet_type: int) -> None:
     assert p.direction == -1
 
 
+@pytest.mark.parametrize(
+    ("flags", "direction"),
+    [
+        (0, -1),
+        (1, 0),
+        (2, 4),
+        (3, -1),
+        (1 | 1 << 2, 0),
+        (1 | 2 << 2, 2),
+        (1 | 3 << 2, 1),
+        (1 | 4 << 2, 3),
+        (2 | 1 << 2, 4),
+        (4 << 2, -1),
+    ],
+)
+def test_the_flags_of_a_pcapng_packet_say_its_direction(flags: int, direction: int) -> None:
+    """Of Ethernet and raw IP, as a cooked capture says it; draft-ietf-opsawg-pcapng 4.3.1."""
+    data = ip4(ttl=64) / tcp() / PAYLOAD
+    data6 = ip6(hlim=255) / tcp() / PAYLOAD
+    for link, frame in ((ETHERNET, ether() / data), (RAW, data), (RAW, data6)):
+        kind, p = decode(frame, link, way=flags)
+        assert (kind, p.direction, p.unverifiable) == (headers.TCP, direction, 0)
+        kind, p = decode(frame, link, way=flags, captured=len(bytes(frame)) - 2)
+        assert (kind, p.direction, p.unverifiable) == (headers.TCP, direction, 1)
+
+
+def test_what_is_sent_with_a_lowered_ttl_was_handed_on() -> None:
+    """By a router, or a host's for its virtual machines: it is not the captured host's own."""
+    lowered = ether() / ip4(ttl=61) / tcp() / PAYLOAD
+    assert decode(lowered, way=2)[1].direction == -1
+    assert decode(lowered, way=1)[1].direction == 0
+
+
+def test_a_cooked_headers_own_direction_goes_before_the_flags() -> None:
+    data = CookedLinux(pkttype=4) / ip4(ttl=64) / tcp() / PAYLOAD
+    assert decode(data, 113, way=1)[1].direction == 4
+    mirrored = ether() / ip4(**OUTER) / UDP() / VXLAN(vni=1) / ether() / ip4(ttl=64) / tcp()
+    assert decode(mirrored, way=2)[1].direction == 4
+
+
 def test_facts_of_one_packet_do_not_stick_to_the_next() -> None:
     packet = headers.Packet()
     link, data, _ = LINKS["qinq"]

@@ -41,6 +41,7 @@ WRAPS: dict[str, tuple[int, Wrap]] = {
     "gtp": (
         1, lambda data, _: bytes(ether() / udp(2152) / GTP_U_Header(teid=1) / IP(data[14:])),
     ),
+    "flags": (1, lambda data, _: data),
     "radiotap": (
         127,
         lambda data, ours: bytes(RadioTap() / wifi(to_ap=ours)) + SNAP + data[12:],
@@ -66,8 +67,10 @@ def wrapped(path: Path, name: str, copies: Iterable[int] = (0,)) -> Path:
     for time, frame in packets():
         us = us or frame[CLIENT]
         for copy in copies:
-            data = wrap(frame, (frame[CLIENT] == us) != bool(copy))
-            blocks.append(enhanced_packet("<", 0, time + copy, len(data), data))
+            ours = (frame[CLIENT] == us) != bool(copy)
+            data = wrap(frame, ours)
+            way = (2 if ours else 1) << 32 if name == "flags" else 0
+            blocks.append(enhanced_packet("<", 0, time + copy, len(data) | way, data))
     path.write_bytes(b"".join(blocks))
     return path
 

@@ -10,6 +10,7 @@ import struct
 from pcapdiag.capture.pcapng import (
     BYTE_ORDER_MAGIC,
     ENHANCED_PACKET,
+    EPB_FLAGS,
     IF_NAME,
     IF_TSRESOL,
     INTERFACE_DESCRIPTION,
@@ -108,7 +109,10 @@ def time_units(time: int, resolution: int, offset: int) -> int:
 def enhanced_packet(
     order: str, interface: int, units: int, length: int, data: bytes, options: bytes = b""
 ) -> bytes:
-    """Return a packet: time in the interface's units, bytes on the wire, bytes captured."""
+    """Return a packet: time in the interface's units, length as a Batch has it, bytes captured."""
+    way, length = divmod(length, 1 << 32)
+    if way:
+        options = option(order, EPB_FLAGS, struct.pack(order + "I", way)) + (options or bytes(4))
     head = struct.pack(
         order + "IIIII", interface, units >> 32, units & 0xFFFFFFFF, len(data), length
     )
