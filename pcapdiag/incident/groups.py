@@ -12,6 +12,7 @@ from pcapdiag.diagnose.exchanges import WITH_A_REQUEST
 from pcapdiag.incident.alike import Alike, joined
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection, Group, Party, Side, Summary, Verdict
+from pcapdiag.protocols.socks import SOCKS_REPLY
 
 MAX_GROUPS = 1_000
 """Groups kept by endpoint while counting, then as many by responding address; failures of any
@@ -40,6 +41,8 @@ class GroupKey(NamedTuple):
     party: Party
     address: str | None
     responder: str | None
+    socks_reply: float | None = None
+    """What a SOCKS proxy answered: its own no to one and what it passes on to another differ."""
 
     @property
     def is_one_endpoint(self) -> bool:
@@ -114,7 +117,7 @@ class Grouper(msgspec.Struct):
 
 
 def group(connections: Iterable[Connection]) -> list[Group]:
-    """Group failed connections by code, side, party, culprit and responder.
+    """Group failed connections by code, side, party, culprit, responder and a SOCKS proxy's answer.
 
     Every failed connection is in one group, so the groups' counts add up to the failed ones.
     """
@@ -128,7 +131,8 @@ def group_key(connection: Connection) -> GroupKey:
     """Return what a failed connection shares with the others of its group."""
     who = connection.verdict.attribution
     responder = join_port(connection.responder.ip, connection.responder.port)
-    return GroupKey(connection.verdict.code, who.side, who.party, who.address, responder)
+    reply = connection.verdict.numbers.get(SOCKS_REPLY)
+    return GroupKey(connection.verdict.code, who.side, who.party, who.address, responder, reply)
 
 
 def _new_group(key: GroupKey, connection: Connection) -> Group:

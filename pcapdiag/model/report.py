@@ -163,7 +163,8 @@ class Verdict(Value):
     confidence: float = 0.0
     notes: list[str] = []
     numbers: dict[str, float] = {}
-    """What was measured: sizes in bytes, times in seconds; types and codes of ICMP as they are."""
+    """What was measured: sizes in bytes, times in seconds; types and codes of ICMP and
+    SOCKS as they are."""
     time: str = ""
     """When it came to that: the time of the last of ``frames``; the connection's end where none of
     them was kept."""

@@ -16,6 +16,8 @@ from pcapdiag.model.story import Story
 Step = Literal["methods", "login", "request"]
 """What was refused."""
 
+SOCKS_REPLY = "socks_reply"
+"""The name of the answer's code among a verdict's numbers."""
 SOCKS4, SOCKS5, LOGIN = 4, 5, 1
 """First bytes: of the two versions, and of a login with name and password (RFC 1929)."""
 NO_LOGIN, NAME_AND_PASSWORD, NONE_ACCEPTABLE = 0x00, 0x02, 0xFF

@@ -51,7 +51,7 @@ from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.context import Context
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.story import Story
-from pcapdiag.protocols.socks import PASSED_ON, SOCKS4, UNCLEAR, Refusal, refusal
+from pcapdiag.protocols.socks import PASSED_ON, SOCKS4, SOCKS_REPLY, UNCLEAR, Refusal, refusal
 
 KIND = Kind(
     code="socks.refused",
@@ -133,7 +133,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
             SideHint("path", 0.03, "a proxy that answers for it would look the same", (frame,)),
         ),
         fix_at=_fix_at(found),
-        numbers={"socks_version": found.version, "socks_reply": found.code},
+        numbers={"socks_version": found.version, SOCKS_REPLY: found.code},
         facts=_words(found, story),
     )
 
