@@ -99,3 +99,29 @@ def test_a_mac_that_shows_each_packet_going_and_coming_counts_it_once(tmp_path: 
     assert twice.capture.duplicate_packets >= once.capture.packets
     codes = [[one.verdict.code for one in report.connections] for report in (once, twice)]
     assert codes[0] == codes[1]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_the_flags_of_packets_are_evidence_as_a_cooked_header_is(
+    told: bool, tmp_path: Path
+) -> None:
+    """A router's own rule refused a connection, captured on the router with `-i any`."""
+    blocks = [section_header("<"), interface_description("<", 101, 0, NANOSECONDS)]
+    path = FIXTURES / "pcaps/tcp.connection_refused-any-router-reject/router.pcap"
+    for batch in Capture.open([path]).batches():
+        assert batch is not None
+        for n in range(batch.count):
+            at = batch.offsets[n]
+            cooked = bytes(batch.buffer[at : at + batch.captured[n]])
+            if cooked[:2] == b"\x08\0":
+                way = {0: IN, 4: OUT}[cooked[10]] << 32 if told else 0
+                length = batch.lengths[n] - 20
+                blocks.append(enhanced_packet("<", 0, batch.times[n], length | way, cooked[20:]))
+    copy = tmp_path / "copy.pcapng"
+    copy.write_bytes(b"".join(blocks))
+    refused = [one.verdict for one in pcapdiag.analyze(copy).connections]
+    assert {verdict.code for verdict in refused} == {"tcp.connection_refused"}
+    for verdict in refused:
+        signals = {one.signal for one in verdict.attribution.evidence}
+        assert ("made_by_capturing_host" in signals) == told
+        assert (verdict.attribution.side == "responder") != told
