@@ -80,6 +80,8 @@ def _begun(words: str) -> str:
 
     wanted = words.replace(" ", "_")
     near = [code for code in codes() if code.partition(".")[2] == wanted]
+    # A whole name may be a word of others: "refused" is not surely a SOCKS proxy's.
+    near = _with_the_words(wanted) if near else near
     near = near or [code for code in codes() if code.startswith(wanted)]
     near = near or [code for code in codes() if wanted in code] or _with_the_words(wanted)
     if len(near) == 1:

@@ -21,6 +21,9 @@ from pcapdiag.model.story import Half, Story
 PREFACE = b"PR"
 """HTTP/2's preface and a PROXY header, behind which there may be HTTP."""
 
+SOCKS = " -x 'socks"
+"""How curl is told to go by way of a SOCKS proxy, which speaks no HTTP itself."""
+
 
 class Texts(msgspec.Struct, frozen=True):
     """What the report shows of a verdict in words; commands are ready for a POSIX shell."""
@@ -36,7 +39,7 @@ def fill(kind: Kind, judgement: Judgement, story: Story) -> Texts:
     words = Words(story, judgement.facts)
     commands = kind.commands
     if _speaks_something_else(story):
-        commands = tuple([one for one in commands if not one.startswith("curl ")])
+        commands = tuple([one for one in commands if not one.startswith("curl ") or SOCKS in one])
     return Texts(
         kind.title.format_map(words),
         kind.explanation.format_map(words),

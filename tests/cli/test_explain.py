@@ -64,7 +64,7 @@ def test_one_code_behind_a_proxys_words_is_told_at_once() -> None:
     [
         ("tcp.conection_refused", "did you mean tcp.connection_refused"),
         ("conection_refused", "tcp.connection_refused"),
-        ("refused", "did you mean tcp.connection_refused or http2.refused_stream?"),
+        ("refused", "did you mean tcp.connection_refused, socks.refused or http2.refused_stream?"),
         ("tls.certificate", "tls.certificate_name_mismatch"),
         ("zzz", "pcapdiag explain lists all codes"),
     ],

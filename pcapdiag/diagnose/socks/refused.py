@@ -49,7 +49,7 @@ from pcapdiag.diagnose.judgement import Actor, Judgement, SideHint
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.context import Context
-from pcapdiag.model.harmless import harmless
+from pcapdiag.model.harmless import harmless, is_command_word
 from pcapdiag.model.story import Story
 from pcapdiag.protocols.socks import PASSED_ON, SOCKS4, SOCKS_REPLY, UNCLEAR, Refusal, refusal
 
@@ -67,8 +67,8 @@ KIND = Kind(
     commands=(
         "tcpdump -ni any -w behind.pcap 'host {responder_ip} and not host {initiator_ip}'  # on "
         "{responder_ip}: the leg behind the proxy",
-        "curl -sv -o /dev/null -x 'socks5h://{responder_host}:{responder_port}' URL  # from "
-        "{initiator_ip}",
+        "curl -sv -o /dev/null -x 'socks{v}://{responder_host}:{responder_port}' "
+        "'http://{target}/'  # from {initiator_ip}; with its login, if it has one",
     ),
 )
 
@@ -150,6 +150,8 @@ def _words(found: Refusal, story: Story) -> dict[str, str]:
     proxy = story.responder.address
     return {
         "version": str(found.version),
+        "v": "4a" if found.version == SOCKS4 else "5h",
+        "target": found.target if is_command_word(found.target) else "TARGET",
         "asked": _asked(found, target),
         "did": _did(found, target),
         "bytes": _bytes(found),

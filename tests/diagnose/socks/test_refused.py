@@ -69,6 +69,16 @@ def test_a_login_is_told_without_its_words() -> None:
         assert mask(text) == text
 
 
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [(TARGET, "10.0.3.7:8080"), (NAME.replace("73686f70", "24287829"), "TARGET")],
+)
+def test_the_command_goes_by_way_of_the_proxy(target: str, host: str) -> None:
+    story = talk(*GREETED, f"05 01 00 {target}", "05 02 00 01 00000000 0000")
+    commands = fill(KINDS["socks.refused"], judge(story, around(story)), story).commands
+    assert f"-x 'socks5h://{SERVER[0]}:{SERVER[1]}' 'http://{host}/'" in commands[1]
+
+
 def test_no_method_is_told_with_what_was_offered() -> None:
     _, title, _ = judged("05 02 00 01", "05 ff")
     assert "refused to go on with no login or GSSAPI" in title
