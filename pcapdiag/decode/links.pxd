@@ -37,6 +37,8 @@ cdef class Links:
     cdef long long _juniper(self) noexcept nogil
     @cython.locals(o=cython.longlong, size=cython.longlong, name=cython.longlong, flags=cython.longlong)
     cdef long long _pktap(self) noexcept nogil
+    @cython.locals(size=cython.longlong)
+    cdef long long _radio_header(self, long long o) noexcept nogil
     @cython.locals(o=cython.longlong, size=cython.longlong)
     cdef long long _ppi(self) noexcept nogil
     @cython.locals(o=cython.longlong, size=cython.longlong, flags=cython.longlong)

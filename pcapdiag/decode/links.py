@@ -263,22 +263,25 @@ class Links:
         self.position = o + size
         return self._inner_link(little32(self.view, o + 8))
 
+    def _radio_header(self, o: int) -> int:
+        """Return the length of a header of PPI or radiotap, version 0; 0 where it is not whole."""
+        if self.end - o < 8 or self.view[o] != 0:
+            return 0
+        size = self.view[o + 2] | (self.view[o + 3] << 8)
+        return 0 if size < 8 or size > self.end - o else size
+
     def _ppi(self) -> int:
         o = self.position
-        if self.end - o < 8 or self.view[o] != 0:
-            return _CUT
-        size = self.view[o + 2] | (self.view[o + 3] << 8)
-        if size < 8 or size > self.end - o:
+        size = self._radio_header(o)
+        if size == 0:
             return _CUT
         self.position = o + size
         return self._inner_link(little32(self.view, o + 4))
 
     def _radiotap(self) -> int:
         o = self.position
-        if self.end - o < 8 or self.view[o] != 0:
-            return _CUT
-        size = self.view[o + 2] | (self.view[o + 3] << 8)
-        if size < 8 or size > self.end - o:
+        size = self._radio_header(o)
+        if size == 0:
             return _CUT
         flags = self._radiotap_flags(o, o + size)
         self.position = o + size
