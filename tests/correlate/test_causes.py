@@ -76,6 +76,14 @@ def test_the_same_request_id_shows_two_addresses_to_be_one_proxy() -> None:
     assert causes(asked, call) == {}
 
 
+def test_two_calls_with_one_request_id_are_no_causes_of_each_other() -> None:
+    first = reset(1, decided=15, request_id="a")
+    again = reset(2, asked=16, decided=19, request_id="a", answerer="10.0.2.8")
+    client = reply(reason="connection termination", request_id="a")
+    assert causes(first, again) == {}
+    assert causes(client, first, again) == {0: [1, 2]}
+
+
 @pytest.mark.parametrize(
     ("asked", "decided"),
     [((10, 12), (20, 20.4)), ((10, 10.2), (20, 20.1)), ((10, 22), (20, 28))],
