@@ -45,11 +45,10 @@ def absence(
     proxy = connection.responder.ip
     captures = "these captures" if several else "this capture"
     if unclear:
-        streams = ", ".join(call.place.removeprefix("stream ") for call in unclear[:NAMED])
-        more = f" and {len(unclear) - NAMED} more" if len(unclear) > NAMED else ""
+        streams = _streams([call.place for call in unclear])
         yield (
-            f"Several failed calls of {proxy} fit equally well (streams {streams}{more}): none is "
-            "named as the cause."
+            f"Several failed calls of {proxy} fit equally well ({streams}): none is named as the "
+            "cause."
         )
     elif connection.verdict.code != LEADS_ON or _without_call(connection):
         return
@@ -65,6 +64,17 @@ def absence(
             "interfaces to see the other leg. A proxy that made none (no server in use, a name "
             "without address, a unix socket) looks the same."
         )
+
+
+def several_places(places: Sequence[str], words: str) -> str:
+    """Return a sentence that names streams after ``words``."""
+    return f"{words} {_streams(places)}."
+
+
+def _streams(places: Sequence[str]) -> str:
+    named = ", ".join(place.removeprefix("stream ") for place in places[:NAMED])
+    more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
+    return f"stream{'s' if len(places) > 1 else ''} {named}{more}"
 
 
 def _without_call(connection: Connection) -> bool:
