@@ -233,7 +233,7 @@ class ProxyLegs(msgspec.Struct):
             frame=failure.frame,
             exchange=failure.exchange,
             code=told.code if told is not None else failure.code,
-            time=format_seconds(failure.decided or failure.last_try),
+            time=format_seconds(failure.ended_at),
             endpoint=failure.endpoint,
             point=msgspec.UNSET if failure.at_first else failure.label,
         )

@@ -112,6 +112,29 @@ def test_a_reply_without_a_call_says_why(calls_others: bool, said: str) -> None:
     assert said in client.verdict.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("reason", "maker", "said"),
+    [
+        ("connection failure", PROXY, "A proxy that made none"),
+        ("connection failure", None, "to see the other leg."),
+        ("fault filter abort", PROXY, ""),
+    ],
+)
+def test_a_reply_that_was_handed_on_had_a_call_and_a_filters_had_none(
+    reason: str, maker: str | None, said: str
+) -> None:
+    legs = concluded(answered(reason=reason))
+    client = refused(stream=1)
+    client.verdict.exchange, client.verdict.code = 0, "http.local_reply"
+    reply = LocalReplyFacts(product="envoy", reason=reason)
+    client.http = Http(requests=1, exchanges=[HttpExchange(index=0, local_reply=reply)])
+    client.http.exchanges[0].made_by = maker
+    legs.join(client, calls_others=False)
+    assert said in " ".join(client.verdict.notes)
+    assert bool(client.verdict.notes) == bool(said)
+    assert maker or not client.verdict.notes[0].endswith("the same.")
+
+
 def test_several_calls_that_fit_are_named_and_none_is_the_cause() -> None:
     other = refused_call()
     other.stream = 3
