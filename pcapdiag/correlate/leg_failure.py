@@ -53,6 +53,8 @@ class LegFailure(msgspec.Struct, frozen=True):
     """Who did it, where the failure's own logic says so."""
     opened: int = 0
     """When its connection was opened; 0: not seen."""
+    tunnel: bool = False
+    """Bytes of another protocol went through it: CONNECT, or an upgrade."""
     came_up: bool = True
     last_try: int = 0
     exchange: int | None = None

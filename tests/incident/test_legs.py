@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -305,6 +306,12 @@ def test_requests_told_as_one_have_their_causes_named() -> None:
     note, others = told.other_failures[0].notes
     assert note.startswith("The first of them: Caused on the other leg")
     assert others == "So were the others: streams 12, 13."
+
+
+def test_a_tunnel_ends_a_second_after_what_ended_it() -> None:
+    client, call = read("tcp.closed_before_response-envoy-connect").connections
+    assert client.caused_by == call.stream
+    assert re.match(r"Caused on the other leg, (1 s|99\d ms) before", client.verdict.notes[0])
 
 
 def test_a_client_that_stalls_in_its_upload_is_not_the_upstreams_failure() -> None:
