@@ -42,7 +42,7 @@ def is_surely_healthy(flow: Flow, heads: HeadSlab) -> int:
     if flow.port_a == 53 or flow.port_b == 53:
         # Its last question and answer are read.
         return 0
-    if flow.previous is not None and flow.previous.state == "REJ":
+    if flow.previous is not None and flow.previous.refused:
         return 0
     if i.packets == 0 or r.packets == 0:
         return 0

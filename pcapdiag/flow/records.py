@@ -151,8 +151,8 @@ class Moment:
 class Tombstone:
     """A judged connection whose late packets must not be taken for a new one."""
 
-    def __init__(self, state: str) -> None:
-        self.state = state
+    def __init__(self) -> None:
+        self.refused = 0
         self.next: Tombstone | None = None
 
     def identify(self, flow: Flow) -> None:
@@ -165,6 +165,7 @@ class Tombstone:
         self.port_b = flow.port_b
         self.hash = flow.hash
         self.stream = flow.stream
+        self.refused = flow.is_refused()
         self.base_a = flow.a.base_seq
         self.base_b = flow.b.base_seq
         self.end = flow.end
@@ -385,3 +386,10 @@ class Flow:
         self.ups_before = 0
         self.noted: list[tuple[Any, ...]] | None = None
         self.reading: object | None = None
+
+    def is_refused(self) -> int:
+        """Say whether the responder's only answer to the SYN was a RST (Zeek's conn_state REJ)."""
+        if self.syn_count == 0 or self.syn_ack_count > 0:
+            return 0
+        responder = self.b if self.a_opened else self.a
+        return 1 if responder.rst_count > 0 else 0

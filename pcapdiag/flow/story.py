@@ -7,9 +7,10 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
+from pcapdiag.decode.rows import HAS_DF, HAS_SACK, HAS_TIMESTAMPS, IS_IPV6, IS_MULTIPATH
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
-from pcapdiag.flow.slabs import CHUNK_FACTS, HAS_SACK, IS_IPV6, IS_MULTIPATH, FactSlab
+from pcapdiag.flow.slabs import CHUNK_FACTS, FactSlab
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.context import EndpointFacts, HostFacts
 from pcapdiag.model.packet import RST, SYN, PacketFact
@@ -30,8 +31,6 @@ MAX_ADDRESSES = 4_096
 MAX_SYNS = 16
 """SYNs, and as many SYN-ACKs, that are told of one connection."""
 _FRAME = 0xFFFFFFFFFFF
-_HAS_TIMESTAMPS = 1 << 9
-_HAS_DF = 1 << 10
 
 _KINDS: dict[int, LegKind] = {
     OPENED: "opened",
@@ -101,7 +100,6 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
         reset_payload=flow.reset_payload,
         previous_stream=previous.stream if previous is not None else None,
         previous_end=previous.end if previous is not None else 0,
-        previous_state=previous.state if previous is not None else "",
         neighbour_arp=flow.arp_frames,
         early_resets=flow.early_resets,
         lost_to=_known(flow.lost_to),
@@ -267,7 +265,7 @@ def packet_fact(row: Sequence[int], a_opened: int) -> PacketFact:
     ident = sizes >> 32
     ip_id, flow_label = (0, ident) if bits & IS_IPV6 else (ident, 0)
     tsval = tsecr = None
-    if bits & _HAS_TIMESTAMPS:
+    if bits & HAS_TIMESTAMPS:
         tsval, tsecr = stamps & 0xFFFFFFFF, stamps >> 32
     # By position, in the order of PacketFact: with names it takes three times as long.
     return PacketFact(
@@ -282,7 +280,7 @@ def packet_fact(row: Sequence[int], a_opened: int) -> PacketFact:
         bits >> 16 & 0xFF,  # ttl
         bits >> 24 & 0xFF,  # tos
         ip_id,
-        bits & _HAS_DF != 0,
+        bits & HAS_DF != 0,
         flow_label,
         tsval,
         tsecr,
@@ -305,15 +303,10 @@ def _resets(
     return tuple([known.get(row[0] & _FRAME) or packet_fact(row, flow.a_opened) for row in rows])
 
 
-def connection_state(tracker: Tracker, flow: Flow) -> str:
-    """Return Zeek's conn_state: how far the connection came and how it ended."""
-    # A SYN that was refused may be accepted later.
-    return _state(flow, *halves(flow), _resets(tracker.kept.facts, flow, flow.early_resets))
-
-
 def _state(
     flow: Flow, initiator: HalfFlow, responder: HalfFlow, resets: tuple[PacketFact, ...]
 ) -> str:
+    """Return Zeek's conn_state: how far the connection came and how it ended."""
     opened = flow.syn_count > 0
     answered = flow.syn_ack_count > 0
     if opened and answered:

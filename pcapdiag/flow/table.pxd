@@ -32,7 +32,7 @@ cdef class Table:
     @cython.locals(other=Flow, slot=cython.longlong)
     cpdef int remove(self, Flow flow) except -1
     @cython.locals(grave=Tombstone, slot=cython.longlong)
-    cpdef int bury(self, Flow flow, str state) except -1
+    cpdef int bury(self, Flow flow) except -1
     @cython.locals(other=Tombstone, slot=cython.longlong)
     cdef void _forget(self, Tombstone grave)
     @cython.locals(last=Flow)

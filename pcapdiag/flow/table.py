@@ -151,9 +151,9 @@ class Table:
                 other.next = flow.next
         flow.next = None
 
-    def bury(self, flow: Flow, state: str) -> None:
-        """Remember a judged connection, so that late packets find it."""
-        grave = Tombstone(state)
+    def bury(self, flow: Flow) -> None:
+        """Remember a connection that is over, so that late packets find it."""
+        grave = Tombstone()
         grave.identify(flow)
         slot = flow.hash & 0xFFFF
         grave.next = self.graves[slot]

@@ -30,7 +30,7 @@ class Grave(msgspec.Struct, frozen=True, array_like=True):
     end: int
     evicted: int
     waits_until: int
-    state: str
+    refused: int
 
 
 def take_open(tracker: Tracker) -> list[Flow]:
@@ -58,10 +58,9 @@ def dig(table: Table, graves: list[Grave]) -> None:
         packet.source_high, packet.source_low = grave.high_a, grave.low_a
         packet.target_high, packet.target_low = grave.high_b, grave.low_b
         packet.source_port, packet.target_port = grave.port_a, grave.port_b
-        stone = Tombstone(grave.state)
+        stone = Tombstone()
         for name in Grave.__struct_fields__:
-            if name != "state":
-                setattr(stone, name, getattr(grave, name))
+            setattr(stone, name, getattr(grave, name))
         stone.hash = table.hash(packet)
         stone.stream = -1
         stone.next = table.graves[stone.hash & BUCKET]
@@ -82,5 +81,5 @@ def _grave(stone: Tombstone) -> Grave:
         stone.end,
         stone.evicted,
         stone.waits_until,
-        stone.state,
+        stone.refused,
     )
