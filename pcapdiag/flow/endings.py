@@ -180,7 +180,7 @@ class Endings:
         if self.keep_prints is not None:
             self.keep_prints.add(self.kept.facts, self.turns.heads, flow)
         if flow.open_at_end == 0:
-            self.table.bury(flow)
+            self.table.graves.bury(flow)
         if not self._is_asked_for(flow) and is_surely_healthy(flow, self.turns.heads):
             if flow.same_as < 0:
                 self.healthy += 1

@@ -56,13 +56,8 @@ cdef class Moment:
     cdef public Host answerer
 
 @cython.final
-@cython.no_gc
 cdef class Tombstone:
-    cdef public unsigned long long hash, high_a, low_a, high_b, low_b
-    cdef public long long port_a, port_b, stream, base_a, base_b, end, evicted, waits_until
-    cdef public long long refused
-    cdef public Tombstone next
-    cdef void identify(self, Flow flow) noexcept
+    cdef public long long stream, base_a, base_b, end, evicted, refused, waits_until
 
 @cython.final
 cdef class Lane:
