@@ -9,6 +9,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.timing import MS
+from pcapdiag.diagnose.tls_asked import SMALL_RECORD, unanswered_request
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import seq_distance
@@ -21,8 +22,6 @@ CLOSE_NOTIFY_13 = 19
 """Length of an encrypted alert record in TLS 1.3: 2 bytes, content type, 16-byte tag (measured)."""
 FINISHED_13 = (53, 69)
 """Length of a lone TLS 1.3 Finished record with SHA-256 and SHA-384."""
-SMALL_RECORD = 43
-"""Two WINDOW_UPDATE frames in one TLS 1.3 record; a request with a path is longer."""
 LAST_WORD_RECORD = 31
 """A farewell of a protocol other than HTTP in a TLS record: 7 bytes in TLS 1.2, 14 in TLS 1.3."""
 ALERT_RECORDS = (24, 31)
@@ -245,8 +244,9 @@ def responders_goodbye(story: Story, end: Ending | None) -> Alert | None:
     """
     if end is None or not end.by_initiator:
         return None
-    said = first_goodbye(story, end.time, end.frame)
-    late = said is not None and said.time >= story.turn.request_last_time
+    said, asked = first_goodbye(story, end.time, end.frame), unanswered_request(story)
+    since = asked.time if asked is not None else story.turn.request_last_time
+    late = said is not None and said.time >= since
     return said if said is not None and late and not said.from_initiator else None
 
 

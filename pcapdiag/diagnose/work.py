@@ -24,6 +24,7 @@ from pcapdiag.diagnose.http2.known import drained, first_open, has_begun, tells_
 from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.one_way import known_to_answer
 from pcapdiag.diagnose.timing import MS, SECOND
+from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.diagnose.tls_state import nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
 from pcapdiag.model.once import once
@@ -72,7 +73,7 @@ def _by_bytes(story: Story) -> Work:
         return Work.UNKNOWN if unsure else by_streams
     in_time = answer_in_time(story)
     if not asks_for_answer(story) and not in_time:
-        return Work.DONE
+        return Work.DONE if unanswered_request(story) is None else Work.WAITING
     if in_time == 0:
         apart = _answer_in_disorder(story) or answers_unseen(story) or opened_by_both(story)
         unsure = apart and not nothing_answered(story)
@@ -307,6 +308,8 @@ def may_be_half_close(story: Story, context: Context) -> bool:
     if end is None or end.reset is not None or not end.by_initiator:
         return False
     if story.responder.fin_frame or work(story) not in (Work.WAITING, Work.ANSWERING):
+        return False
+    if unanswered_request(story) is not None:
         return False
     soon = end.time - story.turn.request_last_time <= LEFT_AT_ONCE
     return soon and (not known_to_answer(story) or context.last_time - end.time < SECOND)

@@ -7,7 +7,8 @@ How pcapdiag can tell
     The initiator's first bytes are a ClientHello, and the responder's first bytes are no TLS
     record: an HTTP/1 status line (mostly 400), HTTP/2 frames in the clear, a mail or SSH greeting,
     other text. Or it closes without a byte where other connections to that port speak plaintext and
-    get answers. A close alone is not enough.
+    get answers. A close alone is not enough. A greeting in the clear that TLS follows (NATS) is no
+    failure.
 
 Usual causes
     - `https://`, or a TLS context, for a port that serves plain HTTP.
@@ -68,6 +69,7 @@ from pcapdiag.diagnose.speech import (
     spoken_before,
     status_of,
 )
+from pcapdiag.diagnose.tls_state import answered_in_tls
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -117,7 +119,7 @@ SURE_OTHERWISE = 0.85
 def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a ClientHello whose answer is no TLS."""
     first, answer = opening(story), answered(story)
-    if not _is_lone_hello(story, first) or answer not in ANSWERS:
+    if not _is_lone_hello(story, first) or answer not in ANSWERS or answered_in_tls(story):
         return None
     words = _words(story, answer)
     return shown_by_bytes(

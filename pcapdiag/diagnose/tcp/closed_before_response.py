@@ -8,7 +8,8 @@ How pcapdiag can tell
     The responder's FIN acknowledges the request (or part of it), no response byte came, and the FIN
     was the first closing word. A FIN that does not acknowledge the request crossed it on the way:
     that is tcp.stale_connection. Inside TLS a close_notify (or an alert, which looks the same) is
-    the closing word, also where the initiator's FIN comes before the responder's.
+    the closing word, also where the initiator's FIN comes before the responder's. Session tickets
+    of TLS 1.3 are no answer, and what HTTP's client still says behind them is its own goodbye.
 
 Usual causes
     - The program crashed or was killed with nothing left unread: Linux then sends FIN, not RST.
@@ -49,13 +50,14 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.goodbye import responders_goodbye
-from pcapdiag.diagnose.http2.asked import asked_facts
+from pcapdiag.diagnose.http2.asked import asked_facts, asked_in
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.one_way import is_one_way
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.tls.hidden import refused_flight
+from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.diagnose.tls_state import request_number
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
@@ -105,7 +107,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     if request_may_be_missing(story) or is_one_way(story, context):
         return None
     turn = story.turn
-    if said and not turn.request_acked:
+    if said and not turn.request_acked and unanswered_request(story) is None:
         return None
     time, frame = (said.time, said.frame) if said else (end.time, end.frame)
     return Judgement(
@@ -113,7 +115,7 @@ def match(story: Story, context: Context) -> Judgement | None:
         failed=True,
         phase=phase_at(story, end.time),
         confidence=0.6 if refused_flight(story) else 0.96,
-        frames=frames_of(turn.request_frame, frame),
+        frames=frames_of(asked_in(story), frame),
         ended_by="responder",
         candidates=_encrypted(frame) if said else _in_order(frame),
         alternatives=REFUSED if refused_flight(story) else (),

@@ -13,7 +13,7 @@ from pcapdiag.diagnose.goodbye import (
     responders_goodbye,
     speaks_tls,
 )
-from pcapdiag.diagnose.http2.asked import asked_at, asked_facts
+from pcapdiag.diagnose.http2.asked import asked_at, asked_facts, asked_in
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, Phase, SideHint
 from pcapdiag.diagnose.one_way import is_one_way, known_to_answer, never_answered
 from pcapdiag.diagnose.other_leg import client_left, told_its_client
@@ -180,7 +180,7 @@ def leaving_judgement(story: Story, code: str, how: Leaving) -> Judgement:
         failed=True,
         phase=_phase(story, how),
         confidence=sure,
-        frames=frames_of(turn.request_frame, turn.response_last_frame, end.frame),
+        frames=frames_of(asked_in(story), turn.response_last_frame, end.frame),
         ended_by=last.actor if last else None,
         reset=end.reset if not timeout else None,
         candidates=_who(how, timeout),

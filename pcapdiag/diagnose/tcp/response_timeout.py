@@ -8,7 +8,8 @@ How pcapdiag can tell
     The request acknowledged, quiet, then FIN (Envoy, NGINX) or RST (HAProxy) by the initiator,
     after a time that is a timeout's value (1, 2, 3, 5, 10, 15, 30, 60 s and the like) or longer
     than this responder ever took. An answer that stops half way for a second or more and is then
-    given up is the same.
+    given up is the same. Inside TLS the initiator mostly says goodbye first (Go, Java); where it
+    offers HTTP by ALPN, or the port is one of HTTPS, its request is known to have waited.
 
 Usual causes
     - The program hangs or is overloaded.

@@ -65,6 +65,7 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.tcp.closing_reset import reset_facts, responder_reset
+from pcapdiag.diagnose.tcp.late_request import late_request
 from pcapdiag.diagnose.tcp.unacknowledged import quiet_before_unacked
 from pcapdiag.diagnose.timing import IDLE, SECOND, duration
 from pcapdiag.diagnose.tls_state import request_number
@@ -122,26 +123,26 @@ def match(story: Story, _context: Context) -> Judgement | None:
 
 
 def _crossed_fin(story: Story, end: Ending) -> Judgement | None:
-    request_end = (story.initiator.last_data_seq + story.initiator.last_data_length) & 0xFFFFFFFF
-    start = (request_end - story.turn.request_bytes) & 0xFFFFFFFF
-    if seq_after(story.responder.fin_ack, start) or story.turn.request_bytes == 0:
+    asked = late_request(story)
+    if asked is None or seq_after(story.responder.fin_ack, asked.seq):
         return None
-    if request_number(story) == 1 and story.turn.gap < IDLE:
+    if request_number(story) == 1 and asked.gap < IDLE:
         return None
-    told = story.turn.request_time - end.time
     how = f"its FIN (frame {end.frame}) does not acknowledge the request; they crossed on the way"
-    if told > IDLE:
+    if asked.time - end.time > IDLE:
         how = f"it had sent FIN (frame {end.frame}) long before the request"
     why = "it closed the idle connection in an orderly way; the request came too late"
     reset = next((r for r in story.resets if not r.from_initiator), None)
-    return _judgement(
+    judgement = _judgement(
         story,
         end,
-        0.97 if story.turn.gap >= IDLE else 0.8,
+        0.97 if asked.gap >= IDLE else 0.8,
         ("a FIN", how),
         (SideHint("responder", 0.93, why, (end.frame,)), SideHint("path", 0.05, why, ())),
         frames=(end.frame, reset.frame if reset else 0),
     )
+    judgement.facts["gap"] = duration(asked.gap)
+    return judgement
 
 
 def _forgotten(story: Story) -> Judgement | None:

@@ -108,3 +108,16 @@ def test_a_lone_cancelled_request_is_told_by_its_frames() -> None:
     assert verdict.facts["waited"] == "5 s"
     soon = judged(http2(answered(1), reset(request(3, asked=10), "initiator", 8, when=47)))
     assert soon.code == "tcp.initiator_abort"
+
+
+def test_a_request_behind_a_rest_met_the_fin_of_before() -> None:
+    """The client's last bytes before it rests, SETTINGS with ACK, belong to the same turn."""
+    ack = C("PSH,ACK", b"\0\0\0\x04\x01\0\0\0\0", after=5)
+    asked = C("PSH,ACK", b"\0\0\x02\x01\x05\0\0\0\x03\x82\x84", after=2000, lost=True)
+    lines = (ack, S("ACK"), S("FIN,ACK", after=2000), C("ACK"), asked, S("RST"))
+    late = http2(answered(1), request(3, asked=4008, request_frame=12))
+    verdict = judged(late, *lines)
+    assert verdict.code == "tcp.stale_connection"
+    assert (verdict.facts["gap"], verdict.facts["request_frame"]) == ("2 s", "12")
+    taken = http2(answered(1), request(3, asked=7, request_frame=8))
+    assert judged(taken, *lines[:4]).code == "tcp.closed_before_response"
