@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import msgspec
 
-from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, STALLS, is_effect
+from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES, STALLS, fits, is_effect
 from pcapdiag.correlate.leg_failure import Key, LegFailure
 from pcapdiag.correlate.legs import (
     AT_ONCE,
@@ -35,6 +35,9 @@ BETWEEN_TRIES = 300 * MS
 """Envoy waits up to 250 ms before a retry (its base interval of 25 ms, ten times)."""
 TURN_AROUND = 1_300 * MS
 """HAProxy waits 1 s before it tries a server again that refused (measured: FIN after 3 s)."""
+AT_THAT_MOMENT = 10 * MS
+"""An answer that no page shows to be a proxy's own comes this soon after its call has failed."""
+TIMED_OUT = 504
 MAX_TRIES = 16
 """Attempts named for one failure."""
 CLOSER = 4
@@ -64,6 +67,33 @@ class Explanation(msgspec.Struct, frozen=True):
         return self.causes[-1]
 
 
+class Waiting(msgspec.Struct, frozen=True):
+    """Failed requests by the host that failed them, in the order in which they were answered."""
+
+    by_host: dict[str, list[LegFailure]]
+    legs: Legs
+
+    @classmethod
+    def of(cls, effects: Sequence[LegFailure], legs: Legs) -> Waiting:
+        """Sort them."""
+        found: dict[str, list[LegFailure]] = {}
+        for effect in sorted(effects, key=decided):
+            found.setdefault(legs.host(effect.answerer), []).append(effect)
+        return cls(found, legs)
+
+    def for_another(self, effect: LegFailure, call: LegFailure) -> bool:
+        """Return whether a call can just as well have been made for another request."""
+        others = self.by_host[self.legs.host(effect.answerer)]
+        first = bisect_left(others, call.decided - SAME_MOMENT, key=decided)
+        return any(
+            other.key != effect.key
+            and other.since - SAME_MOMENT <= call.asked
+            and fits(other, call)
+            and likeness(other, call) >= likeness(effect, call)
+            for other in others[first : first + MAX_COMPARED]
+        )
+
+
 class Joined(msgspec.Struct, frozen=True):
     """Why failures failed, for each that another leg explains, and what could not be told.
 
@@ -77,15 +107,17 @@ class Joined(msgspec.Struct, frozen=True):
 def join_legs(failures: Sequence[LegFailure], own: frozenset[str] = frozenset()) -> Joined:
     """Join the legs of all failures; ``own`` are the addresses of the capturing host."""
     legs = Legs.of(failures, own)
-    effects = [one for one in failures if is_effect(one) and one.decided and not one.suspected]
-    options = {effect.key: _best(effect, legs.candidates(effect)) for effect in effects}
-    last, unclear = _assign(options)
+    effects = [one for one in failures if is_effect(one) and one.decided and _counts(one)]
+    options = {effect.key: _best(effect, _candidates(effect, legs)) for effect in effects}
+    since = {effect.key: effect.since for effect in effects}
+    last, unclear = _assign(options, since)
     taken = {cause.key for cause in last.values()}
+    waiting = Waiting.of(effects, legs)
     found: dict[Key, Explanation] = {}
     for effect in effects:
         cause = last.get(effect.key)
         if cause is not None:
-            before = _tries_before(effect, cause, legs, taken)
+            before = _tries_before(effect, cause, legs, taken, waiting)
             after = _timeouts_after(effect, cause, legs, taken) if cause.is_silent else []
             found[effect.key] = Explanation([*before, cause, *after])
     explaining = {cause.key for explanation in found.values() for cause in explanation.causes}
@@ -94,7 +126,43 @@ def join_legs(failures: Sequence[LegFailure], own: frozenset[str] = frozenset())
             client = _client_behind(failure, legs)
             if client is not None:
                 found[failure.key] = Explanation([client], by_client=True)
+    _drop_handed_on(effects, found)
     return Joined(found, unclear)
+
+
+def _counts(failure: LegFailure) -> bool:
+    return not failure.suspected or failure.may_be_own
+
+
+def _candidates(effect: LegFailure, legs: Legs) -> list[LegFailure]:
+    """Return calls that may be why an effect failed.
+
+    What may be an origin's answer is handed on where a call brought the same, and else only what
+    failed at that very moment explains it.
+    """
+    calls = legs.candidates(effect)
+    if not effect.may_be_own:
+        return calls
+    same = [call for call in calls if call.code in REPLIES]
+    return same or [call for call in calls if _ended_it(effect, call)]
+
+
+def _ended_it(effect: LegFailure, call: LegFailure) -> bool:
+    if call.suspected or (call.code == LEFT and effect.status != TIMED_OUT):
+        return False
+    apart = call.asked - effect.asked if call.is_silent else effect.decided - call.decided
+    return abs(apart) <= AT_THAT_MOMENT
+
+
+def _drop_handed_on(effects: list[LegFailure], found: dict[Key, Explanation]) -> None:
+    """Drop answers that were handed on from an upstream that is not known to have failed itself."""
+    own = {effect.key for effect in effects if effect.may_be_own}
+    unknown = own - found.keys()
+    while unknown:
+        dropped = {key for key in own & found.keys() if found[key].last.key in unknown}
+        for key in dropped:
+            del found[key]
+        unknown = dropped
 
 
 def _best(effect: LegFailure, candidates: list[LegFailure]) -> list[LegFailure]:
@@ -139,7 +207,7 @@ def _distance(effect: LegFailure, call: LegFailure) -> int:
     return AT_ONCE if call.is_silent else abs(effect.decided - call.decided)
 
 
-def _assign(options: Options) -> tuple[dict[Key, LegFailure], Options]:
+def _assign(options: Options, since: dict[Key, int]) -> tuple[dict[Key, LegFailure], Options]:
     """Give each effect its only candidate; what is taken is struck out for those with several.
 
     Of several that can only be tries one after the other the last is the cause: for silent ones
@@ -160,7 +228,7 @@ def _assign(options: Options) -> tuple[dict[Key, LegFailure], Options]:
     last = {
         key: calls[-1]
         for key, calls in options.items()
-        if _in_turn(calls) and not calls[-1].is_silent
+        if _in_turn(calls, since[key]) and not calls[-1].is_silent
     }
     claims = Counter(call.key for call in last.values())
     found |= {key: call for key, call in last.items() if claims[call.key] == 1}
@@ -168,7 +236,7 @@ def _assign(options: Options) -> tuple[dict[Key, LegFailure], Options]:
 
 
 def _tries_before(
-    effect: LegFailure, last: LegFailure, legs: Legs, taken: set[Key]
+    effect: LegFailure, last: LegFailure, legs: Legs, taken: set[Key], waiting: Waiting
 ) -> list[LegFailure]:
     """Return the calls that were tried for one request before the last; only what is certain."""
     since, until = effect.since - SAME_MOMENT, last.asked + SAME_MOMENT
@@ -178,9 +246,9 @@ def _tries_before(
     tries: list[LegFailure] = []
     following = last
     while len(tries) < MAX_TRIES:
-        fitting = [call for call in before if _is_next_try(call, following)]
+        fitting = [call for call in before if _is_next_try(call, following, effect.since)]
         fitting = _most_alike(effect, fitting)
-        if not _in_turn(fitting):
+        if not _in_turn(fitting, effect.since) or waiting.for_another(effect, fitting[-1]):
             break
         following = fitting[-1]
         tries.insert(0, following)
@@ -207,24 +275,30 @@ def _timeouts_after(
     return []
 
 
-def _in_turn(calls: list[LegFailure]) -> bool:
+def _in_turn(calls: list[LegFailure], since: int) -> bool:
     """Sort calls by their beginning; return whether each can be a try after the one before."""
     calls.sort(key=asked)
-    return bool(calls) and all(_is_next_try(one, other) for one, other in pairwise(calls))
+    return bool(calls) and all(_is_next_try(one, other, since) for one, other in pairwise(calls))
 
 
 def _may_be_a_try(effect: LegFailure, call: LegFailure, since: int) -> bool:
     return call.asked >= since and call.code != LEFT and not is_same_leg(effect, call)
 
 
-def _is_next_try(call: LegFailure, following: LegFailure) -> bool:
-    """Return whether a call can have been followed by another one for the same request."""
+def _is_next_try(call: LegFailure, following: LegFailure, since: int) -> bool:
+    """Return whether a call can have been followed by another one for the same request.
+
+    The request came at ``since``: a connection that was opened for it before the first call had
+    failed carries no retry, but the same request beside it, as a copy for a mirror.
+    """
     if call.is_silent:
         return following.asked - max(call.last_try, call.asked + GAVE_UP) >= 0
     pause = following.asked - call.decided
     longest = TURN_AROUND if calls_the_same(call, following) else BETWEEN_TRIES
     # A proxy that gives up may call the next before it closes the last.
     shortest = -SAME_MOMENT if call.by == "initiator" else 0
+    if since - SAME_MOMENT <= following.opened < call.decided + shortest:
+        return False
     return following.asked > call.asked and shortest <= pause <= longest
 
 

@@ -98,7 +98,7 @@ def fits(effect: LegFailure, cause: LegFailure) -> bool:
         return False
     if effect.code in REPLIES:
         if cause.code in REPLIES:
-            return _is_same_answer(effect, cause)
+            return _is_same_answer(effect, cause) and effect.may_be_own >= cause.may_be_own
         return not _is_anothers(effect) and _fits_reply(reply_of(effect), cause)
     if effect.code == SOCKS:
         return not cause.came_up or cause.code == SOCKS

@@ -49,6 +49,8 @@ class LegFailure(msgspec.Struct, frozen=True):
     by: By | None = None
     side: By | None = None
     """Who did it, where the failure's own logic says so."""
+    opened: int = 0
+    """When its connection was opened; 0: not seen."""
     came_up: bool = True
     last_try: int = 0
     exchange: int | None = None
@@ -68,7 +70,7 @@ class LegFailure(msgspec.Struct, frozen=True):
     same_as: int | None = None
     health_check: bool = False
     suspected: bool = False
-    """It failed only if it explains another leg's failure."""
+    """It failed only if it explains another leg's failure; an answer, if one explains it."""
     called: str = ""
     """Whom it called, address and port, where ``answerer`` names a host instead."""
     there: int | None = None
@@ -98,6 +100,11 @@ class LegFailure(msgspec.Struct, frozen=True):
     def own_stream(self) -> int:
         """Its stream as Wireshark numbers it."""
         return self.stream if self.there is None else self.there
+
+    @property
+    def may_be_own(self) -> bool:
+        """True for an answer of which only another leg tells whether a proxy made it."""
+        return self.suspected and self.code == "http.local_reply"
 
     @property
     def is_silent(self) -> bool:

@@ -94,8 +94,14 @@ class Legs(msgspec.Struct):
             found = self.calls(effect.answerer, low, high, since, until)
         if effect.request_id:
             # Addresses of one host that nothing else shows to be one.
-            found += self.by_id.get(effect.request_id, [])[:MAX_COMPARED]
+            same = self.by_id.get(effect.request_id, [])[:MAX_COMPARED]
+            found += [call for call in same if not self._are_tries(effect, call)]
         return list({call.key: call for call in found if may_cause(effect, call)}.values())
+
+    def _are_tries(self, one: LegFailure, other: LegFailure) -> bool:
+        """Return whether a proxy made both calls for its request: a retry, a copy to a mirror."""
+        caller = self.host(one.opener)
+        return self.host(other.opener) == caller != self.host(one.answerer)
 
 
 def may_cause(effect: LegFailure, call: LegFailure) -> bool:

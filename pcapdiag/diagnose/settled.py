@@ -1,5 +1,8 @@
 """What only a proxy's other leg can settle of a connection, once both are known.
 
+A 502, 503 or 504 whose page names no product may be the origin's or its own: it is the responder's
+own where a call of it failed at that moment, and none brought the same answer.
+
 An answer that its reader would not take, or lost to the RST behind it, looks like a good one until
 the proxy's client gets an error in its place. An initiator that left had lost patience where it
 told its client so, and only followed its client where that had left first. A SYN without answer at
@@ -8,16 +11,22 @@ the capture's end had been given up where the client was told.
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import msgspec
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.exchanges import exchanges
-from pcapdiag.diagnose.http import response_lost, response_rejected
+from pcapdiag.diagnose.failed_requests import with_exchange
+from pcapdiag.diagnose.http import local_reply, response_lost, response_rejected
+from pcapdiag.diagnose.http.reply import BY_ITS_CALL, IN_PLACE
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.patience import MOST_SURE, Patience
 from pcapdiag.diagnose.tcp.connection_timeout import given_up
 from pcapdiag.diagnose.tcp.leaving import ABORT, TIMEOUT, leaving, leaving_judgement
+from pcapdiag.diagnose.work import sending_request
 from pcapdiag.model.context import Context
+from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
 
 GIVEN_UP = 0.9
@@ -49,6 +58,28 @@ def suspects(story: Story) -> list[Suspect]:
     return found
 
 
+def gateway_answers(story: Story) -> list[Suspect]:
+    """Return answers that nothing shows to be a proxy's own, and that its call may show to be."""
+    code = local_reply.KIND.code
+    return [
+        Suspect(code, one.index, one.response_time, one.response_frame, False)
+        for one in exchanges(story)
+        if _may_be_its_own(one) and one.response_time and one.response_frame
+    ]
+
+
+def _may_be_its_own(exchange: Exchange) -> bool:
+    handed_on = exchange.upstream_service_time
+    return exchange.status in IN_PLACE and exchange.local_reply is None and not handed_on
+
+
+def mark_gateway_answers(story: Story, confirmed: Container[int]) -> None:
+    """Take the answers with these numbers for the responder's own: its call failed just then."""
+    for exchange in exchanges(story):
+        if exchange.index in confirmed and _may_be_its_own(exchange):
+            exchange.local_reply = BY_ITS_CALL
+
+
 def confirm(story: Story, code: str, index: int | None, shown: str) -> Judgement | None:
     """Return the verdict for a suspect whose failure the other leg shows, as ``shown`` says."""
     for exchange in exchanges(story):
@@ -68,9 +99,17 @@ def never_connected(story: Story, context: Context) -> Judgement | None:
     return given_up(story, context, gave_up=True, confidence=GIVEN_UP)
 
 
-def gave_up(story: Story, context: Context, leg: str) -> Judgement | None:
-    """Return the verdict where an initiator that left had told its client that it timed out."""
+def gave_up(story: Story, context: Context, leg: str, *, again: bool = False) -> Judgement | None:
+    """Return the verdict where an initiator that left had told its client that it timed out.
+
+    With ``again`` it tried once more instead: ``leg`` is that try.
+    """
+    if sending_request(story):
+        # Its own client stalled within the request: no answer was due.
+        return None
     why = f"it told its own client so at that moment ({leg})"
+    if again:
+        why = f"it then made the same call again ({leg})"
     return _left(story, context, TIMEOUT, MOST_SURE, why)
 
 
@@ -85,4 +124,4 @@ def _left(story: Story, context: Context, code: str, timeout: float, why: str) -
     if how is None:
         return None
     waited = Patience(how.waited.waited, timeout, how.waited.round_value, why)
-    return leaving_judgement(story, code, replace(how, waited=waited))
+    return with_exchange(leaving_judgement(story, code, replace(how, waited=waited)), story)

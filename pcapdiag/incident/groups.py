@@ -43,6 +43,8 @@ class GroupKey(NamedTuple):
     responder: str | None
     socks_reply: float | None = None
     """What a SOCKS proxy answered: its own no to one and what it passes on to another differ."""
+    cause: tuple[str, str] | None = None
+    """Code and endpoint of what made it fail on another leg."""
 
     @property
     def is_one_endpoint(self) -> bool:
@@ -117,7 +119,7 @@ class Grouper(msgspec.Struct):
 
 
 def group(connections: Iterable[Connection]) -> list[Group]:
-    """Group failed connections by code, side, party, culprit, responder and a SOCKS proxy's answer.
+    """Group failed connections by code, side, party, culprit, responder, cause, a SOCKS answer.
 
     Every failed connection is in one group, so the groups' counts add up to the failed ones.
     """
@@ -132,7 +134,10 @@ def group_key(connection: Connection) -> GroupKey:
     who = connection.verdict.attribution
     responder = join_port(connection.responder.ip, connection.responder.port)
     reply = connection.verdict.numbers.get(SOCKS_REPLY)
-    return GroupKey(connection.verdict.code, who.side, who.party, who.address, responder, reply)
+    last = connection.causes[-1] if connection.causes else None
+    cause = (last.code, last.endpoint) if last else None
+    code = connection.verdict.code
+    return GroupKey(code, who.side, who.party, who.address, responder, reply, cause)
 
 
 def _new_group(key: GroupKey, connection: Connection) -> Group:

@@ -13,7 +13,7 @@ from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.exchanges import exchanges, judge_exchanges
 from pcapdiag.diagnose.judgement import Judgement, Phase
 from pcapdiag.diagnose.ok import KIND as WORKED
-from pcapdiag.diagnose.settled import Suspect, suspects
+from pcapdiag.diagnose.settled import Suspect, gateway_answers, suspects
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
@@ -39,6 +39,8 @@ def leg_failures(story: Story, judgement: Judgement, context: Context) -> Iterat
 
     Of a connection that did not fail, as far as it shows, what another leg may show to have failed.
     """
+    answers = gateway_answers(story)[:MAX_PER_CONNECTION]
+    yield from (_suspected(story, suspect) for suspect in answers)
     if judgement.code == WORKED.code:
         yield from (_suspected(story, suspect) for suspect in suspects(story))
         return
@@ -70,6 +72,7 @@ def _leg_failure(story: Story, judgement: Judgement) -> LegFailure:
         frame=end.frame or max(judgement.frames, default=story.first_frame),
         by=end.by,
         side=_side(judgement),
+        opened=story.start if story.syn_count else 0,
         came_up=story.established,
         last_try=story.initiator.last_time if story.established else _last_syn(story),
         same_as=story.same_as,
@@ -95,6 +98,7 @@ def _with_answer(failure: LegFailure, story: Story) -> LegFailure:
 
 def _suspected(story: Story, suspect: Suspect) -> LegFailure:
     phase: Phase = "in_response" if suspect.by_initiator else "in_request"
+    phase = "before_response" if suspect.code in REPLIES else phase
     judgement = Judgement(suspect.code, False, phase, 0, exchange=suspect.exchange)
     return msgspec.structs.replace(
         _leg_failure(story, judgement),

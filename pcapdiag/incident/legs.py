@@ -7,15 +7,22 @@ connection when somebody reads it: by then every verdict is final.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import msgspec
 
-from pcapdiag.correlate.causes import Joined, join_legs
+from pcapdiag.correlate.causes import Explanation, Joined, join_legs
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES
 from pcapdiag.correlate.leg_failure import Key, LegFailure
 from pcapdiag.diagnose.capture.partial import KIND as PARTIAL
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.diagnose.settled import confirm, followed_its_client, gave_up, never_connected
+from pcapdiag.diagnose.settled import (
+    confirm,
+    followed_its_client,
+    gave_up,
+    mark_gateway_answers,
+    never_connected,
+)
 from pcapdiag.incident.leg_failures import leg_failures
 from pcapdiag.incident.leg_words import absence, explanation
 from pcapdiag.model.context import Context
@@ -27,6 +34,8 @@ from pcapdiag.model.units import format_seconds
 UNTOLD = PARTIAL.code
 MAX_FAILURES = 20_000
 """Failures among which causes are looked for; later ones are counted in ``left_out``."""
+MAX_ANSWERS = 5_000
+"""Answers that may be an origin's or a proxy's own, among which proxies' own are looked for."""
 
 
 def _own_number(stream: int) -> int:
@@ -37,12 +46,17 @@ class ProxyLegs(msgspec.Struct):
     """Notes the failures of a capture and joins those of one request; memory is bounded."""
 
     left_out: int = 0
+    _answers: int = 0
     _failures: list[LegFailure] = []
     _joined: Joined = Joined({}, {})
     _effects: dict[Key, LegFailure] = {}
     """The failures that another leg explains."""
     _explained: dict[int, tuple[LegFailure, LegFailure]] = {}
     """By stream of a cause: itself, and the first failure that it explains."""
+    _tried_again: dict[int, LegFailure] = {}
+    """By stream of a call that its initiator gave up: its next try for the same request."""
+    _own_answers: dict[int, list[int]] = {}
+    """By stream: answers that are its responder's own, as a call of it shows."""
     _told: dict[int, Verdict | None] = {}
     """By stream of a cause: what was told of it, None until it was; gone when it had not failed."""
     _several: bool = False
@@ -65,6 +79,7 @@ class ProxyLegs(msgspec.Struct):
         ``numbers`` gives the number there for a stream of this point.
         """
         self._joined, self._effects = joined._joined, joined._effects
+        self._own_answers, self._tried_again = joined._own_answers, joined._tried_again
         self._explained, self._told = joined._explained, joined._told
         self._numbers, self._several, self._failures = numbers, True, []
 
@@ -72,6 +87,9 @@ class ProxyLegs(msgspec.Struct):
         """Remember how a connection and its requests failed, or may have; False for neither."""
         noted = False
         for failure in leg_failures(story, judgement, context):
+            self._answers += failure.may_be_own
+            if failure.may_be_own and self._answers > MAX_ANSWERS:
+                continue
             noted = True
             if len(self._failures) < MAX_FAILURES:
                 self._failures.append(failure)
@@ -86,13 +104,19 @@ class ProxyLegs(msgspec.Struct):
         self._effects = {one.key: one for one in self._failures if one.key in explained}
         for key, found in explained.items():
             self._told |= {cause.stream: None for cause in found.causes}
+            if self._effects[key].may_be_own and key[1] is not None:
+                self._own_answers.setdefault(key[0], []).append(key[1])
             if not found.by_client:
                 self._explained.setdefault(found.last.stream, (found.last, self._effects[key]))
+            for cause, following in pairwise(found.causes):
+                if cause.code in {LEFT, GIVEN_UP}:
+                    self._tried_again.setdefault(cause.stream, following)
         self._failures = []
 
     def judgement(self, story: Story, context: Context) -> Judgement | None:
         """Return the verdict on a connection that its other leg settles; None where none does."""
         number = self._numbers(story.stream)
+        mark_gateway_answers(story, self._own_answers.get(number, ()))
         cause, effect = self._explained.get(number, (None, None))
         if cause is not None and effect is not None:
             if cause.suspected:
@@ -100,8 +124,12 @@ class ProxyLegs(msgspec.Struct):
                 return confirm(story, cause.code, cause.exchange, shown)
             if cause.code == UNTOLD and cause.is_silent and not cause.came_up:
                 return never_connected(story, context)
-            if cause.code == LEFT and effect.code in {GIVEN_UP, *REPLIES}:
+            left = cause.code == LEFT and effect.code == GIVEN_UP
+            if left or (cause.code in {LEFT, GIVEN_UP} and effect.code in REPLIES):
                 return gave_up(story, context, effect.place)
+        following = self._tried_again.get(number)
+        if following is not None:
+            return gave_up(story, context, following.place, again=True)
         found = self._joined.explained.get((number, None))
         if found is not None and found.by_client and found.last.code == LEFT:
             return followed_its_client(story, context, found.last.place)
@@ -128,23 +156,34 @@ class ProxyLegs(msgspec.Struct):
         ``calls_others`` says that its responder opened connections in this capture.
         """
         verdict = connection.verdict
-        key = self._numbers(connection.stream), verdict.exchange
-        found = self._joined.explained.get(key)
         if not verdict.failed:
             return
-        if found is None or found.last.stream not in self._told:
+        for other in connection.other_failures:
+            self._explain(connection.stream, other)
+        found = self._explain(connection.stream, verdict)
+        if found is None:
+            key = self._numbers(connection.stream), verdict.exchange
             unclear = self._joined.unclear.get(key, [])
             notes = absence(connection, unclear, calls_others=calls_others, several=self._several)
             verdict.notes.extend(notes)
             return
         connection.causes = [self._cause(one) for one in found.causes if one.stream in self._told]
         connection.caused_by = found.last.own_stream
+        self._name_makers(connection)
+
+    def _explain(self, stream: int, verdict: Verdict) -> Explanation | None:
+        """Say in a verdict what caused it on another leg, and return that; None for nothing."""
+        key = self._numbers(stream), verdict.exchange
+        found = self._joined.explained.get(key)
+        if found is None or found.last.stream not in self._told:
+            return None
         told = self._told_of(found.last)
         title = told.title if told is not None else found.last.code
-        verdict.notes.insert(0, explanation(found, title, self._effects[key].decided))
+        first = "The first of them: " if verdict.count > 1 else ""
+        verdict.notes.insert(0, first + explanation(found, title, self._effects[key].decided))
         if told is not None:
             _compare_words(verdict, told)
-        self._name_makers(connection)
+        return found
 
     def _name_makers(self, connection: Connection) -> None:
         """Say of replies that were handed on which proxy made them."""
@@ -182,7 +221,10 @@ class ProxyLegs(msgspec.Struct):
         told = self._told.get(failure.stream)
         if told is None:
             return None
-        return told if told.exchange == failure.exchange or told.code == failure.code else None
+        same = told.exchange == failure.exchange or told.code == failure.code
+        # Which of the two an initiator's leaving was may be known only from this join.
+        left = {told.code, failure.code} == {LEFT, GIVEN_UP}
+        return told if same or left else None
 
 
 def _compare_words(verdict: Verdict, cause: Verdict) -> None:

@@ -106,6 +106,7 @@ def _moved(
         since=time(failure.since),
         asked=time(failure.asked),
         decided=time(failure.decided),
+        opened=time(failure.opened),
         last_try=time(failure.last_try),
         same_as=None if same_as is None else numbers(study.number, same_as),
         there=failure.stream,
@@ -137,5 +138,6 @@ def _brought(
             since=failure.since + by,
             asked=failure.asked + by,
             decided=failure.decided + by if failure.decided else 0,
+            opened=failure.opened + by if failure.opened else 0,
             last_try=failure.last_try + by if failure.last_try else 0,
         )

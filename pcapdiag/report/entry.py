@@ -221,6 +221,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
         most = len(others) if self.whole else OTHER_LINES
         for other in others[:most]:
             yield from self.page.with_right("ALSO", other_text(other), other.code)
+            for note in other.notes:
+                yield from self.page.labelled("", shown(note))
         rest = sum(other.count for other in others[most:])
         if rest:
             yield from self.page.labelled("", f"and {rest:,} more (in the JSON)")

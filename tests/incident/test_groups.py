@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from pcapdiag.incident import groups
 from pcapdiag.incident.groups import GROUP_STREAMS, group, summarize
+from pcapdiag.model.report import Cause, Connection
 from tests.report.fabricate import healthy, refused, seconds
 
 
@@ -23,6 +24,17 @@ def test_another_culprit_is_another_group() -> None:
     other = refused(2)
     other.verdict.attribution.side = "path"
     assert len(group([refused(1), other])) == 2
+
+
+def test_another_cause_on_the_other_leg_is_another_group() -> None:
+    def caused(stream: int, code: str) -> Connection:
+        made = refused(stream)
+        made.causes = [Cause(stream=9, frame=1, code=code, time=seconds(1), endpoint="10.0.2.7:80")]
+        return made
+
+    codes = ("tcp.connection_refused", "tcp.connection_refused", "tcp.response_timeout")
+    several = [caused(n, code) for n, code in enumerate(codes)]
+    assert [g.connections for g in group([*several, refused(5)])] == [2, 1, 1]
 
 
 def test_every_failed_request_of_a_connection_counts() -> None:

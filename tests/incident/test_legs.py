@@ -208,6 +208,68 @@ def test_the_other_leg_settles_what_one_leg_only_suggests(name: str) -> None:
     assert client.caused_by == call.stream
 
 
+def test_a_gateways_own_page_is_told_by_its_failed_call_alone() -> None:
+    connections = read("http.local_reply-gateway-of-ones-own").connections
+    clients = [one for one in connections if one.verdict.code == "http.local_reply"]
+    codes = [cause.code for one in clients for cause in one.causes]
+    assert codes == [
+        "tcp.connection_refused",
+        "tcp.reset_before_response",
+        "tcp.response_timeout",
+        "tcp.closed_before_response",
+    ]
+    proxy = clients[0].responder.ip
+    assert clients[0].verdict.title.startswith(f"{proxy} answered in the upstream's place")
+
+
+def test_an_origins_503_beside_a_refused_copy_is_no_failure() -> None:
+    connections = read("healthy-http-origin-503-beside-a-mirror").connections
+    assert {one.verdict.code for one in connections} == {"tcp.connection_refused"}
+
+
+def test_answers_beyond_the_limit_are_left_to_their_origins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAX_ANSWERS", 1)
+    report = read("http.local_reply-gateway-of-ones-own")
+    codes = [one.verdict.code for one in report.connections]
+    assert codes.count("http.local_reply") == 1
+
+
+def test_tries_that_were_given_up_are_known_by_the_next_try() -> None:
+    connections = read("http.local_reply-envoy-per-try-timeout").connections
+    calls = [one for one in connections if one.verdict.code == "tcp.response_timeout"]
+    assert len(calls) == 3
+    assert [(one.verdict.confidence, one.verdict.exchange) for one in calls] == [(0.97, 0)] * 3
+    assert "made the same call again (stream 2)" in calls[0].verdict.explanation
+
+
+def test_each_failed_request_of_a_connection_has_its_own_cause() -> None:
+    connections = read("http.local_reply-envoy-streams-of-one-client").connections
+    calls = {one.verdict.code: one for one in connections}
+    client = calls.pop("http.local_reply")
+    assert client.caused_by == calls["tcp.reset_before_response"].stream
+    closed, silent = client.other_failures
+    for other, code in ((closed, "tcp.closed_before_response"), (silent, "tcp.response_timeout")):
+        (note,) = other.notes
+        assert f"{calls[code].verdict.title} (stream {calls[code].stream}, frame" in note
+    told = f"told its own client so at that moment (stream {client.stream})"
+    assert told in calls["tcp.response_timeout"].verdict.explanation
+
+
+def test_a_client_that_stalls_in_its_upload_is_not_the_upstreams_failure() -> None:
+    client, call = read("http.local_reply-haproxy-upload-stalls").connections
+    assert (call.verdict.code, call.verdict.attribution.side) == (
+        "tcp.initiator_abort",
+        "initiator",
+    )
+    assert client.causes[0].code == "tcp.initiator_abort"
+    assert client.verdict.notes[0].startswith("Caused on the other leg: left early")
+    assert (
+        "never finished its request: it sent nothing more in the 1.5 s" in client.verdict.notes[1]
+    )
+
+
 def test_both_sides_of_a_nat_are_one_failure() -> None:
     report = read("tcp.connection_refused-behind-dnat", "router.pcap")
     assert [one.same_as for one in report.connections] == [None, 0]

@@ -30,6 +30,8 @@ NOT_TIED = {
 }
 """A request without a route, whose 404 is no failure on the wire, and that no port names; two
 requests alike within one second, at two ports that the format does not name."""
+NOT_LOGGED = {"http.local_reply-envoy-beside-a-mirror": 1}
+"""Failed connections without a line: Envoy logs the client's request, and its copy nowhere."""
 assert LOGGED, "no logs beside captures"
 
 
@@ -91,9 +93,9 @@ def test_every_failed_connection_has_its_line_and_agrees(name: str) -> None:
     assert report.logs is not None
     assert report.logs.disagreeing == 0
     assert report.logs.failures_without_line == 0
-    for connection in report.connections:
-        if connection.verdict.failed:
-            assert lines(connection), connection.verdict.title
+    failed = [connection for connection in report.connections if connection.verdict.failed]
+    without = [connection.verdict.title for connection in failed if not lines(connection)]
+    assert len(without) == NOT_LOGGED.get(name, 0), without
 
 
 @pytest.mark.parametrize("name", LOGGED)

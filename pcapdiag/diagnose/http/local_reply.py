@@ -10,6 +10,9 @@ How pcapdiag can tell
     origin's own 5xx has none of these and is `ok`. With x-envoy-upstream-service-time the reply was
     only handed on: a proxy further behind made it. NGINX's 503 page is left out: NGINX gives 502
     and 504 for upstreams, and 503 for its own limits or by configuration.
+    A page of no known product (Go, Java, an error page of one's own) tells nothing by itself. Where
+    the responder's own call failed within the request, at the moment of the answer, and no call
+    brought the same status, the answer was its own.
 
 Usual causes
     - What the other leg shows: the upstream refused, reset, closed or never answered.
@@ -93,6 +96,8 @@ KIND = Kind(
 SURE, HANDED_ON, PAGE_ALONE, EMPTY = 0.97, 0.9, 0.92, 0.8
 """Probability with Envoy's own text, with one that was passed on, with a page of others, and where
 only an empty body under Envoy's name speaks."""
+BY_CALL = 0.88
+"""Where its own failed call speaks: an origin that needs another service may say 503 as well."""
 NO_SERVER = 0.3
 """Share of HAProxy's 503s that mean "no server is up": its page says the same either way."""
 
@@ -106,6 +111,8 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     confidence = SURE if reply.product == "envoy" else PAGE_ALONE
     if reply.reason == NO_ROUTE:
         confidence = EMPTY
+    elif not reply.product:
+        confidence = BY_CALL
     elif reply.handed_on:
         confidence = HANDED_ON
     elif reply.product == "haproxy" and exchange.status == 503:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.words import quoted
 from pcapdiag.diagnose.judgement import Judgement, Observed, OtherCode, SideHint
+from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.http import Exchange, LocalReply
 from pcapdiag.model.story import Story
@@ -18,6 +21,8 @@ GRPC_IN_PLACE = (4, 8, 13, 14)
 """grpc-status that stands for them where the HTTP status is 200."""
 NGINX_LIMITS = 503
 """NGINX gives this status for its own limits and by ``return``, never for an upstream."""
+BY_ITS_CALL = LocalReply("", "a call that it made for it had just failed")
+"""Of an answer whose page says nothing: the responder's other leg told."""
 PRODUCTS = {
     "envoy": "Envoy",
     "nginx": "NGINX",
@@ -73,7 +78,7 @@ def reply_in_place(exchange: Exchange) -> LocalReply | None:
 
 
 def product_name(reply: LocalReply) -> str:
-    """Return the proxy's name as it is written."""
+    """Return the proxy's name as it is written; empty where no product is known."""
     return PRODUCTS.get(reply.product.lower(), harmless(reply.product, 40))
 
 
@@ -94,7 +99,7 @@ def reply_judgement(
     alternatives: tuple[OtherCode, ...] = (),
 ) -> Judgement:
     """Return the judgement on a request that a proxy answered by itself."""
-    product = product_name(reply)
+    product = product_name(reply) or story.responder.address
     why = f"the answer is {product}'s own"
     if reply.reason:
         why += f": {quoted(reply.reason)}"
@@ -105,7 +110,7 @@ def reply_judgement(
         why += ", handed on by this proxy"
     reason = reply.reason or "its page does not say why"
     frames = tuple(frame for frame in (exchange.response_frame,) if frame)
-    return request_failed(
+    judgement = request_failed(
         story,
         exchange,
         code,
@@ -121,4 +126,19 @@ def reply_judgement(
             "details": f", {quoted(reply.details)}" if reply.details else "",
             "maker": maker,
         },
+    )
+    return replace(judgement, notes=_stalled_upload(story, exchange))
+
+
+def _stalled_upload(story: Story, exchange: Exchange) -> tuple[str, ...]:
+    """Say that the client stopped within its request, so that nobody owed it an answer yet."""
+    sent, answered = story.turn.request_last_time, exchange.response_time
+    if exchange.request_complete or exchange.stream_id is not None or exchange.expects_continue:
+        return ()
+    if answered is None or sent < (exchange.request_time or 0) or answered - sent < SECOND:
+        return ()
+    return (
+        f"{story.initiator.address} never finished its request: it sent nothing more in the "
+        f"{duration(answered - sent)} before the answer. What waited behind the proxy may have "
+        "waited for the rest of it.",
     )
