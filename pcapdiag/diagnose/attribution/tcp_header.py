@@ -99,6 +99,19 @@ def timestamps_missing(view: ResetView) -> Signal | None:
     return signal(name, "path", detail, (reset.frame,))
 
 
+def timestamps_dropped(view: ResetView) -> Signal | None:
+    """Find a segment, no RST, without the timestamps that both ends use (RFC 7323 3.2: a MUST)."""
+    if view.reset.is_rst or view.reset.tsval is not None:
+        return None
+    used = any(p.tsval is not None for p in view.earlier)
+    if not used or not any(p.tsval is not None for p in view.peer_earlier if not p.is_syn):
+        return None
+    if any(p.tsval is None for p in view.own):
+        return None
+    detail = f"{view.word} lacks the timestamps that both ends put into every other segment"
+    return signal("timestamps_dropped", "path", detail, (view.reset.frame,))
+
+
 def reply_form(view: ResetView) -> Signal | None:
     """Note the reply of whoever holds no socket: a host and a filter send the very same."""
     reset = view.reset
