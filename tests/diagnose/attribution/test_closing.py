@@ -134,8 +134,8 @@ def test_probes_behind_a_fin_are_its_senders_own() -> None:
 def test_an_ack_that_the_fin_overtook_is_no_life_behind_it() -> None:
     exchange = talk()
     fin = exchange.send("server", FIN | ACK)
-    late = {"ip_id": fin.ip_id - 1, "tsval": (fin.tsval or 0) - 1}
-    exchange.wait(5 * MS).forge("server", ACK, seq=fin.seq, ack=fin.ack - 40, **late)
+    made, late = (fin.tsval or 0) - 1, exchange.wait(5 * MS)
+    late.forge("server", ACK, seq=fin.seq, ack=fin.ack - 40, ip_id=fin.ip_id - 1, tsval=made)
     assert "acks_after" not in says(closed(exchange, fin))
 
 
