@@ -7,8 +7,7 @@ nobody answered. Reading record and frame headers is enough to know it.
 from __future__ import annotations
 
 from pcapdiag.diagnose.completeness import METHODS
-from pcapdiag.diagnose.ending import Ending, ending
-from pcapdiag.diagnose.timing import MS
+from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
 from pcapdiag.diagnose.tls_asked import SMALL_RECORD, unanswered_request
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
 from pcapdiag.model.once import once
@@ -55,8 +54,6 @@ LDAP_UNBIND = b"\x42\x00"
 LDAP_UNBIND_BYTES = range(7, 9)
 LAST_WORD = 8
 """Bytes at most of a farewell in a protocol that is not known: rsync's is 5, others' 2 to 8."""
-LEFT_AT_ONCE = 5 * MS
-"""An initiator that closes this soon after its last bytes did not wait for an answer to them."""
 LARGEST_ALERT = 69
 """Bytes of a TLS alert record with CBC, SHA-384 and padding."""
 CANCEL_REQUEST = b"\x00\x00\x00\x10\x04\xd2\x16\x2e"

@@ -13,9 +13,8 @@ from pcapdiag.diagnose.completeness import (
     request_incomplete,
     response_completeness,
 )
-from pcapdiag.diagnose.ending import Ending, ending
+from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
 from pcapdiag.diagnose.goodbye import (
-    LEFT_AT_ONCE,
     asks_for_answer,
     bytes_not_captured,
     responder_said_goodbye,

@@ -6,8 +6,8 @@ from pcapdiag.flow.counters cimport count_marks
 from pcapdiag.flow.records cimport Flow, HalfFlow
 from pcapdiag.flow.sequence cimport repeats
 
-cdef long long ANY_RETRANSMISSION, FIN, SYN
-cdef long long DUPLICATE_WINDOW, _SOFT_WINDOW, SAME_PATH_WINDOW, RECENT, MAX_PATHS, MASK32
+cdef long long ANY_RETRANSMISSION, FIN, RST, SYN
+cdef long long DUPLICATE_WINDOW, _SOFT_WINDOW, SAME_PATH_WINDOW, ONLY_TTL, RECENT, MAX_PATHS, MASK32
 cdef long long TAG_BITS, TAG
 cdef unsigned long long MASK, MIX_A, MIX_B
 
@@ -31,6 +31,6 @@ cdef class Copies:
     @cython.locals(number=cython.longlong)
     cdef int _choose_path(self, long long interface, long long ifindex) except -1
     cdef inline void _note_path(self, Packet p, Flow flow, long long path) noexcept
-    cdef long long _same_packet(self, Packet p, HalfFlow f, HalfFlow r, long long apart, long long same_path) noexcept
+    cdef long long _same_packet(self, Packet p, HalfFlow f, HalfFlow r, long long apart, long long moved) noexcept
     cdef void _note_mixed(self, long long path, long long before, long long apart, long long interface)
     cdef void _note_copy(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long time) noexcept

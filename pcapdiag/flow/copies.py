@@ -17,7 +17,7 @@ from pcapdiag.flow.activity import Bins
 from pcapdiag.flow.counters import count_marks
 from pcapdiag.flow.records import Flow, HalfFlow
 from pcapdiag.flow.sequence import repeats
-from pcapdiag.model.packet import ANY_RETRANSMISSION, FIN, SYN
+from pcapdiag.model.packet import ANY_RETRANSMISSION, FIN, RST, SYN
 
 DUPLICATE_WINDOW = 100_000_000
 """Two captures of one packet are at most this far apart (ns), where the IP ID proves the
@@ -26,6 +26,8 @@ SOFT_WINDOW = 10_000_000
 """The same where only the path differs, as without an IP ID."""
 SAME_PATH_WINDOW = 200_000
 """The same for an identical packet on the same path, which a very fast repeat would resemble."""
+ONLY_TTL = 256
+"""Two places that differ in less than this differ in nothing but the TTL."""
 RECENT = 2_048
 """Packets remembered to recognise a second capture of them: as many as the upper 11 bits of a
 fingerprint tell apart. The lower ones, which nearly always tell two packets apart, are in the
@@ -87,7 +89,7 @@ class Copies:
             if apart < 0:
                 apart = -apart
             before = self._recent[slot + 2]
-            if self._same_packet(p, f, r, apart, where == before):
+            if self._same_packet(p, f, r, apart, where ^ before):
                 self._note_mixed(path, before, apart, interface)
                 if where == before:
                     self._note_copy(p, flow, f, r, time)
@@ -172,12 +174,15 @@ class Copies:
             elif flow.vni1 == 0:
                 flow.vni1 = p.vni
 
-    def _same_packet(self, p: Packet, f: HalfFlow, r: HalfFlow, apart: int, same_path: int) -> int:
+    def _same_packet(self, p: Packet, f: HalfFlow, r: HalfFlow, apart: int, moved: int) -> int:
         if apart > DUPLICATE_WINDOW:
             return 0
         if p.version == 4 and p.ip_id != 0:
             return 1
-        if not same_path:
+        if moved != 0:
+            # Bare RSTs of two senders are alike but for the TTL; a router's copy has another MAC.
+            if p.flags & RST and moved < ONLY_TTL and apart > SAME_PATH_WINDOW:
+                return 0
             return 1 if apart <= _SOFT_WINDOW else 0
         if apart > SAME_PATH_WINDOW:
             return 0

@@ -39,6 +39,8 @@ cdef class Table:
     @cython.locals(host=Host, place=cython.longlong)
     cpdef Host host(self, long long version, unsigned long long high, unsigned long long low)
     cdef void infer_opener(self, Packet p, Flow flow)
+    @cython.locals(opener=Host)
+    cpdef int begin(self, Flow flow, long long time) except -1
     @cython.locals(opener=Host, answerer=Host, endpoint=Endpoint, high=cython.ulonglong, low=cython.ulonglong, port=cython.longlong)
     cpdef int settle(self, Flow flow) except -1
     @cython.locals(endpoint=Endpoint)

@@ -213,6 +213,26 @@ class Table:
         elif p.source_port < 32768 <= p.target_port:
             flow.a_opened = 0
 
+    def begin(self, flow: Flow, time: int) -> int:
+        """Let a connection begin with the SYN at hand, which the file has behind later packets.
+
+        Return 0 where some were followed already.
+        """
+        if time > flow.start or flow.a.packets + flow.b.packets > 0:
+            return 0
+        flow.start = time
+        flow.active_time = time
+        flow.midstream = 0
+        flow.inferred = 0
+        if flow.a_opened != self.from_a:
+            opener = flow.a.host if flow.a_opened else flow.b.host
+            opener.opened -= 1
+            if flow.endpoint is not None:
+                flow.endpoint.connections -= 1
+            flow.a_opened = self.from_a
+            self.settle(flow)
+        return 1
+
     def settle(self, flow: Flow) -> None:
         """Enter a connection whose initiator is known with its hosts and its endpoint."""
         if flow.a_opened:

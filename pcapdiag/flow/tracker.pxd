@@ -54,7 +54,7 @@ cdef class Tracker:
     cpdef int process(self, batch, link_types, files) except -1
     @cython.locals(p=Packet, i=cython.longlong, soon=cython.longlong, row=cython.longlong, flow=Flow, buckets=list, frame=cython.longlong, time=cython.longlong, interface=cython.longlong)
     cdef int _process_ordered(self, long long count) except -1
-    @cython.locals(p=Packet, i=cython.longlong, assigned=list, waiting=list)
+    @cython.locals(p=Packet, i=cython.longlong, assigned=list, waiting=list, flow=Flow)
     cdef int _process_disordered(self, long long count) except -1
     @cython.locals(p=Packet, flow=Flow)
     cdef int _replaces(self) except -1

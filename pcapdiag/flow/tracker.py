@@ -210,7 +210,10 @@ class Tracker:
                     self._track_assigned(waiting, assigned)
                     waiting = []
                     self._decode_at(p, i)
-                assigned[i] = self._assign(p, self.frames[i], self.times[i], self.interfaces[i])
+                flow = self._assign(p, self.frames[i], self.times[i], self.interfaces[i])
+                if flow is not None and flow.midstream and p.flags & (SYN | ACK) == SYN:
+                    self.table.begin(flow, self.times[i])
+                assigned[i] = flow
             waiting.append(i)
         self._track_assigned(waiting, assigned)
         if self.now >= self.next_sweep:

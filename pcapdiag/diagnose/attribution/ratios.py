@@ -72,6 +72,7 @@ RATIOS: dict[str, Ratio] = {
     "timestamps_missing_apple": Ratio("tcp_header", NEUTRAL, "usual for Apple"),
     "timestamps_missing": Ratio("tcp_header", WEAK, "Apple never puts them into a RST"),
     "timestamps_missing_linux": Ratio("tcp_header", MEDIUM, "Linux does, from a live socket"),
+    "timestamps_dropped": Ratio("tcp_header", STRONG, "RFC 7323 3.2: in every segment but a RST"),
     "window_odd": Ratio("tcp_header", WEAK, "a host's reply has window 0"),
     "reply_form": Ratio("tcp_header", NEUTRAL, "host without socket and filter are alike"),
     "refusal_odd": Ratio("tcp_header", 3.0, "RFC 9293 3.10.7.1: seq 0, ACK of the SYN"),

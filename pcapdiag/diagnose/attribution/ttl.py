@@ -38,7 +38,8 @@ def distance(view: ResetView) -> Signal | None:
     if reset.ttl in ttls:
         return _same(view, ttls, whose)
     elsewhere = view.context.host(view.end.address).ttls.get(reset.ttl, 0)
-    if elsewhere >= STEADY:
+    # Only who does not hold the connection resets it from elsewhere; that one sends no FIN.
+    if elsewhere >= STEADY and (reset.is_rst or not view.own):
         return _elsewhere(view, ttls, elsewhere)
     usual = mode(ttls)
     if _only_answered_syns(view) and hops(reset.ttl) > hops(usual):

@@ -6,7 +6,13 @@ import msgspec
 
 from pcapdiag.diagnose.bare import held_by_its_sender
 from pcapdiag.diagnose.cancel import at_deadline, cancelled
-from pcapdiag.diagnose.ending import Ending, behind_unseen_bytes, ending, frames_of
+from pcapdiag.diagnose.ending import (
+    LEFT_AT_ONCE,
+    Ending,
+    behind_unseen_bytes,
+    ending,
+    frames_of,
+)
 from pcapdiag.diagnose.goodbye import (
     asks_for_answer,
     bytes_not_captured,
@@ -47,6 +53,9 @@ LAST_WORDS = 512
 """Bytes at most that a server still says when it has read its client's FIN: an error, a goodbye."""
 STALLED_ANSWER = SECOND
 """An answer that paused this long before the initiator left was not on its way any more."""
+HALF_CLOSING = 0.25
+"""Probability of a half close where a FIN follows its request at once and nothing ever came back:
+hardly anybody asks and leaves at once (judgement)."""
 AT_ONCE = 5 * MS
 """Hardly anybody asks and resets this soon; a device that forges resets to both ends does."""
 TIMEOUT, ABORT = "tcp.response_timeout", "tcp.initiator_abort"
@@ -110,6 +119,9 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
     if sending_request(story):
         return Patience(max(0, end.time - since), 0.1, None, "it was still sending the request")
     waited = patience(story, context, since, end.time)
+    if end.reset is None and waited.waited <= LEFT_AT_ONCE and not story.responder.fin_frame:
+        reason = f"{waited.reason}, or closed its own direction and went on waiting"
+        waited = Patience(waited.waited, max(HALF_CLOSING, waited.timeout), None, reason)
     told = told_its_client(story, end.time)
     if told is not None:
         reason = f"it told its own client so at that moment (stream {told.stream})"

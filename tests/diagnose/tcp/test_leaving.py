@@ -179,7 +179,11 @@ def test_how_sure_the_side_is_follows_from_timeout_or_abort() -> None:
 def test_a_file_that_ends_behind_a_half_close() -> None:
     lines = (*HANDSHAKE, C("PSH,ACK", GET), C(FIN), S("ACK"))
     assert judged(*lines, left=0.2).code == "capture.partial"
-    assert judged(*lines, left=9).code == "tcp.initiator_abort"
+    left = judged(*lines, left=9)
+    assert left.code == "tcp.initiator_abort"
+    assert left.confidence == 0.75
+    assert "closed its own direction and went on waiting" in left.facts["reason"]
+    assert judged(*lines, S(FIN, after=20), left=9).confidence > 0.9
 
 
 def test_what_a_server_says_when_it_has_read_the_fin_is_no_answer() -> None:
