@@ -11,6 +11,7 @@ from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.timing import MS
 from pcapdiag.diagnose.tls_state import (
     APPLICATION_DATA,
+    CLOSE_NOTIFY,
     encrypted_records,
     first_data,
     nothing_answered,
@@ -47,6 +48,25 @@ def unanswered_request(story: Story) -> Record | None:
         return None
     by_initiator = said.from_initiator and not _was_closed(story, said)
     return None if by_initiator and said.time - asked.time <= WAITED else asked
+
+
+@once
+def goodbye_before_request(story: Story) -> Alert | None:
+    """Return the responder's goodbye where HTTP's client asked once more after it; None without.
+
+    Servers that wait for the client's own goodbye (Python's asyncio) close no sooner: then this is
+    the first closing word.
+    """
+    facts, turn = tls_facts(story), story.turn
+    if facts is None or facts.incomplete or facts.records_left_out or not _is_http(story, facts):
+        return None
+    said = next((one for one in facts.alerts if not one.from_initiator), None)
+    if said is None or said.code not in (None, CLOSE_NOTIFY) or turn.request_frame <= said.frame:
+        return None
+    sent = encrypted_records(facts, from_initiator=True)
+    behind = [one.length for one in sent if _place(one) > _place(said)]
+    answered = any(_place(one) > _place(said) for one in _data_of_responder(facts))
+    return said if max(behind, default=0) > SMALL_RECORD and not answered else None
 
 
 def _was_closed(story: Story, said: Alert) -> bool:

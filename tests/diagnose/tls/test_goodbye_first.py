@@ -139,3 +139,18 @@ def test_a_request_behind_a_rest_met_the_fin_of_before() -> None:
     assert verdict.code == "tcp.stale_connection"
     assert verdict.facts["gap"] == "3 s"
     assert "long before the request" in verdict.facts["how"]
+
+
+def test_a_request_long_after_the_servers_goodbye_came_too_late() -> None:
+    """asyncio says close_notify when a connection has rested, and waits with its FIN."""
+    answered = (S("PSH,ACK", records(900), after=30), C("ACK"))
+    goodbye = (S("PSH,ACK", records(19), after=2000), C("ACK"))
+    end = (S("FIN,ACK", after=3), C("FIN,ACK"), S("ACK"))
+    for pause, code in ((1500, "tcp.stale_connection"), (20, "tcp.closed_before_response")):
+        late = C("PSH,ACK", records(60), after=pause)
+        lines = (*READY, REQUEST, *answered, *goodbye, late, *end)
+        verdict = told(*lines, client_data=2, server_data=1, tickets=2, **SECURED)
+        assert verdict.code == code
+        if pause > 1000:
+            assert "said goodbye inside TLS (frame 11) 1.5 s before" in verdict.facts["how"]
+            assert verdict.frames == (11, 13, 14)
