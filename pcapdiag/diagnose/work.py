@@ -102,10 +102,12 @@ def _by_streams(story: Story) -> Work | None:
     """
     if not tells_all(story):
         return None
-    stream = first_open(story)
+    stream, end = first_open(story), ending(story)
+    if not story.responder.payload_bytes and end is not None and not end.by_initiator:
+        # A server's SETTINGS answer the preface itself (RFC 9113 section 3.4).
+        return Work.WAITING
     if stream is None or drained(story) is not None:
         return Work.DONE
-    end = ending(story)
     left = end is not None and end.by_initiator
     if left and (has_begun(stream) or stream.grpc is not None):
         return Work.UNKNOWN

@@ -156,7 +156,8 @@ def match_close(story: Story, context: Context) -> Judgement | None:
     if number:
         sure, why = SURE_BY_OTHERS, by_others(number, "plaintext HTTP")
     elif port in PLAIN_PORTS and not is_mesh_client(story) and not endpoint.turns:
-        sure, why = PLAIN_PORTS[port], by_port(port, "plain HTTP")
+        sure, use = PLAIN_PORTS[port]
+        why = by_port(port, f"plain {use}")
     else:
         return None
     return shown_by_others(story, KIND.code, close, sure, why, answer_short="with a close")

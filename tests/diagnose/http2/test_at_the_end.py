@@ -21,7 +21,8 @@ from tests.diagnose.http2.scenes import (
     request,
     reset,
 )
-from tests.diagnose.playbook import C, Line, S, around
+from tests.diagnose.playbook import HANDSHAKE, C, Line, S, around, play
+from tests.diagnose.protocol.scenes import PREFACE
 
 pytestmark = pytest.mark.once
 
@@ -142,3 +143,15 @@ def test_a_short_quiet_and_the_end_of_all_with_a_stream_open() -> None:
     watch = http2(begun(1, grpc=GrpcFacts("shop.Basket", "Watch", messages=1)))
     for quiet, code in ((2000, "http.truncated_response"), (60_000, "http.stream_idle_timeout")):
         assert judged(watch, S("FIN,ACK", after=quiet), C("FIN,ACK"), S("ACK")).code == code
+
+
+def test_the_preface_itself_is_to_be_answered() -> None:
+    """By SETTINGS; a TLS server closes on it without a word (Go: after a while)."""
+    opened = (*HANDSHAKE, C("PSH,ACK", PREFACE), S("ACK"))
+    for end, code in (
+        (SERVER_CLOSES, "tcp.closed_before_response"),
+        (SERVER_RESETS, "tcp.reset_before_response"),
+        (CLIENT_CLOSES, "ok"),
+    ):
+        story = play(*opened, *end, application=http2())
+        assert judge(story, around(story)).code == code

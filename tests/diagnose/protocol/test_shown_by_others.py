@@ -65,6 +65,26 @@ def test_a_port_for_tls_is_weak_evidence_and_said_as_such() -> None:
     assert judge(story, context).code == "tcp.closed_before_response"
 
 
+@pytest.mark.parametrize(
+    ("first", "port", "code", "use"),
+    [
+        (b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", 8883, "protocol.plaintext_to_tls", "TLS"),
+        (b"AMQP\x00\x00\x09\x01", 5671, "protocol.plaintext_to_tls", "TLS"),
+        (HELLO, 1883, "protocol.tls_to_plaintext", "plain MQTT"),
+        (HELLO, 5672, "protocol.tls_to_plaintext", "plain AMQP"),
+    ],
+)
+def test_brokers_have_two_ports(first: bytes, port: int, code: str, use: str) -> None:
+    story = play(*shut(first, *RST))
+    story.responder.port = port
+    verdict = judge(story, around(story))
+    assert verdict.code == code
+    assert f"port {port} is usually {use} (weak" in verdict.facts["because"]
+    story = play(*shut(b"\x01\x02" + first, *RST))
+    story.responder.port = port
+    assert judge(story, around(story)).code == "tcp.reset_before_response"
+
+
 def test_port_80_says_nothing_about_a_mesh_client() -> None:
     story = play(*shut(HELLO))
     story.responder.port = 80
