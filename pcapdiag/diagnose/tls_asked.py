@@ -24,6 +24,7 @@ from pcapdiag.protocols.tls.infer import PADDING, Sizes
 
 SMALL_RECORD = 43
 """Two WINDOW_UPDATE frames in one TLS 1.3 record; a request with a path is longer."""
+SMALL_PADDED = SMALL_RECORD + PADDING
 WAITED = 5 * MS
 """A client that says goodbye sooner did not wait for an answer."""
 HTTP_PORTS = frozenset({443, 8443, 6443, 9443})
@@ -66,7 +67,7 @@ def goodbye_before_request(story: Story) -> Alert | None:
     sent = encrypted_records(facts, from_initiator=True)
     behind = [one.length for one in sent if _place(one) > _place(said)]
     answered = any(_place(one) > _place(said) for one in _data_of_responder(facts))
-    return said if max(behind, default=0) > SMALL_RECORD and not answered else None
+    return said if max(behind, default=0) > small_record(facts) and not answered else None
 
 
 def _was_closed(story: Story, said: Alert) -> bool:
@@ -75,13 +76,23 @@ def _was_closed(story: Story, said: Alert) -> bool:
     return end is not None and not end.by_initiator and (end.time, end.frame) < _place(said)
 
 
+def small_record(facts: TlsFacts | None) -> int:
+    """Return the length up to which the initiator's records need not be requests."""
+    if facts is None or facts.server_hello is None or not facts.is_tls13:
+        return SMALL_RECORD
+    finished = Sizes.of(facts.server_hello.cipher).finished + PADDING
+    sent = encrypted_records(facts, from_initiator=True)
+    return SMALL_PADDED if sent and sent[0].length == finished else SMALL_RECORD
+
+
 def _last_request(facts: TlsFacts) -> Record | None:
     """Return the initiator's last record that is too long for a goodbye or a frame of control."""
     data = first_data(facts)
     if data is None:
         return None
     sent = encrypted_records(facts, from_initiator=True)
-    asked = [one for one in sent[sent.index(data) :] if one.length > SMALL_RECORD]
+    least = small_record(facts)
+    asked = [one for one in sent[sent.index(data) :] if one.length > least]
     return asked[-1] if asked else None
 
 

@@ -159,7 +159,8 @@ def _came_before(packet: PacketFact, end: Ending) -> bool:
 def _answer_in_disorder(story: Story) -> bool:
     """Return whether the answer was captured before its request, or behind the FIN that follows it.
 
-    A mirror port may do that; its bytes then count for no turn.
+    A mirror port may do that; its bytes then count for no turn. An answer that acknowledges the
+    initiator's FIN was sent behind it.
     """
     half, asked = story.initiator, story.turn.request_frame
     request_end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
@@ -170,6 +171,7 @@ def _answer_in_disorder(story: Story) -> bool:
             continue
         answers = packet.has_ack and seq_distance(packet.ack, request_end) >= 0
         behind = closed and packet.frame > asked and packet.seq not in sent
+        behind = behind and not (half.fin_frame and seq_distance(packet.ack, half.fin_seq) > 0)
         if answers and (packet.frame < asked or behind):
             return True
         sent.add(packet.seq)

@@ -11,7 +11,7 @@ import msgspec
 
 from pcapdiag.diagnose.http2.known import first_open, tells_all
 from pcapdiag.diagnose.timing import IDLE, quiet_before
-from pcapdiag.diagnose.tls_asked import SMALL_RECORD
+from pcapdiag.diagnose.tls_asked import small_record
 from pcapdiag.diagnose.tls_state import encrypted_records, first_data, tls_facts
 from pcapdiag.model.packet import PacketFact, seq_distance
 from pcapdiag.model.story import Story
@@ -70,7 +70,8 @@ def _behind_housekeeping(story: Story) -> PacketFact | None:
     if first is None or quiet_before(story, first.time) < IDLE:
         return None
     before = _earlier_records(story, facts, first)
-    return first if all(record.length <= SMALL_RECORD for record in before) else None
+    least = small_record(facts)
+    return first if all(record.length <= least for record in before) else None
 
 
 def _earlier_records(story: Story, facts: TlsFacts, packet: PacketFact) -> list[Record]:
