@@ -120,6 +120,8 @@ ANSWERS = {
 }
 SURE = {Said.HTTP1_RESPONSE: 0.98, Said.H2_FRAMES: 0.97, Said.HTML: 0.97, Said.TEXT: 0.95}
 SURE_OTHERWISE = 0.85
+SURE_BY_PLAIN_BYTES = 0.85
+"""Where others are answered in a protocol that is neither TLS nor HTTP; it may begin TLS later."""
 
 
 def match(story: Story, _context: Context) -> Judgement | None:
@@ -185,10 +187,13 @@ def match_close(story: Story, context: Context) -> Judgement | None:
     if close is None or not _is_lone_hello(story, opening(story)):
         return None
     endpoint = endpoint_of(story, context)
-    number = others_work(endpoint, frozenset({Said.TLS_HELLO}), frozenset(PLAIN))
-    port = story.responder.port
+    mine, port = frozenset({Said.TLS_HELLO}), story.responder.port
+    number = others_work(endpoint, mine, frozenset(PLAIN))
+    more = others_work(endpoint, mine, frozenset({Said.OTHER}))
     if number:
         sure, why = SURE_BY_OTHERS, by_others(number, "plaintext HTTP")
+    elif more:
+        sure, why = SURE_BY_PLAIN_BYTES, by_others(more, "bytes that are no TLS")
     elif port in PLAIN_PORTS and not is_mesh_client(story) and not endpoint.turns:
         sure, use = PLAIN_PORTS[port]
         why = by_port(port, f"plain {use}")

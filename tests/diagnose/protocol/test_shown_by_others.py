@@ -10,6 +10,8 @@ from pcapdiag.model.context import Context, EndpointFacts
 from pcapdiag.model.tls import ClientHello, TlsFacts
 from tests.diagnose.playbook import GET, OK, C, Known, Line, S, around, judged, play
 from tests.diagnose.protocol.scenes import FIN, HELLO, PREFACE, RST, V1, V2, met, others, shut
+from tests.diagnose.tls.scenes import ACKED, HUNG_UP, scene
+from tests.diagnose.tls.scenes import HELLO as TLS_HELLO
 
 CASES = [
     (HELLO, others(get=3), "protocol.tls_to_plaintext"),
@@ -51,6 +53,29 @@ def test_a_close_alone_is_the_plain_code(first: bytes) -> None:
     assert verdict.confidence + sum(o.confidence for o in verdict.alternatives) <= 1.001
     served = judged(*shut(first), first_accepted={first[:4]: 2})
     assert (served.confidence, served.alternatives) == (0.96, ())
+
+
+@pytest.mark.parametrize("end", [HUNG_UP, (S("RST,ACK", win=500, after=0.2),)], ids=["FIN", "RST"])
+@pytest.mark.parametrize(("others_", "sure"), [({"get": 3}, 0.9), ({"h2": 1}, 0.9)])
+def test_also_where_the_hello_was_read(
+    others_: dict[str, int], sure: float, end: tuple[Line, ...]
+) -> None:
+    """The TLS handshake's own codes are the wider ones (verdicts.md, "Which code wins")."""
+    story = scene(TLS_HELLO, ACKED, *end)
+    alone = judge(story, around(story)).code
+    assert alone.startswith("tls.handshake_")
+    verdict = judge(story, around(story, **others(**others_)))
+    assert (verdict.code, verdict.confidence) == ("protocol.tls_to_plaintext", sure)
+    assert [other.code for other in verdict.alternatives] == [alone]
+    taken = others(**others_, tls=1)
+    assert judge(story, around(story, **taken)).code == alone
+
+
+def test_others_that_speak_neither_tls_nor_http() -> None:
+    endpoint: Known = {"turns": 2, "first_accepted": {b"\x10\x0c\x00\x04": 2}}
+    verdict = judged(*shut(HELLO), **endpoint)
+    assert (verdict.code, verdict.confidence) == ("protocol.tls_to_plaintext", 0.85)
+    assert "began with bytes that are no TLS" in verdict.facts["because"]
 
 
 def test_a_port_for_tls_is_weak_evidence_and_said_as_such() -> None:
