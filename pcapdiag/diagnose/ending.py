@@ -6,6 +6,7 @@ import msgspec
 
 from pcapdiag.diagnose.judgement import Actor
 from pcapdiag.diagnose.timing import MS, round_trip
+from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import ACK, RST, PacketFact, seq_distance
 from pcapdiag.model.story import Story
@@ -13,6 +14,8 @@ from pcapdiag.model.story import Story
 NOTHING_MORE = "Then nothing more came."
 LEFT_AT_ONCE = 5 * MS
 """An initiator that closes this soon after its last bytes did not wait for an answer to them."""
+WAITED = 100 * MS
+"""A TLS client that closes so long after its last byte had waited for the answer."""
 SURVIVED_AFTER = 50 * MS
 """Packets later than this (or two round trips) after a RST were not in flight when it came."""
 
@@ -42,9 +45,23 @@ def ending(story: Story) -> Ending | None:
     words = _in_order(story, _closing_words(story))
     first = words[0] if words else None
     fin = first is not None and first.reset is None and first.by_initiator
-    if fin and story.turn.index and (half_closed(story) or _lost_its_answer(story)):
+    half = half_closed(story) and not _gave_up_in_tls(story)
+    if fin and story.turn.index and (half or _lost_its_answer(story)):
         return words[1] if len(words) > 1 else None
     return first
+
+
+def _gave_up_in_tls(story: Story) -> bool:
+    """Return whether a TLS client that had waited left without its goodbye.
+
+    Who only closes its own direction says close_notify first (RFC 8446 section 6.1). Java's
+    HttpClient leaves by FIN, and its kernel still acknowledges the answer (measured).
+    """
+    facts, half = tls_facts(story), story.initiator
+    if facts is None or not facts.established or not facts.client_data:
+        return False
+    said = any(alert.from_initiator for alert in facts.alerts)
+    return not said and half.fin_time - half.last_data_time > WAITED
 
 
 def gave_up(story: Story, end: Ending | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
-from pcapdiag.diagnose.tls_asked import SMALL_RECORD, unanswered_request
+from pcapdiag.diagnose.tls_asked import small_record, unanswered_request
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import seq_distance
@@ -108,7 +108,8 @@ def asks_for_answer(story: Story) -> bool:
         return _h2_asks(head)
     if speaks_tls(story):
         small = turn.request_bytes <= SMALL_MESSAGE and _left_at_once(story)
-        shortest = SMALL_RECORD if _may_be_http2(story) else LAST_WORD_RECORD
+        least = small_record(tls_facts(story))
+        shortest = least if _may_be_http2(story) else LAST_WORD_RECORD
         return _tls_asks(head, turn.index, shortest) and not small
     if _quits(head) or _unreadable_farewell(story) or _left_at_once(story):
         return False

@@ -11,6 +11,7 @@ from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.timing import MS
 from pcapdiag.diagnose.tls_state import (
     APPLICATION_DATA,
+    CLOSE_NOTIFY,
     encrypted_records,
     first_data,
     nothing_answered,
@@ -23,6 +24,7 @@ from pcapdiag.protocols.tls.infer import PADDING, Sizes
 
 SMALL_RECORD = 43
 """Two WINDOW_UPDATE frames in one TLS 1.3 record; a request with a path is longer."""
+SMALL_PADDED = SMALL_RECORD + PADDING
 WAITED = 5 * MS
 """A client that says goodbye sooner did not wait for an answer."""
 HTTP_PORTS = frozenset({443, 8443, 6443, 9443})
@@ -49,10 +51,38 @@ def unanswered_request(story: Story) -> Record | None:
     return None if by_initiator and said.time - asked.time <= WAITED else asked
 
 
+@once
+def goodbye_before_request(story: Story) -> Alert | None:
+    """Return the responder's goodbye where HTTP's client asked once more after it; None without.
+
+    Servers that wait for the client's own goodbye (Python's asyncio) close no sooner: then this is
+    the first closing word.
+    """
+    facts, turn = tls_facts(story), story.turn
+    if facts is None or facts.incomplete or facts.records_left_out or not _is_http(story, facts):
+        return None
+    said = next((one for one in facts.alerts if not one.from_initiator), None)
+    if said is None or said.code not in (None, CLOSE_NOTIFY) or turn.request_frame <= said.frame:
+        return None
+    sent = encrypted_records(facts, from_initiator=True)
+    behind = [one.length for one in sent if _place(one) > _place(said)]
+    answered = any(_place(one) > _place(said) for one in _data_of_responder(facts))
+    return said if max(behind, default=0) > small_record(facts) and not answered else None
+
+
 def _was_closed(story: Story, said: Alert) -> bool:
     """Return whether the responder had closed before, so that the goodbye only answers that."""
     end = ending(story)
     return end is not None and not end.by_initiator and (end.time, end.frame) < _place(said)
+
+
+def small_record(facts: TlsFacts | None) -> int:
+    """Return the length up to which the initiator's records need not be requests."""
+    if facts is None or facts.server_hello is None or not facts.is_tls13:
+        return SMALL_RECORD
+    finished = Sizes.of(facts.server_hello.cipher).finished + PADDING
+    sent = encrypted_records(facts, from_initiator=True)
+    return SMALL_PADDED if sent and sent[0].length == finished else SMALL_RECORD
 
 
 def _last_request(facts: TlsFacts) -> Record | None:
@@ -61,7 +91,8 @@ def _last_request(facts: TlsFacts) -> Record | None:
     if data is None:
         return None
     sent = encrypted_records(facts, from_initiator=True)
-    asked = [one for one in sent[sent.index(data) :] if one.length > SMALL_RECORD]
+    least = small_record(facts)
+    asked = [one for one in sent[sent.index(data) :] if one.length > least]
     return asked[-1] if asked else None
 
 

@@ -101,10 +101,12 @@ def _by_streams(story: Story) -> Work | None:
     """
     if not tells_all(story):
         return None
-    stream = first_open(story)
+    stream, end = first_open(story), ending(story)
+    if not story.responder.payload_bytes and end is not None and not end.by_initiator:
+        # A server's SETTINGS answer the preface itself (RFC 9113 section 3.4).
+        return Work.WAITING
     if stream is None or drained(story) is not None:
         return Work.DONE
-    end = ending(story)
     left = end is not None and end.by_initiator
     if left and (has_begun(stream) or stream.grpc is not None):
         return Work.UNKNOWN
@@ -156,7 +158,8 @@ def _came_before(packet: PacketFact, end: Ending) -> bool:
 def _answer_in_disorder(story: Story) -> bool:
     """Return whether the answer was captured before its request, or behind the FIN that follows it.
 
-    A mirror port may do that; its bytes then count for no turn.
+    A mirror port may do that; its bytes then count for no turn. An answer that acknowledges the
+    initiator's FIN was sent behind it.
     """
     half, asked = story.initiator, story.turn.request_frame
     request_end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
@@ -167,6 +170,7 @@ def _answer_in_disorder(story: Story) -> bool:
             continue
         answers = packet.has_ack and seq_distance(packet.ack, request_end) >= 0
         behind = closed and packet.frame > asked and packet.seq not in sent
+        behind = behind and not (half.fin_frame and seq_distance(packet.ack, half.fin_seq) > 0)
         if answers and (packet.frame < asked or behind):
             return True
         sent.add(packet.seq)

@@ -72,8 +72,7 @@ KIND = Kind(
     ),
     commands=(
         "grpcurl -v {plaintext}{responder_host}:{responder_port} list  # from {initiator_ip}",
-        "tcpdump -ni any -w behind.pcap 'host {responder_ip} and not host {initiator_ip}'  # on "
-        "{responder_ip}: what it asked behind it",
+        "tcpdump -ni any -w behind.pcap '{behind}'  # on {responder_ip}: what it asked behind it",
     ),
 )
 

@@ -40,7 +40,7 @@ def asked_facts(story: Story, until: int) -> dict[str, str]:
     if stream is not None:
         return since | {
             "request_bytes": f"HTTP/2 stream {stream.stream_id}",
-            "request_frame": str(stream.request_frame),
+            "request_frame": str(asked_in(story)),
             "turn": str(stream.index + 1),
         }
     if record is not None:

@@ -11,7 +11,7 @@ import msgspec
 
 from pcapdiag.diagnose.http2.known import first_open, tells_all
 from pcapdiag.diagnose.timing import IDLE, quiet_before
-from pcapdiag.diagnose.tls_asked import SMALL_RECORD
+from pcapdiag.diagnose.tls_asked import small_record
 from pcapdiag.diagnose.tls_state import encrypted_records, first_data, tls_facts
 from pcapdiag.model.packet import PacketFact, seq_distance
 from pcapdiag.model.story import Story
@@ -25,6 +25,8 @@ class LateRequest(msgspec.Struct, frozen=True):
     time: int
     gap: int
     """Quiet time before it, nanoseconds."""
+    knew_fin: bool
+    """Its packet acknowledges the responder's FIN: the kernel had that already."""
 
 
 def late_request(story: Story) -> LateRequest | None:
@@ -34,9 +36,17 @@ def late_request(story: Story) -> LateRequest | None:
         return None
     packet = _of_stream(story) or _behind_housekeeping(story)
     if packet is not None:
-        return LateRequest(packet.seq, packet.time, quiet_before(story, packet.time))
-    end = half.last_data_seq + half.last_data_length
-    return LateRequest((end - turn.request_bytes) & 0xFFFFFFFF, turn.request_time, turn.gap)
+        gap = quiet_before(story, packet.time)
+        return LateRequest(packet.seq, packet.time, gap, _knew_fin(story, packet))
+    start = (half.last_data_seq + half.last_data_length - turn.request_bytes) & 0xFFFFFFFF
+    first = next((p for p in story.packets if p.frame == turn.request_frame), None)
+    knew = first is not None and _knew_fin(story, first)
+    return LateRequest(start, turn.request_time, turn.gap, knew)
+
+
+def _knew_fin(story: Story, packet: PacketFact) -> bool:
+    fin = story.responder
+    return fin.fin_frame > 0 and packet.has_ack and seq_distance(packet.ack, fin.fin_seq) > 0
 
 
 def _of_stream(story: Story) -> PacketFact | None:
@@ -60,7 +70,8 @@ def _behind_housekeeping(story: Story) -> PacketFact | None:
     if first is None or quiet_before(story, first.time) < IDLE:
         return None
     before = _earlier_records(story, facts, first)
-    return first if all(record.length <= SMALL_RECORD for record in before) else None
+    least = small_record(facts)
+    return first if all(record.length <= least for record in before) else None
 
 
 def _earlier_records(story: Story, facts: TlsFacts, packet: PacketFact) -> list[Record]:

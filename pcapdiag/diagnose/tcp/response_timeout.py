@@ -62,7 +62,7 @@ KIND = Kind(
     title="no answer in time: {responder} was silent for {waited}, then {initiator_ip} gave up",
     explanation=(
         "{initiator} sent {asked}; {responder} got it ({delivered}) and sent {got}. After "
-        "{waited} the initiator ended the connection ({flags} in frame {end_frame}): {reason}. "
+        "{waited} the initiator {left} ({flags} in frame {end_frame}): {reason}. "
         "The host was alive, its program did not answer."
     ),
     phases=("tls_handshake", "before_request", "in_request", "before_response", "in_response"),

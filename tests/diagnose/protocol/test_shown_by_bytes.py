@@ -139,3 +139,16 @@ def test_tls_behind_a_greeting_in_the_clear_is_no_mismatch() -> None:
     assert judge(story, around(story)).code == "protocol.tls_to_plaintext"
     above.tls = replace(facts, records=(Record(6, START, False, 22, 100),))
     assert judge(replace(story), around(story)).code != "protocol.tls_to_plaintext"
+
+
+SSL_REQUEST = b"\0\0\0\x08\x04\xd2\x16\x2f"
+
+
+def test_postgres_has_no_tls_and_who_asked_for_it_left() -> None:
+    verdict = judged(*met(SSL_REQUEST, b"N", *LEFT))
+    assert (verdict.code, verdict.phase) == ("protocol.tls_to_plaintext", "tls_handshake")
+    assert sides(verdict)["initiator"] > 0.8
+    assert (verdict.facts["hello"], verdict.facts["asked_frame"]) == ("SSLRequest", "4")
+    goes_on = (C("PSH,ACK", b"\0\0\0\x08\0\x03\0\0"), S("PSH,ACK", b"R\0\0\0\x08"), *LEFT)
+    assert judged(*met(SSL_REQUEST, b"N", *goes_on)).code == "ok"
+    assert judged(*met(b"\x01\x02", b"N", *LEFT)).code == "ok"

@@ -53,6 +53,16 @@ def test_within_the_time_in_which_this_responder_answers() -> None:
     assert after(2650, turns=50, longest_answer=8_000_000_000) == "tcp.initiator_abort"
 
 
+def test_a_timer_that_may_have_begun_with_the_connection() -> None:
+    """The value is that of the wait itself, where it is one."""
+    lines = (*HANDSHAKE, C("PSH,ACK", GET, after=499.5), S("ACK"))
+    both = judged(*lines, C(FIN, after=500), left=10.0).facts["reason"]
+    assert both == "it waited 500 ms, the value of a 0.5 s timeout"
+    lines = (*HANDSHAKE, C("PSH,ACK", GET, after=370), S("ACK"))
+    whole = judged(*lines, C(FIN, after=4632), left=10.0).facts["reason"]
+    assert whole == "it waited 4.63 s and left 5 s after it had begun, the value of a timeout"
+
+
 def test_the_doubt_is_said() -> None:
     verdict = judged(*ASKED, C(FIN, after=5003))
     assert verdict.alternatives[0].code == "tcp.initiator_abort"

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.judge import judge
 from tests.diagnose.playbook import C, Line, S, around
 from tests.diagnose.tls.scenes import (
+    CCS,
     FINISHED_13,
     FLIGHT_13,
     HELLO,
@@ -14,6 +15,7 @@ from tests.diagnose.tls.scenes import (
     SECURED,
     TICKETS,
     hello,
+    record,
     records,
     scene,
     told,
@@ -139,3 +141,42 @@ def test_a_request_behind_a_rest_met_the_fin_of_before() -> None:
     assert verdict.code == "tcp.stale_connection"
     assert verdict.facts["gap"] == "3 s"
     assert "long before the request" in verdict.facts["how"]
+
+
+def test_a_request_long_after_the_servers_goodbye_came_too_late() -> None:
+    """asyncio says close_notify when a connection has rested, and waits with its FIN."""
+    answered = (S("PSH,ACK", records(900), after=30), C("ACK"))
+    goodbye = (S("PSH,ACK", records(19), after=2000), C("ACK"))
+    end = (S("FIN,ACK", after=3), C("FIN,ACK"), S("ACK"))
+    for pause, code in ((1500, "tcp.stale_connection"), (20, "tcp.closed_before_response")):
+        late = C("PSH,ACK", records(60), after=pause)
+        lines = (*READY, REQUEST, *answered, *goodbye, late, *end)
+        verdict = told(*lines, client_data=2, server_data=1, tickets=2, **SECURED)
+        assert verdict.code == code
+        if pause > 1000:
+            assert "said goodbye inside TLS (frame 11) 1.5 s before" in verdict.facts["how"]
+            assert verdict.frames == (11, 13, 14)
+
+
+def test_a_client_that_leaves_by_fin_alone_does_not_half_close() -> None:
+    """Java's HttpClient; its kernel acknowledges the answer that the server made of the FIN."""
+    leaves = (C("FIN,ACK", after=2000), S("PSH,ACK", records(92), after=0.4))
+    end = (S("PSH,ACK", records(19)), S("FIN,ACK"), C("ACK"))
+    asked = (*READY, REQUEST, S("ACK"))
+    gone = told(*asked, *leaves, *end, client_data=1, server_data=1, tickets=2, **SECURED)
+    assert (gone.code, gone.facts["waited"]) == ("tcp.response_timeout", "2 s")
+    at_once = (C("FIN,ACK", after=1), *leaves[1:])
+    half = told(*asked, *at_once, *end, client_data=1, server_data=1, tickets=2, **SECURED)
+    assert half.code == "ok"
+
+
+def test_java_pads_its_records() -> None:
+    """RST_STREAM of 13 bytes in a record of 46: no request."""
+    padded = C("PSH,ACK", record(CCS, 1) + records(69), after=1)
+    asked, cancelled = C("PSH,ACK", records(170), after=1), C("PSH,ACK", records(46), after=900)
+    answered = S("PSH,ACK", records(62), after=1)
+    lines = (HELLO, FLIGHT_13, padded, TICKETS, asked, answered, cancelled, S("ACK"))
+    left = (C("FIN,ACK", after=400), S("FIN,ACK"), C("ACK"))
+    assert not told(*lines, *left, client_data=2, server_data=1, tickets=2, **SECURED).failed
+    plain = (HELLO, FLIGHT_13, C("PSH,ACK", record(CCS, 1) + records(53), after=1), *lines[3:])
+    assert told(*plain, *left, client_data=2, server_data=1, tickets=2, **SECURED).failed
