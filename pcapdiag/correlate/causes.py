@@ -42,6 +42,8 @@ MAX_TRIES = 16
 """Attempts named for one failure."""
 CLOSER = 4
 """How many times more closely one call must fit than the next to be the only one."""
+INSTANT = MS // 4
+"""Differences below this say nothing."""
 EVENLY = 0.2
 """Calls that time out one after the other take equally long, within this share."""
 MAX_TIMEOUTS = 6
@@ -109,8 +111,7 @@ def join_legs(failures: Sequence[LegFailure], own: frozenset[str] = frozenset())
     legs = Legs.of(failures, own)
     effects = [one for one in failures if is_effect(one) and one.decided and _counts(one)]
     options = {effect.key: _best(effect, _candidates(effect, legs)) for effect in effects}
-    since = {effect.key: effect.since for effect in effects}
-    last, unclear = _assign(options, since)
+    last, unclear = _assign(options, {effect.key: effect for effect in effects})
     taken = {cause.key for cause in last.values()}
     waiting = Waiting.of(effects, legs)
     found: dict[Key, Explanation] = {}
@@ -184,12 +185,24 @@ def _is_within(effect: LegFailure, call: LegFailure) -> bool:
 
 
 def _closest(effect: LegFailure, calls: list[LegFailure]) -> list[LegFailure]:
-    """Return the one call that fits by far most closely at both ends, else all."""
+    """Return the one call that fits by far most closely at both ends, else all.
+
+    A last try was called late, and still told at once: what failed by far nearer to the answer is
+    not outdone by what was called sooner.
+    """
     if len(calls) < 2:
         return calls
     calls = sorted(calls, key=lambda call: _slack(effect, call))
     first, second = _slack(effect, calls[0]), _slack(effect, calls[1])
-    return calls[:1] if first * CLOSER <= second else calls
+    told = min(_told_after(effect, call) for call in calls[1:])
+    outdone = told * CLOSER <= _told_after(effect, calls[0])
+    sure = _is_told_at_once(effect, calls[0])
+    return calls[:1] if first * CLOSER <= second and not outdone and sure else calls
+
+
+def _told_after(effect: LegFailure, call: LegFailure) -> int:
+    """Return how long after a call's failure its client was told, or before (ns)."""
+    return AT_ONCE if call.is_silent else max(abs(effect.decided - call.decided), INSTANT)
 
 
 def _slack(effect: LegFailure, call: LegFailure) -> int:
@@ -207,15 +220,22 @@ def _distance(effect: LegFailure, call: LegFailure) -> int:
     return AT_ONCE if call.is_silent else abs(effect.decided - call.decided)
 
 
-def _assign(options: Options, since: dict[Key, int]) -> tuple[dict[Key, LegFailure], Options]:
+def _assign(
+    options: Options, effects: dict[Key, LegFailure]
+) -> tuple[dict[Key, LegFailure], Options]:
     """Give each effect its only candidate; what is taken is struck out for those with several.
 
     Of several that can only be tries one after the other the last is the cause: for silent ones
     that is found later. What is left is returned, too.
     """
     found: dict[Key, LegFailure] = {}
+    several = {key for key, calls in options.items() if len(calls) > 1}
     for _ in range(ROUNDS):
-        fresh = {key: calls[0] for key, calls in options.items() if len(calls) == 1}
+        fresh = {
+            key: calls[0]
+            for key, calls in options.items()
+            if len(calls) == 1 and (key not in several or _is_told_at_once(effects[key], calls[0]))
+        }
         if not fresh:
             break
         found |= fresh
@@ -228,11 +248,18 @@ def _assign(options: Options, since: dict[Key, int]) -> tuple[dict[Key, LegFailu
     last = {
         key: calls[-1]
         for key, calls in options.items()
-        if _in_turn(calls, since[key]) and not calls[-1].is_silent
+        if _in_turn(calls, effects[key].since)
+        and not calls[-1].is_silent
+        and (len(calls) > 1 or _is_told_at_once(effects[key], calls[-1]))
     }
     claims = Counter(call.key for call in last.values())
     found |= {key: call for key, call in last.items() if claims[call.key] == 1}
     return found, {key: calls for key, calls in options.items() if calls and key not in found}
+
+
+def _is_told_at_once(effect: LegFailure, call: LegFailure) -> bool:
+    """Return whether a call is certain enough to be what is left when others are struck out."""
+    return call.is_silent or _told_after(effect, call) <= MS
 
 
 def _tries_before(

@@ -79,6 +79,10 @@ class Judgement(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     fix_at: tuple[Actor, ...] = ()
     """Where this one can be mended, likeliest first; empty: where the kind says."""
+    fixes: tuple[str, ...] = ()
+    """What to do about this one, as templates; empty: what the kind says."""
+    commands: tuple[str, ...] = ()
+    """As ``fixes``."""
     envoy: tuple[str, str] | None = None
     """Envoy's response flag and reset reason for this one; None: those of the kind."""
     numbers: dict[str, float] = {}

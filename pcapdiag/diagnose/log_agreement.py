@@ -131,7 +131,8 @@ def _of_client(entry: LogEntry, verdict: Verdict) -> Agreement:
 
 
 def _same_status(entry: LogEntry, exchange: HttpExchange) -> str:
-    own = not entry.flags and exchange.local_reply is None and exchange.complete
+    named = bool(entry.upstreams or entry.upstream_name)
+    own = named and not entry.flags and exchange.local_reply is None and exchange.complete
     if entry.grpc_status and call_of(entry) == "answered":
         return f"{status_name(entry.grpc_status)} is the upstream's own answer, handed on"
     if call_of(entry) == "answered" or (own and (exchange.status or 0) >= ERROR):

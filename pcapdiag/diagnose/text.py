@@ -37,13 +37,13 @@ class Texts(msgspec.Struct, frozen=True):
 def fill(kind: Kind, judgement: Judgement, story: Story) -> Texts:
     """Return the kind's texts for one connection."""
     words = Words(story, judgement.facts)
-    commands = kind.commands
+    commands = judgement.commands or kind.commands
     if _speaks_something_else(story):
         commands = tuple([one for one in commands if not one.startswith("curl ") or SOCKS in one])
     return Texts(
         kind.title.format_map(words),
         kind.explanation.format_map(words),
-        tuple([fix.format_map(words) for fix in kind.fixes]),
+        tuple([fix.format_map(words) for fix in judgement.fixes or kind.fixes]),
         tuple([command.format_map(words) for command in commands]),
     )
 

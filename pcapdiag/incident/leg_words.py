@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pcapdiag.correlate.causes import Explanation
 from pcapdiag.correlate.leg_failure import LegFailure
+from pcapdiag.diagnose.http.reply import made_no_call
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.report import Connection
 
@@ -44,19 +45,40 @@ def absence(
     proxy = connection.responder.ip
     captures = "these captures" if several else "this capture"
     if unclear:
-        streams = ", ".join(call.place.removeprefix("stream ") for call in unclear[:NAMED])
-        more = f" and {len(unclear) - NAMED} more" if len(unclear) > NAMED else ""
+        streams = _streams([call.place for call in unclear])
         yield (
-            f"Several failed calls of {proxy} fit equally well (streams {streams}{more}): none is "
-            "named as the cause."
+            f"Several failed calls of {proxy} fit equally well ({streams}): none is named as the "
+            "cause."
         )
-    elif connection.verdict.code == LEADS_ON and calls_others:
+    elif connection.verdict.code != LEADS_ON or _without_call(connection):
+        return
+    elif calls_others:
         yield (
-            f"No connection that {proxy} opened failed in a way and at a moment that fits: the one "
-            f"that did is not in {captures}, cannot be read, or is one of very many."
+            f"No connection that {proxy} opened failed in a way and at a moment that fits: it made "
+            "none for this request (no server in use, a queue, a limit, a rule of its own), or the "
+            f"one that did is not in {captures}, cannot be read, or is one of very many."
         )
-    elif connection.verdict.code == LEADS_ON:
+    else:
         yield (
             f"No connection that {proxy} opened is in {captures}: capture on all of its "
-            "interfaces to see the other leg."
+            "interfaces to see the other leg. A proxy that made none (no server in use, a name "
+            "without address, a unix socket) looks the same."
         )
+
+
+def several_places(places: Sequence[str], words: str) -> str:
+    """Return a sentence that names streams after ``words``."""
+    return f"{words} {_streams(places)}."
+
+
+def _streams(places: Sequence[str]) -> str:
+    named = ", ".join(place.removeprefix("stream ") for place in places[:NAMED])
+    more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
+    return f"stream{'s' if len(places) > 1 else ''} {named}{more}"
+
+
+def _without_call(connection: Connection) -> bool:
+    """Return whether the proxy said that it asked nobody."""
+    http, wanted = connection.http, connection.verdict.exchange
+    replies = [one.local_reply for one in http.exchanges if one.index == wanted] if http else []
+    return any(reply and made_no_call(reply.product, reply.reason) for reply in replies)

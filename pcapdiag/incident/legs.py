@@ -24,7 +24,7 @@ from pcapdiag.diagnose.settled import (
     never_connected,
 )
 from pcapdiag.incident.leg_failures import leg_failures
-from pcapdiag.incident.leg_words import absence, explanation
+from pcapdiag.incident.leg_words import absence, explanation, several_places
 from pcapdiag.model.context import Context
 from pcapdiag.model.options import split_port
 from pcapdiag.model.report import Cause, Connection, Verdict
@@ -55,6 +55,8 @@ class ProxyLegs(msgspec.Struct):
     """By stream of a cause: itself, and the first failure that it explains."""
     _tried_again: dict[int, LegFailure] = {}
     """By stream of a call that its initiator gave up: its next try for the same request."""
+    _requests: dict[int, list[int]] = {}
+    """By stream: the requests that another leg explains."""
     _own_answers: dict[int, list[int]] = {}
     """By stream: answers that are its responder's own, as a call of it shows."""
     _told: dict[int, Verdict | None] = {}
@@ -80,6 +82,7 @@ class ProxyLegs(msgspec.Struct):
         """
         self._joined, self._effects = joined._joined, joined._effects
         self._own_answers, self._tried_again = joined._own_answers, joined._tried_again
+        self._requests = joined._requests
         self._explained, self._told = joined._explained, joined._told
         self._numbers, self._several, self._failures = numbers, True, []
 
@@ -104,8 +107,11 @@ class ProxyLegs(msgspec.Struct):
         self._effects = {one.key: one for one in self._failures if one.key in explained}
         for key, found in explained.items():
             self._told |= {cause.stream: None for cause in found.causes}
-            if self._effects[key].may_be_own and key[1] is not None:
-                self._own_answers.setdefault(key[0], []).append(key[1])
+            stream, exchange = key
+            if exchange is not None:
+                self._requests.setdefault(stream, []).append(exchange)
+                if self._effects[key].may_be_own:
+                    self._own_answers.setdefault(stream, []).append(exchange)
             if not found.by_client:
                 self._explained.setdefault(found.last.stream, (found.last, self._effects[key]))
             for cause, following in pairwise(found.causes):
@@ -160,6 +166,7 @@ class ProxyLegs(msgspec.Struct):
             return
         for other in connection.other_failures:
             self._explain(connection.stream, other)
+        self._name_causes_of_folded(connection)
         found = self._explain(connection.stream, verdict)
         if found is None:
             key = self._numbers(connection.stream), verdict.exchange
@@ -184,6 +191,21 @@ class ProxyLegs(msgspec.Struct):
         if told is not None:
             _compare_words(verdict, told)
         return found
+
+    def _name_causes_of_folded(self, connection: Connection) -> None:
+        """Name the causes of requests that are told as one, where it is clear which those are."""
+        verdicts = connection.verdict, *connection.other_failures
+        folded = [one for one in verdicts if one.count > 1]
+        if len(folded) != 1:
+            return
+        number, told = self._numbers(connection.stream), {one.exchange for one in verdicts}
+        further = [
+            self._joined.explained[number, exchange].last.place
+            for exchange in self._requests.get(number, ())
+            if exchange not in told
+        ]
+        if further:
+            folded[0].notes.append(several_places(further, "So were the others:"))
 
     def _name_makers(self, connection: Connection) -> None:
         """Say of replies that were handed on which proxy made them."""

@@ -8,7 +8,7 @@ alone ties a call to a request.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import partial
 
 import msgspec
@@ -35,9 +35,14 @@ def share_legs(studies: Sequence[PointStudy], numbers: Numbers) -> ProxyLegs:
     hosts = _host_names(studies)
     noted: dict[Key, list[tuple[_Rank, LegFailure]]] = {}
     for study in studies:
-        for failure in study.analysis.legs.failures:
+        failures = study.analysis.legs.failures
+        forwarded = {one.same_as for one in failures} | {
+            one.stream for one in failures if one.same_as is not None
+        }
+        for failure in failures:
             moved = _moved(failure, study, numbers, hosts)
-            noted.setdefault(moved.key, []).append((_rank(failure, study), moved))
+            rank = _rank(failure, study, forwarded)
+            noted.setdefault(moved.key, []).append((rank, moved))
     joined = ProxyLegs()
     joined.take_over(_tied_by_id([_one_of(seen) for seen in noted.values()]))
     joined.conclude(frozenset())
@@ -46,9 +51,11 @@ def share_legs(studies: Sequence[PointStudy], numbers: Numbers) -> ProxyLegs:
     return joined
 
 
-def _rank(failure: LegFailure, study: PointStudy) -> _Rank:
+def _rank(failure: LegFailure, study: PointStudy, forwarded: Container[int | None]) -> _Rank:
     ends = {failure.opener, failure.answerer}
     at_an_end = not ends.isdisjoint(study.analysis.surroundings.capture_hosts)
+    # What changes addresses bears them, and is no end all the same.
+    at_an_end = at_an_end and failure.stream not in forwarded
     return failure.suspected, failure.code == PARTIAL.code, not at_an_end, study.number
 
 

@@ -14,6 +14,7 @@ from pcapdiag.report.clock import Clock
 from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page
 from pcapdiag.report.logs import LINES, is_logged, line_texts, lines_of
+from pcapdiag.report.order import Callers
 from pcapdiag.report.points import ONE_PLACE, Places, stream_filter
 from pcapdiag.report.requests import failed_exchange, other_text, request_head
 from pcapdiag.report.scope import scope_text
@@ -42,6 +43,8 @@ class EntryWriter(msgspec.Struct, frozen=True):
     vantage: str = "unknown"
     """Where the capture was taken (``capture.vantage``)."""
     places: Places = ONE_PLACE
+    callers: Callers = {}
+    """Which programs opened connections: their logs' words are told."""
     whole: bool = False
     """Every sign, finding and further failure is told, however many."""
 
@@ -168,7 +171,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
         yield from self._others(connection)
         yield from self._because(because)
         yield from self.logged(connection)
-        yield from self.page.labelled("SEE", _see(display_filter, connection))
+        yield from self.page.labelled("SEE", self._see(display_filter, connection))
 
     def logged(self, connection: Connection) -> Iterator[str]:
         """Yield what proxies' logs say of a connection."""
@@ -230,7 +233,14 @@ class EntryWriter(msgspec.Struct, frozen=True):
     def _what_next(self, connection: Connection, display_filter: str) -> Iterator[str]:
         yield from self.logged(connection)
         yield from self._what_to_do(connection.verdict.fixes, connection.verdict.commands)
-        yield from self.page.labelled("SEE", _see(display_filter, connection))
+        yield from self.page.labelled("SEE", self._see(display_filter, connection))
+
+    def _see(self, display_filter: str, connection: Connection) -> str:
+        if is_logged(connection):
+            return display_filter
+        caller = self.callers.get((connection.point, connection.stream), "")
+        product, said = words.logged(connection.verdict, caller)
+        return f"{display_filter}   {product} log: {said}" if said else display_filter
 
     def _who(self, connection: Connection) -> Iterator[str]:
         who = connection.verdict.attribution
@@ -300,8 +310,3 @@ _SEVERITY = {
     "warning": ("WARNING", "warn"),
     "info": ("INFO", "label"),
 }
-
-
-def _see(display_filter: str, connection: Connection) -> str:
-    envoy = "" if is_logged(connection) else words.logged(connection.verdict)
-    return f"{display_filter}   Envoy log: {envoy}" if envoy else display_filter

@@ -11,7 +11,7 @@ from pcapdiag.report import chain, evidence, words
 from pcapdiag.report.clock import Clock, TimeMode
 from pcapdiag.report.logs import is_logged, line_texts, log_texts, logged_only, logs_summary
 from pcapdiag.report.markup import MAX_CELL, code, fence, prose, table
-from pcapdiag.report.order import causes, told_order
+from pcapdiag.report.order import callers, causes, told_order
 from pcapdiag.report.overview import captured, hosts, noted, outcome, roles, samples, warnings
 from pcapdiag.report.points import Places, point_texts, stream_filter
 
@@ -65,7 +65,9 @@ class _Writer:
         self.clock = clock
         self.places = Places(tuple(point.label for point in report.points))
         self.samples = samples(report, MAX_GROUPS)
-        order = told_order(report.groups, causes(report.groups, self.samples))
+        cause_of = causes(report.groups, self.samples)
+        self.callers = callers(cause_of, self.samples)
+        order = told_order(report.groups, cause_of)
         self.groups = [(report.groups[n], self.samples[n]) for n in order if n in self.samples]
 
     def head(self, filtered: bool) -> str:
@@ -207,9 +209,10 @@ class _Writer:
             yield f"       > and {words.count(len(further) - STEPS, 'more packet')}"
         yield from (f"note     {note}" for note in sample.verdict.notes)
         yield from (f"log      {text}" for text in line_texts(sample))
-        envoy = "" if is_logged(sample) else words.logged(sample.verdict)
-        if envoy:
-            yield f"envoy    {envoy}"
+        caller = self.callers.get((sample.point, sample.stream), "")
+        product, said = words.logged(sample.verdict, caller)
+        if said and not is_logged(sample):
+            yield f"{product.lower():<9}{said}"
         yield f"see      {self._streams(group, sample)}"
 
     def _streams(self, group: Group, sample: Connection) -> str:

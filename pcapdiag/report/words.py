@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Attribution, Candidate, Connection, Endpoint, Report, Verdict
 from pcapdiag.report.escape import shown
@@ -72,14 +73,28 @@ def mend_places(connection: Connection) -> str:
     return f"; mend at {' or '.join(PARTY[place] for place in places)}"
 
 
-def logged(verdict: Verdict) -> str:
-    """Return Envoy's words for a failure, and its own in the capture where they are others."""
+def logged(verdict: Verdict, caller: str = "") -> tuple[str, str]:
+    """Return whose log says what of a failure: Envoy's words, or those of a known ``caller``.
+
+    Empty where that one has none.
+    """
+    if caller in ("", "envoy"):
+        said = _envoy_words(verdict)
+        return ("Envoy", said) if said else ("", "")
+    kind = kind_of(verdict.code)
+    if caller == "haproxy" and kind.haproxy:
+        return "HAProxy", f"termination state {kind.haproxy}"
+    return ("NGINX", kind.nginx) if caller == "nginx" and kind.nginx else ("", "")
+
+
+def _envoy_words(verdict: Verdict) -> str:
     envoy = verdict.envoy
     if not envoy or not envoy.flag:
         return ""
     text = f"{envoy.flag}, {shown(envoy.reset_reason)}"
     said = envoy.observed
-    if said and said.agrees is False:
+    same = said is not None and (said.flag, said.reset_reason) == (envoy.flag, envoy.reset_reason)
+    if said and said.agrees is False and not same:
         reply = ", ".join(shown(word) for word in (said.flag, said.reset_reason) if word)
         text += f"; its reply says {reply}: that is of its last try, which may be another one"
     return text

@@ -6,6 +6,7 @@ from typing import TypedDict, Unpack
 
 from msgspec.structs import replace
 
+from pcapdiag.correlate.causes import join_legs
 from pcapdiag.correlate.leg_failure import By, LegFailure
 
 CLIENT, OTHER_CLIENT = "10.0.0.9", "10.0.0.8"
@@ -110,3 +111,9 @@ def reset(
     """Return a call of the proxy that was reset before its answer."""
     established = refused(stream, asked=asked, decided=decided, code="tcp.reset_before_response")
     return replace(established, **{"phase": "before_response", "came_up": True, **more})
+
+
+def causes(*failures: LegFailure, own: frozenset[str] = frozenset()) -> dict[int, list[int]]:
+    """Streams of the causes by stream of the failure."""
+    found = join_legs(failures, own).explained
+    return {stream: [one.stream for one in why.causes] for (stream, _), why in found.items()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +16,7 @@ from tests.correlate.legs import (
     OTHER_CLIENT,
     Fields,
     at,
+    causes,
     dropped,
     refused,
     reply,
@@ -25,12 +24,6 @@ from tests.correlate.legs import (
 )
 
 pytestmark = pytest.mark.once
-
-
-def causes(*failures: LegFailure, own: frozenset[str] = frozenset()) -> dict[int, list[int]]:
-    """Streams of the causes by stream of the failure."""
-    found = join_legs(failures, own).explained
-    return {stream: [one.stream for one in why.causes] for (stream, _), why in found.items()}
 
 
 def test_a_refused_call_just_before_is_the_cause() -> None:
@@ -288,55 +281,6 @@ def test_a_socks_proxy_passes_on_that_its_call_failed(code: int, led: bool) -> N
 def test_a_login_that_failed_and_a_call_that_came_up_explain_nothing() -> None:
     assert causes(socks(None), refused()) == {}
     assert causes(socks(5), reset()) == {}
-
-
-def test_a_copy_for_a_mirror_beside_the_call_is_no_try_before_it() -> None:
-    client = reply(reason="connection termination", decided=30)
-    copy = refused(1, asked=11, decided=11.1, answerer="10.0.2.8")
-    call = reset(2, asked=11.4, decided=29.5)
-    assert causes(client, copy, replace(call, opened=at(10.9))) == {0: [2]}
-    assert causes(client, copy, replace(call, opened=at(11.2))) == {0: [1, 2]}
-    assert causes(client, copy, replace(call, opened=at(-5))) == {0: [1, 2]}
-
-
-def test_a_try_that_may_be_another_requests_is_not_told() -> None:
-    client = reply(reason="connection failure", decided=30)
-    tries = [refused(n, asked=10 + n, decided=10.5 + n) for n in (1, 2)]
-    last = refused(3, asked=29, decided=29.5)
-    assert causes(client, *tries, last) == {0: [1, 2, 3]}
-    other = reply(9, client=OTHER_CLIENT, asked=5, decided=70, reason="connection failure")
-    assert causes(client, *tries, last, other)[0] == [3]
-    slow = replace(other, status=504, reason="upstream request timeout")
-    assert causes(client, *tries, last, slow)[0] == [1, 2, 3]
-
-
-def unnamed(stream: int = 0, **more: Unpack[Fields]) -> LegFailure:
-    """An answer that may be an origin's or the responder's own: nothing in it says so."""
-    said = reply(stream, product="", reason="", status=502, suspected=True)
-    return replace(said, **more)
-
-
-@pytest.mark.parametrize("status", [502, 503, 504])
-def test_a_failed_call_at_that_moment_shows_an_answer_to_be_a_proxys_own(status: int) -> None:
-    late = reset(decided=20.5, code="tcp.response_timeout", by="initiator")
-    assert causes(unnamed(status=status), late) == {0: [1]}
-
-
-def test_nothing_shows_an_answer_to_be_a_proxys_own_without_such_a_call() -> None:
-    assert causes(unnamed()) == {}
-    assert causes(replace(unnamed(), decided=at(40)), refused()) == {}
-    assert causes(unnamed(), refused(1), refused(2, answerer="10.0.2.8")) == {}
-    gone = reset(decided=19, code="tcp.initiator_abort", by="initiator")
-    assert causes(unnamed(status=502), gone) == {}
-    assert causes(unnamed(status=504), gone) == {0: [1]}
-
-
-def test_an_answer_that_a_call_brought_is_not_the_proxys_own() -> None:
-    of_upstream = replace(unnamed(1, opener=BACK, answerer="10.0.2.7"), decided=at(19))
-    assert causes(unnamed(), of_upstream, refused(2)) == {}
-    behind = refused(2, opener="10.0.2.7", answerer="10.0.3.7")
-    assert causes(unnamed(), of_upstream, behind) == {0: [1], 1: [2]}
-    assert causes(reply(reason="connection termination", status=502), of_upstream) == {}
 
 
 HOSTS = ("10.0.0.1", "10.0.0.2", "10.0.0.3", "127.0.0.1")

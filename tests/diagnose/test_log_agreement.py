@@ -114,7 +114,12 @@ def test_no_packet_went_to_the_upstream_that_is_blamed() -> None:
     [
         (line(status=503), connection("http.local_reply", exchange=answered(502)), False, "503"),
         (line(status=503), connection("ok", exchange=answered(200)), False, "answer 200"),
-        (line(status=500), connection("ok", exchange=answered(500)), True, "upstream's own"),
+        (
+            line(status=500, upstreams=[("10.0.2.7", 80)]),
+            connection("ok", exchange=answered(500)),
+            True,
+            "upstream's own",
+        ),
         (
             line(status=0, flags=["DC"]),
             connection("ok", exchange=answered(200)),
@@ -223,3 +228,8 @@ def test_a_proxy_that_waits_in_vain_closes_first(seen: HttpExchange | None) -> N
     assert agreed == (True, "the proxy waited in vain for its client, and closed")
     agreed = agreement(line("haproxy", status=499, flags=["CR"]), tie, found)
     assert agreed.agrees is False
+
+
+def test_an_answer_without_an_upstream_in_the_line_is_not_called_the_upstreams() -> None:
+    found = agreement(line(status=503), DOWN, connection("ok", exchange=answered(503)))
+    assert (found.agrees, found.why) == (True, "")

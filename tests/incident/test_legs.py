@@ -18,7 +18,7 @@ from pcapdiag.model.report import Report
 from pcapdiag.model.report_http import Http, HttpExchange, LocalReplyFacts
 from pcapdiag.model.story import Story
 from pcapdiag.pipeline import analyze
-from tests.diagnose.playbook import GET, HANDSHAKE, MS, START, C, S, around, play
+from tests.diagnose.playbook import GET, HANDSHAKE, MS, SECOND, START, C, S, around, play
 from tests.report.fabricate import refused
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "pcaps"
@@ -255,6 +255,33 @@ def test_each_failed_request_of_a_connection_has_its_own_cause() -> None:
         assert f"{calls[code].verdict.title} (stream {calls[code].stream}, frame" in note
     told = f"told its own client so at that moment (stream {client.stream})"
     assert told in calls["tcp.response_timeout"].verdict.explanation
+
+
+def test_requests_told_as_one_have_their_causes_named() -> None:
+    client = answered()
+    assert client.application
+    assert client.application.http
+    first = client.application.http.exchanges[0]
+    moments = [(START + n * SECOND, START + n * SECOND + 19 * MS) for n in range(1, 4)]
+    client.application.http.exchanges += [
+        replace(first, index=n, request_time=asked, response_time=said)
+        for n, (asked, said) in enumerate(moments, 1)
+    ]
+    calls = []
+    for n, (asked, _) in enumerate(moments, 1):
+        call = refused_call()
+        call.stream, call.start, call.syn_times = 10 + n, asked + MS, (asked + MS,)
+        call.packets = tuple(replace(one, time=one.time + asked - START) for one in call.packets)
+        call.resets = tuple(one for one in call.packets if one.is_rst)
+        calls.append(call)
+    legs = concluded(client, refused_call(), *calls)
+    told = refused(stream=1)
+    told.verdict.exchange = 0
+    told.other_failures = [replace(told.verdict, exchange=1, count=3, notes=[])]
+    legs.join(told, calls_others=True)
+    note, others = told.other_failures[0].notes
+    assert note.startswith("The first of them: Caused on the other leg")
+    assert others == "So were the others: streams 12, 13."
 
 
 def test_a_client_that_stalls_in_its_upload_is_not_the_upstreams_failure() -> None:

@@ -78,6 +78,27 @@ def test_the_addresses_of_a_capturing_host_are_one_proxy() -> None:
     assert causes(client, proxy) == {0: [("stream 7 at proxy", 19)]}
 
 
+def test_a_router_that_changes_addresses_is_no_end_though_it_bears_them() -> None:
+    virtual, inside = "203.0.113.9", "10.0.3.1"
+    known = PointClock(known=True)
+    before = replace(reply(), answerer=virtual)
+    after = replace(reply(1), opener=inside)
+    call = refused(1, opener="10.9.9.9")
+    studies = (
+        study(0, "client", FIRST, before),
+        study(1, "router", known, before, replace(after, same_as=0), own=(virtual, inside)),
+        study(2, "proxy", known, replace(after, stream=0), call, own=("10.0.1.5", "10.9.9.9")),
+    )
+
+    def numbers(point: int, stream: int) -> int:
+        """The client's request is one connection at all three."""
+        return 0 if point < 2 or stream == 0 else number_at(point, stream)
+
+    found = share_legs(studies, numbers)._joined.explained
+    (why,) = found.values()
+    assert [cause.place for cause in why.causes] == ["stream 1 at proxy"]
+
+
 def test_loopback_at_two_points_is_not_one_host() -> None:
     known = PointClock(known=True)
     here = reply(client="127.0.0.1")

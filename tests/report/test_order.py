@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.model.report import Cause, Connection, Group
+from pcapdiag.model.report_http import LocalReplyFacts
 from pcapdiag.report.layout import Page
 from pcapdiag.report.order import causes, told_order
 from pcapdiag.report.text import render_text
@@ -89,3 +91,23 @@ def test_two_that_name_each_other_are_both_told() -> None:
     found = causes(groups, {0: effect(1, 2), 1: effect(2, 1)})
     assert found == {0: 1}
     assert told_order(groups, found) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("product", "said"),
+    [
+        ("envoy", "   Envoy log: UF, remote connection failure"),
+        ("haproxy", "   HAProxy log: termination state SC"),
+        ("nginx", "   NGINX log: connect() failed (111: Connection refused) while connecting"),
+        ("squid", ""),
+    ],
+)
+def test_a_cause_is_told_in_the_words_of_the_proxy_that_met_it(product: str, said: str) -> None:
+    client = effect(4, 17)
+    assert client.http
+    exchange = client.http.exchanges[0]
+    client.http.exchanges[0] = replace(exchange, local_reply=LocalReplyFacts(product=product))
+    client.verdict.exchange = exchange.index
+    _, cause = entries(told(refused(17), client))
+    assert f"\nSEE     tcp.stream==17{said}" in cause
+    assert said or " log: " not in cause

@@ -175,21 +175,25 @@ class Pairs:
         behind = {address for address, _ in entry.upstreams}
         if any(address in behind for address, _ in wire.initiators):
             return
-        if self._is_other_call(entry, wire):
+        if self._is_other_call(entry, wire, request):
             return
         if is_listener(entry, wire) and is_client(entry, wire):
             yield self._asked(line, number, "downstream", BY_ID, request, shared)
 
-    def _is_other_call(self, entry: LogEntry, wire: WireConnection) -> bool:
-        """Return whether the proxy made it beside the call that a line names: a copy, a retry."""
-        callers = {
-            address
-            for number, _ in self._known.by_id.get(entry.request_id or "", ())
-            if any(end in self.wires[number].responders for end in entry.upstreams)
-            for address, _ in self.wires[number].initiators
-        }
+    def _is_other_call(self, entry: LogEntry, wire: WireConnection, request: WireRequest) -> bool:
+        """Return whether a request was made beside or behind the call that a line names.
+
+        Beside: the proxy's own copy or retry. Behind: by whoever answered that call.
+        """
         asked = {address for address, _ in wire.responders}
-        return callers.isdisjoint(asked) and any(ip in callers for ip, _ in wire.initiators)
+        for number, call in self._known.by_id.get(entry.request_id or "", ()):
+            if not any(end in self.wires[number].responders for end in entry.upstreams):
+                continue
+            callers = {address for address, _ in self.wires[number].initiators}
+            beside = any(address in callers for address, _ in wire.initiators)
+            if (beside and callers.isdisjoint(asked)) or 0 < call.asked < request.asked:
+                return True
+        return False
 
     def _requests_alike(self, line: int, window: Window | None = None) -> Iterator[Pair]:
         """Yield the requests of clients like a line's: not what the proxy asked in turn."""

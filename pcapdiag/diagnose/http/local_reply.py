@@ -17,6 +17,11 @@ How pcapdiag can tell
 Usual causes
     - What the other leg shows: the upstream refused, reset, closed or never answered.
     - TLS or the protocol did not fit.
+    - No upstream was asked: Envoy's fault filter, local rate limit, drop_overloads, overload
+      manager and maintenance mode answer 503 with texts of their own ("fault filter abort",
+      "local_rate_limited", "drop overload", "envoy overloaded", "maintenance mode"), and so does
+      dynamic_forward_proxy ("DNS resolution failure"). An empty 503 of Envoy is a missing cluster,
+      or an authorization service that failed.
 
 Fixes
     - First: look at the leg behind the proxy. Its verdict is the cause, and its page says what to
@@ -54,6 +59,9 @@ References
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.http.advice import advice
 from pcapdiag.diagnose.http.reply import reply_in_place, reply_judgement
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Kind
@@ -67,8 +75,7 @@ KIND = Kind(
     title="{product} answered in the upstream's place: {request} -> {answer} ({reason})",
     explanation=(
         "{initiator} asked {responder} for {request} ({request_where}). {product} answered "
-        "{status} itself{took} ({response_where}): {reason}{details}.{maker} The leg behind it "
-        "shows what went wrong."
+        "{status} itself{took} ({response_where}): {reason}{details}.{maker}{behind}"
     ),
     phases=("before_response",),
     fix_at=("responder",),
@@ -117,4 +124,6 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     elif reply.product == "haproxy" and exchange.status == 503:
         others = (OtherCode("http.no_healthy_upstream", NO_SERVER),)
         confidence = round(PAGE_ALONE - NO_SERVER, 2)
-    return reply_judgement(story, exchange, reply, KIND.code, confidence, others)
+    judgement = reply_judgement(story, exchange, reply, KIND.code, confidence, others)
+    own = advice(reply.product, reply.reason, empty=reply.reason == NO_ROUTE)
+    return replace(judgement, fixes=own.fixes, commands=own.commands) if own else judgement

@@ -11,7 +11,7 @@ from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.http import Exchange, LocalReply
 from pcapdiag.model.story import Story
-from pcapdiag.protocols.http.local_reply import NO_ROUTE
+from pcapdiag.protocols.http.local_reply import ENVOY_NO_CALL, NO_ROUTE
 
 IN_PLACE = (502, 503, 504)
 """Statuses for "what stands behind me did not answer" (RFC 9110 sections 15.6.3 to 15.6.5)."""
@@ -55,13 +55,17 @@ FLAGS = {
     "local refused stream reset": "LR",
     "overflow": "UO",
     "protocol error": "UPE",
-    "overload manager reset": "OM",
     "no healthy upstream": "UH",
     "upstream request timeout": "UT",
     "response timeout": "UT",
     "upstream max stream duration reached": "UMSDR",
     "stream timeout": "SI",
-    NO_ROUTE: "NC",
+    "overload manager reset": "OM",
+    "fault filter abort": "FI",
+    "local_rate_limited": "RL",
+    "drop overload": "DO",
+    "unconditional drop overload": "UDO",
+    "dns resolution failure": "DF",
 }
 """Envoy's response flag by the reason in its reply (Envoy source)."""
 
@@ -75,6 +79,19 @@ def reply_in_place(exchange: Exchange) -> LocalReply | None:
         return reply
     called = exchange.grpc is not None and exchange.grpc.status in GRPC_IN_PLACE
     return reply if called else None
+
+
+def made_no_call(product: str, reason: str | None) -> bool:
+    """Return whether a proxy answered without asking anybody: a filter's word, or a limit's."""
+    return product == "envoy" and reason in ENVOY_NO_CALL
+
+
+def _behind(reply: LocalReply) -> str:
+    if made_no_call(reply.product, reply.reason):
+        return " It asked no upstream for it."
+    if reply.reason == NO_ROUTE:
+        return " An upstream was hardly asked, but maybe an authorization or rate-limit service."
+    return " The leg behind it shows what went wrong."
 
 
 def product_name(reply: LocalReply) -> str:
@@ -125,6 +142,7 @@ def reply_judgement(
             "reason": harmless(reason, 120),
             "details": f", {quoted(reply.details)}" if reply.details else "",
             "maker": maker,
+            "behind": _behind(reply),
         },
     )
     return replace(judgement, notes=_stalled_upload(story, exchange))

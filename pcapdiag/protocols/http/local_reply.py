@@ -14,8 +14,9 @@ from pcapdiag.model.http import Exchange, LocalReply
 
 MAX_DETAILS = 300
 """Characters of a transport failure reason that are kept."""
-NO_ROUTE = "no route or cluster"
-"""Envoy's empty answers: flags NR (404) and NC (503)."""
+NO_ROUTE = "no route or cluster, or a filter said no"
+"""Envoy's empty answers: flags NR (404) and NC (503), or UAEX where an authorization service failed
+(measured)."""
 
 _BAD_GATEWAY, _UNAVAILABLE, _TIMEOUT = 502, 503, 504
 _GATEWAY_STATUS = (_BAD_GATEWAY, _UNAVAILABLE, _TIMEOUT)
@@ -50,6 +51,20 @@ _ENVOY_TEXTS = frozenset(
         "downstream duration timeout",  # http/conn_manager_impl.cc, max_stream_duration
     }
 )
+ENVOY_NO_CALL = frozenset(
+    {
+        # Measured with Envoy 1.40; in its log the flags are FI, RL, DO, UDO, DF, and none for the
+        # overload manager and runtime key upstream.maintenance_mode.
+        "fault filter abort",
+        "local_rate_limited",
+        "drop overload",
+        "unconditional drop overload",
+        "maintenance mode",
+        "envoy overloaded",
+        "DNS resolution failure",
+    }
+)
+"""What Envoy says where a filter or limit of its own answers before any upstream is called."""
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -167,7 +182,7 @@ def _of_envoy(exchange: Exchange) -> LocalReply | None:
 
 def _envoy_text(text: str) -> LocalReply | None:
     words = text.strip()
-    if words in _ENVOY_TEXTS:
+    if words in _ENVOY_TEXTS or words in ENVOY_NO_CALL:
         return LocalReply("envoy", words)
     match = re.search(_ENVOY_RESET, words, re.DOTALL)
     if match is None:

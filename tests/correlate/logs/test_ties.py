@@ -284,3 +284,37 @@ def test_what_is_of_another_handshake_is_not_tied(line: LogEntry) -> None:
     wires += [handshake(n, other, "tls.alert") for n, other in enumerate(others, 1)]
     ties = tied(wires, line, *map(nginx_says, others))
     assert {line: found[0].wire for line, found in ties.ties.items()} == {1: 1, 2: 2, 3: 3}
+
+
+@pytest.mark.parametrize(
+    ("caller", "called", "after"),
+    [
+        ("10.0.2.1", "10.0.3.9", 1),
+        ("10.0.2.1", "10.0.3.9", -1),
+        ("10.0.7.7", "10.0.8.8", 1),
+    ],
+    ids=["a copy for a mirror", "one that was made first", "what the upstream asked in turn"],
+)
+def test_a_call_with_the_lines_request_id_is_not_its_clients(
+    caller: str, called: str, after: int
+) -> None:
+    world = World(1)
+    client, call = world.wires
+    (asked,) = client.requests
+    own = msgspec.structs.replace(asked, asked=asked.asked + 2 * MS, request_id="r-1")
+    other = msgspec.structs.replace(own, asked=own.asked + after * MS, status=None)
+    world.wires = [
+        client,
+        msgspec.structs.replace(call, requests=(own,)),
+        msgspec.structs.replace(
+            call,
+            key=("", 9),
+            initiators=((caller, 40_000),),
+            responders=((called, 80),),
+            requests=(other,),
+        ),
+    ]
+    (line,) = world.log("default")
+    line.request_id = "r-1"
+    tied = world.tie([line]).ties[0]
+    assert sorted((one.wire, one.leg) for one in tied) == [(0, "downstream"), (1, "upstream")]

@@ -6,6 +6,8 @@ import pytest
 
 from pcapdiag.diagnose.http.reply import FLAGS
 from pcapdiag.diagnose.judgement import OtherCode
+from pcapdiag.diagnose.kinds import KINDS
+from pcapdiag.diagnose.text import fill
 from pcapdiag.model.http import GrpcFacts, LocalReply
 from pcapdiag.protocols.http.local_reply import NO_ROUTE
 from tests.diagnose.http.spoken import (
@@ -65,6 +67,46 @@ def test_haproxy_s_503_may_mean_that_no_server_is_up() -> None:
     assert judgement.observed is None
 
 
+@pytest.mark.parametrize(
+    ("reason", "flag", "knob"),
+    [
+        ("fault filter abort", "FI", "envoy.filters.http.fault"),
+        ("local_rate_limited", "RL", "token_bucket"),
+        ("unconditional drop overload", "UDO", "drop_overloads"),
+        ("envoy overloaded", None, "overload_manager"),
+        ("DNS resolution failure", "DF", "typed_dns_resolver_config"),
+    ],
+)
+def test_envoys_filters_ask_no_upstream(reason: str, flag: str | None, knob: str) -> None:
+    reply = exchange(status=503, local_reply=LocalReply("envoy", reason))
+    judgement = verdict(after_answer(), reply)
+    assert judgement.code == "http.local_reply"
+    assert judgement.observed
+    assert judgement.observed.flag == flag
+    assert "asked no upstream" in judgement.facts["behind"]
+    assert knob in judgement.fixes[0]
+
+
+@pytest.mark.parametrize(
+    ("product", "knob", "others"),
+    [
+        ("nginx", "proxy_read_timeout", "Envoy"),
+        ("haproxy", "timeout server", "proxy_read_timeout"),
+        ("envoy", "connect_timeout", "HAProxy"),
+    ],
+)
+def test_what_to_change_names_the_knobs_of_that_proxy(product: str, knob: str, others: str) -> None:
+    story, said = after_answer(), exchange(status=504, local_reply=LocalReply(product, "late"))
+    texts = fill(KINDS["http.local_reply"], verdict(story, said), story)
+    told = " ".join((*texts.fixes, *texts.commands))
+    assert knob in told
+    assert others not in told
+    unknown = exchange(status=504, local_reply=LocalReply("", "late"))
+    texts = fill(KINDS["http.local_reply"], verdict(story, unknown), story)
+    assert knob in " ".join(texts.fixes)
+    assert others in " ".join(texts.fixes)
+
+
 def test_an_empty_503_under_envoy_s_name_is_less_sure() -> None:
     empty = exchange(status=503, local_reply=LocalReply("envoy", NO_ROUTE))
     judgement = verdict(after_answer(), empty)
@@ -110,7 +152,7 @@ def test_to_grpc_the_text_stands_in_the_status() -> None:
 
 
 def test_every_flag_is_one_of_envoy_s() -> None:
-    known = "UF UC UR UT UO UH UPE LR OM UMSDR SI NC"
+    known = "UF UC UR UT UO UH UPE LR OM UMSDR SI FI RL DO UDO DF"
     assert set(FLAGS.values()) == set(known.split())
     assert all(reason == reason.lower() for reason in FLAGS)
 

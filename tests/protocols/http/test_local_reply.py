@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.model.http import Exchange, GrpcFacts
-from pcapdiag.protocols.http.local_reply import NO_ROUTE, recognise
+from pcapdiag.protocols.http.local_reply import ENVOY_NO_CALL, NO_ROUTE, recognise
 
 pytestmark = pytest.mark.once
 
@@ -86,6 +86,14 @@ def test_envoy_to_grpc() -> None:
     assert reply is not None
     assert reply.reason == "overflow"
     assert recognise(answer(200, grpc=GrpcFacts(status=14, message="database is down"))) is None
+
+
+@pytest.mark.parametrize("text", sorted(ENVOY_NO_CALL))
+def test_envoys_filters_and_limits(text: str) -> None:
+    reply = recognise(answer(503, text.encode(), "envoy"))
+    assert reply is not None
+    assert (reply.product, reply.reason) == ("envoy", text)
+    assert recognise(answer(429, text.encode(), "envoy")) is None
 
 
 def test_envoy_without_a_route() -> None:
