@@ -177,7 +177,7 @@ def test_bare_resets_of_two_senders_differ_in_the_ttl_alone(
     link = Link(wire)
     link.handshake()
     link.c(20, "PA", 1, 1, DATA)
-    frame = link.s(30, "R", 1, 0, ip_id=0, ts=None)
+    frame = link.s(30, "R", 1, 0, ip_id=0)
 
     def lower(copy: bytearray) -> None:
         ttl_less_one(copy)
