@@ -25,9 +25,9 @@ FARTHEST = 40
 def distance(view: ResetView) -> Signal | None:
     """Weigh the RST's TTL against the address's other packets; None without any to compare."""
     ttls, whose = baseline(view)
-    if not ttls:
-        return None
     reset = view.reset
+    if not ttls or (hops(reset.ttl) > FARTHEST and ttls.keys() == {reset.ttl}):
+        return None
     if _is_of_handshake(view):
         usual = mode({p.ttl: 1 for p in view.own if not p.is_syn_ack})
         detail = (
@@ -114,6 +114,12 @@ def without(counts: dict[int, int], value: int, view: ResetView) -> dict[int, in
         return counts
     rest = counts | {value: counts[value] - 1}
     return {each: count for each, count in rest.items() if count}
+
+
+def without_handshakes(counts: dict[int, int], ttl: int, handshakes: int) -> dict[int, int]:
+    """Return how often TTLs were seen, so many packets with one of them left out."""
+    rest = counts | {ttl: counts.get(ttl, 0) - handshakes}
+    return {each: count for each, count in rest.items() if count > 0}
 
 
 def initial_ttl(ttl: int) -> int:
@@ -216,7 +222,15 @@ def _same(view: ResetView, ttls: dict[int, int], whose: str) -> Signal:
     same = {view.reset.ttl: ttls[view.reset.ttl]}
     detail = f"{view.word} has TTL {view.reset.ttl} like {_packets(same)} of {whose}"
     name = "ttl_same" if steady else "ttl_same_once"
-    return signal(name, view.side, detail, (view.reset.frame,))
+    return signal(name, view.side, detail, (view.reset.frame,), _handshake_elsewhere(view))
+
+
+def _handshake_elsewhere(view: ResetView) -> bool:
+    """Whether only a SYN-ACK came from as far, and all else of the address from one other place."""
+    ttl = view.reset.ttl
+    others = without_handshakes(view.context.host(view.end.address).ttls, ttl, len(view.own))
+    answered = bool(view.own) and all(p.is_syn_ack for p in view.own)
+    return answered and len(others) == 1 and sum(others.values()) >= STEADY and ttl not in others
 
 
 def _difference(view: ResetView, ttls: dict[int, int], *, steady: bool) -> str:
