@@ -76,9 +76,9 @@ def device_address(view: ResetView) -> str | None:
 def shared(view: ResetView) -> Signal | None:
     """Find the same odd TTL in resets of other connections of that address.
 
-    Not for refused ports: who owns an address refuses those that it does not forward, or no longer,
-    from its own distance; its other packets may come from hosts behind it (NAT by port, a
-    container's published port; measured). Nor where the RST is from as far away as the host or
+    Hardly for refused ports: who owns an address refuses those that it does not forward, or no
+    longer, from its own distance; its other packets may come from hosts behind it (NAT by port, a
+    container's published port; measured). Not where the RST is from as far away as the host or
     farther, where no device between is: something nearer may speak for the host, except by RST.
     """
     ttl = view.reset.ttl
@@ -86,13 +86,16 @@ def shared(view: ResetView) -> Signal | None:
     count = host.marks_of_resets.ttls.get(ttl, 0) if host.marks_of_resets else 0
     if count < SHARED or not host.ttls or ttl in host.ttls or ttl in view.end.ttls:
         return None
-    if view.answers_syn or hops(ttl) >= min(map(hops, host.ttls)):
+    if hops(ttl) >= min(map(hops, host.ttls)):
         return None
     detail = (
         f"RSTs of {host.address} on {count} connections have TTL {ttl}, which none of its "
         f"{sum(host.ttls.values())} other packets has: one device"
     )
-    return signal("ttl_shared", "path", detail, (view.reset.frame,), view.has_moved)
+    if view.answers_syn:
+        detail += ", which may own the address"
+    name = "ttl_shared_refusing" if view.answers_syn else "ttl_shared"
+    return signal(name, "path", detail, (view.reset.frame,), view.has_moved)
 
 
 @lru_cache(MAX_VIEWS)

@@ -91,6 +91,18 @@ def test_one_odd_ttl_in_many_resets_is_one_device() -> None:
     assert ttl.shared(seen(exchange, reset, once)) is None
 
 
+def test_one_odd_ttl_in_many_refusals_may_be_the_addresss_owner() -> None:
+    exchange = Exchange()
+    exchange.send("client", SYN, ack=0)
+    reset = exchange.wait(exchange.rtt).reply_reset(ttl=63)
+    many = known_host(SERVER, ttls={61: 400}, reset_ttls={63: 30})
+    found = ttl.shared(seen(exchange, reset, many))
+    assert told(found) == ("ttl_shared_refusing", "path")
+    assert found is not None
+    assert found.detail.endswith("one device, which may own the address")
+    assert round(found.weight, 1) == 0.7
+
+
 def test_no_device_between_is_farther_away_than_the_host() -> None:
     exchange = talk()
     reset = exchange.live_reset(ttl=49)
