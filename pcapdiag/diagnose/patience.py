@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.diagnose.timing import MS, SECOND, duration
+from pcapdiag.diagnose.timing import MS, SECOND, duration, timeless
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -51,6 +51,8 @@ class Patience(msgspec.Struct, frozen=True):
 def patience(story: Story, context: Context, since: int, left: int) -> Patience:
     """Weigh whether an initiator that waited from ``since`` until ``left`` had timed out."""
     waited = max(0, left - since)
+    if timeless(story):
+        return Patience(waited, 0.5, None, "the capture's times are made up, so nobody knows")
     starts = [since, story.turn.request_time]
     if story.turn.index <= FRESH_TURNS:
         starts.append(story.start)

@@ -38,6 +38,7 @@ RATIOS: dict[str, Ratio] = {
     "ttl_of_handshake": Ratio("distance", MEDIUM, "a SYN proxy's; some hosts set IP_TTL later"),
     "ttl_like_icmp": Ratio("distance", STRONG, "as far as a router that spoke for itself"),
     "ttl_shared": Ratio("distance", VERY_STRONG, "same odd TTL in resets of several connections"),
+    "ttl_shared_refusing": Ratio("distance", MEDIUM, "a firewall, or who owns the address"),
     "ttl_like_neighbours": Ratio("distance", WEAK, "addresses of one network are near each other"),
     "ttl_before_neighbours": Ratio("distance", 4.0, "a router before them, or their own router"),
     "made_at_gateway": Ratio("distance", 3.0, "the first router, which may own the address"),

@@ -27,7 +27,7 @@ from pcapdiag.diagnose.patience import MOST_SURE, Patience, patience
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.text import counted
-from pcapdiag.diagnose.timing import MS, SECOND, duration
+from pcapdiag.diagnose.timing import MS, SECOND, duration, timeless
 from pcapdiag.diagnose.unanswered import asks_nothing
 from pcapdiag.diagnose.work import (
     Work,
@@ -108,7 +108,7 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     unread = turn.response_bytes > 0 and asks_for_answer(story) and _left_bytes_unread(story, end)
     if state is Work.ANSWERING or unread:
         waited = patience(story, context, turn.response_last_time, end.time)
-        if end.time - turn.response_last_time < STALLED_ANSWER:
+        if end.time - turn.response_last_time < STALLED_ANSWER and not timeless(story):
             waited = Patience(waited.waited, 0.05, None, "the answer was still arriving")
         return Leaving(end, waited, True)
     if state is Work.NOTHING and _waited_for_greeting(story, context, end):

@@ -3,16 +3,20 @@ from __future__ import annotations
 from typing import Unpack
 
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.judgement import Judgement
 from tests.diagnose.playbook import (
     EXCHANGE,
     GET,
     HANDSHAKE,
     OK,
     SHORT,
+    START,
     C,
     Known,
+    Line,
     S,
     around,
     judged,
@@ -179,6 +183,30 @@ def test_an_endless_answer_ends_when_the_client_has_had_enough() -> None:
     events = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n"
     lines = (C("PSH,ACK", GET), S("PSH,ACK", events), C("ACK"), C("FIN,ACK", after=2000))
     assert judged(*HANDSHAKE, *lines, S("FIN,ACK")).code == "ok"
+
+
+def without_times(step: int, *lines: Line) -> Judgement:
+    """As from a hex dump: text2pcap gives the packets times by their numbers."""
+    story = play(*lines)
+    packets = tuple(replace(p, time=START + step * p.frame) for p in story.packets)
+    return judge(replace(story, packets=packets, end=packets[-1].time), around(story))
+
+
+@pytest.mark.parametrize("step", [0, 1000, 1])
+def test_in_a_capture_without_times_nobody_knows_how_long_it_waited(step: int) -> None:
+    lines = (*ASKED, C(FIN, after=5003))
+    verdict = without_times(step, *lines)
+    assert (verdict.code, verdict.confidence) == ("tcp.response_timeout", 0.5)
+    assert verdict.facts["reason"] == "the capture's times are made up, so nobody knows"
+    assert max(sides(verdict).values()) < 0.6
+    part = without_times(step, *ASKED, S("PSH,ACK", SHORT), C("ACK"), C(RST, after=5, win=500))
+    assert part.confidence == 0.5
+    assert judged(*lines).confidence > 0.8
+
+
+def test_real_times_may_be_even_for_some_packets() -> None:
+    few = (C("PSH,ACK", GET), C(FIN, after=5003))
+    assert without_times(1000, *HANDSHAKE[:2], *few).facts["reason"].startswith("it waited")
 
 
 def test_how_sure_the_side_is_follows_from_timeout_or_abort() -> None:
