@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from pcapdiag.flow.endings import LINGER, OPEN_IDLE, SYN_IDLE
+from pcapdiag.flow.tracker import Tracker
 from tests.flow.wire import MS, SECOND, START, End, Link, Told, Wire, batch_of, tell
 
 DATA = b"x" * 100
@@ -192,6 +193,40 @@ def test_healthy_connections_leave_no_story_unless_asked() -> None:
         1,
         1,
     )
+
+
+def refused(count: int) -> Wire:
+    """Connections that are refused a second after each other."""
+    wire = Wire()
+    for number in range(count):
+        link = Link(wire, client(40000 + number), server())
+        link.c(1_000 * number, "S", 0)
+        link.s(1_000 * number + 1, "RA", 0, link.client.isn + 1, absolute=True)
+    return wire
+
+
+@pytest.mark.parametrize(("together", "handed_on"), [(8, 8), (1, 12)])
+def test_stories_are_told_together(together: int, handed_on: int) -> None:
+    def prepare(tracker: Tracker) -> None:
+        tracker.endings.together = together
+
+    told = tell(refused(15), want_all=False, close=False, prepare=prepare)
+    assert told.tracker.endings.connections == 12
+    assert [s.stream for s in told.stories] == list(range(handed_on))
+    told.tracker.close()
+    assert [s.stream for s in told.stories] == list(range(15))
+
+
+def test_a_connection_that_is_given_up_is_told_at_once() -> None:
+    """Until when it was watched is what is known then."""
+    wire = Wire()
+    Link(wire).handshake()
+    link = Link(wire, client(50000), server())
+    link.c(1_000, "S", 0)
+    link.s(1_001, "RA", 0, link.client.isn + 1, absolute=True)
+    Link(wire, client(50001), server()).c((OPEN_IDLE + SECOND) / MS, "S", 0)
+    told = tell(wire, want_all=False, close=False)
+    assert [(s.stream, s.evicted) for s in told.stories] == [(1, False), (0, True)]
 
 
 # Batches that are not in file order.
