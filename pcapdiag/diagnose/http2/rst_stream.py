@@ -52,7 +52,7 @@ from pcapdiag.diagnose.http2.errors import (
     NO_ERROR,
     error_name,
 )
-from pcapdiag.diagnose.http2.known import drained, is_incomplete, tells_all
+from pcapdiag.diagnose.http2.known import drained, is_incomplete, is_short, tells_all
 from pcapdiag.diagnose.http2.streams import is_effect, phase_of, refused_by, stream_facts
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
@@ -97,7 +97,9 @@ its late start."""
 def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
     """Return the verdict for a stream that was reset before its answer was complete."""
     code = exchange.reset_code
-    if code is None or exchange.complete or exchange.ended_by not in ("initiator", "responder"):
+    if code is None or exchange.ended_by not in ("initiator", "responder"):
+        return None
+    if exchange.complete and not is_short(exchange):
         return None
     by_initiator = exchange.ended_by == "initiator"
     pushed = exchange.stream_id is None or exchange.stream_id % 2 == 0

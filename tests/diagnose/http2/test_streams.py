@@ -50,6 +50,15 @@ def test_within_the_answer() -> None:
     assert "300 bytes" in verdict.facts["got"]
 
 
+def test_an_answer_with_an_end_before_its_length() -> None:
+    """Tomcat ends a page that failed half way by END_STREAM, and then by RST_STREAM."""
+    page = answered(1, expected_length=10_000, malformed="3,000", malformed_by="responder")
+    verdict = judged(http2(reset(page, "responder", 2)))
+    assert verdict.code == "http2.rst_stream"
+    assert "300 of 10,000 bytes" in verdict.facts["got"]
+    assert judged(http2(reset(answered(1), "responder", 2))).code == "ok"
+
+
 @pytest.mark.parametrize("code", [0, 2, 8])
 def test_an_initiator_that_leaves_finds_no_fault(code: int) -> None:
     cancelled = reset(begun(1), "initiator", code)
