@@ -27,6 +27,8 @@ SMALL_RECORD = 43
 SMALL_PADDED = SMALL_RECORD + PADDING
 WAITED = 5 * MS
 """A client that says goodbye sooner did not wait for an answer."""
+BURST = 100 * MS
+"""Records of one request come together."""
 HTTP_PORTS = frozenset({443, 8443, 6443, 9443})
 """HTTPS, its usual other port, and Kubernetes' API server."""
 HTTP_NAMES = ("h2", "http/1.1", "http/1.0")
@@ -110,7 +112,21 @@ def _unanswered(facts: TlsFacts, asked: Record, said: Alert) -> bool:
     data = [_place(one) for one in _data_of_responder(facts)]
     first = not any(place < _place(asked) for place in data)
     silent = not any(_place(asked) < place <= _place(said) for place in data)
-    return silent and (first or _is_http1(facts))
+    return silent and (first or (_is_http1(facts) and _by_turns(facts, asked, said)))
+
+
+def _by_turns(facts: TlsFacts, asked: Record, said: Alert) -> bool:
+    """Return whether the ends spoke by turns up to the request, and nobody did after it.
+
+    HTTP/1 is so (RFC 9112 section 9.3); a WebSocket, which begins as HTTP/1 does, need not be, and
+    says Close at its end.
+    """
+    known = [one for one in facts.records if one.type == APPLICATION_DATA]
+    if any(_place(asked) < _place(one) < _place(said) for one in known):
+        return False
+    mine = [one for one in known if one.from_initiator and asked.time - one.time > BURST]
+    since = _place(mine[-1]) if mine else (0, 0)
+    return any(since < _place(one) < _place(asked) for one in known if not one.from_initiator)
 
 
 def _data_of_responder(facts: TlsFacts) -> list[Record]:

@@ -90,6 +90,8 @@ def infer(hello: ServerHello, has_early: bool, client: Sealed, server: Sealed) -
         # It may answer early data at once, before the initiator's Finished (RFC 8446 section 2.3).
         flight = _up_to_finished(flight, sizes)
     server_alert = _alert(server, sizes, sizes.pads(flight[-1] if flight else None))
+    if server_alert is None:
+        server_alert = _padded_alert(rest, flight, server, sizes)
     both = server_alert is not None and _are_alerts(rest, server, server_alert.length)
     server_alert = rest[0] if both else server_alert
     flight = [each for each in flight if each is not server_alert]
@@ -121,6 +123,19 @@ def _alert(sealed: Sealed, sizes: Sizes, pads: bool) -> Record | None:
     last = sealed.last
     length = sizes.alert + (PADDING if pads else 0)
     return last if last is not None and last.length == length else None
+
+
+def _padded_alert(
+    rest: list[Record], flight: list[Record], server: Sealed, sizes: Sizes
+) -> Record | None:
+    """The responder's alert where it may pad: Tomcat's flight is one record, which does not tell.
+
+    Only as the first thing that it says behind its flight: what works begins with a ticket or data.
+    """
+    alone = len(rest) == 1 and rest[0] is server.last
+    if not alone or any(map(sizes.is_finished, flight)):
+        return None
+    return rest[0] if rest[0].length == sizes.alert + PADDING else None
 
 
 def _are_alerts(rest: list[Record], server: Sealed, length: int) -> bool:

@@ -132,6 +132,21 @@ def test_on_http1_a_later_request_counts_too() -> None:
         assert seen.code == code
 
 
+def test_a_websocket_need_not_be_answered() -> None:
+    """It offers http/1.1 alone by ALPN, too; its client says Close, or had sent on unanswered."""
+    answered = (S("PSH,ACK", records(300), after=30), C("ACK"))
+    message, goodbye = C("PSH,ACK", records(90), after=2000), C("PSH,ACK", records(19), after=2000)
+    close = C("PSH,ACK", records(25), after=1990)
+    lives = {"client_hello": hello(alpn=("http/1.1",)), "tickets": 2}
+    for number, more in ((3, (message, S("ACK"), close)), (3, (message, message, S("ACK")))):
+        lines = (*READY, REQUEST, *answered, *more, goodbye, *LEFT)
+        facts = scene(*lines, client_data=number, server_data=1, **SECURED)
+        assert facts.application is not None
+        assert facts.application.tls is not None
+        facts.application.tls = replace(facts.application.tls, **lives)
+        assert not judge(facts, around(facts)).failed
+
+
 def test_a_request_behind_a_rest_met_the_fin_of_before() -> None:
     """SETTINGS with ACK, the client's last bytes before it rests, belong to the same turn."""
     answered = (S("PSH,ACK", records(900), after=30), C("PSH,ACK", records(26), after=1))
