@@ -12,6 +12,8 @@ By = Literal["initiator", "responder", "path"]
 Key = tuple[int, int | None]
 """Stream and exchange: what failed; None for the connection as a whole."""
 
+APART = 10**19
+"""Nanoseconds that put points with unknown clocks out of each other's reach: 300 years."""
 _STREAM_BITS = 40
 
 
@@ -51,6 +53,8 @@ class LegFailure(msgspec.Struct, frozen=True):
     """Who did it, where the failure's own logic says so."""
     opened: int = 0
     """When its connection was opened; 0: not seen."""
+    tunnel: bool = False
+    """Bytes of another protocol went through it: CONNECT, or an upgrade."""
     came_up: bool = True
     last_try: int = 0
     exchange: int | None = None
@@ -100,6 +104,11 @@ class LegFailure(msgspec.Struct, frozen=True):
     def own_stream(self) -> int:
         """Its stream as Wireshark numbers it."""
         return self.stream if self.there is None else self.there
+
+    @property
+    def ended_at(self) -> int:
+        """When it was decided, or last tried, by the clock of its point or of the first."""
+        return (self.decided or self.last_try) % APART
 
     @property
     def may_be_own(self) -> bool:

@@ -8,7 +8,7 @@ address is the sidecar to the outside and the application to the sidecar.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import msgspec
 
@@ -168,6 +168,16 @@ class Roles(msgspec.Struct):
         """Return whether an address, or its host's others, opened connections."""
         host = self._host(address)
         return any(self._opened_to.get(each) for each in host)
+
+    @property
+    def opened(self) -> Container[str]:
+        """Addresses that opened connections."""
+        return self._opened_to
+
+    @property
+    def answered(self) -> Container[str]:
+        """Addresses that answered connections."""
+        return self._answered
 
     def is_proxy(self, address: str) -> bool:
         """Return whether an address answers connections and opens others to a third party.

@@ -98,6 +98,8 @@ def _downstream(entry: LogEntry, tie: Tie, connection: Connection) -> Agreement:
         return _left(entry, exchange, connection)
     if entry.status is None:
         return _message(entry, connection)
+    if entry.method == "CONNECT" and exchange.method not in (None, "CONNECT"):
+        return Agreement(True, f"{entry.status} was the tunnel's; this request went through it")
     if exchange.status is None:
         why = f"the log says that {entry.status} was answered: no answer is on the wire"
         return Agreement(False if tie.exact else None, why)

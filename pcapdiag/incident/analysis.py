@@ -134,7 +134,8 @@ class Analysis(Following):
     def finish(self) -> None:
         """Judge what is still open, then everything doubtful or failed once more, knowing all."""
         self.end_reading()
-        self.legs.conclude(self.surroundings.capture_hosts)
+        around = self.surroundings
+        self.legs.conclude(around.capture_hosts, around.opened, around.answered)
         for archived in self.archive.stories():
             self._judge_again(archived)
         self.unlisted["ok"] += self.tracker.endings.healthy

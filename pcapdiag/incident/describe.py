@@ -19,6 +19,7 @@ from pcapdiag.flow.slabs import CHUNK_FACTS, FIRST_CHUNKS
 from pcapdiag.incident.failure_time import failure_time
 from pcapdiag.incident.labels import labels
 from pcapdiag.incident.timeline import timeline
+from pcapdiag.model.addresses import is_loopback
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.report import (
@@ -168,7 +169,7 @@ def describe_verdict(
         frames=list(judgement.frames),
         envoy=_envoy_words(kind, judgement),
         ended_by=judgement.ended_by,
-        fix_at=_parties(judgement.fix_at or kind.fix_at, ends),
+        fix_at=_parties(_places(story, judgement.fix_at or kind.fix_at), ends),
         exchange=judgement.exchange,
         count=count,
         alternatives=[
@@ -203,6 +204,12 @@ def _envoy_words(kind: Kind, judgement: Judgement) -> EnvoyWords | None:
             flag=said.flag, reset_reason=said.reset_reason, details=said.details, agrees=agrees
         )
     return words
+
+
+def _places(story: Story, actors: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out the path where both ends are on one host."""
+    on_host = is_loopback(story.initiator.address) and is_loopback(story.responder.address)
+    return tuple(actor for actor in actors if actor != "path") if on_host else actors
 
 
 def _parties(actors: tuple[str, ...], ends: Ends) -> list[Party]:

@@ -73,6 +73,7 @@ def _leg_failure(story: Story, judgement: Judgement) -> LegFailure:
         by=end.by,
         side=_side(judgement),
         opened=story.start if story.syn_count else 0,
+        tunnel=_is_tunnel(story),
         came_up=story.established,
         last_try=story.initiator.last_time if story.established else _last_syn(story),
         same_as=story.same_as,
@@ -157,6 +158,12 @@ def _end(story: Story, judgement: Judgement, exchange: Exchange | None) -> _End:
         return _End(last.time, last.frame, "path")
     # Late packets of a handshake that was given up meet a reset: nobody decided by that.
     return _End(0, 0, None)
+
+
+def _is_tunnel(story: Story) -> bool:
+    """Return whether the connection carries another one's bytes behind CONNECT or an upgrade."""
+    asked = story.hello_initiator.startswith(b"CONNECT ") and story.turn.index > 1
+    return asked or any(one.upgrade for one in exchanges(story))
 
 
 def _last_syn(story: Story) -> int:

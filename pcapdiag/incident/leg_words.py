@@ -9,6 +9,7 @@ from pcapdiag.correlate.leg_failure import LegFailure
 from pcapdiag.diagnose.http.reply import made_no_call
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.report import Connection
+from pcapdiag.model.report_http import HttpExchange
 
 NAMED = 5
 """Streams named where several fit."""
@@ -59,10 +60,16 @@ def absence(
             f"one that did is not in {captures}, cannot be read, or is one of very many."
         )
     else:
+        exchange = _exchange(connection)
+        none = ""
+        if exchange is None or exchange.made_by is not None:
+            none = (
+                " A proxy that made none (no server in use, a name without address, a unix "
+                "socket) looks the same."
+            )
         yield (
             f"No connection that {proxy} opened is in {captures}: capture on all of its "
-            "interfaces to see the other leg. A proxy that made none (no server in use, a name "
-            "without address, a unix socket) looks the same."
+            f"interfaces to see the other leg.{none}"
         )
 
 
@@ -79,6 +86,11 @@ def _streams(places: Sequence[str]) -> str:
 
 def _without_call(connection: Connection) -> bool:
     """Return whether the proxy said that it asked nobody."""
+    exchange = _exchange(connection)
+    reply = exchange.local_reply if exchange is not None else None
+    return reply is not None and made_no_call(reply.product, reply.reason)
+
+
+def _exchange(connection: Connection) -> HttpExchange | None:
     http, wanted = connection.http, connection.verdict.exchange
-    replies = [one.local_reply for one in http.exchanges if one.index == wanted] if http else []
-    return any(reply and made_no_call(reply.product, reply.reason) for reply in replies)
+    return next((one for one in http.exchanges if one.index == wanted), None) if http else None

@@ -6,7 +6,7 @@ connection when somebody reads it: by then every verdict is final.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from itertools import pairwise
 
 import msgspec
@@ -14,6 +14,7 @@ import msgspec
 from pcapdiag.correlate.causes import Explanation, Joined, join_legs
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES
 from pcapdiag.correlate.leg_failure import Key, LegFailure
+from pcapdiag.correlate.two_sides import two_sides
 from pcapdiag.diagnose.capture.partial import KIND as PARTIAL
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.settled import (
@@ -100,8 +101,18 @@ class ProxyLegs(msgspec.Struct):
                 self.left_out += 1
         return noted
 
-    def conclude(self, own: frozenset[str]) -> None:
-        """Join the legs; ``own`` are the capturing host's addresses. Nothing is noted later."""
+    def conclude(
+        self,
+        own: frozenset[str],
+        opened: Container[str] = (),
+        answered: Container[str] = (),
+    ) -> None:
+        """Join the legs; ``own`` are the capturing host's addresses. Nothing is noted later.
+
+        ``opened`` and ``answered`` are those that opened and answered connections in one capture.
+        """
+        if not own and opened:
+            own = two_sides(self._failures, opened, answered)
         self._joined = join_legs(self._failures, own)
         explained = self._joined.explained
         self._effects = {one.key: one for one in self._failures if one.key in explained}
@@ -233,7 +244,7 @@ class ProxyLegs(msgspec.Struct):
             frame=failure.frame,
             exchange=failure.exchange,
             code=told.code if told is not None else failure.code,
-            time=format_seconds(failure.decided or failure.last_try),
+            time=format_seconds(failure.ended_at),
             endpoint=failure.endpoint,
             point=msgspec.UNSET if failure.at_first else failure.label,
         )

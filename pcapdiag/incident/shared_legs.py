@@ -13,7 +13,7 @@ from functools import partial
 
 import msgspec
 
-from pcapdiag.correlate.leg_failure import Key, LegFailure, point_of
+from pcapdiag.correlate.leg_failure import APART, Key, LegFailure, point_of
 from pcapdiag.diagnose.capture.partial import KIND as PARTIAL
 from pcapdiag.incident.legs import ProxyLegs
 from pcapdiag.incident.point_study import PointStudy
@@ -25,9 +25,6 @@ Numbers = Callable[[int, int], int]
 
 _Rank = tuple[bool, bool, bool, int]
 """The less, the more a point's account is worth; ends with the point."""
-
-APART = 10**19
-"""Nanoseconds that put points with unknown clocks out of each other's reach: 300 years."""
 
 
 def share_legs(studies: Sequence[PointStudy], numbers: Numbers) -> ProxyLegs:

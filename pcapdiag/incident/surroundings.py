@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
 from msgspec.structs import replace
@@ -94,6 +94,16 @@ class Surroundings:
         """Return whether an address, or another one of its host, opened connections."""
         host = self.capture_hosts if address in self.capture_hosts else {address}
         return any(map(self._roles.calls_others, host))
+
+    @property
+    def opened(self) -> Container[str]:
+        """Addresses that opened connections."""
+        return self._roles.opened
+
+    @property
+    def answered(self) -> Container[str]:
+        """Addresses that answered connections."""
+        return self._roles.answered
 
     def _known_as_own(self) -> frozenset[str]:
         """Return the capturing host's addresses.

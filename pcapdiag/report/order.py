@@ -56,4 +56,6 @@ def callers(cause_of: Mapping[int, int], samples: Mapping[int, Connection]) -> C
         reply = exchange.local_reply if exchange is not None else None
         if reply is not None and reply.product:
             found[samples[cause].point, samples[cause].stream] = reply.product
+            tries = samples[effect].causes
+            found |= {(one.point, one.stream): reply.product for one in tries}
     return found

@@ -87,3 +87,10 @@ def test_an_answer_that_a_call_brought_is_not_the_proxys_own() -> None:
     behind = refused(2, opener="10.0.2.7", answerer="10.0.3.7")
     assert causes(unnamed(), of_upstream, behind) == {0: [1], 1: [2]}
     assert causes(reply(reason="connection termination", status=502), of_upstream) == {}
+
+
+def test_a_tunnels_end_is_told_as_late_as_a_cut_answers() -> None:
+    cut = reply(code="tcp.closed_before_response", product="", reason="", decided=1025)
+    assert causes(cut, reset(decided=24)) == {}
+    assert causes(replace(cut, tunnel=True), reset(decided=24)) == {0: [1]}
+    assert causes(replace(cut, tunnel=True, by="initiator"), reset(decided=24)) == {}

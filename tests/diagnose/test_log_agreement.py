@@ -233,3 +233,11 @@ def test_a_proxy_that_waits_in_vain_closes_first(seen: HttpExchange | None) -> N
 def test_an_answer_without_an_upstream_in_the_line_is_not_called_the_upstreams() -> None:
     found = agreement(line(status=503), DOWN, connection("ok", exchange=answered(503)))
     assert (found.agrees, found.why) == (True, "")
+
+
+def test_the_status_of_connect_is_the_tunnels_and_not_of_what_went_through_it() -> None:
+    inside = msgspec.structs.replace(answered(None, complete=False), method="GET")
+    wire = connection("tcp.closed_before_response", exchange=inside)
+    found = agreement(line(status=200, flags=["UC"], method="CONNECT"), DOWN, wire)
+    assert (found.agrees, "the tunnel's" in found.why) == (True, True)
+    assert agreement(line(status=200, flags=["UC"], method="GET"), DOWN, wire).agrees is False

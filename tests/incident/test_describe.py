@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pcapdiag.correlate.roles import Ends
 from pcapdiag.diagnose.exchanges import judge_exchanges
+from pcapdiag.diagnose.judge import judge
 from pcapdiag.incident.describe import describe_verdict
 from pcapdiag.model.http import Exchange, LocalReply
 from pcapdiag.model.report import Attribution, EnvoyWords
 from tests.diagnose.http.spoken import after_answer, exchange, spoken
-from tests.diagnose.playbook import around
+from tests.diagnose.playbook import GET, HANDSHAKE, C, S, around, play
 
 
 def envoy_words(failed: Exchange) -> EnvoyWords | None:
@@ -47,3 +48,12 @@ def test_what_the_code_expects_is_compared_with_what_was_said() -> None:
 def test_a_reason_without_a_flag_or_another_product_has_no_words_of_envoy() -> None:
     assert replied("something new") is None
     assert replied("no upstream could be used", "haproxy") is None
+
+
+def test_on_loopback_nothing_is_to_be_mended_on_the_path() -> None:
+    story = play(*HANDSHAKE, C("PSH,ACK", GET), S("ACK"), S("RST,ACK"))
+    judgement = judge(story, around(story, 1))
+    who, ends = Attribution(side="responder"), Ends("proxy", "upstream")
+    assert "middlebox" in describe_verdict(story, judgement, who, ends).fix_at
+    story.initiator.address = story.responder.address = "127.0.0.1"
+    assert describe_verdict(story, judgement, who, ends).fix_at == ["upstream"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,29 @@ def test_a_reply_without_a_call_says_why(calls_others: bool, said: str) -> None:
     legs.join(client, calls_others=calls_others)
     assert client.caused_by is None
     assert said in client.verdict.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("reason", "maker", "said"),
+    [
+        ("connection failure", PROXY, "A proxy that made none"),
+        ("connection failure", None, "to see the other leg."),
+        ("fault filter abort", PROXY, ""),
+    ],
+)
+def test_a_reply_that_was_handed_on_had_a_call_and_a_filters_had_none(
+    reason: str, maker: str | None, said: str
+) -> None:
+    legs = concluded(answered(reason=reason))
+    client = refused(stream=1)
+    client.verdict.exchange, client.verdict.code = 0, "http.local_reply"
+    reply = LocalReplyFacts(product="envoy", reason=reason)
+    client.http = Http(requests=1, exchanges=[HttpExchange(index=0, local_reply=reply)])
+    client.http.exchanges[0].made_by = maker
+    legs.join(client, calls_others=False)
+    assert said in " ".join(client.verdict.notes)
+    assert bool(client.verdict.notes) == bool(said)
+    assert maker or not client.verdict.notes[0].endswith("the same.")
 
 
 def test_several_calls_that_fit_are_named_and_none_is_the_cause() -> None:
@@ -282,6 +306,12 @@ def test_requests_told_as_one_have_their_causes_named() -> None:
     note, others = told.other_failures[0].notes
     assert note.startswith("The first of them: Caused on the other leg")
     assert others == "So were the others: streams 12, 13."
+
+
+def test_a_tunnel_ends_a_second_after_what_ended_it() -> None:
+    client, call = read("tcp.closed_before_response-envoy-connect").connections
+    assert client.caused_by == call.stream
+    assert re.match(r"Caused on the other leg, (1 s|99\d ms) before", client.verdict.notes[0])
 
 
 def test_a_client_that_stalls_in_its_upload_is_not_the_upstreams_failure() -> None:

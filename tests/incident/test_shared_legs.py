@@ -7,7 +7,7 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from pcapdiag.correlate.leg_failure import LegFailure, number_at
+from pcapdiag.correlate.leg_failure import APART, LegFailure, number_at
 from pcapdiag.incident.legs import ProxyLegs
 from pcapdiag.incident.point_study import PointStudy
 from pcapdiag.incident.shared_legs import share_legs
@@ -97,6 +97,15 @@ def test_a_router_that_changes_addresses_is_no_end_though_it_bears_them() -> Non
     found = share_legs(studies, numbers)._joined.explained
     (why,) = found.values()
     assert [cause.place for cause in why.causes] == ["stream 1 at proxy"]
+
+
+def test_a_cause_at_a_point_with_an_unknown_clock_keeps_its_own_time() -> None:
+    unknown = PointClock()
+    here = study(1, "upstream", unknown, reply(), refused(1))
+    joined = share_legs((study(0, "client", FIRST), here), number_at)._joined
+    (why,) = joined.explained.values()
+    assert why.last.ended_at == refused().decided
+    assert why.last.decided > APART
 
 
 def test_loopback_at_two_points_is_not_one_host() -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from pcapdiag.model.report import Cause, Connection, Group
 from pcapdiag.model.report_http import LocalReplyFacts
 from pcapdiag.report.layout import Page
-from pcapdiag.report.order import causes, told_order
+from pcapdiag.report.order import callers, causes, told_order
 from pcapdiag.report.text import render_text
 from tests.report.fabricate import refused, replied, report, seconds
 
@@ -111,3 +111,14 @@ def test_a_cause_is_told_in_the_words_of_the_proxy_that_met_it(product: str, sai
     _, cause = entries(told(refused(17), client))
     assert f"\nSEE     tcp.stream==17{said}" in cause
     assert said or " log: " not in cause
+
+
+def test_earlier_tries_are_told_in_the_same_proxys_words() -> None:
+    client = effect(4, 17)
+    assert client.http
+    exchange = client.http.exchanges[0]
+    client.http.exchanges[0] = replace(exchange, local_reply=LocalReplyFacts(product="haproxy"))
+    client.verdict.exchange = exchange.index
+    client.causes.insert(0, replace(client.causes[0], stream=16))
+    samples = {0: client, 1: refused(17)}
+    assert [stream for _, stream in callers({0: 1}, samples)] == [17, 16]

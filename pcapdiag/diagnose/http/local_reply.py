@@ -102,8 +102,8 @@ KIND = Kind(
 SURE, HANDED_ON, PAGE_ALONE, EMPTY = 0.97, 0.9, 0.92, 0.8
 """Probability with Envoy's own text, with one that was passed on, with a page of others, and where
 only an empty body under Envoy's name speaks."""
-BY_CALL = 0.88
-"""Where its own failed call speaks: an origin that needs another service may say 503 as well."""
+BY_CALL, BY_CALL_503 = 0.88, 0.8
+"""Where its own failed call speaks; an origin with a trouble of its own says 503 as well."""
 NO_SERVER = 0.3
 """Share of HAProxy's 503s that mean "no server is up": its page says the same either way."""
 
@@ -118,7 +118,7 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     if reply.reason == NO_ROUTE:
         confidence = EMPTY
     elif not reply.product:
-        confidence = BY_CALL
+        confidence = BY_CALL_503 if exchange.status == 503 else BY_CALL
     elif reply.handed_on:
         confidence = HANDED_ON
     elif reply.product == "haproxy" and exchange.status == 503:

@@ -38,6 +38,7 @@ PRODUCTS = {
     "caddy": "Caddy",
     "cloudflare": "Cloudflare",
     "iis": "IIS",
+    "go": "Traefik or another Go proxy",
 }
 """Names of local_reply.py as they are written."""
 

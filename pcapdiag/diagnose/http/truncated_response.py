@@ -67,7 +67,7 @@ KIND = Kind(
     phases=("in_response",),
     envoy=Envoy("UPE", "protocol error"),
     nginx="upstream prematurely closed connection while reading upstream",
-    haproxy="SD",
+    haproxy="SD / SH",
     fix_at=("responder",),
     fixes=(
         "was the program on {responder_ip} killed, restarted, or stopped by a worker's time or "

@@ -73,7 +73,8 @@ class _Page(msgspec.Struct, frozen=True):
     text: str
     """A pattern, compiled when the first answer with such a status comes."""
     server: str | None = None
-    """What ``server`` must begin with; None: anything that does not name another product."""
+    """What ``server`` must begin with; None: anything that does not name another product; empty:
+    there must be none."""
 
 
 _PAGES = (
@@ -110,6 +111,10 @@ _PAGES = (
     ),
     # Traefik pkg/server/service/loadbalancer/wrr, ErrorNoAvailableServer.
     _Page("traefik", (_UNAVAILABLE,), r"\Ano available server\s*\Z"),
+    # Traefik pkg/proxy/httputil, ErrorHandler: the status' text and no line end, as Go programs do
+    # that build on net/http/httputil.ReverseProxy (a reply by http.Error would end in one).
+    _Page("go", (_BAD_GATEWAY,), r"\ABad Gateway\Z", ""),
+    _Page("go", (_TIMEOUT,), r"\AGateway Timeout\Z", ""),
     # Kong kong/error_handlers.lua and runloop/balancer.
     _Page("kong", (_BAD_GATEWAY,), r"An invalid response was received from the upstream server"),
     _Page("kong", (_UNAVAILABLE,), r"failure to get a peer from the ring-balancer"),
@@ -204,6 +209,8 @@ def _of_page(exchange: Exchange) -> LocalReply | None:
         if exchange.status not in page.statuses:
             continue
         if not re.search(page.text, text, re.DOTALL | re.IGNORECASE):
+            continue
+        if page.server == "" and exchange.server:
             continue
         if page.server is None or exchange.server.lower().startswith(page.server):
             return LocalReply(page.product, _MEANINGS[exchange.status], _title(text))

@@ -128,3 +128,30 @@ def streams_of_one_client(lab: Lab) -> None:
     lab.judge(calls[b"/3"], "tcp.reset_before_response", "responder")
     lab.judge(calls[b"/5"], "tcp.closed_before_response", "responder")
     lab.judge(calls[b"/6"], "tcp.response_timeout", "responder")
+
+
+@scenario(
+    "tcp.closed_before_response-envoy-connect",
+    "Envoy ends a CONNECT tunnel a second after the upstream reset it",
+    path=PROXIED,
+    points=_ANY,
+    kept_apart=False,
+    layers=("tcp", "http"),
+)
+def connect_tunnel(lab: Lab) -> None:
+    """Envoy terminates CONNECT; inside, the upstream reads a request and resets 50 ms later."""
+    lab.upstream.serve(9000, behaviours.reset_after_request(0.05))
+    upgrade = {"upgrade_type": "CONNECT"}
+    action = {"cluster": "up", "upgrade_configs": [{**upgrade, "connect_config": {}}]}
+    routes = [{"match": {"connect_matcher": {}}, "route": action}]
+    hosts = [{"name": "all", "domains": ["*"], "routes": routes}]
+    manager = {"route_config": {"virtual_hosts": hosts}, "upgrade_configs": [upgrade]}
+    envoy.simple(lab, (lab.upstream.ip, 9000), manager=manager)
+    client = lab.client.connect((lab.proxy.ip, 8080))
+    client.send(b"CONNECT shop.example:80 HTTP/1.1\r\nHost: shop.example:80\r\n\r\n")
+    client.receive_until()
+    client.send(behaviours.get("/cart")).receive_all(3)
+    client.close()
+    cause = lab.leg(lab.upstream, 9000)
+    lab.judge(client, "tcp.closed_before_response", "responder", caused_by=cause)
+    lab.judge(cause, "tcp.reset_before_response", "responder")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pcapdiag.diagnose.http.reply import FLAGS
+from pcapdiag.diagnose.http.reply import BY_ITS_CALL, FLAGS
 from pcapdiag.diagnose.judgement import OtherCode
 from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.text import fill
@@ -105,6 +105,15 @@ def test_what_to_change_names_the_knobs_of_that_proxy(product: str, knob: str, o
     texts = fill(KINDS["http.local_reply"], verdict(story, unknown), story)
     assert knob in " ".join(texts.fixes)
     assert others in " ".join(texts.fixes)
+
+
+@pytest.mark.parametrize(("status", "sure"), [(502, 0.88), (503, 0.8), (504, 0.88)])
+def test_a_page_of_no_product_is_told_by_its_call(status: int, sure: float) -> None:
+    story = after_answer()
+    judgement = verdict(story, exchange(status=status, local_reply=BY_ITS_CALL))
+    assert (judgement.code, judgement.confidence) == ("http.local_reply", sure)
+    assert judgement.facts["product"] == story.responder.address
+    assert judgement.observed is None
 
 
 def test_an_empty_503_under_envoy_s_name_is_less_sure() -> None:

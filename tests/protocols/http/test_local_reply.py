@@ -88,6 +88,19 @@ def test_envoy_to_grpc() -> None:
     assert recognise(answer(200, grpc=GrpcFacts(status=14, message="database is down"))) is None
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "server"),
+    [
+        (502, b"Bad Gateway\n", ""),
+        (502, b"Bad Gateway", "gunicorn"),
+        (500, b"Bad Gateway", ""),
+        (503, b"Service Unavailable", ""),
+    ],
+)
+def test_other_texts_of_a_status_are_nobodys(status: int, body: bytes, server: str) -> None:
+    assert recognise(answer(status, body, server)) is None
+
+
 @pytest.mark.parametrize("text", sorted(ENVOY_NO_CALL))
 def test_envoys_filters_and_limits(text: str) -> None:
     reply = recognise(answer(503, text.encode(), "envoy"))
@@ -156,6 +169,8 @@ def test_envoy_without_a_route() -> None:
             "aws alb",
         ),
         (503, b"no available server\n", "", "traefik"),
+        (502, b"Bad Gateway", "", "go"),
+        (504, b"Gateway Timeout", "", "go"),
         (
             502,
             b'{"message":"An invalid response was received from the upstream server"}',
