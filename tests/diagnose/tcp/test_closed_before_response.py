@@ -48,3 +48,14 @@ def test_a_stream_to_a_server_that_never_speaks_is_no_request() -> None:
     assert judged(*HANDSHAKE, *segments, *closed, turns=3).code == "ok"
     few = segments[:8]
     assert judged(*HANDSHAKE, *few, *closed, turns=3).code == "tcp.closed_before_response"
+
+
+def test_an_answer_behind_a_fin_that_was_not_its_senders_reached_nobody() -> None:
+    """A filter ends the client's side by FIN and lets the request pass."""
+    asked = (C("PSH,ACK", GET), S("FIN,ACK"), C("ACK"))
+    answer = S("PSH,ACK", OK, after=6, seq=4_294_967_201)
+    verdict = judged(*HANDSHAKE, *asked, answer, C("RST"))
+    assert verdict.code == "tcp.closed_before_response"
+    assert verdict.facts["fin_frame"] == "5"
+    behind = (C("PSH,ACK", GET), S("PSH,ACK", OK), S("FIN,ACK"), C("ACK"), C("RST,ACK", win=400))
+    assert judged(*HANDSHAKE, *behind).code == "ok"
