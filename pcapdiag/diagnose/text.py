@@ -102,6 +102,7 @@ _WORDS: dict[str, Callable[[Story], str]] = {
     "initiator_ip": lambda story: story.initiator.address,
     "initiator_port": lambda story: str(story.initiator.port),
     "responder": lambda story: end_name(story.responder),
+    "closer": lambda story: end_name(story.responder),
     "responder_ip": lambda story: story.responder.address,
     "responder_port": lambda story: str(story.responder.port),
     "responder_host": lambda story: host_in_url(story.responder.address),

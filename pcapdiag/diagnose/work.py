@@ -28,7 +28,7 @@ from pcapdiag.diagnose.tls_state import nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import KEEP_ALIVE, PacketFact, seq_distance
-from pcapdiag.model.story import Story, Turn
+from pcapdiag.model.story import Half, Story, Turn
 
 HTTP_SUCCESS = tuple(b"HTTP/1.%d %d" % (minor, kind) for minor in (0, 1) for kind in (2, 3))
 """How answers begin that no server gives unasked."""
@@ -117,19 +117,26 @@ def _by_streams(story: Story) -> Work | None:
 def answer_in_time(story: Story) -> int:
     """Return how many bytes of the answer came before the FIN or RST that ended the connection.
 
-    What a live sender still sends after a forged RST, or after the initiator left, reached nobody.
+    What a live sender still sends after a forged RST or behind a forged FIN, or after the initiator
+    left, reached nobody.
     """
     if nothing_answered(story):
         return 0
     end = ending(story)
     sent = story.turn.response_bytes
     half = story.responder
-    if end is None or not sent or (end.reset is None and not end.by_initiator):
+    if end is None or not sent:
         return sent
+    if end.reset is None and not end.by_initiator:
+        return max(0, sent - max(0, seq_distance(_end_of(half), half.fin_seq)))
     if (half.last_data_time, half.last_data_frame) <= (end.time, end.frame):
         return sent
-    last = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
-    return max(0, sent - max(0, seq_distance(last, _sent_until(story, end))))
+    return max(0, sent - max(0, seq_distance(_end_of(half), _sent_until(story, end))))
+
+
+def _end_of(half: Half) -> int:
+    """Return the sequence number after an end's last data."""
+    return (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
 
 
 def _sent_until(story: Story, end: Ending) -> int:

@@ -57,7 +57,7 @@ def beyond_fin(view: ResetView) -> Signal | None:
             f"(frame {packet.frame}): it had not closed"
         )
         soon = late < OVERTAKEN and not _comparable(view, packet)
-        return signal("data_after", "path", detail, (fin.frame, packet.frame), confounded=soon)
+        return signal("data_behind_fin", "path", detail, (fin.frame, packet.frame), soon)
     return None
 
 

@@ -104,6 +104,7 @@ RATIOS: dict[str, Ratio] = {
     "works_at_once": Ratio("trigger", MEDIUM, "not a firewall rule (measured)"),
     # What the ends do next.
     "data_after": Ratio("afterwards", VERY_STRONG, "a socket that reset is gone (measured)"),
+    "data_behind_fin": Ratio("afterwards", DECISIVE, "a stream ends with its FIN (RFC 9293 3.6)"),
     "acks_after": Ratio("afterwards", STRONG, "as above; a late ACK looks the same"),
     "own_reset": Ratio("afterwards", STRONG, "a live socket sends one RST (measured)"),
     "reset_both": Ratio("afterwards", VERY_STRONG, "both ends reset at once (judgement)"),

@@ -70,14 +70,14 @@ def test_a_fin_behind_which_its_end_sends_on_is_forged() -> None:
     exchange.wait(5 * MS).send("server", PSH | ACK, 300)
     result = closed(exchange, fin)
     assert result.side == "path"
-    assert weight(result, "data_after") == 2.0
+    assert weight(result, "data_behind_fin") == 3.0
 
 
 def test_a_fin_sent_again_is_no_new_data() -> None:
     exchange = talk()
     fin = exchange.send("server", FIN | ACK)
     exchange.wait(SECOND).send("server", FIN | ACK, seq=fin.seq)
-    assert "data_after" not in says(closed(exchange, fin))
+    assert "data_behind_fin" not in says(closed(exchange, fin))
 
 
 def test_a_fin_without_the_timestamps_of_the_connection() -> None:
