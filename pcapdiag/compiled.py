@@ -21,6 +21,7 @@ COMPILED_MODULES = (
     "pcapdiag.flow.counters",
     "pcapdiag.flow.endings",
     "pcapdiag.flow.folding",
+    "pcapdiag.flow.graves",
     "pcapdiag.flow.handshake",
     "pcapdiag.flow.health",
     "pcapdiag.flow.kept",

@@ -21,7 +21,7 @@ WIRE_BYTES = 0xFFFFFFFF
 MAX_DROPS = (1 << 62) - 1
 """More drops than this are a lie, and are cut to it."""
 
-NO_WORDS = memoryview(array("I"))
+NO_WORDS = memoryview(array("Q"))
 
 
 class Interface(msgspec.Struct):

@@ -21,7 +21,7 @@ cdef class Packet(Tunnels):
     cdef public long long has_timestamps, tsval, tsecr, sack_left, sack_right, sack_blocks
     cdef public long long sack_within, multipath
     cdef public long long bad_checksum
-    cdef public unsigned long long hash
+    cdef public unsigned long long hash, numbers, stamps, traits, sizes, fingerprint
     cdef public int is_rare
     cdef public long long icmp_type, icmp_code, icmp_mtu, icmp_version, icmp_ttl, quote_full
     cdef public unsigned long long icmp_high, icmp_low

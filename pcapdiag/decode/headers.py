@@ -60,6 +60,12 @@ class Packet(Tunnels):
     def __init__(self) -> None:
         super().__init__()
         self.unverifiable = 0
+        # Of a TCP segment, see rows.seal().
+        self.numbers = 0
+        self.stamps = 0
+        self.traits = 0
+        self.sizes = 0
+        self.fingerprint = 0
         self.clear()
 
     def load(self, buffer: bytes | bytearray) -> None:

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 import msgspec
 
 from pcapdiag.diagnose.goodbye import H2_PREFACE
+from pcapdiag.diagnose.http2.known import streams
 from pcapdiag.diagnose.patience import MOST_SURE, Patience
+from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import MS, duration
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
@@ -26,6 +28,12 @@ GAVE_UP = tuple(code.to_bytes(4, "big") for code in GAVE_UP_CODES)
 DEADLINE_SLACK, DEADLINE_SHARE = 60 * MS, 0.05
 """How far from grpc-timeout a client's own clock may fire, at least and as a share of it."""
 CANCEL_BYTES = FRAME_HEADER + 4
+SHORTEST_ALIKE = 100 * MS
+"""Shorter waits may be alike by chance."""
+ALIKE_SLACK, ALIKE_SHARE = 10 * MS, 0.02
+SURE_ALIKE = 0.9
+"""Probability of a timeout where each request that was taken back had waited as long: people who
+lose interest do so after times of all lengths."""
 
 
 class Cancel(msgspec.Struct, frozen=True):
@@ -36,6 +44,9 @@ class Cancel(msgspec.Struct, frozen=True):
     frame: int
     deadline: int | None = None
     """The request's grpc-timeout, nanoseconds."""
+    asked_frame: int = 0
+    stream: int | None = None
+    """Its HTTP/2 stream, where the frames were read."""
 
 
 def cancelled(story: Story) -> Cancel | None:
@@ -73,17 +84,53 @@ def at_deadline(cancel: Cancel) -> Patience | None:
     return Patience(waited, MOST_SURE, None, reason)
 
 
+def like_others(story: Story, cancel: Cancel) -> Patience | None:
+    """Return that it was a timeout, where other requests were taken back after the same time."""
+    waited = max(0, cancel.time - cancel.asked)
+    if waited < SHORTEST_ALIKE:
+        return None
+    waits = [
+        other.reset_time - (other.request_end_time or other.request_time or 0)
+        for other in streams(story)
+        if taken_back(other) and other.reset_time and other.stream_id != cancel.stream
+    ]
+    slack = max(ALIKE_SLACK, round(waited * ALIKE_SHARE))
+    alike = sum(1 for wait in waits if abs(wait - waited) <= slack)
+    if not alike or alike < len(waits):
+        return None
+    others = counted(alike, "other request")
+    reason = f"it waited {duration(waited)}, and took back {others} after the same time"
+    return Patience(waited, SURE_ALIKE, None, reason)
+
+
+def taken_back(exchange: Exchange) -> bool:
+    """Return whether the initiator took its request back before a byte of the answer."""
+    if exchange.ended_by != "initiator" or exchange.reset_code not in GAVE_UP_CODES:
+        return False
+    return exchange.status is None and exchange.response_frame is None and not exchange.complete
+
+
+def cancel_of(exchange: Exchange) -> Cancel | None:
+    """Return the cancelling of a request that its initiator took back; None without times."""
+    asked, gone = exchange.request_end_time or exchange.request_time, exchange.reset_time
+    if not taken_back(exchange) or asked is None or gone is None:
+        return None
+    return Cancel(
+        asked,
+        gone,
+        exchange.reset_frame or 0,
+        exchange.grpc.timeout if exchange.grpc else None,
+        exchange.request_frame or 0,
+        exchange.stream_id,
+    )
+
+
 def _last_cancelled(exchanges: list[Exchange]) -> Cancel | None:
     """Return the cancelling of the last request, where nothing was answered after it."""
-    last = exchanges[-1] if exchanges else None
-    if last is None or last.ended_by != "initiator" or last.reset_code not in GAVE_UP_CODES:
+    found = cancel_of(exchanges[-1]) if exchanges else None
+    if found is None or any((one.response_end_time or 0) > found.time for one in exchanges):
         return None
-    asked, gone = last.request_end_time or last.request_time, last.reset_time
-    if asked is None or gone is None or last.status is not None or last.complete:
-        return None
-    if any((one.response_end_time or 0) > gone for one in exchanges):
-        return None
-    return Cancel(asked, gone, last.reset_frame or 0, last.grpc.timeout if last.grpc else None)
+    return found
 
 
 def _times(story: Story, size: int) -> Cancel | None:
@@ -95,7 +142,8 @@ def _times(story: Story, size: int) -> Cancel | None:
         size -= words[-1].length
     if size or not words or not sent:
         return None
-    return Cancel(sent[-1].time, words[-1].time, words[-1].frame)
+    asked = sent[-1]
+    return Cancel(asked.time, words[-1].time, words[-1].frame, asked_frame=asked.frame)
 
 
 def _frames(head: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -6,11 +6,16 @@ import msgspec
 
 from pcapdiag.diagnose.judgement import Actor
 from pcapdiag.diagnose.timing import MS, round_trip
+from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.once import once
-from pcapdiag.model.packet import RST, PacketFact, seq_distance
+from pcapdiag.model.packet import ACK, RST, PacketFact, seq_distance
 from pcapdiag.model.story import Story
 
 NOTHING_MORE = "Then nothing more came."
+LEFT_AT_ONCE = 5 * MS
+"""An initiator that closes this soon after its last bytes did not wait for an answer to them."""
+WAITED = 100 * MS
+"""A TLS client that closes so long after its last byte had waited for the answer."""
 SURVIVED_AFTER = 50 * MS
 """Packets later than this (or two round trips) after a RST were not in flight when it came."""
 
@@ -40,9 +45,23 @@ def ending(story: Story) -> Ending | None:
     words = _in_order(story, _closing_words(story))
     first = words[0] if words else None
     fin = first is not None and first.reset is None and first.by_initiator
-    if fin and story.turn.index and half_closed(story):
+    half = half_closed(story) and not _gave_up_in_tls(story)
+    if fin and story.turn.index and (half or _lost_its_answer(story)):
         return words[1] if len(words) > 1 else None
     return first
+
+
+def _gave_up_in_tls(story: Story) -> bool:
+    """Return whether a TLS client that had waited left without its goodbye.
+
+    Who only closes its own direction says close_notify first (RFC 8446 section 6.1). Java's
+    HttpClient leaves by FIN, and its kernel still acknowledges the answer (measured).
+    """
+    facts, half = tls_facts(story), story.initiator
+    if facts is None or not facts.established or not facts.client_data:
+        return False
+    said = any(alert.from_initiator for alert in facts.alerts)
+    return not said and half.fin_time - half.last_data_time > WAITED
 
 
 def gave_up(story: Story, end: Ending | None) -> str:
@@ -74,6 +93,21 @@ def acknowledges_fin(story: Story, by_initiator: bool) -> bool:
     return both and seq_distance(mine.fin_ack, other.fin_seq) > 0
 
 
+def _lost_its_answer(story: Story) -> bool:
+    """Return whether an answer went unheard whose asker had closed its own direction at once.
+
+    Its host would have met the answer by RST if it had left (RFC 9293 3.10.7.1), and did neither
+    that nor acknowledge the answer, which was repeated.
+    """
+    fin, half = story.initiator, story.responder
+    at_once = fin.fin_time - story.turn.request_last_time <= LEFT_AT_ONCE
+    if not at_once or half.last_data_time <= fin.fin_time or half.acked is None:
+        return False
+    behind = (p for p in story.packets if p.frame > fin.fin_frame and p.from_initiator)
+    unheard = all(seq_distance(p.ack, half.acked) == 0 and not p.is_rst for p in behind)
+    return unheard and half.retransmissions > 0
+
+
 def _closing_words(story: Story) -> list[Ending]:
     words = [
         Ending(initiator, half.fin_frame, half.fin_time)
@@ -81,7 +115,7 @@ def _closing_words(story: Story) -> list[Ending]:
         if half.fin_frame
     ]
     early, later = story.resets[: story.early_resets], story.resets[story.early_resets :]
-    later = (*(reset for reset in early if _overtook_its_ack(story, reset)), *later)
+    later = (*(r for r in early if _overtook_its_ack(story, r) or _ended_both(story, r)), *later)
     resets = (reset for reset in later if not outlived(story, reset))
     words += [Ending(r.from_initiator, r.frame, r.time, r) for r in resets]
     return words
@@ -92,6 +126,17 @@ def _overtook_its_ack(story: Story, reset: PacketFact) -> bool:
     isn = story.initiator.isn
     expected = isn is not None and reset.seq == (isn + 1) & 0xFFFFFFFF
     return reset.from_initiator and reset.has_ack and expected
+
+
+def _ended_both(story: Story, reset: PacketFact) -> bool:
+    """Return whether a RST in the initiator's name took, though the initiator went on.
+
+    The responder, which had answered the SYN, then knew the connection no more (RFC 9293 3.10.7.4).
+    """
+    behind = [p for p in story.packets if p.frame > reset.frame and not p.from_initiator]
+    met = [r for r in story.resets if r.frame > reset.frame and not r.from_initiator]
+    gone = bool(met) and all(r.flags & (RST | ACK) == RST for r in met)
+    return reset.from_initiator and gone and all(p.is_rst for p in behind)
 
 
 def half_closed(story: Story) -> bool:

@@ -7,8 +7,8 @@ nobody answered. Reading record and frame headers is enough to know it.
 from __future__ import annotations
 
 from pcapdiag.diagnose.completeness import METHODS
-from pcapdiag.diagnose.ending import Ending, ending
-from pcapdiag.diagnose.timing import MS
+from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
+from pcapdiag.diagnose.tls_asked import small_record, unanswered_request
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import seq_distance
@@ -21,8 +21,6 @@ CLOSE_NOTIFY_13 = 19
 """Length of an encrypted alert record in TLS 1.3: 2 bytes, content type, 16-byte tag (measured)."""
 FINISHED_13 = (53, 69)
 """Length of a lone TLS 1.3 Finished record with SHA-256 and SHA-384."""
-SMALL_RECORD = 43
-"""Two WINDOW_UPDATE frames in one TLS 1.3 record; a request with a path is longer."""
 LAST_WORD_RECORD = 31
 """A farewell of a protocol other than HTTP in a TLS record: 7 bytes in TLS 1.2, 14 in TLS 1.3."""
 ALERT_RECORDS = (24, 31)
@@ -56,8 +54,6 @@ LDAP_UNBIND = b"\x42\x00"
 LDAP_UNBIND_BYTES = range(7, 9)
 LAST_WORD = 8
 """Bytes at most of a farewell in a protocol that is not known: rsync's is 5, others' 2 to 8."""
-LEFT_AT_ONCE = 5 * MS
-"""An initiator that closes this soon after its last bytes did not wait for an answer to them."""
 LARGEST_ALERT = 69
 """Bytes of a TLS alert record with CBC, SHA-384 and padding."""
 CANCEL_REQUEST = b"\x00\x00\x00\x10\x04\xd2\x16\x2e"
@@ -112,7 +108,8 @@ def asks_for_answer(story: Story) -> bool:
         return _h2_asks(head)
     if speaks_tls(story):
         small = turn.request_bytes <= SMALL_MESSAGE and _left_at_once(story)
-        shortest = SMALL_RECORD if _may_be_http2(story) else LAST_WORD_RECORD
+        least = small_record(tls_facts(story))
+        shortest = least if _may_be_http2(story) else LAST_WORD_RECORD
         return _tls_asks(head, turn.index, shortest) and not small
     if _quits(head) or _unreadable_farewell(story) or _left_at_once(story):
         return False
@@ -245,8 +242,9 @@ def responders_goodbye(story: Story, end: Ending | None) -> Alert | None:
     """
     if end is None or not end.by_initiator:
         return None
-    said = first_goodbye(story, end.time, end.frame)
-    late = said is not None and said.time >= story.turn.request_last_time
+    said, asked = first_goodbye(story, end.time, end.frame), unanswered_request(story)
+    since = asked.time if asked is not None else story.turn.request_last_time
+    late = said is not None and said.time >= since
     return said if said is not None and late and not said.from_initiator else None
 
 

@@ -17,7 +17,7 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.protocol.mismatch import with_suspicions
 from pcapdiag.diagnose.registry import ORDER
 from pcapdiag.diagnose.shows import shows
-from pcapdiag.diagnose.tcp import injected_reset
+from pcapdiag.diagnose.tcp import closed_before_response, injected_reset
 from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.model.context import Context
 from pcapdiag.model.report import Attribution
@@ -110,9 +110,10 @@ def refine(
 ) -> Judgement:
     """Return the judgement once it is known who did it: a forged reset is a code of its own.
 
-    ``ended_by`` follows too, where the RST was the path's.
+    ``ended_by`` follows too, where the RST or FIN was the path's.
     """
-    return injected_reset.refined(judgement, attribution, story) or judgement
+    reset = injected_reset.refined(judgement, attribution, story)
+    return reset or closed_before_response.refined(judgement, attribution, story) or judgement
 
 
 def cured(judgement: Judgement, story: Story, retry: Story) -> Judgement:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.diagnose.timing import MS, SECOND, duration
+from pcapdiag.diagnose.timing import MS, SECOND, duration, timeless
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -51,10 +51,12 @@ class Patience(msgspec.Struct, frozen=True):
 def patience(story: Story, context: Context, since: int, left: int) -> Patience:
     """Weigh whether an initiator that waited from ``since`` until ``left`` had timed out."""
     waited = max(0, left - since)
+    if timeless(story):
+        return Patience(waited, 0.5, None, "the capture's times are made up, so nobody knows")
     starts = [since, story.turn.request_time]
     if story.turn.index <= FRESH_TURNS:
         starts.append(story.start)
-    value = _round_value(starts, left)
+    value, whole = _round_value(starts, left)
     odds = _prior(waited)
     reason = f"it waited {duration(waited)}"
     if value is None:
@@ -62,7 +64,11 @@ def patience(story: Story, context: Context, since: int, left: int) -> Patience:
         reason += ", which is no usual timeout"
     else:
         odds *= ROUND_FACTOR if value >= 1 else FRACTION_FACTOR
-        reason += f", the value of a {value:g} s timeout"
+        reason += (
+            f", the value of a {value:g} s timeout"
+            if not whole
+            else (f" and left {value:g} s after it had begun, the value of a timeout")
+        )
     endpoint = context.endpoint(story.responder.address, story.responder.port)
     if endpoint.turns >= KNOWN_ANSWERS:
         longer = waited > 2 * endpoint.longest_answer
@@ -90,14 +96,18 @@ def round_seconds(waited: int) -> float | None:
     return None
 
 
-def _round_value(starts: list[int], left: int) -> float | None:
-    """Return the timeout value that fits the wait from one of the possible starts of the timer."""
-    for start in starts:
-        value = round_seconds(left - start)
-        if value is not None:
-            return value
+def _round_value(starts: list[int], left: int) -> tuple[float | None, bool]:
+    """Return the timeout value that fits the wait from one of the possible starts of the timer.
+
+    True with it where that is an earlier one than the first.
+    """
     waited = left - starts[0]
+    value = round_seconds(waited)
+    if value is not None:
+        return value, False
     for value in ROUND_FRACTIONS:
         if abs(waited - int(value * SECOND)) <= FRACTION_SLACK:
-            return value
-    return None
+            return value, False
+    earlier = (round_seconds(left - start) for start in starts[1:])
+    value = next((value for value in earlier if value is not None), None)
+    return value, value is not None

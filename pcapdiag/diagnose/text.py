@@ -89,15 +89,25 @@ def _filter(story: Story) -> str:
     return f"host {client} and host {server.address} and tcp port {server.port}"
 
 
+def _behind(story: Story) -> str:
+    """Return a filter for what the responder asks others, which may be on its own host."""
+    client, server = story.initiator.address, story.responder
+    if client == server.address:
+        return f"tcp and not port {server.port}"
+    return f"host {server.address} and not host {client}"
+
+
 _WORDS: dict[str, Callable[[Story], str]] = {
     "initiator": lambda story: end_name(story.initiator),
     "initiator_ip": lambda story: story.initiator.address,
     "initiator_port": lambda story: str(story.initiator.port),
     "responder": lambda story: end_name(story.responder),
+    "closer": lambda story: end_name(story.responder),
     "responder_ip": lambda story: story.responder.address,
     "responder_port": lambda story: str(story.responder.port),
     "responder_host": lambda story: host_in_url(story.responder.address),
     "filter": _filter,
+    "behind": _behind,
     "lasted": lambda story: duration(story.end - story.start),
     "syns": lambda story: counted(story.syn_count, "SYN"),
     "request_bytes": lambda story: counted(story.turn.request_bytes, "byte"),

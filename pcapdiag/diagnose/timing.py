@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.model.context import Context
+from pcapdiag.model.once import once
 from pcapdiag.model.packet import KEEP_ALIVE, KEEP_ALIVE_ACK, PacketFact
 from pcapdiag.model.story import Story
 
@@ -10,6 +11,11 @@ MS = 1_000_000
 SECOND = 1_000_000_000
 IDLE = SECOND
 """Quiet time from which a connection counts as idle (verdicts.md, tcp.idle_reset)."""
+STEPS = (0, 1_000, 1)
+"""Nanoseconds by which the packets' times go up with their numbers where nobody gave any: text2pcap
+without -t, and tools that write a capture from nothing (measured)."""
+TOO_FEW = 4
+"""Packets up to which real times may look so."""
 DEFAULT_RTT = 50 * MS
 """Assumed where the capture shows no round trip: longer than most, so that fewer packets count as
 an answer that came too late to be one."""
@@ -22,6 +28,17 @@ def round_trip(story: Story) -> int:
     parts = (story.min_rtt_to_responder, story.min_rtt_to_initiator)
     known = [part for part in parts if part is not None]
     return sum(known) if known else DEFAULT_RTT
+
+
+@once
+def timeless(story: Story) -> bool:
+    """Return whether the packets' times are only their numbers, or all the same: no time at all."""
+    packets = story.packets
+    if len(packets) <= TOO_FEW:
+        return False
+    first = packets[0]
+    ages = [(packet.time - first.time, packet.frame - first.frame) for packet in packets]
+    return any(all(age == step * later for age, later in ages) for step in STEPS)
 
 
 def last_activity(story: Story, before: int) -> int:

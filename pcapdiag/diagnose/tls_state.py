@@ -36,6 +36,12 @@ def is_answered_check(story: Story) -> bool:
     return hello is not None and HAPROXY_CHECK in hello.random and story.responder.payload_bytes > 0
 
 
+def answered_in_tls(story: Story) -> bool:
+    """Return whether the responder sent TLS records, be it behind a greeting in the clear."""
+    facts = tls_facts(story)
+    return facts is not None and any(not record.from_initiator for record in facts.records)
+
+
 def handshake_open(story: Story) -> bool | None:
     """Return whether the handshake had not been finished; None where that is not known."""
     facts = tls_facts(story)

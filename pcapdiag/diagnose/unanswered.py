@@ -36,6 +36,12 @@ AMQP_FRAME = 7
 """Type, channel and size; a frame ends with one byte more."""
 
 
+def asks_a_broker(opened: bytes) -> bool:
+    """Return whether an initiator's first bytes are MQTT's CONNECT or AMQP's protocol header."""
+    mqtt = opened[:1] == b"\x10" and any(name in opened[:12] for name in MQTT_NAMES)
+    return mqtt or opened.startswith(AMQP_OPENS[:4])
+
+
 def asks_nothing(story: Story) -> bool:
     """Return whether the initiator's last messages are all of kinds that are not answered."""
     opened, head = story.hello_initiator, story.turn.request_head

@@ -13,9 +13,8 @@ from pcapdiag.diagnose.completeness import (
     request_incomplete,
     response_completeness,
 )
-from pcapdiag.diagnose.ending import Ending, ending
+from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
 from pcapdiag.diagnose.goodbye import (
-    LEFT_AT_ONCE,
     asks_for_answer,
     bytes_not_captured,
     responder_said_goodbye,
@@ -24,11 +23,12 @@ from pcapdiag.diagnose.http2.known import drained, first_open, has_begun, tells_
 from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.one_way import known_to_answer
 from pcapdiag.diagnose.timing import MS, SECOND
+from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.diagnose.tls_state import nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import KEEP_ALIVE, PacketFact, seq_distance
-from pcapdiag.model.story import Story, Turn
+from pcapdiag.model.story import Half, Story, Turn
 
 HTTP_SUCCESS = tuple(b"HTTP/1.%d %d" % (minor, kind) for minor in (0, 1) for kind in (2, 3))
 """How answers begin that no server gives unasked."""
@@ -72,7 +72,7 @@ def _by_bytes(story: Story) -> Work:
         return Work.UNKNOWN if unsure else by_streams
     in_time = answer_in_time(story)
     if not asks_for_answer(story) and not in_time:
-        return Work.DONE
+        return Work.DONE if unanswered_request(story) is None else Work.WAITING
     if in_time == 0:
         apart = _answer_in_disorder(story) or answers_unseen(story) or opened_by_both(story)
         unsure = apart and not nothing_answered(story)
@@ -101,10 +101,12 @@ def _by_streams(story: Story) -> Work | None:
     """
     if not tells_all(story):
         return None
-    stream = first_open(story)
+    stream, end = first_open(story), ending(story)
+    if not story.responder.payload_bytes and end is not None and not end.by_initiator:
+        # A server's SETTINGS answer the preface itself (RFC 9113 section 3.4).
+        return Work.WAITING
     if stream is None or drained(story) is not None:
         return Work.DONE
-    end = ending(story)
     left = end is not None and end.by_initiator
     if left and (has_begun(stream) or stream.grpc is not None):
         return Work.UNKNOWN
@@ -115,19 +117,26 @@ def _by_streams(story: Story) -> Work | None:
 def answer_in_time(story: Story) -> int:
     """Return how many bytes of the answer came before the FIN or RST that ended the connection.
 
-    What a live sender still sends after a forged RST, or after the initiator left, reached nobody.
+    What a live sender still sends after a forged RST or behind a forged FIN, or after the initiator
+    left, reached nobody.
     """
     if nothing_answered(story):
         return 0
     end = ending(story)
     sent = story.turn.response_bytes
     half = story.responder
-    if end is None or not sent or (end.reset is None and not end.by_initiator):
+    if end is None or not sent:
         return sent
+    if end.reset is None and not end.by_initiator:
+        return max(0, sent - max(0, seq_distance(_end_of(half), half.fin_seq)))
     if (half.last_data_time, half.last_data_frame) <= (end.time, end.frame):
         return sent
-    last = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
-    return max(0, sent - max(0, seq_distance(last, _sent_until(story, end))))
+    return max(0, sent - max(0, seq_distance(_end_of(half), _sent_until(story, end))))
+
+
+def _end_of(half: Half) -> int:
+    """Return the sequence number after an end's last data."""
+    return (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
 
 
 def _sent_until(story: Story, end: Ending) -> int:
@@ -156,7 +165,8 @@ def _came_before(packet: PacketFact, end: Ending) -> bool:
 def _answer_in_disorder(story: Story) -> bool:
     """Return whether the answer was captured before its request, or behind the FIN that follows it.
 
-    A mirror port may do that; its bytes then count for no turn.
+    A mirror port may do that; its bytes then count for no turn. An answer that acknowledges the
+    initiator's FIN was sent behind it.
     """
     half, asked = story.initiator, story.turn.request_frame
     request_end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
@@ -167,6 +177,7 @@ def _answer_in_disorder(story: Story) -> bool:
             continue
         answers = packet.has_ack and seq_distance(packet.ack, request_end) >= 0
         behind = closed and packet.frame > asked and packet.seq not in sent
+        behind = behind and not (half.fin_frame and seq_distance(packet.ack, half.fin_seq) > 0)
         if answers and (packet.frame < asked or behind):
             return True
         sent.add(packet.seq)
@@ -307,6 +318,8 @@ def may_be_half_close(story: Story, context: Context) -> bool:
     if end is None or end.reset is not None or not end.by_initiator:
         return False
     if story.responder.fin_frame or work(story) not in (Work.WAITING, Work.ANSWERING):
+        return False
+    if unanswered_request(story) is not None:
         return False
     soon = end.time - story.turn.request_last_time <= LEFT_AT_ONCE
     return soon and (not known_to_answer(story) or context.last_time - end.time < SECOND)

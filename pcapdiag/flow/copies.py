@@ -17,7 +17,7 @@ from pcapdiag.flow.activity import Bins
 from pcapdiag.flow.counters import count_marks
 from pcapdiag.flow.records import Flow, HalfFlow
 from pcapdiag.flow.sequence import repeats
-from pcapdiag.model.packet import ANY_RETRANSMISSION, FIN, SYN
+from pcapdiag.model.packet import ANY_RETRANSMISSION, FIN, RST, SYN
 
 DUPLICATE_WINDOW = 100_000_000
 """Two captures of one packet are at most this far apart (ns), where the IP ID proves the
@@ -26,14 +26,18 @@ SOFT_WINDOW = 10_000_000
 """The same where only the path differs, as without an IP ID."""
 SAME_PATH_WINDOW = 200_000
 """The same for an identical packet on the same path, which a very fast repeat would resemble."""
+ONLY_TTL = 256
+"""Two places that differ in less than this differ in nothing but the TTL."""
 RECENT = 2_048
-"""Packets remembered to recognise a second capture of them: 2 to the 11th. The 16 bits of each that
-nearly always tell two apart are in the nearest cache; the rest is only written then."""
+"""Packets remembered to recognise a second capture of them: as many as the upper 11 bits of a
+fingerprint tell apart. The lower ones, which nearly always tell two packets apart, are in the
+nearest cache; the rest is only written then."""
+TAG_BITS = 15
+TAG = (1 << TAG_BITS) - 1
 MASK = 0xFFFFFFFFFFFFFFFF
 MASK32 = 0xFFFFFFFF
 MIX_A = 0x9E3779B97F4A7C15
 MIX_B = 0xC2B2AE3D27D4EB4F
-MIX_C = 0x165667B19E3779F9
 """Odd 64-bit constants that spread the bits of a key (multiplicative hashing, Knuth 6.4)."""
 MAX_PATHS = 4_096
 """Pairs of an interface of the capture and one of the host (``-i any``) that are told apart."""
@@ -59,7 +63,7 @@ class Copies:
         """The file of each interface."""
         self.path = 0
         self.path_ids: dict[tuple[int, int], int] = {}
-        self._recent = array("q", bytes(8 * 4 * RECENT))
+        self._recent = array("Q", bytes(8 * 4 * RECENT))
         self._tags = array("H", bytes(2 * RECENT))
         self._interface = -1
         self._ifindex = -1
@@ -73,20 +77,11 @@ class Copies:
             self._choose_path(interface, p.ifindex)
         path = self.path
         self._note_path(p, flow, path)
-        word = (p.seq << 32) | p.ack
-        key = (word * MIX_A) & MASK
-        word = (p.payload_length << 32) | (p.window << 16) | p.ip_id
-        key ^= (word * MIX_B) & MASK
-        word = (p.tsval << 16) | (p.flags << 1) | from_a
-        key ^= (word * MIX_C) & MASK
-        word = (p.sack_left << 32) | p.sack_right
-        # Not the table's hash, which has another seed in each run: reports are to be equal.
-        key ^= word ^ ((flow.stream * MIX_B) & MASK)
-        key = (key * MIX_A) & MASK
-        place = key >> 53
+        place = p.fingerprint >> TAG_BITS
         slot = place << 2
-        tag = key & 0xFFFF
-        known = key >> 1
+        tag = p.fingerprint & TAG
+        sent = (flow.stream << 1) | from_a
+        known = p.numbers ^ ((p.sizes * MIX_A) & MASK) ^ ((sent * MIX_B) & MASK)
         where = p.ttl | (path << 8) | (p.vlan << 20) | ((p.mac & 0xFFFF) << 32)
         where |= (p.direction + 1) << 48
         if self._tags[place] == tag and self._recent[slot] == known:
@@ -94,7 +89,7 @@ class Copies:
             if apart < 0:
                 apart = -apart
             before = self._recent[slot + 2]
-            if self._same_packet(p, f, r, apart, where == before):
+            if self._same_packet(p, f, r, apart, where ^ before):
                 self._note_mixed(path, before, apart, interface)
                 if where == before:
                     self._note_copy(p, flow, f, r, time)
@@ -179,12 +174,15 @@ class Copies:
             elif flow.vni1 == 0:
                 flow.vni1 = p.vni
 
-    def _same_packet(self, p: Packet, f: HalfFlow, r: HalfFlow, apart: int, same_path: int) -> int:
+    def _same_packet(self, p: Packet, f: HalfFlow, r: HalfFlow, apart: int, moved: int) -> int:
         if apart > DUPLICATE_WINDOW:
             return 0
         if p.version == 4 and p.ip_id != 0:
             return 1
-        if not same_path:
+        if moved != 0:
+            # Bare RSTs of two senders are alike but for the TTL; a router's copy has another MAC.
+            if p.flags & RST and moved < ONLY_TTL and apart > SAME_PATH_WINDOW:
+                return 0
             return 1 if apart <= _SOFT_WINDOW else 0
         if apart > SAME_PATH_WINDOW:
             return 0

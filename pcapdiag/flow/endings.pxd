@@ -21,7 +21,9 @@ cdef unsigned long long MASK, MIX
 cdef class Endings:
     cdef public object finished, keep_prints
     cdef public long long want_all, connections, healthy, midstream, one_direction, evicted, captured_late, looks
+    cdef public long long together
     cdef public set named
+    cdef list _waiting
     cdef public Table table
     cdef public Turns turns
     cdef public KeptPackets kept
@@ -39,8 +41,10 @@ cdef class Endings:
     cdef void _requeue(self, Flow flow) noexcept
     @cython.locals(flow=Flow, tries=cython.longlong)
     cdef void _evict(self, long long queue, long long now)
-    @cython.locals(state=str)
-    cdef int _finish(self, Flow flow, long long now) except -1
+    cdef object _finish(self, Flow flow, long long now)
+    @cython.locals(waiting=list, flow=Flow)
+    cdef object _hand_on(self)
+    cdef object _let_go(self, Flow flow)
     cdef int _is_asked_for(self, Flow flow) except -1
     @cython.locals(f=HalfFlow)
     cdef void _count_one_sided(self, Flow flow) noexcept

@@ -42,7 +42,7 @@ def is_surely_healthy(flow: Flow, heads: HeadSlab) -> int:
     if flow.port_a == 53 or flow.port_b == 53:
         # Its last question and answer are read.
         return 0
-    if flow.previous is not None and flow.previous.state == "REJ":
+    if flow.previous is not None and flow.previous.refused:
         return 0
     if i.packets == 0 or r.packets == 0:
         return 0
@@ -66,6 +66,9 @@ def is_surely_healthy(flow: Flow, heads: HeadSlab) -> int:
         if flow.endpoint is not None and flow.endpoint.speaks_first and not flow.greeting_bytes:
             return 0
         return 1 if i.fin_seq >= 0 and i.fin_time <= r.fin_time else 0
+    if flow.turn_index == 1 and flow.response_bytes == 1:
+        # PostgreSQL's N: it has no TLS, and who asked for it left.
+        return 0
     if flow.lanes == _TURNS and flow.response_bytes > 0 and r.fin_seq >= 0:
         if not _is_whole(i, r, flow.response_bytes, heads):
             return 0

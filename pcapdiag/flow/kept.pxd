@@ -4,7 +4,7 @@ from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.records cimport Flow
 from pcapdiag.flow.slabs cimport FactSlab
 
-cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, HAS_SACK, IS_IPV6, RST
+cdef long long CHUNK_FACTS, CHUNK_WORDS, FACT_WORDS, FIRST_CHUNKS, LAST_CHUNKS, RST
 
 
 @cython.final
@@ -21,5 +21,5 @@ cdef class KeptPackets:
     cdef void release(self, Flow flow) noexcept
     @cython.locals(chunk=cython.longlong)
     cdef int _next_chunk(self, Flow flow) except -1
-    @cython.locals(base=cython.longlong, bits=cython.longlong)
+    @cython.locals(base=cython.longlong)
     cdef inline void _write(self, Packet p, long long chunk, long long fact, long long from_a, long long marks, long long path, long long frame, long long time) noexcept

@@ -2,7 +2,8 @@
 # cython: initializedcheck=False, annotation_typing=False
 """What is kept of packets: of every connection the first ones, the last ones, and the first resets.
 
-A kept packet is FACT_WORDS words of 64 bits, which :func:`~pcapdiag.flow.story.packet_fact` reads.
+A kept packet is FACT_WORDS words of 64 bits, the middle four as :func:`~pcapdiag.decode.rows.seal`
+made them; :func:`~pcapdiag.flow.story.packet_fact` reads them.
 """
 
 from __future__ import annotations
@@ -17,8 +18,6 @@ from pcapdiag.flow.slabs import (
     CHUNK_WORDS,
     FACT_WORDS,
     FIRST_CHUNKS,
-    HAS_SACK,
-    IS_IPV6,
     LAST_CHUNKS,
     FactSlab,
 )
@@ -106,20 +105,12 @@ class KeptPackets:
         self, p: Packet, chunk: int, fact: int, from_a: int, marks: int, path: int, frame: int,
         time: int,
     ) -> None:  # fmt: skip
-        bits = p.flags | (from_a << 8) | (p.has_timestamps << 9) | (p.df << 10)
-        bits |= ((p.direction + 1) & 0x0F) << 12 | (p.multipath << 55)
-        bits |= (p.ttl << 16) | (p.tos << 24) | (p.window << 32) | (p.option_bytes << 48)
-        if p.sack_blocks > 0:
-            bits |= HAS_SACK
-        if p.version == 6:
-            bits |= IS_IPV6
         base = chunk * CHUNK_WORDS + fact * FACT_WORDS
         self.facts.view[base] = frame | (marks << 44)
         self.facts.view[base + 1] = time
-        self.facts.view[base + 2] = p.seq | (p.ack << 32)
-        self.facts.view[base + 3] = p.tsval | (p.tsecr << 32)
-        self.facts.view[base + 4] = bits
-        # One of the two is 0: the IP ID is IPv4's, the flow label IPv6's.
-        self.facts.view[base + 5] = p.payload_length | ((p.ip_id | p.flow_label) << 32)
+        self.facts.view[base + 2] = p.numbers
+        self.facts.view[base + 3] = p.stamps
+        self.facts.view[base + 4] = p.traits | (from_a << 8)
+        self.facts.view[base + 5] = p.sizes
         self.facts.view[base + 6] = p.sack_left | (p.sack_right << 32)
         self.facts.view[base + 7] = p.mac | (path << 48)

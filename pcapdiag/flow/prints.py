@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any, overload
 
+from pcapdiag.decode.rows import IS_IPV6
 from pcapdiag.flow.records import Flow, HalfFlow
-from pcapdiag.flow.slabs import CHUNK_FACTS, IS_IPV6, FactSlab, HeadSlab
+from pcapdiag.flow.slabs import CHUNK_FACTS, FactSlab, HeadSlab
 from pcapdiag.flow.story import address_text
 from pcapdiag.model.packet import ACK, SYN
 from pcapdiag.model.points import Print, Sample

@@ -57,11 +57,7 @@ cdef class Moment:
 
 @cython.final
 cdef class Tombstone:
-    cdef public unsigned long long hash, high_a, low_a, high_b, low_b
-    cdef public long long port_a, port_b, stream, base_a, base_b, end, evicted, waits_until
-    cdef public str state
-    cdef public Tombstone next
-    cdef void identify(self, Flow flow) noexcept
+    cdef public long long stream, base_a, base_b, end, evicted, refused, waits_until
 
 @cython.final
 cdef class Lane:
@@ -69,6 +65,7 @@ cdef class Lane:
     cdef public list waiting
 
 @cython.final
+@cython.no_gc
 cdef class HalfFlow:
     # First what every segment touches, then what those with data do: the fewer cache lines, the
     # faster. Counters have 31 bits: a connection of 2 ** 31 packets is a capture of over 100 GB.
@@ -135,3 +132,5 @@ cdef class Flow:
     cdef public bytes reset_payload
     cdef public tuple arp_frames
     cdef public Tombstone previous
+    @cython.locals(responder=HalfFlow)
+    cpdef long long is_refused(self) noexcept

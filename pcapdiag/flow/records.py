@@ -149,27 +149,16 @@ class Moment:
 
 
 class Tombstone:
-    """A judged connection whose late packets must not be taken for a new one."""
+    """A judged connection, as pcapdiag/flow/graves.py finds it."""
 
-    def __init__(self, state: str) -> None:
-        self.state = state
-        self.next: Tombstone | None = None
-
-    def identify(self, flow: Flow) -> None:
-        """Take over what the connection's packets are known by."""
-        self.high_a = flow.high_a
-        self.low_a = flow.low_a
-        self.high_b = flow.high_b
-        self.low_b = flow.low_b
-        self.port_a = flow.port_a
-        self.port_b = flow.port_b
-        self.hash = flow.hash
-        self.stream = flow.stream
-        self.base_a = flow.a.base_seq
-        self.base_b = flow.b.base_seq
-        self.end = flow.end
-        self.evicted = flow.evicted
-        self.waits_until = flow.waits_until
+    def __init__(self) -> None:
+        self.stream = 0
+        self.base_a = 0
+        self.base_b = 0
+        self.end = 0
+        self.evicted = 0
+        self.refused = 0
+        self.waits_until = 0
 
 
 class Lane:
@@ -385,3 +374,10 @@ class Flow:
         self.ups_before = 0
         self.noted: list[tuple[Any, ...]] | None = None
         self.reading: object | None = None
+
+    def is_refused(self) -> int:
+        """Say whether the responder's only answer to the SYN was a RST (Zeek's conn_state REJ)."""
+        if self.syn_count == 0 or self.syn_ack_count > 0:
+            return 0
+        responder = self.b if self.a_opened else self.a
+        return 1 if responder.rst_count > 0 else 0

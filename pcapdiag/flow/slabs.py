@@ -18,9 +18,6 @@ from pcapdiag.model.numbers import copy
 
 FACT_WORDS = 8
 """Words of a kept packet, a cache line of them: see ``KeptPackets._write``, and story.py."""
-HAS_SACK = 1 << 11
-IS_IPV6 = 1 << 54
-IS_MULTIPATH = 1 << 55
 CHUNK_FACTS = 8
 CHUNK_WORDS = FACT_WORDS * CHUNK_FACTS
 FIRST_CHUNKS = 2

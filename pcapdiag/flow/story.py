@@ -7,13 +7,15 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
+from pcapdiag.decode.rows import HAS_DF, HAS_SACK, HAS_TIMESTAMPS, IS_IPV6, IS_MULTIPATH
 from pcapdiag.flow.legs import ANSWERED, CLOSED, LEFT, OPENED
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
-from pcapdiag.flow.slabs import CHUNK_FACTS, HAS_SACK, IS_IPV6, IS_MULTIPATH, FactSlab
+from pcapdiag.flow.slabs import CHUNK_FACTS, FactSlab
+from pcapdiag.flow.told_turns import hello, last_turn, noted_turn
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.context import EndpointFacts, HostFacts
 from pcapdiag.model.packet import RST, SYN, PacketFact
-from pcapdiag.model.story import Half, IcmpFact, LegKind, LegMoment, Story, Turn
+from pcapdiag.model.story import Half, IcmpFact, LegKind, LegMoment, Story
 
 _counts_and_places = attrgetter(
     "max_segment", "data_segments", "retransmissions", "fast_retransmissions",
@@ -30,8 +32,6 @@ MAX_ADDRESSES = 4_096
 MAX_SYNS = 16
 """SYNs, and as many SYN-ACKs, that are told of one connection."""
 _FRAME = 0xFFFFFFFFFFF
-_HAS_TIMESTAMPS = 1 << 9
-_HAS_DF = 1 << 10
 
 _KINDS: dict[int, LegKind] = {
     OPENED: "opened",
@@ -86,11 +86,11 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
         packets=packets,
         packets_left_out=left_out,
         resets=resets,
-        turn=_turn(tracker, flow, initiator, responder),
-        noted_turns=tuple([_noted_turn(row) for row in flow.noted or ()]),
+        turn=last_turn(tracker, flow, initiator, responder),
+        noted_turns=tuple([noted_turn(row) for row in flow.noted or ()]),
         greeting_bytes=flow.greeting_bytes,
-        hello_initiator=_hello(tracker, initiator),
-        hello_responder=_hello(tracker, responder),
+        hello_initiator=hello(tracker, initiator),
+        hello_responder=hello(tracker, responder),
         icmp=icmp_facts(flow),
         interfaces=_interfaces(flow),
         vlans=tuple([n for n in (flow.vlan0, flow.vlan1) if n]),
@@ -101,7 +101,6 @@ def build_story(tracker: Tracker, flow: Flow) -> Story:
         reset_payload=flow.reset_payload,
         previous_stream=previous.stream if previous is not None else None,
         previous_end=previous.end if previous is not None else 0,
-        previous_state=previous.state if previous is not None else "",
         neighbour_arp=flow.arp_frames,
         early_resets=flow.early_resets,
         lost_to=_known(flow.lost_to),
@@ -159,66 +158,6 @@ def _half(flow: Flow, f: HalfFlow, other: HalfFlow, is_a: bool) -> Half:
     return Half(*values)
 
 
-def _turn(tracker: Tracker, flow: Flow, initiator: HalfFlow, responder: HalfFlow) -> Turn:
-    turn = Turn(
-        index=flow.turn_index,
-        gap=flow.turn_gap,
-        request_frame=flow.request_frame,
-        request_time=flow.request_time,
-        request_last_frame=flow.request_last_frame,
-        request_last_time=flow.request_last_time,
-        request_bytes=flow.request_bytes,
-        request_acked=flow.request_acked_time > 0,
-        request_acked_time=flow.request_acked_time,
-        response_frame=flow.response_frame,
-        response_time=flow.response_time,
-        response_bytes=flow.response_bytes,
-    )
-    if flow.turn_index == 0:
-        return turn
-    turn.request_head = _head(tracker, initiator)
-    if flow.response_bytes:
-        turn.response_last_frame = flow.response_last_frame
-        turn.response_last_time = flow.response_last_time
-        turn.response_head = _head(tracker, responder)
-        acked = initiator.highest_ack
-        turn.response_acked = acked >= 0 and _reached(acked, responder)
-        if responder.tail_length and responder.tail_end == _end_of_data(responder):
-            tail = (responder.tail_high << 64) | responder.tail_low
-            turn.response_tail = tail.to_bytes(16, "big")[16 - responder.tail_length :]
-    return turn
-
-
-def _noted_turn(row: tuple[Any, ...]) -> Turn:
-    names = (
-        "index", "gap", "request_frame", "request_time", "request_last_frame", "request_last_time",
-        "request_bytes", "response_frame", "response_time", "response_last_frame",
-        "response_last_time", "response_bytes", "request_head", "response_head", "response_tail",
-    )  # fmt: skip
-    # The initiator went on to the next request: this one's answer had reached it.
-    return Turn(**dict(zip(names, row, strict=True)), request_acked=True, response_acked=True)
-
-
-def _end_of_data(f: HalfFlow) -> int:
-    return (f.last_data_seq + f.last_data_length) & 0xFFFFFFFF
-
-
-def _reached(ack: int, f: HalfFlow) -> bool:
-    return (ack - _end_of_data(f)) & 0xFFFFFFFF < 0x80000000
-
-
-def _head(tracker: Tracker, f: HalfFlow) -> bytes:
-    if f.turn_seq < 0:
-        return b""
-    if f.turn_seq == f.hello_seq:
-        return _hello(tracker, f)
-    return tracker.turns.heads.read(f.head_slot, f.head_length) if f.head_slot >= 0 else b""
-
-
-def _hello(tracker: Tracker, f: HalfFlow) -> bytes:
-    return tracker.turns.heads.read(f.hello_slot, f.hello_length) if f.hello_slot >= 0 else b""
-
-
 def icmp_facts(flow: Flow) -> tuple[IcmpFact, ...]:
     """Return the ICMP errors that quote a connection's segments."""
     facts = []
@@ -267,7 +206,7 @@ def packet_fact(row: Sequence[int], a_opened: int) -> PacketFact:
     ident = sizes >> 32
     ip_id, flow_label = (0, ident) if bits & IS_IPV6 else (ident, 0)
     tsval = tsecr = None
-    if bits & _HAS_TIMESTAMPS:
+    if bits & HAS_TIMESTAMPS:
         tsval, tsecr = stamps & 0xFFFFFFFF, stamps >> 32
     # By position, in the order of PacketFact: with names it takes three times as long.
     return PacketFact(
@@ -282,7 +221,7 @@ def packet_fact(row: Sequence[int], a_opened: int) -> PacketFact:
         bits >> 16 & 0xFF,  # ttl
         bits >> 24 & 0xFF,  # tos
         ip_id,
-        bits & _HAS_DF != 0,
+        bits & HAS_DF != 0,
         flow_label,
         tsval,
         tsecr,
@@ -305,15 +244,10 @@ def _resets(
     return tuple([known.get(row[0] & _FRAME) or packet_fact(row, flow.a_opened) for row in rows])
 
 
-def connection_state(tracker: Tracker, flow: Flow) -> str:
-    """Return Zeek's conn_state: how far the connection came and how it ended."""
-    # A SYN that was refused may be accepted later.
-    return _state(flow, *halves(flow), _resets(tracker.kept.facts, flow, flow.early_resets))
-
-
 def _state(
     flow: Flow, initiator: HalfFlow, responder: HalfFlow, resets: tuple[PacketFact, ...]
 ) -> str:
+    """Return Zeek's conn_state: how far the connection came and how it ended."""
     opened = flow.syn_count > 0
     answered = flow.syn_ack_count > 0
     if opened and answered:

@@ -1,17 +1,17 @@
 import cython
 
 from pcapdiag.decode.headers cimport Packet
+from pcapdiag.flow.graves cimport Graves
 from pcapdiag.flow.records cimport Endpoint, Flow, Host, Tombstone
 
-cdef long long ACK, SYN, _ACTIVE, _EMBRYONIC, GONE, MAX_HOSTS, MAX_ENDPOINTS, MAX_PEERS, MAX_TOMBSTONES
+cdef long long ACK, SYN, _ACTIVE, _EMBRYONIC, GONE, MAX_HOSTS, MAX_ENDPOINTS, MAX_PEERS
 
 
 @cython.final
 cdef class Table:
     cdef public unsigned long long seed
     cdef public list buckets
-    cdef public list graves
-    cdef public object buried
+    cdef public Graves graves
     cdef public list oldest
     cdef public list newest
     cdef public long long size0, size1, size2
@@ -31,10 +31,6 @@ cdef class Table:
     cpdef Flow add(self, Packet p, unsigned long long h, long long stream)
     @cython.locals(other=Flow, slot=cython.longlong)
     cpdef int remove(self, Flow flow) except -1
-    @cython.locals(grave=Tombstone, slot=cython.longlong)
-    cpdef int bury(self, Flow flow, str state) except -1
-    @cython.locals(other=Tombstone, slot=cython.longlong)
-    cdef void _forget(self, Tombstone grave)
     @cython.locals(last=Flow)
     cpdef void append(self, Flow flow, long long queue) noexcept
     @cython.locals(queue=cython.longlong)
@@ -43,6 +39,8 @@ cdef class Table:
     @cython.locals(host=Host, place=cython.longlong)
     cpdef Host host(self, long long version, unsigned long long high, unsigned long long low)
     cdef void infer_opener(self, Packet p, Flow flow)
+    @cython.locals(opener=Host)
+    cpdef int begin(self, Flow flow, long long time) except -1
     @cython.locals(opener=Host, answerer=Host, endpoint=Endpoint, high=cython.ulonglong, low=cython.ulonglong, port=cython.longlong)
     cpdef int settle(self, Flow flow) except -1
     @cython.locals(endpoint=Endpoint)

@@ -4,20 +4,18 @@
 
 Connections are numbered as tshark numbers tcp.stream: by the first frame, and a SYN with another
 initial sequence number on the same addresses and ports opens a new one, from either end. A
-connection that was judged leaves a :class:`Tombstone`, so that its late packets do not look like a
-new one.
+connection that was judged leaves a tombstone (graves.py), so that its late packets do not look like
+a new one.
 """
 
 from __future__ import annotations
 
-from collections import deque
-
 from pcapdiag.decode.headers import Packet
+from pcapdiag.flow.graves import Graves
 from pcapdiag.flow.records import Endpoint, Flow, Host, Tombstone
 from pcapdiag.model.packet import ACK, SYN
 
 BUCKETS = 65_536
-MAX_TOMBSTONES = 32_768
 MAX_HOSTS = 32_768
 MAX_ENDPOINTS = 16_384
 MAX_PEERS = 4
@@ -39,8 +37,7 @@ class Table:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.buckets: list[Flow | None] = [None] * BUCKETS
-        self.graves: list[Tombstone | None] = [None] * BUCKETS
-        self.buried: deque[Tombstone] = deque()
+        self.graves = Graves()
         self.oldest: list[Flow | None] = [None, None, None]
         self.newest: list[Flow | None] = [None, None, None]
         self.size0 = 0
@@ -90,32 +87,11 @@ class Table:
         return None
 
     def find_grave(self, p: Packet, h: int) -> Tombstone | None:
-        """Return the connection on these addresses and ports that was judged last, or None."""
-        grave = self.graves[h & 0xFFFF]
-        while grave is not None:
-            if grave.hash == h:
-                if (
-                    grave.port_a == p.source_port
-                    and grave.port_b == p.target_port
-                    and grave.low_a == p.source_low
-                    and grave.low_b == p.target_low
-                    and grave.high_a == p.source_high
-                    and grave.high_b == p.target_high
-                ):
-                    self.from_a = 1
-                    return grave
-                if (
-                    grave.port_b == p.source_port
-                    and grave.port_a == p.target_port
-                    and grave.low_b == p.source_low
-                    and grave.low_a == p.target_low
-                    and grave.high_b == p.source_high
-                    and grave.high_a == p.target_high
-                ):
-                    self.from_a = 0
-                    return grave
-            grave = grave.next
-        return None
+        """Return the connection of the packet that was judged last and set ``from_a``, or None."""
+        grave = self.graves.find(p, h)
+        if grave is not None:
+            self.from_a = self.graves.from_a
+        return grave
 
     def add(self, p: Packet, h: int, stream: int) -> Flow:
         """Open a connection whose first packet is ``p``; it becomes the youngest."""
@@ -150,29 +126,6 @@ class Table:
             if other is not None:
                 other.next = flow.next
         flow.next = None
-
-    def bury(self, flow: Flow, state: str) -> None:
-        """Remember a judged connection, so that late packets find it."""
-        grave = Tombstone(state)
-        grave.identify(flow)
-        slot = flow.hash & 0xFFFF
-        grave.next = self.graves[slot]
-        self.graves[slot] = grave
-        self.buried.append(grave)
-        if len(self.buried) > MAX_TOMBSTONES:
-            self._forget(self.buried.popleft())
-
-    def _forget(self, grave: Tombstone) -> None:
-        slot = grave.hash & 0xFFFF
-        other = self.graves[slot]
-        if other is grave:
-            self.graves[slot] = grave.next
-            return
-        while other is not None:
-            if other.next is grave:
-                other.next = grave.next
-                return
-            other = other.next
 
     # Queues by age: the least recently active connection is ``oldest``.
 
@@ -259,6 +212,26 @@ class Table:
             flow.a_opened = 0
         elif p.source_port < 32768 <= p.target_port:
             flow.a_opened = 0
+
+    def begin(self, flow: Flow, time: int) -> int:
+        """Let a connection begin with the SYN at hand, which the file has behind later packets.
+
+        Return 0 where some were followed already.
+        """
+        if time > flow.start or flow.a.packets + flow.b.packets > 0:
+            return 0
+        flow.start = time
+        flow.active_time = time
+        flow.midstream = 0
+        flow.inferred = 0
+        if flow.a_opened != self.from_a:
+            opener = flow.a.host if flow.a_opened else flow.b.host
+            opener.opened -= 1
+            if flow.endpoint is not None:
+                flow.endpoint.connections -= 1
+            flow.a_opened = self.from_a
+            self.settle(flow)
+        return 1
 
     def settle(self, flow: Flow) -> None:
         """Enter a connection whose initiator is known with its hosts and its endpoint."""

@@ -1,7 +1,7 @@
 import cython
 
 from pcapdiag.decode.headers cimport Packet
-from pcapdiag.decode.rows cimport unpack
+from pcapdiag.decode.rows cimport seal, unpack
 from pcapdiag.flow.activity cimport Bins
 from pcapdiag.flow.callers cimport Callers, note_outcome
 from pcapdiag.flow.copies cimport Copies
@@ -18,10 +18,10 @@ from pcapdiag.flow.redirects cimport Redirects
 from pcapdiag.flow.sequence cimport analyze
 from pcapdiag.flow.table cimport Table
 from pcapdiag.flow.turns cimport Turns, note_request_acked
-from pcapdiag.model.numbers cimport distance, prefetch, prefetch_object
+from pcapdiag.model.numbers cimport distance, prefetch, prefetch_item, prefetch_object
 
 cdef long long ACK, ACKED_UNSEEN, ANY_RETRANSMISSION, BAD_CHECKSUM, DSACK, FIN, GAP_BEFORE, KEEP_ALIVE, KEEP_ALIVE_ACK, OUT_OF_ORDER, RST, SUPER_SEGMENT, SYN
-cdef long long _SOON, _VERY_SOON, _CACHE_LINE, _HASH, _TCP, _ICMP_ERROR, _DNS, _ARP, _FRAGMENT, _UNDECODED, _UNKNOWN_LINK, _NOT_NEXT, _COUNTED
+cdef long long _SOON, _NEARER, _CACHE_LINE, _HASH, _TCP, _ICMP_ERROR, _DNS, _ARP, _FRAGMENT, _UNDECODED, _UNKNOWN_LINK, _NOT_NEXT, _COUNTED
 cdef long long CLOSED, LEFT, REFUSED, IDLE, SWEEP, MASK32, MAX_ICMP, MAX_RESET_PAYLOAD
 
 
@@ -42,7 +42,7 @@ cdef class Tracker:
     cdef public Endings endings
     cdef public object neighbours, on_dns, reassemble, buffer
     cdef const long long[::1] offsets, times, captured, lengths, interfaces, frames
-    cdef const unsigned int[::1] words
+    cdef const unsigned long long[::1] words
     cdef long long width
     cdef const long long[::1] link_types, files
     cdef public long long now, next_sweep, watching
@@ -52,9 +52,9 @@ cdef class Tracker:
 
     cpdef int watch(self, set streams, on_packet) except -1
     cpdef int process(self, batch, link_types, files) except -1
-    @cython.locals(p=Packet, i=cython.longlong, soon=cython.longlong, of_it=cython.longlong, flow=Flow, buckets=list, frame=cython.longlong, time=cython.longlong, interface=cython.longlong)
+    @cython.locals(p=Packet, i=cython.longlong, soon=cython.longlong, row=cython.longlong, flow=Flow, buckets=list, frame=cython.longlong, time=cython.longlong, interface=cython.longlong)
     cdef int _process_ordered(self, long long count) except -1
-    @cython.locals(p=Packet, i=cython.longlong, assigned=list, waiting=list)
+    @cython.locals(p=Packet, i=cython.longlong, assigned=list, waiting=list, flow=Flow)
     cdef int _process_disordered(self, long long count) except -1
     @cython.locals(p=Packet, flow=Flow)
     cdef int _replaces(self) except -1

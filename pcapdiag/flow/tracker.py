@@ -26,7 +26,7 @@ from pcapdiag.decode.headers import (
     UNKNOWN_LINK,
     Packet,
 )
-from pcapdiag.decode.rows import HASH, unpack
+from pcapdiag.decode.rows import HASH, seal, unpack
 from pcapdiag.flow.activity import Bins
 from pcapdiag.flow.callers import REFUSED, Callers, note_outcome
 from pcapdiag.flow.copies import Copies
@@ -44,7 +44,7 @@ from pcapdiag.flow.redirects import Redirects
 from pcapdiag.flow.sequence import analyze
 from pcapdiag.flow.table import Table
 from pcapdiag.flow.turns import Turns, note_request_acked
-from pcapdiag.model.numbers import distance, prefetch, prefetch_object
+from pcapdiag.model.numbers import distance, prefetch, prefetch_item, prefetch_object
 from pcapdiag.model.packet import (
     ACK,
     ACKED_UNSEEN,
@@ -71,14 +71,14 @@ MAX_RESET_PAYLOAD = 64
 
 SOON = 8
 """Packets from the one that is followed to the one whose bytes are brought near meanwhile."""
-VERY_SOON = 4
-"""The same for the connection that a packet is probably of."""
+NEARER = 4
+"""So much later the connection that it is probably of is brought near, too."""
 CACHE_LINE = 64
 """Bytes that come from memory at once, on nearly all processors."""
 
 # Twins in C of constants that plain Python imports.
 _SOON = SOON
-_VERY_SOON = VERY_SOON
+_NEARER = NEARER
 _CACHE_LINE = CACHE_LINE
 _HASH = HASH
 _TCP = TCP
@@ -95,7 +95,7 @@ _COUNTED = ACKED_UNSEEN | SUPER_SEGMENT | BAD_CHECKSUM | DSACK
 class Tracker:
     """All connections of one capture."""
 
-    def __init__(self, finished: Callable[[Flow], str], want_all: bool, seed: int) -> None:
+    def __init__(self, finished: Callable[[Flow], object], want_all: bool, seed: int) -> None:
         self.packet = Packet()
         self.table = Table(seed)
         self.activity = Bins()
@@ -181,9 +181,11 @@ class Tracker:
                 soon = self.offsets[i + _SOON]
                 prefetch(p.view, soon + _CACHE_LINE)
                 if self.width:
-                    of_it = self.words[(i + _VERY_SOON) * self.width + _HASH]
-                    prefetch_object(buckets, of_it & 0xFFFF)
                     prefetch(p.view, soon + self.captured[i + _SOON] - 1)
+                    row = (i + _SOON) * self.width
+                    prefetch_item(buckets, self.words[row + _HASH] >> 32 & 0xFFFF)
+                    row -= _NEARER * self.width
+                    prefetch_object(buckets, self.words[row + _HASH] >> 32 & 0xFFFF)
                 else:
                     prefetch(p.view, soon)
             if self._decode(p, i) == _TCP:
@@ -208,7 +210,10 @@ class Tracker:
                     self._track_assigned(waiting, assigned)
                     waiting = []
                     self._decode_at(p, i)
-                assigned[i] = self._assign(p, self.frames[i], self.times[i], self.interfaces[i])
+                flow = self._assign(p, self.frames[i], self.times[i], self.interfaces[i])
+                if flow is not None and flow.midstream and p.flags & (SYN | ACK) == SYN:
+                    self.table.begin(flow, self.times[i])
+                assigned[i] = flow
             waiting.append(i)
         self._track_assigned(waiting, assigned)
         if self.now >= self.next_sweep:
@@ -262,11 +267,13 @@ class Tracker:
         return self._other(p, kind, self.frames[i], time, self.interfaces[i])
 
     def _decode_at(self, p: Packet, i: int) -> int:
-        if self.width and unpack(p, self.words, i * self.width):
+        if self.width and unpack(p, self.words, i * self.width, self.offsets[i]):
             kind = _TCP
         else:
             link_type = self.link_types[self.interfaces[i]]
             kind = p.decode(self.offsets[i], self.captured[i], self.lengths[i], link_type)
+            if kind == _TCP:
+                seal(p)
         if kind == _TCP and self.redirects.count > 0:
             self.redirects.follow(p)
         return kind
@@ -301,6 +308,7 @@ class Tracker:
         p.load(whole)
         kind = p.decode_ip(0, len(whole))
         if kind == _TCP:
+            seal(p)
             flow = self._assign(p, frame, time, interface)
             if flow is not None:
                 self._track(p, flow, frame, time, interface)
@@ -343,7 +351,7 @@ class Tracker:
             is_syn = p.flags & (SYN | ACK) == SYN
             if not is_syn or p.seq == base:
                 # A refused SYN may be sent again, and accepted, when the RST did not arrive.
-                if not grave.evicted and not (is_syn and grave.state == "REJ"):
+                if not grave.evicted and not (is_syn and grave.refused):
                     table.late_packets += 1
                     self._count_late(p, time)
                     return None

@@ -12,7 +12,7 @@ from pcapdiag.correlate.names import NameTable
 from pcapdiag.diagnose.judge import judge, judge_first
 from pcapdiag.diagnose.text import counted
 from pcapdiag.flow.records import Flow
-from pcapdiag.flow.story import address_text, build_story, connection_state
+from pcapdiag.flow.story import address_text, build_story
 from pcapdiag.incident.archive import Archive, Archived, Connections, outcome_of
 from pcapdiag.incident.certificates import Certificates
 from pcapdiag.incident.describe import asked_name
@@ -55,6 +55,8 @@ class Analysis(Following):
         self.tracker.turns.note_all = options.all_connections
         if options.keep_prints:
             self.tracker.endings.keep_prints = self.prints
+        if options.follow:
+            self.tracker.endings.together = 1
         self.wrong_secrets = 0
         """Connections that the key log has secrets for which do not open them."""
         self.surroundings = Surroundings(self.tracker, options)
@@ -170,13 +172,13 @@ class Analysis(Following):
         judgement = self.legs.judgement(story, context) or judge(story, context, archived.earlier)
         return self._teller.tell(story, context, judgement)
 
-    def _ended(self, flow: Flow) -> str:
+    def _ended(self, flow: Flow) -> None:
         # Filters ask for a look at every connection; otherwise healthy ones stay in compiled code.
         if self.places.enough and not (self.options.all_connections or self.options.is_filtered):
             self.tracker.endings.want_all = 0
         selected = self._selected(flow)
         if not selected and self.places.enough and flow.previous is None:
-            return connection_state(self.tracker, flow)
+            return
         story = build_story(self.tracker, flow)
         story.application = self.readers.application(flow, story)
         self._count_wrong_secrets(story)
@@ -189,7 +191,6 @@ class Analysis(Following):
         self._teller.note_retry(story)
         if selected:
             self._judge(story)
-        return story.state
 
     def _judge(self, story: Story) -> None:
         """Judge a connection that ended; set it aside where the rest of the capture may matter."""

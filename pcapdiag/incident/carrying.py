@@ -22,7 +22,7 @@ from pcapdiag.capture.writing.blocks import (
 )
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Flow
-from pcapdiag.flow.unfinished import Grave, graves_of, take_open
+from pcapdiag.flow.unfinished import graves_of, take_open
 from pcapdiag.incident.analysis import Analysis
 from pcapdiag.model.report import CaptureSummary
 
@@ -47,7 +47,7 @@ class Carry(msgspec.Struct):
     """Packets in it."""
     wire_bytes: int
     connections: int
-    graves: list[Grave]
+    graves: list[list[int]]
     """Connections that were judged a short while ago."""
 
     @contextmanager
@@ -123,7 +123,7 @@ class Collector:
                 self._keep(line, batch.times[i], link_type, batch.lengths[i], data)
         packet.load(b"")
 
-    def carry(self, graves: list[Grave]) -> Carry:
+    def carry(self, graves: list[list[int]]) -> Carry:
         """Return what was kept, in the order of time."""
         kept = sorted(
             (one for line in self._lines.values() for one in line.packets),

@@ -25,7 +25,7 @@ class Following:
     """Follows the packets of a capture; ``ended`` is asked about connections as they end."""
 
     def __init__(
-        self, capture: Capture, options: AnalyzeOptions, ended: Callable[[Flow], str]
+        self, capture: Capture, options: AnalyzeOptions, ended: Callable[[Flow], object]
     ) -> None:
         self.capture = capture
         self.fragments = Fragments()

@@ -9,7 +9,7 @@ import msgspec
 from pcapdiag.capture import Capture
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.sieve import MAX_DRAWN
-from pcapdiag.flow.story import build_story, connection_state
+from pcapdiag.flow.story import build_story
 from pcapdiag.flow.traces import Traces
 from pcapdiag.incident.archive import Archive, Archived
 from pcapdiag.incident.drawing import Drawing
@@ -61,10 +61,9 @@ class SecondLook(Following):
         if drawing is not None:
             drawing.add(flow, row)
 
-    def _ended(self, flow: Flow) -> str:
+    def _ended(self, flow: Flow) -> None:
         if flow.stream not in self._untold:
-            return connection_state(self.tracker, flow)
+            return
         story = build_story(self.tracker, flow)
         story.application = self.readers.application(flow, story)
         self.stories.put(Archived(story, self.tracker.last_time))
-        return story.state

@@ -55,5 +55,9 @@ def prefetch(data: Sequence[int], at: int) -> None:
     """Have a byte that will be read soon brought near, while something else is done."""
 
 
+def prefetch_item(objects: Sequence[object], at: int) -> None:
+    """Do the same with the place of a list that says where an object is."""
+
+
 def prefetch_object(objects: Sequence[object], at: int) -> None:
     """Do the same with how an object in a list begins."""

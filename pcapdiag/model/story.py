@@ -238,7 +238,6 @@ class Story(msgspec.Struct, eq=False, dict=True):
     """An earlier connection on the same addresses and ports in this capture (port reuse)."""
     previous_end: int = 0
     """When that one's last packet was seen."""
-    previous_state: str = ""
     neighbour_arp: tuple[int, ...] = ()
     """Frames of ARP or ND requests by the responder's MAC just before its reset, if any."""
 

@@ -140,6 +140,8 @@ class Layer:
 
     def _read_held(self) -> None:
         held, self._held = self._held, []
+        if self._tls is not None and self._responder.protocol == "other":
+            held = _without_greeting(held)
         header = self._initiator.proxy_header
         for piece in _without(held, header.length if header is not None else 0):
             self._read(piece)
@@ -197,6 +199,16 @@ def _http2_reader(started: bool = True, switched: Exchange | None = None) -> Htt
     from pcapdiag.protocols.http.http2 import Http2Reader  # Only here: many captures have none.
 
     return Http2Reader(started, switched)
+
+
+def _without_greeting(pieces: list[Piece]) -> list[Piece]:
+    """Return pieces without what the responder said before the initiator's first byte.
+
+    NATS greets in the clear, and its client goes on with a ClientHello unasked (docs.nats.io,
+    "Client Protocol", INFO's ``tls_required``).
+    """
+    first = next((at for at, piece in enumerate(pieces) if piece.from_initiator), 0)
+    return pieces[first:]
 
 
 def _without(pieces: list[Piece], length: int) -> list[Piece]:

@@ -35,9 +35,9 @@ def timed(stage: str) -> Iterator[None]:
 class TimedAnalysis(Analysis):
     """The analysis with its plain-Python parts timed."""
 
-    def _ended(self, flow: Flow) -> str:
+    def _ended(self, flow: Flow) -> None:
         with timed("tell and judge what is not plainly healthy"):
-            return super()._ended(flow)
+            super()._ended(flow)
 
     def finish(self) -> None:
         """Judge again."""

@@ -153,6 +153,21 @@ def disorder(microseconds: int) -> Change:
     return Change(f"Records written in random order within {microseconds} us.", apply)
 
 
+def blank() -> Change:
+    """Payload overwritten with zeros, as anonymizers do."""
+
+    def apply(records: list[Record], _: random.Random) -> list[Record]:
+        return [replace(one, frame=_blanked(one)) for one in records]
+
+    return Change("All TCP payload overwritten with zeros.", apply)
+
+
+def _blanked(record: Record) -> bytes:
+    packet = _packet(record)
+    size = len(packet.payload) if packet else 0
+    return record.frame[: len(record.frame) - size] + bytes(size)
+
+
 def two_queues(microseconds: int) -> Change:
     """Openers' packets come later, as a mirror port or tap with a queue for each direction does."""
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.ending import ending
 from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, OK, C, S, play
 
@@ -26,6 +28,32 @@ def test_a_half_close_does_not_count() -> None:
 def test_an_initiator_that_reads_on_after_its_fin_has_not_ended_it() -> None:
     lines = (C("PSH,ACK", GET), C("FIN,ACK", after=300), S("ACK"), S("PSH,ACK", OK), C("ACK"))
     assert ending(play(*HANDSHAKE, *lines)) is None
+
+
+def test_an_answer_that_got_lost_behind_a_half_close_does_not_end_it() -> None:
+    asked = (C("PSH,ACK", GET), C("FIN,ACK"), S("ACK"))
+    lost = (S("PSH,ACK", OK, after=2000, lost=True), S("PSH,ACK", again=True, after=300, lost=True))
+    unheard = (*HANDSHAKE, *asked, *lost)
+    assert ending(play(*unheard)) is None
+    gone = ending(play(*unheard, C("RST")))
+    assert gone is not None
+    assert (gone.actor, gone.reset) == ("initiator", None)
+    late = (C("PSH,ACK", GET), C("FIN,ACK", after=6), S("ACK"), *lost)
+    left = ending(play(*HANDSHAKE, *late))
+    assert left is not None
+    assert left.actor == "initiator"
+
+
+def test_a_reset_in_the_initiators_name_that_its_peer_took() -> None:
+    opened = (C("SYN"), S("SYN,ACK"), C("RST", ttl=63), C("PSH,ACK", GET))
+    met = replace(play(*opened, S("RST")), early_resets=1)
+    end = ending(met)
+    assert end is not None
+    assert (end.actor, end.frame, end.reset) == ("initiator", 3, met.resets[0])
+    served = replace(play(*opened, S("ACK"), S("RST")), early_resets=1)
+    end = ending(served)
+    assert end is not None
+    assert (end.actor, end.frame) == ("responder", 6)
 
 
 def test_a_reset_that_both_ends_outlived_does_not_count() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.tcp.closed_before_response import KIND
-from pcapdiag.diagnose.text import fill
+from pcapdiag.diagnose.text import Words, fill
 from tests.diagnose.playbook import GET, HANDSHAKE, C, S, around, play
 
 pytestmark = pytest.mark.once
@@ -18,3 +18,10 @@ def test_curl_is_told_only_where_the_port_may_speak_http(request_: bytes, curl: 
     commands = fill(KIND, judge(story, around(story)), story).commands
     assert any(command.startswith("curl ") for command in commands) is curl
     assert commands
+
+
+def test_the_filter_for_what_lies_behind_matches_something() -> None:
+    story = play(*HANDSHAKE)
+    assert Words(story, {})["behind"] == "host 10.0.2.7 and not host 10.0.1.5"
+    story.initiator.address = story.responder.address = "127.0.0.1"
+    assert Words(story, {})["behind"] == "tcp and not port 8443"

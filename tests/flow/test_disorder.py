@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pcapdiag.flow.fleet import asks_of, callers_of
 from pcapdiag.model.fleet import NO_ANSWER, SILENT
 from pcapdiag.model.packet import ACK, SYN
 from tests.flow.test_callers import KUBE, ask
 from tests.flow.test_turns import Talk
-from tests.flow.wire import MS, START, Wire, tell
+from tests.flow.wire import MS, START, End, Link, Wire, tell
 
 
 def test_bytes_in_a_hole_that_an_acknowledgment_overtook_belong_to_the_answer() -> None:
@@ -84,3 +86,37 @@ def test_bytes_that_come_behind_their_acknowledgment_were_not_lost_by_the_captur
 
     assert lost() == 0
     assert lost(5) == 1
+
+
+@pytest.mark.parametrize(("caller", "called"), [(40_000, 8080), (5000, 9000), (9000, 40_000)])
+def test_a_syn_that_the_file_has_behind_its_answer_begins_the_connection(
+    caller: int, called: int
+) -> None:
+    """Several queues wrote the file: its records are out of order, their times are right."""
+    wire = Wire()
+    ends = (
+        End("10.0.0.1", caller, 0x1000, b"\2\0\0\0\0\1"),
+        End("10.0.0.2", called, 0, b"\2\0\0\0\0\2"),
+    )
+    link = Link(wire, *ends)
+    link.s(0.2, "RA", 0, 1, ip_id=0)
+    link.c(0.1, "S", 0)
+    told = tell(wire)
+    story = told.only
+    assert (story.initiator.port, story.responder.port) == (caller, called)
+    assert (story.state, story.midstream, story.initiator_inferred) == ("REJ", False, False)
+    assert (story.start, story.syn_frames, len(story.resets)) == (START + MS // 10, (2,), 1)
+    tracker = told.tracker
+    assert tracker.endings.midstream == 0
+    known = {e.port: e.connections for e in tracker.table.endpoints.values() if e.connections}
+    assert known == {called: 1}
+    assert sum(host.opened for host in tracker.table.hosts.values()) == 1
+
+
+def test_a_later_syn_begins_no_connection_that_was_followed_before() -> None:
+    wire = Wire()
+    link = Link(wire)
+    link.s(0.1, "RA", 0, 1, ip_id=0)
+    link.c(0.2, "S", 0)
+    link.c(0.15, "A", 1, 1)
+    assert tell(wire).stories[0].midstream

@@ -162,6 +162,31 @@ def test_equal_acknowledgments_without_an_ip_id_are_two() -> None:
     assert (told.tracker.copies.count, told.only.initiator.duplicate_acks) == (0, 3)
 
 
+def resets(told: Told) -> list[int]:
+    return [reset.ttl for reset in told.only.resets]
+
+
+@pytest.mark.parametrize(("apart", "macs", "ttls"), [
+    (7, unchanged, [64, 63]), (0.1, unchanged, [64]), (7, other_macs, [64])
+])  # fmt: skip
+def test_bare_resets_of_two_senders_differ_in_the_ttl_alone(
+    apart: float, macs: Change, ttls: list[int]
+) -> None:
+    """A filter answers a request, and so does the host that the request reached all the same."""
+    wire = Wire()
+    link = Link(wire)
+    link.handshake()
+    link.c(20, "PA", 1, 1, DATA)
+    frame = link.s(30, "R", 1, 0, ip_id=0)
+
+    def lower(copy: bytearray) -> None:
+        ttl_less_one(copy)
+        macs(copy)
+
+    wire.repeat(frame, 30 + apart, lower)
+    assert resets(tell(wire)) == ttls
+
+
 def test_different_sack_blocks_are_different_packets() -> None:
     wire = Wire()
     link = Link(wire)

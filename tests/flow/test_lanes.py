@@ -48,14 +48,14 @@ class Kept:
         self.tracker = tracker
         inner = tracker.endings.finished
 
-        def finished(flow: Flow) -> str:
+        def finished(flow: Flow) -> None:
             halves = (flow.a, flow.b) if flow.a_opened else (flow.b, flow.a)
             self.modes.append(flow.lanes)
             for half, rows in zip(halves, (self.initiator, self.responder), strict=True):
                 if half.lane is not None:
                     tracker.lanes.end_waiting(half.lane)
                 rows.append(tracker.lanes.take_pieces(half.lane) if half.lane is not None else [])
-            return inner(flow)
+            inner(flow)
 
         tracker.endings.finished = finished
 

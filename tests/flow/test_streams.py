@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from pcapdiag.flow.endings import LINGER, OPEN_IDLE, SYN_IDLE
+from pcapdiag.flow.tracker import Tracker
 from tests.flow.wire import MS, SECOND, START, End, Link, Told, Wire, batch_of, tell
 
 DATA = b"x" * 100
@@ -55,7 +56,7 @@ def test_another_syn_on_the_same_ports_is_another_connection() -> None:
     assert (first.stream, first.previous_stream, len(first.packets)) == (0, None, 3)
     assert (second.stream, second.previous_stream, len(second.packets)) == (1, 0, 4)
     assert second.previous_end == first.end
-    assert second.previous_state == first.state == "S1"
+    assert first.state == "S1"
     assert (second.initiator.isn, second.turn.request_bytes) == (0x7777, 100)
 
 
@@ -130,7 +131,7 @@ def test_a_refused_syn_that_comes_again_much_later_is_followed() -> None:
     told = tell(wire)
     first, _, second = sorted(told.stories, key=lambda s: (s.start, s.stream))
     assert (first.state, second.state) == ("REJ", "S1")
-    assert (second.stream, second.previous_stream, second.previous_state) == (0, 0, "REJ")
+    assert (second.stream, second.previous_stream) == (0, 0)
 
 
 def test_an_unanswered_syn_is_judged_when_nobody_repeats_it_any_more() -> None:
@@ -192,6 +193,40 @@ def test_healthy_connections_leave_no_story_unless_asked() -> None:
         1,
         1,
     )
+
+
+def refused(count: int) -> Wire:
+    """Connections that are refused a second after each other."""
+    wire = Wire()
+    for number in range(count):
+        link = Link(wire, client(40000 + number), server())
+        link.c(1_000 * number, "S", 0)
+        link.s(1_000 * number + 1, "RA", 0, link.client.isn + 1, absolute=True)
+    return wire
+
+
+@pytest.mark.parametrize(("together", "handed_on"), [(8, 8), (1, 12)])
+def test_stories_are_told_together(together: int, handed_on: int) -> None:
+    def prepare(tracker: Tracker) -> None:
+        tracker.endings.together = together
+
+    told = tell(refused(15), want_all=False, close=False, prepare=prepare)
+    assert told.tracker.endings.connections == 12
+    assert [s.stream for s in told.stories] == list(range(handed_on))
+    told.tracker.close()
+    assert [s.stream for s in told.stories] == list(range(15))
+
+
+def test_a_connection_that_is_given_up_is_told_at_once() -> None:
+    """Until when it was watched is what is known then."""
+    wire = Wire()
+    Link(wire).handshake()
+    link = Link(wire, client(50000), server())
+    link.c(1_000, "S", 0)
+    link.s(1_001, "RA", 0, link.client.isn + 1, absolute=True)
+    Link(wire, client(50001), server()).c((OPEN_IDLE + SECOND) / MS, "S", 0)
+    told = tell(wire, want_all=False, close=False)
+    assert [(s.stream, s.evicted) for s in told.stories] == [(1, False), (0, True)]
 
 
 # Batches that are not in file order.

@@ -10,8 +10,6 @@ import pytest
 
 from pcapdiag.capture import Capture
 from pcapdiag.flow import traces
-from pcapdiag.flow.records import Flow
-from pcapdiag.flow.story import connection_state
 from pcapdiag.flow.traces import Traces
 from pcapdiag.flow.tracker import Tracker
 from tests.captures import FIXTURES
@@ -21,12 +19,9 @@ from tests.flow.wire import End, Link, Wire, tell
 def read_traces(paths: Sequence[Path], streams: set[int], point: int = 0) -> Traces:
     """Read a capture with some of its streams watched."""
 
-    def ended(flow: Flow) -> str:
-        return connection_state(tracker, flow)
-
     found = Traces(point)
     capture = Capture.open(paths)
-    tracker = Tracker(ended, False, 12345)
+    tracker = Tracker(id, False, 12345)
     tracker.watch(streams, found.add)
     for batch in capture.batches():
         if batch is not None:

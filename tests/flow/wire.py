@@ -265,10 +265,8 @@ def tell(
     """
     stories: list[Story] = []
 
-    def finished(flow: Flow) -> str:
-        story = build_story(tracker, flow)
-        stories.append(story)
-        return story.state
+    def finished(flow: Flow) -> None:
+        stories.append(build_story(tracker, flow))
 
     tracker = Tracker(finished, want_all, 12345)
     prepare(tracker)

@@ -57,6 +57,16 @@ def test_a_fast_clock_gains_with_time(tmp_path: Path, before: list[tuple[float, 
     assert made[-1][0] - end == pytest.approx(7.0 + (end - start) * 0.1)
 
 
+def test_blanked_payload_leaves_headers_and_lengths(
+    tmp_path: Path, before: list[tuple[float, bytes]]
+) -> None:
+    made = changed(tmp_path, transform.blank())
+    assert [len(data) for _, data in made] == [len(data) for _, data in before]
+    assert [data[:54] for _, data in made] == [data[:54] for _, data in before]
+    assert not any(b"HTTP" in data for _, data in made)
+    assert any(b"HTTP" in data for _, data in before)
+
+
 def test_the_reset_and_what_came_just_before_it_are_left_out(tmp_path: Path) -> None:
     source = FIXTURES / "tcp.injected_reset-new-firewall-rule" / "client.pcap"
     file = tmp_path / "client.pcap"

@@ -57,7 +57,36 @@ def beyond_fin(view: ResetView) -> Signal | None:
             f"(frame {packet.frame}): it had not closed"
         )
         soon = late < OVERTAKEN and not _comparable(view, packet)
-        return signal("data_after", "path", detail, (fin.frame, packet.frame), confounded=soon)
+        return signal("data_behind_fin", "path", detail, (fin.frame, packet.frame), soon)
+    return None
+
+
+def open_after_fin(view: ResetView) -> Signal | None:
+    """Find an ACK by the alleged sender of a FIN whose numbers know nothing of that FIN.
+
+    A socket that has sent one writes the number behind it into all that follows, and never
+    acknowledges less than it did (RFC 9293 3.4). Probes of an idle connection go one back
+    (RFC 9293 3.8.4), and repeat the last acknowledgment.
+    """
+    fin = view.reset
+    if not fin.is_fin:
+        return None
+    known = {p.ack for p in view.earlier} | {fin.ack}
+    for packet in view.later:
+        if packet.is_syn or not packet.has_ack:
+            continue
+        less = seq_distance(packet.ack, fin.ack) < 0
+        bare = not packet.length and not packet.is_fin and packet.ack not in known
+        before = bare and seq_distance(packet.seq, fin.end_seq) < 0
+        late = packet.time - fin.time
+        if not (less or before) or late < OVERTAKEN or _sent_before(view, packet):
+            continue
+        what = "acknowledged less" if less else "used numbers from before it"
+        detail = (
+            f"{view.end.address} {what} {duration(late)} after its alleged FIN "
+            f"(frame {packet.frame}): it had not closed"
+        )
+        return signal("acks_after", "path", detail, (fin.frame, packet.frame), view.lossy)
     return None
 
 

@@ -49,12 +49,14 @@ CLOSING_SIGNALS: tuple[Callable[[ResetView], Signal | None], ...] = (
     link.mac,
     link.interface,
     afterwards.beyond_fin,
+    afterwards.open_after_fin,
     timing.answer_time,
     ip_id.continuity,
     ip_header.dont_fragment,
     ip_header.flow_label,
     tcp_header.timestamp_clock,
     tcp_header.timestamp_echo,
+    tcp_header.timestamps_dropped,
 )
 
 

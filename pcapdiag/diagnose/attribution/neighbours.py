@@ -7,7 +7,7 @@ them is nearer, and faster.
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
-from pcapdiag.diagnose.attribution.timing import MEASURABLE, TOO_FAST
+from pcapdiag.diagnose.attribution.timing import clock_unit, too_fast
 from pcapdiag.diagnose.attribution.ttl import baseline, hops, hops_text
 from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, ResetView, duration
 from pcapdiag.diagnose.text import counted
@@ -52,7 +52,7 @@ def answer_time(view: ResetView) -> Signal | None:
     if syn is None or not view.answers_syn or view.min_rtt or len(rtts) < ENOUGH:
         return None
     nearest, delay = min(rtts), view.reset.time - syn.time
-    if nearest < MEASURABLE or delay >= TOO_FAST * nearest:
+    if not too_fast(delay, nearest, clock_unit(view.story)):
         return None
     detail = (
         f"RST came {duration(delay)} after the SYN; {len(rtts)} other addresses of "

@@ -38,6 +38,7 @@ RATIOS: dict[str, Ratio] = {
     "ttl_of_handshake": Ratio("distance", MEDIUM, "a SYN proxy's; some hosts set IP_TTL later"),
     "ttl_like_icmp": Ratio("distance", STRONG, "as far as a router that spoke for itself"),
     "ttl_shared": Ratio("distance", VERY_STRONG, "same odd TTL in resets of several connections"),
+    "ttl_shared_refusing": Ratio("distance", MEDIUM, "a firewall, or who owns the address"),
     "ttl_like_neighbours": Ratio("distance", WEAK, "addresses of one network are near each other"),
     "ttl_before_neighbours": Ratio("distance", 4.0, "a router before them, or their own router"),
     "made_at_gateway": Ratio("distance", 3.0, "the first router, which may own the address"),
@@ -72,6 +73,7 @@ RATIOS: dict[str, Ratio] = {
     "timestamps_missing_apple": Ratio("tcp_header", NEUTRAL, "usual for Apple"),
     "timestamps_missing": Ratio("tcp_header", WEAK, "Apple never puts them into a RST"),
     "timestamps_missing_linux": Ratio("tcp_header", MEDIUM, "Linux does, from a live socket"),
+    "timestamps_dropped": Ratio("tcp_header", STRONG, "RFC 7323 3.2: in every segment but a RST"),
     "window_odd": Ratio("tcp_header", WEAK, "a host's reply has window 0"),
     "reply_form": Ratio("tcp_header", NEUTRAL, "host without socket and filter are alike"),
     "refusal_odd": Ratio("tcp_header", 3.0, "RFC 9293 3.10.7.1: seq 0, ACK of the SYN"),
@@ -102,6 +104,7 @@ RATIOS: dict[str, Ratio] = {
     "works_at_once": Ratio("trigger", MEDIUM, "not a firewall rule (measured)"),
     # What the ends do next.
     "data_after": Ratio("afterwards", VERY_STRONG, "a socket that reset is gone (measured)"),
+    "data_behind_fin": Ratio("afterwards", DECISIVE, "a stream ends with its FIN (RFC 9293 3.6)"),
     "acks_after": Ratio("afterwards", STRONG, "as above; a late ACK looks the same"),
     "own_reset": Ratio("afterwards", STRONG, "a live socket sends one RST (measured)"),
     "reset_both": Ratio("afterwards", VERY_STRONG, "both ends reset at once (judgement)"),

@@ -83,20 +83,39 @@ def bare_timestamps(view: ResetView) -> Signal | None:
 
 
 def timestamps_missing(view: ResetView) -> Signal | None:
-    """Find a RST,ACK with a window that lacks the flow's timestamps (normal for Apple)."""
+    """Find a RST,ACK that lacks the flow's timestamps (normal for Apple, and with window 0).
+
+    Linux answers what has an ACK by a bare RST, so its RST,ACK is a live socket's, with timestamps.
+    """
     reset = view.reset
-    if view.bare or not reset.window or reset.tsval is not None or not view.earlier:
+    if view.bare or reset.tsval is not None or not view.earlier or not _timestamps_used(view):
         return None
-    if not _timestamps_used(view):
+    if not reset.seq:  # It answers what has no ACK (RFC 9293 3.10.7.1), as any host would.
         return None
-    detail = "RST,ACK with a window lacks the timestamps that the flow uses"
+    detail = f"RST,ACK {'with a' if reset.window else 'with no'} window lacks the timestamps that "
+    detail += "the flow uses"
     kind = stack(view)
     if kind == "linux":
         detail += ": Linux would have put them in"
         return signal("timestamps_missing_linux", "path", detail, (reset.frame,))
+    if not reset.window:
+        return None
     detail += " (Apple's stacks do that)"
     name = "timestamps_missing_apple" if kind == "apple or FreeBSD" else "timestamps_missing"
     return signal(name, "path", detail, (reset.frame,))
+
+
+def timestamps_dropped(view: ResetView) -> Signal | None:
+    """Find a segment, no RST, without the timestamps that both ends use (RFC 7323 3.2: a MUST)."""
+    if view.reset.is_rst or view.reset.tsval is not None:
+        return None
+    used = any(p.tsval is not None for p in view.earlier)
+    if not used or not any(p.tsval is not None for p in view.peer_earlier if not p.is_syn):
+        return None
+    if any(p.tsval is None for p in view.own):
+        return None
+    detail = f"{view.word} lacks the timestamps that both ends put into every other segment"
+    return signal("timestamps_dropped", "path", detail, (view.reset.frame,))
 
 
 def reply_form(view: ResetView) -> Signal | None:

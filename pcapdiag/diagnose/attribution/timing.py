@@ -5,13 +5,17 @@ from __future__ import annotations
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.view import ResetView, duration
 from pcapdiag.diagnose.idle_defaults import products
+from pcapdiag.model.once import once
 from pcapdiag.model.packet import PacketFact
+from pcapdiag.model.story import Story
 
 LONG_PATH = 5_000_000
 """Round trip (ns) from which on a nearer device would clearly be faster."""
 MEASURABLE = 1_000_000
 """Round trip (ns) below which jitter hides who was faster."""
 TOO_FAST = 0.6
+UNITS = (1_000_000_000, 100_000_000, 10_000_000, 1_000_000)
+"""Units (ns) of clocks too coarse to tell who was faster: converted captures, some appliances."""
 USUAL = (0.8, 3.0)
 """Shares of the smallest round trip between which an answer is as fast as usual."""
 ROUND_TRIPS = 10
@@ -30,7 +34,7 @@ def answer_time(view: ResetView) -> Signal | None:
         return None
     delay = view.reset.time - prompts[0].time
     frames = (prompts[0].frame, view.reset.frame)
-    if rtt >= MEASURABLE and delay < TOO_FAST * rtt:
+    if too_fast(delay, rtt, clock_unit(view.story)):
         detail = (
             f"{view.word} came {duration(delay)} after the segment that it answers; "
             f"{view.end.address} never took less than {duration(rtt)}"
@@ -46,6 +50,18 @@ def answer_time(view: ResetView) -> Signal | None:
     detail += f" ({duration(rtt)})"
     name = "usual_rtt" if rtt >= LONG_PATH else "usual_rtt_short"
     return signal(name, view.side, detail, frames)
+
+
+def too_fast(delay: int, rtt: int, unit: int) -> bool:
+    """Return whether an answer came sooner than the way takes, whatever a coarse clock cut off."""
+    return rtt >= MEASURABLE and delay + unit < TOO_FAST * (rtt - unit)
+
+
+@once
+def clock_unit(story: Story) -> int:
+    """Return the coarse unit that all times of a connection are multiples of; 0 where none is."""
+    times = [packet.time for packet in story.packets]
+    return next((unit for unit in UNITS if all(time % unit == 0 for time in times)), 0)
 
 
 def _measured_on_data(view: ResetView) -> bool:

@@ -25,9 +25,9 @@ FARTHEST = 40
 def distance(view: ResetView) -> Signal | None:
     """Weigh the RST's TTL against the address's other packets; None without any to compare."""
     ttls, whose = baseline(view)
-    if not ttls:
-        return None
     reset = view.reset
+    if not ttls or (hops(reset.ttl) > FARTHEST and ttls.keys() == {reset.ttl}):
+        return None
     if _is_of_handshake(view):
         usual = mode({p.ttl: 1 for p in view.own if not p.is_syn_ack})
         detail = (
@@ -38,7 +38,8 @@ def distance(view: ResetView) -> Signal | None:
     if reset.ttl in ttls:
         return _same(view, ttls, whose)
     elsewhere = view.context.host(view.end.address).ttls.get(reset.ttl, 0)
-    if elsewhere >= STEADY:
+    # Only who does not hold the connection resets it from elsewhere; that one sends no FIN.
+    if elsewhere >= STEADY and (reset.is_rst or not view.own):
         return _elsewhere(view, ttls, elsewhere)
     usual = mode(ttls)
     if _only_answered_syns(view) and hops(reset.ttl) > hops(usual):
@@ -75,9 +76,9 @@ def device_address(view: ResetView) -> str | None:
 def shared(view: ResetView) -> Signal | None:
     """Find the same odd TTL in resets of other connections of that address.
 
-    Not for refused ports: who owns an address refuses those that it does not forward, or no longer,
-    from its own distance; its other packets may come from hosts behind it (NAT by port, a
-    container's published port; measured). Nor where the RST is from as far away as the host or
+    Hardly for refused ports: who owns an address refuses those that it does not forward, or no
+    longer, from its own distance; its other packets may come from hosts behind it (NAT by port, a
+    container's published port; measured). Not where the RST is from as far away as the host or
     farther, where no device between is: something nearer may speak for the host, except by RST.
     """
     ttl = view.reset.ttl
@@ -85,13 +86,16 @@ def shared(view: ResetView) -> Signal | None:
     count = host.marks_of_resets.ttls.get(ttl, 0) if host.marks_of_resets else 0
     if count < SHARED or not host.ttls or ttl in host.ttls or ttl in view.end.ttls:
         return None
-    if view.answers_syn or hops(ttl) >= min(map(hops, host.ttls)):
+    if hops(ttl) >= min(map(hops, host.ttls)):
         return None
     detail = (
         f"RSTs of {host.address} on {count} connections have TTL {ttl}, which none of its "
         f"{sum(host.ttls.values())} other packets has: one device"
     )
-    return signal("ttl_shared", "path", detail, (view.reset.frame,), view.has_moved)
+    if view.answers_syn:
+        detail += ", which may own the address"
+    name = "ttl_shared_refusing" if view.answers_syn else "ttl_shared"
+    return signal(name, "path", detail, (view.reset.frame,), view.has_moved)
 
 
 @lru_cache(MAX_VIEWS)
@@ -113,6 +117,12 @@ def without(counts: dict[int, int], value: int, view: ResetView) -> dict[int, in
         return counts
     rest = counts | {value: counts[value] - 1}
     return {each: count for each, count in rest.items() if count}
+
+
+def without_handshakes(counts: dict[int, int], ttl: int, handshakes: int) -> dict[int, int]:
+    """Return how often TTLs were seen, so many packets with one of them left out."""
+    rest = counts | {ttl: counts.get(ttl, 0) - handshakes}
+    return {each: count for each, count in rest.items() if count > 0}
 
 
 def initial_ttl(ttl: int) -> int:
@@ -215,7 +225,15 @@ def _same(view: ResetView, ttls: dict[int, int], whose: str) -> Signal:
     same = {view.reset.ttl: ttls[view.reset.ttl]}
     detail = f"{view.word} has TTL {view.reset.ttl} like {_packets(same)} of {whose}"
     name = "ttl_same" if steady else "ttl_same_once"
-    return signal(name, view.side, detail, (view.reset.frame,))
+    return signal(name, view.side, detail, (view.reset.frame,), _handshake_elsewhere(view))
+
+
+def _handshake_elsewhere(view: ResetView) -> bool:
+    """Whether only a SYN-ACK came from as far, and all else of the address from one other place."""
+    ttl = view.reset.ttl
+    others = without_handshakes(view.context.host(view.end.address).ttls, ttl, len(view.own))
+    answered = bool(view.own) and all(p.is_syn_ack for p in view.own)
+    return answered and len(others) == 1 and sum(others.values()) >= STEADY and ttl not in others
 
 
 def _difference(view: ResetView, ttls: dict[int, int], *, steady: bool) -> str:

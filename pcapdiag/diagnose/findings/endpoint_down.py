@@ -249,7 +249,8 @@ def _at_once(outage: Outage, endpoint: str, found: list[tuple[Outage, str]]) -> 
 _EXPLAINED = {
     True: (
         "The host answers that nothing listens on the port any more: the process ended, restarts, "
-        "or was moved. Connections that were open then were cut."
+        "or was moved. Where connections that were open then go on, it only takes no new ones: it "
+        "drains, or a limit rejects more."
     ),
     False: (
         "Nothing answers for the host any more: it was stopped, lost its network, or a filter "
@@ -259,6 +260,8 @@ _EXPLAINED = {
 _FIXES = {
     True: [
         "what happened to the process then? (journalctl, kubectl describe pod: OOMKilled, deploy)",
+        "do connections from before go on? then it drains, or a limit rejects more of them "
+        "(iptables connlimit)",
         "on a rolling restart, take it out of service first and let it drain: readiness, preStop "
         "sleep, Envoy and NGINX health checks",
         "retry connect failures on another endpoint: Envoy and Istio retry_on connect-failure",

@@ -8,7 +8,8 @@ What happened
 How pcapdiag can tell
     grpc-status in trailers, or in the headers of a trailers-only answer. The other statuses
     (NOT_FOUND, PERMISSION_DENIED ...) are an application's answers: `ok`. A status with a proxy's
-    own text is http.local_reply.
+    own text is http.local_reply. An answer that is none of gRPC (a page, an error of HTTP) has no
+    grpc-status: clients make one of the HTTP status.
 
 Usual causes
     - 2 UNKNOWN: an exception in the server's method.
@@ -49,19 +50,21 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.words import frame_words, quoted
+from pcapdiag.diagnose.http2.known import is_incomplete
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.model.context import Context
+from pcapdiag.model.harmless import harmless
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
 from pcapdiag.protocols.http.grpc import status_name
 
 KIND = Kind(
     code="grpc.error",
-    title="gRPC call failed with {grpc_name}: {request} -> grpc-status {grpc_status}",
+    title="gRPC call failed with {grpc_name}: {request} -> {outcome}",
     explanation=(
-        "{initiator} called {request} on {responder} ({request_where}). The answer ended with "
-        "grpc-status {grpc_status} {grpc_name}{message} ({status_where}). {meaning}"
+        "{initiator} called {request} on {responder} ({request_where}). The answer {ended} "
+        "({status_where}). {meaning}"
     ),
     phases=("before_response", "in_response"),
     fix_at=("responder",),
@@ -72,8 +75,7 @@ KIND = Kind(
     ),
     commands=(
         "grpcurl -v {plaintext}{responder_host}:{responder_port} list  # from {initiator_ip}",
-        "tcpdump -ni any -w behind.pcap 'host {responder_ip} and not host {initiator_ip}'  # on "
-        "{responder_ip}: what it asked behind it",
+        "tcpdump -ni any -w behind.pcap '{behind}'  # on {responder_ip}: what it asked behind it",
     ),
 )
 
@@ -114,20 +116,35 @@ MEANINGS = {
 """Statuses that count as a failure: what they mean, and what to do."""
 
 
-UNIMPLEMENTED = 12
+OK = 200
+UNIMPLEMENTED, UNKNOWN, INTERNAL, UNAVAILABLE = 12, 2, 13, 14
 REFLECTION = "grpc.reflection."
 """Tools ask for the newer of two reflection services first, and for the other when it is not there
 (grpc/doc/server-reflection.md)."""
+BY_HTTP = {400: INTERNAL, 401: 16, 403: 7, 404: UNIMPLEMENTED} | dict.fromkeys(
+    (429, 502, 503, 504), UNAVAILABLE
+)
+"""What clients make of an HTTP status where there is no grpc-status (http-grpc-status-mapping.md);
+of all others UNKNOWN."""
+NO_GRPC = (
+    "What answered does not speak gRPC there.",
+    "right host, port and path? does the route lead to a server of gRPC? (NGINX grpc_pass, not "
+    "proxy_pass; Ingress backend-protocol GRPC; Envoy http2_protocol_options)",
+)
 
 
 def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
     """Return the verdict for a call whose status says that it failed."""
     grpc = exchange.grpc
-    if grpc is None or grpc.status is None or grpc.status not in MEANINGS:
+    if grpc is None:
         return None
-    if grpc.status == UNIMPLEMENTED and (grpc.service or "").startswith(REFLECTION):
+    status = grpc.status if grpc.status is not None else _made_of_http(story, exchange)
+    if status is None or status not in MEANINGS:
         return None
-    meaning, advice = MEANINGS[grpc.status]
+    if status == UNIMPLEMENTED and (grpc.service or "").startswith(REFLECTION):
+        return None
+    told = grpc.status is not None
+    meaning, advice = MEANINGS[status] if told else NO_GRPC
     frame = exchange.response_end_frame or exchange.response_frame
     frames = (frame,) if frame else ()
     plaintext = story.application is None or story.application.tls is None
@@ -135,18 +152,47 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         story,
         exchange,
         KIND.code,
-        "in_response" if grpc.messages else "before_response",
-        0.97,
-        (SideHint("responder", 0.96, f"its answer bears grpc-status {grpc.status}", frames),),
+        "in_response" if grpc.messages and told else "before_response",
+        0.97 if told else 0.9,
+        (SideHint("responder", 0.96, f"its answer bears {_outcome(exchange)}", frames),),
         frames=frames,
-        alike=f"{grpc.status}",
+        alike=_outcome(exchange),
         facts={
-            "grpc_status": str(grpc.status),
-            "grpc_name": status_name(grpc.status),
-            "message": f", {quoted(grpc.message)}" if grpc.message else "",
+            "grpc_status": str(status),
+            "grpc_name": status_name(status),
+            "outcome": _outcome(exchange),
+            "ended": _ended(exchange, status),
             "status_where": frame_words(frame),
             "meaning": meaning,
             "advice": advice,
             "plaintext": "-plaintext " if plaintext else "",
         },
     )
+
+
+def _made_of_http(story: Story, exchange: Exchange) -> int | None:
+    """Return the status that clients make of a whole answer without one; None where one may be."""
+    unsure = exchange.headers_unknown or is_incomplete(story) or not exchange.complete
+    if unsure or exchange.status is None or exchange.stream_id is None:
+        return None
+    if exchange.content_type.lower().startswith("application/grpc"):
+        return None
+    if exchange.status == OK and not exchange.content_type:
+        return None
+    return BY_HTTP.get(exchange.status, UNKNOWN)
+
+
+def _outcome(exchange: Exchange) -> str:
+    status = exchange.grpc.status if exchange.grpc else None
+    if status is not None:
+        return f"grpc-status {status}"
+    return f"HTTP {exchange.status} without grpc-status"
+
+
+def _ended(exchange: Exchange, status: int) -> str:
+    grpc, name = exchange.grpc, status_name(status)
+    if grpc is not None and grpc.status is not None:
+        message = f", {quoted(grpc.message)}" if grpc.message else ""
+        return f"ended with grpc-status {status} {name}{message}"
+    kind = harmless(exchange.content_type, 40) or "no content-type"
+    return f"is none of gRPC: HTTP {exchange.status}, {kind}; clients make {name} ({status}) of it"

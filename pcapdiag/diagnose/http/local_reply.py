@@ -93,8 +93,7 @@ KIND = Kind(
     commands=(
         "curl -sv -o /dev/null '{scheme}://{responder_host}:{responder_port}/'  # from "
         "{initiator_ip}",
-        "tcpdump -ni any -w behind.pcap 'host {responder_ip} and not host {initiator_ip}'  # on "
-        "{responder_ip}: the leg behind the proxy",
+        "tcpdump -ni any -w behind.pcap '{behind}'  # on {responder_ip}: the leg behind the proxy",
         "curl -s localhost:9901/clusters | grep -E 'health_flags|cx_connect_fail|rq_error'  # "
         "Envoy's admin port on {responder_ip}; Istio: port 15000",
     ),

@@ -130,7 +130,9 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     if cut is None or cut.quiet < SHORTEST or one_direction(story):
         return None
     value = _timer(exchange, cut)
-    unsure = value is None or cut.wished or exchange.until_close
+    unsure = (
+        value is None or cut.wished or exchange.until_close or _ended_without_word(exchange, cut)
+    )
     if cut.other_leg is None and (unsure or _met_its_deadline(exchange)):
         return None
     cutter = story.half(cut.by_initiator)
@@ -194,6 +196,15 @@ def _timer(exchange: Exchange, cut: _Cut) -> float | None:
     if value is None and is_envoy and cut.quiet > ENVOY_CLOSES_LATE_FROM:
         return round_seconds(cut.quiet - DELAYED_CLOSE)
     return value
+
+
+def _ended_without_word(exchange: Exchange, cut: _Cut) -> bool:
+    """Return whether all of an HTTP/2 connection ended with the stream, as with a dead process.
+
+    A timer of a stream says RST_STREAM. Told of short times alone: see ENVOY_CLOSES_LATE_FROM.
+    """
+    whole = exchange.stream_id is not None and exchange.reset_frame is None
+    return whole and cut.quiet < ENVOY_CLOSES_LATE_FROM
 
 
 def _met_its_deadline(exchange: Exchange) -> bool:

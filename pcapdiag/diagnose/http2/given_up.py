@@ -6,7 +6,7 @@ failure of the request: of tcp.response_timeout, as a FIN at that moment would b
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.cancel import GAVE_UP_CODES, Cancel, at_deadline
+from pcapdiag.diagnose.cancel import at_deadline, cancel_of, like_others
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.words import request_words
 from pcapdiag.diagnose.http2.known import is_incomplete
@@ -26,23 +26,12 @@ clients that lose interest are the rule."""
 
 def match(story: Story, exchange: Exchange, context: Context) -> Judgement | None:
     """Return the verdict tcp.response_timeout for a stream cancelled at a timeout's value."""
-    asked = exchange.request_end_time or exchange.request_time
-    if not was_cancelled(exchange) or asked is None or is_incomplete(story):
+    cancel = cancel_of(exchange)
+    if cancel is None or is_incomplete(story):
         return None
-    cancel = Cancel(asked, exchange.reset_time or 0, exchange.reset_frame or 0, _deadline(exchange))
-    waited = at_deadline(cancel) or patience(story, context, asked, cancel.time)
+    told = at_deadline(cancel) or like_others(story, cancel)
+    waited = told or patience(story, context, cancel.asked, cancel.time)
     return _judgement(story, exchange, waited) if waited.timeout >= SURE_FROM else None
-
-
-def was_cancelled(exchange: Exchange) -> bool:
-    """Return whether the initiator took its request back before a byte of the answer."""
-    if exchange.ended_by != "initiator" or exchange.reset_code not in GAVE_UP_CODES:
-        return False
-    return exchange.status is None and exchange.response_frame is None and not exchange.complete
-
-
-def _deadline(exchange: Exchange) -> int | None:
-    return exchange.grpc.timeout if exchange.grpc else None
 
 
 def _judgement(story: Story, exchange: Exchange, waited: Patience) -> Judgement:
@@ -66,6 +55,7 @@ def _judgement(story: Story, exchange: Exchange, waited: Patience) -> Judgement:
             "request_frame": str(exchange.request_frame),
             "end_frame": str(exchange.reset_frame),
             "flags": "RST_STREAM",
+            "left": "took it back",
             "waited": duration(waited.waited),
             "reason": waited.reason,
             "got": "no byte back",

@@ -33,6 +33,13 @@ def is_unfinished(exchange: Exchange) -> bool:
     return not exchange.complete and exchange.ended_by is None
 
 
+def is_short(exchange: Exchange) -> bool:
+    """Return whether END_STREAM came before all bytes of Content-Length (RFC 9113 8.1.1)."""
+    got, announced = exchange.length or 0, exchange.expected_length
+    noted = exchange.complete and exchange.malformed_by == "responder"
+    return noted and announced is not None and got < announced
+
+
 def last_goaway(goaways: Iterable[GoAway], from_initiator: bool) -> GoAway | None:
     """Return an end's last GOAWAY: in a two-step shutdown only that has the real last stream."""
     own = [one for one in goaways if one.from_initiator == from_initiator]

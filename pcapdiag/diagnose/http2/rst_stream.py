@@ -7,8 +7,9 @@ What happened
 How pcapdiag can tell
     The frame, on a stream whose answer's end (END_STREAM) was not seen: by the responder with any
     code, NO_ERROR and CANCEL included; by the initiator with a code that finds fault with what it
-    got. Not a failure: a reset after a complete answer, the initiator's own CANCEL, NO_ERROR or
-    INTERNAL_ERROR (it left, or its timeout fired), the end of a tunnel or WebSocket.
+    got. An END_STREAM before all bytes of Content-Length is none. Not a failure: a reset after a
+    complete answer, the initiator's own CANCEL, NO_ERROR or INTERNAL_ERROR (it left, or its timeout
+    fired), the end of a tunnel or WebSocket.
 
 Usual causes
     - INTERNAL_ERROR: the program failed in this request, or a proxy lost its own upstream within
@@ -44,6 +45,8 @@ References
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.words import exchange_frames
 from pcapdiag.diagnose.http2.errors import (
@@ -52,7 +55,13 @@ from pcapdiag.diagnose.http2.errors import (
     NO_ERROR,
     error_name,
 )
-from pcapdiag.diagnose.http2.known import drained, is_incomplete, tells_all
+from pcapdiag.diagnose.http2.known import (
+    drained,
+    http2_facts,
+    is_incomplete,
+    is_short,
+    tells_all,
+)
 from pcapdiag.diagnose.http2.streams import is_effect, phase_of, refused_by, stream_facts
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
@@ -96,8 +105,12 @@ its late start."""
 
 def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
     """Return the verdict for a stream that was reset before its answer was complete."""
+    if is_short(exchange):
+        exchange = _with_late_reset(story, exchange)
+    elif exchange.complete:
+        return None
     code = exchange.reset_code
-    if code is None or exchange.complete or exchange.ended_by not in ("initiator", "responder"):
+    if code is None or exchange.ended_by not in ("initiator", "responder"):
         return None
     by_initiator = exchange.ended_by == "initiator"
     pushed = exchange.stream_id is None or exchange.stream_id % 2 == 0
@@ -110,6 +123,22 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     if is_effect(story, exchange.reset_time or 0, by_initiator):
         return None
     return _judgement(story, exchange, code, by_initiator)
+
+
+def _with_late_reset(story: Story, exchange: Exchange) -> Exchange:
+    """Return the exchange with the RST_STREAM that came behind its END_STREAM, if one did."""
+    facts = http2_facts(story)
+    resets = facts.rst_streams if facts is not None and exchange.reset_code is None else ()
+    late = next((reset for reset in resets if reset.stream_id == exchange.stream_id), None)
+    if late is None:
+        return exchange
+    return replace(
+        exchange,
+        ended_by="initiator" if late.from_initiator else "responder",
+        reset_code=late.code,
+        reset_frame=late.frame,
+        reset_time=late.time,
+    )
 
 
 def _judgement(story: Story, exchange: Exchange, code: int, by_initiator: bool) -> Judgement:

@@ -109,7 +109,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     found = sizes(story, stuck) if stuck else None
     if stuck is None or found is None or not found.arrived_behind:
         return None
-    if not stuck.hole and found.tries < TRIES:
+    if not stuck.hole and (found.tries < TRIES or data_timeout.reached(story, context, stuck)):
         return None
     if found.tries < TRIES_WITHOUT_END and data_timeout.match(story, context) is None:
         return None

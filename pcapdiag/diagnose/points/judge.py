@@ -29,6 +29,9 @@ from pcapdiag.model.points import Journey, Passage
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
 
+MAY_HAVE_BEEN_LOST = frozenset({"tcp.initiator_abort", "tcp.response_timeout"})
+"""What it looks like where an answer never comes: another point may show that it was sent."""
+
 
 class Opinion(msgspec.Struct, frozen=True):
     """What one point's capture says of the connection by itself."""
@@ -63,15 +66,16 @@ def judge_points(
     """
     way = Way(journey, labels)
     way.on_host |= _on_host(opinions)
-    point = failing_point(way, _trusted(journey, opinions))
-    if point is None:
-        opinions, point = _undelivered(way, opinions)
+    point = failing_point(way, _trusted(way, opinions))
+    if point is None or _code(opinions[point]) in MAY_HAVE_BEEN_LOST:
+        opinions, undelivered = _undelivered(way, opinions)
+        point = point if undelivered is None else undelivered
     opinion = opinions[point] if point is not None else None
     if point is None or opinion is None:
         return None
     signals = weigh(way, point, opinion.judgement)
     attribution = combine(way, point, opinion.attribution, signals)
-    judgement = with_code(opinion.judgement, opinion.story, signals, attribution)
+    judgement = with_code(opinion.judgement, opinion.story, opinion.context, signals, attribution)
     judgement = refine(judgement, attribution, opinion.story, opinion.context)
     judgement = with_notes(judgement, way, opinions, attribution)
     return Outcome(
@@ -83,16 +87,21 @@ def judge_points(
     )
 
 
-def _trusted(journey: Journey, opinions: Sequence[Opinion | None]) -> dict[int, Judgement]:
+def _code(opinion: Opinion | None) -> str:
+    return opinion.judgement.code if opinion is not None else ""
+
+
+def _trusted(way: Way, opinions: Sequence[Opinion | None]) -> dict[int, Judgement]:
     """Return the judgements that count, by point.
 
     Not that of a capture which took the ends for each other, or missed packets, where another one
-    of the connection did not.
+    of the connection did not. Where its reset was born on the way, an end may have got a forged
+    FIN too, and acknowledged what nobody sent.
     """
     given = {n: opinion for n, opinion in enumerate(opinions) if opinion is not None}
-    swapped = journey.match.swapped
+    swapped = way.journey.match.swapped
     straight = {n: o for n, o in given.items() if not (swapped and swapped[n])} or given
-    whole = {n: o for n, o in straight.items() if not _is_lossy(o.story)}
+    whole = {n: o for n, o in straight.items() if not _is_lossy(o.story) or _struck(way, n, o)}
     tells = any(o.judgement.code != partial.KIND.code for o in whole.values())
     return {n: o.judgement for n, o in (whole if tells else straight).items()}
 
@@ -111,6 +120,15 @@ def _undelivered(
             now = replace(opinion, judgement=judgement, attribution=attribution)
             return [now if n == point else o for n, o in enumerate(opinions)], point
     return opinions, None
+
+
+def _struck(way: Way, point: int, opinion: Opinion) -> bool:
+    """Return whether the reset that a point's judgement rests on was born on the way to it."""
+    reset = opinion.judgement.reset
+    if reset is None:
+        return False
+    same = (p for p in way.journey.passages if p.frames[point] == reset.frame)
+    return any(way.born(passage) is not None for passage in same)
 
 
 def _is_lossy(story: Story) -> bool:

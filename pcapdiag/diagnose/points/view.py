@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.points.signals import PointSignal
 from pcapdiag.diagnose.points.way import Way, is_reset
-from pcapdiag.diagnose.tcp import handshake_stalled, injected_reset
+from pcapdiag.diagnose.tcp import data_timeout, handshake_stalled, injected_reset
+from pcapdiag.model.context import Context
 from pcapdiag.model.points import Passage
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
@@ -25,6 +26,10 @@ EXPLAINED_BY = {
 }
 """What a failure looks like at one point, and the earlier cause that only another may show."""
 PATH_TOOK_IT = frozenset({"lost_between", "lost_between_quiet"})
+
+
+ARRIVED = frozenset({"arrived_unanswered", "arrived_unanswered_near"})
+"""What came to its receiver's point did not vanish by its size, whatever that made of it."""
 
 
 def failing_point(way: Way, judgements: Mapping[int, Judgement]) -> int | None:
@@ -65,13 +70,20 @@ def _when(passage: Passage) -> int:
 
 
 def with_code(
-    judgement: Judgement, story: Story, signals: Sequence[PointSignal], attribution: Attribution
+    judgement: Judgement,
+    story: Story,
+    context: Context,
+    signals: Sequence[PointSignal],
+    attribution: Attribution,
 ) -> Judgement:
     """Return the judgement with the code that the points leave of several alike."""
     names = {one.signal.name for one in signals}
     code, others = judgement.code, judgement.alternatives
     if code == injected_reset.KIND.code and attribution.side not in ("path", "unknown") and others:
         return _sent_by_its_end(judgement, others[0].code)
+    if code == "mtu.black_hole" and names & ARRIVED and not names & PATH_TOOK_IT:
+        found = data_timeout.match(story, context) or data_timeout.undelivered(story, context)
+        return found or judgement
     if code == "tcp.accept_queue_overflow" and names & PATH_TOOK_IT:
         return handshake_stalled.ack_lost(story)
     return judgement

@@ -43,10 +43,10 @@ PLAIN_CODES = frozenset(
 PROMPT = 3 * SECOND
 """A server closes on bytes that it cannot read within this; Envoy's delayed close takes 1 s, and
 later closes are timeouts."""
-TLS_PORTS = {443: 0.75, 6443: 0.7, 465: 0.7, 636: 0.7, 853: 0.7, 993: 0.7, 995: 0.7}
+TLS_PORTS = {443: 0.75} | dict.fromkeys((465, 636, 853, 993, 995, 5671, 6443, 8883), 0.7)
 """Ports registered (or always used) for TLS, with how sure a close to plaintext then is."""
-PLAIN_PORTS = {80: 0.65}
-"""The same for HTTP in the clear."""
+PLAIN_PORTS = {80: (0.65, "HTTP"), 1883: (0.65, "MQTT"), 5672: (0.65, "AMQP")}
+"""The same for what is in the clear there; the last two have ports of their own for TLS."""
 OFTEN_TLS = (8443, 9443)
 """Ports whose usual use is only worth an alternative."""
 SURE_BY_OTHERS = 0.9

@@ -64,6 +64,7 @@ from pcapdiag.diagnose.speech import (
     spoken_before,
     status_of,
 )
+from pcapdiag.diagnose.unanswered import asks_a_broker
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -165,7 +166,8 @@ def says_so(answer: bytes) -> bool:
 def match_close(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for plaintext met by a close, where the port is known for TLS."""
     close, first = unanswered_close(story), opening(story)
-    if close is None or first.said not in PLAIN or first.proxy_version:
+    plain = first.said in PLAIN or asks_a_broker(first.data)
+    if close is None or not plain or first.proxy_version:
         return None
     endpoint = endpoint_of(story, context)
     number = others_work(endpoint, frozenset(PLAIN), frozenset({Said.TLS_HELLO}))

@@ -7,7 +7,8 @@ How pcapdiag can tell
     The initiator's first bytes are a ClientHello, and the responder's first bytes are no TLS
     record: an HTTP/1 status line (mostly 400), HTTP/2 frames in the clear, a mail or SSH greeting,
     other text. Or it closes without a byte where other connections to that port speak plaintext and
-    get answers. A close alone is not enough.
+    get answers. A close alone is not enough. A greeting in the clear that TLS follows (NATS) is no
+    failure. PostgreSQL is asked first (SSLRequest): where it says N, and the initiator leaves, too.
 
 Usual causes
     - `https://`, or a TLS context, for a port that serves plain HTTP.
@@ -38,12 +39,16 @@ What would settle it
 
 References
     - RFC 8446 section 5.1: what a TLS record looks like.
+    - PostgreSQL documentation, "Message Flow": SSL Session Encryption.
     - Measured in the lab (docs/lab.md): NGINX answers a ClientHello on a plain port by 400; Envoy
       logs UF with WRONG_VERSION_NUMBER, HAProxy SC.
 """
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.protocol.mismatch import (
@@ -68,14 +73,15 @@ from pcapdiag.diagnose.speech import (
     spoken_before,
     status_of,
 )
+from pcapdiag.diagnose.tls_state import answered_in_tls
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="protocol.tls_to_plaintext",
-    title="TLS to a plaintext port: {responder} met the ClientHello {answer_short}",
+    title="TLS to a plaintext port: {responder} met the {hello} {answer_short}",
     explanation=(
-        "{initiator} began TLS (ClientHello in frame {asked_frame}); {responder} answered "
+        "{initiator} began TLS ({hello} in frame {asked_frame}); {responder} answered "
         "{answer}. So that port speaks plaintext: {because}.{mesh}"
     ),
     phases=("tls_handshake",),
@@ -92,7 +98,7 @@ KIND = Kind(
         "Istio: DestinationRule trafficPolicy.tls.mode DISABLE for a workload without sidecar, or "
         "give it one; PeerAuthentication tells what the server side expects",
         "or switch TLS on at {responder}: NGINX listen ... ssl, Envoy DownstreamTlsContext, "
-        "HAProxy bind ... ssl crt",
+        "HAProxy bind ... ssl crt, PostgreSQL ssl = on",
     ),
     commands=(
         "curl -v --max-time 5 'http://{responder_host}:{responder_port}/'  # from {initiator_ip}",
@@ -103,6 +109,8 @@ KIND = Kind(
     ),
 )
 
+HELLO = "ClientHello"
+SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
 ANSWERS = {
     Said.HTTP1_RESPONSE: "an HTTP/1 response in the clear",
     Said.H2_FRAMES: "HTTP/2 frames in the clear",
@@ -112,12 +120,16 @@ ANSWERS = {
 }
 SURE = {Said.HTTP1_RESPONSE: 0.98, Said.H2_FRAMES: 0.97, Said.HTML: 0.97, Said.TEXT: 0.95}
 SURE_OTHERWISE = 0.85
+SURE_BY_PLAIN_BYTES = 0.85
+"""Where others are answered in a protocol that is neither TLS nor HTTP; it may begin TLS later."""
 
 
 def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a ClientHello whose answer is no TLS."""
+    if _asked_postgres_in_vain(story):
+        return _no_tls_there(story)
     first, answer = opening(story), answered(story)
-    if not _is_lone_hello(story, first) or answer not in ANSWERS:
+    if not _is_lone_hello(story, first) or answer not in ANSWERS or answered_in_tls(story):
         return None
     words = _words(story, answer)
     return shown_by_bytes(
@@ -127,8 +139,34 @@ def match(story: Story, _context: Context) -> Judgement | None:
         f"the ClientHello was answered with {words}",
         answer=f"with {words} (frame {story.responder.first_data_frame})",
         answer_short=f"with {words}",
+        hello=HELLO,
         because="a TLS server answers with TLS records, also when it refuses",
     )
+
+
+def _asked_postgres_in_vain(story: Story) -> bool:
+    """Return whether PostgreSQL has no TLS, and who asked for it would not go on without.
+
+    Its SSLRequest is answered by one byte, S or N ("SSL Session Encryption" in its documentation).
+    """
+    end = ending(story)
+    asked = story.hello_initiator == SSL_REQUEST == story.turn.request_head
+    left = end is not None and end.by_initiator and not spoken_before(story)
+    return asked and left and story.hello_responder == b"N"
+
+
+def _no_tls_there(story: Story) -> Judgement:
+    found = shown_by_bytes(
+        story,
+        KIND.code,
+        0.9,
+        "it was told that the server has no TLS",
+        answer=f"N (frame {story.responder.first_data_frame}), which is PostgreSQL's no",
+        answer_short="with a no",
+        hello="SSLRequest",
+        because="the answer says so, and the initiator left (sslmode=require and above)",
+    )
+    return replace(found, phase="tls_handshake")
 
 
 def _is_lone_hello(story: Story, first: Opening) -> bool:
@@ -149,12 +187,17 @@ def match_close(story: Story, context: Context) -> Judgement | None:
     if close is None or not _is_lone_hello(story, opening(story)):
         return None
     endpoint = endpoint_of(story, context)
-    number = others_work(endpoint, frozenset({Said.TLS_HELLO}), frozenset(PLAIN))
-    port = story.responder.port
+    mine, port = frozenset({Said.TLS_HELLO}), story.responder.port
+    number = others_work(endpoint, mine, frozenset(PLAIN))
+    more = others_work(endpoint, mine, frozenset({Said.OTHER}))
     if number:
         sure, why = SURE_BY_OTHERS, by_others(number, "plaintext HTTP")
+    elif more:
+        sure, why = SURE_BY_PLAIN_BYTES, by_others(more, "bytes that are no TLS")
     elif port in PLAIN_PORTS and not is_mesh_client(story) and not endpoint.turns:
-        sure, why = PLAIN_PORTS[port], by_port(port, "plain HTTP")
+        sure, use = PLAIN_PORTS[port]
+        why = by_port(port, f"plain {use}")
     else:
         return None
-    return shown_by_others(story, KIND.code, close, sure, why, answer_short="with a close")
+    short = "with a close"
+    return shown_by_others(story, KIND.code, close, sure, why, answer_short=short, hello=HELLO)

@@ -65,8 +65,7 @@ KIND = Kind(
     fix_at=("responder", "initiator"),
     fixes=("{first}", "{second}"),
     commands=(
-        "tcpdump -ni any -w behind.pcap 'host {responder_ip} and not host {initiator_ip}'  # on "
-        "{responder_ip}: the leg behind the proxy",
+        "tcpdump -ni any -w behind.pcap '{behind}'  # on {responder_ip}: the leg behind the proxy",
         "curl -sv -o /dev/null -x 'socks{v}://{responder_host}:{responder_port}' "
         "'http://{target}/'  # from {initiator_ip}; with its login, if it has one",
     ),

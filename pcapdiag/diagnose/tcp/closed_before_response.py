@@ -8,7 +8,8 @@ How pcapdiag can tell
     The responder's FIN acknowledges the request (or part of it), no response byte came, and the FIN
     was the first closing word. A FIN that does not acknowledge the request crossed it on the way:
     that is tcp.stale_connection. Inside TLS a close_notify (or an alert, which looks the same) is
-    the closing word, also where the initiator's FIN comes before the responder's.
+    the closing word, also where the initiator's FIN comes before the responder's. Session tickets
+    of TLS 1.3 are no answer, and what HTTP's client still says behind them is its own goodbye.
 
 Usual causes
     - The program crashed or was killed with nothing left unread: Linux then sends FIN, not RST.
@@ -47,28 +48,32 @@ References
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.goodbye import responders_goodbye
-from pcapdiag.diagnose.http2.asked import asked_facts
+from pcapdiag.diagnose.http2.asked import asked_facts, asked_in
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.one_way import is_one_way
 from pcapdiag.diagnose.phase import phase_at
+from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.tls.hidden import refused_flight
+from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.diagnose.tls_state import request_number
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
+from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="tcp.closed_before_response",
-    title="closed instead of answering: {responder} sent {word} {since_request} after the request",
+    title="closed instead of answering: {closer} sent {word} {since_request} after the request",
     explanation=(
-        "{initiator} sent a request of {request_bytes} (frame {request_frame}). {responder} "
-        "acknowledged it and {since_request} later closed the connection ({word} in frame "
-        "{fin_frame}) without a byte of an answer. It was request number {turn} on this "
-        "connection."
+        "{initiator} sent a request of {request_bytes} (frame {request_frame}); {since_request} "
+        "later {closer} closed the connection ({word} in frame {fin_frame}) without a byte of an "
+        "answer. It was request number {turn} on this connection."
     ),
     phases=("tls_handshake", "in_request", "before_response"),
     envoy=Envoy("UC", "connection termination"),
@@ -105,7 +110,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     if request_may_be_missing(story) or is_one_way(story, context):
         return None
     turn = story.turn
-    if said and not turn.request_acked:
+    if said and not turn.request_acked and unanswered_request(story) is None:
         return None
     time, frame = (said.time, said.frame) if said else (end.time, end.frame)
     return Judgement(
@@ -113,7 +118,7 @@ def match(story: Story, context: Context) -> Judgement | None:
         failed=True,
         phase=phase_at(story, end.time),
         confidence=0.6 if refused_flight(story) else 0.96,
-        frames=frames_of(turn.request_frame, frame),
+        frames=frames_of(asked_in(story), frame),
         ended_by="responder",
         candidates=_encrypted(frame) if said else _in_order(frame),
         alternatives=REFUSED if refused_flight(story) else (),
@@ -126,6 +131,14 @@ def match(story: Story, context: Context) -> Judgement | None:
         }
         | asked_facts(story, time),
     )
+
+
+def refined(judgement: Judgement, attribution: Attribution, story: Story) -> Judgement | None:
+    """Return the verdict for a FIN that the path sent; None where it stays as it is."""
+    if judgement.code != KIND.code or attribution.side != "path":
+        return None
+    closer = f"a device in the name of {end_name(story.responder)}"
+    return replace(judgement, ended_by="path", facts=judgement.facts | {"closer": closer})
 
 
 def _in_order(frame: int) -> tuple[SideHint, ...]:

@@ -53,6 +53,7 @@ References
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.ending import Ending, ending, frames_of, gave_up
 from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
@@ -129,6 +130,16 @@ def undelivered(story: Story, context: Context) -> Judgement | None:
     return _judgement(story, context, stuck, None, story.end - stuck.first_time)
 
 
+def reached(story: Story, context: Context, stuck: Stuck) -> bool:
+    """Return whether the tries were captured beside their receiver, or on its host."""
+    return not stuck.hole and vantage(story, context).place == _silent(stuck)
+
+
+def _silent(stuck: Stuck) -> Actor:
+    """Return the end that should have acknowledged the data."""
+    return "responder" if stuck.by_initiator else "initiator"
+
+
 def _ends_the_tries(story: Story, end: Ending, stuck: Stuck) -> bool:
     """A RST of the silent end is an answer; anything else ended the wait for one.
 
@@ -188,11 +199,17 @@ def _alternatives(story: Story, stuck: Stuck) -> tuple[OtherCode, ...]:
 
 def who(story: Story, context: Context, stuck: Stuck, end: Ending | None) -> tuple[SideHint, ...]:
     """Return who may have let the data go unacknowledged: the end that should have, or the path."""
-    silent: Actor = "responder" if stuck.by_initiator else "initiator"
+    silent = _silent(stuck)
     address, frames = story.half(not stuck.by_initiator).address, (stuck.first_frame,)
     if address in context.capture_hosts and not stuck.hole:
         why = f"the data reached {address}, where the capture was taken, and was not acknowledged"
         return (SideHint(silent, 0.9, why, frames), SideHint("path", 0.07, why, frames))
+    if stuck.alive and reached(story, context, stuck):
+        why = (
+            f"the data came to the link of {address}, where the capture was taken, and it did not "
+            "acknowledge that, though alive: damaged, or dropped by its host"
+        )
+        return (SideHint(silent, 0.5, why, frames), SideHint("path", 0.45, why, frames))
     if stuck.alive or (end is not None and _never_got_it(story, end, stuck)):
         why = f"{address} was alive and sent packets meanwhile, none of which acknowledged the data"
         return (SideHint("path", 0.9, why, frames), SideHint(silent, 0.08, why, frames))

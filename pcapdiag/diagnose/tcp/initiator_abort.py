@@ -48,9 +48,9 @@ from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="tcp.initiator_abort",
-    title="left early: {initiator_ip} ended the connection after waiting {waited}, with {got}",
+    title="left early: {initiator_ip} {left} after waiting {waited}, with {got}",
     explanation=(
-        "{initiator} had sent {asked} and got {got} from {responder} when it ended the connection "
+        "{initiator} had sent {asked} and got {got} from {responder} when it {left} "
         "itself ({flags} in frame {end_frame}): {reason}."
     ),
     phases=("tls_handshake", "before_request", "in_request", "before_response", "in_response"),

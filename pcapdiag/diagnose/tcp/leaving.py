@@ -5,8 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.diagnose.bare import held_by_its_sender
-from pcapdiag.diagnose.cancel import at_deadline, cancelled
-from pcapdiag.diagnose.ending import Ending, behind_unseen_bytes, ending, frames_of
+from pcapdiag.diagnose.cancel import Cancel, at_deadline, cancelled, like_others
+from pcapdiag.diagnose.ending import (
+    LEFT_AT_ONCE,
+    Ending,
+    behind_unseen_bytes,
+    ending,
+    frames_of,
+)
 from pcapdiag.diagnose.goodbye import (
     asks_for_answer,
     bytes_not_captured,
@@ -21,7 +27,7 @@ from pcapdiag.diagnose.patience import MOST_SURE, Patience, patience
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.text import counted
-from pcapdiag.diagnose.timing import MS, SECOND, duration
+from pcapdiag.diagnose.timing import MS, SECOND, duration, timeless
 from pcapdiag.diagnose.unanswered import asks_nothing
 from pcapdiag.diagnose.work import (
     Work,
@@ -47,6 +53,9 @@ LAST_WORDS = 512
 """Bytes at most that a server still says when it has read its client's FIN: an error, a goodbye."""
 STALLED_ANSWER = SECOND
 """An answer that paused this long before the initiator left was not on its way any more."""
+HALF_CLOSING = 0.25
+"""Probability of a half close where a FIN follows its request at once and nothing ever came back:
+hardly anybody asks and leaves at once (judgement)."""
 AT_ONCE = 5 * MS
 """Hardly anybody asks and resets this soon; a device that forges resets to both ends does."""
 TIMEOUT, ABORT = "tcp.response_timeout", "tcp.initiator_abort"
@@ -59,8 +68,8 @@ class Leaving(msgspec.Struct, frozen=True):
     waited: Patience
     in_answer: bool
     """The answer had begun."""
-    word: str = "FIN"
-    """How it left, where that was not a RST."""
+    cancel: Cancel | None = None
+    """How it took its request back, where it did that by RST_STREAM."""
 
     @property
     def is_timeout(self) -> bool:
@@ -75,8 +84,9 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     cancel = cancelled(story)
     if cancel is not None:
         word = Ending(by_initiator=True, frame=cancel.frame, time=cancel.time)
-        waited = at_deadline(cancel) or _weighed(story, context, cancel.asked, word)
-        return Leaving(word, waited, False, "RST_STREAM")
+        told = at_deadline(cancel) or like_others(story, cancel)
+        waited = told or _weighed(story, context, cancel.asked, word)
+        return Leaving(word, waited, False, cancel)
     end = ending(story)
     if end is None or not end.by_initiator or is_spare(story):
         return None
@@ -98,7 +108,7 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     unread = turn.response_bytes > 0 and asks_for_answer(story) and _left_bytes_unread(story, end)
     if state is Work.ANSWERING or unread:
         waited = patience(story, context, turn.response_last_time, end.time)
-        if end.time - turn.response_last_time < STALLED_ANSWER:
+        if end.time - turn.response_last_time < STALLED_ANSWER and not timeless(story):
             waited = Patience(waited.waited, 0.05, None, "the answer was still arriving")
         return Leaving(end, waited, True)
     if state is Work.NOTHING and _waited_for_greeting(story, context, end):
@@ -110,6 +120,9 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
     if sending_request(story):
         return Patience(max(0, end.time - since), 0.1, None, "it was still sending the request")
     waited = patience(story, context, since, end.time)
+    if end.reset is None and waited.waited <= LEFT_AT_ONCE and not story.responder.fin_frame:
+        reason = f"{waited.reason}, or closed its own direction and went on waiting"
+        waited = Patience(waited.waited, max(HALF_CLOSING, waited.timeout), None, reason)
     told = told_its_client(story, end.time)
     if told is not None:
         reason = f"it told its own client so at that moment (stream {told.stream})"
@@ -175,17 +188,19 @@ def leaving_judgement(story: Story, code: str, how: Leaving) -> Judgement:
     sure = how.waited.timeout if timeout else 1 - how.waited.timeout
     sure = round(min(sure, 0.97), 2)
     other = OtherCode(ABORT if timeout else TIMEOUT, round(1 - sure, 2))
+    facts = _facts(story, how, end.reset)
+    answered = turn.response_last_frame if how.cancel is None else 0
     return Judgement(
         code=code,
         failed=True,
         phase=_phase(story, how),
         confidence=sure,
-        frames=frames_of(turn.request_frame, turn.response_last_frame, end.frame),
+        frames=frames_of(int(facts["request_frame"]), answered, end.frame),
         ended_by=last.actor if last else None,
         reset=end.reset if not timeout else None,
         candidates=_who(how, timeout),
         alternatives=(other,) if other.confidence >= 0.03 else (),
-        facts=_facts(story, how, end.reset),
+        facts=facts,
     )
 
 
@@ -218,16 +233,14 @@ def _who(how: Leaving, timeout: bool) -> tuple[SideHint, ...]:
 
 def _facts(story: Story, how: Leaving, reset: PacketFact | None) -> dict[str, str]:
     turn = story.turn
-    size, frame = counted(turn.request_bytes, "byte"), str(turn.request_frame)
-    stream = asked_facts(story, how.end.time)
-    if stream:
-        size, frame = stream["request_bytes"], stream["request_frame"]
-    asked = f"a request of {size} (frame {frame})"
+    asked, frame = _asked_words(story, how)
+    word = "FIN" if how.cancel is None else "RST_STREAM"
     return {
         "asked": asked if turn.index else "nothing yet, for the server speaks first",
         "request_frame": frame,
         "end_frame": str(how.end.frame),
-        "flags": flag_letters(reset.flags) if reset else how.word,
+        "flags": flag_letters(reset.flags) if reset else word,
+        "left": "ended the connection" if how.cancel is None else "took it back",
         "waited": duration(how.waited.waited),
         "reason": how.waited.reason,
         "got": f"{counted(answer_in_time(story), 'byte')} of the answer"
@@ -235,3 +248,16 @@ def _facts(story: Story, how: Leaving, reset: PacketFact | None) -> dict[str, st
         else "no byte back",
         "delivered": "acknowledged" if turn.request_acked else "not fully acknowledged",
     }
+
+
+def _asked_words(story: Story, how: Leaving) -> tuple[str, str]:
+    """Return what had been asked for, and in which frame."""
+    size, frame = counted(story.turn.request_bytes, "byte"), str(story.turn.request_frame)
+    told = asked_facts(story, how.end.time)
+    if how.cancel is not None and how.cancel.asked_frame:
+        frame = str(how.cancel.asked_frame)
+        if how.cancel.stream is not None:
+            size = f"HTTP/2 stream {how.cancel.stream}"
+    elif told:
+        size, frame = told["request_bytes"], told["request_frame"]
+    return f"a request of {size} (frame {frame})", frame

@@ -8,7 +8,8 @@ How pcapdiag can tell
     The request acknowledged, quiet, then FIN (Envoy, NGINX) or RST (HAProxy) by the initiator,
     after a time that is a timeout's value (1, 2, 3, 5, 10, 15, 30, 60 s and the like) or longer
     than this responder ever took. An answer that stops half way for a second or more and is then
-    given up is the same.
+    given up is the same. Inside TLS the initiator mostly says goodbye first (Go, Java); where it
+    offers HTTP by ALPN, or the port is one of HTTPS, its request is known to have waited.
 
 Usual causes
     - The program hangs or is overloaded.
@@ -61,7 +62,7 @@ KIND = Kind(
     title="no answer in time: {responder} was silent for {waited}, then {initiator_ip} gave up",
     explanation=(
         "{initiator} sent {asked}; {responder} got it ({delivered}) and sent {got}. After "
-        "{waited} the initiator ended the connection ({flags} in frame {end_frame}): {reason}. "
+        "{waited} the initiator {left} ({flags} in frame {end_frame}): {reason}. "
         "The host was alive, its program did not answer."
     ),
     phases=("tls_handshake", "before_request", "in_request", "before_response", "in_response"),

@@ -7,8 +7,9 @@ What happened
 How pcapdiag can tell
     The keep-alive race: the responder's FIN does not acknowledge the request (they crossed), and a
     RST answers the request. Or an idle gap of a second or more, then a request, then RST at once,
-    with the request never acknowledged. A RST,ACK that covers the request comes from a socket that
-    was alive: that is tcp.reset_before_response.
+    with the request never acknowledged. Inside TLS a goodbye (close_notify) of the responder a
+    second or more before the request is as good as its FIN. A RST,ACK that covers the request comes
+    from a socket that was alive: that is tcp.reset_before_response.
 
 Usual causes
     - The server's keep-alive timeout is shorter than the pool's idle timeout of the initiator, or
@@ -65,13 +66,16 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.tcp.closing_reset import reset_facts, responder_reset
+from pcapdiag.diagnose.tcp.late_request import late_request
 from pcapdiag.diagnose.tcp.unacknowledged import quiet_before_unacked
 from pcapdiag.diagnose.timing import IDLE, SECOND, duration
+from pcapdiag.diagnose.tls_asked import goodbye_before_request
 from pcapdiag.diagnose.tls_state import request_number
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact, seq_after
 from pcapdiag.model.story import Story
+from pcapdiag.model.tls import Alert
 
 KIND = Kind(
     code="tcp.stale_connection",
@@ -111,37 +115,50 @@ SURE_GAP, LIKELY_GAP = 30 * SECOND, 4 * SECOND
 
 def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a request that met a FIN on its way, or a RST after an idle gap."""
+    farewell, end = goodbye_before_request(story), ending(story)
+    if farewell is not None and end is not None and story.turn.gap >= IDLE:
+        return _after_goodbye(story, end, farewell)
     if not asks_for_answer(story) or work(story) is not Work.WAITING:
         return None
     if answer_may_be_missing(story) or request_may_be_missing(story):
         return None
-    end = ending(story)
     if end is not None and end.reset is None and not end.by_initiator:
         return _crossed_fin(story, end)
     return _forgotten(story)
 
 
+def _after_goodbye(story: Story, end: Ending, farewell: Alert) -> Judgement:
+    since = duration(story.turn.request_time - farewell.time)
+    how = f"it had said goodbye inside TLS (frame {farewell.frame}) {since} before the request"
+    why = "it had closed the idle connection in an orderly way; the request came too late"
+    who = (SideHint("responder", 0.95, why, (farewell.frame,)),)
+    return _judgement(story, end, 0.95, ("a goodbye", how), who, (farewell.frame, end.frame))
+
+
 def _crossed_fin(story: Story, end: Ending) -> Judgement | None:
-    request_end = (story.initiator.last_data_seq + story.initiator.last_data_length) & 0xFFFFFFFF
-    start = (request_end - story.turn.request_bytes) & 0xFFFFFFFF
-    if seq_after(story.responder.fin_ack, start) or story.turn.request_bytes == 0:
+    asked = late_request(story)
+    if asked is None or seq_after(story.responder.fin_ack, asked.seq):
         return None
-    if request_number(story) == 1 and story.turn.gap < IDLE:
+    if request_number(story) == 1 and asked.gap < IDLE:
         return None
-    told = story.turn.request_time - end.time
     how = f"its FIN (frame {end.frame}) does not acknowledge the request; they crossed on the way"
-    if told > IDLE:
+    if asked.time - end.time > IDLE:
         how = f"it had sent FIN (frame {end.frame}) long before the request"
+    elif asked.knew_fin:
+        told = duration(asked.time - end.time)
+        how = f"its FIN (frame {end.frame}) had come {told} before, unread by the program"
     why = "it closed the idle connection in an orderly way; the request came too late"
     reset = next((r for r in story.resets if not r.from_initiator), None)
-    return _judgement(
+    judgement = _judgement(
         story,
         end,
-        0.97 if story.turn.gap >= IDLE else 0.8,
+        0.97 if asked.gap >= IDLE else 0.8,
         ("a FIN", how),
         (SideHint("responder", 0.93, why, (end.frame,)), SideHint("path", 0.05, why, ())),
         frames=(end.frame, reset.frame if reset else 0),
     )
+    judgement.facts["gap"] = duration(asked.gap)
+    return judgement
 
 
 def _forgotten(story: Story) -> Judgement | None:

@@ -9,12 +9,16 @@ How pcapdiag can tell
     answers: so answers a Linux host without the socket. In mid use, no quiet second before, no FIN.
     The MAC address or TTL may change, and a new owner of the address may ask by ARP first. One with
     its sender's own last window, or with no packet to answer, is an abort by who holds it.
+    While the initiator waits for its answer: one as far away and as long after what it answers as
+    its host is, for who leaves by itself sends RST,ACK or FIN first.
 
 Usual causes
     - The host rebooted, or its address moved to another one: failover, a pod that was replaced.
     - A load balancer or NAT lost its entry: connection tracking flushed, backend removed, packets
       sent to another node.
     - A REJECT rule was added while connections were open.
+    - A filter reset one end in the other's name, out of the capture's sight: that end's host then
+      answers what comes late.
 
 Fixes
     - First: what restarted, moved or was reconfigured at that moment?
@@ -83,6 +87,8 @@ KIND = Kind(
         "(drain backends instead of removing them; Kubernetes: terminationGracePeriodSeconds, "
         "preStop)",
         "do all packets take the same device? (ECMP or several NATs without shared state)",
+        "did something between reset {sender} alone, in the other end's name? filters do; a "
+        "capture on {sender} shows it",
     ),
     commands=(
         "last -x reboot | head; uptime; ip -s neigh show  # on {sender}",
@@ -114,7 +120,10 @@ def match(story: Story, _context: Context) -> Judgement | None:
     plain = "tcp.reset_in_response" if story.turn.response_bytes else "tcp.reset_before_response"
     other = plain if not end.by_initiator else "tcp.initiator_abort"
     sure = 0.85 if work(story) is not Work.UNKNOWN else 0.75
-    return reset_judgement(story, KIND.code, end, sure, (OtherCode(other, 0.1),), who)
+    others: tuple[OtherCode, ...] = (OtherCode(other, 0.1),)
+    if end.by_initiator and work(story) is Work.WAITING:
+        sure, others = 0.7, (OtherCode("tcp.injected_reset", 0.17), *others)
+    return reset_judgement(story, KIND.code, end, sure, others, who)
 
 
 def _in_use(story: Story, end: Ending) -> bool:
@@ -122,13 +131,27 @@ def _in_use(story: Story, end: Ending) -> bool:
     turn = story.turn
     if state is Work.WAITING:
         used = turn.index > 1 or story.midstream or took_data(story)
-        return used and quiet_before_unacked(story) < IDLE and not end.by_initiator
+        own = not end.by_initiator or (end.reset is not None and _host_answers(story, end.reset))
+        return used and quiet_before_unacked(story) < IDLE and own
     flowing = end.time - max(turn.response_last_time, turn.request_last_time) < RECENT
     if state is Work.ANSWERING:
         return flowing
     # A program that closed after its answer sends FIN first; a bare RST alone was never its own.
     unread = flowing and turn.response_bytes > 0 and story.responder.unacked > 0
     return unread and (state is Work.UNKNOWN or end.by_initiator)
+
+
+def _host_answers(story: Story, reset: PacketFact) -> bool:
+    """Return whether the initiator's RST is its host's answer: from as far away, and as long after.
+
+    Who leaves while it waits sends RST,ACK, or FIN first; something else had ended its socket.
+    """
+    rtt = story.min_rtt_to_initiator or story.rtt_to_initiator
+    if reset.window or not rtt or reset.ttl not in story.initiator.ttls:
+        return False
+    before = (p for p in story.packets if (p.time, p.frame) < (reset.time, reset.frame))
+    asked = [p for p in before if not p.from_initiator and p.has_ack and p.ack == reset.seq]
+    return bool(asked) and reset.time - asked[-1].time >= rtt // 2
 
 
 def _answers(story: Story, reset: PacketFact) -> bool:

@@ -44,6 +44,7 @@ from __future__ import annotations
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tls.alerts import Refusal, refusal, refused
+from pcapdiag.diagnose.tls.offers import odd_alpn
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -88,7 +89,7 @@ MEANINGS = {
     22: "a record was longer than allowed",
     40: "it could not agree on anything, or wants something that it did not get",
     47: "a field in the handshake had a value that is not allowed",
-    49: "the certificate was valid, and access is not allowed with it",
+    49: "it does not let in whoever has this certificate (GnuTLS: or cannot verify it)",
     50: "a message could not be read",
     51: "a signature, Finished or key did not check out",
     60: "export restrictions",
@@ -108,10 +109,12 @@ ADVICE = {
     21: KEYS,
     80: "certificate and key configured for this name? right file rights? enough memory?",
     50: "large ClientHello (post-quantum key share, two segments)? try without X25519MLKEM768",
-    49: "access list by certificate: Istio AuthorizationPolicy, Envoy RBAC, HAProxy ACL",
+    49: "access list by certificate: Istio AuthorizationPolicy, Envoy RBAC, HAProxy ACL; does a "
+    "server with GnuTLS know the certificate's authority?",
 }
 USUAL = 0x0303
-"""TLS 1.2: nearly every server takes it. GnuTLS answers an offer without it with 40, not 70."""
+"""TLS 1.2: nearly every server takes it. GnuTLS answers an offer without its versions with 40, not
+70 (measured)."""
 
 
 def match(story: Story, _context: Context) -> Judgement | None:
@@ -140,7 +143,11 @@ def _alternatives(found: Refusal) -> list[OtherCode]:
     elif hello.versions and min(hello.versions) > USUAL:
         others.append(OtherCode("tls.version_mismatch", 0.3))
         unnamed = 0.1
+    elif hello.versions and hello.versions[0] == USUAL:
+        others.append(OtherCode("tls.version_mismatch", 0.1))
+    if odd_alpn(hello):
+        others.append(OtherCode("tls.alpn_mismatch", 0.2))
     if not hello.encrypted_hello:
         others.append(OtherCode("tls.sni_rejected", unnamed))
     others.append(OtherCode("tls.no_shared_cipher", 0.1))
-    return others
+    return sorted(others, key=lambda other: -other.confidence)

@@ -16,8 +16,15 @@ from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.certificates import fits_name, leaf, out_of_date
 from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls.hidden import client_flight
-from pcapdiag.diagnose.tls_state import is_answered_check, left_first, tls_facts, unread_alert
+from pcapdiag.diagnose.tls_state import (
+    answered_in_tls,
+    is_answered_check,
+    left_first,
+    tls_facts,
+    unread_alert,
+)
 from pcapdiag.diagnose.work import one_direction
+from pcapdiag.model.application import Application
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Record, TlsFacts
 
@@ -62,10 +69,15 @@ def open_handshake(story: Story) -> TlsFacts | None:
     if facts.incomplete and not facts.established and story.turn.index > 1:
         return None
     # Behind a hole no bytes tell what they are.
-    other = application.responder_speaks not in ("", "tls") or facts.problem
-    if application.initiator_speaks != "tls" or (other and not facts.incomplete):
+    if not facts.incomplete and (facts.problem or _answered_otherwise(story, application)):
         return None
     return facts if not facts.established or refused_late(facts) else None
+
+
+def _answered_otherwise(story: Story, application: Application) -> bool:
+    """Return whether the answer to the ClientHello was none of TLS; a greeting before it may be."""
+    other = application.responder_speaks not in ("", "tls")
+    return application.initiator_speaks == "tls" and other and not answered_in_tls(story)
 
 
 def refused_late(facts: TlsFacts) -> bool:

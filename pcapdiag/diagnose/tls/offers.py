@@ -23,6 +23,7 @@ COMMON_GROUPS = frozenset({23, 29})
 """secp256r1 (mandatory) and x25519: who offers both fits every current server."""
 RSA_SIGNATURES = frozenset({0x0401, 0x0804})
 ECDSA_SIGNATURES = frozenset({0x0403})
+USUAL_ALPN = frozenset({"h2", "http/1.1"})
 SIGNALLING = frozenset({0x00FF, 0x5600})
 """TLS_EMPTY_RENEGOTIATION_INFO_SCSV and TLS_FALLBACK_SCSV: values in the list that are no
 suites."""
@@ -59,6 +60,14 @@ def shortages(facts: TlsFacts, server: TlsServerFacts | None) -> list[Shortage]:
     short = (_few_ciphers(hello), _few_groups(hello), _few_signatures(hello))
     kept = [each for each, few in zip(found, short, strict=True) if few or each.proven]
     return sorted(kept, key=lambda each: not each.proven)
+
+
+def odd_alpn(hello: ClientHello) -> bool:
+    """Return whether by ALPN only names are offered that a server of HTTP does not have.
+
+    A server may stumble over that instead of saying alert 120 (Twisted says 80: measured).
+    """
+    return bool(hello.alpn) and not USUAL_ALPN.intersection(hello.alpn)
 
 
 def _never_taken_ciphers(hello: ClientHello, server: TlsServerFacts | None) -> bool:

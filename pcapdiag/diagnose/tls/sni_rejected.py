@@ -53,7 +53,7 @@ from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.alerts import refusal, refused
 from pcapdiag.diagnose.tls.breakoff import BreakOff, break_off
 from pcapdiag.diagnose.tls.commands import s_client
-from pcapdiag.diagnose.tls.offers import shortages
+from pcapdiag.diagnose.tls.offers import odd_alpn, shortages
 from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.context import Context, TlsServerFacts
 from pcapdiag.model.harmless import command_word
@@ -104,7 +104,8 @@ def match(story: Story, context: Context) -> Judgement | None:
     server, other = _server(story, context), other_name_works(story, context)
     if other is None or not found.before_server_hello or found.code not in VAGUE:
         return None
-    if shortages(found.facts, server):
+    hello = found.facts.client_hello
+    if shortages(found.facts, server) or (hello is not None and odd_alpn(hello)):
         return None
     how = f"alert {words.alert(found.code)}, while {other}"
     told = _words(story, found.facts, context, how)

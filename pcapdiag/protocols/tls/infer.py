@@ -23,6 +23,7 @@ MAX_FLIGHT = 8
 TICKET_SIZES = range(150, 1000)
 """Measured: 250 to 298 of OpenSSL, 477 of BoringSSL, which puts two into a record."""
 MAX_TICKETS = 4
+TWO_ALERTS = 2
 
 
 class Sizes(msgspec.Struct, frozen=True):
@@ -89,15 +90,19 @@ def infer(hello: ServerHello, has_early: bool, client: Sealed, server: Sealed) -
         # It may answer early data at once, before the initiator's Finished (RFC 8446 section 2.3).
         flight = _up_to_finished(flight, sizes)
     server_alert = _alert(server, sizes, sizes.pads(flight[-1] if flight else None))
+    if server_alert is None:
+        server_alert = _padded_alert(rest, flight, server, sizes)
+    both = server_alert is not None and _are_alerts(rest, server, server_alert.length)
+    server_alert = rest[0] if both else server_alert
     flight = [each for each in flight if each is not server_alert]
-    rest = [each for each in rest if each is not server_alert]
+    rest = [] if both else [each for each in rest if each is not server_alert]
     tickets = client_data = server_data = 0
     if end is not None:
         before = len(client.records) - len(answers)
         client_data = client.total - before - (end + 1) - (client_alert is not None)
         asked = answers[end + 1] if len(answers) > end + 1 else None
         tickets = _tickets(rest, asked)
-        server_data = server.total - len(flight) - tickets - (server_alert is not None)
+        server_data = server.total - len(flight) - tickets - (server_alert is not None) - both
     return Told(
         client_finished=finished,
         server_flight=flight[-1] if flight else None,
@@ -118,6 +123,29 @@ def _alert(sealed: Sealed, sizes: Sizes, pads: bool) -> Record | None:
     last = sealed.last
     length = sizes.alert + (PADDING if pads else 0)
     return last if last is not None and last.length == length else None
+
+
+def _padded_alert(
+    rest: list[Record], flight: list[Record], server: Sealed, sizes: Sizes
+) -> Record | None:
+    """The responder's alert where it may pad: Tomcat's flight is one record, which does not tell.
+
+    Only as the first thing that it says behind its flight: what works begins with a ticket or data.
+    """
+    alone = len(rest) == 1 and rest[0] is server.last
+    if not alone or any(map(sizes.is_finished, flight)):
+        return None
+    return rest[0] if rest[0].length == sizes.alert + PADDING else None
+
+
+def _are_alerts(rest: list[Record], server: Sealed, length: int) -> bool:
+    """Return whether the responder said nothing since its flight but two alerts.
+
+    GnuTLS says close_notify behind its fatal alert; so the first was no close_notify, behind which
+    nothing comes (RFC 8446 section 6.1).
+    """
+    all_known = server.last is not None and len(rest) == TWO_ALERTS and rest[-1] is server.last
+    return all_known and all(each.length == length for each in rest)
 
 
 def _client_alert(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from failurelab import behaviours, transform
+from failurelab import behaviours, nginx, openssl, transform
 from failurelab.capture import Point
 from failurelab.connections import Address, Connection
 from failurelab.lab import Lab
@@ -108,3 +108,50 @@ def half_closed(lab: Lab) -> None:
         connection.receive_all()
         connection.close()
         lab.judge(connection, ["capture.partial", "ok"], "unknown", party="unknown")
+
+
+@scenario(
+    "capture-disorder-refused",
+    "Records out of order by up to 200 microseconds: refusals stand before their SYNs",
+    points=(Point("client", change=transform.disorder(200)),),
+)
+def disorder_refused(lab: Lab) -> None:
+    """Eight connections to a port where nothing listens, on a path of some 50 microseconds, and two
+    good requests to another port; then the records are written in another order, times and all.
+    """
+    server = lab.upstream.serve(8080, behaviours.answer(PAGE))
+    for nth in range(8):
+        refused = lab.client.connect((lab.upstream.ip, 9090))
+        lab.judge(refused, "tcp.connection_refused", ["responder", "unknown"])
+        lab.sleep(0.05)
+        if nth % 4 == 1:
+            connection = lab.client.connect(server.address)
+            connection.send(behaviours.get("/")).receive(len(PAGE))
+            connection.close()
+            lab.healthy(connection)
+            lab.sleep(0.05)
+
+
+@scenario(
+    "capture-payload-blanked",
+    "An anonymizer overwrote all payload with zeros; TLS and HTTP that worked",
+    points=(Point("client", change=transform.blank()),),
+    kept_apart=False,
+)
+def payload_blanked(lab: Lab) -> None:
+    """Three HTTPS requests to NGINX and three of HTTP, each closed by the client; the payload is
+    overwritten afterwards.
+    """
+    name = "shop.example"
+    nginx.start(lab, lab.upstream, nginx.tls_server(lab, 443, name), port=443)
+    server = lab.upstream.serve(8080, behaviours.answer(PAGE))
+    for nth in range(3):
+        lab.client.curl("-k", *openssl.at((lab.upstream.ip, 443), name), f"https://{name}/")
+        unread = lab.leg(lab.upstream, 443, nth)
+        lab.judge(unread, ["ok", "capture.partial"], "unknown", party="unknown")
+        connection = lab.client.connect(server.address)
+        connection.send(behaviours.get("/")).receive(len(PAGE))
+        connection.close()
+        lab.healthy(connection)
+        lab.sleep(0.1)
+    lab.used("curl")

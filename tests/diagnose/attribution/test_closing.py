@@ -9,7 +9,15 @@ from pcapdiag.diagnose.attribution import attribute
 from pcapdiag.diagnose.judgement import Actor, Judgement, SideHint
 from pcapdiag.model.packet import ACK, FIN, PSH, PacketFact
 from pcapdiag.model.report import Attribution
-from tests.diagnose.attribution.exchange import MS, NOTHING, SECOND, Exchange, talk
+from tests.diagnose.attribution.exchange import (
+    MS,
+    NOTHING,
+    SECOND,
+    SERVER,
+    Exchange,
+    known_host,
+    talk,
+)
 
 pytestmark = pytest.mark.once
 
@@ -62,14 +70,91 @@ def test_a_fin_behind_which_its_end_sends_on_is_forged() -> None:
     exchange.wait(5 * MS).send("server", PSH | ACK, 300)
     result = closed(exchange, fin)
     assert result.side == "path"
-    assert weight(result, "data_after") == 2.0
+    assert weight(result, "data_behind_fin") == 3.0
 
 
 def test_a_fin_sent_again_is_no_new_data() -> None:
     exchange = talk()
     fin = exchange.send("server", FIN | ACK)
     exchange.wait(SECOND).send("server", FIN | ACK, seq=fin.seq)
-    assert "data_after" not in says(closed(exchange, fin))
+    assert "data_behind_fin" not in says(closed(exchange, fin))
+
+
+def test_a_fin_without_the_timestamps_of_the_connection() -> None:
+    exchange = talk()
+    fin = exchange.forge("server", FIN | ACK, tsval=None)
+    exchange.wait(5 * MS).send("client", ACK)
+    result = closed(exchange, fin)
+    assert weight(result, "timestamps_dropped") == pytest.approx(1.3, abs=0.01)
+    assert says(result)["timestamps_dropped"] == "path"
+
+
+@pytest.mark.parametrize("who", ["client", "server"])
+def test_timestamps_are_missed_only_where_both_ends_use_them(who: str) -> None:
+    exchange = Exchange()
+    getattr(exchange, who).timestamps = False
+    exchange.handshake().request().response()
+    fin = exchange.forge("server", FIN | ACK, tsval=None)
+    assert "timestamps_dropped" not in says(closed(exchange, fin))
+
+
+def test_an_end_that_leaves_timestamps_out_elsewhere_may_do_so_here() -> None:
+    exchange = talk()
+    exchange.send("server", ACK, tsval=None)
+    fin = exchange.forge("server", FIN | ACK, tsval=None)
+    assert "timestamps_dropped" not in says(closed(exchange, fin))
+
+
+def test_an_end_that_acknowledges_less_than_its_fin_did_not_send_that() -> None:
+    exchange = talk()
+    fin = exchange.forge("server", FIN | ACK, ack=exchange.client.seq)
+    exchange.wait(5 * MS).send("server", FIN | ACK, ack=exchange.client.seq - 40)
+    result = closed(exchange, fin)
+    assert weight(result, "acks_after") == pytest.approx(1.3, abs=0.01)
+    detail = next(e.detail for e in result.evidence if e.signal == "acks_after")
+    assert "acknowledged less 5.00 ms after its alleged FIN" in detail
+
+
+def test_an_end_that_goes_on_from_before_its_fin_did_not_send_that() -> None:
+    exchange = talk()
+    fin = exchange.forge("server", FIN | ACK)
+    exchange.wait(MS).send("client", PSH | ACK, 10)
+    exchange.wait(5 * MS).send("server", ACK)
+    assert weight(closed(exchange, fin), "acks_after") == pytest.approx(1.3, abs=0.01)
+
+
+def test_probes_behind_a_fin_are_its_senders_own() -> None:
+    exchange = talk()
+    fin = exchange.send("server", FIN | ACK)
+    exchange.wait(MS).send("client", ACK)
+    exchange.wait(SECOND).send("server", ACK, seq=fin.seq)
+    assert "acks_after" not in says(closed(exchange, fin))
+
+
+def test_an_ack_that_the_fin_overtook_is_no_life_behind_it() -> None:
+    exchange = talk()
+    fin = exchange.send("server", FIN | ACK)
+    made, late = (fin.tsval or 0) - 1, exchange.wait(5 * MS)
+    late.forge("server", ACK, seq=fin.seq, ack=fin.ack - 40, ip_id=fin.ip_id - 1, tsval=made)
+    assert "acks_after" not in says(closed(exchange, fin))
+
+
+def test_a_fin_from_elsewhere_is_no_other_machine_of_the_address() -> None:
+    exchange = talk()
+    exchange.response()
+    fin = exchange.forge("server", FIN | ACK, ttl=250, ip_id=0)
+    judgement = Judgement(
+        "tcp.closed_before_response",
+        True,
+        None,
+        0.9,
+        frames=(fin.frame,),
+        ended_by="responder",
+        candidates=CLOSED,
+    )
+    known = known_host(SERVER, ttls={61: 40, 250: 3})
+    result = attribute(exchange.story(), judgement, known)
+    assert says(result)["ttl_differs"] == "path"
 
 
 def test_that_an_end_sent_it_does_not_say_which_end_is_to_blame() -> None:

@@ -108,6 +108,20 @@ def test_missing_timestamps_accuse_little_and_linux_more() -> None:
     assert told(found) == ("timestamps_missing", "path")
 
 
+def test_a_reset_without_window_misses_timestamps_only_where_linux_would_have_them() -> None:
+    exchange = talk()
+    found = tcp_header.timestamps_missing(seen(exchange, exchange.live_reset(window=0, tsval=None)))
+    assert told(found) == ("timestamps_missing_linux", "path")
+    exchange = talk()
+    answer = exchange.live_reset(window=0, tsval=None, seq=0)
+    assert tcp_header.timestamps_missing(seen(exchange, answer)) is None
+    exchange = Exchange()
+    exchange.server.ttl = 125
+    exchange.handshake().request().response()
+    windows = exchange.live_reset(window=0, tsval=None)
+    assert tcp_header.timestamps_missing(seen(exchange, windows)) is None
+
+
 def test_a_reply_without_timestamps_is_normal() -> None:
     exchange = talk()
     view = seen(exchange, exchange.reply_reset())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.attribution import timing
 from pcapdiag.model.packet import ACK, PSH, SYN
 from tests.diagnose.attribution.exchange import (
@@ -24,6 +27,18 @@ def test_an_answer_that_came_too_fast() -> None:
     assert told(found) == ("too_fast", "path")
     assert found is not None
     assert "never took less than 10 ms" in found.detail
+
+
+@pytest.mark.parametrize(("rtt", "tick", "name"), [
+    (4 * MS, 1, "too_fast"), (4 * MS, MS, None), (10 * MS, MS, "too_fast")
+])  # fmt: skip
+def test_a_coarse_clock_cuts_off_what_it_cannot_show(rtt: int, tick: int, name: str | None) -> None:
+    exchange = Exchange(rtt=rtt).handshake().request().response().wait(SECOND)
+    exchange.send("client", PSH | ACK, 50)
+    exchange.wait(2 * MS).reply_reset()
+    exchange.packets = [replace(p, time=p.time // tick * tick) for p in exchange.packets]
+    found = timing.answer_time(seen(exchange, exchange.packets[-1]))
+    assert (found.name if found and found.says == "path" else None) == name
 
 
 def test_acknowledging_what_cannot_have_arrived_yet() -> None:

@@ -91,6 +91,18 @@ def test_one_odd_ttl_in_many_resets_is_one_device() -> None:
     assert ttl.shared(seen(exchange, reset, once)) is None
 
 
+def test_one_odd_ttl_in_many_refusals_may_be_the_addresss_owner() -> None:
+    exchange = Exchange()
+    exchange.send("client", SYN, ack=0)
+    reset = exchange.wait(exchange.rtt).reply_reset(ttl=63)
+    many = known_host(SERVER, ttls={61: 400}, reset_ttls={63: 30})
+    found = ttl.shared(seen(exchange, reset, many))
+    assert told(found) == ("ttl_shared_refusing", "path")
+    assert found is not None
+    assert found.detail.endswith("one device, which may own the address")
+    assert round(found.weight, 1) == 0.7
+
+
 def test_no_device_between_is_farther_away_than_the_host() -> None:
     exchange = talk()
     reset = exchange.live_reset(ttl=49)
@@ -157,6 +169,28 @@ def test_ttl_that_a_program_set_is_no_distance(own: int) -> None:
     exchange.handshake().request().response()
     reset = exchange.reply_reset(ttl=64)
     assert told(ttl.distance(seen(exchange, reset))) == ("ttl_of_reply", "path")
+
+
+@pytest.mark.parametrize("ttl_of_all", [0, 1])
+def test_a_ttl_that_was_set_so_in_all_packets_tells_nothing(ttl_of_all: int) -> None:
+    exchange = Exchange()
+    exchange.server.ttl = ttl_of_all
+    exchange.handshake().request().response()
+    assert ttl.distance(seen(exchange, exchange.reply_reset())) is None
+
+
+def test_a_handshake_from_elsewhere_than_all_the_rest_speaks_less_for_the_end() -> None:
+    exchange = Exchange()
+    exchange.server.ttl = 249
+    exchange.handshake()
+    reset = exchange.reply_reset()
+    weights = []
+    for ttls in ({249: 1}, {249: 1, 61: 9}, {249: 4, 61: 9}):
+        found = ttl.distance(seen(exchange, reset, known_host(SERVER, ttls=ttls)))
+        assert found is not None
+        assert told(found) == ("ttl_same_once", "responder")
+        weights.append(round(found.weight, 2))
+    assert weights == [0.3, 0.0, 0.3]
 
 
 def test_ttl_of_the_same_address_on_other_connections_is_another_machine_of_it() -> None:

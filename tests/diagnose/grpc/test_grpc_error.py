@@ -15,7 +15,33 @@ def test_statuses_that_mean_a_failure(status: int) -> None:
     assert judgement.code == "grpc.error"
     assert sides(judgement)["responder"] > 0.9
     assert judgement.frames[-1] == RESPONSE
-    assert '"away"' in judgement.facts["message"]
+    assert '"away"' in judgement.facts["ended"]
+    assert judgement.facts["outcome"] == f"grpc-status {status}"
+
+
+@pytest.mark.parametrize(
+    ("http", "kind", "name"),
+    [(200, "text/html", "UNKNOWN"), (404, "", "UNIMPLEMENTED"), (503, "text/plain", "UNAVAILABLE")],
+)
+def test_an_answer_that_is_none_of_grpc(http: int, kind: str, name: str) -> None:
+    """grpc/doc/http-grpc-status-mapping.md."""
+    judgement = verdict(after_answer(), call(None, stream_id=1, status=http, content_type=kind))
+    assert (judgement.code, judgement.phase) == ("grpc.error", "before_response")
+    assert judgement.confidence == 0.9
+    assert judgement.facts["outcome"] == f"HTTP {http} without grpc-status"
+    assert f"clients make {name}" in judgement.facts["ended"]
+
+
+def test_not_where_a_status_may_be() -> None:
+    """Of gRPC, without a word on what it is, cut, on HTTP/1, or one that is no failure."""
+    for answer in (
+        call(None, stream_id=1, status=200, content_type="application/grpc+proto"),
+        call(None, stream_id=1, status=200, content_type=""),
+        call(None, stream_id=1, status=404, complete=False, end_unknown=True),
+        call(None, stream_id=None, status=404, content_type="text/html"),
+        call(None, stream_id=1, status=403, content_type="text/html"),
+    ):
+        assert verdict(after_answer(), answer).code != "grpc.error"
 
 
 @pytest.mark.parametrize("status", [None, 0, 1, 3, 5, 6, 7, 9, 10, 11, 16, 17, 400])

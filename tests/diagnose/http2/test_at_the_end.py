@@ -21,7 +21,8 @@ from tests.diagnose.http2.scenes import (
     request,
     reset,
 )
-from tests.diagnose.playbook import C, Line, S, around
+from tests.diagnose.playbook import HANDSHAKE, C, Line, S, around, play
+from tests.diagnose.protocol.scenes import PREFACE
 
 pytestmark = pytest.mark.once
 
@@ -108,3 +109,49 @@ def test_a_lone_cancelled_request_is_told_by_its_frames() -> None:
     assert verdict.facts["waited"] == "5 s"
     soon = judged(http2(answered(1), reset(request(3, asked=10), "initiator", 8, when=47)))
     assert soon.code == "tcp.initiator_abort"
+
+
+def test_a_request_behind_a_rest_met_the_fin_of_before() -> None:
+    """The client's last bytes before it rests, SETTINGS with ACK, belong to the same turn."""
+    ack = C("PSH,ACK", b"\0\0\0\x04\x01\0\0\0\0", after=5)
+    asked = C("PSH,ACK", b"\0\0\x02\x01\x05\0\0\0\x03\x82\x84", after=2000, lost=True)
+    lines = (ack, S("ACK"), S("FIN,ACK", after=2000), C("ACK"), asked, S("RST"))
+    late = http2(answered(1), request(3, asked=4008, request_frame=12))
+    verdict = judged(late, *lines)
+    assert verdict.code == "tcp.stale_connection"
+    assert (verdict.facts["gap"], verdict.facts["request_frame"]) == ("2 s", "12")
+    taken = http2(answered(1), request(3, asked=7, request_frame=8))
+    assert judged(taken, *lines[:4]).code == "tcp.closed_before_response"
+
+
+def test_cancelled_after_the_same_time_again_and_again() -> None:
+    """The text names the stream, not the turn, which is the RST_STREAM alone."""
+    first = reset(request(1), "initiator", 8, when=737)
+    again = reset(request(3, asked=1000, request_frame=111), "initiator", 8, when=1736)
+    verdict = judged(http2(first, again))
+    assert verdict.code == "tcp.response_timeout"
+    assert verdict.confidence == 0.9
+    assert "stream 3 (frame 111)" in verdict.facts["asked"]
+    assert verdict.facts["left"] == "took it back"
+    assert verdict.frames == (111, 180)
+    other = reset(request(3, asked=1000), "initiator", 8, when=1236)
+    assert judged(http2(first, other)).code == "tcp.initiator_abort"
+
+
+def test_a_short_quiet_and_the_end_of_all_with_a_stream_open() -> None:
+    """So ends a process that is killed; a stream's timer says RST_STREAM."""
+    watch = http2(begun(1, grpc=GrpcFacts("shop.Basket", "Watch", messages=1)))
+    for quiet, code in ((2000, "http.truncated_response"), (60_000, "http.stream_idle_timeout")):
+        assert judged(watch, S("FIN,ACK", after=quiet), C("FIN,ACK"), S("ACK")).code == code
+
+
+def test_the_preface_itself_is_to_be_answered() -> None:
+    """By SETTINGS; a TLS server closes on it without a word (Go: after a while)."""
+    opened = (*HANDSHAKE, C("PSH,ACK", PREFACE), S("ACK"))
+    for end, code in (
+        (SERVER_CLOSES, "tcp.closed_before_response"),
+        (SERVER_RESETS, "tcp.reset_before_response"),
+        (CLIENT_CLOSES, "ok"),
+    ):
+        story = play(*opened, *end, application=http2())
+        assert judge(story, around(story)).code == code

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.diagnose.judge import judge, other_failures
-from pcapdiag.model.http import Exchange, Stall
+from pcapdiag.model.http import Exchange, RstStream, Stall
 from tests.diagnose.fields import Http2Fields
 from tests.diagnose.http2.scenes import (
     CLIENT_CLOSES,
     SERVER_CLOSES,
     SERVER_RESETS,
     answered,
+    at,
     begun,
     connection,
     goaway,
@@ -48,6 +49,22 @@ def test_within_the_answer() -> None:
     verdict = judged(http2(reset(begun(1), "responder", 2)))
     assert (verdict.code, verdict.phase) == ("http2.rst_stream", "in_response")
     assert "300 bytes" in verdict.facts["got"]
+
+
+def test_an_answer_with_an_end_before_its_length() -> None:
+    """Tomcat ends a page that failed half way by END_STREAM, and then by RST_STREAM."""
+    page = answered(1, expected_length=10_000, malformed="3,000", malformed_by="responder")
+    verdict = judged(http2(reset(page, "responder", 2)))
+    assert verdict.code == "http2.rst_stream"
+    assert "300 of 10,000 bytes" in verdict.facts["got"]
+    later = answered(1, expected_length=10_000, malformed="3,000", malformed_by="responder")
+    ended = http2(later)
+    assert ended.http is not None
+    assert ended.http.http2 is not None
+    ended.http.http2.rst_streams = (RstStream(190, at(60), False, 1, 2),)
+    assert judged(ended).code == "http2.rst_stream"
+    assert judged(ended).frames[-1] == 190
+    assert judged(http2(reset(answered(1), "responder", 2))).code == "ok"
 
 
 @pytest.mark.parametrize("code", [0, 2, 8])

@@ -58,6 +58,23 @@ def test_small_ones_behind_the_big_one_arrive() -> None:
     assert found.ended_by == "initiator"
 
 
+def test_big_ones_that_came_to_the_receivers_own_link_did_not_vanish() -> None:
+    story = full_size(
+        play(*HANDSHAKE, *EXCHANGE, *ROW, *repeats(200, 400, 800), C("FIN,ACK", after=900))
+    )
+    beside = Context(last_time=story.end, final=True)
+    story.initiator.ttls, story.responder.ttls = {61: 12}, {64: 8}
+    found = judge(story, beside)
+    assert found.code == "tcp.data_timeout"
+    assert sides(found) == {"responder": 0.5, "path": 0.45}
+    assert "came to the link of 10.0.2.7" in found.candidates[0].why
+    story = full_size(
+        play(*HANDSHAKE, *EXCHANGE, *ROW, *repeats(200, 400, 800), C("FIN,ACK", after=900))
+    )
+    story.initiator.ttls, story.responder.ttls = {64: 12}, {61: 8}
+    assert judge(story, beside).code == "mtu.black_hole"
+
+
 def test_nothing_behind_it_arrives_either_so_size_is_not_shown() -> None:
     lines = (*ROW[:2], *repeats(200, 400, 800), C("FIN,ACK", after=900))
     assert verdict(*lines).code == "tcp.data_timeout"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.points import judge_points
 from pcapdiag.diagnose.tcp import injected_reset
+from pcapdiag.model.packet import ACKED_UNSEEN
 from pcapdiag.model.points import Span
 from pcapdiag.model.report import Attribution
 from tests.correlate.road import MS, START, Road
@@ -204,3 +206,27 @@ def test_what_one_capture_took_for_forged_was_sent_by_its_end() -> None:
     assert found.judgement.code == "tcp.reset_before_response"
     assert (found.judgement.ended_by, found.attribution.side) == ("responder", "responder")
     assert texts_of(found, given).title
+
+
+def test_a_forged_fin_to_the_other_end_is_no_gap_of_this_capture() -> None:
+    """A balancer gives up: RST to the client, FIN to the server, which acknowledges that."""
+    road = Road()
+    road.handshake()
+    road.c(40, "PA", 1, 1, 100)
+    road.s(50, "PA", 1, 101, 200)
+    road.c(60, "A", 101, 201)
+    road.s(3000, "R", 201, 0, seen=(0,))
+    road.c(3000.2, "FA", 101, 201, seen=(1,))
+    road.s(3050, "FA", 201, 102)
+    client, server = opinions(road)
+    assert client is not None
+    assert server is not None
+    packets = client.story.packets
+    unseen = replace(packets[-1], marks=ACKED_UNSEEN)
+    story = replace(client.story, packets=(*packets[:-1], unseen))
+    fine = replace(server, judgement=Judgement("ok", False, None, 0.95))
+    given = (replace(client, story=story), fine)
+    found = judge_points(road.journey(), given, road.labels[:2])
+    assert found is not None
+    assert (found.point, found.judgement.code) == (0, "tcp.injected_reset")
+    assert found.attribution.side == "path"

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from pcapdiag.diagnose.attribution.signal import signal
+from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.points import judge_points
+from pcapdiag.diagnose.points.signals import PointSignal
+from pcapdiag.diagnose.points.view import with_code
+from pcapdiag.model.report import Attribution
 from tests.correlate.road import Road
+from tests.diagnose.playbook import EXCHANGE, HANDSHAKE, C, around, play
 from tests.diagnose.points.scene import evidence, opinions, outcome
 
 pytestmark = pytest.mark.once
@@ -116,3 +123,36 @@ def test_a_point_at_another_leg_of_the_proxy_is_not_asked() -> None:
     assert found.attribution.side == "path"
     assert "passed upstream" in evidence(found, "lost_between").detail
     assert "never reached proxy" in evidence(found, "lost_between").detail
+
+
+def test_an_answer_that_got_lost_behind_a_half_close_is_no_abort() -> None:
+    road = in_use()
+    road.c(100, "PA", 101, 201, 100)
+    road.c(100.5, "FA", 201, 201)
+    road.s(110, "A", 201, 202)
+    for at in (2000, 2300, 2900, 4100):
+        road.s(at, "PA", 201, 202, 300, seen=(1,))
+    client, proxy = opinions(road, left=0.1)
+    assert client is not None
+    left = Judgement(
+        "tcp.initiator_abort", True, "before_response", 0.75, frames=(8,), ended_by="initiator"
+    )
+    client = replace(client, judgement=left)
+    found = judge_points(road.journey(), (client, proxy), ("client", "proxy"))
+    assert found is not None
+    assert (found.judgement.code, found.attribution.side) == ("tcp.data_timeout", "path")
+    assert found.point == 1
+
+
+def test_what_reached_its_receiver_did_not_vanish_by_its_size() -> None:
+    lines = (C("PSH,ACK", b"x" * 1448, lost=True), C("PSH,ACK", again=True, after=300, lost=True))
+    more = (C("PSH,ACK", again=True, after=700, lost=True), C("FIN,ACK", after=1500))
+    story = play(*HANDSHAKE, *EXCHANGE, *lines, *more)
+    judgement = Judgement("mtu.black_hole", True, "before_response", 0.93)
+    arrived = PointSignal(signal("arrived_unanswered", "responder", "it came"), 0)
+    lost = PointSignal(signal("lost_between", "path", "some did not"), 0)
+    where = (story, around(story))
+    code = with_code(judgement, *where, [arrived], Attribution()).code
+    assert code == "tcp.data_timeout"
+    assert with_code(judgement, *where, [arrived, lost], Attribution()) is judgement
+    assert with_code(judgement, *where, [], Attribution()) is judgement

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.protocol import tls_to_plaintext
-from tests.diagnose.playbook import GET, OK, C, Line, S, around, judged, play, sides
+from pcapdiag.model.application import Application
+from pcapdiag.model.tls import Record, TlsFacts
+from tests.diagnose.playbook import GET, OK, START, C, Line, S, around, judged, play, sides
 from tests.diagnose.protocol.scenes import (
     ALERT,
     BAD,
@@ -21,6 +25,7 @@ from tests.diagnose.protocol.scenes import (
     greeted,
     met,
 )
+from tests.diagnose.tls.scenes import hello
 
 LEFT = (C("FIN,ACK"), S("FIN,ACK"), C("ACK"))
 HTML = b"<!DOCTYPE HTML>\n<html>400</html>"
@@ -123,3 +128,27 @@ def test_bytes_from_the_middle_of_a_connection_show_nothing() -> None:
     story = play(*met(HELLO, BAD))
     story.responder.isn = None
     assert tls_to_plaintext.match(story, around(story)) is None
+
+
+def test_tls_behind_a_greeting_in_the_clear_is_no_mismatch() -> None:
+    nats = b'INFO {"tls_required":true}\r\n'
+    story = play(*greeted(nats, HELLO, *LEFT))
+    facts = TlsFacts(client_hello=hello())
+    above = Application("tls", "other", tls=facts)
+    story = replace(story, application=above)
+    assert judge(story, around(story)).code == "protocol.tls_to_plaintext"
+    above.tls = replace(facts, records=(Record(6, START, False, 22, 100),))
+    assert judge(replace(story), around(story)).code != "protocol.tls_to_plaintext"
+
+
+SSL_REQUEST = b"\0\0\0\x08\x04\xd2\x16\x2f"
+
+
+def test_postgres_has_no_tls_and_who_asked_for_it_left() -> None:
+    verdict = judged(*met(SSL_REQUEST, b"N", *LEFT))
+    assert (verdict.code, verdict.phase) == ("protocol.tls_to_plaintext", "tls_handshake")
+    assert sides(verdict)["initiator"] > 0.8
+    assert (verdict.facts["hello"], verdict.facts["asked_frame"]) == ("SSLRequest", "4")
+    goes_on = (C("PSH,ACK", b"\0\0\0\x08\0\x03\0\0"), S("PSH,ACK", b"R\0\0\0\x08"), *LEFT)
+    assert judged(*met(SSL_REQUEST, b"N", *goes_on)).code == "ok"
+    assert judged(*met(b"\x01\x02", b"N", *LEFT)).code == "ok"

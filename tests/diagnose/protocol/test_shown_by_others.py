@@ -10,6 +10,8 @@ from pcapdiag.model.context import Context, EndpointFacts
 from pcapdiag.model.tls import ClientHello, TlsFacts
 from tests.diagnose.playbook import GET, OK, C, Known, Line, S, around, judged, play
 from tests.diagnose.protocol.scenes import FIN, HELLO, PREFACE, RST, V1, V2, met, others, shut
+from tests.diagnose.tls.scenes import ACKED, HUNG_UP, scene
+from tests.diagnose.tls.scenes import HELLO as TLS_HELLO
 
 CASES = [
     (HELLO, others(get=3), "protocol.tls_to_plaintext"),
@@ -53,6 +55,29 @@ def test_a_close_alone_is_the_plain_code(first: bytes) -> None:
     assert (served.confidence, served.alternatives) == (0.96, ())
 
 
+@pytest.mark.parametrize("end", [HUNG_UP, (S("RST,ACK", win=500, after=0.2),)], ids=["FIN", "RST"])
+@pytest.mark.parametrize(("others_", "sure"), [({"get": 3}, 0.9), ({"h2": 1}, 0.9)])
+def test_also_where_the_hello_was_read(
+    others_: dict[str, int], sure: float, end: tuple[Line, ...]
+) -> None:
+    """The TLS handshake's own codes are the wider ones (verdicts.md, "Which code wins")."""
+    story = scene(TLS_HELLO, ACKED, *end)
+    alone = judge(story, around(story)).code
+    assert alone.startswith("tls.handshake_")
+    verdict = judge(story, around(story, **others(**others_)))
+    assert (verdict.code, verdict.confidence) == ("protocol.tls_to_plaintext", sure)
+    assert [other.code for other in verdict.alternatives] == [alone]
+    taken = others(**others_, tls=1)
+    assert judge(story, around(story, **taken)).code == alone
+
+
+def test_others_that_speak_neither_tls_nor_http() -> None:
+    endpoint: Known = {"turns": 2, "first_accepted": {b"\x10\x0c\x00\x04": 2}}
+    verdict = judged(*shut(HELLO), **endpoint)
+    assert (verdict.code, verdict.confidence) == ("protocol.tls_to_plaintext", 0.85)
+    assert "began with bytes that are no TLS" in verdict.facts["because"]
+
+
 def test_a_port_for_tls_is_weak_evidence_and_said_as_such() -> None:
     story = play(*shut(GET))
     story.responder.port = 443
@@ -63,6 +88,26 @@ def test_a_port_for_tls_is_weak_evidence_and_said_as_such() -> None:
     served = EndpointFacts(story.responder.address, 443, turns=1)
     context = Context(endpoints={(served.address, 443): served})
     assert judge(story, context).code == "tcp.closed_before_response"
+
+
+@pytest.mark.parametrize(
+    ("first", "port", "code", "use"),
+    [
+        (b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", 8883, "protocol.plaintext_to_tls", "TLS"),
+        (b"AMQP\x00\x00\x09\x01", 5671, "protocol.plaintext_to_tls", "TLS"),
+        (HELLO, 1883, "protocol.tls_to_plaintext", "plain MQTT"),
+        (HELLO, 5672, "protocol.tls_to_plaintext", "plain AMQP"),
+    ],
+)
+def test_brokers_have_two_ports(first: bytes, port: int, code: str, use: str) -> None:
+    story = play(*shut(first, *RST))
+    story.responder.port = port
+    verdict = judge(story, around(story))
+    assert verdict.code == code
+    assert f"port {port} is usually {use} (weak" in verdict.facts["because"]
+    story = play(*shut(b"\x01\x02" + first, *RST))
+    story.responder.port = port
+    assert judge(story, around(story)).code == "tcp.reset_before_response"
 
 
 def test_port_80_says_nothing_about_a_mesh_client() -> None:

@@ -1,6 +1,21 @@
 from __future__ import annotations
 
-from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, OK, SHORT, C, S, judged
+from pcapdiag.diagnose.judge import judge, refine
+from pcapdiag.diagnose.kinds import KINDS
+from pcapdiag.diagnose.text import fill
+from pcapdiag.model.report import Attribution
+from tests.diagnose.playbook import (
+    EXCHANGE,
+    GET,
+    HANDSHAKE,
+    OK,
+    SHORT,
+    C,
+    S,
+    around,
+    judged,
+    play,
+)
 
 ASKED = (*HANDSHAKE, C("PSH,ACK", GET))
 HUNG_UP = (S("FIN,ACK", after=30), C("FIN,ACK"), S("ACK"))
@@ -48,3 +63,27 @@ def test_a_stream_to_a_server_that_never_speaks_is_no_request() -> None:
     assert judged(*HANDSHAKE, *segments, *closed, turns=3).code == "ok"
     few = segments[:8]
     assert judged(*HANDSHAKE, *few, *closed, turns=3).code == "tcp.closed_before_response"
+
+
+def test_an_answer_behind_a_fin_that_was_not_its_senders_reached_nobody() -> None:
+    """A filter ends the client's side by FIN and lets the request pass."""
+    asked = (C("PSH,ACK", GET), S("FIN,ACK"), C("ACK"))
+    answer = S("PSH,ACK", OK, after=6, seq=4_294_967_201)
+    verdict = judged(*HANDSHAKE, *asked, answer, C("RST"))
+    assert verdict.code == "tcp.closed_before_response"
+    assert verdict.facts["fin_frame"] == "5"
+    behind = (C("PSH,ACK", GET), S("PSH,ACK", OK), S("FIN,ACK"), C("ACK"), C("RST,ACK", win=400))
+    assert judged(*HANDSHAKE, *behind).code == "ok"
+
+
+def test_a_fin_that_the_path_sent_is_told_as_such() -> None:
+    story = play(*HANDSHAKE, C("PSH,ACK", GET), S("FIN,ACK"), C("ACK"))
+    context = around(story)
+    first = judge(story, context)
+    own = refine(first, Attribution(side="responder", confidence=0.97), story, context)
+    assert own is first
+    assert "10.0.2.7:8443 sent FIN" in fill(KINDS[own.code], own, story).title
+    forged = refine(first, Attribution(side="path", confidence=0.97), story, context)
+    assert (forged.code, forged.ended_by) == ("tcp.closed_before_response", "path")
+    title = fill(KINDS[forged.code], forged, story).title
+    assert "a device in the name of 10.0.2.7:8443 sent FIN" in title

@@ -3,16 +3,20 @@ from __future__ import annotations
 from typing import Unpack
 
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.judgement import Judgement
 from tests.diagnose.playbook import (
     EXCHANGE,
     GET,
     HANDSHAKE,
     OK,
     SHORT,
+    START,
     C,
     Known,
+    Line,
     S,
     around,
     judged,
@@ -51,6 +55,16 @@ def test_longer_than_this_responder_ever_took() -> None:
 
 def test_within_the_time_in_which_this_responder_answers() -> None:
     assert after(2650, turns=50, longest_answer=8_000_000_000) == "tcp.initiator_abort"
+
+
+def test_a_timer_that_may_have_begun_with_the_connection() -> None:
+    """The value is that of the wait itself, where it is one."""
+    lines = (*HANDSHAKE, C("PSH,ACK", GET, after=499.5), S("ACK"))
+    both = judged(*lines, C(FIN, after=500), left=10.0).facts["reason"]
+    assert both == "it waited 500 ms, the value of a 0.5 s timeout"
+    lines = (*HANDSHAKE, C("PSH,ACK", GET, after=370), S("ACK"))
+    whole = judged(*lines, C(FIN, after=4632), left=10.0).facts["reason"]
+    assert whole == "it waited 4.63 s and left 5 s after it had begun, the value of a timeout"
 
 
 def test_the_doubt_is_said() -> None:
@@ -171,6 +185,30 @@ def test_an_endless_answer_ends_when_the_client_has_had_enough() -> None:
     assert judged(*HANDSHAKE, *lines, S("FIN,ACK")).code == "ok"
 
 
+def without_times(step: int, *lines: Line) -> Judgement:
+    """As from a hex dump: text2pcap gives the packets times by their numbers."""
+    story = play(*lines)
+    packets = tuple(replace(p, time=START + step * p.frame) for p in story.packets)
+    return judge(replace(story, packets=packets, end=packets[-1].time), around(story))
+
+
+@pytest.mark.parametrize("step", [0, 1000, 1])
+def test_in_a_capture_without_times_nobody_knows_how_long_it_waited(step: int) -> None:
+    lines = (*ASKED, C(FIN, after=5003))
+    verdict = without_times(step, *lines)
+    assert (verdict.code, verdict.confidence) == ("tcp.response_timeout", 0.5)
+    assert verdict.facts["reason"] == "the capture's times are made up, so nobody knows"
+    assert max(sides(verdict).values()) < 0.6
+    part = without_times(step, *ASKED, S("PSH,ACK", SHORT), C("ACK"), C(RST, after=5, win=500))
+    assert part.confidence == 0.5
+    assert judged(*lines).confidence > 0.8
+
+
+def test_real_times_may_be_even_for_some_packets() -> None:
+    few = (C("PSH,ACK", GET), C(FIN, after=5003))
+    assert without_times(1000, *HANDSHAKE[:2], *few).facts["reason"].startswith("it waited")
+
+
 def test_how_sure_the_side_is_follows_from_timeout_or_abort() -> None:
     assert sides(judged(*ASKED, C(FIN, after=30_003)))["responder"] > 0.8
     assert max(sides(judged(*ASKED, C(FIN, after=1370))).values()) < 0.8
@@ -179,7 +217,11 @@ def test_how_sure_the_side_is_follows_from_timeout_or_abort() -> None:
 def test_a_file_that_ends_behind_a_half_close() -> None:
     lines = (*HANDSHAKE, C("PSH,ACK", GET), C(FIN), S("ACK"))
     assert judged(*lines, left=0.2).code == "capture.partial"
-    assert judged(*lines, left=9).code == "tcp.initiator_abort"
+    left = judged(*lines, left=9)
+    assert left.code == "tcp.initiator_abort"
+    assert left.confidence == 0.75
+    assert "closed its own direction and went on waiting" in left.facts["reason"]
+    assert judged(*lines, S(FIN, after=20), left=9).confidence > 0.9
 
 
 def test_what_a_server_says_when_it_has_read_the_fin_is_no_answer() -> None:

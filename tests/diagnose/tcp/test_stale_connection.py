@@ -13,6 +13,16 @@ def test_the_request_crossed_the_fin() -> None:
     assert sides(verdict)["responder"] > 0.9
 
 
+def test_the_program_had_not_read_the_fin_yet() -> None:
+    """NATS refuses a login by a line of text and closes; the client's PING is under way."""
+    fin = (S("FIN,ACK", after=0.1), C("PSH,ACK", b"PING\r\n", after=0.2), S("RST"))
+    verdict = judged(*USED, *fin)
+    assert verdict.code == "tcp.stale_connection"
+    assert verdict.facts["how"] == "its FIN (frame 8) had come 0.2 ms before, unread by the program"
+    crossed = judged(*USED, LATE, S("FIN,ACK", after=0.1), S("RST", after=0.2))
+    assert "crossed on the way" in crossed.facts["how"]
+
+
 def test_the_request_was_repeated_into_the_closed_socket() -> None:
     lines = (LATE, S("FIN,ACK"), C("ACK"), *again(LATE, 200), S("RST"))
     assert judged(*USED, *lines).code == "tcp.stale_connection"

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, OK, SHORT, C, S, judged, sides
+import pytest
+
+from pcapdiag.diagnose.judgement import Judgement
+from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, OK, SHORT, C, Line, S, judged, sides
 
 
 def test_a_bare_reset_in_mid_answer() -> None:
@@ -16,6 +19,30 @@ def test_a_bare_reset_of_the_initiators_side_in_mid_answer() -> None:
     verdict = judged(*HANDSHAKE, *lines)
     assert verdict.code == "tcp.state_lost"
     assert verdict.ended_by == "initiator"
+
+
+def waiting(reset: Line) -> Judgement:
+    """A request that was acknowledged, and a RST of the one who sent it, seen from the server."""
+    handshake = (C("SYN", ttl=61), S("SYN,ACK"), C("ACK", ttl=61, after=8))
+    return judged(*handshake, C("PSH,ACK", GET, ttl=61), S("ACK"), reset)
+
+
+def test_the_host_of_who_waits_answers_by_a_bare_reset_where_its_socket_was_ended() -> None:
+    verdict = waiting(C("RST", after=8, win=0, ttl=61))
+    assert (verdict.code, verdict.confidence) == ("tcp.state_lost", 0.7)
+    assert [each.code for each in verdict.alternatives] == [
+        "tcp.injected_reset",
+        "tcp.initiator_abort",
+    ]
+    assert max(sides(verdict).values()) < 0.8
+
+
+@pytest.mark.parametrize("reset", [
+    C("RST,ACK", after=8, win=500, ttl=61), C("RST", after=8, win=0, ttl=58),
+    C("RST", after=1, win=0, ttl=61), C("RST", after=8, win=77, ttl=61),
+], ids=["live socket", "from nearer", "too soon", "with a window"])  # fmt: skip
+def test_any_other_reset_of_who_waits_is_no_answer_of_its_host(reset: Line) -> None:
+    assert waiting(reset).code == "tcp.initiator_abort"
 
 
 def test_a_live_sockets_reset_is_not_lost_state() -> None:

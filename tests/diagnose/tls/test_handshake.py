@@ -9,6 +9,7 @@ from pcapdiag.diagnose.judge import judge, refine
 from pcapdiag.diagnose.tls.breakoff import break_off
 from pcapdiag.diagnose.tls.commands import s_client
 from pcapdiag.diagnose.tls_state import tls_facts
+from pcapdiag.model.application import Protocol
 from pcapdiag.model.context import TlsServerFacts
 from pcapdiag.model.report import Attribution
 from tests.diagnose.playbook import C, S, again, around, sides
@@ -103,7 +104,8 @@ def test_a_client_that_closes_an_unused_connection() -> None:
 
 
 def test_another_protocol_in_answer_is_no_broken_handshake() -> None:
-    story = scene(HELLO, S("PSH,ACK", b"SSH-2.0-OpenSSH_9.2\r\n"), *HUNG_UP)
+    other = "bytes of the server are no TLS record"
+    story = scene(HELLO, S("PSH,ACK", b"SSH-2.0-OpenSSH_9.2\r\n"), *HUNG_UP, problem=other)
     assert story.application is not None
     above = replace(story.application, responder_speaks="other")
     story = replace(story, application=above)
@@ -248,3 +250,19 @@ def test_the_command_begins_tls_as_the_client_did(
     command = s_client(story, tls_facts(story))
     assert (protocol or "openssl") in command
     assert ("-starttls" in command) is bool(protocol)
+
+
+def test_a_handshake_within_another_protocol_is_broken_off_as_well() -> None:
+    """Behind STARTTLS, or behind a greeting in the clear as NATS gives it."""
+    story = scene(HELLO, FLIGHT_13, *LEFT, server_hello=answer(TLS13))
+    above = story.application
+    assert above is not None
+    pairs: list[tuple[Protocol, Protocol]] = [("other", "other"), ("tls", "other"), ("tls", "tls")]
+    for mine, other in pairs:
+        above.initiator_speaks, above.responder_speaks = mine, other
+        verdict = judge(replace(story), around(story, 10.0))
+        assert verdict.code == "tls.handshake_closed"
+        assert sides(verdict)["initiator"] > 0.9
+    above.tls = replace(above.tls, records=above.tls.records[:1]) if above.tls else None
+    above.initiator_speaks, above.responder_speaks = "tls", "other"
+    assert judge(replace(story), around(story, 10.0)).code != "tls.handshake_closed"

@@ -253,3 +253,19 @@ def test_alert_40_to_tls_13_alone_may_be_about_the_version() -> None:
     assert verdict.alternatives[0].code == "tls.version_mismatch"
     both = told(HELLO, alert(S, 40), *HUNG_UP, client_hello=hello())
     assert "tls.version_mismatch" not in [other.code for other in both.alternatives]
+    old = hello(versions=(0x0303, 0x0302))
+    wants_more = told(HELLO, alert(S, 40), *HUNG_UP, client_hello=old)
+    assert ("tls.version_mismatch", 0.1) in [
+        (o.code, o.confidence) for o in wants_more.alternatives
+    ]
+
+
+def test_a_name_is_not_the_difference_where_the_alpn_is_another_one_too() -> None:
+    """Twisted says 80 to an ALPN name of nobody's."""
+    server = TlsServerFacts(accepted=1, names_accepted={"shop.example": 1})
+    lines = (HELLO, alert(S, 80), *HUNG_UP)
+    usual = told(*lines, server=server, client_hello=hello(sni=None))
+    assert usual.code == "tls.sni_rejected"
+    odd = told(*lines, server=server, client_hello=hello(sni=None, alpn=("foo",)))
+    assert odd.code == "tls.alert"
+    assert "tls.alpn_mismatch" in [other.code for other in odd.alternatives]

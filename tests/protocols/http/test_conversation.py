@@ -152,6 +152,16 @@ def test_tls_begins_where_a_plain_protocol_stops() -> None:
     assert application.tls.client_hello is not None
 
 
+def test_tls_begins_unasked_behind_a_greeting_in_the_clear() -> None:
+    """NATS greets in the clear, and its client goes on with a ClientHello."""
+    said = connections(FIXTURES / "http2.rst_stream-inside-tls" / "client.pcap")[0].pieces
+    application = converse([*pieces((SERVER, b'INFO {"tls_required":true}\r\n')), *said])
+    assert application.responder_speaks == "other"
+    assert application.tls is not None
+    assert application.tls.established
+    assert application.tls.problem == ""
+
+
 def test_tls_in_a_tunnel_also_when_it_does_not_wait() -> None:
     ask, granted = b"CONNECT shop:443 HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"
     for lines in (

@@ -125,6 +125,29 @@ def test_tls13_alert_instead_of_tickets() -> None:
     assert (facts.tickets, facts.server_data, facts.client_data) == (0, 0, 1)
 
 
+def test_tls13_a_goodbye_behind_the_alert() -> None:
+    """GnuTLS refuses, and says close_notify when the client has closed."""
+    opening = (*tls13_opening(), CLIENT_FINISHED)
+    facts = read(talk(*opening, server(sealed(19)), server(sealed(19))))
+    assert alerts(facts) == [(False, None, None)]
+    assert facts.alerts[0].frame < facts.records[-1].frame
+    assert (facts.tickets, facts.server_data) == (0, 0)
+    # Words of two bytes behind a longer one, such as MQTT's PINGRESP, are data.
+    spoken = read(talk(*opening, server(sealed(21)), server(sealed(19)), server(sealed(19))))
+    assert spoken.server_data == 2
+
+
+def test_tls13_a_padded_alert_behind_a_flight_in_one_record() -> None:
+    """Tomcat's JSSE: EncryptedExtensions to Finished are one record, and do not tell that it pads."""
+    flight = server(handshake(2, server_hello()), change_cipher_spec(), sealed(1308))
+    refused = (CLIENT_FINISHED, client(sealed(81)), server(sealed(35)))
+    facts = read(talk(tls13_opening()[0], flight, *refused))
+    assert alerts(facts) == [(False, None, None)]
+    assert (facts.tickets, facts.server_data) == (0, 0)
+    unpadded = read(talk(*tls13_opening(), CLIENT_FINISHED, server(sealed(35))))
+    assert (alerts(unpadded), unpadded.server_data) == ([], 1)
+
+
 def test_tls13_a_lone_record_after_the_request_is_the_answer() -> None:
     opening = (*tls13_opening(), CLIENT_FINISHED)
     asked = read(talk(*opening, client(sealed(99)), server(sealed(250))))
