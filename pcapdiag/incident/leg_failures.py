@@ -11,9 +11,11 @@ from pcapdiag.correlate.hints import is_health_check
 from pcapdiag.correlate.leg_failure import By, LegFailure
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.exchanges import exchanges, judge_exchanges
+from pcapdiag.diagnose.goodbye import responders_goodbye
 from pcapdiag.diagnose.judgement import Judgement, Phase
 from pcapdiag.diagnose.ok import KIND as WORKED
 from pcapdiag.diagnose.settled import Suspect, gateway_answers, suspects
+from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
@@ -136,6 +138,9 @@ def _asked(story: Story, exchange: Exchange | None) -> int:
     """Return when the request began; of several at once on one connection, the last."""
     if exchange is not None and exchange.request_time is not None:
         return exchange.request_time
+    record = unanswered_request(story) if exchange is None else None
+    if record is not None:
+        return record.time
     waiting = [one.request_time for one in exchanges(story) if not one.complete]
     known = [time for time in waiting if time is not None]
     return max(known, default=story.turn.request_time or story.start)
@@ -151,6 +156,9 @@ def _end(story: Story, judgement: Judgement, exchange: Exchange | None) -> _End:
         if exchange.reset_time is not None:
             return _End(exchange.reset_time, exchange.reset_frame or 0, exchange.ended_by)
     end = ending(story)
+    said = responders_goodbye(story, end)
+    if said is not None and judgement.ended_by == "responder":
+        return _End(said.time, said.frame, "responder")
     if end is not None and (story.established or not end.by_initiator):
         return _End(end.time, end.frame, end.actor)
     if judgement.code.startswith("icmp.") and story.icmp:

@@ -314,6 +314,12 @@ def test_a_tunnel_ends_a_second_after_what_ended_it() -> None:
     assert re.match(r"Caused on the other leg, (1 s|99\d ms) before", client.verdict.notes[0])
 
 
+def test_a_tls_proxys_goodbye_is_told_with_its_backends_reset() -> None:
+    client, call = read("tcp.closed_before_response-stunnel-both-legs").connections
+    assert client.verdict.code == "tcp.closed_before_response"
+    assert client.caused_by == call.stream
+
+
 def test_a_client_that_stalls_in_its_upload_is_not_the_upstreams_failure() -> None:
     client, call = read("http.local_reply-haproxy-upload-stalls").connections
     assert (call.verdict.code, call.verdict.attribution.side) == (

@@ -112,3 +112,28 @@ def beside_a_mirror(lab: Lab) -> None:
         lab.healthy(lab.leg(lab.proxy, 8080, nth))
         lab.healthy(lab.leg(lab.upstream, 9000, nth))
         lab.judge(lab.leg(lab.upstream, 9001, nth), "tcp.connection_refused", "responder")
+
+
+@scenario(
+    "tcp.closed_before_response-stunnel-both-legs",
+    "stunnel says goodbye to its client because the backend reset: both legs captured",
+    path=PROXIED,
+    points=_ANY,
+    kept_apart=False,
+)
+def stunnel(lab: Lab) -> None:
+    """The upstream resets 50 ms after the request; stunnel says goodbye inside TLS, the client
+    answers with its own and leaves first.
+    """
+    lab.used("stunnel", "stunnel4", "-version")
+    server = lab.upstream.serve(9000, behaviours.reset_after_request(0.05))
+    files = lab.authority.issue("shop.example")
+    ends = f"accept = {lab.proxy.ip}:8443\nconnect = {lab.upstream.ip}:9000\n"
+    settings = f"foreground = yes\npid =\n[shop]\nreset = no\ncert = {files.cert}\nkey = {files.key}\n{ends}"
+    lab.proxy.spawn(["stunnel4", str(lab.file("stunnel.conf", settings))], port=8443)
+    lab.client.curl("-k", f"https://{lab.proxy.ip}:8443/cart")
+    lab.sleep(0.1)
+    cause = lab.leg(server.address[0], 9000)
+    code = "tcp.closed_before_response"
+    lab.judge(lab.leg(lab.proxy, 8443), code, "responder", caused_by=cause)
+    lab.judge(cause, "tcp.reset_before_response", "responder")
