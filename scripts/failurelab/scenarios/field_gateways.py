@@ -129,7 +129,8 @@ def stunnel(lab: Lab) -> None:
     server = lab.upstream.serve(9000, behaviours.reset_after_request(0.05))
     files = lab.authority.issue("shop.example")
     ends = f"accept = {lab.proxy.ip}:8443\nconnect = {lab.upstream.ip}:9000\n"
-    settings = f"foreground = yes\npid =\n[shop]\nreset = no\ncert = {files.cert}\nkey = {files.key}\n{ends}"
+    plain = "foreground = yes\npid =\n[shop]\nreset = no\n"
+    settings = f"{plain}cert = {files.cert}\nkey = {files.key}\n{ends}"
     lab.proxy.spawn(["stunnel4", str(lab.file("stunnel.conf", settings))], port=8443)
     lab.client.curl("-k", f"https://{lab.proxy.ip}:8443/cart")
     lab.sleep(0.1)
