@@ -5,7 +5,7 @@ from pcapdiag.capture.walk cimport Walker
 from pcapdiag.capture.window cimport Columns
 from pcapdiag.model.numbers cimport copy
 
-cdef long long _BLOCK, _HEADROOM, _RECORDS, _SLOTS, _IN_USE, _OWN_FACTS, _FACTS, _SIZE, _MORE
+cdef long long _BLOCK, _HEADROOM, _RECORDS, _SLOTS, _IN_USE, _LEFT, _OWN_FACTS, _FACTS, _SIZE, _MORE
 
 
 cdef class Preparation:

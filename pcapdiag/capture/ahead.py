@@ -35,10 +35,12 @@ HEADROOM = MAX_PACKET + 64
 """Bytes in front of each block, for the record that begins in the block before."""
 RECORDS = 8_192
 """Room for a block's packets when they are small ones."""
-SLOTS = 4
+SLOTS = 6
 """Blocks that there is room for."""
 IN_USE = 2
 """The newest of them that were handed over, which are left as they are."""
+LEFT = 2
+"""The thread sleeps until no more blocks than this are waiting: to wake it takes time."""
 
 OWN_FACTS = 5
 """Numbers of a block: bytes fetched, place behind its packets, start, position, is it the last."""
@@ -50,6 +52,7 @@ _HEADROOM = HEADROOM
 _RECORDS = RECORDS
 _SLOTS = SLOTS
 _IN_USE = IN_USE
+_LEFT = LEFT
 _OWN_FACTS = OWN_FACTS
 _FACTS = FACTS
 _SIZE = HEADROOM + BLOCK
@@ -170,7 +173,7 @@ class Ahead:
         return number % _SLOTS
 
     def _let_fetch(self) -> None:
-        if self._fetcher_waits:
+        if self._fetcher_waits and (self._stopped or self._fetched - self._taken <= _LEFT):
             self._fetcher_waits = 0
             release(self._space)
 

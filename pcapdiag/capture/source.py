@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from pcapdiag.capture.ahead import BLOCK, SLOTS, Ahead, Preparer
+from pcapdiag.capture.ahead import BLOCK, Ahead, Preparer
 from pcapdiag.capture.walk import Walker
 from pcapdiag.errors import DamagedCaptureError, FileAccessError
 from pcapdiag.model.options import Stop
@@ -34,7 +34,7 @@ LAST_WORDS = 1024 * 1024
 """Bytes that are still taken from a pipe after reading was stopped: the largest pipe is as long."""
 
 
-WORTH_READING_AHEAD = 4 * SLOTS * BLOCK
+WORTH_READING_AHEAD = 16 * BLOCK
 """A file with fewer bytes left is read without a thread."""
 
 
