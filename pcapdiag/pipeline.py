@@ -258,8 +258,4 @@ def _without_garbage_collection() -> Iterator[None]:
         yield
     finally:
         if enabled:
-            if not gc.get_freeze_count():
-                # All becomes old at once: or the next object that is made would have it scanned.
-                gc.freeze()
-                gc.unfreeze()
             gc.enable()

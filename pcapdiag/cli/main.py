@@ -134,6 +134,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the program with the arguments of the process; the entry point of ``pcapdiag``."""
+    # What starting made lives until the end.
+    gc.freeze()
     try:
         if _COMPLETES in os.environ:
             from pcapdiag.cli.shells import register

@@ -375,7 +375,7 @@ def test_a_server_that_does_not_go_over_to_tls() -> None:
     ("protocol", "greeting", "answer", "said"),
     [
         ("imap", b"* OK ready\r\n", b"a BAD no such command\r\n", "a BAD no such command"),
-        ("postgres", b"", b"N", "postgres: N"),
+        ("postgres", b"", b"N", "met the SSLRequest with a no"),
         ("mysql", mysql(0xFFFF & ~0x0800), b"", "no CLIENT_SSL"),
         ("mysql", b"\x2a\x00\x00\x00\xff\x6a\x04Host '10.0.0.1' is blocked", b"", "is blocked"),
         ("ldap", b"", bytes.fromhex("300c02010178070a013404000400"), "result code 52"),
