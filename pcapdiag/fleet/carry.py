@@ -15,7 +15,14 @@ def packed(carry: Carry | None) -> bytes:
 
 
 def unpacked(data: bytes) -> Carry | None:
-    """Return what was carried over; None for nothing. It is our own file, whole by its checksum."""
+    """Return what was carried over; None for nothing. It is our own file, whole by its checksum.
+
+    What another version of the program left, in another form, is nothing, too: connections that
+    were open then begin in the middle.
+    """
     if not data:
         return None
-    return msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(data), type=Carry)
+    try:
+        return msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(data), type=Carry)
+    except msgspec.ValidationError:
+        return None
