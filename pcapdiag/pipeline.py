@@ -40,7 +40,10 @@ def analyze(paths: Sequence[str | os.PathLike[str]], options: AnalyzeOptions) ->
 
     Raises pcapdiag.errors.PcapdiagError when nothing can be read, or the options are wrong.
     """
-    return report_of(read(paths, options))
+    analysis = read(paths, options)
+    report = report_of(analysis)
+    analysis.let_go()
+    return report
 
 
 def read(paths: Sequence[str | os.PathLike[str]], options: AnalyzeOptions) -> Analysis:

@@ -265,6 +265,15 @@ class Analysis(Following):
             self.logged.listed(self.connections.added, story.stream)
         self.connections.add(connection)
 
+    def let_go(self) -> None:
+        """Leave the connections to the report: all is gone then as soon as the report is.
+
+        In a circle of references it would stay until the collection of garbage comes by, which in a
+        large program is seldom.
+        """
+        del self.connections
+        self.tracker.endings.finished = _nobody
+
     def complete(self, connection: Connection) -> None:
         """Add what was not known yet when a connection was told."""
         self._complete(connection)
@@ -325,6 +334,10 @@ def _snapshots(options: AnalyzeOptions) -> list[Loaded]:
     from pcapdiag.host.load import load_snapshots  # Only here: most runs have none.
 
     return load_snapshots(options.snapshots)
+
+
+def _nobody(_flow: Flow) -> None:
+    """Is told of connections when there are no more."""
 
 
 def _gist(connection: Connection) -> tuple[str, str]:
