@@ -17,8 +17,7 @@ from pcapdiag.capture.window import Columns
 from pcapdiag.decode.headers import TCP, Packet
 
 # Bits of ``traits``, beside flags, TTL, TOS, window, direction and the number of option bytes.
-FROM_A = 1 << 8
-"""Set by who knows the connection."""
+# Bit 8 is free, for who knows the connection: which end sent the segment.
 HAS_TIMESTAMPS = 1 << 9
 HAS_DF = 1 << 10
 HAS_SACK = 1 << 11
