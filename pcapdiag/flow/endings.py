@@ -5,7 +5,7 @@
 One that has ended waits a little for what comes late; one that is quiet for long, or the least
 active of too many, is over too. It is folded into its hosts and its endpoint; then a surely healthy
 one is only counted, and every other one is handed to ``finished``, several at a time: plain Python
-that has just run runs twice as fast.
+that has just run is in the caches, and faster by a fifth (measured).
 """
 
 from __future__ import annotations
