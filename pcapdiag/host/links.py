@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import socket
 import struct
 from collections.abc import Iterator
@@ -137,6 +136,8 @@ def _offloads(asked: socket.socket, name: str) -> dict[str, bool]:
 
 def _ethtool(asked: socket.socket, name: str, command: int) -> int | None:
     """Ask for one value (linux/ethtool.h struct ethtool_value); None where it is not told."""
+    import fcntl  # Only here: Windows, where a snapshot is refused in a sentence, has none.
+
     value = (ctypes.c_uint32 * 2)(command, 0)
     request = struct.pack("16sP16x", name.encode()[:15], ctypes.addressof(value))
     try:
