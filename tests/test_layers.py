@@ -110,7 +110,7 @@ def test_files_are_opened_on_few_floors(path: Path) -> None:
         if not isinstance(node, ast.Call):
             continue
         called = node.func
-        if ast.unparse(called) == "Capture.open":
+        if ast.unparse(called) == "Capture.open" or ast.unparse(node).startswith("mmap.mmap(-1,"):
             continue
         word = called.id if isinstance(called, ast.Name) else getattr(called, "attr", "")
         assert word not in FILE_CALLS, f"{name}:{node.lineno} calls {word}()"

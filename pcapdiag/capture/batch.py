@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from pcapdiag.model.room import number_room
+
 MAX_TIME = (1 << 62) - 1
 """Times are 0 to this many ns since the epoch (the year 2116); what claims more is cut to it."""
 
@@ -84,9 +86,8 @@ class Batch(msgspec.Struct):
 
 def new_batch(buffer: bytes | bytearray, records: int) -> Batch:
     """Return an empty batch over ``buffer`` with room for ``records`` packets."""
-    empty = bytes(8 * records)
     offsets, times, captured, lengths, interfaces, frames = (
-        memoryview(array("q", empty)) for _ in range(6)
+        number_room(records, "q") for _ in range(6)
     )
     return Batch(buffer, 0, offsets, times, captured, lengths, interfaces, frames)
 

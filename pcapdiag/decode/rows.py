@@ -10,11 +10,10 @@ segment has no row, and is decoded when its turn comes.
 
 from __future__ import annotations
 
-from array import array
-
 from pcapdiag.capture.ahead import Preparation
 from pcapdiag.capture.window import Columns
 from pcapdiag.decode.headers import TCP, Packet
+from pcapdiag.model.room import number_room
 
 # Bits of ``traits``, beside flags, TTL, TOS, window, direction and the number of option bytes.
 # Bit 8 is free, for who knows the connection: which end sent the segment.
@@ -54,7 +53,7 @@ class Rows(Preparation):
 
     def __init__(self, seed: int, buffer: bytearray, packets: int, link_type: int) -> None:
         self._seed = seed
-        self.words = memoryview(array("Q", bytes(8 * WORDS * packets)))
+        self.words = number_room(WORDS * packets, "Q")
         self.width = WORDS
         self._rows = self.words
         self._link_type = link_type

@@ -1,7 +1,7 @@
 import cython
 
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host
-from pcapdiag.flow.screen cimport check_kind, is_answer, is_request, status
+from pcapdiag.flow.screen cimport begins_with, check_kind, is_answer, is_request, status
 from pcapdiag.flow.silence cimport answer_may_be_missing, is_silent
 
 cdef long long MAX_CALLERS, MAX_CHANGES, MAX_STATUSES, HEAD_KEPT, _COUNTS_WAITING, _MAX_SPANS
@@ -50,6 +50,8 @@ cdef class Callers:
     cdef public long long count, left_out, steps, uncounted
     @cython.locals(caller=Caller)
     cpdef Caller find(self, Endpoint endpoint, Host host)
+    @cython.locals(caller=Caller)
+    cdef inline Caller _caller(self, Flow flow, Endpoint endpoint, Host host)
     @cython.locals(opener=HalfFlow, caller=Caller, ask=Ask, outcome=cython.longlong, length=cython.longlong)
     cdef object turn_closed(self, Flow flow, unsigned char[::1] v, long long asked, long long asked_length, long long told, long long told_length)
     @cython.locals(ask=Ask)
@@ -63,9 +65,6 @@ cdef class Callers:
     @cython.locals(answered=cython.bint, repeated=cython.bint)
     cdef object _count_syn(self, Flow flow, Caller caller, HalfFlow responder, long long now)
 
-
-@cython.locals(count=cython.Py_ssize_t, i=cython.Py_ssize_t)
-cdef long long _begins_with(unsigned char[::1] v, long long start, long long length, bytes line) noexcept
 
 @cython.locals(span=Span)
 cpdef object note_outcome(Endpoint endpoint, long long outcome, long long time)

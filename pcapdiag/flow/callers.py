@@ -14,7 +14,7 @@ that only looks like a check is one shows in its regular times, at the end.
 from __future__ import annotations
 
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow, Host
-from pcapdiag.flow.screen import check_kind, is_answer, is_request, status
+from pcapdiag.flow.screen import begins_with, check_kind, is_answer, is_request, status
 from pcapdiag.flow.silence import answer_may_be_missing, is_silent
 
 MAX_CALLERS = 16_384
@@ -241,9 +241,18 @@ class Callers:
             endpoint.callers[host] = caller
         return caller
 
+    def _caller(self, flow: Flow, endpoint: Endpoint, host: Host) -> Caller | None:
+        """Return the caller of a connection; with many turns it is looked up once."""
+        caller: Caller | None = flow.caller
+        if caller is None or caller.host is not host:
+            caller = self.find(endpoint, host)
+            flow.caller = caller
+        return caller
+
     def turn_closed(
-        self, flow: Flow, v: bytearray, asked: int, asked_length: int, told: int, told_length: int
-    ) -> None:
+        self, flow: Flow, v: memoryview[int], asked: int, asked_length: int, told: int,
+        told_length: int,
+    ) -> None:  # fmt: skip
         """Note a request of HTTP/1 and its answer; ``asked`` and ``told`` are where they begin.
 
         -1 means that nothing of it is at hand.
@@ -251,7 +260,7 @@ class Callers:
         if asked < 0 or flow.endpoint is None or not is_request(v, asked, asked_length):
             return
         opener = flow.a if flow.a_opened else flow.b
-        caller = self.find(flow.endpoint, opener.host)
+        caller = self._caller(flow, flow.endpoint, opener.host)
         if caller is None:
             return
         if flow.ask_kind < 0:
@@ -266,7 +275,7 @@ class Callers:
             length = asked_length if asked_length < HEAD_KEPT else HEAD_KEPT
             ask = caller.new_ask(flow.ask_kind, bytes(v[asked : asked + length]))
         ask.note(flow.request_time, outcome)
-        if flow.ask_kind > 1 and _begins_with(v, asked, asked_length, ask.line):
+        if flow.ask_kind > 1 and begins_with(v, asked, asked_length, ask.line):
             ask.same += 1
         if flow.turn_index == 1:
             ask.alone += 1
@@ -289,7 +298,7 @@ class Callers:
             return
         opener = flow.a if flow.a_opened else flow.b
         responder = flow.b if flow.a_opened else flow.a
-        if (caller := self.find(flow.endpoint, opener.host)) is None:
+        if (caller := self._caller(flow, flow.endpoint, opener.host)) is None:
             return
         caller.connections += 1
         self._count_port(flow, caller, opener, responder)
@@ -368,17 +377,6 @@ class Callers:
         if responder.fin_seq >= 0 and opener.fin_time <= responder.fin_time:
             flow.waits_until = flow.end + _TIME_WAIT
             self.steps += level.add(flow.end, flow.waits_until, 1)
-
-
-def _begins_with(v: bytearray, start: int, length: int, line: bytes) -> int:
-    # Byte by byte: a slice of ``v`` would be an object of Python's with each request.
-    count = len(line)
-    if count > length:
-        return 0
-    for i in range(count):
-        if v[start + i] != line[i]:
-            return 0
-    return 1
 
 
 def note_outcome(endpoint: Endpoint, outcome: int, time: int) -> None:

@@ -9,7 +9,6 @@ cdef long long _MAX_TOMBSTONES, _WORDS
 @cython.final
 cdef class Graves:
     cdef public long long count, from_a
-    cdef long long _size
     cdef int[::1] _heads, _links
     cdef unsigned int[::1] _hashes
     cdef object _rows
@@ -30,4 +29,3 @@ cdef class Graves:
     cdef int _new_row(self, unsigned long long h) except -1
     @cython.locals(slot=cython.longlong, other=cython.longlong)
     cdef void _forget(self, long long place) noexcept
-    cdef int _grow(self) except -1

@@ -8,15 +8,14 @@ those stay in the nearer caches, and nearly always say that there is no such con
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 
 from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Flow, Tombstone
+from pcapdiag.model.room import number_room
 
 BUCKETS = 65_536
 MAX_TOMBSTONES = 32_768
-FIRST_TOMBSTONES = 512
 WORDS = 10
 """Words of a row: :meth:`Graves.bury` says which."""
 
@@ -35,22 +34,21 @@ class Graves:
         self.count = 0
         """How many were buried, the forgotten ones too."""
         self.from_a = 1
-        self._size = FIRST_TOMBSTONES
-        self._heads = array("i", [-1]) * BUCKETS
-        """The newest one of each bucket, or -1."""
-        self._links = array("i", bytes(4 * MAX_TOMBSTONES))
-        """The next older one of its bucket, or -1."""
-        self._hashes = array("I", bytes(4 * MAX_TOMBSTONES))
-        self._rows = array("Q", bytes(8 * WORDS * FIRST_TOMBSTONES))
+        self._heads = number_room(BUCKETS, "i")
+        """The newest one of each bucket, counted from 1; 0 for none."""
+        self._links = number_room(MAX_TOMBSTONES, "i")
+        """The next older one of its bucket, likewise."""
+        self._hashes = number_room(MAX_TOMBSTONES, "I")
+        self._rows = number_room(WORDS * MAX_TOMBSTONES, "Q")
         self._words = self._rows
 
     def find(self, p: Packet, h: int) -> Tombstone | None:
         """Return the connection on a packet's addresses and ports that was judged last, or None."""
-        place = self._heads[h & 0xFFFF]
+        place = self._heads[h & 0xFFFF] - 1
         while place >= 0:
             if self._hashes[place] == h and self._is_of(p, place * _WORDS):
                 return self._tombstone(place * _WORDS)
-            place = self._links[place]
+            place = self._links[place] - 1
         return None
 
     def bury(self, flow: Flow) -> None:
@@ -119,27 +117,18 @@ class Graves:
         place = self.count % _MAX_TOMBSTONES
         if self.count >= _MAX_TOMBSTONES:
             self._forget(place)
-        elif place == self._size:
-            self._grow()
         self.count += 1
         self._hashes[place] = h
         self._links[place] = self._heads[h & 0xFFFF]
-        self._heads[h & 0xFFFF] = place
+        self._heads[h & 0xFFFF] = place + 1
         return place * _WORDS
 
     def _forget(self, place: int) -> None:
         slot = self._hashes[place] & 0xFFFF
-        other = self._heads[slot]
+        other = self._heads[slot] - 1
         if other == place:
             self._heads[slot] = self._links[place]
             return
-        while self._links[other] != place:
-            other = self._links[other]
+        while self._links[other] != place + 1:
+            other = self._links[other] - 1
         self._links[other] = self._links[place]
-
-    def _grow(self) -> None:
-        larger = array("Q", bytes(2 * 8 * WORDS * self._size))
-        larger[: len(self._rows)] = self._rows
-        self._rows = larger
-        self._words = larger
-        self._size *= 2

@@ -127,7 +127,7 @@ cdef class Flow:
     cdef public long long waits_until, pause, pause_end
     cdef public int ups_before
     cdef public list noted
-    cdef public object reading
+    cdef public object reading, caller
     cdef public list icmp
     cdef public bytes reset_payload
     cdef public tuple arp_frames

@@ -374,6 +374,8 @@ class Flow:
         self.ups_before = 0
         self.noted: list[tuple[Any, ...]] | None = None
         self.reading: object | None = None
+        self.caller: Any = None
+        """The Caller (pcapdiag/flow/callers.py) that it belongs to, once that was asked."""
 
     def is_refused(self) -> int:
         """Say whether the responder's only answer to the SYN was a RST (Zeek's conn_state REJ)."""

@@ -32,3 +32,5 @@ cdef long long _is_hex(long long byte) noexcept
 cdef long long _is_name(unsigned char[::1] v, long long o, long long end, bytes name) noexcept
 @cython.locals(number=cython.longlong, digits=cython.longlong)
 cdef long long _number(unsigned char[::1] v, long long o, long long end) noexcept
+@cython.locals(count=cython.Py_ssize_t, i=cython.Py_ssize_t)
+cpdef long long begins_with(unsigned char[::1] v, long long start, long long length, bytes line) noexcept

@@ -9,9 +9,11 @@ section 6.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from pcapdiag.model.numbers import index_of
 
-Head = bytearray
+Head: TypeAlias = "memoryview[int]"
 """Bytes of which some are a head: the tracker's slab."""
 
 UNKNOWN = -1
@@ -231,3 +233,15 @@ def _number(v: Head, o: int, end: int) -> int:
             return -1
         o += 1
     return number if digits > 0 else -1
+
+
+def begins_with(v: Head, start: int, length: int, line: bytes) -> int:
+    """Say whether ``length`` bytes of ``v`` begin with ``line``."""
+    # Byte by byte: a slice of ``v`` would be an object of Python's with each request.
+    count = len(line)
+    if count > length:
+        return 0
+    for i in range(count):
+        if v[start + i] != line[i]:
+            return 0
+    return 1

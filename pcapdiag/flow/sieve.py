@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.slabs import FACT_WORDS
@@ -48,7 +48,7 @@ class _Rows:
         for start in range(0, len(self._rows), FACT_WORDS):
             yield self._rows[start : start + FACT_WORDS]
 
-    def add(self, row: array[int]) -> None:
+    def add(self, row: Sequence[int]) -> None:
         """Keep a row, if it is one of those that are."""
         direction = row[4] >> 8 & 1
         place = self._seen[direction]
@@ -82,7 +82,7 @@ class Sieve:
         self._plain = _Rows()
         self._telling = _Rows()
 
-    def add(self, flow: Flow, row: array[int]) -> None:
+    def add(self, flow: Flow, row: Sequence[int]) -> None:
         """Take one packet of the connection."""
         self.packets += 1
         # A guess at who opened it may be corrected later, and a stream may go on in another flow.

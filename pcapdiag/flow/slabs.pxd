@@ -8,7 +8,7 @@ cdef long long _FACT_WORDS, _CHUNK_WORDS, _HEAD_BYTES, _PIECE_CHUNK, _PIECE_HEAD
 
 @cython.final
 cdef class FactSlab:
-    cdef public long long size, limit, unused, free
+    cdef public long long limit, unused, free
     cdef public object words
     cdef unsigned long long[::1] view
     cdef long long[::1] next
@@ -19,13 +19,11 @@ cdef class FactSlab:
     cdef void give_chain(self, long long first, long long last) noexcept
     @cython.locals(start=cython.longlong)
     cpdef object row(self, long long chunk, long long fact)
-    @cython.locals(size=cython.longlong)
-    cdef int _grow(self) except -1
 
 
 @cython.final
 cdef class HeadSlab:
-    cdef public long long size, limit, unused, free
+    cdef public long long limit, unused, free
     cdef public object bytes
     cdef unsigned char[::1] view
     cdef long long[::1] next
@@ -33,13 +31,11 @@ cdef class HeadSlab:
     cpdef int take(self) except -2
     cpdef void give(self, long long slot) noexcept
     cpdef object read(self, long long slot, long long length)
-    @cython.locals(size=cython.longlong)
-    cdef int _grow(self) except -1
 
 
 @cython.final
 cdef class PieceSlab:
-    cdef public long long size, limit, unused, free, used
+    cdef public long long limit, unused, free, used
     cdef public object bytes
     cdef unsigned char[::1] view
     cdef long long[::1] words
@@ -50,4 +46,3 @@ cdef class PieceSlab:
     cdef void give(self, Lane lane) noexcept
     @cython.locals(chunk=cython.longlong)
     cdef int _extend(self, Lane lane) except -1
-    cdef int _grow(self) except -1

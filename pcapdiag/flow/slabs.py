@@ -2,19 +2,18 @@
 # cython: initializedcheck=False, annotation_typing=False
 """Shared, bounded storage for kept packets and for bytes: of turns' beginnings, and of lanes.
 
-The slabs hand out slots of a fixed size from one array that grows to a limit and then no further,
-so that memory does not depend on how many connections a capture has. Slots have plain numbers; -1
-means none. A chunk of pieces begins with the number of the next one of its chain.
+The slabs hand out slots of a fixed size, up to a limit, so that memory does not depend on how many
+connections a capture has; what was never handed out takes none. Slots have plain numbers; -1 means
+none. A chunk of pieces begins with the number of the next one of its chain.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
-from typing import Any
 
 from pcapdiag.flow.records import Lane
 from pcapdiag.model.numbers import copy
+from pcapdiag.model.room import byte_room, number_room
 
 FACT_WORDS = 8
 """Words of a kept packet, a cache line of them: see ``KeptPackets._write``, and story.py."""
@@ -25,19 +24,16 @@ LAST_CHUNKS = 5
 """Chunks of kept packets: the first 16 packets, and the last 33 to 40, of every connection."""
 FACT_CHUNKS = 26_624
 """Most chunks of kept packets of all open connections together: 14 MB."""
-FIRST_FACT_CHUNKS = 832
 
 HEAD_BYTES = 1_024
 """First bytes kept of a request or an answer."""
 HEAD_SLOTS = 24_576
 """Most heads of all open connections together: 24 MiB."""
-FIRST_HEAD_SLOTS = 1_024
 
 PIECE_CHUNK = 1_024
 """Bytes of a chunk of pieces, 8 of them its link."""
 PIECE_CHUNKS = 32_768
 """Most chunks of pieces of all open connections together: 32 MiB."""
-FIRST_PIECE_CHUNKS = 256
 PIECE_HEADER = 32
 """Bytes before each piece: its frame, its time, the bytes missing before it, its length."""
 
@@ -53,11 +49,10 @@ class FactSlab:
     """Chunks of CHUNK_FACTS kept packets: neighbours in memory, because they are used together."""
 
     def __init__(self) -> None:
-        self.size = FIRST_FACT_CHUNKS
         self.limit = FACT_CHUNKS
-        self.words = array("Q", bytes(8 * CHUNK_WORDS * FIRST_FACT_CHUNKS))
+        self.words = number_room(CHUNK_WORDS * FACT_CHUNKS, "Q")
         self.view = self.words
-        self.next = array("q", bytes(8 * FACT_CHUNKS))
+        self.next = number_room(FACT_CHUNKS, "q")
         """The next chunk of the chain, by chunk."""
         self.unused = 0
         self.free = -1
@@ -67,11 +62,7 @@ class FactSlab:
         chunk = self.free
         if chunk >= 0:
             self.free = self.next[chunk]
-        elif self.unused < self.size:
-            chunk = self.unused
-            self.unused += 1
-        elif self.size < self.limit:
-            self._grow()
+        elif self.unused < self.limit:
             chunk = self.unused
             self.unused += 1
         else:
@@ -93,31 +84,20 @@ class FactSlab:
             self.next[last] = self.free
             self.free = first
 
-    def row(self, chunk: int, fact: int) -> array[int]:
+    def row(self, chunk: int, fact: int) -> list[int]:
         """Return the words of a fact."""
         start = chunk * _CHUNK_WORDS + fact * _FACT_WORDS
-        return self.words[start : start + _FACT_WORDS]
-
-    def _grow(self) -> None:
-        size = self.size * 2
-        if size > self.limit:
-            size = self.limit
-        larger = array("Q", bytes(8 * CHUNK_WORDS * size))
-        larger[: len(self.words)] = self.words
-        self.words = larger
-        self.view = larger
-        self.size = size
+        return self.words[start : start + _FACT_WORDS].tolist()
 
 
 class HeadSlab:
     """Slots of HEAD_BYTES bytes for the first bytes of a turn."""
 
     def __init__(self) -> None:
-        self.size = FIRST_HEAD_SLOTS
         self.limit = HEAD_SLOTS
-        self.bytes = bytearray(HEAD_BYTES * FIRST_HEAD_SLOTS)
+        self.bytes = byte_room(HEAD_BYTES * HEAD_SLOTS)
         self.view = self.bytes
-        self.next = array("q", bytes(8 * HEAD_SLOTS))
+        self.next = number_room(HEAD_SLOTS, "q")
         """The free slot to take after this one, by slot."""
         self.unused = 0
         self.free = -1
@@ -128,10 +108,8 @@ class HeadSlab:
         if slot >= 0:
             self.free = self.next[slot]
             return slot
-        if self.unused == self.size:
-            if self.size >= self.limit:
-                return -1
-            self._grow()
+        if self.unused >= self.limit:
+            return -1
         self.unused += 1
         return self.unused - 1
 
@@ -145,26 +123,15 @@ class HeadSlab:
         start = slot * _HEAD_BYTES
         return bytes(self.bytes[start : start + length])
 
-    def _grow(self) -> None:
-        size = self.size * 2
-        if size > self.limit:
-            size = self.limit
-        larger = bytearray(HEAD_BYTES * size)
-        larger[: len(self.bytes)] = self.bytes
-        self.bytes = larger
-        self.view = larger
-        self.size = size
-
 
 class PieceSlab:
     """Chunks of the pieces of lanes, each piece with its header, and maybe over several chunks."""
 
     def __init__(self) -> None:
-        self.size = FIRST_PIECE_CHUNKS
         self.limit = PIECE_CHUNKS
-        self.bytes = bytearray(PIECE_CHUNK * FIRST_PIECE_CHUNKS)
-        self.view: bytearray = self.bytes
-        self.words: Any = memoryview(self.bytes).cast("q")
+        self.bytes = byte_room(PIECE_CHUNK * PIECE_CHUNKS)
+        self.view = self.bytes
+        self.words = self.bytes.cast("q")
         self.unused = 0
         self.free = -1
         self.used = 0
@@ -245,8 +212,6 @@ class PieceSlab:
         if chunk >= 0:
             self.free = self.words[chunk * _PIECE_CHUNK >> 3]
         else:
-            if self.unused == self.size:
-                self._grow()
             chunk = self.unused
             self.unused += 1
         self.used += 1
@@ -258,12 +223,3 @@ class PieceSlab:
             self.words[lane.last * _PIECE_CHUNK >> 3] = chunk
         lane.last = chunk
         lane.at = chunk * _PIECE_CHUNK + 8
-
-    def _grow(self) -> None:
-        size = min(self.size * 2, self.limit)
-        larger = bytearray(PIECE_CHUNK * size)
-        larger[: len(self.bytes)] = self.bytes
-        self.bytes = larger
-        self.view = larger
-        self.words = memoryview(larger).cast("q")
-        self.size = size

@@ -7,7 +7,7 @@ the input has to be files: standard input cannot be read twice.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.slabs import FACT_WORDS
@@ -55,7 +55,7 @@ class Traces:
         """How many packets of all connections the limits left out."""
         return sum(kept.packets - _held(kept) for kept in self._kept.values())
 
-    def add(self, flow: Flow, row: array[int]) -> None:
+    def add(self, flow: Flow, row: Sequence[int]) -> None:
         """Take one packet of a watched connection."""
         kept = self._kept.get(flow.stream)
         if kept is None or kept.flow is not flow:
@@ -74,14 +74,14 @@ class Traces:
         kept.flow = flow
         return kept
 
-    def _add_last(self, kept: _Kept, row: array[int]) -> None:
+    def _add_last(self, kept: _Kept, row: Sequence[int]) -> None:
         held = len(kept.last) // FACT_WORDS
         if held < LAST_TRACED and self._rows < MAX_TRACED and kept.at == 0:
             kept.last.extend(row)
             self._rows += 1
         elif held:
             start = kept.at * FACT_WORDS
-            kept.last[start : start + FACT_WORDS] = row
+            kept.last[start : start + FACT_WORDS] = array("Q", row)
             kept.at = (kept.at + 1) % held
 
     def get(self, stream: int) -> Trace | None:

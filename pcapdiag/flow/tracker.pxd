@@ -18,10 +18,10 @@ from pcapdiag.flow.redirects cimport Redirects
 from pcapdiag.flow.sequence cimport analyze
 from pcapdiag.flow.table cimport Table
 from pcapdiag.flow.turns cimport Turns, note_request_acked
-from pcapdiag.model.numbers cimport distance, prefetch, prefetch_item, prefetch_object
+from pcapdiag.model.numbers cimport distance, prefetch, prefetch_item, prefetch_object, prefetch_word
 
 cdef long long ACK, ACKED_UNSEEN, ANY_RETRANSMISSION, BAD_CHECKSUM, DSACK, FIN, GAP_BEFORE, KEEP_ALIVE, KEEP_ALIVE_ACK, OUT_OF_ORDER, RST, SUPER_SEGMENT, SYN
-cdef long long _SOON, _NEARER, _CACHE_LINE, _HASH, _TCP, _ICMP_ERROR, _DNS, _ARP, _FRAGMENT, _UNDECODED, _UNKNOWN_LINK, _NOT_NEXT, _COUNTED
+cdef long long _SOON, _EARLY, _NEARER, _CACHE_LINE, _HASH, _TCP, _ICMP_ERROR, _DNS, _ARP, _FRAGMENT, _UNDECODED, _UNKNOWN_LINK, _NOT_NEXT, _COUNTED
 cdef long long CLOSED, LEFT, REFUSED, IDLE, SWEEP, MASK32, MAX_ICMP, MAX_RESET_PAYLOAD
 
 

@@ -44,7 +44,13 @@ from pcapdiag.flow.redirects import Redirects
 from pcapdiag.flow.sequence import analyze
 from pcapdiag.flow.table import Table
 from pcapdiag.flow.turns import Turns, note_request_acked
-from pcapdiag.model.numbers import distance, prefetch, prefetch_item, prefetch_object
+from pcapdiag.model.numbers import (
+    distance,
+    prefetch,
+    prefetch_item,
+    prefetch_object,
+    prefetch_word,
+)
 from pcapdiag.model.packet import (
     ACK,
     ACKED_UNSEEN,
@@ -71,6 +77,8 @@ MAX_RESET_PAYLOAD = 64
 
 SOON = 8
 """Packets from the one that is followed to the one whose bytes are brought near meanwhile."""
+EARLY = 40
+"""The same to the one whose row is brought near: the other processor wrote it."""
 NEARER = 4
 """So much later the connection that it is probably of is brought near, too."""
 CACHE_LINE = 64
@@ -78,6 +86,7 @@ CACHE_LINE = 64
 
 # Twins in C of constants that plain Python imports.
 _SOON = SOON
+_EARLY = EARLY
 _NEARER = NEARER
 _CACHE_LINE = CACHE_LINE
 _HASH = HASH
@@ -181,6 +190,7 @@ class Tracker:
                 soon = self.offsets[i + _SOON]
                 prefetch(p.view, soon + _CACHE_LINE)
                 if self.width:
+                    prefetch_word(self.words, (i + _EARLY) * self.width)
                     prefetch(p.view, soon + self.captured[i + _SOON] - 1)
                     row = (i + _SOON) * self.width
                     prefetch_item(buckets, self.words[row + _HASH] >> 32 & 0xFFFF)

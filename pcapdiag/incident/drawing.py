@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
@@ -22,7 +22,7 @@ class Drawing:
         self.stream = stream
         self._sieve = Sieve(limit)
 
-    def add(self, flow: Flow, row: array[int]) -> None:
+    def add(self, flow: Flow, row: Sequence[int]) -> None:
         """Take a packet of any watched stream; see ``Tracker.watch``."""
         if flow.stream == self.stream:
             self._sieve.add(flow, row)

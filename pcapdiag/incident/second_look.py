@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
+from collections.abc import Sequence
 
 import msgspec
 
@@ -55,7 +55,7 @@ class SecondLook(Following):
         """End the reading."""
         self.tracker.close()
 
-    def _seen(self, flow: Flow, row: array[int]) -> None:
+    def _seen(self, flow: Flow, row: Sequence[int]) -> None:
         self.traces.add(flow, row)
         drawing = self.drawings.get(flow.stream)
         if drawing is not None:

@@ -36,6 +36,8 @@ cdef extern from *:
         pcapdiag_index_of(PCAPDIAG_AT(view, 0), byte, start, end)
     #if defined(__GNUC__)
     #define pcapdiag_prefetch(view, at) __builtin_prefetch(PCAPDIAG_AT(view, at))
+    #define pcapdiag_prefetch_word(view, at) \\
+        __builtin_prefetch((const uint64_t *)(view).data + (at))
     #define pcapdiag_prefetch_item(list, at) \\
         __builtin_prefetch(((PyListObject *)(list))->ob_item + (at))
     #define pcapdiag_prefetch_object(list, at) do { \\
@@ -45,6 +47,7 @@ cdef extern from *:
         __builtin_prefetch(pcapdiag_start + 128); } while (0)
     #else
     #define pcapdiag_prefetch(view, at) ((void)0)
+    #define pcapdiag_prefetch_word(view, at) ((void)0)
     #define pcapdiag_prefetch_item(list, at) ((void)0)
     #define pcapdiag_prefetch_object(list, at) ((void)0)
     #endif
@@ -58,6 +61,7 @@ cdef extern from *:
     cpdef long long distance "pcapdiag_distance" (long long a, long long b) noexcept nogil
     cpdef long long index_of "pcapdiag_index_of_at" (const unsigned char[::1] data, long long byte, long long start, long long end) noexcept nogil
     cpdef void copy "pcapdiag_copy" (unsigned char[::1] target, long long at, const unsigned char[::1] source, long long start, long long count) noexcept nogil
+    cpdef void prefetch_word "pcapdiag_prefetch_word" (const unsigned long long[::1] words, long long at) noexcept nogil
     cpdef void prefetch_item "pcapdiag_prefetch_item" (list objects, long long at) noexcept
     cpdef void prefetch_object "pcapdiag_prefetch_object" (list objects, long long at) noexcept
     cpdef void prefetch "pcapdiag_prefetch" (const unsigned char[::1] data, long long at) noexcept nogil

@@ -38,13 +38,18 @@ def distance(a: int, b: int) -> int:
     return d - MASK32 - 1 if d > HALF else d
 
 
-def index_of(data: bytes | bytearray, byte: int, start: int, end: int) -> int:
+def index_of(data: memoryview[int], byte: int, start: int, end: int) -> int:
     """Return where a byte is first in ``data[start:end]``, or -1."""
-    return data.find(byte, start, end)
+    found = bytes(data[start:end]).find(byte)
+    return found + start if found >= 0 else -1
 
 
 def copy(
-    target: MutableSequence[int], at: int, source: Sequence[int], start: int, count: int
+    target: MutableSequence[int] | memoryview[int],
+    at: int,
+    source: Sequence[int],
+    start: int,
+    count: int,
 ) -> None:
     """Copy ``count`` bytes; a slice would be copied by way of two new views when compiled."""
     for i in range(count):
@@ -53,6 +58,10 @@ def copy(
 
 def prefetch(data: Sequence[int], at: int) -> None:
     """Have a byte that will be read soon brought near, while something else is done."""
+
+
+def prefetch_word(words: Sequence[int], at: int) -> None:
+    """Do the same with a word of 64 bits."""
 
 
 def prefetch_item(objects: Sequence[object], at: int) -> None:

@@ -158,7 +158,7 @@ def test_the_request_goes_on_behind_100_continue() -> None:
 )
 def test_completeness(answer: bytes, total: int, expected: int) -> None:
     tail = int.from_bytes(answer[-8:], "big")
-    assert completeness(bytearray(answer), 0, len(answer), total, tail) == expected
+    assert completeness(memoryview(bytearray(answer)), 0, len(answer), total, tail) == expected
 
 
 def test_a_head_too_long_to_be_seen_is_told_where_a_proxy_got_it() -> None:
