@@ -119,8 +119,11 @@ def match(story: Story, _context: Context) -> Judgement | None:
 
 
 def _acks_the_syn(story: Story, reset: PacketFact) -> bool:
+    """Return whether the RST acknowledges the SYN, with or without the data in it (RFC 7413)."""
     isn = story.initiator.isn
-    return reset.has_ack and isn is not None and reset.ack == (isn + 1) & 0xFFFFFFFF
+    asked = {p.end_seq for p in story.packets if p.is_syn and p.from_initiator}
+    plain = isn is not None and reset.ack == (isn + 1) & 0xFFFFFFFF
+    return reset.has_ack and (plain or reset.ack in asked)
 
 
 def _facts(story: Story, reset: PacketFact) -> dict[str, str]:
