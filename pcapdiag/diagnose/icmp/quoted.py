@@ -81,6 +81,14 @@ def refuses(error: IcmpFact) -> bool:
     return is_unreachable(error) or is_prohibited(error) or is_time_exceeded(error)
 
 
+def only_quoted(story: Story) -> bool:
+    """Return whether nothing of a connection was captured but errors that quote it.
+
+    So it is where the sender's own host rejects what it sends, before a capture sees it (measured).
+    """
+    return bool(story.icmp) and not story.initiator.packets and not story.responder.packets
+
+
 def fatal(story: Story, context: Context, wanted: Callable[[IcmpFact], bool]) -> IcmpFact | None:
     """Return the first wanted error if such errors ended the connection.
 
@@ -92,6 +100,8 @@ def fatal(story: Story, context: Context, wanted: Callable[[IcmpFact], bool]) ->
     if not errors:
         return None
     first = errors[0]
+    if only_quoted(story) and story.midstream:
+        return None
     if not connected(story):
         return first if not story.syn_ack_count or not first.from_initiator else None
     other = story.half(not first.from_initiator)
