@@ -51,6 +51,7 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.across import answered_elsewhere
+from pcapdiag.diagnose.attribution.ttl import ROUTE_CHANGE, as_far
 from pcapdiag.diagnose.bare import is_bare
 from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
@@ -139,8 +140,18 @@ def _answer_to_final_ack(story: Story) -> PacketFact | None:
         prompt = kernels and packet.time <= limit
         first_data = story.initiator.first_data_time
         before_data = not first_data or packet.time < first_data + round_trip(story) // 2
-        return packet if prompt and before_data else None
+        same = _from_the_listener(story, packet)
+        return packet if prompt and before_data and same else None
     return None
+
+
+def _from_the_listener(story: Story, reset: PacketFact) -> bool:
+    """Return whether a RST came the way that the SYN-ACK came: one kernel makes both."""
+    answer = next((p for p in story.packets if p.is_syn_ack), None)
+    if answer is None:
+        return True
+    as_near = abs(answer.ttl - reset.ttl) <= ROUTE_CHANGE or as_far(answer.ttl, reset.ttl)
+    return as_near and answer.direction == reset.direction
 
 
 def _answers_the_data(story: Story, context: Context) -> bool:

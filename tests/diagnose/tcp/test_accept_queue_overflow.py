@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.model.context import Context, HostFacts
 from tests.diagnose.playbook import (
@@ -10,6 +12,7 @@ from tests.diagnose.playbook import (
     C,
     S,
     again,
+    around,
     judged,
     play,
     sides,
@@ -53,6 +56,16 @@ def test_who_answered_the_syn_from_elsewhere_has_no_queue_of_the_hosts() -> None
     assert judge(story, Context(hosts={host.address: host}, last_time=story.end)).code == (
         "tcp.reset_before_request"
     )
+
+
+def test_a_reset_from_elsewhere_than_the_syn_ack_is_no_listeners() -> None:
+    for ttl, code in ((62, "tcp.accept_queue_overflow"), (60, "tcp.reset_before_request")):
+        assert judged(*HANDSHAKE, S("RST", after=0.3, ttl=ttl)).code == code
+    story = play(*HANDSHAKE, S("RST", after=0.3))
+    *before, reset = story.packets
+    sent = replace(reset, direction=4)
+    moved = replace(story, packets=(*before, sent), resets=(sent,))
+    assert judge(moved, around(moved)).code == "tcp.reset_before_request"
 
 
 def test_a_listener_that_waits_for_data_repeats_its_syn_ack_and_serves() -> None:
