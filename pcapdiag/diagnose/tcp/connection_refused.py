@@ -91,6 +91,20 @@ KIND = Kind(
         "nft list ruleset | grep -nE '{responder_port}|reject'  # on {responder_ip}",
         "nc -vz -w 3 {responder_ip} {responder_port}  # from {initiator_ip}",
     ),
+    path_fixes=(
+        "find the device: firewall, security group, load balancer or node between {initiator_ip} "
+        "and {responder_ip}; its log of rejected connections at that moment",
+        "does it allow {initiator_ip} to {responder_ip} port {responder_port}? (rule, list of "
+        "blocked pairs, limit of connections, NetworkPolicy)",
+        "is the address its own, a Service or virtual address? then its backends are the place to "
+        "look",
+    ),
+    path_commands=(
+        "tcpdump -ni any 'tcp port {responder_port} and host {initiator_ip}'  # on {responder_ip}: "
+        "does the SYN arrive?",
+        "traceroute -n -T -p {responder_port} {responder_ip}  # from {initiator_ip}",
+        "nft list ruleset | grep -nE '{responder_port}|reject'  # on routers and nodes between",
+    ),
 )
 
 

@@ -68,6 +68,7 @@ from pcapdiag.diagnose.icmp.quoted import name_of, refuses
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.other_leg import told_its_client
+from pcapdiag.diagnose.syn_asks import always_asked
 from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.context import Context
@@ -196,11 +197,18 @@ def _who(story: Story, context: Context) -> tuple[SideHint, ...]:
 def _notes(story: Story, context: Context) -> tuple[str, ...]:
     """Return what else a single SYN may be, where no other packet of that port is captured."""
     endpoint = context.endpoint(story.responder.address, story.responder.port)
-    if story.syn_count > 1 or endpoint.established or endpoint.refused:
-        return ()
-    return (_NOT_REPEATED,)
+    serves = endpoint.established or endpoint.refused
+    asked = always_asked(story) if serves else None
+    if asked is not None:
+        return (_ASKED.format(asked=asked),)
+    return () if serves or story.syn_count > 1 else (_NOT_REPEATED,)
 
 
+_ASKED = (
+    "Each of its SYNs came with {asked}, which some devices drop; other SYNs to that port were "
+    "answered. Does one without it get through? (Linux: net.ipv4.tcp_ecn=0, "
+    "net.ipv4.tcp_ecn_fallback=1, net.ipv4.tcp_fastopen=0)"
+)
 _FILTERED = OtherCode("capture.partial", 1 - ONLY_SYNS)
 _NOT_REPEATED = (
     "Its SYN was not repeated, which is due after 1 s: its connect timeout is shorter; or a "
