@@ -11,7 +11,6 @@ from pcapdiag.model.report import Attribution, EnvoyWords, Side
 from tests.diagnose.http.spoken import after_answer, exchange, spoken
 from tests.diagnose.playbook import GET, HANDSHAKE, C, S, around, play
 
-
 SIDES: tuple[Side, ...] = ("path", "responder")
 
 
