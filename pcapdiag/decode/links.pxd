@@ -2,7 +2,7 @@ import cython
 
 from pcapdiag.model.numbers cimport big16, big32, little32
 
-cdef long long _NOTHING, _CUT, _NO_LINK, _ETHERNET, _SENT_BY_US, _LEAST_OF_PKTAP, MASK32
+cdef long long _NOTHING, _CUT, _NO_LINK, _ETHERNET, _SENT_BY_US, _ARPHRD_LOOPBACK, _LEAST_OF_PKTAP, MASK32
 cdef long long _ENCRYPTED_WIFI, _PARTS_OF_WIFI, _DAMAGED_WIFI
 
 
@@ -19,7 +19,7 @@ cdef class Links:
     cdef long long _cooked(self) noexcept nogil
     @cython.locals(o=cython.longlong)
     cdef long long _cooked2(self) noexcept nogil
-    cdef void _set_direction(self, long long packet_type) noexcept nogil
+    cdef void _set_direction(self, long long packet_type, long long hardware) noexcept nogil
     @cython.locals(reception="long long")
     cdef void _set_way(self, long long flags) noexcept nogil
     @cython.locals(version=cython.longlong)

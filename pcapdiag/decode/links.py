@@ -26,6 +26,8 @@ ETHERNET = 0x6558
 """An Ethernet frame follows (transparent bridging, RFC 1701)."""
 SENT_BY_US = 4
 """The last of the packet types in cooked captures that say a direction."""
+ARPHRD_LOOPBACK = 772
+"""Device type of the loopback in cooked captures (linux/if_arp.h)."""
 LEAST_OF_PKTAP = 108
 """Bytes of the shortest header of macOS; newer systems write longer ones."""
 MASK32 = 0xFFFFFFFF
@@ -63,6 +65,7 @@ _CUT = CUT
 _NO_LINK = NO_LINK
 _ETHERNET = ETHERNET
 _SENT_BY_US = SENT_BY_US
+_ARPHRD_LOOPBACK = ARPHRD_LOOPBACK
 _LEAST_OF_PKTAP = LEAST_OF_PKTAP
 
 
@@ -129,7 +132,7 @@ class Links:
         o = self.position
         if self.end - o < 16:
             return _CUT
-        self._set_direction(big16(self.view, o))
+        self._set_direction(big16(self.view, o), big16(self.view, o + 2))
         if big16(self.view, o + 4) == 6:
             self.mac = (big16(self.view, o + 6) << 32) | big32(self.view, o + 8)
         self.position = o + 16
@@ -140,14 +143,20 @@ class Links:
         if self.end - o < 20:
             return _CUT
         self.ifindex = big32(self.view, o + 4)
-        self._set_direction(self.view[o + 10])
+        self._set_direction(self.view[o + 10], big16(self.view, o + 8))
         if self.view[o + 11] == 6:
             self.mac = (big16(self.view, o + 12) << 32) | big32(self.view, o + 14)
         self.position = o + 20
         return big16(self.view, o)
 
-    def _set_direction(self, packet_type: int) -> None:
+    def _set_direction(self, packet_type: int, hardware: int) -> None:
+        """Set the direction; what is on the loopback was sent by this host, whoever it speaks for.
+
+        libpcap leaves out what goes into it, and keeps what comes out (linux_check_direction()).
+        """
         self.direction = packet_type if packet_type <= _SENT_BY_US else -1
+        if packet_type == 0 and hardware == _ARPHRD_LOOPBACK:
+            self.direction = _SENT_BY_US
 
     def _set_way(self, flags: int) -> None:
         """Set the direction by epb_flags (draft-ietf-opsawg-pcapng, section 4.3.1)."""

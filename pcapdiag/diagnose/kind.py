@@ -33,6 +33,9 @@ class Kind(msgspec.Struct, frozen=True):
     """Where it can be mended, likeliest first."""
     fixes: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    path_fixes: tuple[str, ...] = ()
+    """In place of ``fixes`` where a device between is named for it; empty: the same."""
+    path_commands: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:

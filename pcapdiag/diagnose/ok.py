@@ -44,6 +44,7 @@ from pcapdiag.diagnose.mtu.recovered import mtu_notes
 from pcapdiag.diagnose.multipath import NOTE as MULTIPATH
 from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.spare import is_spare
+from pcapdiag.diagnose.syn_asks import tried_without
 from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import MS
@@ -135,7 +136,7 @@ def _handshake_notes(story: Story) -> list[str]:
         note = f"A spare connection: {story.initiator.address} went on with stream {story.spare_to}"
         notes.append(f"{note} and closed this one unused.")
     if story.syn_count > 1 and connected(story):
-        notes.append(f"The SYN was sent {story.syn_count} times.")
+        notes.append(_sent_again(story))
     served_from = story.established_time + REPEAT_MARGIN
     if story.handshake_done and story.syn_ack_times and story.syn_ack_times[-1] > served_from:
         notes.append("SYN-ACK repeated after the handshake, then served (TCP_DEFER_ACCEPT).")
@@ -159,6 +160,16 @@ def _reset_notes(story: Story) -> list[str]:
     elif work(story) is Work.DONE:
         notes.append(f"RST in frame {end.frame} came after the answer was complete.")
     return notes
+
+
+def _sent_again(story: Story) -> str:
+    times = f"The SYN was sent {story.syn_count} times"
+    asked = tried_without(story)
+    if asked is None:
+        return f"{times}."
+    return (
+        f"{times}: with {asked} in vain, and answered without; a device on the way may drop such."
+    )
 
 
 def _request_notes(story: Story) -> list[str]:

@@ -16,6 +16,7 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import answer_in_time
+from pcapdiag.model.report import Side
 from pcapdiag.model.story import Half, Story
 
 PREFACE = b"PR"
@@ -34,16 +35,18 @@ class Texts(msgspec.Struct, frozen=True):
     commands: tuple[str, ...]
 
 
-def fill(kind: Kind, judgement: Judgement, story: Story) -> Texts:
-    """Return the kind's texts for one connection."""
+def fill(kind: Kind, judgement: Judgement, story: Story, side: Side = "unknown") -> Texts:
+    """Return the kind's texts for one connection, ``side`` being who is named for it."""
     words = Words(story, judgement.facts)
-    commands = judgement.commands or kind.commands
+    between = side == "path"
+    fixes = judgement.fixes or (between and kind.path_fixes) or kind.fixes
+    commands = judgement.commands or (between and kind.path_commands) or kind.commands
     if _speaks_something_else(story):
         commands = tuple([one for one in commands if not one.startswith("curl ") or SOCKS in one])
     return Texts(
         kind.title.format_map(words),
         kind.explanation.format_map(words),
-        tuple([fix.format_map(words) for fix in judgement.fixes or kind.fixes]),
+        tuple([fix.format_map(words) for fix in fixes]),
         tuple([command.format_map(words) for command in commands]),
     )
 

@@ -546,8 +546,8 @@ class Tracker:
             flow.end = time
             flow.active_time = time
             table.infer_opener(p, flow)
-            flow.midstream = 1
-            flow.inferred = 0 if p.flags & SYN else 1
+            flow.midstream = 0 if p.flags & SYN else 1
+            flow.inferred = flow.midstream
             table.settle(flow)
             self.endings.make_room(self.now)
         if flow.icmp is None:

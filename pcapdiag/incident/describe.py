@@ -36,6 +36,7 @@ from pcapdiag.model.report import (
     Reset,
     Role,
     RttParts,
+    Side,
     Verdict,
 )
 from pcapdiag.model.story import Half, Story
@@ -155,8 +156,9 @@ def describe_verdict(
 ) -> Verdict:
     """Return a verdict in words; ``count`` equal ones are folded into it."""
     kind = kind_of(judgement.code)
-    texts = fill(kind, judgement, story)
+    texts = fill(kind, judgement, story, attribution.side)
     ends.assign(attribution)
+    places = _places(story, judgement.fix_at or kind.fix_at, attribution.side)
     return Verdict(
         code=judgement.code,
         failed=judgement.failed,
@@ -169,7 +171,7 @@ def describe_verdict(
         frames=list(judgement.frames),
         envoy=_envoy_words(kind, judgement),
         ended_by=judgement.ended_by,
-        fix_at=_parties(_places(story, judgement.fix_at or kind.fix_at), ends),
+        fix_at=_parties(places, ends),
         exchange=judgement.exchange,
         count=count,
         alternatives=[
@@ -206,10 +208,11 @@ def _envoy_words(kind: Kind, judgement: Judgement) -> EnvoyWords | None:
     return words
 
 
-def _places(story: Story, actors: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave out the path where both ends are on one host."""
-    on_host = is_loopback(story.initiator.address) and is_loopback(story.responder.address)
-    return tuple(actor for actor in actors if actor != "path") if on_host else actors
+def _places(story: Story, actors: tuple[str, ...], side: Side) -> tuple[str, ...]:
+    """Leave out the path where both ends are on one host; it comes first where it did it."""
+    if is_loopback(story.initiator.address) and is_loopback(story.responder.address):
+        return tuple(actor for actor in actors if actor != "path")
+    return tuple(sorted(actors, key=lambda actor: actor != side)) if side == "path" else actors
 
 
 def _parties(actors: tuple[str, ...], ends: Ends) -> list[Party]:

@@ -138,6 +138,16 @@ def test_the_source_mac_is_the_innermost_one() -> None:
     assert facts("raw-101").mac == 0
 
 
+@pytest.mark.parametrize("hardware", [1, 772])
+def test_what_a_cooked_capture_took_from_the_loopback_was_sent_here(hardware: int) -> None:
+    source = {"src": b"\2\0\0\0\0\1", "lladdrlen": 6, "lladdrtype": hardware}
+    first = bytes(CookedLinux(pkttype=0, **source) / SEGMENT4)
+    second = bytes(CookedLinuxV2(pkttype=0, **source) / SEGMENT4)
+    expected = 4 if hardware == 772 else 0
+    assert is_the_segment(first, 113, PAYLOAD).direction == expected
+    assert is_the_segment(second, 276, PAYLOAD).direction == expected
+
+
 def test_a_cooked_packet_says_its_direction_and_its_interface() -> None:
     assert facts("sll").direction == 4
     assert facts("sll2").direction == 0

@@ -147,6 +147,17 @@ def test_the_texts_are_filled(code: str) -> None:
         assert any(SERVER[0] in c or str(SERVER[1]) in c for c in texts.commands)
 
 
+def test_a_device_that_refused_is_looked_for_and_not_the_hosts_program() -> None:
+    story, judgement = judged("tcp.connection_refused")
+    by_host = fill(KINDS[judgement.code], judgement, story, "responder")
+    by_device = fill(KINDS[judgement.code], judgement, story, "path")
+    assert by_device.fixes[0].startswith("find the device: firewall")
+    assert by_host.fixes[0].startswith("is the program on")
+    assert "does the SYN arrive?" in by_device.commands[0]
+    for text in (*by_device.fixes, *by_device.commands):
+        assert not re.search(r"[{}]", text)
+
+
 @pytest.mark.parametrize("code", sorted(STORIES))
 def test_what_a_kind_needs_only_spares_the_asking(code: str) -> None:
     story = STORIES[code]

@@ -7,9 +7,11 @@ from pcapdiag.diagnose.exchanges import judge_exchanges
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.incident.describe import describe_verdict
 from pcapdiag.model.http import Exchange, LocalReply
-from pcapdiag.model.report import Attribution, EnvoyWords
+from pcapdiag.model.report import Attribution, EnvoyWords, Side
 from tests.diagnose.http.spoken import after_answer, exchange, spoken
 from tests.diagnose.playbook import GET, HANDSHAKE, C, S, around, play
+
+SIDES: tuple[Side, ...] = ("path", "responder")
 
 
 def envoy_words(failed: Exchange) -> EnvoyWords | None:
@@ -57,3 +59,15 @@ def test_on_loopback_nothing_is_to_be_mended_on_the_path() -> None:
     assert "middlebox" in describe_verdict(story, judgement, who, ends).fix_at
     story.initiator.address = story.responder.address = "127.0.0.1"
     assert describe_verdict(story, judgement, who, ends).fix_at == ["upstream"]
+
+
+def test_the_device_that_did_it_is_the_first_place_to_mend() -> None:
+    story = play(C("SYN"), S("RST,ACK"))
+    judgement = judge(story, around(story, 1))
+    places = {
+        side: describe_verdict(story, judgement, Attribution(side=side), Ends("proxy", "upstream"))
+        for side in SIDES
+    }
+    assert places["path"].fix_at == ["middlebox", "upstream", "proxy"]
+    assert places["responder"].fix_at == ["upstream", "proxy", "middlebox"]
+    assert places["path"].fixes[0].startswith("find the device")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
-from pcapdiag.diagnose.attribution.ttl import ROUTE_CHANGE, STEADY, hops_text
+from pcapdiag.diagnose.attribution.ttl import ROUTE_CHANGE, STEADY, hops_text, without_handshakes
 from pcapdiag.diagnose.attribution.view import ResetView, duration
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
@@ -38,6 +38,21 @@ def host_alive(story: Story, context: Context) -> Signal | None:
         return None
     detail = f"{address} answers on other ports: the host is up and can be reached"
     return signal("host_alive", "responder", detail, story.syn_frames[:1])
+
+
+def answered_elsewhere(story: Story, context: Context) -> bool:
+    """Return whether the SYN-ACK came from clearly elsewhere than all else of that address.
+
+    A guard answers the SYN of a caller that it does not know yet, and lets its next ones pass.
+    """
+    answers = [p.ttl for p in story.packets if p.is_syn_ack]
+    if len(set(answers)) != 1:
+        return False
+    others = without_handshakes(
+        context.host(story.responder.address).ttls, answers[0], len(answers)
+    )
+    near = any(abs(ttl - answers[0]) <= ROUTE_CHANGE for ttl in others)
+    return sum(others.values()) >= STEADY and not near
 
 
 def handshake_elsewhere(story: Story) -> Signal | None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.ttl import baseline, hops, without
 from pcapdiag.diagnose.attribution.vantage import vantage
-from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, ResetView
+from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, ResetView, duration
 from pcapdiag.model.addresses import is_loopback
 
 SENT_BY_US = 4
 """Packet type of cooked captures: sent by the capturing host."""
 RECEIVED = frozenset({0, 1, 2, 3})
 STEADY = 3
+CAME = 0.5
+"""Packets of an address that came in, for each that left, from which on it is another host's."""
+FAR_LINK = 2_000_000
+"""Round trip (ns) on one link beyond which it is a tunnel or a provider's network, with devices."""
 
 
 def mac(view: ResetView) -> Signal | None:
@@ -95,7 +99,10 @@ def captured_at_sender(view: ResetView) -> Signal | None:
         detail = f"the capture was taken on {view.end.address} itself, and the {view.word} left it"
         return signal("captured_at_sender", view.side, detail, (view.reset.frame,))
     detail = f"the capture was taken on the link of {view.end.address}: {seen.why}"
-    return signal("captured_near_sender", view.side, detail, (view.reset.frame,))
+    far = (view.min_rtt or 0) >= FAR_LINK
+    if far:
+        detail += f"; but that is {duration(view.min_rtt or 0)} away and back, no mere cable"
+    return signal("captured_near_sender", view.side, detail, (view.reset.frame,), confounded=far)
 
 
 def mac_text(number: int) -> str:
@@ -121,7 +128,8 @@ def _by_router(view: ResetView) -> bool:
 
 def _sent(view: ResetView, others: set[int]) -> Signal | None:
     end, reset = view.end.address, view.reset
-    if others <= {SENT_BY_US} and (others or end in view.context.capture_hosts):
+    own = end in view.context.capture_hosts
+    if others <= {SENT_BY_US} and (own or (others and not _translated(view))):
         detail = f"{view.word} was sent by the captured host, which is {end} itself"
         return signal("left_captured_host", view.side, detail, (reset.frame,))
     if not others or SENT_BY_US in others:
@@ -135,6 +143,12 @@ def _sent(view: ResetView, others: set[int]) -> Signal | None:
     says = view.peer_side if peer_is_here else "path"
     other_connections = not view.own
     return signal("made_by_capturing_host", says, detail, (reset.frame,), other_connections)
+
+
+def _translated(view: ResetView) -> bool:
+    """Whether the capturing host is a NAT: the address's packets come in before they leave it."""
+    host = view.context.host(view.end.address)
+    return host.received_by_capture_host >= CAME * host.sent_by_capture_host > 0
 
 
 def _elsewhere(view: ResetView) -> set[int]:

@@ -15,10 +15,11 @@ LINUX_TTL, WINDOWS_TTL = 64, 128
 
 
 def stack(view: ResetView) -> Stack:
-    """Return the stack of the RST's alleged sender by its other packets on the connection.
+    """Return the stack of the RST's alleged sender by its other packets.
 
-    Linux answers a SYN with IP ID 0 and counts from then on; FreeBSD and Apple (sysctl rfc6864) set
-    it to 0 in all packets that have DF; Windows starts with TTL 128.
+    Linux answers a SYN with IP ID 0 and counts from then on, which other connections may show;
+    FreeBSD and Apple (sysctl rfc6864) set it to 0 in all packets that have DF; Windows starts with
+    TTL 128.
     """
     own = view.earlier
     if view.story.ip_version != 4 or not own:
@@ -30,9 +31,17 @@ def stack(view: ResetView) -> Stack:
         return "unknown"
     answer = next((p for p in own if p.is_syn_ack), None)
     others = [p for p in own if not p.is_syn and not p.is_syn_ack]
-    if answer and answer.ip_id == 0 and answer.df and any(p.ip_id for p in others):
+    counts = any(p.ip_id for p in others) or (not others and _counts_elsewhere(view))
+    if answer and answer.ip_id == 0 and answer.df and counts:
         return "linux"
     silent = all(p.ip_id == 0 and p.df for p in own)
     if silent and len(own) >= ENOUGH and any(p.length for p in own):
         return "apple or FreeBSD"
     return "unknown"
+
+
+def _counts_elsewhere(view: ResetView) -> bool:
+    """Return whether the address's packets on other connections have IP IDs, all from one place."""
+    host = view.context.host(view.end.address)
+    sent = sum(host.ttls.values()) - host.answered
+    return len(host.ttls) == 1 and not host.ip_ids_zero and sent >= ENOUGH

@@ -18,6 +18,8 @@ UNITS = (1_000_000_000, 100_000_000, 10_000_000, 1_000_000)
 """Units (ns) of clocks too coarse to tell who was faster: converted captures, some appliances."""
 USUAL = (0.8, 3.0)
 """Shares of the smallest round trip between which an answer is as fast as usual."""
+SEVERAL = 3
+"""Connections whose handshakes were not all slow."""
 ROUND_TRIPS = 10
 """No answer takes more of them."""
 QUIET = 1_000_000_000
@@ -34,13 +36,14 @@ def answer_time(view: ResetView) -> Signal | None:
         return None
     delay = view.reset.time - prompts[0].time
     frames = (prompts[0].frame, view.reset.frame)
-    if too_fast(delay, rtt, clock_unit(view.story)):
+    least = min(rtt, view.context.host(view.end.address).min_rtt or rtt)
+    if too_fast(delay, least, clock_unit(view.story)):
         detail = (
             f"{view.word} came {duration(delay)} after the segment that it answers; "
-            f"{view.end.address} never took less than {duration(rtt)}"
+            f"{view.end.address} never took less than {duration(least)}"
         )
-        acknowledges = not view.bare and prompts[0].length and _measured_on_data(view)
-        name = "too_fast_ack" if acknowledges else "too_fast"
+        sure = _well_measured(view) and _answers_only(view, prompts)
+        name = "too_fast_ack" if sure else "too_fast"
         return signal(name, "path", detail, frames)
     delay = view.reset.time - prompts[-1].time
     if delay < USUAL[0] * rtt or any(p.time >= prompts[-1].time for p in view.earlier):
@@ -64,12 +67,24 @@ def clock_unit(story: Story) -> int:
     return next((unit for unit in UNITS if all(time % unit == 0 for time in times)), 0)
 
 
-def _measured_on_data(view: ResetView) -> bool:
-    """Whether the end had answered more than a SYN: the handshake alone may have been slow.
+def _well_measured(view: ResetView) -> bool:
+    """Whether the end had answered more than one SYN: that alone may have been slow.
 
     A radio that wakes up, a full queue, or a relay that connects onwards first delays the SYN-ACK.
     """
-    return any(not p.is_syn_ack for p in view.earlier)
+    several = view.context.host(view.end.address).answered >= SEVERAL
+    return several or any(not p.is_syn_ack for p in view.earlier)
+
+
+def _answers_only(view: ResetView, prompts: list[PacketFact]) -> bool:
+    """Whether the RST answers just these: its numbers were not known from any earlier packet.
+
+    A RST,ACK acknowledges their data. A bare one has their ACK number, and answers a packet.
+    """
+    if not view.bare:
+        return prompts[0].length > 0
+    first = next(p for p in view.peer_earlier if p.has_ack and p.ack == view.reset.seq)
+    return first.frame == prompts[0].frame and not view.own_window
 
 
 def unprompted(view: ResetView) -> Signal | None:

@@ -222,18 +222,39 @@ def _always_so(view: ResetView, ttls: dict[int, int]) -> bool:
 
 def _same(view: ResetView, ttls: dict[int, int], whose: str) -> Signal:
     steady = _steady(view, ttls) and view.reset.ttl == mode(ttls)
+    elsewhere = _elsewhere_but_handshake(view)
+    if elsewhere is not None:
+        return _of_guard(view, elsewhere)
     same = {view.reset.ttl: ttls[view.reset.ttl]}
     detail = f"{view.word} has TTL {view.reset.ttl} like {_packets(same)} of {whose}"
     name = "ttl_same" if steady else "ttl_same_once"
-    return signal(name, view.side, detail, (view.reset.frame,), _handshake_elsewhere(view))
+    return signal(name, view.side, detail, (view.reset.frame,))
 
 
-def _handshake_elsewhere(view: ResetView) -> bool:
-    """Whether only a SYN-ACK came from as far, and all else of the address from one other place."""
+def _elsewhere_but_handshake(view: ResetView) -> dict[int, int] | None:
+    """Return the one TTL of the address's other packets, where but a SYN-ACK came from as far."""
     ttl = view.reset.ttl
     others = without_handshakes(view.context.host(view.end.address).ttls, ttl, len(view.own))
     answered = bool(view.own) and all(p.is_syn_ack for p in view.own)
-    return answered and len(others) == 1 and sum(others.values()) >= STEADY and ttl not in others
+    steady = len(others) == 1 and sum(others.values()) >= STEADY and ttl not in others
+    return others if answered and steady else None
+
+
+def _of_guard(view: ResetView, others: dict[int, int]) -> Signal:
+    """Tell that what accepted the connection, and reset it, is not where the address's others are.
+
+    A guard against floods tries a new caller so; so does a pool's one odd machine.
+    """
+    ttl, usual = view.reset.ttl, mode(others)
+    detail = (
+        f"{view.word} has TTL {ttl} ({hops_text(ttl)}) like the SYN-ACK; all {_packets(others)} of "
+        f"{view.end.address} {usual} ({hops_text(usual)}): a guard, or another machine, answered "
+        "for that address"
+    )
+    if as_far(ttl, usual):
+        return signal("ttl_same_once", view.side, detail, (view.reset.frame,), confounded=True)
+    name = "ttl_near" if abs(ttl - usual) <= ROUTE_CHANGE else "ttl_of_guard"
+    return signal(name, "path", detail, (view.reset.frame,))
 
 
 def _difference(view: ResetView, ttls: dict[int, int], *, steady: bool) -> str:

@@ -38,6 +38,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.ending import ending, frames_of, sent_unseen
 from pcapdiag.diagnose.filtered import only_first_syn, only_first_syn_ack
+from pcapdiag.diagnose.icmp.quoted import only_quoted
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.one_way import never_answered
@@ -98,6 +99,8 @@ def match(story: Story, context: Context) -> Judgement | None:
 
 def _doubt(story: Story, context: Context) -> tuple[str, tuple[int, ...]] | None:
     """Return what looks wrong and its frames, or None where nothing does."""
+    if only_quoted(story):
+        return "nothing of it was captured but ICMP errors that quote it", (story.icmp[0].frame,)
     if one_direction(story):
         return _one_sided(story)
     if not connected(story):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.judgement import Actor, SideHint
+from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
 from pcapdiag.diagnose.timing import SECOND, capture_left
 from pcapdiag.diagnose.work import answer_may_be_missing, connected
 from pcapdiag.model.context import Context
+from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import IcmpFact, Story
 
 DESTINATION_UNREACHABLE, TIME_EXCEEDED = {4: 3, 6: 1}, {4: 11, 6: 3}
@@ -22,10 +24,13 @@ NAMES = {
     (4, 3, 1): "host unreachable",
     (4, 3, 2): "protocol unreachable",
     (4, 3, 3): "port unreachable",
+    (4, 3, 4): "fragmentation needed",
     (4, 3, 9): "network prohibited",
     (4, 3, 10): "host prohibited",
     (4, 3, 13): "administratively prohibited",
     (4, 11, 0): "time to live exceeded",
+    (4, 11, 1): "fragment reassembly time exceeded",
+    (4, 12, 0): "parameter problem",
     (6, 1, 0): "no route to destination",
     (6, 1, 1): "administratively prohibited",
     (6, 1, 2): "beyond scope of source address",
@@ -33,12 +38,19 @@ NAMES = {
     (6, 1, 4): "port unreachable",
     (6, 1, 5): "source address failed policy",
     (6, 1, 6): "reject route to destination",
+    (6, 2, 0): "packet too big",
     (6, 3, 0): "hop limit exceeded",
+    (6, 3, 1): "fragment reassembly time exceeded",
+    (6, 4, 0): "erroneous header field",
+    (6, 4, 1): "unrecognized next header",
+    (6, 4, 2): "unrecognized IPv6 option",
 }
 
 
 STILL_TRYING = 3 * SECOND
 """Without an end, silence from which on the sender has given up; until then it is a soft error."""
+TRIED, REPEATS = 5 * SECOND, 3
+"""The same where data was repeated in vain so long and so often, and met by errors throughout."""
 
 
 def is_prohibited(error: IcmpFact) -> bool:
@@ -64,27 +76,57 @@ def is_too_big(error: IcmpFact) -> bool:
     return (error.version, error.type, error.code) in TOO_BIG
 
 
+def refuses(error: IcmpFact) -> bool:
+    """Return whether an error says that packets do not get there at all."""
+    return is_unreachable(error) or is_prohibited(error) or is_time_exceeded(error)
+
+
+def only_quoted(story: Story) -> bool:
+    """Return whether nothing of a connection was captured but errors that quote it.
+
+    So it is where the sender's own host rejects what it sends, before a capture sees it (measured).
+    """
+    return bool(story.icmp) and not story.initiator.packets and not story.responder.packets
+
+
 def fatal(story: Story, context: Context, wanted: Callable[[IcmpFact], bool]) -> IcmpFact | None:
     """Return the first wanted error if such errors ended the connection.
 
     On an established connection an ICMP error is a soft one (RFC 9293 section 3.9.2.2): it counts
-    only where the quoted data was never acknowledged and nothing of the other end came after it.
+    only where the quoted data was never acknowledged and nothing of the other end came after it. So
+    it may where every other try was met by one: only the way there is cut.
     """
     errors = [error for error in story.icmp if wanted(error)]
     if not errors:
         return None
     first = errors[0]
+    if only_quoted(story) and story.midstream:
+        return None
     if not connected(story):
         return first if not story.syn_ack_count or not first.from_initiator else None
     other = story.half(not first.from_initiator)
-    progress = other.last_time > errors[-1].time
     stuck = story.half(first.from_initiator).unacked > 0
-    if progress or not stuck or answer_may_be_missing(story):
+    if not stuck or answer_may_be_missing(story):
+        return None
+    met = _met_throughout(story, errors)
+    if other.last_time > errors[-1].time and not met:
         return None
     end = ending(story)
     if end is None:
-        return first if capture_left(story, context) >= STILL_TRYING else None
+        return first if met or capture_left(story, context) >= STILL_TRYING else None
     return first if end.time >= first.time else None
+
+
+def _met_throughout(story: Story, errors: Sequence[IcmpFact]) -> bool:
+    """Return whether data was repeated for long, never acknowledged, and errors met the tries."""
+    stuck = stuck_data(story)
+    if stuck is None or stuck.hole or stuck.repeats < REPEATS:
+        return False
+    if stuck.by_initiator != errors[0].from_initiator or story.end - stuck.first_time < TRIED:
+        return False
+    acked = story.half(stuck.by_initiator).acked or 0
+    about_it = [error for error in errors if seq_distance(error.quoted_seq, acked) >= 0]
+    return 2 * len(about_it) > stuck.repeats
 
 
 def name_of(error: IcmpFact) -> str:

@@ -48,7 +48,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pcapdiag.diagnose.ending import ending, frames_of
-from pcapdiag.diagnose.icmp.quoted import fatal, is_unreachable, name_of, sender_hints
+from pcapdiag.diagnose.icmp.quoted import (
+    fatal,
+    is_unreachable,
+    name_of,
+    only_quoted,
+    sender_hints,
+)
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
@@ -83,6 +89,12 @@ KIND = Kind(
 )
 
 
+NOT_CAPTURED = (
+    "Of the connection itself nothing was captured: the sender's own host rejected its SYN before "
+    "the capture saw it, or a capture filter left only the error."
+)
+
+
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a connection that an ICMP unreachable ended."""
     return judged(story, context, KIND, is_unreachable, 0.97)
@@ -101,16 +113,20 @@ def judged(
         return None
     end = ending(story)
     phase = phase_at(story, error.time)
+    unseen = only_quoted(story)
+    hints = sender_hints(story, error)
     return Judgement(
         code=kind.code,
         failed=True,
         phase=phase,
-        confidence=confidence if phase == "connect" else confidence - 0.1,
+        confidence=confidence if phase == "connect" and not unseen else confidence - 0.1,
         frames=frames_of(*story.syn_frames[:1], error.frame, end.frame if end else 0),
         ended_by=end.actor if end else None,
-        candidates=sender_hints(story, error),
+        candidates=hints,
+        fix_at=("initiator", "responder") if hints[0].side == "initiator" else (),
         facts=_facts(story, error, wanted),
         numbers={"icmp_type": error.type, "icmp_code": error.code},
+        notes=(NOT_CAPTURED,) if unseen else (),
     )
 
 

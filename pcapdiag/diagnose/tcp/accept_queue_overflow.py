@@ -7,9 +7,10 @@ What happened
 How pcapdiag can tell
     The final ACK, or data, was sent, and the SYN-ACK is repeated all the same (after 1, 3, 7 s)
     while the data is never acknowledged. With tcp_abort_on_overflow=1 a bare RST answers the final
-    ACK, before the responder sent anything but its SYN-ACK. With SYN cookies nothing more comes:
-    that looks like tcp.data_timeout, which then names this code as an alternative. A listener with
-    TCP_DEFER_ACCEPT also repeats the SYN-ACK, and then serves: `ok`.
+    ACK, before the responder sent anything but its SYN-ACK; data sent behind that ACK gets a RST
+    too, so a single one answers the data alone, and is another failure. With SYN cookies nothing
+    more comes: that looks like tcp.data_timeout, which then names this code as an alternative. A
+    listener with TCP_DEFER_ACCEPT also repeats the SYN-ACK, and then serves: `ok`.
 
 Usual causes
     - The program hangs, or accepts too slowly: out of threads, out of file descriptors, paused.
@@ -31,6 +32,8 @@ Can be confused with
     - tcp.handshake_stalled: seen at the initiator alone, a final ACK lost on the way gives the same
       packets.
     - tcp.data_timeout: with SYN cookies the server repeats nothing, and only the data is lost.
+    - tcp.reset_before_request: a guard that answers the SYN for the server, and then resets, sends
+      the same RST, from nearer than the server is.
     - tcp.listen_backlog: the finding when several connections show it.
 
 What would settle it
@@ -41,11 +44,14 @@ What would settle it
 References
     - Linux tcp_v4_syn_recv_sock(), inet_csk_reqsk_queue_add(); tcp(7), `tcp_abort_on_overflow`.
     - Measured in the lab (docs/lab.md): SYN-ACK again after 1, 3, 7 s; a bare RST with
-      `tcp_abort_on_overflow=1`; nothing with SYN cookies.
+      `tcp_abort_on_overflow=1`, and one more for each segment behind that ACK, as the listener
+      then gets it (RFC 9293 section 3.10.7.2); nothing with SYN cookies.
 """
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.attribution.across import answered_elsewhere
+from pcapdiag.diagnose.attribution.ttl import ROUTE_CHANGE, as_far
 from pcapdiag.diagnose.bare import is_bare
 from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
@@ -104,7 +110,7 @@ def match(story: Story, context: Context) -> Judgement | None:
         confidence = 0.88 if story.initiator.payload_bytes else 0.7
         return _judgement(story, context, confidence, what, frames)
     reset = _answer_to_final_ack(story)
-    if reset is None:
+    if reset is None or _answers_the_data(story, context) or answered_elsewhere(story, context):
         return None
     what = f"answered the final ACK with RST {duration(reset.time - story.established_time)} later"
     frames = (*story.syn_ack_frames, reset.frame)
@@ -134,8 +140,34 @@ def _answer_to_final_ack(story: Story) -> PacketFact | None:
         prompt = kernels and packet.time <= limit
         first_data = story.initiator.first_data_time
         before_data = not first_data or packet.time < first_data + round_trip(story) // 2
-        return packet if prompt and before_data else None
+        same = _from_the_listener(story, packet)
+        return packet if prompt and before_data and same else None
     return None
+
+
+def _from_the_listener(story: Story, reset: PacketFact) -> bool:
+    """Return whether a RST came the way that the SYN-ACK came: one kernel makes both."""
+    answer = next((p for p in story.packets if p.is_syn_ack), None)
+    if answer is None:
+        return True
+    as_near = abs(answer.ttl - reset.ttl) <= ROUTE_CHANGE or as_far(answer.ttl, reset.ttl)
+    return as_near and answer.direction == reset.direction
+
+
+def _answers_the_data(story: Story, context: Context) -> bool:
+    """Return whether data followed the final ACK, and one RST came for both.
+
+    Who does not hold the connection answers each of them.
+    """
+    client, server = story.initiator, story.responder
+    apart = client.first_data_time and client.first_data_frame != _final_ack_frame(story)
+    missed = client.acked_unseen or context.lost_by_capture
+    return bool(apart) and server.rst_count == 1 and not missed
+
+
+def _final_ack_frame(story: Story) -> int:
+    own = (p for p in story.packets if p.from_initiator and p.has_ack)
+    return next((p.frame for p in own), 0)
 
 
 def _judgement(
@@ -158,7 +190,7 @@ def _judgement(
         frames=frames_of(*frames),
         ended_by=end.actor if end else None,
         reset=reset,
-        candidates=_who(story, context, shared),
+        candidates=_who(story, context, shared, reset),
         alternatives=(OtherCode(other, round(0.97 - sure, 2)),),
         facts={
             "syn_ack_frame": str(story.syn_ack_frames[0]),
@@ -173,7 +205,9 @@ def _stalls_elsewhere(story: Story, context: Context) -> bool:
     return endpoint.unanswered > 0
 
 
-def _who(story: Story, context: Context, shared: bool) -> tuple[SideHint, ...]:
+def _who(
+    story: Story, context: Context, shared: bool, reset: PacketFact | None
+) -> tuple[SideHint, ...]:
     address, frames = story.responder.address, story.syn_ack_frames[:3]
     if address in context.capture_hosts:
         why = f"the final ACK reached {address}, where the capture was taken"
@@ -182,4 +216,6 @@ def _who(story: Story, context: Context, shared: bool) -> tuple[SideHint, ...]:
         why = "several connections to this listener stall: its queue is full"
         return (SideHint("responder", 0.87, why, frames), SideHint("path", 0.1, why, frames))
     why = "an ACK lost on the way gives the initiator the same packets; one connection cannot tell"
+    if reset is not None:
+        why = "a filter or guard on the way can answer the final ACK the same"
     return (SideHint("responder", 0.62, why, frames), SideHint("path", 0.33, why, frames))

@@ -91,6 +91,20 @@ KIND = Kind(
         "nft list ruleset | grep -nE '{responder_port}|reject'  # on {responder_ip}",
         "nc -vz -w 3 {responder_ip} {responder_port}  # from {initiator_ip}",
     ),
+    path_fixes=(
+        "find the device: firewall, security group, load balancer or node between {initiator_ip} "
+        "and {responder_ip}; its log of rejected connections at that moment",
+        "does it allow {initiator_ip} to {responder_ip} port {responder_port}? (rule, list of "
+        "blocked pairs, limit of connections, NetworkPolicy)",
+        "is the address its own, a Service or virtual address? then its backends are the place to "
+        "look",
+    ),
+    path_commands=(
+        "tcpdump -ni any 'tcp port {responder_port} and host {initiator_ip}'  # on {responder_ip}: "
+        "does the SYN arrive?",
+        "traceroute -n -T -p {responder_port} {responder_ip}  # from {initiator_ip}",
+        "nft list ruleset | grep -nE '{responder_port}|reject'  # on routers and nodes between",
+    ),
 )
 
 
@@ -119,8 +133,11 @@ def match(story: Story, _context: Context) -> Judgement | None:
 
 
 def _acks_the_syn(story: Story, reset: PacketFact) -> bool:
+    """Return whether the RST acknowledges the SYN, with or without the data in it (RFC 7413)."""
     isn = story.initiator.isn
-    return reset.has_ack and isn is not None and reset.ack == (isn + 1) & 0xFFFFFFFF
+    asked = {p.end_seq for p in story.packets if p.is_syn and p.from_initiator}
+    plain = isn is not None and reset.ack == (isn + 1) & 0xFFFFFFFF
+    return reset.has_ack and (plain or reset.ack in asked)
 
 
 def _facts(story: Story, reset: PacketFact) -> dict[str, str]:

@@ -64,9 +64,11 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.ending import frames_of
 from pcapdiag.diagnose.filtered import only_first_syn
+from pcapdiag.diagnose.icmp.quoted import name_of, refuses
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.other_leg import told_its_client
+from pcapdiag.diagnose.syn_asks import always_asked
 from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.context import Context
@@ -77,7 +79,7 @@ KIND = Kind(
     title="no answer: {responder} did not answer {syns} in {waited}",
     explanation=(
         "{initiator_ip} sent {syns} to {responder} ({syn_frames}) and got "
-        "nothing back within {silent}, not even an ICMP error. {gave_up}"
+        "{nothing} back within {silent}, {errors}. {gave_up}"
     ),
     phases=("connect",),
     envoy=Envoy("UF", "connection timeout"),
@@ -117,7 +119,8 @@ ONLY_SYNS = 0.6
 
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for SYNs that nothing ever answered."""
-    silent = story.responder.packets == 0 and not story.icmp and not story.initiator.rst_count
+    silent = story.responder.packets == 0 and not any(map(refuses, story.icmp))
+    silent = silent and not story.initiator.rst_count
     if not story.syn_frames or not silent or one_direction(story):
         return None
     if story.lost_to is not None and story.syn_count == 1:
@@ -194,11 +197,18 @@ def _who(story: Story, context: Context) -> tuple[SideHint, ...]:
 def _notes(story: Story, context: Context) -> tuple[str, ...]:
     """Return what else a single SYN may be, where no other packet of that port is captured."""
     endpoint = context.endpoint(story.responder.address, story.responder.port)
-    if story.syn_count > 1 or endpoint.established or endpoint.refused:
-        return ()
-    return (_NOT_REPEATED,)
+    serves = endpoint.established or endpoint.refused
+    asked = always_asked(story) if serves else None
+    if asked is not None:
+        return (_ASKED.format(asked=asked),)
+    return () if serves or story.syn_count > 1 else (_NOT_REPEATED,)
 
 
+_ASKED = (
+    "Each of its SYNs came with {asked}, which some devices drop; other SYNs to that port were "
+    "answered. Does one without it get through? (Linux: net.ipv4.tcp_ecn=0, "
+    "net.ipv4.tcp_ecn_fallback=1, net.ipv4.tcp_fastopen=0)"
+)
 _FILTERED = OtherCode("capture.partial", 1 - ONLY_SYNS)
 _NOT_REPEATED = (
     "Its SYN was not repeated, which is due after 1 s: its connect timeout is shorter; or a "
@@ -216,4 +226,14 @@ def _facts(story: Story, gave_up: bool, silent: int) -> dict[str, str]:
         "silent": duration(silent),
         "syn_frames": f"frame {first}" if first == last else f"frames {first} to {last}",
         "gave_up": "Then it gave up." if gave_up else "The capture ends soon after.",
+        **_nothing(story),
     }
+
+
+def _nothing(story: Story) -> dict[str, str]:
+    """Say that nothing came back, or nothing but an ICMP error that refuses nothing."""
+    if not story.icmp:
+        return {"nothing": "nothing", "errors": "not even an ICMP error about them"}
+    error = story.icmp[0]
+    only = f"only {name_of(error)} of {error.source} in frame {error.frame}"
+    return {"nothing": "no answer", "errors": only}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pcapdiag.diagnose.attribution import link
 from pcapdiag.model.context import Context, HostFacts, NeighbourFacts
 from pcapdiag.model.packet import ACK, SYN
@@ -78,6 +80,15 @@ def test_a_reset_leaving_the_captured_host_was_sent_by_it() -> None:
     assert found.weight == 3.0
 
 
+@pytest.mark.parametrize(("came", "expected"), [(0, 3.0), (4, 3.0), (10, None)])
+def test_a_nat_hands_on_what_came_in_under_another_port(came: int, expected: float | None) -> None:
+    exchange = cooked(client=0, server=4)
+    facts = HostFacts(SERVER, sent_by_capture_host=10, received_by_capture_host=came)
+    known = Context(hosts={SERVER: facts})
+    found = link.direction(seen(exchange, exchange.live_reset(), known))
+    assert (found.weight if found else None) == expected
+
+
 def test_on_loopback_there_is_no_path() -> None:
     """A sidecar calls its application from 127.0.0.6, at the pod's own address."""
     exchange = Exchange()
@@ -133,6 +144,20 @@ def test_capture_on_the_resetting_host_itself() -> None:
     assert strange is None
     second = link.captured_at_sender(seen(exchange, exchange.live_reset(ttl=255), context))
     assert told(second) == ("captured_at_sender", "responder")
+
+
+def test_a_link_that_takes_milliseconds_is_more_than_a_cable() -> None:
+    weights = []
+    for rtt in (MS, 8 * MS):
+        exchange = Exchange(rtt=rtt)
+        exchange.client.ttl, exchange.server.ttl = 61, 64
+        exchange.handshake().request().response()
+        found = link.captured_at_sender(seen(exchange, exchange.live_reset()))
+        assert told(found) == ("captured_near_sender", "responder")
+        assert found is not None
+        weights.append(round(found.weight, 2))
+        assert ("no mere cable" in found.detail) == (rtt > MS)
+    assert weights == [1.3, 0.6]
 
 
 def test_beside_the_end_another_initial_ttl_may_be_a_bridges() -> None:

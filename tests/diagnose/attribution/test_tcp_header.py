@@ -108,6 +108,25 @@ def test_missing_timestamps_accuse_little_and_linux_more() -> None:
     assert told(found) == ("timestamps_missing", "path")
 
 
+@pytest.mark.parametrize(
+    ("ttls", "zeros", "name"),
+    [
+        ({61: 12}, 0, "timestamps_missing_linux"),
+        ({61: 12}, 12, "timestamps_missing"),
+        ({61: 3}, 0, "timestamps_missing"),
+        ({61: 12, 125: 9}, 0, "timestamps_missing"),
+    ],
+)
+def test_other_connections_show_that_the_host_is_linux(
+    ttls: dict[int, int], zeros: int, name: str
+) -> None:
+    exchange = Exchange().handshake().wait(20 * MS)
+    known = known_host(SERVER, ttls=ttls)
+    known.host(SERVER).ip_ids_zero = zeros
+    found = tcp_header.timestamps_missing(seen(exchange, exchange.live_reset(tsval=None), known))
+    assert told(found) == (name, "path")
+
+
 def test_a_reset_without_window_misses_timestamps_only_where_linux_would_have_them() -> None:
     exchange = talk()
     found = tcp_header.timestamps_missing(seen(exchange, exchange.live_reset(window=0, tsval=None)))

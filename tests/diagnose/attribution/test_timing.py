@@ -55,6 +55,33 @@ def test_a_handshake_alone_may_have_been_slow() -> None:
     assert told(timing.answer_time(seen(exchange, reset))) == ("too_fast", "path")
 
 
+def test_several_handshakes_were_not_all_slow() -> None:
+    for answered, name in ((2, "too_fast"), (3, "too_fast_ack")):
+        exchange = Exchange().handshake()
+        exchange.wait(MS).send("client", PSH | ACK, 50)
+        reset = exchange.wait(2 * MS).reply_reset()
+        known = known_host(SERVER, min_rtt=9 * MS)
+        known.host(SERVER).answered = answered
+        assert told(timing.answer_time(seen(exchange, reset, known))) == (name, "path")
+
+
+def test_a_bare_reset_may_answer_an_older_segment_with_the_same_acknowledgment() -> None:
+    exchange = talk().wait(SECOND)
+    exchange.send("client", PSH | ACK, 50)
+    reset = exchange.wait(2 * MS).reply_reset()
+    known = known_host(SERVER, min_rtt=9 * MS)
+    known.host(SERVER).answered = 9
+    assert told(timing.answer_time(seen(exchange, reset, known))) == ("too_fast", "path")
+
+
+def test_a_nearer_answer_of_the_host_elsewhere_is_the_least_that_it_takes() -> None:
+    exchange = talk().wait(SECOND)
+    exchange.send("client", PSH | ACK, 50)
+    reset = exchange.wait(2 * MS).reply_reset()
+    found = timing.answer_time(seen(exchange, reset, known_host(SERVER, min_rtt=3 * MS)))
+    assert found is None or found.says == "responder"
+
+
 def test_an_answer_at_the_usual_round_trip() -> None:
     exchange = talk()
     exchange.send("client", PSH | ACK, 50)

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from pcapdiag.diagnose.judge import judge
+from pcapdiag.model.story import Half
 from tests.diagnose.playbook import (
+    CLIENT,
     EXCHANGE,
     GET,
     HANDSHAKE,
@@ -10,8 +14,10 @@ from tests.diagnose.playbook import (
     C,
     S,
     again,
+    around,
     icmp,
     judged,
+    play,
     sides,
 )
 
@@ -85,3 +91,66 @@ def test_a_file_that_ends_while_the_sender_still_tries() -> None:
     lines = (*HANDSHAKE, request, icmp(3, 1, ROUTER), *again(request, 200))
     assert judged(*lines, left=1).code == "capture.partial"
     assert judged(*lines, left=9).code == "icmp.unreachable"
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "source", "expected", "side"),
+    [
+        (3, 13, ROUTER, "icmp.prohibited", "path"),
+        (3, 3, SERVER[0], "icmp.unreachable", "responder"),
+        (11, 0, ROUTER, "icmp.time_exceeded", "path"),
+    ],
+)
+def test_errors_that_met_every_try_were_the_end_of_it(
+    kind: int, code: int, source: str, expected: str, side: str
+) -> None:
+    request = C("PSH,ACK", GET, lost=True)
+    error = icmp(kind, code, source)
+    tries = [line for one in again(request, 200, 400, 800, 1600, 3200) for line in (one, error)]
+    verdict = judged(*HANDSHAKE, request, error, *tries, left=0.1)
+    assert verdict.code == expected
+    assert sides(verdict)[side] > 0.9
+    alive = S("ACK", ack=1, after=0.1)
+    assert judged(*HANDSHAKE, request, error, *tries, alive, left=0.1).code == expected
+
+
+def test_one_error_does_not_explain_data_that_was_lost_long_after_it() -> None:
+    request = C("PSH,ACK", GET, lost=True)
+    tries = again(request, 200, 400, 800, 1600, 3200)
+    alive = S("ACK", ack=1, after=0.1)
+    lines = (*HANDSHAKE, request, icmp(3, 13, ROUTER), *tries, alive)
+    assert judged(*lines, left=9).code == "tcp.data_timeout"
+
+
+def test_the_senders_own_host_rejects() -> None:
+    verdict = judged(C("SYN"), icmp(3, 3, CLIENT[0]))
+    assert sides(verdict)["initiator"] == 0.9
+    assert verdict.fix_at == ("initiator", "responder")
+    assert not verdict.notes
+
+
+@pytest.mark.parametrize(
+    ("midstream", "expected"), [(False, "icmp.unreachable"), (True, "capture.partial")]
+)
+def test_an_error_that_quotes_a_connection_of_which_nothing_was_captured(
+    midstream: bool, expected: str
+) -> None:
+    full = play(C("SYN"), icmp(3, 3, CLIENT[0]))
+    client, server = CLIENT, SERVER
+    quoted = replace(
+        full,
+        initiator=Half(*client),
+        responder=Half(*server),
+        packets=(),
+        syn_count=0,
+        syn_frames=(),
+        syn_times=(),
+        midstream=midstream,
+        initiator_inferred=midstream,
+    )
+    verdict = judge(quoted, around(quoted, 5))
+    assert verdict.code == expected
+    assert verdict.failed != midstream
+    if not midstream:
+        assert verdict.phase == "connect"
+        assert "nothing was captured" in verdict.notes[0]

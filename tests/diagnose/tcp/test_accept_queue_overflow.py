@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from msgspec.structs import replace
+
+from pcapdiag.diagnose.judge import judge
+from pcapdiag.model.context import Context, HostFacts
 from tests.diagnose.playbook import (
     EXCHANGE,
     GET,
@@ -8,7 +12,9 @@ from tests.diagnose.playbook import (
     C,
     S,
     again,
+    around,
     judged,
+    play,
     sides,
 )
 
@@ -34,6 +40,32 @@ def test_a_bare_reset_at_the_final_ack() -> None:
     assert verdict.code == "tcp.accept_queue_overflow"
     assert verdict.reset is not None
     assert verdict.confidence < 0.8
+
+
+def test_who_does_not_hold_the_connection_resets_the_data_behind_the_ack_too() -> None:
+    resets = (C("ACK", GET), S("RST", after=0.1), S("RST", after=0.2))
+    assert judged(*HANDSHAKE, *resets).code == "tcp.accept_queue_overflow"
+    verdict = judged(*HANDSHAKE, *resets[:2])
+    assert verdict.code == "tcp.reset_before_response"
+    assert "tcp.accept_queue_overflow" in [other.code for other in verdict.alternatives]
+
+
+def test_who_answered_the_syn_from_elsewhere_has_no_queue_of_the_hosts() -> None:
+    story = play(*HANDSHAKE, S("RST", after=0.3))
+    host = HostFacts(story.responder.address, ttls={64: 1, 58: 9})
+    assert judge(story, Context(hosts={host.address: host}, last_time=story.end)).code == (
+        "tcp.reset_before_request"
+    )
+
+
+def test_a_reset_from_elsewhere_than_the_syn_ack_is_no_listeners() -> None:
+    for ttl, code in ((62, "tcp.accept_queue_overflow"), (60, "tcp.reset_before_request")):
+        assert judged(*HANDSHAKE, S("RST", after=0.3, ttl=ttl)).code == code
+    story = play(*HANDSHAKE, S("RST", after=0.3))
+    *before, reset = story.packets
+    sent = replace(reset, direction=4)
+    moved = replace(story, packets=(*before, sent), resets=(sent,))
+    assert judge(moved, around(moved)).code == "tcp.reset_before_request"
 
 
 def test_a_listener_that_waits_for_data_repeats_its_syn_ack_and_serves() -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.diagnose.playbook import EXCHANGE, HANDSHAKE, C, S, judged
+from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, C, S, judged
 
 
 def test_a_syn_answered_by_reset() -> None:
@@ -24,6 +24,12 @@ def test_a_reset_that_does_not_acknowledge_the_syn_is_less_sure() -> None:
     verdict = judged(C("SYN"), S("RST,ACK", ack=12345))
     assert verdict.code == "tcp.connection_refused"
     assert verdict.confidence < 0.9
+
+
+def test_a_reset_may_acknowledge_the_data_in_the_syn_too() -> None:
+    verdict = judged(C("SYN", GET), S("RST,ACK", after=0.3))
+    assert verdict.code == "tcp.connection_refused"
+    assert verdict.confidence >= 0.97
 
 
 def test_refused_once_and_accepted_at_the_next_try_is_fine() -> None:

@@ -51,6 +51,16 @@ def test_an_icmp_error_is_an_answer() -> None:
     assert judged(SYN, icmp(3, 13, "10.0.0.1")).code == "icmp.prohibited"
 
 
+def test_an_icmp_error_that_refuses_nothing_is_no_answer() -> None:
+    lines = (SYN, icmp(11, 1, "10.0.0.1"), *again(SYN, 1000, 1000, 1000))
+    verdict = judged(*lines)
+    assert verdict.code == "tcp.connection_timeout"
+    assert verdict.facts["errors"] == (
+        "only fragment reassembly time exceeded (ICMP 11/1) of 10.0.0.1 in frame 2"
+    )
+    assert judged(SYN, left=5).facts["errors"] == "not even an ICMP error about them"
+
+
 def test_nobody_is_named_where_the_capture_cannot_tell() -> None:
     assert max(sides(judged(SYN, left=5)).values()) < 0.8
 
