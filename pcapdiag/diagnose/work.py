@@ -84,7 +84,7 @@ def _by_bytes(story: Story) -> Work:
         return Work.DONE
     if state is Completeness.UNREADABLE:
         return Work.UNKNOWN
-    return Work.ANSWERING
+    return Work.WAITING if state is Completeness.INTERIM else Work.ANSWERING
 
 
 def _was_complete(turn: Turn, in_time: int) -> bool:
@@ -149,6 +149,9 @@ def _sent_until(story: Story, end: Ending) -> int:
         and not packet.is_rst
         and _came_before(packet, end)
     ]
+    if story.packets_left_out and end.by_initiator and end.reset is not None and end.reset.has_ack:
+        # The last bytes before it may be among those.
+        before.append(end.reset.ack)
     read = story.initiator.fin_ack if end.reset is None else story.responder.acked or 0
     return max(before, key=lambda seq: seq_distance(seq, read), default=read)
 
