@@ -107,10 +107,13 @@ def _by_streams(story: Story) -> Work | None:
         return Work.WAITING
     if stream is None or drained(story) is not None:
         return Work.DONE
-    left = end is not None and end.by_initiator
-    if left and (has_begun(stream) or stream.grpc is not None):
-        return Work.UNKNOWN
-    return Work.ANSWERING if has_begun(stream) else Work.WAITING
+    begun = has_begun(stream)
+    if end is not None and end.by_initiator:
+        # What a server still says to a client that has left answers nobody.
+        begun = begun and (stream.response_time or 0) <= end.time
+        if begun or stream.grpc is not None:
+            return Work.UNKNOWN
+    return Work.ANSWERING if begun else Work.WAITING
 
 
 @once
