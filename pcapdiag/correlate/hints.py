@@ -1,8 +1,8 @@
 """What the content of a connection says of its ends (verdicts.md, Attribution).
 
 A proxy shows itself by what it adds: its own replies, its server name, Via and x-envoy-* fields in
-answers; SOCKS; X-Forwarded-For and the like, a PROXY header and health checks in requests; Istio's
-ports and ALPN names. An origin does none of that.
+answers; SOCKS; a tunnel granted by CONNECT; X-Forwarded-For and the like, a PROXY header and health
+checks in requests; Istio's ports and ALPN names. An origin does none of that.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pcapdiag.model.http import Exchange
 from pcapdiag.model.once import once
 from pcapdiag.model.report import End, Role
 from pcapdiag.model.story import Story
+from pcapdiag.protocols.http.connect import granted_target
 from pcapdiag.protocols.socks import speaks_socks
 
 SIDECAR_PORTS = frozenset({15001, 15006, 15008, 15020, 15021, 15090})
@@ -76,7 +77,9 @@ def _asks_like_a_proxy(story: Story) -> bool:
 
 
 def _answers_like_a_proxy(story: Story) -> bool:
-    if speaks_socks(story) or any(map(_is_a_proxys, _exchanges(story.application))):
+    if speaks_socks(story) or granted_target(story):
+        return True
+    if any(map(_is_a_proxys, _exchanges(story.application))):
         return True
     servers = tuple(PROXY_SERVERS)
     return any(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum
 
 from pcapdiag.model.story import Turn
+from pcapdiag.protocols.http.heads import head_end
 
 HTTP1 = b"HTTP/1."
 HEAD_END = b"\r\n\r\n"
@@ -25,6 +26,8 @@ class Completeness(Enum):
     INCOMPLETE = "incomplete"
     UNTIL_CLOSE = "until close"
     """Its end is the end of the connection: complete with FIN, cut short with RST."""
+    INTERIM = "interim"
+    """Nothing but interim answers (1xx): the one to the request had not begun."""
     UNREADABLE = "unreadable"
 
 
@@ -37,16 +40,15 @@ def response_completeness(turn: Turn) -> Completeness:
 
 
 def _message(head: bytes, total: int, turn: Turn) -> Completeness:
-    end = head.find(HEAD_END)
+    end = head_end(head)
     if end < 0:
         return Completeness.INCOMPLETE if total <= len(head) else Completeness.UNREADABLE
-    body = total - end - len(HEAD_END)
+    body = total - end
     status = _status(head)
     if status is None or status == 101 or turn.request_head.startswith(b"CONNECT "):
         return Completeness.UNREADABLE
     if status < 200:
-        rest = head[end + len(HEAD_END) :]
-        return _message(rest, body, turn) if body > 0 else Completeness.INCOMPLETE
+        return _message(head[end:], body, turn) if body > 0 else Completeness.INTERIM
     if status in NO_BODY or turn.request_head.startswith(b"HEAD "):
         return Completeness.COMPLETE
     return _framed(_fields(head[:end]), body, turn)
@@ -77,7 +79,7 @@ def _status(head: bytes) -> int | None:
 
 
 def _fields(head: bytes) -> dict[bytes, bytes]:
-    lines = (line.partition(b":") for line in head.split(b"\r\n")[1:])
+    lines = (line.partition(b":") for line in head.split(b"\n")[1:])
     return {name.strip().lower(): value.strip() for name, _, value in lines}
 
 
@@ -91,8 +93,8 @@ def request_incomplete(turn: Turn) -> bool:
     head = turn.request_head
     if not head.startswith(METHODS):
         return False
-    end = head.find(HEAD_END)
+    end = head_end(head)
     if end < 0:
         return turn.request_bytes <= len(head)
     length = _length(_fields(head[:end]))
-    return length is not None and turn.request_bytes - end - len(HEAD_END) < length
+    return length is not None and turn.request_bytes - end < length

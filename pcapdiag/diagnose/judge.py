@@ -18,10 +18,13 @@ from pcapdiag.diagnose.protocol.mismatch import with_suspicions
 from pcapdiag.diagnose.registry import ORDER
 from pcapdiag.diagnose.shows import shows
 from pcapdiag.diagnose.tcp import closed_before_response, injected_reset
+from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.model.context import Context
+from pcapdiag.model.harmless import harmless
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
+from pcapdiag.protocols.http.connect import connect_target
 from pcapdiag.protocols.socks import in_tunnel
 
 RETRIED_WITHIN = 5 * SECOND
@@ -30,10 +33,17 @@ MAX_KINDS_OF_STORIES = 512
 """Combinations of what stories show for which it is kept which kinds to ask."""
 NONE_MATCHED = 1_000
 """Beyond the number of any kind."""
-TUNNEL = (
+SOCKS = (
     "It went through a SOCKS tunnel: what comes behind the proxy's answer is the target's, with "
     "the proxy's address. Tests must go the same way: curl -x socks5h://PROXY:PORT."
 )
+CONNECT = (
+    "It went through a CONNECT tunnel to {target}: what comes behind the proxy's 200 is that "
+    "end's, with the proxy's address. Tests must go the same way: curl -x http://{proxy}, openssl "
+    "s_client -proxy {proxy} -connect {target}."
+)
+MAX_TARGET = 80
+"""Characters of a tunnel's target that are shown."""
 RETRIED = ("tcp.connection_refused", "tcp.port_reuse")
 
 
@@ -70,10 +80,14 @@ def judge_first(
 
 
 def _through_a_tunnel(judgement: Judgement, story: Story) -> Judgement:
-    """Add that what bears a SOCKS proxy's address, behind its answer, is another's."""
-    if not in_tunnel(story):
+    """Add that what bears a proxy's address, behind its answer, is another's."""
+    if in_tunnel(story):
+        return replace(judgement, notes=(*judgement.notes, SOCKS))
+    target = connect_target(story)
+    if target is None:
         return judgement
-    return replace(judgement, notes=(*judgement.notes, TUNNEL))
+    note = CONNECT.format(target=harmless(target, MAX_TARGET), proxy=end_name(story.responder))
+    return replace(judgement, notes=(*judgement.notes, note))
 
 
 def _own_failure(

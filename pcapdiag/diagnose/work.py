@@ -84,7 +84,7 @@ def _by_bytes(story: Story) -> Work:
         return Work.DONE
     if state is Completeness.UNREADABLE:
         return Work.UNKNOWN
-    return Work.ANSWERING
+    return Work.WAITING if state is Completeness.INTERIM else Work.ANSWERING
 
 
 def _was_complete(turn: Turn, in_time: int) -> bool:
@@ -107,10 +107,13 @@ def _by_streams(story: Story) -> Work | None:
         return Work.WAITING
     if stream is None or drained(story) is not None:
         return Work.DONE
-    left = end is not None and end.by_initiator
-    if left and (has_begun(stream) or stream.grpc is not None):
-        return Work.UNKNOWN
-    return Work.ANSWERING if has_begun(stream) else Work.WAITING
+    begun = has_begun(stream)
+    if end is not None and end.by_initiator:
+        # What a server still says to a client that has left answers nobody.
+        begun = begun and (stream.response_time or 0) <= end.time
+        if begun or stream.grpc is not None:
+            return Work.UNKNOWN
+    return Work.ANSWERING if begun else Work.WAITING
 
 
 @once
@@ -149,6 +152,9 @@ def _sent_until(story: Story, end: Ending) -> int:
         and not packet.is_rst
         and _came_before(packet, end)
     ]
+    if story.packets_left_out and end.by_initiator and end.reset is not None and end.reset.has_ack:
+        # The last bytes before it may be among those.
+        before.append(end.reset.ack)
     read = story.initiator.fin_ack if end.reset is None else story.responder.acked or 0
     return max(before, key=lambda seq: seq_distance(seq, read), default=read)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pcapdiag.capture import Batch, Capture
 from pcapdiag.correlate.names import NameTable
+from pcapdiag.diagnose.http2.effects import open_again
 from pcapdiag.diagnose.judge import judge, judge_first
 from pcapdiag.diagnose.text import counted
 from pcapdiag.flow.records import Flow
@@ -181,6 +182,7 @@ class Analysis(Following):
             return
         story = build_story(self.tracker, flow)
         story.application = self.readers.application(flow, story)
+        open_again(story)
         self._count_wrong_secrets(story)
         self._count_goaways(story)
         self.surroundings.tls_servers.note(story)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pcapdiag.capture import Capture
+from pcapdiag.diagnose.http2.effects import open_again
 from pcapdiag.flow.records import Flow
 from pcapdiag.flow.sieve import MAX_DRAWN
 from pcapdiag.flow.story import build_story
@@ -66,4 +67,5 @@ class SecondLook(Following):
             return
         story = build_story(self.tracker, flow)
         story.application = self.readers.application(flow, story)
+        open_again(story)
         self.stories.put(Archived(story, self.tracker.last_time))

@@ -80,6 +80,8 @@ class Certificate(msgspec.Struct, frozen=True):
     self_issued: bool = False
     purposes: tuple[str, ...] = ()
     """extendedKeyUsage: ``serverAuth``, ``clientAuth``, or dotted."""
+    must_staple: bool = False
+    """A TLS Feature extension asks for a stapled OCSP response (RFC 7633)."""
     problem: str = ""
     """Why it could not be read; then the other fields are empty."""
 
@@ -94,6 +96,8 @@ class CertificateFlight(msgspec.Struct, frozen=True):
     reads them)."""
     left_out: int = 0
     """Further certificates that were not read."""
+    stapled: bool = False
+    """TLS 1.3: an OCSP response came with the first (before, it is a message of its own)."""
 
 
 class Alert(msgspec.Struct, frozen=True):

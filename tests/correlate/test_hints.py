@@ -59,6 +59,8 @@ def test_facts_of_http(facts: ExchangeFields, expected: Hints) -> None:
         (GET, b"HTTP/1.1 200 OK\r\nserver: envoy\r\n\r\n", ANSWERS),
         (b"\x05\x01\0", b"\x05\0", ANSWERS),
         (b"\x05\x01\0", b"\x05\x02", {}),
+        (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", ANSWERS),
+        (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 405 No\r\n\r\n", {}),
         (GET, b"HTTP/1.1 200 OK\r\nserver: nginx\r\n\r\nVia: no field", {}),
         (GET, b"nothing\r\nVia: 1.1 x\r\n\r\n", {}),
     ],

@@ -41,7 +41,7 @@ def continuity(view: ResetView) -> Signal | None:
             f"({last.ip_id} before it): a live socket's"
         )
         return signal("ip_id_continuous", view.side, detail, (last.frame, reset.frame))
-    if len(own) == 1 or not all(_follows(view, a, b) for a, b in pairwise(own)):
+    if view.apart or len(own) == 1 or not all(_follows(view, a, b) for a, b in pairwise(own)):
         return None
     detail = f"{view.word} has IP ID {reset.ip_id}; the flow's own count stood at {last.ip_id}"
     shared = reset.time - last.time >= QUIET and initial_ttl(last.ttl) != LINUX_TTL
@@ -51,7 +51,7 @@ def continuity(view: ResetView) -> Signal | None:
 def copied(view: ResetView) -> Signal | None:
     """Find IP ID or window taken over from the packet that the RST answers (Weaver 2009)."""
     trigger, reset = view.trigger, view.reset
-    if trigger is None or (view.earlier and _follows(view, view.earlier[-1], reset)):
+    if trigger is None or view.apart or (view.earlier and _follows(view, view.earlier[-1], reset)):
         return None
     same_id = reset.ip_id != 0 and reset.ip_id == trigger.ip_id
     windows = {p.window for p in view.earlier}

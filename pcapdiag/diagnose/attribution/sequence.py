@@ -29,14 +29,14 @@ def exactness(view: ResetView) -> Signal | None:
         detail = "RST has exactly the sender's next sequence number"
         return signal("seq_exact", view.side, detail, frames)
     off = seq_distance(reset.seq, expected)
-    if off > 0:
+    if off > 0 and not view.apart:
         late = [p for p in view.later if p.length and p.end_seq == reset.seq]
         if any(made_before(p, reset) for p in late):
             detail = "RST has exactly the number behind data that it overtook, and that came later"
             return signal("seq_exact", view.side, detail, (reset.frame, late[0].frame))
         detail = f"RST is {off:,} bytes ahead of what {view.end.address} had sent"
         return signal("seq_ahead", "path", detail, frames, bool(late) or _missed(view))
-    if view.acked is None or not seq_after(view.acked, reset.seq):
+    if off > 0 or view.acked is None or not seq_after(view.acked, reset.seq):
         return None
     detail = f"RST is stale: {-off:,} bytes behind what {view.end.address} had sent and got acked"
     return signal("seq_stale", "path", detail, frames, view.lossy)
@@ -44,7 +44,7 @@ def exactness(view: ResetView) -> Signal | None:
 
 def acknowledgment(view: ResetView) -> Signal | None:
     """Find a RST,ACK that acknowledges what the peer never sent."""
-    sent = None if view.bare else view.peer_next_seq
+    sent = None if view.bare or view.apart else view.peer_next_seq
     if sent is None or not seq_after(view.reset.ack, sent):
         return None
     ahead = seq_distance(view.reset.ack, sent)
@@ -65,7 +65,7 @@ def fixed_number(view: ResetView) -> Signal | None:
 
 def acknowledgments(view: ResetView) -> Signal | None:
     """Find RST,ACKs of one end with several ACK numbers that end no segment of the peer."""
-    if view.bare:
+    if view.bare or view.apart:
         return None
     together = [p for p in _burst(view) if p.has_ack]
     numbers = {p.ack for p in together}
@@ -94,7 +94,7 @@ def burst(view: ResetView) -> Signal | None:
     if numbers <= acks:
         detail = f"{len(numbers)} RSTs, each with the ACK number of a late segment that it answers"
         return signal("seq_answers", view.side, detail, frames)
-    if len(numbers - acks) == 1 and len(numbers) < CLEAR_BURST:
+    if view.apart or (len(numbers - acks) == 1 and len(numbers) < CLEAR_BURST):
         return None
     lowest = min(burst_resets, key=lambda p: seq_distance(p.seq, view.reset.seq)).seq
     steps = sorted(seq_distance(n, lowest) for n in numbers)

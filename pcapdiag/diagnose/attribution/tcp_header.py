@@ -61,7 +61,8 @@ def timestamp_echo(view: ResetView) -> Signal | None:
     """Find a RST,ACK that echoes a timestamp which the peer had not reached (RFC 7323 3.2)."""
     reset = view.reset
     sent = [p.tsval for p in view.peer_earlier if p.tsval is not None]
-    if not reset.has_ack or reset.tsval is None or reset.tsecr is None or not sent:
+    known = bool(sent) and not view.apart
+    if not known or not reset.has_ack or reset.tsval is None or reset.tsecr is None:
         return None
     ahead = min(seq_distance(reset.tsecr, each) for each in sent)
     if ahead <= 0:

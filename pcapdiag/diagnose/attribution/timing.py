@@ -90,7 +90,7 @@ def _answers_only(view: ResetView, prompts: list[PacketFact]) -> bool:
 def unprompted(view: ResetView) -> Signal | None:
     """Find a bare RST that answers nothing: most hosts abort by RST,ACK (measured, bare.py)."""
     trigger = view.trigger
-    if not view.bare or trigger is None or view.own_window:
+    if not view.bare or trigger is None or view.own_window or view.apart:
         return None
     quiet = view.reset.time - trigger.time
     if quiet <= max(QUIET, ROUND_TRIPS * (view.min_rtt or 0)):
@@ -129,5 +129,7 @@ def answered(view: ResetView, rtt: int) -> list[PacketFact]:
 
 
 def _quiet(view: ResetView) -> int:
+    if view.apart:
+        return 0
     before = [p.time for p in (*view.earlier[-1:], *view.peer_earlier[-1:])]
     return view.reset.time - max(before) if before else 0

@@ -7,6 +7,7 @@ from functools import lru_cache
 import msgspec
 
 from pcapdiag.diagnose.bare import has_own_window
+from pcapdiag.flow.slabs import CHUNK_FACTS, FIRST_CHUNKS
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import ACK, DUPLICATE, RST, PacketFact, seq_after
 from pcapdiag.model.report import End
@@ -14,6 +15,8 @@ from pcapdiag.model.story import Half, Story
 
 MAX_VIEWS = 32
 """Views kept, as signals ask for them again: more than one story has resets."""
+FIRST_PACKETS = FIRST_CHUNKS * CHUNK_FACTS
+"""Packets of a story that come before those left out."""
 INITIAL_TTLS = (64, 128, 255)
 """What stacks start with: a packet that still has it was made on the capture's link."""
 
@@ -57,6 +60,8 @@ class ResetView(msgspec.Struct, frozen=True, eq=False):
     """The end's next sequence number by its packets before the RST; None without any."""
     peer_acks: frozenset[int]
     """Every acknowledgment number of the peer's kept packets before the RST."""
+    apart: bool
+    """Packets just before the RST were left out: nobody's last numbers before it are known."""
     min_rtt: int | None
     """Smallest time from the capture point to the end and back, ns; else its host's."""
 
@@ -123,8 +128,21 @@ def view_reset(story: Story, reset: PacketFact, context: Context) -> ResetView:
         answers_syn=not earlier and not story.midstream and _only_syns(peer_earlier),
         next_seq=_latest([p.end_seq for p in earlier]),
         peer_acks=frozenset([p.ack for p in peer_earlier if p.flags & ACK]),
+        apart=_apart(story, reset),
         min_rtt=_smallest_rtt(story, side) or context.host(end.address).min_rtt,
     )
+
+
+def _apart(story: Story, reset: PacketFact) -> bool:
+    """Return whether the story's first packets are all that it keeps from before the RST.
+
+    So it is where a sender went on for long after it, as an aborted download's does. The last
+    packets must show both ends then: half of what was left out may be one end's.
+    """
+    if not story.packets_left_out or reset.frame <= story.packets[FIRST_PACKETS - 1].frame:
+        return False
+    between = (p for p in story.packets[FIRST_PACKETS:] if p.frame < reset.frame)
+    return len({p.from_initiator for p in between}) < len(_SIDES)
 
 
 def _around(story: Story, reset: PacketFact) -> tuple[tuple[PacketFact, ...], ...]:

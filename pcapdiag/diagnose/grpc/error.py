@@ -9,7 +9,8 @@ How pcapdiag can tell
     grpc-status in trailers, or in the headers of a trailers-only answer. The other statuses
     (NOT_FOUND, PERMISSION_DENIED ...) are an application's answers: `ok`. A status with a proxy's
     own text is http.local_reply. An answer that is none of gRPC (a page, an error of HTTP) has no
-    grpc-status: clients make one of the HTTP status.
+    grpc-status: clients make one of the HTTP status. One of gRPC that ends without its trailers has
+    lost it: clients make INTERNAL or UNKNOWN of it.
 
 Usual causes
     - 2 UNKNOWN: an exception in the server's method.
@@ -17,7 +18,8 @@ Usual causes
     - 8 RESOURCE_EXHAUSTED: a quota, or a message over the size limit.
     - 12 UNIMPLEMENTED: the method is not there: another version, a wrong service name, a proxy that
       speaks no gRPC.
-    - 13 INTERNAL: a broken message or library. 15 DATA_LOSS: data that cannot be had back.
+    - 13 INTERNAL: a broken message or library; trailers that a proxy dropped.
+    - 15 DATA_LOSS: data that cannot be had back.
     - 14 UNAVAILABLE: the server's own backend is away, or it is shutting down.
 
 Fixes
@@ -50,7 +52,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.words import frame_words, quoted
-from pcapdiag.diagnose.http2.known import is_incomplete
+from pcapdiag.diagnose.http2.known import is_incomplete, tells_all
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.model.context import Context
@@ -131,6 +133,13 @@ NO_GRPC = (
     "right host, port and path? does the route lead to a server of gRPC? (NGINX grpc_pass, not "
     "proxy_pass; Ingress backend-protocol GRPC; Envoy http2_protocol_options)",
 )
+NO_TRAILERS = (
+    "gRPC has its status in the trailers: who left them out broke the call, whatever had come.",
+    "does something between drop trailers? NGINX wants grpc_pass, not proxy_pass; HTTP/1 on the "
+    "way loses them (Envoy enable_trailers), and so do load balancers and CDNs without gRPC",
+)
+WEB = "application/grpc-web"
+"""There the trailers are in the body (grpc/doc/PROTOCOL-WEB.md)."""
 
 
 def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
@@ -144,7 +153,7 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     if status == UNIMPLEMENTED and (grpc.service or "").startswith(REFLECTION):
         return None
     told = grpc.status is not None
-    meaning, advice = MEANINGS[status] if told else NO_GRPC
+    meaning, advice = MEANINGS[status] if told else NO_TRAILERS if _is_grpc(exchange) else NO_GRPC
     frame = exchange.response_end_frame or exchange.response_frame
     frames = (frame,) if frame else ()
     plaintext = story.application is None or story.application.tls is None
@@ -175,11 +184,16 @@ def _made_of_http(story: Story, exchange: Exchange) -> int | None:
     unsure = exchange.headers_unknown or is_incomplete(story) or not exchange.complete
     if unsure or exchange.status is None or exchange.stream_id is None:
         return None
-    if exchange.content_type.lower().startswith("application/grpc"):
-        return None
+    if _is_grpc(exchange):
+        web = exchange.content_type.lower().startswith(WEB)
+        return INTERNAL if exchange.status == OK and not web and tells_all(story) else None
     if exchange.status == OK and not exchange.content_type:
         return None
     return BY_HTTP.get(exchange.status, UNKNOWN)
+
+
+def _is_grpc(exchange: Exchange) -> bool:
+    return exchange.content_type.lower().startswith("application/grpc")
 
 
 def _outcome(exchange: Exchange) -> str:
@@ -194,5 +208,8 @@ def _ended(exchange: Exchange, status: int) -> str:
     if grpc is not None and grpc.status is not None:
         message = f", {quoted(grpc.message)}" if grpc.message else ""
         return f"ended with grpc-status {status} {name}{message}"
+    if _is_grpc(exchange):
+        made = "clients make INTERNAL (13) or UNKNOWN (2) of it"
+        return f"ended without trailers, so without grpc-status; {made}"
     kind = harmless(exchange.content_type, 40) or "no content-type"
     return f"is none of gRPC: HTTP {exchange.status}, {kind}; clients make {name} ({status}) of it"

@@ -7,7 +7,8 @@ How pcapdiag can tell
     The initiator's first bytes are a ClientHello, and the responder's first bytes are no TLS
     record: an HTTP/1 status line (mostly 400), HTTP/2 frames in the clear, a mail or SSH greeting,
     other text. Or it closes without a byte where other connections to that port speak plaintext and
-    get answers. A close alone is not enough. A greeting in the clear that TLS follows (NATS) is no
+    get answers. Behind a proxy's yes to CONNECT or SOCKS the tunnel's first bytes count. A close
+    alone is not enough. A greeting in the clear that TLS follows (NATS) is no
     failure. PostgreSQL is asked first (SSLRequest): where it says N, and the initiator leaves, too.
 
 Usual causes
@@ -70,12 +71,15 @@ from pcapdiag.diagnose.speech import (
     answered,
     banner,
     opening,
+    said,
     spoken_before,
     status_of,
 )
 from pcapdiag.diagnose.tls_state import answered_in_tls
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
+from pcapdiag.protocols.http.connect import connect_target
+from pcapdiag.protocols.socks import in_tunnel
 
 KIND = Kind(
     code="protocol.tls_to_plaintext",
@@ -128,10 +132,12 @@ def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a ClientHello whose answer is no TLS."""
     if _asked_postgres_in_vain(story):
         return _no_tls_there(story)
+    if in_tunnel(story) or connect_target(story):
+        return _behind_a_proxy(story)
     first, answer = opening(story), answered(story)
     if not _is_lone_hello(story, first) or answer not in ANSWERS or answered_in_tls(story):
         return None
-    words = _words(story, answer)
+    words = _words(story.hello_responder, answer)
     return shown_by_bytes(
         story,
         KIND.code,
@@ -142,6 +148,31 @@ def match(story: Story, _context: Context) -> Judgement | None:
         hello=HELLO,
         because="a TLS server answers with TLS records, also when it refuses",
     )
+
+
+def _behind_a_proxy(story: Story) -> Judgement | None:
+    """Return the verdict for a ClientHello whose answer through a tunnel is no TLS."""
+    turn = story.turn
+    answer = said(turn.response_head)
+    if said(turn.request_head) is not Said.TLS_HELLO or answer not in ANSWERS:
+        return None
+    if answered_in_tls(story):
+        return None
+    end = connect_target(story) or "the other end"
+    words = _words(turn.response_head, answer)
+    found = shown_by_bytes(
+        story,
+        KIND.code,
+        SURE.get(answer, SURE_OTHERWISE),
+        f"the ClientHello was answered with {words}",
+        answer=f"with {words} (frame {turn.response_frame})",
+        answer_short=f"with {words}",
+        hello=HELLO,
+        asked_frame=str(turn.request_frame),
+        because=f"that is {end} behind the tunnel; a TLS server answers with TLS records",
+    )
+    frames = (turn.request_frame, turn.response_frame)
+    return replace(found, phase="tls_handshake", frames=frames)
 
 
 def _asked_postgres_in_vain(story: Story) -> bool:
@@ -174,8 +205,8 @@ def _is_lone_hello(story: Story, first: Opening) -> bool:
     return lone and not spoken_before(story)
 
 
-def _words(story: Story, answer: Said) -> str:
-    status, name = status_of(story.hello_responder), banner(story.hello_responder)
+def _words(head: bytes, answer: Said) -> str:
+    status, name = status_of(head), banner(head)
     if status is not None:
         return f"HTTP/1 status {status} in the clear"
     return f"plain text ({name})" if answer is Said.TEXT and name else ANSWERS[answer]

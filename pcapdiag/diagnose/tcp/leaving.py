@@ -20,6 +20,7 @@ from pcapdiag.diagnose.goodbye import (
     speaks_tls,
 )
 from pcapdiag.diagnose.http2.asked import asked_at, asked_facts
+from pcapdiag.diagnose.http2.known import first_open, tells_all
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, Phase, SideHint
 from pcapdiag.diagnose.one_way import is_one_way, known_to_answer, never_answered
 from pcapdiag.diagnose.other_leg import client_left, told_its_client
@@ -105,7 +106,8 @@ def leaving(story: Story, context: Context) -> Leaving | None:
         return Leaving(end, _weighed(story, context, since, end), False)
     if any(kind in turn.response_head.lower() for kind in ENDLESS):
         return None
-    unread = turn.response_bytes > 0 and asks_for_answer(story) and _left_bytes_unread(story, end)
+    awaits = asks_for_answer(story) and not (tells_all(story) and first_open(story) is None)
+    unread = turn.response_bytes > 0 and awaits and _left_bytes_unread(story, end)
     if state is Work.ANSWERING or unread:
         waited = patience(story, context, turn.response_last_time, end.time)
         if end.time - turn.response_last_time < STALLED_ANSWER and not timeless(story):

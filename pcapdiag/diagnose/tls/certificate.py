@@ -15,10 +15,10 @@ from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode
 from pcapdiag.diagnose.tls import certificates, words
 from pcapdiag.diagnose.tls.alerts import Refusal, refusal, refused
 from pcapdiag.diagnose.tls.certificates import (
+    defects,
     fits_name,
     judged_leaf,
     out_of_date,
-    wrong_purpose,
 )
 from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.once import once
@@ -105,8 +105,8 @@ def _weigh_unread(found: Refusal) -> Weighed:
 
 
 def _weigh_by_elimination(found: Refusal, certificate: Certificate) -> Weighed:
-    """Name, dates and purpose in order: an unknown issuer is what remains most often."""
-    if wrong_purpose(certificate, of_server=found.by_initiator):
+    """Name, dates, purpose, key and signature in order: then it is the issuer most often."""
+    if defects(found.facts, of_server=found.by_initiator):
         return "rejected", 0.85, (("tls.certificate_untrusted", 0.1),)
     unnamed = found.by_initiator and fits_name(certificate, found.facts) == "unknown"
     if unnamed and not certificate.self_issued:

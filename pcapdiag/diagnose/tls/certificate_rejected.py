@@ -4,12 +4,13 @@ What happened
     One end got the other's certificate and broke off.
 
 How pcapdiag can tell
-    A certificate alert (41 to 44, 46, 113, 114) that no name, date or issuer explains; or a client
-    that finishes the handshake and closes at once, with a certificate for another purpose. Without
-    keys in TLS 1.3 the alert is hidden, and its place tells: the client's only encrypted record
-    after the server's flight has an alert's size, and its Finished never came; or the server, right
-    after a client flight with a real certificate in it and before any session ticket, sends such a
-    record and closes.
+    A certificate alert (41 to 44, 46, 113, 114) that no name, date or issuer explains. Where the
+    certificate can be read, its purpose, a short key, a SHA-1 or MD5 signature, or a missing OCSP
+    response that it demands (must-staple) may say why. Or a client that finishes the handshake and
+    closes at once, with a certificate for another purpose. Without keys in TLS 1.3 the alert is
+    hidden, and its place tells: the client's only encrypted record after the server's flight has an
+    alert's size, and its Finished never came; or the server, right after a client flight with a
+    real certificate in it and before any session ticket, sends such a record and closes.
 
 Usual causes
     - Most often, in this order: unknown issuer, wrong name, out of date.
@@ -20,7 +21,9 @@ Usual causes
 Fixes
     - First: read the log of the end that refused. It knows the reason that the capture does not
       show.
-    - Application: purpose (`openssl x509 -ext extendedKeyUsage`), revocation, pinned keys.
+    - Application: purpose (`openssl x509 -ext extendedKeyUsage`), revocation, pinned keys. RSA keys
+      of 2048 bits or more, signed with SHA-256. A must-staple certificate wants stapling switched
+      on.
     - Envoy: `%UPSTREAM_TRANSPORT_FAILURE_REASON%` and `%DOWNSTREAM_TRANSPORT_FAILURE_REASON%` in
       the access log; `match_typed_subject_alt_names`.
     - Istio: trust domain and service account in the SPIFFE name: `istioctl proxy-config secret
@@ -41,7 +44,8 @@ What would settle it
     - The same handshake by TLS 1.2, where certificates and alerts are in the clear.
 
 References
-    - RFC 8446 sections 4.4.2.4 and 6.2; RFC 5280.
+    - RFC 8446 sections 4.4.2.4 and 6.2; RFC 5280; RFC 7633 (must-staple).
+    - OpenSSL SSL_CTX_set_security_level(3): the default refuses keys under 2048 bits and SHA-1.
     - Measured in the lab (docs/lab.md): the sizes of hidden alerts of OpenSSL, BoringSSL and Java.
 """
 
@@ -53,7 +57,7 @@ from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.certificate import certificate_words, judgement, owner_first, rejection
-from pcapdiag.diagnose.tls.certificates import judged_leaf, wrong_purpose
+from pcapdiag.diagnose.tls.certificates import defects, wrong_purpose
 from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls.hidden import LATE, HiddenAlert, hidden_alert
 from pcapdiag.diagnose.tls.leaving import left_at_once, left_judgement
@@ -81,7 +85,8 @@ KIND = Kind(
         "issuer, name and dates of the {whose} certificate of {owner_ip}: are they what "
         "{refuser_ip} expects?",
         "purpose: serverAuth for a server, clientAuth for a client (openssl x509 -ext "
-        "extendedKeyUsage); revoked? (CRL, OCSP)",
+        "extendedKeyUsage); RSA keys of 2048 bits or more, signed with SHA-256; revoked? (CRL, "
+        "OCSP); must-staple without stapling? (NGINX ssl_stapling, HAProxy ocsp-update)",
         "to see the alert itself: capture with SSLKEYLOGFILE set at one end",
     ),
     commands=(
@@ -101,9 +106,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     if seen is not None:
         alert = words.alert(seen.found.code)
         how = f"alert {alert} in frame {seen.found.alert.frame}"
-        told = judged_leaf(seen.found.facts, seen.found.by_initiator)
-        wrong = told is not None and wrong_purpose(told, of_server=seen.found.by_initiator)
-        purpose = f"It is for {', '.join(told.purposes)} only." if wrong and told else ""
+        purpose = " ".join(defects(seen.found.facts, of_server=seen.found.by_initiator))
         return judgement(story, KIND.code, "rejected", {"how": how, "purpose": purpose})
     hidden = hidden_alert(story)
     if hidden is not None and hidden.about != "missing certificate":

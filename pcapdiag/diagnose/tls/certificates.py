@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 Fits = Literal["yes", "no", "unknown"]
 MESH_NAMES = ("outbound_.", "inbound_.")
 """How Istio's server names begin."""
+SHORTEST_RSA = 2048
+OLD_SIGNATURES = ("md5", "sha1", "ecdsa-with-sha1", "dsa-with-sha1")
+"""How the names of signature algorithms with a broken hash begin."""
+CERTIFICATE_STATUS = 22
+"""Handshake message of TLS 1.2 with an OCSP response (RFC 6066 section 8)."""
 INSPECTION = (
     "zscaler", "palo alto", "fortinet", "fortigate", "netskope", "cisco umbrella", "blue coat",
     "bluecoat", "forcepoint", "websense", "sophos", "check point", "checkpoint", "barracuda",
@@ -117,6 +122,45 @@ def wrong_purpose(certificate: Certificate, of_server: bool) -> bool:
     needed = "serverAuth" if of_server else "clientAuth"
     allowed = (needed, "anyExtendedKeyUsage", "2.5.29.37.0")
     return bool(certificate.purposes) and not any(p in allowed for p in certificate.purposes)
+
+
+def defects(facts: TlsFacts, of_server: bool) -> tuple[str, ...]:
+    """Return in words what a certificate that could be read shows against itself.
+
+    OpenSSL 3 at its default security level refuses keys under 112 bits of security, and from level
+    1 on SHA-1 (SSL_CTX_set_security_level(3)); Java, browsers and GnuTLS do so, too.
+    """
+    flight = facts.server_certificates if of_server else facts.client_certificates
+    first, every = leaf(flight), certificates_in(flight)
+    if first is None:
+        return ()
+    found = []
+    if wrong_purpose(first, of_server):
+        found.append(f"It is for {', '.join(first.purposes)} only.")
+    weak = next((one.key for one in every if _is_short(one.key)), "")
+    if weak:
+        found.append(f"Its chain has a key ({weak}) under the 2,048 bits that many ask for.")
+    old = next((one.signature for one in every if not one.self_issued and _is_old(one)), "")
+    if old:
+        found.append(f"Its chain is signed with {old}, which many refuse.")
+    if of_server and first.must_staple and not _stapled(facts):
+        found.append("It demands a stapled OCSP response (RFC 7633), and none came with it.")
+    return tuple(found)
+
+
+def _is_short(key: str) -> bool:
+    kind, _, bits = key.partition(" ")
+    return kind in ("RSA", "DSA") and bits.isdigit() and int(bits) < SHORTEST_RSA
+
+
+def _is_old(certificate: Certificate) -> bool:
+    return certificate.signature.lower().startswith(OLD_SIGNATURES)
+
+
+def _stapled(facts: TlsFacts) -> bool:
+    flight = facts.server_certificates
+    by_message = any(m.type == CERTIFICATE_STATUS for m in facts.messages if not m.from_initiator)
+    return by_message or (flight is not None and flight.stapled)
 
 
 def inspection_issuer(flight: CertificateFlight | None) -> str:

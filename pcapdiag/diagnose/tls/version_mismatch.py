@@ -6,7 +6,8 @@ What happened
 How pcapdiag can tell
     Alert protocol_version (70): by the server in answer to the ClientHello, or by the client in
     answer to a ServerHello with a version that it does not take. Alert inappropriate_fallback (86):
-    the client came back with a lower version although both ends have a higher one.
+    the client came back with a lower version although both ends have a higher one. Alert
+    handshake_failure (40) to a client that offers nothing above TLS 1.1 most likely means this too.
 
 Usual causes
     - A server hardened to TLS 1.3 or 1.2, and an old client.
@@ -37,14 +38,15 @@ What would settle it
       works?
 
 References
-    - RFC 8446 sections 4.1.3 and 6.2, appendix D; RFC 7507 (fallback).
+    - RFC 8446 sections 4.1.3 and 6.2, appendix D; RFC 7507 (fallback); RFC 8996 (TLS 1.0 and 1.1
+      are not to be used any more).
     - Envoy's API, TlsParameters: the client's default maximum is TLS 1.2. Measured in the lab
       (docs/lab.md).
 """
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.judgement import Actor, Judgement
+from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.alerts import Refusal, refusal, refused
@@ -75,7 +77,8 @@ KIND = Kind(
     ),
 )
 
-PROTOCOL_VERSION, INAPPROPRIATE_FALLBACK = 70, 86
+PROTOCOL_VERSION, INAPPROPRIATE_FALLBACK, HANDSHAKE_FAILURE = 70, 86, 40
+TLS12 = 0x0303
 NEWEST = 0x0304
 """TLS 1.3: who refuses a client that offers it has only older ones."""
 _CLIENT_IS_OLD = (
@@ -104,12 +107,28 @@ _FALLBACK = (
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for alerts 70 and 86."""
     found = refusal(story)
-    if found is None or found.code not in (PROTOCOL_VERSION, INAPPROPRIATE_FALLBACK):
+    if found is None or found.facts.established:
         return None
-    if found.facts.established:
+    sure, others = 0.96, ()
+    if _offers_only_old(story, context, found):
+        sure, others = 0.75, (OtherCode("tls.no_shared_cipher", 0.2),)
+    elif found.code not in (PROTOCOL_VERSION, INAPPROPRIATE_FALLBACK):
         return None
     told = _words(story, context, found)
-    return refused(story, KIND.code, found, 0.96, told, fix_at=_where(found))
+    return refused(story, KIND.code, found, sure, told, others, fix_at=_where(found))
+
+
+def _offers_only_old(story: Story, context: Context, found: Refusal) -> bool:
+    """Return whether alert 40 answers a hello without a version that servers of today take.
+
+    RFC 8996 forbids TLS 1.0 and 1.1; rustls says 40 to them (measured).
+    """
+    hello = found.facts.client_hello
+    if found.code != HANDSHAKE_FAILURE or not found.before_server_hello or hello is None:
+        return False
+    server = context.endpoint(story.responder.address, story.responder.port).tls
+    taken = server is not None and any(version in server.versions for version in hello.versions)
+    return bool(hello.versions) and max(hello.versions) < TLS12 and not taken
 
 
 def _server_is_old(found: Refusal) -> bool:

@@ -78,6 +78,7 @@ class Http2Reader:
 
     def finish(self) -> HttpFacts:
         """Return everything that was read; nothing may be fed afterwards."""
+        self._open_begun_request()
         facts = self._events.finish()
         facts.preface = self._ends[True].frames.preface
         begun = sorted(each.stream_id for each in self._open.values() if each.request_begun)
@@ -90,6 +91,12 @@ class Http2Reader:
         kept, left_out = self._kept.finish()
         asked = self._asked.rows
         return HttpFacts(self._count, kept, left_out, facts, self._incomplete, asked)
+
+    def _open_begun_request(self) -> None:
+        """Count a request whose headers were refused, or broken off, in their midst."""
+        blocks = self._ends[True].blocks
+        if blocks.stream_id and blocks.stream_id not in self._open and not blocks.lost:
+            self._headers(True, blocks.stream_id, None, blocks.first)
 
     def _note_missed(self, end: _End) -> None:
         if end.frames.missed and not end.missed:

@@ -166,7 +166,7 @@ def recognise(exchange: Exchange) -> LocalReply | None:
     reply = _of_grpc(exchange) or _of_envoy(exchange) or _of_squid(exchange)
     reply = reply or _of_page(exchange)
     if reply is None:
-        return None if exchange.upstream_service_time else _of_empty_body(exchange)
+        return None if exchange.upstream_service_time else _of_its_kind(exchange)
     named = _SERVERS.get(re.split(r"[/ ]", exchange.server.lower(), maxsplit=1)[0])
     passed_on = exchange.upstream_service_time or named not in (None, reply.product)
     return replace(reply, handed_on=True) if passed_on else reply
@@ -215,6 +215,14 @@ def _of_page(exchange: Exchange) -> LocalReply | None:
         if page.server is None or exchange.server.lower().startswith(page.server):
             return LocalReply(page.product, _MEANINGS[exchange.status], _title(text))
     return None
+
+
+def _of_its_kind(exchange: Exchange) -> LocalReply | None:
+    if exchange.method == "CONNECT" and exchange.status in _GATEWAY_STATUS:
+        # Who is asked for a tunnel is a proxy, and its answer its own (RFC 9110 section 9.3.6).
+        product = re.split(r"[/ ]", exchange.server.lower(), maxsplit=1)[0]
+        return LocalReply(_SERVERS.get(product, ""), _MEANINGS[exchange.status])
+    return _of_empty_body(exchange)
 
 
 def _of_empty_body(exchange: Exchange) -> LocalReply | None:

@@ -24,6 +24,8 @@ MAX_NAME = 4 * MAX_TEXT
 """Characters of a distinguished name that are kept."""
 CACHED = 256
 """Certificates kept after they were read: the connections of a server show the same ones."""
+STATUS_REQUEST = 5
+"""Extension of a certificate in TLS 1.3 that holds its OCSP response (RFC 8446 section 4.4.2.1)."""
 CUT = "the capture does not hold all of it"
 _PURPOSES = {
     "1.3.6.1.5.5.7.3.1": "serverAuth",
@@ -39,7 +41,7 @@ _PURPOSES = {
 def read_certificates(message: HandshakeMessage, is_tls13: bool) -> CertificateFlight:
     """Take a Certificate message apart; TLS 1.3 adds a context and extensions per certificate."""
     found: list[bytes] = []
-    cut = False
+    cut = stapled = False
     try:
         cursor = Cursor(message.body)
         if is_tls13:
@@ -51,7 +53,7 @@ def read_certificates(message: HandshakeMessage, is_tls13: bool) -> CertificateF
         while cursor:
             found.append(cursor.vector(3))
             if is_tls13:
-                cursor.vector(2)
+                stapled = _has_status(cursor.vector(2)) or stapled
     except CutShortError:
         cut = True
     certificates: list[Certificate | bytes] = list(found[:MAX_CERTIFICATES])
@@ -62,7 +64,17 @@ def read_certificates(message: HandshakeMessage, is_tls13: bool) -> CertificateF
         time=message.time,
         certificates=tuple(certificates),
         left_out=max(len(found) - MAX_CERTIFICATES, 0),
+        stapled=stapled,
     )
+
+
+def _has_status(extensions: bytes) -> bool:
+    cursor = Cursor(extensions)
+    while cursor:
+        if cursor.number(2) == STATUS_REQUEST:
+            return True
+        cursor.vector(2)
+    return False
 
 
 def certificates_in(flight: CertificateFlight | None) -> tuple[Certificate, ...]:
@@ -112,6 +124,7 @@ def _facts(certificate: x509.Certificate) -> Certificate:
         is_ca=_is_ca(certificate),
         self_issued=subject == issuer,
         purposes=_purposes(certificate),
+        must_staple=_must_staple(certificate),
     )
 
 
@@ -148,6 +161,16 @@ def _purposes(certificate: x509.Certificate) -> tuple[str, ...]:
         return ()
     dotted = [purpose.dotted_string for purpose in usage.value]
     return tuple(_PURPOSES.get(each, each) for each in dotted[:MAX_CERTIFICATE_NAMES])
+
+
+def _must_staple(certificate: x509.Certificate) -> bool:
+    from cryptography import x509
+
+    try:
+        features = certificate.extensions.get_extension_for_class(x509.TLSFeature)
+    except x509.ExtensionNotFound:
+        return False
+    return x509.TLSFeatureType.status_request in features.value
 
 
 def _key(certificate: x509.Certificate) -> str:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.attribution import attribute, attribute_reset
 from pcapdiag.diagnose.attribution.resets import RESET_SIGNALS
 from pcapdiag.diagnose.attribution.shape import shape
-from pcapdiag.diagnose.attribution.view import view_reset
+from pcapdiag.diagnose.attribution.view import FIRST_PACKETS, view_reset
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import ACK, FIN, PSH, RST, SYN, PacketFact
@@ -53,6 +53,25 @@ def test_linger_zero() -> None:
     assert (result.side, result.address) == ("responder", SERVER)
     assert result.confidence >= 0.95
     assert {"live_socket", "ip_id_continuous"} <= names(result)
+
+
+def test_a_reset_behind_which_a_download_went_on_for_long() -> None:
+    """Of what came just before it nothing is kept: numbers that seem wrong then prove nothing."""
+    exchange = Exchange().handshake().request()
+    for _ in range(40):
+        exchange.wait(MS).send("server", PSH | ACK, 1448)
+        exchange.wait(MS // 10).send("client", ACK)
+    reset = exchange.live_reset("client")
+    for _ in range(30):
+        exchange.wait(MS // 10).send("server", PSH | ACK, 1448)
+        exchange.reply_reset("client")
+    exchange.extra["packets"] = tuple(exchange.packets[:FIRST_PACKETS] + exchange.packets[-40:])
+    suspected = {"ip_id_off", "ack_impossible", "timestamp_echo_off"}
+    assert suspected <= names(sender(exchange, reset))
+    exchange.extra["packets_left_out"] = len(exchange.packets) - 56
+    result = sender(exchange, reset)
+    assert (result.side, result.confidence >= 0.9) == ("initiator", True)
+    assert not names(result) & suspected
 
 
 def test_beside_the_end_a_bridge_could_write_what_has_no_timestamp() -> None:

@@ -6,6 +6,7 @@ from pcapdiag.diagnose.grpc.error import MEANINGS
 from pcapdiag.model.http import GrpcFacts
 from pcapdiag.protocols.http.grpc import FAILURES
 from tests.diagnose.http.spoken import ENVOY_REFUSED, RESPONSE, after_answer, call, verdict
+from tests.diagnose.http2.scenes import CLIENT_CLOSES, answered, http2, judged
 from tests.diagnose.playbook import sides
 
 
@@ -67,3 +68,23 @@ def test_a_stranger_s_words_are_made_harmless() -> None:
 
 def test_logs_count_the_same_statuses_as_failures() -> None:
     assert MEANINGS.keys() == FAILURES
+
+
+@pytest.mark.parametrize(
+    ("kind", "incomplete", "code"),
+    [
+        ("application/grpc", False, "grpc.error"),
+        ("application/grpc+proto", False, "grpc.error"),
+        ("application/grpc-web+proto", False, "ok"),
+        ("application/grpc", True, "ok"),
+    ],
+)
+def test_an_answer_without_trailers_has_lost_its_status(
+    kind: str, incomplete: bool, code: str
+) -> None:
+    call_ = answered(1, content_type=kind, grpc=GrpcFacts("lab.T", "Un", messages=1))
+    judgement = judged(http2(call_, incomplete=incomplete), *CLIENT_CLOSES)
+    assert judgement.code == code
+    if code != "ok":
+        assert judgement.facts["ended"].startswith("ended without trailers")
+        assert "grpc_pass" in judgement.facts["advice"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pcapdiag.diagnose.http2.effects import open_again
+from pcapdiag.diagnose.http2.known import streams
 from pcapdiag.diagnose.judge import judge, other_failures
 from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.text import fill
@@ -155,3 +157,36 @@ def test_the_preface_itself_is_to_be_answered() -> None:
     ):
         story = play(*opened, *end, application=http2())
         assert judge(story, around(story)).code == code
+
+
+RST_STREAM = b"\0\0\4\3\0\0\0\0\1\0\0\0\x08"
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        (
+            (S("FIN,ACK", after=40), C("PSH,ACK", RST_STREAM), S("RST")),
+            "tcp.closed_before_response",
+        ),
+        ((S("RST,ACK", win=500, after=40), C("PSH,ACK", RST_STREAM)), "tcp.reset_before_response"),
+        ((S("FIN,ACK", after=40, lost=True), C("PSH,ACK", RST_STREAM)), "tcp.initiator_abort"),
+    ],
+    ids=["answers the FIN", "answers the RST", "crosses the FIN"],
+)
+def test_a_stream_given_up_because_the_other_end_closed(lines: tuple[Line, ...], code: str) -> None:
+    """Clients of gRPC's C core reset every open stream when their server is gone (measured)."""
+    above = http2(request(1))
+    story = connection(above, *lines)
+    (said,) = (p for p in story.packets if p.length == len(RST_STREAM))
+    (exchange,) = streams(story)
+    exchange.ended_by, exchange.reset_code = "initiator", 8
+    exchange.reset_frame, exchange.reset_time = said.frame, said.time
+    open_again(story)
+    assert judge(story, around(story)).code == code
+    assert (exchange.ended_by is None) == code.endswith("_before_response")
+
+
+def test_an_answer_to_a_client_that_had_left_is_none() -> None:
+    late = begun(1, took=3500)
+    assert judged(http2(late), *CLIENT_CLOSES).code == "tcp.response_timeout"

@@ -9,7 +9,19 @@ from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.protocol import tls_to_plaintext
 from pcapdiag.model.application import Application
 from pcapdiag.model.tls import Record, TlsFacts
-from tests.diagnose.playbook import GET, OK, START, C, Line, S, around, judged, play, sides
+from tests.diagnose.playbook import (
+    GET,
+    HANDSHAKE,
+    OK,
+    START,
+    C,
+    Line,
+    S,
+    around,
+    judged,
+    play,
+    sides,
+)
 from tests.diagnose.protocol.scenes import (
     ALERT,
     BAD,
@@ -28,6 +40,7 @@ from tests.diagnose.protocol.scenes import (
 from tests.diagnose.tls.scenes import hello
 
 LEFT = (C("FIN,ACK"), S("FIN,ACK"), C("ACK"))
+CONNECT = b"CONNECT a.example:80 HTTP/1.1\r\nHost: a.example:80\r\n\r\n"
 HTML = b"<!DOCTYPE HTML>\n<html>400</html>"
 
 
@@ -128,6 +141,34 @@ def test_bytes_from_the_middle_of_a_connection_show_nothing() -> None:
     story = play(*met(HELLO, BAD))
     story.responder.isn = None
     assert tls_to_plaintext.match(story, around(story)) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted", "end"),
+    [
+        (CONNECT, b"HTTP/1.1 200 Connection established\r\n\r\n", "that is a.example:80 behind"),
+        (b"\x04\x01\x00\x50\x0a\x00\x00\x01\x00", b"\x00\x5a" + bytes(6), "that is the other end"),
+    ],
+)
+def test_plain_text_behind_a_tunnel(asked: bytes, granted: bytes, end: str) -> None:
+    tunnel = (*HANDSHAKE, C("PSH,ACK", asked), S("PSH,ACK", granted))
+    lines = (*tunnel, C("PSH,ACK", HELLO), S("PSH,ACK", BAD), *LEFT)
+    verdict = judged(*lines)
+    assert (verdict.code, verdict.phase) == ("protocol.tls_to_plaintext", "tls_handshake")
+    assert verdict.frames == (6, 7)
+    assert verdict.facts["answer_short"] == "with HTTP/1 status 400 in the clear"
+    assert end in verdict.facts["because"]
+    assert len(verdict.notes) == 1
+    assert judged(*tunnel, C("PSH,ACK", GET), S("PSH,ACK", BAD), *LEFT).code == "ok"
+
+
+def test_a_tunnels_end_is_named_and_harmless() -> None:
+    target = CONNECT.replace(b"a.example", b"a\x1b[31m")
+    for asked, shown in ((CONNECT, "to a.example:80:"), (target, "to a\\x1b[31m:80:")):
+        tunnel = (*HANDSHAKE, C("PSH,ACK", asked), S("PSH,ACK", b"HTTP/1.1 200 OK\r\n\r\n"))
+        (note,) = judged(*tunnel, C("PSH,ACK", HELLO), S("PSH,ACK", BAD), *LEFT).notes
+        assert shown in note
+        assert "-proxy 10.0.2.7:8443 -connect" in note
 
 
 def test_tls_behind_a_greeting_in_the_clear_is_no_mismatch() -> None:

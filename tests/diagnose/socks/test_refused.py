@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pcapdiag.diagnose.judge import TUNNEL, judge
+from pcapdiag.diagnose.judge import SOCKS, judge
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.text import fill
@@ -116,7 +116,7 @@ OPENED = [
 @pytest.mark.parametrize("opened", OPENED)
 def test_a_failure_in_a_tunnel_says_so(opened: tuple[str, ...]) -> None:
     found, _, _ = judged(*opened, "474554202f20485454502f312e310d0a0d0a")
-    assert (found.code, found.notes) == ("tcp.closed_before_response", (TUNNEL,))
+    assert (found.code, found.notes) == ("tcp.closed_before_response", (SOCKS,))
 
 
 @pytest.mark.parametrize("asked", [opened[:-1] for opened in OPENED])

@@ -42,6 +42,15 @@ def test_one_byte_of_an_answer_is_another_code() -> None:
     assert judged(*ASKED, S("PSH,ACK", SHORT), C("ACK"), *HUNG_UP).code == "ok"
 
 
+def test_an_interim_answer_is_none() -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
+    verdict = judged(*ASKED, S("PSH,ACK", hints), C("ACK"), *HUNG_UP)
+    assert (verdict.code, verdict.phase) == ("tcp.closed_before_response", "before_response")
+    cut = S("RST,ACK", win=500, after=30)
+    assert judged(*ASKED, S("PSH,ACK", hints), C("ACK"), cut).code == "tcp.reset_before_response"
+    assert judged(*ASKED, S("PSH,ACK", hints + OK), C("ACK"), *HUNG_UP).code == "ok"
+
+
 def test_an_answered_request_is_fine() -> None:
     assert judged(*ASKED, S("PSH,ACK", OK), C("ACK"), *HUNG_UP).code == "ok"
 

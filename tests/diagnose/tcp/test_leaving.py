@@ -7,6 +7,8 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.model.application import Application
+from pcapdiag.model.http import Http2Facts, HttpFacts
 from tests.diagnose.playbook import (
     EXCHANGE,
     GET,
@@ -24,6 +26,8 @@ from tests.diagnose.playbook import (
     sides,
 )
 
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+SETTINGS, PING = b"\0\0\0\4\0\0\0\0\0", b"\0\0\x08\6\0\0\0\0\0" + bytes(8)
 ASKED = (*HANDSHAKE, C("PSH,ACK", GET), S("ACK"))
 FIN, RST = "FIN,ACK", "RST,ACK"
 
@@ -232,3 +236,17 @@ def test_what_a_server_says_when_it_has_read_the_fin_is_no_answer() -> None:
     assert judged(*HANDSHAKE, *told, crossed, C("RST")).code == "tcp.initiator_abort"
     more = S("PSH,ACK", b"x" * 900, after=3)
     assert judged(*HANDSHAKE, *told, more, C("RST")).code == "tcp.initiator_abort"
+
+
+def test_answers_to_settings_and_pings_are_nobodys_answer() -> None:
+    """A client of HTTP/2 without a stream may go with their ACKs unread (measured)."""
+    lines = (*HANDSHAKE, C("PSH,ACK", PREFACE), S("PSH,ACK", SETTINGS), C("ACK"))
+    pings = (C("PSH,ACK", PING), S("PSH,ACK", PING), C(RST, win=500))
+    story = play(*lines, *pings)
+    story = replace(
+        story, resets=tuple(replace(r, ack=story.responder.last_data_seq) for r in story.resets)
+    )
+    assert judge(story, around(story)).code == "tcp.initiator_abort"
+    quiet = HttpFacts(requests=0, http2=Http2Facts(preface=True))
+    told = replace(story, application=Application("http2", "http2", http=quiet))
+    assert judge(told, around(told)).code == "ok"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from pcapdiag.model.tls import CertificateFlight, ClientHello, KeyState, ServerHello
+from pcapdiag.model.tls import CertificateFlight, ClientHello, KeyState, Message, ServerHello
 
 
 class HelloFields(TypedDict, total=False):
@@ -40,6 +40,9 @@ class CertificateFields(TypedDict, total=False):
     not_after: int
     self_issued: bool
     purposes: tuple[str, ...]
+    key: str
+    signature: str
+    must_staple: bool
     problem: str
 
 
@@ -78,6 +81,7 @@ class Facts(TypedDict, total=False):
     server_certificates: CertificateFlight | None
     client_certificates: CertificateFlight | None
     certificate_request: int | None
+    messages: tuple[Message, ...]
     client_finished: bool
     server_finished: bool
     client_data: int

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.tls.certificates import fits_name, inspection_issuer, matches, out_of_date
 from pcapdiag.model.context import TlsServerFacts
-from pcapdiag.model.tls import Certificate, CertificateFlight, TlsFacts
+from pcapdiag.model.tls import Certificate, CertificateFlight, Message, TlsFacts
 from tests.diagnose.playbook import START, C, Line, S, sides
 from tests.diagnose.tls.fields import CertificateFields, ClientFlight, Facts, HelloFields
 from tests.diagnose.tls.scenes import (
@@ -135,6 +135,48 @@ def test_a_certificate_for_another_purpose() -> None:
     verdict = refused(42, purposes=("clientAuth",))
     assert verdict.code == "tls.certificate_rejected"
     assert "clientAuth only" in verdict.facts["purpose"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"key": "RSA 1024"}, "RSA 1024"),
+        ({"key": "DSA 1024"}, "DSA 1024"),
+        ({"signature": "sha1WithRSAEncryption"}, "signed with sha1WithRSAEncryption"),
+        ({"signature": "ecdsa-with-SHA1"}, "signed with ecdsa-with-SHA1"),
+        ({"must_staple": True}, "RFC 7633"),
+    ],
+)
+def test_a_vague_alert_to_a_certificate_that_many_refuse(
+    changes: CertificateFields, shown: str
+) -> None:
+    verdict = refused(46, **changes)
+    assert (verdict.code, verdict.confidence) == ("tls.certificate_rejected", 0.85)
+    assert shown in verdict.facts["purpose"]
+    assert refused(48, **changes).code == "tls.certificate_untrusted"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"key": "RSA 2048", "signature": "sha256WithRSAEncryption"},
+        {"key": "EC secp256r1", "signature": "ecdsa-with-SHA256"},
+        {"key": "Ed25519", "signature": "ed25519"},
+        {"signature": "sha1WithRSAEncryption", "self_issued": True},
+    ],
+)
+def test_a_certificate_without_a_fault_of_its_own(changes: CertificateFields) -> None:
+    assert refused(46, **changes).code == "tls.certificate_untrusted"
+
+
+def test_a_stapled_response_is_there_in_either_version() -> None:
+    facts = given(must_staple=True)
+    status = (Message(6, START, False, 22, 471),)
+    lines = (HELLO, FLIGHT_12, alert(C, 46), *LEFT)
+    assert told(*lines, **facts, messages=status).code == "tls.certificate_untrusted"
+    stapled = replace(facts["server_certificates"], stapled=True)
+    facts = {**facts, "server_certificates": stapled}
+    assert told(*lines, **facts).code == "tls.certificate_untrusted"
 
 
 @pytest.mark.parametrize("code", [41, 43, 44, 113, 114])

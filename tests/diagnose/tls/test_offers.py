@@ -269,3 +269,18 @@ def test_a_name_is_not_the_difference_where_the_alpn_is_another_one_too() -> Non
     odd = told(*lines, server=server, client_hello=hello(sni=None, alpn=("foo",)))
     assert odd.code == "tls.alert"
     assert "tls.alpn_mismatch" in [other.code for other in odd.alternatives]
+
+
+def test_alert_40_to_a_client_of_old_versions_only() -> None:
+    old = hello(versions=(0x0302, 0x0301), ciphers=(0xC014, 0xC013))
+    verdict = told(HELLO, alert(S, 40), *HUNG_UP, client_hello=old)
+    assert (verdict.code, verdict.confidence) == ("tls.version_mismatch", 0.75)
+    assert verdict.alternatives[0].code == "tls.no_shared_cipher"
+    assert verdict.fix_at == ("initiator", "responder")
+    newer = hello(versions=(0x0303, 0x0302), ciphers=(0xC014, 0xC013))
+    verdict = told(HELLO, alert(S, 40), *HUNG_UP, client_hello=newer)
+    assert verdict.code == "tls.no_shared_cipher"
+    server = TlsServerFacts()
+    server.versions[0x0302] = 3
+    verdict = told(HELLO, alert(S, 40), *HUNG_UP, client_hello=old, server=server)
+    assert verdict.code == "tls.no_shared_cipher"

@@ -248,3 +248,14 @@ def test_squid_names_its_failure_in_a_header() -> None:
     )
     assert recognise(answer(503, page, "squid/5.7")) is None
     assert recognise(answer(403, page, "squid/5.7", proxy_error="ERR_ACCESS_DENIED 0")) is None
+
+
+def test_who_refuses_a_tunnel_is_a_proxy() -> None:
+    refused = recognise(answer(502, b"unreachable", "squid/6.10", method="CONNECT"))
+    assert refused is not None
+    assert (refused.product, refused.handed_on) == ("squid", False)
+    unnamed = recognise(answer(504, method="CONNECT"))
+    assert unnamed is not None
+    assert (unnamed.product, unnamed.reason) == ("", "the upstream did not answer in time")
+    assert recognise(answer(403, method="CONNECT")) is None
+    assert recognise(answer(502, b"unreachable", "squid/6.10", method="GET")) is None

@@ -139,3 +139,21 @@ def test_too_many_certificates_are_counted() -> None:
     found = flight(*([b"x"] * (MAX_CERTIFICATES + 3)))
     assert len(found.certificates) == MAX_CERTIFICATES
     assert found.left_out == 3
+
+
+def test_a_certificate_that_wants_its_revocation_stapled() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 7, START, END)
+    feature = x509.TLSFeature([x509.TLSFeatureType.status_request])
+    wanting = builder.add_extension(feature, False).sign(key, hashes.SHA256())
+    assert read_certificate(wanting.public_bytes(serialization.Encoding.DER)).must_staple
+    assert not read_certificate(certificate()).must_staple
+
+
+def test_a_stapled_response_in_tls13() -> None:
+    for extensions, stapled in ((b"\0\x05\0\x04\x01\0\0\0", True), (b"\0\x12\0\0", False)):
+        each = vector(3, certificate()) + vector(2, extensions)
+        body = vector(1, b"") + vector(3, each)
+        message = HandshakeMessage(11, len(body) + 4, body, 9, 90)
+        assert read_certificates(message, is_tls13=True).stapled is stapled

@@ -1,0 +1,44 @@
+"""HTTP/2 streams that an end gave up only because the other end had closed the connection.
+
+Clients of gRPC's C core (Python, C++, Ruby, PHP) and grpc-js answer a FIN by RST_STREAM for every
+open stream (measured). The close ended the stream then: rule 1 of verdicts.md, "Which code wins".
+"""
+
+from __future__ import annotations
+
+from pcapdiag.diagnose.http2.known import http2_facts, streams
+from pcapdiag.model.http import Exchange
+from pcapdiag.model.packet import seq_distance
+from pcapdiag.model.story import Half, Story
+
+
+def open_again(story: Story) -> None:
+    """Make streams unfinished whose RST_STREAM answers the other end's FIN or RST."""
+    facts = http2_facts(story)
+    late = [one for one in streams(story) if not one.complete and _is_late(story, one)]
+    for exchange in late:
+        exchange.ended_by = exchange.reset_code = None
+        exchange.reset_frame = exchange.reset_time = None
+    if facts is not None and late:
+        again = (one.stream_id for one in late if one.stream_id)
+        facts.open_streams = (*facts.open_streams, *again)
+
+
+def _is_late(story: Story, exchange: Exchange) -> bool:
+    if exchange.ended_by not in ("initiator", "responder") or exchange.reset_time is None:
+        return False
+    by_initiator = exchange.ended_by == "initiator"
+    said = (exchange.reset_time, exchange.reset_frame or 0)
+    cut = (p for p in story.resets if p.from_initiator != by_initiator)
+    if any((packet.time, packet.frame) < said for packet in cut):
+        return True
+    closer = story.half(not by_initiator)
+    if not closer.fin_frame or (closer.fin_time, closer.fin_frame) > said:
+        return False
+    return _heard(story, said[1], closer)
+
+
+def _heard(story: Story, frame: int, closer: Half) -> bool:
+    """Return whether the packet acknowledges the FIN, as far as it was kept: they may cross."""
+    packet = next((p for p in story.packets if p.frame == frame and p.has_ack), None)
+    return packet is None or seq_distance(packet.ack, closer.fin_seq) > 0
