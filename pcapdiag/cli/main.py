@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -23,6 +24,7 @@ from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import INTERNAL, INTERRUPTED, OK, OUTPUT_FAILED, WRONG_USE
 from pcapdiag.compiled import is_compiled
 from pcapdiag.errors import ClusterError, PcapdiagError, ProofError, SanitizeError
+from pcapdiag.model.harmless import harmless
 
 _COMMANDS = (
     *("analyze", "annotate", "bundle", "completion", "correlate"),
@@ -53,10 +55,25 @@ class Program(click.Group):
             self.add_command(_command(name))
         return self.commands
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: object,
+    ) -> click.Context:
+        """Read the arguments; one that is wrong is repeated without what steers a terminal."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            raise _tamed(error) from None
+
     def invoke(self, ctx: click.Context) -> None:
         """Run a command and end with its status; never with a traceback."""
         try:
             status = super().invoke(ctx)
+        except click.UsageError as error:
+            raise _tamed(error) from None
         except (click.exceptions.Exit, click.ClickException):
             raise
         except (KeyboardInterrupt, click.Abort):
@@ -74,6 +91,13 @@ class Program(click.Group):
             status = INTERNAL
             _internal(error)
         ctx.exit(status)
+
+
+def _tamed(error: click.UsageError) -> click.UsageError:
+    """An error of click, which repeats an argument as it was given; its own lines stay lines."""
+    parts = re.split(r"([\n\t]+)", error.format_message())
+    text = "".join(part if part.isspace() else harmless(part) for part in parts)
+    return click.UsageError(text, error.ctx)
 
 
 def _command(name: str) -> click.Command:

@@ -38,6 +38,36 @@ def test_every_help_has_examples(command: list[str]) -> None:
     assert "Examples:\n    pcapdiag" in result.output
 
 
+@pytest.mark.parametrize(
+    ("name", "option", "value", "others"),
+    [
+        ("triage", "--timeout", "nan", ["-o", "out", "x"]),
+        ("triage", "--timeout", "inf", ["-o", "out", "x"]),
+        ("triage", "--settle", "nan", ["-o", "out", "--watch", "."]),
+        ("snapshot", "--during", "nan", []),
+        ("timeline", "--width", "nan", ["-o", "x.svg", "x.pcap"]),
+        ("probe", "--timeout", "nan", ["127.0.0.1:1"]),
+        ("analyze", "--width", "9" * 30, ["x.pcap"]),
+    ],
+)
+def test_a_number_that_cannot_be_counted_with_is_wrong_use(
+    name: str, option: str, value: str, others: list[str]
+) -> None:
+    result = CliRunner().invoke(cli, [name, option, value, *others])
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}'" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments", [["\x1b[31m"], ["--\x1b[31m"], ["correlate", "\x1b[31m"], ["snapshot", "\x1b[31m"]]
+)
+def test_a_wrong_argument_is_repeated_without_what_steers_a_terminal(arguments: list[str]) -> None:
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert "\x1b" not in result.output
+    assert "\\x1b[31m" in result.output
+
+
 SHARED = (
     *("--host", "--port", "--net", "--stream", "--from", "--to", "--proxy", "--client"),
     *("--upstream", "--keylog", "--log", "--snapshot", "--names", "--time"),
