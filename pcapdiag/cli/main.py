@@ -7,6 +7,7 @@ a bundle whose proof failed; 130 after ^C.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import re
@@ -67,6 +68,8 @@ class Program(click.Group):
             return super().make_context(info_name, args, parent, **extra)
         except click.UsageError as error:
             raise _tamed(error) from None
+        except OSError as error:
+            raise click.exceptions.Exit(_unwritten(error)) from None
 
     def invoke(self, ctx: click.Context) -> None:
         """Run a command and end with its status; never with a traceback."""
@@ -88,8 +91,11 @@ class Program(click.Group):
                 drop_standard_output()
             warn(str(error))
         except Exception as error:
-            status = INTERNAL
-            _internal(error)
+            if isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ENOSPC):
+                status = _unwritten(error)
+            else:
+                status = INTERNAL
+                _internal(error)
         ctx.exit(status)
 
 
@@ -109,6 +115,15 @@ def _status_of(error: PcapdiagError) -> int:
     if isinstance(error, (ClusterError, ProofError, SanitizeError)):
         return INTERNAL
     return OUTPUT_FAILED if isinstance(error, OutputError) else WRONG_USE
+
+
+def _unwritten(error: OSError) -> int:
+    """Return the status where help or version, which click writes, found no room or no reader."""
+    drop_standard_output()
+    if error.errno == errno.EPIPE:
+        return OK
+    warn(f"cannot write standard output: {error.strerror}")
+    return OUTPUT_FAILED
 
 
 def _internal(error: Exception) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -117,3 +118,21 @@ def test_the_classes_of_the_api_are_by_its_name() -> None:
     with pytest.raises(pcapdiag.PcapdiagError):
         pcapdiag.analyze("not there")
     assert not hasattr(pcapdiag, "not_there")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["analyze", "--help"]])
+def test_help_that_cannot_be_written_says_so_and_help_that_nobody_reads_is_quiet(
+    arguments: list[str],
+) -> None:
+    command = [sys.executable, "-m", "pcapdiag", *arguments]
+    with open("/dev/full", "wb") as full:
+        unwritten = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert unwritten.returncode == 3
+    assert unwritten.stderr == (
+        b"pcapdiag: cannot write standard output: No space left on device\n"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    unread = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (unread.returncode, unread.stderr) == (0, b"")
