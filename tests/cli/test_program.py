@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 
 import pcapdiag
+from pcapdiag.cli.interrupt import ending_on_interrupt
 from pcapdiag.cli.main import cli
+from pcapdiag.errors import NotACaptureError
 from pcapdiag.model import options, report
 
 HEAVY = (
@@ -136,3 +140,37 @@ def test_help_that_cannot_be_written_says_so_and_help_that_nobody_reads_is_quiet
     unread = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert (unread.returncode, unread.stderr) == (0, b"")
+
+
+def read_nothing(sent: signal.Signals | None) -> None:
+    with ending_on_interrupt():
+        if sent is not None:
+            os.kill(os.getpid(), sent)
+        raise NotACaptureError("standard input", "this is empty")
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_live_capture_that_is_ended_before_anything_came_was_ended_and_not_unreadable(
+    sent: signal.Signals, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(click.exceptions.Exit) as left:
+        read_nothing(sent)
+    assert left.value.exit_code == status
+    assert "this is empty" in capsys.readouterr().err
+    with pytest.raises(NotACaptureError):
+        read_nothing(None)
+
+
+def test_an_interrupt_during_the_imports_is_quiet() -> None:
+    code = (
+        "import os, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'pcapdiag.cli.main':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from pcapdiag.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
