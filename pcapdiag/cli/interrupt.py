@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import click
+
+from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import INTERRUPTED, TERMINATED
+from pcapdiag.errors import CaptureError
 from pcapdiag.model.options import Stop
 
 
@@ -32,6 +36,12 @@ def ending_on_interrupt() -> Iterator[Ending]:
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
+    except CaptureError as error:
+        if not stop.is_set():
+            raise
+        # It ended before anything had come, which is no fault of the input.
+        warn(str(error))
+        raise click.exceptions.Exit(stop.status) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

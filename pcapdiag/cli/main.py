@@ -7,8 +7,10 @@ a bundle whose proof failed; 130 after ^C.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
+import re
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -23,6 +25,7 @@ from pcapdiag.cli.say import warn
 from pcapdiag.cli.status import INTERNAL, INTERRUPTED, OK, OUTPUT_FAILED, WRONG_USE
 from pcapdiag.compiled import is_compiled
 from pcapdiag.errors import ClusterError, PcapdiagError, ProofError, SanitizeError
+from pcapdiag.model.harmless import harmless
 
 _COMMANDS = (
     *("analyze", "annotate", "bundle", "completion", "correlate"),
@@ -53,10 +56,27 @@ class Program(click.Group):
             self.add_command(_command(name))
         return self.commands
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: object,
+    ) -> click.Context:
+        """Read the arguments; one that is wrong is repeated without what steers a terminal."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            raise _tamed(error) from None
+        except OSError as error:
+            raise click.exceptions.Exit(_unwritten(error)) from None
+
     def invoke(self, ctx: click.Context) -> None:
         """Run a command and end with its status; never with a traceback."""
         try:
             status = super().invoke(ctx)
+        except click.UsageError as error:
+            raise _tamed(error) from None
         except (click.exceptions.Exit, click.ClickException):
             raise
         except (KeyboardInterrupt, click.Abort):
@@ -71,9 +91,19 @@ class Program(click.Group):
                 drop_standard_output()
             warn(str(error))
         except Exception as error:
-            status = INTERNAL
-            _internal(error)
+            if isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ENOSPC):
+                status = _unwritten(error)
+            else:
+                status = INTERNAL
+                _internal(error)
         ctx.exit(status)
+
+
+def _tamed(error: click.UsageError) -> click.UsageError:
+    """An error of click, which repeats an argument as it was given; its own lines stay lines."""
+    parts = re.split(r"([\n\t]+)", error.format_message())
+    text = "".join(part if part.isspace() else harmless(part) for part in parts)
+    return click.UsageError(text, error.ctx)
 
 
 def _command(name: str) -> click.Command:
@@ -85,6 +115,15 @@ def _status_of(error: PcapdiagError) -> int:
     if isinstance(error, (ClusterError, ProofError, SanitizeError)):
         return INTERNAL
     return OUTPUT_FAILED if isinstance(error, OutputError) else WRONG_USE
+
+
+def _unwritten(error: OSError) -> int:
+    """Return the status where help or version, which click writes, found no room or no reader."""
+    drop_standard_output()
+    if error.errno == errno.EPIPE:
+        return OK
+    warn(f"cannot write standard output: {error.strerror}")
+    return OUTPUT_FAILED
 
 
 def _internal(error: Exception) -> None:

@@ -103,7 +103,7 @@ output_option = click.option(
 )  # fmt: skip
 _PAGE = (
     click.option(
-        "--width", type=click.IntRange(min=40), metavar="COLUMNS",
+        "--width", type=click.IntRange(40, 1000), metavar="COLUMNS",
         help="Width of the text; otherwise the terminal's, or 100.",
     ),
     click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 import click
 
+from pcapdiag.cli import values
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.options import output_option, page_options
 from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_output, page_for
@@ -155,6 +156,7 @@ def _protocols(
 @click.option(
     "--timeout",
     type=click.FloatRange(MIN_TIMEOUT, MAX_TIMEOUT),
+    callback=values.finite,
     default=5.0,
     show_default=True,
     metavar="SECONDS",

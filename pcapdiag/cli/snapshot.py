@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pcapdiag.cli import values
 from pcapdiag.cli.examples import examples
 from pcapdiag.cli.options import output_option, page_options
 from pcapdiag.cli.output import ClosedPipeError, drop_standard_output, open_output, page_for
@@ -22,7 +23,8 @@ MAX_DURING = 3_600.0
     ),
 )
 @click.option(
-    "--during", type=click.FloatRange(min=0.1, max=MAX_DURING), metavar="SECONDS",
+    "--during", type=click.FloatRange(min=0.1, max=MAX_DURING), callback=values.finite,
+    metavar="SECONDS",
     help="Read the counters twice, so many seconds apart: what grew meanwhile is happening now.",
 )  # fmt: skip
 @click.option(

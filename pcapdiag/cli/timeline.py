@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from pcapdiag.cli import completing, progress
+from pcapdiag.cli import completing, progress, values
 from pcapdiag.cli.captures import inputs, is_labelled
 from pcapdiag.cli.correlate import named_points
 from pcapdiag.cli.examples import examples
@@ -65,6 +65,7 @@ def _ending(path: str) -> str:
 @click.option(
     "--width",
     type=click.FloatRange(6, 40),
+    callback=values.finite,
     default=WIDTH,
     show_default=True,
     metavar="INCHES",

@@ -7,6 +7,7 @@ import click
 from pcapdiag.cli import values
 from pcapdiag.cli.options import Command, with_options
 
+_YEAR = 366 * 86_400
 _TABLES = (
     click.option(
         "-o",
@@ -35,7 +36,8 @@ _LIMITS = (
     ),
     click.option(
         "--timeout",
-        type=click.FloatRange(min=0),
+        type=click.FloatRange(0, _YEAR),
+        callback=values.finite,
         default=3600,
         show_default=True,
         metavar="SECONDS",
@@ -67,7 +69,8 @@ _WATCH = (
     ),
     click.option(
         "--settle",
-        type=click.FloatRange(min=0),
+        type=click.FloatRange(0, _YEAR),
+        callback=values.finite,
         default=60,
         show_default=True,
         metavar="SECONDS",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -110,6 +111,13 @@ def file_of_its_own(_ctx: click.Context, param: click.Parameter, value: str | No
     """Return a path that is not standard output, which has the text."""
     if value == "-":
         raise click.UsageError(f"{param.opts[0]} needs a file: standard output has the text")
+    return value
+
+
+def finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """Return a number; ``nan`` is within any bounds, to click, and ``inf`` within none above."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no number to count with", ctx, param)
     return value
 
 

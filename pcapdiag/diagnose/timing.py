@@ -66,8 +66,9 @@ def capture_left(story: Story, context: Context) -> int:
 
 def duration(nanoseconds: int) -> str:
     """Return a length of time for a reader: ``0.31 ms``, ``204 ms``, ``2.04 s``, ``350 s``."""
-    for unit, name in ((SECOND, "s"), (MS, "ms")):
-        if nanoseconds >= unit:
+    # What would be rounded to 1000 ms is a second.
+    for unit, least, name in ((SECOND, SECOND - MS // 2, "s"), (MS, MS, "ms")):
+        if nanoseconds >= least:
             value = nanoseconds / unit
             return f"{value:.0f} {name}" if value >= 100 else f"{value:.3g} {name}"
     return f"{nanoseconds / MS:.2g} ms"

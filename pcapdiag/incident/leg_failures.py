@@ -149,10 +149,10 @@ def _asked(story: Story, exchange: Exchange | None) -> int:
 def _end(story: Story, judgement: Judgement, exchange: Exchange | None) -> _End:
     if exchange is not None:
         if judgement.code in REPLIES and exchange.response_time is not None:
-            time = exchange.response_time
+            time, frame = exchange.response_time, exchange.response_frame
             if exchange.grpc is not None and exchange.response_end_time is not None:
-                time = exchange.response_end_time
-            return _End(time, exchange.response_frame or 0, "responder")
+                time, frame = exchange.response_end_time, exchange.response_end_frame
+            return _End(time, frame or 0, "responder")
         if exchange.reset_time is not None:
             return _End(exchange.reset_time, exchange.reset_frame or 0, exchange.ended_by)
     end = ending(story)

@@ -79,6 +79,7 @@ def several_places(places: Sequence[str], words: str) -> str:
 
 
 def _streams(places: Sequence[str]) -> str:
+    places = list(dict.fromkeys(places))
     named = ", ".join(place.removeprefix("stream ") for place in places[:NAMED])
     more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
     return f"stream{'s' if len(places) > 1 else ''} {named}{more}"

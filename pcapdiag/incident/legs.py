@@ -60,8 +60,9 @@ class ProxyLegs(msgspec.Struct):
     """By stream: the requests that another leg explains."""
     _own_answers: dict[int, list[int]] = {}
     """By stream: answers that are its responder's own, as a call of it shows."""
-    _told: dict[int, Verdict | None] = {}
-    """By stream of a cause: what was told of it, None until it was; gone when it had not failed."""
+    _told: dict[int, tuple[Verdict, list[Verdict]] | None] = {}
+    """By stream of a cause: its verdict and its other failures, None until it was told; gone when
+    it had not failed."""
     _several: bool = False
     """They were captured at several points."""
     _numbers: Callable[[int], int] = _own_number
@@ -165,7 +166,8 @@ class ProxyLegs(msgspec.Struct):
         if connection.verdict.code == "ok":
             del self._told[number]
         else:
-            self._told[number] = connection.verdict
+            # Its other failures come into that list later, where it is told in full.
+            self._told[number] = connection.verdict, connection.other_failures
 
     def join(self, connection: Connection, *, calls_others: bool) -> None:
         """Add to a failed connection what on another leg made it fail, or why that is not told.
@@ -250,14 +252,17 @@ class ProxyLegs(msgspec.Struct):
         )
 
     def _told_of(self, failure: LegFailure) -> Verdict | None:
-        """Return the final verdict of a cause, where the verdict is about this failure."""
+        """Return the final verdict of a cause, the one of its connection's that is about this."""
         told = self._told.get(failure.stream)
         if told is None:
             return None
-        same = told.exchange == failure.exchange or told.code == failure.code
+        verdict, others = told
+        for one in (verdict, *others):
+            if one.exchange == failure.exchange:
+                return one
         # Which of the two an initiator's leaving was may be known only from this join.
-        left = {told.code, failure.code} == {LEFT, GIVEN_UP}
-        return told if same or left else None
+        left = {verdict.code, failure.code} == {LEFT, GIVEN_UP}
+        return verdict if verdict.code == failure.code or left else None
 
 
 def _compare_words(verdict: Verdict, cause: Verdict) -> None:

@@ -55,16 +55,28 @@ def both_legs(connection: Connection, places: Places = ONE_PLACE) -> str:
     left_out = len(connection.causes) - MAX_TRIES
     if left_out > 0:
         steps.append(Step(None, words.count(left_out, "earlier try", "earlier tries"), ""))
+    end = _end(connection, exchange, times)
     for cause in connection.causes[-MAX_TRIES:]:
-        text = f"{cause.code} at {shown(cause.endpoint)} (stream {cause.stream})"
-        steps.append(Step(cause.frame, text, cause.time, cause.point))
-    if exchange is not None and exchange.response_frame is not None:
-        last, text = exchange.response_frame, str(exchange.status or "answer")
-    else:
-        last, text = max(connection.verdict.frames, default=0), "end of this leg"
-    if last > (steps[0].frame or 0):
-        steps.append(Step(last, text, times.get(last, ""), connection.point))
+        what = f"{cause.code} at {shown(cause.endpoint)}"
+        if end.time and cause.time and between(end.time, cause.time) > 0 and not places.several:
+            # Nobody waited for its end: packets were still repeated when this leg was answered.
+            steps.append(Step(None, f"{what} (stream {cause.stream}, until #{cause.frame})", ""))
+        else:
+            text = f"{what} (stream {cause.stream})"
+            steps.append(Step(cause.frame, text, cause.time, cause.point))
+    if (end.frame or 0) > (steps[0].frame or 0):
+        steps.append(end)
     return _joined(steps, places)
+
+
+def _end(connection: Connection, exchange: HttpExchange | None, times: dict[int, str]) -> Step:
+    """Return how the client's leg ended: its answer, a gRPC call's status, or its last frame."""
+    last, text = max(connection.verdict.frames, default=0), "end of this leg"
+    if exchange is not None and exchange.grpc is not None and exchange.grpc.status:
+        text = f"grpc-status {exchange.grpc.status}"
+    elif exchange is not None and exchange.response_frame is not None:
+        last, text = exchange.response_frame, str(exchange.status or "answer")
+    return Step(last, text, times.get(last, ""), connection.point)
 
 
 def _beginning(connection: Connection, exchange: HttpExchange | None) -> Step:
@@ -83,5 +95,5 @@ def _joined(steps: list[Step], places: Places) -> str:
         if before and step.time:
             text += f" +{duration(max(between(before, step.time), 0.0))}"
         told.append(text)
-        before = step.time
+        before = step.time or before
     return " > ".join(told)

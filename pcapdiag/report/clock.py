@@ -68,7 +68,8 @@ def duration(seconds: float) -> str:
     """Return seconds as people write them: ``0.31 ms``, ``4.2 s``, ``12 min 5 s``, ``3 h``."""
     if seconds < 0.001:
         return f"{seconds * 1000:.2f} ms"
-    if seconds < 1:
+    # What would be rounded to 1000 ms is a second.
+    if seconds < 0.9995:
         return f"{seconds * 1000:.3g} ms"
     if seconds < 60:
         return f"{seconds:.3g} s"

@@ -150,8 +150,9 @@ def _ahead(offset: float, error: float) -> str:
 
 def precise(seconds: float) -> str:
     """Return a time with the digits that tell clocks apart: ``37.251 s``, ``0.21 ms``."""
-    if seconds >= 1:
+    # What would be rounded to 1000 of a unit is one of the next.
+    if seconds >= 0.9995:
         return f"{seconds:,.3f} s"
-    if seconds >= 0.001:
+    if seconds >= 0.0009995:
         return f"{seconds * 1000:.3g} ms"
     return f"{seconds * 1e6:.3g} us"

@@ -22,7 +22,8 @@ def size(number: int) -> str:
     """Return bytes in the unit that fits: ``517 B``, ``88.9 kB``, ``1.14 GB``."""
     value = float(number)
     for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
+        # What would be rounded to 1000 of a unit is one of the next.
+        if value < 999.5 or (unit == "B" and value < 1000):
             return f"{number} B" if unit == "B" else f"{value:.3g} {unit}"
         value /= 1000
     return f"{value:,.0f} TB"

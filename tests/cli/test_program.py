@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 
 import pcapdiag
+from pcapdiag.cli.interrupt import ending_on_interrupt
 from pcapdiag.cli.main import cli
+from pcapdiag.errors import NotACaptureError
 from pcapdiag.model import options, report
 
 HEAVY = (
@@ -36,6 +41,36 @@ def test_every_help_has_examples(command: list[str]) -> None:
     result = CliRunner().invoke(cli, [*command, "--help"])
     assert result.exit_code == 0
     assert "Examples:\n    pcapdiag" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value", "others"),
+    [
+        ("triage", "--timeout", "nan", ["-o", "out", "x"]),
+        ("triage", "--timeout", "inf", ["-o", "out", "x"]),
+        ("triage", "--settle", "nan", ["-o", "out", "--watch", "."]),
+        ("snapshot", "--during", "nan", []),
+        ("timeline", "--width", "nan", ["-o", "x.svg", "x.pcap"]),
+        ("probe", "--timeout", "nan", ["127.0.0.1:1"]),
+        ("analyze", "--width", "9" * 30, ["x.pcap"]),
+    ],
+)
+def test_a_number_that_cannot_be_counted_with_is_wrong_use(
+    name: str, option: str, value: str, others: list[str]
+) -> None:
+    result = CliRunner().invoke(cli, [name, option, value, *others])
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}'" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments", [["\x1b[31m"], ["--\x1b[31m"], ["correlate", "\x1b[31m"], ["snapshot", "\x1b[31m"]]
+)
+def test_a_wrong_argument_is_repeated_without_what_steers_a_terminal(arguments: list[str]) -> None:
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert "\x1b" not in result.output
+    assert "\\x1b[31m" in result.output
 
 
 SHARED = (
@@ -87,3 +122,55 @@ def test_the_classes_of_the_api_are_by_its_name() -> None:
     with pytest.raises(pcapdiag.PcapdiagError):
         pcapdiag.analyze("not there")
     assert not hasattr(pcapdiag, "not_there")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["analyze", "--help"]])
+def test_help_that_cannot_be_written_says_so_and_help_that_nobody_reads_is_quiet(
+    arguments: list[str],
+) -> None:
+    command = [sys.executable, "-m", "pcapdiag", *arguments]
+    with open("/dev/full", "wb") as full:
+        unwritten = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert unwritten.returncode == 3
+    assert unwritten.stderr == (
+        b"pcapdiag: cannot write standard output: No space left on device\n"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    unread = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (unread.returncode, unread.stderr) == (0, b"")
+
+
+def read_nothing(sent: signal.Signals | None) -> None:
+    with ending_on_interrupt():
+        if sent is not None:
+            os.kill(os.getpid(), sent)
+        raise NotACaptureError("standard input", "this is empty")
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_live_capture_that_is_ended_before_anything_came_was_ended_and_not_unreadable(
+    sent: signal.Signals, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(click.exceptions.Exit) as left:
+        read_nothing(sent)
+    assert left.value.exit_code == status
+    assert "this is empty" in capsys.readouterr().err
+    with pytest.raises(NotACaptureError):
+        read_nothing(None)
+
+
+def test_an_interrupt_during_the_imports_is_quiet() -> None:
+    code = (
+        "import os, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'pcapdiag.cli.main':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from pcapdiag.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import pcapdiag
 from pcapdiag.diagnose.judge import judge_first
 from pcapdiag.errors import OutputError
 from pcapdiag.incident.archive import Archive, Archived
@@ -69,3 +70,12 @@ def test_what_was_told_while_following_stays_as_it_was_told(tmp_path: Path) -> N
     writer.join()
     assert len(told) > 1
     assert [msgspec.json.encode(line) for line, _ in told] == [as_told for _, as_told in told]
+
+
+def test_a_report_becomes_dictionaries_as_the_page_on_python_says() -> None:
+    report = pcapdiag.analyze(FIXTURES / "pcaps/http.local_reply-envoy-refused/proxy.pcap")
+    plain = msgspec.to_builtins(report, enc_hook=list)
+    assert [one["verdict"]["code"] for one in plain["connections"]] == [
+        "http.local_reply",
+        "tcp.connection_refused",
+    ]

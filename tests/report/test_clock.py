@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from pcapdiag.diagnose import timing
+from pcapdiag.diagnose.attribution import view
 from pcapdiag.report.clock import Clock, duration
+from pcapdiag.report.points import precise
 from pcapdiag.report.words import size
 
 
@@ -48,6 +51,7 @@ def test_a_time_that_lies_is_still_written(text: str) -> None:
     ("seconds", "words"),
     [
         (0.0000004, "0.00 ms"), (0.00031, "0.31 ms"), (0.0421, "42.1 ms"), (4.2, "4.2 s"),
+        (0.99949, "999 ms"), (0.99951, "1 s"),
         (60, "1 min"), (725, "12 min 5 s"), (3599.9, "1 h"), (10920, "3 h 2 min"),
     ],
 )  # fmt: skip
@@ -61,9 +65,19 @@ def test_durations(seconds: float, words: str) -> None:
         (0, "0 B"),
         (999, "999 B"),
         (88_888, "88.9 kB"),
+        (999_400, "999 kB"),
+        (999_600, "1 MB"),
         (1_140_000_000, "1.14 GB"),
         (9e15, "9,000 TB"),
     ],
 )
 def test_sizes(number: int, words: str) -> None:
     assert size(int(number)) == words
+
+
+def test_a_detectors_duration_has_no_thousand_of_a_unit() -> None:
+    assert timing.duration(999_400_000) == "999 ms"
+    assert timing.duration(999_600_000) == "1 s"
+    assert view.duration(999_600_000) == "1.0 s"
+    assert precise(0.99963) == "1.000 s"
+    assert precise(0.00099963) == "1 ms"

@@ -27,6 +27,8 @@ INITIATOR_SILENT = frozenset({"tcp.handshake_stalled"})
 LOST_DATA = frozenset({"tcp.data_timeout", "tcp.keepalive_timeout"})
 CONNECTING = frozenset({"tcp.connection_timeout", "tcp.handshake_stalled"})
 """Codes where no connection came up."""
+QUEUED = CONNECTING | {"tcp.accept_queue_overflow"}
+"""Codes where the listener may not have taken the connection."""
 TRIES, ENOUGH, MOSTLY = 2, 3, 0.8
 """SYNs that were captured once; packets captured twice beside them, and their least share."""
 MEANWHILE = 1_000_000_000
@@ -71,10 +73,10 @@ def reached(story: Story, code: str, context: Context) -> Signal | None:
         name = "reached_initiator" if seen.sure else "reached_near"
         frames = story.syn_ack_frames[-1:] or (story.responder.last_frame,)
         return signal(name, "initiator", detail, frames)
-    detail = (
-        f"{where}: the segments got there, and that host did not answer (its firewall or a full "
-        "accept queue; `nstat` there tells)"
-    )
+    why = "its firewall or a full accept queue; `nstat` there tells"
+    if code not in QUEUED:
+        why = "it, its network or its program stands still, or its firewall drops"
+    detail = f"{where}: the segments got there, and that host did not answer ({why})"
     frames = story.syn_frames or (story.turn.request_frame or story.first_frame,)
     name = "reached_responder" if seen.sure else "reached_near"
     return signal(name, "responder", detail, frames)

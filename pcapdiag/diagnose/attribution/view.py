@@ -175,7 +175,7 @@ def _smallest_rtt(story: Story, side: End) -> int | None:
 def duration(ns: int) -> str:
     """Return a duration for a sentence: ``0.30 ms``, ``8.1 ms``, ``350.2 s``."""
     milliseconds = ns / 1e6
-    if milliseconds >= 1000:
+    if milliseconds >= 999.5:
         return f"{milliseconds / 1000:.1f} s"
     return f"{milliseconds:.2f} ms" if milliseconds < 10 else f"{milliseconds:.0f} ms"
 

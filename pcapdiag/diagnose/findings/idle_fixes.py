@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.findings.idle_times import Timer
+from pcapdiag.diagnose.timing import SECOND, duration
 
 _ROUND = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1800)
 """Keep-alive times that people set, seconds."""
@@ -28,6 +29,10 @@ def commands(timer: Timer, callers: list[str]) -> list[str]:
     caller = callers[0] if callers else "the calling host"
     address, _, port = timer.endpoints[0].rpartition(":")
     address = address.strip("[]")
+    if timer.way == "closed":
+        return [
+            f"ss -tn state close-wait dst {address}  # on {caller}: closed there, still kept here"
+        ]
     found = [
         f"ss -tno dst {address}  # on {caller}: timer:(keepalive,...) where it is on",
         f"sysctl net.ipv4.tcp_keepalive_time  # on {caller}",
@@ -40,9 +45,13 @@ def commands(timer: Timer, callers: list[str]) -> list[str]:
     return found
 
 
+def _seconds(value: float) -> str:
+    return duration(round(value * SECOND))
+
+
 def _of_server(timer: Timer) -> list[str]:
     return [
-        f"let the caller's pool drop idle connections before {timer.high:.3g} s: Envoy "
+        f"let the caller's pool drop idle connections before {_seconds(timer.high)}: Envoy "
         "idle_timeout, Istio connectionPool.http.idleTimeout, NGINX upstream keepalive_timeout, "
         "HAProxy pool-purge-delay",
         "or the server keep them longer than the pool: node keepAliveTimeout, gunicorn "
@@ -60,8 +69,8 @@ def _of_device(timer: Timer) -> list[str]:
     if every < GRPC_PERMITS:
         ping += "; the server must permit it (PERMIT_KEEPALIVE_TIME, EnforcementPolicy)"
     return [
-        f"let the caller's pool drop connections idle for {under:.3g} s: Envoy idle_timeout, Istio "
-        "connectionPool.http.idleTimeout, NGINX upstream keepalive_timeout, HAProxy "
+        f"let the caller's pool drop connections idle for {_seconds(under)}: Envoy idle_timeout, "
+        "Istio connectionPool.http.idleTimeout, NGINX upstream keepalive_timeout, HAProxy "
         "pool-purge-delay, the maximum idle time of a database pool",
         f"or TCP keep-alive after {every} s: Envoy tcp_keepalive keepalive_time: {every}, Istio "
         f"connectionPool.tcp.tcpKeepalive.time: {every}s, HAProxy option srvtcpka and "

@@ -195,7 +195,7 @@ def _detail(timer: Timer) -> list[str]:
     failed, quiet = len(timer.ended), [one.quiet for one in timer.ended]
     parts: list[str] = []
     if timer.way == "closed":
-        parts.append(f"{counted(timer.closed, 'connection')} closed so (FIN), nothing lost")
+        parts.append(f"{counted(timer.closed, 'connection')} closed so (FIN) with nothing lost")
         if failed:
             parts.append(f"on {counted(failed, 'connection')} the next request came too late")
     elif timer.way == "at_expiry":

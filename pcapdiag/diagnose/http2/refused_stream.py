@@ -55,7 +55,7 @@ from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="http2.refused_stream",
-    title="stream refused: {responder} did not take {request} (stream {stream}, {error})",
+    title="stream refused: {responder} did not take {request} (HTTP/2 stream {stream}, {error})",
     explanation=(
         "{initiator} opened stream {stream} for {request} ({request_where}); {responder} refused "
         "it {waited} later (RST_STREAM {error}, frame {reset_frame}). It had not processed the "

@@ -72,7 +72,7 @@ from pcapdiag.protocols.http.grpc import status_name, status_of_reset
 
 KIND = Kind(
     code="http2.rst_stream",
-    title="stream reset: {sender} ended {request} by RST_STREAM {error} (stream {stream})",
+    title="stream reset: {sender} ended {request} by RST_STREAM {error} (HTTP/2 stream {stream})",
     explanation=(
         "{initiator} sent {request} on stream {stream} ({request_where}). {sender} reset the "
         "stream {waited} after the request (RST_STREAM {error}, code {error_number}, frame "

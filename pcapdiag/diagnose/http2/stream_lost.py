@@ -62,7 +62,10 @@ from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="http2.stream_lost",
-    title="stream lost in a drain: {responder} closed with {request} unfinished (stream {stream})",
+    title=(
+        "stream lost in a drain: {responder} closed with {request} unfinished (HTTP/2 stream "
+        "{stream})"
+    ),
     explanation=(
         "{responder} announced a graceful end (GOAWAY NO_ERROR, last stream {last_stream}, frame "
         "{goaway_frame}). {lost}; {got}. {retry}"

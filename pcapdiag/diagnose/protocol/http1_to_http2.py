@@ -87,13 +87,13 @@ def match(story: Story, _context: Context) -> Judgement | None:
         return None
     if answered(story) is not Said.H2_FRAMES:
         return None
-    when = "before it had read anything" if story.greeting_bytes else "in answer"
+    when = " before it had read anything" if story.greeting_bytes else ""
     return shown_by_bytes(
         story,
         KIND.code,
         0.98,
         "its first bytes are HTTP/2 frames",
-        answer=f"with HTTP/2 frames {when} (frame {story.responder.first_data_frame})",
+        answer=f"with HTTP/2 frames{when} (frame {story.responder.first_data_frame})",
         answer_short="with HTTP/2 frames",
         because="an HTTP/1 server answers with a status line",
     )

@@ -76,7 +76,7 @@ KIND = Kind(
     haproxy="sH",
     fix_at=("responder", "path"),
     fixes=(
-        "why does the program on {responder_ip}:{responder_port} not accept: hung, out of worker "
+        "why does the program on {responder} not accept: hung, out of worker "
         "threads, out of file descriptors, paused by its garbage collector?",
         "raise the listener's backlog and net.core.somaxconn (both: the smaller one counts)",
         "fewer new connections: keep-alive pools (Envoy: max_requests_per_connection off; NGINX: "
@@ -215,7 +215,7 @@ def _who(
     if shared:
         why = "several connections to this listener stall: its queue is full"
         return (SideHint("responder", 0.87, why, frames), SideHint("path", 0.1, why, frames))
-    why = "an ACK lost on the way gives the initiator the same packets; one connection cannot tell"
+    why = "a listener with a full queue does that; one final ACK lost on the way looks the same"
     if reset is not None:
         why = "a filter or guard on the way can answer the final ACK the same"
     return (SideHint("responder", 0.62, why, frames), SideHint("path", 0.33, why, frames))

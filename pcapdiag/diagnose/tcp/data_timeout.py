@@ -213,7 +213,7 @@ def who(story: Story, context: Context, stuck: Stuck, end: Ending | None) -> tup
     if stuck.alive or (end is not None and _never_got_it(story, end, stuck)):
         why = f"{address} was alive and sent packets meanwhile, none of which acknowledged the data"
         return (SideHint("path", 0.9, why, frames), SideHint(silent, 0.08, why, frames))
-    why = "a host that died and a path that drops look the same from the other end"
+    why = "nothing came back, as through a path that drops; a host that died looks the same"
     return (SideHint("path", 0.62, why, frames), SideHint(silent, 0.35, why, frames))
 
 

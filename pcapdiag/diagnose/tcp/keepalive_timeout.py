@@ -123,7 +123,7 @@ def _judgement(
     address = story.half(not by_initiator).address
     frames = frames_of(probes[0].frame, probes[-1].frame, end.frame if end else 0)
     arrived = address in context.capture_hosts
-    why = "a host that is gone and a path that drops look the same from the other end"
+    why = "nothing came back, as from a host that is gone; a path that drops looks the same"
     if arrived:
         why = f"the probes reached {address}, where the capture was taken"
     then = f"Then it gave up (frame {end.frame})." if end else "Then it gave up without a word."

@@ -103,6 +103,7 @@ MEANINGS = {
     121: "it needs the encrypted ClientHello to be retried",
 }
 KEYS = "do both ends have the same key? (pre-shared key, certificate and key file of one pair)"
+COMPARE = "compare name, versions, lists and certificates of both ends (the lines TLS above)"
 ADVICE = {
     20: KEYS,
     51: KEYS,
@@ -125,7 +126,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
     others = tuple(_alternatives(found))
     sure = round(0.95 - sum(other.confidence for other in others), 2)
     meaning = MEANINGS.get(found.code, "it could not go on")
-    advice = ADVICE.get(found.code, "name, versions, lists and certificates of both ends, as above")
+    advice = ADVICE.get(found.code, COMPARE)
     told = {"meaning": meaning, "advice": advice}
     return refused(story, KIND.code, found, sure, told, others)
 

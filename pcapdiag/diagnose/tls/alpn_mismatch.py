@@ -65,7 +65,7 @@ KIND = Kind(
     code="tls.alpn_mismatch",
     title="no common ALPN protocol: {initiator_ip} offered {offered}, {responder} {picked}",
     explanation=(
-        "{initiator} offered the application protocols {offered} (ClientHello in frame "
+        "{initiator} offered {protocols} {offered} (ClientHello in frame "
         "{hello_frame}) and {responder} {picked}: {how}."
     ),
     phases=("tls_handshake", "before_request", "before_response", "in_response", "idle", "closing"),
@@ -98,7 +98,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for alert 120, or for HTTP/2 spoken where no protocol was picked."""
     found = refusal(story)
     if found is not None and found.code == NO_PROTOCOL:
-        picked = "has none of them" if not found.by_initiator else "picked another"
+        picked = "picked another" if found.by_initiator else _has_none(found.facts)
         how = f"alert {words.alert(found.code)} in frame {found.alert.frame} ended the handshake"
         told = _words(story, found.facts, picked, how)
         return refused(story, KIND.code, found, 0.97, told)
@@ -150,11 +150,17 @@ def _other(end: Ending) -> Actor:
     return "responder" if end.by_initiator else "initiator"
 
 
+def _has_none(facts: TlsFacts) -> str:
+    hello = facts.client_hello
+    return "does not have it" if hello and len(hello.alpn) == 1 else "has none of them"
+
+
 def _words(story: Story, facts: TlsFacts, picked: str, how: str) -> dict[str, str]:
     hello = facts.client_hello
     plain = end_name(story.responder)
     return {
         "offered": words.listed(map(words.shown, hello.alpn if hello else ()), "nothing readable"),
+        "protocols": "the application protocol" + ("s" if hello and len(hello.alpn) > 1 else ""),
         "hello_frame": str(hello.frame if hello else 0),
         "picked": picked,
         "how": how,

@@ -67,8 +67,9 @@ KIND = Kind(
     code="tls.client_certificate_required",
     title="client certificate missing: {responder} wants one, {initiator_ip} sent none",
     explanation=(
-        "{responder} asked {initiator} for a client certificate, and it sent none: {how}. The "
-        "client may have thought that the handshake was done: TLS 1.3 tells it only afterwards."
+        "{responder} asked {initiator} for a client certificate, and it sent none: {how}. In "
+        "TLS 1.3 the client may have thought that the handshake was done: it is told only "
+        "afterwards."
     ),
     phases=("tls_handshake", "before_request", "before_response"),
     envoy=Envoy("UF / UC", "remote connection failure"),

@@ -53,7 +53,7 @@ from pcapdiag.model.story import Story
 
 KIND = Kind(
     code="tls.no_shared_cipher",
-    title="nothing in common: {responder} found no {missing} to its liking",
+    title="nothing in common: {responder} takes none of the {missing} offered",
     explanation=(
         "{initiator} offered {lists} (ClientHello in frame {hello_frame}), and {responder} "
         "refused with the alert {alert} in frame {alert_frame}. {known}"
@@ -100,7 +100,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     sure = UNEXPLAINED if not short else PROVEN if short[0].proven else SHORT
     rest = round(0.98 - sure, 2)
     told = {
-        "missing": " or ".join(each.what for each in short) or "cipher suite",
+        "missing": " or ".join(each.what for each in short) or "cipher suites",
         "lists": "; ".join(each.text for each in short) or "the usual lists",
         "hello_frame": str(hello.frame if hello else 0),
         "known": taken_elsewhere(server),

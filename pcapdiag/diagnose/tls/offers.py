@@ -41,7 +41,8 @@ class Shortage(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str:
         """Return the list in words."""
-        return f"{self.what} {self.offered}"
+        what = self.what if ", " in self.offered else self.what.removesuffix("s")
+        return f"{what} {self.offered}"
 
 
 def shortages(facts: TlsFacts, server: TlsServerFacts | None) -> list[Shortage]:

@@ -60,6 +60,13 @@ def test_a_syn_that_reached_the_responders_own_capture() -> None:
     assert "nstat" in result.evidence[-1].detail
 
 
+def test_what_stood_open_is_not_said_to_have_waited_in_an_accept_queue() -> None:
+    context = Context(capture_hosts=frozenset({SERVER}))
+    gone = judged("tcp.keepalive_timeout", NOBODY_ANSWERED)
+    said = attribute(syns().story(), gone, context).evidence[-1].detail
+    assert "that host did not answer (it, its network or its program stands still" in said
+
+
 def test_a_syn_in_the_initiators_own_capture_tells_nothing() -> None:
     context = Context(capture_hosts=frozenset({CLIENT}))
     result = attribute(syns().story(), judged("tcp.connection_timeout", NOBODY_ANSWERED), context)

@@ -105,6 +105,12 @@ def test_resets_at_expiry() -> None:
     assert "4 connections reset after 240 s, each by itself" in finding.detail
 
 
+def test_hours_are_written_out() -> None:
+    resets = [ended("at_expiry", 7200.02, 20_000 * n, "tcp.idle_reset") for n in range(4)]
+    (finding,) = found(resets, endpoint(survived=0, longest=0))
+    assert "idle for 7200 s: Envoy" in finding.fixes[0]
+
+
 def test_resets_at_one_moment_or_after_different_times_are_no_expiry() -> None:
     assert found([ended("at_expiry", 240, 300 + n / 10) for n in range(4)], endpoint()) == []
     assert found([ended("at_expiry", 50 * n, 300 * n) for n in range(1, 5)], endpoint()) == []
@@ -117,9 +123,11 @@ def test_a_keep_alive_race_names_the_servers_setting() -> None:
     (finding,) = found(raced, endpoint(closed={50: 20, 51: 3, 12: 1}))
     assert (finding.severity, finding.count, finding.streams) == ("failure", 1, [1_000])
     assert finding.title == "10.0.2.7:5432 closes connections that were idle for 5 s"
-    assert "23 connections closed so (FIN), nothing lost" in finding.detail
+    assert "23 connections closed so (FIN) with nothing lost" in finding.detail
     assert "uvicorn" in finding.detail
     assert "before 5 s" in finding.fixes[0]
+    # Keep-alive packets do not help against a server that waits for requests.
+    assert not any("keepalive" in command for command in finding.commands)
 
 
 def test_orderly_closes_alone_only_inform_and_endpoints_alike_are_one() -> None:
