@@ -43,7 +43,7 @@ cdef class Caller:
 
 @cython.final
 cdef class Span:
-    cdef public long long outcome, first, last, count
+    cdef public long long outcome, first, last, count, pause, pause_end, before_pause
 
 @cython.final
 cdef class Callers:

@@ -19,8 +19,7 @@ from pcapdiag.flow.silence import answer_may_be_missing, is_silent
 
 MAX_CALLERS = 16_384
 """Pairs of host and endpoint that are told apart."""
-MAX_CHANGES = 16
-MAX_STATUSES = 16
+MAX_CHANGES = MAX_STATUSES = 16
 HEAD_KEPT = 192
 """Bytes of the first request of a kind that are kept: its path and its user agent."""
 
@@ -215,9 +214,10 @@ class Span:
 
     def __init__(self, outcome: int, time: int) -> None:
         self.outcome = outcome
-        self.first = time
-        self.last = time
+        self.first = self.last = time
         self.count = 1
+        # Of the longest time in which none came: others that are known late may lie in it.
+        self.pause = self.pause_end = self.before_pause = 0
 
 
 class Callers:
@@ -385,16 +385,16 @@ def note_outcome(endpoint: Endpoint, outcome: int, time: int) -> None:
     """Note whether an endpoint took a new connection; equal outcomes in a row are one span."""
     span: Span | None = endpoint.span
     if span is not None and span.outcome == outcome:
-        if time < span.first:
-            span.first = time
-        if time > span.last:
-            span.last = time
+        if time - span.last > span.pause:
+            span.pause, span.pause_end = time - span.last, time
+            span.before_pause = span.count
+        span.first = min(span.first, time)
+        span.last = max(span.last, time)
         span.count += 1
         return
     if len(endpoint.spans) >= _MAX_SPANS:
         endpoint.span = None
         endpoint.spans_left_out += 1
         return
-    span = Span(outcome, time)
-    endpoint.span = span
+    span = endpoint.span = Span(outcome, time)
     endpoint.spans.append(span)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import accumulate
 
-from pcapdiag.flow.callers import CAME_UP, Ask, Caller, Level
+from pcapdiag.flow.callers import CAME_UP, Ask, Caller, Level, Span
 from pcapdiag.flow.records import Endpoint, Host
 from pcapdiag.flow.story import address_text
 from pcapdiag.model.ends import join_port
@@ -139,14 +139,27 @@ def spans_of(endpoint: Endpoint) -> list[SpanFacts]:
     if all(span.outcome == CAME_UP for span in endpoint.spans):
         return []
     found: list[SpanFacts] = []
-    for span in sorted(endpoint.spans, key=lambda span: span.first):
+    for span in sorted(_parts(endpoint.spans), key=lambda span: span.first):
         last = found[-1] if found else None
         if last is not None and last.outcome == span.outcome:
             last.last = max(last.last, span.last)
             last.count += span.count
         else:
-            found.append(SpanFacts(span.outcome, span.first, span.last, span.count))
+            found.append(span)
     return found
+
+
+def _parts(spans: list[Span]) -> Iterator[SpanFacts]:
+    """Yield spans, those that took connections in two where one that failed began in its pause."""
+    failed = [span.first for span in spans if span.outcome != CAME_UP]
+    for span in spans:
+        begins = span.pause_end - span.pause
+        if span.outcome == CAME_UP and any(begins < one < span.pause_end for one in failed):
+            yield SpanFacts(span.outcome, span.first, begins, span.before_pause)
+            left = span.count - span.before_pause
+            yield SpanFacts(span.outcome, span.pause_end, span.last, left)
+        else:
+            yield SpanFacts(span.outcome, span.first, span.last, span.count)
 
 
 def losses_of(host: Host) -> LossFacts:

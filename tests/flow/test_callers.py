@@ -127,6 +127,19 @@ def test_bare_connections_by_outcome_and_the_endpoints_spans() -> None:
     assert (spans[1].last - START) // MS == 2_001
 
 
+def test_single_syns_without_an_answer_part_those_that_came_up_before_and_after() -> None:
+    wire = Wire()
+    for number in range(2):
+        ask(wire, number * 100, 40_000 + number, CURL)
+    for number in range(3):
+        link(wire, 42_000 + number).c(1_000 + number * 300, "S", 0, mss=1460)
+    ask(wire, 3_000, 43_000, CURL)
+    (endpoint,) = tell(wire).tracker.table.endpoints.values()
+    assert [(span.outcome, span.count) for span in spans_of(endpoint)] == [
+        (CAME_UP, 2), (SILENT, 3), (CAME_UP, 1),
+    ]  # fmt: skip
+
+
 def test_an_endpoint_that_always_worked_has_no_spans() -> None:
     wire = Wire()
     ask(wire, 0, 40_000, CURL)
