@@ -85,7 +85,7 @@ class Grouper(msgspec.Struct):
             group.streams.append(connection.stream)
 
     def result(self) -> list[Group]:
-        """Return the groups, the largest first, then by time.
+        """Return the groups, those with the most failures first, then by time.
 
         A scan, or a service with many endpoints, makes many small groups of one family: those are
         put together, and name the responder's address where it is one.
@@ -96,7 +96,7 @@ class Grouper(msgspec.Struct):
         found: list[Group] = []
         for keys in families.values():
             found += self._put_together(keys) if len(keys) > SEPARATE else self._of(keys)
-        return sorted(found, key=lambda g: (-g.connections, float(g.first)))
+        return sorted(found, key=lambda g: (-max(g.connections, g.requests), float(g.first)))
 
     def _put_together(self, keys: list[GroupKey]) -> list[Group]:
         total = sum(group.connections for group in self._of(keys))

@@ -27,7 +27,7 @@ _V = TypeVar("_V")
 
 
 class Recurrences:
-    """Bounded tables; ``left_out`` counts what found no room."""
+    """Bounded tables; ``left_out`` counts addresses and endpoints that found no room."""
 
     def __init__(self) -> None:
         self._idle: dict[_Endpoint, IdleEnds] = {}
@@ -71,9 +71,9 @@ class Recurrences:
             return
         marks = self._at(self._marks, address, ResetMarks())
         if marks is not None:
-            self._count(marks.ttls, ttls)
-            self._count(marks.windows, windows)
-            self._count(marks.ip_ids, ip_ids)
+            _count(marks.ttls, ttls)
+            _count(marks.windows, windows)
+            _count(marks.ip_ids, ip_ids)
 
     def _note_idle(self, story: Story, judgement: Judgement) -> None:
         end = None
@@ -111,9 +111,9 @@ class Recurrences:
         self.left_out += known is None
         return known
 
-    def _count(self, table: dict[int, int], values: set[int]) -> None:
-        for value in values:
-            if value in table or len(table) < MAX_VALUES:
-                table[value] = table.get(value, 0) + 1
-            else:
-                self.left_out += 1
+
+def _count(table: dict[int, int], values: set[int]) -> None:
+    """Count values; one beyond so many different ones is no mark of its address any more."""
+    for value in values:
+        if value in table or len(table) < MAX_VALUES:
+            table[value] = table.get(value, 0) + 1

@@ -7,12 +7,15 @@ What happened
 How pcapdiag can tell
     Two new connections in a row or more were refused, or were not answered for two seconds, after
     others had come up; none came up meanwhile. Where a device between refused them, or a router
-    spoke, the endpoint is not blamed.
+    spoke, the endpoint is not blamed. Where refusals and successes alternate as by chance, it is
+    not the endpoint that is down, but one of several servers behind its address.
 
 Usual causes
     - The program crashed, was stopped, or is rolling out.
     - The host went down.
+    - The program hangs: its accept queue fills, and its kernel drops further SYNs.
     - A port or rule was changed.
+    - Behind a balancer's address: one of its servers, which it still sends connections to.
 
 Fixes
     - First: what happened on that host at the moment in the finding?
@@ -22,7 +25,8 @@ Fixes
     - NGINX: `max_fails`, `fail_timeout`, `proxy_next_upstream error timeout`.
     - HAProxy: `check`, `option redispatch`.
     - Kubernetes: `readinessProbe`, `preStop` sleep, `maxUnavailable: 0` in the rollout.
-    - Linux: `journalctl` of that minute, `last -x reboot`.
+    - Linux: `journalctl` of that minute, `last -x reboot`; `ss -ltn` (Recv-Q above Send-Q) and
+      `nstat -az TcpExtListenDrops` where it does not answer.
     - Cloud: health checks of the target group, deregistration before the stop.
 
 Can be confused with
@@ -43,6 +47,7 @@ import msgspec
 
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import CAME_UP, REFUSED, Fleet, SpanFacts
 from pcapdiag.model.report import Connection, Finding, Verdict
@@ -55,11 +60,18 @@ MAX_STREAMS = 100
 SHORTEST_SILENCE = 2_000_000_000
 """A silence that ended sooner (ns) is a lost SYN or two that were repeated, or a limit on new
 connections (path.new_flows_dropped)."""
+NOBODY_ASKED = 1_000_000_000
+"""From here on (ns), and from its own length on, the silence after an outage is the callers'."""
 CLOSE = 2
 """How far apart the shortest and the longest possible outage may be to be told as one length."""
 HOST_UNREACHABLE = ((3, 1), (1, 3))
 """ICMP and ICMPv6 types and codes by which the last router says that nobody answers its ARP or
 neighbour requests for the address (RFC 1812 section 5.2.7.1, RFC 4443 section 3.1)."""
+MIXED = 3
+"""Times that some were refused, with others coming up between, that may be by chance."""
+BY_CHANCE = 0.4
+"""Share of the turns that chance would make, from which on it is chance: a program that restarts
+again and again makes few."""
 AT_ONCE = 2_000_000_000
 """Endpoints that went down within this time (ns) of each other went down together."""
 
@@ -92,6 +104,15 @@ class Outage(msgspec.Struct, frozen=True):
         return self.refused + self.silent
 
 
+class Part(msgspec.Struct, frozen=True):
+    """A time in which an endpoint refused some connections and took others."""
+
+    refused: int
+    came_up: int
+    first: int
+    last: int
+
+
 class EndpointDown:
     """Notes the failed connections of every endpoint."""
 
@@ -119,17 +140,32 @@ class EndpointDown:
             failed.ends.append(parse_seconds(connection.end))
 
     def findings(self, fleet: Fleet) -> list[Finding]:
-        """Return one finding for each outage, in time order."""
+        """Return one finding for each outage, in time order, and for each that is one in part."""
+        blamed = {
+            endpoint: spans
+            for endpoint, spans in fleet.spans.items()
+            if not self._failed.get(endpoint, _Failed()).by_path
+        }
+        parts = {endpoint: one for endpoint, spans in blamed.items() if (one := _in_part(spans))}
         found = [
             (outage, endpoint)
-            for endpoint, spans in fleet.spans.items()
+            for endpoint, spans in blamed.items()
+            if endpoint not in parts
             for outage in outages(spans)
-            if not self._failed.get(endpoint, _Failed()).by_path
         ]
         found.sort(key=lambda one: one[0].first)
-        return [self._finding(outage, endpoint, found) for outage, endpoint in found]
+        told = [
+            self._finding(outage, endpoint, found, fleet.last_time) for outage, endpoint in found
+        ]
+        facts = {join_port(one.address, one.port): one for one in fleet.endpoints}
+        return told + [
+            self._finding_in_part(_to_the_end(part, facts.get(endpoint)), endpoint)
+            for endpoint, part in parts.items()
+        ]
 
-    def _finding(self, outage: Outage, endpoint: str, found: list[tuple[Outage, str]]) -> Finding:
+    def _finding(
+        self, outage: Outage, endpoint: str, found: list[tuple[Outage, str]], end: int
+    ) -> Finding:
         failed = self._failed.get(endpoint, _Failed())
         streams = _within(failed, outage)
         until = outage.until or outage.last
@@ -139,7 +175,7 @@ class EndpointDown:
             f"{duration(outage.last - outage.first)} "
             f"{'was' if outage.count == 1 else 'were'} {how}"
         )
-        detail += _how_long(outage)
+        detail += _how_long(outage, end)
         if failed.gone:
             detail += "; a router said that it cannot reach the host"
         others = _at_once(outage, endpoint, found)
@@ -164,21 +200,61 @@ class EndpointDown:
                 "back": int(bool(outage.until)),
             },
             fixes=_FIXES[bool(outage.refused)],
+            commands=[] if outage.refused else _queue_commands(endpoint),
+        )
+
+    def _finding_in_part(self, part: Part, endpoint: str) -> Finding:
+        failed = self._failed.get(endpoint, _Failed())
+        return Finding(
+            code="endpoint.down",
+            severity="failure",
+            title=f"{endpoint} refused some connections and took others at the same time",
+            detail=(
+                f"{counted(part.refused, 'connection')} refused in "
+                f"{duration(part.last - part.first)}, by turns with others that came up: behind "
+                "this address one of several servers is down, or a limit refuses a share"
+            ),
+            explanation=(
+                "An address behind which several servers stand (a balancer's, a Service's) hands "
+                "each new connection to another one. Where nothing listens on one of them, its "
+                "share is refused and the rest works. A limit on new connections looks the same."
+            ),
+            streams=_within(failed, Outage(part.refused, 0, part.first, part.first, part.last, 0)),
+            addresses=[],
+            endpoint=endpoint,
+            first=format_seconds(part.first),
+            last=format_seconds(part.last),
+            count=part.refused,
+            numbers={"refused": part.refused, "came_up": part.came_up},
+            fixes=_FIXES_IN_PART,
         )
 
 
-def _how_long(outage: Outage) -> str:
+def _how_long(outage: Outage, end: int) -> str:
     """Return what is known of the outage's length: new connections alone show it."""
     least = outage.last - outage.first
     if not outage.until:
-        return "; it did not come back in this capture"
+        rest = end - outage.last
+        if rest <= max(least, NOBODY_ASKED):
+            return "; it did not come back in this capture"
+        return f"; then nobody asked for one in the {duration(rest)} that the capture went on"
     most = outage.until - outage.worked_until
     if least * CLOSE >= most:
         return f"; then it was back, {duration(most)} after the last that it had taken"
+    before, after = outage.first - outage.worked_until, outage.until - outage.last
+    when = f"{duration(before)} before" if before >= after else f"{duration(after)} after"
     return (
         f"; then it was back: down for {duration(least)} at least and {duration(most)} at most, "
-        "nobody tried meanwhile"
+        f"for nobody asked for a connection in the {when}"
     )
+
+
+def _queue_commands(endpoint: str) -> list[str]:
+    host, _, port = endpoint.rpartition(":")
+    return [
+        f"ss -ltn 'sport = :{port}'; nstat -az TcpExtListenDrops TcpExtListenOverflows  "
+        f"# on {host}: Recv-Q over Send-Q is a full accept queue"
+    ]
 
 
 def _is_gone(verdict: Verdict) -> bool:
@@ -200,6 +276,31 @@ def outages(spans: list[SpanFacts]) -> list[Outage]:
         found += [outage] if outage else []
         run = []
     return found
+
+
+def _in_part(spans: list[SpanFacts]) -> Part | None:
+    """Return that some were refused while others came up; None where there is an outage or none.
+
+    Of F refusals among U successes in no order, F * U / (F + U) would be the first of a run.
+    """
+    runs = [span for span in spans if span.outcome == REFUSED]
+    if len(runs) < MIXED:
+        return None
+    first, last = runs[0].first, max(span.last for span in runs)
+    ups = [span for span in spans if span.outcome == CAME_UP and first <= span.first <= last]
+    refused, came_up = sum(one.count for one in runs), sum(one.count for one in ups)
+    by_chance = refused * came_up / (refused + came_up)
+    if len(runs) < BY_CHANCE * by_chance:
+        return None
+    return Part(refused, came_up, first, last)
+
+
+def _to_the_end(part: Part, facts: EndpointFacts | None) -> Part:
+    """Return it with the refusals that found no room among the spans."""
+    if facts is None or facts.refused <= part.refused:
+        return part
+    came_up = round(part.came_up * facts.refused / part.refused)
+    return Part(facts.refused, came_up, part.first, max(part.last, facts.last_refused))
 
 
 def _outage(run: list[SpanFacts], ups: list[SpanFacts]) -> Outage | None:
@@ -254,7 +355,8 @@ _EXPLAINED = {
     ),
     False: (
         "Nothing answers for the host any more: it was stopped, lost its network, or a filter "
-        "went up before it."
+        "went up before it. A program that hangs looks the same: its accept queue fills, and its "
+        "kernel drops further SYNs."
     ),
 }
 _FIXES = {
@@ -268,6 +370,16 @@ _FIXES = {
     ],
     False: [
         "is the host up, and did its address or a firewall change then?",
+        "does its program hang, so that its accept queue is full? (a pause of its collector, a "
+        "lock, CPU limits; then a longer queue: net.core.somaxconn and the program's backlog)",
         "take silent endpoints out by themselves: Envoy outlier_detection, active health checks",
     ],
 }
+_FIXES_IN_PART = [
+    "which of the servers behind it is down? ask each by its own address (Kubernetes: kubectl get "
+    "endpointslices; IPVS: ipvsadm -Ln; else the balancer's target health)",
+    "take dead servers out by themselves: readinessProbe, health checks of the balancer",
+    "does a limit refuse a share? (iptables connlimit or hashlimit with REJECT, maxconn)",
+    "try again: the next connection may reach another one (Envoy and Istio retry_on "
+    "connect-failure)",
+]

@@ -70,11 +70,11 @@ from pcapdiag.diagnose.other_leg import told_its_client
 from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.context import Context
-from pcapdiag.model.story import Story
+from pcapdiag.model.story import LegMoment, Story
 
 KIND = Kind(
     code="tcp.connection_timeout",
-    title="no answer: {responder} did not answer {syns} in {waited}",
+    title="no answer: {responder} did not answer {syns} {waited}",
     explanation=(
         "{initiator_ip} sent {syns} to {responder} ({syn_frames}) and got "
         "nothing back within {silent}, not even an ICMP error. {gave_up}"
@@ -208,12 +208,37 @@ _NOT_REPEATED = (
 
 def _facts(story: Story, gave_up: bool, silent: int) -> dict[str, str]:
     first, last = story.syn_frames[0], story.syn_frames[-1]
-    times = story.syn_times
-    # Who tried several times is known to have waited as long as it tried; the rest may be idle.
-    tried = times[-1] - times[0] if len(times) > 1 else silent
     return {
-        "waited": duration(tried),
+        "waited": _waited(story, gave_up, silent),
         "silent": duration(silent),
         "syn_frames": f"frame {first}" if first == last else f"frames {first} to {last}",
-        "gave_up": "Then it gave up." if gave_up else "The capture ends soon after.",
+        "gave_up": _end_of_it(story) if gave_up else "The capture ends soon after.",
     }
+
+
+def _waited(story: Story, gave_up: bool, silent: int) -> str:
+    """Return how long it was tried; of one SYN that is not known, for the capture goes on."""
+    times = story.syn_times
+    if len(times) > 1:
+        return f"in {duration(times[-1] - times[0])}"
+    told = _told(story)
+    if told is not None:
+        return f"in {duration(told.time - story.start)}"
+    return "and was not asked again" if gave_up else f"in {duration(silent)}"
+
+
+def _told(story: Story) -> LegMoment | None:
+    """Return when the initiator told its client, unless its SYN was due again before."""
+    told = told_its_client(story)
+    soon = told is not None and told.time - story.start < FIRST_RETRY_DUE
+    return told if soon else None
+
+
+def _end_of_it(story: Story) -> str:
+    if len(story.syn_times) > 1:
+        return "Then it gave up."
+    told = _told(story)
+    if told is not None:
+        after = duration(told.time - story.start)
+        return f"It gave up after {after}, when it told its own client (stream {told.stream})."
+    return "It did not repeat it, which is due after 1 s (older Windows: 3 s): it gave up before."
