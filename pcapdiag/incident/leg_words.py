@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pcapdiag.correlate.causes import Explanation
+from pcapdiag.correlate.explanation import Explanation
 from pcapdiag.correlate.leg_failure import LegFailure
 from pcapdiag.diagnose.http.reply import made_no_call
 from pcapdiag.diagnose.timing import duration
@@ -47,6 +47,13 @@ def absence(
     captures = "these captures" if several else "this capture"
     if unclear:
         streams = _streams([call.place for call in unclear])
+        called = {call.endpoint for call in unclear}
+        if len(called) == 1:
+            yield (
+                f"Caused by a call to {called.pop()}: several of {proxy} failed and fit equally "
+                f"well ({streams})."
+            )
+            return
         yield (
             f"Several failed calls of {proxy} fit equally well ({streams}): none is named as the "
             "cause."

@@ -64,7 +64,14 @@ def both_legs(connection: Connection, places: Places = ONE_PLACE) -> str:
         last, text = max(connection.verdict.frames, default=0), "end of this leg"
     if last > (steps[0].frame or 0):
         steps.append(Step(last, text, times.get(last, ""), connection.point))
-    return _joined(steps, places)
+    return _joined(_in_order(steps), places)
+
+
+def _in_order(steps: list[Step]) -> list[Step]:
+    """Return steps by their frames: a call may be older than a request that waited for it."""
+    if any(step.frame is None or step.point != steps[0].point for step in steps):
+        return steps
+    return sorted(steps, key=lambda step: step.frame or 0)
 
 
 def _beginning(connection: Connection, exchange: HttpExchange | None) -> Step:

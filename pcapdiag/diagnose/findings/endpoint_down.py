@@ -72,6 +72,7 @@ MIXED = 3
 BY_CHANCE = 0.4
 """Share of the turns that chance would make, from which on it is chance: a program that restarts
 again and again makes few."""
+ANSWERS = ("http.", "http2.", "grpc.")
 AT_ONCE = 2_000_000_000
 """Endpoints that went down within this time (ns) of each other went down together."""
 
@@ -134,7 +135,7 @@ class EndpointDown:
         failed.by_path += not _is_gone(verdict) and (
             verdict.attribution.side == "path" or verdict.code.startswith("icmp.")
         )
-        if len(failed.streams) < MAX_STREAMS:
+        if len(failed.streams) < MAX_STREAMS and not _answered(verdict):
             failed.streams.append(connection.stream)
             failed.starts.append(parse_seconds(connection.start))
             failed.ends.append(parse_seconds(connection.end))
@@ -255,6 +256,11 @@ def _queue_commands(endpoint: str) -> list[str]:
         f"ss -ltn 'sport = :{port}'; nstat -az TcpExtListenDrops TcpExtListenOverflows  "
         f"# on {host}: Recv-Q over Send-Q is a full accept queue"
     ]
+
+
+def _answered(verdict: Verdict) -> bool:
+    """Return whether the endpoint answered, so that it was up, though with a failure."""
+    return verdict.code.startswith(ANSWERS) and verdict.phase != "in_response"
 
 
 def _is_gone(verdict: Verdict) -> bool:
