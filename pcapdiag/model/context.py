@@ -154,6 +154,8 @@ class EndpointFacts(msgspec.Struct):
     closed_idle: dict[int, int] = {}
     """Idle connections that it closed by FIN, with nothing under way, by quiet time in tenths of a
     second."""
+    closed_when: dict[int, tuple[int, int]] = {}
+    """When (ns) it closed the first and the last of those, by the same quiet time."""
     idle: IdleEnds | None = None
     """The quiet times that connections to it did not outlive; None without any."""
     cut: dict[str, int] = {}

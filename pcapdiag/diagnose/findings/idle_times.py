@@ -74,14 +74,19 @@ class Timer(msgspec.Struct):
         self.closed += other.closed
 
 
-def timers(name: str, ends: dict[Way, list[Ended]], facts: EndpointFacts) -> list[Timer]:
-    """Return the timers that one endpoint's connections show."""
+def timers(
+    name: str, ends: dict[Way, list[Ended]], facts: EndpointFacts, cut: int = 0
+) -> list[Timer]:
+    """Return the timers that one endpoint's connections show.
+
+    ``cut`` of its closes were no end of an idle connection, but that of an answer cut short.
+    """
     gone = [*ends.get("late", ()), *ends.get("lost", ())]
     way: Way = "late" if ends.get("late") else "lost"
     found = (
         _expiry(name, ends.get("at_expiry", []), facts),
         _threshold(name, way, gone, facts),
-        _closing(name, ends.get("closed", []), facts),
+        _closing(name, ends.get("closed", []), facts, cut),
     )
     return [timer for timer in found if timer is not None]
 
@@ -111,7 +116,7 @@ def _threshold(name: str, way: Way, ended: list[Ended], facts: EndpointFacts) ->
     return Timer(way, longest, shortest, [name], ended, facts.idle_turns, longest)
 
 
-def _closing(name: str, raced: list[Ended], facts: EndpointFacts) -> Timer | None:
+def _closing(name: str, raced: list[Ended], facts: EndpointFacts, cut: int) -> Timer | None:
     """Find that a server closes after one quiet time; ``raced`` are those that lost a request."""
     counts = [(tenths / 10, count) for tenths, count in facts.closed_idle.items()]
     counts += [(one.quiet, 1) for one in raced]
@@ -119,11 +124,23 @@ def _closing(name: str, raced: list[Ended], facts: EndpointFacts) -> Timer | Non
     first, last = _densest([quiet for quiet, _ in counts], [count for _, count in counts])
     same, total = counts[first:last], sum(count for _, count in counts)
     ended = [one for one in raced if same and same[0][0] <= one.quiet <= same[-1][0]]
-    number = sum(count for _, count in same)
+    number = sum(count for _, count in same) - cut
+    total -= cut
+    if not same or _is_one_close(same[0][0], same[-1][0], ended, facts):
+        return None
     if number < (SEVERAL if ended else SEVERAL_CLOSED) or number < MOSTLY * total:
         return None
     usual = max(same, key=lambda one: one[1])[0]
     return Timer("closed", usual, usual, [name], ended, closed=number - len(ended))
+
+
+def _is_one_close(low: float, high: float, raced: list[Ended], facts: EndpointFacts) -> bool:
+    """Whether all were closed at one moment: a program that stops closes what it holds, too."""
+    times = [one.until for one in raced]
+    for tenths, when in facts.closed_when.items():
+        if low <= tenths / 10 <= high:
+            times += [time / NANOSECONDS for time in when]
+    return not times or max(times) - min(times) < APART
 
 
 def _densest(quiet: list[float], counts: list[int]) -> tuple[int, int]:
