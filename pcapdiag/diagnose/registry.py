@@ -75,7 +75,7 @@ ORDER: tuple[Entry, ...] = (
     Entry("tls.handshake_timeout", TLS),
     Entry("tcp.data_timeout", UNACKED),
     # The close itself, the narrower code first.
-    Entry("tcp.stale_connection", ASKED, by_story=True),
+    Entry("tcp.stale_connection", ASKED),
     Entry("tcp.state_lost", RESET, by_story=True),
     Entry("tls.sni_rejected", TLS, test="match_close"),
     # A close at the first bytes, where other connections say what the port speaks.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pcapdiag.model.report import CaptureFile, CaptureSummary, Connection, Report, Summary
+from pcapdiag.model.report import CaptureFile, CaptureSummary, Connection, Report
 from pcapdiag.report import words
 from pcapdiag.report.clock import Clock, between, duration
 from pcapdiag.report.escape import shown
@@ -93,7 +93,7 @@ def outcome(report: Report, filtered: bool) -> str:
     worked = summary.connections - summary.failed - partial
     if not summary.failed and not partial:
         return f"nothing failed: {words.count(summary.connections, 'connection')}, all worked"
-    told = [_failed(summary) if summary.failed else "nothing failed"]
+    told = [_failed(report) if summary.failed else "nothing failed"]
     if worked:
         told.append(f"{worked:,} worked")
     if partial:
@@ -103,9 +103,10 @@ def outcome(report: Report, filtered: bool) -> str:
     return f"{words.count(summary.connections, 'connection')}: {', '.join(told)}"
 
 
-def _failed(summary: Summary) -> str:
-    """Return how many connections failed, and how many requests where one carried several."""
-    if summary.failed_requests <= summary.failed:
+def _failed(report: Report) -> str:
+    """Return how many connections failed, and how many requests where some carried several."""
+    summary = report.summary
+    if not any(group.requests > group.connections for group in report.groups):
         return f"{summary.failed:,} failed"
     requests = words.count(summary.failed_requests, "request")
     return f"{summary.failed:,} failed ({requests})"

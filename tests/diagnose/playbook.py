@@ -91,6 +91,8 @@ class Known(TypedDict, total=False):
     speaks_first: int
     first_bytes: dict[bytes, int]
     first_accepted: dict[bytes, int]
+    closed_idle: dict[int, int]
+    longest_idle: int
     tls: TlsServerFacts | None
 
 
