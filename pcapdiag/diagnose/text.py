@@ -6,6 +6,7 @@ harmless, and into commands only as a plain word.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -16,6 +17,7 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import answer_in_time
+from pcapdiag.model.addresses import is_loopback
 from pcapdiag.model.story import Half, Story
 
 PREFACE = b"PR"
@@ -44,8 +46,17 @@ def fill(kind: Kind, judgement: Judgement, story: Story) -> Texts:
         kind.title.format_map(words),
         kind.explanation.format_map(words),
         tuple([fix.format_map(words) for fix in judgement.fixes or kind.fixes]),
-        tuple([command.format_map(words) for command in commands]),
+        tuple([_at_its_place(command.format_map(words), story) for command in commands]),
     )
+
+
+def _at_its_place(command: str, story: Story) -> str:
+    """Return a command with where to run it: a loopback address names no host to go to."""
+    for half in (story.initiator, story.responder):
+        if is_loopback(half.address):
+            where = rf"# (on|from) {re.escape(half.address)}(?![\w.:]\w)"
+            command = re.sub(where, r"# \1 the captured host", command)
+    return command
 
 
 def _speaks_something_else(story: Story) -> bool:

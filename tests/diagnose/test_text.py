@@ -25,3 +25,15 @@ def test_the_filter_for_what_lies_behind_matches_something() -> None:
     assert Words(story, {})["behind"] == "host 10.0.2.7 and not host 10.0.1.5"
     story.initiator.address = story.responder.address = "127.0.0.1"
     assert Words(story, {})["behind"] == "tcp and not port 8443"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_a_loopback_address_is_no_place_to_go_to(address: str) -> None:
+    story = play(*HANDSHAKE, C("PSH,ACK", GET), S("FIN,ACK"), C("FIN,ACK"), S("ACK"))
+    judgement = judge(story, around(story))
+    assert any("# on 10.0.2.7" in one for one in fill(KIND, judgement, story).commands)
+    story.responder.address = address
+    commands = " ".join(fill(KIND, judgement, story).commands)
+    assert "# on the captured host" in commands
+    assert f"# on {address}" not in commands
+    assert "# from 10.0.1.5" in commands
