@@ -19,7 +19,8 @@ from pcapdiag.flow.silence import answer_may_be_missing, is_silent
 
 MAX_CALLERS = 16_384
 """Pairs of host and endpoint that are told apart."""
-MAX_CHANGES = MAX_STATUSES = 16
+MAX_CHANGES = 16
+MAX_STATUSES = 16
 HEAD_KEPT = 192
 """Bytes of the first request of a kind that are kept: its path and its user agent."""
 
@@ -45,13 +46,11 @@ MAX_STEPS_IN_ALL = 262_144
 SYN_REPEAT = 1_000_000_000
 """After this long (ns) an unanswered SYN is sent again (RFC 6298): it or its answer was lost."""
 MAX_MARKS = 64
-MAX_SPANS = 32
 
 # Twins in C of constants that plain Python imports.
 _COUNTS_WAITING = COUNTS_WAITING
 _MAX_STEPS = MAX_STEPS
 _MAX_STEPS_IN_ALL = MAX_STEPS_IN_ALL
-_MAX_SPANS = MAX_SPANS
 _CONNECTED = CONNECTED
 _ANSWERED = ANSWERED
 _CAME_UP = CAME_UP
@@ -207,17 +206,6 @@ class Caller:
         else:
             self.ask4 = ask
         return ask
-
-
-class Span:
-    """A time in which every new connection to an endpoint had the same outcome."""
-
-    def __init__(self, outcome: int, time: int) -> None:
-        self.outcome = outcome
-        self.first = self.last = time
-        self.count = 1
-        # Of the longest time in which none came: others that are known late may lie in it.
-        self.pause = self.pause_end = self.before_pause = 0
 
 
 class Callers:
@@ -379,22 +367,3 @@ def _begins_with(v: bytearray, start: int, length: int, line: bytes) -> int:
         if v[start + i] != line[i]:
             return 0
     return 1
-
-
-def note_outcome(endpoint: Endpoint, outcome: int, time: int) -> None:
-    """Note whether an endpoint took a new connection; equal outcomes in a row are one span."""
-    span: Span | None = endpoint.span
-    if span is not None and span.outcome == outcome:
-        if time - span.last > span.pause:
-            span.pause, span.pause_end = time - span.last, time
-            span.before_pause = span.count
-        span.first = min(span.first, time)
-        span.last = max(span.last, time)
-        span.count += 1
-        return
-    if len(endpoint.spans) >= _MAX_SPANS:
-        endpoint.span = None
-        endpoint.spans_left_out += 1
-        return
-    span = endpoint.span = Span(outcome, time)
-    endpoint.spans.append(span)

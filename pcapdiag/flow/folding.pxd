@@ -1,8 +1,8 @@
 import cython
 
-from pcapdiag.flow.callers cimport note_outcome
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host
 from pcapdiag.flow.silence cimport is_silent
+from pcapdiag.flow.spans cimport note_outcome
 
 cdef long long SILENT, CLOSE_WITHIN, TENTH, MAX_QUIET_TIMES
 

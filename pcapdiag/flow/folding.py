@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from pcapdiag.flow.callers import SILENT, note_outcome
+from pcapdiag.flow.callers import SILENT
 from pcapdiag.flow.records import Flow, HalfFlow
 from pcapdiag.flow.silence import is_silent
+from pcapdiag.flow.spans import note_outcome
 
 CLOSE_WITHIN = 200_000_000
 """A FIN so soon (ns) after a quiet time ended is what ended it."""

@@ -7,8 +7,10 @@ What happened
 How pcapdiag can tell
     Two new connections in a row or more were refused, or were not answered for two seconds, after
     others had come up; none came up meanwhile. Where a device between refused them, or a router
-    spoke, the endpoint is not blamed. Where refusals and successes alternate as by chance, it is
-    not the endpoint that is down, but one of several servers behind its address.
+    spoke, the endpoint is not blamed; nor where it went on to answer on connections from before and
+    its own host was not captured (path.new_flows_dropped). Where refusals and successes alternate
+    as by chance, it is not the endpoint that is down, but one of several servers behind its
+    address.
 
 Usual causes
     - The program crashed, was stopped, or is rolling out.
@@ -45,21 +47,16 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.findings.outages import Outage, Part, in_part, outages, to_the_end
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
-from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.ends import join_port
-from pcapdiag.model.fleet import CAME_UP, REFUSED, Fleet, SpanFacts
+from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Verdict
 from pcapdiag.model.units import format_seconds, parse_seconds
 
-FEWEST = 2
-"""Connections in a row that the endpoint did not take."""
 MAX_ENDPOINTS = 1_000
 MAX_STREAMS = 100
-SHORTEST_SILENCE = 2_000_000_000
-"""A silence that ended sooner (ns) is a lost SYN or two that were repeated, or a limit on new
-connections (path.new_flows_dropped)."""
 NOBODY_ASKED = 1_000_000_000
 """From here on (ns), and from its own length on, the silence after an outage is the callers'."""
 CLOSE = 2
@@ -67,11 +64,6 @@ CLOSE = 2
 HOST_UNREACHABLE = ((3, 1), (1, 3))
 """ICMP and ICMPv6 types and codes by which the last router says that nobody answers its ARP or
 neighbour requests for the address (RFC 1812 section 5.2.7.1, RFC 4443 section 3.1)."""
-MIXED = 3
-"""Times that some were refused, with others coming up between, that may be by chance."""
-BY_CHANCE = 0.4
-"""Share of the turns that chance would make, from which on it is chance: a program that restarts
-again and again makes few."""
 ANSWERS = ("http.", "http2.", "grpc.")
 AT_ONCE = 2_000_000_000
 """Endpoints that went down within this time (ns) of each other went down together."""
@@ -87,31 +79,6 @@ class _Failed(msgspec.Struct):
     streams: list[int] = []
     starts: list[int] = []
     ends: list[int] = []
-
-
-class Outage(msgspec.Struct, frozen=True):
-    """A time in which an endpoint took no connection; ``until`` 0: to the end of the capture."""
-
-    refused: int
-    silent: int
-    worked_until: int
-    first: int
-    last: int
-    until: int
-
-    @property
-    def count(self) -> int:
-        """Connections that it did not take."""
-        return self.refused + self.silent
-
-
-class Part(msgspec.Struct, frozen=True):
-    """A time in which an endpoint refused some connections and took others."""
-
-    refused: int
-    came_up: int
-    first: int
-    last: int
 
 
 class EndpointDown:
@@ -147,12 +114,13 @@ class EndpointDown:
             for endpoint, spans in fleet.spans.items()
             if not self._failed.get(endpoint, _Failed()).by_path
         }
-        parts = {endpoint: one for endpoint, spans in blamed.items() if (one := _in_part(spans))}
+        parts = {endpoint: one for endpoint, spans in blamed.items() if (one := in_part(spans))}
         found = [
             (outage, endpoint)
             for endpoint, spans in blamed.items()
             if endpoint not in parts
             for outage in outages(spans)
+            if not outage.only_new_ones or _host(endpoint) in fleet.capture_hosts
         ]
         found.sort(key=lambda one: one[0].first)
         told = [
@@ -160,7 +128,7 @@ class EndpointDown:
         ]
         facts = {join_port(one.address, one.port): one for one in fleet.endpoints}
         return told + [
-            self._finding_in_part(_to_the_end(part, facts.get(endpoint)), endpoint)
+            self._finding_in_part(to_the_end(part, facts.get(endpoint)), endpoint)
             for endpoint, part in parts.items()
         ]
 
@@ -177,6 +145,8 @@ class EndpointDown:
             f"{'was' if outage.count == 1 else 'were'} {how}"
         )
         detail += _how_long(outage, end)
+        if outage.went_on:
+            detail += "; it went on to answer on those from before"
         if failed.gone:
             detail += "; a router said that it cannot reach the host"
         others = _at_once(outage, endpoint, found)
@@ -251,11 +221,15 @@ def _how_long(outage: Outage, end: int) -> str:
 
 
 def _queue_commands(endpoint: str) -> list[str]:
-    host, _, port = endpoint.rpartition(":")
+    port = endpoint.rpartition(":")[2]
     return [
         f"ss -ltn 'sport = :{port}'; nstat -az TcpExtListenDrops TcpExtListenOverflows  "
-        f"# on {host}: Recv-Q over Send-Q is a full accept queue"
+        f"# on {_host(endpoint)}: Recv-Q over Send-Q is a full accept queue"
     ]
+
+
+def _host(endpoint: str) -> str:
+    return endpoint.rpartition(":")[0].strip("[]")
 
 
 def _answered(verdict: Verdict) -> bool:
@@ -267,71 +241,6 @@ def _is_gone(verdict: Verdict) -> bool:
     numbers = verdict.numbers
     told = numbers.get("icmp_type"), numbers.get("icmp_code")
     return verdict.code == "icmp.unreachable" and told in HOST_UNREACHABLE
-
-
-def outages(spans: list[SpanFacts]) -> list[Outage]:
-    """Return the times in which an endpoint that had taken connections took none."""
-    found: list[Outage] = []
-    ups = [span for span in spans if span.outcome == CAME_UP]
-    run: list[SpanFacts] = []
-    for span in [*spans, None]:
-        if span is not None and span.outcome != CAME_UP:
-            run.append(span)
-            continue
-        outage = _outage(run, ups)
-        found += [outage] if outage else []
-        run = []
-    return found
-
-
-def _in_part(spans: list[SpanFacts]) -> Part | None:
-    """Return that some were refused while others came up; None where there is an outage or none.
-
-    Of F refusals among U successes in no order, F * U / (F + U) would be the first of a run.
-    """
-    runs = [span for span in spans if span.outcome == REFUSED]
-    if len(runs) < MIXED:
-        return None
-    first, last = runs[0].first, max(span.last for span in runs)
-    ups = [span for span in spans if span.outcome == CAME_UP and first <= span.first <= last]
-    refused, came_up = sum(one.count for one in runs), sum(one.count for one in ups)
-    by_chance = refused * came_up / (refused + came_up)
-    if len(runs) < BY_CHANCE * by_chance:
-        return None
-    return Part(refused, came_up, first, last)
-
-
-def _to_the_end(part: Part, facts: EndpointFacts | None) -> Part:
-    """Return it with the refusals that found no room among the spans."""
-    if facts is None or facts.refused <= part.refused:
-        return part
-    came_up = round(part.came_up * facts.refused / part.refused)
-    return Part(facts.refused, came_up, part.first, max(part.last, facts.last_refused))
-
-
-def _outage(run: list[SpanFacts], ups: list[SpanFacts]) -> Outage | None:
-    """Return the outage that a run of failures is; None where connections came up meanwhile."""
-    count = sum(span.count for span in run)
-    if count < FEWEST:
-        return None
-    first, last = min(span.first for span in run), max(span.last for span in run)
-    if any(up.first < last and up.last > first for up in ups):
-        return None
-    before = [up.last for up in ups if up.last <= first]
-    if not before:
-        return None
-    refused = sum(span.count for span in run if span.outcome == REFUSED)
-    after = [up.first for up in ups if up.first >= last]
-    if not refused and after and min(after) - first < SHORTEST_SILENCE:
-        return None
-    return Outage(
-        refused=refused,
-        silent=count - refused,
-        worked_until=max(before),
-        first=first,
-        last=last,
-        until=min(after, default=0),
-    )
 
 
 def _within(failed: _Failed, outage: Outage) -> list[int]:

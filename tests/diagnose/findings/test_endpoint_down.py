@@ -6,7 +6,7 @@ import pytest
 
 from pcapdiag.diagnose.findings.endpoint_down import EndpointDown
 from pcapdiag.model.context import EndpointFacts
-from pcapdiag.model.fleet import CAME_UP, REFUSED, SILENT, Fleet, SpanFacts
+from pcapdiag.model.fleet import CAME_UP, REFUSED, SILENT, Fleet, Served, SpanFacts
 from pcapdiag.model.report import Connection, Finding
 from pcapdiag.model.units import format_seconds
 from tests.diagnose.findings.test_fleet_findings import SECOND, START, failed_at
@@ -98,6 +98,31 @@ def test_what_does_not_answer_may_have_a_full_queue() -> None:
     (finding,) = down(spans((CAME_UP, 0, 5, 9), (SILENT, 6, 9, 3), (CAME_UP, 10, 11, 3)))
     assert "accept queue is full" in finding.fixes[1]
     assert finding.commands[0].startswith("ss -ltn 'sport = :9000'; nstat -az TcpExtListenDrops")
+
+
+@pytest.mark.parametrize(
+    ("served", "goes_on"),
+    [
+        ((5, 5.5, 9.5, 1.5), True),
+        ((4, 5.5, 9.5, 1.5), False),
+        ((9, 5.5, 7.9, 1), False),
+        ((9, 7.1, 9.5, 1), False),
+        ((9, 5.5, 9.5, 1.6), False),
+    ],
+    ids=["all the time", "few", "before only", "when it woke up", "with a long gap"],
+)
+def test_no_new_connections_while_older_ones_are_served(
+    served: tuple[int, float, float, float], goes_on: bool
+) -> None:
+    fleet = spans((CAME_UP, 0, 5, 9), (SILENT, 6, 9, 3), (CAME_UP, 10, 11, 3))
+    count, first, last, gap = served
+    fleet.spans["10.0.2.7:9000"][0].served = Served(
+        count, *(START + int(at * SECOND) for at in (first, last)), int(gap * SECOND)
+    )
+    assert (down(fleet) == []) is goes_on
+    fleet.capture_hosts = frozenset({"10.0.2.7"})
+    (finding,) = down(fleet)
+    assert finding.detail.endswith("went on to answer on those from before") is goes_on
 
 
 def by_turns(refusals: int, ups: int, turns: int) -> Fleet:
