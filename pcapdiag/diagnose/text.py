@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from pcapdiag.diagnose.completeness import METHODS
+from pcapdiag.diagnose.curl import as_it_speaks
 from pcapdiag.diagnose.goodbye import speaks_tls
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
@@ -46,8 +47,15 @@ def fill(kind: Kind, judgement: Judgement, story: Story) -> Texts:
         kind.title.format_map(words),
         kind.explanation.format_map(words),
         tuple([fix.format_map(words) for fix in judgement.fixes or kind.fixes]),
-        tuple([_at_its_place(command.format_map(words), story) for command in commands]),
+        tuple([_for_this(command.format_map(words), kind, story) for command in commands]),
     )
+
+
+def _for_this(command: str, kind: Kind, story: Story) -> str:
+    """Return a command as it is run for this connection; other kinds say themselves how."""
+    if kind.code.startswith("tcp."):
+        command = as_it_speaks(command, story)
+    return _at_its_place(command, story)
 
 
 def _at_its_place(command: str, story: Story) -> str:

@@ -117,7 +117,7 @@ def test_no_new_connections_while_older_ones_are_served(
     fleet = spans((CAME_UP, 0, 5, 9), (SILENT, 6, 9, 3), (CAME_UP, 10, 11, 3))
     count, first, last, gap = served
     fleet.spans["10.0.2.7:9000"][0].served = Served(
-        count, *(START + int(at * SECOND) for at in (first, last)), int(gap * SECOND)
+        count, START + int(first * SECOND), START + int(last * SECOND), int(gap * SECOND)
     )
     assert (down(fleet) == []) is goes_on
     fleet.capture_hosts = frozenset({"10.0.2.7"})
