@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.model.context import Context, EndpointFacts, TlsServerFacts
+from pcapdiag.model.context import Context, EndpointFacts, SpokenFor, TlsServerFacts
 from pcapdiag.model.packet import (
     ACK,
     FIN,
@@ -93,6 +93,7 @@ class Known(TypedDict, total=False):
     first_accepted: dict[bytes, int]
     closed_idle: dict[int, int]
     longest_idle: int
+    spoken_for: SpokenFor | None
     tls: TlsServerFacts | None
 
 

@@ -6,6 +6,8 @@ that were quiet for longer turn out to be dead, and none that was quiet for less
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from pcapdiag.diagnose.idle_defaults import Way
@@ -20,6 +22,9 @@ SEVERAL_CLOSED = 5
 """The same of orderly closes where nothing failed."""
 SAME, SAME_SHARE = 1.0, 0.01
 """Quiet times of one timer differ by so many seconds at most, or by this share."""
+NARROW = 0.25
+"""Where nothing failed by it, a timer must be this exact (s): programs that are reloaded close idle
+connections too, after all kinds of quiet times."""
 MOSTLY = 0.8
 """Share of an endpoint's orderly closes at one quiet time that makes that its setting."""
 APART = 1.0
@@ -121,8 +126,9 @@ def _closing(name: str, raced: list[Ended], facts: EndpointFacts, cut: int) -> T
     counts = [(tenths / 10, count) for tenths, count in facts.closed_idle.items()]
     counts += [(one.quiet, 1) for one in raced]
     counts.sort()
-    first, last = _densest([quiet for quiet, _ in counts], [count for _, count in counts])
-    same, total = counts[first:last], sum(count for _, count in counts)
+    quiet, number_of = [quiet for quiet, _ in counts], [count for _, count in counts]
+    first, last = _densest(quiet, number_of, _tolerance if raced else _narrow)
+    same, total = counts[first:last], sum(number_of)
     ended = [one for one in raced if same and same[0][0] <= one.quiet <= same[-1][0]]
     number = sum(count for _, count in same) - cut
     total -= cut
@@ -143,12 +149,15 @@ def _is_one_close(low: float, high: float, raced: list[Ended], facts: EndpointFa
     return not times or max(times) - min(times) < APART
 
 
-def _densest(quiet: list[float], counts: list[int]) -> tuple[int, int]:
+def _densest(
+    quiet: list[float], counts: list[int], tolerance: Callable[[float], float] | None = None
+) -> tuple[int, int]:
     """Return the span of ascending times with the most that one timer may have ended."""
+    apart = tolerance or _tolerance
     best, most, first, number = (0, 0), 0, 0, 0
     for last, time in enumerate(quiet):
         number += counts[last]
-        while time - quiet[first] > _tolerance(quiet[first]):
+        while time - quiet[first] > apart(quiet[first]):
             number -= counts[first]
             first += 1
         if number > most:
@@ -158,6 +167,10 @@ def _densest(quiet: list[float], counts: list[int]) -> tuple[int, int]:
 
 def _tolerance(quiet: float) -> float:
     return max(min(SAME, quiet / 4), SAME_SHARE * quiet)
+
+
+def _narrow(quiet: float) -> float:
+    return max(NARROW, SAME_SHARE * quiet)
 
 
 def _spread(ended: list[Ended]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
+from itertools import pairwise
 
 import msgspec
 
@@ -84,14 +85,16 @@ def in_part(spans: list[SpanFacts]) -> Part | None:
 
     Of F refusals among U successes in no order, F * U / (F + U) would be the first of a run.
     """
-    runs = [span for span in spans if span.outcome == REFUSED]
-    if len(runs) < MIXED:
+    refusals = [span for span in spans if span.outcome == REFUSED]
+    if len(refusals) < MIXED:
         return None
-    first, last = runs[0].first, max(span.last for span in runs)
-    ups = [span for span in spans if span.outcome == CAME_UP and first <= span.first <= last]
-    refused, came_up = sum(one.count for one in runs), sum(one.count for one in ups)
+    first, last = refusals[0].first, max(span.last for span in refusals)
+    within = [span for span in spans if first <= span.first <= last]
+    ups = [span for span in within if span.outcome == CAME_UP]
+    turns = sum(one.outcome == CAME_UP != other.outcome for one, other in pairwise(within))
+    refused, came_up = sum(one.count for one in refusals), sum(one.count for one in ups)
     by_chance = refused * came_up / (refused + came_up)
-    if len(runs) < BY_CHANCE * by_chance:
+    if turns + 1 < max(MIXED, BY_CHANCE * by_chance):
         return None
     return Part(refused, came_up, first, last)
 

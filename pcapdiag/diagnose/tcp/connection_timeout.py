@@ -69,7 +69,7 @@ from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.other_leg import told_its_client
 from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.diagnose.work import one_direction
-from pcapdiag.model.context import Context
+from pcapdiag.model.context import Context, Range
 from pcapdiag.model.story import LegMoment, Story
 
 KIND = Kind(
@@ -105,6 +105,9 @@ FIRST_RETRY_DUE = 3 * SECOND // 2
 """A first repeat is due after 1 s (RFC 6298); this much silence after one SYN means given up."""
 WINDOWS_RETRY_DUE = 7 * SECOND // 2
 """Older Windows (TTL 128) repeats after 3 s."""
+SPOKEN_WITHIN = 2 * SECOND
+"""A router says by ICMP of some packets only that it does not deliver them (RFC 1812 section
+4.3.2.8, RFC 4443 section 2.4): Linux of one a second to each receiver (net.ipv4.icmp_ratelimit)."""
 TRIED = 29 * SECOND // 10
 """Trying this long (Linux: 4 SYNs) in vain is a failure, also when the file ends there."""
 REPEAT_UNANSWERED = 4 * SECOND // 10
@@ -184,11 +187,23 @@ def _who(story: Story, context: Context) -> tuple[SideHint, ...]:
         why = f"the SYN reached {address}, where the capture was taken, and it did not answer"
         return (SideHint("responder", 0.93, why, frames), SideHint("initiator", 0.02, why, frames))
     endpoint = context.endpoint(address, story.responder.port)
+    said = endpoint.spoken_for
+    if said is not None and abs(_nearest(story.start, said.times) - story.start) <= SPOKEN_WITHIN:
+        why = (
+            f"{said.source} said by ICMP of other connections then that it does not deliver there; "
+            "of how many it says so is limited"
+        )
+        frames = (*frames, said.frame)
+        return (SideHint("path", 0.9, why, frames), SideHint("responder", 0.08, why, frames))
     if endpoint.established or endpoint.refused:
         why = f"{address} answers other SYNs to this port"
         return (SideHint("responder", 0.5, why, frames), SideHint("path", 0.48, why, frames))
     why = "a SYN lost on the way and a host that does not answer look the same from here"
     return (SideHint("path", 0.55, why, frames), SideHint("responder", 0.43, why, frames))
+
+
+def _nearest(time: int, times: Range) -> int:
+    return min(max(time, times.least), times.most)
 
 
 def _notes(story: Story, context: Context) -> tuple[str, ...]:

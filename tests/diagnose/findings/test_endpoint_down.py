@@ -146,6 +146,16 @@ def test_one_of_several_servers_behind_an_address() -> None:
     assert "ipvsadm -Ln" in finding.fixes[0]
 
 
+def test_refused_and_unanswered_by_turns_is_one_outage() -> None:
+    fleet = spans(
+        (CAME_UP, 0, 5, 9), (REFUSED, 6, 8, 30), (SILENT, 8.1, 8.2, 2), (REFUSED, 8.3, 9, 9),
+        (SILENT, 9.1, 9.1, 1), (REFUSED, 9.2, 10, 9), (CAME_UP, 11, 12, 9),
+    )  # fmt: skip
+    (finding,) = down(fleet)
+    assert "stopped taking connections for a while" in finding.title
+    assert finding.count == 51
+
+
 def test_one_that_restarts_again_and_again_is_down_each_time() -> None:
     found = down(by_turns(30, 30, 4))
     assert [one.count for one in found] == [30] * 4

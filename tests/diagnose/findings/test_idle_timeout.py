@@ -156,3 +156,10 @@ def test_answers_cut_short_are_no_idle_connections() -> None:
     cut[15].verdict = ended("late", 0, 1, "http.local_reply").verdict
     cut[15].verdict.numbers, cut[15].other_failures = {}, [other]
     assert found(cut[:16], endpoint(closed={10: 20})) == []
+
+
+def test_closes_after_all_kinds_of_quiet_times_are_no_timer() -> None:
+    assert found([], endpoint(closed={25: 2, 27: 2, 29: 3})) == []
+    assert found([], endpoint(closed={25: 2, 26: 2, 27: 3}))
+    raced = [ended("closed", 2.6, 100.0)]
+    assert found(raced, endpoint(closed={25: 2, 27: 2, 29: 3}))
