@@ -63,9 +63,9 @@ def absence(
     elif calls_others:
         yield (
             f"No connection that {proxy} opened failed in a way and at a moment that fits: it made "
-            "none for this request (no server in use, no free port, a queue, a limit, a rule of its "
-            f"own), or the one that did is not in {captures}, cannot be read, or is one of very "
-            "many."
+            "none for this request (no server in use, no free port, a queue, a limit, a rule of "
+            "its own), or the one that did is not in "
+            f"{captures}, cannot be read, or is one of very many."
         )
     else:
         exchange = _exchange(connection)
