@@ -36,6 +36,7 @@ COMPILED_MODULES = (
     "pcapdiag.flow.sequence",
     "pcapdiag.flow.silence",
     "pcapdiag.flow.slabs",
+    "pcapdiag.flow.spans",
     "pcapdiag.flow.table",
     "pcapdiag.flow.tracker",
     "pcapdiag.flow.turns",

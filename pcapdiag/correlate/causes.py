@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import msgspec
 
+from pcapdiag.correlate.explanation import Explanation, Options
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES, STALLS, fits, is_effect
 from pcapdiag.correlate.leg_failure import Key, LegFailure
 from pcapdiag.correlate.legs import (
@@ -30,6 +31,7 @@ from pcapdiag.correlate.legs import (
     likeness,
     may_cause,
 )
+from pcapdiag.correlate.queued import failed_with, timed_out
 
 BETWEEN_TRIES = 300 * MS
 """Envoy waits up to 250 ms before a retry (its base interval of 25 ms, ten times)."""
@@ -50,23 +52,6 @@ MAX_TIMEOUTS = 6
 """Calls of one request that timed out one after the other."""
 ROUNDS = 4
 """How often causes that are taken are struck out, to see what is left for others."""
-
-Options = dict[Key, list[LegFailure]]
-
-
-class Explanation(msgspec.Struct, frozen=True):
-    """Why a failure failed: calls of its responder in time order, the last of which ended it.
-
-    ``by_client`` turns it round: the one cause is the failure of a client of its initiator.
-    """
-
-    causes: list[LegFailure]
-    by_client: bool = False
-
-    @property
-    def last(self) -> LegFailure:
-        """The cause itself; the ones before it were earlier tries."""
-        return self.causes[-1]
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -110,8 +95,14 @@ def join_legs(failures: Sequence[LegFailure], own: frozenset[str] = frozenset())
     """Join the legs of all failures; ``own`` are the addresses of the capturing host."""
     legs = Legs.of(failures, own)
     effects = [one for one in failures if is_effect(one) and one.decided and _counts(one)]
-    options = {effect.key: _best(effect, _candidates(effect, legs)) for effect in effects}
+    timed = timed_out(effects, legs)
+    options = {
+        effect.key: _best(effect, _candidates(effect, legs))
+        for effect in effects
+        if effect.key not in timed
+    }
     last, unclear = _assign(options, {effect.key: effect for effect in effects})
+    _take(timed, last, unclear)
     taken = {cause.key for cause in last.values()}
     waiting = Waiting.of(effects, legs)
     found: dict[Key, Explanation] = {}
@@ -119,8 +110,12 @@ def join_legs(failures: Sequence[LegFailure], own: frozenset[str] = frozenset())
         cause = last.get(effect.key)
         if cause is not None:
             before = _tries_before(effect, cause, legs, taken, waiting)
-            after = _timeouts_after(effect, cause, legs, taken) if cause.is_silent else []
+            is_first = cause.is_silent and effect.key not in timed
+            after = _timeouts_after(effect, cause, legs, taken) if is_first else []
             found[effect.key] = Explanation([*before, cause, *after])
+    waited: dict[Key, LegFailure] = {}
+    _take(failed_with(effects, legs, found.keys() | unclear.keys()), waited, unclear)
+    found |= {key: Explanation([call]) for key, call in waited.items()}
     explaining = {cause.key for explanation in found.values() for cause in explanation.causes}
     for failure in failures:
         if failure.key not in found and failure.key not in explaining:
@@ -129,6 +124,15 @@ def join_legs(failures: Sequence[LegFailure], own: frozenset[str] = frozenset())
                 found[failure.key] = Explanation([client], by_client=True)
     _drop_handed_on(effects, found)
     return Joined(found, unclear)
+
+
+def _take(options: Options, found: dict[Key, LegFailure], unclear: Options) -> None:
+    """Add what explains failures for sure to ``found``, and the others to ``unclear``."""
+    for key, calls in options.items():
+        if len(calls) == 1:
+            found[key] = calls[0]
+        else:
+            unclear[key] = calls
 
 
 def _counts(failure: LegFailure) -> bool:
@@ -266,7 +270,9 @@ def _tries_before(
     effect: LegFailure, last: LegFailure, legs: Legs, taken: set[Key], waiting: Waiting
 ) -> list[LegFailure]:
     """Return the calls that were tried for one request before the last; only what is certain."""
-    since, until = effect.since - SAME_MOMENT, last.asked + SAME_MOMENT
+    # Only clocks of several points make a try seem earlier than its request.
+    since = effect.since - (SAME_MOMENT if effect.label else 0)
+    until = last.asked + SAME_MOMENT
     calls = legs.calls(last.opener, since, until, since, last.asked - GAVE_UP)
     before = [call for call in calls if _may_be_a_try(effect, call, since)]
     before = [call for call in before if call.key not in taken]
@@ -288,8 +294,11 @@ def _timeouts_after(
 ) -> list[LegFailure]:
     """Return the calls that timed out after a first one, for the same request.
 
-    They and the wait after the last took equally long: that is the proxy's connect timeout.
+    They and the wait after the last took equally long: that is the proxy's connect timeout. A
+    connection that had come up does not run into that.
     """
+    if first.came_up:
+        return []
     calls = legs.calls(first.opener, 0, 0, first.asked + GAVE_UP, effect.decided - GAVE_UP)
     free = [call for call in calls if call.key not in taken and may_cause(effect, call)]
     free = _most_alike(effect, free)
@@ -349,7 +358,19 @@ def _client_behind(failure: LegFailure, legs: Legs) -> LegFailure | None:
         and client.asked <= failure.asked + SAME_MOMENT
         and _left_or_stalled(client, failure)
     ]
-    return found[0] if len(found) == 1 else None
+    return _called_next(failure, found)
+
+
+def _called_next(failure: LegFailure, clients: list[LegFailure]) -> LegFailure | None:
+    """Return the client for whom a call was made by far soonest after it had asked."""
+    if len(clients) < 2:
+        return clients[0] if clients else None
+    most = max(likeness(client, failure) for client in clients)
+    alike = [client for client in clients if likeness(client, failure) == most]
+    waits = sorted((abs(failure.asked - client.asked), n) for n, client in enumerate(alike))
+    if len(alike) > 1 and max(waits[0][0], INSTANT) * CLOSER > waits[1][0]:
+        return None
+    return alike[waits[0][1]] if most >= 0 else None
 
 
 def _left_or_stalled(client: LegFailure, failure: LegFailure) -> bool:

@@ -137,11 +137,16 @@ def _connecting(cause: LegFailure) -> bool:
     return early or cause.code.startswith(("tls.", "protocol."))
 
 
+def _said_no(cause: LegFailure) -> bool:
+    """Return whether an end of a TLS handshake said why it ended it: it did not run out of time."""
+    return cause.code.startswith("tls.") and not cause.code.startswith("tls.handshake_")
+
+
 def _fits_reply(reply: Reply, cause: LegFailure) -> bool:
     if reply == "connect":
         return _connecting(cause)
     if reply == "slow connect":
-        return _connecting(cause) and _gave_up(cause)
+        return _connecting(cause) and _gave_up(cause) and not _said_no(cause)
     if reply == "ended":
         return cause.came_up
     if reply == "reset":

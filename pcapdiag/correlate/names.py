@@ -1,8 +1,9 @@
 """Names of addresses: from a file, the capture's own records, DNS answers and SNI; never looked up.
 
 A name is kept with where it came from, and the better source wins: the user's file, then the name
-records of the capture, then DNS answers, then SNI. Within one source the first name stays. A
-connection's own SNI comes before what DNS and other connections say of its address.
+records of the capture, then DNS answers, then SNI. Within one source the first name stays; but an
+address that was asked for several names by SNI is none of them. A connection's own SNI comes before
+what DNS and other connections say of its address.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ MAX_NAME = 255
 MAX_FILE = 256 * 1024 * 1024
 """Bytes of a names file."""
 
+_SEVERAL = ""
 _RANK: dict[Source, int] = {"file": 0, "capture": 1, "dns": 2, "sni": 3}
 
 
@@ -63,6 +65,8 @@ class NameTable(msgspec.Struct):
             self.left_out += 1
         elif known is None or rank < known[0]:
             self.names[address] = (rank, name)
+        elif source == "sni" and known[0] == rank and known[1] != name:
+            self.names[address] = (rank, _SEVERAL)
 
     @property
     def is_full(self) -> bool:
@@ -83,7 +87,7 @@ class NameTable(msgspec.Struct):
         known = self.names.get(address)
         if asked and (known is None or known[0] > _RANK["capture"]):
             return harmless(asked.rstrip("."), MAX_NAME) or None
-        return known[1] if known else None
+        return (known[1] or None) if known else None
 
 
 _FORMATS = "use hosts format, or the JSON of: kubectl get pods,services -A -o json"

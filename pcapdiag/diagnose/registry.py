@@ -74,8 +74,9 @@ ORDER: tuple[Entry, ...] = (
     Entry("tcp.keepalive_timeout", PROBED),
     Entry("tls.handshake_timeout", TLS),
     Entry("tcp.data_timeout", UNACKED),
+    Entry("tcp.data_timeout", RESET, test="tcp.delivered_too_late.match"),
     # The close itself, the narrower code first.
-    Entry("tcp.stale_connection", ASKED, by_story=True),
+    Entry("tcp.stale_connection", ASKED),
     Entry("tcp.state_lost", RESET, by_story=True),
     Entry("tls.sni_rejected", TLS, test="match_close"),
     # A close at the first bytes, where other connections say what the port speaks.

@@ -6,17 +6,20 @@ harmless, and into commands only as a plain word.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 import msgspec
 
 from pcapdiag.diagnose.completeness import METHODS
+from pcapdiag.diagnose.curl import as_it_speaks
 from pcapdiag.diagnose.goodbye import speaks_tls
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import answer_in_time
 from pcapdiag.model.report import Side
+from pcapdiag.model.addresses import is_loopback
 from pcapdiag.model.story import Half, Story
 
 PREFACE = b"PR"
@@ -47,8 +50,24 @@ def fill(kind: Kind, judgement: Judgement, story: Story, side: Side = "unknown")
         kind.title.format_map(words),
         kind.explanation.format_map(words),
         tuple([fix.format_map(words) for fix in fixes]),
-        tuple([command.format_map(words) for command in commands]),
+        tuple([_for_this(command.format_map(words), kind, story) for command in commands]),
     )
+
+
+def _for_this(command: str, kind: Kind, story: Story) -> str:
+    """Return a command as it is run for this connection; other kinds say themselves how."""
+    if kind.code.startswith("tcp."):
+        command = as_it_speaks(command, story)
+    return _at_its_place(command, story)
+
+
+def _at_its_place(command: str, story: Story) -> str:
+    """Return a command with where to run it: a loopback address names no host to go to."""
+    for half in (story.initiator, story.responder):
+        if is_loopback(half.address):
+            where = rf"# (on|from) {re.escape(half.address)}(?![\w.:]\w)"
+            command = re.sub(where, r"# \1 the captured host", command)
+    return command
 
 
 def _speaks_something_else(story: Story) -> bool:

@@ -4,7 +4,7 @@ from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host
 from pcapdiag.flow.screen cimport begins_with, check_kind, is_answer, is_request, status
 from pcapdiag.flow.silence cimport answer_may_be_missing, is_silent
 
-cdef long long MAX_CALLERS, MAX_CHANGES, MAX_STATUSES, HEAD_KEPT, _COUNTS_WAITING, _MAX_SPANS
+cdef long long MAX_CALLERS, MAX_CHANGES, MAX_STATUSES, HEAD_KEPT, _COUNTS_WAITING
 cdef long long _MAX_STEPS, _MAX_STEPS_IN_ALL, _STEP, _TIME_WAIT, _FOREVER
 cdef long long SYN_REPEAT, MAX_MARKS
 cdef long long _CONNECTED, _ANSWERED, _CAME_UP, _REFUSED, _SILENT, _NO_ANSWER
@@ -42,10 +42,6 @@ cdef class Caller:
     cpdef Ask new_ask(self, long long kind, bytes head)
 
 @cython.final
-cdef class Span:
-    cdef public long long outcome, first, last, count
-
-@cython.final
 cdef class Callers:
     cdef public long long count, left_out, steps, uncounted
     @cython.locals(caller=Caller)
@@ -64,7 +60,3 @@ cdef class Callers:
     cdef object _count_waiting(self, Flow flow, Caller caller, HalfFlow opener, HalfFlow responder)
     @cython.locals(answered=cython.bint, repeated=cython.bint)
     cdef object _count_syn(self, Flow flow, Caller caller, HalfFlow responder, long long now)
-
-
-@cython.locals(span=Span)
-cpdef object note_outcome(Endpoint endpoint, long long outcome, long long time)

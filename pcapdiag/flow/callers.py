@@ -46,13 +46,11 @@ MAX_STEPS_IN_ALL = 262_144
 SYN_REPEAT = 1_000_000_000
 """After this long (ns) an unanswered SYN is sent again (RFC 6298): it or its answer was lost."""
 MAX_MARKS = 64
-MAX_SPANS = 32
 
 # Twins in C of constants that plain Python imports.
 _COUNTS_WAITING = COUNTS_WAITING
 _MAX_STEPS = MAX_STEPS
 _MAX_STEPS_IN_ALL = MAX_STEPS_IN_ALL
-_MAX_SPANS = MAX_SPANS
 _CONNECTED = CONNECTED
 _ANSWERED = ANSWERED
 _CAME_UP = CAME_UP
@@ -208,16 +206,6 @@ class Caller:
         else:
             self.ask4 = ask
         return ask
-
-
-class Span:
-    """A time in which every new connection to an endpoint had the same outcome."""
-
-    def __init__(self, outcome: int, time: int) -> None:
-        self.outcome = outcome
-        self.first = time
-        self.last = time
-        self.count = 1
 
 
 class Callers:
@@ -377,22 +365,3 @@ class Callers:
         if responder.fin_seq >= 0 and opener.fin_time <= responder.fin_time:
             flow.waits_until = flow.end + _TIME_WAIT
             self.steps += level.add(flow.end, flow.waits_until, 1)
-
-
-def note_outcome(endpoint: Endpoint, outcome: int, time: int) -> None:
-    """Note whether an endpoint took a new connection; equal outcomes in a row are one span."""
-    span: Span | None = endpoint.span
-    if span is not None and span.outcome == outcome:
-        if time < span.first:
-            span.first = time
-        if time > span.last:
-            span.last = time
-        span.count += 1
-        return
-    if len(endpoint.spans) >= _MAX_SPANS:
-        endpoint.span = None
-        endpoint.spans_left_out += 1
-        return
-    span = Span(outcome, time)
-    endpoint.span = span
-    endpoint.spans.append(span)

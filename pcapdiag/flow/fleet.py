@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import accumulate
 
+from msgspec.structs import replace
+
 from pcapdiag.flow.callers import CAME_UP, Ask, Caller, Level
 from pcapdiag.flow.records import Endpoint, Host
+from pcapdiag.flow.spans import Span
 from pcapdiag.flow.story import address_text
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import (
@@ -16,6 +19,7 @@ from pcapdiag.model.fleet import (
     LeakFact,
     LossFacts,
     PlaceFacts,
+    Served,
     SpanFacts,
 )
 
@@ -139,14 +143,34 @@ def spans_of(endpoint: Endpoint) -> list[SpanFacts]:
     if all(span.outcome == CAME_UP for span in endpoint.spans):
         return []
     found: list[SpanFacts] = []
-    for span in sorted(endpoint.spans, key=lambda span: span.first):
+    for span in sorted(_parts(endpoint.spans), key=lambda span: span.first):
         last = found[-1] if found else None
         if last is not None and last.outcome == span.outcome:
             last.last = max(last.last, span.last)
             last.count += span.count
+            last.served = last.served.and_then(span.served)
         else:
-            found.append(SpanFacts(span.outcome, span.first, span.last, span.count))
+            found.append(span)
     return found
+
+
+def _parts(spans: list[Span]) -> Iterator[SpanFacts]:
+    """Yield spans, those that took connections in two where one that failed began in its pause."""
+    failed = [span.first for span in spans if span.outcome != CAME_UP]
+    for span in spans:
+        begins = span.pause_end - span.pause
+        told = SpanFacts(span.outcome, span.first, span.last, span.count)
+        told.served = Served(span.served, span.served_first, span.served_last, span.served_gap)
+        if span.outcome == CAME_UP and any(begins < one < span.pause_end for one in failed):
+            yield replace(told, first=span.pause_end, count=span.count - span.before_pause)
+            told.last, told.count = begins, span.before_pause
+            told.served = Served(
+                span.pause_served,
+                span.pause_served_first,
+                span.pause_served_last,
+                span.pause_served_gap,
+            )
+        yield told
 
 
 def losses_of(host: Host) -> LossFacts:

@@ -1,8 +1,8 @@
 import cython
 
-from pcapdiag.flow.callers cimport note_outcome
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow, Host
 from pcapdiag.flow.silence cimport is_silent
+from pcapdiag.flow.spans cimport note_outcome
 
 cdef long long SILENT, CLOSE_WITHIN, TENTH, MAX_QUIET_TIMES
 
@@ -12,5 +12,5 @@ cpdef void fold(Flow flow)
 cdef void _fold_half(HalfFlow f)
 @cython.locals(initiator=HalfFlow, responder=HalfFlow, host=Host, endpoint=Endpoint)
 cdef void _fold_endpoint(Flow flow)
-@cython.locals(i=HalfFlow, r=HalfFlow, apart=cython.longlong, quiet=cython.longlong, tenths=cython.longlong, endpoint=Endpoint, closed=dict)
+@cython.locals(i=HalfFlow, r=HalfFlow, apart=cython.longlong, quiet=cython.longlong, tenths=cython.longlong, endpoint=Endpoint, closed=dict, when=dict, first=cython.longlong, last=cython.longlong)
 cdef void _note_closed_idle(Flow flow)

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from pcapdiag.flow.callers import SILENT, note_outcome
+from pcapdiag.flow.callers import SILENT
 from pcapdiag.flow.records import Flow, HalfFlow
 from pcapdiag.flow.silence import is_silent
+from pcapdiag.flow.spans import note_outcome
 
 CLOSE_WITHIN = 200_000_000
 """A FIN so soon (ns) after a quiet time ended is what ended it."""
@@ -101,9 +102,12 @@ def _note_closed_idle(flow: Flow) -> None:
     quiet = flow.pause
     if r.last_data_time < flow.pause_end:
         quiet = flow.pause_end - max(i.last_data_time, r.last_data_time)
-    closed = endpoint.closed_idle
+    closed, when = endpoint.closed_idle, endpoint.closed_when
     tenths = quiet // TENTH
     if tenths in closed:
         closed[tenths] += 1
+        first, last = when[tenths]
+        when[tenths] = (min(first, r.fin_time), max(last, r.fin_time))
     elif len(closed) < MAX_QUIET_TIMES:
         closed[tenths] = 1
+        when[tenths] = (r.fin_time, r.fin_time)

@@ -1,9 +1,9 @@
 import cython
 
 from pcapdiag.decode.headers cimport Packet
-from pcapdiag.flow.callers cimport note_outcome
 from pcapdiag.flow.legs cimport Moments, note_race
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow
+from pcapdiag.flow.spans cimport note_outcome
 from pcapdiag.flow.table cimport Table
 from pcapdiag.model.numbers cimport distance
 

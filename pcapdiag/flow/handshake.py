@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from pcapdiag.decode.headers import Packet
-from pcapdiag.flow.callers import CAME_UP, SILENT, note_outcome
+from pcapdiag.flow.callers import CAME_UP, SILENT
 from pcapdiag.flow.legs import OPENED, Moments, note_race
 from pcapdiag.flow.records import Flow, HalfFlow
+from pcapdiag.flow.spans import note_outcome
 from pcapdiag.flow.table import Table
 from pcapdiag.model.numbers import distance
 from pcapdiag.model.packet import ACK, RST, SYN

@@ -40,6 +40,7 @@ cdef class Endpoint:
     cdef public long long last_refused, longest_answer, speaks_first
     cdef public long long idle_turns, longest_idle, looks
     cdef public dict closed_idle
+    cdef public dict closed_when
     cdef public list answers_within
     cdef public dict first_bytes
     cdef public dict first_accepted

@@ -118,6 +118,7 @@ class Endpoint:
         self.idle_turns = 0
         self.longest_idle = 0
         self.closed_idle: dict[int, int] = {}
+        self.closed_when: dict[int, tuple[int, int]] = {}
         self.looks = 0
         self.answers_within = [0] * 16
         self.speaks_first = 0

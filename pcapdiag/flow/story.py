@@ -319,6 +319,7 @@ def endpoint_facts(endpoint: Endpoint) -> EndpointFacts:
         longest_answer=endpoint.longest_answer,
         idle_turns=endpoint.idle_turns,
         closed_idle=dict(endpoint.closed_idle),
+        closed_when=dict(endpoint.closed_when),
         longest_idle=endpoint.longest_idle,
         answers_within=list(endpoint.answers_within),
         speaks_first=endpoint.speaks_first,

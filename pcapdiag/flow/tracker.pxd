@@ -3,7 +3,7 @@ import cython
 from pcapdiag.decode.headers cimport Packet
 from pcapdiag.decode.rows cimport seal, unpack
 from pcapdiag.flow.activity cimport Bins
-from pcapdiag.flow.callers cimport Callers, note_outcome
+from pcapdiag.flow.callers cimport Callers
 from pcapdiag.flow.copies cimport Copies
 from pcapdiag.flow.counters cimport count_segment
 from pcapdiag.flow.endings cimport Endings
@@ -16,6 +16,7 @@ from pcapdiag.flow.losses cimport Losses
 from pcapdiag.flow.records cimport Flow, HalfFlow, Host, Tombstone
 from pcapdiag.flow.redirects cimport Redirects
 from pcapdiag.flow.sequence cimport analyze
+from pcapdiag.flow.spans cimport note_outcome
 from pcapdiag.flow.table cimport Table
 from pcapdiag.flow.turns cimport Turns, note_request_acked
 from pcapdiag.model.numbers cimport distance, prefetch, prefetch_item, prefetch_object, prefetch_word

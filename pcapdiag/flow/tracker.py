@@ -28,7 +28,7 @@ from pcapdiag.decode.headers import (
 )
 from pcapdiag.decode.rows import HASH, seal, unpack
 from pcapdiag.flow.activity import Bins
-from pcapdiag.flow.callers import REFUSED, Callers, note_outcome
+from pcapdiag.flow.callers import REFUSED, Callers
 from pcapdiag.flow.copies import Copies
 from pcapdiag.flow.counters import count_segment
 from pcapdiag.flow.endings import Endings
@@ -42,6 +42,7 @@ from pcapdiag.flow.neighbours import Neighbours
 from pcapdiag.flow.records import Flow, HalfFlow
 from pcapdiag.flow.redirects import Redirects
 from pcapdiag.flow.sequence import analyze
+from pcapdiag.flow.spans import note_outcome
 from pcapdiag.flow.table import Table
 from pcapdiag.flow.turns import Turns, note_request_acked
 from pcapdiag.model.numbers import (

@@ -7,6 +7,7 @@ from pcapdiag.flow.legs cimport Moments
 from pcapdiag.flow.records cimport Endpoint, Flow, HalfFlow
 from pcapdiag.flow.screen cimport is_alarming, is_answer, is_request, is_unfinished, status
 from pcapdiag.flow.slabs cimport HeadSlab
+from pcapdiag.flow.spans cimport note_served
 from pcapdiag.model.numbers cimport big16, big32, big64, copy, distance
 
 cdef long long ANSWERED, SYN, MASK32, HEAD, MAX_FIRST_BYTES, FIRST_BYTES_OF, INTERIM

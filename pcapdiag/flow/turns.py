@@ -16,6 +16,7 @@ from pcapdiag.flow.legs import ANSWERED, Moments
 from pcapdiag.flow.records import Endpoint, Flow, HalfFlow
 from pcapdiag.flow.screen import is_alarming, is_answer, is_request, is_unfinished, status
 from pcapdiag.flow.slabs import HeadSlab
+from pcapdiag.flow.spans import note_served
 from pcapdiag.model.numbers import big16, big32, big64, copy, distance
 from pcapdiag.model.packet import SYN
 
@@ -228,6 +229,7 @@ class Turns:
         if endpoint is None:
             return
         endpoint.turns += 1
+        note_served(endpoint, time)
         if flow.turn_index == 1 and endpoint.connections <= FIRST_BYTES_OF:
             self._note_accepted(p, flow, endpoint)
         took = time - flow.request_last_time

@@ -45,6 +45,8 @@ class GroupKey(NamedTuple):
     """What a SOCKS proxy answered: its own no to one and what it passes on to another differ."""
     cause: tuple[str, str] | None = None
     """Code and endpoint of what made it fail on another leg."""
+    answer: tuple[str, int | None, str | None] | None = None
+    """Whose own answer it was, its status and its reason, where no cause is known."""
 
     @property
     def is_one_endpoint(self) -> bool:
@@ -85,7 +87,7 @@ class Grouper(msgspec.Struct):
             group.streams.append(connection.stream)
 
     def result(self) -> list[Group]:
-        """Return the groups, the largest first, then by time.
+        """Return the groups, those with the most failures first, then by time.
 
         A scan, or a service with many endpoints, makes many small groups of one family: those are
         put together, and name the responder's address where it is one.
@@ -96,7 +98,7 @@ class Grouper(msgspec.Struct):
         found: list[Group] = []
         for keys in families.values():
             found += self._put_together(keys) if len(keys) > SEPARATE else self._of(keys)
-        return sorted(found, key=lambda g: (-g.connections, float(g.first)))
+        return sorted(found, key=lambda g: (-max(g.connections, g.requests), float(g.first)))
 
     def _put_together(self, keys: list[GroupKey]) -> list[Group]:
         total = sum(group.connections for group in self._of(keys))
@@ -119,7 +121,7 @@ class Grouper(msgspec.Struct):
 
 
 def group(connections: Iterable[Connection]) -> list[Group]:
-    """Group failed connections by code, side, party, culprit, responder, cause, a SOCKS answer.
+    """Group failed connections by code, side, party, culprit, responder, cause, a proxy's answer.
 
     Every failed connection is in one group, so the groups' counts add up to the failed ones.
     """
@@ -137,7 +139,16 @@ def group_key(connection: Connection) -> GroupKey:
     last = connection.causes[-1] if connection.causes else None
     cause = (last.code, last.endpoint) if last else None
     code = connection.verdict.code
-    return GroupKey(code, who.side, who.party, who.address, responder, reply, cause)
+    answer = _own_answer(connection) if cause is None else None
+    return GroupKey(code, who.side, who.party, who.address, responder, reply, cause, answer)
+
+
+def _own_answer(connection: Connection) -> tuple[str, int | None, str | None] | None:
+    wanted, http = connection.verdict.exchange, connection.http
+    for one in http.exchanges if http is not None else ():
+        if one.index == wanted and one.local_reply is not None:
+            return one.local_reply.product, one.status, one.local_reply.reason
+    return None
 
 
 def _new_group(key: GroupKey, connection: Connection) -> Group:

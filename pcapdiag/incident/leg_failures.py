@@ -15,6 +15,8 @@ from pcapdiag.diagnose.goodbye import responders_goodbye
 from pcapdiag.diagnose.judgement import Judgement, Phase
 from pcapdiag.diagnose.ok import KIND as WORKED
 from pcapdiag.diagnose.settled import Suspect, gateway_answers, suspects
+from pcapdiag.diagnose.tcp.data_timeout import KIND as DATA_TIMEOUT
+from pcapdiag.diagnose.tcp.delivered_too_late import is_abandoned
 from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
@@ -159,6 +161,9 @@ def _end(story: Story, judgement: Judgement, exchange: Exchange | None) -> _End:
     said = responders_goodbye(story, end)
     if said is not None and judgement.ended_by == "responder":
         return _End(said.time, said.frame, "responder")
+    if end is not None and judgement.code == DATA_TIMEOUT.code and is_abandoned(end):
+        # It was given up unseen: the FIN waited behind the data, and what is seen came later.
+        return _End(0, 0, None)
     if end is not None and (story.established or not end.by_initiator):
         return _End(end.time, end.frame, end.actor)
     if judgement.code.startswith("icmp.") and story.icmp:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pcapdiag.correlate.causes import Explanation
+from pcapdiag.correlate.explanation import Explanation
 from pcapdiag.correlate.leg_failure import LegFailure
 from pcapdiag.diagnose.http.reply import made_no_call
 from pcapdiag.diagnose.timing import duration
@@ -47,6 +47,13 @@ def absence(
     captures = "these captures" if several else "this capture"
     if unclear:
         streams = _streams([call.place for call in unclear])
+        called = {call.endpoint for call in unclear}
+        if len(called) == 1:
+            yield (
+                f"Caused by a call to {called.pop()}: several of {proxy} failed and fit equally "
+                f"well ({streams})."
+            )
+            return
         yield (
             f"Several failed calls of {proxy} fit equally well ({streams}): none is named as the "
             "cause."
@@ -56,8 +63,9 @@ def absence(
     elif calls_others:
         yield (
             f"No connection that {proxy} opened failed in a way and at a moment that fits: it made "
-            "none for this request (no server in use, a queue, a limit, a rule of its own), or the "
-            f"one that did is not in {captures}, cannot be read, or is one of very many."
+            "none for this request (no server in use, no free port, a queue, a limit, a rule of "
+            "its own), or the one that did is not in "
+            f"{captures}, cannot be read, or is one of very many."
         )
     else:
         exchange = _exchange(connection)

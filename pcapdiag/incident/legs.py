@@ -11,7 +11,8 @@ from itertools import pairwise
 
 import msgspec
 
-from pcapdiag.correlate.causes import Explanation, Joined, join_legs
+from pcapdiag.correlate.causes import Joined, join_legs
+from pcapdiag.correlate.explanation import Explanation
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES
 from pcapdiag.correlate.leg_failure import Key, LegFailure
 from pcapdiag.correlate.two_sides import two_sides
@@ -230,7 +231,14 @@ class ProxyLegs(msgspec.Struct):
                     connection.verdict.attribution.address = maker
 
     def _maker(self, stream: int, exchange: int) -> str | None:
-        """Return who made the reply that a leg's responder only handed on."""
+        """Return who made the reply that a leg's responder only handed on.
+
+        Of several calls that each may have brought it, all were to that one.
+        """
+        unclear = self._joined.unclear.get((stream, exchange), [])
+        if unclear and all(call.code in REPLIES for call in unclear):
+            makers = {split_port(call.endpoint)[0] for call in unclear}
+            return makers.pop() if len(makers) == 1 else None
         maker, passed = None, set()
         found = self._joined.explained.get((stream, exchange))
         while found is not None and found.last.code in REPLIES and found.last.key not in passed:

@@ -9,7 +9,14 @@ from typing import TypeVar
 
 from pcapdiag.diagnose.idle_end import RESET, lost_after_idle, reset_after_idle
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.model.context import EndpointFacts, HostFacts, IdleEnds, Range, ResetMarks
+from pcapdiag.model.context import (
+    EndpointFacts,
+    HostFacts,
+    IdleEnds,
+    Range,
+    ResetMarks,
+    SpokenFor,
+)
 from pcapdiag.model.packet import RST, PacketFact
 from pcapdiag.model.story import Story
 
@@ -27,10 +34,11 @@ _V = TypeVar("_V")
 
 
 class Recurrences:
-    """Bounded tables; ``left_out`` counts what found no room."""
+    """Bounded tables; ``left_out`` counts addresses and endpoints that found no room."""
 
     def __init__(self) -> None:
         self._idle: dict[_Endpoint, IdleEnds] = {}
+        self._spoken_for: dict[_Endpoint, SpokenFor] = {}
         self._marks: dict[str, ResetMarks] = {}
         self._cut: dict[_Endpoint, dict[str, int]] = {}
         self._blocked: dict[_Endpoint, dict[str, Range]] = {}
@@ -45,6 +53,7 @@ class Recurrences:
             if resets:
                 self._note_marks(story, resets)
         if judgement.failed:
+            self._note_icmp(story, judgement)
             self._note_idle(story, judgement)
             self._note_block(story, judgement)
 
@@ -52,6 +61,7 @@ class Recurrences:
         """Fill in what is known of an endpoint."""
         key = facts.address, facts.port
         facts.idle = self._idle.get(key)
+        facts.spoken_for = self._spoken_for.get(key)
         facts.cut = self._cut.get(key, {})
         facts.blocked = self._blocked.get(key, {})
 
@@ -71,9 +81,20 @@ class Recurrences:
             return
         marks = self._at(self._marks, address, ResetMarks())
         if marks is not None:
-            self._count(marks.ttls, ttls)
-            self._count(marks.windows, windows)
-            self._count(marks.ip_ids, ip_ids)
+            _count(marks.ttls, ttls)
+            _count(marks.windows, windows)
+            _count(marks.ip_ids, ip_ids)
+
+    def _note_icmp(self, story: Story, judgement: Judgement) -> None:
+        if not judgement.code.startswith("icmp.") or not story.icmp or story.syn_ack_count:
+            return
+        error, responder = story.icmp[0], story.responder
+        key = responder.address, responder.port
+        if error.source == responder.address:
+            return
+        said = self._at(self._spoken_for, key, SpokenFor(error.source, error.frame))
+        if said is not None and said.source == error.source:
+            said.times.add(story.start)
 
     def _note_idle(self, story: Story, judgement: Judgement) -> None:
         end = None
@@ -111,9 +132,9 @@ class Recurrences:
         self.left_out += known is None
         return known
 
-    def _count(self, table: dict[int, int], values: set[int]) -> None:
-        for value in values:
-            if value in table or len(table) < MAX_VALUES:
-                table[value] = table.get(value, 0) + 1
-            else:
-                self.left_out += 1
+
+def _count(table: dict[int, int], values: set[int]) -> None:
+    """Count values; one beyond so many different ones is no mark of its address any more."""
+    for value in values:
+        if value in table or len(table) < MAX_VALUES:
+            table[value] = table.get(value, 0) + 1

@@ -45,6 +45,16 @@ class IdleEnds(msgspec.Struct):
     """The next packets were never answered."""
 
 
+class SpokenFor(msgspec.Struct):
+    """ICMP errors by which one device said that it does not deliver to an endpoint."""
+
+    source: str
+    frame: int
+    """Of the first."""
+    times: Range = msgspec.field(default_factory=Range)
+    """When (ns) connections began that it said so of."""
+
+
 class HostFacts(msgspec.Struct):
     """One address, over all its connections (capture duplicates left out)."""
 
@@ -154,10 +164,14 @@ class EndpointFacts(msgspec.Struct):
     closed_idle: dict[int, int] = {}
     """Idle connections that it closed by FIN, with nothing under way, by quiet time in tenths of a
     second."""
+    closed_when: dict[int, tuple[int, int]] = {}
+    """When (ns) it closed the first and the last of those, by the same quiet time."""
     idle: IdleEnds | None = None
     """The quiet times that connections to it did not outlive; None without any."""
     cut: dict[str, int] = {}
     """When (ns) a RST first cut a connection in use, by initiator."""
+    spoken_for: SpokenFor | None = None
+    """What a device said by ICMP of connections to it; None where none did."""
     blocked: dict[str, Range] = {}
     """When (ns) further connections of those initiators were reset at their SYN, soon after."""
     answers_within: list[int] = msgspec.field(default_factory=lambda: [0] * 16)

@@ -91,6 +91,23 @@ class AskFacts(msgspec.Struct):
     """When the outcome changed between good and bad, and to which one, the first included."""
 
 
+class Served(msgspec.Struct, frozen=True):
+    """Requests that were answered: how many, from when until when, with which longest gap (ns)."""
+
+    count: int = 0
+    first: int = 0
+    last: int = 0
+    gap: int = 0
+
+    def and_then(self, other: Served) -> Served:
+        """Return these and others together."""
+        if not self.count or not other.count:
+            return self if self.count else other
+        before, after = (self, other) if self.first <= other.first else (other, self)
+        gap = max(self.gap, other.gap, after.first - before.last)
+        return Served(self.count + other.count, before.first, max(self.last, other.last), gap)
+
+
 class SpanFacts(msgspec.Struct):
     """A time in which every new connection to an endpoint had the same outcome."""
 
@@ -98,6 +115,8 @@ class SpanFacts(msgspec.Struct):
     first: int
     last: int
     count: int
+    served: Served = Served()
+    """What it answered in the time without new connections that followed: on those from before."""
 
 
 class CallerFacts(msgspec.Struct):

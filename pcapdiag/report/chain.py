@@ -66,7 +66,14 @@ def both_legs(connection: Connection, places: Places = ONE_PLACE) -> str:
             steps.append(Step(cause.frame, text, cause.time, cause.point))
     if (end.frame or 0) > (steps[0].frame or 0):
         steps.append(end)
-    return _joined(steps, places)
+    return _joined(_in_order(steps), places)
+
+
+def _in_order(steps: list[Step]) -> list[Step]:
+    """Return steps by their frames: a call may be older than a request that waited for it."""
+    if any(step.frame is None or step.point != steps[0].point for step in steps):
+        return steps
+    return sorted(steps, key=lambda step: step.frame or 0)
 
 
 def _end(connection: Connection, exchange: HttpExchange | None, times: dict[int, str]) -> Step:

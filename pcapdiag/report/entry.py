@@ -9,12 +9,12 @@ import msgspec
 from pcapdiag.model.report import Connection, Finding, Group, Verdict
 from pcapdiag.report import chain, evidence, words
 from pcapdiag.report.because import repeats
+from pcapdiag.report.callers import Callers
 from pcapdiag.report.chain import own_timeline
 from pcapdiag.report.clock import Clock
 from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page
 from pcapdiag.report.logs import LINES, is_logged, line_texts, lines_of
-from pcapdiag.report.order import Callers
 from pcapdiag.report.points import ONE_PLACE, Places, stream_filter
 from pcapdiag.report.requests import failed_exchange, other_text, request_head
 from pcapdiag.report.scope import scope_text

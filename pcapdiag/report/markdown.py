@@ -8,10 +8,11 @@ import msgspec
 
 from pcapdiag.model.report import Connection, Finding, Group, Report
 from pcapdiag.report import chain, evidence, words
+from pcapdiag.report.callers import callers
 from pcapdiag.report.clock import Clock, TimeMode
 from pcapdiag.report.logs import is_logged, line_texts, log_texts, logged_only, logs_summary
 from pcapdiag.report.markup import MAX_CELL, code, fence, prose, table
-from pcapdiag.report.order import callers, causes, told_order
+from pcapdiag.report.order import causes, told_order
 from pcapdiag.report.overview import captured, hosts, noted, outcome, roles, samples, warnings
 from pcapdiag.report.points import Places, point_texts, stream_filter
 
@@ -66,7 +67,7 @@ class _Writer:
         self.places = Places(tuple(point.label for point in report.points))
         self.samples = samples(report, MAX_GROUPS)
         cause_of = causes(report.groups, self.samples)
-        self.callers = callers(cause_of, self.samples)
+        self.callers = callers(report, cause_of, self.samples)
         order = told_order(report.groups, cause_of)
         self.groups = [(report.groups[n], self.samples[n]) for n in order if n in self.samples]
 

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pcapdiag.model.report import Connection, Group, PointLabel
-from pcapdiag.report.requests import failed_exchange
-
-Callers = Mapping[tuple[PointLabel, int], str]
-"""By point and stream: which program opened a connection, where its own answer to its client tells.
-"""
+from pcapdiag.model.report import Connection, Group
 
 
 def told_order(groups: Sequence[Group], cause_of: Mapping[int, int]) -> list[int]:
@@ -45,17 +40,4 @@ def causes(groups: Sequence[Group], samples: Mapping[int, Connection]) -> dict[i
         cause = by_stream.get((last.point, last.stream)) if last else None
         if cause is not None and cause in samples and cause != number and cause not in found:
             found[number] = cause
-    return found
-
-
-def callers(cause_of: Mapping[int, int], samples: Mapping[int, Connection]) -> Callers:
-    """Return which programs opened the connections that are told as causes of their answers."""
-    found = {}
-    for effect, cause in cause_of.items():
-        exchange = failed_exchange(samples[effect])
-        reply = exchange.local_reply if exchange is not None else None
-        if reply is not None and reply.product:
-            found[samples[cause].point, samples[cause].stream] = reply.product
-            tries = samples[effect].causes
-            found |= {(one.point, one.stream): reply.product for one in tries}
     return found

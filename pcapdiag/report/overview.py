@@ -93,7 +93,7 @@ def outcome(report: Report, filtered: bool) -> str:
     worked = summary.connections - summary.failed - partial
     if not summary.failed and not partial:
         return f"nothing failed: {words.count(summary.connections, 'connection')}, all worked"
-    told = [f"{summary.failed:,} failed" if summary.failed else "nothing failed"]
+    told = [_failed(report) if summary.failed else "nothing failed"]
     if worked:
         told.append(f"{worked:,} worked")
     if partial:
@@ -101,6 +101,15 @@ def outcome(report: Report, filtered: bool) -> str:
         why = "" if len(report.connections) >= summary.connections else "; --all says why"
         told.append(f"{partial:,} not told (the capture holds too little of {them}{why})")
     return f"{words.count(summary.connections, 'connection')}: {', '.join(told)}"
+
+
+def _failed(report: Report) -> str:
+    """Return how many connections failed, and how many requests where some carried several."""
+    summary = report.summary
+    if not any(group.requests > group.connections for group in report.groups):
+        return f"{summary.failed:,} failed"
+    requests = words.count(summary.failed_requests, "request")
+    return f"{summary.failed:,} failed ({requests})"
 
 
 def roles(report: Report) -> str:

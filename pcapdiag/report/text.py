@@ -9,12 +9,13 @@ import msgspec
 from pcapdiag.model.report import Connection, Group, Report
 from pcapdiag.report import words
 from pcapdiag.report.because import Because
+from pcapdiag.report.callers import callers
 from pcapdiag.report.clock import Clock, TimeMode, between, duration
 from pcapdiag.report.entry import EntryWriter
 from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page, wrapped
 from pcapdiag.report.logs import LOGGED, log_texts, logged_only, logs_summary
-from pcapdiag.report.order import callers, causes, told_order
+from pcapdiag.report.order import causes, told_order
 from pcapdiag.report.overview import (
     NOT_FAILED,
     captured,
@@ -143,7 +144,7 @@ def _logged(report: Report, writer: EntryWriter) -> Iterator[str]:
 def _failures(report: Report, writer: EntryWriter, because: Because) -> Iterator[Iterator[str]]:
     sample_of = samples(report, FULL_ENTRIES)
     cause_of = causes(report.groups, sample_of)
-    writer = msgspec.structs.replace(writer, callers=callers(cause_of, sample_of))
+    writer = msgspec.structs.replace(writer, callers=callers(report, cause_of, sample_of))
     for place, number in enumerate(told_order(report.groups, cause_of)):
         group, sample = report.groups[number], sample_of.get(number)
         if place >= FULL_ENTRIES + SHORT_ENTRIES:

@@ -33,7 +33,7 @@ def test_a_refused_call_just_before_is_the_cause() -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        refused(asked=4),
+        refused(asked=4, decided=18),
         refused(decided=26),
         refused(asked=21, decided=22),
         refused(opener="10.0.1.6"),
@@ -339,3 +339,45 @@ def test_a_cause_is_another_leg_and_nothing_is_its_own(failures: list[LegFailure
             loops = {host.startswith("127.") for host in met}
             known = effect.request_id is not None and effect.request_id == cause.request_id
             assert met[0] == met[1] or loops == {True} or known
+
+
+def test_a_timeout_is_not_explained_by_a_handshake_that_somebody_refused() -> None:
+    asked_late = reply(asked=10, decided=1_010, reason="connection timeout")
+    expired = refused(
+        decided=1_009, code="tls.certificate_expired", phase="tls_handshake", by="initiator",
+        came_up=True,
+    )  # fmt: skip
+    assert causes(asked_late, expired) == {}
+    silent = replace(expired, code="tls.handshake_timeout")
+    assert causes(asked_late, silent) == {0: [1]}
+
+
+def test_a_connection_that_had_come_up_is_no_first_of_several_connect_timeouts() -> None:
+    late = reply(asked=10, decided=2_010, status=504, reason="upstream request timeout")
+    lost = dropped(code="tcp.data_timeout", phase="before_response", came_up=True)
+    other = dropped(2, asked=1_010)
+    assert causes(late, lost, other) == {0: [1]}
+    assert causes(late, replace(lost, came_up=False), other) == {0: [1, 2]}
+
+
+def test_a_call_before_the_request_is_no_try_for_it() -> None:
+    assert causes(reply(), refused(1, asked=9, decided=9.5), refused(2, asked=12)) == {0: [2]}
+    assert causes(reply(), refused(1, asked=10.1, decided=10.5), refused(2, asked=12)) == {
+        0: [1, 2]
+    }
+
+
+def test_of_clients_that_left_at_once_it_followed_the_one_that_had_just_asked() -> None:
+    clients = [
+        reply(n, asked=asked, decided=500, code="tcp.initiator_abort", by="initiator")
+        for n, asked in enumerate((100, 150, 200))
+    ]
+    calls = [
+        refused(
+            n, asked=asked, decided=501, code="tcp.initiator_abort", by="initiator", came_up=True
+        )
+        for n, asked in ((10, 100.4), (11, 150.4), (12, 200.4))
+    ]
+    assert causes(*clients, *calls) == {10: [0], 11: [1], 12: [2]}
+    near = replace(clients[1], asked=at(101))
+    assert causes(clients[0], near, replace(calls[0], asked=at(130))) == {}

@@ -130,3 +130,16 @@ def test_the_name_that_a_connection_asks_for_is_its_own() -> None:
     assert table.name("10.0.0.9", "a\u202eb") != "a\u202eb"
     table.add("10.0.0.1", "web-7d", "file")
     assert table.name("10.0.0.1", "blocked.example") == "web-7d"
+
+
+def test_an_address_that_was_asked_for_several_names_is_none_of_them() -> None:
+    table = NameTable()
+    table.add("10.0.0.1", "a.example", "sni")
+    table.add("10.0.0.1", "a.example", "sni")
+    assert table.name("10.0.0.1") == "a.example"
+    table.add("10.0.0.1", "b.example", "sni")
+    table.add("10.0.0.1", "a.example", "sni")
+    assert table.name("10.0.0.1") is None
+    assert table.name("10.0.0.1", "a.example") == "a.example"
+    table.add("10.0.0.1", "c.example", "dns")
+    assert table.name("10.0.0.1") == "c.example"

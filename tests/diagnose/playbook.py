@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.model.context import Context, EndpointFacts, TlsServerFacts
+from pcapdiag.model.context import Context, EndpointFacts, SpokenFor, TlsServerFacts
 from pcapdiag.model.packet import (
     ACK,
     FIN,
@@ -91,6 +91,9 @@ class Known(TypedDict, total=False):
     speaks_first: int
     first_bytes: dict[bytes, int]
     first_accepted: dict[bytes, int]
+    closed_idle: dict[int, int]
+    longest_idle: int
+    spoken_for: SpokenFor | None
     tls: TlsServerFacts | None
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pcapdiag.flow.callers import (
     COUNTS_WAITING,
-    MAX_SPANS,
     MAX_STEPS,
     MAX_STEPS_IN_ALL,
     Level,
 )
 from pcapdiag.flow.fleet import asks_of, callers_of, open_at, spans_of
+from pcapdiag.flow.spans import MAX_SPANS
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.fleet import CAME_UP, NO_ANSWER, REFUSED, SILENT, AskFacts, CallerFacts
 from tests.flow.wire import MS, SECOND, START, End, Link, Wire, tell
@@ -125,6 +125,39 @@ def test_bare_connections_by_outcome_and_the_endpoints_spans() -> None:
     assert (spans[2].first - START) // MS == 10_000
     assert (spans[1].first - START) // MS == 1_001
     assert (spans[1].last - START) // MS == 2_001
+
+
+def test_single_syns_without_an_answer_part_those_that_came_up_before_and_after() -> None:
+    wire = Wire()
+    for number in range(2):
+        ask(wire, number * 100, 40_000 + number, CURL)
+    for number in range(3):
+        link(wire, 42_000 + number).c(1_000 + number * 300, "S", 0, mss=1460)
+    ask(wire, 3_000, 43_000, CURL)
+    (endpoint,) = tell(wire).tracker.table.endpoints.values()
+    assert [(span.outcome, span.count) for span in spans_of(endpoint)] == [
+        (CAME_UP, 2), (SILENT, 3), (CAME_UP, 1),
+    ]  # fmt: skip
+
+
+def test_what_was_answered_while_nothing_new_was_taken() -> None:
+    wire = Wire()
+    kept = link(wire, 40_000)
+    kept.handshake(0)
+    for number in range(6):
+        at, sent, got = 100 + number * 700, 1 + 18 * number, 1 + 27 * number
+        kept.c(at, "PA", sent, got, b"GET / HTTP/1.1\r\n\r\n")
+        kept.s(at + 20, "PA", got, sent + 18, b"HTTP/1.1 204 No Content\r\n\r\n")
+    for number in range(3):
+        link(wire, 42_000 + number).c(1_000 + number * 300, "S", 0, mss=1460)
+    ask(wire, 5_000, 43_000, CURL)
+    (endpoint,) = tell(wire).tracker.table.endpoints.values()
+    before, silent, after = spans_of(endpoint)
+    served = before.served
+    assert served.count == 5, "not those within half a second"
+    assert ((served.first - START) // MS, (served.last - START) // MS) == (820, 3_620)
+    assert served.gap == 700 * MS
+    assert silent.served.count == after.served.count == 0
 
 
 def test_an_endpoint_that_always_worked_has_no_spans() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.flow.wire import Link, Wire, tell
+from tests.flow.wire import MS, End, Link, Wire, tell
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,18 @@ def test_the_time_runs_from_the_last_data_and_not_from_its_ack() -> None:
     link.s(5_446, "A", 29, 20)
     (endpoint,) = tell(link.wire).tracker.table.endpoints.values()
     assert endpoint.closed_idle == {50: 1}
+
+
+def test_when_the_first_and_the_last_were_closed() -> None:
+    wire = Wire()
+    for later, port in enumerate((40_001, 40_002, 40_003)):
+        link = Link(wire, End("10.0.0.1", port, 0x1000, b"\2\0\0\0\0\1"))
+        begin = later * 1_000
+        link.handshake(begin)
+        link.c(begin + 20, "PA", 1, 1, b"GET / HTTP/1.1\r\n\r\n")
+        link.s(begin + 40, "PA", 1, 19, b"HTTP/1.1 204 No Content\r\n\r\n")
+        link.s(begin + 5_045, "FA", 28, 19)
+        link.c(begin + 5_446, "FA", 19, 29)
+    (endpoint,) = tell(wire).tracker.table.endpoints.values()
+    ((first, last),) = endpoint.closed_when.values()
+    assert last - first == 2_000 * MS

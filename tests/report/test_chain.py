@@ -47,6 +47,27 @@ def test_a_request_the_refused_call_behind_it_and_the_reply() -> None:
     )
 
 
+def test_a_request_that_waited_for_an_older_call() -> None:
+    client = refused()
+    client.verdict.exchange = 0
+    waited = HttpExchange(
+        index=0, request_frame=118, request_time=seconds(1), status=503, response_frame=123
+    )
+    client.http = Http(requests=1, exchanges=[waited])
+    client.causes = [
+        Cause(
+            stream=17,
+            frame=90,
+            code="tcp.connection_timeout",
+            time=seconds(0.5),
+            endpoint="10.0.2.7:8443",
+        )
+    ]
+    assert both_legs(client) == (
+        "#90 tcp.connection_timeout at 10.0.2.7:8443 (stream 17) > #118 request +500 ms > #123 503"
+    )
+
+
 def test_of_many_tries_the_last_are_told() -> None:
     client = refused()
     client.causes = [

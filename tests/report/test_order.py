@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from pcapdiag.model.report import Cause, Connection, Group
 from pcapdiag.model.report_http import LocalReplyFacts
+from pcapdiag.report.callers import NOBODY, callers
 from pcapdiag.report.layout import Page
-from pcapdiag.report.order import callers, causes, told_order
+from pcapdiag.report.order import causes, told_order
 from pcapdiag.report.text import render_text
 from tests.report.fabricate import refused, replied, report, seconds
 
@@ -121,4 +122,42 @@ def test_earlier_tries_are_told_in_the_same_proxys_words() -> None:
     client.verdict.exchange = exchange.index
     client.causes.insert(0, replace(client.causes[0], stream=16))
     samples = {0: client, 1: refused(17)}
-    assert [stream for _, stream in callers({0: 1}, samples)] == [17, 16]
+    of_both = report([*samples.values()])
+    assert [stream for _, stream in callers(of_both, {0: 1}, samples)] == [4, 17, 16]
+
+
+def answered_by(product: str, address: str, stream: int = 4) -> Connection:
+    """A failed request that a proxy at this address answered itself."""
+    connection = effect(stream, 99)
+    connection.responder.ip = address
+    assert connection.http
+    exchange = connection.http.exchanges[0]
+    connection.http.exchanges = [replace(exchange, local_reply=LocalReplyFacts(product=product))]
+    connection.verdict.exchange = exchange.index
+    return connection
+
+
+def named(*connections: Connection) -> str:
+    """The program whose log tells of the first connection."""
+    found = callers(report([*connections]), {}, {})
+    return found.get((connections[0].point, connections[0].stream), "")
+
+
+def test_who_answers_for_others_logs_what_it_calls() -> None:
+    call = refused(17)
+    assert named(call) == ""
+    assert named(call, answered_by("nginx", call.initiator.ip)) == "nginx"
+    assert named(call, answered_by("envoy", "10.0.9.9")) == ""
+    assert named(call, answered_by("haproxy", "10.0.9.9")) == NOBODY
+    both = [answered_by(one, call.initiator.ip, n) for n, one in enumerate(("nginx", "envoy"), 4)]
+    assert named(call, *both) == ""
+
+
+def test_a_client_has_no_proxys_log() -> None:
+    call = refused(17)
+    call.initiator.role = "client"
+    of_it = report([call])
+    of_it.topology.assumed = False
+    assert callers(of_it, {}, {}) == {(call.point, 17): NOBODY}
+    call.verdict.code = "tcp.initiator_abort"
+    assert callers(of_it, {}, {}) == {}

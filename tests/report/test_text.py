@@ -328,3 +328,9 @@ def test_envoys_own_words_are_shown_where_they_are_others() -> None:
     assert "its reply says" not in text(report([agreeing]))
     told = " ".join(text(report([other])).split())
     assert "Envoy log: UF, remote connection failure; its reply says UC, connection termi" in told
+
+
+def test_failed_requests_are_counted_where_a_connection_carried_several() -> None:
+    assert "42 connections: 1 failed, 41 worked" in text(report(ok=41))
+    several = report([replied(4), refused(5), refused(6)])
+    assert "3 connections: 3 failed (5 requests)" in text(several)

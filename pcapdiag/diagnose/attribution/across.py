@@ -5,11 +5,13 @@ from __future__ import annotations
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.ttl import ROUTE_CHANGE, STEADY, hops_text, without_handshakes
 from pcapdiag.diagnose.attribution.view import ResetView, duration
-from pcapdiag.model.context import Context
+from pcapdiag.model.context import Context, EndpointFacts
 from pcapdiag.model.story import Story
 
 AT_ONCE = 1_000_000_000
-"""A connection to the same endpoint that works within this time (ns) rules a firewall rule out."""
+"""A connection to the same endpoint that works within this time (ns) rules a firewall rule out.
+
+Refusals had begun no longer before: the end of a long outage may be that of a rule."""
 
 
 def works_at_once(view: ResetView) -> Signal | None:
@@ -22,13 +24,17 @@ def works_at_once(view: ResetView) -> Signal | None:
     endpoint = view.context.endpoint(view.end.address, view.end.port)
     times = [t for t in (endpoint.first_established, endpoint.last_established) if t]
     later = [t - view.reset.time for t in times if t > view.reset.time]
-    if not later or min(later) > AT_ONCE:
+    if not later or min(later) > AT_ONCE or _refused_for_long(endpoint, view.reset.time):
         return None
     detail = (
         f"another connection to {view.end.address} port {view.end.port} worked "
         f"{duration(min(later))} later: not a firewall rule"
     )
     return signal("works_at_once", "responder", detail, (view.reset.frame,))
+
+
+def _refused_for_long(endpoint: EndpointFacts, time: int) -> bool:
+    return 0 < endpoint.first_refused < time - AT_ONCE
 
 
 def host_alive(story: Story, context: Context) -> Signal | None:

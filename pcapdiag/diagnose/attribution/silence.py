@@ -154,6 +154,7 @@ def _silent_is_initiator(story: Story, code: str) -> bool:
     if code == "tcp.keepalive_timeout":
         return responder.keep_alives > initiator.keep_alives
     if code in ("tcp.data_timeout", "http2.ping_timeout"):
-        return responder.unacked > 0 and not initiator.unacked
+        answered = initiator.rst_count and not responder.retransmissions
+        return responder.unacked > 0 and not initiator.unacked and not answered
     lost_way_back = bool(story.syn_ack_count) and responder.unacked > 0 and not story.turn.index
     return code in INITIATOR_SILENT or lost_way_back

@@ -5,8 +5,9 @@ What happened
 
 How pcapdiag can tell
     The address was among the answers for a name. A newer answer of the same server does not hold
-    it, its time to live is over, and two new connections to it or more fail. Old addresses that
-    still work are left alone; so are pools whose answers hold a few addresses of many in turn.
+    it, its time to live is over, and two new connections to it or more fail, with none that works
+    after them. Old addresses that still work are left alone; so are pools whose answers hold a few
+    addresses of many in turn.
 
 Usual causes
     - A client that resolves once, at its start.
@@ -121,9 +122,9 @@ class DnsStaleAddress:
 
     def _stale(self, address: str, book: HeldAnswers, came_up: int) -> _Stale | None:
         held = book.held[address]
-        since = max(held.gone + GRACE, held.last + held.ttl * SECOND)
+        since = max(held.gone + GRACE, held.last + held.ttl * SECOND, came_up)
         failed = [one for one in self._failed[address] if one.start > since]
-        if len(failed) < FEWEST or came_up > since or _rotates(book, address):
+        if len(failed) < FEWEST or _rotates(book, address):
             return None
         return _Stale(address, book, held, failed)
 

@@ -7,12 +7,17 @@ What happened
 How pcapdiag can tell
     Two new connections in a row or more were refused, or were not answered for two seconds, after
     others had come up; none came up meanwhile. Where a device between refused them, or a router
-    spoke, the endpoint is not blamed.
+    spoke, the endpoint is not blamed; nor where it went on to answer on connections from before and
+    its own host was not captured (path.new_flows_dropped). Where refusals and successes alternate
+    as by chance, it is not the endpoint that is down, but one of several servers behind its
+    address.
 
 Usual causes
     - The program crashed, was stopped, or is rolling out.
     - The host went down.
+    - The program hangs: its accept queue fills, and its kernel drops further SYNs.
     - A port or rule was changed.
+    - Behind a balancer's address: one of its servers, which it still sends connections to.
 
 Fixes
     - First: what happened on that host at the moment in the finding?
@@ -22,7 +27,8 @@ Fixes
     - NGINX: `max_fails`, `fail_timeout`, `proxy_next_upstream error timeout`.
     - HAProxy: `check`, `option redispatch`.
     - Kubernetes: `readinessProbe`, `preStop` sleep, `maxUnavailable: 0` in the rollout.
-    - Linux: `journalctl` of that minute, `last -x reboot`.
+    - Linux: `journalctl` of that minute, `last -x reboot`; `ss -ltn` (Recv-Q above Send-Q) and
+      `nstat -az TcpExtListenDrops` where it does not answer.
     - Cloud: health checks of the target group, deregistration before the stop.
 
 Can be confused with
@@ -41,25 +47,24 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.findings.outages import Outage, Part, in_part, outages, to_the_end
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.ends import join_port
-from pcapdiag.model.fleet import CAME_UP, REFUSED, Fleet, SpanFacts
+from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Verdict
 from pcapdiag.model.units import format_seconds, parse_seconds
 
-FEWEST = 2
-"""Connections in a row that the endpoint did not take."""
 MAX_ENDPOINTS = 1_000
 MAX_STREAMS = 100
-SHORTEST_SILENCE = 2_000_000_000
-"""A silence that ended sooner (ns) is a lost SYN or two that were repeated, or a limit on new
-connections (path.new_flows_dropped)."""
+NOBODY_ASKED = 1_000_000_000
+"""From here on (ns), and from its own length on, the silence after an outage is the callers'."""
 CLOSE = 2
 """How far apart the shortest and the longest possible outage may be to be told as one length."""
 HOST_UNREACHABLE = ((3, 1), (1, 3))
 """ICMP and ICMPv6 types and codes by which the last router says that nobody answers its ARP or
 neighbour requests for the address (RFC 1812 section 5.2.7.1, RFC 4443 section 3.1)."""
+ANSWERS = ("http.", "http2.", "grpc.")
 AT_ONCE = 2_000_000_000
 """Endpoints that went down within this time (ns) of each other went down together."""
 
@@ -74,22 +79,6 @@ class _Failed(msgspec.Struct):
     streams: list[int] = []
     starts: list[int] = []
     ends: list[int] = []
-
-
-class Outage(msgspec.Struct, frozen=True):
-    """A time in which an endpoint took no connection; ``until`` 0: to the end of the capture."""
-
-    refused: int
-    silent: int
-    worked_until: int
-    first: int
-    last: int
-    until: int
-
-    @property
-    def count(self) -> int:
-        """Connections that it did not take."""
-        return self.refused + self.silent
 
 
 class EndpointDown:
@@ -113,23 +102,39 @@ class EndpointDown:
         failed.by_path += not _is_gone(verdict) and (
             verdict.attribution.side == "path" or verdict.code.startswith("icmp.")
         )
-        if len(failed.streams) < MAX_STREAMS:
+        if len(failed.streams) < MAX_STREAMS and not _answered(verdict):
             failed.streams.append(connection.stream)
             failed.starts.append(parse_seconds(connection.start))
             failed.ends.append(parse_seconds(connection.end))
 
     def findings(self, fleet: Fleet) -> list[Finding]:
-        """Return one finding for each outage, in time order."""
+        """Return one finding for each outage, in time order, and for each that is one in part."""
+        blamed = {
+            endpoint: spans
+            for endpoint, spans in fleet.spans.items()
+            if not self._failed.get(endpoint, _Failed()).by_path
+        }
+        parts = {endpoint: one for endpoint, spans in blamed.items() if (one := in_part(spans))}
         found = [
             (outage, endpoint)
-            for endpoint, spans in fleet.spans.items()
+            for endpoint, spans in blamed.items()
+            if endpoint not in parts
             for outage in outages(spans)
-            if not self._failed.get(endpoint, _Failed()).by_path
+            if not outage.only_new_ones or _host(endpoint) in fleet.capture_hosts
         ]
         found.sort(key=lambda one: one[0].first)
-        return [self._finding(outage, endpoint, found) for outage, endpoint in found]
+        told = [
+            self._finding(outage, endpoint, found, fleet.last_time) for outage, endpoint in found
+        ]
+        facts = {join_port(one.address, one.port): one for one in fleet.endpoints}
+        return told + [
+            self._finding_in_part(to_the_end(part, facts.get(endpoint)), endpoint)
+            for endpoint, part in parts.items()
+        ]
 
-    def _finding(self, outage: Outage, endpoint: str, found: list[tuple[Outage, str]]) -> Finding:
+    def _finding(
+        self, outage: Outage, endpoint: str, found: list[tuple[Outage, str]], end: int
+    ) -> Finding:
         failed = self._failed.get(endpoint, _Failed())
         streams = _within(failed, outage)
         until = outage.until or outage.last
@@ -139,7 +144,9 @@ class EndpointDown:
             f"{duration(outage.last - outage.first)} "
             f"{'was' if outage.count == 1 else 'were'} {how}"
         )
-        detail += _how_long(outage)
+        detail += _how_long(outage, end)
+        if outage.went_on:
+            detail += "; it went on to answer on those from before"
         if failed.gone:
             detail += "; a router said that it cannot reach the host"
         others = _at_once(outage, endpoint, found)
@@ -164,67 +171,76 @@ class EndpointDown:
                 "back": int(bool(outage.until)),
             },
             fixes=_FIXES[bool(outage.refused)],
+            commands=[] if outage.refused else _queue_commands(endpoint),
+        )
+
+    def _finding_in_part(self, part: Part, endpoint: str) -> Finding:
+        failed = self._failed.get(endpoint, _Failed())
+        return Finding(
+            code="endpoint.down",
+            severity="failure",
+            title=f"{endpoint} refused some connections and took others at the same time",
+            detail=(
+                f"{counted(part.refused, 'connection')} refused in "
+                f"{duration(part.last - part.first)}, by turns with others that came up: behind "
+                "this address one of several servers is down, or a limit refuses a share"
+            ),
+            explanation=(
+                "An address behind which several servers stand (a balancer's, a Service's) hands "
+                "each new connection to another one. Where nothing listens on one of them, its "
+                "share is refused and the rest works. A limit on new connections looks the same."
+            ),
+            streams=_within(failed, Outage(part.refused, 0, part.first, part.first, part.last, 0)),
+            addresses=[],
+            endpoint=endpoint,
+            first=format_seconds(part.first),
+            last=format_seconds(part.last),
+            count=part.refused,
+            numbers={"refused": part.refused, "came_up": part.came_up},
+            fixes=_FIXES_IN_PART,
         )
 
 
-def _how_long(outage: Outage) -> str:
+def _how_long(outage: Outage, end: int) -> str:
     """Return what is known of the outage's length: new connections alone show it."""
     least = outage.last - outage.first
     if not outage.until:
-        return "; it did not come back in this capture"
+        rest = end - outage.last
+        if rest <= max(least, NOBODY_ASKED):
+            return "; it did not come back in this capture"
+        return f"; then nobody asked for one in the {duration(rest)} that the capture went on"
     most = outage.until - outage.worked_until
     if least * CLOSE >= most:
         return f"; then it was back, {duration(most)} after the last that it had taken"
+    before, after = outage.first - outage.worked_until, outage.until - outage.last
+    when = f"{duration(before)} before" if before >= after else f"{duration(after)} after"
     return (
         f"; then it was back: down for {duration(least)} at least and {duration(most)} at most, "
-        "nobody tried meanwhile"
+        f"for nobody asked for a connection in the {when}"
     )
+
+
+def _queue_commands(endpoint: str) -> list[str]:
+    port = endpoint.rpartition(":")[2]
+    return [
+        f"ss -ltn 'sport = :{port}'; nstat -az TcpExtListenDrops TcpExtListenOverflows  "
+        f"# on {_host(endpoint)}: Recv-Q over Send-Q is a full accept queue"
+    ]
+
+
+def _host(endpoint: str) -> str:
+    return endpoint.rpartition(":")[0].strip("[]")
+
+
+def _answered(verdict: Verdict) -> bool:
+    """Return whether the endpoint answered, so that it was up, though with a failure."""
+    return verdict.code.startswith(ANSWERS) and verdict.phase != "in_response"
 
 
 def _is_gone(verdict: Verdict) -> bool:
     numbers = verdict.numbers
     told = numbers.get("icmp_type"), numbers.get("icmp_code")
     return verdict.code == "icmp.unreachable" and told in HOST_UNREACHABLE
-
-
-def outages(spans: list[SpanFacts]) -> list[Outage]:
-    """Return the times in which an endpoint that had taken connections took none."""
-    found: list[Outage] = []
-    ups = [span for span in spans if span.outcome == CAME_UP]
-    run: list[SpanFacts] = []
-    for span in [*spans, None]:
-        if span is not None and span.outcome != CAME_UP:
-            run.append(span)
-            continue
-        outage = _outage(run, ups)
-        found += [outage] if outage else []
-        run = []
-    return found
-
-
-def _outage(run: list[SpanFacts], ups: list[SpanFacts]) -> Outage | None:
-    """Return the outage that a run of failures is; None where connections came up meanwhile."""
-    count = sum(span.count for span in run)
-    if count < FEWEST:
-        return None
-    first, last = min(span.first for span in run), max(span.last for span in run)
-    if any(up.first < last and up.last > first for up in ups):
-        return None
-    before = [up.last for up in ups if up.last <= first]
-    if not before:
-        return None
-    refused = sum(span.count for span in run if span.outcome == REFUSED)
-    after = [up.first for up in ups if up.first >= last]
-    if not refused and after and min(after) - first < SHORTEST_SILENCE:
-        return None
-    return Outage(
-        refused=refused,
-        silent=count - refused,
-        worked_until=max(before),
-        first=first,
-        last=last,
-        until=min(after, default=0),
-    )
 
 
 def _within(failed: _Failed, outage: Outage) -> list[int]:
@@ -254,7 +270,8 @@ _EXPLAINED = {
     ),
     False: (
         "Nothing answers for the host any more: it was stopped, lost its network, or a filter "
-        "went up before it."
+        "went up before it. A program that hangs looks the same: its accept queue fills, and its "
+        "kernel drops further SYNs."
     ),
 }
 _FIXES = {
@@ -268,6 +285,16 @@ _FIXES = {
     ],
     False: [
         "is the host up, and did its address or a firewall change then?",
+        "does its program hang, so that its accept queue is full? (a pause of its collector, a "
+        "lock, CPU limits; then a longer queue: net.core.somaxconn and the program's backlog)",
         "take silent endpoints out by themselves: Envoy outlier_detection, active health checks",
     ],
 }
+_FIXES_IN_PART = [
+    "which of the servers behind it is down? ask each by its own address (Kubernetes: kubectl get "
+    "endpointslices; IPVS: ipvsadm -Ln; else the balancer's target health)",
+    "take dead servers out by themselves: readinessProbe, health checks of the balancer",
+    "does a limit refuse a share? (iptables connlimit or hashlimit with REJECT, maxconn)",
+    "try again: the next connection may reach another one (Envoy and Istio retry_on "
+    "connect-failure)",
+]

@@ -74,6 +74,7 @@ NARROW = 1.5
 """A threshold known to this factor may be compared with defaults."""
 EARLY, EARLY_SHARE, LATE = 1.1, 0.02, 0.3
 """Seconds, or share, by which a timer may run late, and by which a quiet time is seen shorter."""
+CUT = "http.truncated_response"
 _WAYS: tuple[Way, ...] = ("at_expiry", "late", "lost", "closed")
 
 
@@ -84,6 +85,8 @@ class _Endpoint(msgspec.Struct):
     port: int
     ends: dict[Way, list[Ended]] = {}
     callers: dict[str, None] = {}
+    cut: int = 0
+    """Those that it closed after an answer that it cut short: not for quiet."""
 
 
 class IdleTimeout:
@@ -96,7 +99,8 @@ class IdleTimeout:
         """Note the quiet time that a failed connection did not outlive."""
         verdict = connection.verdict
         way = next((one for one in _WAYS if f"idle_{one}" in verdict.numbers), None)
-        if way is None or not verdict.failed or connection.same_as is not None:
+        cut = any(one.code == CUT for one in (verdict, *connection.other_failures))
+        if not verdict.failed or connection.same_as is not None or not (way or cut):
             return
         name = join_port(connection.responder.ip, connection.responder.port)
         known = self._endpoints.get(name)
@@ -105,6 +109,9 @@ class IdleTimeout:
                 return
             known = _Endpoint(connection.responder.ip, connection.responder.port)
             self._endpoints[name] = known
+        known.cut += cut
+        if way is None:
+            return
         until = parse_seconds(connection.start) / NANOSECONDS + verdict.numbers["idle_until"]
         ends = known.ends.setdefault(way, [])
         if len(ends) < MAX_TIMES:
@@ -122,7 +129,8 @@ class IdleTimeout:
         found: list[Timer] = []
         for name in names:
             known = self._endpoints.get(name) or _Endpoint("", 0)
-            for timer in timers(name, known.ends, facts.get(name) or EndpointFacts("", 0)):
+            its = facts.get(name) or EndpointFacts("", 0)
+            for timer in timers(name, known.ends, its, known.cut):
                 _add(found, timer)
         failing = sorted((t for t in found if t.ended), key=lambda t: -len(t.ended))
         closing = sorted((t for t in found if not t.ended), key=lambda t: -t.closed)

@@ -6,6 +6,8 @@ that were quiet for longer turn out to be dead, and none that was quiet for less
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from pcapdiag.diagnose.idle_defaults import Way
@@ -20,6 +22,9 @@ SEVERAL_CLOSED = 5
 """The same of orderly closes where nothing failed."""
 SAME, SAME_SHARE = 1.0, 0.01
 """Quiet times of one timer differ by so many seconds at most, or by this share."""
+NARROW = 0.25
+"""Where nothing failed by it, a timer must be this exact (s): programs that are reloaded close idle
+connections too, after all kinds of quiet times."""
 MOSTLY = 0.8
 """Share of an endpoint's orderly closes at one quiet time that makes that its setting."""
 APART = 1.0
@@ -74,14 +79,19 @@ class Timer(msgspec.Struct):
         self.closed += other.closed
 
 
-def timers(name: str, ends: dict[Way, list[Ended]], facts: EndpointFacts) -> list[Timer]:
-    """Return the timers that one endpoint's connections show."""
+def timers(
+    name: str, ends: dict[Way, list[Ended]], facts: EndpointFacts, cut: int = 0
+) -> list[Timer]:
+    """Return the timers that one endpoint's connections show.
+
+    ``cut`` of its closes were no end of an idle connection, but that of an answer cut short.
+    """
     gone = [*ends.get("late", ()), *ends.get("lost", ())]
     way: Way = "late" if ends.get("late") else "lost"
     found = (
         _expiry(name, ends.get("at_expiry", []), facts),
         _threshold(name, way, gone, facts),
-        _closing(name, ends.get("closed", []), facts),
+        _closing(name, ends.get("closed", []), facts, cut),
     )
     return [timer for timer in found if timer is not None]
 
@@ -111,27 +121,43 @@ def _threshold(name: str, way: Way, ended: list[Ended], facts: EndpointFacts) ->
     return Timer(way, longest, shortest, [name], ended, facts.idle_turns, longest)
 
 
-def _closing(name: str, raced: list[Ended], facts: EndpointFacts) -> Timer | None:
+def _closing(name: str, raced: list[Ended], facts: EndpointFacts, cut: int) -> Timer | None:
     """Find that a server closes after one quiet time; ``raced`` are those that lost a request."""
     counts = [(tenths / 10, count) for tenths, count in facts.closed_idle.items()]
     counts += [(one.quiet, 1) for one in raced]
     counts.sort()
-    first, last = _densest([quiet for quiet, _ in counts], [count for _, count in counts])
-    same, total = counts[first:last], sum(count for _, count in counts)
+    quiet, number_of = [quiet for quiet, _ in counts], [count for _, count in counts]
+    first, last = _densest(quiet, number_of, _tolerance if raced else _narrow)
+    same, total = counts[first:last], sum(number_of)
     ended = [one for one in raced if same and same[0][0] <= one.quiet <= same[-1][0]]
-    number = sum(count for _, count in same)
+    number = sum(count for _, count in same) - cut
+    total -= cut
+    if not same or _is_one_close(same[0][0], same[-1][0], ended, facts):
+        return None
     if number < (SEVERAL if ended else SEVERAL_CLOSED) or number < MOSTLY * total:
         return None
     usual = max(same, key=lambda one: one[1])[0]
     return Timer("closed", usual, usual, [name], ended, closed=number - len(ended))
 
 
-def _densest(quiet: list[float], counts: list[int]) -> tuple[int, int]:
+def _is_one_close(low: float, high: float, raced: list[Ended], facts: EndpointFacts) -> bool:
+    """Whether all were closed at one moment: a program that stops closes what it holds, too."""
+    times = [one.until for one in raced]
+    for tenths, when in facts.closed_when.items():
+        if low <= tenths / 10 <= high:
+            times += [time / NANOSECONDS for time in when]
+    return not times or max(times) - min(times) < APART
+
+
+def _densest(
+    quiet: list[float], counts: list[int], tolerance: Callable[[float], float] | None = None
+) -> tuple[int, int]:
     """Return the span of ascending times with the most that one timer may have ended."""
+    apart = tolerance or _tolerance
     best, most, first, number = (0, 0), 0, 0, 0
     for last, time in enumerate(quiet):
         number += counts[last]
-        while time - quiet[first] > _tolerance(quiet[first]):
+        while time - quiet[first] > apart(quiet[first]):
             number -= counts[first]
             first += 1
         if number > most:
@@ -141,6 +167,10 @@ def _densest(quiet: list[float], counts: list[int]) -> tuple[int, int]:
 
 def _tolerance(quiet: float) -> float:
     return max(min(SAME, quiet / 4), SAME_SHARE * quiet)
+
+
+def _narrow(quiet: float) -> float:
+    return max(NARROW, SAME_SHARE * quiet)
 
 
 def _spread(ended: list[Ended]) -> float:

@@ -50,6 +50,7 @@ from collections import defaultdict
 
 import msgspec
 
+from pcapdiag.diagnose.findings.outages import outages
 from pcapdiag.diagnose.findings.path_loss import name_of
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
@@ -65,7 +66,8 @@ TIMES_THE_DATA = 5
 MIN_SEGMENTS = 50
 """Data segments to and from the same hosts that make a comparison."""
 EPISODES = 3
-"""Times that some were dropped, with others coming up between; once or twice is an outage."""
+"""Times that some were dropped, with others coming up between; once or twice is an outage, unless
+connections from before were served meanwhile."""
 MAX_ENDPOINTS = 1_000
 MAX_STREAMS = 100
 MAX_NAMED = 8
@@ -118,7 +120,9 @@ class NewFlowsDropped:
         """Whether a device may have dropped them: the host itself did not, and others came up."""
         if caller.endpoint in self._queues or caller.address in fleet.capture_hosts:
             return False
-        return caller.drop_episodes >= EPISODES
+        if caller.drop_episodes >= EPISODES:
+            return True
+        return any(one.only_new_ones for one in outages(fleet.spans.get(caller.endpoint, [])))
 
     def _finding(self, callers: list[CallerFacts], fleet: Fleet) -> Finding:
         dropped, came_up = _totals(callers)
@@ -139,7 +143,7 @@ class NewFlowsDropped:
             detail=(
                 f"the first SYN of {dropped:,} of {counted(dropped + came_up, 'connection')} from "
                 f"{_named(initiators)} to {_named(endpoints)} was never answered, within "
-                f"{duration(last - first)}, while others came up; of "
+                f"{duration(last - first)}{_meanwhile(callers)}; of "
                 f"{counted(data.segments, 'data segment')} to and from the same hosts "
                 f"{data.lost:,} were lost{_only_one(endpoints)}"
             ),
@@ -191,6 +195,12 @@ def _stands_out(callers: list[CallerFacts], fleet: Fleet) -> bool:
     data = data_of(callers, fleet)
     share = dropped / (dropped + came_up)
     return data.segments >= MIN_SEGMENTS and share >= TIMES_THE_DATA * data.at_most
+
+
+def _meanwhile(callers: list[CallerFacts]) -> str:
+    if any(caller.drop_episodes >= EPISODES for caller in callers):
+        return ", while others came up"
+    return ", while those from before were served"
 
 
 def _named(names: list[str]) -> str:

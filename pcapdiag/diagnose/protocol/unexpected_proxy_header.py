@@ -123,7 +123,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     if first.said is Said.TLS_HELLO or (first.said is Said.NOTHING and _is_alert(story)):
         return _behind_tls(story, first)
     answer = story.hello_responder
-    if status_of(answer) != 400 or story.turn.index > 1 or not _closes(story):
+    if status_of(answer) != 400 or _goes_on(story) or not _closes(story):
         return None
     if says_so(answer) or not _is_sound(first) or _is_about_the_request(answer):
         return None
@@ -176,6 +176,11 @@ def _shown(
         because=why,
         version=str(first.proxy_version),
     )
+
+
+def _goes_on(story: Story) -> bool:
+    """Return whether more was answered than the header, which may come long before a request."""
+    return story.turn.index > 2 or (story.turn.index == 2 and story.turn.response_bytes > 0)
 
 
 def _closes(story: Story) -> bool:

@@ -9,7 +9,8 @@ How pcapdiag can tell
     request that crossed this FIN on its way (the FIN acknowledges none of it). A greeting counts as
     before the request: "too many clients" and a close is this code too, less sure; a greeting that
     refuses nothing, on a port where nobody asks, is what the port is there for, and `ok`. So is a
-    server's timeout for unused connections: ten quiet seconds, or HTTP's status 408. An initiator
+    server's timeout for unused connections: ten quiet seconds, or HTTP's status 408; one second is
+    enough where others asked at once and were answered: a pool had it for nothing. An initiator
     that closed its own direction first without asking (`nc -N`, a health check) was not refused,
     save where it had been told so before.
 
@@ -83,6 +84,8 @@ KIND = Kind(
     ),
 )
 
+SEVERAL = 2
+"""Connections on which the initiator spoke first, and was answered, that show it to be the way."""
 UNUSED_TIMEOUT = 10 * SECOND
 """From here on the close is a timeout for connections that nobody used."""
 MAX_SAID = 120
@@ -103,7 +106,7 @@ def match(story: Story, context: Context) -> Judgement | None:
         return None
     facts = tls_facts(story)
     since = end.time - max(story.established_time, secured_at(facts) if facts else 0)
-    if since >= UNUSED_TIMEOUT or not _nothing_read(story, since):
+    if since >= UNUSED_TIMEOUT or not _nothing_read(story, since) or _spare(story, since, context):
         return None
     if story.greeting_bytes and _only_talks(story, context):
         return None
@@ -135,6 +138,14 @@ def _only_talks(story: Story, context: Context) -> bool:
     if says is Greeting.REFUSAL or endpoint.first_bytes:
         return False
     return says is Greeting.OTHER or endpoint.established > 1
+
+
+def _spare(story: Story, since: int, context: Context) -> bool:
+    """Return whether a pool held it unused: those with something to ask here ask at once."""
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    if story.turn.index or story.greeting_bytes or since < IDLE or endpoint.speaks_first:
+        return False
+    return sum(endpoint.first_accepted.values()) >= SEVERAL
 
 
 def _nothing_read(story: Story, since: int) -> bool:

@@ -71,12 +71,12 @@ from pcapdiag.diagnose.other_leg import told_its_client
 from pcapdiag.diagnose.syn_asks import always_asked
 from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.diagnose.work import one_direction
-from pcapdiag.model.context import Context
-from pcapdiag.model.story import Story
+from pcapdiag.model.context import Context, Range
+from pcapdiag.model.story import LegMoment, Story
 
 KIND = Kind(
     code="tcp.connection_timeout",
-    title="no answer: {responder} did not answer {syns} in {waited}",
+    title="no answer: {responder} did not answer {syns} {waited}",
     explanation=(
         "{initiator_ip} sent {syns} to {responder} ({syn_frames}) and got "
         "{nothing} back within {silent}, {errors}. {gave_up}"
@@ -107,6 +107,9 @@ FIRST_RETRY_DUE = 3 * SECOND // 2
 """A first repeat is due after 1 s (RFC 6298); this much silence after one SYN means given up."""
 WINDOWS_RETRY_DUE = 7 * SECOND // 2
 """Older Windows (TTL 128) repeats after 3 s."""
+SPOKEN_WITHIN = 2 * SECOND
+"""A router says by ICMP of some packets only that it does not deliver them (RFC 1812 section
+4.3.2.8, RFC 4443 section 2.4): Linux of one a second to each receiver (net.ipv4.icmp_ratelimit)."""
 TRIED = 29 * SECOND // 10
 """Trying this long (Linux: 4 SYNs) in vain is a failure, also when the file ends there."""
 REPEAT_UNANSWERED = 4 * SECOND // 10
@@ -187,11 +190,23 @@ def _who(story: Story, context: Context) -> tuple[SideHint, ...]:
         why = f"the SYN reached {address}, where the capture was taken, and it did not answer"
         return (SideHint("responder", 0.93, why, frames), SideHint("initiator", 0.02, why, frames))
     endpoint = context.endpoint(address, story.responder.port)
+    said = endpoint.spoken_for
+    if said is not None and abs(_nearest(story.start, said.times) - story.start) <= SPOKEN_WITHIN:
+        why = (
+            f"{said.source} said by ICMP of other connections then that it does not deliver there; "
+            "of how many it says so is limited"
+        )
+        frames = (*frames, said.frame)
+        return (SideHint("path", 0.9, why, frames), SideHint("responder", 0.08, why, frames))
     if endpoint.established or endpoint.refused:
         why = f"{address} answers other SYNs to this port"
         return (SideHint("responder", 0.5, why, frames), SideHint("path", 0.48, why, frames))
     why = "a SYN lost on the way and a host that does not answer look the same from here"
     return (SideHint("path", 0.55, why, frames), SideHint("responder", 0.43, why, frames))
+
+
+def _nearest(time: int, times: Range) -> int:
+    return min(max(time, times.least), times.most)
 
 
 def _notes(story: Story, context: Context) -> tuple[str, ...]:
@@ -218,14 +233,11 @@ _NOT_REPEATED = (
 
 def _facts(story: Story, gave_up: bool, silent: int) -> dict[str, str]:
     first, last = story.syn_frames[0], story.syn_frames[-1]
-    times = story.syn_times
-    # Who tried several times is known to have waited as long as it tried; the rest may be idle.
-    tried = times[-1] - times[0] if len(times) > 1 else silent
     return {
-        "waited": duration(tried),
+        "waited": _waited(story, gave_up, silent),
         "silent": duration(silent),
         "syn_frames": f"frame {first}" if first == last else f"frames {first} to {last}",
-        "gave_up": "Then it gave up." if gave_up else "The capture ends soon after.",
+        "gave_up": _end_of_it(story) if gave_up else "The capture ends soon after.",
         **_nothing(story),
     }
 
@@ -237,3 +249,31 @@ def _nothing(story: Story) -> dict[str, str]:
     error = story.icmp[0]
     only = f"only {name_of(error)} of {error.source} in frame {error.frame}"
     return {"nothing": "no answer", "errors": only}
+
+
+def _waited(story: Story, gave_up: bool, silent: int) -> str:
+    """Return how long it was tried; of one SYN that is not known, for the capture goes on."""
+    times = story.syn_times
+    if len(times) > 1:
+        return f"in {duration(times[-1] - times[0])}"
+    told = _told(story)
+    if told is not None:
+        return f"in {duration(told.time - story.start)}"
+    return "and was not asked again" if gave_up else f"in {duration(silent)}"
+
+
+def _told(story: Story) -> LegMoment | None:
+    """Return when the initiator told its client, unless its SYN was due again before."""
+    told = told_its_client(story)
+    soon = told is not None and told.time - story.start < FIRST_RETRY_DUE
+    return told if soon else None
+
+
+def _end_of_it(story: Story) -> str:
+    if len(story.syn_times) > 1:
+        return "Then it gave up."
+    told = _told(story)
+    if told is not None:
+        after = duration(told.time - story.start)
+        return f"It gave up after {after}, when it told its own client (stream {told.stream})."
+    return "It did not repeat it, which is due after 1 s (older Windows: 3 s): it gave up before."

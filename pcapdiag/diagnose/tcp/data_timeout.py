@@ -213,6 +213,10 @@ def who(story: Story, context: Context, stuck: Stuck, end: Ending | None) -> tup
     if stuck.alive or (end is not None and _never_got_it(story, end, stuck)):
         why = f"{address} was alive and sent packets meanwhile, none of which acknowledged the data"
         return (SideHint("path", 0.9, why, frames), SideHint(silent, 0.08, why, frames))
+    refused = next((fact for fact in story.icmp if fact.time >= stuck.first_time), None)
+    if refused is not None and stuck.by_initiator and refused.source != address:
+        why = f"{refused.source} said by ICMP that it did not pass the data on"
+        return (SideHint("path", 0.92, why, (refused.frame,)), SideHint(silent, 0.05, why, frames))
     why = "nothing came back, as through a path that drops; a host that died looks the same"
     return (SideHint("path", 0.62, why, frames), SideHint(silent, 0.35, why, frames))
 

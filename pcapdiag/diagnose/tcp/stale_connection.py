@@ -9,7 +9,8 @@ How pcapdiag can tell
     RST answers the request. Or an idle gap of a second or more, then a request, then RST at once,
     with the request never acknowledged. Inside TLS a goodbye (close_notify) of the responder a
     second or more before the request is as good as its FIN. A RST,ACK that covers the request comes
-    from a socket that was alive: that is tcp.reset_before_response.
+    from a socket that was alive: that is tcp.reset_before_response, save where the server closed
+    other connections after just that quiet time, and answered none that was quiet for longer.
 
 Usual causes
     - The server's keep-alive timeout is shorter than the pool's idle timeout of the initiator, or
@@ -66,6 +67,7 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.tcp.closing_reset import reset_facts, responder_reset
+from pcapdiag.diagnose.tcp.keep_alive_race import closed_alike, quiet_for
 from pcapdiag.diagnose.tcp.late_request import late_request
 from pcapdiag.diagnose.tcp.unacknowledged import quiet_before_unacked
 from pcapdiag.diagnose.timing import IDLE, SECOND, duration
@@ -113,7 +115,7 @@ SURE_GAP, LIKELY_GAP = 30 * SECOND, 4 * SECOND
 """Servers' keep-alive timeouts start at 2 to 5 s (vendors); a shorter quiet is often chance."""
 
 
-def match(story: Story, _context: Context) -> Judgement | None:
+def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a request that met a FIN on its way, or a RST after an idle gap."""
     farewell, end = goodbye_before_request(story), ending(story)
     if farewell is not None and end is not None and story.turn.gap >= IDLE:
@@ -123,8 +125,8 @@ def match(story: Story, _context: Context) -> Judgement | None:
     if answer_may_be_missing(story) or request_may_be_missing(story):
         return None
     if end is not None and end.reset is None and not end.by_initiator:
-        return _crossed_fin(story, end)
-    return _forgotten(story)
+        return _crossed_fin(story, end) or _raced(story, end, context)
+    return _forgotten(story) or _raced(story, end, context)
 
 
 def _after_goodbye(story: Story, end: Ending, farewell: Alert) -> Judgement:
@@ -157,8 +159,28 @@ def _crossed_fin(story: Story, end: Ending) -> Judgement | None:
         (SideHint("responder", 0.93, why, (end.frame,)), SideHint("path", 0.05, why, ())),
         frames=(end.frame, reset.frame if reset else 0),
     )
-    judgement.facts["gap"] = duration(asked.gap)
+    judgement.facts["gap"] = duration(max(asked.gap, quiet_for(story, asked.time)))
     return judgement
+
+
+def _raced(story: Story, end: Ending | None, context: Context) -> Judgement | None:
+    """Return the verdict for a request that came as the server's timer for idle ones ran out."""
+    if end is None or end.by_initiator:
+        return None
+    alike = closed_alike(story, end, context)
+    if not alike:
+        return None
+    times = f"as it did {alike:,} times with nothing lost"
+    how = (
+        f"its program was closing it after that time, {times}, though its kernel still took the "
+        "request"
+    )
+    why = f"it closes idle connections after that time, {times}"
+    who = (SideHint("responder", 0.93, why, (end.frame,)), SideHint("path", 0.02, why, ()))
+    met = "RST" if end.reset is not None else "a FIN"
+    plain = "tcp.closed_before_response" if end.reset is None else "tcp.reset_before_response"
+    others = (OtherCode(plain, 0.1),)
+    return _judgement(story, end, 0.9, (met, how), who, (end.frame,), end.reset, others)
 
 
 def _forgotten(story: Story) -> Judgement | None:

@@ -10,13 +10,14 @@ from pcapdiag.model.explains import explains
 from pcapdiag.model.report import Connection, Finding, Group, Report
 from pcapdiag.report import words
 from pcapdiag.report.because import Because
+from pcapdiag.report.callers import callers
 from pcapdiag.report.clock import Clock
 from pcapdiag.report.entry import EntryWriter
 from pcapdiag.report.escape import shown
 from pcapdiag.report.html.embed import key_text
 from pcapdiag.report.html.slips import Slip, SlipPage, slips_of
 from pcapdiag.report.logs import LOGGED, logged_only
-from pcapdiag.report.order import callers, causes, told_order
+from pcapdiag.report.order import causes, told_order
 from pcapdiag.report.overview import samples
 from pcapdiag.report.points import Places
 
@@ -65,7 +66,7 @@ class Teller:
     def groups(self) -> Iterator[Told]:
         """Yield the groups in the order in which the terminal tells them."""
         cause_of = causes(self._report.groups, self.samples)
-        named = callers(cause_of, self.samples)
+        named = callers(self._report, cause_of, self.samples)
         self._writer = msgspec.structs.replace(self._writer, callers=named)
         order = told_order(self._report.groups, cause_of)
         for number in order[: FULL_GROUPS + SHORT_GROUPS]:

@@ -261,8 +261,14 @@ def test_addresses_in_turn_are_not_gone() -> None:
 
 
 def test_an_old_address_that_works_is_left_alone() -> None:
-    works = EndpointFacts(OLD, 80, established=1, last_established=START + 45 * SECOND)
+    works = EndpointFacts(OLD, 80, established=1, last_established=START + 55 * SECOND)
     assert stale(moved(), failed_at(40), failed_at(50), endpoints=[works]) == []
+
+
+def test_an_old_address_that_worked_for_a_while_and_then_fails() -> None:
+    works = EndpointFacts(OLD, 80, established=1, last_established=START + 35 * SECOND)
+    (finding,) = stale(moved(), failed_at(34), failed_at(40), failed_at(50), endpoints=[works])
+    assert finding.streams == [40, 50]
 
 
 def test_an_address_that_another_name_holds_is_not_gone() -> None:

@@ -5,20 +5,16 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.diagnose.findings.checks import checks
-from pcapdiag.diagnose.findings.endpoint_down import EndpointDown
 from pcapdiag.diagnose.findings.health_check import HealthChecks
 from pcapdiag.diagnose.findings.listen_backlog import ListenBacklog
 from pcapdiag.diagnose.findings.server_errors import ServerErrors
 from pcapdiag.model.context import EndpointFacts, HostFacts
 from pcapdiag.model.fleet import (
-    CAME_UP,
     REFUSED,
-    SILENT,
     AskFacts,
     AskKind,
     CallerFacts,
     Fleet,
-    SpanFacts,
 )
 from pcapdiag.model.report import Alternative, Connection, Finding, Side
 from pcapdiag.model.units import format_seconds
@@ -220,75 +216,6 @@ def test_bare_connections_are_checks_only_of_a_proxy() -> None:
     (finding,) = health(fleet, failed_at(4, "http.no_healthy_upstream"))
     assert "connection refused" in finding.title
     assert finding.commands == ["nc -vz -w 3 10.0.2.7 9000  # from 10.0.1.5"]
-
-
-def spans(*rows: tuple[int, float, float, int]) -> Fleet:
-    facts = [
-        SpanFacts(o, START + int(a * SECOND), START + int(b * SECOND), n) for o, a, b, n in rows
-    ]
-    return Fleet(spans={"10.0.2.7:9000": facts})
-
-
-def down(fleet: Fleet, *connections: Connection) -> list[Finding]:
-    finder = EndpointDown()
-    for connection in connections:
-        finder.look(connection)
-    return finder.findings(fleet)
-
-
-def test_down_from_when_until_when_and_what_it_explains() -> None:
-    fleet = spans((CAME_UP, 0, 5, 9), (REFUSED, 6, 8, 3), (CAME_UP, 9, 20, 4))
-    (finding,) = down(fleet, failed_at(5.2), failed_at(7), failed_at(15))
-    assert (finding.code, finding.severity, finding.count) == ("endpoint.down", "failure", 3)
-    assert (finding.first, finding.last) == (
-        format_seconds(START + 6 * SECOND),
-        format_seconds(START + 9 * SECOND),
-    )
-    assert finding.streams == [52, 70]
-    assert finding.numbers["back"] == 1
-    assert "back, 4 s after" in finding.detail
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        [(REFUSED, 0, 9, 30)],
-        [(CAME_UP, 0, 5, 9), (REFUSED, 6, 6, 1), (CAME_UP, 7, 9, 2)],
-        [(CAME_UP, 0, 9, 9), (SILENT, 2, 5, 4)],
-    ],
-    ids=["never worked", "once", "others came up meanwhile"],
-)
-def test_no_outage(rows: list[tuple[int, float, float, int]]) -> None:
-    assert down(spans(*rows)) == []
-
-
-def test_a_router_that_cannot_reach_the_host() -> None:
-    fleet = spans((CAME_UP, 0, 5, 9), (SILENT, 6, 9, 3))
-    gone = failed_at(6, "icmp.unreachable", "path")
-    gone.verdict.numbers = {"icmp_type": 3, "icmp_code": 1}
-    (finding,) = down(fleet, gone)
-    assert "a router said that it cannot reach the host" in finding.detail
-    gone.verdict.numbers = {"icmp_type": 3, "icmp_code": 0}
-    assert down(fleet, gone) == []
-
-
-def test_the_last_refused_connection_belongs_to_the_outage() -> None:
-    fleet = spans((CAME_UP, 0, 5, 9), (REFUSED, 6, 7, 2))
-    fleet.spans["10.0.2.7:9000"][1].last = time = 1_700_000_007_819_778_417
-    last = failed_at(7)
-    last.start = last.end = format_seconds(time)
-    (finding,) = down(fleet, last)
-    assert finding.streams == [70]
-
-
-def test_nobody_tried_meanwhile() -> None:
-    (finding,) = down(spans((CAME_UP, 0, 5, 9), (REFUSED, 6, 7, 3), (CAME_UP, 15, 20, 9)))
-    assert "down for 1 s at least and 10 s at most" in finding.detail
-
-
-def test_a_device_between_says_nothing_of_the_endpoint() -> None:
-    fleet = spans((CAME_UP, 0, 5, 9), (REFUSED, 6, 8, 3))
-    assert down(fleet, failed_at(7, side="path")) == []
 
 
 def stalled(code: str, *alternatives: str) -> Connection:

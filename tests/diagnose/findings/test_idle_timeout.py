@@ -29,14 +29,20 @@ def ended(
 
 
 def endpoint(
-    survived: int = 40, longest: float = 340, closed: dict[int, int] | None = None, port: int = 5432
+    survived: int = 40,
+    longest: float = 340,
+    closed: dict[int, int] | None = None,
+    port: int = 5432,
+    within: float = 60,
 ) -> EndpointFacts:
+    when = START * SECOND, round((START + within) * SECOND)
     return EndpointFacts(
         "10.0.2.7",
         port,
         idle_turns=survived,
         longest_idle=round(longest * SECOND),
         closed_idle=closed or {},
+        closed_when=dict.fromkeys(closed or {}, when),
     )
 
 
@@ -141,3 +147,27 @@ def test_orderly_closes_alone_only_inform_and_endpoints_alike_are_one() -> None:
 @pytest.mark.parametrize("closed", [{750: 4}, {10 * n: 1 for n in range(1, 30)}])
 def test_closes_at_different_times_are_no_setting(closed: dict[int, int]) -> None:
     assert found([], endpoint(closed=closed)) == []
+
+
+def test_what_closes_all_at_one_moment_has_stopped() -> None:
+    assert found([], endpoint(closed={38: 20}, within=0.9)) == []
+    assert found([], endpoint(closed={38: 20}, within=1.1))
+
+
+def test_answers_cut_short_are_no_idle_connections() -> None:
+    cut = [ended("late", 0, n) for n in range(20)]
+    for one in cut:
+        one.verdict.code, one.verdict.numbers = "http.truncated_response", {}
+    assert found(cut[:15], endpoint(closed={10: 20}))
+    assert found(cut[:16], endpoint(closed={10: 20})) == []
+    other = cut[15].verdict
+    cut[15].verdict = ended("late", 0, 1, "http.local_reply").verdict
+    cut[15].verdict.numbers, cut[15].other_failures = {}, [other]
+    assert found(cut[:16], endpoint(closed={10: 20})) == []
+
+
+def test_closes_after_all_kinds_of_quiet_times_are_no_timer() -> None:
+    assert found([], endpoint(closed={25: 2, 27: 2, 29: 3})) == []
+    assert found([], endpoint(closed={25: 2, 26: 2, 27: 3}))
+    raced = [ended("closed", 2.6, 100.0)]
+    assert found(raced, endpoint(closed={25: 2, 27: 2, 29: 3}))

@@ -6,7 +6,15 @@ import pytest
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.findings.new_flows import NewFlowsDropped
-from pcapdiag.model.fleet import CallerFacts, Fleet, LossFacts
+from pcapdiag.model.fleet import (
+    CAME_UP,
+    SILENT,
+    CallerFacts,
+    Fleet,
+    LossFacts,
+    Served,
+    SpanFacts,
+)
 from pcapdiag.model.report import Connection, Finding
 from tests.report.fabricate import PROXY, UPSTREAM, refused
 
@@ -97,3 +105,15 @@ def test_the_capturing_host_itself_dropped_them() -> None:
 
 def test_a_full_accept_queue_explains_them() -> None:
     assert find(CALLER, DATA, with_code("tcp.accept_queue_overflow")) == []
+
+
+@pytest.mark.parametrize(("served", "found"), [(9, 1), (2, 0)])
+def test_one_outage_of_new_connections_alone(served: int, found: int) -> None:
+    second, begin = 10**9, 10**18
+    before = SpanFacts(CAME_UP, begin, begin + second, 9)
+    before.served = Served(served, begin + 2 * second, begin + 6 * second, second)
+    silent = SpanFacts(SILENT, begin + 2 * second, begin + 6 * second, 12)
+    spans = {CALLER.endpoint: [before, silent]}
+    findings = find(replace(CALLER, drop_episodes=1), DATA, spans=spans)
+    assert len(findings) == found
+    assert all("while those from before were served" in one.detail for one in findings)

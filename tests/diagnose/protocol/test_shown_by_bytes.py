@@ -27,6 +27,7 @@ from tests.diagnose.protocol.scenes import (
     BAD,
     BAD_KEPT,
     CLOSE,
+    FIN,
     GOAWAY,
     HELLO,
     PREFACE,
@@ -66,6 +67,12 @@ HTML = b"<!DOCTYPE HTML>\n<html>400</html>"
         (met(V1 + HELLO, ALERT + b"\x46"), "protocol.unexpected_proxy_header"),
         (met(V1 + HELLO, BAD), "protocol.unexpected_proxy_header"),
         (met(V1, ALERT + b"\x46"), "protocol.unexpected_proxy_header"),
+        (met(V1, BAD), "protocol.unexpected_proxy_header"),
+        (met(V1, BAD, C("PSH,ACK", GET), *FIN), "protocol.unexpected_proxy_header"),
+        (
+            met(V1, BAD, S("FIN,ACK"), C("PSH,ACK", GET), S("RST")),
+            "protocol.unexpected_proxy_header",
+        ),
     ],
 )
 def test_bytes_that_show_it(lines: tuple[Line, ...], code: str) -> None:

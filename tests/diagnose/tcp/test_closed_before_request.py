@@ -27,6 +27,23 @@ def test_an_unused_connection_closed_after_long_is_a_timeout_that_hurt_nobody() 
     assert judged(*HANDSHAKE, S("FIN,ACK", after=60_000), C("FIN,ACK"), S("ACK")).code == "ok"
 
 
+@pytest.mark.parametrize(
+    ("after", "others", "code"),
+    [
+        (4_000, 2, "ok"),
+        (4_000, 1, "tcp.closed_before_request"),
+        (900, 2, "tcp.closed_before_request"),
+    ],
+)
+def test_a_pools_spare_connection_where_others_ask_at_once(
+    after: float, others: int, code: str
+) -> None:
+    closed = (S("FIN,ACK", after=after), C("FIN,ACK"), S("ACK"))
+    asked = {b"GET ": others}
+    verdict = judged(*HANDSHAKE, *closed, first_bytes=asked, first_accepted=asked)
+    assert verdict.code == code
+
+
 def test_a_greeting_counts_as_before_the_request() -> None:
     full = (S("PSH,ACK", b"-ERR max number of clients reached\r\n"), C("ACK"), *HUNG_UP)
     verdict = judged(*HANDSHAKE, *full, established=1)

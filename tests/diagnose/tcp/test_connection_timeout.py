@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.diagnose.judge import judge
+from pcapdiag.model.context import SpokenFor
 from tests.diagnose.playbook import HANDSHAKE, C, S, again, around, icmp, judged, play, sides
 
 SYN = C("SYN")
@@ -84,3 +85,17 @@ def test_a_family_that_lost_the_race_is_fine() -> None:
 def test_a_family_that_kept_trying_after_the_race_failed() -> None:
     story = play(SYN, *again(SYN, 1000, 1000, 1000), lost_to=3)
     assert judge(story, around(story)).code == "tcp.connection_timeout"
+
+
+@pytest.mark.parametrize(("seconds", "side"), [(2, "path"), (-2, "path"), (2.1, ""), (-2.1, "")])
+def test_a_device_said_of_others_then_that_it_does_not_deliver(seconds: float, side: str) -> None:
+    story = play(SYN, *again(SYN, 1000, 1000, 1000))
+    said = SpokenFor("10.0.9.1", 77)
+    for after in (0, 4):
+        said.times.add(story.start + int((seconds + (after if seconds > 0 else -after)) * 10**9))
+    verdict = judge(story, around(story, spoken_for=said, established=3))
+    sure = [one for one, share in sides(verdict).items() if share > 0.8]
+    assert sure == ([side] if side else [])
+    if side:
+        assert "10.0.9.1 said by ICMP" in verdict.candidates[0].why
+        assert verdict.candidates[0].frames[-1] == 77

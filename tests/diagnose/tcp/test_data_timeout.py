@@ -7,11 +7,13 @@ from tests.diagnose.playbook import (
     EXCHANGE,
     GET,
     HANDSHAKE,
+    OK,
     C,
     Line,
     S,
     again,
     around,
+    icmp,
     judged,
     play,
     sides,
@@ -142,3 +144,30 @@ def test_a_hole_of_a_moment_is_no_failure_of_the_path() -> None:
 
 def test_a_hole_that_only_the_capture_has_is_acknowledged() -> None:
     assert judged(*with_a_hole(C("ACK", ack=4_294_967_201 + 2300))).code != "tcp.data_timeout"
+
+
+OWN = C("PSH,ACK", GET, lost=True)
+DELIVERED = (*HANDSHAKE, *EXCHANGE, OWN, *again(OWN, 200, 400, 800), *again(OWN, 1600, lost=False))
+
+
+def test_a_request_that_arrived_when_its_program_had_given_up() -> None:
+    verdict = judged(*DELIVERED, S("PSH,ACK", OK, after=2), C("RST", options=0, win=0))
+    assert verdict.code == "tcp.data_timeout"
+    assert verdict.frames == (8, 12, 14)
+    assert "sent the same 5 times" in verdict.facts["what"].replace(f" {len(GET)} bytes", "")
+    assert verdict.alternatives[0].code == "tcp.state_lost"
+
+
+def test_a_request_that_arrived_at_once_and_whose_sender_forgot_it() -> None:
+    lost = (C("PSH,ACK", GET), S("PSH,ACK", OK, after=3_000), C("RST", options=0, win=0))
+    assert judged(*HANDSHAKE, *EXCHANGE, *lost).code != "tcp.data_timeout"
+    late = judged(*DELIVERED, S("PSH,ACK", OK, after=900), C("RST", options=0, win=0))
+    assert late.code != "tcp.data_timeout", "it held nothing long after the last repeat"
+
+
+def test_a_device_that_says_by_icmp_that_it_does_not_pass_data_on() -> None:
+    tries = (OWN, icmp(3, 3, "10.0.9.1"), *again(OWN, 200, 400, 800), *again(OWN, 1600, lost=False))
+    answered = (S("PSH,ACK", OK, after=2), C("RST", options=0, win=0))
+    verdict = judged(*HANDSHAKE, *EXCHANGE, *tries, *answered)
+    assert verdict.code == "tcp.data_timeout"
+    assert sides(verdict)["path"] > 0.9

@@ -1,6 +1,21 @@
 from __future__ import annotations
 
-from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, OK, C, S, again, judged, sides
+import pytest
+from msgspec.structs import replace
+
+from tests.diagnose.playbook import (
+    EXCHANGE,
+    GET,
+    HANDSHAKE,
+    OK,
+    C,
+    Known,
+    Line,
+    S,
+    again,
+    judged,
+    sides,
+)
 
 USED = (*HANDSHAKE, *EXCHANGE)
 LATE = C("PSH,ACK", GET, after=5000, lost=True)
@@ -48,6 +63,40 @@ def test_a_request_taken_by_a_live_socket_was_not_stale() -> None:
 def test_the_fin_that_covers_the_request_is_an_answer() -> None:
     request = C("PSH,ACK", GET, after=60_000)
     assert judged(*USED, request, S("FIN,ACK")).code == "tcp.closed_before_response"
+
+
+@pytest.mark.parametrize(
+    ("close", "met", "plain"),
+    [
+        (S("RST,ACK", win=500), "RST", "tcp.reset_before_response"),
+        (S("FIN,ACK"), "a FIN", "tcp.closed_before_response"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("closed", "longest", "raced"),
+    [
+        ({600: 5, 20: 1}, 59_000, True),
+        ({600: 4}, 59_000, False),
+        ({600: 5, 20: 2}, 59_000, False),
+        ({500: 9}, 49_000, False),
+        ({600: 9}, 61_000, False),
+    ],
+    ids=["a race", "too few", "at other times too", "another timer", "longer was answered"],
+)
+def test_a_request_as_the_servers_timer_runs_out(
+    close: Line, met: str, plain: str, closed: dict[int, int], longest: int, raced: bool
+) -> None:
+    request = C("PSH,ACK", GET, after=60_000)
+    known = Known(closed_idle=closed, longest_idle=longest * 1_000_000)
+    verdict = judged(*USED, request, close, **known)
+    assert verdict.code == ("tcp.stale_connection" if raced else plain)
+    if raced:
+        assert verdict.facts["met"] == met
+        assert "as it did 5 times with nothing lost" in verdict.facts["how"]
+        assert sides(verdict)["responder"] > 0.9
+        assert verdict.alternatives[0].code == plain
+        late = replace(close, after=60)
+        assert judged(*USED, request, late, **known).code == plain, "it worked on it"
 
 
 def test_a_request_after_an_idle_time_that_is_answered_is_fine() -> None:
