@@ -18,8 +18,8 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import answer_in_time
-from pcapdiag.model.report import Side
 from pcapdiag.model.addresses import is_loopback
+from pcapdiag.model.report import Side
 from pcapdiag.model.story import Half, Story
 
 PREFACE = b"PR"
