@@ -10,12 +10,19 @@ MAPPED = 64 * 1024
 
 
 def byte_room(size: int) -> memoryview[int]:
-    """Return ``size`` bytes, all 0."""
+    """Return ``size`` bytes, all 0. Raises MemoryError."""
     if size < MAPPED:
         return memoryview(bytearray(size))
+    try:
+        return memoryview(_mapped(size))
+    except OSError as error:
+        raise MemoryError(error.strerror) from error
+
+
+def _mapped(size: int) -> mmap.mmap:
     if hasattr(mmap, "MAP_ANONYMOUS"):
-        return memoryview(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
-    return memoryview(mmap.mmap(-1, size))  # Windows, where this is private.
+        return mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return mmap.mmap(-1, size)  # Windows, where this is private.
 
 
 def number_room(count: int, code: Literal["i", "I", "q", "Q"]) -> memoryview[int]:
