@@ -60,6 +60,17 @@ def number(value: int) -> bytes:
     return value.to_bytes(4, "big")
 
 
+HELLO: list[Line] = [
+    (CLIENT, PREFACE + settings()),
+    (SERVER, settings(s3=100) + frame(SETTINGS, 0, flags=1)),
+]
+
+
+def talk(*lines: Line) -> HttpFacts:
+    """What is said on an HTTP/2 connection behind its preface and settings."""
+    return read(*HELLO, *lines)
+
+
 class Http2Peer:
     """Writes the frames of one end."""
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hpack
 import pytest
 
-from pcapdiag.model.http import Exchange, Http2Facts, HttpFacts
-from pcapdiag.protocols.http.header_block import MAX_BLOCK, MAX_LIST, MAX_TABLE
-from pcapdiag.protocols.http.http2_events import MAX_EVENTS
-from pcapdiag.protocols.http.kept import MAX_EXCHANGES, MAX_OPEN
+from pcapdiag.model.http import Exchange, Http2Facts
 from tests.protocols.http.talk import (
     CLIENT,
     CONTINUATION,
@@ -32,18 +28,10 @@ from tests.protocols.http.talk import (
     pieces,
     read,
     settings,
+    talk,
 )
 
 pytestmark = pytest.mark.once
-
-HELLO: list[Line] = [
-    (CLIENT, PREFACE + settings()),
-    (SERVER, settings(s3=100) + frame(SETTINGS, 0, flags=1)),
-]
-
-
-def talk(*lines: Line) -> HttpFacts:
-    return read(*HELLO, *lines)
 
 
 def events(*lines: Line) -> Http2Facts:
@@ -326,75 +314,11 @@ def test_h2c_goes_on_with_the_request_of_http1() -> None:
     assert facts.http2.settings_responder == {3: 10}
 
 
-def test_a_table_that_grows_without_limit_is_refused() -> None:
-    encoder = hpack.Encoder()
-    encoder.header_table_size = MAX_TABLE * 16
-    block = encoder.encode([(":method", "GET"), ("x", "y" * 100)])
-    facts = talk((CLIENT, frame(HEADERS, 1, block, 0x5)))
-    assert facts.exchanges[0].headers_unknown
-    assert facts.http2 is not None
-    assert "cannot be decoded" in facts.http2.problem
-
-
-def test_a_header_bomb_is_bounded() -> None:
-    encoder = hpack.Encoder()
-    encoder.header_table_size = 4096
-    first = encoder.encode([("x-bomb", "y" * 3900)])
-    again = encoder.encode([("x-bomb", "y" * 3900)])
-    assert len(again) < 4
-    bomb = first + again * 15_000
-    parts = [bomb[at : at + 16_000] for at in range(0, len(bomb), 16_000)]
-    frames = frame(HEADERS, 1, parts[0]) + b"".join(
-        frame(CONTINUATION, 1, part) for part in parts[1:-1]
-    )
-    frames += frame(CONTINUATION, 1, parts[-1], 0x4)
-    assert len(bomb) < MAX_LIST < 15_000 * 3900
-    facts = talk((CLIENT, frames))
-    assert facts.exchanges[0].headers_unknown
-
-
-def test_a_header_block_that_is_too_long_is_not_decoded() -> None:
-    block = hpack.Encoder().encode([(":method", "GET"), ("x", "~" * MAX_BLOCK)], huffman=False)
-    parts = [block[at : at + 16_000] for at in range(0, len(block), 16_000)]
-    frames = [frame(CONTINUATION, 1, part) for part in parts[1:]]
-    end = frame(CONTINUATION, 1, b"", 0x4)
-    facts = talk((CLIENT, frame(HEADERS, 1, parts[0]) + b"".join(frames) + end))
-    assert facts.exchanges[0].headers_unknown
-
-
-def test_events_are_bounded() -> None:
-    client = Http2Peer()
-    resets = [client.request(each) + frame(RST, each, number(8)) for each in range(1, 4001, 2)]
-    pings = [frame(PING, 0, number(each) + number(0)) for each in range(2000)]
-    goaways = [frame(GOAWAY, 0, number(each) + number(0)) for each in range(2000)]
-    facts = events(*((CLIENT, each) for each in (*resets, *pings, *goaways)))
-    assert len(facts.rst_streams) == len(facts.pings) == len(facts.goaways) == MAX_EVENTS
-    assert (facts.ping_count, facts.streams) == (2000, 2000)
-
-
 def test_no_secret_is_kept() -> None:
     client, server = Http2Peer(), Http2Peer()
     request = client.request(1, authorization="Bearer S3CRET", cookie="a=S3CRET")
     answer = server.headers(1, _status="200", set_cookie="a=S3CRET") + data(1, b"S3CRET", end=True)
     assert "S3CRET" not in repr(talk((CLIENT, request), (SERVER, answer)))
-
-
-def test_healthy_streams_are_dropped_and_open_ones_bounded() -> None:
-    client, server = Http2Peer(), Http2Peer()
-    lines: list[Line] = []
-    for stream in range(1, 1001, 2):
-        lines += [
-            (CLIENT, client.request(stream)),
-            (SERVER, server.headers(stream, True, _status="200")),
-        ]
-    facts = talk(*lines)
-    assert (facts.requests, len(facts.exchanges), facts.left_out) == (500, 2, 498)
-    flood = talk(*((CLIENT, client.request(stream)) for stream in range(1, 8001, 2)))
-    assert len(flood.exchanges) <= MAX_EXCHANGES
-    assert flood.incomplete
-    assert flood.http2 is not None
-    assert flood.http2.most_open == MAX_OPEN
-    assert flood.requests == 4000
 
 
 def test_a_request_whose_headers_never_ended_was_one() -> None:
