@@ -162,7 +162,7 @@ def icmp_facts(flow: Flow) -> tuple[IcmpFact, ...]:
     """Return the ICMP errors that quote a connection's segments."""
     facts = []
     for row in flow.icmp or ():
-        frame, time, version, high, low, kind, code, mtu, from_a, seq, length, ttl = row
+        frame, time, version, high, low, kind, code, mtu, from_a, seq, length, ttl, _ = row
         facts.append(
             IcmpFact(
                 frame=frame,

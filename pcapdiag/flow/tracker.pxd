@@ -83,7 +83,8 @@ cdef class Tracker:
     cdef void _note_base(self, Packet p, Flow flow) noexcept
     @cython.locals(f=HalfFlow, r=HalfFlow, from_a=cython.longlong, opened=cython.longlong, known=cython.longlong, until=cython.longlong, fresh=cython.longlong, ahead=cython.longlong, marks=cython.longlong)
     cdef int _track(self, Packet p, Flow flow, long long frame, long long time, long long interface) except -1
-    cdef void _count(self, Packet p, HalfFlow r, long long marks) noexcept
+    cdef void _count(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long marks) noexcept
+    cdef void _deny(self, Packet p, HalfFlow f, HalfFlow r) noexcept
     @cython.locals(opener=HalfFlow)
     cdef inline int _note_ending(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long fresh, long long frame, long long time) except -1
     @cython.locals(host=Host)

@@ -441,7 +441,9 @@ class Tracker:
         marks = analyze(p, flow, f, r, time)
         marks |= count_segment(p, f, r, marks, frame, time)
         if marks & _COUNTED:
-            self._count(p, r, marks)
+            self._count(p, flow, f, r, marks)
+        if r.acked_unseen > 0 and p.payload_length == 0:
+            self._deny(p, f, r)
         if marks & _NOT_NEXT and p.payload_length > 0:
             self.losses.note(p, flow, f, r, marks, known, time)
         flow.packets += 1
@@ -476,9 +478,12 @@ class Tracker:
             self.kept.show(p, flow, from_a, marks, self.copies.path, frame, time)
         return self.kept.keep(p, flow, from_a, marks, self.copies.path, frame, time)
 
-    def _count(self, p: Packet, r: HalfFlow, marks: int) -> None:
+    def _count(self, p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, marks: int) -> None:
         """Count what the whole capture is known by."""
-        if marks & ACKED_UNSEEN and not p.flags & SYN:
+        if marks & ACKED_UNSEEN and flow.rst_time != 0:
+            # Behind a RST an end may have got what a device sent it in the other one's name.
+            f.acked_unseen -= 1
+        elif marks & ACKED_UNSEEN and not p.flags & SYN:
             # A SYN-ACK with a wrong number is some SYN proxies' test, and no byte is missing.
             self.acked_unseen += 1
         if marks & SUPER_SEGMENT:
@@ -521,6 +526,23 @@ class Tracker:
             else:
                 self.table.touch(flow, 1)
 
+    def _deny(self, p: Packet, f: HalfFlow, r: HalfFlow) -> None:
+        """Take back what was acknowledged unseen, if its sender shows that it never sent it.
+
+        It answers such an ACK by one with its own next number (RFC 9293 3.10.7.4): a device had
+        written in its name, and the capture missed nothing.
+        """
+        if p.flags & (ACK | SYN | FIN | RST) != ACK or p.seq != f.next_seq:
+            return
+        if p.ack != r.next_seq and r.gaps == 0:
+            # It may be older than what it seems to answer.
+            return
+        # A keep-alive probe is one behind.
+        if distance(p.seq, r.highest_ack) < -1:
+            if self.acked_unseen >= r.acked_unseen:
+                self.acked_unseen -= r.acked_unseen
+            r.acked_unseen = 0
+
     def _note_reset(self, p: Packet, flow: Flow, f: HalfFlow, time: int) -> None:
         host = f.host
         host.reset_ttls[p.ttl] = host.reset_ttls.get(p.ttl, 0) + 1
@@ -557,7 +579,7 @@ class Tracker:
             return
         fact = (
             frame, time, p.icmp_version, p.icmp_high, p.icmp_low, p.icmp_type, p.icmp_code,
-            p.icmp_mtu, table.from_a, p.seq, p.payload_length, p.icmp_ttl,
+            p.icmp_mtu, table.from_a, p.seq, p.payload_length, p.icmp_ttl, p.ip_id,
         )  # fmt: skip
         for known in flow.icmp:
             if self.copies.is_same_error(known, fact):

@@ -120,3 +120,37 @@ def test_a_later_syn_begins_no_connection_that_was_followed_before() -> None:
     link.c(0.2, "S", 0)
     link.c(0.15, "A", 1, 1)
     assert tell(wire).stories[0].midstream
+
+
+def test_what_a_device_sent_in_an_ends_name_is_not_missing() -> None:
+    wire = Wire()
+    link = Link(wire)
+    link.handshake()
+    link.c(20, "A", 1, 101)
+    told = tell(wire, close=False)
+    assert told.tracker.lost_by_capture() == 1
+    link.s(20.1, "A", 1, 1)
+    told = tell(wire)
+    assert told.tracker.lost_by_capture() == 0
+    assert told.only.initiator.acked_unseen == 0
+
+
+def test_a_keep_alive_probe_denies_nothing() -> None:
+    wire = Wire()
+    link = Link(wire)
+    link.handshake()
+    link.s(20, "PA", 1, 1, b"x" * 100)
+    link.c(21, "A", 1, 102)
+    link.s(30, "A", 101, 1)
+    assert tell(wire).tracker.lost_by_capture() == 1
+
+
+def test_behind_a_reset_an_end_may_have_got_anothers_bytes() -> None:
+    wire = Wire()
+    link = Link(wire)
+    link.handshake()
+    link.c(19, "R", 1)
+    link.c(20, "A", 44, 101)
+    told = tell(wire)
+    assert told.tracker.lost_by_capture() == 0
+    assert told.only.initiator.acked_unseen == 0

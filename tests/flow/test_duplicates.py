@@ -8,7 +8,17 @@ from collections.abc import Callable
 import pytest
 
 from pcapdiag.model import packet as marks
-from tests.flow.wire import MS, SLL2, End, Link, Told, Wire, checksum, tell
+from tests.flow.wire import (
+    MS,
+    SLL2,
+    End,
+    Link,
+    Told,
+    Wire,
+    checksum,
+    ip_datagram,
+    tell,
+)
 
 DATA = b"x" * 100
 Change = Callable[[bytearray], object]
@@ -264,3 +274,19 @@ def test_the_same_syn_in_two_files_tells_of_two_capture_points() -> None:
 def test_an_address_counts_how_many_of_its_packets_came_again() -> None:
     hosts = seen_twice(ttl_less_one).tracker.table.hosts.values()
     assert [host.duplicates == host.packets > 0 for host in hosts] == [True, True]
+
+
+@pytest.mark.parametrize(("ids", "errors"), [((7, 7), 1), ((7, 8), 2)])
+def test_an_error_about_a_segment_that_was_sent_again_is_no_copy(
+    ids: tuple[int, int], errors: int
+) -> None:
+    wire = Wire()
+    Link(wire).handshake()
+    quote = wire.rows[-1].data[14:]
+    for at, ip_id in zip((60, 64), ids, strict=True):
+        body = struct.pack(">BBHI", 3, 13, 0, 0) + quote
+        datagram = ip_datagram("192.0.2.1", "10.0.0.1", 63, ip_id, body, protocol=1)
+        wire.add(at, b"\2\0\0\0\0\1\2\0\0\0\0\2" + struct.pack(">H", 0x0800) + datagram)
+    told = tell(wire)
+    assert len(told.only.icmp) == errors
+    assert told.tracker.copies.count == 2 - errors

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
-from pcapdiag.diagnose.attribution.stack import stack
+from pcapdiag.diagnose.attribution.stack import LINUX_TTL, stack
+from pcapdiag.diagnose.attribution.ttl import initial_ttl
 from pcapdiag.diagnose.attribution.view import ResetView
 from pcapdiag.model.packet import SYN, seq_distance
 
@@ -84,7 +85,7 @@ def bare_timestamps(view: ResetView) -> Signal | None:
 
 
 def timestamps_missing(view: ResetView) -> Signal | None:
-    """Find a RST,ACK that lacks the flow's timestamps (normal for Apple, and with window 0).
+    """Find a RST,ACK that lacks the flow's timestamps (normal for Apple, where it has a window).
 
     Linux answers what has an ACK by a bare RST, so its RST,ACK is a live socket's, with timestamps.
     """
@@ -100,7 +101,9 @@ def timestamps_missing(view: ResetView) -> Signal | None:
         detail += ": Linux would have put them in"
         return signal("timestamps_missing_linux", "path", detail, (reset.frame,))
     if not reset.window:
-        return None
+        # Windows aborts so, and some balancers, which start with TTL 128 or 255.
+        ours = initial_ttl(reset.ttl) == LINUX_TTL
+        return signal("timestamps_missing", "path", detail, (reset.frame,)) if ours else None
     detail += " (Apple's stacks do that)"
     name = "timestamps_missing_apple" if kind == "apple or FreeBSD" else "timestamps_missing"
     return signal(name, "path", detail, (reset.frame,))

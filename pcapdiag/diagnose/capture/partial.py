@@ -76,6 +76,10 @@ KIND = Kind(
 
 RESET_UNSEEN = "it was reset, and what was sent before was not captured"
 """A filter for SYN, FIN and RST makes such captures."""
+RESET_BEHIND_FIN = (
+    "the initiator sent FIN right behind its request: it had left, or read on for the answer when "
+    "the RST came"
+)
 
 
 def match(story: Story, context: Context) -> Judgement | None:
@@ -116,6 +120,9 @@ def _doubt(story: Story, context: Context) -> tuple[str, tuple[int, ...]] | None
         return why, (story.turn.request_frame, end.frame)
     if may_be_half_close(story, context):
         why = "the file ends behind the initiator's FIN, and the answer may have come after it"
+        reset = next((r for r in story.resets if not r.from_initiator), None)
+        if reset is not None:
+            why = f"{RESET_BEHIND_FIN} (frame {reset.frame})"
         return why, (story.turn.request_frame, end.frame)
     early = not end.by_initiator and state in (Work.NOTHING, Work.WAITING)
     if early and request_may_be_missing(story):

@@ -115,6 +115,9 @@ def match(story: Story, context: Context) -> Judgement | None:
     wrong = _wrong_numbers(story)
     if wrong is not None:
         return _never_matched(story, wrong)
+    other = _met_by_other_numbers(story)
+    if other is not None:
+        return _renumbered(story, other)
     if any(sent_unseen(story, reset) for reset in story.resets):
         return None
     reset = next((r for r in story.resets if r.from_initiator), None)
@@ -150,6 +153,36 @@ def _wrong_numbers(story: Story) -> PacketFact | None:
     if isn is None or len(acks) < SEVERAL or (isn + 1) & 0xFFFFFFFF in acks:
         return None
     return next((r for r in story.resets if r.from_initiator and r.seq in acks), None)
+
+
+def _met_by_other_numbers(story: Story) -> PacketFact | None:
+    """Return the initiator's RST where several have a number that no SYN-ACK here acknowledged.
+
+    A host answers a SYN-ACK that it cannot match by the ACK number in it, and repeats its SYN (RFC
+    9293 section 3.10.7.3): so what arrived there had another one.
+    """
+    acked = {p.ack for p in story.packets if p.is_syn_ack}
+    own = (r for r in story.resets if r.from_initiator and is_bare(r))
+    others = [reset for reset in own if reset.seq not in acked]
+    if min(len(others), story.syn_ack_count) < SEVERAL or not story.syn_times:
+        return None
+    tried_again = story.syn_times[-1] > others[0].time
+    return others[0] if tried_again and len({r.seq for r in others}) == 1 else None
+
+
+def _renumbered(story: Story, reset: PacketFact) -> Judgement:
+    """Return the verdict for SYN-ACKs whose numbers were changed behind the capture."""
+    frames = (*story.syn_ack_frames[:1], reset.frame)
+    why = (
+        "its RSTs answer an ACK number that no SYN-ACK here has: something behind this point "
+        "renumbers, in one direction only"
+    )
+    who = (
+        SideHint("path", 0.85, why, frames),
+        SideHint("initiator", 0.12, "its own host's firewall may renumber", frames),
+    )
+    what = f"answered it by RST with another number (frame {reset.frame}), and tried again"
+    return _judgement(story, 0.9, what, None, who)
 
 
 def _never_matched(story: Story, reset: PacketFact) -> Judgement:

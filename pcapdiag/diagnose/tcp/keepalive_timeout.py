@@ -43,7 +43,7 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.ending import ending, frames_of
+from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.judgement import Actor, Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.timing import SECOND, capture_left, duration
@@ -85,11 +85,11 @@ def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for an end that gave up after unanswered probes."""
     if not connected(story) or one_direction(story) or not story.packets:
         return None
-    probes = _unanswered_probes(story)
+    end = ending(story)
+    probes = _unanswered_probes(story, end)
     if len(probes) < LIKELY_PROBES:
         return None
     by_initiator = probes[0].from_initiator
-    end = ending(story)
     interval = (probes[-1].time - probes[0].time) // (len(probes) - 1)
     if end is None:
         silence = capture_left(story, context)
@@ -100,11 +100,15 @@ def match(story: Story, context: Context) -> Judgement | None:
     return _judgement(story, probes, interval, context)
 
 
-def _unanswered_probes(story: Story) -> list[PacketFact]:
-    """Return the keep-alive probes by one end since the other end's last packet."""
+def _unanswered_probes(story: Story, end: Ending | None) -> list[PacketFact]:
+    """Return the keep-alive probes by one end since the other end's last packet.
+
+    What comes behind the prober's RST is late: the path is whole again, or the other host awake.
+    """
     probes: list[PacketFact] = []
+    until = end.time if end and end.reset else story.end
     for packet in reversed(story.packets):
-        if packet.is_rst or (packet.is_fin and not probes):
+        if packet.is_rst or packet.time > until or (packet.is_fin and not probes):
             continue
         if not packet.marks & KEEP_ALIVE:
             break

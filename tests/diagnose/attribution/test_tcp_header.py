@@ -127,7 +127,7 @@ def test_other_connections_show_that_the_host_is_linux(
     assert told(found) == (name, "path")
 
 
-def test_a_reset_without_window_misses_timestamps_only_where_linux_would_have_them() -> None:
+def test_a_reset_without_window_misses_timestamps_where_it_starts_as_linux_does() -> None:
     exchange = talk()
     found = tcp_header.timestamps_missing(seen(exchange, exchange.live_reset(window=0, tsval=None)))
     assert told(found) == ("timestamps_missing_linux", "path")
@@ -139,6 +139,10 @@ def test_a_reset_without_window_misses_timestamps_only_where_linux_would_have_th
     exchange.handshake().request().response()
     windows = exchange.live_reset(window=0, tsval=None)
     assert tcp_header.timestamps_missing(seen(exchange, windows)) is None
+    exchange = Exchange().handshake()
+    unknown = exchange.live_reset(window=0, tsval=None)
+    found = tcp_header.timestamps_missing(seen(exchange, unknown))
+    assert told(found) == ("timestamps_missing", "path")
 
 
 def test_a_reply_without_timestamps_is_normal() -> None:

@@ -33,6 +33,14 @@ def test_a_repeat_at_the_very_end() -> None:
     assert judged(*HANDSHAKE, request, *again(request, 200), left=0.1).code == "capture.partial"
 
 
+def test_a_file_that_ends_behind_a_request_and_fin_that_were_reset() -> None:
+    lines = (C("PSH,ACK", GET), S("ACK"), C("FIN,ACK", after=0.1))
+    assert "may have come after it" in judged(*HANDSHAKE, *lines, left=0.1).notes[0]
+    verdict = judged(*HANDSHAKE, *lines, S("RST,ACK", win=500, after=5), left=0.1)
+    assert verdict.code == "capture.partial"
+    assert verdict.notes[0].endswith("read on for the answer when the RST came (frame 7)")
+
+
 def test_an_open_one_way_stream_is_fine() -> None:
     lines = (C("PSH,ACK", b"<13>log line\n"), S("ACK"))
     assert judged(*HANDSHAKE, *lines).code == "ok"

@@ -88,3 +88,19 @@ def test_an_attempt_that_lost_the_race_against_the_other_family_is_fine() -> Non
     assert judge(story, around(story)).code == "tcp.handshake_stalled"
     story.lost_to = 5
     assert judge(story, around(story)).code == "ok"
+
+
+def test_resets_with_a_number_that_no_syn_ack_here_acknowledged() -> None:
+    reset = C("RST", seq=7_000_000)
+    tried = (
+        C("SYN"),
+        S("SYN,ACK"),
+        reset,
+        C("SYN", again=True, after=1000),
+        S("SYN,ACK", again=True),
+    )
+    verdict = judged(*tried, reset)
+    assert verdict.code == "tcp.handshake_stalled"
+    assert sides(verdict)["path"] == 0.85
+    assert "another number (frame 3), and tried again" in verdict.facts["what"]
+    assert judged(*tried[:3], left=9).code == "capture.partial"

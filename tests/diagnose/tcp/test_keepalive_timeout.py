@@ -19,6 +19,15 @@ def test_probes_of_the_responder() -> None:
     assert verdict.code == "tcp.keepalive_timeout"
 
 
+def test_what_comes_behind_the_probers_reset_is_late() -> None:
+    probe = S("ACK", probe=True, after=1000, lost=True)
+    given_up = (probe, probe, S("RST,ACK", win=500, after=1000))
+    late = (C("PSH,ACK", b"GET /2 HTTP/1.1\r\n\r\n", after=2000), S("RST"))
+    verdict = judged(*USED, *given_up, *late)
+    assert verdict.code == "tcp.keepalive_timeout"
+    assert max(sides(verdict).values()) < 0.8
+
+
 def test_probes_unanswered_and_then_nothing() -> None:
     assert judged(*USED, PROBE, PROBE, PROBE, left=60).code == "tcp.keepalive_timeout"
     assert judged(*USED, PROBE, PROBE, PROBE, left=5).code == "ok"
