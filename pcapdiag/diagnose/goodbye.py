@@ -6,6 +6,8 @@ nobody answered. Reading record and frame headers is enough to know it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
 from pcapdiag.diagnose.tls_asked import small_record, unanswered_request
@@ -16,6 +18,8 @@ from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert
 
 H2_PREFACE = b"PRI * HTTP/2.0"
+CLIENT_HELLO = b"\x01"
+"""Type of the handshake message, behind its record's head."""
 TLS_FIRST, TLS_ALERT, TLS_DATA = 0x14, 0x15, 0x17
 CLOSE_NOTIFY_13 = 19
 """Length of an encrypted alert record in TLS 1.3: 2 bytes, content type, 16-byte tag (measured)."""
@@ -68,6 +72,7 @@ H2_LENGTHS = {3: (4, 4), 4: (0, 0), 6: (8, 8), 7: (8, 256), 8: (4, 4)}
 """Payload lengths of RST_STREAM, a SETTINGS ACK, PING, GOAWAY and WINDOW_UPDATE."""
 H2_PING, H2_SETTINGS, H2_DATA, H2_HEADERS, H2_CONTINUATION = 6, 4, 0, 1, 9
 H2_ACK = 0x01
+H2_REQUEST = (H2_DATA, H2_HEADERS, H2_CONTINUATION)
 
 
 def is_tls(story: Story) -> bool:
@@ -126,10 +131,16 @@ def _is_first_message(story: Story) -> bool:
 
 
 def roles_guessed(story: Story) -> bool:
-    """Return whether nothing but who was seen first says which end is the initiator."""
+    """Return whether nothing but who was seen first says which end is the initiator.
+
+    TLS says it by its ClientHello; what follows that looks alike from both ends.
+    """
+    if not story.initiator_inferred:
+        return False
     ports = sorted((story.initiator.port, story.responder.port))
     told = any(ports[0] < edge <= ports[1] for edge in PORT_EDGES)
-    return story.initiator_inferred and not told and not speaks_tls(story)
+    greeted = is_tls(story) and story.hello_initiator[5:6] == CLIENT_HELLO
+    return not told and not greeted
 
 
 def _unreadable_farewell(story: Story) -> bool:
@@ -222,16 +233,26 @@ def _h2_housekeeping(head: bytes) -> bool:
 
 
 def _h2_asks(head: bytes) -> bool:
+    return any(
+        kind in H2_REQUEST or (kind in (H2_PING, H2_SETTINGS) and not flags & H2_ACK)
+        for kind, flags in _h2_frames(head)
+    )
+
+
+def waits_for_no_stream(story: Story) -> bool:
+    """Return whether HTTP/2's last turn holds no part of a request: a PING, SETTINGS, and so on."""
+    if story.turn.index < 2 or not story.hello_initiator.startswith(H2_PREFACE):
+        return False
+    kinds = [kind for kind, _ in _h2_frames(story.turn.request_head)]
+    return bool(kinds) and not any(kind in H2_REQUEST for kind in kinds)
+
+
+def _h2_frames(head: bytes) -> Iterator[tuple[int, int]]:
+    """Yield type and flags of each frame that begins in a turn's first bytes."""
     at = 0
     while at + 9 <= len(head):
-        length = head[at] << 16 | head[at + 1] << 8 | head[at + 2]
-        kind, flags = head[at + 3], head[at + 4]
-        if kind in (H2_DATA, H2_HEADERS, H2_CONTINUATION):
-            return True
-        if kind in (H2_PING, H2_SETTINGS) and not flags & H2_ACK:
-            return True
-        at += 9 + length
-    return False
+        yield head[at + 3], head[at + 4]
+        at += 9 + (head[at] << 16 | head[at + 1] << 8 | head[at + 2])
 
 
 def responders_goodbye(story: Story, end: Ending | None) -> Alert | None:

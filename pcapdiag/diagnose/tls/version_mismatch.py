@@ -109,7 +109,8 @@ def match(story: Story, context: Context) -> Judgement | None:
     found = refusal(story)
     if found is None or found.facts.established:
         return None
-    sure, others = 0.96, ()
+    sure: float = 0.96
+    others: tuple[OtherCode, ...] = ()
     if _offers_only_old(story, context, found):
         sure, others = 0.75, (OtherCode("tls.no_shared_cipher", 0.2),)
     elif found.code not in (PROTOCOL_VERSION, INAPPROPRIATE_FALLBACK):

@@ -395,14 +395,3 @@ def test_healthy_streams_are_dropped_and_open_ones_bounded() -> None:
     assert flood.http2 is not None
     assert flood.http2.most_open == MAX_OPEN
     assert flood.requests == 4000
-
-
-def test_a_request_whose_headers_never_ended_was_one() -> None:
-    """So NGINX, Node.js and HAProxy refuse them by GOAWAY: they count fields as they come."""
-    block = Http2Peer().encoder.encode([(":method", "GET"), (":path", "/")])
-    begun = (CLIENT, frame(HEADERS, 1, block) + frame(CONTINUATION, 1, block))
-    asked = only(begun, (SERVER, frame(GOAWAY, 0, number(1) + number(11))))
-    assert (asked.stream_id, asked.request_frame, asked.method) == (1, 3, None)
-    assert (asked.headers_unknown, asked.request_complete, asked.complete) == (True, False, False)
-    answer = (CLIENT, Http2Peer().request(1)), (CLIENT, frame(HEADERS, 1, block))
-    assert only(*answer).method == "GET"
