@@ -14,7 +14,7 @@ from pcapdiag.diagnose.tls_asked import small_record, unanswered_request
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import seq_distance
-from pcapdiag.model.story import Story
+from pcapdiag.model.story import Story, Turn
 from pcapdiag.model.tls import Alert
 
 H2_PREFACE = b"PRI * HTTP/2.0"
@@ -48,7 +48,7 @@ SHUTDOWNS = (
 SHUTDOWN_BYTES = 64
 """Redis and Valkey end without a word when they are told to (documentation of SHUTDOWN)."""
 TLS_ALERT_RECORD = b"\x15\x03"
-WEBSOCKET_UNANSWERED = (0x88, 0x8A)
+WEBSOCKET_UNANSWERED = (b"\x88", b"\x8a")
 """Close and Pong, masked as a client's frames are (RFC 6455 sections 5.3 and 5.5)."""
 WEBSOCKET_CONTROL_BYTES = range(6, 132)
 SSH = b"SSH-"
@@ -104,7 +104,7 @@ def asks_for_answer(story: Story) -> bool:
     if turn.request_bytes <= SHUTDOWN_BYTES and head.upper().startswith(SHUTDOWNS):
         return False
     if turn.index == 1 and _is_first_message(story):
-        return not (head.startswith(CANCEL_REQUEST) or (story.greeting_bytes and _quits(head)))
+        return not (head.startswith(CANCEL_REQUEST) or (story.greeting_bytes and _quits(turn)))
     if head.startswith(METHODS):
         return True
     if roles_guessed(story):
@@ -116,7 +116,7 @@ def asks_for_answer(story: Story) -> bool:
         least = small_record(tls_facts(story))
         shortest = least if _may_be_http2(story) else LAST_WORD_RECORD
         return _tls_asks(head, turn.index, shortest) and not small
-    if _quits(head) or _unreadable_farewell(story) or _left_at_once(story):
+    if _quits(turn) or _unreadable_farewell(story) or _left_at_once(story):
         return False
     return not _taken_as_farewell(story)
 
@@ -178,11 +178,12 @@ def bytes_not_captured(story: Story) -> bool:
     return unread and turn.index > 1 and turn.request_bytes <= few
 
 
-def _quits(request: bytes) -> bool:
+def _quits(turn: Turn) -> bool:
+    request, size = turn.request_head, turn.request_bytes
     if request.startswith(TLS_ALERT_RECORD):
         return True
-    if len(request) in WEBSOCKET_CONTROL_BYTES and request[0] in WEBSOCKET_UNANSWERED:
-        return request[1] == 0x80 | (len(request) - 6)
+    if size in WEBSOCKET_CONTROL_BYTES and request[:1] in WEBSOCKET_UNANSWERED:
+        return request[1:2] == bytes([0x80 | (size - 6)])
     if request.upper() in LINE_QUITS:
         return True
     if len(request) in LDAP_UNBIND_BYTES and request.startswith(b"0"):

@@ -214,3 +214,12 @@ def test_a_cache_that_is_told_to_end_says_nothing(told: bytes) -> None:
     lines = (C("PSH,ACK", told), S("FIN,ACK", after=30))
     assert judge(play(*HANDSHAKE, *lines), around(play(*HANDSHAKE, *lines))).code == "ok"
     assert judged(*HANDSHAKE, C("PSH,ACK", b"GET shutdown\r\n"), S("FIN,ACK", after=30)).failed
+
+
+def test_a_close_of_websocket_is_known_by_its_size_where_it_was_cut() -> None:
+    close = b"\x88\xa3" + bytes(39)
+    used = (C("PSH,ACK", b"?" * 90), S("PSH,ACK", b"!" * 90), C("PSH,ACK", close))
+    for kept, code in ((close[:30], "ok"), (b"\x82" + close[1:30], "tcp.closed_before_response")):
+        story = play(*HANDSHAKE, *used, S("FIN,ACK"), C("FIN,ACK"))
+        story.turn.request_head = kept
+        assert judge(story, around(story)).code == code
