@@ -48,7 +48,7 @@ SHUTDOWNS = (
 SHUTDOWN_BYTES = 64
 """Redis and Valkey end without a word when they are told to (documentation of SHUTDOWN)."""
 TLS_ALERT_RECORD = b"\x15\x03"
-WEBSOCKET_UNANSWERED = (b"\x88", b"\x8a")
+WEBSOCKET_UNANSWERED = (0x88, 0x8A)
 """Close and Pong, masked as a client's frames are (RFC 6455 sections 5.3 and 5.5)."""
 WEBSOCKET_CONTROL_BYTES = range(6, 132)
 SSH = b"SSH-"
@@ -182,7 +182,7 @@ def _quits(turn: Turn) -> bool:
     request, size = turn.request_head, turn.request_bytes
     if request.startswith(TLS_ALERT_RECORD):
         return True
-    if size in WEBSOCKET_CONTROL_BYTES and request[:1] in WEBSOCKET_UNANSWERED:
+    if size in WEBSOCKET_CONTROL_BYTES and request[:1] and request[0] in WEBSOCKET_UNANSWERED:
         return request[1:2] == bytes([0x80 | (size - 6)])
     if request.upper() in LINE_QUITS:
         return True

@@ -42,7 +42,9 @@ def test_a_reader_goes_when_its_connection_is_told(
 def test_a_key_log_of_another_run_is_told() -> None:
     def notes(keys: str) -> list[str]:
         options = AnalyzeOptions(keylog=str(FIXTURES / "pcaps" / keys / "keylog.txt"))
-        return analyze([FIXTURES / "pcaps/http2.goaway-inside-tls/client.pcap"], options).capture.notes
+        return analyze(
+            [FIXTURES / "pcaps/http2.goaway-inside-tls/client.pcap"], options
+        ).capture.notes
 
     (note,) = [one for one in notes("http2.rst_stream-inside-tls") if one.startswith("key log")]
     assert "no secret of 1 TLS connection" in note
