@@ -6,16 +6,20 @@ nobody answered. Reading record and frame headers is enough to know it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
 from pcapdiag.diagnose.tls_asked import small_record, unanswered_request
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import seq_distance
-from pcapdiag.model.story import Story
+from pcapdiag.model.story import Story, Turn
 from pcapdiag.model.tls import Alert
 
 H2_PREFACE = b"PRI * HTTP/2.0"
+CLIENT_HELLO = b"\x01"
+"""Type of the handshake message, behind its record's head."""
 TLS_FIRST, TLS_ALERT, TLS_DATA = 0x14, 0x15, 0x17
 CLOSE_NOTIFY_13 = 19
 """Length of an encrypted alert record in TLS 1.3: 2 bytes, content type, 16-byte tag (measured)."""
@@ -68,6 +72,7 @@ H2_LENGTHS = {3: (4, 4), 4: (0, 0), 6: (8, 8), 7: (8, 256), 8: (4, 4)}
 """Payload lengths of RST_STREAM, a SETTINGS ACK, PING, GOAWAY and WINDOW_UPDATE."""
 H2_PING, H2_SETTINGS, H2_DATA, H2_HEADERS, H2_CONTINUATION = 6, 4, 0, 1, 9
 H2_ACK = 0x01
+H2_REQUEST = (H2_DATA, H2_HEADERS, H2_CONTINUATION)
 
 
 def is_tls(story: Story) -> bool:
@@ -99,7 +104,7 @@ def asks_for_answer(story: Story) -> bool:
     if turn.request_bytes <= SHUTDOWN_BYTES and head.upper().startswith(SHUTDOWNS):
         return False
     if turn.index == 1 and _is_first_message(story):
-        return not (head.startswith(CANCEL_REQUEST) or (story.greeting_bytes and _quits(head)))
+        return not (head.startswith(CANCEL_REQUEST) or (story.greeting_bytes and _quits(turn)))
     if head.startswith(METHODS):
         return True
     if roles_guessed(story):
@@ -111,7 +116,7 @@ def asks_for_answer(story: Story) -> bool:
         least = small_record(tls_facts(story))
         shortest = least if _may_be_http2(story) else LAST_WORD_RECORD
         return _tls_asks(head, turn.index, shortest) and not small
-    if _quits(head) or _unreadable_farewell(story) or _left_at_once(story):
+    if _quits(turn) or _unreadable_farewell(story) or _left_at_once(story):
         return False
     return not _taken_as_farewell(story)
 
@@ -126,10 +131,16 @@ def _is_first_message(story: Story) -> bool:
 
 
 def roles_guessed(story: Story) -> bool:
-    """Return whether nothing but who was seen first says which end is the initiator."""
+    """Return whether nothing but who was seen first says which end is the initiator.
+
+    TLS says it by its ClientHello; what follows that looks alike from both ends.
+    """
+    if not story.initiator_inferred:
+        return False
     ports = sorted((story.initiator.port, story.responder.port))
     told = any(ports[0] < edge <= ports[1] for edge in PORT_EDGES)
-    return story.initiator_inferred and not told and not speaks_tls(story)
+    greeted = is_tls(story) and story.hello_initiator[5:6] == CLIENT_HELLO
+    return not told and not greeted
 
 
 def _unreadable_farewell(story: Story) -> bool:
@@ -167,11 +178,12 @@ def bytes_not_captured(story: Story) -> bool:
     return unread and turn.index > 1 and turn.request_bytes <= few
 
 
-def _quits(request: bytes) -> bool:
+def _quits(turn: Turn) -> bool:
+    request, size = turn.request_head, turn.request_bytes
     if request.startswith(TLS_ALERT_RECORD):
         return True
-    if len(request) in WEBSOCKET_CONTROL_BYTES and request[0] in WEBSOCKET_UNANSWERED:
-        return request[1] == 0x80 | (len(request) - 6)
+    if size in WEBSOCKET_CONTROL_BYTES and request[:1] and request[0] in WEBSOCKET_UNANSWERED:
+        return request[1:2] == bytes([0x80 | (size - 6)])
     if request.upper() in LINE_QUITS:
         return True
     if len(request) in LDAP_UNBIND_BYTES and request.startswith(b"0"):
@@ -222,16 +234,26 @@ def _h2_housekeeping(head: bytes) -> bool:
 
 
 def _h2_asks(head: bytes) -> bool:
+    return any(
+        kind in H2_REQUEST or (kind in (H2_PING, H2_SETTINGS) and not flags & H2_ACK)
+        for kind, flags in _h2_frames(head)
+    )
+
+
+def waits_for_no_stream(story: Story) -> bool:
+    """Return whether HTTP/2's last turn holds no part of a request: a PING, SETTINGS, and so on."""
+    if story.turn.index < 2 or not story.hello_initiator.startswith(H2_PREFACE):
+        return False
+    kinds = [kind for kind, _ in _h2_frames(story.turn.request_head)]
+    return bool(kinds) and not any(kind in H2_REQUEST for kind in kinds)
+
+
+def _h2_frames(head: bytes) -> Iterator[tuple[int, int]]:
+    """Yield type and flags of each frame that begins in a turn's first bytes."""
     at = 0
     while at + 9 <= len(head):
-        length = head[at] << 16 | head[at + 1] << 8 | head[at + 2]
-        kind, flags = head[at + 3], head[at + 4]
-        if kind in (H2_DATA, H2_HEADERS, H2_CONTINUATION):
-            return True
-        if kind in (H2_PING, H2_SETTINGS) and not flags & H2_ACK:
-            return True
-        at += 9 + length
-    return False
+        yield head[at + 3], head[at + 4]
+        at += 9 + (head[at] << 16 | head[at + 1] << 8 | head[at + 2])
 
 
 def responders_goodbye(story: Story, end: Ending | None) -> Alert | None:

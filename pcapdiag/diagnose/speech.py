@@ -15,6 +15,7 @@ from pcapdiag.diagnose.completeness import HTTP1, METHODS
 from pcapdiag.diagnose.goodbye import H2_PREFACE
 from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.once import once
+from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
 
 PROXY_V1, PROXY_V2 = b"PROXY ", b"\r\n\r\n\x00\r\nQUIT\n"
@@ -143,8 +144,17 @@ def answered(story: Story) -> Said:
 
 def spoken_before(story: Story) -> bool:
     """Return whether both ends' first bytes may not be the connection's first."""
-    unseen = story.initiator.isn is None or story.responder.isn is None
+    unseen = _lost_its_first(story, True) or _lost_its_first(story, False)
     return story.midstream or unseen
+
+
+def _lost_its_first(story: Story, of_initiator: bool) -> bool:
+    """Return whether the capture may lack an end's first bytes: its SYN, or its first segment."""
+    isn = story.half(of_initiator).isn
+    if isn is None:
+        return True
+    said = (p for p in story.packets if p.from_initiator == of_initiator and p.length)
+    return min((seq_distance(p.seq, isn) for p in said), default=0) > 1
 
 
 def banner(data: bytes) -> str:

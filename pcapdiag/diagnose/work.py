@@ -18,6 +18,7 @@ from pcapdiag.diagnose.goodbye import (
     asks_for_answer,
     bytes_not_captured,
     responder_said_goodbye,
+    waits_for_no_stream,
 )
 from pcapdiag.diagnose.http2.known import drained, first_open, has_begun, tells_all
 from pcapdiag.diagnose.multipath import is_multipath
@@ -75,7 +76,7 @@ def _by_bytes(story: Story) -> Work:
         return Work.DONE if unanswered_request(story) is None else Work.WAITING
     if in_time == 0:
         apart = _answer_in_disorder(story) or answers_unseen(story) or opened_by_both(story)
-        unsure = apart and not nothing_answered(story)
+        unsure = (apart and not nothing_answered(story)) or waits_for_no_stream(story)
         return Work.UNKNOWN if unsure else Work.WAITING
     if in_time < turn.response_bytes and turn.response_head.startswith(HTTP1):
         return Work.DONE if _was_complete(turn, in_time) else Work.ANSWERING

@@ -32,6 +32,7 @@ from pcapdiag.model.context import Context
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection
 from pcapdiag.model.story import Story
+from pcapdiag.model.tls import KeyState
 
 if TYPE_CHECKING:
     from pcapdiag.correlate.selection import Selection
@@ -58,8 +59,8 @@ class Analysis(Following):
             self.tracker.endings.keep_prints = self.prints
         if options.follow:
             self.tracker.endings.together = 1
-        self.wrong_secrets = 0
-        """Connections that the key log has secrets for which do not open them."""
+        self.key_states: Counter[KeyState] = Counter()
+        """Of connections with TLS that were read."""
         self.surroundings = Surroundings(self.tracker, options)
         self.connections = Connections(self.complete, handed_out=options.follow)
         self.unlisted: Counter[str] = Counter()
@@ -183,7 +184,7 @@ class Analysis(Following):
         story = build_story(self.tracker, flow)
         story.application = self.readers.application(flow, story)
         open_again(story)
-        self._count_wrong_secrets(story)
+        self._count_key_state(story)
         self._count_goaways(story)
         self.surroundings.tls_servers.note(story)
         if flow.look:
@@ -305,10 +306,10 @@ class Analysis(Following):
 
         return Selection.from_options(self.options, self.tracker.first_time)
 
-    def _count_wrong_secrets(self, story: Story) -> None:
+    def _count_key_state(self, story: Story) -> None:
         tls = story.application.tls if story.application else None
-        if tls is not None and tls.key_state == "wrong secret":
-            self.wrong_secrets += 1
+        if tls is not None:
+            self.key_states[tls.key_state] += 1
 
     def _count_goaways(self, story: Story) -> None:
         http = story.application.http if story.application else None
@@ -319,9 +320,16 @@ class Analysis(Following):
     def key_notes(self) -> list[str]:
         """Return what is to be said of the TLS secrets; nothing of what they are."""
         notes = [f"key log: {problem}" for problem in self.keys.problems]
-        if self.wrong_secrets:
-            count = counted(self.wrong_secrets, "connection")
+        wrong, missing = self.key_states["wrong secret"], self.key_states["no secret"]
+        if wrong:
+            count = counted(wrong, "connection")
             notes.append(f"key log: its secrets do not open {count}; judged without keys")
+        elif missing and self.keys and not self.key_states["decrypted"]:
+            count = counted(missing, "TLS connection")
+            notes.append(
+                f"key log: it has no secret of {count} that could be opened: it is of another run, "
+                "or of another program; judged without keys"
+            )
         return notes
 
     def _learn_server_name(self, story: Story) -> None:

@@ -33,6 +33,10 @@ class Readers:
                 self._lanes.end_waiting(half.lane)
         self._take(flow)
         application = self._conversation(flow).finish()
+        cut = story.initiator.truncated or story.responder.truncated
+        if cut and application.http is not None:
+            # Readers learn of a hole by the bytes behind it, and there may be none.
+            application.http.incomplete = True
         # Some 17 kB; what is open when a capture ends is held until the last one is judged.
         flow.reading = None
         return application

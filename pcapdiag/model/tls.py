@@ -61,6 +61,8 @@ class ServerHello(msgspec.Struct, frozen=True):
     """Index of the pre-shared key that was accepted (TLS 1.3)."""
     random: bytes = b""
     extensions: tuple[int, ...] = ()
+    complete: bool = True
+    """False where the capture cut it off: what is not there may have been in the rest."""
 
 
 class Certificate(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.goodbye import asks_for_answer
 from pcapdiag.diagnose.judge import judge
+from pcapdiag.model.story import Story
 from tests.diagnose.playbook import GET, HANDSHAKE, OK, SHORT, C, S, around, judged, play
 
 HELLO, DATA = b"\x16\x03\x01\x00\x05\x01hell", b"\x17\x03\x03\x00\x40" + b"x" * 64
@@ -162,6 +163,35 @@ def test_guessed_roles_accuse_nobody() -> None:
     assert judge(both_high, around(both_high)).code == "ok"
 
 
+def test_a_server_hello_says_nothing_for_who_sent_it_first() -> None:
+    def story(first: bytes) -> Story:
+        used = (
+            C("PSH,ACK", first),
+            S("PSH,ACK", DATA),
+            C("PSH,ACK", b"\x17\x03\x03\0\x70" + b"x" * 112),
+        )
+        found = play(*HANDSHAKE, *used, S("FIN,ACK"), C("FIN,ACK"))
+        found.initiator_inferred = True
+        return replace(found, responder=replace(found.responder, port=50051))
+
+    answer = story(HELLO.replace(b"\x01hell", b"\x02hell"))
+    assert judge(answer, around(answer)).code == "ok"
+    hello = story(HELLO)
+    assert judge(hello, around(hello)).code != "ok"
+
+
+def test_a_ping_of_http2_is_no_request() -> None:
+    """Where the streams cannot be read: its last turn then tells nothing of them."""
+    used = (C("PSH,ACK", PREFACE), S("PSH,ACK", frame(4)), C("ACK"))
+    cut = (S("RST,ACK", win=500, after=30),)
+    for last, code in (
+        (frame(6, length=8), "tcp.reset_in_response"),
+        (frame(1), "tcp.reset_before_response"),
+        (frame(6, length=8) + frame(1), "tcp.reset_before_response"),
+    ):
+        assert judged(*HANDSHAKE, *used, C("PSH,ACK", last), S("ACK"), *cut).code == code
+
+
 def test_postgresqls_cancel_request_is_answered_by_a_close() -> None:
     cancel = b"\x00\x00\x00\x10\x04\xd2\x16\x2e" + bytes(8)
     closed = (S("FIN,ACK", after=5), C("FIN,ACK"), S("ACK"))
@@ -184,3 +214,12 @@ def test_a_cache_that_is_told_to_end_says_nothing(told: bytes) -> None:
     lines = (C("PSH,ACK", told), S("FIN,ACK", after=30))
     assert judge(play(*HANDSHAKE, *lines), around(play(*HANDSHAKE, *lines))).code == "ok"
     assert judged(*HANDSHAKE, C("PSH,ACK", b"GET shutdown\r\n"), S("FIN,ACK", after=30)).failed
+
+
+def test_a_close_of_websocket_is_known_by_its_size_where_it_was_cut() -> None:
+    close = b"\x88\xa3" + bytes(39)
+    used = (C("PSH,ACK", b"?" * 90), S("PSH,ACK", b"!" * 90), C("PSH,ACK", close))
+    for kept, code in ((close[:30], "ok"), (b"\x82" + close[1:30], "tcp.closed_before_response")):
+        story = play(*HANDSHAKE, *used, S("FIN,ACK"), C("FIN,ACK"))
+        story.turn.request_head = kept
+        assert judge(story, around(story)).code == code

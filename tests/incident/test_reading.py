@@ -11,6 +11,7 @@ from pcapdiag.incident.reading import Readers
 from pcapdiag.model.application import Application
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.story import Story
+from pcapdiag.pipeline import analyze
 from tests.captures import FIXTURES
 
 
@@ -36,3 +37,15 @@ def test_a_reader_goes_when_its_connection_is_told(
     analysis.finish()
     assert read
     assert all(flow.reading is None for flow in read)
+
+
+def test_a_key_log_of_another_run_is_told() -> None:
+    def notes(keys: str) -> list[str]:
+        options = AnalyzeOptions(keylog=str(FIXTURES / "pcaps" / keys / "keylog.txt"))
+        return analyze(
+            [FIXTURES / "pcaps/http2.goaway-inside-tls/client.pcap"], options
+        ).capture.notes
+
+    (note,) = [one for one in notes("http2.rst_stream-inside-tls") if one.startswith("key log")]
+    assert "no secret of 1 TLS connection" in note
+    assert not [one for one in notes("http2.goaway-inside-tls") if one.startswith("key log")]

@@ -46,11 +46,12 @@ from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.words import exchange_frames
 from pcapdiag.diagnose.http2.closing import error_goaway, exchange_judgement, goaway_judgement
 from pcapdiag.diagnose.http2.errors import ENHANCE_YOUR_CALM
-from pcapdiag.diagnose.http2.known import http2_facts
+from pcapdiag.diagnose.http2.known import http2_facts, tells_all, with_late_reset
 from pcapdiag.diagnose.http2.streams import phase_of, refused_by, stream_facts
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.text import counted
+from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange, GoAway
 from pcapdiag.model.story import Story
@@ -85,6 +86,12 @@ KIND = Kind(
     ),
 )
 
+TOO_LARGE = (
+    "The answer was complete: gRPC's C core (Python, C++, Ruby, PHP) says so of a message that is "
+    "larger than its client takes (grpc.max_receive_message_length, 4 MB by default), and the call "
+    "ends with RESOURCE_EXHAUSTED."
+)
+
 
 def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a connection given up so."""
@@ -94,8 +101,14 @@ def match(story: Story, _context: Context) -> Judgement | None:
 
 def match_exchange(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
     """Return the verdict for one stream that was reset so, or ended with such a connection."""
-    if exchange.reset_code == ENHANCE_YOUR_CALM and not exchange.complete:
-        return _stream_judgement(story, exchange)
+    if exchange.complete and exchange.grpc is not None and tells_all(story):
+        late = with_late_reset(story, exchange)
+        if late.reset_code == ENHANCE_YOUR_CALM and late.ended_by == "initiator":
+            return _stream_judgement(story, late, TOO_LARGE)
+    seen = tells_all(story) and not one_direction(story)
+    told = exchange.ended_by == "responder" or seen
+    if exchange.reset_code == ENHANCE_YOUR_CALM and not exchange.complete and told:
+        return _stream_judgement(story, exchange, "The stream's request failed.")
     goaway = _goaway(story)
     return exchange_judgement(story, KIND.code, goaway, exchange) if goaway is not None else None
 
@@ -105,7 +118,7 @@ def _goaway(story: Story) -> GoAway | None:
     return goaway if goaway is not None and goaway.code == ENHANCE_YOUR_CALM else None
 
 
-def _stream_judgement(story: Story, exchange: Exchange) -> Judgement:
+def _stream_judgement(story: Story, exchange: Exchange, lost: str) -> Judgement:
     facts = http2_facts(story)
     frames = exchange_frames(exchange, exchange.reset_frame)
     by_initiator = exchange.ended_by == "initiator"
@@ -121,7 +134,7 @@ def _stream_judgement(story: Story, exchange: Exchange) -> Judgement:
         | {
             "what": f"RST_STREAM on stream {exchange.stream_id} (frame {exchange.reset_frame})",
             "debug": "",
-            "lost": "The stream's request failed.",
+            "lost": lost,
             "pings": counted(facts.ping_count if facts else 0, "PING frame"),
         },
     )

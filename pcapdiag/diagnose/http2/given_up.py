@@ -15,6 +15,7 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.patience import Patience, patience
 from pcapdiag.diagnose.tcp import response_timeout
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
@@ -27,7 +28,7 @@ clients that lose interest are the rule."""
 def match(story: Story, exchange: Exchange, context: Context) -> Judgement | None:
     """Return the verdict tcp.response_timeout for a stream cancelled at a timeout's value."""
     cancel = cancel_of(exchange)
-    if cancel is None or is_incomplete(story):
+    if cancel is None or is_incomplete(story) or one_direction(story):
         return None
     told = at_deadline(cancel) or like_others(story, cancel)
     waited = told or patience(story, context, cancel.asked, cancel.time)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.http2.errors import NO_ERROR
 from pcapdiag.model.http import Exchange, GoAway, Http2Facts
 from pcapdiag.model.story import Story
@@ -67,3 +69,19 @@ def tells_all(story: Story) -> bool:
 def has_begun(exchange: Exchange) -> bool:
     """Return whether anything of the answer came."""
     return exchange.status is not None or exchange.response_frame is not None
+
+
+def with_late_reset(story: Story, exchange: Exchange) -> Exchange:
+    """Return the exchange with the RST_STREAM that came behind its END_STREAM, if one did."""
+    facts = http2_facts(story)
+    resets = facts.rst_streams if facts is not None and exchange.reset_code is None else ()
+    late = next((reset for reset in resets if reset.stream_id == exchange.stream_id), None)
+    if late is None:
+        return exchange
+    return replace(
+        exchange,
+        ended_by="initiator" if late.from_initiator else "responder",
+        reset_code=late.code,
+        reset_frame=late.frame,
+        reset_time=late.time,
+    )

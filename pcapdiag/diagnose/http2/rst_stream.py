@@ -45,8 +45,6 @@ References
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.words import exchange_frames
 from pcapdiag.diagnose.http2.errors import (
@@ -57,14 +55,15 @@ from pcapdiag.diagnose.http2.errors import (
 )
 from pcapdiag.diagnose.http2.known import (
     drained,
-    http2_facts,
     is_incomplete,
     is_short,
     tells_all,
+    with_late_reset,
 )
 from pcapdiag.diagnose.http2.streams import is_effect, phase_of, refused_by, stream_facts
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
+from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
@@ -106,7 +105,7 @@ its late start."""
 def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
     """Return the verdict for a stream that was reset before its answer was complete."""
     if is_short(exchange):
-        exchange = _with_late_reset(story, exchange)
+        exchange = with_late_reset(story, exchange)
     elif exchange.complete:
         return None
     code = exchange.reset_code
@@ -120,25 +119,9 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
         return None
     if code in NEED_ALL_BYTES and not tells_all(story):
         return None
-    if is_effect(story, exchange.reset_time or 0, by_initiator):
+    if is_effect(story, exchange.reset_time or 0, by_initiator) or one_direction(story):
         return None
     return _judgement(story, exchange, code, by_initiator)
-
-
-def _with_late_reset(story: Story, exchange: Exchange) -> Exchange:
-    """Return the exchange with the RST_STREAM that came behind its END_STREAM, if one did."""
-    facts = http2_facts(story)
-    resets = facts.rst_streams if facts is not None and exchange.reset_code is None else ()
-    late = next((reset for reset in resets if reset.stream_id == exchange.stream_id), None)
-    if late is None:
-        return exchange
-    return replace(
-        exchange,
-        ended_by="initiator" if late.from_initiator else "responder",
-        reset_code=late.code,
-        reset_frame=late.frame,
-        reset_time=late.time,
-    )
 
 
 def _judgement(story: Story, exchange: Exchange, code: int, by_initiator: bool) -> Judgement:

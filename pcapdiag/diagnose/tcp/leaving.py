@@ -6,6 +6,7 @@ import msgspec
 
 from pcapdiag.diagnose.bare import held_by_its_sender
 from pcapdiag.diagnose.cancel import Cancel, at_deadline, cancelled, like_others
+from pcapdiag.diagnose.completeness import HTTP1
 from pcapdiag.diagnose.ending import (
     LEFT_AT_ONCE,
     Ending,
@@ -40,7 +41,8 @@ from pcapdiag.diagnose.work import (
 )
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact, flag_letters, seq_distance
-from pcapdiag.model.story import Story
+from pcapdiag.model.story import Story, Turn
+from pcapdiag.protocols.http.heads import head_end
 
 PUSHED = 100 * MS
 """A FIN this soon after the last byte, where nobody ever answers, ends a one-way transfer."""
@@ -104,7 +106,7 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if state is Work.WAITING and not _one_way(story, context, end):
         since = asked_at(story) or max(turn.request_last_time, story.established_time)
         return Leaving(end, _weighed(story, context, since, end), False)
-    if any(kind in turn.response_head.lower() for kind in ENDLESS):
+    if _may_be_endless(turn):
         return None
     awaits = asks_for_answer(story) and not (tells_all(story) and first_open(story) is None)
     unread = turn.response_bytes > 0 and awaits and _left_bytes_unread(story, end)
@@ -116,6 +118,14 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if state is Work.NOTHING and _waited_for_greeting(story, context, end):
         return Leaving(end, patience(story, context, story.established_time, end.time), False)
     return None
+
+
+def _may_be_endless(turn: Turn) -> bool:
+    """Return whether the answer goes on by its nature, or snaplen cut off what would say so."""
+    head = turn.response_head
+    if any(kind in head.lower() for kind in ENDLESS):
+        return True
+    return head.startswith(HTTP1) and head_end(head) < 0 and turn.response_bytes > len(head)
 
 
 def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patience:

@@ -21,6 +21,7 @@ from pcapdiag.diagnose.tls.certificates import (
     out_of_date,
 )
 from pcapdiag.diagnose.tls_state import tls_facts
+from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.once import once
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Certificate, CertificateFlight
@@ -52,7 +53,7 @@ class Rejection(msgspec.Struct, frozen=True):
 def rejection(story: Story) -> Rejection | None:
     """Return which certificate an alert refused and why; None where no certificate was."""
     found = refusal(story)
-    if found is None or not _about_certificate(found):
+    if found is None or not _about_certificate(found, unseen=one_direction(story)):
         return None
     facts = found.facts
     flight = facts.server_certificates if found.by_initiator else facts.client_certificates
@@ -62,12 +63,13 @@ def rejection(story: Story) -> Rejection | None:
     return Rejection(found, flight, certificate, reason, sure, rest)
 
 
-def _about_certificate(found: Refusal) -> bool:
+def _about_certificate(found: Refusal, unseen: bool) -> bool:
+    """Return whether it is about a certificate; ``unseen``: one end's bytes were not captured."""
     facts = found.facts
+    read = facts.server_hello is not None or facts.incomplete
     if found.by_initiator:
-        read = facts.server_hello is not None or facts.incomplete
-        return found.code in REFUSALS and read
-    if found.code not in BY_SERVER or facts.server_hello is None:
+        return found.code in REFUSALS and (read or unseen)
+    if found.code not in BY_SERVER or not read:
         return False
     given = facts.client_certificates
     if found.code == HANDSHAKE_FAILURE or given is not None:

@@ -98,7 +98,9 @@ def chosen_alpn(facts: TlsFacts) -> str:
 def alpn_answer_known(facts: TlsFacts) -> bool:
     """Return whether the server's answer to ALPN was readable (TLS 1.3 encrypts it)."""
     hello = facts.server_hello
-    return hello is not None and (not facts.is_tls13 or facts.key_state == "decrypted")
+    if hello is None or not (hello.complete or hello.alpn):
+        return False
+    return not facts.is_tls13 or facts.key_state == "decrypted"
 
 
 def date(nanoseconds: int) -> str:

@@ -23,7 +23,9 @@ SUPPORTED_VERSIONS, KEY_SHARE, ENCRYPTED_CLIENT_HELLO = 43, 51, 0xFE0D
 
 RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 """The random of a HelloRetryRequest (RFC 8446 section 4.1.3)."""
-SSL3, TLS12 = 0x0300, 0x0303
+SSL3, TLS12, TLS13 = 0x0300, 0x0303, 0x0304
+TLS13_SUITES = 0x13
+"""First byte of every cipher suite of TLS 1.3."""
 
 Extensions = dict[int, bytes]
 
@@ -127,6 +129,9 @@ def read_server_hello(message: HandshakeMessage) -> ServerHello | None:
     except CutShortError:
         kinds = tuple(extensions)
     chosen = _number(extensions.get(SUPPORTED_VERSIONS))
+    if chosen is None and cipher >> 8 == TLS13_SUITES:
+        # Those are of no older version (RFC 8446 appendix B.4): what says so was cut off.
+        chosen = TLS13
     return ServerHello(
         frame=message.frame,
         time=message.time,
@@ -138,6 +143,7 @@ def read_server_hello(message: HandshakeMessage) -> ServerHello | None:
         resumed_psk=_number(extensions.get(PRE_SHARED_KEY)),
         random=random,
         extensions=kinds,
+        complete=message.complete,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.diagnose.judge import judge, other_failures
-from pcapdiag.model.http import Exchange, RstStream, Stall
+from pcapdiag.model.http import Exchange, GrpcFacts, RstStream, Stall
 from tests.diagnose.fields import Http2Fields
 from tests.diagnose.http2.scenes import (
     CLIENT_CLOSES,
@@ -22,7 +22,7 @@ from tests.diagnose.http2.scenes import (
     reset,
     stall,
 )
-from tests.diagnose.playbook import Line, around, sides
+from tests.diagnose.playbook import MS, Line, around, sides
 
 pytestmark = pytest.mark.once
 
@@ -214,3 +214,32 @@ def test_windows_that_are_no_failure(
     exchange: Exchange, stopped: Stall, end: tuple[Line, ...]
 ) -> None:
     assert judged(http2(exchange, stalls=(stopped,)), *end).code != "http2.flow_control_stall"
+
+
+def test_one_direction_does_not_tell_why_a_stream_was_given_up() -> None:
+    for above in (
+        http2(reset(request(1), "initiator", 1)),
+        http2(reset(request(1), "initiator", 11)),
+        http2(reset(request(1, grpc=GrpcFacts("a", "b", timeout=48 * MS)), "initiator", 8)),
+    ):
+        story = connection(above)
+        assert judge(story, around(story)).failed
+        alone = connection(above)
+        alone.responder.packets = 0
+        assert not judge(alone, around(alone)).failed
+
+
+def test_a_message_that_is_larger_than_its_client_takes() -> None:
+    """Measured with grpcio: a whole answer, and then RST_STREAM with code 11."""
+    late = RstStream(181, at(60), True, 1, 11)
+    call = http2(answered(1, grpc=GrpcFacts("lab.T", "Un", status=0)))
+    other = http2(answered(1))
+    for above in (call, other):
+        assert above.http is not None
+        assert above.http.http2 is not None
+        above.http.http2.rst_streams = (late,)
+    verdict = judged(call)
+    assert verdict.code == "http2.enhance_your_calm"
+    assert sides(verdict)["initiator"] > 0.9
+    assert "max_receive_message_length" in verdict.facts["lost"]
+    assert judged(other).code == "ok"

@@ -189,6 +189,16 @@ def test_an_endless_answer_ends_when_the_client_has_had_enough() -> None:
     assert judged(*HANDSHAKE, *lines, S("FIN,ACK")).code == "ok"
 
 
+def test_an_answer_whose_head_was_cut_off_may_be_endless() -> None:
+    events = b"HTTP/1.1 200 OK\r\nContent-Type: te"
+    late = (C("FIN,ACK", after=20), S("PSH,ACK", b"data: 9"), C("RST"))
+    lines = (*HANDSHAKE, C("PSH,ACK", GET), S("PSH,ACK", events), C("ACK"), *late)
+    assert judged(*lines).code == "tcp.initiator_abort"
+    story = play(*lines)
+    story.turn.response_bytes += 300
+    assert judge(story, around(story)).code != "tcp.initiator_abort"
+
+
 def without_times(step: int, *lines: Line) -> Judgement:
     """As from a hex dump: text2pcap gives the packets times by their numbers."""
     story = play(*lines)

@@ -30,6 +30,7 @@ class AnswerFields(TypedDict, total=False):
     cipher: int
     alpn: str | None
     group: int | None
+    complete: bool
 
 
 class CertificateFields(TypedDict, total=False):

@@ -7,11 +7,12 @@ from typing import Unpack
 import pytest
 from msgspec.structs import replace
 
+from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.tls.certificates import fits_name, inspection_issuer, matches, out_of_date
 from pcapdiag.model.context import TlsServerFacts
 from pcapdiag.model.tls import Certificate, CertificateFlight, Message, TlsFacts
-from tests.diagnose.playbook import START, C, Line, S, sides
+from tests.diagnose.playbook import START, C, Line, S, around, sides
 from tests.diagnose.tls.fields import CertificateFields, ClientFlight, Facts, HelloFields
 from tests.diagnose.tls.scenes import (
     DAY,
@@ -27,6 +28,7 @@ from tests.diagnose.tls.scenes import (
     given,
     hello,
     record,
+    scene,
     told,
 )
 
@@ -306,3 +308,16 @@ def test_a_client_that_stayed_for_a_while() -> None:
 def test_a_client_that_asked_something() -> None:
     asked = (C("PSH,ACK", record(23, 100)), S("PSH,ACK", record(23, 200)), GOODBYE, *LEFT)
     assert left(*asked, client_data=1, server_data=1, **given("other.example")).code == "ok"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [(48, "tls.certificate_untrusted"), (45, "tls.certificate_expired")]
+)
+def test_an_alert_about_a_certificate_says_so_by_itself(code: int, expected: str) -> None:
+    """One direction alone was captured, or snaplen cut the ServerHello off."""
+    client = scene(HELLO, alert(C, code), C("FIN,ACK"))
+    client.responder.packets = 0
+    assert judge(client, around(client)).code == expected
+    lines = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), alert(S, code), *HUNG_UP)
+    assert told(*lines, incomplete=True).code == expected
+    assert told(HELLO, alert(C, code), C("FIN,ACK")).code == "tls.alert"

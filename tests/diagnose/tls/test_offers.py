@@ -74,6 +74,7 @@ def test_a_picked_protocol_is_no_mismatch() -> None:
 
 def test_a_hidden_answer_is_no_mismatch() -> None:
     assert http2_alone(*LEFT, server_hello=answer(0x0304)).code != "tls.alpn_mismatch"
+    assert http2_alone(*LEFT, server_hello=answer(complete=False)).code != "tls.alpn_mismatch"
 
 
 def test_alert_112() -> None:

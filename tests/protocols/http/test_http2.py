@@ -319,14 +319,3 @@ def test_no_secret_is_kept() -> None:
     request = client.request(1, authorization="Bearer S3CRET", cookie="a=S3CRET")
     answer = server.headers(1, _status="200", set_cookie="a=S3CRET") + data(1, b"S3CRET", end=True)
     assert "S3CRET" not in repr(talk((CLIENT, request), (SERVER, answer)))
-
-
-def test_a_request_whose_headers_never_ended_was_one() -> None:
-    """So NGINX, Node.js and HAProxy refuse them by GOAWAY: they count fields as they come."""
-    block = Http2Peer().encoder.encode([(":method", "GET"), (":path", "/")])
-    begun = (CLIENT, frame(HEADERS, 1, block) + frame(CONTINUATION, 1, block))
-    asked = only(begun, (SERVER, frame(GOAWAY, 0, number(1) + number(11))))
-    assert (asked.stream_id, asked.request_frame, asked.method) == (1, 3, None)
-    assert (asked.headers_unknown, asked.request_complete, asked.complete) == (True, False, False)
-    answer = (CLIENT, Http2Peer().request(1)), (CLIENT, frame(HEADERS, 1, block))
-    assert only(*answer).method == "GET"

@@ -158,6 +158,16 @@ def test_server_hello_that_was_cut() -> None:
         assert (found is None) == (length < 2 + 32 + 33 + 2)
 
 
+def test_a_cut_server_hello_of_tls13_is_known_by_its_cipher() -> None:
+    """With a key share after quantum computers it has 1.2 kB, beyond many a snaplen."""
+    body = server_hello()[:80]
+    cut = read_server_hello(HandshakeMessage(2, 1180, body, 8, 80, complete=False))
+    assert cut is not None
+    assert (cut.version, cut.cipher, cut.complete) == (0x0304, 0x1301, False)
+    assert answer(server_hello(())).complete
+    assert answer(server_hello((), cipher=0xC02F)).version == 0x0303
+
+
 def test_key_share_of_a_retry_is_a_group_alone() -> None:
     assert answer(server_hello((extension(51, numbers(24)),))).group == 24
 
