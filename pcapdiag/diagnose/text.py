@@ -71,7 +71,7 @@ class Words(dict[str, str]):
         self._story = story
 
     def __missing__(self, name: str) -> str:
-        make = _WORDS.get(name)
+        make = WORDS.get(name)
         if make is None:
             # An address as URLs and ss want it: any word that is one, by its name and this ending.
             address = name.removesuffix(AS_HOST)
@@ -125,7 +125,7 @@ def _is(flags: str, value: int) -> Callable[[Story], str]:
     return lambda story: flags_filter(flags, value, ip_version=story.ip_version)
 
 
-_WORDS: dict[str, Callable[[Story], str]] = {
+WORDS: dict[str, Callable[[Story], str]] = {
     "initiator": lambda story: end_name(story.initiator),
     "initiator_ip": lambda story: story.initiator.address,
     "initiator_port": lambda story: str(story.initiator.port),
