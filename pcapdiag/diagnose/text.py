@@ -141,6 +141,8 @@ WORDS: dict[str, Callable[[Story], str]] = {
     "is_rst_or_fin": _is("(tcp-rst|tcp-fin)", RST | FIN),
     "is_syn_or_rst": _is("(tcp-syn|tcp-rst)", RST | SYN),
     "behind": _behind,
+    "iptables_save": lambda story: f"ip{'6' if story.ip_version == 6 else ''}tables-save",
+    "nmap": lambda story: "nmap -6" if story.ip_version == 6 else "nmap",
     "lasted": lambda story: duration(story.end - story.start),
     "syns": lambda story: counted(story.syn_count, "SYN"),
     "request_bytes": lambda story: counted(story.turn.request_bytes, "byte"),

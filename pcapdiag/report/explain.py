@@ -24,6 +24,8 @@ _PLACES = {
     "receiver_host": "RECEIVER",
     "silent_host": "SILENT",
     "full_ping": "1472",
+    "iptables_save": "iptables-save",
+    "nmap": "nmap",
     "responder_port": "PORT",
     "stream": "NUMBER",
     "mtu": "MTU",

@@ -59,6 +59,12 @@ def test_words_of_an_ipv6_connection() -> None:
         "{unheard_of}".format_map(words)
 
 
+def test_programs_are_told_that_it_is_ipv6() -> None:
+    told = "{iptables_save}, {nmap}"
+    assert told.format_map(Words(play(*HANDSHAKE), {})) == "iptables-save, nmap"
+    assert told.format_map(Words(over_ipv6(), {})) == "ip6tables-save, nmap -6"
+
+
 def test_a_filter_for_flags_looks_into_the_connections_own_version() -> None:
     told = "{is_rst}; {is_rst_or_fin}; {is_syn_or_rst}"
     assert told.format_map(Words(play(*HANDSHAKE), {})) == (
