@@ -25,6 +25,12 @@ from pcapdiag.model.story import Half, Story
 PREFACE = b"PR"
 """HTTP/2's preface and a PROXY header, behind which there may be HTTP."""
 
+AS_HOST = "_host"
+FIN, SYN, RST = 1, 2, 4
+IP6_FLAGS = 40 + 13
+"""Where TCP's flags are in an IPv6 packet without extension headers."""
+FULL_PACKET, PING_HEADERS = 1500, {4: 28, 6: 48}
+"""Bytes of the largest packet on Ethernet, and of ping's headers in it."""
 SOCKS = " -x 'socks"
 """How curl is told to go by way of a SOCKS proxy, which speaks no HTTP itself."""
 
@@ -87,7 +93,15 @@ class Words(dict[str, str]):
         self._story = story
 
     def __missing__(self, name: str) -> str:
-        word = self[name] = _WORDS[name](self._story)
+        make = WORDS.get(name)
+        if make is None:
+            # An address as URLs and ss want it: any word that is one, by its name and this ending.
+            address = name.removesuffix(AS_HOST)
+            if address == name:
+                raise KeyError(name)
+            word = self[name] = host_in_url(self[address])
+            return word
+        word = self[name] = make(self._story)
         return word
 
 
@@ -119,7 +133,21 @@ def _behind(story: Story) -> str:
     return f"host {server.address} and not host {client}"
 
 
-_WORDS: dict[str, Callable[[Story], str]] = {
+def flags_filter(flags: str, value: int, *, ip_version: int) -> str:
+    """Return a filter of tcpdump for segments with one of these flags.
+
+    ``tcp[...]`` looks into IPv4 alone, and with an IPv6 address it is refused (pcap-filter(7)).
+    """
+    if ip_version == 6:
+        return f"ip6[{IP6_FLAGS}] & {value} != 0"
+    return f"tcp[tcpflags] & {flags} != 0"
+
+
+def _is(flags: str, value: int) -> Callable[[Story], str]:
+    return lambda story: flags_filter(flags, value, ip_version=story.ip_version)
+
+
+WORDS: dict[str, Callable[[Story], str]] = {
     "initiator": lambda story: end_name(story.initiator),
     "initiator_ip": lambda story: story.initiator.address,
     "initiator_port": lambda story: str(story.initiator.port),
@@ -127,9 +155,16 @@ _WORDS: dict[str, Callable[[Story], str]] = {
     "closer": lambda story: end_name(story.responder),
     "responder_ip": lambda story: story.responder.address,
     "responder_port": lambda story: str(story.responder.port),
+    "initiator_host": lambda story: host_in_url(story.initiator.address),
     "responder_host": lambda story: host_in_url(story.responder.address),
+    "full_ping": lambda story: str(FULL_PACKET - PING_HEADERS[story.ip_version]),
     "filter": _filter,
+    "is_rst": _is("tcp-rst", RST),
+    "is_rst_or_fin": _is("(tcp-rst|tcp-fin)", RST | FIN),
+    "is_syn_or_rst": _is("(tcp-syn|tcp-rst)", RST | SYN),
     "behind": _behind,
+    "iptables_save": lambda story: f"ip{'6' if story.ip_version == 6 else ''}tables-save",
+    "nmap": lambda story: "nmap -6" if story.ip_version == 6 else "nmap",
     "lasted": lambda story: duration(story.end - story.start),
     "syns": lambda story: counted(story.syn_count, "SYN"),
     "request_bytes": lambda story: counted(story.turn.request_bytes, "byte"),

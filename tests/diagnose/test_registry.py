@@ -17,7 +17,7 @@ from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.registry import ORDER
 from pcapdiag.diagnose.shows import shows
-from pcapdiag.diagnose.text import fill
+from pcapdiag.diagnose.text import WORDS, fill
 from pcapdiag.model.story import Story
 from tests.diagnose.playbook import (
     CLIENT,
@@ -212,3 +212,10 @@ def test_addresses_of_version_6_stand_in_brackets() -> None:
     assert "[fd00::5]:40000" in texts.explanation
     assert any("http://[fd00::7]:8443/" in command for command in texts.commands)
     assert CLIENT[0] not in texts.explanation
+
+
+@pytest.mark.parametrize("code", sorted(STORIES))
+def test_no_fact_takes_the_place_of_a_word_that_all_templates_know(code: str) -> None:
+    _, judgement = judged(code)
+    # Who closed, and after how long, a kind may know better.
+    assert set(judgement.facts) & set(WORDS) <= {"closer", "gap"}

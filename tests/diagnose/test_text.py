@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import subprocess
+
 import pytest
 
 from pcapdiag.diagnose.curl import as_it_speaks
 from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.tcp.closed_before_response import KIND
 from pcapdiag.diagnose.text import Words, fill
 from pcapdiag.model.story import Story
+from tests.captures import FIXTURES
 from tests.diagnose.playbook import GET, HANDSHAKE, C, S, around, play
 from tests.diagnose.tls.scenes import HELLO, hello, scene
 
 pytestmark = pytest.mark.once
+
+REFUSED = "pcaps/http.local_reply-envoy-refused/proxy.pcap"
+WHO = dict.fromkeys(("silent", "receiver", "sender", "prober"), "2001:db8::7")
+"""Ends as some kinds call them."""
+
+
+def over_ipv6() -> Story:
+    story = play(*HANDSHAKE)
+    story.initiator.address, story.responder.address = "2001:db8::1", "2001:db8::2"
+    story.ip_version = 6
+    return story
 
 
 @pytest.mark.parametrize(("request_", "curl"), [(GET, True), (b"*1\r\n$4\r\nPING\r\n", False)])
@@ -70,3 +87,78 @@ def test_curl_asks_over_tls_by_the_name_that_was_asked_for(name: str | None, sai
 def curl(story: Story) -> str:
     """The command for a connection."""
     return fill(KIND, judge(story, around(story)), story).commands[0]
+
+
+@pytest.mark.parametrize("code", sorted(KINDS))
+def test_ss_gets_an_ipv6_address_in_brackets(code: str) -> None:
+    for command in KINDS[code].commands:
+        assert not re.search(r"\bdst \{(?!\w+_host\})", command)
+
+
+def test_words_of_an_ipv6_connection() -> None:
+    words = Words(over_ipv6(), WHO)
+    told = "{silent_host} {silent} {responder_host} {initiator_host} {full_ping}".format_map(words)
+    assert told == "[2001:db8::7] 2001:db8::7 [2001:db8::2] [2001:db8::1] 1452"
+    with pytest.raises(KeyError):
+        "{unheard_of}".format_map(words)
+
+
+def test_programs_are_told_that_it_is_ipv6() -> None:
+    told = "{iptables_save}, {nmap}"
+    assert told.format_map(Words(play(*HANDSHAKE), {})) == "iptables-save, nmap"
+    assert told.format_map(Words(over_ipv6(), {})) == "ip6tables-save, nmap -6"
+
+
+def test_a_filter_for_flags_looks_into_the_connections_own_version() -> None:
+    told = "{is_rst}; {is_rst_or_fin}; {is_syn_or_rst}"
+    assert told.format_map(Words(play(*HANDSHAKE), {})) == (
+        "tcp[tcpflags] & tcp-rst != 0; tcp[tcpflags] & (tcp-rst|tcp-fin) != 0; "
+        "tcp[tcpflags] & (tcp-syn|tcp-rst) != 0"
+    )
+    assert told.format_map(Words(over_ipv6(), {})) == (
+        "ip6[53] & 4 != 0; ip6[53] & 5 != 0; ip6[53] & 6 != 0"
+    )
+
+
+@pytest.mark.needs(program="tcpdump")
+@pytest.mark.parametrize("code", sorted(KINDS))
+def test_tcpdump_takes_its_filters(code: str) -> None:
+    for story in (play(*HANDSHAKE), over_ipv6()):
+        words = Words(story, WHO)
+        for command in KINDS[code].commands:
+            found = re.search(r"tcpdump [^']*'([^']*)'", command)
+            if found is None:
+                continue
+            expression = found[1].format_map(words)
+            compiled = ["tcpdump", "-d", "-y", "EN10MB", expression]
+            done = subprocess.run(compiled, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stderr) == (0, ""), expression
+
+
+@pytest.mark.needs(program="tshark")
+def test_tshark_takes_its_filters() -> None:
+    found = {
+        expression.format_map(Words(play(*HANDSHAKE), {"stream": "1"}))
+        for kind in KINDS.values()
+        for command in kind.commands
+        for expression in re.findall(r"tshark [^|]*?-Y '([^']*)'", command)
+    }
+    assert len(found) > 5
+    # Dissected as one expression: each starts a program that takes a second.
+    whole = " || ".join(f"({one})" for one in sorted(found))
+    command = ["tshark", "-r", str(FIXTURES / REFUSED), "-Y", whole]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.needs(program="ss")
+@pytest.mark.parametrize("code", sorted(KINDS))
+def test_ss_takes_its_commands(code: str) -> None:
+    words = Words(over_ipv6(), WHO)
+    for command in KINDS[code].commands:
+        for part in command.partition("  #")[0].split(";"):
+            if not part.strip().startswith("ss "):
+                continue
+            arguments = shlex.split(part.partition("|")[0].format_map(words))
+            done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stderr) == (0, ""), command

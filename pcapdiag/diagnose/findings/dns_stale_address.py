@@ -43,7 +43,7 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
-from pcapdiag.diagnose.text import counted
+from pcapdiag.diagnose.text import counted, host_in_url
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.dns import AAAA, A, HeldAddress, HeldAnswers
 from pcapdiag.model.fleet import Fleet
@@ -193,6 +193,6 @@ def _finding(one: _Stale, fleet: Fleet) -> Finding:
             *dig(book.server, book.name, "AAAA" if ":" in one.address else "A"),
             f"getent ahosts {book.name}  # on {clients[0]}: what the client sees"
             if dig(book.server, book.name)
-            else f"ss -tn dst {one.address}  # on {clients[0]}",
+            else f"ss -tn 'dst {host_in_url(one.address)}'  # on {clients[0]}",
         ],
     )

@@ -193,7 +193,8 @@ def _finding(caller: CallerFacts, pair: _Pair, *, is_nat: bool) -> Finding:
         },
         fixes=_fixes(address, is_nat=is_nat),
         commands=[
-            f"ss -tan dst {_ip(destination)} | awk '{{print $1}}' | sort | uniq -c  # on {address}",
+            f"ss -tan 'dst {destination.rpartition(':')[0]}' | awk '{{print $1}}' | sort | uniq -c"
+            f"  # on {address}",
             "sysctl net.ipv4.ip_local_port_range net.ipv4.tcp_tw_reuse  # there",
             f"conntrack -S | grep -o 'insert_failed=[0-9]*'  # where {address} is a NAT's",
         ],
@@ -237,7 +238,3 @@ def _fixes(address: str, *, is_nat: bool) -> list[str]:
 def _rate(caller: CallerFacts) -> float:
     """Return the mean number of new connections a second."""
     return (caller.connections - 1) * NANOSECONDS / max(caller.last - caller.first, NANOSECONDS)
-
-
-def _ip(endpoint: str) -> str:
-    return endpoint.rpartition(":")[0].strip("[]")

@@ -97,5 +97,5 @@ def _finding(
             "more addresses or ports of the destination",
             "net.ipv4.tcp_tw_reuse=1, with timestamps at both ends",
         ],
-        commands=[f"ss -tan dst {endpoint.rpartition(':')[0].strip('[]')} | wc -l  # on {local}"],
+        commands=[f"ss -tan 'dst {endpoint.rpartition(':')[0]}' | wc -l  # on {local}"],
     )

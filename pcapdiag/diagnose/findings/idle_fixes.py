@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.findings.idle_times import Timer
+from pcapdiag.diagnose.text import RST, flags_filter
 from pcapdiag.diagnose.timing import SECOND, duration
 
 _ROUND = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1800)
@@ -27,20 +28,21 @@ def fixes(timer: Timer) -> list[str]:
 def commands(timer: Timer, callers: list[str]) -> list[str]:
     """Return commands that show what is set now, and who resets."""
     caller = callers[0] if callers else "the calling host"
-    address, _, port = timer.endpoints[0].rpartition(":")
-    address = address.strip("[]")
+    host, _, port = timer.endpoints[0].rpartition(":")
+    address = host.strip("[]")
     if timer.way == "closed":
         return [
-            f"ss -tn state close-wait dst {address}  # on {caller}: closed there, still kept here"
+            f"ss -tn state close-wait 'dst {host}'  # on {caller}: closed there, still kept here"
         ]
     found = [
-        f"ss -tno dst {address}  # on {caller}: timer:(keepalive,...) where it is on",
+        f"ss -tno 'dst {host}'  # on {caller}: timer:(keepalive,...) where it is on",
         f"sysctl net.ipv4.tcp_keepalive_time  # on {caller}",
     ]
     if timer.way in ("at_expiry", "late"):
+        resets = flags_filter("tcp-rst", RST, ip_version=6 if ":" in address else 4)
         found.append(
-            f"tcpdump -ni any 'tcp port {port} and tcp[tcpflags] & tcp-rst != 0'  # on {address}: "
-            "does the same RST leave there?"
+            f"tcpdump -ni any 'tcp port {port} and {resets}'  # on {address}: does the same RST "
+            "leave there?"
         )
     return found
 

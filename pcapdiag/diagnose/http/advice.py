@@ -18,8 +18,7 @@ _ASK = (
     "curl -sv -o /dev/null '{scheme}://{responder_host}:{responder_port}/'  # from {initiator_ip}"
 )
 _CAPTURE = (
-    "tcpdump -ni any -w behind.pcap 'host {responder_ip} and not host {initiator_ip}'  # on "
-    "{responder_ip}: the leg behind the proxy"
+    "tcpdump -ni any -w behind.pcap '{behind}'  # on {responder_ip}: the leg behind the proxy"
 )
 _ROUTES = (
     "curl -s localhost:9901/config_dump | grep -nE '\"(domains|prefix|cluster)\"'  # Envoy's admin "

@@ -75,7 +75,7 @@ KIND = Kind(
     title="{product} answered in the upstream's place: {request} -> {answer} ({reason})",
     explanation=(
         "{initiator} asked {responder} for {request} ({request_where}). {product} answered "
-        "{status} itself{took} ({response_where}): {reason}{details}.{maker}{behind}"
+        "{status} itself{took} ({response_where}): {reason}{details}.{maker}{next_leg}"
     ),
     phases=("before_response",),
     fix_at=("responder",),

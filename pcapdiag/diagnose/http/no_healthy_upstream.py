@@ -78,7 +78,7 @@ KIND = Kind(
         "curl -s localhost:9901/clusters | grep health_flags  # Envoy's admin port on "
         "{responder_ip}; Istio: port 15000",
         "kubectl get endpointslices -A; kubectl get pods -A -o wide  # are pods ready?",
-        "tcpdump -ni any 'host {responder_ip} and tcp[tcpflags] & (tcp-syn|tcp-rst) != 0'  # on "
+        "tcpdump -ni any 'host {responder_ip} and {is_syn_or_rst}'  # on "
         "{responder_ip}: do its health checks fail?",
     ),
 )

@@ -87,7 +87,7 @@ def made_no_call(product: str, reason: str | None) -> bool:
     return product == "envoy" and reason in ENVOY_NO_CALL
 
 
-def _behind(reply: LocalReply) -> str:
+def _next_leg(reply: LocalReply) -> str:
     if made_no_call(reply.product, reply.reason):
         return " It asked no upstream for it."
     if reply.reason == NO_ROUTE:
@@ -143,7 +143,7 @@ def reply_judgement(
             "reason": harmless(reason, 120),
             "details": f", {quoted(reply.details)}" if reply.details else "",
             "maker": maker,
-            "behind": _behind(reply),
+            "next_leg": _next_leg(reply),
         },
     )
     return replace(judgement, notes=_stalled_upload(story, exchange))

@@ -31,8 +31,8 @@ Can be confused with
     - http2.ping_timeout: a PING that was not answered.
 
 What would settle it
-    - `tshark -r FILE -Y 'http2.ping || http2.goaway || http2.rst_stream'`: how often were pings or
-      resets sent?
+    - `tshark -r FILE -Y 'http2.ping || http2.type == 7 || http2.type == 3'`: how often were pings
+      or resets sent?
 
 References
     - RFC 9113 section 7.
@@ -79,7 +79,7 @@ KIND = Kind(
         "rate limits of a gateway: spread over more connections, slow down",
     ),
     commands=(
-        "tshark -r FILE -Y 'http2.ping || http2.goaway || http2.rst_stream' -d "
+        "tshark -r FILE -Y 'http2.ping || http2.type == 7 || http2.type == 3' -d "
         "tcp.port=={responder_port},http2",
         "curl -s localhost:15000/stats | grep -E 'http2.*(flood|reset|keepalive)'  # in Istio; "
         "Envoy's own admin port is often 9901",

@@ -33,7 +33,7 @@ Can be confused with
     - http2.rst_stream: one stream only.
 
 What would settle it
-    - `tshark -r FILE -Y http2.goaway -V` shows the debug text. In TLS a key log is needed.
+    - `tshark -r FILE -Y 'http2.type == 7' -V` shows the debug text. In TLS a key log is needed.
 
 References
     - RFC 9113 sections 5.4.1, 6.8 and 7.
@@ -72,7 +72,7 @@ KIND = Kind(
         "retry where safe: Envoy and Istio retry_on reset,refused-stream",
     ),
     commands=(
-        "tshark -r FILE -Y 'http2.goaway' -V -d tcp.port=={responder_port},http2",
+        "tshark -r FILE -Y 'http2.type == 7' -V -d tcp.port=={responder_port},http2",
         "curl -v --http2-prior-knowledge --max-time 10 'http://{responder_host}:{responder_port}/'",
     ),
 )

@@ -37,7 +37,8 @@ Can be confused with
 
 What would settle it
     - The events of that minute: `kubectl get events --sort-by=.lastTimestamp`.
-    - `tshark -r FILE -Y http2.goaway`: which was the last stream that it still served?
+    - `tshark -r FILE -Y 'http2.type == 7'` (GOAWAY): which was the last stream that it
+      still served?
 
 References
     - RFC 9113 section 6.8.
@@ -87,7 +88,7 @@ KIND = Kind(
     ),
     commands=(
         "kubectl get events --sort-by=.lastTimestamp | tail  # a rollout at that moment?",
-        "tshark -r FILE -Y 'http2.goaway || http2.streamid == {stream}' -d "
+        "tshark -r FILE -Y 'http2.type == 7 || http2.streamid == {stream}' -d "
         "tcp.port=={responder_port},http2",
     ),
 )

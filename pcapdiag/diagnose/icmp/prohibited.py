@@ -59,7 +59,7 @@ KIND = Kind(
         "Kubernetes: a NetworkPolicy that selects the pod of {responder_ip}",
     ),
     commands=(
-        "iptables-save | grep -nE 'REJECT|prohibited'; nft list ruleset | grep -n reject  # on "
+        "{iptables_save} | grep -nE 'REJECT|prohibited'; nft list ruleset | grep -n reject  # on "
         "{source}",
         "nc -vz -w 3 {responder_ip} {responder_port}  # from {initiator_ip}, after the change",
         "ip route show type prohibit; firewall-cmd --list-all  # on {source}",

@@ -83,7 +83,7 @@ KIND = Kind(
     ),
     commands=(
         "ip route get {target_ip}; ip neigh show {target_ip}  # on {source}",
-        "iptables-save | grep -n REJECT; nft list ruleset | grep -n reject  # on {source}",
+        "{iptables_save} | grep -n REJECT; nft list ruleset | grep -n reject  # on {source}",
         "traceroute -T -p {responder_port} {responder_ip}  # from {initiator_ip}",
     ),
 )

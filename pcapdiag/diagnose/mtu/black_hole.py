@@ -60,7 +60,7 @@ from pcapdiag.diagnose.mtu.sizes import Sizes, sizes
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.tcp import data_timeout
 from pcapdiag.diagnose.tcp.unacknowledged import Stuck, stuck_data
-from pcapdiag.diagnose.text import counted
+from pcapdiag.diagnose.text import PING_HEADERS, counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Half, Story
@@ -93,7 +93,6 @@ KIND = Kind(
     ),
 )
 
-PING_HEADERS = {4: 28, 6: 48}
 """IP and ICMP header: what ``ping -s`` leaves out."""
 SURE, LESS_SURE = 0.93, 0.6
 TRIES = 3

@@ -75,7 +75,7 @@ KIND = Kind(
         "router (iptables TCPMSS --clamp-mss-to-pmtu)",
     ),
     commands=(
-        "iptables-save | grep -i icmp; nft list ruleset | grep -i icmp  # on {sender}",
+        "{iptables_save} | grep -i icmp; nft list ruleset | grep -i icmp  # on {sender}",
         "ip route get {receiver}  # on {sender}: does it show mtu {mtu}?",
         "tracepath -n {receiver}  # from {sender}",
     ),

@@ -215,7 +215,7 @@ def _who(
     if shared:
         why = "several connections to this listener stall: its queue is full"
         return (SideHint("responder", 0.87, why, frames), SideHint("path", 0.1, why, frames))
-    why = "a listener with a full queue does that; one final ACK lost on the way looks the same"
+    why = "a listener with a full queue acts like this; one final ACK lost looks the same"
     if reset is not None:
         why = "a filter or guard on the way can answer the final ACK the same"
     return (SideHint("responder", 0.62, why, frames), SideHint("path", 0.33, why, frames))

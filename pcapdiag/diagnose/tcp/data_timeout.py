@@ -87,7 +87,7 @@ KIND = Kind(
     ),
     commands=(
         "tcpdump -ni any 'host {sender} and tcp port {responder_port}'  # on {receiver}",
-        "ping -c 3 -M do -s 1472 {receiver}; tracepath -n {receiver}  # from {sender}",
+        "ping -c 3 -M do -s {full_ping} {receiver}; tracepath -n {receiver}  # from {sender}",
         "conntrack -L -p tcp --dport {responder_port}; conntrack -S  # on devices between",
         "nstat -az TcpRetransSegs TcpExtTCPTimeouts  # on {sender}",
     ),

@@ -76,8 +76,8 @@ KIND = Kind(
         "or raise the idle timeout of {responder_ip} or of the device between",
     ),
     commands=(
-        "ss -tno dst {responder_ip}  # on {initiator_ip}: timer:(keepalive,...) if on",
-        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'  # on "
+        "ss -tno 'dst {responder_host}'  # on {initiator_ip}: timer:(keepalive,...) if on",
+        "tcpdump -ni any 'tcp port {responder_port} and {is_rst}'  # on "
         "{responder_ip}: does the same RST leave there?",
     ),
 )

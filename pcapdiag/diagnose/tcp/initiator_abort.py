@@ -65,7 +65,7 @@ KIND = Kind(
         "is the answer slower than users wait? then it is the responder's time that wants mending",
     ),
     commands=(
-        "ss -tnp dst {responder_ip}  # on {initiator_ip}: which program",
+        "ss -tnp 'dst {responder_host}'  # on {initiator_ip}: which program",
         "curl -so /dev/null -w '%{{time_starttransfer}} %{{time_total}}\\n' "
         "'http://{responder_host}:{responder_port}/'  # how long it takes",
     ),

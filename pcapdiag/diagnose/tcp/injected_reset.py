@@ -73,7 +73,7 @@ KIND = Kind(
         "is there a rule on the name, the address or the content of this connection? allow it",
     ),
     commands=(
-        "tcpdump -ni any '{filter} and tcp[tcpflags] & tcp-rst != 0'  # at both ends at once",
+        "tcpdump -ni any '{filter} and {is_rst}'  # at both ends at once",
         "traceroute -T -p {responder_port} {responder_ip}  # from {initiator_ip}",
     ),
 )

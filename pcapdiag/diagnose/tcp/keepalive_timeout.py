@@ -72,7 +72,7 @@ KIND = Kind(
     ),
     commands=(
         "ping -c 3 {silent}; ip neigh show {silent}  # from {prober}",
-        "ss -tno dst {silent}  # on {prober}: timer:(keepalive,...)",
+        "ss -tno 'dst {silent_host}'  # on {prober}: timer:(keepalive,...)",
         "tcpdump -ni any 'host {prober} and tcp port {responder_port}'  # on {silent}",
     ),
 )

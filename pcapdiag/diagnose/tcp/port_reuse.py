@@ -78,8 +78,9 @@ KIND = Kind(
         "keep net.ipv4.tcp_timestamps=1 at both ends: it makes early reuse safe",
     ),
     commands=(
-        "ss -tano dst {responder_ip} | awk '{{print $1}}' | sort | uniq -c  # on {initiator_ip}",
-        "ss -tano 'sport = :{responder_port} and dst {initiator_ip}'  # on {responder_ip}",
+        "ss -tano 'dst {responder_host}' | awk '{{print $1}}' | sort | uniq -c  # on "
+        "{initiator_ip}",
+        "ss -tano 'sport = :{responder_port} and dst {initiator_host}'  # on {responder_ip}",
         "sysctl net.ipv4.ip_local_port_range net.ipv4.tcp_tw_reuse  # on {initiator_ip}",
     ),
 )

@@ -77,8 +77,7 @@ KIND = Kind(
     ),
     commands=(
         "ss -tnp 'sport = :{responder_port}'; journalctl -e  # on {responder_ip}",
-        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'  # on "
-        "{responder_ip}",
+        "tcpdump -ni any 'tcp port {responder_port} and {is_rst}'  # on {responder_ip}",
         "nc -v -w 5 {responder_ip} {responder_port}  # from {initiator_ip}",
     ),
 )

@@ -83,8 +83,7 @@ KIND = Kind(
     commands=(
         "curl -v -o /dev/null 'http://{responder_host}:{responder_port}/'  # from {initiator_ip}",
         "journalctl -e; dmesg -T | grep -iE 'oom|segfault'  # on {responder_ip}",
-        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'  # on "
-        "{responder_ip}",
+        "tcpdump -ni any 'tcp port {responder_port} and {is_rst}'  # on {responder_ip}",
     ),
 )
 

@@ -105,7 +105,7 @@ KIND = Kind(
     ),
     commands=(
         "ss -tno 'sport = :{responder_port}'  # on {responder_ip}: is the connection still there?",
-        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & (tcp-rst|tcp-fin) != 0' "
+        "tcpdump -ni any 'tcp port {responder_port} and {is_rst_or_fin}' "
         " # on {responder_ip}: does the same RST leave there?",
         "conntrack -L -p tcp --dport {responder_port}  # on NATs between",
     ),

@@ -94,7 +94,7 @@ KIND = Kind(
         "last -x reboot | head; uptime; ip -s neigh show  # on {sender}",
         "conntrack -S; conntrack -L -p tcp --dport {responder_port}  # on NATs and balancers "
         "between",
-        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'  # on "
+        "tcpdump -ni any 'tcp port {responder_port} and {is_rst}'  # on "
         "{sender}: does the same RST leave there?",
     ),
 )

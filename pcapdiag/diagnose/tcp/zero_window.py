@@ -29,7 +29,8 @@ Can be confused with
     - `ok`: a window that closed and opened again.
 
 What would settle it
-    - On that host, while it lasts: `ss -tnpm 'port = :PORT'`: Recv-Q is full and does not fall.
+    - On that host, while it lasts: `ss -tnpm 'sport = :PORT or dport = :PORT'`: Recv-Q is full
+      and does not fall.
     - A capture of the proxy's other leg.
 
 References
@@ -66,8 +67,9 @@ KIND = Kind(
         "is {receiver} a proxy? then its other leg is slow: the cause is there (back-pressure)",
     ),
     commands=(
-        "ss -tnpm 'port = :{responder_port}'  # on {receiver}: Recv-Q full and not falling",
-        "ss -tni dst {receiver}  # on {sender}: timer:(persist,...), rwnd_limited",
+        "ss -tnpm 'sport = :{responder_port} or dport = :{responder_port}'  # on {receiver}: "
+        "Recv-Q full and not falling",
+        "ss -tni 'dst {receiver_host}'  # on {sender}: timer:(persist,...), rwnd_limited",
     ),
 )
 

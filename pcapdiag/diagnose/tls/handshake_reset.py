@@ -82,7 +82,7 @@ KIND = Kind(
     commands=(
         "{s_client}  # from {initiator_ip}",
         "{s_client_tls12}",
-        "tcpdump -ni any 'tcp port {responder_port} and tcp[tcpflags] & tcp-rst != 0'  # on "
+        "tcpdump -ni any 'tcp port {responder_port} and {is_rst}'  # on "
         "{responder_ip}: does the same RST leave there?",
     ),
 )

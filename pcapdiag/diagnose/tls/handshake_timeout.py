@@ -92,7 +92,8 @@ KIND = Kind(
         "{s_client}  # from {initiator_ip}",
         "ss -ltnp 'sport = :{responder_port}'  # on {responder_ip}: Recv-Q is connections not "
         "accepted",
-        "ping -c 3 -M do -s 1472 {responder_ip}  # from {initiator_ip}: does full size pass?",
+        "ping -c 3 -M do -s {full_ping} {responder_ip}  # from {initiator_ip}: does full size "
+        "pass?",
     ),
 )
 

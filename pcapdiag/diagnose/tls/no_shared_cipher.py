@@ -75,7 +75,7 @@ KIND = Kind(
     ),
     commands=(
         "{s_client}  # from {initiator_ip}",
-        "nmap --script ssl-enum-ciphers -p {responder_port} {responder_ip}  # what it has",
+        "{nmap} --script ssl-enum-ciphers -p {responder_port} {responder_ip}  # what it has",
     ),
 )
 

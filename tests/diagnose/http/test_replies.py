@@ -83,7 +83,7 @@ def test_envoys_filters_ask_no_upstream(reason: str, flag: str | None, knob: str
     assert judgement.code == "http.local_reply"
     assert judgement.observed
     assert judgement.observed.flag == flag
-    assert "asked no upstream" in judgement.facts["behind"]
+    assert "asked no upstream" in judgement.facts["next_leg"]
     assert knob in judgement.fixes[0]
 
 
