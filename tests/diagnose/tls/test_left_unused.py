@@ -11,6 +11,7 @@ from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.settled import confirm, suspects
 from pcapdiag.diagnose.text import fill
 from pcapdiag.diagnose.tls.certificate_rejected import KIND
+from pcapdiag.diagnose.tls.certificates import leaf
 from pcapdiag.model.context import TlsServerFacts
 from pcapdiag.model.story import Story
 from tests.diagnose.playbook import C, S, around
@@ -76,6 +77,8 @@ def test_what_the_other_leg_shows_of_it() -> None:
 def test_a_name_that_others_used_with_another_certificate(used: tuple[str, ...], code: str) -> None:
     server = TlsServerFacts(names_used={"a.example": 9})
     if used:
-        server.leaves_used["a.example"] = list(certificate(*used).certificates)
+        before = leaf(certificate(*used))
+        assert before is not None
+        server.leaves_used["a.example"] = [before]
     story = closed()
     assert judge(story, around(story, tls=server)).code == code
