@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from pcapdiag.correlate.fitting import LEFT, STALLS, fits
+from pcapdiag.correlate.fitting import LEFT, REPLIES, STALLS, fits
 from pcapdiag.correlate.leg_failure import LegFailure
 
 MS = 1_000_000
@@ -19,6 +19,7 @@ SAME_MOMENT = 5 * MS
 """Two packets of one decision, whichever was captured first."""
 AT_ONCE = 50 * MS
 """A proxy hands a failure from one leg to the other within this time."""
+UNUSED_APART = 2 * MS
 DELAYED_CLOSE = 1_200 * MS
 """Envoy ends a broken answer's connection this late: delayed_close_timeout, 1 s (measured)."""
 GAVE_UP = 200 * MS
@@ -112,7 +113,17 @@ def may_cause(effect: LegFailure, call: LegFailure) -> bool:
         and _in_time(effect, call)
         and not _is_anothers(effect, call)
         and fits(effect, call)
+        and (not call.suspected or call.exchange is not None or _opened_for_it(effect, call))
     )
+
+
+def _opened_for_it(effect: LegFailure, call: LegFailure) -> bool:
+    """Return whether a connection that was not used was opened for a request and ended with it.
+
+    A health check of the proxy's that came by chance looks the same.
+    """
+    at_once = abs(effect.decided - call.decided) <= UNUSED_APART
+    return at_once and effect.code in REPLIES and call.opened >= effect.since - UNUSED_APART
 
 
 def is_same_leg(one: LegFailure, other: LegFailure) -> bool:

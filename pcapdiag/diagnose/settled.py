@@ -24,6 +24,8 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.patience import MOST_SURE, Patience
 from pcapdiag.diagnose.tcp.connection_timeout import given_up
 from pcapdiag.diagnose.tcp.leaving import ABORT, TIMEOUT, leaving, leaving_judgement
+from pcapdiag.diagnose.tls import certificate_rejected
+from pcapdiag.diagnose.tls.leaving import left_unused
 from pcapdiag.diagnose.work import sending_request
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
@@ -37,7 +39,8 @@ class Suspect(msgspec.Struct, frozen=True):
     """A request that failed only if another leg shows it, and when that was decided (ns)."""
 
     code: str
-    exchange: int
+    exchange: int | None
+    """None: the connection as a whole, on which nothing was asked."""
     time: int
     frame: int
     by_initiator: bool
@@ -55,6 +58,10 @@ def suspects(story: Story) -> list[Suspect]:
         if reset is not None:
             code = response_lost.KIND.code
             found.append(Suspect(code, exchange.index, reset.time, reset.frame, False))
+    left = left_unused(story)
+    if left is not None:
+        code = certificate_rejected.KIND.code
+        found.append(Suspect(code, None, left.time, left.frame, True))
     return found
 
 
@@ -82,6 +89,8 @@ def mark_gateway_answers(story: Story, confirmed: Container[int]) -> None:
 
 def confirm(story: Story, code: str, index: int | None, shown: str) -> Judgement | None:
     """Return the verdict for a suspect whose failure the other leg shows, as ``shown`` says."""
+    if index is None:
+        return certificate_rejected.left_unused_judgement(story, shown)
     for exchange in exchanges(story):
         if exchange.index != index:
             continue

@@ -22,7 +22,7 @@ MAX_FAILED = 100_000
 """Failed connections that are judged again at the end; of others the first judgement stays."""
 MAX_DOUBTFUL = 5_000
 """Connections judged again of those that the capture, so far, could not tell to have failed."""
-DOUBTFUL_PER_ENDPOINT = 20
+DOUBTFUL_PER_ENDPOINT = 500
 
 
 class Archived(NamedTuple):

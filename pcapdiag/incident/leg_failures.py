@@ -104,6 +104,7 @@ def _with_answer(failure: LegFailure, story: Story) -> LegFailure:
 def _suspected(story: Story, suspect: Suspect) -> LegFailure:
     phase: Phase = "in_response" if suspect.by_initiator else "in_request"
     phase = "before_response" if suspect.code in REPLIES else phase
+    phase = "before_request" if suspect.exchange is None else phase
     judgement = Judgement(suspect.code, False, phase, 0, exchange=suspect.exchange)
     return msgspec.structs.replace(
         _leg_failure(story, judgement),

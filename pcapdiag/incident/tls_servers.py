@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from pcapdiag.diagnose.ending import ending
+from pcapdiag.diagnose.tls.certificates import leaf
 from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.context import TlsServerFacts
 from pcapdiag.model.story import Story
@@ -17,6 +18,8 @@ from pcapdiag.model.tls import ServerHello, TlsFacts
 MAX_SERVERS = 4_096
 MAX_NAMES = 64
 """Server names kept of one server."""
+MAX_LEAVES = 4
+"""Certificates kept of one name of a server: one, and those that it was replaced by."""
 MAX_VALUES = 16
 """Versions, ciphers, groups or protocols kept of one server."""
 
@@ -70,6 +73,15 @@ class TlsServers:
             server.accepted += 1
             if facts.client_data:
                 self._count(server.names_used, name, MAX_NAMES)
+                self._used(server, facts, name)
+
+    def _used(self, server: TlsServerFacts, facts: TlsFacts, name: str) -> None:
+        certificate = leaf(facts.server_certificates) if facts.server_certificates else None
+        if certificate is None or name not in server.names_used:
+            return
+        leaves = server.leaves_used.setdefault(name, [])
+        if certificate not in leaves and len(leaves) < MAX_LEAVES:
+            leaves.append(certificate)
 
     def _count(self, table: dict[_K, int], key: _K, most: int) -> None:
         if key in table or len(table) < most:

@@ -381,3 +381,16 @@ def test_of_clients_that_left_at_once_it_followed_the_one_that_had_just_asked() 
     assert causes(*clients, *calls) == {10: [0], 11: [1], 12: [2]}
     near = replace(clients[1], asked=at(101))
     assert causes(clients[0], near, replace(calls[0], asked=at(130))) == {}
+
+
+def test_a_connection_that_was_not_used_explains_only_the_request_that_it_was_opened_for() -> None:
+    nginx = reply(product="nginx", status=502, reason="")
+    unused = refused(
+        decided=19.5, code="tls.certificate_rejected", phase="before_request", by="initiator",
+        came_up=True, suspected=True,
+    )  # fmt: skip
+    opened = replace(unused, opened=at(10.5))
+    assert causes(nginx, opened) == {0: [1]}
+    assert causes(nginx, replace(opened, opened=at(7))) == {}, "a health check's"
+    assert causes(nginx, replace(opened, decided=at(17))) == {}
+    assert causes(nginx, opened, refused(2)) == {0: [2]}, "what surely failed comes first"

@@ -16,6 +16,7 @@ from tests.diagnose.tls.scenes import (
     TLS13,
     alert,
     answer,
+    certificate,
     hello,
     scene,
 )
@@ -31,6 +32,23 @@ def test_what_worked_is_known_by_name_and_list() -> None:
     assert known is not None
     assert (known.accepted, known.names_used, known.last_accepted) == (1, {"shop.example": 1}, 77)
     assert (known.versions, known.groups, known.alpn) == ({TLS13: 1}, {29: 1}, {"h2": 1})
+
+
+def test_certificates_that_were_used_are_known_by_name() -> None:
+    servers = TlsServers()
+    for number, name in enumerate(("a.example", "a.example", "b.example")):
+        flight = certificate(name)
+        servers.note(
+            scene(
+                HELLO, FLIGHT_13, FINISHED_13, server_hello=answer(TLS13),
+                client_data=number > 0, server_certificates=flight, **DONE,
+            )
+        )  # fmt: skip
+    known = servers.get(*SERVER)
+    assert known is not None
+    assert [one.names for one in known.leaves_used["shop.example"]] == [
+        ("a.example",), ("b.example",),
+    ]  # fmt: skip
 
 
 def test_what_was_refused_is_known_by_name_and_time() -> None:

@@ -156,6 +156,8 @@ def certificate_words(
         why += words.date(certificate.not_after)
     elif flight is not None or _cut(story):
         why = _problem(flight)
+    elif _is_resumed(story):
+        why = "the session was resumed, and none sent"
     return {
         "owner_ip": owner,
         "whose": "server" if by_initiator else "client",
@@ -169,6 +171,11 @@ def _problem(flight: CertificateFlight | None) -> str:
     """Return why nothing can be said of the first certificate of a flight."""
     first = next(iter(certificates_in(flight)), None)
     return first.problem if first is not None and first.problem else CUT
+
+
+def _is_resumed(story: Story) -> bool:
+    facts = tls_facts(story)
+    return facts is not None and facts.resumed and not facts.is_tls13
 
 
 def _cut(story: Story) -> bool:

@@ -57,10 +57,11 @@ from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.certificate import certificate_words, judgement, owner_first, rejection
-from pcapdiag.diagnose.tls.certificates import defects, wrong_purpose
+from pcapdiag.diagnose.tls.certificates import defects, leaf, wrong_purpose
 from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls.hidden import LATE, HiddenAlert, hidden_alert
-from pcapdiag.diagnose.tls.leaving import left_at_once, left_judgement
+from pcapdiag.diagnose.tls.leaving import left_at_once, left_judgement, left_unused
+from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 
@@ -123,6 +124,45 @@ def _left_at_once(story: Story, context: Context) -> Judgement | None:
         "purpose": f"It is for {', '.join(left.certificate.purposes)} only.",
     }
     return left_judgement(story, KIND.code, left, 0.75, told)
+
+
+def left_unused_judgement(story: Story, shown: str) -> Judgement | None:
+    """Return the judgement that a client left without a request and did so for the certificate.
+
+    For callers that know from its client's leg that the call had failed, as ``shown`` says.
+    """
+    end, facts = left_unused(story), tls_facts(story)
+    if end is None or facts is None:
+        return None
+    flight = facts.server_certificates
+    told = leaf(flight) if flight is not None else None
+    how = (
+        f"it finished the handshake and closed without a request (frame {end.frame}), as NGINX and "
+        f"other programs do that check the certificate afterwards. {shown}"
+    )
+    why = f"{story.initiator.address} left as soon as the handshake was finished"
+    return Judgement(
+        code=KIND.code,
+        failed=True,
+        phase="before_request",
+        confidence=BY_CLIENT,
+        frames=frames_of(story.turn.request_frame, end.frame),
+        ended_by="initiator",
+        candidates=(SideHint("initiator", 0.95, why, (end.frame,)),),
+        alternatives=(
+            OtherCode("tls.certificate_untrusted", 0.08),
+            OtherCode("tls.certificate_name_mismatch", 0.07),
+        ),
+        fix_at=owner_first(by_initiator=True),
+        facts={
+            "refuser": end_name(story.initiator),
+            "refuser_ip": story.initiator.address,
+            "how": how.removesuffix("."),
+            "purpose": "",
+        }
+        | s_client_words(story, facts)
+        | certificate_words(story, flight, told, by_initiator=True),
+    )
 
 
 def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:

@@ -38,20 +38,29 @@ def left_at_once(story: Story, context: Context) -> Left | None:
     curl and NGINX check some things only then, and send no alert. Where others ask this server for
     the name and go on, it is a health check or a spare connection.
     """
-    facts, end = tls_facts(story), ending(story)
-    if facts is None or end is None or facts.resumed or not nothing_asked(story):
+    facts, end = tls_facts(story), left_unused(story)
+    flight = facts.server_certificates if facts is not None else None
+    if facts is None or end is None or facts.resumed or flight is None:
         return None
-    if not end.by_initiator and not left_first(story, end.time, end.frame):
-        return None
-    flight = facts.server_certificates
-    if flight is None or end.time - secured_at(facts) > AT_ONCE:
-        return None
+    told = leaf(flight)
     server = context.endpoint(story.responder.address, story.responder.port).tls
     name = (facts.client_hello.sni if facts.client_hello else None) or ""
     if server is not None and name in server.names_used:
-        return None
-    told = leaf(flight)
+        used = server.leaves_used.get(name, [])
+        # Where it was replaced by another certificate, others went on with the one before.
+        if not used or told in used:
+            return None
     return Left(end, facts, flight, told) if told is not None else None
+
+
+def left_unused(story: Story) -> Ending | None:
+    """Return how a client left right after the handshake, resumed or not, without a request."""
+    facts, end = tls_facts(story), ending(story)
+    if facts is None or end is None or not nothing_asked(story):
+        return None
+    if not end.by_initiator and not left_first(story, end.time, end.frame):
+        return None
+    return end if end.time - secured_at(facts) <= AT_ONCE else None
 
 
 def left_judgement(
