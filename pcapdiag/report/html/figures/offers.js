@@ -12,7 +12,7 @@
     "tls.sni_rejected": "sni",
     "tls.certificate_name_mismatch": "sni",
   };
-  const SHARED = { "signature algorithms": "signature_algorithms", groups: "groups" };
+  const SHARED = { "signature algorithm": "signature_algorithms", group: "groups" };
 
   figures.offers = function (element, connection) {
     const tls = connection.tls;
@@ -42,7 +42,7 @@
     if (verdict.code !== "tls.no_shared_cipher") {
       return CODES[verdict.code] || "";
     }
-    const said = / offered (signature algorithms|groups) /.exec(verdict.explanation);
+    const said = / offered (signature algorithm|group)s? /.exec(verdict.explanation);
     return said ? SHARED[said[1]] : "ciphers";
   }
 
