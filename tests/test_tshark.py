@@ -96,6 +96,8 @@ def by_pcapdiag(capture: Path) -> tuple[Counts, dict[str, Any]]:
     told = report["capture"]
     told["redirected"] = [n for one in report["connections"] for n in one["streams"][1:]]
     for connection in report["connections"]:
+        if not any(connection["packets"].values()):
+            continue  # Only ICMP errors quote it; the filter leaves those out.
         ends = {
             side: f"{connection[side]['ip']}:{connection[side]['port']}"
             for side in ("initiator", "responder")

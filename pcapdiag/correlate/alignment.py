@@ -25,6 +25,9 @@ KEPT_FROM = 3
 """Packets from which on that share means something."""
 UNLIKELY = 2_000_000_000
 """Two packets whose times differ this much (ns) more than usual are two packets."""
+ANOTHER_ID = 20_000_000
+"""Of several alike one with the same IP ID is preferred, though it is off by this much (ns) more:
+clocks that few packets align are not better known."""
 CLOSE = 100_000_000
 """Transmissions in equal number that all differ by less than this (ns) are the same ones."""
 MAX_TABLE = 250_000
@@ -251,6 +254,7 @@ def _best(base: list[Seen], others: list[Seen], transit: Transit) -> list[int | 
             x, y = base[i - 1], others[j - 1]
             if _may_be(x, y, transit):
                 off = abs(y.time - x.time - usual) if usual is not None else 0
+                off += ANOTHER_ID * (x.packet.ip_id != y.packet.ip_id)
                 if off < UNLIKELY:
                     options.append((cost[i - 1][j - 1] + off, 0))
             cost[i][j], how[i][j] = min(options)

@@ -11,12 +11,18 @@ from pcapdiag.model.story import Story
 
 
 def only_first_syn(story: Story, context: Context) -> bool:
-    """Return whether a SYN was not repeated, and nobody at all answers in this capture.
+    """Return whether a SYN was not repeated, and its answer may be missing from the capture.
 
-    A client with a connect timeout under a second does not repeat either, so that several hosts
-    must be silent.
+    So it is where nobody at all answers in it. A client with a connect timeout under a second does
+    not repeat either, so that several hosts must be silent; or other connections went on without
+    an answer, and not a packet of this host was captured: one direction is missing.
     """
-    return story.syn_count == 1 and context.nobody_answers
+    return story.syn_count == 1 and (context.nobody_answers or _unheard(story, context))
+
+
+def _unheard(story: Story, context: Context) -> bool:
+    host = context.host(story.responder.address)
+    return context.answered_unseen > 0 and not host.packets and not host.reset_ttls
 
 
 def only_first_syn_ack(story: Story) -> bool:

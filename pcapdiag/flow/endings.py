@@ -87,6 +87,8 @@ class Endings:
         self.healthy = 0
         self.midstream = 0
         self.one_direction = 0
+        self.answered_unseen = 0
+        """Of those, where an initiator went on as it does with an answer to its SYN."""
         self.evicted = 0
         self.captured_late = 0
         """Acknowledgments of bytes that were captured after all, behind them."""
@@ -217,6 +219,8 @@ class Endings:
         f = flow.a if flow.a.packets > 0 else flow.b
         if f.packets > 1 and f.highest_ack >= 0:
             self.one_direction += 1
+            if flow.syn_count > 0:
+                self.answered_unseen += 1
 
     def _choose_look(self, flow: Flow) -> None:
         """Let plain Python look at the first handshakes with a server, though nothing failed."""

@@ -194,6 +194,7 @@ class Surroundings:
             lost_by_capture=tracker.lost_by_capture(),
             duplicates=tracker.copies.count,
             packets=tracker.packets,
+            answered_unseen=tracker.endings.answered_unseen,
         )
 
     def _hosts(self, story: Story, known: dict[str, HostFacts]) -> dict[str, HostFacts]:

@@ -207,6 +207,8 @@ class Context(msgspec.Struct, eq=False):
     dropped_by_kernel: int = 0
     duplicates: int = 0
     packets: int = 0
+    answered_unseen: int = 0
+    """Connections that went on as with an answer to their SYN, though the capture has none."""
     capture_hosts: frozenset[str] = frozenset()
     """Addresses of the host on which the capture was taken, as far as it shows."""
     nobody_answers: bool = False

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from failurelab.connections import Address, Connection, Leg
-from failurelab.packets import ACK, SYN, Packet, parse
+from failurelab.packets import ACK, ICMP, ICMP6, SYN, Packet, parse
 from failurelab.peel import inner_ip
 
 
@@ -58,6 +58,11 @@ def read_contents(files: list[Path]) -> Contents:
     counts: dict[tuple[str, int, str, int], list[int]] = {}
     records = list(_numbered(files))
     for time, number, packet in sorted(records, key=lambda record: record[:2]):
+        quoted = _quoted(packet)
+        if quoted is not None:
+            ends = frozenset({(quoted.src, quoted.sport), (quoted.dst, quoted.dport)})
+            contents.flows.add(ends)
+            contents.numbers.setdefault(ends, number)
         if not packet.sport:
             continue
         source, target = (packet.src, packet.sport), (packet.dst, packet.dport)
@@ -73,6 +78,14 @@ def read_contents(files: list[Path]) -> Contents:
             seen = Seen(source, target, len(known) - 1)
             contents.openings.append(Opening(time, packet, seen, number))
     return contents
+
+
+def _quoted(packet: Packet) -> Packet | None:
+    """The segment that an ICMP error quotes: it may be all that a capture has of a connection."""
+    if packet.protocol not in (ICMP, ICMP6):
+        return None
+    quoted = parse(packet.data, packet.transport + 8)
+    return quoted if quoted is not None and quoted.sport else None
 
 
 def read_packets(file: Path) -> Iterator[tuple[float, Packet]]:

@@ -84,9 +84,11 @@ def _cases(
     truth: Truth, capture: TrueCapture, report: Json, pairs: dict[int, Json]
 ) -> Iterator[Case]:
     if not _accuses_path(truth):
+        makers = _makers(truth)
         for said in report["connections"]:
             for reset in said["resets"]:
-                yield _reset_case(truth, capture, said, reset, reset["from"])
+                actor = makers.get(reset["from"], reset["from"])
+                yield _reset_case(truth, capture, said, reset, actor)
     for index, said in pairs.items():
         actor = true_side(truth.connections[index], capture)
         if actor is None or said["verdict"]["code"] not in _codes(truth, index, capture):
@@ -160,6 +162,14 @@ def _accuses_path(truth: Truth) -> bool:
 
 def _all_sides(connection: TrueConnection) -> Iterable[list[str]]:
     return [connection.sides, *(there.sides for there in connection.at.values())]
+
+
+def _makers(truth: Truth) -> dict[str, str]:
+    """Who made the RSTs of a scenario without a device, by whose address they bear: its own host,
+    where a rule there answered in the other end's name.
+    """
+    born = [one for connection in truth.connections for one in connection.born]
+    return {one.bears: side for one in born if (side := only_side(one.sides)) is not None}
 
 
 def _maker(connection: TrueConnection, said: Json, reset: Json) -> str | None:

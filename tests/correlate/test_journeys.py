@@ -108,6 +108,18 @@ def test_one_of_equal_acknowledgments_is_known_by_its_ip_id() -> None:
     assert only(passages, 9).frames == (9, 8)
 
 
+def test_of_two_resets_alike_one_left_the_end_by_its_ip_id() -> None:
+    road = Road()
+    road.c(0, "S", 0, seen=(0,))
+    road.s(1, "SA", 0, 1, seen=(0,))
+    road.c(12, "A", 1, 1)
+    road.s(13, "R", 1, seen=(0,))
+    road.s(17, "R", 1)
+    passages = road.journey().passages
+    assert only(passages, 4).frames == (4, None)
+    assert only(passages, 5).frames == (5, 2)
+
+
 def test_what_devices_change_is_named() -> None:
     road = asked(Road(shifts=(0, 77_777)))
     found = road.journey()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.judge import judge
+from pcapdiag.model.context import HostFacts
 from tests.diagnose.playbook import C, S, again, around, judged, play
 
 
@@ -10,6 +11,17 @@ def test_a_filter_for_syns_makes_no_timeouts_of_what_worked() -> None:
     assert judge(story, context).code == "tcp.connection_timeout"
     context.nobody_answers = True
     assert judge(story, context).code == "capture.partial"
+
+
+def test_a_host_whose_direction_is_missing_may_have_answered() -> None:
+    story = play(C("SYN"))
+    context = around(story)
+    context.answered_unseen = 2
+    verdict = judge(story, context)
+    assert verdict.code == "capture.partial"
+    assert "no packet of that host was captured at all" in verdict.notes[0]
+    context.hosts = {story.responder.address: HostFacts(story.responder.address, packets=3)}
+    assert judge(story, context).code == "tcp.connection_timeout"
 
 
 def test_who_repeats_its_syn_was_not_answered() -> None:

@@ -85,6 +85,13 @@ def test_where_a_reset_was_born_settles_it(maker: str) -> None:
     assert [case.truth for case in found(one, report("tcp.stale_connection", 9))] == [maker]
 
 
+def test_a_hosts_own_rule_answers_in_the_other_ends_name() -> None:
+    one = truth("tcp.reset_before_request", "initiator", "unknown")
+    one.connections[0].born = [Born("responder", ["initiator"])]
+    made = found(one, report("tcp.reset_before_request", 9))
+    assert [case.truth for case in made] == ["initiator"]
+
+
 def test_a_scenario_that_accuses_a_device_elsewhere_says_nothing_of_other_resets() -> None:
     one = truth("ok", "unknown", upstream=Accepted(sides=["path"]))
     assert found(one, report("ok", 9)) == []

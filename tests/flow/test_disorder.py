@@ -154,3 +154,19 @@ def test_behind_a_reset_an_end_may_have_got_anothers_bytes() -> None:
     told = tell(wire)
     assert told.tracker.lost_by_capture() == 0
     assert told.only.initiator.acked_unseen == 0
+
+
+def test_an_initiator_that_goes_on_was_answered_unseen() -> None:
+    wire = Wire()
+    answered, silent, late = (
+        Link(wire, client=End("10.0.0.1", port, 0x1000, b"\2\0\0\0\0\1"))
+        for port in (40001, 40002, 40003)
+    )
+    answered.c(0, "S", 0)
+    answered.c(10, "A", 1, 1)
+    silent.c(0, "S", 0)
+    silent.c(1000, "S", 0)
+    late.c(0, "PA", 1, 1, b"x")
+    late.c(200, "PA", 1, 1, b"x")
+    endings = tell(wire).tracker.endings
+    assert (endings.one_direction, endings.answered_unseen) == (2, 1)

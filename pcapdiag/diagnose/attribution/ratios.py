@@ -37,6 +37,7 @@ RATIOS: dict[str, Ratio] = {
     "ttl_varies": Ratio("distance", MEDIUM, "off, but the host's own TTL varies"),
     "ttl_of_handshake": Ratio("distance", MEDIUM, "a SYN proxy's; some hosts set IP_TTL later"),
     "ttl_of_guard": Ratio("distance", MEDIUM, "answered nearer or farther; so do odd pool members"),
+    "ttl_to_die": Ratio("distance", WEAK, "no forger wants its RST lost (HAProxy, measured)"),
     "ttl_like_icmp": Ratio("distance", STRONG, "as far as a router that spoke for itself"),
     "ttl_shared": Ratio("distance", VERY_STRONG, "same odd TTL in resets of several connections"),
     "ttl_shared_refusing": Ratio("distance", MEDIUM, "a firewall, or who owns the address"),

@@ -37,6 +37,12 @@ def distance(view: ResetView) -> Signal | None:
         return signal("ttl_of_handshake", "path", detail, (reset.frame,))
     if reset.ttl in ttls:
         return _same(view, ttls, whose)
+    if reset.ttl == 1 and reset.is_rst:
+        detail = (
+            f"RST has TTL 1, so that no router hands it on: who wants a caller to wait in vain "
+            f"sends it so (HAProxy's silent-drop); {_packets(ttls)} of {whose} have {mode(ttls)}"
+        )
+        return signal("ttl_to_die", view.side, detail, (reset.frame,))
     elsewhere = view.context.host(view.end.address).ttls.get(reset.ttl, 0)
     # Only who does not hold the connection resets it from elsewhere; that one sends no FIN.
     if elsewhere >= STEADY and (reset.is_rst or not view.own):

@@ -156,6 +156,8 @@ def _handshake_open(story: Story, context: Context) -> tuple[str, tuple[int, ...
         if only_first_syn(story, context):
             why = (
                 "nobody answers in this capture, and its SYN was not repeated: like a filter's work"
+                if context.nobody_answers
+                else "its SYN was not repeated, and no packet of that host was captured at all"
             )
         return why, story.syn_frames
     return None

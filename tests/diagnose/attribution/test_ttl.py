@@ -249,3 +249,11 @@ def test_ttl_of_the_handshake_that_is_no_clear_difference() -> None:
     exchange.request().response().request().response()
     reset = exchange.live_reset(ttl=61)
     assert told(ttl.distance(seen(exchange, reset))) == ("ttl_same_once", "responder")
+
+
+def test_a_ttl_of_one_is_an_end_that_does_not_want_to_be_heard() -> None:
+    exchange = talk()
+    found = ttl.distance(seen(exchange, exchange.live_reset(ttl=1)))
+    assert told(found) == ("ttl_to_die", "responder")
+    assert found is not None
+    assert "HAProxy's silent-drop" in found.detail
