@@ -243,3 +243,13 @@ def test_a_message_that_is_larger_than_its_client_takes() -> None:
     assert sides(verdict)["initiator"] > 0.9
     assert "max_receive_message_length" in verdict.facts["lost"]
     assert judged(other).code == "ok"
+
+
+def test_an_extended_connect_that_the_server_never_allowed() -> None:
+    """WebSocket over HTTP/2 (RFC 8441)."""
+    call = reset(request(1, method="CONNECT", target="/chat"), "responder", 1)
+    (note,) = judged(http2(call)).notes
+    assert "ENABLE_CONNECT_PROTOCOL" in note
+    assert not judged(http2(call, settings_responder={8: 1})).notes
+    plain = reset(request(1, method="CONNECT", target=None), "responder", 1)
+    assert not judged(http2(plain)).notes
