@@ -106,7 +106,7 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if state is Work.WAITING and not _one_way(story, context, end):
         since = asked_at(story) or max(turn.request_last_time, story.established_time)
         return Leaving(end, _weighed(story, context, since, end), False)
-    if _may_be_endless(turn):
+    if _may_be_endless(turn, _unread(story, end)):
         return None
     awaits = asks_for_answer(story) and not (tells_all(story) and first_open(story) is None)
     unread = turn.response_bytes > 0 and awaits and _left_bytes_unread(story, end)
@@ -120,12 +120,16 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     return None
 
 
-def _may_be_endless(turn: Turn) -> bool:
-    """Return whether the answer goes on by its nature, or snaplen cut off what would say so."""
+def _may_be_endless(turn: Turn, unread: int) -> bool:
+    """Return whether the answer goes on by its nature, or snaplen cut off what would say so.
+
+    Events come a few bytes at a time; who leaves more of it unread has left a download.
+    """
     head = turn.response_head
     if any(kind in head.lower() for kind in ENDLESS):
         return True
-    return head.startswith(HTTP1) and head_end(head) < 0 and turn.response_bytes > len(head)
+    cut = head.startswith(HTTP1) and head_end(head) < 0 and turn.response_bytes > len(head)
+    return cut and unread <= LAST_WORDS
 
 
 def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patience:
@@ -163,16 +167,20 @@ def _left_bytes_unread(story: Story, end: Ending) -> bool:
     frequent false alarm of all: measured) is no answer.
     A bare RST does not say what its sender had read; one of a live socket is taken as having read.
     """
-    reader = end.reset.ack if end.reset and end.reset.has_ack else story.initiator.fin_ack
     if end.reset is not None and not end.reset.has_ack:
         return story.responder.unacked > 1 and not held_by_its_sender(story, end.reset)
-    half = story.responder
-    last_end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
-    unread = seq_distance(last_end, reader)
+    unread = _unread(story, end)
     if end.reset is None and unread <= LAST_WORDS and _heard_the_end(story):
         return False
     readable = story.hello_initiator and not speaks_tls(story)
     return unread > (0 if readable else FAREWELL)
+
+
+def _unread(story: Story, end: Ending) -> int:
+    """Return how many of the responder's bytes the initiator's closing word leaves out."""
+    reader = end.reset.ack if end.reset and end.reset.has_ack else story.initiator.fin_ack
+    half = story.responder
+    return seq_distance((half.last_data_seq + half.last_data_length) & 0xFFFFFFFF, reader)
 
 
 def _heard_the_end(story: Story) -> bool:
