@@ -48,7 +48,7 @@ PUSHED = 100 * MS
 """A FIN this soon after the last byte, where nobody ever answers, ends a one-way transfer."""
 MOST_SURE_UNREAD = 0.75
 """Probability of a timeout at most in a protocol that cannot be read: maybe no answer was due."""
-ENDLESS = (b"text/event-stream", b"multipart/x-mixed-replace")
+ENDLESS = (b"text/event-stream", b"multipart/x-mixed-replace", b"icy-name:", b"icy-metaint:")
 """Bodies that go on until the client has had enough."""
 FAREWELL = 69
 """A TLS alert record is at most this long (CBC with SHA-384 and padding)."""
