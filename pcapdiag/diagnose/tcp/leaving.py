@@ -54,6 +54,7 @@ FAREWELL = 69
 """A TLS alert record is at most this long (CBC with SHA-384 and padding)."""
 LAST_WORDS = 512
 """Bytes at most that a server still says when it has read its client's FIN: an error, a goodbye."""
+WITH_A_BODY = (b"POST ", b"PUT ", b"PATCH ")
 STALLED_ANSWER = SECOND
 """An answer that paused this long before the initiator left was not on its way any more."""
 HALF_CLOSING = 0.25
@@ -142,15 +143,24 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
     told = told_its_client(story, end.time)
     if told is not None:
         reason = f"it told its own client so at that moment (stream {told.stream})"
-        return Patience(waited.waited, MOST_SURE, waited.round_value, reason)
+        sure = MOST_SURE_UNREAD if _may_have_more_to_send(story) else MOST_SURE
+        return Patience(waited.waited, sure, waited.round_value, reason)
     left = client_left(story, end.time)
     if left is not None:
         reason = f"{waited.reason}; its own client had left just before (stream {left.stream})"
         return Patience(waited.waited, waited.timeout, waited.round_value, reason)
-    if story.turn.index > 1 and not known_to_answer(story):
+    unread = story.turn.index > 1 and not known_to_answer(story)
+    if unread or _may_have_more_to_send(story):
         sure = min(waited.timeout, MOST_SURE_UNREAD)
         return Patience(waited.waited, sure, waited.round_value, waited.reason)
     return waited
+
+
+def _may_have_more_to_send(story: Story) -> bool:
+    """Return whether snaplen cut off the head that says how long the request's body is."""
+    head = story.turn.request_head
+    cut = story.initiator.truncated and head_end(head) < 0 and story.turn.request_bytes > len(head)
+    return bool(cut) and head.startswith(WITH_A_BODY)
 
 
 def _one_way(story: Story, context: Context, end: Ending) -> bool:
