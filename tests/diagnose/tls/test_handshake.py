@@ -281,3 +281,10 @@ def test_nothing_came_back_to_a_client_hello_that_snaplen_cut() -> None:
     # Half a hello that was sent so needs no answer.
     assert verdict(0, 4000).code == "tls.handshake_closed"
     assert verdict(1, 3).code == "tls.handshake_closed"
+
+
+def test_a_client_that_had_the_certificate_is_asked_why_it_left() -> None:
+    left = told(HELLO, FLIGHT_13, *LEFT)
+    assert left.code == "tls.handshake_closed"
+    assert "had the server's certificate" in left.fixes[0]
+    assert not told(HELLO, ACKED, *HUNG_UP).fixes
