@@ -16,6 +16,8 @@ LAST_CHUNK = b"\r\n0\r\n\r\n"
 _NAMES = "GET HEAD POST PUT DELETE OPTIONS PATCH CONNECT TRACE"
 METHODS = tuple(f"{name} ".encode() for name in _NAMES.split())
 NO_BODY = (204, 304)
+FIRST_ERROR = 400
+FRAMING = {b"content-length", b"transfer-encoding"}
 MAX_LENGTH_DIGITS = 18
 
 
@@ -51,7 +53,11 @@ def _message(head: bytes, total: int, turn: Turn) -> Completeness:
         return _message(head[end:], body, turn) if body > 0 else Completeness.INTERIM
     if status in NO_BODY or turn.request_head.startswith(b"HEAD "):
         return Completeness.COMPLETE
-    return _framed(_fields(head[:end]), body, turn)
+    fields = _fields(head[:end])
+    if status >= FIRST_ERROR and not body and not fields.keys() & FRAMING:
+        # Node.js says 408 so: nothing would tell the client to wait for more.
+        return Completeness.COMPLETE
+    return _framed(fields, body, turn)
 
 
 def _framed(fields: dict[bytes, bytes], body: int, turn: Turn) -> Completeness:

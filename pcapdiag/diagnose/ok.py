@@ -48,11 +48,14 @@ from pcapdiag.diagnose.syn_asks import tried_without
 from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import MS
+from pcapdiag.diagnose.tls.certificates import leaf, matches
+from pcapdiag.diagnose.tls.words import subject
 from pcapdiag.diagnose.tls_state import (
     is_answered_check,
     left_first,
     nothing_asked,
     request_number,
+    tls_facts,
 )
 from pcapdiag.diagnose.work import Work, connected, one_direction, work
 from pcapdiag.model.context import Context
@@ -119,7 +122,22 @@ def _tls_notes(story: Story) -> list[str]:
         return ["HAProxy's TLS health check (ssl-hello-chk): any answer is a good one."]
     end = ending(story)
     left = end and (end.by_initiator or left_first(story, end.time, end.frame))
-    return [LEFT_AFTER_TLS] if left and nothing_asked(story) else []
+    if not left or not nothing_asked(story):
+        return []
+    return [LEFT_AFTER_TLS, *_unnamed(story)]
+
+
+def _unnamed(story: Story) -> list[str]:
+    """Tell what a client by address found in the certificate, where it sent no server name."""
+    facts, address = tls_facts(story), story.responder.address
+    hello = facts.client_hello if facts else None
+    told = leaf(facts.server_certificates) if facts else None
+    if hello is None or hello.sni or told is None or matches(told, address):
+        return []
+    return [
+        f"It sent no server name, and the certificate is for {subject(told)}, not for {address}: a "
+        "client that was given the address alone refuses it."
+    ]
 
 
 def _handshake_notes(story: Story) -> list[str]:

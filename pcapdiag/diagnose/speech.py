@@ -142,6 +142,7 @@ def answered(story: Story) -> Said:
     return said(story.hello_responder)
 
 
+@once
 def spoken_before(story: Story) -> bool:
     """Return whether both ends' first bytes may not be the connection's first."""
     unseen = _lost_its_first(story, True) or _lost_its_first(story, False)

@@ -153,10 +153,11 @@ def _sent_until(story: Story, end: Ending) -> int:
         and not packet.is_rst
         and _came_before(packet, end)
     ]
-    if story.packets_left_out and end.by_initiator and end.reset is not None and end.reset.has_ack:
-        # The last bytes before it may be among those.
-        before.append(end.reset.ack)
     read = story.initiator.fin_ack if end.reset is None else story.responder.acked or 0
+    if story.packets_left_out and end.by_initiator:
+        # The last bytes before it may be among those.
+        told = end.reset is None or end.reset.has_ack
+        before += [read if end.reset is None else end.reset.ack] if told else []
     return max(before, key=lambda seq: seq_distance(seq, read), default=read)
 
 

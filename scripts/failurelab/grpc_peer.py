@@ -5,12 +5,13 @@
     python -m failurelab.grpc_peer client ADDRESS METHOD [SECONDS] [OPTION=VALUE...]
 
 The server's methods: `ok`, `status` (the request names the code), `fail` (raises), `hang`
-(streams one answer and then is quiet), `stream` (streams ten a second), `echo`. Channel options
+(streams one answer and then is quiet), `stream` (streams ten a second), `echo`, `crash`. Options
 as in `grpc.keepalive_time_ms=1000`.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -39,6 +40,12 @@ def _fail(_request: bytes, _context: Any) -> bytes:  # noqa: ANN401
     raise RuntimeError("broken on purpose")
 
 
+def _crash(_request: bytes, _context: Any) -> bytes:  # noqa: ANN401
+    # Later than the client's last frames: what is unread then would make a RST of its FIN.
+    time.sleep(0.3)
+    os._exit(1)
+
+
 def _hang(_request: bytes, _context: Any) -> Iterator[bytes]:  # noqa: ANN401
     yield b"one"
     time.sleep(60)
@@ -58,6 +65,7 @@ def _serve(address: str, words: list[str]) -> None:
         "echo": unary(lambda request, _context: request),
         "status": unary(_status),
         "fail": unary(_fail),
+        "crash": unary(_crash),
         "hang": streaming(_hang),
         "stream": streaming(_stream),
     }

@@ -86,6 +86,8 @@ KIND = Kind(
 
 OTHER_CODES = ("tls", "http2")
 """Protocols that make it a ``protocol.*`` verdict."""
+SHOUTCAST = b"ICY 200"
+"""How internet radio's older servers begin their answers, and players read them."""
 SURE, BROKEN_LATER = 0.95, 0.9
 
 
@@ -99,6 +101,8 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     if uncertain:
         return None
     if exchange.status is None and (story.midstream or answers_unseen(story)):
+        return None
+    if story.hello_responder.startswith(SHOUTCAST):
         return None
     if exchange.complete or _went_on(story, exchange):
         return None

@@ -42,6 +42,8 @@ References
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.words import exchange_frames
 from pcapdiag.diagnose.http2.closing import error_goaway, exchange_judgement, goaway_judgement
@@ -86,6 +88,16 @@ KIND = Kind(
     ),
 )
 
+HEADERS = (
+    "are the headers of {receiver} too large, or too many? (cookies and tokens grow) NGINX and "
+    "Node.js say so at their limits: NGINX large_client_header_buffers, Node.js maxHeaderListPairs "
+    "and maxHeaderSize, Envoy max_request_headers_kb and max_headers_count"
+)
+SMALLER = (
+    "raise the limit at {sender}: grpc.max_receive_message_length (C core), MaxCallRecvMsgSize "
+    "(Go), maxInboundMessageSize (Java)",
+    "or let {receiver} answer with less at once: pages, or a stream of messages",
+)
 TOO_LARGE = (
     "The answer was complete: gRPC's C core (Python, C++, Ruby, PHP) says so of a message that is "
     "larger than its client takes (grpc.max_receive_message_length, 4 MB by default), and the call "
@@ -96,7 +108,9 @@ TOO_LARGE = (
 def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a connection given up so."""
     goaway = _goaway(story)
-    return goaway_judgement(story, KIND.code, goaway) if goaway is not None else None
+    if goaway is None:
+        return None
+    return _with_fixes(goaway_judgement(story, KIND.code, goaway), story)
 
 
 def match_exchange(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
@@ -104,13 +118,22 @@ def match_exchange(story: Story, exchange: Exchange, _context: Context) -> Judge
     if exchange.complete and exchange.grpc is not None and tells_all(story):
         late = with_late_reset(story, exchange)
         if late.reset_code == ENHANCE_YOUR_CALM and late.ended_by == "initiator":
-            return _stream_judgement(story, late, TOO_LARGE)
+            return replace(_stream_judgement(story, late, TOO_LARGE), fixes=SMALLER)
     seen = tells_all(story) and not one_direction(story)
     told = exchange.ended_by == "responder" or seen
     if exchange.reset_code == ENHANCE_YOUR_CALM and not exchange.complete and told:
-        return _stream_judgement(story, exchange, "The stream's request failed.")
+        failed = _stream_judgement(story, exchange, "The stream's request failed.")
+        return _with_fixes(failed, story)
     goaway = _goaway(story)
-    return exchange_judgement(story, KIND.code, goaway, exchange) if goaway is not None else None
+    found = exchange_judgement(story, KIND.code, goaway, exchange) if goaway is not None else None
+    return _with_fixes(found, story) if found is not None else None
+
+
+def _with_fixes(judgement: Judgement, story: Story) -> Judgement:
+    """Return the judgement without advice on pings where none were sent."""
+    facts = http2_facts(story)
+    pinged = facts is not None and facts.ping_count > 0
+    return judgement if pinged else replace(judgement, fixes=(HEADERS, *KIND.fixes[2:]))
 
 
 def _goaway(story: Story) -> GoAway | None:

@@ -45,6 +45,8 @@ References
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.http.words import exchange_frames
 from pcapdiag.diagnose.http2.errors import (
@@ -55,6 +57,7 @@ from pcapdiag.diagnose.http2.errors import (
 )
 from pcapdiag.diagnose.http2.known import (
     drained,
+    http2_facts,
     is_incomplete,
     is_short,
     tells_all,
@@ -94,6 +97,13 @@ KIND = Kind(
     ),
 )
 
+ENABLE_CONNECT_PROTOCOL = 8
+"""Setting of a server that takes CONNECT with a ``:protocol`` (RFC 8441 section 3)."""
+NO_EXTENDED_CONNECT = (
+    "It was a CONNECT with a path, as for WebSocket over HTTP/2 (RFC 8441), and the server's "
+    "SETTINGS do not allow that (ENABLE_CONNECT_PROTOCOL): Envoy allow_connect, HAProxy from 2.4 "
+    "on, not NGINX; or let the client use HTTP/1.1 for WebSocket."
+)
 BY_ITS_OWN_WISH = frozenset({NO_ERROR, INTERNAL_ERROR, CANCEL})
 """An initiator with these left or gave up waiting: its timeout or its user, not the answer."""
 ENDS_A_TUNNEL = frozenset({NO_ERROR, CANCEL})
@@ -129,7 +139,7 @@ def _judgement(story: Story, exchange: Exchange, code: int, by_initiator: bool) 
     why = f"the RST_STREAM ({error_name(code)}) bears its address"
     going = drained(story)
     draining = "" if going is None else f" It was draining then (GOAWAY, frame {going.frame})."
-    return request_failed(
+    found = request_failed(
         story,
         exchange,
         KIND.code,
@@ -141,6 +151,17 @@ def _judgement(story: Story, exchange: Exchange, code: int, by_initiator: bool) 
         facts=stream_facts(story, exchange)
         | {"draining": draining, "grpc_status": _grpc_status(code)},
     )
+    if not _unasked_connect(story, exchange):
+        return found
+    return replace(found, notes=(NO_EXTENDED_CONNECT,))
+
+
+def _unasked_connect(story: Story, exchange: Exchange) -> bool:
+    """Return whether an extended CONNECT, which has a path, was sent without leave (RFC 8441)."""
+    facts = http2_facts(story)
+    extended = exchange.method == "CONNECT" and exchange.target is not None and tells_all(story)
+    allowed = facts is not None and facts.settings_responder.get(ENABLE_CONNECT_PROTOCOL)
+    return extended and exchange.ended_by == "responder" and not allowed
 
 
 def _grpc_status(code: int) -> str:

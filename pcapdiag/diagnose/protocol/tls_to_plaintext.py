@@ -7,9 +7,10 @@ How pcapdiag can tell
     The initiator's first bytes are a ClientHello, and the responder's first bytes are no TLS
     record: an HTTP/1 status line (mostly 400), HTTP/2 frames in the clear, a mail or SSH greeting,
     other text. Or it closes without a byte where other connections to that port speak plaintext and
-    get answers. Behind a proxy's yes to CONNECT or SOCKS the tunnel's first bytes count. A close
-    alone is not enough. A greeting in the clear that TLS follows (NATS) is no
-    failure. PostgreSQL is asked first (SSLRequest): where it says N, and the initiator leaves, too.
+    get answers. Behind a proxy's yes to CONNECT or SOCKS, and behind STARTTLS, what follows the
+    ClientHello counts. A close alone is not enough. A greeting in the clear that TLS follows (NATS)
+    is no failure. PostgreSQL is asked first (SSLRequest): where it says N, and the initiator
+    leaves, too.
 
 Usual causes
     - `https://`, or a TLS context, for a port that serves plain HTTP.
@@ -122,6 +123,9 @@ ANSWERS = {
     Said.TEXT: "plain text",
     Said.OTHER: "bytes that are no TLS record",
 }
+STAYED = "what was said before (STARTTLS?) did not bring it to TLS"
+READABLE = (Said.HTTP1_RESPONSE, Said.HTML, Said.TEXT)
+"""What no bytes are by chance."""
 SURE = {Said.HTTP1_RESPONSE: 0.98, Said.H2_FRAMES: 0.97, Said.HTML: 0.97, Said.TEXT: 0.95}
 SURE_OTHERWISE = 0.85
 SURE_BY_PLAIN_BYTES = 0.85
@@ -132,8 +136,8 @@ def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a ClientHello whose answer is no TLS."""
     if _asked_postgres_in_vain(story):
         return _no_tls_there(story)
-    if in_tunnel(story) or connect_target(story):
-        return _behind_a_proxy(story)
+    if story.turn.index > 1 and said(story.turn.request_head) is Said.TLS_HELLO:
+        return _within(story)
     first, answer = opening(story), answered(story)
     if not _is_lone_hello(story, first) or answer not in ANSWERS or answered_in_tls(story):
         return None
@@ -150,15 +154,17 @@ def match(story: Story, _context: Context) -> Judgement | None:
     )
 
 
-def _behind_a_proxy(story: Story) -> Judgement | None:
-    """Return the verdict for a ClientHello whose answer through a tunnel is no TLS."""
+def _within(story: Story) -> Judgement | None:
+    """Return the verdict for TLS begun in a tunnel, or by STARTTLS, whose answer is no TLS."""
     turn = story.turn
     answer = said(turn.response_head)
-    if said(turn.request_head) is not Said.TLS_HELLO or answer not in ANSWERS:
+    through = in_tunnel(story) or connect_target(story) is not None
+    if answer not in (ANSWERS if through else READABLE) or answered_in_tls(story):
         return None
-    if answered_in_tls(story):
+    if story.midstream or story.responder.gaps or story.initiator.acked_unseen:
         return None
-    end = connect_target(story) or "the other end"
+    target = connect_target(story) or "the other end"
+    end = f"that is {target} behind the tunnel" if through else STAYED
     words = _words(turn.response_head, answer)
     found = shown_by_bytes(
         story,
@@ -169,7 +175,7 @@ def _behind_a_proxy(story: Story) -> Judgement | None:
         answer_short=f"with {words}",
         hello=HELLO,
         asked_frame=str(turn.request_frame),
-        because=f"that is {end} behind the tunnel; a TLS server answers with TLS records",
+        because=f"{end}; a TLS server answers with TLS records",
     )
     frames = (turn.request_frame, turn.response_frame)
     return replace(found, phase="tls_handshake", frames=frames)

@@ -48,12 +48,13 @@ PUSHED = 100 * MS
 """A FIN this soon after the last byte, where nobody ever answers, ends a one-way transfer."""
 MOST_SURE_UNREAD = 0.75
 """Probability of a timeout at most in a protocol that cannot be read: maybe no answer was due."""
-ENDLESS = (b"text/event-stream", b"multipart/x-mixed-replace")
+ENDLESS = (b"text/event-stream", b"multipart/x-mixed-replace", b"icy-name:", b"icy-metaint:")
 """Bodies that go on until the client has had enough."""
 FAREWELL = 69
 """A TLS alert record is at most this long (CBC with SHA-384 and padding)."""
 LAST_WORDS = 512
 """Bytes at most that a server still says when it has read its client's FIN: an error, a goodbye."""
+WITH_A_BODY = (b"POST ", b"PUT ", b"PATCH ")
 STALLED_ANSWER = SECOND
 """An answer that paused this long before the initiator left was not on its way any more."""
 HALF_CLOSING = 0.25
@@ -106,7 +107,7 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     if state is Work.WAITING and not _one_way(story, context, end):
         since = asked_at(story) or max(turn.request_last_time, story.established_time)
         return Leaving(end, _weighed(story, context, since, end), False)
-    if _may_be_endless(turn):
+    if _may_be_endless(turn, _unread(story, end)):
         return None
     awaits = asks_for_answer(story) and not (tells_all(story) and first_open(story) is None)
     unread = turn.response_bytes > 0 and awaits and _left_bytes_unread(story, end)
@@ -120,12 +121,16 @@ def leaving(story: Story, context: Context) -> Leaving | None:
     return None
 
 
-def _may_be_endless(turn: Turn) -> bool:
-    """Return whether the answer goes on by its nature, or snaplen cut off what would say so."""
+def _may_be_endless(turn: Turn, unread: int) -> bool:
+    """Return whether the answer goes on by its nature, or snaplen cut off what would say so.
+
+    Events come a few bytes at a time; who leaves more of it unread has left a download.
+    """
     head = turn.response_head
     if any(kind in head.lower() for kind in ENDLESS):
         return True
-    return head.startswith(HTTP1) and head_end(head) < 0 and turn.response_bytes > len(head)
+    cut = head.startswith(HTTP1) and head_end(head) < 0 and turn.response_bytes > len(head)
+    return cut and unread <= LAST_WORDS
 
 
 def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patience:
@@ -138,15 +143,24 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
     told = told_its_client(story, end.time)
     if told is not None:
         reason = f"it told its own client so at that moment (stream {told.stream})"
-        return Patience(waited.waited, MOST_SURE, waited.round_value, reason)
+        sure = MOST_SURE_UNREAD if _may_have_more_to_send(story) else MOST_SURE
+        return Patience(waited.waited, sure, waited.round_value, reason)
     left = client_left(story, end.time)
     if left is not None:
         reason = f"{waited.reason}; its own client had left just before (stream {left.stream})"
         return Patience(waited.waited, waited.timeout, waited.round_value, reason)
-    if story.turn.index > 1 and not known_to_answer(story):
+    unread = story.turn.index > 1 and not known_to_answer(story)
+    if unread or _may_have_more_to_send(story):
         sure = min(waited.timeout, MOST_SURE_UNREAD)
         return Patience(waited.waited, sure, waited.round_value, waited.reason)
     return waited
+
+
+def _may_have_more_to_send(story: Story) -> bool:
+    """Return whether snaplen cut off the head that says how long the request's body is."""
+    head = story.turn.request_head
+    cut = story.initiator.truncated and head_end(head) < 0 and story.turn.request_bytes > len(head)
+    return bool(cut) and head.startswith(WITH_A_BODY)
 
 
 def _one_way(story: Story, context: Context, end: Ending) -> bool:
@@ -163,16 +177,20 @@ def _left_bytes_unread(story: Story, end: Ending) -> bool:
     frequent false alarm of all: measured) is no answer.
     A bare RST does not say what its sender had read; one of a live socket is taken as having read.
     """
-    reader = end.reset.ack if end.reset and end.reset.has_ack else story.initiator.fin_ack
     if end.reset is not None and not end.reset.has_ack:
         return story.responder.unacked > 1 and not held_by_its_sender(story, end.reset)
-    half = story.responder
-    last_end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
-    unread = seq_distance(last_end, reader)
+    unread = _unread(story, end)
     if end.reset is None and unread <= LAST_WORDS and _heard_the_end(story):
         return False
     readable = story.hello_initiator and not speaks_tls(story)
     return unread > (0 if readable else FAREWELL)
+
+
+def _unread(story: Story, end: Ending) -> int:
+    """Return how many of the responder's bytes the initiator's closing word leaves out."""
+    reader = end.reset.ack if end.reset and end.reset.has_ack else story.initiator.fin_ack
+    half = story.responder
+    return seq_distance((half.last_data_seq + half.last_data_length) & 0xFFFFFFFF, reader)
 
 
 def _heard_the_end(story: Story) -> bool:

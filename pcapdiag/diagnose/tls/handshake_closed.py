@@ -85,6 +85,16 @@ KIND = Kind(
     ),
 )
 
+CLIENT_LEFT = (
+    "what does the log of {ender_ip} say at that moment? It had the server's certificate: unknown "
+    "issuer, wrong name, a pinned key (gRPC and Node.js check after the handshake, and say no "
+    "alert)",
+    "does {responder} send the whole chain, for the name that {ender_ip} asks for? (openssl "
+    "s_client below)",
+    "or was it a probe that only looks at the certificate, or a user who went away?",
+)
+"""What to try where the client had the server's flight, and closed."""
+
 
 def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for a FIN within the TLS handshake."""
@@ -104,6 +114,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
         candidates=_who(found),
         alternatives=others,
         fix_at=("initiator", "responder") if found.end.by_initiator else (),
+        fixes=CLIENT_LEFT if found.end.by_initiator and not found.unanswered_hello else (),
         envoy=envoy_words(found.facts),
         facts=step_words(story, found),
     )

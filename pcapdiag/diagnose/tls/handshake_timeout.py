@@ -53,6 +53,7 @@ from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.patience import patience
+from pcapdiag.diagnose.speech import Said, said
 from pcapdiag.diagnose.tcp import data_timeout
 from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE, size_matters, stuck_data
 from pcapdiag.diagnose.text import end_name
@@ -61,7 +62,11 @@ from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.breakoff import open_handshake, records_before, step
 from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls.sni_rejected import other_name_works
-from pcapdiag.diagnose.work import answer_may_be_missing, request_may_be_missing
+from pcapdiag.diagnose.work import (
+    answer_in_time,
+    answer_may_be_missing,
+    request_may_be_missing,
+)
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
@@ -155,9 +160,12 @@ def _never_acknowledged(story: Story, context: Context) -> Silence | None:
 
 def _never_answered(story: Story, context: Context, facts: TlsFacts) -> Silence | None:
     end = ending(story)
-    until = records_before(facts, end) if end is not None else ()
-    before = [record for record in until if record.type != ALERT]
-    if end is None or not before or answer_may_be_missing(story) or facts.incomplete:
+    if end is None or answer_may_be_missing(story):
+        return None
+    before = [record for record in records_before(facts, end) if record.type != ALERT]
+    if facts.incomplete or (not before and story.initiator.truncated):
+        return _client_gave_up_unheard(story, context, end)
+    if not before:
         return None
     last = before[-1]
     if last.from_initiator and end.by_initiator and _was_taken(story, last):
@@ -165,6 +173,15 @@ def _never_answered(story: Story, context: Context, facts: TlsFacts) -> Silence 
     if not last.from_initiator and not end.by_initiator:
         return _server_gave_up(story, end, last.time)
     return None
+
+
+def _client_gave_up_unheard(story: Story, context: Context, end: Ending) -> Silence | None:
+    """Return the silence behind a ClientHello that snaplen cut: no byte came back in time."""
+    turn = story.turn
+    asked = said(turn.request_head) is Said.TLS_HELLO and turn.request_acked
+    if not asked or not end.by_initiator or answer_in_time(story):
+        return None
+    return _client_gave_up(story, context, end, turn.request_last_time)
 
 
 def _was_taken(story: Story, message: Record) -> bool:

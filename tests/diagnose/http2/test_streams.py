@@ -242,4 +242,25 @@ def test_a_message_that_is_larger_than_its_client_takes() -> None:
     assert verdict.code == "http2.enhance_your_calm"
     assert sides(verdict)["initiator"] > 0.9
     assert "max_receive_message_length" in verdict.facts["lost"]
+    assert "MaxCallRecvMsgSize" in verdict.fixes[0]
     assert judged(other).code == "ok"
+
+
+def test_an_extended_connect_that_the_server_never_allowed() -> None:
+    """WebSocket over HTTP/2 (RFC 8441)."""
+    call = reset(request(1, method="CONNECT", target="/chat"), "responder", 1)
+    (note,) = judged(http2(call)).notes
+    assert "ENABLE_CONNECT_PROTOCOL" in note
+    assert not judged(http2(call, settings_responder={8: 1})).notes
+    plain = reset(request(1, method="CONNECT", target=None), "responder", 1)
+    assert not judged(http2(plain)).notes
+
+
+def test_without_pings_nobody_is_told_to_send_fewer() -> None:
+    calm = goaway(11, last=1)
+    quiet = judged(http2(request(1), goaways=(calm,)), *SERVER_CLOSES)
+    assert quiet.code == "http2.enhance_your_calm"
+    assert "large_client_header_buffers" in quiet.fixes[0]
+    assert not any("too_many_pings" in fix for fix in quiet.fixes)
+    pinged = judged(http2(request(1), goaways=(calm,), ping_count=3), *SERVER_CLOSES)
+    assert not pinged.fixes

@@ -169,6 +169,24 @@ def test_plain_text_behind_a_tunnel(asked: bytes, granted: bytes, end: str) -> N
     assert judged(*tunnel, C("PSH,ACK", GET), S("PSH,ACK", BAD), *LEFT).code == "ok"
 
 
+def test_plain_text_behind_starttls() -> None:
+    asked = (
+        S("PSH,ACK", b"220 mx\r\n"),
+        C("PSH,ACK", b"STARTTLS\r\n"),
+        S("PSH,ACK", b"220 go\r\n"),
+    )
+    lines = (*HANDSHAKE, *asked, C("PSH,ACK", HELLO), S("PSH,ACK", b"421 too many\r\n"), *LEFT)
+    verdict = judged(*lines)
+    assert (verdict.code, verdict.phase) == ("protocol.tls_to_plaintext", "tls_handshake")
+    assert verdict.facts["answer_short"] == "with plain text"
+    assert "STARTTLS?" in verdict.facts["because"]
+    lost = play(*lines)
+    lost.responder.gaps = 1
+    assert judge(lost, around(lost)).code == "ok"
+    other = (*HANDSHAKE, *asked, C("PSH,ACK", HELLO), S("PSH,ACK", b"\x02\x00\xff" * 9), *LEFT)
+    assert judged(*other).code == "ok"
+
+
 def test_a_tunnels_end_is_named_and_harmless() -> None:
     target = CONNECT.replace(b"a.example", b"a\x1b[31m")
     for asked, shown in ((CONNECT, "to a.example:80:"), (target, "to a\\x1b[31m:80:")):

@@ -260,3 +260,21 @@ def test_answers_to_settings_and_pings_are_nobodys_answer() -> None:
     quiet = HttpFacts(requests=0, http2=Http2Facts(preface=True))
     told = replace(story, application=Application("http2", "http2", http=quiet))
     assert judge(told, around(told)).code == "ok"
+
+
+def test_a_body_of_which_snaplen_cut_off_the_length_may_not_have_been_sent_whole() -> None:
+    post = b"POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n"
+
+    def verdict(kept: bytes, truncated: int) -> Judgement:
+        lines = (C("PSH,ACK", post + b"x" * 300), S("ACK"), C("FIN,ACK", after=5000))
+        story = play(*HANDSHAKE, *lines)
+        story.turn.request_head = kept
+        story.initiator.truncated = truncated
+        return judge(story, around(story))
+
+    assert verdict(post + b"x" * 300, 0).code == "tcp.initiator_abort"
+    cut = verdict(post[:30], 1)
+    assert cut.confidence <= 0.75
+    assert max(sides(cut).values()) < 0.8
+    assert verdict(post[:30], 0).confidence > 0.9
+    assert verdict(b"GET" + post[4:30], 1).confidence > 0.9

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from pcapdiag.model.tls import CertificateFlight, ClientHello, KeyState, Message, ServerHello
+from pcapdiag.model.tls import (
+    CertificateFlight,
+    ClientHello,
+    KeyState,
+    Message,
+    Record,
+    ServerHello,
+)
 
 
 class HelloFields(TypedDict, total=False):
@@ -83,6 +90,7 @@ class Facts(TypedDict, total=False):
     client_certificates: CertificateFlight | None
     certificate_request: int | None
     messages: tuple[Message, ...]
+    records: tuple[Record, ...]
     client_finished: bool
     server_finished: bool
     client_data: int

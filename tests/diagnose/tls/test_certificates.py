@@ -321,3 +321,13 @@ def test_an_alert_about_a_certificate_says_so_by_itself(code: int, expected: str
     lines = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), alert(S, code), *HUNG_UP)
     assert told(*lines, incomplete=True).code == expected
     assert told(HELLO, alert(C, code), C("FIN,ACK")).code == "tls.alert"
+
+
+def test_a_client_by_address_that_left_saw_no_address_in_the_certificate() -> None:
+    lines = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), FINISHED_12, *LEFT)
+    by_address = hello(sni=None)
+    verdict = told(*lines, **DONE, **given(), client_hello=by_address)
+    assert verdict.code == "ok"
+    assert "not for 10.0.2.7" in verdict.notes[-1]
+    fits = told(*lines, **DONE, **given("10.0.2.7"), client_hello=by_address)
+    assert "10.0.2.7" not in " ".join(fits.notes)

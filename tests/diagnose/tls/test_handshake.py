@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge, refine
+from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.tls.breakoff import break_off
 from pcapdiag.diagnose.tls.commands import s_client
 from pcapdiag.diagnose.tls_state import tls_facts
@@ -266,3 +267,24 @@ def test_a_handshake_within_another_protocol_is_broken_off_as_well() -> None:
     above.tls = replace(above.tls, records=above.tls.records[:1]) if above.tls else None
     above.initiator_speaks, above.responder_speaks = "tls", "other"
     assert judge(replace(story), around(story, 10.0)).code != "tls.handshake_closed"
+
+
+def test_nothing_came_back_to_a_client_hello_that_snaplen_cut() -> None:
+    def verdict(cut: int, after: float) -> Judgement:
+        story = scene(HELLO, ACKED, C("FIN,ACK", after=after), records=())
+        story.initiator.truncated = cut
+        return judge(story, around(story))
+
+    waited = verdict(1, 4000)
+    assert waited.code == "tls.handshake_timeout"
+    assert sides(waited)["responder"] > 0.9
+    # Half a hello that was sent so needs no answer.
+    assert verdict(0, 4000).code == "tls.handshake_closed"
+    assert verdict(1, 3).code == "tls.handshake_closed"
+
+
+def test_a_client_that_had_the_certificate_is_asked_why_it_left() -> None:
+    left = told(HELLO, FLIGHT_13, *LEFT)
+    assert left.code == "tls.handshake_closed"
+    assert "had the server's certificate" in left.fixes[0]
+    assert not told(HELLO, ACKED, *HUNG_UP).fixes
