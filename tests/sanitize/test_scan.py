@@ -201,7 +201,7 @@ def test_our_own_words_prove_nothing_in_text() -> None:
 
 
 def test_markup_that_somebody_sent_is_not_the_markup_of_our_page() -> None:
-    sent = Originals(words={b"script>", b"<secretive>"})
+    sent = Originals(words={b"script>": b"", b"<secretive>": b""})
     assert leaks({"report.html": b"<p></script>"}, sent) == []
     assert kinds(b"<p>&lt;secretive&gt;", sent) == {"word"}
 
