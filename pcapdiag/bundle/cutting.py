@@ -69,7 +69,7 @@ class Cutter:
             interface = interfaces[batch.interfaces[i]]
             kind = packet.decode(start, captured, length, interface.link_type)
             frame, time = batch.frames[i], batch.times[i]
-            if not self._sieve.takes(kind, packet, frame, time):
+            if not self._sieve.takes(kind, packet, frame, time, batch.buffer):
                 continue
             if kind == headers.TCP and self._sieve.is_stray(packet):
                 self._note_stray(packet, frame)

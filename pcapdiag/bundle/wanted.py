@@ -62,8 +62,13 @@ class Sieve:
         self._redirects = redirects
         self._moments = set(wanted.moments)
 
-    def takes(self, kind: int, packet: Packet, frame: int, time: int) -> bool:
-        """Return whether a packet is wanted; ``kind`` is what decoding it returned."""
+    def takes(
+        self, kind: int, packet: Packet, frame: int, time: int, buffer: bytes | bytearray = b""
+    ) -> bool:
+        """Return whether a packet is wanted.
+
+        ``kind`` is what decoding it returned, and ``buffer`` what it was decoded in.
+        """
         wanted = self._wanted
         if time in self._moments:
             self._moments.discard(time)
@@ -75,7 +80,8 @@ class Sieve:
         source = packet.source_high, packet.source_low
         target = packet.target_high, packet.target_low
         if kind == headers.DNS:
-            return source in wanted.hosts or target in wanted.hosts or self._takes_lookup(packet)
+            ends_wanted = source in wanted.hosts or target in wanted.hosts
+            return ends_wanted or self._takes_lookup(packet, buffer)
         if kind == headers.ARP:
             return source in wanted.near or target in wanted.near
         if kind == headers.FRAGMENT:
@@ -101,7 +107,7 @@ class Sieve:
             return True
         return bool(wanted.hosts) and (source[:2] in wanted.hosts or target[:2] in wanted.hosts)
 
-    def _takes_lookup(self, packet: Packet) -> bool:
+    def _takes_lookup(self, packet: Packet, buffer: bytes | bytearray) -> bool:
         wanted = self._wanted
         ends = (packet.source_high, packet.source_low), (packet.target_high, packet.target_low)
         if any(end in wanted.askers for end in ends):
@@ -109,7 +115,8 @@ class Sieve:
         if not any(end in wanted.near for end in ends):
             return False
         start = packet.payload
-        message = read_message(bytes(packet.view[start : start + packet.payload_captured]))
+        # A compiled packet shows its buffer to compiled modules alone.
+        message = read_message(bytes(buffer[start : start + packet.payload_captured]))
         if message is None:
             return False
         if message.name.lower() in wanted.names:

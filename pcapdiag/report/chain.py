@@ -81,8 +81,8 @@ def _end(connection: Connection, exchange: HttpExchange | None, times: dict[int,
     last, text = max(connection.verdict.frames, default=0), "end of this leg"
     if exchange is not None and exchange.grpc is not None and exchange.grpc.status:
         text = f"grpc-status {exchange.grpc.status}"
-    elif exchange is not None and exchange.response_frame is not None:
-        last, text = exchange.response_frame, str(exchange.status or "answer")
+    elif exchange is not None and (exchange.response_frame or 0) >= last:
+        last, text = exchange.response_frame or 0, str(exchange.status or "answer")
     return Step(last, text, times.get(last, ""), connection.point)
 
 

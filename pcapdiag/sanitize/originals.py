@@ -59,7 +59,7 @@ def _texts(names: Iterable[bytes]) -> set[bytes]:
 
 def bare(text: bytes) -> bytes:
     """Return text without the marks around it."""
-    return text.strip(b"/ :=\"'.,;*-_?&")
+    return text.strip(b"/ :=\"'.,;*-_?&<>()[]{}|")
 
 
 def is_sought(text: bytes, *, is_name: bool = False) -> bool:

@@ -58,3 +58,14 @@ def test_addresses_of_both_families() -> None:
     assert host("::1") == (0, 1)
     assert host("2001:db8::5") == (0x20010DB8 << 32, 5)
     assert host("0.0.0.7") == (0, 7)
+
+
+def test_a_lookup_is_wanted_for_its_name_where_one_end_is_near() -> None:
+    query = b"\0\7\1\0\0\1\0\0\0\0\0\0\3app\7example\0\0\1\0\1"
+    asked = packet(ONE, OTHER)
+    asked.payload, asked.payload_captured = 4, len(query)
+    near = {host("10.0.0.1")}
+    for name, fits in (("app.example", True), ("other.example", False)):
+        sieve = Sieve(Wanted(near=near, names={name}), {})
+        assert sieve.takes(headers.DNS, asked, 7, 100, b"head" + query) is fits
+    assert not Sieve(Wanted(names={"app.example"}), {}).takes(headers.DNS, asked, 7, 100, query)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.once
 def answered(status: int) -> Connection:
     """A client's leg: request 118, answered by frame 123 1.4 ms later."""
     client = refused()
-    client.verdict.exchange = 0
+    client.verdict.exchange, client.verdict.frames = 0, [118, 123]
     exchange = HttpExchange(
         index=0, request_frame=118, request_time=seconds(1), status=status, response_frame=123
     )
@@ -108,3 +108,21 @@ def test_a_grpc_call_ends_with_its_status() -> None:
         Cause(stream=17, frame=126, code="grpc.error", time=seconds(1.5), endpoint="10.0.2.7:8443")
     ]
     assert both_legs(client).endswith("(stream 17) +500 ms > #127 grpc-status 14 +500 ms")
+
+
+def test_an_answer_that_was_cut_ends_with_the_close_and_not_where_it_began() -> None:
+    client = answered(200)
+    client.verdict.frames = [118, 123, 131]
+    client.timeline.append(
+        TimelineEntry(time=seconds(1.3), frame=131, from_="responder", event="FIN,ACK")
+    )
+    client.causes = [
+        Cause(
+            stream=17,
+            frame=130,
+            code="tcp.reset_in_response",
+            time=seconds(1.2),
+            endpoint="10.0.2.7:8443",
+        )
+    ]
+    assert both_legs(client).endswith("(stream 17) +200 ms > #131 end of this leg +100 ms")

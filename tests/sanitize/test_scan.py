@@ -200,6 +200,12 @@ def test_our_own_words_prove_nothing_in_text() -> None:
     assert kinds(capture(query), renamer.originals) == {"name"}
 
 
+def test_markup_that_somebody_sent_is_not_the_markup_of_our_page() -> None:
+    sent = Originals(words={b"script>": b"", b"<secretive>": b""})
+    assert leaks({"report.html": b"<p></script>"}, sent) == []
+    assert kinds(b"<p>&lt;secretive&gt;", sent) == {"word"}
+
+
 def test_short_words_and_numbers_are_not_looked_for() -> None:
     renamer = Renamer(KEY)
     for word in (b"abc", b"12345678", b"/a"):
