@@ -94,7 +94,6 @@ class Known(TypedDict, total=False):
     closed_idle: dict[int, int]
     longest_idle: int
     spoken_for: SpokenFor | None
-    left_after: dict[str, list[tuple[int, int]]]
     tls: TlsServerFacts | None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.diagnose.patience import Patience, patience
-from tests.diagnose.playbook import CLIENT, GET, HANDSHAKE, C, around, play
+from tests.diagnose.playbook import CLIENT, GET, HANDSHAKE, SERVER, C, around, play
 
 pytestmark = pytest.mark.once
 
@@ -18,7 +18,8 @@ def weighed(*others: tuple[int, int]) -> Patience:
     """Weigh an initiator that leaves after ``WAITED`` as it left the same server at other times."""
     story = play(*HANDSHAKE, C("PSH,ACK", GET), C("FIN,ACK", after=WAITED / MS))
     known = {CLIENT[0]: [(WAITED, story.end), *others]} if others else {}
-    context = around(story, left_after=known)
+    context = around(story)
+    context.endpoints[SERVER].left_after = known
     end = story.initiator.fin_time or story.end
     return patience(story, context, end - WAITED, end)
 
