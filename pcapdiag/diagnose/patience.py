@@ -34,6 +34,11 @@ PRIOR_ODDS_LONG = 6.0
 ROUND_FACTOR, FRACTION_FACTOR, NOT_ROUND_FACTOR = 12.0, 6.0, 0.5
 LONGER_THAN_USUAL_FACTOR, WITHIN_USUAL_FACTOR = 4.0, 0.3
 MOST_SURE = 0.97
+NOT_AT_ONCE = SECOND // 4
+ALIKE, SEVERAL, MOSTLY = 4 * MS, 3, 0.2
+"""Waits of one initiator that are so close, so many and this share of all come from a timer: people
+and programs that lose interest do so after all kinds of times."""
+ALIKE_FACTOR = 8.0
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -70,6 +75,10 @@ def patience(story: Story, context: Context, since: int, left: int) -> Patience:
             else (f" and left {value:g} s after it had begun, the value of a timeout")
         )
     endpoint = context.endpoint(story.responder.address, story.responder.port)
+    others = _waited_alike(waited, endpoint.left_after.get(story.initiator.address, []))
+    if others:
+        odds *= ALIKE_FACTOR if value is not None else ALIKE_FACTOR / NOT_ROUND_FACTOR
+        reason += f", and as long as {others:,} other times"
     if endpoint.turns >= KNOWN_ANSWERS:
         longer = waited > 2 * endpoint.longest_answer
         if longer or waited <= endpoint.longest_answer:
@@ -78,6 +87,18 @@ def patience(story: Story, context: Context, since: int, left: int) -> Patience:
             reason += f"; answers here took {usual} at most"
     probability = min(MOST_SURE, max(1 - MOST_SURE, odds / (1 + odds)))
     return Patience(waited, probability, value, reason)
+
+
+def _waited_alike(waited: int, waits: list[tuple[int, int]]) -> int:
+    """Return how many other times an initiator waited as long for this endpoint; 0 for chance.
+
+    What left at one moment was stopped, however long it had waited.
+    """
+    slack = max(ALIKE, int(waited * LATE_SHARE))
+    moments = [moment for one, moment in waits if abs(one - waited) <= slack]
+    if len(moments) <= max(SEVERAL, MOSTLY * len(waits)):
+        return 0
+    return len(moments) - 1 if max(moments) - min(moments) >= NOT_AT_ONCE else 0
 
 
 def _prior(waited: int) -> float:

@@ -81,8 +81,9 @@ class Grouper(msgspec.Struct):
         self.alike[key].add(connection)
         group.connections += 1
         group.requests += failed_requests(connection, connection.verdict.code)
-        group.first = min(group.first, connection.start, key=float)
-        group.last = max(group.last, connection.end, key=float)
+        first, last = _failed(connection)
+        group.first = min(group.first, first, key=float)
+        group.last = max(group.last, last, key=float)
         if len(group.streams) < GROUP_STREAMS and group.point == connection.point:
             group.streams.append(connection.stream)
 
@@ -151,7 +152,22 @@ def _own_answer(connection: Connection) -> tuple[str, int | None, str | None] | 
     return None
 
 
+def _failed(connection: Connection) -> tuple[str, str]:
+    """Return when a connection failed by its code, first and last.
+
+    One kept open may have been opened long before. Of what a verdict stands for besides itself
+    only the connection's end is known.
+    """
+    verdict = connection.verdict
+    same = [one for one in connection.other_failures if one.code == verdict.code]
+    times = [one.time for one in (verdict, *same) if one.time]
+    if any(one.count > 1 for one in (verdict, *same)) or not times:
+        times.append(connection.end)
+    return min(times, key=float), max(times, key=float)
+
+
 def _new_group(key: GroupKey, connection: Connection) -> Group:
+    first, last = _failed(connection)
     return Group(
         code=key.code,
         side=key.side,
@@ -160,8 +176,8 @@ def _new_group(key: GroupKey, connection: Connection) -> Group:
         title=connection.verdict.title if key.is_one_endpoint else _short(connection.verdict.title),
         address=key.address,
         responder=key.responder,
-        first=connection.start,
-        last=connection.end,
+        first=first,
+        last=last,
         point=connection.point,
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.idle_end import RESET, lost_after_idle, reset_after_idle
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.model.context import (
@@ -26,6 +27,9 @@ MAX_VALUES = 32
 """Header values, or initiators, kept of one address."""
 BLOCKED_WITHIN = 600_000_000_000
 """A connection refused this soon (ns) after one was cut may be blocked for it (Weaver 2009)."""
+LEFT = frozenset({"tcp.initiator_abort", "tcp.response_timeout"})
+MAX_WAITS = 64
+"""Waits kept of one initiator for one endpoint."""
 LOST = frozenset({"tcp.data_timeout", "tcp.keepalive_timeout"})
 
 _Endpoint = tuple[str, int]
@@ -39,6 +43,7 @@ class Recurrences:
     def __init__(self) -> None:
         self._idle: dict[_Endpoint, IdleEnds] = {}
         self._spoken_for: dict[_Endpoint, SpokenFor] = {}
+        self._left_after: dict[_Endpoint, dict[str, list[tuple[int, int]]]] = {}
         self._marks: dict[str, ResetMarks] = {}
         self._cut: dict[_Endpoint, dict[str, int]] = {}
         self._blocked: dict[_Endpoint, dict[str, Range]] = {}
@@ -54,6 +59,7 @@ class Recurrences:
                 self._note_marks(story, resets)
         if judgement.failed:
             self._note_icmp(story, judgement)
+            self._note_left(story, judgement)
             self._note_idle(story, judgement)
             self._note_block(story, judgement)
 
@@ -62,6 +68,7 @@ class Recurrences:
         key = facts.address, facts.port
         facts.idle = self._idle.get(key)
         facts.spoken_for = self._spoken_for.get(key)
+        facts.left_after = self._left_after.get(key, {})
         facts.cut = self._cut.get(key, {})
         facts.blocked = self._blocked.get(key, {})
 
@@ -95,6 +102,20 @@ class Recurrences:
         said = self._at(self._spoken_for, key, SpokenFor(error.source, error.frame))
         if said is not None and said.source == error.source:
             said.times.add(story.start)
+
+    def _note_left(self, story: Story, judgement: Judgement) -> None:
+        end = ending(story)
+        if judgement.code not in LEFT or end is None or not end.by_initiator:
+            return
+        waited = end.time - max(story.turn.request_last_time, story.established_time)
+        key = story.responder.address, story.responder.port
+        callers = self._at(self._left_after, key, {})
+        caller = story.initiator.address
+        if callers is None or (caller not in callers and len(callers) >= MAX_VALUES):
+            return
+        waits = callers.setdefault(caller, [])
+        if len(waits) < MAX_WAITS:
+            waits.append((waited, end.time))
 
     def _note_idle(self, story: Story, judgement: Judgement) -> None:
         end = None

@@ -173,6 +173,9 @@ class EndpointFacts(msgspec.Struct):
     """The quiet times that connections to it did not outlive; None without any."""
     cut: dict[str, int] = {}
     """When (ns) a RST first cut a connection in use, by initiator."""
+    left_after: dict[str, list[tuple[int, int]]] = {}
+    """How long (ns) initiators waited for an answer before they left, and when, by their address.
+    """
     spoken_for: SpokenFor | None = None
     """What a device said by ICMP of connections to it; None where none did."""
     blocked: dict[str, Range] = {}

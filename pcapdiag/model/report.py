@@ -309,7 +309,10 @@ class Finding(Value):
 
 
 class Group(Value):
-    """The same failure by the same culprit, however many connections."""
+    """The same failure by the same culprit, however many connections.
+
+    ``first`` and ``last`` say when they failed, which may be long after they were opened.
+    """
 
     code: str
     side: Side

@@ -42,7 +42,7 @@ def _when(scope: Scope, clock: Clock) -> str:
     first, last = scope.first_failed, scope.last_failed
     if first is None or last is None or scope.failed == 1:
         return ""
-    return f", {clock.span(first, last)}"
+    return f", opened {clock.span(first, last)}"
 
 
 def _worked(scope: Scope) -> str:

@@ -17,7 +17,22 @@ def test_the_same_failure_by_the_same_culprit_is_one_group() -> None:
         (3, "10.0.2.7:8443", [1, 2, 3]),
         (1, "10.0.2.7:9999", [9]),
     ]
-    assert (result[0].first, result[0].last) == (seconds(1), seconds(3.00031))
+    assert (result[0].first, result[0].last) == (seconds(1.00031), seconds(3.00031))
+
+
+def test_a_group_lasts_from_its_first_failure_to_its_last_however_old_its_connections() -> None:
+    old, new = refused(1, offset=0), refused(2, offset=50)
+    old.verdict.time = seconds(60)
+    (only,) = group([old, new])
+    assert (only.first, only.last) == (seconds(50.00031), seconds(60))
+
+
+def test_of_failures_that_one_verdict_stands_for_the_end_is_known() -> None:
+    several = refused(1)
+    several.verdict.time, several.end = seconds(1), seconds(9)
+    several.other_failures = [replace(several.verdict, count=3)]
+    (only,) = group([several])
+    assert (only.first, only.last) == (seconds(1), seconds(9))
 
 
 def test_another_culprit_is_another_group() -> None:
@@ -100,7 +115,7 @@ def test_a_port_scan_is_one_group_of_the_address() -> None:
     (only,) = group(scan)
     assert (only.connections, only.responder, only.title) == (200, "10.0.2.7", "refused")
     assert only.streams == list(range(GROUP_STREAMS))
-    assert (only.first, only.last) == (seconds(0), seconds(199.00031))
+    assert (only.first, only.last) == (seconds(0.00031), seconds(199.00031))
 
 
 def test_a_service_that_fails_much_stands_apart_from_a_scan() -> None:

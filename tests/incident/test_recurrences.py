@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
-from pcapdiag.incident.recurrences import BLOCKED_WITHIN, MAX_VALUES, Recurrences
+from pcapdiag.incident.recurrences import BLOCKED_WITHIN, MAX_VALUES, MAX_WAITS, Recurrences
 from pcapdiag.model.context import EndpointFacts, HostFacts
 from pcapdiag.model.story import Story
 from tests.diagnose.playbook import (
@@ -30,6 +30,7 @@ STALE = (*HANDSHAKE, *EXCHANGE, C("PSH,ACK", GET, after=350_000), S("RST", after
 EXPIRED = (*HANDSHAKE, *EXCHANGE, S("RST,ACK", after=240_000))
 CUT = (*HANDSHAKE, C("PSH,ACK", GET), S("RST,ACK", after=1))
 REFUSED = (C("SYN"), S("RST,ACK", options=0))
+LEFT = (*HANDSHAKE, C("PSH,ACK", GET), C("FIN,ACK", after=1_137))
 
 
 def noted(*stories: Story) -> tuple[EndpointFacts, Recurrences]:
@@ -72,6 +73,18 @@ def test_a_connection_that_a_nat_shows_twice_counts_once() -> None:
     facts, _ = noted(story, replace(story, same_as=0))
     assert facts.idle is not None
     assert facts.idle.late.count == 1
+
+
+def test_how_long_an_initiator_waited_before_it_left() -> None:
+    facts, _ = noted(play(*LEFT), play(*LEFT), play(*CUT))
+    waits = facts.left_after[CLIENT[0]]
+    assert [round(waited / SECOND, 3) for waited, _ in waits] == [1.137, 1.137]
+
+
+def test_waits_kept_are_limited() -> None:
+    story = play(*LEFT)
+    facts, _ = noted(*(story for _ in range(MAX_WAITS + 3)))
+    assert len(facts.left_after[CLIENT[0]]) == MAX_WAITS
 
 
 def test_header_values_by_connection() -> None:

@@ -31,8 +31,8 @@ def outcome(failed: int, worked: int, up: tuple[float, float] | None = None) -> 
     [
         (None, ""),
         (Scope(connections=1, failed=1, worked=0), "the only connection to :8443 in this capture"),
-        (outcome(2, 0), "both connections to :8443 failed, 22:13:30.000Z to 22:13:40.000Z"),
-        (outcome(9, 0), "all 9 connections to :8443 failed, 22:13:30.000Z to 22:13:40.000Z"),
+        (outcome(2, 0), "both connections to :8443 failed, opened 22:13:30.000Z to 22:13:40.000Z"),
+        (outcome(9, 0), "all 9 connections to :8443 failed, opened 22:13:30.000Z to 22:13:40.000Z"),
         (outcome(1, 14, (1, 9)), "1 of 15 connections to :8443 failed, 14 worked before"),
         (outcome(1, 14, (21, 30)), "1 of 15 connections to :8443 failed, 14 worked afterwards"),
         (outcome(1, 1234, (1, 30)), "1 of 1,235 connections to :8443 failed, 1,234 worked"),

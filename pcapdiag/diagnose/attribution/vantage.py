@@ -114,5 +114,13 @@ def _sends_here(host: HostFacts) -> bool:
 
 
 def _offloads(host: HostFacts) -> bool:
-    """Whether its checksums are left to the card: so it sends from the capturing host."""
-    return host.packets >= ENOUGH and host.bad_checksums >= MOSTLY * host.packets
+    """Whether its checksums are left to the card: so it sends from the capturing host.
+
+    Those of another container of the machine stay unfinished on the way to this one, too: such
+    packets came in, or over a router.
+    """
+    if host.packets < ENOUGH or host.bad_checksums < MOSTLY * host.packets:
+        return False
+    came = host.received_by_capture_host > host.sent_by_capture_host
+    passed = bool(host.ttls) and all(hops(ttl) > 0 for ttl in host.ttls)
+    return not came and not passed

@@ -8,8 +8,9 @@ How pcapdiag can tell
     6.5: 1, 3, 7 s); a proxy whose connect timeout is 1 s leaves one single SYN. It counts as given
     up when the next repeat was due and did not come while the capture went on, or when three
     seconds of trying went unanswered, or when the initiator, a proxy, told its client meanwhile. A
-    SYN at the very end of the file is `capture.partial`. One over IPv6 is `ok` where the same host
-    got its connection over IPv4 at the same time, or the other way round.
+    SYN at the very end of the file is `capture.partial`, and a single one where the capture itself
+    lost packets and other SYNs to that port were answered. One over IPv6 is `ok` where the same
+    host got its connection over IPv4 at the same time, or the other way round.
 
 Usual causes
     - A firewall, security group or network policy drops the SYN, or the answer.
@@ -115,6 +116,9 @@ TRIED = 29 * SECOND // 10
 REPEAT_UNANSWERED = 4 * SECOND // 10
 """Silence after a repeated SYN that is longer than any usual round trip."""
 LINUX_TTL = 64
+LOSSY, FEW = 0.002, 0.05
+"""Share of packets missing from a capture, and of an endpoint's SYNs without an answer there, that
+its own losses explain (judgement)."""
 ONLY_SYNS = 0.6
 """How sure at most where the capture holds one SYN of each connection and nothing else (judgement).
 """
@@ -130,10 +134,25 @@ def match(story: Story, context: Context) -> Judgement | None:
         return None
     if only_first_syn(story, context):
         return None
-    gave_up = has_given_up(story, context) or told_its_client(story) is not None
+    told = told_its_client(story) is not None
+    if not told and _not_captured(story, context):
+        return None
+    gave_up = told or has_given_up(story, context)
     if not gave_up and not _tried_enough(story, context):
         return None
     return given_up(story, context, gave_up=gave_up, confidence=_confidence(story, gave_up))
+
+
+def _not_captured(story: Story, context: Context) -> bool:
+    """Return whether a capture that lost packets may lack the answer to a SYN sent once.
+
+    To an endpoint of which most other SYNs have an answer; a repeated SYN had none.
+    """
+    lost = context.lost_by_capture + context.dropped_by_kernel
+    if story.syn_count > 1 or lost < LOSSY * context.packets or not lost:
+        return False
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    return endpoint.unanswered < FEW * (endpoint.established + endpoint.refused)
 
 
 def given_up(story: Story, context: Context, *, gave_up: bool, confidence: float) -> Judgement:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pcapdiag.diagnose.attribution.vantage import Place, capture_hosts, merge, vantage
@@ -31,6 +33,18 @@ def test_a_router_that_passes_packets_on_is_not_their_host() -> None:
 def test_checksums_left_to_the_card_are_the_capturing_hosts() -> None:
     context = hosts(HostFacts(CLIENT, packets=17, bad_checksums=17), HostFacts(SERVER, packets=15))
     assert capture_hosts(context) == {CLIENT}
+
+
+@pytest.mark.parametrize(
+    "signs", [{"received_by_capture_host": 17}, {"ttls": {63: 17}}], ids=["came in", "routed"]
+)
+def test_checksums_of_another_container_stay_unfinished(signs: dict[str, Any]) -> None:
+    """Both share a machine: its card never was to finish them."""
+    context = hosts(
+        HostFacts(CLIENT, packets=17, bad_checksums=17, **signs),
+        HostFacts(SERVER, packets=15, bad_checksums=11, ttls={64: 15}),
+    )
+    assert capture_hosts(context) == frozenset()
 
 
 def test_bad_checksums_of_all_tell_nothing() -> None:

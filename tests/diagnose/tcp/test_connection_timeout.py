@@ -32,6 +32,17 @@ def test_one_syn_at_the_end_of_the_file_may_yet_be_answered(left: float) -> None
     assert not verdict.failed
 
 
+def test_a_capture_that_lost_packets_may_lack_the_answer_to_a_single_syn() -> None:
+    story = play(SYN)
+    context = around(story, established=500, unanswered=2)
+    assert judge(story, context).code == "tcp.connection_timeout"
+    context.packets, context.lost_by_capture = 10_000, 50
+    assert judge(story, context).code == "capture.partial"
+    lonely = around(story, unanswered=2)
+    lonely.packets, lonely.lost_by_capture = 10_000, 50
+    assert judge(story, lonely).code == "tcp.connection_timeout"
+
+
 def test_windows_repeats_later_so_it_has_longer_to_give_up() -> None:
     assert judged(C("SYN", ttl=128), left=2).code == "capture.partial"
     assert judged(C("SYN", ttl=128), left=5).code == "tcp.connection_timeout"
