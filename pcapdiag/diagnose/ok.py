@@ -47,7 +47,7 @@ from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import MS
-from pcapdiag.diagnose.tls.certificates import leaf, matches
+from pcapdiag.diagnose.tls.certificates import lacks_address
 from pcapdiag.diagnose.tls.words import subject
 from pcapdiag.diagnose.tls_state import (
     is_answered_check,
@@ -128,10 +128,9 @@ def _tls_notes(story: Story) -> list[str]:
 
 def _unnamed(story: Story) -> list[str]:
     """Tell what a client by address found in the certificate, where it sent no server name."""
-    facts, address = tls_facts(story), story.responder.address
-    hello = facts.client_hello if facts else None
-    told = leaf(facts.server_certificates) if facts else None
-    if hello is None or hello.sni or told is None or matches(told, address):
+    address = story.responder.address
+    told = lacks_address(tls_facts(story), address)
+    if told is None:
         return []
     return [
         f"It sent no server name, and the certificate is for {subject(told)}, not for {address}: a "

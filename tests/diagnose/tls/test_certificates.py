@@ -131,6 +131,8 @@ def test_a_vague_alert_without_a_server_name() -> None:
     verdict = refused(46, sni=None)
     assert verdict.code == "tls.certificate_rejected"
     assert "tls.certificate_name_mismatch" in [other.code for other in verdict.alternatives]
+    assert "not for 10.0.2.7" in verdict.facts["purpose"]
+    assert not refused(46, "10.0.2.7", sni=None).facts["purpose"]
 
 
 def test_a_certificate_for_another_purpose() -> None:
