@@ -37,6 +37,7 @@ from pcapdiag.diagnose.ending import ending, outlived
 from pcapdiag.diagnose.http.response_lost import early_answer_note
 from pcapdiag.diagnose.http.response_rejected import rejection_note
 from pcapdiag.diagnose.http.stream_idle_timeout import idle_note
+from pcapdiag.diagnose.http2.known import http2_facts, is_incomplete
 from pcapdiag.diagnose.icmp.quoted import is_too_big
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
@@ -84,7 +85,7 @@ def match(story: Story, context: Context) -> Judgement:
         code=KIND.code,
         failed=False,
         phase=None,
-        confidence=0.7 if one_direction(story) else 0.95,
+        confidence=0.7 if one_direction(story) or _lost_http2(story) else 0.95,
         ended_by=end.actor if end else None,
         notes=notes,
         facts={
@@ -92,6 +93,12 @@ def match(story: Story, context: Context) -> Judgement:
             "remark": " ".join(notes),
         },
     )
+
+
+def _lost_http2(story: Story) -> bool:
+    """Return whether frames of HTTP/2 are missing: behind a hole no header can be decoded."""
+    facts = http2_facts(story)
+    return facts is not None and is_incomplete(story) and not story.midstream
 
 
 def _requests(story: Story) -> str:
@@ -105,6 +112,8 @@ def _notes(story: Story, context: Context) -> list[str]:
     notes += [*_request_notes(story), *_tls_notes(story)]
     if one_direction(story):
         notes.append("Only one direction was captured.")
+    if _lost_http2(story):
+        notes.append("The capture lacks bytes of its HTTP/2: what each request got is not known.")
     if is_multipath(story) and work(story) is Work.UNKNOWN:
         notes.append(MULTIPATH)
     if story.midstream:
