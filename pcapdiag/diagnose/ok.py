@@ -73,6 +73,8 @@ LEFT_AFTER_TLS = (
     "The initiator finished the TLS handshake and left without a request: a health check, a spare "
     "connection, or a client that did not like the certificate and did not say so."
 )
+TURNS_OF_A_HANDSHAKE = 3
+"""Of TLS 1.2; one more is in use."""
 REPEAT_MARGIN = 500 * MS
 MAX_REQUEST_NOTES = 3
 
@@ -85,7 +87,7 @@ def match(story: Story, context: Context) -> Judgement:
         code=KIND.code,
         failed=False,
         phase=None,
-        confidence=0.7 if one_direction(story) or _lost_http2(story) else 0.95,
+        confidence=0.7 if one_direction(story) or _unread(story) else 0.95,
         ended_by=end.actor if end else None,
         notes=notes,
         facts={
@@ -95,10 +97,20 @@ def match(story: Story, context: Context) -> Judgement:
     )
 
 
-def _lost_http2(story: Story) -> bool:
-    """Return whether frames of HTTP/2 are missing: behind a hole no header can be decoded."""
-    facts = http2_facts(story)
-    return facts is not None and is_incomplete(story) and not story.midstream
+def _unread(story: Story) -> list[str]:
+    """Tell of bytes that are missing, and could have told of a failure.
+
+    Behind a hole no header of HTTP/2 can be decoded. A refusal in TLS 1.3 is told by the sizes of
+    records, and nothing but a few turns comes before it.
+    """
+    if story.midstream:
+        return []
+    cut = story.initiator.truncated or story.responder.truncated
+    if http2_facts(story) is not None and is_incomplete(story):
+        return ["The capture lacks bytes of its HTTP/2: what each request got is not known."]
+    if cut and tls_facts(story) is not None and 0 < story.turn.index <= TURNS_OF_A_HANDSHAKE:
+        return ["The snaplen cut its TLS records: whether an end refused the other is not known."]
+    return []
 
 
 def _requests(story: Story) -> str:
@@ -112,8 +124,7 @@ def _notes(story: Story, context: Context) -> list[str]:
     notes += [*_request_notes(story), *_tls_notes(story)]
     if one_direction(story):
         notes.append("Only one direction was captured.")
-    if _lost_http2(story):
-        notes.append("The capture lacks bytes of its HTTP/2: what each request got is not known.")
+    notes += _unread(story)
     if is_multipath(story) and work(story) is Work.UNKNOWN:
         notes.append(MULTIPATH)
     if story.midstream:
