@@ -58,8 +58,9 @@ LDAP_UNBIND = b"\x42\x00"
 LDAP_UNBIND_BYTES = range(7, 9)
 LAST_WORD = 8
 """Bytes at most of a farewell in a protocol that is not known: rsync's is 5, others' 2 to 8."""
-LARGEST_ALERT = 69
-"""Bytes of a TLS alert record with CBC, SHA-384 and padding."""
+LARGEST_ALERT = 85
+"""Bytes of a TLS alert record with CBC and SHA-384: head, IV of 16, and 2 + 48 padded to 64 (RFC
+5246 section 6.2.3.2; measured)."""
 CANCEL_REQUEST = b"\x00\x00\x00\x10\x04\xd2\x16\x2e"
 """PostgreSQL's CancelRequest: a connection of its own, which the server closes without a word."""
 PORT_EDGES = (1024, 32768)

@@ -37,6 +37,7 @@ from pcapdiag.diagnose.ending import ending, outlived
 from pcapdiag.diagnose.http.response_lost import early_answer_note
 from pcapdiag.diagnose.http.response_rejected import rejection_note
 from pcapdiag.diagnose.http.stream_idle_timeout import idle_note
+from pcapdiag.diagnose.http2.known import http2_facts, is_incomplete
 from pcapdiag.diagnose.icmp.quoted import is_too_big
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
@@ -48,7 +49,7 @@ from pcapdiag.diagnose.syn_asks import tried_without
 from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import MS
-from pcapdiag.diagnose.tls.certificates import leaf, matches
+from pcapdiag.diagnose.tls.certificates import lacks_address
 from pcapdiag.diagnose.tls.words import subject
 from pcapdiag.diagnose.tls_state import (
     is_answered_check,
@@ -73,6 +74,8 @@ LEFT_AFTER_TLS = (
     "The initiator finished the TLS handshake and left without a request: a health check, a spare "
     "connection, or a client that did not like the certificate and did not say so."
 )
+TURNS_OF_A_HANDSHAKE = 3
+"""Of TLS 1.2; one more is in use."""
 REPEAT_MARGIN = 500 * MS
 MAX_REQUEST_NOTES = 3
 
@@ -85,7 +88,7 @@ def match(story: Story, context: Context) -> Judgement:
         code=KIND.code,
         failed=False,
         phase=None,
-        confidence=0.7 if one_direction(story) else 0.95,
+        confidence=0.7 if one_direction(story) or _unread(story) else 0.95,
         ended_by=end.actor if end else None,
         notes=notes,
         facts={
@@ -93,6 +96,22 @@ def match(story: Story, context: Context) -> Judgement:
             "remark": " ".join(notes),
         },
     )
+
+
+def _unread(story: Story) -> list[str]:
+    """Tell of bytes that are missing, and could have told of a failure.
+
+    Behind a hole no header of HTTP/2 can be decoded. A refusal in TLS 1.3 is told by the sizes of
+    records, and nothing but a few turns comes before it.
+    """
+    if story.midstream:
+        return []
+    cut = story.initiator.truncated or story.responder.truncated
+    if http2_facts(story) is not None and is_incomplete(story):
+        return ["The capture lacks bytes of its HTTP/2: what each request got is not known."]
+    if cut and tls_facts(story) is not None and 0 < story.turn.index <= TURNS_OF_A_HANDSHAKE:
+        return ["The snaplen cut its TLS records: whether an end refused the other is not known."]
+    return []
 
 
 def _requests(story: Story) -> str:
@@ -106,6 +125,7 @@ def _notes(story: Story, context: Context) -> list[str]:
     notes += [*_request_notes(story), *_tls_notes(story)]
     if one_direction(story):
         notes.append("Only one direction was captured.")
+    notes += _unread(story)
     if is_multipath(story) and work(story) is Work.UNKNOWN:
         notes.append(MULTIPATH)
     if story.midstream:
@@ -129,10 +149,9 @@ def _tls_notes(story: Story) -> list[str]:
 
 def _unnamed(story: Story) -> list[str]:
     """Tell what a client by address found in the certificate, where it sent no server name."""
-    facts, address = tls_facts(story), story.responder.address
-    hello = facts.client_hello if facts else None
-    told = leaf(facts.server_certificates) if facts else None
-    if hello is None or hello.sni or told is None or matches(told, address):
+    address = story.responder.address
+    told = lacks_address(tls_facts(story), address)
+    if told is None:
         return []
     return [
         f"It sent no server name, and the certificate is for {subject(told)}, not for {address}: a "

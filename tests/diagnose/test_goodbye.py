@@ -223,3 +223,14 @@ def test_a_close_of_websocket_is_known_by_its_size_where_it_was_cut() -> None:
         story = play(*HANDSHAKE, *used, S("FIN,ACK"), C("FIN,ACK"))
         story.turn.request_head = kept
         assert judge(story, around(story)).code == code
+
+
+@pytest.mark.parametrize(
+    ("size", "code"), [(85, "capture.partial"), (86, "tcp.closed_before_response")]
+)
+def test_the_largest_goodbye_of_tls12_that_snaplen_cut(size: int, code: str) -> None:
+    """CBC with SHA-384: a head of 5, an IV of 16, and 2 + 48 bytes padded to 64."""
+    used = (C("PSH,ACK", b"?" * 90), S("PSH,ACK", b"!" * 90), C("PSH,ACK", b"\x15" * size))
+    story = play(*HANDSHAKE, *used, S("FIN,ACK"), C("FIN,ACK"))
+    story.turn.request_head = b"\x17"
+    assert judge(story, around(story)).code == code

@@ -211,5 +211,8 @@ def _ended(exchange: Exchange, status: int) -> str:
     if _is_grpc(exchange):
         made = "clients make INTERNAL (13) or UNKNOWN (2) of it"
         return f"ended without trailers, so without grpc-status; {made}"
+    if not exchange.status:
+        # NGINX's word where proxy_pass got HTTP/2 frames in answer to HTTP/1 (measured, 1.22.1).
+        return "has status 0: what a proxy got behind it had no status line, so it was no HTTP/1"
     kind = harmless(exchange.content_type, 40) or "no content-type"
     return f"is none of gRPC: HTTP {exchange.status}, {kind}; clients make {name} ({status}) of it"

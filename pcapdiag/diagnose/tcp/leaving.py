@@ -15,6 +15,7 @@ from pcapdiag.diagnose.ending import (
     frames_of,
 )
 from pcapdiag.diagnose.goodbye import (
+    LARGEST_ALERT,
     asks_for_answer,
     bytes_not_captured,
     responders_goodbye,
@@ -50,8 +51,8 @@ MOST_SURE_UNREAD = 0.75
 """Probability of a timeout at most in a protocol that cannot be read: maybe no answer was due."""
 ENDLESS = (b"text/event-stream", b"multipart/x-mixed-replace", b"icy-name:", b"icy-metaint:")
 """Bodies that go on until the client has had enough."""
-FAREWELL = 69
-"""A TLS alert record is at most this long (CBC with SHA-384 and padding)."""
+FAREWELL = LARGEST_ALERT
+"""A TLS alert record is at most this long."""
 LAST_WORDS = 512
 """Bytes at most that a server still says when it has read its client's FIN: an error, a goodbye."""
 WITH_A_BODY = (b"POST ", b"PUT ", b"PATCH ")

@@ -57,7 +57,7 @@ from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.certificate import certificate_words, judgement, owner_first, rejection
-from pcapdiag.diagnose.tls.certificates import defects, leaf, wrong_purpose
+from pcapdiag.diagnose.tls.certificates import defects, lacks_address, leaf, wrong_purpose
 from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls.hidden import LATE, HiddenAlert, hidden_alert
 from pcapdiag.diagnose.tls.leaving import left_at_once, left_judgement, left_unused
@@ -107,7 +107,11 @@ def match(story: Story, context: Context) -> Judgement | None:
     if seen is not None:
         alert = words.alert(seen.found.code)
         how = f"alert {alert} in frame {seen.found.alert.frame}"
-        purpose = " ".join(defects(seen.found.facts, of_server=seen.found.by_initiator))
+        by_client, address = seen.found.by_initiator, story.responder.address
+        wrong = list(defects(seen.found.facts, of_server=by_client))
+        if by_client and lacks_address(seen.found.facts, address):
+            wrong.append(f"It is not for {address}, which a client without a server name checks.")
+        purpose = " ".join(wrong)
         return judgement(story, KIND.code, "rejected", {"how": how, "purpose": purpose})
     hidden = hidden_alert(story)
     if hidden is not None and hidden.about != "missing certificate":

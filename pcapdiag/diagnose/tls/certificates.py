@@ -58,6 +58,18 @@ def fits_name(certificate: Certificate, facts: TlsFacts) -> Fits:
     return "yes" if matches(certificate, hello.sni) else "no"
 
 
+def lacks_address(facts: TlsFacts | None, address: str) -> Certificate | None:
+    """Return the server's certificate where it is not for the address of a client without SNI.
+
+    Who was given an address sends no server name (RFC 6066 section 3), and checks the address.
+    """
+    hello = facts.client_hello if facts is not None else None
+    told = leaf(facts.server_certificates) if facts is not None else None
+    if hello is None or hello.sni or hello.encrypted_hello or told is None:
+        return None
+    return None if matches(told, address) else told
+
+
 def matches(certificate: Certificate, host: str) -> bool:
     """Return whether a certificate is for a host (RFC 6125 section 6.4, RFC 9525 section 6.3).
 

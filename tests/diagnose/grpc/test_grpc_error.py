@@ -33,6 +33,14 @@ def test_an_answer_that_is_none_of_grpc(http: int, kind: str, name: str) -> None
     assert f"clients make {name}" in judgement.facts["ended"]
 
 
+def test_a_status_that_is_none() -> None:
+    """NGINX with proxy_pass in front of a server of gRPC (measured)."""
+    judgement = verdict(after_answer(), call(None, stream_id=1, status=0))
+    assert judgement.code == "grpc.error"
+    assert "no status line" in judgement.facts["ended"]
+    assert "grpc_pass" in judgement.facts["advice"]
+
+
 def test_not_where_a_status_may_be() -> None:
     """Of gRPC, without a word on what it is, cut, on HTTP/1, or one that is no failure."""
     for answer in (

@@ -190,3 +190,12 @@ def test_a_stream_given_up_because_the_other_end_closed(lines: tuple[Line, ...],
 def test_an_answer_to_a_client_that_had_left_is_none() -> None:
     late = begun(1, took=3500)
     assert judged(http2(late), *CLIENT_CLOSES).code == "tcp.response_timeout"
+
+
+def test_ok_says_that_frames_are_missing() -> None:
+    """Behind a hole no header can be decoded (RFC 7541 section 2.3.2), so no status is known."""
+    lost = judged(http2(answered(1), incomplete=True), *CLIENT_CLOSES)
+    assert (lost.code, lost.confidence) == ("ok", 0.7)
+    assert any("lacks bytes of its HTTP/2" in note for note in lost.notes)
+    whole = judged(http2(answered(1)), *CLIENT_CLOSES)
+    assert (whole.code, whole.confidence) == ("ok", 0.95)

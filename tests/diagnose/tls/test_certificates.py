@@ -131,6 +131,8 @@ def test_a_vague_alert_without_a_server_name() -> None:
     verdict = refused(46, sni=None)
     assert verdict.code == "tls.certificate_rejected"
     assert "tls.certificate_name_mismatch" in [other.code for other in verdict.alternatives]
+    assert "not for 10.0.2.7" in verdict.facts["purpose"]
+    assert not refused(46, "10.0.2.7", sni=None).facts["purpose"]
 
 
 def test_a_certificate_for_another_purpose() -> None:
@@ -331,3 +333,14 @@ def test_a_client_by_address_that_left_saw_no_address_in_the_certificate() -> No
     assert "not for 10.0.2.7" in verdict.notes[-1]
     fits = told(*lines, **DONE, **given("10.0.2.7"), client_hello=by_address)
     assert "10.0.2.7" not in " ".join(fits.notes)
+
+
+def test_ok_says_that_snaplen_cut_the_records() -> None:
+    lines = (HELLO, FLIGHT_12, C("PSH,ACK", KEYS_12), FINISHED_12, *LEFT)
+    story = scene(*lines, **DONE, **given(), incomplete=True)
+    story.responder.truncated = 1
+    cut = judge(story, around(story))
+    assert (cut.code, cut.confidence) == ("ok", 0.7)
+    assert any("snaplen cut its TLS records" in note for note in cut.notes)
+    whole = told(*lines, **DONE, **given())
+    assert (whole.code, whole.confidence) == ("ok", 0.95)
