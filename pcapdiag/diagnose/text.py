@@ -18,6 +18,7 @@ from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import answer_in_time
 from pcapdiag.model.story import Half, Story
 
+HTTP2 = b"PRI * HTTP/2.0"
 PREFACE = b"PR"
 """HTTP/2's preface and a PROXY header, behind which there may be HTTP."""
 
@@ -50,8 +51,16 @@ def fill(kind: Kind, judgement: Judgement, story: Story) -> Texts:
         kind.title.format_map(words),
         kind.explanation.format_map(words),
         tuple([fix.format_map(words) for fix in judgement.fixes or kind.fixes]),
-        tuple([command.format_map(words) for command in commands]),
+        tuple([_in_http2(command.format_map(words), story) for command in commands]),
     )
+
+
+def _in_http2(command: str, story: Story) -> str:
+    """Let curl speak HTTP/2 at once where the connection did, in the clear."""
+    asks = command.startswith("curl ") and "'http://" in command and "--h" not in command
+    if not asks or not story.hello_initiator.startswith(HTTP2):
+        return command
+    return f"curl --http2-prior-knowledge {command.removeprefix('curl ')}"
 
 
 def _speaks_something_else(story: Story) -> bool:
@@ -136,6 +145,7 @@ WORDS: dict[str, Callable[[Story], str]] = {
     "initiator_host": lambda story: host_in_url(story.initiator.address),
     "responder_host": lambda story: host_in_url(story.responder.address),
     "full_ping": lambda story: str(FULL_PACKET - PING_HEADERS[story.ip_version]),
+    "scheme": lambda story: "https" if speaks_tls(story) else "http",
     "filter": _filter,
     "is_rst": _is("tcp-rst", RST),
     "is_rst_or_fin": _is("(tcp-rst|tcp-fin)", RST | FIN),
