@@ -62,7 +62,7 @@ def fill(kind: Kind, judgement: Judgement, story: Story, side: Side = "unknown")
 
 def _for_this(command: str, kind: Kind, story: Story) -> str:
     """Return a command as it is run for this connection; other kinds say themselves how."""
-    if kind.code.startswith("tcp."):
+    if kind.code.startswith(("tcp.", "http.")) and "--http" not in command:
         command = as_it_speaks(command, story)
     return _at_its_place(command, story)
 
@@ -158,6 +158,7 @@ WORDS: dict[str, Callable[[Story], str]] = {
     "initiator_host": lambda story: host_in_url(story.initiator.address),
     "responder_host": lambda story: host_in_url(story.responder.address),
     "full_ping": lambda story: str(FULL_PACKET - PING_HEADERS[story.ip_version]),
+    "scheme": lambda story: "https" if speaks_tls(story) else "http",
     "filter": _filter,
     "is_rst": _is("tcp-rst", RST),
     "is_rst_or_fin": _is("(tcp-rst|tcp-fin)", RST | FIN),

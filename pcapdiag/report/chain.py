@@ -58,9 +58,10 @@ def both_legs(connection: Connection, places: Places = ONE_PLACE) -> str:
     end = _end(connection, exchange, times)
     for cause in connection.causes[-MAX_TRIES:]:
         what = f"{cause.code} at {shown(cause.endpoint)}"
-        if end.time and cause.time and between(end.time, cause.time) > 0 and not places.several:
+        if end.time and cause.time and between(end.time, cause.time) > 0:
             # Nobody waited for its end: packets were still repeated when this leg was answered.
-            steps.append(Step(None, f"{what} (stream {cause.stream}, until #{cause.frame})", ""))
+            until = f"until {_at(cause.point, places)}#{cause.frame}"
+            steps.append(Step(None, f"{what} (stream {cause.stream}, {until})", ""))
         else:
             text = f"{what} (stream {cause.stream})"
             steps.append(Step(cause.frame, text, cause.time, cause.point))
@@ -97,10 +98,13 @@ def _joined(steps: list[Step], places: Places) -> str:
     for step in steps:
         text = step.text
         if step.frame is not None:
-            at = f"{places.label(step.point)} " if places.several else ""
-            text = f"{at}#{step.frame} {text}"
+            text = f"{_at(step.point, places)}#{step.frame} {text}"
         if before and step.time:
             text += f" +{duration(max(between(before, step.time), 0.0))}"
         told.append(text)
         before = step.time or before
     return " > ".join(told)
+
+
+def _at(point: PointLabel, places: Places) -> str:
+    return f"{places.label(point)} " if places.several else ""

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 
 import pytest
+from msgspec.structs import replace
 
 from pcapdiag.diagnose.curl import as_it_speaks
 from pcapdiag.diagnose.judge import judge
@@ -162,3 +163,19 @@ def test_ss_takes_its_commands(code: str) -> None:
             arguments = shlex.split(part.partition("|")[0].format_map(words))
             done = subprocess.run(arguments, capture_output=True, text=True, check=False)
             assert (done.returncode, done.stderr) == (0, ""), command
+
+
+def test_curl_speaks_what_the_connection_spoke() -> None:
+    for first, begins in (
+        (GET, "curl -v --max-time 10 'http://"),
+        (
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            "curl --http2-prior-knowledge -v --max-time 10 'http://",
+        ),
+        (b"\x16\x03\x01\x00\x50\x01\x00\x00\x4c\x03\x03", "curl -v --max-time 10 'https://"),
+    ):
+        story = play(*HANDSHAKE, C("PSH,ACK", first), S("FIN,ACK"), C("FIN,ACK"), S("ACK"))
+        whole = judge(story, around(story))
+        facts = {"waited": "1 s", "sender": "10.0.2.7", "frame": "7", "word": "FIN", "number": "1"}
+        told = fill(KIND, replace(whole, facts=whole.facts | facts), story).commands
+        assert any(command.startswith(begins) for command in told), told

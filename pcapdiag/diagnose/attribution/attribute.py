@@ -141,7 +141,7 @@ def _hints(candidates: tuple[SideHint, ...]) -> list[Evidence]:
             says=hint.side,
             weight=weight if hint is first else 0.0,
             detail=hint.why,
-            frames=list(hint.frames),
+            frames=list(dict.fromkeys(hint.frames)),
         )
         for hint in (first, *others)
         if hint is first or hint.why != first.why

@@ -34,7 +34,7 @@ class Signal(msgspec.Struct, frozen=True):
             says=self.says,
             weight=round(self.weight, 2),
             detail=self.detail,
-            frames=list(self.frames),
+            frames=list(dict.fromkeys(self.frames)),
         )
 
 

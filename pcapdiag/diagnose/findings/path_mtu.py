@@ -185,7 +185,7 @@ def _detail(ways: list[_Way], passes: int, vanishes: int, failed: int) -> str:
     if len(ways) > 1:
         where += f" and on {counted(len(ways) - 1, 'other way')}"
     told = next((way.told_by for way in ways if way.told_by), "")
-    said = f"{told} said so (ICMP)" if told else "nobody said so (ICMP)"
+    said = f"{told} said so (ICMP)" if told else "no router's word on it (ICMP) in this capture"
     what = f"{counted(failed, 'connection')} failed by it" if failed else "the senders heeded it"
     likely = tunnels.explain(passes, vanishes)
     text = f"{where}: {what}; {said}"

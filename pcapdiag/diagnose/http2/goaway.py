@@ -73,7 +73,7 @@ KIND = Kind(
     ),
     commands=(
         "tshark -r FILE -Y 'http2.type == 7' -V -d tcp.port=={responder_port},http2",
-        "curl -v --http2-prior-knowledge --max-time 10 'http://{responder_host}:{responder_port}/'",
+        "curl -v --http2-prior-knowledge --max-time 10 '{scheme}://{responder_host}:{responder_port}/'",
     ),
 )
 

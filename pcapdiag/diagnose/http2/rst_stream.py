@@ -92,7 +92,7 @@ KIND = Kind(
         "retry where safe: Envoy and Istio retry_on reset",
     ),
     commands=(
-        "curl -v --http2-prior-knowledge --max-time 10 'http://{responder_host}:{responder_port}/'",
+        "curl -v --http2-prior-knowledge --max-time 10 '{scheme}://{responder_host}:{responder_port}/'",
         "tshark -r FILE -Y 'http2.streamid == {stream}' -d tcp.port=={responder_port},http2",
     ),
 )

@@ -47,6 +47,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.icmp.quoted import (
     fatal,
@@ -62,6 +64,23 @@ from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import IcmpFact, Story
 
+HOST = (
+    "host unreachable: is {target_ip} up, and is the address still its own? {source} got no ARP or "
+    "neighbour answer"
+)
+PORT = (
+    "port unreachable: a REJECT rule on {source}, or a Kubernetes Service without ready endpoints"
+)
+ROUTE = "network unreachable, no route: the route on {source}"
+FIRST = {
+    (4, 3, 0): ROUTE,
+    (4, 3, 1): HOST,
+    (4, 3, 3): PORT,
+    (6, 1, 0): ROUTE,
+    (6, 1, 3): HOST,
+    (6, 1, 4): PORT,
+}
+"""What to look at first, by what the router said; the others are no fixes of that."""
 KIND = Kind(
     code="icmp.unreachable",
     title="unreachable: {source} answered the packet to {target} with {error}",
@@ -74,13 +93,7 @@ KIND = Kind(
     nginx="connect() failed (113: No route to host) while connecting to upstream",
     haproxy="SC",
     fix_at=("path", "responder", "initiator"),
-    fixes=(
-        "host unreachable: is {target_ip} up, and is the address still its own? {source} got no "
-        "ARP or neighbour answer",
-        "port unreachable: a REJECT rule on {source}, or a Kubernetes Service without ready "
-        "endpoints",
-        "network unreachable, no route: the route on {source}",
-    ),
+    fixes=(HOST, PORT, ROUTE),
     commands=(
         "ip route get {target_ip}; ip neigh show {target_ip}  # on {source}",
         "{iptables_save} | grep -n REJECT; nft list ruleset | grep -n reject  # on {source}",
@@ -97,7 +110,12 @@ NOT_CAPTURED = (
 
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a connection that an ICMP unreachable ended."""
-    return judged(story, context, KIND, is_unreachable, 0.97)
+    found = judged(story, context, KIND, is_unreachable, 0.97)
+    if found is None:
+        return None
+    error = fatal(story, context, is_unreachable)
+    said = FIRST.get((error.version, error.type, error.code)) if error else None
+    return replace(found, fixes=(said,)) if said else found
 
 
 def judged(

@@ -167,7 +167,10 @@ def shown_by_others(
             SideHint("path", 0.05, why, frames),
         ),
         alternatives=(OtherCode(plain_code(story, close), round(0.97 - confidence, 2)),),
-        facts=base_facts(story) | {"answer": _close_words(close), "because": why} | facts,
+        facts=base_facts(story)
+        | {"answer": _close_words(close), "because": why}
+        | {"answer_short": "with a reset" if end.reset else "with a close"}
+        | facts,
     )
 
 
@@ -185,7 +188,7 @@ def other_version_works(
     if not number:
         return None
     why = by_others(number, how)
-    return shown_by_others(story, code, close, SURE_BY_OTHERS, why, answer_short="with a close")
+    return shown_by_others(story, code, close, SURE_BY_OTHERS, why)
 
 
 def _close_words(close: Close) -> str:

@@ -103,4 +103,4 @@ def match_close(story: Story, context: Context) -> Judgement | None:
         f"{counted(number, 'other connection')} to that port began with a PROXY header and got "
         "answers, none without it did"
     )
-    return shown_by_others(story, KIND.code, close, SURE, why, answer_short="with a close")
+    return shown_by_others(story, KIND.code, close, SURE, why)

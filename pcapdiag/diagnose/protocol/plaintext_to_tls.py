@@ -178,4 +178,4 @@ def match_close(story: Story, context: Context) -> Judgement | None:
         sure, why = TLS_PORTS[port], by_port(port, "TLS")
     else:
         return None
-    return shown_by_others(story, KIND.code, close, sure, why, answer_short="with a close")
+    return shown_by_others(story, KIND.code, close, sure, why)

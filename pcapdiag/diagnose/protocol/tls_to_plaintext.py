@@ -236,5 +236,4 @@ def match_close(story: Story, context: Context) -> Judgement | None:
         why = by_port(port, f"plain {use}")
     else:
         return None
-    short = "with a close"
-    return shown_by_others(story, KIND.code, close, sure, why, answer_short=short, hello=HELLO)
+    return shown_by_others(story, KIND.code, close, sure, why, hello=HELLO)

@@ -214,5 +214,5 @@ def match_close(story: Story, context: Context) -> Judgement | None:
     if not number:
         return None
     why = by_others(number, "no header")
-    facts = {"answer_short": "with a close", "version": str(first.proxy_version)}
-    return shown_by_others(story, KIND.code, close, SURE_BY_OTHERS, why, **facts)
+    version = str(first.proxy_version)
+    return shown_by_others(story, KIND.code, close, SURE_BY_OTHERS, why, version=version)

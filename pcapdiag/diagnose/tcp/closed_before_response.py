@@ -87,7 +87,8 @@ KIND = Kind(
         "is {responder} itself a proxy? then look at what it asked behind it",
     ),
     commands=(
-        "curl -v --max-time 10 'http://{responder_host}:{responder_port}/'  # from {initiator_ip}",
+        "curl -v --max-time 10 '{scheme}://{responder_host}:{responder_port}/'  # from "
+        "{initiator_ip}",
         "journalctl -e; dmesg -T | grep -iE 'oom|segfault'  # on {responder_ip}",
     ),
 )

@@ -67,7 +67,7 @@ KIND = Kind(
     commands=(
         "ss -tnp 'dst {responder_host}'  # on {initiator_ip}: which program",
         "curl -so /dev/null -w '%{{time_starttransfer}} %{{time_total}}\\n' "
-        "'http://{responder_host}:{responder_port}/'  # how long it takes",
+        "'{scheme}://{responder_host}:{responder_port}/'  # how long it takes",
     ),
 )
 

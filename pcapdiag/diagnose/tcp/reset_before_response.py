@@ -83,7 +83,8 @@ KIND = Kind(
         "proxy_next_upstream error; HAProxy retry-on empty-response",
     ),
     commands=(
-        "curl -v --max-time 10 'http://{responder_host}:{responder_port}/'  # from {initiator_ip}",
+        "curl -v --max-time 10 '{scheme}://{responder_host}:{responder_port}/'  # from "
+        "{initiator_ip}",
         "journalctl -e; dmesg -T | grep -iE 'oom|segfault'  # on {responder_ip}",
         "tcpdump -ni any 'tcp port {responder_port} and {is_rst}'  # on {responder_ip}",
     ),

@@ -81,7 +81,8 @@ KIND = Kind(
         "Envoy drain_timeout, HAProxy hard-stop-after, NGINX worker_shutdown_timeout)",
     ),
     commands=(
-        "curl -v -o /dev/null 'http://{responder_host}:{responder_port}/'  # from {initiator_ip}",
+        "curl -v -o /dev/null '{scheme}://{responder_host}:{responder_port}/'  # from "
+        "{initiator_ip}",
         "journalctl -e; dmesg -T | grep -iE 'oom|segfault'  # on {responder_ip}",
         "tcpdump -ni any 'tcp port {responder_port} and {is_rst}'  # on {responder_ip}",
     ),

@@ -82,7 +82,7 @@ KIND = Kind(
     ),
     commands=(
         "curl -so /dev/null -w '%{{time_starttransfer}}\\n' "
-        "'http://{responder_host}:{responder_port}/'  # from {initiator_ip}",
+        "'{scheme}://{responder_host}:{responder_port}/'  # from {initiator_ip}",
         "ss -tnp 'sport = :{responder_port}'  # on {responder_ip}: Recv-Q not read is a hung "
         "program",
         "ss -ltn 'sport = :{responder_port}'  # on {responder_ip}: Recv-Q is connections not "

@@ -46,6 +46,8 @@ References
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tls import words
@@ -82,6 +84,17 @@ KIND = Kind(
 )
 
 
+NOT_YET = (
+    "is the clock right on {refuser_ip} and {owner_ip}? (timedatectl, chronyc tracking) a clock "
+    "that is behind refuses every new certificate",
+    "is it meant for later? serve the one before it until then, or have it issued with an earlier "
+    "begin (cert-manager and CAs begin some minutes early)",
+    "did {owner_ip} load the wrong file? nginx -s reload, HAProxy reload or set ssl cert, Envoy "
+    "SDS; Istio: istioctl proxy-config secret POD shows what the sidecar holds",
+)
+"""What to do where the certificate begins in the future."""
+
+
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a certificate that was refused for its dates."""
     seen = rejection(story)
@@ -94,7 +107,7 @@ def match(story: Story, context: Context) -> Judgement | None:
         "how": f"refused it with the alert {words.alert(alert.code)} in frame {alert.frame}",
         "dates": _dates(seen.flight, alert.time) or "its dates are not readable",
     }
-    return judgement(story, KIND.code, "expired", told)
+    return _mended(judgement(story, KIND.code, "expired", told))
 
 
 def _left_at_once(story: Story, context: Context) -> Judgement | None:
@@ -104,7 +117,13 @@ def _left_at_once(story: Story, context: Context) -> Judgement | None:
     dates = _dates(left.flight, left.end.time)
     how = f"finished the handshake and closed without a request (frame {left.end.frame})"
     told = {"how": how, "dates": dates}
-    return left_judgement(story, KIND.code, left, 0.75, told) if dates else None
+    return _mended(left_judgement(story, KIND.code, left, 0.75, told)) if dates else None
+
+
+def _mended(found: Judgement | None) -> Judgement | None:
+    """Put in what mends a certificate whose time has not come yet."""
+    early = found is not None and found.facts["dates"].startswith("it begins")
+    return replace(found, fixes=NOT_YET) if found is not None and early else found
 
 
 def _dates(flight: CertificateFlight | None, time: int) -> str:

@@ -39,6 +39,7 @@ def test_ways_with_the_same_size_are_one() -> None:
     assert finding.streams == [0, 2, 1]
     assert finding.numbers == {"passed_size": 1442, "vanished_size": 1460, "failed": 3}
     assert "VXLAN" in finding.detail
+    assert "no router's word on it (ICMP) in this capture" in finding.detail
 
 
 def test_sizes_that_do_not_agree_stay_apart() -> None:

@@ -51,6 +51,17 @@ def test_a_syn_answered_by_icmp(version: int, kind: int, code: int, expected: st
     assert sides(verdict) == {"path": pytest.approx(0.98)}
 
 
+@pytest.mark.parametrize(
+    ("version", "kind", "code", "first"),
+    [(4, 3, 0, "network"), (4, 3, 1, "host"), (4, 3, 3, "port"), (6, 1, 4, "port")],
+)
+def test_the_fix_is_about_what_the_router_said(
+    version: int, kind: int, code: int, first: str
+) -> None:
+    (fix,) = judged(C("SYN"), icmp(kind, code, ROUTER, version=version)).fixes
+    assert fix.startswith(f"{first} unreachable")
+
+
 @pytest.mark.parametrize(("kind", "code"), [(3, 4), (11, 1), (5, 0)])
 def test_other_errors_are_no_refusal(kind: int, code: int) -> None:
     assert judged(C("SYN"), icmp(kind, code, ROUTER), left=0.1).code not in {
