@@ -12,6 +12,8 @@ SENT_BY_US = 4
 """Packet type of cooked captures: sent by the capturing host."""
 RECEIVED = frozenset({0, 1, 2, 3})
 STEADY = 3
+MOSTLY = 0.8
+"""Share of an address's packets that must have been captured twice."""
 CAME = 0.5
 """Packets of an address that came in, for each that left, from which on it is another host's."""
 FAR_LINK = 2_000_000
@@ -62,6 +64,27 @@ def interface(view: ResetView) -> Signal | None:
         f"{view.end.address}"
     )
     return signal("interface_differs", "path", detail, (view.reset.frame, own[-1].frame))
+
+
+def came_out_only(view: ResetView) -> Signal | None:
+    """Find a RST that left a device, captured on both sides of it, and never went in.
+
+    Such a capture has all that the device passes on twice: this is there once, and on the way out.
+    """
+    end, host = view.end, view.context.host(view.end.address)
+    others, twice = host.packets - end.packets, host.duplicates - end.duplicates
+    if end.rst_count != 1 or end.duplicates != end.packets - 1 or not view.own:
+        return None
+    if others < STEADY or twice < MOSTLY * others:
+        return None
+    here = (view.reset.interface, view.reset.mac)
+    if any(here == (packet.interface, packet.mac) for packet in view.own):
+        return None
+    detail = (
+        f"{view.word} was captured once, where the packets of {end.address} come out of a device "
+        f"that passes them on; {twice} of {others} others were captured twice, going in first"
+    )
+    return signal("came_out_only", "path", detail, (view.reset.frame, view.own[-1].frame))
 
 
 def direction(view: ResetView) -> Signal | None:

@@ -52,6 +52,7 @@ RATIOS: dict[str, Ratio] = {
     "captured_at_sender": Ratio("vantage", VERY_STRONG, "inferred vantage; else as above"),
     "captured_near_sender": Ratio("vantage", STRONG, "only the link is between"),
     "came_from_outside": Ratio("vantage", DECISIVE, "bears the captured host's own address"),
+    "came_out_only": Ratio("vantage", VERY_STRONG, "one copy of many may be missing (measured)"),
     "made_by_capturing_host": Ratio("vantage", DECISIVE, "left a host that never received it"),
     # IP header.
     "ip_id_continuous": Ratio("ip_header", STRONG, "live socket's own counter (measured)"),

@@ -90,6 +90,7 @@ class Test(NamedTuple):
 RESET_SIGNALS: tuple[Test, ...] = (
     Test(link.direction),
     Test(link.captured_at_sender),
+    Test(link.came_out_only, SPOKE),
     Test(ttl.distance),
     Test(ttl.like_icmp, ICMP),
     Test(ttl.shared),

@@ -134,6 +134,29 @@ def any_masquerade(lab: Lab) -> None:
     lab.judge(_ask(lab, "/admin"), codes, ["path", "unknown"])
 
 
+@scenario(
+    "tcp.injected_reset-both-sides-of-the-router",
+    "A router rejects requests with a word by RST; captured on both of its links in one file",
+    path=_FAR,
+    points=(Point("router2", "eth0 eth1", name="both", format="pcapng"),),
+)
+def both_sides_of_the_router(lab: Lab) -> None:
+    """A rule in router2's FORWARD chain rejects segments that hold /admin with a TCP reset. The
+    capture has every packet that it passes on twice, the RST once: it comes out and never went in.
+    The server itself resets requests to port 8081.
+    """
+    reject = "-j REJECT --reject-with tcp-reset"
+    lab.router2.iptables(f"-A FORWARD -p tcp --dport 8080 {_WORD} {reject}")
+    lab.upstream.serve(8080, behaviours.answer())
+    lab.upstream.serve(8081, behaviours.reset_after_request(0.02))
+    for _ in range(2):
+        lab.healthy(_ask(lab, "/cart", times=2))
+    lab.judge(_ask(lab, "/pay", 8081), "tcp.reset_before_response", ["responder", "unknown"])
+    codes = ["tcp.injected_reset", "tcp.reset_before_response"]
+    for _ in range(2):
+        lab.judge(_ask(lab, "/admin"), codes, ["path", "unknown"])
+
+
 def _guard(ttl: int) -> rules.Rule:
     """Answer a caller's first SYN for the server, reset it at the ACK, and know the caller then."""
     known: set[str] = set()

@@ -199,3 +199,20 @@ def test_an_address_that_comes_in_by_several_interfaces_shows_nothing() -> None:
     assert link.interface(seen(exchange, exchange.live_reset(interface=2))) is None
     early = Exchange().handshake()
     assert link.interface(seen(early, early.live_reset(interface=2))) is None
+
+
+@pytest.mark.parametrize(
+    ("own_copies", "others_copied", "interface", "found"),
+    [(2, 20, 1, True), (3, 20, 1, False), (2, 9, 1, False), (2, 20, 0, False)],
+)
+def test_a_reset_that_only_came_out_of_a_device(
+    own_copies: int, others_copied: int, interface: int, found: bool
+) -> None:
+    exchange = talk()
+    reset = exchange.live_reset(interface=interface)
+    view = seen(exchange, reset, Context(hosts={SERVER: HostFacts(SERVER)}))
+    half, host = view.end, view.context.host(SERVER)
+    half.rst_count, half.packets, half.duplicates = 1, 3, own_copies
+    host.packets, host.duplicates = 23, own_copies + others_copied
+    expected = ("came_out_only", "path") if found else None
+    assert told(link.came_out_only(view)) == expected
