@@ -12,6 +12,7 @@ from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
 from pcapdiag.diagnose.tls_asked import small_record, unanswered_request
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
+from pcapdiag.diagnose.unanswered import in_a_websocket
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story, Turn
@@ -102,6 +103,9 @@ def asks_for_answer(story: Story) -> bool:
     if turn.index == 0 or turn.request_bytes == 0 or nothing_asked(story):
         return False
     head = turn.request_head
+    if in_a_websocket(story) and 0 < story.responder.fin_time < turn.request_time:
+        # A message to a stream that was over, of which the opener had not taken notice.
+        return False
     if turn.request_bytes <= SHUTDOWN_BYTES and head.upper().startswith(SHUTDOWNS):
         return False
     if turn.index == 1 and _is_first_message(story):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pcapdiag.model.story import Story
 
 WEBSOCKET, SWITCHED = b"\r\nupgrade: websocket\r\n", b"HTTP/1.1 101 "
+WEBSOCKET_CLOSE = b"\x88"
 WEBSOCKET_MESSAGES = (0x81, 0x82, 0x01, 0x02, 0x8A)
 """Text, binary, their first fragments, and Pong (RFC 6455 section 5.2)."""
 MQTT_NAMES = (b"\x00\x04MQTT", b"\x00\x06MQIsdp")
@@ -42,12 +43,18 @@ def asks_a_broker(opened: bytes) -> bool:
     return mqtt or opened.startswith(AMQP_OPENS[:4])
 
 
+def in_a_websocket(story: Story) -> bool:
+    """Return whether a connection had become a WebSocket, in plain HTTP/1."""
+    asked = WEBSOCKET in story.hello_initiator.lower()
+    return asked and story.hello_responder.startswith(SWITCHED)
+
+
 def asks_nothing(story: Story) -> bool:
     """Return whether the initiator's last messages are all of kinds that are not answered."""
     opened, head = story.hello_initiator, story.turn.request_head
     if story.midstream or not head:
         return False
-    if story.hello_responder.startswith(SWITCHED) and WEBSOCKET in opened.lower():
+    if in_a_websocket(story):
         # Its messages are the application's, and none belongs to another one.
         return head[0] in WEBSOCKET_MESSAGES
     if opened[:1] == b"\x10" and any(name in opened[:12] for name in MQTT_NAMES):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pcapdiag.diagnose.unanswered import WEBSOCKET_CLOSE, in_a_websocket
 from pcapdiag.flow.lanes import Lanes
 from pcapdiag.flow.records import Flow, HalfFlow
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.model.application import Application, Piece
-from pcapdiag.model.http import HttpFacts
-from pcapdiag.model.story import Story
+from pcapdiag.model.http import Exchange, HttpFacts
+from pcapdiag.model.story import Story, Turn
 from pcapdiag.protocols.tls.keylog import KeyLog
 
 if TYPE_CHECKING:
@@ -73,6 +75,34 @@ def _of_half(lanes: Lanes, half: HalfFlow, from_initiator: bool) -> list[Piece]:
     return [Piece(from_initiator, frame, time, data, hole) for frame, time, hole, data in rows]
 
 
+def _opened_websocket(story: Story) -> Iterator[Exchange]:
+    """Yield the exchange that opened a WebSocket on which messages have passed since."""
+    from pcapdiag.protocols.http.from_turn import exchange_from_turn  # Only here: as above.
+
+    asked, answered = story.initiator, story.responder
+    exchange = exchange_from_turn(
+        Turn(
+            index=1,
+            request_head=story.hello_initiator,
+            request_frame=asked.first_data_frame,
+            request_time=asked.first_data_time,
+            request_bytes=len(story.hello_initiator),
+            response_head=story.hello_responder,
+            response_frame=answered.first_data_frame,
+            response_time=answered.first_data_time,
+            response_bytes=len(story.hello_responder),
+        )
+    )
+    if exchange is not None:
+        yield exchange
+
+
+def _says_close(turn: Turn) -> bool:
+    """Return whether a WebSocket's last messages may be one that closes it."""
+    ends = turn.request_head[:1], turn.response_head[:1], turn.response_tail[:-1]
+    return any(WEBSOCKET_CLOSE in end for end in ends)
+
+
 def _from_turns(story: Story) -> Application | None:
     """Return what the first bytes of HTTP/1 turns tell; None where it is no HTTP/1."""
     turns = (*story.noted_turns, story.turn)
@@ -81,6 +111,11 @@ def _from_turns(story: Story) -> Application | None:
     from pcapdiag.protocols.http.from_turn import exchange_from_turn  # Only here: as above.
 
     found = [one for one in map(exchange_from_turn, turns) if one is not None]
+    if in_a_websocket(story):
+        if not any(one.upgrade for one in found):
+            found[:0] = _opened_websocket(story)
+        for one in found:
+            one.websocket_close |= bool(one.upgrade) and _says_close(story.turn)
     if not found:
         return None
     asked = any(exchange.method for exchange in found)
