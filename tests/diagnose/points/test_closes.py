@@ -228,5 +228,5 @@ def test_a_forged_fin_to_the_other_end_is_no_gap_of_this_capture() -> None:
     given = (replace(client, story=story), fine)
     found = judge_points(road.journey(), given, road.labels[:2])
     assert found is not None
-    assert (found.point, found.judgement.code) == (0, "tcp.injected_reset")
+    assert (found.point, found.judgement.code) == (0, "tcp.idle_reset")
     assert found.attribution.side == "path"
