@@ -48,12 +48,8 @@ def test_a_request_the_refused_call_behind_it_and_the_reply() -> None:
 
 
 def test_a_request_that_waited_for_an_older_call() -> None:
-    client = refused()
-    client.verdict.exchange = 0
-    waited = HttpExchange(
-        index=0, request_frame=118, request_time=seconds(1), status=503, response_frame=123
-    )
-    client.http = Http(requests=1, exchanges=[waited])
+    client = answered(503)
+    client.timeline = []
     client.causes = [
         Cause(
             stream=17,
