@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TypeVar
 
 from pcapdiag.diagnose.ending import ending
-from pcapdiag.diagnose.tls.certificates import leaf
 from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.context import TlsServerFacts
 from pcapdiag.model.story import Story
@@ -76,12 +75,12 @@ class TlsServers:
                 self._used(server, facts, name)
 
     def _used(self, server: TlsServerFacts, facts: TlsFacts, name: str) -> None:
-        certificate = leaf(facts.server_certificates) if facts.server_certificates else None
-        if certificate is None or name not in server.names_used:
+        flight = facts.server_certificates
+        if flight is None or not flight.certificates or name not in server.names_used:
             return
         leaves = server.leaves_used.setdefault(name, [])
-        if certificate not in leaves and len(leaves) < MAX_LEAVES:
-            leaves.append(certificate)
+        if flight.certificates[0] not in leaves and len(leaves) < MAX_LEAVES:
+            leaves.append(flight.certificates[0])
 
     def _count(self, table: dict[_K, int], key: _K, most: int) -> None:
         if key in table or len(table) < most:

@@ -121,8 +121,8 @@ class TlsServerFacts(msgspec.Struct):
     """Server names of finished handshakes, with counts; ``""`` where the client sent none."""
     names_used: dict[str, int] = {}
     """The same, of those on which the client then sent application data."""
-    leaves_used: dict[str, list[Certificate]] = {}
-    """The server's own certificates on those, by the name asked for, where they could be read."""
+    leaves_used: dict[str, list[Certificate | bytes]] = {}
+    """The server's own certificates on those, by the name asked for; bytes are DER, not read."""
     names_refused: dict[str, int] = {}
     """Server names after which the server ended the connection instead of a ServerHello."""
     first_refused: dict[str, int] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pcapdiag.diagnose.tls.certificates import readable
 from pcapdiag.incident.tls_servers import MAX_NAMES, MAX_SERVERS, TlsServers
 from tests.diagnose.playbook import SERVER, S, play
 from tests.diagnose.tls.scenes import (
@@ -46,7 +47,7 @@ def test_certificates_that_were_used_are_known_by_name() -> None:
         )  # fmt: skip
     known = servers.get(*SERVER)
     assert known is not None
-    assert [one.names for one in known.leaves_used["shop.example"]] == [
+    assert [one.names for one in readable(known.leaves_used["shop.example"])] == [
         ("a.example",), ("b.example",),
     ]  # fmt: skip
 

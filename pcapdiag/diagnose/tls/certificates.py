@@ -5,11 +5,12 @@ The chain is not verified: which authorities the other end trusts is nowhere in 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 from pcapdiag.diagnose.tls.words import date
 from pcapdiag.model.tls import Certificate, CertificateFlight, TlsFacts
-from pcapdiag.protocols.tls.certificates import certificates_in
+from pcapdiag.protocols.tls.certificates import certificates_in, read_certificate
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
@@ -34,8 +35,13 @@ INSPECTION = (
 
 def leaf(flight: CertificateFlight | None) -> Certificate | None:
     """Return the first certificate of a flight where it could be read."""
-    first = next(iter(certificates_in(flight)), None)
-    return None if first is None or first.problem else first
+    return next(iter(readable(flight.certificates[:1])), None) if flight is not None else None
+
+
+def readable(certificates: Iterable[Certificate | bytes]) -> list[Certificate]:
+    """Return those certificates that can be read."""
+    every = (read_certificate(one) if isinstance(one, bytes) else one for one in certificates)
+    return [one for one in every if not one.problem]
 
 
 def judged_leaf(facts: TlsFacts, by_initiator: bool) -> Certificate | None:

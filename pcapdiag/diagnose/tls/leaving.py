@@ -12,7 +12,7 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.tls.certificate import certificate_words, owner_first
-from pcapdiag.diagnose.tls.certificates import leaf
+from pcapdiag.diagnose.tls.certificates import leaf, readable
 from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls_state import left_first, nothing_asked, secured_at, tls_facts
 from pcapdiag.model.context import Context
@@ -46,7 +46,7 @@ def left_at_once(story: Story, context: Context) -> Left | None:
     server = context.endpoint(story.responder.address, story.responder.port).tls
     name = (facts.client_hello.sni if facts.client_hello else None) or ""
     if server is not None and name in server.names_used:
-        used = server.leaves_used.get(name, [])
+        used = readable(server.leaves_used.get(name, []))
         # Where it was replaced by another certificate, others went on with the one before.
         if not used or told in used:
             return None
