@@ -14,6 +14,7 @@ from pcapdiag.correlate.logs.wire import wire_of
 from pcapdiag.diagnose.greeting import REQUEST_TIMEOUT
 from pcapdiag.diagnose.proxy_words import Heard, heard, named
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.failed_request import listed_exchange
 from pcapdiag.model.logs import LogEntry
 from pcapdiag.model.report import Connection, Verdict
 from pcapdiag.model.report_http import HttpExchange
@@ -292,10 +293,8 @@ def _codes(entry: LogEntry) -> set[str]:
 
 
 def _exchange(connection: Connection, tie: Tie) -> HttpExchange | None:
-    if connection.http is None:
-        return None
     wanted = tie.exchange if tie.exchange is not None else connection.verdict.exchange
-    return next((one for one in connection.http.exchanges if one.index == wanted), None)
+    return listed_exchange(connection, wanted)
 
 
 def _verdict(connection: Connection, tie: Tie) -> Verdict:

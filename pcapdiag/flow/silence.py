@@ -7,8 +7,10 @@ It lost packets, has one direction only, or a mirror port put the two directions
 
 from __future__ import annotations
 
+from pcapdiag.decode.headers import Packet
 from pcapdiag.flow.records import Flow, HalfFlow
 from pcapdiag.model.numbers import distance
+from pcapdiag.model.packet import ACK, FIN, RST, SYN
 
 
 def is_silent(flow: Flow) -> int:
@@ -38,6 +40,21 @@ def answer_may_be_missing(flow: Flow) -> int:
 def captured_late(flow: Flow) -> int:
     """Return how many acknowledgments were of bytes that were captured after all, behind them."""
     return _late(flow.a, flow.b) + _late(flow.b, flow.a)
+
+
+def denies(p: Packet, f: HalfFlow, r: HalfFlow) -> int:
+    """Say whether an end shows that it never sent what was acknowledged unseen.
+
+    It answers such an ACK by one with its own next number (RFC 9293 3.10.7.4): a device had written
+    in its name, and the capture missed nothing.
+    """
+    if p.flags & (ACK | SYN | FIN | RST) != ACK or p.seq != f.next_seq:
+        return 0
+    if p.ack != r.next_seq and r.gaps == 0:
+        # It may be older than what it seems to answer.
+        return 0
+    # A keep-alive probe is one behind.
+    return 1 if distance(p.seq, r.highest_ack) < -1 else 0
 
 
 def _late(f: HalfFlow, r: HalfFlow) -> int:

@@ -16,6 +16,7 @@ from pcapdiag.flow.losses cimport Losses
 from pcapdiag.flow.records cimport Flow, HalfFlow, Host, Tombstone
 from pcapdiag.flow.redirects cimport Redirects
 from pcapdiag.flow.sequence cimport analyze
+from pcapdiag.flow.silence cimport denies
 from pcapdiag.flow.spans cimport note_outcome
 from pcapdiag.flow.table cimport Table
 from pcapdiag.flow.turns cimport Turns, note_request_acked
@@ -84,7 +85,6 @@ cdef class Tracker:
     @cython.locals(f=HalfFlow, r=HalfFlow, from_a=cython.longlong, opened=cython.longlong, known=cython.longlong, until=cython.longlong, fresh=cython.longlong, ahead=cython.longlong, marks=cython.longlong)
     cdef int _track(self, Packet p, Flow flow, long long frame, long long time, long long interface) except -1
     cdef void _count(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long marks) noexcept
-    cdef void _deny(self, Packet p, HalfFlow f, HalfFlow r) noexcept
     @cython.locals(opener=HalfFlow)
     cdef inline int _note_ending(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long fresh, long long frame, long long time) except -1
     @cython.locals(host=Host)

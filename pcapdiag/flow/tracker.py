@@ -42,6 +42,7 @@ from pcapdiag.flow.neighbours import Neighbours
 from pcapdiag.flow.records import Flow, HalfFlow
 from pcapdiag.flow.redirects import Redirects
 from pcapdiag.flow.sequence import analyze
+from pcapdiag.flow.silence import denies
 from pcapdiag.flow.spans import note_outcome
 from pcapdiag.flow.table import Table
 from pcapdiag.flow.turns import Turns, note_request_acked
@@ -442,8 +443,10 @@ class Tracker:
         marks |= count_segment(p, f, r, marks, frame, time)
         if marks & _COUNTED:
             self._count(p, flow, f, r, marks)
-        if r.acked_unseen > 0 and p.payload_length == 0:
-            self._deny(p, f, r)
+        if r.acked_unseen > 0 and p.payload_length == 0 and denies(p, f, r):
+            if self.acked_unseen >= r.acked_unseen:
+                self.acked_unseen -= r.acked_unseen
+            r.acked_unseen = 0
         if marks & _NOT_NEXT and p.payload_length > 0:
             self.losses.note(p, flow, f, r, marks, known, time)
         flow.packets += 1
@@ -525,23 +528,6 @@ class Tracker:
                     self.endings.make_room(self.now)
             else:
                 self.table.touch(flow, 1)
-
-    def _deny(self, p: Packet, f: HalfFlow, r: HalfFlow) -> None:
-        """Take back what was acknowledged unseen, if its sender shows that it never sent it.
-
-        It answers such an ACK by one with its own next number (RFC 9293 3.10.7.4): a device had
-        written in its name, and the capture missed nothing.
-        """
-        if p.flags & (ACK | SYN | FIN | RST) != ACK or p.seq != f.next_seq:
-            return
-        if p.ack != r.next_seq and r.gaps == 0:
-            # It may be older than what it seems to answer.
-            return
-        # A keep-alive probe is one behind.
-        if distance(p.seq, r.highest_ack) < -1:
-            if self.acked_unseen >= r.acked_unseen:
-                self.acked_unseen -= r.acked_unseen
-            r.acked_unseen = 0
 
     def _note_reset(self, p: Packet, flow: Flow, f: HalfFlow, time: int) -> None:
         host = f.host

@@ -11,6 +11,7 @@ import msgspec
 from pcapdiag.diagnose.exchanges import WITH_A_REQUEST
 from pcapdiag.incident.alike import Alike, joined
 from pcapdiag.model.ends import join_port
+from pcapdiag.model.failed_request import failed_exchange
 from pcapdiag.model.report import Connection, Group, Party, Side, Summary, Verdict
 from pcapdiag.protocols.socks import SOCKS_REPLY
 
@@ -145,11 +146,10 @@ def group_key(connection: Connection) -> GroupKey:
 
 
 def _own_answer(connection: Connection) -> tuple[str, int | None, str | None] | None:
-    wanted, http = connection.verdict.exchange, connection.http
-    for one in http.exchanges if http is not None else ():
-        if one.index == wanted and one.local_reply is not None:
-            return one.local_reply.product, one.status, one.local_reply.reason
-    return None
+    exchange = failed_exchange(connection)
+    if exchange is None or exchange.local_reply is None:
+        return None
+    return exchange.local_reply.product, exchange.status, exchange.local_reply.reason
 
 
 def _failed(connection: Connection) -> tuple[str, str]:

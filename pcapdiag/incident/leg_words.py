@@ -8,8 +8,8 @@ from pcapdiag.correlate.explanation import Explanation
 from pcapdiag.correlate.leg_failure import LegFailure
 from pcapdiag.diagnose.http.reply import made_no_call
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.failed_request import failed_exchange
 from pcapdiag.model.report import Connection
-from pcapdiag.model.report_http import HttpExchange
 
 NAMED = 5
 """Streams named where several fit."""
@@ -68,7 +68,7 @@ def absence(
             f"{captures}, cannot be read, or is one of very many."
         )
     else:
-        exchange = _exchange(connection)
+        exchange = failed_exchange(connection)
         none = ""
         if exchange is None or exchange.made_by is not None:
             none = (
@@ -95,11 +95,6 @@ def _streams(places: Sequence[str]) -> str:
 
 def _without_call(connection: Connection) -> bool:
     """Return whether the proxy said that it asked nobody."""
-    exchange = _exchange(connection)
+    exchange = failed_exchange(connection)
     reply = exchange.local_reply if exchange is not None else None
     return reply is not None and made_no_call(reply.product, reply.reason)
-
-
-def _exchange(connection: Connection) -> HttpExchange | None:
-    http, wanted = connection.http, connection.verdict.exchange
-    return next((one for one in http.exchanges if one.index == wanted), None) if http else None

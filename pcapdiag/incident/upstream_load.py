@@ -11,6 +11,7 @@ from pcapdiag.flow.fleet import endpoint_name, most_open, open_at
 from pcapdiag.flow.records import Endpoint
 from pcapdiag.flow.story import address_text
 from pcapdiag.flow.tracker import Tracker
+from pcapdiag.model.failed_request import listed_exchange
 from pcapdiag.model.report import Connection, Verdict
 from pcapdiag.model.units import parse_seconds
 
@@ -62,8 +63,6 @@ class UpstreamLoad:
 
 def _time(connection: Connection, verdict: Verdict) -> int:
     """Return when the request was sent that the breaker refused, ns."""
-    exchanges = connection.http.exchanges if connection.http else []
-    for exchange in exchanges:
-        if exchange.index == verdict.exchange and exchange.request_time:
-            return parse_seconds(exchange.request_time)
-    return parse_seconds(connection.end)
+    exchange = listed_exchange(connection, verdict.exchange)
+    asked = exchange.request_time if exchange is not None else None
+    return parse_seconds(asked or connection.end)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pcapdiag.model.failed_request import failed_exchange
 from pcapdiag.model.report import Connection, PointLabel, Report
-from pcapdiag.report.requests import failed_exchange
 
 Callers = Mapping[tuple[PointLabel, int], str]
 """By point and stream: the program whose log tells of a connection; left out where none is known.

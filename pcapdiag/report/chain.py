@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET
 
+from pcapdiag.model.failed_request import failed_exchange
 from pcapdiag.model.report import Connection, PointLabel, TimelineEntry
 from pcapdiag.model.report_http import HttpExchange
 from pcapdiag.report import words
 from pcapdiag.report.clock import between, duration
 from pcapdiag.report.escape import shown
 from pcapdiag.report.points import ONE_PLACE, Places
-from pcapdiag.report.requests import failed_exchange
 
 MAX_TRIES = 3
 """Tries on the other leg that are told, the last ones."""

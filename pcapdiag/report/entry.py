@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from pcapdiag.model.failed_request import failed_exchange
 from pcapdiag.model.report import Connection, Finding, Group, Verdict
 from pcapdiag.report import chain, evidence, words
 from pcapdiag.report.because import repeats
@@ -16,7 +17,7 @@ from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page
 from pcapdiag.report.logs import LINES, is_logged, line_texts, lines_of
 from pcapdiag.report.points import ONE_PLACE, Places, stream_filter
-from pcapdiag.report.requests import failed_exchange, other_text, request_head
+from pcapdiag.report.requests import other_text, request_head
 from pcapdiag.report.scope import scope_text
 from pcapdiag.report.signs import signs_text
 from pcapdiag.report.timeline import timeline_rows

@@ -11,14 +11,6 @@ MAX_TARGET = 60
 """Characters of a request's target in one line."""
 
 
-def failed_exchange(connection: Connection) -> HttpExchange | None:
-    """Return the request that the verdict is about; None where it is about none, or not listed."""
-    wanted, http = connection.verdict.exchange, connection.http
-    if wanted is None or http is None:
-        return None
-    return next((one for one in http.exchanges if one.index == wanted), None)
-
-
 def exchange_text(exchange: HttpExchange) -> str:
     """Return request and answer: ``GET /pay -> 503``, ``gRPC /shop.Pay/Charge -> UNAVAILABLE``."""
     return f"{_request(exchange)} -> {_answer(exchange)}"

@@ -141,17 +141,9 @@ def match(story: Story, _context: Context) -> Judgement | None:
     first, answer = opening(story), answered(story)
     if not _is_lone_hello(story, first) or answer not in ANSWERS or answered_in_tls(story):
         return None
+    because = "a TLS server answers with TLS records, also when it refuses"
     words = _words(story.hello_responder, answer)
-    return shown_by_bytes(
-        story,
-        KIND.code,
-        SURE.get(answer, SURE_OTHERWISE),
-        f"the ClientHello was answered with {words}",
-        answer=f"with {words} (frame {story.responder.first_data_frame})",
-        answer_short=f"with {words}",
-        hello=HELLO,
-        because="a TLS server answers with TLS records, also when it refuses",
-    )
+    return _shown(story, answer, words, story.responder.first_data_frame, because=because)
 
 
 def _within(story: Story) -> Judgement | None:
@@ -166,19 +158,24 @@ def _within(story: Story) -> Judgement | None:
     target = connect_target(story) or "the other end"
     end = f"that is {target} behind the tunnel" if through else STAYED
     words = _words(turn.response_head, answer)
-    found = shown_by_bytes(
+    because = f"{end}; a TLS server answers with TLS records"
+    asked, frame = turn.request_frame, turn.response_frame
+    found = _shown(story, answer, words, frame, because=because, asked_frame=str(asked))
+    return replace(found, phase="tls_handshake", frames=(asked, frame))
+
+
+def _shown(story: Story, answer: Said, words: str, frame: int, **facts: str) -> Judgement:
+    return shown_by_bytes(
         story,
         KIND.code,
         SURE.get(answer, SURE_OTHERWISE),
         f"the ClientHello was answered with {words}",
-        answer=f"with {words} (frame {turn.response_frame})",
+        (),
+        answer=f"with {words} (frame {frame})",
         answer_short=f"with {words}",
         hello=HELLO,
-        asked_frame=str(turn.request_frame),
-        because=f"{end}; a TLS server answers with TLS records",
+        **facts,
     )
-    frames = (turn.request_frame, turn.response_frame)
-    return replace(found, phase="tls_handshake", frames=frames)
 
 
 def _asked_postgres_in_vain(story: Story) -> bool:

@@ -12,6 +12,7 @@ from itertools import chain
 import msgspec
 from msgspec import UNSET
 
+from pcapdiag.model.failed_request import failed_exchange
 from pcapdiag.model.report import Connection, PointLabel
 from pcapdiag.report import words
 from pcapdiag.report.clock import Clock
@@ -20,7 +21,7 @@ from pcapdiag.report.html.members import Members
 from pcapdiag.report.html.plain import packed_json, plain
 from pcapdiag.report.html.slips import Slip
 from pcapdiag.report.overview import NOT_FAILED
-from pcapdiag.report.requests import exchange_text, failed_exchange
+from pcapdiag.report.requests import exchange_text
 from pcapdiag.report.undrawn import undrawn
 
 MAX_ROWS = 20_000
