@@ -47,7 +47,6 @@ class Readers:
         conversation = self._conversation(flow)
         for piece in _pieces(self._lanes, flow):
             conversation.feed(piece)
-        conversation.settle()
 
     def _conversation(self, flow: Flow) -> Conversation:
         # Only here: many captures have none whose bytes are read.
