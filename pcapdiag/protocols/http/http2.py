@@ -187,7 +187,7 @@ class Http2Reader:
         stream.ends(from_initiator, moment)
         windows = self._ends[from_initiator].windows
         windows.ends(stream_id)
-        if not self._has_more(from_initiator):
+        if windows.is_shut() and not self._has_more(from_initiator):
             windows.ends(CONNECTION)
         if stream.is_done:
             self._close(stream, moment, is_reset=False)
