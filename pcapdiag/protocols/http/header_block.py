@@ -11,8 +11,8 @@ MAX_LIST = 512 * 1024
 """Bytes that a block may decode to, counted as RFC 9113 section 10.5.1 does (32 more a field)."""
 MAX_TABLE = 64 * 1024
 """Bytes of the dynamic table that a sender may ask for; browsers and Go ask for as much."""
-FIELD_OVERHEAD = 32
-"""Bytes that a field counts for beside its name and value (RFC 9113 section 10.5.1)."""
+MAX_LOOKED_UP = 100
+"""Fields of a block that are looked up here: they fit a list, whatever a table of 4 kB holds."""
 _SHORT_INDICES = bytes(range(0x81, 0xFF))
 """Octets that are a whole field: its index in the tables (RFC 7541 section 6.1)."""
 _SIZE_UPDATE = b"\x20", b"\x40"
@@ -73,11 +73,13 @@ class HeaderBlocks:
     def _decode(self, block: bytes) -> Fields:
         # Most blocks begin with many fields that are only looked up, or are nothing else.
         others = block.lstrip(_SHORT_INDICES)
-        look_up = self._decoder.header_table.get_by_index
-        fields = [look_up(octet & 0x7F) for octet in block[: len(block) - len(others)]]
-        size = sum(len(name) + len(content) + FIELD_OVERHEAD for name, content in fields)
-        if size > MAX_LIST or _SIZE_UPDATE[0] <= others[:1] < _SIZE_UPDATE[1]:
-            fields, others = [], block
+        table = self._decoder.header_table
+        short = len(block) - len(others)
+        is_long = short > MAX_LOOKED_UP or table.maxsize > table.DEFAULT_SIZE
+        if is_long or _SIZE_UPDATE[0] <= others[:1] < _SIZE_UPDATE[1]:
+            # The library keeps the limit of a list, and knows where a size may change.
+            short, others = 0, block
+        fields = [table.get_by_index(octet & 0x7F) for octet in block[:short]]
         if others:
             decoded = self._decoder.decode(others, raw=True)
             fields += [(bytes(name), bytes(content)) for name, content in decoded]
