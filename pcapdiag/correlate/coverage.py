@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from statistics import median_low
 
 from pcapdiag.correlate.alignment import Row, Seen
+from pcapdiag.flow.endings import LINGER
 from pcapdiag.model.packet import ACKED_UNSEEN, FIN, RST, SYN, seq_distance
 from pcapdiag.model.points import PointClock, Reach, Span, Trace
 
@@ -53,6 +54,7 @@ class Coverage:
         self._acked = {(p, i): _highest_ack(rows, p, i) for p in points for i in (True, False)}
         self._shown = {(p, i): _shown(rows, p, i) for p in points for i in (True, False)}
         self._lossy = [self._missed(rows, point) for point in points]
+        self._watched = [_watched_until(trace) for trace in traces]
 
     def covers(self, row: Row, point: int) -> bool:
         """Return whether the point shows the packet, or would have."""
@@ -106,6 +108,9 @@ class Coverage:
     def _is_running(self, point: int, earliest: int, latest: int) -> bool:
         span, trace = self._spans[point], self._traces[point]
         if earliest < span.first or (latest > span.last and self._is_stopped(point)):
+            return False
+        watched = self._watched[point]
+        if watched is not None and latest > watched:
             return False
         if trace is not None and trace.gap is not None:
             if trace.gap[0] <= latest and earliest <= trace.gap[1]:
@@ -169,6 +174,18 @@ class Coverage:
                 if expected is not None:
                     times.append(expected[0])
         return times
+
+
+def _watched_until(trace: Trace | None) -> int | None:
+    """Return until when packets of a connection are in its trace; None: to the capture's end.
+
+    The tracker forgets a closed one after a while, and later packets belong to nothing.
+    """
+    if trace is None or not trace.packets:
+        return None
+    fins = {p.from_initiator for p in trace.packets if p.flags & FIN}
+    closed = len(fins) == 2 or any(p.is_rst for p in trace.packets)
+    return trace.packets[-1].time + LINGER if closed else None
 
 
 def _own_time(clock: PointClock, time: int) -> int:

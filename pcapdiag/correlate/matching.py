@@ -22,6 +22,7 @@ from pcapdiag.correlate.likeness import (
     overlaps,
     same_ends,
 )
+from pcapdiag.model.packet import ACK, FIN, RST, SYN
 from pcapdiag.model.points import MatchedBy, Matches, Print
 
 WINDOW = 150_000_000_000
@@ -34,8 +35,9 @@ TWIN_WINDOW = 100_000_000
 MAX_COMPARED = 32
 """Connections of a bucket that are compared each with each, when nothing tells them apart."""
 SAMPLES_ALIKE = 2
-"""Segments with the same numbers both ways, and payload, that make one connection of two."""
+"""Segments with the same numbers both ways that make one connection of two."""
 
+_NO_PAYLOAD = FIN | RST | ACK
 Key = Hashable
 KeyOf = Callable[[Print], Key | None]
 Fits = Callable[[Print, Print], bool]
@@ -266,7 +268,7 @@ def _match_ranges(matching: _Matching, earlier: int, later: int) -> None:
 
 def _match_samples(matching: _Matching, earlier: int, later: int) -> None:
     """Match what was captured from its middle, through a NAT: by segments with both numbers."""
-    seen: dict[tuple[int, int, int], int] = {}
+    seen: dict[Key, int] = {}
     for n in matching.sampled(earlier, later):
         seen.update((key, n) for key in _segments(matching.points[earlier][n]))
     if not seen:
@@ -331,5 +333,10 @@ def _fits_ranges(a: Print, b: Print) -> bool:
     return overlaps(a, b, swapped=a.initiator != b.initiator)
 
 
-def _segments(p: Print) -> set[tuple[int, int, int]]:
-    return {(one.seq, one.ack, one.length) for one in p.samples if one.length}
+def _segments(p: Print) -> set[Key]:
+    """Return what a proxy's other connection never shares: payload, or an ACK, by both numbers."""
+    return {
+        (one.seq, one.ack, one.length, one.flags & _NO_PAYLOAD if not one.length else 0)
+        for one in p.samples
+        if one.length or (one.flags & (SYN | ACK) == ACK and one.seq and one.ack)
+    }

@@ -12,6 +12,7 @@ from itertools import combinations, pairwise
 from statistics import median_low
 
 from pcapdiag.correlate.alignment import Row, Seen
+from pcapdiag.correlate.labels import role_of_label
 from pcapdiag.model.points import PointClock, Trace
 
 NOISE = 15_000
@@ -21,8 +22,7 @@ MOST_PAIRS = 400
 MAX_ORDERS = 50_000
 """Addresses whose connections' order is remembered."""
 ROLE = {"client": 0, "proxy": 1, "upstream": 2}
-"""Labels that say where a capture was taken, from the first initiator to the last responder; a
-number may follow."""
+"""Who is where, from the first initiator to the last responder."""
 
 
 def order_of(
@@ -53,7 +53,7 @@ def order_of(
 
 def order_by_labels(labels: Sequence[str]) -> tuple[int, ...]:
     """Return the points whose labels say where they are, from the client's end on."""
-    told = {point: ROLE.get(label.rstrip("0123456789"), -1) for point, label in enumerate(labels)}
+    told = {point: ROLE.get(role_of_label(label) or "", -1) for point, label in enumerate(labels)}
     return tuple(sorted((point for point in told if told[point] >= 0), key=told.__getitem__))
 
 

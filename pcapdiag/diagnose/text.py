@@ -35,6 +35,11 @@ SOCKS = " -x 'socks"
 """How curl is told to go by way of a SOCKS proxy, which speaks no HTTP itself."""
 
 
+Ends = tuple[tuple[str, int], tuple[str, int]]
+"""Address and port of the initiator, and of the responder."""
+_RUN_ON = re.compile(r"# (?:on|from) \{(\w+)\}")
+
+
 class Texts(msgspec.Struct, frozen=True):
     """What the report shows of a verdict in words; commands are ready for a POSIX shell."""
 
@@ -44,9 +49,26 @@ class Texts(msgspec.Struct, frozen=True):
     commands: tuple[str, ...]
 
 
-def fill(kind: Kind, judgement: Judgement, story: Story, side: Side = "unknown") -> Texts:
-    """Return the kind's texts for one connection, ``side`` being who is named for it."""
+class AtEnds(msgspec.Struct, frozen=True):
+    """How the capture points next to a connection's two ends see it, where a NAT is between."""
+
+    initiator: Ends
+    responder: Ends
+
+
+def fill(
+    kind: Kind,
+    judgement: Judgement,
+    story: Story,
+    side: Side = "unknown",
+    at_ends: AtEnds | None = None,
+) -> Texts:
+    """Return the kind's texts for one connection, ``side`` being who is named for it.
+
+    What is to be done names each end as it is known at itself: with ``at_ends`` that is told.
+    """
     words = Words(story, judgement.facts)
+    advice = Advice(story, judgement.facts, at_ends) if at_ends else None
     between = side == "path"
     fixes = judgement.fixes or (between and kind.path_fixes) or kind.fixes
     commands = judgement.commands or (between and kind.path_commands) or kind.commands
@@ -55,8 +77,13 @@ def fill(kind: Kind, judgement: Judgement, story: Story, side: Side = "unknown")
     return Texts(
         kind.title.format_map(words),
         kind.explanation.format_map(words),
-        tuple([fix.format_map(words) for fix in fixes]),
-        tuple([_for_this(command.format_map(words), kind, story) for command in commands]),
+        tuple([fix.format_map(advice.words if advice else words) for fix in fixes]),
+        tuple(
+            [
+                _for_this(one.format_map(advice.words_for(one) if advice else words), kind, story)
+                for one in commands
+            ]
+        ),
     )
 
 
@@ -103,6 +130,41 @@ class Words(dict[str, str]):
             return word
         word = self[name] = make(self._story)
         return word
+
+
+class Advice:
+    """Words for what is to be done about a connection that a NAT gives other ends at each point.
+
+    A command is run on a host, and knows both ends as that host does.
+    """
+
+    def __init__(self, story: Story, facts: Mapping[str, str], at_ends: AtEnds) -> None:
+        self._story, self._facts, self._at_ends = story, facts, at_ends
+        self.words = self._seen_as((at_ends.initiator[0], at_ends.responder[1]))
+
+    def words_for(self, command: str) -> Words:
+        """Return the words of the host that a command says it is run on."""
+        place = _RUN_ON.search(command)
+        name = place[1] if place else ""
+        address = Words(self._story, self._facts)[name] if name else ""
+        if address == self._story.responder.address:
+            return self._seen_as(self._at_ends.responder)
+        if address == self._story.initiator.address:
+            return self._seen_as(self._at_ends.initiator)
+        return Words(self._story, self._facts)
+
+    def _seen_as(self, ends: Ends) -> Words:
+        halves = self._story.initiator, self._story.responder
+        initiator, responder = (
+            msgspec.structs.replace(half, address=address, port=port)
+            for half, (address, port) in zip(halves, ends, strict=True)
+        )
+        story = msgspec.structs.replace(self._story, initiator=initiator, responder=responder)
+        other: dict[str, str] = {}
+        for half, own in zip(halves, (initiator, responder), strict=True):
+            other |= {half.address: own.address, end_name(half): end_name(own)}
+        facts = {name: other.get(value, value) for name, value in self._facts.items()}
+        return Words(story, facts)
 
 
 def end_name(half: Half) -> str:

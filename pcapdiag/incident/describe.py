@@ -14,7 +14,7 @@ from pcapdiag.diagnose.idle_end import idle_numbers, reset_after_idle
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.registry import kind_of
-from pcapdiag.diagnose.text import fill
+from pcapdiag.diagnose.text import AtEnds, fill
 from pcapdiag.flow.slabs import CHUNK_FACTS, FIRST_CHUNKS
 from pcapdiag.incident.failure_time import failure_time
 from pcapdiag.incident.labels import labels
@@ -152,11 +152,16 @@ def shorten(connection: Connection) -> None:
 
 
 def describe_verdict(
-    story: Story, judgement: Judgement, attribution: Attribution, ends: Ends, count: int = 1
+    story: Story,
+    judgement: Judgement,
+    attribution: Attribution,
+    ends: Ends,
+    count: int = 1,
+    at_ends: AtEnds | None = None,
 ) -> Verdict:
     """Return a verdict in words; ``count`` equal ones are folded into it."""
     kind = kind_of(judgement.code)
-    texts = fill(kind, judgement, story, attribution.side)
+    texts = fill(kind, judgement, story, attribution.side, at_ends)
     ends.assign(attribution)
     places = _places(story, judgement.fix_at or kind.fix_at, attribution.side)
     return Verdict(

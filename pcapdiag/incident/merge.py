@@ -14,6 +14,7 @@ from pcapdiag.diagnose.attribution.settle import SETTLE
 from pcapdiag.diagnose.capture.partial import KIND as PARTIAL
 from pcapdiag.diagnose.points.judge import Opinion, Outcome, judge_points
 from pcapdiag.diagnose.points.way import Way
+from pcapdiag.diagnose.text import AtEnds
 from pcapdiag.incident.describe import describe_verdict, shorten
 from pcapdiag.incident.passages import passages
 from pcapdiag.incident.stamp import Stamp
@@ -142,13 +143,28 @@ def _take_verdict(connection: Connection, base: View, meeting: Meeting) -> None:
         connection.verdict = lead.told.connection.verdict
         return
     connection.verdict = describe_verdict(
-        lead.told.story, outcome.judgement, outcome.attribution, base.told.ends
+        lead.told.story,
+        outcome.judgement,
+        outcome.attribution,
+        base.told.ends,
+        at_ends=_at_ends(meeting.way, lead.point),
     )
     if outcome.attribution.side != "unknown" or _has_both_ends(meeting):
         for evidence in outcome.attribution.evidence:
             evidence.detail = evidence.detail.partition(f"; {SETTLE}")[0]
     if lead.point:
         lead.stamp.verdict(connection.verdict)
+
+
+def _at_ends(way: Way, point: int) -> AtEnds | None:
+    """Return how the two ends are seen next to them, where that is not as the point sees them."""
+    seen = way.journey.ends
+    near, far = way.nearest(True), way.nearest(False)
+    ours = seen[near] if near is not None else None
+    theirs = seen[far] if far is not None else None
+    if ours is None or theirs is None or ours == theirs == seen[point]:
+        return None
+    return AtEnds(ours, theirs)
 
 
 def _has_both_ends(meeting: Meeting) -> bool:

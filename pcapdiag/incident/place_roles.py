@@ -1,13 +1,13 @@
-"""Who is who by where captures were taken: what the labels client, proxy and upstream say.
+"""Who is who by where captures were taken: what labels such as client, proxy and upstream say.
 
 Only asked where neither the user nor the captures' content and connections say it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 
+from pcapdiag.correlate.labels import role_of_label
 from pcapdiag.correlate.roles import Ends, Overrides, Roles
 from pcapdiag.incident.point_study import PointStudy
 from pcapdiag.model.options import AnalyzeOptions
@@ -16,8 +16,6 @@ from pcapdiag.model.report import Topology
 
 MAX_LISTED = 100
 """Addresses listed for one role."""
-_ROLE = re.compile(r"(client|proxy|upstream)[-._]?\d*", re.ASCII)
-"""A label that is a role, numbered where there are several of it: ``upstream2``."""
 MAX_ASKED = 20_000
 """Connections from which they are listed."""
 
@@ -59,7 +57,7 @@ def ends_by_labels(labels: Collection[str]) -> Ends | None:
 
     One that client and upstream both have is not ended by a proxy between them.
     """
-    roles = {found[1] for label in labels if (found := _ROLE.fullmatch(label))}
+    roles = set(map(role_of_label, labels))
     if "client" in roles:
         if "upstream" in roles:
             return Ends("client", "upstream")

@@ -121,7 +121,7 @@ def _who(connection: Connection, side: str, party: str, own: str | None = None) 
     endpoint = connection.initiator if side == "initiator" else connection.responder
     role = party if party not in {"unknown", "middlebox"} else ROLE_OF_SIDE[side]
     if own and own != endpoint.ip:
-        return f"the {role} {shown(own)} (behind {shown(endpoint.ip)})"
+        return f"the {role} {shown(own)}, behind {shown(endpoint.ip)}"
     return f"the {role} {shown(endpoint.ip)}"
 
 

@@ -302,3 +302,13 @@ def test_the_order_is_learnt_by_who_calls_whom() -> None:
 def test_labels_tell_the_order_where_nothing_else_does() -> None:
     road = asked(Road())
     assert Orders(("upstream2", "tap", "client")).of(road.traces()) == (2, 0)
+
+
+@pytest.mark.parametrize(("at", "covered"), [(1500, True), (4000, False)])
+def test_what_comes_long_after_the_end_is_in_no_trace(at: float, covered: bool) -> None:
+    road = Road()
+    asked(road)
+    road.s(100, "R", 401)
+    late = road.c(at, "FA", 201, 401, seen=(0,))
+    passage = only(road.journey().passages, late[0] or 0)
+    assert passage.covers == (True, covered)

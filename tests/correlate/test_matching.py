@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pcapdiag.correlate.matching import match_points
-from pcapdiag.model.points import End, Print
+from pcapdiag.model.packet import ACK, FIN, RST, SYN
+from pcapdiag.model.points import End, Print, Sample
 from tests.correlate.crossing import (
     CLIENT,
     MASK,
@@ -269,3 +270,19 @@ def test_the_work_grows_with_the_number_of_connections() -> None:
         return events["call"]
 
     assert calls(4_000) < 1.5 * 4 * calls(1_000)
+
+
+def test_midstream_through_a_nat_one_request_and_its_acknowledgment_tell() -> None:
+    ask = sample(True, 0, 700, 900, 39)
+    acked = Sample(False, MS, 900, 739, 0, ACK, 0)
+    reset = Sample(False, 2 * MS, 900, 0, 0, RST, 0)
+    syn_ack = Sample(False, 2 * MS, 900, 739, 0, SYN | ACK, 0)
+
+    def seen(p: Print, *segments: Sample) -> Print:
+        return replace(midstream(p), samples=segments)
+
+    one = connection(0)
+    ours = [seen(one, ask, acked, reset, syn_ack)]
+    assert found(ours, [natted(seen(one, ask, acked))]) == [(0, 0)]
+    for other in ((ask,), (reset, ask), (acked, syn_ack), (ask, replace(acked, flags=ACK | FIN))):
+        assert found(ours, [natted(seen(one, *other))]) == []

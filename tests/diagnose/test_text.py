@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.curl import as_it_speaks
 from pcapdiag.diagnose.judge import judge
+from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.tcp.closed_before_response import KIND
-from pcapdiag.diagnose.text import Words, fill
+from pcapdiag.diagnose.text import AtEnds, Words, fill
 from pcapdiag.model.story import Story
 from tests.captures import FIXTURES
 from tests.diagnose.playbook import GET, HANDSHAKE, C, S, around, play
@@ -179,3 +180,31 @@ def test_curl_speaks_what_the_connection_spoke() -> None:
         facts = {"waited": "1 s", "sender": "10.0.2.7", "frame": "7", "word": "FIN", "number": "1"}
         told = fill(KIND, replace(whole, facts=whole.facts | facts), story).commands
         assert any(command.startswith(begins) for command in told), told
+
+
+def test_behind_a_nat_every_host_is_told_what_it_knows() -> None:
+    story = play(*HANDSHAKE, C("PSH,ACK", GET), S("FIN,ACK"), C("FIN,ACK"), S("ACK"))
+    judgement = replace(judge(story, around(story)), facts={"sender": "10.0.2.7"})
+    kind = Kind(
+        code=judgement.code,
+        title="{responder}",
+        explanation="{initiator}",
+        fixes=("{sender} or {responder_ip}:{responder_port} to {initiator_ip}",),
+        commands=(
+            "a {responder_port} {initiator_ip}  # on {responder_ip}",
+            "b {responder_ip} {responder_port}  # from {initiator_ip}: once",
+            "c {responder_port}  # on {sender}",
+            "d {responder_port}  # on NATs between",
+        ),
+    )
+    ours = ("10.0.1.5", 40000), ("10.0.2.7", 8443)
+    theirs = ("192.0.2.1", 7000), ("10.99.0.7", 9443)
+    texts = fill(kind, judgement, story, "responder", AtEnds(ours, theirs))
+    assert (texts.title, texts.explanation[:8]) == ("10.0.2.7:8443", "10.0.1.5")
+    assert texts.fixes == ("10.99.0.7 or 10.99.0.7:9443 to 10.0.1.5",)
+    assert texts.commands == (
+        "a 9443 192.0.2.1  # on 10.99.0.7",
+        "b 10.0.2.7 8443  # from 10.0.1.5: once",
+        "c 9443  # on 10.99.0.7",
+        "d 8443  # on NATs between",
+    )

@@ -35,6 +35,10 @@ def combine(
     for evidence in alone.evidence if len(way.line(True)) > 1 else ():
         evidence.detail = evidence.detail.split(SETTLED_BY)[0]
     if not signals:
+        ends = way.journey.ends[point]
+        if alone.address and ends and alone.side in ("initiator", "responder"):
+            if alone.address == ends[alone.side == "responder"][0]:
+                alone.address = _own_address(way, point, alone.side == "initiator")
         return alone
     supposed = all(one.supposed for one in signals)
     prior = _prior(alone, MOST_ALONE_SUPPOSED if supposed else MOST_ALONE)
@@ -78,8 +82,14 @@ def _named(way: Way, point: int, side: Actor, confidence: float) -> Attribution 
     confidence = round(confidence, 3)
     if confidence <= NAMED_FROM:
         return None
-    address = None if side == "path" else way.address(side == "initiator", point)
+    address = None if side == "path" else _own_address(way, point, side == "initiator")
     return Attribution(side=side, address=address or None, confidence=confidence)
+
+
+def _own_address(way: Way, point: int, initiator: bool) -> str:
+    """Return an end's address as the point next to it has it: a NAT shows the others another."""
+    near = way.nearest(initiator)
+    return way.address(initiator, point if near is None else near)
 
 
 def _unknown(probabilities: dict[Actor, float]) -> Attribution:

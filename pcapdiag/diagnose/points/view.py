@@ -15,11 +15,13 @@ from pcapdiag.model.points import Passage
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
 
+_CLOSED = ("tcp.reset_before_response", "tcp.closed_before_response")
+"""What an end did in place of answering; where it never came through, the other one waits."""
 EXPLAINED_BY = {
     "tcp.connection_timeout": ("tcp.connection_refused", "icmp."),
     "tcp.handshake_stalled": ("tcp.connection_refused", "icmp."),
-    "tcp.response_timeout": ("mtu.", "tcp.data_timeout", "icmp."),
-    "tcp.initiator_abort": ("mtu.", "tcp.data_timeout", "icmp."),
+    "tcp.response_timeout": ("mtu.", "tcp.data_timeout", "icmp.", *_CLOSED),
+    "tcp.initiator_abort": ("mtu.", "tcp.data_timeout", "icmp.", *_CLOSED),
     "http.truncated_response": ("mtu.", "tcp.data_timeout", "icmp."),
     "tls.handshake_timeout": ("mtu.",),
     "tcp.data_timeout": ("mtu.", "icmp."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from pcapdiag.correlate.labels import role_of_label
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.packet import ACK, FIN, RST, SYN, seq_distance
 from pcapdiag.model.points import End, Journey, Passage
@@ -59,8 +60,7 @@ class Way:
 
     def is_labelled(self, point: int, initiator: bool) -> bool:
         """Return whether the user says that the point is at that end: a client's, an upstream's."""
-        label = self.labels[point].rstrip("0123456789")
-        return label == ("client" if initiator else "upstream")
+        return role_of_label(self.labels[point]) == ("client" if initiator else "upstream")
 
     def address(self, initiator: bool, point: int | None = None) -> str:
         """Return an end's address as a point sees it; by default as the point nearest to it."""

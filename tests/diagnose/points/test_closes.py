@@ -230,3 +230,31 @@ def test_a_forged_fin_to_the_other_end_is_no_gap_of_this_capture() -> None:
     assert found is not None
     assert (found.point, found.judgement.code) == (0, "tcp.idle_reset")
     assert found.attribution.side == "path"
+
+
+def test_a_reset_that_never_came_through_is_no_missing_answer() -> None:
+    """The initiator waits, and its FIN comes when the responder's tracker has long forgotten it."""
+    road = in_use()
+    road.s(110, "A", 201, 201)
+    road.s(150, "RA", 201, 201, seen=(1,))
+    for at in (6000, 6200, 6600):
+        road.c(at, "FA", 201, 201, seen=(0,))
+    given = opinions(road)
+    assert given[0] is not None
+    assert given[0].judgement.code in ("tcp.response_timeout", "tcp.initiator_abort")
+    found = outcome(road)
+    assert (found.judgement.code, found.point) == ("tcp.reset_before_response", 1)
+    assert (found.attribution.side, found.attribution.address) == ("responder", "10.0.0.2")
+    assert "never reached client" in evidence(found, "left_end").detail
+
+
+def test_who_did_it_has_the_address_that_it_has_at_home() -> None:
+    road = in_use()
+    road.s(110, "RA", 201, 201)
+    given = opinions(road)
+    journey = road.journey()
+    ends = list(journey.ends)
+    ends[1] = (("192.0.2.9", 2000), ("10.9.9.9", 8443))
+    found = judge_points(replace(journey, ends=tuple(ends)), given, road.labels[:2])
+    assert found is not None
+    assert (found.point, found.attribution.address) == (0, "10.9.9.9")
