@@ -77,7 +77,7 @@ cdef class Tracker:
     cdef inline Flow _assign(self, Packet p, long long frame, long long time, long long interface)
     @cython.locals(f=HalfFlow)
     cdef Flow _assign_opening(self, Packet p, unsigned long long h, Flow flow, long long frame, long long time, long long interface)
-    @cython.locals(table=Table, stream=cython.longlong, base=cython.longlong, grave=Tombstone, is_syn=cython.bint, flow=Flow, called=Flow)
+    @cython.locals(table=Table, stream=cython.longlong, base=cython.longlong, grave=Tombstone, is_syn=cython.bint, refuses=cython.bint, flow=Flow, called=Flow)
     cdef Flow _open(self, Packet p, unsigned long long h, long long frame, long long time, long long interface)
     cdef void _count_late(self, Packet p, long long time) noexcept
     @cython.locals(f=HalfFlow, r=HalfFlow)
