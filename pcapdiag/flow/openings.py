@@ -68,7 +68,8 @@ class Openings:
         if stream < 0:
             stream = table.next_stream
             table.next_stream += 1
-        if p.flags & (SYN | ACK) == SYN | ACK:
+        refuses = p.flags & (RST | ACK) == RST | ACK and p.seq == 0
+        if refuses or p.flags & (SYN | ACK) == SYN | ACK:
             called = self.redirects.note(p, time)
             if called is not None:
                 self._note_base(p, called)

@@ -35,7 +35,8 @@ cdef class Host:
 @cython.final
 cdef class Endpoint:
     cdef public unsigned long long high, low
-    cdef public long long version, port, connections, established, refused, unanswered, turns
+    cdef public long long version, port, inside, connections, established, refused, unanswered
+    cdef public long long turns
     cdef public long long unanswered_turns, resets, first_established, last_established, first_refused
     cdef public long long last_refused, longest_answer, speaks_first
     cdef public long long idle_turns, longest_idle, looks

@@ -13,12 +13,13 @@ from pcapdiag.correlate.roles import Ends, Overrides, Roles, Spoken
 from pcapdiag.diagnose.attribution.vantage import capture_hosts
 from pcapdiag.flow.records import Host
 from pcapdiag.flow.story import address_text, endpoint_facts, host_facts
+from pcapdiag.flow.table import INSIDE
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.neighbourhood import neighbours, networks
 from pcapdiag.incident.recurrences import Recurrences
 from pcapdiag.incident.tls_servers import TlsServers
 from pcapdiag.incident.too_big import TooBigMessages
-from pcapdiag.model.addresses import is_loopback, key_of
+from pcapdiag.model.addresses import goes_inside, is_loopback, key_of
 from pcapdiag.model.context import Context, EndpointFacts, HostFacts
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import End, Role
@@ -147,7 +148,7 @@ class Surroundings:
         if http is None or not http.asked:
             return
         table, callers = self._tracker.table, self._tracker.callers
-        endpoint = table.endpoints.get((*key_of(story.responder.address), story.responder.port))
+        endpoint = table.endpoints.get(_endpoint_key(story))
         host = table.hosts.get(key_of(story.initiator.address))
         caller = callers.find(endpoint, host) if endpoint is not None and host is not None else None
         if caller is None:
@@ -214,7 +215,7 @@ class Surroundings:
         return facts
 
     def _endpoint(self, story: Story) -> EndpointFacts | None:
-        key = (*key_of(story.responder.address), story.responder.port)
+        key = _endpoint_key(story)
         record = self._tracker.table.endpoints.get(key)
         if record is None:
             return None
@@ -260,6 +261,13 @@ class Surroundings:
             for endpoint in table.endpoints.values():
                 address = address_text(endpoint.version, endpoint.high, endpoint.low)
                 roles.add_end(address, endpoint.port)
+
+
+def _endpoint_key(story: Story) -> tuple[int, int, int, int]:
+    """Return how the tracker knows a connection's endpoint."""
+    address, port = story.responder.address, story.responder.port
+    inside = goes_inside(story.initiator.address, address)
+    return *key_of(address), port + INSIDE * inside
 
 
 def _nobody_answers(hosts: Iterable[Host]) -> bool:

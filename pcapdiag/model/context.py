@@ -87,6 +87,8 @@ class HostFacts(msgspec.Struct):
     """Connections that it opened (as initiator)."""
     answered: int = 0
     """Connections that it answered (as responder, SYN-ACK or data seen)."""
+    translated: bool = False
+    """Connections to it go on to another address in this capture: a NAT's, a service's."""
 
 
 class NetworkFacts(msgspec.Struct):

@@ -7,9 +7,10 @@ from pcapdiag.diagnose.attribution.recurring import idle_silence
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.attribution.view import duration
+from pcapdiag.diagnose.icmp.quoted import is_translated
 from pcapdiag.model.context import Context
 from pcapdiag.model.report import Actor
-from pcapdiag.model.story import Story
+from pcapdiag.model.story import Half, Story
 
 RESPONDER_SILENT = frozenset(
     {
@@ -42,7 +43,7 @@ def weigh_silence(story: Story, code: str, context: Context) -> list[Signal]:
     """Return the signals for a failure by silence; empty for other codes."""
     found: list[Signal | None] = []
     spoke_up = code in INITIATOR_SILENT and story.initiator.rst_count
-    if code in RESPONDER_SILENT | INITIATOR_SILENT and not spoke_up:
+    if code in RESPONDER_SILENT | INITIATOR_SILENT and not spoke_up and not story.goes_on:
         found.append(not_passed_on(story, code, context) or reached(story, code, context))
         found.append(endpoint_serves(story, code, context))
         found.append(idle_silence(story, context) if code in LOST_DATA else None)
@@ -87,24 +88,39 @@ def not_passed_on(story: Story, code: str, context: Context) -> Signal | None:
 
     A router captured on all interfaces (or a mirror of both sides) shows twice what it passes on.
     In the first seconds it may only be asking for the receiver's MAC address, and says so by ICMP
-    when nobody answers.
+    when nobody answers. What goes to a service's address goes on to another one.
     """
     if code not in CONNECTING or story.initiator.data_segments:
         return None
     silent_is_initiator = _silent_is_initiator(story, code)
     sender, receiver = story.half(not silent_is_initiator), story.half(silent_is_initiator)
-    host = context.host(sender.address)
-    others, twice = host.packets - sender.packets, host.duplicates - sender.duplicates
-    if sender.duplicates or sender.packets < TRIES or others < ENOUGH or twice < MOSTLY * others:
+    if sender.duplicates or sender.packets < TRIES:
         return None
-    detail = (
-        f"{twice} of {others} other packets of {sender.address} were captured twice, on their way "
-        f"in and out; these {sender.packets} only once: the capturing device did not pass them on "
-        f"to {receiver.address}"
-    )
+    if context.host(receiver.address).translated:
+        others = (
+            f"other connections to {receiver.address} go on to another address in this capture; "
+            f"these {sender.packets} packets do not"
+        )
+    else:
+        others = _seen_twice(sender, context) or _seen_twice(receiver, context)
+    if not others:
+        return None
+    detail = f"{others}: the capturing device did not pass them on to {receiver.address}"
     frames = story.syn_ack_frames if silent_is_initiator else story.syn_frames
     soon = context.last_time - story.start < NEIGHBOUR_ASKED
     return signal("not_passed_on", "path", detail, frames[:SHOWN], confounded=soon)
+
+
+def _seen_twice(half: Half, context: Context) -> str:
+    """Say that an address's other packets were captured on their way in and out; else empty."""
+    host = context.host(half.address)
+    others, twice = host.packets - half.packets, host.duplicates - half.duplicates
+    if others < ENOUGH or twice < MOSTLY * others:
+        return ""
+    return (
+        f"{twice} of {others} other packets of {half.address} were captured twice, on their way "
+        "in and out; what was sent here only once"
+    )
 
 
 def endpoint_serves(story: Story, code: str, context: Context) -> Signal | None:
@@ -133,6 +149,8 @@ def weigh_icmp(story: Story) -> list[Signal]:
     if not story.icmp:
         return []
     error = story.icmp[-1]
+    if is_translated(story, error):
+        return []
     quoted_by = story.half(error.from_initiator)
     target = story.half(not error.from_initiator)
     frames = (error.frame,)

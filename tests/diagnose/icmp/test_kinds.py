@@ -165,3 +165,18 @@ def test_an_error_that_quotes_a_connection_of_which_nothing_was_captured(
     if not midstream:
         assert verdict.phase == "connect"
         assert "nothing was captured" in verdict.notes[0]
+
+
+def test_a_nat_that_passes_on_in_its_own_name_that_a_host_behind_it_is_gone() -> None:
+    gone = (C("SYN"), C("SYN", again=True, after=1000), icmp(3, 1, SERVER[0], after=2000))
+    verdict = judged(*gone)
+    assert sides(verdict)["path"] == 0.9
+    assert "a NAT wrote" in verdict.candidates[0].why
+    assert "endpointslices" in verdict.fixes[0]
+    assert verdict.commands[0].startswith("conntrack -L -d {target_ip}")
+
+
+@pytest.mark.parametrize(("code", "after"), [(1, 500), (3, 2000)], ids=["at once", "other error"])
+def test_a_host_that_says_it_of_itself(code: int, after: int) -> None:
+    verdict = judged(C("SYN"), icmp(3, code, SERVER[0], after=after))
+    assert sides(verdict)["responder"] == 0.93
