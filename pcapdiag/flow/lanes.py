@@ -70,7 +70,13 @@ class Lanes:
 
         Returns 0 when there was no room.
         """
-        if flow.lanes == _UNDECIDED and opened and f.lane is None and p.payload_captured >= 4:
+        if (
+            flow.lanes == _UNDECIDED
+            and opened
+            and f.lane is None
+            and p.payload_captured >= 4
+            and (f.isn < 0 or seq == (f.isn + 1) & MASK32)
+        ):
             flow.lanes = self._choose(p, flow)
             if flow.lanes == _TURNS:
                 self.release(flow)

@@ -275,6 +275,8 @@ class HalfFlow:
         self.hello_seq = -1
         self.head_slot = -1
         self.head_length = 0
+        self.ahead_start = 0
+        self.ahead_end = 0
         self.tail_high = 0
         self.tail_low = 0
         self.tail_length = 0
