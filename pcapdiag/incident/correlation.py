@@ -81,7 +81,7 @@ class Correlation:
 
         Returns what each point is to be read for again.
         """
-        prints = [study.analysis.prints for study in self.studies]
+        prints = [study.prints() for study in self.studies]
         self.matches = match_points(prints)
         for study, clock in zip(self.studies, estimate_clocks(prints, self.matches), strict=True):
             study.clock = clock

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
+from pcapdiag.incident.leg_failures import leg_failures
 from pcapdiag.model.story import Half
 from tests.diagnose.playbook import (
     CLIENT,
@@ -165,3 +166,17 @@ def test_an_error_that_quotes_a_connection_of_which_nothing_was_captured(
     if not midstream:
         assert verdict.phase == "connect"
         assert "nothing was captured" in verdict.notes[0]
+
+
+def test_an_error_in_mid_use_decides_nothing_for_the_other_legs() -> None:
+    """TCP repeats its data after it: who waits for the answer is told by nobody."""
+    refused = play(C("SYN"), icmp(3, 1, ROUTER))
+    context = around(refused)
+    (failure,) = leg_failures(refused, judge(refused, context), context)
+    assert (failure.by, failure.is_silent) == ("path", False)
+    stuck = play(*HANDSHAKE, C("PSH,ACK", GET), icmp(3, 1, ROUTER))
+    context = around(stuck)
+    judgement = judge(stuck, context)
+    assert judgement.code == "icmp.unreachable"
+    (failure,) = leg_failures(stuck, judgement, context)
+    assert (failure.by, failure.is_silent) == (None, True)
