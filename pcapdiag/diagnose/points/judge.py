@@ -21,7 +21,12 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.points import closes, handshake, icmp, transfer
 from pcapdiag.diagnose.points.combine import combine
 from pcapdiag.diagnose.points.signals import PointSignal
-from pcapdiag.diagnose.points.view import PATH_TOOK_IT, failing_point, with_code
+from pcapdiag.diagnose.points.view import (
+    PATH_TOOK_IT,
+    behind_a_syn_proxy,
+    failing_point,
+    with_code,
+)
 from pcapdiag.diagnose.points.way import Way, is_reset
 from pcapdiag.diagnose.tcp import data_timeout
 from pcapdiag.model.context import Context
@@ -32,6 +37,12 @@ from pcapdiag.model.story import Story
 
 MAY_HAVE_BEEN_LOST = frozenset({"tcp.initiator_abort", "tcp.response_timeout"})
 """What it looks like where an answer never comes: another point may show that it was sent."""
+
+
+SYN_PROXY = (
+    "The initiator's handshake was answered all the same: a device between (a SYN proxy, a load "
+    "balancer) takes it in the responder's place, and asks that one only then."
+)
 
 
 class Opinion(msgspec.Struct, frozen=True):
@@ -80,6 +91,8 @@ def judge_points(
     attribution = combine(way, point, opinion.attribution, signals)
     judgement = with_code(opinion.judgement, opinion.story, opinion.context, signals, attribution)
     judgement = refine(judgement, attribution, opinion.story, opinion.context)
+    if behind_a_syn_proxy(way, _trusted(way, opinions)) == point:
+        judgement = replace(judgement, notes=(*judgement.notes, SYN_PROXY))
     judgement = with_notes(judgement, way, opinions, attribution)
     return Outcome(
         point=point,

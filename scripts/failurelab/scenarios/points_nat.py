@@ -332,3 +332,25 @@ def forgotten(lab: Lab) -> None:
     lab.others = "any"
     at = {"upstream": _UNTOUCHED, "client": Accepted(sides=["path", "unknown"])}
     lab.judge(quiet, ["tcp.stale_connection", "tcp.state_lost"], "path", at=at)
+
+
+@scenario(
+    "tcp.connection_refused-points-syn-proxy",
+    "A SYN proxy takes the handshake, then asks the upstream, and that one refuses",
+    points=("client", Point("upstream", clock_shift=OFF)),
+    layers=("tcp", "path"),
+)
+def syn_proxied(lab: Lab) -> None:
+    """The router answers SYNs itself (SYNPROXY), and adds to the upstream's sequence numbers and
+    timestamps from then on. Two connections are served, a third goes to a closed port.
+    """
+    nat.take_handshakes(lab.router)
+    good = lab.upstream.serve(8080, behaviours.answer())
+    for path in ("/a", "/b"):
+        lab.healthy(ask(lab, lab.client.connect(good.address), path))
+    lab.correlate("client", "upstream", findings=NOTHING_LOST)
+    refused = lab.client.connect((lab.upstream.ip, 8081))
+    refused.receive_all(2)
+    codes = ["tcp.reset_before_request", "tcp.injected_reset", "tcp.connection_refused"]
+    at = {"client": Accepted(codes, ["responder", "path", "unknown"])}
+    lab.judge(refused, "tcp.connection_refused", "responder", at=at)
