@@ -20,6 +20,9 @@ LOSSY_AROUND = 1_000_000_000
 """A capture that missed a packet may have missed others this much (ns) before and after."""
 ROUND_TRIP = 1_000_000_000
 """A round trip between two points takes no longer (ns); used where only one direction is seen."""
+UNSYNCHRONISED = 1_000_000_000
+"""How far apart (ns) two hosts' clocks may be that no packet compares: NTP keeps them nearer (RFC
+5905), and where a connection never came to a point there is nothing else."""
 MASK32 = 0xFFFFFFFF
 
 Period = tuple[int, int]
@@ -68,7 +71,16 @@ class Coverage:
         if row.seen[point] is not None or not self._would_show(row, point):
             return False
         expected = self._expected(row, point)
-        return expected is not None and expected[1] > self._spans[point].last
+        if expected is None:
+            return False
+        return expected[1] > self._spans[point].last or not self._has_clock(row, point)
+
+    def _has_clock(self, row: Row, point: int) -> bool:
+        """Return whether the point's time of a packet is known, and not only by its own clock."""
+        if self._traces[point] is not None:
+            return True
+        others = (other for other, seen in enumerate(row.seen) if seen is not None)
+        return self._clocks[point].known and any(self._clocks[other].known for other in others)
 
     def _would_show(self, row: Row, point: int) -> bool:
         trace = self._traces[point]
@@ -101,6 +113,8 @@ class Coverage:
             bound = clocks[other].error_at(seen.packet.time)
             bound += clocks[point].error_at(_own_time(clocks[point], time))
             return time - bound, time + bound
+        if self._traces[point] is None:
+            return time - UNSYNCHRONISED, time + UNSYNCHRONISED
         back = self._transit.get((point, other, not initiator))
         # A round trip later than what came the other way would have been sent to get here now.
         return None if back is None else (time - back, time - back + ROUND_TRIP)

@@ -82,7 +82,8 @@ def fits_one_number(a: Print, b: Print) -> bool:
     ours, theirs = a.isn_responder, b.isn_responder
     if a.isn_initiator != b.isn_initiator:
         ours, theirs = a.isn_initiator, b.isn_initiator
-    if other_syn(a, b):
+    if other_syn(a, b) and not (same_ends(a, b) and same_payload(a, b)):
+        # A SYN proxy makes a SYN of its own, with the initiator's number.
         return False
     if ours is not None and theirs is not None and ours != theirs:
         # Both were seen and differ: something on the path answered, or renumbers one way.

@@ -135,6 +135,8 @@ def _identities(p: Print, match: Match, point: int) -> dict[Identity, Sample | N
         ours, theirs = shifts if from_initiator else shifts[::-1]
         ack = (one.ack + theirs) & MASK32 if one.flags & ACK else 0
         seq = (one.seq + ours) & MASK32
-        identity = (from_initiator, seq, ack, one.length, one.flags, one.ip_id, one.tsval)
+        # A SYN proxy shifts timestamps, too; they tell repeats apart where there is no IP ID.
+        stamp = None if one.ip_id else one.tsval
+        identity = (from_initiator, seq, ack, one.length, one.flags, one.ip_id, stamp)
         found[identity] = None if identity in found else one
     return found

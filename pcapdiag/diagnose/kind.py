@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from pcapdiag.diagnose.judgement import Actor, Phase
+from pcapdiag.model.report import Side
 
 
 class Envoy(NamedTuple):
@@ -36,6 +37,18 @@ class Kind(msgspec.Struct, frozen=True):
     path_fixes: tuple[str, ...] = ()
     """In place of ``fixes`` where a device between is named for it; empty: the same."""
     path_commands: tuple[str, ...] = ()
+    responder_fixes: tuple[str, ...] = ()
+    """The same where the responder is named."""
+    responder_commands: tuple[str, ...] = ()
+
+    def advice(self, side: Side) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the fixes and the commands where a side is named for it."""
+        named: tuple[tuple[str, ...], tuple[str, ...]] = (), ()
+        if side == "path":
+            named = self.path_fixes, self.path_commands
+        elif side == "responder":
+            named = self.responder_fixes, self.responder_commands
+        return named[0] or self.fixes, named[1] or self.commands
 
     @property
     def failed(self) -> bool:

@@ -78,6 +78,7 @@ _FINDINGS = {
     "host.firewall": "host_firewall",
     "host.no_route": "host_no_route",
     "host.not_accepting": "host_listen",
+    "host.not_listening": "host_not_listening",
     "host.open_files": "host_open_files",
     "host.out_of_memory": "host_out_of_memory",
     "capture.clock": "capture",

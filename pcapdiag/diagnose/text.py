@@ -69,9 +69,8 @@ def fill(
     """
     words = Words(story, judgement.facts)
     advice = Advice(story, judgement.facts, at_ends) if at_ends else None
-    between = side == "path"
-    fixes = judgement.fixes or (between and kind.path_fixes) or kind.fixes
-    commands = judgement.commands or (between and kind.path_commands) or kind.commands
+    fixes, commands = kind.advice(side)
+    fixes, commands = judgement.fixes or fixes, judgement.commands or commands
     if _speaks_something_else(story):
         commands = tuple([one for one in commands if not one.startswith("curl ") or SOCKS in one])
     return Texts(

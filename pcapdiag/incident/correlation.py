@@ -81,7 +81,7 @@ class Correlation:
 
         Returns what each point is to be read for again.
         """
-        prints = [study.analysis.prints for study in self.studies]
+        prints = [study.prints() for study in self.studies]
         self.matches = match_points(prints)
         for study, clock in zip(self.studies, estimate_clocks(prints, self.matches), strict=True):
             study.clock = clock
@@ -212,12 +212,25 @@ class Correlation:
             return
         in_full = self._details.has_room(told) or number == self._drawn
         connection = merge(meeting, in_full=in_full)
+        self._note_elsewhere(connection, number, way.journey.order)
         drawn = {}
         if in_full and self.options.pictures:
             drawings = [study.second.drawings if study.second else {} for study in self.studies]
             drawn = points_series(meeting, drawings)
             connection.series = drawn.pop(views[0].point)
         self._list(number, connection, drawn)
+
+    def _note_elsewhere(self, connection: Connection, number: int, order: tuple[int, ...]) -> None:
+        """Say of a failure that came up with somebody else than the host that was called."""
+        point = point_of(number)
+        behind = order[order.index(point) + 1 :] if point in order else ()
+        for other in self._reaches.elsewhere(point, connection.stream):
+            if other in behind and connection.verdict.failed:
+                connection.verdict.notes.append(
+                    f"{self._labels[other]}'s capture, which has other connections to "
+                    f"{connection.responder.ip}, lacks this one: another host, or something "
+                    "between (a transparent proxy), answered in its place"
+                )
 
     def _way(self, number: int) -> Way:
         """Return how the connection's packets passed the points."""

@@ -167,7 +167,8 @@ def _end(story: Story, judgement: Judgement, exchange: Exchange | None) -> _End:
         return _End(0, 0, None)
     if end is not None and (story.established or not end.by_initiator):
         return _End(end.time, end.frame, end.actor)
-    if judgement.code.startswith("icmp.") and story.icmp:
+    if judgement.code.startswith("icmp.") and story.icmp and not story.established:
+        # On an established connection TCP goes on after it (RFC 9293 section 3.9.2.2).
         last = story.icmp[-1]
         return _End(last.time, last.frame, "path")
     # Late packets of a handshake that was given up meet a reset: nobody decided by that.

@@ -56,6 +56,19 @@ class PointStudy:
         self.second: SecondLook | None = None
         self._prints: dict[int, int] | None = None
 
+    def prints(self) -> Sequence[Print]:
+        """Return the prints, what came past a NAT untranslated as a twin of what it continues."""
+        prints = self.analysis.prints
+        known = {row[2]: row[4] for row in self.analysis.tracker.leaks.found}
+        if not known:
+            return prints
+        return [
+            replace(one, same_as=known[one.stream])
+            if one.stream in known and one.same_as is None
+            else one
+            for one in prints
+        ]
+
     def candidates(self) -> list[int]:
         """Return the streams that failed, or may have, by this capture alone."""
         return self.analysis.archive.streams()

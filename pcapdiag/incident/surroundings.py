@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from pcapdiag.correlate.hints import content_hints
 from pcapdiag.correlate.roles import Ends, Overrides, Roles, Spoken
 from pcapdiag.diagnose.attribution.vantage import capture_hosts
+from pcapdiag.flow.fleet import leaks_of
 from pcapdiag.flow.records import Host
 from pcapdiag.flow.story import address_text, endpoint_facts, host_facts
 from pcapdiag.flow.table import INSIDE
@@ -20,7 +21,7 @@ from pcapdiag.incident.recurrences import Recurrences
 from pcapdiag.incident.tls_servers import TlsServers
 from pcapdiag.incident.too_big import TooBigMessages
 from pcapdiag.model.addresses import goes_inside, is_loopback, key_of
-from pcapdiag.model.context import Context, EndpointFacts, HostFacts
+from pcapdiag.model.context import Context, EndpointFacts, HostFacts, Untranslated
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import End, Role
 from pcapdiag.model.story import Story
@@ -133,7 +134,13 @@ class Surroundings:
             last_time=base.last_time if until is None else min(until, base.last_time),
             hosts=self._hosts(story, base.hosts),
             endpoints={(endpoint.address, endpoint.port): endpoint} if endpoint else {},
+            untranslated=self._untranslated(story.stream),
         )
+
+    def _untranslated(self, stream: int) -> Untranslated | None:
+        for leak in leaks_of([row for row in self._tracker.closing.leaks.found if row[2] == stream]):
+            return Untranslated(leak.known, leak.of_stream)
+        return None
 
     def learn(self, story: Story) -> None:
         """Remember what a connection says of its ends and its way, for other ones of theirs."""

@@ -196,6 +196,15 @@ class EndpointFacts(msgspec.Struct):
     """What is known of it as a TLS server; None where no handshake with it was read."""
 
 
+class Untranslated(msgspec.Struct, frozen=True):
+    """A connection that is the rest of another one, which came past a NAT as it was."""
+
+    known: str
+    """The address that the host's own connection is with."""
+    of_stream: int
+    """That connection."""
+
+
 class Context(msgspec.Struct, eq=False):
     """The capture around a connection."""
 
@@ -220,6 +229,7 @@ class Context(msgspec.Struct, eq=False):
     """The whole capture has been read, and of several hosts that were called none sent a packet."""
     nobody_repeats: bool = False
     """The whole capture has been read, and holds nothing but one SYN of each connection."""
+    untranslated: Untranslated | None = None
     final: bool = False
     """The whole capture has been read; False while it is still running (``--follow``)."""
 

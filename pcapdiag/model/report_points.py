@@ -24,8 +24,8 @@ class Point(msgspec.Struct, kw_only=True):
 
     ``clock_offset`` (seconds) added to a time of this point gives the first point's; the true
     value lies within ``clock_error`` of it. Both are None where no connection was seen at both
-    with packets in both directions: then nothing is concluded from times between them. ``drift``
-    is seconds per second.
+    with packets in both directions: then nothing finer than a second is concluded from times
+    between them. ``drift`` is seconds per second.
     """
 
     label: str

@@ -128,7 +128,7 @@ def _clock(point: Point, first: Point, span: float) -> str:
     if point.clock_offset is None or point.clock_error is None:
         return (
             f"its clock cannot be compared with {first.label}'s (no connection has packets both "
-            "ways at both): nothing is concluded from times between them"
+            "ways at both): nothing finer than a second is concluded from times between them"
         )
     text = f"its clock {_ahead(point.clock_offset, point.clock_error)} {first.label}'s"
     text += f", \u00b1 {precise(point.clock_error)}"

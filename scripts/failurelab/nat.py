@@ -28,6 +28,16 @@ def virtual_address(router: Host, backends: Sequence[Address], *, port: int = 80
     return SERVICE, port
 
 
+def take_handshakes(router: Host) -> None:
+    """The router answers every SYN from the client's side itself, and asks the upstream then."""
+    router.sysctl("net.netfilter.nf_conntrack_tcp_loose", 0)
+    router.iptables(f"-t raw -A PREROUTING -i {CLIENT_SIDE} -p tcp --syn -j CT --notrack")
+    proxy = "SYNPROXY --sack-perm --timestamp --wscale 7 --mss 1460"
+    unknown = "-m conntrack --ctstate INVALID,UNTRACKED"
+    router.iptables(f"-A FORWARD -i {CLIENT_SIDE} -p tcp {unknown} -j {proxy}")
+    router.iptables("-A FORWARD -m conntrack --ctstate INVALID -j DROP")
+
+
 def expire_idle(router: Host, seconds: int) -> None:
     """The router forgets a connection that was idle for so long, and takes up none in mid use."""
     router.iptables("-A FORWARD -m conntrack --ctstate NEW,ESTABLISHED,RELATED -j ACCEPT")

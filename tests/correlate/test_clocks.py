@@ -226,6 +226,19 @@ def test_a_number_that_was_shifted_is_the_same_packet() -> None:
     assert estimate_clocks(prints, Matches([match]))[1].packets == 2
 
 
+@pytest.mark.parametrize(("ip_id", "packets"), [(7, 2), (0, 1)])
+def test_timestamps_that_a_syn_proxy_shifts(ip_id: int, packets: int) -> None:
+    match = Match((0, 0), ("numbers",), (0, 0), (0, 0))
+    prints = []
+    for by, way in ((0, 0), (5_000, MS)):
+        segments = (
+            replace(sample(True, START + way, 100, 500, 10, ip_id), tsval=1),
+            replace(sample(False, START + 9 * MS - way, 500, 110, 0, ip_id), tsval=2 + by),
+        )
+        prints.append([connection(samples=segments)])
+    assert estimate_clocks(prints, Matches([match]))[1].packets == packets
+
+
 DELAYS = st.lists(st.lists(st.floats(0, 30), min_size=2, max_size=2), min_size=3, max_size=3)
 CONNECTIONS = st.lists(
     st.tuples(st.floats(0, 100_000), DELAYS, st.booleans()), min_size=1, max_size=30

@@ -205,7 +205,7 @@ def test_without_clocks_the_connection_itself_shows_that_a_capture_ran() -> None
 
 @pytest.mark.parametrize(
     ("reach", "known", "covered"),
-    [("port", True, True), ("host", True, True), ("none", True, False), ("port", False, False)],
+    [("port", True, True), ("host", True, True), ("none", True, False), ("port", False, True)],
 )
 def test_a_point_without_the_connection(reach: str, known: bool, covered: bool) -> None:
     road = Road(known=known, reach=("seen", reach), known_order=(0, 1))  # type: ignore[arg-type]
@@ -213,6 +213,15 @@ def test_a_point_without_the_connection(reach: str, known: bool, covered: bool) 
     found = road.journey()
     assert found.order == (0, 1)
     assert found.passages[0].covers == (True, covered)
+    assert found.passages[0].supposed == (False, covered and not known)
+
+
+@pytest.mark.parametrize(("first", "covered"), [(-1_500, True), (-500, False)])
+def test_clocks_that_nothing_compares_are_right_to_a_second(first: int, covered: bool) -> None:
+    road = Road(known=False, reach=("seen", "port"), known_order=(0, 1))
+    road.c(0, "S", 0, seen=(0,))
+    spans = [Span(0, 1 << 62), Span(START + first * MS, 1 << 62)]
+    assert road.journey(spans).passages[0].covers == (True, covered)
 
 
 def test_a_connection_of_one_point_alone() -> None:

@@ -286,3 +286,11 @@ def test_midstream_through_a_nat_one_request_and_its_acknowledgment_tell() -> No
     assert found(ours, [natted(seen(one, ask, acked))]) == [(0, 0)]
     for other in ((ask,), (reset, ask), (acked, syn_ack), (ask, replace(acked, flags=ACK | FIN))):
         assert found(ours, [natted(seen(one, *other))]) == []
+
+
+def test_a_syn_proxy_makes_a_syn_of_its_own() -> None:
+    ours = connection()
+    own = replace(renumbered(ours, initiator=0), syn_ip_id=9, syn_tsval=(ours.syn_tsval or 0) + 1)
+    assert found([ours], [own]) == [(0, 0)]
+    assert found([ours], [natted(own)]) == []
+    assert found([ours], [replace(own, digest_initiator=5)]) == []

@@ -15,6 +15,7 @@ from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.tcp.closed_before_response import KIND
 from pcapdiag.diagnose.text import AtEnds, Words, fill
+from pcapdiag.model.report import Side
 from pcapdiag.model.story import Story
 from tests.captures import FIXTURES
 from tests.diagnose.playbook import GET, HANDSHAKE, C, S, around, play
@@ -91,9 +92,13 @@ def curl(story: Story) -> str:
     return fill(KIND, judge(story, around(story)), story).commands[0]
 
 
+def every_command(kind: Kind) -> tuple[str, ...]:
+    return (*kind.commands, *kind.path_commands, *kind.responder_commands)
+
+
 @pytest.mark.parametrize("code", sorted(KINDS))
 def test_ss_gets_an_ipv6_address_in_brackets(code: str) -> None:
-    for command in KINDS[code].commands:
+    for command in every_command(KINDS[code]):
         assert not re.search(r"\bdst \{(?!\w+_host\})", command)
 
 
@@ -127,7 +132,7 @@ def test_a_filter_for_flags_looks_into_the_connections_own_version() -> None:
 def test_tcpdump_takes_its_filters(code: str) -> None:
     for story in (play(*HANDSHAKE), over_ipv6()):
         words = Words(story, WHO)
-        for command in KINDS[code].commands:
+        for command in every_command(KINDS[code]):
             found = re.search(r"tcpdump [^']*'([^']*)'", command)
             if found is None:
                 continue
@@ -142,7 +147,7 @@ def test_tshark_takes_its_filters() -> None:
     found = {
         expression.format_map(Words(play(*HANDSHAKE), {"stream": "1"}))
         for kind in KINDS.values()
-        for command in kind.commands
+        for command in every_command(kind)
         for expression in re.findall(r"tshark [^|]*?-Y '([^']*)'", command)
     }
     assert len(found) > 5
@@ -157,7 +162,7 @@ def test_tshark_takes_its_filters() -> None:
 @pytest.mark.parametrize("code", sorted(KINDS))
 def test_ss_takes_its_commands(code: str) -> None:
     words = Words(over_ipv6(), WHO)
-    for command in KINDS[code].commands:
+    for command in every_command(KINDS[code]):
         for part in command.partition("  #")[0].split(";"):
             if not part.strip().startswith("ss "):
                 continue
@@ -208,3 +213,20 @@ def test_behind_a_nat_every_host_is_told_what_it_knows() -> None:
         "c 9443  # on 10.99.0.7",
         "d 8443  # on NATs between",
     )
+
+
+@pytest.mark.parametrize(
+    ("side", "first", "run_on"),
+    [
+        ("unknown", "does a firewall, security group or NetworkPolicy", "# on 10.0.2.7"),
+        ("path", "find what drops it", "# on routers and nodes between"),
+        ("responder", "does a firewall on 10.0.2.7 itself", "# on 10.0.2.7"),
+    ],
+)
+def test_who_is_named_decides_what_to_do(side: Side, first: str, run_on: str) -> None:
+    story = play(C("SYN"), C("SYN", again=True, after=1000), C("SYN", again=True, after=2000))
+    judgement = judge(story, around(story))
+    assert judgement.code == "tcp.connection_timeout"
+    texts = fill(KINDS[judgement.code], judgement, story, side)
+    assert texts.fixes[0].startswith(first)
+    assert texts.commands[0].endswith(run_on)

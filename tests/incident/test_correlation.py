@@ -131,3 +131,14 @@ def test_the_order_of_the_points_changes_no_verdict() -> None:
         assert connection.verdict.code == "tcp.injected_reset"
         assert connection.verdict.attribution.side == "path"
         assert connection.path_order == ["client", "upstream"]
+
+
+def test_what_came_past_a_nat_belongs_to_the_connection_that_it_forgot() -> None:
+    report = correlated(PCAPS / "tcp.stale_connection-points-nat-forgot", "client", "upstream")
+    (one,) = failed(report)
+    assert report.summary.connections == 2
+    assert (one.verdict.code, one.verdict.attribution.side) == ("tcp.stale_connection", "path")
+    evidence = {each.signal: each.detail for each in one.verdict.attribution.evidence}
+    assert "arrived untranslated at upstream" in evidence["untranslated"]
+    assert "born_between" not in evidence
+    assert {found.code for found in report.findings} == {"path.nat_leak"}

@@ -43,6 +43,8 @@ from pcapdiag.model.report import Actor, Attribution, Evidence
 from pcapdiag.model.story import Story
 
 SIDES: tuple[Actor, ...] = ("initiator", "responder", "path")
+NAT_LOST = 0.97
+"""Rather than a route around the NAT that one of the ends chose (judgement)."""
 ROUNDED_OFF = 0.01
 """What is left for a side that the kind does not name, however sure the kind is."""
 
@@ -61,9 +63,10 @@ def _by_reset(
 ) -> Attribution:
     view = view_reset(story, reset, context)
     signals = weigh_reset(view)
-    if judgement.candidates:
-        prior = _kind_prior(judgement.candidates, (view.side, "path"))
-        evidence = _hints(judgement.candidates)
+    candidates = _past_a_nat(story, reset, context) or judgement.candidates
+    if candidates:
+        prior = _kind_prior(candidates, (view.side, "path"))
+        evidence = _hints(candidates)
     else:
         stage = reset_prior(view)
         prior = {view.side: stage.end, "path": 1 - stage.end}
@@ -80,6 +83,24 @@ def _by_reset(
     return _finish(story, context, conclude(story, probabilities, evidence, limit, device))
 
 
+def _past_a_nat(story: Story, reset: PacketFact, context: Context) -> tuple[SideHint, ...]:
+    """Return who is to blame for the RST to segments that a NAT should have translated.
+
+    Who got them knows no such connection, and must answer so (RFC 9293 section 3.10.7.1).
+    """
+    found = context.untranslated
+    if found is None:
+        return ()
+    sender = story.half(not reset.from_initiator)
+    why = (
+        f"these packets of {sender.address} continue stream {found.of_stream}, which is with "
+        f"{found.known}: a NAT between no longer translates them"
+    )
+    frames = (story.first_frame, reset.frame)
+    answered: Actor = "initiator" if reset.from_initiator else "responder"
+    return SideHint("path", NAT_LOST, why, frames), SideHint(answered, 1 - NAT_LOST, why, frames)
+
+
 def _blame(view: ResetView, code: str, logs: dict[Actor, float]) -> dict[Actor, float]:
     """Turn likelihoods of who sent the RST into those of who is to blame."""
     sent_by_end = max(logs[view.side], logs[view.peer_side])
@@ -90,6 +111,8 @@ def _blame(view: ResetView, code: str, logs: dict[Actor, float]) -> dict[Actor, 
     }
     own = not view.bare or view.own_window or view.end.fin_frame or view.has_moved
     share = 0.0 if own else HOST_ANSWERS.get(code, 0.0)
+    if view.context.untranslated:
+        share = 1.0
     if share:
         likely = share * 10 ** logs[view.side] + (1 - share) * 10 ** logs["path"]
         blamed["path"] = math.log10(likely)

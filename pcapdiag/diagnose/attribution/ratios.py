@@ -129,6 +129,7 @@ RATIOS: dict[str, Ratio] = {
     "born_between_quiet": Ratio("points", QUIET, "same, if that capture still ran"),
     "left_end": Ratio("points", DECISIVE, "seen beside the end, on its way out"),
     "left_side": Ratio("points", MEDIUM, "came from the end's side; devices may be there too"),
+    "untranslated": Ratio("nat", VERY_STRONG, "the NAT between forgot the connection (measured)"),
     "lost_between": Ratio("passage", DECISIVE, "passed one point, never reached the next"),
     "lost_between_quiet": Ratio("passage", QUIET, "same, if that capture still ran"),
     "arrived_unanswered": Ratio("passage", DECISIVE, "reached the end's host, nothing left it"),

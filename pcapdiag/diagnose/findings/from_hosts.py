@@ -16,6 +16,7 @@ from pcapdiag.diagnose.findings.host_failures import MAX_FAILURES, Failure, Look
 from pcapdiag.diagnose.findings.host_firewall import hit_rules
 from pcapdiag.diagnose.findings.host_listen import full_queues, waiting
 from pcapdiag.diagnose.findings.host_no_route import no_way
+from pcapdiag.diagnose.findings.host_not_listening import nobody_listens
 from pcapdiag.diagnose.findings.host_open_files import at_limit
 from pcapdiag.diagnose.findings.host_out_of_memory import killed
 from pcapdiag.diagnose.findings.host_ports import low_ports
@@ -25,7 +26,7 @@ from pcapdiag.model.report import Connection, Finding
 
 LOOKS: tuple[Look, ...] = (
     full_queues, at_limit, waiting, low_ports, full_table, hit_rules, no_way, kernel_drops,
-    interface_drops, killed, clusters, wrong_clock,
+    interface_drops, killed, clusters, wrong_clock, nobody_listens,
 )  # fmt: skip
 _RANK = {"info": 0, "warning": 1, "failure": 2}
 

@@ -95,6 +95,7 @@ MAX_STREAMS = 100
 MAX_FINDINGS = 100
 MAX_PAIRS = 1_000
 """Pairs of caller and endpoint whose failed connections are remembered."""
+MAX_TRIES = 10_000
 FOLLOWED = "http.no_healthy_upstream"
 LIKELY = 0.2
 """Confidence from which a proxy's own answer counts that may be one of these."""
@@ -112,12 +113,16 @@ class HealthChecks:
     def __init__(self) -> None:
         self._followed: list[tuple[int, int, int]] = []
         self._failed: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        self._tries: set[int] = set()
+        """Connections that a proxy opened for a request of its client's."""
 
     def look(self, connection: Connection) -> None:
         """Note a request that found no endpoint in use, or another failed connection."""
         verdict = connection.verdict
         if not verdict.failed:
             return
+        if len(self._tries) < MAX_TRIES:
+            self._tries.update(cause.stream for cause in connection.causes)
         frame = verdict.frames[0] if verdict.frames else connection.first_frame
         if _finds_none(verdict):
             if len(self._followed) < MAX_STREAMS:
@@ -148,10 +153,16 @@ class HealthChecks:
     def _is_sure(self, ask: AskFacts, fleet: Fleet) -> bool:
         """Return whether regular connects that never came up are a check.
 
-        A service that has lost its database tries again at regular times, too. What speaks for a
+        A service that has lost its database tries again at regular times, too, and so does a proxy
+        for one request (HAProxy's ``retries``: every second). What speaks for a
         check is the 503 that follows, or that the caller uses the address on another port.
         """
-        if not _never_came_up(ask) or self._meanwhile(ask):
+        if not _never_came_up(ask):
+            return True
+        failed = {stream for stream, _ in self._failed.get((ask.caller, ask.endpoint), [])}
+        if failed & self._tries and len(failed - self._tries) < FEWEST:
+            return False
+        if self._meanwhile(ask):
             return True
         return any(
             one.caller == ask.caller

@@ -6,7 +6,9 @@ What happened
 
 How pcapdiag can tell
     A snapshot of the host, taken as root, lists a rule that drops or rejects, whose conditions fit
-    the packets that were not answered or were refused, and that counted packets.
+    the packets that were not answered or were refused, and that counted packets. One without a
+    counter, as nft makes them by default, is named only where it has the very port, and all of its
+    conditions are understood; an earlier rule may still have let the packets pass.
 
 Usual causes
     - A port that nobody opened, or a policy of DROP.
@@ -27,7 +29,8 @@ Can be confused with
     - host.conntrack_full: dropped, too, and by no rule.
 
 What would settle it
-    - The rule's counter twice while it fails: `nft list ruleset`, `iptables-save -c`.
+    - The rule's counter twice while it fails: `nft list ruleset`, `iptables-save -c`. Without one,
+      `nft monitor trace` (nft(8)), or a rule with `counter` before it.
 
 References
     - nft(8), iptables-extensions(8): DROP, REJECT.
@@ -60,12 +63,12 @@ def hit_rules(state: HostState, failures: Sequence[Failure], _: Fleet) -> Iterat
     found = []
     for rule in state.snapshot.firewall.rules:
         packets = state.counters.rules.get(rule.id, 0)
-        if packets:
+        if packets or (state.fresh and _is_exact(rule)):
             codes = DROPPED if rule.action == "drop" else REFUSED
             hit = [one for one in failures if one.is_of(codes) and _fits(state, rule, one)]
             if hit:
                 found.append((rule, packets, hit))
-    found.sort(key=lambda item: (_is_general(item[0]), len(item[2])))
+    found.sort(key=lambda item: (not item[1], _is_general(item[0]), len(item[2])))
     for rule, packets, hit in found[:MAX_FINDINGS]:
         yield _finding(state, rule, packets, hit)
 
@@ -73,6 +76,15 @@ def hit_rules(state: HostState, failures: Sequence[Failure], _: Fleet) -> Iterat
 def _is_general(rule: Rule) -> bool:
     """Return whether a rule would fit any connection as well, as a chain's policy does."""
     return not (rule.sources or rule.destinations or rule.destination_ports or rule.source_ports)
+
+
+def _is_exact(rule: Rule) -> bool:
+    """Return whether a rule has no counter, as nft's have by default, and all else says what it is.
+
+    It names the ports, and has no condition that is not understood.
+    """
+    named = bool(rule.destination_ports or rule.source_ports)
+    return named and not rule.counted and not rule.partly
 
 
 def _fits(state: HostState, rule: Rule, one: Failure) -> bool:
@@ -137,20 +149,25 @@ def _is_among(port: int, ranges: Sequence[str]) -> bool:
 def _finding(state: HostState, rule: Rule, packets: int, hit: list[Failure]) -> Finding:
     general = _is_general(rule) or rule.partly
     does = "drops" if rule.action == "drop" else "rejects"
+    if not rule.counted:
+        does = f"would {does.removesuffix('s')}"
     did = "dropped" if rule.action == "drop" else "rejected"
     place = f"{rule.family} {rule.table} {rule.chain}"
     more = state.after.rules.get(rule.id, 0) if state.after else 0
     still = f" ({more:,} more {state.after_over})" if more else ""
     further = "; it has further conditions" if rule.partly else ""
     shown = "silence" if rule.action == "drop" else "a refusal"
+    met = f"{counted(packets, 'packet')} {did} {state.over}{still}"
+    if not rule.counted:
+        met = "it has no counter"
     return host_finding(
         state,
         hit,
         code="host.firewall",
-        severity=state.severity(strong=state.within or more > 0 or not general),
+        severity=state.severity(strong=rule.counted and (state.within or more > 0 or not general)),
         title=f"a firewall rule of {state.name} {does} these packets",
         detail=(
-            f"{place}: {rule.text}: {counted(packets, 'packet')} {did} {state.over}{still}, and "
+            f"{place}: {rule.text}: {met}, and "
             f"it fits {counted(len(hit), 'connection')} of the capture that met {shown}{further}"
         ),
         explanation=(

@@ -48,7 +48,9 @@ def weigh(way: Way, point: int, judgement: Judgement) -> list[PointSignal]:
     if unheard is not None:
         return [unheard]
     near = [p for p in way.journey.passages if _when(p) - _when(closing) <= AT_ONCE]
-    others = [born_between(way, p) for p in near if is_reset(p) and p is not closing]
+    # Handed on with other numbers it is still the same one, and was born where that was.
+    apart = [p for p in near if is_reset(p) and p is not closing and not _is_same(way, p, closing)]
+    others = [born_between(way, p) for p in apart]
     found = [_blamed(way, closing, judgement), *others]
     return [one for one in found if one is not None][:MOST_TOLD]
 
@@ -160,6 +162,11 @@ def _renumbered(way: Way, passage: Passage, absent: int) -> Passage | None:
         if alone and other.frames[absent] is not None and apart <= RENUMBERED_WITHIN:
             return other
     return None
+
+
+def _is_same(way: Way, passage: Passage, closing: Passage) -> bool:
+    crossing = way.born(passage)
+    return crossing is not None and _renumbered(way, passage, crossing.absent) is closing
 
 
 def _when(passage: Passage) -> int:

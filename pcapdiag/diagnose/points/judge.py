@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution import attribute, attribute_reset
+from pcapdiag.diagnose.attribution.signal import signal
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.capture import partial
 from pcapdiag.diagnose.judge import refine
@@ -20,7 +21,12 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.points import closes, handshake, icmp, transfer
 from pcapdiag.diagnose.points.combine import combine
 from pcapdiag.diagnose.points.signals import PointSignal
-from pcapdiag.diagnose.points.view import PATH_TOOK_IT, failing_point, with_code
+from pcapdiag.diagnose.points.view import (
+    PATH_TOOK_IT,
+    behind_a_syn_proxy,
+    failing_point,
+    with_code,
+)
 from pcapdiag.diagnose.points.way import Way, is_reset
 from pcapdiag.diagnose.tcp import data_timeout
 from pcapdiag.model.context import Context
@@ -31,6 +37,12 @@ from pcapdiag.model.story import Story
 
 MAY_HAVE_BEEN_LOST = frozenset({"tcp.initiator_abort", "tcp.response_timeout"})
 """What it looks like where an answer never comes: another point may show that it was sent."""
+
+
+SYN_PROXY = (
+    "The initiator's handshake was answered all the same: a device between (a SYN proxy, a load "
+    "balancer) takes it in the responder's place, and asks that one only then."
+)
 
 
 class Opinion(msgspec.Struct, frozen=True):
@@ -74,9 +86,13 @@ def judge_points(
     if point is None or opinion is None:
         return None
     signals = weigh(way, point, opinion.judgement)
+    if opinion.judgement.reset is not None:
+        signals += past_a_nat(way, opinions)
     attribution = combine(way, point, opinion.attribution, signals)
     judgement = with_code(opinion.judgement, opinion.story, opinion.context, signals, attribution)
     judgement = refine(judgement, attribution, opinion.story, opinion.context)
+    if behind_a_syn_proxy(way, _trusted(way, opinions)) == point:
+        judgement = replace(judgement, notes=(*judgement.notes, SYN_PROXY))
     judgement = with_notes(judgement, way, opinions, attribution)
     return Outcome(
         point=point,
@@ -142,6 +158,23 @@ def _on_host(opinions: Sequence[Opinion | None]) -> set[tuple[int, bool]]:
         place = vantage(opinion.story, opinion.context).place if opinion is not None else "unknown"
         if place in ("initiator", "responder"):
             found.add((point, place == "initiator"))
+    return found
+
+
+def past_a_nat(way: Way, opinions: Sequence[Opinion | None]) -> list[PointSignal]:
+    """Find that a point has the rest of the connection as it was before a NAT that forgot it."""
+    found = []
+    for point, opinion in enumerate(opinions):
+        if opinion is None or opinion.context.untranslated is None:
+            continue
+        story, known = opinion.story, opinion.context.untranslated.known
+        sender = story.half(not story.resets[0].from_initiator) if story.resets else story.initiator
+        detail = (
+            f"packets of {sender.address} arrived untranslated at {way.labels[point]} (frame "
+            f"{story.first_frame}), in place of {known}: the NAT between forgot the connection"
+        )
+        frames = (story.first_frame,)
+        found.append(PointSignal(signal("untranslated", "path", detail, frames), point))
     return found
 
 

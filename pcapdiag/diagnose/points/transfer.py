@@ -27,7 +27,7 @@ from pcapdiag.diagnose.points.way import (
     is_payload,
     packets,
 )
-from pcapdiag.model.packet import seq_distance
+from pcapdiag.model.packet import RST, seq_distance
 from pcapdiag.model.points import Passage
 
 UNACKNOWLEDGED = frozenset(
@@ -46,6 +46,8 @@ UNANSWERED = frozenset({"tcp.response_timeout", "tls.handshake_timeout", "http2.
 """Failures in which bytes arrived, and what should have followed did not."""
 TRIES = 3
 """Losses of large packets, with small ones arriving, that chance does not make."""
+PROBES = 2
+"""Keep-alive probes that got lost, or stayed unanswered, and not by chance."""
 LARGEST = 9_000
 """Payload of one packet at most (jumbo frames); more is an offload, whose pieces are not known."""
 
@@ -72,6 +74,8 @@ def weigh(way: Way, code: str) -> list[PointSignal]:
             found.append(size_hole(way, stuck))
     if code in UNANSWERED and not any(found):
         found.append(request_unanswered(way))
+    if code == "tcp.keepalive_timeout" and not any(found):
+        found += [probes_unanswered(way, initiator) for initiator in (True, False)]
     return [one for one in found if one is not None]
 
 
@@ -170,6 +174,36 @@ def request_unanswered(way: Way) -> PointSignal | None:
         "passed it"
     )
     return arrived_unanswered(way, request[-1:], far, False, detail)
+
+
+def probes_unanswered(way: Way, initiator: bool) -> PointSignal | None:
+    """Find where an end's last segments got lost, or stayed unanswered: those behind the other's.
+
+    Where answers left the other end, that is no fault of its own, and said of them.
+    """
+    near, far = way.nearest(initiator), way.nearest(not initiator)
+    if near is None or far is None:
+        return None
+    heard = max((p.times[near] or 0 for p in way.at(way.passages(not initiator), near)), default=0)
+    mine = way.at(way.passages(initiator, lambda p: not p.flags & RST), near)
+    probes = [p for p in mine if (p.times[near] or 0) > heard]
+    gone = [(p, crossing) for p in probes if (crossing := way.lost(p)) is not None]
+    if len(gone) >= PROBES:
+        crossing = min((c for _, c in gone), key=lambda c: c.supposed)
+        lost = [p for p, _ in gone]
+        what = f"{packets(lost, 'keep-alive probe')} of {way.address(initiator)}"
+        return lost_between(way, lost, crossing, what)
+    arrived = way.at(probes, far)
+    last = max((p.times[far] or 0 for p in arrived), default=0)
+    answered = [p for p in way.at(way.passages(not initiator), far) if (p.times[far] or 0) > last]
+    if len(arrived) < PROBES or answered:
+        return None
+    label, address = way.labels[far], way.address(not initiator)
+    detail = (
+        f"{packets(arrived, 'segment')} reached {label} ({way.where(arrived, far)}) and nothing "
+        f"came back from {address}"
+    )
+    return arrived_unanswered(way, arrived, far, not initiator, detail)
 
 
 def _answer_lost(way: Way, answers: Sequence[Passage]) -> PointSignal | None:

@@ -30,6 +30,7 @@ EXPLAINED_BY = {
 PATH_TOOK_IT = frozenset({"lost_between", "lost_between_quiet"})
 
 
+CONNECT = "connect"
 ARRIVED = frozenset({"arrived_unanswered", "arrived_unanswered_near"})
 """What came to its receiver's point did not vanish by its size, whatever that made of it."""
 
@@ -40,19 +41,38 @@ def failing_point(way: Way, judgements: Mapping[int, Judgement]) -> int | None:
     Of those that failed it is the nearest to the initiator, but for one that shows the cause of
     what that one saw.
     """
-    order = way.journey.order
-    failed = [point for point, judgement in judgements.items() if judgement.failed]
-    failed.sort(key=lambda point: (order.index(point) if point in order else len(order), point))
+    failed = _failed(way, judgements)
     if not failed:
         return None
-    struck = _struck_first(way, judgements, failed)
-    if struck is not None:
-        return struck
+    earliest = behind_a_syn_proxy(way, judgements)
+    if earliest is None:
+        earliest = _struck_first(way, judgements, failed)
+    if earliest is not None:
+        return earliest
     causes = EXPLAINED_BY.get(judgements[failed[0]].code, ())
     for point in failed[1:]:
         if judgements[point].code.startswith(causes or ("-",)):
             return point
     return failed[0]
+
+
+def _failed(way: Way, judgements: Mapping[int, Judgement]) -> list[int]:
+    """Return the points that saw it fail, from the initiator's end on."""
+    order = way.journey.order
+    failed = [point for point, judgement in judgements.items() if judgement.failed]
+    failed.sort(key=lambda point: (order.index(point) if point in order else len(order), point))
+    return failed
+
+
+def behind_a_syn_proxy(way: Way, judgements: Mapping[int, Judgement]) -> int | None:
+    """Return the point where the connection never came up, where it did nearer to its initiator.
+
+    A device between took the handshake in the responder's place, and only then asked that one.
+    """
+    failed = _failed(way, judgements)
+    came_up = bool(failed) and judgements[failed[0]].phase != CONNECT
+    behind = (point for point in failed[1:] if judgements[point].phase == CONNECT)
+    return next(behind, None) if came_up else None
 
 
 def _struck_first(way: Way, judgements: Mapping[int, Judgement], failed: list[int]) -> int | None:

@@ -102,6 +102,34 @@ KIND = Kind(
         "nc -vz -w 5 {responder_ip} {responder_port}  # from {initiator_ip}",
         "conntrack -S | grep -v 'drop=0 '  # on each NAT or node between",
     ),
+    path_fixes=(
+        "find what drops it: does a firewall, security group or NetworkPolicy between "
+        "{initiator_ip} and {responder_ip} allow port {responder_port}, in both directions?",
+        "does the answer take another way back? (asymmetric routes: a firewall that did not see "
+        "the SYN drops the SYN-ACK; rp_filter)",
+        "are SNAT ports or a connection tracking table between used up?",
+    ),
+    path_commands=(
+        "nft list ruleset | grep -nE '{responder_port}|drop'  # on routers and nodes between",
+        "conntrack -S | grep -v 'drop=0 '  # on each NAT or node between",
+        "traceroute -n -T -p {responder_port} {responder_ip}  # from {initiator_ip}",
+        "tcpdump -ni any 'tcp port {responder_port} and host {initiator_ip}'  # on {responder_ip}: "
+        "does the SYN arrive, and the answer leave?",
+    ),
+    responder_fixes=(
+        "does a firewall on {responder_ip} itself drop port {responder_port}? (without one a host "
+        "with no listener would have refused; rp_filter drops, too)",
+        "is the accept queue full (Recv-Q above Send-Q)? accept faster, or a longer backlog and "
+        "net.core.somaxconn",
+        "is its connection tracking table full? (net.netfilter.nf_conntrack_max)",
+    ),
+    responder_commands=(
+        "nft list ruleset | grep -nE '{responder_port}|drop'  # on {responder_ip}",
+        "ss -ltn 'sport = :{responder_port}'; nstat -az TcpExtListenDrops TcpExtListenOverflows  "
+        "# on {responder_ip}",
+        "nstat -az TcpExtIPReversePathFilter; conntrack -S  # on {responder_ip}",
+        "nc -vz -w 5 {responder_ip} {responder_port}  # from {initiator_ip}",
+    ),
 )
 
 FIRST_RETRY_DUE = 3 * SECOND // 2

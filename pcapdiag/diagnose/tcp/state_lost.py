@@ -82,7 +82,8 @@ KIND = Kind(
     haproxy="SH",
     fix_at=("responder", "path"),
     fixes=(
-        "did {sender} reboot, fail over, or get its address from another host at that moment?",
+        "did {sender} reboot, fail over, or get its address from another host at that moment? or "
+        "did a rule on it begin to reject with tcp reset?",
         "was a load balancer's backend set, a NAT or conntrack table changed or flushed then? "
         "(drain backends instead of removing them; Kubernetes: terminationGracePeriodSeconds, "
         "preStop)",
@@ -92,6 +93,7 @@ KIND = Kind(
     ),
     commands=(
         "last -x reboot | head; uptime; ip -s neigh show  # on {sender}",
+        "nft list ruleset | grep -n reject  # on {sender}",
         "conntrack -S; conntrack -L -p tcp --dport {responder_port}  # on NATs and balancers "
         "between",
         "tcpdump -ni any 'tcp port {responder_port} and {is_rst}'  # on "

@@ -318,7 +318,7 @@ def out_of_memory(lab: Lab) -> None:
     codes = ["tcp.closed_before_response", "tcp.reset_before_response"]
     lab.judge(cut, codes, "responder")
     lab.judge(refused, "tcp.connection_refused", ["responder", "unknown"])
-    lab.findings.expected = ["host.out_of_memory"]
+    lab.findings.expected = ["host.out_of_memory", "host.not_listening"]
 
 
 @scenario(
@@ -350,6 +350,7 @@ def other_troubles(lab: Lab) -> None:
     lab.sleep(0.3)
     lab.snapshots.keep(lab.upstream, "host")
     lab.judge(refused, "tcp.connection_refused", ["responder", "unknown"])
+    lab.findings.expected = ["host.not_listening"]
     lab.findings.forbidden = [
         "host.firewall", "host.open_files", "host.not_accepting", "host.dropped",
         "tcp.listen_backlog", "host.no_route", "host.conntrack_full",

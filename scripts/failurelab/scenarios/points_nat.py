@@ -302,3 +302,55 @@ def v6_masqueraded(lab: Lab) -> None:
     lab.sleep(0.1)
     lab.correlate("client", "upstream", lost=[], findings=NOTHING_LOST)
     lab.judge(connection, "tcp.closed_before_response", "responder", ended_by=["responder"])
+
+
+@scenario(
+    "tcp.stale_connection-points-nat-forgot",
+    "A masquerading router forgot a quiet connection: the next request arrives untranslated",
+    points=("client", Point("upstream", clock_shift=OFF)),
+    layers=("tcp", "path"),
+)
+def forgotten(lab: Lab) -> None:
+    """The router takes up no connection in mid use. Its table is emptied while one is quiet for
+    1.5 s; the upstream's kernel answers the next request, which bears the client's own address.
+    """
+    nat.masquerade(lab.router)
+    lab.router.sysctl("net.netfilter.nf_conntrack_tcp_loose", 0)
+    good = lab.upstream.serve(8080, behaviours.answer())
+    lab.healthy(ask(lab, lab.client.connect(good.address)))
+    quiet = lab.client.connect(good.address)
+    ask(lab, quiet, "/a", close=False)
+    lab.sleep(1.5)
+    lab.router.forget_connections()
+    quiet.send(behaviours.get("/b")).receive_all(2)
+    lab.correlate(
+        "client",
+        "upstream",
+        lost=[],
+        findings=TrueFindings(expected=["path.nat_leak"], forbidden=["path.lost_between"]),
+    )
+    lab.others = "any"
+    at = {"upstream": _UNTOUCHED, "client": Accepted(sides=["path", "unknown"])}
+    lab.judge(quiet, ["tcp.stale_connection", "tcp.state_lost"], "path", at=at)
+
+
+@scenario(
+    "tcp.connection_refused-points-syn-proxy",
+    "A SYN proxy takes the handshake, then asks the upstream, and that one refuses",
+    points=("client", Point("upstream", clock_shift=OFF)),
+    layers=("tcp", "path"),
+)
+def syn_proxied(lab: Lab) -> None:
+    """The router answers SYNs itself (SYNPROXY), and adds to the upstream's sequence numbers and
+    timestamps from then on. Two connections are served, a third goes to a closed port.
+    """
+    nat.take_handshakes(lab.router)
+    good = lab.upstream.serve(8080, behaviours.answer())
+    for path in ("/a", "/b"):
+        lab.healthy(ask(lab, lab.client.connect(good.address), path))
+    lab.correlate("client", "upstream", findings=NOTHING_LOST)
+    refused = lab.client.connect((lab.upstream.ip, 8081))
+    refused.receive_all(2)
+    codes = ["tcp.reset_before_request", "tcp.injected_reset", "tcp.connection_refused"]
+    at = {"client": Accepted(codes, ["responder", "path", "unknown"])}
+    lab.judge(refused, "tcp.connection_refused", "responder", at=at)

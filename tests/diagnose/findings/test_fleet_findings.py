@@ -16,7 +16,7 @@ from pcapdiag.model.fleet import (
     CallerFacts,
     Fleet,
 )
-from pcapdiag.model.report import Alternative, Connection, Finding, Side
+from pcapdiag.model.report import Alternative, Cause, Connection, Finding, Side
 from pcapdiag.model.units import format_seconds
 from tests.report.fabricate import refused
 
@@ -123,6 +123,25 @@ def test_a_checks_own_refused_connections_and_the_port_that_is_open() -> None:
     fleet.callers[0].connections = 7
     (finding,) = health(fleet, failed_at(1))
     assert finding.streams == []
+
+
+def test_a_proxys_tries_for_a_request_are_no_check() -> None:
+    bare = ask("connect", b"", outcomes={REFUSED: 6}, changes=[(START, REFUSED)])
+    fleet = Fleet(
+        asks=[bare],
+        proxies=frozenset({"10.0.1.5"}),
+        callers=[
+            CallerFacts("10.0.1.5", "10.0.2.7:9000", 6, 1, 2, "10.0.2.7"),
+            CallerFacts("10.0.1.5", "10.0.2.7:9901", 2, 1, 2, "10.0.2.7", came_up=2),
+        ],
+    )
+    tries = [failed_at(number) for number in range(6)]
+    reply = failed_at(7)
+    reply.causes = [Cause(stream=one.stream, frame=1) for one in tries]
+    assert health(fleet, *tries)
+    assert health(fleet, reply, *tries) == []
+    reply.causes = reply.causes[:4]
+    assert health(fleet, reply, *tries)
 
 
 def test_a_grpc_server_that_is_not_serving() -> None:

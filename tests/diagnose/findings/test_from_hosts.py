@@ -146,7 +146,6 @@ def many_ports(document: Json) -> None:
         ("host.conntrack_full-on-upstream", "upstream", room),
         ("host.dropped-reverse-path", "client", no_drops),
         ("host.dropped-shaped-queue", "client", no_drops),
-        ("host.out_of_memory-killed-server", "client", no_kills),
         ("host.envoy_cluster-ejected", "proxy", healthy),
         ("host.envoy_cluster-overflow", "proxy", healthy),
         ("host.clock-certificate-refused", "client", kept),
@@ -309,3 +308,62 @@ def test_what_was_counted_before_the_capture_is_nothing(tmp_path: Path) -> None:
     report = analyzed("host.firewall-nft-drop", "client", written(tmp_path, document))
     assert drawn(report) == []
     assert report.snapshots[0].used
+
+
+def test_a_rule_without_a_counter_is_named_where_all_else_says_that_it_is_the_one(
+    tmp_path: Path,
+) -> None:
+    def uncounted(document: Json) -> None:
+        not_counted(document)
+        for rule in document["firewall"]["rules"]:
+            rule["counted"] = False
+
+    def partly(document: Json) -> None:
+        uncounted(document)
+        for rule in document["firewall"]["rules"]:
+            rule["partly"] = True
+
+    def general(document: Json) -> None:
+        uncounted(document)
+        for rule in document["firewall"]["rules"]:
+            rule["destination_ports"] = []
+
+    def late(document: Json) -> None:
+        uncounted(document)
+        an_hour_later(document)
+
+    scenario = "host.firewall-nft-drop"
+    (finding,) = drawn(changed(tmp_path, scenario, "client", uncounted))
+    assert (finding.code, finding.severity) == ("host.firewall", "warning")
+    assert "would drop these packets" in finding.title
+    assert "it has no counter" in finding.detail
+    for change in (partly, general, late):
+        assert drawn(changed(tmp_path, scenario, "client", change)) == []
+
+
+def test_a_port_at_which_nothing_listens(tmp_path: Path) -> None:
+    def listening(address: str) -> Change:
+        def change(document: Json) -> None:
+            one = {"address": address, "port": 9000, "queue": 0, "limit": 8, "drops": 0, "pids": []}
+            document["sockets"]["listeners"].append(one)
+
+        return change
+
+    def unread(document: Json) -> None:
+        document["sockets"]["source"] = ""
+
+    scenario = "tcp.connection_refused-snapshot-other-troubles"
+    (finding,) = drawn(changed(tmp_path, scenario, "client", nothing))
+    assert (finding.code, finding.severity) == ("host.not_listening", "failure")
+    assert finding.title.endswith(":9000")
+    assert "no listener of the host has that port" in finding.detail
+    (finding,) = drawn(changed(tmp_path, scenario, "client", listening("127.0.0.1")))
+    assert "has 127.0.0.1:9000 only" in finding.title
+    assert "in place of 127.0.0.1" in finding.fixes[0]
+    for change in (listening("0.0.0.0"), unread, an_hour_later):
+        assert drawn(changed(tmp_path, scenario, "client", change)) == []
+
+
+def test_a_killed_program_no_longer_listens(tmp_path: Path) -> None:
+    report = changed(tmp_path, "host.out_of_memory-killed-server", "client", no_kills)
+    assert [one.code for one in drawn(report)] == ["host.not_listening"]

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
+from pcapdiag.incident.leg_failures import leg_failures
 from pcapdiag.model.story import Half
 from tests.diagnose.playbook import (
     CLIENT,
@@ -180,3 +181,17 @@ def test_a_nat_that_passes_on_in_its_own_name_that_a_host_behind_it_is_gone() ->
 def test_a_host_that_says_it_of_itself(code: int, after: int) -> None:
     verdict = judged(C("SYN"), icmp(3, code, SERVER[0], after=after))
     assert sides(verdict)["responder"] == 0.93
+
+
+def test_an_error_in_mid_use_decides_nothing_for_the_other_legs() -> None:
+    """TCP repeats its data after it: who waits for the answer is told by nobody."""
+    refused = play(C("SYN"), icmp(3, 1, ROUTER))
+    context = around(refused)
+    (failure,) = leg_failures(refused, judge(refused, context), context)
+    assert (failure.by, failure.is_silent) == ("path", False)
+    stuck = play(*HANDSHAKE, C("PSH,ACK", GET), icmp(3, 1, ROUTER))
+    context = around(stuck)
+    judgement = judge(stuck, context)
+    assert judgement.code == "icmp.unreachable"
+    (failure,) = leg_failures(stuck, judgement, context)
+    assert (failure.by, failure.is_silent) == (None, True)

@@ -258,3 +258,19 @@ def test_who_did_it_has_the_address_that_it_has_at_home() -> None:
     found = judge_points(replace(journey, ends=tuple(ends)), given, road.labels[:2])
     assert found is not None
     assert (found.point, found.attribution.address) == (0, "10.9.9.9")
+
+
+def test_behind_a_syn_proxy_the_responder_refused() -> None:
+    road = Road()
+    road.c(0, "S", 0)
+    road.s(1, "SA", 0, 1, seen=(0,))
+    road.c(7, "A", 1, 1, seen=(0,))
+    road.c(8, "PA", 1, 1, 100, seen=(0,))
+    refusal = road.s(12, "RA", 0, 1, seen=(1,))
+    road.s(13, "RA", 1, 101, seen=(0,))
+    found = outcome(road)
+    assert (found.judgement.code, found.point) == ("tcp.connection_refused", 1)
+    assert found.attribution.side == "responder"
+    assert found.attribution.evidence[0].frames == [refusal[1]]
+    assert "born_between" not in {one.signal for one in found.attribution.evidence}
+    assert any("SYN proxy" in note for note in found.judgement.notes)

@@ -10,6 +10,7 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.points import judge_points
 from pcapdiag.diagnose.points.signals import PointSignal
 from pcapdiag.diagnose.points.view import with_code
+from pcapdiag.model.packet import KEEP_ALIVE
 from pcapdiag.model.report import Attribution
 from tests.correlate.road import Road
 from tests.diagnose.playbook import EXCHANGE, HANDSHAKE, C, around, play
@@ -156,3 +157,33 @@ def test_what_reached_its_receiver_did_not_vanish_by_its_size() -> None:
     assert code == "tcp.data_timeout"
     assert with_code(judgement, *where, [arrived, lost], Attribution()) is judgement
     assert with_code(judgement, *where, [], Attribution()) is judgement
+
+
+@pytest.mark.parametrize(
+    ("arrive", "answer", "signal", "side"),
+    [
+        (False, False, "lost_between", "path"),
+        (True, False, "arrived_unanswered", "responder"),
+        (True, True, None, "unknown"),
+    ],
+)
+def test_keep_alive_probes_without_an_answer(
+    arrive: bool, answer: bool, signal: str | None, side: str
+) -> None:
+    road = in_use()
+    road.s(110, "PA", 201, 201, 50)
+    road.c(120, "A", 201, 251)
+    for at in (60_000, 61_000, 62_000):
+        road.c(at, "A", 200, 251, marks=KEEP_ALIVE, seen=(0, 1) if arrive else (0,))
+        if answer:
+            road.s(at + 5, "A", 251, 201, seen=(1,))
+    road.c(63_000, "RA", 201, 251, seen=(0, 1) if arrive else (0,))
+    client, server = opinions(road, left=1)
+    assert client is not None
+    gave_up = Judgement("tcp.keepalive_timeout", True, "idle", 0.95, frames=(9,))
+    found = judge_points(
+        road.journey(), (replace(client, judgement=gave_up), server), ("client", "proxy")
+    )
+    assert found is not None
+    said = {one.signal: one.says for one in found.attribution.evidence if one.weight > 1}
+    assert said.get(signal or "") == (side if signal else None)
