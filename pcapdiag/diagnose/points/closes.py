@@ -19,8 +19,10 @@ AT_ONCE = 1_000_000_000
 """A RST this long (ns) after the decisive one may be an effect of it."""
 MOST_TOLD = 4
 """Resets born on the way that the evidence names."""
+REFUSED = "tcp.connection_refused"
+"""Each SYN is refused anew: that an earlier refusal got lost says nothing of who refuses."""
 SENDERS = (
-    "tcp.connection_refused",
+    REFUSED,
     "tcp.reset_",
     "tcp.closed_",
     "tcp.idle_reset",
@@ -45,7 +47,7 @@ def weigh(way: Way, point: int, judgement: Judgement) -> list[PointSignal]:
     if closing is None or not judgement.code.startswith(SENDERS):
         return []
     unheard = unheard_close(way, closing)
-    if unheard is not None:
+    if unheard is not None and judgement.code != REFUSED:
         return [unheard]
     near = [p for p in way.journey.passages if _when(p) - _when(closing) <= AT_ONCE]
     others = [born_between(way, p) for p in near if is_reset(p) and p is not closing]
@@ -92,12 +94,14 @@ def who_sent(way: Way, passage: Passage) -> PointSignal | None:
 def unheard_close(way: Way, closing: Passage) -> PointSignal | None:
     """Find that the end had closed before, and its FIN or RST never reached the other one.
 
-    A device that had forgotten the connection swallowed it; what followed had to fail.
+    A device that had forgotten the connection swallowed it; what followed had to fail. A FIN that
+    got through when it was repeated was only late.
     """
     earlier = [
         p
         for p in way.passages(closing.from_initiator, lambda p: bool(p.flags & (FIN | RST)))
         if _when(p) < _when(closing) - (RENUMBERED_WITHIN if is_reset(p) else 0)
+        if is_reset(p) or is_reset(closing) or _end(p) != _end(closing)
     ]
     crossings = [crossing for p in earlier if (crossing := way.lost(p)) is not None]
     if not earlier or len(crossings) < len(earlier):
@@ -160,6 +164,10 @@ def _renumbered(way: Way, passage: Passage, absent: int) -> Passage | None:
         if alone and other.frames[absent] is not None and apart <= RENUMBERED_WITHIN:
             return other
     return None
+
+
+def _end(passage: Passage) -> int:
+    return (passage.seq + passage.length) & 0xFFFFFFFF
 
 
 def _when(passage: Passage) -> int:

@@ -230,3 +230,27 @@ def test_a_forged_fin_to_the_other_end_is_no_gap_of_this_capture() -> None:
     assert found is not None
     assert (found.point, found.judgement.code) == (0, "tcp.idle_reset")
     assert found.attribution.side == "path"
+
+
+def test_a_refusal_that_got_lost_says_nothing_of_who_refuses() -> None:
+    road = Road()
+    road.c(0, "S", 0, 0)
+    road.s(6, "RA", 0, 1, seen=(1,))
+    road.c(1030, "S", 0, 0)
+    road.s(1036, "RA", 0, 1)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.connection_refused"
+    assert found.attribution.side == "responder"
+    assert not [one for one in found.attribution.evidence if one.signal == "lost_between"]
+
+
+def test_a_fin_that_was_repeated_was_only_late() -> None:
+    road = in_use()
+    road.s(110, "FA", 201, 201, seen=(1,))
+    road.s(320, "FA", 201, 201, seen=(1,))
+    road.s(750, "FA", 201, 201)
+    road.c(760, "A", 201, 202)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.closed_before_response"
+    assert found.attribution.side == "responder"
+    assert found.attribution.address == "10.0.0.2"

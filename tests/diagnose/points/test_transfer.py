@@ -156,3 +156,18 @@ def test_what_reached_its_receiver_did_not_vanish_by_its_size() -> None:
     assert code == "tcp.data_timeout"
     assert with_code(judgement, *where, [arrived, lost], Attribution()) is judgement
     assert with_code(judgement, *where, [], Attribution()) is judgement
+
+
+def test_an_answer_behind_the_initiators_farewell_was_met_and_not_ignored() -> None:
+    road = Road()
+    road.handshake()
+    road.c(40, "PA", 1, 1, 100)
+    road.s(50, "A", 1, 101)
+    road.c(3040, "FA", 101, 1)
+    road.s(3046, "A", 1, 102)
+    road.s(6046, "PA", 1, 102, 200)
+    road.c(6052, "R", 102, 0)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.response_timeout"
+    assert found.attribution.side == "responder"
+    assert not [one for one in found.attribution.evidence if "arrived" in one.signal]
