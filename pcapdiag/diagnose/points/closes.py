@@ -20,7 +20,7 @@ AT_ONCE = 1_000_000_000
 MOST_TOLD = 4
 """Resets born on the way that the evidence names."""
 REFUSED = "tcp.connection_refused"
-"""Each SYN is refused anew: that an earlier refusal got lost says nothing of who refuses."""
+"""Judged by one refusal of several: that an earlier one got lost says nothing of who refuses."""
 SENDERS = (
     REFUSED,
     "tcp.reset_",
@@ -46,13 +46,24 @@ def weigh(way: Way, point: int, judgement: Judgement) -> list[PointSignal]:
     closing = _closing(way, point, judgement)
     if closing is None or not judgement.code.startswith(SENDERS):
         return []
+    if judgement.code == REFUSED:
+        return _refused(way, closing, judgement)
     unheard = unheard_close(way, closing)
-    if unheard is not None and judgement.code != REFUSED:
+    if unheard is not None:
         return [unheard]
     near = [p for p in way.journey.passages if _when(p) - _when(closing) <= AT_ONCE]
     others = [born_between(way, p) for p in near if is_reset(p) and p is not closing]
     found = [_blamed(way, closing, judgement), *others]
     return [one for one in found if one is not None][:MOST_TOLD]
+
+
+def _refused(way: Way, refusal: Passage, judgement: Judgement) -> list[PointSignal]:
+    """Return who refused a SYN; each is refused anew, and the path may deliver a RST twice."""
+    if None in refusal.frames:
+        same = way.passages(refusal.from_initiator, lambda p: _is_same(p, refusal))
+        refusal = next((p for p in same if None not in p.frames), refusal)
+    found = _blamed(way, refusal, judgement)
+    return [found] if found is not None else []
 
 
 def _blamed(way: Way, closing: Passage, judgement: Judgement) -> PointSignal | None:
@@ -164,6 +175,10 @@ def _renumbered(way: Way, passage: Passage, absent: int) -> Passage | None:
         if alone and other.frames[absent] is not None and apart <= RENUMBERED_WITHIN:
             return other
     return None
+
+
+def _is_same(one: Passage, other: Passage) -> bool:
+    return (one.flags, one.seq, one.ack) == (other.flags, other.seq, other.ack)
 
 
 def _end(passage: Passage) -> int:

@@ -32,6 +32,8 @@ class Stuck(msgspec.Struct, frozen=True):
     length: int
     alive: bool
     """The other end sent packets after the first try, none of which acknowledged it."""
+    sacked: bool = False
+    """It acknowledged later data (RFC 2018)."""
     hole: bool = False
     """The bytes were lost before the capture: what came after them is ``first_frame``, and
     ``length`` is what is missing; the repeats were not seen."""
@@ -82,6 +84,11 @@ def _stuck(story: Story, initiator: bool) -> Stuck | None:
         last_pause=last.time - tries[-2].time,
         length=first.length,
         alive=_sent_after(story, not initiator, first.time),
+        sacked=any(
+            p.sack and seq_after(p.sack[0], acked)
+            for p in story.packets
+            if p.from_initiator != initiator
+        ),
     )
 
 

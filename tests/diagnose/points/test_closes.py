@@ -244,6 +244,16 @@ def test_a_refusal_that_got_lost_says_nothing_of_who_refuses() -> None:
     assert not [one for one in found.attribution.evidence if one.signal == "lost_between"]
 
 
+def test_a_refusal_that_the_path_delivered_twice() -> None:
+    road = Road(ids=False)
+    road.c(0, "S", 0, 0)
+    road.s(6, "RA", 0, 1, seen=(0,))
+    road.s(9, "RA", 0, 1)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.connection_refused"
+    assert found.attribution.side == "responder"
+
+
 def test_a_fin_that_was_repeated_was_only_late() -> None:
     road = in_use()
     road.s(110, "FA", 201, 201, seen=(1,))
