@@ -138,7 +138,9 @@ class Surroundings:
         )
 
     def _untranslated(self, stream: int) -> Untranslated | None:
-        for leak in leaks_of([row for row in self._tracker.closing.leaks.found if row[2] == stream]):
+        for leak in leaks_of(
+            [row for row in self._tracker.closing.leaks.found if row[2] == stream]
+        ):
             return Untranslated(leak.known, leak.of_stream)
         return None
 

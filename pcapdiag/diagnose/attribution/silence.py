@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pcapdiag.diagnose.attribution.across import host_alive
+from pcapdiag.diagnose.attribution.damage import came_damaged, may_be_damaged, refused_some
 from pcapdiag.diagnose.attribution.recurring import idle_silence
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.vantage import vantage
@@ -44,12 +47,27 @@ def weigh_silence(story: Story, code: str, context: Context) -> list[Signal]:
     found: list[Signal | None] = []
     spoke_up = code in INITIATOR_SILENT and story.initiator.rst_count
     if code in RESPONDER_SILENT | INITIATOR_SILENT and not spoke_up and not story.goes_on:
-        found.append(not_passed_on(story, code, context) or reached(story, code, context))
+        damaged = damaged_on_the_way(story, code, context)
+        found.append(
+            damaged or not_passed_on(story, code, context) or reached(story, code, context)
+        )
         found.append(endpoint_serves(story, code, context))
         found.append(idle_silence(story, context) if code in LOST_DATA else None)
     if code == "tcp.connection_timeout":
         found.append(host_alive(story, context))
     return [s for s in found if s is not None]
+
+
+def damaged_on_the_way(
+    story: Story, code: str, context: Context, elsewhere: Sequence[Story] = ()
+) -> Signal | None:
+    """Find that what stayed without an answer did not come as it was sent.
+
+    ``elsewhere`` are the stories of the same connection in other captures.
+    """
+    if code not in RESPONDER_SILENT | INITIATOR_SILENT:
+        return None
+    return came_damaged(story, not _silent_is_initiator(story, code), context, elsewhere)
 
 
 def reached(story: Story, code: str, context: Context) -> Signal | None:
@@ -73,14 +91,19 @@ def reached(story: Story, code: str, context: Context) -> Signal | None:
         )
         name = "reached_initiator" if seen.sure else "reached_near"
         frames = story.syn_ack_frames[-1:] or (story.responder.last_frame,)
-        return signal(name, "initiator", detail, frames)
+        return signal(name, "initiator", detail, frames, confounded=_doubtful(story, True))
     why = "its firewall or a full accept queue; `nstat` there tells"
     if code not in QUEUED:
         why = "it, its network or its program stands still, or its firewall drops"
     detail = f"{where}: the segments got there, and that host did not answer ({why})"
     frames = story.syn_frames or (story.turn.request_frame or story.first_frame,)
     name = "reached_responder" if seen.sure else "reached_near"
-    return signal(name, "responder", detail, frames)
+    return signal(name, "responder", detail, frames, confounded=_doubtful(story, False))
+
+
+def _doubtful(story: Story, silent_is_initiator: bool) -> bool:
+    """Return whether what got there may have been damaged."""
+    return may_be_damaged(story, not silent_is_initiator) or refused_some(story)
 
 
 def not_passed_on(story: Story, code: str, context: Context) -> Signal | None:

@@ -13,7 +13,9 @@ import msgspec
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution import attribute, attribute_reset
+from pcapdiag.diagnose.attribution.damage import refused_some
 from pcapdiag.diagnose.attribution.signal import signal
+from pcapdiag.diagnose.attribution.silence import damaged_on_the_way
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.capture import partial
 from pcapdiag.diagnose.judge import refine
@@ -37,6 +39,8 @@ from pcapdiag.model.story import Story
 
 MAY_HAVE_BEEN_LOST = frozenset({"tcp.initiator_abort", "tcp.response_timeout"})
 """What it looks like where an answer never comes: another point may show that it was sent."""
+
+ARRIVED = "arrived_unanswered"
 
 
 SYN_PROXY = (
@@ -88,6 +92,7 @@ def judge_points(
     signals = weigh(way, point, opinion.judgement)
     if opinion.judgement.reset is not None:
         signals += past_a_nat(way, opinions)
+    signals = _or_damaged(signals, opinion.judgement.code, opinions)
     attribution = combine(way, point, opinion.attribution, signals)
     judgement = with_code(opinion.judgement, opinion.story, opinion.context, signals, attribution)
     judgement = refine(judgement, attribution, opinion.story, opinion.context)
@@ -101,6 +106,21 @@ def judge_points(
         resets=senders(way, opinions),
         decisive=_decisive(journey, signals),
     )
+
+
+def _or_damaged(
+    signals: list[PointSignal], code: str, opinions: Sequence[Opinion | None]
+) -> list[PointSignal]:
+    """Put that it came damaged in the place of that it arrived and was not answered."""
+    given = [(point, opinion) for point, opinion in enumerate(opinions) if opinion is not None]
+    found: list[PointSignal] = []
+    for point, opinion in given:
+        others = [other.story for number, other in given if number != point]
+        damaged = damaged_on_the_way(opinion.story, code, opinion.context, others)
+        found += [PointSignal(damaged, point)] if damaged else []
+    if not found and not any(refused_some(opinion.story) for _, opinion in given):
+        return signals
+    return [*(one for one in signals if not one.signal.name.startswith(ARRIVED)), *found[:1]]
 
 
 def _code(opinion: Opinion | None) -> str:

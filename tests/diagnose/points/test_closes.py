@@ -274,3 +274,37 @@ def test_behind_a_syn_proxy_the_responder_refused() -> None:
     assert found.attribution.evidence[0].frames == [refusal[1]]
     assert "born_between" not in {one.signal for one in found.attribution.evidence}
     assert any("SYN proxy" in note for note in found.judgement.notes)
+
+
+def test_a_refusal_that_got_lost_says_nothing_of_who_refuses() -> None:
+    road = Road()
+    road.c(0, "S", 0, 0)
+    road.s(6, "RA", 0, 1, seen=(1,))
+    road.c(1030, "S", 0, 0)
+    road.s(1036, "RA", 0, 1)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.connection_refused"
+    assert found.attribution.side == "responder"
+    assert not [one for one in found.attribution.evidence if one.signal == "lost_between"]
+
+
+def test_a_refusal_that_the_path_delivered_twice() -> None:
+    road = Road(ids=False)
+    road.c(0, "S", 0, 0)
+    road.s(6, "RA", 0, 1, seen=(0,))
+    road.s(9, "RA", 0, 1)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.connection_refused"
+    assert found.attribution.side == "responder"
+
+
+def test_a_fin_that_was_repeated_was_only_late() -> None:
+    road = in_use()
+    road.s(110, "FA", 201, 201, seen=(1,))
+    road.s(320, "FA", 201, 201, seen=(1,))
+    road.s(750, "FA", 201, 201)
+    road.c(760, "A", 201, 202)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.closed_before_response"
+    assert found.attribution.side == "responder"
+    assert found.attribution.address == "10.0.0.2"
