@@ -90,13 +90,18 @@ def refused_late(facts: TlsFacts) -> bool:
 
 
 def break_off(story: Story) -> BreakOff | None:
-    """Return how an unfinished handshake was ended by FIN or RST, or None."""
+    """Return how an unfinished handshake was ended by FIN or RST, or None.
+
+    A server that closed before there was a ClientHello has not met any: it is the connection that
+    it did not want.
+    """
     facts, end = open_handshake(story), ending(story)
     if facts is not None and facts.established and end is not None:
         end = _servers_end(story, facts, end)
     if facts is None or end is None or is_spare(story):
         return None
-    return BreakOff(end, facts, records_before(facts, end))
+    found = BreakOff(end, facts, records_before(facts, end))
+    return found if found.records or end.by_initiator or facts.incomplete else None
 
 
 def _servers_end(story: Story, facts: TlsFacts, end: Ending) -> Ending | None:
