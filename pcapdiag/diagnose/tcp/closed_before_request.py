@@ -73,7 +73,7 @@ KIND = Kind(
     fix_at=("responder", "path"),
     fixes=(
         "is {responder} a layer-4 proxy or load balancer? then its own backend is the place to "
-        "look (an Istio sidecar: no endpoint, or no ServiceEntry for that host under REGISTRY_ONLY)",
+        "look (an Istio sidecar: no endpoint, or REGISTRY_ONLY and no ServiceEntry for that host)",
         "does the program limit connections or addresses (allow list, tcp wrappers, maxconn)?",
         "was it shutting down? (Kubernetes: preStop sleep, so that endpoints leave before it "
         "closes)",
