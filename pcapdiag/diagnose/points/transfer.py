@@ -25,9 +25,10 @@ from pcapdiag.diagnose.points.way import (
     end_of,
     highest_ack,
     is_payload,
+    is_reset,
     packets,
 )
-from pcapdiag.model.packet import seq_distance
+from pcapdiag.model.packet import FIN, seq_distance
 from pcapdiag.model.points import Passage
 
 UNACKNOWLEDGED = frozenset(
@@ -101,11 +102,14 @@ def data_lost(way: Way, stuck: Stuck) -> PointSignal | None:
 
 
 def data_ignored(way: Way, stuck: Stuck) -> PointSignal | None:
-    """Find bytes that reached the point nearest their receiver, which did not acknowledge them."""
+    """Find bytes that reached the point nearest their receiver, which did not acknowledge them.
+
+    What came after it had closed, a late farewell by TLS, it meets with RST: that is no silence.
+    """
     arrived = way.at(stuck.passages, stuck.far)
     acked = highest_ack(way.at(way.passages(not stuck.from_initiator), stuck.far))
     ignored = [p for p in arrived if acked is None or seq_distance(acked, end_of(p)) < 0]
-    if not ignored or stuck.gone:
+    if not ignored or stuck.gone or _refused(way, stuck, ignored):
         return None
     receiver, label = way.address(not stuck.from_initiator), way.labels[stuck.far]
     detail = (
@@ -114,6 +118,14 @@ def data_ignored(way: Way, stuck: Stuck) -> PointSignal | None:
     )
     side = not stuck.from_initiator
     return arrived_unanswered(way, ignored, stuck.far, side, detail)
+
+
+def _refused(way: Way, stuck: Stuck, ignored: Sequence[Passage]) -> bool:
+    """Return whether the receiver had closed before the bytes came, and answered them by RST."""
+    first = min(p.times[stuck.far] or 0 for p in ignored)
+    told = way.at(way.passages(not stuck.from_initiator), stuck.far)
+    left = any(p.flags & FIN and (p.times[stuck.far] or 0) <= first for p in told)
+    return left and any(is_reset(p) and (p.times[stuck.far] or 0) >= first for p in told)
 
 
 def acks_lost(way: Way, stuck: Stuck) -> PointSignal | None:
