@@ -100,8 +100,9 @@ def break_off(story: Story) -> BreakOff | None:
         end = _servers_end(story, facts, end)
     if facts is None or end is None or is_spare(story):
         return None
-    found = BreakOff(end, facts, records_before(facts, end))
-    return found if found.records or end.by_initiator or facts.incomplete else None
+    if story.turn.index == 1 and not end.by_initiator and end.time < story.turn.request_time:
+        return None
+    return BreakOff(end, facts, records_before(facts, end))
 
 
 def _servers_end(story: Story, facts: TlsFacts, end: Ending) -> Ending | None:
