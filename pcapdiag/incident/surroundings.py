@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 from msgspec.structs import replace
@@ -236,6 +236,13 @@ class Surroundings:
             if self._base is not None and len(self._endpoints) < MAX_ENDPOINTS:
                 self._endpoints[key] = facts
         return facts
+
+    def calls(self) -> Iterator[tuple[str, str]]:
+        """Yield who opened connections to whom; of each a few others are remembered."""
+        for record in self._tracker.table.hosts.values():
+            opener = address_text(record.version, record.high, record.low)
+            for key in record.peers:
+                yield opener, address_text(*key)
 
     def share_roles(self, roles: Roles) -> None:
         """Use roles that were collected over several captures, this one among them."""

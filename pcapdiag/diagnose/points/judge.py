@@ -82,6 +82,7 @@ def judge_points(
     """
     way = Way(journey, labels)
     way.on_host |= _on_host(opinions)
+    way.held_back |= held_back(opinions)
     point = failing_point(way, _trusted(way, opinions))
     if point is None or _code(opinions[point]) in MAY_HAVE_BEEN_LOST:
         opinions, undelivered = _undelivered(way, opinions)
@@ -196,6 +197,16 @@ def past_a_nat(way: Way, opinions: Sequence[Opinion | None]) -> list[PointSignal
         frames = (story.first_frame,)
         found.append(PointSignal(signal("untranslated", "path", detail, frames), point))
     return found
+
+
+def held_back(opinions: Sequence[Opinion | None]) -> set[int]:
+    """Return the points whose captures say that their device did not pass packets on."""
+    return {
+        point
+        for point, opinion in enumerate(opinions)
+        if opinion is not None
+        and any(one.signal == "not_passed_on" for one in opinion.attribution.evidence)
+    }
 
 
 def weigh(way: Way, point: int, judgement: Judgement) -> list[PointSignal]:

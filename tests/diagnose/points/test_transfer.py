@@ -88,6 +88,22 @@ def test_a_request_that_arrived_and_got_no_answer() -> None:
     assert "no answer of 10.0.0.2 passed it" in evidence(found, "arrived_unanswered").detail
 
 
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_farewell_that_came_when_its_receiver_had_left_was_not_ignored(refused: bool) -> None:
+    road = in_use()
+    road.c(100, "PA", 101, 201, 100)
+    road.s(110, "A", 201, 201)
+    road.c(15100, "FA", 201, 201)
+    road.s(15110, "PA", 201, 202, 31)
+    if refused:
+        road.c(15120, "R", 202)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.response_timeout"
+    said = [one.says for one in found.attribution.evidence if one.signal == "arrived_unanswered"]
+    assert said == ([] if refused else ["initiator"])
+    assert (found.attribution.side == "initiator") is not refused
+
+
 def test_an_answer_that_left_and_never_came() -> None:
     road = in_use()
     road.c(100, "PA", 101, 201, 100)
