@@ -258,7 +258,8 @@ class Turns:
         if slot < 0:
             slot = self.heads.take()
             if slot < 0:
-                self.left_out += 1
+                if position <= length:
+                    self.left_out += 1
                 return 0
             if hello:
                 f.hello_slot = slot
