@@ -153,7 +153,8 @@ def _by_halves(rows: Sequence[Row], a: int, b: int) -> bool | None:
 def _by_clock(rows: Sequence[Row], clocks: Sequence[PointClock], a: int, b: int) -> bool | None:
     if not (clocks[a].known and clocks[b].known):
         return None
-    forward, back = [], []
+    forward: list[int] = []
+    back: list[int] = []
     bound = 0
     for row, x, y in _pairs(rows, a, b):
         (forward if row.from_initiator else back).append(y.time - x.time)
