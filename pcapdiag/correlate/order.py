@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
-from statistics import median_low
+from statistics import median_high, median_low
 
 from pcapdiag.correlate.alignment import Row, Seen
 from pcapdiag.correlate.labels import role_of_label
@@ -153,10 +153,15 @@ def _by_halves(rows: Sequence[Row], a: int, b: int) -> bool | None:
 def _by_clock(rows: Sequence[Row], clocks: Sequence[PointClock], a: int, b: int) -> bool | None:
     if not (clocks[a].known and clocks[b].known):
         return None
-    forward = [y.time - x.time for row, x, y in _pairs(rows, a, b) if row.from_initiator]
-    back = [x.time - y.time for row, x, y in _pairs(rows, a, b) if not row.from_initiator]
-    bound = clocks[a].error + clocks[b].error + NOISE
-    usual = [median_low(times) for times in (forward, back) if times]
+    forward: list[int] = []
+    back: list[int] = []
+    bound = 0
+    for row, x, y in _pairs(rows, a, b):
+        (forward if row.from_initiator else back).append(y.time - x.time)
+        error = clocks[a].error_at(x.packet.time) + clocks[b].error_at(y.packet.time)
+        bound = max(bound, error + NOISE)
+    usual = [median_low(forward)] if forward else []
+    usual += [-median_high(back)] if back else []
     told = [time for time in usual if abs(time) > bound]
     return told[0] > 0 if told and len({time > 0 for time in told}) == 1 else None
 

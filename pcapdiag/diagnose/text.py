@@ -145,12 +145,18 @@ class Advice:
         """Return the words of the host that a command says it is run on."""
         place = _RUN_ON.search(command)
         name = place[1] if place else ""
-        address = Words(self._story, self._facts)[name] if name else ""
+        words = Words(self._story, self._facts)
+        address = words[name] if name else ""
         if address == self._story.responder.address:
             return self._seen_as(self._at_ends.responder)
         if address == self._story.initiator.address:
             return self._seen_as(self._at_ends.initiator)
-        return Words(self._story, self._facts)
+        # One filter for both ends: only ports are left that both know.
+        ports = dict.fromkeys(
+            seen[1][1] for seen in (self._at_ends.initiator, self._at_ends.responder)
+        )
+        words["filter"] = "tcp and (" + " or ".join(f"port {port}" for port in ports) + ")"
+        return words
 
     def _seen_as(self, ends: Ends) -> Words:
         halves = self._story.initiator, self._story.responder

@@ -114,14 +114,16 @@ def _captured(point: Point, files: str) -> str:
         files += f" and {words.count(len(point.files) - 1, 'file')} more"
     return (
         f"{files}: {words.count(point.packets, 'packet')}, "
-        f"{words.count(point.connections, 'connection')}, {_shared(point)}"
+        f"{words.count(point.connections, 'connection')}{_shared(point)}"
     )
 
 
 def _shared(point: Point) -> str:
+    if not point.connections:
+        return ": another interface or filter, or nothing came there"
     if point.shared == point.connections:
-        return "seen elsewhere too" if point.connections == 1 else "all seen elsewhere too"
-    return f"{point.shared:,} seen elsewhere too" if point.shared else "none seen elsewhere"
+        return ", seen elsewhere too" if point.connections == 1 else ", all seen elsewhere too"
+    return f", {point.shared:,} seen elsewhere too" if point.shared else ", none seen elsewhere"
 
 
 def _clock(point: Point, first: Point, span: float) -> str:

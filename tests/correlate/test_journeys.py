@@ -8,11 +8,12 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pcapdiag.correlate.journeys import alone, journey
 from pcapdiag.correlate.order import Orders
 from pcapdiag.model.packet import ACKED_UNSEEN, RST, SYN
-from pcapdiag.model.points import Passage, PointClock, Span
+from pcapdiag.model.points import Match, Passage, PointClock, Span
 from tests.correlate.road import INITIATOR, MS, RESPONDER, START, Road
 
 pytestmark = pytest.mark.once
@@ -321,3 +322,19 @@ def test_what_comes_long_after_the_end_is_in_no_trace(at: float, covered: bool) 
     late = road.c(at, "FA", 201, 401, seen=(0,))
     passage = only(road.journey().passages, late[0] or 0)
     assert passage.covers == (True, covered)
+
+
+@pytest.mark.parametrize(("told", "order"), [(0, (1, 0)), (-3_000, (0, 1))])
+def test_long_after_the_last_packet_at_both_a_clock_may_have_drifted(
+    told: int, order: tuple[int, ...]
+) -> None:
+    road = Road(hops=0, delay=0.005, offsets=(0, 0))
+    frames = road.c(0, "S", 0)
+    road.rows[1] = [replace(row, time=row.time - 300_000) for row in road.rows[1]]
+    last = START + told * MS
+    clock = PointClock(error=3_000, known=True, packets=9, first=last - MS, last=last)
+    match = Match((7, 7), ("numbers",), (0, 0), (0, 0))
+    span = Span(0, 1 << 62)
+    clocks = [PointClock(known=True), clock]
+    found = journey(match, road.traces(), clocks, [span] * 2, known_order=(0, 1))
+    assert (found.order, frames) == (order, (1, 1))

@@ -200,6 +200,7 @@ def test_behind_a_nat_every_host_is_told_what_it_knows() -> None:
             "b {responder_ip} {responder_port}  # from {initiator_ip}: once",
             "c {responder_port}  # on {sender}",
             "d {responder_port}  # on NATs between",
+            "e '{filter}'  # at both ends at once",
         ),
     )
     ours = ("10.0.1.5", 40000), ("10.0.2.7", 8443)
@@ -212,6 +213,7 @@ def test_behind_a_nat_every_host_is_told_what_it_knows() -> None:
         "b 10.0.2.7 8443  # from 10.0.1.5: once",
         "c 9443  # on 10.99.0.7",
         "d 8443  # on NATs between",
+        "e 'tcp and (port 8443 or port 9443)'  # at both ends at once",
     )
 
 

@@ -97,6 +97,22 @@ def test_a_clock_that_was_set() -> None:
     assert "it was set 1 time while capturing" in " ".join(told.split())
 
 
+@pytest.mark.parametrize(
+    ("connections", "shared", "said"),
+    [
+        (0, 0, "0 connections: another interface or filter, or nothing came there"),
+        (1, 1, "1 connection, seen elsewhere too"),
+        (3, 3, "3 connections, all seen elsewhere too"),
+        (3, 2, "3 connections, 2 seen elsewhere too"),
+        (3, 0, "3 connections, none seen elsewhere"),
+    ],
+)
+def test_what_a_point_has_in_common(connections: int, shared: int, said: str) -> None:
+    made = several()
+    made.points[1].connections, made.points[1].shared = connections, shared
+    assert said in text(made, 140)
+
+
 def test_points_take_the_place_of_the_capture() -> None:
     told = text(several())
     assert told.startswith("POINTS  proxy     p.pcap: 0 packets")

@@ -113,8 +113,8 @@ KIND = Kind(
         "nft list ruleset | grep -nE '{responder_port}|drop'  # on routers and nodes between",
         "conntrack -S | grep -v 'drop=0 '  # on each NAT or node between",
         "traceroute -n -T -p {responder_port} {responder_ip}  # from {initiator_ip}",
-        "tcpdump -ni any 'tcp port {responder_port} and host {initiator_ip}'  # on {responder_ip}: "
-        "does the SYN arrive, and the answer leave?",
+        "tcpdump -ni any 'tcp port {responder_port} and {is_syn_or_rst}'  # on {responder_ip}: "
+        "does the SYN arrive, from which address, and does the answer leave?",
     ),
     responder_fixes=(
         "does a firewall on {responder_ip} itself drop port {responder_port}? (without one a host "

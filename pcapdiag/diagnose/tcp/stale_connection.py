@@ -109,6 +109,23 @@ KIND = Kind(
         " # on {responder_ip}: does the same RST leave there?",
         "conntrack -L -p tcp --dport {responder_port}  # on NATs between",
     ),
+    path_fixes=(
+        "TCP keep-alive below the timeout of the device that forgets: Envoy tcp_keepalive, HAProxy "
+        "option srvtcpka, Linux net.ipv4.tcp_keepalive_time",
+        "or make the initiator's idle timeout shorter than it: Envoy idle_timeout in "
+        "HttpProtocolOptions, Istio connectionPool.http.idleTimeout, NGINX upstream "
+        "keepalive_timeout, HAProxy pool-purge-delay",
+        "or the device's longer: NAT, firewall or load balancer idle timeout, "
+        "net.netfilter.nf_conntrack_tcp_timeout_established",
+        "retry once on a new connection: Envoy and Istio retry_on reset; NGINX "
+        "proxy_next_upstream error; HAProxy retry-on conn-failure empty-response",
+    ),
+    path_commands=(
+        "sysctl net.netfilter.nf_conntrack_tcp_timeout_established; conntrack -L -p tcp --dport "
+        "{responder_port}  # on NATs and firewalls between",
+        "ss -tno 'sport = :{responder_port}'  # on {responder_ip}: is the connection still there?",
+        "tcpdump -ni any '{filter} and {is_rst_or_fin}'  # at both ends at once",
+    ),
 )
 
 SURE_GAP, LIKELY_GAP = 30 * SECOND, 4 * SECOND

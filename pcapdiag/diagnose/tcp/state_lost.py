@@ -99,6 +99,21 @@ KIND = Kind(
         "tcpdump -ni any 'tcp port {responder_port} and {is_rst}'  # on "
         "{sender}: does the same RST leave there?",
     ),
+    path_fixes=(
+        "find the device between {initiator_ip} and {responder_ip} that lost its table then: a "
+        "failover, a restart, conntrack -F, a change of rules (rules that begin to reject answer "
+        "the same)",
+        "was a load balancer's backend set changed? (drain backends instead of removing them; "
+        "Kubernetes: terminationGracePeriodSeconds, preStop)",
+        "do all packets take the same device? (ECMP or several NATs without shared state)",
+    ),
+    path_commands=(
+        "conntrack -S; conntrack -L -p tcp --dport {responder_port}  # on NATs and balancers "
+        "between",
+        "nft list ruleset | grep -nE '{responder_port}|reject|invalid'  # on routers and nodes "
+        "between",
+        "tcpdump -ni any '{filter} and {is_rst}'  # at both ends at once",
+    ),
 )
 
 RECENT = 3 * SECOND
