@@ -52,6 +52,8 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pcapdiag.diagnose.bare import is_bare
 from pcapdiag.diagnose.ending import frames_of, sent_unseen
 from pcapdiag.diagnose.filtered import only_first_syn_ack
@@ -98,10 +100,12 @@ PROMPT_SHARE = 0.2
 """A SYN-ACK within this share of the whole time was not what took long."""
 STILL_DUE = 3 * SECOND
 """Silence after the last SYN-ACK from which the handshake counts as given up."""
-SEVERAL = 2
-"""SYN-ACKs with a wrong number from which on it is no left-over."""
 TRIES = 3
 """... or this many tries: that one SYN-ACK and its repeat get lost is rare."""
+ANSWER_DUE = 300 * MS
+"""Time that an answer takes at most, as a rule; tries are farther apart."""
+SEVERAL = 2
+"""SYN-ACKs with a wrong number from which on it is no left-over."""
 SURE_OF_LOSS = 0.95
 """Probability of the code where another capture shows that the final ACK never arrived."""
 
@@ -125,12 +129,21 @@ def match(story: Story, context: Context) -> Judgement | None:
         return _abandoned(story, context, reset)
     repeated = story.syn_ack_count > 1 or _syn_repeated_after_answer(story)
     left = context.last_time - story.end
-    tries = max(story.syn_count, story.syn_ack_count)
+    tries = max(_tries(times, context) for times in (story.syn_times, story.syn_ack_times))
     if (left < STILL_DUE and tries < TRIES) or only_first_syn_ack(story):
         return None
     what = "never acknowledged it, though it was repeated" if repeated else "never acknowledged it"
     confidence = 0.96 if repeated else 0.85
     return _judgement(story, confidence, what, None, _who(story, context))
+
+
+def _tries(times: Sequence[int], context: Context) -> int:
+    """Return how often it was tried; at once (for a repeated SYN, and by the timer) is one try.
+
+    Not counted is what the capture's end left no time to answer.
+    """
+    apart = (t for t, before in zip(times, (0, *times), strict=False) if t - before >= ANSWER_DUE)
+    return sum(context.last_time - t >= ANSWER_DUE for t in apart)
 
 
 def ack_lost(story: Story) -> Judgement:
