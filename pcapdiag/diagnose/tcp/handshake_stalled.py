@@ -102,8 +102,8 @@ STILL_DUE = 3 * SECOND
 """Silence after the last SYN-ACK from which the handshake counts as given up."""
 TRIES = 3
 """... or this many tries: that one SYN-ACK and its repeat get lost is rare."""
-ANSWER_DUE = 300 * MS
-"""Time that an answer takes at most, as a rule; tries are farther apart."""
+AT_ONCE = 300 * MS
+"""Tries are farther apart: SYN-ACKs are repeated after a second (RFC 6298 section 5)."""
 SEVERAL = 2
 """SYN-ACKs with a wrong number from which on it is no left-over."""
 SURE_OF_LOSS = 0.95
@@ -129,7 +129,7 @@ def match(story: Story, context: Context) -> Judgement | None:
         return _abandoned(story, context, reset)
     repeated = story.syn_ack_count > 1 or _syn_repeated_after_answer(story)
     left = context.last_time - story.end
-    tries = max(_tries(times, context) for times in (story.syn_times, story.syn_ack_times))
+    tries = max(_tries(story.syn_times), _tries(story.syn_ack_times))
     if (left < STILL_DUE and tries < TRIES) or only_first_syn_ack(story):
         return None
     what = "never acknowledged it, though it was repeated" if repeated else "never acknowledged it"
@@ -137,13 +137,9 @@ def match(story: Story, context: Context) -> Judgement | None:
     return _judgement(story, confidence, what, None, _who(story, context))
 
 
-def _tries(times: Sequence[int], context: Context) -> int:
-    """Return how often it was tried; at once (for a repeated SYN, and by the timer) is one try.
-
-    Not counted is what the capture's end left no time to answer.
-    """
-    apart = (t for t, before in zip(times, (0, *times), strict=False) if t - before >= ANSWER_DUE)
-    return sum(context.last_time - t >= ANSWER_DUE for t in apart)
+def _tries(times: Sequence[int]) -> int:
+    """Return how often it was tried: for a repeated SYN and by the timer, at once, is one try."""
+    return sum(t - before >= AT_ONCE for t, before in zip(times, (0, *times), strict=False))
 
 
 def ack_lost(story: Story) -> Judgement:
