@@ -11,6 +11,7 @@ from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.attribution.view import duration
 from pcapdiag.diagnose.icmp.quoted import is_translated
+from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
 from pcapdiag.model.context import Context
 from pcapdiag.model.report import Actor
 from pcapdiag.model.story import Half, Story
@@ -73,6 +74,8 @@ def damaged_on_the_way(
 def reached(story: Story, code: str, context: Context) -> Signal | None:
     """Use a capture taken on the very host that did not answer: the segments got there.
 
+    Not those of which only the hole was seen.
+
     With the capture on the responder, a SYN that is not answered means that host's own firewall or
     full queue. With a SYN-ACK in the initiator's own capture and no ACK, its host dropped it behind
     the tap.
@@ -81,6 +84,9 @@ def reached(story: Story, code: str, context: Context) -> Signal | None:
     silent = story.half(silent_is_initiator)
     other = story.half(not silent_is_initiator)
     seen = vantage(story, context)
+    stuck = stuck_data(story)
+    if stuck is not None and stuck.hole:
+        return None
     if seen.place != ("initiator" if silent_is_initiator else "responder"):
         return None
     where = f"the capture was taken {'on' if seen.sure else 'beside'} {silent.address}"

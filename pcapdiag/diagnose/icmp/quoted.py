@@ -55,6 +55,8 @@ STILL_TRYING = 3 * SECOND
 """Without an end, silence from which on the sender has given up; until then it is a soft error."""
 TRIED, REPEATS = 5 * SECOND, 3
 """The same where data was repeated in vain so long and so often, and met by errors throughout."""
+KEPT = 16
+"""Errors about one connection that are kept at most."""
 
 
 def is_prohibited(error: IcmpFact) -> bool:
@@ -130,7 +132,9 @@ def _met_throughout(story: Story, errors: Sequence[IcmpFact]) -> bool:
         return False
     acked = story.half(stuck.by_initiator).acked or 0
     about_it = [error for error in errors if seq_distance(error.quoted_seq, acked) >= 0]
-    return 2 * len(about_it) > stuck.repeats
+    # A sender that is told repeats without backing off (RFC 6069), more often than errors are kept.
+    all_kept = len(story.icmp) >= KEPT and 2 * len(about_it) > KEPT
+    return 2 * len(about_it) > stuck.repeats or all_kept
 
 
 def name_of(error: IcmpFact) -> str:

@@ -100,6 +100,9 @@ GAVE_UP = 3 * SECOND
 TRIED = 5 * SECOND
 """Waiting this long in vain after several tries counts, also when the file ends there."""
 SHORTEST = 300 * MS
+LATE = 0.7
+"""Probability where only the ACK of the FIN shows that anything had been sent: long ago, or just as
+the other end gave up."""
 UNFILLED = SECOND
 """A hole that is still there after this long was not the disorder or loss of a moment."""
 
@@ -180,6 +183,7 @@ def _judgement(
 ) -> Judgement:
     others = _alternatives(story, stuck)
     sure = 0.94 if stuck.hole or stuck.repeats >= ENOUGH_REPEATS else 0.7
+    sure = LATE if stuck.late else sure
     sure = min(sure, round(0.97 - sum(each.confidence for each in others), 2))
     return Judgement(
         code=KIND.code,
@@ -195,7 +199,7 @@ def _judgement(
 
 
 def _alternatives(story: Story, stuck: Stuck) -> tuple[OtherCode, ...]:
-    others = []
+    others = [OtherCode("tcp.response_timeout", 1 - LATE)] if stuck.late else []
     if size_matters(story, stuck):
         others.append(OtherCode("mtu.black_hole", 0.45))
     elif stuck.length >= FULL_SIZE:
@@ -223,7 +227,9 @@ def who(story: Story, context: Context, stuck: Stuck, end: Ending | None) -> tup
         return (SideHint(silent, 0.5, why, frames), SideHint("path", 0.45, why, frames))
     if stuck.bare:
         why = f"what came later from {_sender(story, stuck)} shows that it had sent the data"
-        return (SideHint("path", 0.9, why, frames), SideHint(silent, 0.08, why, frames))
+        sender: Actor = "initiator" if stuck.by_initiator else "responder"
+        slow = 0.2 if stuck.late else 0.03
+        return (SideHint("path", 0.94 - slow, why, frames), SideHint(sender, slow, why, frames))
     if stuck.alive or (end is not None and _never_got_it(story, end, stuck)):
         why = f"{address} was alive and sent packets meanwhile, none of which acknowledged the data"
         return (SideHint("path", 0.9, why, frames), SideHint(silent, 0.08, why, frames))
@@ -247,7 +253,7 @@ def _facts(story: Story, stuck: Stuck, end: Ending | None, tried: int) -> dict[s
     if stuck.bare:
         how = (
             f"By its number, the packet of {sender} in frame {stuck.first_frame} stands {length} "
-            f"behind all that {receiver} got: {sender} had sent them, and they were lost on the "
+            f"beyond all that {receiver} got: {sender} had sent them, and they were lost on the "
             f"way. {receiver} waited {took} for them."
         )
         return words | {"what": f"{length} that {sender} had sent never came", "how": how}

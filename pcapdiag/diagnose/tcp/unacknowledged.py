@@ -104,7 +104,7 @@ def _hole(story: Story, initiator: bool, acked: int) -> Stuck | None:
     bare = not any(p.length for p in behind)
     later = [p for p in story.packets if _is_later(p, first) and p.has_ack]
     lowest = min(seq_distance(p.seq, acked) for p in behind)
-    late = bare and not later and lowest >= FULL_SIZE and _answers_fin(story, first, acked)
+    late = bare and not later and _answers_fin(story, first, acked)
     if not late and not any(p.ack == acked for p in later):
         return None
     return Stuck(

@@ -243,3 +243,16 @@ def test_a_syn_answered_from_elsewhere_is_told_and_weighs_nothing() -> None:
 
 def signals(result: Attribution) -> set[str]:
     return {e.signal for e in result.evidence}
+
+
+def test_what_left_only_a_hole_did_not_get_there() -> None:
+    """The receiver's own capture shows what came behind the lost bytes, and its asking for them."""
+    exchange = Exchange().handshake()
+    exchange.send("client", PSH | ACK, 100, seq=exchange.packets[-1].seq + 300)
+    exchange.wait(SECOND)
+    exchange.send("server", ACK, ack=exchange.packets[2].seq)
+    story = exchange.story()
+    story.initiator.gaps, story.initiator.acked = 1, exchange.packets[2].seq
+    context = Context(capture_hosts=frozenset({SERVER}))
+    result = attribute(story, judged("tcp.data_timeout", DATA_LOST), context)
+    assert not [one for one in result.evidence if one.signal.startswith("reached")]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from pcapdiag.diagnose.icmp.quoted import KEPT
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.incident.leg_failures import leg_failures
 from pcapdiag.model.story import Half
@@ -124,6 +125,17 @@ def test_errors_that_met_every_try_were_the_end_of_it(
     assert sides(verdict)[side] > 0.9
     alive = S("ACK", ack=1, after=0.1)
     assert judged(*HANDSHAKE, request, error, *tries, alive, left=0.1).code == expected
+
+
+def test_a_sender_that_is_told_repeats_more_often_than_errors_are_kept() -> None:
+    request = C("PSH,ACK", GET, lost=True)
+    error = icmp(3, 1, ROUTER)
+    told = [line for one in again(request, *[200] * (KEPT - 1)) for line in (one, error)]
+    lines = (*HANDSHAKE, request, error, *told, *again(request, *[200] * 2 * KEPT))
+    alive = S("ACK", ack=1, after=0.1)
+    assert judged(*lines, alive, left=0.1).code == "icmp.unreachable"
+    fewer = (*HANDSHAKE, request, error, *told[:8], *again(request, *[200] * 2 * KEPT))
+    assert judged(*fewer, alive, left=0.1).code == "tcp.data_timeout"
 
 
 def test_one_error_does_not_explain_data_that_was_lost_long_after_it() -> None:
