@@ -231,7 +231,9 @@ class Surroundings:
         facts = self._endpoints.get(key)
         if facts is None:
             facts = endpoint_facts(record)
-            facts.tls = self.tls_servers.get(facts.address, facts.port)
+            # A sidecar's TLS is not that of the application, which it calls at the same address.
+            known = self.tls_servers.get(facts.address, facts.port)
+            facts.tls = None if record.inside else known
             self.recurrences.add_to_endpoint(facts)
             if self._base is not None and len(self._endpoints) < MAX_ENDPOINTS:
                 self._endpoints[key] = facts
