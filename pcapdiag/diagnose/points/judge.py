@@ -39,6 +39,7 @@ MAY_HAVE_BEEN_LOST = frozenset({"tcp.initiator_abort", "tcp.response_timeout"})
 """What it looks like where an answer never comes: another point may show that it was sent."""
 
 
+UNTRANSLATED = "untranslated"
 SYN_PROXY = (
     "The initiator's handshake was answered all the same: a device between (a SYN proxy, a load "
     "balancer) takes it in the responder's place, and asks that one only then."
@@ -90,7 +91,8 @@ def judge_points(
         signals += past_a_nat(way, opinions)
     attribution = combine(way, point, opinion.attribution, signals)
     judgement = with_code(opinion.judgement, opinion.story, opinion.context, signals, attribution)
-    judgement = refine(judgement, attribution, opinion.story, opinion.context)
+    if not any(one.signal.name == UNTRANSLATED for one in signals):
+        judgement = refine(judgement, attribution, opinion.story, opinion.context)
     if behind_a_syn_proxy(way, _trusted(way, opinions)) == point:
         judgement = replace(judgement, notes=(*judgement.notes, SYN_PROXY))
     judgement = with_notes(judgement, way, opinions, attribution)
@@ -174,7 +176,7 @@ def past_a_nat(way: Way, opinions: Sequence[Opinion | None]) -> list[PointSignal
             f"{story.first_frame}), in place of {known}: the NAT between forgot the connection"
         )
         frames = (story.first_frame,)
-        found.append(PointSignal(signal("untranslated", "path", detail, frames), point))
+        found.append(PointSignal(signal(UNTRANSLATED, "path", detail, frames), point))
     return found
 
 
