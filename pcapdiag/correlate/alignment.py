@@ -255,8 +255,8 @@ def _best(base: list[Seen], others: list[Seen], transit: Transit) -> list[int | 
             if _may_be(x, y, transit):
                 off = abs(y.time - x.time - usual) if usual is not None else 0
                 off += ANOTHER_ID * (x.packet.ip_id != y.packet.ip_id)
-                if off < UNLIKELY:
-                    options.append((cost[i - 1][j - 1] + off, 0))
+                if off < UNLIKELY or _is_marked(x, y, transit):
+                    options.append((cost[i - 1][j - 1] + min(off, UNLIKELY), 0))
             cost[i][j], how[i][j] = min(options)
     places: list[int | None] = [None] * columns
     i, j = rows, columns
@@ -276,6 +276,17 @@ def _may_be(one: Seen, other: Seen, transit: Transit) -> bool:
     if transit.keeps_ids and _has_ids(one, other) and x.ip_id != y.ip_id:
         return False
     return not (transit.keeps_stamps and _has_stamps(one, other) and x.tsval != y.tsval)
+
+
+def _is_marked(one: Seen, other: Seen, transit: Transit) -> bool:
+    """Return whether two packets are one by IP ID and timestamp, whatever the clocks say.
+
+    One of them may have been set meanwhile.
+    """
+    if not (_has_ids(one, other) and _same_cut(one, other)):
+        return False
+    stamped = _has_stamps(one, other) and one.packet.tsval == other.packet.tsval
+    return (transit.keeps_ids or stamped) and one.packet.ip_id == other.packet.ip_id
 
 
 # Payload, joined again.

@@ -41,6 +41,12 @@ class Groups:
         """Return whether a connection was found at another point."""
         return self._group[point][self.origin(point, n)] >= 0
 
+    def partner(self, point: int, n: int, other: int) -> int | None:
+        """Return a connection's place at another point; None where it was not found there."""
+        group = self._group[point][self.origin(point, n)]
+        place = self._members[group][other] if group >= 0 else -1
+        return None if place < 0 else place
+
     def is_free(self, point: int, n: int, other: int) -> bool:
         """Return whether a connection was not found at the point ``other`` yet."""
         group = self._group[point][self.origin(point, n)]

@@ -104,6 +104,20 @@ class _Matching:
             if self.points[point][n].samples:
                 yield n
 
+    def note_other_sides(self, point: int, other: int) -> None:
+        """Take a point's connection for the other side of the one that its namesake is."""
+        prints, theirs = self.points[point], self.points[other]
+        left = {_both_ends(prints[n]): n for n in self._free(point, other)}
+        near = self._nearness(point, other) if left else None
+        for m, one in enumerate(theirs if left else ()):
+            n = left.get(_both_ends(one))
+            known = self.groups.partner(other, m, point) if n is not None else None
+            if n is None or near is None or known is None or known == n:
+                continue
+            swapped = prints[n].initiator != one.initiator
+            if near(prints[n], one) and overlaps(prints[n], one, swapped=swapped):
+                self.groups.add_twin(point, known, n)
+
     def _free(self, point: int, other: int) -> list[int]:
         """Return the connections of a point that were not found at another one yet."""
         before: Iterable[int] | None = self._left.get((point, other))
@@ -283,6 +297,15 @@ def _match_samples(matching: _Matching, earlier: int, later: int) -> None:
             matching.groups.join(earlier, alike[0][0], later, m, "ranges")
 
 
+def _note_other_sides(matching: _Matching, earlier: int, later: int) -> None:
+    """Find connections that another point has, too, and that is known by its side before a NAT.
+
+    So it is where a capture has both sides, and cannot tell that they are one.
+    """
+    for point, other in ((earlier, later), (later, earlier)):
+        matching.note_other_sides(point, other)
+
+
 def _match_addresses(matching: _Matching, earlier: int, later: int) -> None:
     matching.by_key(earlier, later, _same_way, fits_addresses, "addresses", alone=False)
 
@@ -294,6 +317,7 @@ _STEPS = (
     _match_ranges,
     _match_samples,
     _match_addresses,
+    _note_other_sides,
 )
 
 

@@ -120,12 +120,15 @@ def asked(shown: int, known: int) -> tuple[tuple[int, Entry], ...]:
 
 
 def refine(
-    judgement: Judgement, attribution: Attribution, story: Story, _context: Context
+    judgement: Judgement, attribution: Attribution, story: Story, context: Context
 ) -> Judgement:
     """Return the judgement once it is known who did it: a forged reset is a code of its own.
 
-    ``ended_by`` follows too, where the RST or FIN was the path's.
+    ``ended_by`` follows too, where the RST or FIN was the path's. Who answers what came past a NAT
+    that forgot it forges nothing.
     """
+    if context.untranslated is not None:
+        return judgement
     reset = injected_reset.refined(judgement, attribution, story)
     return reset or closed_before_response.refined(judgement, attribution, story) or judgement
 

@@ -338,3 +338,17 @@ def test_long_after_the_last_packet_at_both_a_clock_may_have_drifted(
     clocks = [PointClock(known=True), clock]
     found = journey(match, road.traces(), clocks, [span] * 2, known_order=(0, 1))
     assert (found.order, frames) == (order, (1, 1))
+
+
+@pytest.mark.parametrize(("alike", "together"), [(True, True), (False, False)])
+def test_a_clock_that_was_set_does_not_make_two_packets_of_one(alike: bool, together: bool) -> None:
+    road = asked(Road())
+    reset = road.s(100, "RA", 401, 101)
+    marks = {0: 7, 1: 7 if alike else 8}
+    for point, rows in enumerate(road.rows):
+        last = rows[-1]
+        late = 3_000 * MS * point
+        rows[-1] = replace(last, time=last.time + late, tsval=5, ip_id=marks[point])
+    found = [p for p in road.journey().passages if p.flags & RST]
+    assert (len(found) == 1) is together
+    assert found[0].frames[0] == reset[0] or not together

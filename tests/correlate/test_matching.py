@@ -294,3 +294,14 @@ def test_a_syn_proxy_makes_a_syn_of_its_own() -> None:
     assert found([ours], [own]) == [(0, 0)]
     assert found([ours], [natted(own)]) == []
     assert found([ours], [replace(own, digest_initiator=5)]) == []
+
+
+def test_the_other_side_of_a_nat_that_the_capture_did_not_tell() -> None:
+    """The middle point has both sides, and missed the SYN behind the NAT; the last has that one."""
+    before = connection(0)
+    behind = replace(midstream(natted(before)), stream=4)
+    last = natted(before)
+    match = only([before, behind], [last])
+    assert (match.streams, match.twins) == ((0, 0), ((4,), ()))
+    other = replace(midstream(renumbered(natted(connection(0)))), stream=4)
+    assert only([before, other], [last]).twins == ()

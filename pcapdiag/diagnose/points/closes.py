@@ -17,6 +17,8 @@ with other numbers."""
 
 AT_ONCE = 1_000_000_000
 """A RST this long (ns) after the decisive one may be an effect of it."""
+UNHEARD = 2
+"""Resets of one end that got lost, and not by chance."""
 MOST_TOLD = 4
 """Resets born on the way that the evidence names."""
 REFUSED = "tcp.connection_refused"
@@ -57,7 +59,8 @@ def weigh(way: Way, point: int, judgement: Judgement) -> list[PointSignal]:
         p for p in near if is_reset(p) and p is not closing and not _is_renumbered(way, p, closing)
     ]
     others = [born_between(way, p) for p in apart]
-    found = [_blamed(way, closing, judgement), *others]
+    answers = _unheard_answers(way, closing) if judgement.code in HOST_ANSWERS else None
+    found = [_blamed(way, closing, judgement), answers, *others]
     return [one for one in found if one is not None][:MOST_TOLD]
 
 
@@ -82,10 +85,24 @@ def _blamed(way: Way, closing: Passage, judgement: Judgement) -> PointSignal | N
     found = left_end(way, closing)
     if found is None or judgement.code not in HOST_ANSWERS or closing.flags & ACK:
         return found
-    if closing.flags & FIN or not _swallowed(way, closing):
+    if closing.flags & FIN or not (_swallowed(way, closing) or _unheard_answers(way, closing)):
         return found
     one = found.signal
     return found._replace(signal=signal("left_side", one.says, one.detail, one.frames))
+
+
+def _unheard_answers(way: Way, closing: Passage) -> PointSignal | None:
+    """Find that a host answers by bare RSTs again and again, and none of them comes through.
+
+    What swallows them may have made the host forget as well: by a reset in the other end's name.
+    """
+    resets = way.passages(closing.from_initiator, lambda p: is_reset(p) and not p.flags & ACK)
+    gone = [(p, crossing) for p in resets if (crossing := way.lost(p)) is not None]
+    if len(gone) < UNHEARD or way.at(resets, way.nearest(not closing.from_initiator)):
+        return None
+    crossing = min((c for _, c in gone), key=lambda c: c.supposed)
+    what = f"{packets(resets, 'RST')} of {way.address(closing.from_initiator)}"
+    return lost_between(way, way.at([p for p, _ in gone], crossing.shown), crossing, what)
 
 
 def _swallowed(way: Way, closing: Passage) -> bool:
@@ -109,7 +126,8 @@ def who_sent(way: Way, passage: Passage) -> PointSignal | None:
 def unheard_close(way: Way, closing: Passage) -> PointSignal | None:
     """Find that the end had closed before, and its FIN or RST never reached the other one.
 
-    A device that had forgotten the connection swallowed it; what followed had to fail. A FIN that
+    A device that had forgotten the connection swallowed it; what followed had to fail. Those that
+    cannot be told from missed by the capture do not count, but none may have arrived; a FIN that
     got through when it was repeated was only late.
     """
     earlier = [
@@ -118,9 +136,12 @@ def unheard_close(way: Way, closing: Passage) -> PointSignal | None:
         if _when(p) < _when(closing) - (RENUMBERED_WITHIN if is_reset(p) else 0)
         if is_reset(p) or is_reset(closing) or _end(p) != _end(closing)
     ]
-    crossings = [crossing for p in earlier if (crossing := way.lost(p)) is not None]
-    if not earlier or len(crossings) < len(earlier):
+    other = way.nearest(not closing.from_initiator)
+    gone = [(p, crossing) for p in earlier if (crossing := way.lost(p)) is not None]
+    if not gone or way.at(earlier, other):
         return None
+    crossings = [crossing for _, crossing in gone]
+    earlier = [p for p, _ in gone]
     crossing = min(crossings, key=lambda c: c.supposed)
     word = "FIN" if earlier[0].flags & FIN else "RST"
     what = f"{packets(earlier, word)} of {way.address(closing.from_initiator)}"

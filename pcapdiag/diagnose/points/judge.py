@@ -43,6 +43,7 @@ MAY_HAVE_BEEN_LOST = frozenset({"tcp.initiator_abort", "tcp.response_timeout"})
 ARRIVED = "arrived_unanswered"
 
 
+UNTRANSLATED = "untranslated"
 SYN_PROXY = (
     "The initiator's handshake was answered all the same: a device between (a SYN proxy, a load "
     "balancer) takes it in the responder's place, and asks that one only then."
@@ -96,7 +97,8 @@ def judge_points(
     signals = _or_damaged(signals, opinion.judgement.code, opinions)
     attribution = combine(way, point, opinion.attribution, signals)
     judgement = with_code(opinion.judgement, opinion.story, opinion.context, signals, attribution)
-    judgement = refine(judgement, attribution, opinion.story, opinion.context)
+    if not any(one.signal.name == UNTRANSLATED for one in signals):
+        judgement = refine(judgement, attribution, opinion.story, opinion.context)
     if behind_a_syn_proxy(way, _trusted(way, opinions)) == point:
         judgement = replace(judgement, notes=(*judgement.notes, SYN_PROXY))
     judgement = with_notes(judgement, way, opinions, attribution)
@@ -195,7 +197,7 @@ def past_a_nat(way: Way, opinions: Sequence[Opinion | None]) -> list[PointSignal
             f"{story.first_frame}), in place of {known}: the NAT between forgot the connection"
         )
         frames = (story.first_frame,)
-        found.append(PointSignal(signal("untranslated", "path", detail, frames), point))
+        found.append(PointSignal(signal(UNTRANSLATED, "path", detail, frames), point))
     return found
 
 

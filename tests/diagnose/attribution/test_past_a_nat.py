@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag.diagnose.attribution import attribute
+from pcapdiag.diagnose.judge import refine
 from pcapdiag.model.context import Context, Untranslated
 from tests.diagnose.attribution.exchange import CLIENT, MS, NOTHING, Exchange
 from tests.diagnose.attribution.test_stories import EVEN, judged
@@ -26,3 +27,6 @@ def test_who_answers_what_a_nat_forgot_is_not_to_blame(code: str) -> None:
         f"these packets of {CLIENT} continue stream 3, which is with 192.0.2.1: a NAT between no "
         "longer translates them"
     )
+    refined = refine(judged("tcp.reset_before_response", reset), found, story, known)
+    assert refined.code == "tcp.reset_before_response"
+    assert refine(refined, found, story, NOTHING).code == "tcp.injected_reset"

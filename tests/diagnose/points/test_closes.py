@@ -308,3 +308,40 @@ def test_a_fin_that_was_repeated_was_only_late() -> None:
     assert found.judgement.code == "tcp.closed_before_response"
     assert found.attribution.side == "responder"
     assert found.attribution.address == "10.0.0.2"
+
+
+def test_fins_that_the_other_capture_may_have_missed_do_not_count() -> None:
+    road = in_use()
+    road.s(110, "PA", 201, 201, 50)
+    road.c(120, "A", 201, 251)
+    for at in (2000, 4000, 4400):
+        road.s(at, "FA", 251, 201, seen=(1,))
+    road.c(8000, "PA", 201, 251, 50)
+    road.s(8010, "R", 251)
+    began = Span(START + 3000 * MS, 1 << 62)
+    found = judge_points(road.journey([began, Span(0, 1 << 62)]), opinions(road), road.labels[:2])
+    assert found is not None
+    assert found.attribution.side == "path"
+    assert evidence(found, "lost_between").detail.startswith("2 FINs of 10.0.0.2")
+
+
+@pytest.mark.parametrize(("arrives", "side"), [(False, "path"), (True, "responder")])
+def test_a_host_whose_answers_never_come_through_may_have_been_made_to_forget(
+    arrives: bool, side: str
+) -> None:
+    road = in_use()
+    for at in (310, 710, 1510):
+        road.s(at, "R", 201, seen=(0, 1) if arrives and at > 1000 else (1,))
+        road.c(at + 100, "PA", 101, 201, 100)
+    client, server = opinions(road)
+    assert server is not None
+    reset = next(p for p in server.story.packets if p.is_rst)
+    forgot = Judgement(
+        "tcp.state_lost", True, "before_response", 0.85, frames=(reset.frame,), reset=reset
+    )
+    found = judge_points(road.journey(), (None, replace(server, judgement=forgot)), ("a", "b"))
+    assert client is not None
+    assert found is not None
+    assert found.attribution.side == side
+    names = {one.signal for one in found.attribution.evidence}
+    assert ({"left_side", "lost_between"} <= names) is not arrives
