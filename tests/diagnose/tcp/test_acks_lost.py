@@ -30,8 +30,10 @@ def told(*lines: Line) -> Judgement:
         replace(p, marks=SPURIOUS_RETRANSMISSION) if p.marks & RETRANSMISSION else p
         for p in story.packets
     )
-    marks = [p.marks for p in story.packets if not p.from_initiator]
-    story.responder.spurious_retransmissions = marks.count(SPURIOUS_RETRANSMISSION)
+    for initiator in (True, False):
+        marks = [p.marks for p in story.packets if p.from_initiator == initiator]
+        half = story.half(initiator)
+        half.spurious_retransmissions = marks.count(SPURIOUS_RETRANSMISSION)
     return judge(story, around(story))
 
 
@@ -63,3 +65,15 @@ def test_new_bytes_show_that_the_acknowledgment_had_come() -> None:
 
 def test_repeats_of_a_moment_are_disorder() -> None:
     assert told(*ASKED, *repeats(3, 6, 12), LEFT).code == "tcp.response_timeout"
+
+
+def test_an_upload_of_which_the_sender_gets_no_acknowledgment() -> None:
+    post = C("PSH,ACK", b"POST / HTTP/1.1\r\nContent-Length: 9000\r\n\r\n" + b"p" * 100)
+    again = (replace(post, after=after, again=True) for after in (300, 600, 1200, 2400, 4800))
+    lines = [line for one in again for line in (one, S("ACK"))]
+    found = told(*HANDSHAKE, post, S("ACK"), *lines)
+    assert found.code == "tcp.data_timeout"
+    assert sides(found) == {"path": 0.88, "initiator": 0.1}
+    assert "the acknowledgments of 10.0.2.7" in found.facts["what"]
+    shorter = told(*HANDSHAKE, post, S("ACK"), *lines[:6])
+    assert shorter.code == "capture.partial"
