@@ -87,3 +87,13 @@ def test_a_lost_final_ack_and_a_full_accept_queue_are_told_apart(arrives: bool) 
     assert (found.judgement.code, found.attribution.side) == (
         expected if arrives else ("tcp.handshake_stalled", "path")
     )
+
+
+def test_a_point_that_shows_one_direction_does_not_ignore_the_syn_ack() -> None:
+    road = Road()
+    for at in (0, 1000, 3000):
+        road.c(at, "S", 0, 0, seen=(1,))
+        road.s(at + 6, "SA", 0, 1)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.handshake_stalled"
+    assert not [one for one in found.attribution.evidence if "arrived" in one.signal]
