@@ -96,6 +96,7 @@ ORDER: tuple[Entry, ...] = (
     Entry("tcp.closed_before_request", RESPONDER_FIN),
     Entry("tcp.closed_before_response", ASKED),
     Entry("http.response_rejected", REQUESTS, by_story=True, at_the_end=True),
+    Entry("tcp.data_timeout", ASKED, test="tcp.acks_lost.match"),
     Entry("tcp.response_timeout"),
     Entry("tcp.initiator_abort"),
 )

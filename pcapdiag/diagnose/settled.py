@@ -6,7 +6,7 @@ own where a call of it failed at that moment, and none brought the same answer.
 An answer that its reader would not take, or lost to the RST behind it, looks like a good one until
 the proxy's client gets an error in its place. An initiator that left had lost patience where it
 told its client so, and only followed its client where that had left first. A SYN without answer at
-the capture's end had been given up where the client was told.
+the capture's end, or data without acknowledgment, had been given up where the client was told.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from pcapdiag.diagnose.http import local_reply, response_lost, response_rejected
 from pcapdiag.diagnose.http.reply import BY_ITS_CALL, IN_PLACE
 from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.patience import MOST_SURE, Patience
+from pcapdiag.diagnose.tcp import data_timeout
 from pcapdiag.diagnose.tcp.connection_timeout import given_up
 from pcapdiag.diagnose.tcp.leaving import ABORT, TIMEOUT, leaving, leaving_judgement
 from pcapdiag.diagnose.tls import certificate_rejected
 from pcapdiag.diagnose.tls.leaving import left_unused
-from pcapdiag.diagnose.work import sending_request
+from pcapdiag.diagnose.work import answer_may_be_missing, sending_request
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
@@ -106,6 +107,13 @@ def never_connected(story: Story, context: Context) -> Judgement | None:
     if not story.syn_frames or story.responder.packets or story.icmp:
         return None
     return given_up(story, context, gave_up=True, confidence=GIVEN_UP)
+
+
+def never_acknowledged(story: Story, context: Context) -> Judgement | None:
+    """Return the verdict on data still repeated when its sender is known to have given up."""
+    if answer_may_be_missing(story):
+        return None
+    return data_timeout.undelivered(story, context)
 
 
 def gave_up(story: Story, context: Context, leg: str, *, again: bool = False) -> Judgement | None:

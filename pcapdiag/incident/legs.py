@@ -25,6 +25,7 @@ from pcapdiag.diagnose.settled import (
     followed_its_client,
     gave_up,
     mark_gateway_answers,
+    never_acknowledged,
     never_connected,
 )
 from pcapdiag.incident.leg_failures import leg_failures
@@ -145,8 +146,9 @@ class ProxyLegs(msgspec.Struct):
             if cause.suspected:
                 shown = f"Its client got an error in its place ({effect.place})."
                 return confirm(story, cause.code, cause.exchange, shown)
-            if cause.code == UNTOLD and cause.is_silent and not cause.came_up:
-                return never_connected(story, context)
+            if cause.code == UNTOLD and cause.is_silent:
+                settle = never_acknowledged if cause.came_up else never_connected
+                return settle(story, context)
             left = cause.code == LEFT and effect.code == GIVEN_UP
             if left or (cause.code in {LEFT, GIVEN_UP} and effect.code in REPLIES):
                 return gave_up(story, context, effect.place)

@@ -19,7 +19,7 @@ from pcapdiag.model.report import Report
 from pcapdiag.model.report_http import Http, HttpExchange, LocalReplyFacts
 from pcapdiag.model.story import Story
 from pcapdiag.pipeline import analyze
-from tests.diagnose.playbook import GET, HANDSHAKE, MS, SECOND, START, C, S, around, play
+from tests.diagnose.playbook import GET, HANDSHAKE, MS, SECOND, START, C, S, again, around, play
 from tests.report.fabricate import refused
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "pcaps"
@@ -191,6 +191,25 @@ def test_a_syn_at_the_captures_end_had_been_given_up_when_the_client_was_told() 
     told = legs.judgement(call, context)
     assert told is not None
     assert (told.code, told.failed) == ("tcp.connection_timeout", True)
+
+
+def test_data_at_the_captures_end_had_been_given_up_when_the_client_was_told() -> None:
+    request = C("PSH,ACK", GET, lost=True)
+    call = play(*HANDSHAKE, request, *again(request, 200, 400, 800))
+    call.stream = 2
+    client = answered(product="envoy", reason="response timeout")
+    assert client.application
+    assert client.application.http
+    client.application.http.exchanges[0].response_time = START + 1000 * MS
+    context = around(call, 0.05)
+    assert judge(call, context).code == "capture.partial"
+    legs = ProxyLegs()
+    for story in (client, call):
+        assert legs.note(story, judge(story, around(story, 0.05)), around(story, 0.05))
+    legs.conclude(frozenset())
+    told = legs.judgement(call, context)
+    assert told is not None
+    assert (told.code, told.failed) == ("tcp.data_timeout", True)
 
 
 def read(name: str, capture: str = "proxy.pcap") -> Report:

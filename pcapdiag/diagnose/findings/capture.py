@@ -250,7 +250,8 @@ def _duplicates(summary: CaptureSummary) -> Finding | None:
         detail=_sentence(f"{_packets(number)} ({share:.0%}) repeat another one, and count once"),
         explanation=(
             "Usual with -i any on a host that forwards, with bridges, and with mirror ports that "
-            "copy both directions. Copies are not counted as retransmissions."
+            "copy both directions. On one interface of an end host the network may deliver them "
+            "twice: a loop, a mirror, teamed links. Copies are not counted as retransmissions."
         ),
         streams=[],
         count=number,

@@ -108,7 +108,8 @@ def match(story: Story, context: Context) -> Judgement | None:
     found = sizes(story, stuck) if stuck else None
     if stuck is None or found is None:
         return None
-    others = 0 if found.arrived_behind else _same_way(story, context, stuck)
+    shown = found.arrived_behind and not stuck.late
+    others = 0 if shown else _same_way(story, context, stuck)
     if not found.arrived_behind and not others:
         return None
     if not stuck.hole and (found.tries < TRIES or data_timeout.reached(story, context, stuck)):

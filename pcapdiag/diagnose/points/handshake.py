@@ -87,7 +87,7 @@ def answers_ignored(way: Way) -> PointSignal | None:
     near = way.nearest(to_initiator=True)
     arrived = way.at(way.passages(False, is_syn_ack), near)
     taken = way.at(way.passages(True, lambda p: is_answer(p) or is_reset(p)), near)
-    if near is None or not arrived or taken:
+    if near is None or not arrived or taken or way.is_blind(near, True):
         return None
     address = way.address(True)
     detail = (

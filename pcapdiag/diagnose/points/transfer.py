@@ -115,6 +115,8 @@ def data_ignored(way: Way, stuck: Stuck) -> PointSignal | None:
     ignored = [p for p in arrived if acked is None or seq_distance(acked, end_of(p)) < 0]
     if not ignored or stuck.gone or _met_by_reset(way, stuck, ignored):
         return None
+    if way.is_blind(stuck.far, not stuck.from_initiator):
+        return None
     receiver, label = way.address(not stuck.from_initiator), way.labels[stuck.far]
     detail = (
         f"{packets(ignored, 'segment')} reached {label} ({way.where(ignored, stuck.far)}) and "
@@ -171,7 +173,7 @@ def request_unanswered(way: Way) -> PointSignal | None:
     """Find that the last request arrived, and whether an answer left the responder's point."""
     far = way.nearest(to_initiator=False)
     request = way.at(way.passages(True, is_payload), far)
-    if far is None or not request:
+    if far is None or not request or way.is_blind(far, False):
         return None
     last = max(p.times[far] or 0 for p in request)
     answers = way.at(way.passages(False, is_payload), far)

@@ -104,6 +104,14 @@ class Way:
                 return Crossing(shown, point, supposed, self.journey.reach[point] == "host")
         return None
 
+    def is_blind(self, point: int, initiator: bool) -> bool:
+        """Return whether a point has no packet of an end that another one has packets of.
+
+        Then it shows one direction only, and that end's silence there is none.
+        """
+        own = self.passages(initiator)
+        return bool(own) and not self.at(own, point)
+
     def at(self, passages: Iterable[Passage], point: int | None) -> list[Passage]:
         """Return those that a point shows."""
         return [p for p in passages if point is not None and p.frames[point] is not None]

@@ -7,7 +7,9 @@ What happened
 How pcapdiag can tell
     The same bytes sent three times or more, the acknowledgment number never moved, no ICMP error.
     Captured behind the loss: a hole that the receiver went on asking for and nobody filled; the
-    number of a bare ACK or FIN shows it, too: what its sender had sent by then. Then
+    number of a bare ACK or FIN shows it, too: what its sender had sent by then. Beside the receiver
+    of an answer that stands still: what it acknowledged is repeated again and again, so its ACKs
+    get lost. Then
     FIN or RST by the one who sent them, or by the other end for want of a request, or silence while
     the capture went on. When only full-size segments vanish, `mtu.black_hole` is named as an
     alternative; after an idle gap, `tcp.stale_connection`; right after the handshake,

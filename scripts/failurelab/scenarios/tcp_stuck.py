@@ -74,6 +74,33 @@ def response_lost(lab: Lab) -> None:
 
 
 @scenario(
+    "tcp.data_timeout-answer-stands-still",
+    "An answer stands still: the client's acknowledgments are lost",
+    bump="router-upstream",
+    points=("client", "upstream"),
+)
+def stands_still(lab: Lab) -> None:
+    """The server gets the request, and nothing of the client from then on. Its first window of an
+    answer of 60,000 bytes arrives, and it repeats the first segment of that until the client
+    resets after seven seconds.
+    """
+
+    def handle(connection: Connection) -> None:
+        connection.receive_until()
+        lab.bump.add(rules.drop(rules.Match(direction="forward")))
+        connection.send(behaviours.reply(b"a" * 60_000))
+        connection.receive_all(9)
+        connection.close()
+
+    server = lab.upstream.serve(8080, handle)
+    connection = lab.client.connect(server.address)
+    connection.send(behaviours.get("/report")).receive_all(7)
+    connection.reset()
+    lab.sleep(0.3)
+    lab.judge(connection, _LOST, ["unknown", "path"])
+
+
+@scenario(
     "tcp.data_timeout-envoy-upstream-gone",
     "Envoy answers 504: its request on a kept connection is never acknowledged",
     path=PROXIED,

@@ -111,3 +111,13 @@ def test_a_nodes_capture_says_of_itself_that_it_did_not_pass_them_on() -> None:
     assert held_back(given) == set()
     told.attribution.evidence.append(Evidence("not_passed_on", "path", 1.3, "seen once", [1]))
     assert held_back(given) == {1}
+
+
+def test_a_point_that_shows_one_direction_does_not_ignore_the_syn_ack() -> None:
+    road = Road()
+    for at in (0, 1000, 3000):
+        road.c(at, "S", 0, 0, seen=(1,))
+        road.s(at + 6, "SA", 0, 1)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.handshake_stalled"
+    assert not [one for one in found.attribution.evidence if "arrived" in one.signal]

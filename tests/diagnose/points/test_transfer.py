@@ -235,3 +235,18 @@ def test_what_came_damaged_did_not_arrive(marks: int, side: str) -> None:
     found = judge_points(road.journey(), given, road.labels[:2])
     assert found is not None
     assert (found.judgement.code, found.attribution.side) == ("tcp.data_timeout", side)
+
+
+def test_a_point_that_shows_one_direction_knows_of_no_silence() -> None:
+    """The client's own packets are missing from its capture; data of the upstream reaches it."""
+    road = Road()
+    road.c(0, "S", 0, 0, seen=(1,))
+    road.s(6, "SA", 0, 1)
+    road.c(12, "A", 1, 1, seen=(1,))
+    road.c(40, "PA", 1, 1, 100, seen=(1,))
+    for at in (50, 250, 650, 1450, 3050, 6250):
+        road.s(at, "PA", 1, 101, 200)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.data_timeout"
+    assert not [one for one in found.attribution.evidence if "arrived" in one.signal]
+    assert found.attribution.side != "initiator"
