@@ -125,7 +125,7 @@ def match(story: Story, context: Context) -> Judgement | None:
         return _abandoned(story, context, reset)
     repeated = story.syn_ack_count > 1 or _syn_repeated_after_answer(story)
     left = context.last_time - story.end
-    tries = max(story.syn_count, story.syn_ack_count)
+    tries = max(_syns_since_answered(story), story.syn_ack_count)
     if (left < STILL_DUE and tries < TRIES) or only_first_syn_ack(story):
         return None
     what = "never acknowledged it, though it was repeated" if repeated else "never acknowledged it"
@@ -203,6 +203,12 @@ def _never_matched(story: Story, reset: PacketFact) -> Judgement:
 def _acked(story: Story) -> bool:
     """Return whether the initiator acknowledged the SYN-ACK: complete, as far as it knew."""
     return any(p.from_initiator and p.has_ack and not p.is_rst for p in story.packets)
+
+
+def _syns_since_answered(story: Story) -> int:
+    """Return how many SYNs the answer met, with the one that it answered: the others had none."""
+    answered = story.syn_ack_times[0] if story.syn_ack_times else 0
+    return 1 + sum(time > answered for time in story.syn_times)
 
 
 def _syn_repeated_after_answer(story: Story) -> bool:
