@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from pcapdiag.correlate.explanation import Explanation, Options
+from pcapdiag.correlate.explanation import Explanation, Options, break_circles
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES, STALLS, fits, is_effect
 from pcapdiag.correlate.hidden import Reach, behind_hidden
 from pcapdiag.correlate.leg_failure import Key, LegFailure
@@ -132,6 +132,7 @@ def join_legs(
             client = _client_behind(failure, legs)
             if client is not None:
                 found[failure.key] = Explanation([client], by_client=True)
+    break_circles({effect.key: effect for effect in effects}, found)
     _drop_handed_on(effects, found)
     return Joined(found, unclear)
 
