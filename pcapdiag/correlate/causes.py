@@ -125,14 +125,14 @@ def join_legs(
     waited: dict[Key, LegFailure] = {}
     _take(failed_with(effects, legs, found.keys() | unclear.keys()), waited, unclear)
     found |= {key: Explanation([call]) for key, call in waited.items()}
+    break_circles({effect.key: effect for effect in effects}, found)
     explaining = {cause.key for explanation in found.values() for cause in explanation.causes}
-    found |= behind_hidden(effects, found.keys() | unclear.keys() | explaining, legs, reach)
+    found |= behind_hidden(effects, found.keys() | unclear.keys(), explaining, legs, reach)
     for failure in failures:
         if failure.key not in found and failure.key not in explaining:
             client = _client_behind(failure, legs)
             if client is not None:
                 found[failure.key] = Explanation([client], by_client=True)
-    break_circles({effect.key: effect for effect in effects}, found)
     _drop_handed_on(effects, found)
     return Joined(found, unclear)
 
