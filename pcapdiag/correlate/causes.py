@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from pcapdiag.correlate.explanation import Explanation, Options
+from pcapdiag.correlate.explanation import Explanation, Options, break_circles
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES, STALLS, fits, is_effect
 from pcapdiag.correlate.hidden import Reach, behind_hidden
 from pcapdiag.correlate.leg_failure import Key, LegFailure
@@ -125,8 +125,9 @@ def join_legs(
     waited: dict[Key, LegFailure] = {}
     _take(failed_with(effects, legs, found.keys() | unclear.keys()), waited, unclear)
     found |= {key: Explanation([call]) for key, call in waited.items()}
+    break_circles({effect.key: effect for effect in effects}, found)
     explaining = {cause.key for explanation in found.values() for cause in explanation.causes}
-    found |= behind_hidden(effects, found.keys() | unclear.keys() | explaining, legs, reach)
+    found |= behind_hidden(effects, found.keys() | unclear.keys(), explaining, legs, reach)
     for failure in failures:
         if failure.key not in found and failure.key not in explaining:
             client = _client_behind(failure, legs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from pcapdiag.correlate.leg_failure import Key, LegFailure
@@ -25,3 +27,21 @@ class Explanation(msgspec.Struct, frozen=True):
     def last(self) -> LegFailure:
         """The cause itself; the ones before it were earlier tries."""
         return self.causes[-1]
+
+
+def break_circles(effects: Mapping[Key, LegFailure], found: dict[Key, Explanation]) -> None:
+    """Drop what closes a circle of causes: a call that was made before what it is to explain.
+
+    On one host two legs of one request, a sidecar's and its application's, end within microseconds,
+    and each fits the other.
+    """
+    for start in list(found):
+        circle, key = [start], start
+        while key in found and (key := found[key].last.key) not in circle:
+            circle.append(key)
+        if key != start or start not in found:
+            continue
+        for one in circle:
+            effect = effects.get(one)
+            if effect is not None and found[one].last.asked < effect.asked:
+                del found[one]

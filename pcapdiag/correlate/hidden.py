@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from itertools import pairwise
 
 from pcapdiag.correlate.explanation import Explanation, Options
-from pcapdiag.correlate.fitting import fits_words
+from pcapdiag.correlate.fitting import REPLIES, fits, fits_words
 from pcapdiag.correlate.leg_failure import Key, LegFailure
 from pcapdiag.correlate.legs import (
     GAVE_UP,
@@ -29,12 +29,16 @@ Reach = Mapping[str, Set[str]]
 
 
 def behind_hidden(
-    effects: Sequence[LegFailure], known: Collection[Key], legs: Legs, reach: Reach
+    effects: Sequence[LegFailure],
+    known: Collection[Key],
+    explaining: Collection[Key],
+    legs: Legs,
+    reach: Reach,
 ) -> dict[Key, Explanation]:
     """Return what explains replies that another proxy made, which the answering one had called.
 
-    ``known`` failures are explained, or explain others. Where calls of several hosts, or for
-    several requests, fit there is no cause rather than a wrong one.
+    ``known`` have an explanation, or several; ``explaining`` calls are the causes of others. Where
+    calls of several hosts, or for several requests, fit there is no cause rather than a wrong one.
     """
     options: Options = {}
     for effect in effects:
@@ -44,8 +48,10 @@ def behind_hidden(
             call
             for host in sorted(reach.get(legs.host(effect.answerer), ()))
             for call in _calls(effect, host, legs)
-            if call.key not in known
+            if call.key not in explaining
         ]
+        # The same answer is handed on again there: it leads to all that is behind it.
+        calls = [call for call in calls if call.code in REPLIES] or calls
         if calls and _are_tries(calls):
             options[effect.key] = calls
     claims = Counter(call.key for calls in options.values() for call in calls)
@@ -65,7 +71,7 @@ def _calls(effect: LegFailure, host: str, legs: Legs) -> list[LegFailure]:
         for call in found
         if since <= call.asked <= until
         and not call.suspected
-        and fits_words(effect, call)
+        and (fits(effect, call) if call.code in REPLIES else fits_words(effect, call))
         and likeness(effect, call) >= 0
     ]
 

@@ -96,13 +96,18 @@ class Legs(msgspec.Struct):
         if effect.request_id:
             # Addresses of one host that nothing else shows to be one.
             same = self.by_id.get(effect.request_id, [])[:MAX_COMPARED]
-            found += [call for call in same if not self._are_tries(effect, call)]
+            found += [call for call in same if self._may_go_on(effect, call)]
         return list({call.key: call for call in found if may_cause(effect, call)}.values())
 
-    def _are_tries(self, one: LegFailure, other: LegFailure) -> bool:
-        """Return whether a proxy made both calls for its request: a retry, a copy to a mirror."""
-        caller = self.host(one.opener)
-        return self.host(other.opener) == caller != self.host(one.answerer)
+    def _may_go_on(self, effect: LegFailure, call: LegFailure) -> bool:
+        """Return whether a call with a request's id may lead on from it.
+
+        Not one that the same proxy made for it (a retry, a copy to a mirror), nor the one by which
+        the request came to who asks here: an id is kept along a chain of proxies.
+        """
+        caller = self.host(effect.opener)
+        tries = self.host(call.opener) == caller != self.host(effect.answerer)
+        return not tries and self.host(call.answerer) != caller
 
 
 def may_cause(effect: LegFailure, call: LegFailure) -> bool:

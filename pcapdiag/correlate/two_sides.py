@@ -22,7 +22,8 @@ def two_sides(
     """Return the two addresses, or nothing where the capture shows no such pair, or several.
 
     ``opened`` and ``answered`` have the addresses that opened and answered connections. Every
-    answer of the one in an upstream's place must have a failed call of the other behind it.
+    answer of the one in an upstream's place must have a failed call of the other behind it. What
+    called a client of the one is that client's own client: a chain, seen from beside its middle.
     """
     replies = [one for one in failures if _is_own(one) and one.answerer not in opened]
     calls = [one for one in failures if not one.is_silent and one.opener not in answered]
@@ -31,7 +32,8 @@ def two_sides(
         said = [one for one in replies if one.answerer == front][:MAX_COMPARED]
         clients = {one.opener for one in said}
         for back in {one.opener for one in calls} - clients:
-            made = [one for one in calls if one.opener == back][:MAX_COMPARED]
+            made = [one for one in calls if one.opener == back and one.answerer not in clients]
+            made = made[:MAX_COMPARED]
             if all(any(_is_behind(reply, call) for call in made) for reply in said):
                 pairs.add(frozenset((front, back)))
     return pairs.pop() if len(pairs) == 1 else frozenset()

@@ -193,9 +193,12 @@ def _filter(story: Story) -> str:
 
 
 def _behind(story: Story) -> str:
-    """Return a filter for what the responder asks others, which may be on its own host."""
+    """Return a filter for what the responder asks others, which may be on its own host.
+
+    A sidecar that answers on loopback asks with the address that its application has.
+    """
     client, server = story.initiator.address, story.responder
-    if client == server.address:
+    if client == server.address or is_loopback(server.address):
         return f"tcp and not port {server.port}"
     return f"host {server.address} and not host {client}"
 

@@ -34,6 +34,11 @@ def explanation(found: Explanation, title: str, decided: int) -> str:
     return f"Caused on {leg}{when}: {title} ({where}).{more}"
 
 
+def goes_back(bottom: LegFailure, title: str) -> str:
+    """Return a sentence that names where a chain over several proxies begins."""
+    return f" It goes back to: {title} ({bottom.place}, frame {bottom.frame})."
+
+
 def absence(
     connection: Connection,
     unclear: Sequence[LegFailure],

@@ -29,7 +29,7 @@ from pcapdiag.diagnose.settled import (
     never_connected,
 )
 from pcapdiag.incident.leg_failures import leg_failures
-from pcapdiag.incident.leg_words import absence, explanation, several_places
+from pcapdiag.incident.leg_words import absence, explanation, goes_back, several_places
 from pcapdiag.model.context import Context
 from pcapdiag.model.options import split_port
 from pcapdiag.model.report import Cause, Connection, Verdict
@@ -207,10 +207,25 @@ class ProxyLegs(msgspec.Struct):
         told = self._told_of(found.last)
         title = told.title if told is not None else found.last.code
         first = "The first of them: " if verdict.count > 1 else ""
-        verdict.notes.insert(0, first + explanation(found, title, self._effects[key].decided))
+        note = first + explanation(found, title, self._effects[key].decided)
+        bottom = self._bottom(found)
+        if bottom is not found.last:
+            beneath = self._told_of(bottom)
+            note += goes_back(bottom, beneath.title if beneath is not None else bottom.code)
+        verdict.notes.insert(0, note)
         if told is not None:
             _compare_words(verdict, told)
         return found
+
+    def _bottom(self, found: Explanation) -> LegFailure:
+        """Return where a chain of causes begins; of proxies in series the last one has it."""
+        passed = {found.last.key}
+        while (deeper := self._joined.explained.get(found.last.key)) is not None:
+            if deeper.last.key in passed or deeper.last.stream not in self._told:
+                break
+            passed.add(deeper.last.key)
+            found = deeper
+        return found.last
 
     def _name_causes_of_folded(self, connection: Connection) -> None:
         """Name the causes of requests that are told as one, where it is clear which those are."""

@@ -76,3 +76,13 @@ def test_two_calls_at_once_and_two_requests_for_one_are_left_open() -> None:
     assert behind(told, one, other) == {}
     again = reply(5, handed_on=True, client="10.0.0.8")
     assert behind(told, again, refused(opener=POD)) == {}
+
+
+def test_the_same_answer_handed_on_behind_it_comes_before_what_made_that() -> None:
+    """The pod behind has a chain of its own: its application asked on, and got the 503."""
+    told = reply(handed_on=True, client="10.0.0.8")
+    middle = reply(1, client=POD, answerer="10.9.9.9", asked=12, decided=19, handed_on=True)
+    call = refused(2, opener="10.9.9.9", asked=13, decided=18)
+    made = refused(3, opener=POD, asked=14, decided=17)
+    found = join_legs([told, middle, call, made], reach={FRONT: {POD}}).explained
+    assert [one.stream for one in found[0, 0].causes] == [1]

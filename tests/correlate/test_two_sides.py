@@ -56,3 +56,9 @@ def test_two_interfaces_of_one_file() -> None:
     client, call = analyze([path], AnalyzeOptions()).connections
     assert client.caused_by == call.stream
     assert client.responder.ip != call.initiator.ip
+
+
+def test_who_called_the_client_is_no_half_of_what_that_calls() -> None:
+    """A chain of proxies, seen on the host of its middle: what goes to it, and what it asks."""
+    outer = reply(1, client=INSIDE, answerer=CLIENT, asked=9, decided=21, handed_on=True)
+    assert pair(reply(), outer) == set()

@@ -48,6 +48,8 @@ def test_the_filter_for_what_lies_behind_matches_something() -> None:
     assert Words(story, {})["behind"] == "host 10.0.2.7 and not host 10.0.1.5"
     story.initiator.address = story.responder.address = "127.0.0.1"
     assert Words(story, {})["behind"] == "tcp and not port 8443"
+    story.initiator.address, story.responder.address = "10.0.1.5", "127.0.0.1"
+    assert Words(story, {})["behind"] == "tcp and not port 8443"
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])

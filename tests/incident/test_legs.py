@@ -367,3 +367,24 @@ def test_six_clients_at_once_get_their_own_causes() -> None:
     for client in clients.values():
         assert client.caused_by is not None
         assert ports[client.caused_by] - client.responder.port == 9000 - 8080
+
+
+def test_a_chain_of_causes_is_told_down_to_where_it_begins() -> None:
+    """Two clients' legs, one behind the other, in front of a call that was refused."""
+    inner, outer = answered(), answered()
+    outer.stream = 3
+    outer.initiator.address, outer.responder.address = "10.0.0.8", "10.0.0.9"
+    legs = concluded(inner, outer, refused_call())
+    call = refused(stream=2)
+    told = refused(stream=1)
+    told.verdict.exchange, told.verdict.code = 0, "http.local_reply"
+    legs.settle(call)
+    legs.settle(told)
+    client = refused(stream=3)
+    client.verdict.exchange = 0
+    legs.join(client, calls_others=True)
+    assert client.caused_by == 1
+    note = client.verdict.notes[0]
+    assert note.endswith(f"It goes back to: {call.verdict.title} (stream 2, frame 2).")
+    legs.join(told, calls_others=True)
+    assert "goes back" not in told.verdict.notes[0]

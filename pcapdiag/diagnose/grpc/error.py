@@ -98,7 +98,7 @@ MEANINGS = {
     12: (
         "The server does not have this method or service.",
         "same version of the .proto on both ends? right host and path? does the route lead to a "
-        "server that speaks gRPC?",
+        "server that speaks gRPC? (an Envoy without a route answers so, too; its log: NR)",
     ),
     13: (
         "Something that both ends rely on is broken.",

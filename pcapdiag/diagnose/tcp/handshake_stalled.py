@@ -129,7 +129,7 @@ def match(story: Story, context: Context) -> Judgement | None:
         return _abandoned(story, context, reset)
     repeated = story.syn_ack_count > 1 or _syn_repeated_after_answer(story)
     left = context.last_time - story.end
-    tries = max(_tries(story.syn_times), _tries(story.syn_ack_times))
+    tries = max(_tries(_syns_since_answered(story)), _tries(story.syn_ack_times))
     if (left < STILL_DUE and tries < TRIES) or only_first_syn_ack(story):
         return None
     what = "never acknowledged it, though it was repeated" if repeated else "never acknowledged it"
@@ -212,6 +212,13 @@ def _never_matched(story: Story, reset: PacketFact) -> Judgement:
 def _acked(story: Story) -> bool:
     """Return whether the initiator acknowledged the SYN-ACK: complete, as far as it knew."""
     return any(p.from_initiator and p.has_ack and not p.is_rst for p in story.packets)
+
+
+def _syns_since_answered(story: Story) -> Sequence[int]:
+    """Return the times of the SYNs that an answer met, with the one that it answered."""
+    answered = story.syn_ack_times[0] if story.syn_ack_times else 0
+    before = [time for time in story.syn_times if time <= answered]
+    return (*before[-1:], *(time for time in story.syn_times if time > answered))
 
 
 def _syn_repeated_after_answer(story: Story) -> bool:

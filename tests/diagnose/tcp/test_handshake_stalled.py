@@ -47,6 +47,12 @@ def test_one_syn_ack_at_the_end_of_the_file_is_open() -> None:
     assert judged(SYN, SYN_ACK, left=0.5).code == "capture.partial"
 
 
+def test_a_file_that_ends_behind_an_answer_to_the_fourth_try_is_open() -> None:
+    tries = again(SYN, 1000, 1000, 1000)
+    assert judged(SYN, *tries, SYN_ACK, left=0).code == "capture.partial"
+    assert judged(SYN, SYN_ACK, *tries, left=0).code == "tcp.handshake_stalled"
+
+
 def test_the_initiators_own_host_dropped_what_its_own_capture_shows() -> None:
     story = play(SYN, SYN_ACK, *again(SYN_ACK, 1000, 2000))
     context = around(story)
