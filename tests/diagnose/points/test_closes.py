@@ -311,3 +311,25 @@ def test_a_host_whose_answers_never_come_through_may_have_been_made_to_forget(
     assert found.attribution.side == side
     names = {one.signal for one in found.attribution.evidence}
     assert ({"left_side", "lost_between"} <= names) is not arrives
+
+
+def test_a_nat_that_took_another_port_for_the_rest_is_to_blame() -> None:
+    road = in_use()
+    road.s(110, "R", 201, seen=(0,))
+    client, _ = opinions(road)
+    behind = Road()
+    behind.c(100, "PA", 101, 201, 100)
+    behind.s(106, "R", 201)
+    server = opinions(behind)[1]
+    assert client is not None
+    assert server is not None
+    server.story.stream = 9
+    server.story.initiator.port = 7
+    journey = road.journey()
+    match = replace(journey.match, twins=((), (9,)), continued=((), (9,)))
+    found = judge_points(replace(journey, match=match), (client, server), ("client", "proxy"))
+    assert found is not None
+    assert found.attribution.side == "path"
+    assert found.judgement.code != "tcp.injected_reset"
+    one = evidence(found, "untranslated")
+    assert one.detail.startswith("it went on from 10.0.0.1:7 at proxy (frame 1), in place of")
