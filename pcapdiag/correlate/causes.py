@@ -11,11 +11,13 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from types import MappingProxyType
 
 import msgspec
 
 from pcapdiag.correlate.explanation import Explanation, Options
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES, STALLS, fits, is_effect
+from pcapdiag.correlate.hidden import Reach, behind_hidden
 from pcapdiag.correlate.leg_failure import Key, LegFailure
 from pcapdiag.correlate.legs import (
     AT_ONCE,
@@ -91,8 +93,15 @@ class Joined(msgspec.Struct, frozen=True):
     unclear: Options
 
 
-def join_legs(failures: Sequence[LegFailure], own: frozenset[str] = frozenset()) -> Joined:
-    """Join the legs of all failures; ``own`` are the addresses of the capturing host."""
+def join_legs(
+    failures: Sequence[LegFailure],
+    own: frozenset[str] = frozenset(),
+    reach: Reach = MappingProxyType({}),
+) -> Joined:
+    """Join the legs of all failures; ``own`` are the addresses of the capturing host.
+
+    ``reach`` has who opened connections to whom, where several points were captured.
+    """
     legs = Legs.of(failures, own)
     effects = [one for one in failures if is_effect(one) and one.decided and _counts(one)]
     timed = timed_out(effects, legs)
@@ -117,6 +126,7 @@ def join_legs(failures: Sequence[LegFailure], own: frozenset[str] = frozenset())
     _take(failed_with(effects, legs, found.keys() | unclear.keys()), waited, unclear)
     found |= {key: Explanation([call]) for key, call in waited.items()}
     explaining = {cause.key for explanation in found.values() for cause in explanation.causes}
+    found |= behind_hidden(effects, found.keys() | unclear.keys() | explaining, legs, reach)
     for failure in failures:
         if failure.key not in found and failure.key not in explaining:
             client = _client_behind(failure, legs)

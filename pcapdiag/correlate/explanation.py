@@ -18,6 +18,8 @@ class Explanation(msgspec.Struct, frozen=True):
 
     causes: list[LegFailure]
     by_client: bool = False
+    hidden: bool = False
+    """They are of the proxy behind, to which the responder's own call cannot be read."""
 
     @property
     def last(self) -> LegFailure:

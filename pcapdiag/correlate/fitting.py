@@ -115,6 +115,11 @@ def fits(effect: LegFailure, cause: LegFailure) -> bool:
     return True
 
 
+def fits_words(effect: LegFailure, cause: LegFailure) -> bool:
+    """Return whether a call failed as a proxy's reply says, whichever proxy made that."""
+    return cause.code not in REPLIES and _fits_reply(reply_of(effect), cause)
+
+
 def _is_anothers(effect: LegFailure) -> bool:
     """Return whether an answer came from an upstream, so that only the same answer is behind it."""
     return effect.handed_on or (effect.code == "grpc.error" and not effect.product)

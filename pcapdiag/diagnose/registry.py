@@ -59,7 +59,7 @@ ORDER: tuple[Entry, ...] = (
     Entry("icmp.unreachable", ICMP),
     # The handshake: exclusive of each other by what answered the SYN.
     Entry("tcp.port_reuse", NO_SYN_ACK),
-    Entry("tcp.connection_refused", NO_SYN_ACK | RESET, by_story=True),
+    Entry("tcp.connection_refused", NO_SYN_ACK | RESET),
     Entry("tcp.connection_timeout", SILENT),
     Entry("tcp.handshake_stalled", SYN_ACK),
     Entry("tcp.accept_queue_overflow", SYN_ACK),

@@ -5,7 +5,7 @@ A kind's test stays whole: what the registry says that it ``needs`` only spares 
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.tcp.unacknowledged import has_unacked_data
+from pcapdiag.diagnose.tcp.unacknowledged import left_unacked
 from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.once import once
@@ -24,7 +24,7 @@ UNANSWERED = 1 << 6
 BOTH_SPOKE = 1 << 7
 """The first bytes of both ends are known."""
 UNACKED = 1 << 8
-"""Data of an end was never acknowledged."""
+"""Data of an end was never acknowledged, or may have been lost before the capture."""
 ICMP = 1 << 9
 TLS = 1 << 10
 """A ClientHello was read."""
@@ -76,7 +76,7 @@ def _of_packets(story: Story) -> int:
         found |= RESPONDER_FIN
     if story.icmp:
         found |= ICMP
-    if has_unacked_data(story.initiator) or has_unacked_data(story.responder):
+    if left_unacked(story.initiator) or left_unacked(story.responder):
         found |= UNACKED
     if story.initiator.zero_windows or story.responder.zero_windows:
         found |= SHUT

@@ -291,14 +291,20 @@ def _acknowledged_answer(story: Story) -> bool:
 
 
 def _lost_before_fin(story: Story) -> bool:
-    """Return whether bytes are missing between what was captured of the responder and its FIN."""
+    """Return whether bytes are missing between what was captured of the responder and its FIN.
+
+    Not where the initiator, having got the FIN, went on asking for them: the path lost those.
+    """
     half = story.responder
     if not half.fin_frame or (half.isn is None and not half.last_data_frame):
         return False
     last = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
     if not half.last_data_frame:
         last = ((half.isn or 0) + 1) & 0xFFFFFFFF
-    return seq_distance(half.fin_seq, last) > 0
+    if seq_distance(half.fin_seq, last) <= 0:
+        return False
+    behind = (p for p in story.packets if p.from_initiator and p.frame > half.fin_frame)
+    return half.acked != last or not any(p.has_ack and p.ack == last for p in behind)
 
 
 def request_may_be_missing(story: Story) -> bool:

@@ -6,13 +6,13 @@ from pcapdiag.flow.slabs cimport PieceSlab
 from pcapdiag.model.numbers cimport distance
 
 cdef long long _UNDECIDED, _TURNS, _TRANSCRIPT, _STREAMED, _TRANSCRIPT_BYTES, _CHUNK_BYTES
-cdef long long _GREETING_BYTES, _IN_USE, _MAX_STREAMED, _MAX_WAITING, MASK32
+cdef long long _GREETING_BYTES, _IN_USE, _MAX_STREAMED, _MAX_WAITING, _MAX_HELD, MAX_UNDECIDED, MASK32
 
 
 @cython.final
 cdef class Lanes:
     cdef public PieceSlab slab
-    cdef public long long left_out, streamed, has_secrets
+    cdef public long long left_out, streamed, has_secrets, held
     cdef public object hand_on
     @cython.locals(lane=Lane, size=cython.longlong, data=bytes, kept=cython.longlong)
     cdef int take(self, Packet p, Flow flow, HalfFlow f, HalfFlow r, long long seq, long long opened, long long frame, long long time) except -1
@@ -25,6 +25,8 @@ cdef class Lanes:
     cdef long long _decide_late(self, Flow flow, Lane lane, long long opened)
     cdef int _hand_on(self, Flow flow) except -1
     cpdef int release(self, Flow flow) except -1
+    @cython.locals(data=bytes)
+    cdef object _drop(self, Lane lane)
     cdef int finish(self, Flow flow) except -1
     @cython.locals(ahead=cython.longlong, known=cython.longlong, kept=cython.longlong)
     cpdef int add_segment(self, Lane lane, long long seq, long long length, bytes data, long long frame, long long time, long long acked) except -1

@@ -36,6 +36,10 @@ MAX_STREAMED = 2_048
 """Connections that are read piece by piece at the same time; further ones have a transcript."""
 MAX_WAITING = 64
 """Segments of one end that wait for bytes before them; with more the hole is taken as one."""
+MAX_UNDECIDED = 16
+"""The same where no protocol is known yet: a first segment that was overtaken comes soon."""
+MAX_HELD = 32 * 1024 * 1024
+"""Bytes that wait so, of all connections; with more no hole is waited for."""
 MASK32 = 0xFFFFFFFF
 
 # Twins in C of the constants above, which plain Python imports.
@@ -49,6 +53,7 @@ _GREETING_BYTES = GREETING_BYTES
 _IN_USE = IN_USE
 _MAX_STREAMED = MAX_STREAMED
 _MAX_WAITING = MAX_WAITING
+_MAX_HELD = MAX_HELD
 
 
 class Lanes:
@@ -59,6 +64,8 @@ class Lanes:
         self.left_out = 0
         self.streamed = 0
         self.has_secrets = 0
+        self.held = 0
+        """Bytes that wait for those before them."""
         self.hand_on: Callable[[Flow], object] | None = None
         """Takes the bytes of a streamed connection (:func:`take_pieces`)."""
 
@@ -70,7 +77,13 @@ class Lanes:
 
         Returns 0 when there was no room.
         """
-        if flow.lanes == _UNDECIDED and opened and f.lane is None and p.payload_captured >= 4:
+        if (
+            flow.lanes == _UNDECIDED
+            and opened
+            and f.lane is None
+            and p.payload_captured >= 4
+            and (f.isn < 0 or seq == (f.isn + 1) & MASK32)
+        ):
             flow.lanes = self._choose(p, flow)
             if flow.lanes == _TURNS:
                 self.release(flow)
@@ -95,6 +108,8 @@ class Lanes:
             self.release(flow)
             flow.lanes = _TURNS
         elif flow.lanes == _UNDECIDED:
+            if len(lane.waiting) > MAX_UNDECIDED:
+                self.end_waiting(lane)
             self._decide_late(flow, lane, opened)
         elif flow.lanes == _STREAMED and lane.length >= _CHUNK_BYTES:
             self._hand_on(flow)
@@ -163,11 +178,17 @@ class Lanes:
     def release(self, flow: Flow) -> None:
         """Forget a connection's bytes."""
         if flow.a.lane is not None:
-            self.slab.give(flow.a.lane)
+            self._drop(flow.a.lane)
             flow.a.lane = None
         if flow.b.lane is not None:
-            self.slab.give(flow.b.lane)
+            self._drop(flow.b.lane)
             flow.b.lane = None
+
+    def _drop(self, lane: Lane) -> None:
+        self.slab.give(lane)
+        for _position, _length, data, _frame, _time in lane.waiting:
+            self.held -= len(data)
+        lane.waiting = []
 
     def finish(self, flow: Flow) -> None:
         """Give back what a connection that was judged held."""
@@ -201,7 +222,8 @@ class Lanes:
             return kept
         known = lane.position if acked < 0 else lane.position + distance(acked, lane.next_seq)
         lane.waiting.append((lane.position + ahead, length, data, frame, time))
-        if len(lane.waiting) >= _MAX_WAITING:
+        self.held += len(data)
+        if len(lane.waiting) >= _MAX_WAITING or self.held > _MAX_HELD:
             return self.end_waiting(lane)
         return self._take_waiting(lane, known) if known > lane.position else 1
 
@@ -223,6 +245,7 @@ class Lanes:
             if not self._append(lane, position, length, data, 0, len(data), frame, time):
                 kept = 0
                 break
+            self.held -= len(data)
             taken += 1
         del lane.waiting[:taken]
         return kept

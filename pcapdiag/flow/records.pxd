@@ -35,7 +35,8 @@ cdef class Host:
 @cython.final
 cdef class Endpoint:
     cdef public unsigned long long high, low
-    cdef public long long version, port, connections, established, refused, unanswered, turns
+    cdef public long long version, port, inside, connections, established, refused, unanswered
+    cdef public long long turns
     cdef public long long unanswered_turns, resets, first_established, last_established, first_refused
     cdef public long long last_refused, longest_answer, speaks_first
     cdef public long long idle_turns, longest_idle, looks
@@ -77,7 +78,7 @@ cdef class HalfFlow:
     cdef public long long fin_seq, sample_seq, sample_time, isn, base_seq
     cdef public long long packets, last_frame, last_time, max_segment, payload_bytes, mac0
     cdef public int mac0_count, ttl0_count, ids_zero, data_segments
-    cdef public short ttl0, timestamps, hello_length, head_length, tail_length, sack_permitted
+    cdef public short ttl0, timestamps, hello_length, head_length, tail_length, ahead_start, ahead_end, sack_permitted
     cdef public int hello_slot, head_slot
     cdef public long long turn_seq, hello_seq, tail_end
     cdef public unsigned long long tail_high, tail_low

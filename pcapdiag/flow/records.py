@@ -96,13 +96,14 @@ class Place:
 
 
 class Endpoint:
-    """One responder address and port over its connections."""
+    """One responder address and port over its connections; those from loopback are another's."""
 
     def __init__(self, version: int, high: int, low: int, port: int) -> None:
         self.version = version
         self.high = high
         self.low = low
         self.port = port
+        self.inside = 0
         self.connections = 0
         self.established = 0
         self.refused = 0
@@ -274,6 +275,8 @@ class HalfFlow:
         self.hello_seq = -1
         self.head_slot = -1
         self.head_length = 0
+        self.ahead_start = 0
+        self.ahead_end = 0
         self.tail_high = 0
         self.tail_low = 0
         self.tail_length = 0

@@ -38,7 +38,10 @@ class Redirects:
             p.hash = 0
 
     def note(self, p: Packet, time: int) -> Flow | None:
-        """Return the call that a SYN-ACK from another address answers, and remember both."""
+        """Return the call that a SYN-ACK from another address answers, and remember both.
+
+        So may a RST do, where nothing listens (RFC 9293 3.10.7.1: SEQ=0, ACK=SEG.SEQ+1).
+        """
         moment = self.moments.redirected((p.ack - 1) & MASK32, time)
         if moment is None or self.count >= MAX_REDIRECTS:
             return None

@@ -147,6 +147,8 @@ def repeats(p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, time: int) -> int:
             sacked = distance(p.seq, r.sack_left) >= 0 and distance(end, r.sack_right) <= 0
             if not sacked:
                 return FAST_RETRANSMISSION
+    if p.flags & (SYN | FIN):
+        end = (end + 1) & MASK32
     late = flow.first_rtt if flow.first_rtt > 0 else DEFAULT_DISORDER
     if time - f.next_seq_time < late and f.next_seq != end:
         return OUT_OF_ORDER

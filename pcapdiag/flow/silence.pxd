@@ -13,4 +13,5 @@ cpdef long long is_silent(Flow flow)
 cpdef long long answer_may_be_missing(Flow flow)
 cpdef long long captured_late(Flow flow)
 cpdef long long denies(Packet p, HalfFlow f, HalfFlow r) noexcept
+@cython.locals(missing=cython.longlong)
 cdef long long _late(HalfFlow f, HalfFlow r)

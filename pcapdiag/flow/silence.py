@@ -58,10 +58,12 @@ def denies(p: Packet, f: HalfFlow, r: HalfFlow) -> int:
 
 
 def _late(f: HalfFlow, r: HalfFlow) -> int:
-    if f.acked_unseen == 0 or f.rst_count > 0 or r.isn < 0 or r.gaps > 0 or r.next_seq < 0:
+    if f.acked_unseen == 0 or f.rst_count > 0 or r.isn < 0 or r.next_seq < 0:
         # How far a RST acknowledges is not kept.
         return 0
     # SYN and FIN have a number each.
-    if distance(r.next_seq, r.isn) > r.payload_bytes + 2:
+    missing = distance(r.next_seq, r.isn) - r.payload_bytes - 2
+    if missing > 0 or (r.gaps > 0 and missing < -1):
+        # Where segments overtook each other, what was sent again hides what is missing.
         return 0
     return f.acked_unseen if distance(f.highest_ack, r.next_seq) <= 0 else 0

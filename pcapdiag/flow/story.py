@@ -297,6 +297,7 @@ def host_facts(host: Host) -> HostFacts:
         duplicates=host.duplicates,
         opened=host.opened,
         answered=host.answered,
+        translated=bool(host.translated),
     )
 
 

@@ -4,7 +4,7 @@ from pcapdiag.decode.headers cimport Packet
 from pcapdiag.flow.graves cimport Graves
 from pcapdiag.flow.records cimport Endpoint, Flow, Host, Tombstone
 
-cdef long long ACK, SYN, _ACTIVE, _EMBRYONIC, GONE, MAX_HOSTS, MAX_ENDPOINTS, MAX_PEERS
+cdef long long ACK, SYN, _ACTIVE, _EMBRYONIC, GONE, _INSIDE, LAST_INSIDE, MAX_HOSTS, MAX_ENDPOINTS, MAX_PEERS
 
 
 @cython.final
@@ -41,7 +41,10 @@ cdef class Table:
     cdef void infer_opener(self, Packet p, Flow flow)
     @cython.locals(opener=Host)
     cpdef int begin(self, Flow flow, long long time) except -1
-    @cython.locals(opener=Host, answerer=Host, endpoint=Endpoint, high=cython.ulonglong, low=cython.ulonglong, port=cython.longlong)
+    @cython.locals(opener=Host, answerer=Host, endpoint=Endpoint, high=cython.ulonglong, low=cython.ulonglong, port=cython.longlong, inside=cython.longlong)
     cpdef int settle(self, Flow flow) except -1
     @cython.locals(endpoint=Endpoint)
-    cdef Endpoint _endpoint(self, long long version, unsigned long long high, unsigned long long low, long long port)
+    cdef Endpoint _endpoint(self, long long version, unsigned long long high, unsigned long long low, long long port, long long inside)
+
+@cython.locals(called_here=cython.bint)
+cpdef long long goes_inside(Host opener, Host answerer)

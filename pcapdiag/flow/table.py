@@ -17,6 +17,10 @@ from pcapdiag.model.packet import ACK, SYN
 
 BUCKETS = 65_536
 MAX_HOSTS = 32_768
+INSIDE = 1 << 16
+"""Added to the port in the key of an endpoint that was called from a loopback address."""
+LAST_INSIDE = 6
+"""The lowest IPv6 addresses are the host's own: ::1, and ::6 of a sidecar."""
 MAX_ENDPOINTS = 16_384
 MAX_PEERS = 4
 """Other ends of an address that are remembered to tell a proxy from a client or a server."""
@@ -29,6 +33,7 @@ GONE = -1
 # Twins in C of constants that plain Python imports.
 _ACTIVE = ACTIVE
 _EMBRYONIC = EMBRYONIC
+_INSIDE = INSIDE
 
 
 class Table:
@@ -242,9 +247,15 @@ class Table:
             opener, answerer = flow.b.host, flow.a.host
             high, low, port = flow.high_a, flow.low_a, flow.port_a
         opener.opened += 1
+        inside = goes_inside(opener, answerer)
         endpoint = answerer.last_endpoint
-        if endpoint is None or endpoint.port != port or answerer is self.other_host:
-            endpoint = self._endpoint(flow.version, high, low, port)
+        if (
+            endpoint is None
+            or endpoint.port != port
+            or endpoint.inside != inside
+            or answerer is self.other_host
+        ):
+            endpoint = self._endpoint(flow.version, high, low, port, inside)
             answerer.last_endpoint = endpoint
         endpoint.connections += 1
         flow.endpoint = endpoint
@@ -253,13 +264,26 @@ class Table:
             if len(opener.peers) < MAX_PEERS and answerer is not opener:
                 opener.peers.add((answerer.version, answerer.high, answerer.low))
 
-    def _endpoint(self, version: int, high: int, low: int, port: int) -> Endpoint:
-        key = (version, high, low, port)
+    def _endpoint(self, version: int, high: int, low: int, port: int, inside: int) -> Endpoint:
+        key = (version, high, low, port + _INSIDE * inside)
         endpoint = self.endpoints.get(key)
         if endpoint is None:
             if len(self.endpoints) >= MAX_ENDPOINTS:
                 self.endpoints_left_out += 1
                 return self.other_endpoint
             endpoint = Endpoint(version, high, low, port)
+            endpoint.inside = inside
             self.endpoints[key] = endpoint
         return endpoint
+
+
+def goes_inside(opener: Host, answerer: Host) -> int:
+    """Say whether a host's loopback called another address: of that host, then.
+
+    So a sidecar calls its application (Istio: from 127.0.0.6 or ::6), while the same address and
+    port is the sidecar for all others: two listeners.
+    """
+    if opener.version == 4:
+        return 1 if opener.low >> 24 == 127 and answerer.low >> 24 != 127 else 0
+    called_here = answerer.high == 0 and answerer.low <= LAST_INSIDE
+    return 1 if opener.high == 0 and opener.low <= LAST_INSIDE and not called_here else 0

@@ -2,11 +2,12 @@
 # cython: initializedcheck=False, annotation_typing=False
 """Follow every TCP connection of a capture: the loop that sees each packet.
 
-No Python object is made per packet. :meth:`Tracker._track` is the way of a segment: is it a copy
-(copies.py), what does its sequence number say (sequence.py), what does it add to counters
-(counters.py), to the handshake (handshake.py), to requests and answers (turns.py), is it kept
-(kept.py). Connections that are over go to endings.py, and from there as a
-:class:`~pcapdiag.flow.records.Flow` to ``finished``, in plain Python (story.py).
+No Python object is made per packet. Which connection is a segment of (table.py, openings.py)? Then
+:meth:`Tracker._track` is its way: is it a copy (copies.py), what does its sequence number say
+(sequence.py), what does it add to counters (counters.py), to the handshake (handshake.py), to
+requests and answers (turns.py), does it close (closing.py), is it kept (kept.py). Connections that
+are over go to endings.py, and from there as a :class:`~pcapdiag.flow.records.Flow` to ``finished``,
+in plain Python (story.py).
 """
 
 from __future__ import annotations
@@ -28,22 +29,23 @@ from pcapdiag.decode.headers import (
 )
 from pcapdiag.decode.rows import HASH, seal, unpack
 from pcapdiag.flow.activity import Bins
-from pcapdiag.flow.callers import REFUSED, Callers
+from pcapdiag.flow.callers import Callers
+from pcapdiag.flow.closing import Closing
 from pcapdiag.flow.copies import Copies
 from pcapdiag.flow.counters import count_segment
 from pcapdiag.flow.endings import Endings
 from pcapdiag.flow.handshake import note_last_step, note_syn
+from pcapdiag.flow.icmp_errors import IcmpErrors
 from pcapdiag.flow.kept import KeptPackets
 from pcapdiag.flow.lanes import Lanes
-from pcapdiag.flow.leaks import Leaks
-from pcapdiag.flow.legs import CLOSED, LEFT, Moments
+from pcapdiag.flow.legs import Moments
 from pcapdiag.flow.losses import Losses
 from pcapdiag.flow.neighbours import Neighbours
+from pcapdiag.flow.openings import Openings
 from pcapdiag.flow.records import Flow, HalfFlow
 from pcapdiag.flow.redirects import Redirects
 from pcapdiag.flow.sequence import analyze
 from pcapdiag.flow.silence import denies
-from pcapdiag.flow.spans import note_outcome
 from pcapdiag.flow.table import Table
 from pcapdiag.flow.turns import Turns, note_request_acked
 from pcapdiag.model.numbers import (
@@ -74,8 +76,6 @@ SWEEP = 50_000_000
 """How often (ns of the capture) it is looked for connections that are over."""
 IDLE = 1_000_000_000
 """Quiet time (ns) that is noted, because the end of it may have ended the connection."""
-MAX_ICMP = 16
-MAX_RESET_PAYLOAD = 64
 
 SOON = 8
 """Packets from the one that is followed to the one whose bytes are brought near meanwhile."""
@@ -111,7 +111,6 @@ class Tracker:
         self.table = Table(seed)
         self.activity = Bins()
         self.losses = Losses()
-        self.leaks = Leaks()
         self.moments = Moments()
         self.lanes = Lanes()
         self.callers = Callers()
@@ -123,6 +122,13 @@ class Tracker:
         self.endings = Endings(
             finished, want_all, self.table, self.turns, self.kept, self.losses, self.activity
         )
+        self.openings = Openings(
+            self.table, self.endings, self.copies, self.redirects, self.activity
+        )
+        self.closing = Closing(
+            self.table, self.endings, self.moments, self.neighbours, self.activity
+        )
+        self.icmp_errors = IcmpErrors(self.table, self.endings, self.copies)
         self.on_dns: Callable[[Packet, bytes, int, int], object] | None = None
         """Takes each DNS message over UDP, with its frame and time."""
         self.reassemble: Callable[[Packet, bytes, int], bytes | None] | None = None
@@ -135,7 +141,6 @@ class Tracker:
         self.words = NO_WORDS
         self.width = 0
         self.link_types = array("q")
-        self.files = array("q")
         self.buffer: Any = b""
         self.now = 0
         self.next_sweep = 0
@@ -147,7 +152,6 @@ class Tracker:
         self.other_protocols = 0
         self.fragments = 0
         self.unknown_link = 0
-        self.unmatched_icmp = 0
         self.acked_unseen = 0
         self.super_segments = 0
         self.bad_checksums = 0
@@ -173,7 +177,6 @@ class Tracker:
         self.words = batch.words
         self.width = batch.width
         self.link_types = link_types
-        self.files = files
         self.copies.files = files
         if batch.disordered:
             self._process_disordered(batch.count)
@@ -235,11 +238,7 @@ class Tracker:
         """Say whether the packet is a SYN that ends a connection on the same ports."""
         p = self.packet
         flow = self.table.find(p, self.table.hash(p))
-        return 0 if flow is None else self._is_another(p, flow)
-
-    def _is_another(self, p: Packet, flow: Flow) -> int:
-        base = flow.a.base_seq if self.table.from_a else flow.b.base_seq
-        return 1 if p.flags & (SYN | ACK) == SYN and base >= 0 and p.seq != base else 0
+        return 0 if flow is None else self.openings.is_another(p, flow)
 
     def _track_assigned(self, waiting: list[int], assigned: list[Flow | None]) -> None:
         p = self.packet
@@ -299,7 +298,7 @@ class Tracker:
             if whole is not None:
                 self._reassembled(p, whole, frame, time, interface)
         elif kind == _ICMP_ERROR:
-            self._icmp(p, frame, time)
+            self.icmp_errors.note(p, frame, time)
         elif kind == _UNDECODED:
             self.undecoded += 1
         elif kind == _UNKNOWN_LINK:
@@ -335,80 +334,10 @@ class Tracker:
         h = p.hash if p.hash != 0 else self.table.hash(p)
         flow = self.table.find(p, h)
         if flow is None:
-            return self._open(p, h, frame, time, interface)
+            return self.openings.opened(p, h, frame, time, interface)
         if p.flags & SYN or flow.a.base_seq < 0 or flow.b.base_seq < 0:
-            return self._assign_opening(p, h, flow, frame, time, interface)
+            return self.openings.assign(p, h, flow, frame, time, interface)
         return flow
-
-    def _assign_opening(
-        self, p: Packet, h: int, flow: Flow, frame: int, time: int, interface: int
-    ) -> Flow | None:
-        """Return the connection of one of the first packets: ``flow``, or one that takes over."""
-        if p.flags & SYN:
-            if self._is_another(p, flow):
-                self.endings.end(flow, self.now)
-                return self._open(p, h, frame, time, interface)
-            f = flow.a if self.table.from_a else flow.b
-            if f.base_seq >= 0 and not p.flags & ACK:
-                self.copies.compare_files(p, flow, self.files[interface], frame, time)
-        self._note_base(p, flow)
-        return flow
-
-    def _open(self, p: Packet, h: int, frame: int, time: int, interface: int) -> Flow | None:
-        table = self.table
-        stream = -1
-        grave = table.find_grave(p, h)
-        if grave is not None:
-            base = grave.base_a if table.from_a else grave.base_b
-            is_syn = p.flags & (SYN | ACK) == SYN
-            if not is_syn or p.seq == base:
-                # A refused SYN may be sent again, and accepted, when the RST did not arrive.
-                if not grave.evicted and not (is_syn and grave.refused):
-                    table.late_packets += 1
-                    self._count_late(p, time)
-                    return None
-                stream = grave.stream
-        if stream < 0:
-            stream = table.next_stream
-            table.next_stream += 1
-        if p.flags & (SYN | ACK) == SYN | ACK:
-            called = self.redirects.note(p, time)
-            if called is not None:
-                self._note_base(p, called)
-                called.answers_stream = stream
-                return called
-        flow = table.add(p, h, stream)
-        flow.previous = grave
-        flow.first_frame = frame
-        flow.start = time
-        flow.end = time
-        flow.active_time = time
-        flow.file = self.files[interface]
-        flow.syn_tsval = p.tsval
-        flow.syn_ip_id = p.ip_id
-        self._note_base(p, flow)
-        table.infer_opener(p, flow)
-        table.settle(flow)
-        self.endings.make_room(self.now)
-        return flow
-
-    def _count_late(self, p: Packet, time: int) -> None:
-        """Count a packet of a connection that was judged before over time, if nowhere else."""
-        if time < self.activity.low or time >= self.activity.high:
-            self.activity.move(time)
-        self.activity.packets += 1
-        self.activity.bytes += p.payload_length
-        if p.flags & RST:
-            self.activity.resets += 1
-
-    def _note_base(self, p: Packet, flow: Flow) -> None:
-        # As Wireshark: a segment seen before its SYN tells where both began, if it is an ACK.
-        f = flow.a if self.table.from_a else flow.b
-        r = flow.b if self.table.from_a else flow.a
-        if f.base_seq < 0:
-            f.base_seq = p.seq if p.flags & SYN else (p.seq - 1) & MASK32
-        if r.base_seq < 0 and p.flags & ACK:
-            r.base_seq = (p.ack - 1) & MASK32
 
     # Following.
 
@@ -476,7 +405,7 @@ class Tracker:
                 flow.pause_end = time
             flow.active_time = time
         if flow.closing != 0 or p.flags & (SYN | FIN | RST):
-            self._note_ending(p, flow, f, r, fresh, frame, time)
+            self.closing.note(p, flow, f, r, fresh, frame, time)
         if self.watching:
             self.kept.show(p, flow, from_a, marks, self.copies.path, frame, time)
         return self.kept.keep(p, flow, from_a, marks, self.copies.path, frame, time)
@@ -495,82 +424,6 @@ class Tracker:
             self.bad_checksums += 1
         if marks & DSACK:
             self.copies.delivered_twice(p, r)
-
-    def _note_ending(
-        self, p: Packet, flow: Flow, f: HalfFlow, r: HalfFlow, fresh: int, frame: int, time: int
-    ) -> None:
-        if p.flags & (FIN | RST) and f.fin_seq < 0 and r.fin_seq < 0 and flow.rst_time == 0:
-            opener = flow.a if flow.a_opened else flow.b
-            self.moments.note(flow, LEFT if f is opener else CLOSED, time)
-        if p.flags & FIN and f.fin_seq < 0:
-            f.fin_frame = frame
-            f.fin_time = time
-            f.fin_seq = (p.seq + p.payload_length) & MASK32
-            f.fin_ack = p.ack
-        if p.flags & RST:
-            self.activity.resets += 1
-            f.rst_count += 1
-            if flow.rst_time == 0:
-                flow.rst_time = time
-            self._note_reset(p, flow, f, time)
-            if flow.midstream:
-                self.leaks.note(p, self.table, flow, f, frame, time)
-            if flow.syn_ack_count == 0 and flow.syn_count > 0 and f.packets == 1:
-                if flow.endpoint is not None:
-                    note_outcome(flow.endpoint, REFUSED, time)
-        if p.flags & RST or (f.fin_seq >= 0 and r.fin_seq >= 0):
-            self.table.touch(flow, 2)
-            self.endings.make_room(self.now)
-        elif flow.closing != 2 or fresh > 0 or p.flags & SYN:
-            if flow.handshake_done or flow.midstream:
-                if flow.closing != 0:
-                    self.table.touch(flow, 0)
-                    self.endings.make_room(self.now)
-            else:
-                self.table.touch(flow, 1)
-
-    def _note_reset(self, p: Packet, flow: Flow, f: HalfFlow, time: int) -> None:
-        host = f.host
-        host.reset_ttls[p.ttl] = host.reset_ttls.get(p.ttl, 0) + 1
-        if p.payload_length > 0 and not flow.reset_payload:
-            size = p.payload_captured
-            if size > MAX_RESET_PAYLOAD:
-                size = MAX_RESET_PAYLOAD
-            flow.reset_payload = bytes(self.buffer[p.payload : p.payload + size])
-        if p.mac != 0 and not flow.arp_frames:
-            flow.arp_frames = self.neighbours.frames_of(p.mac, time)
-
-    def _icmp(self, p: Packet, frame: int, time: int) -> None:
-        table = self.table
-        h = table.hash(p)
-        flow = table.find(p, h)
-        if flow is None:
-            if not p.quote_full or table.find_grave(p, h) is not None:
-                self.unmatched_icmp += 1
-                return
-            flow = table.add(p, h, table.next_stream)
-            table.next_stream += 1
-            flow.first_frame = frame
-            flow.start = time
-            flow.end = time
-            flow.active_time = time
-            table.infer_opener(p, flow)
-            flow.midstream = 0 if p.flags & SYN else 1
-            flow.inferred = flow.midstream
-            table.settle(flow)
-            self.endings.make_room(self.now)
-        if flow.icmp is None:
-            flow.icmp = []
-        if len(flow.icmp) >= MAX_ICMP:
-            return
-        fact = (
-            frame, time, p.icmp_version, p.icmp_high, p.icmp_low, p.icmp_type, p.icmp_code,
-            p.icmp_mtu, table.from_a, p.seq, p.payload_length, p.icmp_ttl, p.ip_id,
-        )  # fmt: skip
-        for known in flow.icmp:
-            if self.copies.is_same_error(known, fact):
-                return
-        flow.icmp.append(fact)
 
     # Time.
 

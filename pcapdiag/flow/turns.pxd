@@ -40,6 +40,8 @@ cdef class Turns:
     cdef void _answered(self, Packet p, Flow flow, long long frame, long long time)
     @cython.locals(hello=cython.bint, length=cython.longlong, slot=cython.longlong, source=cython.longlong, stop=cython.longlong, target=cython.longlong, count=cython.longlong)
     cdef inline int _head(self, Packet p, HalfFlow f, long long position) except -1
+    @cython.locals(end=cython.longlong)
+    cdef void _keep_ahead(self, Packet p, HalfFlow f, long long slot, long long position) noexcept
 
 
 cpdef void note_request_acked(Packet p, Flow flow, HalfFlow r, long long time) noexcept

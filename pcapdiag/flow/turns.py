@@ -252,18 +252,22 @@ class Turns:
             f.hello_seq = f.turn_seq
         hello = f.turn_seq == f.hello_seq
         length = f.hello_length if hello else f.head_length
-        if position > length or position + p.payload_captured <= length or length >= HEAD:
+        if position + p.payload_captured <= length or length >= HEAD:
             return 0
         slot = f.hello_slot if hello else f.head_slot
         if slot < 0:
             slot = self.heads.take()
             if slot < 0:
-                self.left_out += 1
+                if position <= length:
+                    self.left_out += 1
                 return 0
             if hello:
                 f.hello_slot = slot
             else:
                 f.head_slot = slot
+        if position > length:
+            self._keep_ahead(p, f, slot, position)
+            return 0
         source = p.payload + (length - position)
         stop = p.payload + p.payload_captured
         if stop - source > HEAD - length:
@@ -272,23 +276,42 @@ class Turns:
         count = stop - source
         copy(self.heads.view, target, p.view, source, count)
         length += count
+        if f.ahead_end > length and f.ahead_start <= length:
+            length = f.ahead_end
         if hello:
             f.hello_length = length
         else:
             f.head_length = length
         return count
 
-
-def note_request_acked(p: Packet, flow: Flow, r: HalfFlow, time: int) -> None:
-    """Note when an acknowledgment has come for all that the initiator ``r`` has sent."""
-    if r.next_seq >= 0 and distance(p.ack, r.next_seq) >= 0:
-        flow.request_acked_time = time
+    def _keep_ahead(self, p: Packet, f: HalfFlow, slot: int, position: int) -> None:
+        """Keep a segment that overtook others in its place; one stretch of such bytes is kept."""
+        end = position + p.payload_captured
+        if end > HEAD:
+            end = HEAD
+        if f.ahead_end == 0:
+            f.ahead_start = position
+            f.ahead_end = end
+        elif position > f.ahead_end or end < f.ahead_start:
+            return
+        copy(self.heads.view, slot * HEAD + position, p.view, p.payload, end - position)
+        if position < f.ahead_start:
+            f.ahead_start = position
+        if end > f.ahead_end:
+            f.ahead_end = end
 
 
 def _begin_head(f: HalfFlow) -> None:
     f.turn_seq = -1
     f.head_length = 0
     f.tail_length = 0
+    f.ahead_end = 0
+
+
+def note_request_acked(p: Packet, flow: Flow, r: HalfFlow, time: int) -> None:
+    """Note when an acknowledgment has come for all that the initiator ``r`` has sent."""
+    if r.next_seq >= 0 and distance(p.ack, r.next_seq) >= 0:
+        flow.request_acked_time = time
 
 
 def _opener_by_content(p: Packet, flow: Flow, opened: int) -> int:

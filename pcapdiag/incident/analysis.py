@@ -168,6 +168,7 @@ class Analysis(Following):
     def tell(self, archived: Archived) -> Told:
         """Judge a connection knowing the whole capture."""
         story = archived.story
+        story.goes_on = self.twins.has(story.stream)
         context = self.surroundings.context(
             story, archived.watched_until if story.evicted else None
         )
@@ -289,8 +290,8 @@ class Analysis(Following):
         if not connection.timeline:
             self._teller.name_ends(connection)
         elif connection.verdict.failed:
-            responder = connection.responder
-            connection.scope = self._scopes.scope(responder.ip, responder.port)
+            caller, responder = connection.initiator.ip, connection.responder
+            connection.scope = self._scopes.scope(caller, responder.ip, responder.port)
             self._load.add(connection, self.surroundings.capture_hosts)
 
     def _selected(self, flow: Flow) -> bool:

@@ -44,7 +44,7 @@ def collect_fleet(analysis: Analysis, topology: Topology) -> Fleet:
         dns=analysis.dns.facts(tracker.last_time),
         losses=[losses_of(one) for one in hosts if one.sent_segments + one.taken_segments],
         places=_places(analysis, hosts),
-        leaks=leaks_of(tracker.leaks.found),
+        leaks=leaks_of(tracker.closing.leaks.found),
         capture_hosts=analysis.surroundings.capture_hosts,
         filtered=analysis.options.is_filtered,
     )

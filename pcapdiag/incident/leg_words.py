@@ -25,6 +25,8 @@ def explanation(found: Explanation, title: str, decided: int) -> str:
     last, tries = found.last, len(found.causes)
     where = f"{last.place}, frame {last.frame}"
     leg = "its client's leg" if found.by_client else "the other leg"
+    if found.hidden:
+        leg = "a leg of the proxy behind, to which this one's own cannot be read (TLS)"
     when = ""
     if 0 < last.decided < decided:
         when = f", {duration(decided - last.decided)} before"

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from itertools import pairwise
+from types import MappingProxyType
 
 import msgspec
 
 from pcapdiag.correlate.causes import Joined, join_legs
 from pcapdiag.correlate.explanation import Explanation
 from pcapdiag.correlate.fitting import GIVEN_UP, LEFT, REPLIES
+from pcapdiag.correlate.hidden import Reach
 from pcapdiag.correlate.leg_failure import Key, LegFailure
 from pcapdiag.correlate.two_sides import two_sides
 from pcapdiag.diagnose.capture.partial import KIND as PARTIAL
@@ -108,14 +110,16 @@ class ProxyLegs(msgspec.Struct):
         own: frozenset[str],
         opened: Container[str] = (),
         answered: Container[str] = (),
+        reach: Reach = MappingProxyType({}),
     ) -> None:
         """Join the legs; ``own`` are the capturing host's addresses. Nothing is noted later.
 
-        ``opened`` and ``answered`` are those that opened and answered connections in one capture.
+        ``opened`` and ``answered`` are those that opened and answered connections in one capture,
+        ``reach`` who opened some to whom, by the names of hosts that several points have.
         """
         if not own and opened:
             own = two_sides(self._failures, opened, answered)
-        self._joined = join_legs(self._failures, own)
+        self._joined = join_legs(self._failures, own, reach)
         explained = self._joined.explained
         self._effects = {one.key: one for one in self._failures if one.key in explained}
         for key, found in explained.items():

@@ -59,7 +59,7 @@ class PointStudy:
     def prints(self) -> Sequence[Print]:
         """Return the prints, what came past a NAT untranslated as a twin of what it continues."""
         prints = self.analysis.prints
-        known = {row[2]: row[4] for row in self.analysis.tracker.leaks.found}
+        known = {row[2]: row[4] for row in self.analysis.tracker.closing.leaks.found}
         if not known:
             return prints
         return [

@@ -47,7 +47,6 @@ class Readers:
         conversation = self._conversation(flow)
         for piece in _pieces(self._lanes, flow):
             conversation.feed(piece)
-        conversation.settle()
 
     def _conversation(self, flow: Flow) -> Conversation:
         # Only here: many captures have none whose bytes are read.
@@ -68,11 +67,20 @@ def _pieces(lanes: Lanes, flow: Flow) -> list[Piece]:
 
 
 def _of_half(lanes: Lanes, half: HalfFlow, from_initiator: bool) -> list[Piece]:
+    """Take an end's bytes in their order.
+
+    Those that overtook others are taken with the packet that brought what was missing before them,
+    as TCP hands them on (RFC 9293 section 3.10.7.4).
+    """
     lane = half.lane
     if lane is None:
         return []
-    rows = lanes.take_pieces(lane)
-    return [Piece(from_initiator, frame, time, data, hole) for frame, time, hole, data in rows]
+    pieces = []
+    last = (0, 0)
+    for frame, time, hole, data in lanes.take_pieces(lane):
+        last = max(last, (time, frame))
+        pieces.append(Piece(from_initiator, last[1], last[0], data, hole))
+    return pieces
 
 
 def _opened_websocket(story: Story) -> Iterator[Exchange]:

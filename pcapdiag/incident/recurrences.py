@@ -10,7 +10,10 @@ from typing import TypeVar
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.idle_end import RESET, lost_after_idle, reset_after_idle
 from pcapdiag.diagnose.judgement import Judgement
+from pcapdiag.diagnose.mtu.sizes import sizes
+from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
 from pcapdiag.model.context import (
+    BigLost,
     EndpointFacts,
     HostFacts,
     IdleEnds,
@@ -29,8 +32,9 @@ BLOCKED_WITHIN = 600_000_000_000
 """A connection refused this soon (ns) after one was cut may be blocked for it (Weaver 2009)."""
 LEFT = frozenset({"tcp.initiator_abort", "tcp.response_timeout"})
 MAX_WAITS = 64
-"""Waits kept of one initiator for one endpoint."""
+"""Waits, and losses of what is big, kept of one initiator for one endpoint."""
 LOST = frozenset({"tcp.data_timeout", "tcp.keepalive_timeout"})
+LOST_BIG = frozenset({"tcp.data_timeout", "mtu.black_hole"})
 
 _Endpoint = tuple[str, int]
 _K = TypeVar("_K")
@@ -47,6 +51,7 @@ class Recurrences:
         self._marks: dict[str, ResetMarks] = {}
         self._cut: dict[_Endpoint, dict[str, int]] = {}
         self._blocked: dict[_Endpoint, dict[str, Range]] = {}
+        self._lost_big: dict[_Endpoint, dict[tuple[str, bool], list[BigLost]]] = {}
         self.left_out = 0
 
     def note(self, story: Story, judgement: Judgement) -> None:
@@ -62,6 +67,7 @@ class Recurrences:
             self._note_left(story, judgement)
             self._note_idle(story, judgement)
             self._note_block(story, judgement)
+            self._note_big(story, judgement)
 
     def add_to_endpoint(self, facts: EndpointFacts) -> None:
         """Fill in what is known of an endpoint."""
@@ -71,6 +77,7 @@ class Recurrences:
         facts.left_after = self._left_after.get(key, {})
         facts.cut = self._cut.get(key, {})
         facts.blocked = self._blocked.get(key, {})
+        facts.lost_big = self._lost_big.get(key, {})
 
     def add_to_host(self, facts: HostFacts) -> None:
         """Fill in what is known of an address."""
@@ -145,6 +152,18 @@ class Recurrences:
             if 0 <= story.start - self._cut[key][caller] <= BLOCKED_WITHIN:
                 blocked = self._blocked.setdefault(key, {})
                 blocked.setdefault(caller, Range()).add(reset.time)
+
+    def _note_big(self, story: Story, judgement: Judgement) -> None:
+        stuck = stuck_data(story) if judgement.code in LOST_BIG else None
+        if stuck is None or sizes(story, stuck) is None:
+            return
+        ways = self._at(self._lost_big, (story.responder.address, story.responder.port), {})
+        way = story.initiator.address, stuck.by_initiator
+        if ways is None or (way not in ways and len(ways) >= MAX_VALUES):
+            return
+        known = ways.setdefault(way, [])
+        if len(known) < MAX_WAITS:
+            known.append(BigLost(story.established_time, stuck.first_time))
 
     def _at(self, table: dict[_K, _V], key: _K, fresh: _V) -> _V | None:
         known = table.get(key)

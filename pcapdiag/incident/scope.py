@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.flow.table import INSIDE
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.archive import Outcome
 from pcapdiag.incident.surroundings import Key
-from pcapdiag.model.addresses import key_of
+from pcapdiag.model.addresses import goes_inside, key_of
 from pcapdiag.model.report import Scope
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import format_seconds
@@ -47,14 +48,16 @@ class Scopes:
     def __init__(self, tracker: Tracker, *, filtered: bool) -> None:
         self._tracker = tracker
         self._filtered = filtered
-        self._outcomes: dict[tuple[str, int], _Outcome] = {}
+        self._outcomes: dict[tuple[str, int, bool], _Outcome] = {}
         self._ports: dict[Key, _Ports] | None = None
 
     def count(self, story: Story, now: Outcome, before: Outcome = "ok") -> None:
         """Note what was judged of a connection, in place of what was judged ``before``."""
         if now == before:
             return
-        endpoint = (story.responder.address, story.responder.port)
+        address = story.responder.address
+        inside = goes_inside(story.initiator.address, address)
+        endpoint = (address, story.responder.port, inside)
         outcome = self._outcomes.get(endpoint)
         if outcome is None:
             if len(self._outcomes) >= MAX_ENDPOINTS:
@@ -66,11 +69,11 @@ class Scopes:
             outcome.first_failed = min(outcome.first_failed or story.start, story.start)
             outcome.last_failed = max(outcome.last_failed, story.start)
 
-    def scope(self, address: str, port: int) -> Scope | None:
+    def scope(self, caller: str, address: str, port: int) -> Scope | None:
         """Return what became of the connections to an endpoint; None where that was not counted."""
-        key = key_of(address)
-        record = self._tracker.table.endpoints.get((*key, port))
-        outcome = self._outcomes.get((address, port))
+        key, inside = key_of(address), goes_inside(caller, address)
+        record = self._tracker.table.endpoints.get((*key, port + INSIDE * inside))
+        outcome = self._outcomes.get((address, port, inside))
         if record is None or outcome is None:
             return None
         scope = Scope(
@@ -98,13 +101,18 @@ class Scopes:
 
     def _collect_ports(self) -> dict[Key, _Ports]:
         """Return the lowest ports of every failing address, those that failed apart."""
-        failing = {end for end, outcome in self._outcomes.items() if outcome.failed}
+        failing = {end[:2] for end, outcome in self._outcomes.items() if outcome.failed}
         ports: dict[Key, _Ports] = {}
         for address, port in sorted(failing):
             ports.setdefault(key_of(address), _Ports(address)).add(port, failed=True)
-        for (version, high, low, port), record in sorted(self._tracker.table.endpoints.items()):
+        working = {
+            (one.version, one.high, one.low, one.port)
+            for one in self._tracker.table.endpoints.values()
+            if one.established
+        }
+        for version, high, low, port in sorted(working):
             known = ports.get((version, high, low))
-            if known is not None and record.established and (known.address, port) not in failing:
+            if known is not None and (known.address, port) not in failing:
                 known.add(port, failed=False)
         return ports
 

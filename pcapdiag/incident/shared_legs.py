@@ -42,7 +42,7 @@ def share_legs(studies: Sequence[PointStudy], numbers: Numbers) -> ProxyLegs:
             noted.setdefault(moved.key, []).append((rank, moved))
     joined = ProxyLegs()
     joined.take_over(_tied_by_id([_one_of(seen) for seen in noted.values()]))
-    joined.conclude(frozenset())
+    joined.conclude(frozenset(), reach=_reach(studies, hosts))
     for study in studies:
         study.analysis.legs.share(joined, partial(numbers, study.number))
     return joined
@@ -83,6 +83,16 @@ def _host_names(studies: Sequence[PointStudy]) -> dict[str, str]:
             if not is_loopback(address):
                 names.setdefault(address, _own(study))
     return names
+
+
+def _reach(studies: Sequence[PointStudy], names: dict[str, str]) -> dict[str, set[str]]:
+    """Return to which hosts each one opened connections, as far as the points remember."""
+    found: dict[str, set[str]] = {}
+    for study in studies:
+        for opener, peer in study.analysis.surroundings.calls():
+            if not is_loopback(opener) and not is_loopback(peer):
+                found.setdefault(names.get(opener, opener), set()).add(names.get(peer, peer))
+    return found
 
 
 def _own(study: PointStudy) -> str:

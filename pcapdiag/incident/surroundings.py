@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 from msgspec.structs import replace
@@ -14,12 +14,13 @@ from pcapdiag.diagnose.attribution.vantage import capture_hosts
 from pcapdiag.flow.fleet import leaks_of
 from pcapdiag.flow.records import Host
 from pcapdiag.flow.story import address_text, endpoint_facts, host_facts
+from pcapdiag.flow.table import INSIDE
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.neighbourhood import neighbours, networks
 from pcapdiag.incident.recurrences import Recurrences
 from pcapdiag.incident.tls_servers import TlsServers
 from pcapdiag.incident.too_big import TooBigMessages
-from pcapdiag.model.addresses import is_loopback, key_of
+from pcapdiag.model.addresses import goes_inside, is_loopback, key_of
 from pcapdiag.model.context import Context, EndpointFacts, HostFacts, Untranslated
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import End, Role
@@ -137,7 +138,9 @@ class Surroundings:
         )
 
     def _untranslated(self, stream: int) -> Untranslated | None:
-        for leak in leaks_of([row for row in self._tracker.leaks.found if row[2] == stream]):
+        for leak in leaks_of(
+            [row for row in self._tracker.closing.leaks.found if row[2] == stream]
+        ):
             return Untranslated(leak.known, leak.of_stream)
         return None
 
@@ -154,7 +157,7 @@ class Surroundings:
         if http is None or not http.asked:
             return
         table, callers = self._tracker.table, self._tracker.callers
-        endpoint = table.endpoints.get((*key_of(story.responder.address), story.responder.port))
+        endpoint = table.endpoints.get(_endpoint_key(story))
         host = table.hosts.get(key_of(story.initiator.address))
         caller = callers.find(endpoint, host) if endpoint is not None and host is not None else None
         if caller is None:
@@ -221,18 +224,27 @@ class Surroundings:
         return facts
 
     def _endpoint(self, story: Story) -> EndpointFacts | None:
-        key = (*key_of(story.responder.address), story.responder.port)
+        key = _endpoint_key(story)
         record = self._tracker.table.endpoints.get(key)
         if record is None:
             return None
         facts = self._endpoints.get(key)
         if facts is None:
             facts = endpoint_facts(record)
-            facts.tls = self.tls_servers.get(facts.address, facts.port)
+            # A sidecar's TLS is not that of the application, which it calls at the same address.
+            known = self.tls_servers.get(facts.address, facts.port)
+            facts.tls = None if record.inside else known
             self.recurrences.add_to_endpoint(facts)
             if self._base is not None and len(self._endpoints) < MAX_ENDPOINTS:
                 self._endpoints[key] = facts
         return facts
+
+    def calls(self) -> Iterator[tuple[str, str]]:
+        """Yield who opened connections to whom; of each a few others are remembered."""
+        for record in self._tracker.table.hosts.values():
+            opener = address_text(record.version, record.high, record.low)
+            for key in record.peers:
+                yield opener, address_text(*key)
 
     def share_roles(self, roles: Roles) -> None:
         """Use roles that were collected over several captures, this one among them."""
@@ -267,6 +279,13 @@ class Surroundings:
             for endpoint in table.endpoints.values():
                 address = address_text(endpoint.version, endpoint.high, endpoint.low)
                 roles.add_end(address, endpoint.port)
+
+
+def _endpoint_key(story: Story) -> tuple[int, int, int, int]:
+    """Return how the tracker knows a connection's endpoint."""
+    address, port = story.responder.address, story.responder.port
+    inside = goes_inside(story.initiator.address, address)
+    return *key_of(address), port + INSIDE * inside
 
 
 def _nobody_answers(hosts: Iterable[Host]) -> bool:

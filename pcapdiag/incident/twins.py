@@ -36,6 +36,10 @@ class Twins(msgspec.Struct):
                 story.same_as, _Pair(f"{' -> '.join(ends)}, stream {story.stream}")
             )
 
+    def has(self, stream: int) -> bool:
+        """Return whether a connection is seen again behind a NAT."""
+        return stream in self._pairs
+
     def settle(self, stream: int, *, failed: bool) -> None:
         """Say what became of a connection."""
         if stream in self._pairs:

@@ -19,6 +19,13 @@ def is_loopback(address: str) -> bool:
     return address.startswith("127.") or address == "::1"
 
 
+def goes_inside(initiator: str, responder: str) -> bool:
+    """Return whether a host's loopback called another address of that host: a sidecar does so."""
+    if initiator == "::6":  # Istio's, beside 127.0.0.6.
+        return responder not in ("::1", "::6")
+    return is_loopback(initiator) and not is_loopback(responder)
+
+
 @lru_cache(MAX_ADDRESSES)
 def key_of(address: str) -> tuple[int, int, int]:
     """Return the version of an address, and its upper and lower 64 bits."""

@@ -56,6 +56,14 @@ class SpokenFor(msgspec.Struct):
     """When (ns) connections began that it said so of."""
 
 
+class BigLost(msgspec.Struct, frozen=True):
+    """A connection on which one end's full-size segments were never acknowledged; ns."""
+
+    established: int
+    lost: int
+    """When the first of them was sent."""
+
+
 class HostFacts(msgspec.Struct):
     """One address, over all its connections (capture duplicates left out)."""
 
@@ -87,6 +95,8 @@ class HostFacts(msgspec.Struct):
     """Connections that it opened (as initiator)."""
     answered: int = 0
     """Connections that it answered (as responder, SYN-ACK or data seen)."""
+    translated: bool = False
+    """Connections to it go on to another address in this capture: a NAT's, a service's."""
 
 
 class NetworkFacts(msgspec.Struct):
@@ -178,6 +188,8 @@ class EndpointFacts(msgspec.Struct):
     """
     spoken_for: SpokenFor | None = None
     """What a device said by ICMP of connections to it; None where none did."""
+    lost_big: dict[tuple[str, bool], list[BigLost]] = {}
+    """Connections whose big segments vanished, by initiator, and whether it had sent them."""
     blocked: dict[str, Range] = {}
     """When (ns) further connections of those initiators were reset at their SYN, soon after."""
     answers_within: list[int] = msgspec.field(default_factory=lambda: [0] * 16)

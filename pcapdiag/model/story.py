@@ -254,6 +254,8 @@ class Story(msgspec.Struct, eq=False, dict=True):
     told where it then left this one soon, without an answer."""
     same_as: int | None = None
     """The stream of the same connection before a NAT changed its addresses, in this capture."""
+    goes_on: bool = False
+    """A connection of this capture has it as its ``same_as``; known when it was read."""
     answers_stream: int | None = None
     """Wireshark's stream of the responder's packets, where a REDIRECT rule made it another one."""
     legs_before: tuple[LegMoment, ...] = ()

@@ -264,7 +264,6 @@ def application_of(recording: Recording, keys: KeyLog) -> Application:
     conversation = Conversation(keys)
     for piece in _pieces(recording):
         conversation.feed(piece)
-        conversation.settle()
     return conversation.finish()
 
 

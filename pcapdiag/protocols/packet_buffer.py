@@ -32,13 +32,19 @@ class PacketBuffer:
 
     def moment(self, offset: int = 0) -> Moment:
         """Return the packet that brought the byte at ``offset``, which must be there."""
+        if len(self._marks) == 1:
+            return self._marks[0][1]
         position = self._start + offset
         return next(moment for end, moment in self._marks if position < end)
 
     def drop(self, count: int) -> None:
         """Forget the first ``count`` bytes."""
-        del self.data[:count]
         self._start += count
+        if count == len(self.data):
+            self.data.clear()
+            self._marks.clear()
+            return
+        del self.data[:count]
         while self._marks and self._marks[0][0] <= self._start:
             self._marks.popleft()
 

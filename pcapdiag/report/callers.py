@@ -28,13 +28,20 @@ def callers(
     Those that are told as causes of a program's answer were opened by it (``cause_of`` as of
     ``order.causes``), wherever it stands.
     """
-    programs = _programs(report)
+    programs: dict[str, frozenset[str]] = {}
+    ends = []
+    # One way through them: a large report reads its connections from disk.
+    for one in report.connections:
+        _note_programs(one, programs)
+        if one.verdict.failed:
+            ends.append(((one.point, one.stream), _logged_at(one, report)))
     known = frozenset().union(*programs.values())
     found = {}
-    for one in report.connections:
-        program = _logs(one, programs, report) if one.verdict.failed else ""
+    for connection, (program, address) in ends:
+        said = programs.get(address, frozenset())
+        program = program or (next(iter(said)) if len(said) == 1 else "")
         if program or (known and ENVOY not in known):
-            found[one.point, one.stream] = program or NOBODY
+            found[connection] = program or NOBODY
     for effect, cause in cause_of.items():
         product = _own_answer(samples[effect])
         if product:
@@ -43,28 +50,21 @@ def callers(
     return found
 
 
-def _programs(report: Report) -> dict[str, frozenset[str]]:
-    """Return the programs whose own answers came from each address."""
-    found: dict[str, frozenset[str]] = {}
-    for one in report.connections:
-        for exchange in one.http.exchanges if one.http else ():
-            if exchange.local_reply is not None and exchange.local_reply.product:
-                address = exchange.made_by or one.responder.ip
-                said = found.get(address, frozenset())
-                found[address] = said | {exchange.local_reply.product}
-    return found
+def _note_programs(one: Connection, programs: dict[str, frozenset[str]]) -> None:
+    """Note from which address a program's own answers came."""
+    for exchange in one.http.exchanges if one.http else ():
+        if exchange.local_reply is not None and exchange.local_reply.product:
+            address = exchange.made_by or one.responder.ip
+            said = programs.get(address, frozenset())
+            programs[address] = said | {exchange.local_reply.product}
 
 
-def _logs(one: Connection, programs: Mapping[str, frozenset[str]], report: Report) -> str:
-    """Return the program that logs a failure, NOBODY, or nothing where that is not known."""
+def _logged_at(one: Connection, report: Report) -> tuple[str, str]:
+    """Return the program that logs a failure (NOBODY, or nothing), and else where it stands."""
     by_client = one.initiator.role == "client" and not report.topology.assumed
     if by_client and not one.verdict.code.startswith(_ANSWERED):
-        return NOBODY
-    own = _own_answer(one)
-    if own:
-        return own
-    said = programs.get((one.responder if by_client else one.initiator).ip, frozenset())
-    return next(iter(said)) if len(said) == 1 else ""
+        return NOBODY, ""
+    return _own_answer(one), (one.responder if by_client else one.initiator).ip
 
 
 def _own_answer(one: Connection) -> str:

@@ -58,6 +58,17 @@ def repeated_syn(link: Link) -> Marks:
     return {again: RETRANSMISSION, twice: RETRANSMISSION}
 
 
+def syns_that_met_on_the_way(link: Link) -> Marks:
+    """What had waited in a queue comes at once: equal to the last, so sent again."""
+    link.c(1000, "S", 0)
+    again = link.c(1000.3, "S", 0)
+    link.s(1010, "SA", 0, 1)
+    link.c(1011, "A", 1, 1)
+    link.c(1020, "FA", 1, 1)
+    twice = link.c(1020.5, "FA", 1, 1)
+    return {again: RETRANSMISSION, twice: RETRANSMISSION}
+
+
 def repeated_fin(link: Link) -> Marks:
     link.handshake()
     link.c(20, "FA", 1, 1)
@@ -191,8 +202,8 @@ def reset(link: Link) -> Marks:
 SCENES: dict[str, Scene] = {
     scene.__name__: scene
     for scene in (
-        clean, timeout, repeated_syn, repeated_fin, fast, too_late_to_be_fast, spurious, disorder,
-        gap, acked_unseen, duplicate_acks, keep_alive, keep_alive_after_nothing, zero_window,
+        clean, timeout, repeated_syn, syns_that_met_on_the_way, repeated_fin, fast,
+        too_late_to_be_fast, spurious, disorder, gap, acked_unseen, duplicate_acks, keep_alive, keep_alive_after_nothing, zero_window,
         window_update, reset,
     )
 }  # fmt: skip

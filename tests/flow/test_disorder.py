@@ -88,6 +88,28 @@ def test_bytes_that_come_behind_their_acknowledgment_were_not_lost_by_the_captur
     assert lost(5) == 1
 
 
+@pytest.mark.parametrize(
+    ("order", "missing"),
+    [((4, 5, 7, 8, 6), 0), ((4, 7, 8, 5, 6, 6), 0), ((4, 5, 7, 8), 1), ((4, 5, 7, 8, 7), 1)],
+)
+def test_what_overtook_its_acknowledgment_in_disorder_was_not_lost(
+    order: tuple[int, ...], missing: int
+) -> None:
+    """As long as no byte was sent again: that would hide one that is missing."""
+    talk = Talk()
+    talk.ask(100, b"GET / HTTP/1.1\r\n\r\n")
+    talk.answer(110, b"x" * 50)
+    talk.answer(111, b"y" * 60)
+    talk.answer(112, b"z" * 70)
+    talk.ack(113)
+    rows = {row.frame: row for row in talk.wire.rows}
+    shown = Wire()
+    for at, frame in enumerate((1, 2, 3, *order)):
+        shown.add(at * 20, rows[frame].data)
+    tracker = tell(shown).tracker
+    assert tracker.acked_unseen - tracker.endings.captured_late == missing
+
+
 @pytest.mark.parametrize(("caller", "called"), [(40_000, 8080), (5000, 9000), (9000, 40_000)])
 def test_a_syn_that_the_file_has_behind_its_answer_begins_the_connection(
     caller: int, called: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pcapdiag.flow.story import endpoint_facts
 from tests.flow.wire import End, Link, Wire, tell
 
@@ -33,3 +35,31 @@ def test_answers_that_are_no_refusal_are_counted_by_the_first_bytes_of_the_conne
     (facts,) = [endpoint_facts(one) for one in tracker.table.endpoints.values()]
     assert facts.first_bytes == {GET[:4]: 5, HELLO[:4]: 2}
     assert facts.first_accepted == {GET[:4]: 2}
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "pod"), [("127.0.0.6", "10.0.0.2"), ("::6", "2001:db8::2"), ("::1", "2001:db8::2")]
+)
+def test_what_a_sidecar_asks_its_application_is_no_matter_of_the_sidecars_own_port(
+    sidecar: str, pod: str
+) -> None:
+    """In a pod both listen at one address and port."""
+    wire = Wire()
+    outside = "2001:db8::1" if ":" in pod else "10.0.0.1"
+    for n, (source, first) in enumerate(((outside, HELLO), (sidecar, GET), (outside, HELLO))):
+        here = End(source, 40000 + n, 0x1000, b"\2\0\0\0\0\1")
+        link = Link(wire, here, End(pod, 8080, 0x9000, b"\2\0\0\0\0\2"))
+        link.handshake(n * 100)
+        link.c(n * 100 + 20, "PA", 1, 1, first)
+        link.s(n * 100 + 30, "PA", 1, 1 + len(first), b"hello")
+    found = tell(wire).tracker.table.endpoints.values()
+    assert [(one.port, one.connections) for one in found] == [(8080, 2), (8080, 1)]
+    facts = [endpoint_facts(one) for one in found]
+    assert [one.first_accepted for one in facts] == [{HELLO[:4]: 2}, {GET[:4]: 1}]
+
+
+def test_loopback_alone_has_no_inside() -> None:
+    wire = Wire()
+    here = End("127.0.0.1", 40000, 0x1000, b"\2\0\0\0\0\1")
+    Link(wire, here, End("127.0.0.1", 8080, 0x9000, b"\2\0\0\0\0\1")).handshake(0)
+    assert [one.inside for one in tell(wire).tracker.table.endpoints.values()] == [0]

@@ -11,6 +11,7 @@ from pcapdiag.flow.lanes import (
     CHUNK_BYTES,
     GREETING_BYTES,
     IN_USE,
+    MAX_HELD,
     MAX_STREAMED,
     MAX_WAITING,
     STREAMED,
@@ -335,6 +336,26 @@ def test_so_many_segments_wait_and_no_more() -> None:
     pieces = lanes.take_pieces(lane)
     assert pieces[0][2] == 10
     assert len(joined(pieces)) == MAX_WAITING
+
+
+def test_so_many_bytes_wait_of_all_connections_and_no_more() -> None:
+    lanes, size = Lanes(), MAX_HELD // 4
+    several = [Lane(1) for _ in range(5)]
+    for lane in several:
+        lanes.add_segment(lane, 11, size, bytes(size), 1, 1, -1)
+    assert [len(lane.waiting) for lane in several] == [1, 1, 1, 1, 0]
+    assert lanes.held == 4 * size
+    lanes.add_segment(several[0], 1, 10, bytes(10), 2, 2, -1)
+    assert (several[0].waiting, lanes.held) == ([], 3 * size)
+
+
+def test_a_connection_that_goes_gives_back_what_waited() -> None:
+    wire = Wire()
+    link = turns(wire, HELLO)
+    link.c(500, "PA", 1 + len(HELLO) + 100, 1, b"behind a hole")
+    link.s(510, "RA", 1, 1 + len(HELLO))
+    told = tell(wire)
+    assert told.tracker.lanes.held == 0
 
 
 def test_at_the_end_what_waits_is_taken_as_it_is() -> None:

@@ -14,7 +14,7 @@ END = 1 + len(ASKED)
 
 
 def leaks(wire: Wire) -> list[LeakFact]:
-    return leaks_of(tell(wire, want_all=False).tracker.leaks.found)
+    return leaks_of(tell(wire, want_all=False).tracker.closing.leaks.found)
 
 
 def answered_once() -> Wire:

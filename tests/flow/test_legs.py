@@ -261,6 +261,17 @@ def test_the_answers_of_a_redirected_call_are_put_to_it() -> None:
     assert {one.stream for one in told.stories} == {0, 2}
 
 
+@pytest.mark.parametrize("seq", [0, 1], ids=["of a closed port", "of another connection"])
+def test_the_refusal_of_a_redirected_call_is_put_to_it(seq: int) -> None:
+    wire = Wire()
+    here = End(CLIENT, 40000, 0x1000, b"\2\0\0\0\0\1")
+    Link(wire, here, End("127.0.0.1", 15001, 0, b"\2\0\0\0\0\1")).c(0, "S", 0)
+    Link(wire, here, End(UPSTREAM, 9000, 0, b"\2\0\0\0\0\2")).s(0.02, "RA", seq, 1)
+    told = tell(wire)
+    assert told.stream(0).responder.rst_count == (1 if seq == 0 else 0)
+    assert told.stream(0).answers_stream == (1 if seq == 0 else None)
+
+
 @pytest.mark.parametrize(
     "change", [{"ack": 2}, {"caller": 40001}], ids=["another number", "another port"]
 )

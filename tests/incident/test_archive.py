@@ -19,7 +19,7 @@ from pcapdiag.incident.store import IN_MEMORY, KEPT_AS_THEY_ARE, Spill
 from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.pipeline import follow
 from tests.captures import FIXTURES
-from tests.diagnose.playbook import C, S, around, play
+from tests.diagnose.playbook import GET, HANDSHAKE, C, S, around, play
 
 pytestmark = pytest.mark.once
 
@@ -28,7 +28,7 @@ MANY = KEPT_AS_THEY_ARE + 3
 
 def test_stories_come_back_in_order_and_unchanged() -> None:
     archive = Archive()
-    stories = [play(C("SYN"), S("RST,ACK")) for _ in range(MANY)]
+    stories = [play(*HANDSHAKE, C("PSH,ACK", GET), S("RST,ACK")) for _ in range(MANY)]
     for number, story in enumerate(stories):
         story.stream = number
         earlier = judge_first(story, around(story))[1]

@@ -18,6 +18,7 @@ from tests.diagnose.playbook import (
     C,
     Line,
     S,
+    again,
     around,
     icmp,
     play,
@@ -128,3 +129,16 @@ def test_what_a_device_said_by_icmp_of_an_endpoint() -> None:
     assert (times.count, times.most - times.least) == (2, 5 * SECOND)
     by_itself = replace(said, icmp=tuple(replace(e, source=SERVER[0]) for e in said.icmp))
     assert noted(by_itself)[0].spoken_for is None
+
+
+def test_connections_whose_big_segments_vanished() -> None:
+    big = C("PSH,ACK", b"x" * 1448, lost=True)
+    lines = (*HANDSHAKE, *EXCHANGE, big, *again(big, 200, 400, 800, 1600), C("FIN,ACK", after=900))
+    story = play(*lines)
+    facts, _ = noted(story)
+    (lost,) = facts.lost_big[story.initiator.address, True]
+    assert lost.established == story.established_time
+    assert lost.lost == story.packets[7].time
+    small = C("PSH,ACK", GET, lost=True)
+    lines = (*HANDSHAKE, *EXCHANGE, small, *again(small, 200, 400, 800), C("FIN,ACK", after=900))
+    assert not noted(play(*lines))[0].lost_big

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import cast
 
@@ -16,11 +17,16 @@ from tests.correlate.legs import MS, refused, reply, reset
 
 
 def study(
-    number: int, label: str, clock: PointClock, *failures: LegFailure, own: tuple[str, ...] = ()
+    number: int,
+    label: str,
+    clock: PointClock,
+    *failures: LegFailure,
+    own: tuple[str, ...] = (),
+    calls: Sequence[tuple[str, str]] = (),
 ) -> PointStudy:
     legs = ProxyLegs()
     legs.take_over(list(failures))
-    surroundings = SimpleNamespace(capture_hosts=frozenset(own))
+    surroundings = SimpleNamespace(capture_hosts=frozenset(own), calls=lambda: calls)
     analysis = SimpleNamespace(legs=legs, surroundings=surroundings)
     return cast(
         PointStudy, SimpleNamespace(number=number, label=label, clock=clock, analysis=analysis)
@@ -114,3 +120,12 @@ def test_loopback_at_two_points_is_not_one_host() -> None:
     there = refused(7, asked=11, decided=19, opener="127.0.0.1")
     first = study(0, "a", FIRST, replace(here, answerer="127.0.0.1"))
     assert causes(first, study(1, "b", known, there)) == {}
+
+
+def test_behind_a_leg_that_cannot_be_read_it_is_who_was_called_that_counts() -> None:
+    """A sidecar's words come over TLS, and are handed on; its own call is at another point."""
+    there = refused(7, asked=11, decided=19, opener="127.0.0.6")
+    pod = "10.9.9.9"
+    for called, found in ((pod, {0: [("stream 7 at pod", 19)]}), ("10.9.9.8", {})):
+        told = study(0, "client", FIRST, reply(handed_on=True), calls=[("10.0.1.5", called)])
+        assert causes(told, study(1, "pod", FIRST, there, own=(pod,))) == found

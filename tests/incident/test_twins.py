@@ -56,3 +56,10 @@ def test_a_failure_before_the_nat_names_the_other_side() -> None:
     assert told.verdict.notes == [
         f"Behind a NAT in this capture it is 10.0.1.5:40000 -> 10.0.2.7:8443, stream {twin.stream}."
     ]
+
+
+def test_a_connection_that_goes_on_behind_a_nat_is_known_by_its_number() -> None:
+    twins = Twins()
+    twins.note(play(C("SYN"), C("SYN", again=True), same_as=3))
+    assert twins.has(3)
+    assert not twins.has(4)

@@ -24,7 +24,11 @@ SECOND = 1_000_000_000
 
 
 def window(folder: Path) -> tuple[float, float]:
-    with (folder / "proxy.pcap").open("rb") as file:
+    path = folder / "proxy.pcap"
+    if not path.exists():
+        # A sidecar's: the only capture is its pod's.
+        (path,) = folder.glob("*.pcap")
+    with path.open("rb") as file:
         times = [float(time) for time, _ in dpkt.pcap.Reader(file)]
     return times[0], times[-1]
 

@@ -35,6 +35,7 @@ from pcapdiag.diagnose.attribution.resets import (
 from pcapdiag.diagnose.attribution.settle import capture_that_settles, would_settle
 from pcapdiag.diagnose.attribution.silence import weigh_icmp, weigh_silence
 from pcapdiag.diagnose.attribution.view import ResetView, view_reset
+from pcapdiag.diagnose.icmp.quoted import is_translated
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact
@@ -136,6 +137,8 @@ def _by_kind(story: Story, judgement: Judgement, context: Context) -> Attributio
     evidence += [s.evidence() for s in signals]
     by_icmp = story.icmp and judgement.code.startswith(("icmp.", "mtu."))
     device = story.icmp[-1].source if by_icmp else None
+    if by_icmp and is_translated(story, story.icmp[-1]):
+        device = None
     result = conclude(story, probabilities, evidence, device=device)
     return _finish(story, context, result)
 

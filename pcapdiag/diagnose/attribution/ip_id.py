@@ -28,7 +28,7 @@ def continuity(view: ResetView) -> Signal | None:
     reset = view.reset
     if not own or not reset.ip_id or view.story.ip_version != 4:
         return None
-    last = own[-1]
+    last = next((p for p in view.overtook if _follows(view, p, reset)), own[-1])
     again = next((p for p in view.later if p.ip_id == reset.ip_id), None)
     if again is not None:
         detail = (

@@ -117,6 +117,7 @@ RATIOS: dict[str, Ratio] = {
     "reached_initiator": Ratio("vantage", VERY_STRONG, "seen at the initiator's own host"),
     "reached_near": Ratio("vantage", STRONG, "only the link is between"),
     "not_passed_on": Ratio("vantage", STRONG, "seen going in and not coming out"),
+    "came_damaged": Ratio("vantage", VERY_STRONG, "hosts drop it in silence (RFC 9293 3.1)"),
     "idle_silence": Ratio("trigger", MEDIUM, "hosts that forgot a connection answer by RST"),
     "endpoint_serves": Ratio("others", WEAK, "a device dropped one flow; so do load balancers"),
     "handshake_elsewhere": Ratio("others", NEUTRAL, "a SYN proxy or load balancer is there"),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pcapdiag.diagnose.attribution.across import host_alive
+from pcapdiag.diagnose.attribution.damage import came_damaged, may_be_damaged, refused_some
 from pcapdiag.diagnose.attribution.recurring import idle_silence
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.attribution.view import duration
+from pcapdiag.diagnose.icmp.quoted import is_translated
+from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
 from pcapdiag.model.context import Context
 from pcapdiag.model.report import Actor
-from pcapdiag.model.story import Story
+from pcapdiag.model.story import Half, Story
 
 RESPONDER_SILENT = frozenset(
     {
@@ -42,8 +47,11 @@ def weigh_silence(story: Story, code: str, context: Context) -> list[Signal]:
     """Return the signals for a failure by silence; empty for other codes."""
     found: list[Signal | None] = []
     spoke_up = code in INITIATOR_SILENT and story.initiator.rst_count
-    if code in RESPONDER_SILENT | INITIATOR_SILENT and not spoke_up:
-        found.append(not_passed_on(story, code, context) or reached(story, code, context))
+    if code in RESPONDER_SILENT | INITIATOR_SILENT and not spoke_up and not story.goes_on:
+        damaged = damaged_on_the_way(story, code, context)
+        found.append(
+            damaged or not_passed_on(story, code, context) or reached(story, code, context)
+        )
         found.append(endpoint_serves(story, code, context))
         found.append(idle_silence(story, context) if code in LOST_DATA else None)
     if code == "tcp.connection_timeout":
@@ -51,8 +59,22 @@ def weigh_silence(story: Story, code: str, context: Context) -> list[Signal]:
     return [s for s in found if s is not None]
 
 
+def damaged_on_the_way(
+    story: Story, code: str, context: Context, elsewhere: Sequence[Story] = ()
+) -> Signal | None:
+    """Find that what stayed without an answer did not come as it was sent.
+
+    ``elsewhere`` are the stories of the same connection in other captures.
+    """
+    if code not in RESPONDER_SILENT | INITIATOR_SILENT:
+        return None
+    return came_damaged(story, not _silent_is_initiator(story, code), context, elsewhere)
+
+
 def reached(story: Story, code: str, context: Context) -> Signal | None:
     """Use a capture taken on the very host that did not answer: the segments got there.
+
+    Not those of which only the hole was seen.
 
     With the capture on the responder, a SYN that is not answered means that host's own firewall or
     full queue. With a SYN-ACK in the initiator's own capture and no ACK, its host dropped it behind
@@ -62,6 +84,9 @@ def reached(story: Story, code: str, context: Context) -> Signal | None:
     silent = story.half(silent_is_initiator)
     other = story.half(not silent_is_initiator)
     seen = vantage(story, context)
+    stuck = stuck_data(story)
+    if stuck is not None and stuck.hole:
+        return None
     if seen.place != ("initiator" if silent_is_initiator else "responder"):
         return None
     where = f"the capture was taken {'on' if seen.sure else 'beside'} {silent.address}"
@@ -72,14 +97,19 @@ def reached(story: Story, code: str, context: Context) -> Signal | None:
         )
         name = "reached_initiator" if seen.sure else "reached_near"
         frames = story.syn_ack_frames[-1:] or (story.responder.last_frame,)
-        return signal(name, "initiator", detail, frames)
+        return signal(name, "initiator", detail, frames, confounded=_doubtful(story, True))
     why = "its firewall or a full accept queue; `nstat` there tells"
     if code not in QUEUED:
         why = "it, its network or its program stands still, or its firewall drops"
     detail = f"{where}: the segments got there, and that host did not answer ({why})"
     frames = story.syn_frames or (story.turn.request_frame or story.first_frame,)
     name = "reached_responder" if seen.sure else "reached_near"
-    return signal(name, "responder", detail, frames)
+    return signal(name, "responder", detail, frames, confounded=_doubtful(story, False))
+
+
+def _doubtful(story: Story, silent_is_initiator: bool) -> bool:
+    """Return whether what got there may have been damaged."""
+    return may_be_damaged(story, not silent_is_initiator) or refused_some(story)
 
 
 def not_passed_on(story: Story, code: str, context: Context) -> Signal | None:
@@ -87,24 +117,39 @@ def not_passed_on(story: Story, code: str, context: Context) -> Signal | None:
 
     A router captured on all interfaces (or a mirror of both sides) shows twice what it passes on.
     In the first seconds it may only be asking for the receiver's MAC address, and says so by ICMP
-    when nobody answers.
+    when nobody answers. What goes to a service's address goes on to another one.
     """
     if code not in CONNECTING or story.initiator.data_segments:
         return None
     silent_is_initiator = _silent_is_initiator(story, code)
     sender, receiver = story.half(not silent_is_initiator), story.half(silent_is_initiator)
-    host = context.host(sender.address)
-    others, twice = host.packets - sender.packets, host.duplicates - sender.duplicates
-    if sender.duplicates or sender.packets < TRIES or others < ENOUGH or twice < MOSTLY * others:
+    if sender.duplicates or sender.packets < TRIES:
         return None
-    detail = (
-        f"{twice} of {others} other packets of {sender.address} were captured twice, on their way "
-        f"in and out; these {sender.packets} only once: the capturing device did not pass them on "
-        f"to {receiver.address}"
-    )
+    if context.host(receiver.address).translated:
+        others = (
+            f"other connections to {receiver.address} go on to another address in this capture; "
+            f"these {sender.packets} packets do not"
+        )
+    else:
+        others = _seen_twice(sender, context) or _seen_twice(receiver, context)
+    if not others:
+        return None
+    detail = f"{others}: the capturing device did not pass them on to {receiver.address}"
     frames = story.syn_ack_frames if silent_is_initiator else story.syn_frames
     soon = context.last_time - story.start < NEIGHBOUR_ASKED
     return signal("not_passed_on", "path", detail, frames[:SHOWN], confounded=soon)
+
+
+def _seen_twice(half: Half, context: Context) -> str:
+    """Say that an address's other packets were captured on their way in and out; else empty."""
+    host = context.host(half.address)
+    others, twice = host.packets - half.packets, host.duplicates - half.duplicates
+    if others < ENOUGH or twice < MOSTLY * others:
+        return ""
+    return (
+        f"{twice} of {others} other packets of {half.address} were captured twice, on their way "
+        "in and out; what was sent here only once"
+    )
 
 
 def endpoint_serves(story: Story, code: str, context: Context) -> Signal | None:
@@ -133,6 +178,8 @@ def weigh_icmp(story: Story) -> list[Signal]:
     if not story.icmp:
         return []
     error = story.icmp[-1]
+    if is_translated(story, error):
+        return []
     quoted_by = story.half(error.from_initiator)
     target = story.half(not error.from_initiator)
     frames = (error.frame,)

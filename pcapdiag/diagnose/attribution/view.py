@@ -46,10 +46,13 @@ class ResetView(msgspec.Struct, frozen=True, eq=False):
     """Bare, with the end's own last window: some stacks abort so (bare.py)."""
     earlier: tuple[PacketFact, ...]
     """The end's own packets before the RST."""
+    overtook: tuple[PacketFact, ...]
+    """Of a data segment: those captured before it that have later bytes. They overtook it, or it
+    was sent again."""
     later: tuple[PacketFact, ...]
     """The end's own packets after it, up to a SYN that tries again on the same ports."""
     own: tuple[PacketFact, ...]
-    """Both of these."""
+    """All of these."""
     peer_earlier: tuple[PacketFact, ...]
     peer_later: tuple[PacketFact, ...]
     trigger: PacketFact | None
@@ -109,6 +112,8 @@ def view_reset(story: Story, reset: PacketFact, context: Context) -> ResetView:
     end = story.half(initiator)
     side, peer_side = _SIDES if initiator else _SIDES[::-1]
     earlier, later, peer_earlier, peer_later = _around(story, reset)
+    overtook = _overtook(reset, earlier)
+    earlier = tuple(p for p in earlier if p not in overtook) if overtook else earlier
     return ResetView(
         story=story,
         reset=reset,
@@ -120,8 +125,9 @@ def view_reset(story: Story, reset: PacketFact, context: Context) -> ResetView:
         bare=not reset.flags & ACK,
         own_window=has_own_window(reset, earlier, peer_earlier),
         earlier=earlier,
+        overtook=overtook,
         later=later,
-        own=earlier + later,
+        own=earlier + overtook + later,
         peer_earlier=peer_earlier,
         peer_later=peer_later,
         trigger=peer_earlier[-1] if peer_earlier else None,
@@ -162,6 +168,12 @@ def _around(story: Story, reset: PacketFact) -> tuple[tuple[PacketFact, ...], ..
         else:
             (later if packet.from_initiator == initiator else peer_later).append(packet)
     return tuple(earlier), tuple(later), tuple(peer_earlier), tuple(peer_later)
+
+
+def _overtook(packet: PacketFact, earlier: tuple[PacketFact, ...]) -> tuple[PacketFact, ...]:
+    if packet.is_rst or packet.is_fin or not packet.length:
+        return ()
+    return tuple(p for p in earlier if p.length and seq_after(p.seq, packet.seq))
 
 
 def _smallest_rtt(story: Story, side: End) -> int | None:

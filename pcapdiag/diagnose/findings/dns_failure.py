@@ -6,7 +6,7 @@ What happened
 How pcapdiag can tell
     Lookups that failed to the end. A retry that is answered, another server, the other address
     family, or another search domain that works are one lookup with what failed before. A name that
-    was asked for only once is not in use.
+    was asked for only once is not in use, unless the capture holds nothing else.
 
 Usual causes
     - NXDOMAIN: a wrong name or namespace, a headless Service without ready pods, a record that is
@@ -53,11 +53,11 @@ import msgspec
 
 from pcapdiag.diagnose.findings.dns_families import Missing, missing_names
 from pcapdiag.diagnose.findings.dns_servers import (
-    FEWEST,
     MAX_FRAMES,
     PORT,
     Streams,
     failing_servers,
+    fewest,
     servers_without_tcp,
 )
 from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
@@ -139,7 +139,8 @@ def _note(table: dict[str, list[_Noted]], key: str, value: _Noted) -> None:
 
 
 def _missing(fleet: Fleet, streams: Streams) -> Iterator[Finding]:
-    found = [one for one in missing_names(fleet.dns) if one.count >= FEWEST or one.worked_until > 0]
+    least = fewest(fleet)
+    found = [one for one in missing_names(fleet.dns) if one.count >= least or one.worked_until > 0]
     found.sort(key=lambda one: (not one.worked_until, -one.count))
     for one in found[:MAX_MISSING]:
         yield _missing_finding(one, streams(fleet, one.clients, one.first))

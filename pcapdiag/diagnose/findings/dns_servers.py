@@ -16,7 +16,7 @@ from pcapdiag.model.report import Finding
 from pcapdiag.model.units import format_seconds
 
 FEWEST = 2
-"""Lookups that failed, from which on a name counts as one in use."""
+"""Lookups that failed, from which on a name counts as one in use among others that work."""
 MAX_FAILING = 20
 """Servers and ways to fail that are told."""
 MAX_FRAMES = 20
@@ -41,6 +41,16 @@ class _Server(msgspec.Struct):
         return sum(self.names.values())
 
 
+def fewest(fleet: Fleet) -> int:
+    """Return from how many failed lookups on a name counts as one in use.
+
+    Where nothing else was captured, no connection and no answer without an error, one is what the
+    capture was taken for.
+    """
+    answered = any(one.rcodes.get(0) for one in fleet.dns.resolvers)
+    return FEWEST if answered or fleet.endpoints else 1
+
+
 def failing_servers(fleet: Fleet, streams: Streams) -> Iterator[Finding]:
     """Yield a finding for each server and way to fail; ``streams`` gives what it explains."""
     found: dict[tuple[str, Failure], _Server] = {}
@@ -50,7 +60,7 @@ def failing_servers(fleet: Fleet, streams: Streams) -> Iterator[Finding]:
     resolvers = {one.address: one for one in fleet.dns.resolvers}
     ordered = sorted(found.items(), key=lambda item: -item[1].count)
     for (address, how), server in ordered[:MAX_FAILING]:
-        if server.count < FEWEST:
+        if server.count < fewest(fleet):
             continue
         sees_answers = _sees_answers(fleet, server.clients)
         if how == "unanswered" and not sees_answers and _has_one_end(fleet, server.clients):

@@ -50,6 +50,7 @@ import msgspec
 from pcapdiag.diagnose.findings.outages import Outage, Part, in_part, outages, to_the_end
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Verdict
@@ -123,22 +124,30 @@ class EndpointDown:
             if not outage.only_new_ones or _host(endpoint) in fleet.capture_hosts
         ]
         found.sort(key=lambda one: one[0].first)
-        told = [
-            self._finding(outage, endpoint, found, fleet.last_time) for outage, endpoint in found
-        ]
         facts = {join_port(one.address, one.port): one for one in fleet.endpoints}
+        told = [
+            self._finding(outage, endpoint, found, fleet.last_time, facts.get(endpoint))
+            for outage, endpoint in found
+        ]
         return told + [
             self._finding_in_part(to_the_end(part, facts.get(endpoint)), endpoint)
             for endpoint, part in parts.items()
         ]
 
     def _finding(
-        self, outage: Outage, endpoint: str, found: list[tuple[Outage, str]], end: int
+        self,
+        outage: Outage,
+        endpoint: str,
+        found: list[tuple[Outage, str]],
+        end: int,
+        facts: EndpointFacts | None,
     ) -> Finding:
         failed = self._failed.get(endpoint, _Failed())
         streams = _within(failed, outage)
         until = outage.until or outage.last
-        how = "refused" if outage.refused else "never answered"
+        late = not outage.refused and facts is not None and not facts.unanswered
+        how = "answered only when their SYNs were repeated" if late else "never answered"
+        how = "refused" if outage.refused else how
         detail = (
             f"it took connections before; then {counted(outage.count, 'connection')} in "
             f"{duration(outage.last - outage.first)} "
@@ -154,7 +163,7 @@ class EndpointDown:
             detail += f"; {counted(others, 'other endpoint')} went down at the same time"
         return Finding(
             code="endpoint.down",
-            severity="failure",
+            severity="warning" if late else "failure",
             title=f"{endpoint} stopped taking connections" + " for a while" * bool(outage.until),
             detail=detail,
             explanation=_EXPLAINED[bool(outage.refused)],

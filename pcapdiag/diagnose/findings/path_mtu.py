@@ -152,11 +152,11 @@ def _finding(ways: list[_Way]) -> Finding:
     failed = sum(way.failed for way in ways)
     severity: Severity = "failure" if failed else "info"
     exact = vanishes == passes + 1
-    size = f"{passes} bytes" if exact else f"{passes} to {vanishes - 1} bytes"
+    lower = f"{passes} or less" if exact else f"less than {vanishes}, by ping -M do -s SIZE"
     return Finding(
         code="path.mtu",
         severity=severity,
-        title=f"a path that carries packets of {size} at most",
+        title=_title(passes, vanishes),
         detail=_detail(ways, passes, vanishes, failed),
         explanation=(
             "Packets of up to 1500 bytes are usual on Ethernet; a tunnel on the way leaves less "
@@ -170,13 +170,19 @@ def _finding(ways: list[_Way]) -> Finding:
         count=max(1, failed),
         numbers={"passed_size": passes, "vanished_size": vanishes, "failed": failed},
         fixes=[
-            f"MTU of the senders' interfaces, or the CNI's mtu setting: {passes} or less",
+            f"MTU of the senders' interfaces, or the CNI's mtu setting: {lower}",
             "clamp the MSS where the tunnel begins: iptables (IPv6: ip6tables) -t mangle -A "
             "FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu",
             "let ICMP type 3 code 4 and ICMPv6 type 2 pass",
         ],
         commands=[f"tracepath -n {way.receiver}  # from {way.sender}" for way in ways[:2]],
     )
+
+
+def _title(passes: int, vanishes: int) -> str:
+    if vanishes == passes + 1:
+        return f"a path that carries packets of {passes} bytes at most"
+    return f"a path that carries packets of {passes} bytes, and loses those of {vanishes}"
 
 
 def _detail(ways: list[_Way], passes: int, vanishes: int, failed: int) -> str:

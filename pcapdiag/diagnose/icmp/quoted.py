@@ -47,10 +47,16 @@ NAMES = {
 }
 
 
+HOST_UNREACHABLE = ((4, 3, 1), (6, 1, 3))
+"""Version, type and code of what a router says whose neighbour did not answer."""
+NEIGHBOUR_ASKED = SECOND
+"""A router asks its neighbour at least so long (Linux: three times, a second apart)."""
 STILL_TRYING = 3 * SECOND
 """Without an end, silence from which on the sender has given up; until then it is a soft error."""
 TRIED, REPEATS = 5 * SECOND, 3
 """The same where data was repeated in vain so long and so often, and met by errors throughout."""
+KEPT = 16
+"""Errors about one connection that are kept at most."""
 
 
 def is_prohibited(error: IcmpFact) -> bool:
@@ -126,7 +132,9 @@ def _met_throughout(story: Story, errors: Sequence[IcmpFact]) -> bool:
         return False
     acked = story.half(stuck.by_initiator).acked or 0
     about_it = [error for error in errors if seq_distance(error.quoted_seq, acked) >= 0]
-    return 2 * len(about_it) > stuck.repeats
+    # A sender that is told repeats without backing off (RFC 6069), more often than errors are kept.
+    all_kept = len(story.icmp) >= KEPT and 2 * len(about_it) > KEPT
+    return 2 * len(about_it) > stuck.repeats or all_kept
 
 
 def name_of(error: IcmpFact) -> str:
@@ -136,9 +144,28 @@ def name_of(error: IcmpFact) -> str:
     return f"{name} ({protocol} {error.type}/{error.code})"
 
 
+def is_translated(story: Story, error: IcmpFact) -> bool:
+    """Return whether a NAT wrote the called address on an error of a device behind it.
+
+    No host asks for its own neighbour: that takes a second and more, and what then says "host
+    unreachable" is a router. Linux's NAT gives such an error the address that was called
+    (nf_nat_icmp_reply_translation in net/netfilter/nf_nat_proto.c; measured), as a Kubernetes
+    Service's.
+    """
+    gone = (error.version, error.type, error.code) in HOST_UNREACHABLE
+    about_itself = error.source == story.half(not error.from_initiator).address
+    return gone and about_itself and error.time - story.start >= NEIGHBOUR_ASKED
+
+
 def sender_hints(story: Story, error: IcmpFact) -> tuple[SideHint, ...]:
-    """Return who sent the error: its source address says it, at face value."""
+    """Return who sent the error: its source address says it, but for a NAT's."""
     frames = (error.frame,)
+    if is_translated(story, error):
+        why = (
+            f"no host says so of itself: a NAT wrote {error.source} on the error of a router "
+            "behind it"
+        )
+        return (SideHint("path", 0.9, why, frames), SideHint("responder", 0.08, why, frames))
     if error.source == story.half(not error.from_initiator).address:
         side: Actor = "responder" if error.from_initiator else "initiator"
         why = f"the ICMP error came from {error.source} itself: its own firewall, or no listener"

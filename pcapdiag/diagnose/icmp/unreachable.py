@@ -52,6 +52,7 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.icmp.quoted import (
     fatal,
+    is_translated,
     is_unreachable,
     name_of,
     only_quoted,
@@ -70,6 +71,10 @@ HOST = (
 )
 PORT = (
     "port unreachable: a REJECT rule on {source}, or a Kubernetes Service without ready endpoints"
+)
+SERVICE = (
+    "{source} is a translated address (a Kubernetes Service, a load balancer's): which endpoint "
+    "behind it is gone, and why is it still listed? kubectl get endpointslices"
 )
 ROUTE = "network unreachable, no route: the route on {source}"
 FIRST = {
@@ -93,7 +98,7 @@ KIND = Kind(
     nginx="connect() failed (113: No route to host) while connecting to upstream",
     haproxy="SC",
     fix_at=("path", "responder", "initiator"),
-    fixes=(HOST, PORT, ROUTE),
+    fixes=(HOST, PORT, ROUTE, SERVICE),
     commands=(
         "ip route get {target_ip}; ip neigh show {target_ip}  # on {source}",
         "{iptables_save} | grep -n REJECT; nft list ruleset | grep -n reject  # on {source}",
@@ -102,6 +107,12 @@ KIND = Kind(
 )
 
 
+BEHIND_NAT = (
+    "conntrack -L -d {target_ip} -p tcp --dport {responder_port}"
+    "  # on the node that translates: which endpoint",
+    "kubectl get svc -A -o wide | grep -w {target_ip}; kubectl get endpointslices -A",
+)
+"""What to run where the address that was called is a NAT's."""
 NOT_CAPTURED = (
     "Of the connection itself nothing was captured: the sender's own host rejected its SYN before "
     "the capture saw it, or a capture filter left only the error."
@@ -114,7 +125,11 @@ def match(story: Story, context: Context) -> Judgement | None:
     if found is None:
         return None
     error = fatal(story, context, is_unreachable)
-    said = FIRST.get((error.version, error.type, error.code)) if error else None
+    if error is None:
+        return found
+    if is_translated(story, error):
+        return replace(found, fixes=(SERVICE,), commands=BEHIND_NAT)
+    said = FIRST.get((error.version, error.type, error.code))
     return replace(found, fixes=(said,)) if said else found
 
 

@@ -62,7 +62,7 @@ from pcapdiag.diagnose.tcp import data_timeout
 from pcapdiag.diagnose.tcp.unacknowledged import Stuck, stuck_data
 from pcapdiag.diagnose.text import PING_HEADERS, counted
 from pcapdiag.diagnose.timing import duration
-from pcapdiag.model.context import Context
+from pcapdiag.model.context import BigLost, Context
 from pcapdiag.model.story import Half, Story
 
 KIND = Kind(
@@ -94,7 +94,7 @@ KIND = Kind(
 )
 
 """IP and ICMP header: what ``ping -s`` leaves out."""
-SURE, LESS_SURE = 0.93, 0.6
+SURE, BY_BARE_ACKS, BY_OTHERS, LESS_SURE = 0.93, 0.85, 0.8, 0.6
 TRIES = 3
 """A segment sent so often, with smaller ones passing, was not lost by chance."""
 TRIES_WITHOUT_END = 5
@@ -106,26 +106,55 @@ def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a connection whose big segments never arrive."""
     stuck = stuck_data(story)
     found = sizes(story, stuck) if stuck else None
-    if stuck is None or found is None or not found.arrived_behind:
+    if stuck is None or found is None:
+        return None
+    others = 0 if found.arrived_behind else _same_way(story, context, stuck)
+    if not found.arrived_behind and not others:
         return None
     if not stuck.hole and (found.tries < TRIES or data_timeout.reached(story, context, stuck)):
         return None
     if found.tries < TRIES_WITHOUT_END and data_timeout.match(story, context) is None:
         return None
-    return _judgement(story, stuck, found, ending(story))
+    return _judgement(story, stuck, found, ending(story), others)
 
 
-def _judgement(story: Story, stuck: Stuck, found: Sizes, end: Ending | None) -> Judgement:
-    sure = SURE if found.whole else LESS_SURE
+def _same_way(story: Story, context: Context, stuck: Stuck) -> int:
+    """Return on how many more connections of the two hosts big segments vanished all the same.
+
+    Counted are those whose handshake worked while big segments of this one, or before it, vanished:
+    neither host was gone, and the path let through what is small.
+    """
+    endpoint = context.endpoint(story.responder.address, story.responder.port)
+    known = endpoint.lost_big.get((story.initiator.address, stuck.by_initiator), [])
+    own = BigLost(story.established_time, stuck.first_time)
+    return sum(
+        other.established > own.lost or other.lost < own.established
+        for other in known
+        if other != own
+    )
+
+
+def _sure(stuck: Stuck, found: Sizes, others: int) -> float:
+    if others:
+        return BY_OTHERS
+    if not found.whole or stuck.late:
+        return LESS_SURE
+    return BY_BARE_ACKS if found.bare else SURE
+
+
+def _judgement(
+    story: Story, stuck: Stuck, found: Sizes, end: Ending | None, others: int
+) -> Judgement:
+    sure = _sure(stuck, found, others)
     why = (
         f"packets of up to {found.passed_ip} bytes arrived, those of {found.lost_ip} did not: "
         "neither end drops by size"
     )
-    frames = (stuck.first_frame, found.passed_frame)
+    frames = frames_of(stuck.first_frame, found.passed_frame)
     return Judgement(
         code=KIND.code,
         failed=True,
-        phase=phase_at(story, stuck.first_time),
+        phase=phase_at(story, end.time if stuck.late and end else stuck.first_time),
         confidence=sure,
         frames=frames_of(stuck.first_frame, stuck.last_frame, end.frame if end else 0),
         ended_by=end.actor if end else None,
@@ -136,22 +165,24 @@ def _judgement(story: Story, stuck: Stuck, found: Sizes, end: Ending | None) -> 
             "vanished_size": found.lost_ip,
             "by_initiator": int(stuck.by_initiator),
         },
-        facts=_words(story, stuck, found, end),
+        facts=_words(story, stuck, found, end, others),
     )
 
 
-def _words(story: Story, stuck: Stuck, found: Sizes, end: Ending | None) -> dict[str, str]:
+def _words(
+    story: Story, stuck: Stuck, found: Sizes, end: Ending | None, others: int
+) -> dict[str, str]:
     sender, receiver = story.half(stuck.by_initiator), story.half(not stuck.by_initiator)
     return {
         "sender": sender.address,
         "receiver": receiver.address,
         "lost": f"{found.lost:,}",
         "lost_ip": f"{found.lost_ip}",
-        "passed": f"{found.passed:,}",
+        "passed": f"{found.passed:,}" if found.passed else "those without data",
         "probe": str(found.lost_ip - PING_HEADERS[story.ip_version]),
-        "how": _how(story, stuck, found),
+        "how": _how(story, stuck, found) + _meanwhile(story, stuck, found, others),
         "silence": _silence(sender, stuck),
-        "mtu": mtu_between(found.passed_ip, found.lost_ip),
+        "mtu": _mtu_between(found),
         "suggested": f"below {found.lost_ip}",
         "then": gave_up(story, end),
     }
@@ -159,22 +190,46 @@ def _words(story: Story, stuck: Stuck, found: Sizes, end: Ending | None) -> dict
 
 def _how(story: Story, stuck: Stuck, found: Sizes) -> str:
     sender = story.half(stuck.by_initiator).address
-    passed = f"every segment of up to {found.passed:,} bytes arrived (frame {found.passed_frame})"
+    passed = f"From {sender} every segment of up to {found.passed:,} bytes arrived"
+    if not found.passed:
+        passed = f"From {sender} packets without data arrived"
+    if found.passed_frame:
+        passed += f" (frame {found.passed_frame})"
     end = ending(story)
     took = duration((end.time if end else story.end) - stuck.first_time)
     if stuck.hole:
         missing = counted(found.lost_segments, "full-size segment")
-        return (
-            f"From {sender} {passed}; {stuck.length:,} bytes before frame {stuck.first_frame}, as "
-            f"much as {missing} of {found.lost:,}, never came in {took}, though asked for."
-        )
+        much = f"as much as {missing} of {found.lost:,}"
+        lost = f"{passed}; {stuck.length:,} bytes before frame {stuck.first_frame}, {much}, never"
+        if stuck.bare:
+            return f"{lost} came: by its number, that packet without data was sent after them."
+        return f"{lost} came in {took}, though asked for."
     lost = f"none of the {found.lost_segments} larger ones did"
     if found.lost_segments == 1:
         lost = f"the one of {found.lost:,} did not"
     return (
-        f"From {sender} {passed}, {lost}, though the first (frame {stuck.first_frame}) was sent "
-        f"{found.tries} times in {took}."
+        f"{passed}, {lost}, though the first (frame {stuck.first_frame}) was sent {found.tries} "
+        f"times in {took}."
     )
+
+
+def _meanwhile(story: Story, stuck: Stuck, found: Sizes, others: int) -> str:
+    """Say what shows that small packets arrived while the big ones did not."""
+    sender, receiver = (
+        story.half(by).address for by in (stuck.by_initiator, not stuck.by_initiator)
+    )
+    if others:
+        more = counted(others, "more connection")
+        return (
+            f" So it went on {more} of the two hosts, and meanwhile {sender} and {receiver} could "
+            "shake hands."
+        )
+    if found.bare and not stuck.hole:
+        return (
+            f" {receiver} got the bare ACK in frame {found.bare}: it did not repeat what that "
+            "acknowledges."
+        )
+    return ""
 
 
 def _silence(sender: Half, stuck: Stuck) -> str:
@@ -184,8 +239,9 @@ def _silence(sender: Half, stuck: Stuck) -> str:
     return f"No router said that they were too big (ICMP), so {sender.address} could not know."
 
 
-def mtu_between(passes: int, vanishes: int) -> str:
+def _mtu_between(found: Sizes) -> str:
     """Say which MTU (IP bytes) sizes that pass and vanish allow, and what may have made it."""
-    text = f"The path's MTU is at least {passes} and less than {vanishes}"
-    likely = tunnels.explain(passes, vanishes)
+    least = f"at least {found.passed_ip} and " if found.passed else ""
+    text = f"The path's MTU is {least}less than {found.lost_ip}"
+    likely = tunnels.explain(found.passed_ip, found.lost_ip)
     return f"{text}: {likely}." if likely else f"{text}."

@@ -10,13 +10,28 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE, Stuck
-from pcapdiag.model.packet import KEEP_ALIVE, WINDOW_PROBE, PacketFact, seq_after, seq_distance
+from pcapdiag.diagnose.timing import SECOND
+from pcapdiag.model.packet import (
+    FIN,
+    KEEP_ALIVE,
+    RST,
+    WINDOW_PROBE,
+    PacketFact,
+    seq_after,
+    seq_distance,
+)
 from pcapdiag.model.story import Story
 
 TIMESTAMPS = 12
 """Bytes that the timestamps option takes of each segment (RFC 7323 section 3)."""
 HEADERS = {4: 40, 6: 60}
 """IP and TCP header without options, by IP version."""
+
+
+TIMER = 2 * SECOND
+"""A sender repeats what is not acknowledged sooner than this, whose round trip is known."""
+LONGER = 4
+"""How much longer than all tries so far its next pause is at most, with room: they double."""
 
 
 class Sizes(msgspec.Struct, frozen=True):
@@ -32,11 +47,13 @@ class Sizes(msgspec.Struct, frozen=True):
     tries: int
     """How often the first of them was sent; 0 where only the hole that it left was seen."""
     arrived_behind: bool
-    """The receiver said that it got something sent after it."""
+    """The receiver said, or showed, that it got something sent after it."""
     whole: bool = True
     """Seen from behind the loss: the hole is exactly so many full segments."""
     overhead: int = 0
     """IP and TCP headers of a full segment."""
+    bare: int = 0
+    """Frame of a packet without data that shows it, where nothing else does."""
 
     @property
     def passed_ip(self) -> int:
@@ -92,6 +109,7 @@ def _by_repeats(story: Story, stuck: Stuck, full: int | None) -> Sizes | None:
             passed, passed_frame = arrived, packet.frame
         if seq_after(packet.end_seq, acked) and not arrived:
             lost[packet.seq] = packet
+    bare = 0 if blocks else _bare_arrived(story, stuck)
     half = min(stuck.length, limit) // 2
     big = [min(p.length, limit) for p in lost.values() if p.length >= half]
     return Sizes(
@@ -100,9 +118,41 @@ def _by_repeats(story: Story, stuck: Stuck, full: int | None) -> Sizes | None:
         lost=min(big, default=0),
         lost_segments=len(lost),
         tries=stuck.repeats + 1,
-        arrived_behind=bool(blocks),
+        arrived_behind=bool(blocks) or bare > 0,
         overhead=_overhead(story),
+        bare=bare,
     )
+
+
+def _bare_arrived(story: Story, stuck: Stuck) -> int:
+    """Return the frame of a bare ACK, later than the lost data, that their receiver got; 0 if none.
+
+    The receiver sent data or a FIN meanwhile, and repeated that no more once it was acknowledged:
+    without the ACK its timer would have gone off (RFC 6298 section 5).
+    """
+    sent = [
+        p
+        for p in story.packets
+        if p.from_initiator != stuck.by_initiator and not p.is_rst and p.end_seq != p.seq
+    ]
+    for asked in (p for p in sent if p.time > stuck.first_time):
+        answer = _bare_answer(story, stuck, asked)
+        if answer is None:
+            continue
+        tries = [p for p in sent if p.seq == asked.seq]
+        patience = max(TIMER, LONGER * (answer.time - tries[0].time))
+        if tries[-1].frame < answer.frame and story.end - answer.time >= patience:
+            return answer.frame
+    return 0
+
+
+def _bare_answer(story: Story, stuck: Stuck, asked: PacketFact) -> PacketFact | None:
+    for packet in story.packets:
+        later = packet.from_initiator == stuck.by_initiator and packet.frame > asked.frame
+        bare = not packet.length and packet.has_ack and not packet.flags & (FIN | RST)
+        if later and bare and not seq_after(asked.end_seq, packet.ack):
+            return packet
+    return None
 
 
 def _by_hole(story: Story, stuck: Stuck, full: int | None) -> Sizes | None:
@@ -110,17 +160,18 @@ def _by_hole(story: Story, stuck: Stuck, full: int | None) -> Sizes | None:
     if full is None or stuck.length < full:
         return None
     arrived = max(_data(story, stuck.by_initiator), key=lambda p: p.length, default=None)
-    if arrived is None or arrived.length >= full:
+    if arrived is not None and arrived.length >= full:
         return None
     return Sizes(
-        passed=arrived.length,
-        passed_frame=arrived.frame,
+        passed=arrived.length if arrived else 0,
+        passed_frame=arrived.frame if arrived else stuck.first_frame,
         lost=full,
         lost_segments=max(1, stuck.length // full),
         tries=0,
         arrived_behind=True,
         whole=stuck.length % full == 0,
         overhead=_overhead(story),
+        bare=stuck.first_frame if stuck.bare else 0,
     )
 
 

@@ -21,8 +21,10 @@ UNHEARD = 2
 """Resets of one end that got lost, and not by chance."""
 MOST_TOLD = 4
 """Resets born on the way that the evidence names."""
+REFUSED = "tcp.connection_refused"
+"""Judged by one refusal of several: that an earlier one got lost says nothing of who refuses."""
 SENDERS = (
-    "tcp.connection_refused",
+    REFUSED,
     "tcp.reset_",
     "tcp.closed_",
     "tcp.idle_reset",
@@ -46,16 +48,29 @@ def weigh(way: Way, point: int, judgement: Judgement) -> list[PointSignal]:
     closing = _closing(way, point, judgement)
     if closing is None or not judgement.code.startswith(SENDERS):
         return []
+    if judgement.code == REFUSED:
+        return _refused(way, closing, judgement)
     unheard = unheard_close(way, closing)
     if unheard is not None:
         return [unheard]
     near = [p for p in way.journey.passages if _when(p) - _when(closing) <= AT_ONCE]
     # Handed on with other numbers it is still the same one, and was born where that was.
-    apart = [p for p in near if is_reset(p) and p is not closing and not _is_same(way, p, closing)]
+    apart = [
+        p for p in near if is_reset(p) and p is not closing and not _is_renumbered(way, p, closing)
+    ]
     others = [born_between(way, p) for p in apart]
     answers = _unheard_answers(way, closing) if judgement.code in HOST_ANSWERS else None
     found = [_blamed(way, closing, judgement), answers, *others]
     return [one for one in found if one is not None][:MOST_TOLD]
+
+
+def _refused(way: Way, refusal: Passage, judgement: Judgement) -> list[PointSignal]:
+    """Return who refused a SYN; each is refused anew, and the path may deliver a RST twice."""
+    if None in refusal.frames:
+        same = way.passages(refusal.from_initiator, lambda p: _are_alike(p, refusal))
+        refusal = next((p for p in same if None not in p.frames), refusal)
+    found = _blamed(way, refusal, judgement)
+    return [found] if found is not None else []
 
 
 def _blamed(way: Way, closing: Passage, judgement: Judgement) -> PointSignal | None:
@@ -111,13 +126,15 @@ def who_sent(way: Way, passage: Passage) -> PointSignal | None:
 def unheard_close(way: Way, closing: Passage) -> PointSignal | None:
     """Find that the end had closed before, and its FIN or RST never reached the other one.
 
-    A device that had forgotten the connection swallowed it; what followed had to fail. Those that
-    cannot be told from missed by the capture do not count, but none may have arrived.
+    A device that had forgotten the connection swallowed it; what followed had to fail. A FIN that
+    got through when it was repeated was only late. Those that cannot be told from missed by the
+    capture do not count, but none may have arrived.
     """
     earlier = [
         p
         for p in way.passages(closing.from_initiator, lambda p: bool(p.flags & (FIN | RST)))
         if _when(p) < _when(closing) - (RENUMBERED_WITHIN if is_reset(p) else 0)
+        if is_reset(p) or is_reset(closing) or _end(p) != _end(closing)
     ]
     other = way.nearest(not closing.from_initiator)
     gone = [(p, crossing) for p in earlier if (crossing := way.lost(p)) is not None]
@@ -185,9 +202,17 @@ def _renumbered(way: Way, passage: Passage, absent: int) -> Passage | None:
     return None
 
 
-def _is_same(way: Way, passage: Passage, closing: Passage) -> bool:
+def _is_renumbered(way: Way, passage: Passage, closing: Passage) -> bool:
     crossing = way.born(passage)
     return crossing is not None and _renumbered(way, passage, crossing.absent) is closing
+
+
+def _are_alike(one: Passage, other: Passage) -> bool:
+    return (one.flags, one.seq, one.ack) == (other.flags, other.seq, other.ack)
+
+
+def _end(passage: Passage) -> int:
+    return (passage.seq + passage.length) & 0xFFFFFFFF
 
 
 def _when(passage: Passage) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pcapdiag.diagnose.attribution.signal import signal
 from pcapdiag.diagnose.points.signals import PointSignal, arrived_unanswered, lost_between
 from pcapdiag.diagnose.points.way import (
     Way,
@@ -46,6 +47,14 @@ def syns_unanswered(way: Way) -> PointSignal | None:
     if far is None or not arrived or way.at(way.passages(False), far):
         return None
     address, label = way.address(False), way.labels[far]
+    if far in way.held_back:
+        detail = (
+            f"{packets(arrived, 'SYN')} came to {label} ({way.where(arrived, far)}), and that "
+            "device did not pass them on: what passes there was captured twice, on its way in and "
+            "out"
+        )
+        frames = way.frames(arrived, far)
+        return PointSignal(signal("not_passed_on", "path", detail, frames), far)
     detail = (
         f"{packets(arrived, 'SYN')} reached {label} ({way.where(arrived, far)}) and nothing came "
         f"back from {address}: its firewall or a full accept queue (`nstat` there tells), or it "

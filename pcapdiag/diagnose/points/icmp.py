@@ -27,6 +27,12 @@ def _weigh(way: Way, point: int, error: IcmpFact) -> PointSignal | None:
         return None
     side = end(not error.from_initiator)
     own = next((e for e in way.journey.icmp[far] if _same(e, error)), None)
+    if own is not None and own.source != way.address(not error.from_initiator, far):
+        detail = (
+            f"the ICMP error bore {own.source} at {way.labels[far]} (frame {own.frame}): a NAT put "
+            f"{error.source} in its place"
+        )
+        return PointSignal(signal("icmp_from_path", "path", detail, (own.frame,)), far)
     if own is not None:
         beside = way.is_beside(far, not error.from_initiator)
         detail = f"the ICMP error of {own.source} passed {way.labels[far]} (frame {own.frame})"

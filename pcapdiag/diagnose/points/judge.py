@@ -13,7 +13,9 @@ import msgspec
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.attribution import attribute, attribute_reset
+from pcapdiag.diagnose.attribution.damage import refused_some
 from pcapdiag.diagnose.attribution.signal import signal
+from pcapdiag.diagnose.attribution.silence import damaged_on_the_way
 from pcapdiag.diagnose.attribution.vantage import vantage
 from pcapdiag.diagnose.capture import partial
 from pcapdiag.diagnose.judge import refine
@@ -39,6 +41,8 @@ from pcapdiag.model.story import Story
 
 MAY_HAVE_BEEN_LOST = frozenset({"tcp.initiator_abort", "tcp.response_timeout"})
 """What it looks like where an answer never comes: another point may show that it was sent."""
+
+ARRIVED = "arrived_unanswered"
 
 
 UNTRANSLATED = "untranslated"
@@ -81,6 +85,7 @@ def judge_points(
     """
     way = Way(journey, labels)
     way.on_host |= _on_host(opinions)
+    way.held_back |= held_back(opinions)
     point = failing_point(way, _trusted(way, opinions))
     if point is None or _code(opinions[point]) in MAY_HAVE_BEEN_LOST:
         opinions, undelivered = _undelivered(way, opinions)
@@ -91,6 +96,7 @@ def judge_points(
     signals = weigh(way, point, opinion.judgement)
     if opinion.judgement.reset is not None:
         signals += past_a_nat(way, opinions)
+    signals = _or_damaged(signals, opinion.judgement.code, opinions)
     attribution = combine(way, point, opinion.attribution, signals)
     judgement = with_code(opinion.judgement, opinion.story, opinion.context, signals, attribution)
     if not any(one.signal.name == UNTRANSLATED for one in signals):
@@ -105,6 +111,21 @@ def judge_points(
         resets=senders(way, opinions),
         decisive=_decisive(journey, signals),
     )
+
+
+def _or_damaged(
+    signals: list[PointSignal], code: str, opinions: Sequence[Opinion | None]
+) -> list[PointSignal]:
+    """Put that it came damaged in the place of that it arrived and was not answered."""
+    given = [(point, opinion) for point, opinion in enumerate(opinions) if opinion is not None]
+    found: list[PointSignal] = []
+    for point, opinion in given:
+        others = [other.story for number, other in given if number != point]
+        damaged = damaged_on_the_way(opinion.story, code, opinion.context, others)
+        found += [PointSignal(damaged, point)] if damaged else []
+    if not found and not any(refused_some(opinion.story) for _, opinion in given):
+        return signals
+    return [*(one for one in signals if not one.signal.name.startswith(ARRIVED)), *found[:1]]
 
 
 def _code(opinion: Opinion | None) -> str:
@@ -191,6 +212,16 @@ def past_a_nat(way: Way, opinions: Sequence[Opinion | None]) -> list[PointSignal
         frames = (story.first_frame,)
         found.append(PointSignal(signal(UNTRANSLATED, "path", detail, frames), point))
     return found
+
+
+def held_back(opinions: Sequence[Opinion | None]) -> set[int]:
+    """Return the points whose captures say that their device did not pass packets on."""
+    return {
+        point
+        for point, opinion in enumerate(opinions)
+        if opinion is not None
+        and any(one.signal == "not_passed_on" for one in opinion.attribution.evidence)
+    }
 
 
 def weigh(way: Way, point: int, judgement: Judgement) -> list[PointSignal]:

@@ -25,6 +25,7 @@ from pcapdiag.diagnose.points.way import (
     end_of,
     highest_ack,
     is_payload,
+    is_reset,
     packets,
 )
 from pcapdiag.model.packet import RST, seq_distance
@@ -105,11 +106,14 @@ def data_lost(way: Way, stuck: Stuck) -> PointSignal | None:
 
 
 def data_ignored(way: Way, stuck: Stuck) -> PointSignal | None:
-    """Find bytes that reached the point nearest their receiver, which did not acknowledge them."""
+    """Find bytes that reached the point nearest their receiver, which did not acknowledge them.
+
+    Not what a host met by RST because its program had left before.
+    """
     arrived = way.at(stuck.passages, stuck.far)
     acked = highest_ack(way.at(way.passages(not stuck.from_initiator), stuck.far))
     ignored = [p for p in arrived if acked is None or seq_distance(acked, end_of(p)) < 0]
-    if not ignored or stuck.gone:
+    if not ignored or stuck.gone or _met_by_reset(way, stuck, ignored):
         return None
     receiver, label = way.address(not stuck.from_initiator), way.labels[stuck.far]
     detail = (
@@ -118,6 +122,12 @@ def data_ignored(way: Way, stuck: Stuck) -> PointSignal | None:
     )
     side = not stuck.from_initiator
     return arrived_unanswered(way, ignored, stuck.far, side, detail)
+
+
+def _met_by_reset(way: Way, stuck: Stuck, arrived: Sequence[Passage]) -> bool:
+    first = min(p.times[stuck.far] or 0 for p in arrived)
+    resets = way.at(way.passages(not stuck.from_initiator, is_reset), stuck.far)
+    return any((reset.times[stuck.far] or 0) > first for reset in resets)
 
 
 def acks_lost(way: Way, stuck: Stuck) -> PointSignal | None:

@@ -37,6 +37,8 @@ class Way:
         self.labels = labels
         self.on_host: set[tuple[int, bool]] = set()
         """Points on the initiator's (True) or responder's host, as their captures show."""
+        self.held_back: set[int] = set()
+        """Points on a device that did not pass on what nobody answered, as their captures show."""
 
     def line(self, from_initiator: bool) -> tuple[int, ...]:
         """Return the points in the order in which packets of that end pass them.

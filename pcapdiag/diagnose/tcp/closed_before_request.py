@@ -73,7 +73,7 @@ KIND = Kind(
     fix_at=("responder", "path"),
     fixes=(
         "is {responder} a layer-4 proxy or load balancer? then its own backend is the place to "
-        "look",
+        "look (an Istio sidecar: no endpoint, or REGISTRY_ONLY and no ServiceEntry for that host)",
         "does the program limit connections or addresses (allow list, tcp wrappers, maxconn)?",
         "was it shutting down? (Kubernetes: preStop sleep, so that endpoints leave before it "
         "closes)",
@@ -105,7 +105,8 @@ def match(story: Story, context: Context) -> Judgement | None:
     if left_first(story, end.time, end.frame):
         return None
     facts = tls_facts(story)
-    since = end.time - max(story.established_time, secured_at(facts) if facts else 0)
+    secured = secured_at(facts) if facts else 0
+    since = end.time - max(story.established_time, secured if secured <= end.time else 0)
     if since >= UNUSED_TIMEOUT or not _nothing_read(story, since) or _spare(story, since, context):
         return None
     if story.greeting_bytes and _only_talks(story, context):

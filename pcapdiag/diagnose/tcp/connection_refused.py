@@ -65,6 +65,15 @@ from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.story import Story
 
+SIDECAR = (
+    "Istio: that is a sidecar's port (its own, or one that it takes over): is the sidecar up? "
+    "kubectl logs POD -c istio-proxy; while pods start and end: holdApplicationUntilProxyStarts, "
+    "or a native sidecar"
+)
+SIDECARS_OWN = (15001, 15006, 15008)
+"""Where a sidecar takes what is redirected to it, and HBONE (Istio docs, "Ports used by Istio")."""
+TO_SIDECAR = "outbound_."
+"""What a sidecar's server name begins with when it calls another one (Istio)."""
 KIND = Kind(
     code="tcp.connection_refused",
     title="refused: {responder} answered the SYN with {flags}",
@@ -108,7 +117,7 @@ KIND = Kind(
 )
 
 
-def match(story: Story, _context: Context) -> Judgement | None:
+def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a SYN answered by RST and never by SYN-ACK."""
     if story.syn_count == 0 or story.syn_ack_count or connected(story):
         return None
@@ -128,8 +137,17 @@ def match(story: Story, _context: Context) -> Judgement | None:
             SideHint("responder", 0.93, "a closed port is by far the usual cause", (reset.frame,)),
             SideHint("path", 0.07, "a firewall on the way can answer the same", (reset.frame,)),
         ),
+        fixes=(SIDECAR, *KIND.fixes) if _is_sidecars(story, context) else (),
         facts=_facts(story, reset),
     )
+
+
+def _is_sidecars(story: Story, context: Context) -> bool:
+    """Return whether a port is an Istio sidecar's, or other sidecars were served there."""
+    responder = story.responder
+    tls = context.endpoint(responder.address, responder.port).tls
+    served = tls is not None and any(name.startswith(TO_SIDECAR) for name in tls.names_accepted)
+    return responder.port in SIDECARS_OWN or served
 
 
 def _acks_the_syn(story: Story, reset: PacketFact) -> bool:

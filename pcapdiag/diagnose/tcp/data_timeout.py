@@ -6,7 +6,8 @@ What happened
 
 How pcapdiag can tell
     The same bytes sent three times or more, the acknowledgment number never moved, no ICMP error.
-    Captured behind the loss: a hole that the receiver went on asking for and nobody filled. Then
+    Captured behind the loss: a hole that the receiver went on asking for and nobody filled; the
+    number of a bare ACK or FIN shows it, too: what its sender had sent by then. Then
     FIN or RST by the one who sent them, or by the other end for want of a request, or silence while
     the capture went on. When only full-size segments vanish, `mtu.black_hole` is named as an
     alternative; after an idle gap, `tcp.stale_connection`; right after the handshake,
@@ -59,7 +60,7 @@ from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE, Stuck, size_matters, stuck_data
-from pcapdiag.diagnose.timing import MS, SECOND, capture_left, duration
+from pcapdiag.diagnose.timing import MS, SECOND, capture_left, duration, quiet_before
 from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import seq_after
@@ -97,8 +98,11 @@ ENOUGH_REPEATS = 2
 GAVE_UP = 3 * SECOND
 """Silence that ends the tries, where the pauses before were shorter."""
 TRIED = 5 * SECOND
-"""Trying this long in vain counts, also when the file ends there."""
+"""Waiting this long in vain after several tries counts, also when the file ends there."""
 SHORTEST = 300 * MS
+LATE = 0.7
+"""Probability where only the ACK of the FIN shows that anything had been sent: long ago, or just as
+the other end gave up."""
 UNFILLED = SECOND
 """A hole that is still there after this long was not the disorder or loss of a moment."""
 
@@ -113,10 +117,17 @@ def match(story: Story, context: Context) -> Judgement | None:
         return None
     if end is None and not _given_up(story, context, stuck):
         return None
-    tried = (end.time if end else story.end) - stuck.first_time
+    tried = _tried(story, stuck, end)
     if tried < (UNFILLED if stuck.hole else SHORTEST):
         return None
     return _judgement(story, context, stuck, end, tried)
+
+
+def _tried(story: Story, stuck: Stuck, end: Ending | None) -> int:
+    """Return how long the data did not come."""
+    if stuck.late and end is not None:
+        return quiet_before(story, end.time)
+    return (end.time if end else story.end) - stuck.first_time
 
 
 def undelivered(story: Story, context: Context) -> Judgement | None:
@@ -146,6 +157,8 @@ def _ends_the_tries(story: Story, end: Ending, stuck: Stuck) -> bool:
     Save for a live socket's, whose ACK number says that it had not got the data (measured).
     """
     answered = end.reset is not None and end.by_initiator != stuck.by_initiator
+    if stuck.late:
+        return True
     return end.time >= stuck.first_time and (not answered or _never_got_it(story, end, stuck))
 
 
@@ -160,7 +173,8 @@ def _given_up(story: Story, context: Context, stuck: Stuck) -> bool:
     silence = capture_left(story, context)
     enough = stuck.hole or stuck.repeats >= ENOUGH_REPEATS
     gave_up = silence >= max(GAVE_UP, 3 * stuck.last_pause)
-    tried = stuck.repeats > ENOUGH_REPEATS and story.end - stuck.first_time >= TRIED
+    waited = story.end + silence - stuck.first_time
+    tried = stuck.repeats > ENOUGH_REPEATS and waited >= TRIED
     return enough and (gave_up or tried)
 
 
@@ -169,11 +183,12 @@ def _judgement(
 ) -> Judgement:
     others = _alternatives(story, stuck)
     sure = 0.94 if stuck.hole or stuck.repeats >= ENOUGH_REPEATS else 0.7
+    sure = LATE if stuck.late else sure
     sure = min(sure, round(0.97 - sum(each.confidence for each in others), 2))
     return Judgement(
         code=KIND.code,
         failed=True,
-        phase=phase_at(story, stuck.first_time),
+        phase=phase_at(story, end.time if stuck.late and end else stuck.first_time),
         confidence=sure,
         frames=frames_of(stuck.first_frame, stuck.last_frame, end.frame if end else 0),
         ended_by=end.actor if end else None,
@@ -184,7 +199,7 @@ def _judgement(
 
 
 def _alternatives(story: Story, stuck: Stuck) -> tuple[OtherCode, ...]:
-    others = []
+    others = [OtherCode("tcp.response_timeout", 1 - LATE)] if stuck.late else []
     if size_matters(story, stuck):
         others.append(OtherCode("mtu.black_hole", 0.45))
     elif stuck.length >= FULL_SIZE:
@@ -210,6 +225,11 @@ def who(story: Story, context: Context, stuck: Stuck, end: Ending | None) -> tup
             "acknowledge that, though alive: damaged, or dropped by its host"
         )
         return (SideHint(silent, 0.5, why, frames), SideHint("path", 0.45, why, frames))
+    if stuck.bare:
+        why = f"what came later from {_sender(story, stuck)} shows that it had sent the data"
+        sender: Actor = "initiator" if stuck.by_initiator else "responder"
+        slow = 0.2 if stuck.late else 0.03
+        return (SideHint("path", 0.94 - slow, why, frames), SideHint(sender, slow, why, frames))
     if stuck.alive or (end is not None and _never_got_it(story, end, stuck)):
         why = f"{address} was alive and sent packets meanwhile, none of which acknowledged the data"
         return (SideHint("path", 0.9, why, frames), SideHint(silent, 0.08, why, frames))
@@ -221,11 +241,22 @@ def who(story: Story, context: Context, stuck: Stuck, end: Ending | None) -> tup
     return (SideHint("path", 0.62, why, frames), SideHint(silent, 0.35, why, frames))
 
 
+def _sender(story: Story, stuck: Stuck) -> str:
+    return story.half(stuck.by_initiator).address
+
+
 def _facts(story: Story, stuck: Stuck, end: Ending | None, tried: int) -> dict[str, str]:
-    sender = story.half(stuck.by_initiator).address
+    sender = _sender(story, stuck)
     receiver = story.half(not stuck.by_initiator).address
     words = {"sender": sender, "receiver": receiver, "then": gave_up(story, end)}
     length, took = f"{stuck.length:,} bytes", duration(tried)
+    if stuck.bare:
+        how = (
+            f"By its number, the packet of {sender} in frame {stuck.first_frame} stands {length} "
+            f"beyond all that {receiver} got: {sender} had sent them, and they were lost on the "
+            f"way. {receiver} waited {took} for them."
+        )
+        return words | {"what": f"{length} that {sender} had sent never came", "how": how}
     if stuck.hole:
         what = f"{length} of {sender} never came, what it sent after them did"
         how = (

@@ -52,6 +52,8 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pcapdiag.diagnose.bare import is_bare
 from pcapdiag.diagnose.ending import frames_of, sent_unseen
 from pcapdiag.diagnose.filtered import only_first_syn_ack
@@ -98,10 +100,12 @@ PROMPT_SHARE = 0.2
 """A SYN-ACK within this share of the whole time was not what took long."""
 STILL_DUE = 3 * SECOND
 """Silence after the last SYN-ACK from which the handshake counts as given up."""
-SEVERAL = 2
-"""SYN-ACKs with a wrong number from which on it is no left-over."""
 TRIES = 3
 """... or this many tries: that one SYN-ACK and its repeat get lost is rare."""
+AT_ONCE = 300 * MS
+"""Tries are farther apart: SYN-ACKs are repeated after a second (RFC 6298 section 5)."""
+SEVERAL = 2
+"""SYN-ACKs with a wrong number from which on it is no left-over."""
 SURE_OF_LOSS = 0.95
 """Probability of the code where another capture shows that the final ACK never arrived."""
 
@@ -125,12 +129,17 @@ def match(story: Story, context: Context) -> Judgement | None:
         return _abandoned(story, context, reset)
     repeated = story.syn_ack_count > 1 or _syn_repeated_after_answer(story)
     left = context.last_time - story.end
-    tries = max(story.syn_count, story.syn_ack_count)
+    tries = max(_tries(story.syn_times), _tries(story.syn_ack_times))
     if (left < STILL_DUE and tries < TRIES) or only_first_syn_ack(story):
         return None
     what = "never acknowledged it, though it was repeated" if repeated else "never acknowledged it"
     confidence = 0.96 if repeated else 0.85
     return _judgement(story, confidence, what, None, _who(story, context))
+
+
+def _tries(times: Sequence[int]) -> int:
+    """Return how often it was tried: for a repeated SYN and by the timer, at once, is one try."""
+    return sum(t - before >= AT_ONCE for t, before in zip(times, (0, *times), strict=False))
 
 
 def ack_lost(story: Story) -> Judgement:

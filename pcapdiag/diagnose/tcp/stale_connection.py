@@ -60,9 +60,11 @@ References
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pcapdiag.diagnose.bare import is_bare
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
-from pcapdiag.diagnose.goodbye import asks_for_answer
+from pcapdiag.diagnose.goodbye import asks_for_answer, bytes_not_captured
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
@@ -132,6 +134,14 @@ SURE_GAP, LIKELY_GAP = 30 * SECOND, 4 * SECOND
 """Servers' keep-alive timeouts start at 2 to 5 s (vendors); a shorter quiet is often chance."""
 
 
+UNREAD = 0.6
+"""Probability at most where the request's bytes were cut off, and so few."""
+CUT_OFF = (
+    "The snaplen cut off what was sent: had it been a farewell (QUIT, TLS close_notify), nothing "
+    "was lost."
+)
+
+
 def match(story: Story, context: Context) -> Judgement | None:
     """Return the verdict for a request that met a FIN on its way, or a RST after an idle gap."""
     farewell, end = goodbye_before_request(story), ending(story)
@@ -139,8 +149,10 @@ def match(story: Story, context: Context) -> Judgement | None:
         return _after_goodbye(story, end, farewell)
     if not asks_for_answer(story) or work(story) is not Work.WAITING:
         return None
-    if answer_may_be_missing(story) or request_may_be_missing(story):
+    if answer_may_be_missing(story):
         return None
+    if request_may_be_missing(story):
+        return _unread(story) if bytes_not_captured(story) else None
     if end is not None and end.reset is None and not end.by_initiator:
         return _crossed_fin(story, end) or _raced(story, end, context)
     return _forgotten(story) or _raced(story, end, context)
@@ -220,6 +232,15 @@ def _forgotten(story: Story) -> Judgement | None:
     judgement = _judgement(story, end, sure, ("RST", how), who, (end.frame,), reset, others)
     judgement.facts["gap"] = duration(gap)
     return judgement
+
+
+def _unread(story: Story) -> Judgement | None:
+    """Return the verdict where the capture cut off what was sent: it may have been a farewell."""
+    found = _forgotten(story)
+    if found is None:
+        return None
+    sure = min(found.confidence, UNREAD)
+    return replace(found, confidence=sure, notes=(*found.notes, CUT_OFF))
 
 
 def _covers_request(story: Story, reset: PacketFact) -> bool:

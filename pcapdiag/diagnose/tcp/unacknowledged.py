@@ -14,6 +14,11 @@ FULL_SIZE = 1000
 """Payload from which a segment may be too big for a tunnel's MTU."""
 
 
+MAX_AHEAD = 1 << 24
+"""How far a bare ACK may stand beyond what arrived; what an older connection on the same ports
+answers (RFC 5961 section 4) has any number."""
+
+
 class Stuck(msgspec.Struct, frozen=True):
     """The first unacknowledged segment and its repeats."""
 
@@ -27,9 +32,15 @@ class Stuck(msgspec.Struct, frozen=True):
     length: int
     alive: bool
     """The other end sent packets after the first try, none of which acknowledged it."""
+    sacked: bool = False
+    """It acknowledged later data (RFC 2018)."""
     hole: bool = False
     """The bytes were lost before the capture: what came after them is ``first_frame``, and
     ``length`` is what is missing; the repeats were not seen."""
+    bare: bool = False
+    """No data came after the hole: the number of a bare ACK or FIN shows that it was sent."""
+    late: bool = False
+    """That answered the other end's FIN: until then nothing showed that anything had been sent."""
 
 
 @once
@@ -49,8 +60,10 @@ def _is_farewell(story: Story, initiator: bool) -> bool:
 
 def _stuck(story: Story, initiator: bool) -> Stuck | None:
     half = story.half(initiator)
-    if not has_unacked_data(half):
+    if not left_unacked(half):
         return None
+    if not has_unacked_data(half):
+        return _hole(story, initiator, half.acked or 0)
     acked = half.acked or 0
     data = [p for p in story.packets if p.length and p.from_initiator == initiator]
     tries = [p for p in data if _carries(p, acked)]
@@ -71,21 +84,58 @@ def _stuck(story: Story, initiator: bool) -> Stuck | None:
         last_pause=last.time - tries[-2].time,
         length=first.length,
         alive=_sent_after(story, not initiator, first.time),
+        sacked=any(
+            p.sack and seq_after(p.sack[0], acked)
+            for p in story.packets
+            if p.from_initiator != initiator
+        ),
     )
 
 
 def _hole(story: Story, initiator: bool, acked: int) -> Stuck | None:
-    """Return bytes that the other end says it never got, while it got later ones."""
-    sent = (p for p in story.packets if p.from_initiator == initiator and _is_data(p))
-    behind = [p for p in sent if seq_after(p.seq, acked)]
+    """Return bytes that the other end never got, though it got what was sent after them.
+
+    The number of a bare ACK or FIN shows what its sender had sent before (RFC 9293 section 3.4).
+    """
+    behind = [p for p in story.packets if p.from_initiator == initiator and _shows(p, acked)]
     if not behind:
         return None
     first = behind[0]
-    still = (p.has_ack and p.ack == acked for p in story.packets if _is_later(p, first))
-    if not any(still):
-        return None
+    bare = not any(p.length for p in behind)
+    later = [p for p in story.packets if _is_later(p, first) and p.has_ack]
     lowest = min(seq_distance(p.seq, acked) for p in behind)
-    return Stuck(initiator, first.frame, first.time, first.frame, 0, 0, lowest, True, hole=True)
+    late = bare and not later and _answers_fin(story, first, acked)
+    if not late and not any(p.ack == acked for p in later):
+        return None
+    return Stuck(
+        by_initiator=initiator,
+        first_frame=first.frame,
+        first_time=first.time,
+        last_frame=first.frame,
+        repeats=0,
+        last_pause=0,
+        length=lowest,
+        alive=True,
+        hole=True,
+        bare=bare,
+        late=late,
+    )
+
+
+def _shows(packet: PacketFact, acked: int) -> bool:
+    """Return whether a packet shows that bytes before it were sent that were never acknowledged."""
+    probe = packet.marks & (KEEP_ALIVE | WINDOW_PROBE)
+    if packet.is_rst or packet.is_syn or packet.is_syn_ack or probe:
+        return False
+    ahead = seq_distance(packet.seq, acked)
+    return ahead > 0 and (packet.length > 0 or ahead <= MAX_AHEAD)
+
+
+def _answers_fin(story: Story, packet: PacketFact, acked: int) -> bool:
+    """Return whether a packet acknowledges the FIN of an end that lacked ``acked`` and later."""
+    half = story.half(not packet.from_initiator)
+    fin = half.fin_frame and half.fin_ack == acked and packet.has_ack
+    return bool(fin) and packet.ack == (half.fin_seq + 1) & 0xFFFFFFFF
 
 
 def _is_later(packet: PacketFact, first: PacketFact) -> bool:
@@ -130,6 +180,11 @@ def has_unacked_data(half: Half) -> bool:
         return False
     end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
     return seq_after(end, half.acked)
+
+
+def left_unacked(half: Half) -> bool:
+    """Return whether an end may have sent what was never acknowledged, seen or not."""
+    return has_unacked_data(half) or (half.gaps > 0 and half.acked is not None)
 
 
 def size_matters(story: Story, stuck: Stuck) -> bool:

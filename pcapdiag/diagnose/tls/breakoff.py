@@ -90,11 +90,17 @@ def refused_late(facts: TlsFacts) -> bool:
 
 
 def break_off(story: Story) -> BreakOff | None:
-    """Return how an unfinished handshake was ended by FIN or RST, or None."""
+    """Return how an unfinished handshake was ended by FIN or RST, or None.
+
+    A server that closed before there was a ClientHello has not met any: it is the connection that
+    it did not want.
+    """
     facts, end = open_handshake(story), ending(story)
     if facts is not None and facts.established and end is not None:
         end = _servers_end(story, facts, end)
     if facts is None or end is None or is_spare(story):
+        return None
+    if story.turn.index == 1 and not end.by_initiator and end.time < story.turn.request_time:
         return None
     return BreakOff(end, facts, records_before(facts, end))
 

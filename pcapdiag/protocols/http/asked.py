@@ -7,6 +7,8 @@ service is.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pcapdiag.flow.screen import CHECK_WORDS, CHECKERS
 from pcapdiag.model.fleet import GRPC_FAILED
 from pcapdiag.model.http import Asked, Exchange
@@ -47,7 +49,7 @@ class AskedLog:
             return
         health = is_health_call(exchange)
         outcome = _health(exchange, message) if health else _outcome(exchange)
-        kind = 1 if health else _kind(exchange)
+        kind = 1 if health else _kind(exchange.user_agent, exchange.target or "")
         target = (exchange.target or "").partition("?")[0][:MAX_TARGET]
         self.rows.append(
             Asked(exchange.request_time, kind, outcome, exchange.method or "", target,
@@ -75,10 +77,10 @@ def _health(exchange: Exchange, message: bytes) -> int:
     return OK if said == bytes((STATUS_FIELD, SERVING)) else UNAVAILABLE
 
 
-def _kind(exchange: Exchange) -> int:
-    agent = exchange.user_agent.lower().encode("latin-1", "replace")
-    if agent.startswith(CHECKERS):
+@lru_cache(maxsize=1_024)
+def _kind(user_agent: str, target: str) -> int:
+    if user_agent.lower().encode("latin-1", "replace").startswith(CHECKERS):
         return 1
-    target = (exchange.target or "").lower().encode("latin-1", "replace")
-    words = target.replace(b"-", b"/").replace(b"_", b"/").replace(b".", b"/").split(b"/")
+    path = target.lower().encode("latin-1", "replace")
+    words = path.replace(b"-", b"/").replace(b"_", b"/").replace(b".", b"/").split(b"/")
     return 3 if any(word.startswith(CHECK_WORDS) for word in words if word) else 0

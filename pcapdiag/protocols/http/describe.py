@@ -6,6 +6,7 @@ Only the fields named here are read; authorization, cookies and the like are pas
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from pcapdiag.model.http import Exchange
 from pcapdiag.protocols.http.grpc import call_of, outcome_of
@@ -13,7 +14,7 @@ from pcapdiag.protocols.http.heads import Fields, text, values
 
 MAX_VALUE = 200
 """Characters of any other value."""
-_FORWARDING = (b"x-forwarded-for", b"forwarded", b"via")
+_FORWARDING = frozenset({b"x-forwarded-for", b"forwarded", b"via"})
 _TIMEOUT = rb"(?i)(?:^|[,; ])timeout=(\d{1,9})"
 _LENGTH = re.compile(rb"\d{1,18}")
 
@@ -25,12 +26,10 @@ def describe_request(exchange: Exchange, fields: Fields) -> None:
     exchange.user_agent = _short(first, b"user-agent")
     exchange.request_id = _short(first, b"x-request-id") or None
     exchange.traceparent = _short(first, b"traceparent") or None
-    exchange.forwarded = any(
-        name in _FORWARDING or name.startswith(b"x-envoy-") for name, _ in fields
-    )
-    exchange.expects_continue = _says(fields, b"expect", b"100-continue")
-    exchange.connection_close = exchange.connection_close or _says(fields, b"connection", b"close")
-    exchange.grpc = call_of(exchange.target, fields)
+    exchange.forwarded = not _FORWARDING.isdisjoint(first) or _are_of_envoy(first)
+    exchange.expects_continue = b"expect" in first and _says(fields, b"expect", b"100-continue")
+    _note_close(exchange, first, fields)
+    exchange.grpc = call_of(exchange.target, first)
 
 
 def describe_response(exchange: Exchange, fields: Fields) -> None:
@@ -40,21 +39,20 @@ def describe_response(exchange: Exchange, fields: Fields) -> None:
     exchange.via = _short(first, b"via")
     exchange.proxy_error = _short(first, b"x-squid-error")
     exchange.content_type = _short(first, b"content-type")
-    names = [name for name, _ in fields]
-    exchange.response_headers = sum(not name.startswith(b":") for name in names)
-    exchange.envoy_headers = any(name.startswith(b"x-envoy-") for name in names)
-    exchange.upstream_service_time = b"x-envoy-upstream-service-time" in names
-    exchange.connection_close = exchange.connection_close or _says(fields, b"connection", b"close")
-    exchange.expected_length = content_length(fields)
+    exchange.response_headers = len(fields) - sum(name[:1] == b":" for name, _ in fields)
+    exchange.envoy_headers = _are_of_envoy(first)
+    exchange.upstream_service_time = b"x-envoy-upstream-service-time" in first
+    _note_close(exchange, first, fields)
+    exchange.expected_length = content_length(fields) if b"content-length" in first else None
     kept = first.get(b"keep-alive")
     timeout = re.search(_TIMEOUT, kept) if kept else None
     exchange.keep_alive_timeout = int(timeout[1]) if timeout else None
-    describe_trailers(exchange, fields)
+    exchange.grpc = outcome_of(exchange.grpc, first)
 
 
 def describe_trailers(exchange: Exchange, fields: Fields) -> None:
     """Fill in what trailers (or gRPC's trailers-only headers) tell."""
-    exchange.grpc = outcome_of(exchange.grpc, fields)
+    exchange.grpc = outcome_of(exchange.grpc, dict(reversed(fields)))
 
 
 def content_length(fields: Fields) -> int | None:
@@ -64,7 +62,17 @@ def content_length(fields: Fields) -> int | None:
 
 
 def _short(first: dict[bytes, bytes], name: bytes) -> str:
-    return text(first.get(name, b"")[:MAX_VALUE])
+    value = first.get(name)
+    return text(value[:MAX_VALUE]) if value else ""
+
+
+def _are_of_envoy(names: Iterable[bytes]) -> bool:
+    return any(name[:8] == b"x-envoy-" for name in names)
+
+
+def _note_close(exchange: Exchange, first: dict[bytes, bytes], fields: Fields) -> None:
+    if b"connection" in first and _says(fields, b"connection", b"close"):
+        exchange.connection_close = True
 
 
 def _says(fields: Fields, name: bytes, word: bytes) -> bool:

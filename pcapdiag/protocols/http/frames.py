@@ -5,6 +5,7 @@ Behind a hole frames are found again only where a packet holds whole frames and 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from enum import IntEnum
 
@@ -42,9 +43,12 @@ class Type(IntEnum):
 END_STREAM = ACK = 0x1
 END_HEADERS, PADDED, PRIORITY_FLAG = 0x4, 0x8, 0x20
 
-_FIXED_SIZES = {Type.PRIORITY: 5, Type.RST_STREAM: 4, Type.PING: 8, Type.WINDOW_UPDATE: 4}
+_ANY = -1
+_SIZES = (_ANY, _ANY, 5, 4, _ANY, _ANY, 8, _ANY, 4, _ANY)
+"""By type, the only length that it may have."""
 _CONNECTION_TYPES = (Type.SETTINGS, Type.PING, Type.GOAWAY)
-_EITHER = Type.WINDOW_UPDATE
+_HEAD = struct.Struct(">HBBBI")
+"""Length in 16 and 8 bits, type, flags, stream with the reserved bit (RFC 9113 section 4.1)."""
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -148,40 +152,38 @@ class FrameReader:
         return _NOTHING
 
     def _take_frame(self) -> Frame | None:
-        head = bytes(self._buffer.data[:HEADER])
-        if self._awaits_settings and head[: len(_HTTP1)] == _HTTP1:
+        data = self._buffer.data
+        if self._awaits_settings and data.startswith(_HTTP1):
             self.problem = "an HTTP/1 answer in place of frames"
-        if len(head) < HEADER or self.problem:
+        if len(data) < HEADER or self.problem:
             return None
-        length, kind, flags = int.from_bytes(head[:3], "big"), head[3], head[4]
-        stream_id = int.from_bytes(head[5:], "big") & 0x7FFFFFFF
+        high, low, kind, flags, stream_id = _HEAD.unpack_from(data)
+        length, stream_id = high << 8 | low, stream_id & 0x7FFFFFFF
         self.problem = self._check(length, kind, flags, stream_id)
         if self.problem:
             return None
         self._awaits_settings = False
-        if kind == Type.DATA:
-            return self._begin_data(length, flags, stream_id)
-        if kind > Type.CONTINUATION or length > MAX_BUFFERED:
+        if kind > Type.CONTINUATION or (kind != Type.DATA and length > MAX_BUFFERED):
             self.missed = self.missed or kind <= Type.CONTINUATION
             self._buffer.drop(HEADER)
             self._skip = length
             return _NOTHING
-        if len(self._buffer.data) < HEADER + length:
-            return None
-        return self._whole(length, kind, flags, stream_id)
+        is_here = len(data) >= HEADER + length
+        if kind == Type.DATA and (flags & PADDED or not is_here):
+            return self._begin_data(length, flags, stream_id)
+        return self._whole(length, kind, flags, stream_id) if is_here else None
 
     def _check(self, length: int, kind: int, flags: int, stream_id: int) -> str:
-        if self._awaits_settings and kind > Type.CONTINUATION:
+        if kind > Type.CONTINUATION and self._awaits_settings:
             return "bytes that are no HTTP/2 frames"
         if length > self.max_frame_size:
             return f"a frame of {length:,} bytes, over the limit of {self.max_frame_size:,}"
         if kind > Type.CONTINUATION:
             return ""
-        name = Type(kind).name
-        if length != _FIXED_SIZES.get(Type(kind), length) or _is_settings_odd(length, kind, flags):
-            return f"{name} with {length:,} bytes"
-        if kind != _EITHER and (kind in _CONNECTION_TYPES) != (stream_id == 0):
-            return f"{name} on stream {stream_id}"
+        if _SIZES[kind] not in (_ANY, length) or _is_length_odd(length, kind, flags):
+            return f"{Type(kind).name} with {length:,} bytes"
+        if kind != Type.WINDOW_UPDATE and (kind in _CONNECTION_TYPES) != (stream_id == 0):
+            return f"{Type(kind).name} on stream {stream_id}"
         return ""
 
     def _begin_data(self, length: int, flags: int, stream_id: int) -> Frame | None:
@@ -227,25 +229,27 @@ class FrameReader:
 
     def _whole(self, length: int, kind: int, flags: int, stream_id: int) -> Frame | None:
         end = HEADER + length
-        payload = bytes(self._buffer.data[HEADER:end])
-        first, last = self._buffer.moment(), self._buffer.moment(end - 1)
-        if kind in (Type.HEADERS, Type.PUSH_PROMISE):
+        buffer = self._buffer
+        payload = bytes(buffer.data[HEADER:end])
+        if flags & (PADDED | PRIORITY_FLAG) and kind in (Type.HEADERS, Type.PUSH_PROMISE):
             trimmed = _without_padding(payload, kind, flags)
             if trimmed is None:
                 self.problem = "padding longer than its frame"
                 return None
             payload = trimmed
-        self._buffer.drop(end)
-        return Frame(kind, flags, stream_id, payload, first, last)
+        first, last = buffer.moment(), buffer.moment(end - 1)
+        buffer.drop(end)
+        counted = length if kind == Type.DATA else 0
+        return Frame(kind, flags, stream_id, payload, first, last, counted)
 
 
 _NOTHING = Frame(-1, 0, 0, b"", Moment(0, 0), Moment(0, 0))
 
 
-def _is_settings_odd(length: int, kind: int, flags: int) -> bool:
-    if kind == Type.GOAWAY:
-        return length < 8
-    return kind == Type.SETTINGS and (length % 6 != 0 or bool(flags & ACK and length))
+def _is_length_odd(length: int, kind: int, flags: int) -> bool:
+    if kind == Type.SETTINGS:
+        return length % 6 != 0 or bool(flags & ACK and length)
+    return kind == Type.GOAWAY and length < 8
 
 
 def _without_padding(payload: bytes, kind: int, flags: int) -> bytes | None:

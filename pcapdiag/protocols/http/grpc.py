@@ -10,7 +10,7 @@ import re
 import msgspec
 
 from pcapdiag.model.http import GrpcFacts
-from pcapdiag.protocols.http.heads import Fields, text, value
+from pcapdiag.protocols.http.heads import text
 
 MAX_MESSAGE = 500
 """Characters of a grpc-message that are kept."""
@@ -59,12 +59,12 @@ _UNITS = {
 }
 
 
-def call_of(target: str | None, fields: Fields) -> GrpcFacts | None:
+def call_of(target: str | None, fields: dict[bytes, bytes]) -> GrpcFacts | None:
     """Return the call that a request makes, or None where its content-type is not gRPC's."""
-    if not (value(fields, b"content-type") or b"").lower().startswith(b"application/grpc"):
+    if not fields.get(b"content-type", b"").lower().startswith(b"application/grpc"):
         return None
     service, slash, method = (target or "").removeprefix("/").rpartition("/")
-    timeout = re.fullmatch(_TIMEOUT, value(fields, b"grpc-timeout") or b"")
+    timeout = re.fullmatch(_TIMEOUT, fields.get(b"grpc-timeout", b""))
     return GrpcFacts(
         service=service[:MAX_NAME] if slash else None,
         method=method[:MAX_NAME] if slash else None,
@@ -72,12 +72,12 @@ def call_of(target: str | None, fields: Fields) -> GrpcFacts | None:
     )
 
 
-def outcome_of(call: GrpcFacts | None, fields: Fields) -> GrpcFacts | None:
+def outcome_of(call: GrpcFacts | None, fields: dict[bytes, bytes]) -> GrpcFacts | None:
     """Return the call with the status and message that a response's fields or trailers give."""
-    status = value(fields, b"grpc-status") or b""
+    status = fields.get(b"grpc-status", b"")
     if not status.isdigit() or len(status) > 9:
         return call
-    message = value(fields, b"grpc-message")
+    message = fields.get(b"grpc-message")
     readable = None if message is None else _readable(message)
     return msgspec.structs.replace(
         call or GrpcFacts(),

@@ -11,6 +11,12 @@ MAX_LIST = 512 * 1024
 """Bytes that a block may decode to, counted as RFC 9113 section 10.5.1 does (32 more a field)."""
 MAX_TABLE = 64 * 1024
 """Bytes of the dynamic table that a sender may ask for; browsers and Go ask for as much."""
+MAX_LOOKED_UP = 100
+"""Fields of a block that are looked up here: they fit a list, whatever a table of 4 kB holds."""
+_SHORT_INDICES = bytes(range(0x81, 0xFF))
+"""Octets that are a whole field: its index in the tables (RFC 7541 section 6.1)."""
+_SIZE_UPDATE = b"\x20", b"\x40"
+"""A change of the table's size begins with an octet from the first to before the second (6.3)."""
 
 
 class HeaderBlocks:
@@ -58,9 +64,23 @@ class HeaderBlocks:
         if self.lost:
             return None
         try:
-            decoded = self._decoder.decode(block, raw=True)
+            return self._decode(block)
         except self._error as error:
             self.lost = True
             self.problem = f"a header block that cannot be decoded ({type(error).__name__})"
             return None
-        return [(bytes(name), bytes(value)) for name, value in decoded]
+
+    def _decode(self, block: bytes) -> Fields:
+        # Most blocks begin with many fields that are only looked up, or are nothing else.
+        others = block.lstrip(_SHORT_INDICES)
+        table = self._decoder.header_table
+        short = len(block) - len(others)
+        is_long = short > MAX_LOOKED_UP or table.maxsize > table.DEFAULT_SIZE
+        if is_long or _SIZE_UPDATE[0] <= others[:1] < _SIZE_UPDATE[1]:
+            # The library keeps the limit of a list, and knows where a size may change.
+            short, others = 0, block
+        fields = [table.get_by_index(octet & 0x7F) for octet in block[:short]]
+        if others:
+            decoded = self._decoder.decode(others, raw=True)
+            fields += [(bytes(name), bytes(content)) for name, content in decoded]
+        return fields

@@ -1,8 +1,8 @@
 """Reads HTTP/1 from both ends of a connection: which response answers which request, and how far.
 
-Pieces must come in the order of the capture (protocols/capture_order.py). Responses answer requests
-in their order (RFC 9112 section 9.3.2). Behind a hole reading goes on at the next bytes that can
-only be a head. What is not HTTP becomes a fact, never an exception.
+Pieces must come in the order of the capture. Responses answer requests in their order (RFC 9112
+section 9.3.2). Behind a hole reading goes on at the next bytes that can only be a head. What is not
+HTTP becomes a fact, never an exception.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Reads HTTP/2 from both ends of a connection (RFC 9113): streams, windows and events.
 
-Pieces must come in the order of the capture (protocols/capture_order.py). Memory is bounded:
-streams that went well are dropped when they end, bodies pass without being held. What is not HTTP/2
-becomes a fact, never an exception.
+Pieces must come in the order of the capture. Memory is bounded: streams that went well are dropped
+when they end, bodies pass without being held. What is not HTTP/2 becomes a fact, never an
+exception.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ class Http2Reader:
         stream.ends(from_initiator, moment)
         windows = self._ends[from_initiator].windows
         windows.ends(stream_id)
-        if not self._has_more(from_initiator):
+        if windows.is_shut() and not self._has_more(from_initiator):
             windows.ends(CONNECTION)
         if stream.is_done:
             self._close(stream, moment, is_reset=False)

@@ -161,7 +161,7 @@ def recognise(exchange: Exchange) -> LocalReply | None:
     ``handed_on`` is set where it has x-envoy-upstream-service-time, or its text is one product's
     and its ``server`` another's.
     """
-    if exchange.status is None:
+    if exchange.status is None or (exchange.status < 400 and exchange.grpc is None):
         return None
     reply = _of_grpc(exchange) or _of_envoy(exchange) or _of_squid(exchange)
     reply = reply or _of_page(exchange)

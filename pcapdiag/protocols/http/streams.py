@@ -157,7 +157,11 @@ def _status(fields: Fields) -> int | None:
 
 
 def _broken_fields(fields: Fields) -> str:
-    for name, _ in fields:
+    names = [name for name, _ in fields]
+    together = b"".join(names)
+    if _CONNECTION_FIELDS.isdisjoint(names) and together == together.lower():
+        return ""
+    for name in names:
         if name in _CONNECTION_FIELDS:
             return f"a {text(name)} field, which HTTP/2 forbids"
         if name.lower() != name:

@@ -46,6 +46,10 @@ class SendWindows:
         """The sender has no more to send on a stream (or, for CONNECTION, on any)."""
         self._shut.pop(stream_id, None)
 
+    def is_shut(self) -> bool:
+        """Return whether the connection's window has stopped the sender."""
+        return CONNECTION in self._shut
+
     def sent(self, stream_id: int, length: int, moment: Moment) -> None:
         """Count a DATA frame against the stream's window and the connection's."""
         for window in (CONNECTION, stream_id):

@@ -7,9 +7,11 @@ from failurelab.capture import Point
 from failurelab.connections import Connection
 from failurelab.lab import Lab
 from failurelab.registry import scenario
+from failurelab.truth import Accepted
 
 _ROUTER = (Point("router", "any"), Point("client"), Point("upstream"))
 _SERVICE = 80
+_VIRTUAL = "10.96.0.20"
 
 
 def _service(lab: Lab, *, hide: bool = False) -> None:
@@ -37,6 +39,44 @@ def refused(lab: Lab) -> None:
     """DNAT to a port where nothing listens; -i any shows client to service and to endpoint."""
     _service(lab)
     _upstream_only(lab, _connect(lab), "tcp.connection_refused")
+
+
+@scenario(
+    "icmp.unreachable-behind-dnat",
+    "A service address whose endpoint is gone: host unreachable in the service's own name",
+    points=_ROUTER[:2],
+)
+def gone(lab: Lab) -> None:
+    """DNAT to an address at which nobody is; after 3 s the router says ICMP 3/1, to which its NAT
+    gives the service's address.
+    """
+    nobody = f"{lab.upstream.ip.rpartition('.')[0]}.250"
+    rule = f"-t nat -A PREROUTING -d {_VIRTUAL} -p tcp --dport {_SERVICE}"
+    lab.router.iptables(f"{rule} -j DNAT --to-destination {nobody}:8080")
+    connection = lab.client.connect((_VIRTUAL, _SERVICE), timeout=6)
+    lab.judge(connection, "icmp.unreachable", "path")
+
+
+@scenario(
+    "tcp.connection_timeout-dropped-by-the-node",
+    "A node that translates a service drops new connections itself, and passes one's packets on",
+    points=_ROUTER[:2],
+)
+def dropped(lab: Lab) -> None:
+    """One request works; from then on the node drops SYNs before it translates them, as with a full
+    table of connections.
+    """
+    lab.upstream.serve(8080, behaviours.answer())
+    _service(lab)
+    first = _connect(lab)
+    first.send(behaviours.get("/")).receive_until()
+    first.close()
+    lab.healthy(first)
+    lab.sleep(0.2)
+    lab.router.iptables(f"-t raw -A PREROUTING -p tcp --syn --dport {_SERVICE} -j DROP")
+    connection = lab.client.connect((lab.router.ip, _SERVICE), timeout=5)
+    open_ = {"client": Accepted(sides=["unknown", "path"])}
+    lab.judge(connection, "tcp.connection_timeout", "path", at=open_)
 
 
 @scenario(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from failurelab import behaviours, envoy
+from failurelab import behaviours, envoy, openssl
 from failurelab.capture import Point
 from failurelab.connections import Leg
 from failurelab.hosts import Host
@@ -101,6 +101,40 @@ def app_hangs(lab: Lab) -> None:
     front, app = _legs(lab.upstream)
     lab.judge(front, "http.local_reply", "responder", party="proxy", caused_by=app, at=_ONE_LEG)
     lab.judge(app, "tcp.response_timeout", "responder", party="upstream", ended_by=["initiator"])
+
+
+@scenario(
+    "tcp.closed_before_response-pod-behind-tls",
+    "An application closes behind its sidecar, to which others speak TLS at its address and port",
+    points=(Point("upstream", "any", name="pod"),),
+    layers=("http", "tls"),
+)
+def app_closes(lab: Lab) -> None:
+    """The sidecar ends TLS 1.3 for the application's port; the application reads the request and
+    closes. The 503 is inside the TLS.
+    """
+    files = lab.authority.issue("shop.example")
+    lab.upstream.serve(_APP, behaviours.close_after_request())
+    _inbound(lab, tls=envoy.downstream_tls(files, alpn=("http/1.1",)))
+    where = openssl.at((lab.upstream.ip, _APP), "shop.example")
+    openssl.curl(lab, lab.client, *where, f"https://shop.example:{_APP}/cart")
+    front, app = _legs(lab.upstream)
+    hidden = {"pod": Accepted(["ok"])}
+    lab.judge(front, "http.local_reply", "responder", party="proxy", at=hidden)
+    lab.judge(app, "tcp.closed_before_response", "responder", party="upstream")
+
+
+@scenario(
+    "tcp.connection_refused-pod-own-sidecar-down",
+    "An application's own sidecar does not run: its call is redirected to a closed port",
+    points=_POD_OUT,
+)
+def own_sidecar_down(lab: Lab) -> None:
+    """The RST bears the address that was called, the SYN that of the sidecar."""
+    rule = f"-p tcp --dport 9000 -m owner --uid-owner {_APP_USER}"
+    lab.client.iptables(f"-t nat -A OUTPUT {rule} -j REDIRECT --to-ports {_OUT}")
+    _app_asks(lab)
+    lab.judge(lab.leg("127.0.0.1", _OUT), "tcp.connection_refused", "responder", party="proxy")
 
 
 @scenario(

@@ -52,6 +52,35 @@ def response(lab: Lab) -> None:
 
 
 @scenario(
+    "mtu.black_hole-nothing-small-behind",
+    "Of two large answers not one byte arrives: their first windows hold full segments only",
+    bump="router-upstream",
+    points=("upstream", "client"),
+)
+def nothing_small(lab: Lab) -> None:
+    """The bump drops packets above 1400 bytes from the server, silently. On each of two connections
+    a small answer arrives, and of one of 40,000 bytes nothing at all; the client closes by FIN
+    after four seconds, and the server acknowledges that. Round trip 8 ms.
+    """
+    lab.bump.delay = 0.004
+    lab.bump.add(rules.mtu(1400, direction="back"))
+
+    def small_then_large(connection: Connection) -> None:
+        connection.receive_until()
+        connection.send(behaviours.reply(b"ok"))
+        behaviours.answer(behaviours.reply(b"x" * 40_000))(connection)
+
+    server = lab.upstream.serve(8080, small_then_large)
+    for _ in range(2):
+        connection = lab.client.connect(server.address)
+        connection.send(behaviours.get("/small")).receive_until()
+        connection.send(behaviours.get("/large")).receive_all(4)
+        connection.close()
+        lab.sleep(2.5)
+        lab.judge(connection, _HOLE, _PATH)
+
+
+@scenario(
     "mtu.black_hole-upload",
     "Full-size segments of an upload vanish",
     bump="client-router",

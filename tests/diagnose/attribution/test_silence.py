@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.attribution import attribute
+from pcapdiag.diagnose.attribution.vantage import capture_hosts
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.model.context import Context, EndpointFacts, HostFacts
 from pcapdiag.model.packet import ACK, PSH, SYN
@@ -175,6 +176,36 @@ def test_where_others_were_captured_once_too_nothing_was_held_back() -> None:
     assert attribute(story, timeout, router(twice=23)).side == "unknown"
 
 
+def test_syns_only_once_where_what_the_receiver_sends_is_seen_twice() -> None:
+    timeout = judged("tcp.connection_timeout", NOBODY_ANSWERED)
+    server = HostFacts(SERVER, packets=10, duplicates=9, ttls={64: 10})
+    context = Context(hosts={SERVER: server}, last_time=START + 10 * SECOND)
+    result = attribute(syns().story(), timeout, context)
+    assert result.side == "path"
+    assert "9 of 10 other packets of 10.0.2.7" in result.evidence[-1].detail
+    server.duplicates = 5
+    assert attribute(syns().story(), timeout, context).side != "path"
+
+
+def test_syns_to_a_service_that_go_on_or_not() -> None:
+    timeout = judged("tcp.connection_timeout", NOBODY_ANSWERED)
+    service = HostFacts(SERVER, packets=10, sent_by_capture_host=10, translated=True)
+    context = Context(hosts={SERVER: service}, last_time=START + 10 * SECOND)
+    story = syns().story()
+    result = attribute(story, timeout, context)
+    assert result.side == "path"
+    assert "go on to another address" in result.evidence[-1].detail
+    story.goes_on = True
+    assert "not_passed_on" not in signals(attribute(story, timeout, context))
+
+
+def test_a_service_of_the_capturing_node_is_not_the_node() -> None:
+    node = HostFacts(SERVER, packets=10, sent_by_capture_host=10)
+    assert capture_hosts(Context(hosts={SERVER: node})) == {SERVER}
+    node.translated = True
+    assert not capture_hosts(Context(hosts={SERVER: node}))
+
+
 def lost_request() -> Exchange:
     exchange = talk()
     for wait in (1, 2, 4):
@@ -212,3 +243,16 @@ def test_a_syn_answered_from_elsewhere_is_told_and_weighs_nothing() -> None:
 
 def signals(result: Attribution) -> set[str]:
     return {e.signal for e in result.evidence}
+
+
+def test_what_left_only_a_hole_did_not_get_there() -> None:
+    """The receiver's own capture shows what came behind the lost bytes, and its asking for them."""
+    exchange = Exchange().handshake()
+    exchange.send("client", PSH | ACK, 100, seq=exchange.packets[-1].seq + 300)
+    exchange.wait(SECOND)
+    exchange.send("server", ACK, ack=exchange.packets[2].seq)
+    story = exchange.story()
+    story.initiator.gaps, story.initiator.acked = 1, exchange.packets[2].seq
+    context = Context(capture_hosts=frozenset({SERVER}))
+    result = attribute(story, judged("tcp.data_timeout", DATA_LOST), context)
+    assert not [one for one in result.evidence if one.signal.startswith("reached")]

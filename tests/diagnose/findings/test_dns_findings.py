@@ -47,7 +47,8 @@ def failed(
 
 def failures(*names: FailedName, **more: object) -> list[Finding]:
     facts = DnsFacts(
-        failed=list(names), resolvers=[ResolverFacts(SERVER, answered=9, clients={CLIENT})]
+        failed=list(names),
+        resolvers=[ResolverFacts(SERVER, answered=9, clients={CLIENT}, rcodes={0: 9})],
     )
     for name, value in more.items():
         setattr(facts, name, value)
@@ -64,6 +65,17 @@ def test_a_name_that_does_not_exist() -> None:
 
 def test_a_name_that_was_asked_for_once_is_not_in_use() -> None:
     assert failures(failed("api.example", 1)) == []
+
+
+@pytest.mark.parametrize("how", ["nxdomain", "refused"])
+def test_a_lookup_that_is_all_there_is_is_told_though_it_was_one(how: Failure) -> None:
+    facts = DnsFacts(
+        failed=[failed("api.example", 1, how)], resolvers=[ResolverFacts(SERVER, rcodes={3: 2})]
+    )
+    (finding,) = DnsFailure().findings(Fleet(dns=facts))
+    assert finding.count == 1
+    works = EndpointFacts(NEW, 80, connections=1, established=1)
+    assert DnsFailure().findings(Fleet(dns=facts, endpoints=[works])) == []
 
 
 def test_a_name_that_had_an_address_is_in_use() -> None:

@@ -101,6 +101,23 @@ def test_what_does_not_answer_may_have_a_full_queue() -> None:
 
 
 @pytest.mark.parametrize(
+    ("unanswered", "severity", "said"),
+    [
+        (0, "warning", "answered only when their SYNs were repeated"),
+        (1, "failure", "never answered"),
+    ],
+)
+def test_connections_that_came_up_late_are_not_called_unanswered(
+    unanswered: int, severity: str, said: str
+) -> None:
+    fleet = spans((CAME_UP, 0, 5, 9), (SILENT, 6, 9, 3), (CAME_UP, 10, 11, 3))
+    fleet.endpoints = [EndpointFacts("10.0.2.7", 9000, unanswered=unanswered)]
+    (finding,) = down(fleet)
+    assert finding.severity == severity
+    assert said in finding.detail
+
+
+@pytest.mark.parametrize(
     ("served", "goes_on"),
     [
         ((5, 5.5, 9.5, 1.5), True),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from pcapdiag.diagnose.icmp.quoted import KEPT
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.incident.leg_failures import leg_failures
 from pcapdiag.model.story import Half
@@ -126,6 +127,17 @@ def test_errors_that_met_every_try_were_the_end_of_it(
     assert judged(*HANDSHAKE, request, error, *tries, alive, left=0.1).code == expected
 
 
+def test_a_sender_that_is_told_repeats_more_often_than_errors_are_kept() -> None:
+    request = C("PSH,ACK", GET, lost=True)
+    error = icmp(3, 1, ROUTER)
+    told = [line for one in again(request, *[200] * (KEPT - 1)) for line in (one, error)]
+    lines = (*HANDSHAKE, request, error, *told, *again(request, *[200] * 2 * KEPT))
+    alive = S("ACK", ack=1, after=0.1)
+    assert judged(*lines, alive, left=0.1).code == "icmp.unreachable"
+    fewer = (*HANDSHAKE, request, error, *told[:8], *again(request, *[200] * 2 * KEPT))
+    assert judged(*fewer, alive, left=0.1).code == "tcp.data_timeout"
+
+
 def test_one_error_does_not_explain_data_that_was_lost_long_after_it() -> None:
     request = C("PSH,ACK", GET, lost=True)
     tries = again(request, 200, 400, 800, 1600, 3200)
@@ -166,6 +178,21 @@ def test_an_error_that_quotes_a_connection_of_which_nothing_was_captured(
     if not midstream:
         assert verdict.phase == "connect"
         assert "nothing was captured" in verdict.notes[0]
+
+
+def test_a_nat_that_passes_on_in_its_own_name_that_a_host_behind_it_is_gone() -> None:
+    gone = (C("SYN"), C("SYN", again=True, after=1000), icmp(3, 1, SERVER[0], after=2000))
+    verdict = judged(*gone)
+    assert sides(verdict)["path"] == 0.9
+    assert "a NAT wrote" in verdict.candidates[0].why
+    assert "endpointslices" in verdict.fixes[0]
+    assert verdict.commands[0].startswith("conntrack -L -d {target_ip}")
+
+
+@pytest.mark.parametrize(("code", "after"), [(1, 500), (3, 2000)], ids=["at once", "other error"])
+def test_a_host_that_says_it_of_itself(code: int, after: int) -> None:
+    verdict = judged(C("SYN"), icmp(3, code, SERVER[0], after=after))
+    assert sides(verdict)["responder"] == 0.93
 
 
 def test_an_error_in_mid_use_decides_nothing_for_the_other_legs() -> None:

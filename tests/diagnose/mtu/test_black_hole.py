@@ -7,18 +7,21 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.model.context import Context
+from pcapdiag.model.context import BigLost, Context
 from pcapdiag.model.story import Story
 from tests.diagnose.playbook import (
+    CLIENT,
     EXCHANGE,
     GET,
     HANDSHAKE,
     OK,
     SECOND,
+    SERVER,
     C,
     Line,
     S,
     again,
+    around,
     judged,
     play,
     sides,
@@ -138,3 +141,107 @@ def test_a_super_segment_counts_as_the_pieces_in_which_it_left() -> None:
     assert found.code == "mtu.black_hole"
     assert found.numbers["passed_size"] < 300
     assert found.numbers["vanished_size"] == 1500
+
+
+ASKED = (*HANDSHAKE, *EXCHANGE, C("PSH,ACK", GET))
+FULL = [S("ACK", BIG, lost=True) for _ in range(3)]
+
+
+def only_full_ones(*lines: Line, left: float = 3.0) -> Judgement:
+    """Judge an answer of which the sender's capture shows full segments only, and their repeats."""
+    first = full_size(play(*ASKED, FULL[0])).packets[-1]
+    tries = [S("ACK", BIG, pause, seq=first.seq, lost=True) for pause in (200, 400, 800, 1600)]
+    later = S("ACK", BIG, left * 1000, seq=first.seq, lost=True)
+    story = full_size(play(*ASKED, *FULL, *tries, *lines, later))
+    return judge(story, Context(last_time=story.end, final=True))
+
+
+def test_a_bare_ack_that_ends_the_receivers_own_repeats_arrived() -> None:
+    found = only_full_ones(C("FIN,ACK", after=900), S("ACK", after=40))
+    assert found.code == "mtu.black_hole"
+    assert 0.8 <= found.confidence < 0.9
+    assert sides(found)["path"] > 0.9
+    assert "got the bare ACK in frame 17" in found.facts["how"]
+
+
+def test_a_receiver_that_went_on_repeating_did_not_get_it() -> None:
+    fin = C("FIN,ACK", after=900)
+    found = only_full_ones(fin, S("ACK", after=40), C("FIN,ACK", after=300, again=True))
+    assert found.code == "tcp.data_timeout"
+
+
+def test_a_receiver_whose_timer_had_no_time_says_nothing() -> None:
+    found = only_full_ones(C("FIN,ACK", after=900), S("ACK", after=40), left=1)
+    assert found.code == "tcp.data_timeout"
+
+
+def behind(ahead: int, *lines: Line) -> Judgement:
+    """Judge the receiver's capture: a bare ACK that stands ``ahead`` bytes behind what came."""
+    start = play(*ASKED)
+    ack = S("ACK", after=200, seq=((start.responder.next_seq or 0) + ahead) & 0xFFFFFFFF)
+    story = full_size(play(*ASKED, *lines[:1], ack, *lines[1:]))
+    story.responder.gaps = 1
+    return judge(story, Context(last_time=story.end + 3 * SECOND, final=True))
+
+
+def test_a_bare_ack_shows_by_its_number_what_was_sent_before_it() -> None:
+    request = C("PSH,ACK", GET, after=200, again=True)
+    found = behind(3 * 1448, request, C("FIN,ACK", after=4000))
+    assert found.code == "mtu.black_hole"
+    assert 0.8 <= found.confidence < 0.9
+    assert sides(found)["path"] > 0.9
+    assert "3 full-size segments of 1,448, never came" in found.facts["how"]
+    assert found.numbers["passed_size"] == len(OK) + 52
+
+
+def test_bytes_that_are_no_full_segments_are_plain_loss() -> None:
+    request = C("PSH,ACK", GET, after=200, again=True)
+    found = behind(700, request, C("FIN,ACK", after=4000))
+    assert found.code == "tcp.data_timeout"
+    assert "had sent them" in found.facts["how"]
+    assert sides(found)["path"] >= 0.9
+
+
+def test_the_ack_of_the_fin_may_be_the_first_to_show_it() -> None:
+    found = behind(3 * 1448, C("FIN,ACK", after=4000))
+    assert found.code == "mtu.black_hole"
+    assert found.confidence == 0.6
+    assert found.phase == "before_response"
+
+
+def test_what_the_farewells_ack_shows_had_been_sent_was_lost() -> None:
+    found = behind(700, C("FIN,ACK", after=4000))
+    assert (found.code, found.confidence) == ("tcp.data_timeout", 0.67)
+    assert found.alternatives[0].code == "tcp.response_timeout"
+    assert sides(found) == {"path": 0.74, "responder": 0.2}
+    assert "waited 4 s for them" in found.facts["how"]
+    assert behind(700, C("FIN,ACK", after=400)).code != "tcp.data_timeout"
+
+
+def test_an_old_connections_number_shows_nothing() -> None:
+    request = C("PSH,ACK", GET, after=200, again=True)
+    found = behind(1 << 30, request, C("FIN,ACK", after=4000))
+    assert found.code == "tcp.initiator_abort"
+
+
+@pytest.mark.parametrize(
+    ("established", "lost", "code"),
+    [
+        (20.0, 21.0, "mtu.black_hole"),
+        (-9.0, -8.0, "mtu.black_hole"),
+        (0.0, 0.1, "tcp.data_timeout"),
+    ],
+)
+def test_other_connections_of_the_two_stop_at_their_first_big_segment(
+    established: float, lost: float, code: str
+) -> None:
+    lines = (UPLOAD, *again(UPLOAD, 200, 400, 800, 1600), C("FIN,ACK", after=900))
+    story = full_size(play(*HANDSHAKE, *EXCHANGE, *lines))
+    context = around(story)
+    at = (story.start + int(seconds * SECOND) for seconds in (established, lost))
+    context.endpoint(*SERVER).lost_big[CLIENT[0], True] = [BigLost(*at)]
+    found = judge(story, context)
+    assert found.code == code
+    if code == "mtu.black_hole":
+        assert found.confidence == 0.8
+        assert "1 more connection of the two hosts" in found.facts["how"]

@@ -333,3 +333,37 @@ def test_a_nat_that_took_another_port_for_the_rest_is_to_blame() -> None:
     assert found.judgement.code != "tcp.injected_reset"
     one = evidence(found, "untranslated")
     assert one.detail.startswith("it went on from 10.0.0.1:7 at proxy (frame 1), in place of")
+
+
+def test_a_refusal_that_got_lost_says_nothing_of_who_refuses() -> None:
+    road = Road()
+    road.c(0, "S", 0, 0)
+    road.s(6, "RA", 0, 1, seen=(1,))
+    road.c(1030, "S", 0, 0)
+    road.s(1036, "RA", 0, 1)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.connection_refused"
+    assert found.attribution.side == "responder"
+    assert not [one for one in found.attribution.evidence if one.signal == "lost_between"]
+
+
+def test_a_refusal_that_the_path_delivered_twice() -> None:
+    road = Road(ids=False)
+    road.c(0, "S", 0, 0)
+    road.s(6, "RA", 0, 1, seen=(0,))
+    road.s(9, "RA", 0, 1)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.connection_refused"
+    assert found.attribution.side == "responder"
+
+
+def test_a_fin_that_was_repeated_was_only_late() -> None:
+    road = in_use()
+    road.s(110, "FA", 201, 201, seen=(1,))
+    road.s(320, "FA", 201, 201, seen=(1,))
+    road.s(750, "FA", 201, 201)
+    road.c(760, "A", 201, 202)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.closed_before_response"
+    assert found.attribution.side == "responder"
+    assert found.attribution.address == "10.0.0.2"

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from pcapdiag.diagnose.points import handshake
+from pcapdiag.diagnose.points.judge import held_back
+from pcapdiag.diagnose.points.way import Way
 from pcapdiag.model.points import Reach
+from pcapdiag.model.report import Evidence
 from tests.correlate.road import Road
-from tests.diagnose.points.scene import evidence, outcome
+from tests.diagnose.points.scene import evidence, opinions, outcome
 
 pytestmark = pytest.mark.once
 
@@ -87,3 +91,23 @@ def test_a_lost_final_ack_and_a_full_accept_queue_are_told_apart(arrives: bool) 
     assert (found.judgement.code, found.attribution.side) == (
         expected if arrives else ("tcp.handshake_stalled", "path")
     )
+
+
+def test_syns_that_came_to_a_device_that_did_not_pass_them_on() -> None:
+    road = syns(Road(labels=("client", "node")), (0, 1))
+    way = Way(road.journey(), road.labels)
+    way.held_back.add(1)
+    (found,) = handshake.weigh(way)
+    assert (found.signal.name, found.signal.says, found.point) == ("not_passed_on", "path", 1)
+    way.held_back = {0}
+    (found,) = handshake.weigh(way)
+    assert found.signal.says == "responder"
+
+
+def test_a_nodes_capture_says_of_itself_that_it_did_not_pass_them_on() -> None:
+    given = opinions(syns(Road(labels=("client", "node")), (0, 1)))
+    told = given[1]
+    assert told is not None
+    assert held_back(given) == set()
+    told.attribution.evidence.append(Evidence("not_passed_on", "path", 1.3, "seen once", [1]))
+    assert held_back(given) == {1}

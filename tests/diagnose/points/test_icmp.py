@@ -38,3 +38,9 @@ def test_the_error_was_seen_leaving_the_host() -> None:
 
 def test_a_routers_own_error_needs_no_second_capture() -> None:
     assert icmp.weigh(way((0,), (error("192.0.2.1"),), ())) == []
+
+
+def test_where_the_error_still_bears_its_routers_address_a_nat_had_put_the_other_in() -> None:
+    (found,) = icmp.weigh(way((0, 1), (error("10.0.0.2"),), (error("192.0.2.1", 9),)))
+    assert (found.signal.name, found.signal.says) == ("icmp_from_path", "path")
+    assert "a NAT put 10.0.0.2 in its place" in found.signal.detail

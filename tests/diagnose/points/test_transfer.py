@@ -10,7 +10,7 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.points import judge_points
 from pcapdiag.diagnose.points.signals import PointSignal
 from pcapdiag.diagnose.points.view import with_code
-from pcapdiag.model.packet import KEEP_ALIVE
+from pcapdiag.model.packet import BAD_CHECKSUM, KEEP_ALIVE
 from pcapdiag.model.report import Attribution
 from tests.correlate.road import Road
 from tests.diagnose.playbook import EXCHANGE, HANDSHAKE, C, around, play
@@ -86,6 +86,22 @@ def test_a_request_that_arrived_and_got_no_answer() -> None:
     found = outcome(road)
     assert (found.judgement.code, found.attribution.side) == ("tcp.response_timeout", "responder")
     assert "no answer of 10.0.0.2 passed it" in evidence(found, "arrived_unanswered").detail
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_farewell_that_came_when_its_receiver_had_left_was_not_ignored(refused: bool) -> None:
+    road = in_use()
+    road.c(100, "PA", 101, 201, 100)
+    road.s(110, "A", 201, 201)
+    road.c(15100, "FA", 201, 201)
+    road.s(15110, "PA", 201, 202, 31)
+    if refused:
+        road.c(15120, "R", 202)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.response_timeout"
+    said = [one.says for one in found.attribution.evidence if one.signal == "arrived_unanswered"]
+    assert said == ([] if refused else ["initiator"])
+    assert (found.attribution.side == "initiator") is not refused
 
 
 def test_an_answer_that_left_and_never_came() -> None:
@@ -187,3 +203,35 @@ def test_keep_alive_probes_without_an_answer(
     assert found is not None
     said = {one.signal: one.says for one in found.attribution.evidence if one.weight > 1}
     assert said.get(signal or "") == (side if signal else None)
+
+
+def test_an_answer_behind_the_initiators_farewell_was_met_and_not_ignored() -> None:
+    road = Road()
+    road.handshake()
+    road.c(40, "PA", 1, 1, 100)
+    road.s(50, "A", 1, 101)
+    road.c(3040, "FA", 101, 1)
+    road.s(3046, "A", 1, 102)
+    road.s(6046, "PA", 1, 102, 200)
+    road.c(6052, "R", 102, 0)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.response_timeout"
+    assert found.attribution.side == "responder"
+    assert not [one for one in found.attribution.evidence if "arrived" in one.signal]
+
+
+@pytest.mark.parametrize(("marks", "side"), [(BAD_CHECKSUM, "path"), (0, "responder")])
+def test_what_came_damaged_did_not_arrive(marks: int, side: str) -> None:
+    road = in_use()
+    for at in (100, 300, 700, 1500, 3100, 6300):
+        road.c(at, "PA", 101, 201, 80)
+    road.s(20000, "A", 201, 101)
+    given = opinions(road)
+    behind = given[1]
+    assert behind is not None
+    behind.story.packets = tuple(
+        replace(p, marks=p.marks | marks) if p.length == 80 else p for p in behind.story.packets
+    )
+    found = judge_points(road.journey(), given, road.labels[:2])
+    assert found is not None
+    assert (found.judgement.code, found.attribution.side) == ("tcp.data_timeout", side)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
-from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, C, S, judged
+import pytest
+
+from pcapdiag.diagnose.judge import judge
+from pcapdiag.model.context import TlsServerFacts
+from tests.diagnose.playbook import EXCHANGE, GET, HANDSHAKE, SERVER, C, S, around, judged, play
 
 
 def test_a_syn_answered_by_reset() -> None:
@@ -41,3 +45,21 @@ def test_refused_once_and_accepted_at_the_next_try_is_fine() -> None:
 
 def test_a_reset_after_the_handshake_is_no_refusal() -> None:
     assert judged(*HANDSHAKE, S("RST,ACK", win=500, after=30)).code != "tcp.connection_refused"
+
+
+@pytest.mark.parametrize(
+    ("port", "name", "sidecars"),
+    [
+        (15001, "", True),
+        (SERVER[1], "outbound_.80_._.web.shop.svc.cluster.local", True),
+        (SERVER[1], "www.example", False),
+        (SERVER[1], "", False),
+    ],
+)
+def test_a_sidecars_port_is_refused_by_the_sidecar(port: int, name: str, sidecars: bool) -> None:
+    story = play(C("SYN"), S("RST,ACK"))
+    story.responder.port = port
+    served = TlsServerFacts(names_accepted={name: 3}) if name else None
+    verdict = judge(story, around(story, tls=served))
+    assert verdict.code == "tcp.connection_refused"
+    assert any("istio-proxy" in fix for fix in verdict.fixes) is sidecars

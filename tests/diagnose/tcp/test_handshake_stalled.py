@@ -66,6 +66,13 @@ def test_a_file_that_ends_behind_the_first_repeat_is_open() -> None:
     assert judged(SYN, SYN_ACK, *again(SYN_ACK, 1000), left=5).code == "tcp.handshake_stalled"
 
 
+def test_syn_acks_sent_at_once_are_one_try() -> None:
+    twice = again(SYN_ACK, 1000, 0.2)
+    assert judged(SYN, SYN_ACK, *twice, left=0.01).code == "capture.partial"
+    thrice = again(SYN_ACK, 1000, 2000)
+    assert judged(SYN, SYN_ACK, *thrice, left=0.01).code == "tcp.handshake_stalled"
+
+
 def test_seen_at_the_responder_the_reset_is_what_comes_late() -> None:
     story = play(SYN, SYN_ACK, C("RST", after=1400))
     verdict = judge(story, around(story))

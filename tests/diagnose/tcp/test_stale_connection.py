@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from pcapdiag.diagnose.judge import judge
 from tests.diagnose.playbook import (
     EXCHANGE,
     GET,
@@ -13,7 +14,9 @@ from tests.diagnose.playbook import (
     Line,
     S,
     again,
+    around,
     judged,
+    play,
     sides,
 )
 
@@ -48,6 +51,18 @@ def test_a_forgotten_connection_answers_with_reset() -> None:
     verdict = judged(*USED, request, S("RST"))
     assert verdict.code == "tcp.stale_connection"
     assert max(sides(verdict).values()) < 0.8
+
+
+def test_what_the_snaplen_cut_off_may_have_been_a_farewell() -> None:
+    request = C("PSH,ACK", GET, after=350_000, lost=True)
+    story = play(*USED, request, S("RST"))
+    story.turn = replace(story.turn, request_head=b"")
+    found = judge(story, around(story))
+    assert (found.code, found.confidence) == ("tcp.stale_connection", 0.6)
+    assert "a farewell" in found.notes[-1]
+    soon = play(*USED, replace(request, after=100), S("RST"))
+    soon.turn = replace(soon.turn, request_head=b"")
+    assert judge(soon, around(soon)).code != "tcp.stale_connection"
 
 
 def test_shortly_after_use_it_is_lost_state() -> None:

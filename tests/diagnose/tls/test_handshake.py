@@ -63,6 +63,12 @@ def test_a_forged_reset_in_the_handshake() -> None:
     assert refine(judge(story, context), path, story, context).code == "tcp.injected_reset"
 
 
+def test_a_fin_before_the_hello_answers_none() -> None:
+    verdict = told(S("FIN,ACK", after=0.3), HELLO, S("RST", after=0.1))
+    assert verdict.code == "tcp.closed_before_request"
+    assert verdict.facts["since_start"] == "0.3 ms"
+
+
 def test_a_fin_in_answer_to_the_hello() -> None:
     verdict = told(HELLO, ACKED, *HUNG_UP)
     assert verdict.code == "tls.handshake_closed"

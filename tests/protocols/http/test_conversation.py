@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pcapdiag.model.application import Application, Piece
-from pcapdiag.protocols.capture_order import MAX_HELD, CaptureOrder
+from pcapdiag.model.application import Application
 from pcapdiag.protocols.conversation import Conversation
 from pcapdiag.protocols.tls.keylog import KeyLog
 from tests.protocols.http.talk import (
@@ -222,24 +221,3 @@ def test_asked_twice_it_says_the_same() -> None:
     assert first.http is not None
     assert len(first.http.exchanges) == 2
     assert conversation.finish() == first
-
-
-def test_one_end_may_come_in_bulk_before_the_other() -> None:
-    said = pieces(*[(CLIENT, GET), (SERVER, OK)] * 20)
-    expected = converse(said)
-    assert converse([*said[1::2], *said[::2]]) == expected
-    conversation = Conversation()
-    for piece in said:
-        conversation.feed(piece)
-        conversation.settle()
-    assert conversation.finish() == expected
-
-
-def test_what_is_held_for_the_other_end_is_bounded() -> None:
-    order = CaptureOrder()
-    passed = 0
-    for number in range(100):
-        passed += sum(
-            len(each.data) for each in order.add(Piece(SERVER, number, number, bytes(10_000)))
-        )
-        assert (number + 1) * 10_000 - passed <= MAX_HELD + 10_000

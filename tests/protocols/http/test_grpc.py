@@ -75,22 +75,22 @@ def test_no_outcome() -> None:
     ],
 )
 def test_timeouts(text: bytes, nanoseconds: int | None) -> None:
-    found = call_of("/a/b", [(b"content-type", b"application/grpc"), (b"grpc-timeout", text)])
+    found = call_of("/a/b", {b"content-type": b"application/grpc", b"grpc-timeout": text})
     assert found is not None
     assert found.timeout == nanoseconds
 
 
 def test_other_content_is_no_call() -> None:
-    assert call_of("/a/b", [(b"content-type", b"application/json")]) is None
+    assert call_of("/a/b", {b"content-type": b"application/json"}) is None
 
 
 @pytest.mark.parametrize("status", [b"", b"x", b"-1", b"9" * 5000])
 def test_a_status_that_cannot_be_read_is_none(status: bytes) -> None:
-    assert outcome_of(None, [(b"grpc-status", status)]) is None
+    assert outcome_of(None, {b"grpc-status": status}) is None
 
 
 def test_a_long_message_is_cut() -> None:
-    found = outcome_of(None, [(b"grpc-status", b"2"), (b"grpc-message", b"%41" * 9000)])
+    found = outcome_of(None, {b"grpc-status": b"2", b"grpc-message": b"%41" * 9000})
     assert found is not None
     assert found.message == "A" * MAX_MESSAGE
 
