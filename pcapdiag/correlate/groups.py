@@ -28,6 +28,7 @@ class Groups:
         self._members: list[list[int]] = []
         self._by: list[int] = []
         self._origin = [_origins(prints) for prints in points]
+        self._continued: set[tuple[int, int]] = set()
 
     def origin(self, point: int, n: int) -> int:
         """Return the place of the connection before the NAT; most are their own."""
@@ -36,6 +37,11 @@ class Groups:
     def add_twin(self, point: int, n: int, twin: int) -> None:
         """Say that a capture has a connection a second time."""
         self._origin[point][twin] = n
+
+    def add_rest(self, point: int, n: int, rest: int) -> None:
+        """Say that a connection went on from another port or address."""
+        self.add_twin(point, n, rest)
+        self._continued.add((point, self._points[point][rest].stream))
 
     def is_matched(self, point: int, n: int) -> bool:
         """Return whether a connection was found at another point."""
@@ -117,6 +123,10 @@ class Groups:
         for other in others:
             by |= _reasons(first, other)
         more = tuple(tuple(twins.get(place, ())) for place in enumerate(members)) if twins else ()
+        rest = tuple(
+            tuple(one for one in there if (point, one) in self._continued)
+            for point, there in enumerate(more)
+        )
         swapped = [one is not None and _is_swapped(first, one) for one in prints]
         return Match(
             streams=tuple([one.stream if one else None for one in prints]),
@@ -124,6 +134,7 @@ class Groups:
             shift_initiator=_shifts(prints, first, _number_of_initiator),
             shift_responder=_shifts(prints, first, _number_of_responder),
             twins=more if any(more) else (),
+            continued=rest if any(rest) else (),
             swapped=tuple(swapped) if any(swapped) else (),
         )
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from pcapdiag.correlate.groups import Groups
 from pcapdiag.correlate.likeness import (
@@ -52,6 +53,14 @@ _REFINEMENTS: tuple[KeyOf, ...] = (
     lambda p: (p.initiator, p.responder[1]),
 )
 """By what a bucket is divided, one after the other, when it has several connections of a point."""
+
+
+class Payload(NamedTuple):
+    """Bytes by both of their numbers."""
+
+    seq: int
+    ack: int
+    length: int
 
 
 def match_points(points: Sequence[Iterable[Print]]) -> Matches:
@@ -117,6 +126,22 @@ class _Matching:
             swapped = prints[n].initiator != one.initiator
             if near(prints[n], one) and overlaps(prints[n], one, swapped=swapped):
                 self.groups.add_twin(point, known, n)
+
+    def note_rest(self, point: int, other: int) -> None:
+        """Find what is the rest of a connection, under another name: by its payload's numbers."""
+        prints, theirs = self.points[point], self.points[other]
+        left: dict[Key, int] = {}
+        for n in self.sampled(point, other):
+            if prints[n].lacks_number:
+                left.update((key, n) for key in _segments(prints[n]) if isinstance(key, Payload))
+        for m, one in enumerate(theirs if left else ()):
+            found = {left[key] for key in _segments(one) if key in left}
+            known = self.groups.partner(other, m, point) if len(found) == 1 else None
+            if known is None:
+                continue
+            n = found.pop()
+            if n != known and prints[n].responder == prints[known].responder:
+                self.groups.add_rest(point, known, n)
 
     def _free(self, point: int, other: int) -> list[int]:
         """Return the connections of a point that were not found at another one yet."""
@@ -304,6 +329,7 @@ def _note_other_sides(matching: _Matching, earlier: int, later: int) -> None:
     """
     for point, other in ((earlier, later), (later, earlier)):
         matching.note_other_sides(point, other)
+        matching.note_rest(point, other)
 
 
 def _match_addresses(matching: _Matching, earlier: int, later: int) -> None:
@@ -359,8 +385,10 @@ def _fits_ranges(a: Print, b: Print) -> bool:
 
 def _segments(p: Print) -> set[Key]:
     """Return what a proxy's other connection never shares: payload, or an ACK, by both numbers."""
-    return {
-        (one.seq, one.ack, one.length, one.flags & _NO_PAYLOAD if not one.length else 0)
-        for one in p.samples
-        if one.length or (one.flags & (SYN | ACK) == ACK and one.seq and one.ack)
-    }
+    found: set[Key] = set()
+    for one in p.samples:
+        if one.length:
+            found.add(Payload(one.seq, one.ack, one.length))
+        elif one.flags & (SYN | ACK) == ACK and one.seq and one.ack:
+            found.add((one.seq, one.ack, one.flags & _NO_PAYLOAD))
+    return found

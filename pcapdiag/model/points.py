@@ -108,6 +108,9 @@ class Match(msgspec.Struct, frozen=True):
     twins: tuple[tuple[int, ...], ...] = ()
     """Per point, further streams of the connection there: behind a NAT within that capture. Empty
     when there are none at any point."""
+    continued: tuple[tuple[int, ...], ...] = ()
+    """Per point, those of the ``twins`` that are the rest of it, from another port or address: a
+    NAT between forgot it, and took it for another one. Empty when there are none."""
     swapped: tuple[bool, ...] = ()
     """Per point, whether its capture, begun in the middle, took the responder for the initiator,
     as compared with the first point that has the connection. Empty when none did."""

@@ -305,3 +305,19 @@ def test_the_other_side_of_a_nat_that_the_capture_did_not_tell() -> None:
     assert (match.streams, match.twins) == ((0, 0), ((4,), ()))
     other = replace(midstream(renumbered(natted(connection(0)))), stream=4)
     assert only([before, other], [last]).twins == ()
+
+
+def test_a_nat_that_forgot_a_connection_gives_its_rest_another_port() -> None:
+    ask = sample(True, 40 * MS, 700, 900, 39)
+    ours = replace(connection(0), samples=(ask,))
+    last = natted(connection(0))
+    rest = replace(
+        midstream(last), stream=4, initiator=(last.initiator[0], 7), samples=(ask,),
+        isn_initiator=None, isn_responder=None,
+    )  # fmt: skip
+    match = only([ours], [last, rest])
+    assert (match.streams, match.twins, match.continued) == ((0, 0), ((), (4,)), ((), (4,)))
+    elsewhere = replace(rest, responder=("10.9.9.9", 1))
+    begun = replace(rest, isn_initiator=5, isn_responder=6)
+    for other in (replace(rest, samples=(replace(ask, ack=901),)), elsewhere, begun):
+        assert only([ours], [last, other]).continued == ()

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Generator
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,34 @@ def test_another_days_log_is_tied_to_nothing(name: str, moved: str) -> None:
         assert log.clock_offset is None
     assert all(not lines(one) for one in report.connections)
     assert all(one.verdict.failed for one in report.connections)
+
+
+def test_a_capture_of_the_other_leg_says_why_no_line_is_tied(tmp_path: Path) -> None:
+    (whole,) = files(report_of("log-envoy-connect-timeout"))
+    assert whole.tied
+    assert not any("other leg" in note for note in whole.notes)
+    client = next(iter(report_of("log-envoy-connect-timeout").topology.clients))
+    behind = tmp_path / "behind.pcap"
+    data = Path(*capture_of("log-envoy-connect-timeout")).read_bytes()
+    behind.write_bytes(data[:24] + b"".join(without(data, ip_address(client).packed)))
+    options = AnalyzeOptions(logs=sources("log-envoy-connect-timeout"))
+    (log,) = files(analyze([str(behind)], options))
+    assert (log.failed, log.tied) == (whole.failed, 0)
+    assert any("is it of the proxy's other leg?" in note for note in log.notes)
+    chosen = msgspec.structs.replace(options, ports=(9,))
+    (log,) = files(analyze([str(behind)], chosen))
+    assert not any("other leg" in note for note in log.notes)
+
+
+def without(data: bytes, address: bytes) -> Generator[bytes, None, None]:
+    """Yield the packets of a capture that do not name an address."""
+    at = 24
+    while at < len(data):
+        size = int.from_bytes(data[at + 8 : at + 12], "little")
+        packet = data[at : at + 16 + size]
+        if address not in packet:
+            yield packet
+        at += 16 + size
 
 
 def test_a_live_capture_has_its_lines_at_the_end(tmp_path: Path) -> None:

@@ -126,9 +126,9 @@ def who_sent(way: Way, passage: Passage) -> PointSignal | None:
 def unheard_close(way: Way, closing: Passage) -> PointSignal | None:
     """Find that the end had closed before, and its FIN or RST never reached the other one.
 
-    A device that had forgotten the connection swallowed it; what followed had to fail. Those that
-    cannot be told from missed by the capture do not count, but none may have arrived; a FIN that
-    got through when it was repeated was only late.
+    A device that had forgotten the connection swallowed it; what followed had to fail. A FIN that
+    got through when it was repeated was only late. Those that cannot be told from missed by the
+    capture do not count, but none may have arrived.
     """
     earlier = [
         p

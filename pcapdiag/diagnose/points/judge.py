@@ -31,7 +31,9 @@ from pcapdiag.diagnose.points.view import (
 )
 from pcapdiag.diagnose.points.way import Way, is_reset
 from pcapdiag.diagnose.tcp import data_timeout
+from pcapdiag.diagnose.text import end_name
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import join_port
 from pcapdiag.model.packet import ACKED_UNSEEN
 from pcapdiag.model.points import Journey, Passage
 from pcapdiag.model.report import Attribution
@@ -187,14 +189,25 @@ def _on_host(opinions: Sequence[Opinion | None]) -> set[tuple[int, bool]]:
 def past_a_nat(way: Way, opinions: Sequence[Opinion | None]) -> list[PointSignal]:
     """Find that a point has the rest of the connection as it was before a NAT that forgot it."""
     found = []
+    rest = way.journey.match.continued
     for point, opinion in enumerate(opinions):
-        if opinion is None or opinion.context.untranslated is None:
+        if opinion is None:
             continue
-        story, known = opinion.story, opinion.context.untranslated.known
-        sender = story.half(not story.resets[0].from_initiator) if story.resets else story.initiator
-        detail = (
-            f"packets of {sender.address} arrived untranslated at {way.labels[point]} (frame "
-            f"{story.first_frame}), in place of {known}: the NAT between forgot the connection"
+        story, label = opinion.story, way.labels[point]
+        ends = way.journey.ends[point]
+        if opinion.context.untranslated is not None:
+            known = opinion.context.untranslated.known
+            reset = story.resets[0] if story.resets else None
+            sender = story.half(not reset.from_initiator) if reset else story.initiator
+            detail = f"packets of {sender.address} arrived untranslated at {label}"
+        elif rest and story.stream in rest[point] and ends is not None:
+            known = join_port(*ends[0])
+            detail = f"it went on from {end_name(story.initiator)} at {label}"
+        else:
+            continue
+        detail += (
+            f" (frame {story.first_frame}), in place of {known}: the NAT between forgot the "
+            "connection"
         )
         frames = (story.first_frame,)
         found.append(PointSignal(signal(UNTRANSLATED, "path", detail, frames), point))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Literal
 
 from pcapdiag.correlate.logs.ties import LogTies, Tie, tie_log
@@ -66,11 +66,12 @@ class LogBook:
         self.read(first)
         wires = list(self._comparable(connections))
         tied = [tie_log(shelf.entries, wires, first, last) for shelf in self.shelves]
+        shown = None if self._filtered else {end[0] for wire in wires for end in wire.initiators}
         by_key: dict[Key, list[tuple[LogEntry, Tie]]] = {}
         for shelf, ties in zip(self.shelves, tied, strict=True):
             if self._filtered:
                 shelf.notes.append("compared only with the connections that the options choose")
-            self._files.append(_log_file(shelf, ties, first, last))
+            self._files.append(_log_file(shelf, ties, shown, first, last))
             for line in sorted(ties.ties):
                 for tie in ties.ties[line]:
                     known = by_key.setdefault(wires[tie.wire].key, [])
@@ -146,7 +147,10 @@ class _Served:
         return verdict.count + sum(other.count for other in connection.other_failures)
 
 
-def _log_file(shelf: Shelf, ties: LogTies, first: int, last: int) -> LogFile:
+def _log_file(
+    shelf: Shelf, ties: LogTies, shown: Set[str] | None, first: int, last: int
+) -> LogFile:
+    """Return what is said of a log; ``shown``: all addresses that connect, where it is known."""
     clock = ties.clock
     offset = clock.offset if clock else 0
     without: list[LogEntry] = []
@@ -176,18 +180,30 @@ def _log_file(shelf: Shelf, ties: LogTies, first: int, last: int) -> LogFile:
         clock_offset=known.offset / NANOSECONDS if known else None,
         clock_error=known.error / NANOSECONDS if known else None,
         examples=[log_line(entry) for entry in without[:EXAMPLES]],
-        notes=[*shelf.notes, *_notes(shelf, ties)],
+        notes=[*shelf.notes, *_notes(shelf, ties, shown)],
     )
 
 
-def _notes(shelf: Shelf, ties: LogTies) -> Iterator[str]:
+def _names_strangers(entries: Sequence[LogEntry], shown: Set[str] | None) -> bool:
+    """Return whether all lines name their clients, and none of these connects in the capture."""
+    clients = {entry.client[0] for entry in entries if entry.client}
+    named = bool(entries) and all(entry.client for entry in entries)
+    return shown is not None and named and shown.isdisjoint(clients)
+
+
+def _notes(shelf: Shelf, ties: LogTies, shown: Set[str] | None) -> Iterator[str]:
     """Yield what a reader has to know of how the lines were tied."""
     if not shelf.entries:
         if shelf.before:
             yield "all its failed lines are from before the capture: of another day, or zone?"
         return
     zoned = all(entry.zoned for entry in shelf.entries)
-    if ties.clock is None and zoned:
+    if ties.clock is None and _names_strangers(shelf.entries, shown):
+        yield (
+            "no failed connection of the clients that it names is in the capture, so none is tied: "
+            "is it of the proxy's other leg? (-i any on the proxy has both)"
+        )
+    elif ties.clock is None and zoned:
         yield (
             "no difference between its clock and the capture's makes its lines fit: none is tied "
             "(is it another proxy's, or another day's?)"

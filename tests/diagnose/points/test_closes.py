@@ -276,40 +276,6 @@ def test_behind_a_syn_proxy_the_responder_refused() -> None:
     assert any("SYN proxy" in note for note in found.judgement.notes)
 
 
-def test_a_refusal_that_got_lost_says_nothing_of_who_refuses() -> None:
-    road = Road()
-    road.c(0, "S", 0, 0)
-    road.s(6, "RA", 0, 1, seen=(1,))
-    road.c(1030, "S", 0, 0)
-    road.s(1036, "RA", 0, 1)
-    found = outcome(road)
-    assert found.judgement.code == "tcp.connection_refused"
-    assert found.attribution.side == "responder"
-    assert not [one for one in found.attribution.evidence if one.signal == "lost_between"]
-
-
-def test_a_refusal_that_the_path_delivered_twice() -> None:
-    road = Road(ids=False)
-    road.c(0, "S", 0, 0)
-    road.s(6, "RA", 0, 1, seen=(0,))
-    road.s(9, "RA", 0, 1)
-    found = outcome(road)
-    assert found.judgement.code == "tcp.connection_refused"
-    assert found.attribution.side == "responder"
-
-
-def test_a_fin_that_was_repeated_was_only_late() -> None:
-    road = in_use()
-    road.s(110, "FA", 201, 201, seen=(1,))
-    road.s(320, "FA", 201, 201, seen=(1,))
-    road.s(750, "FA", 201, 201)
-    road.c(760, "A", 201, 202)
-    found = outcome(road)
-    assert found.judgement.code == "tcp.closed_before_response"
-    assert found.attribution.side == "responder"
-    assert found.attribution.address == "10.0.0.2"
-
-
 def test_fins_that_the_other_capture_may_have_missed_do_not_count() -> None:
     road = in_use()
     road.s(110, "PA", 201, 201, 50)
@@ -345,3 +311,59 @@ def test_a_host_whose_answers_never_come_through_may_have_been_made_to_forget(
     assert found.attribution.side == side
     names = {one.signal for one in found.attribution.evidence}
     assert ({"left_side", "lost_between"} <= names) is not arrives
+
+
+def test_a_nat_that_took_another_port_for_the_rest_is_to_blame() -> None:
+    road = in_use()
+    road.s(110, "R", 201, seen=(0,))
+    client, _ = opinions(road)
+    behind = Road()
+    behind.c(100, "PA", 101, 201, 100)
+    behind.s(106, "R", 201)
+    server = opinions(behind)[1]
+    assert client is not None
+    assert server is not None
+    server.story.stream = 9
+    server.story.initiator.port = 7
+    journey = road.journey()
+    match = replace(journey.match, twins=((), (9,)), continued=((), (9,)))
+    found = judge_points(replace(journey, match=match), (client, server), ("client", "proxy"))
+    assert found is not None
+    assert found.attribution.side == "path"
+    assert found.judgement.code != "tcp.injected_reset"
+    one = evidence(found, "untranslated")
+    assert one.detail.startswith("it went on from 10.0.0.1:7 at proxy (frame 1), in place of")
+
+
+def test_a_refusal_that_got_lost_says_nothing_of_who_refuses() -> None:
+    road = Road()
+    road.c(0, "S", 0, 0)
+    road.s(6, "RA", 0, 1, seen=(1,))
+    road.c(1030, "S", 0, 0)
+    road.s(1036, "RA", 0, 1)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.connection_refused"
+    assert found.attribution.side == "responder"
+    assert not [one for one in found.attribution.evidence if one.signal == "lost_between"]
+
+
+def test_a_refusal_that_the_path_delivered_twice() -> None:
+    road = Road(ids=False)
+    road.c(0, "S", 0, 0)
+    road.s(6, "RA", 0, 1, seen=(0,))
+    road.s(9, "RA", 0, 1)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.connection_refused"
+    assert found.attribution.side == "responder"
+
+
+def test_a_fin_that_was_repeated_was_only_late() -> None:
+    road = in_use()
+    road.s(110, "FA", 201, 201, seen=(1,))
+    road.s(320, "FA", 201, 201, seen=(1,))
+    road.s(750, "FA", 201, 201)
+    road.c(760, "A", 201, 202)
+    found = outcome(road)
+    assert found.judgement.code == "tcp.closed_before_response"
+    assert found.attribution.side == "responder"
+    assert found.attribution.address == "10.0.0.2"
