@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from pcapdiag.protocols.tls.certificates import read_certificate
 from pcapdiag.sanitize.application.certificate import rewrite_certificate
+from pcapdiag.sanitize.application.distinguished_name import words
 from pcapdiag.sanitize.application.editor import Editor
 from pcapdiag.sanitize.keyed import Keyed
 from pcapdiag.sanitize.renamer import Renamer
@@ -191,6 +192,14 @@ def test_a_product_that_inspects_is_still_named() -> None:
     facts = read_certificate(new)
     assert "zscaler" in facts.issuer.lower()
     assert "cmecorp" not in facts.issuer
+
+
+def test_a_host_among_other_words_is_the_same_host_as_elsewhere() -> None:
+    """An Istio root of the trust domain: other texts keep ``cluster.local``."""
+    renamer = Renamer(KEY)
+    assert words(b"cluster.local issuing", renamer).startswith(b"cluster.local ")
+    assert words(b"pay.acmecorp.com issuing", renamer).startswith(renamer.name(b"pay.acmecorp.com"))
+    assert not any(b"." in word for word in renamer.originals.words)
 
 
 def test_the_same_certificate_becomes_the_same_and_another_key_another() -> None:

@@ -87,7 +87,12 @@ def words(old: bytes, renamer: Renamer) -> bytes:
         if at >= 0:
             end = at + len(vendor)
             return words(old[:at], renamer) + old[at:end] + words(old[end:], renamer)
-    return b" ".join(renamer.word(word) if word else word for word in old.split(b" "))
+    return b" ".join(_word(word, renamer) if word else word for word in old.split(b" "))
+
+
+def _word(old: bytes, renamer: Renamer) -> bytes:
+    """Return the image of a word, which may be a host name: "example.com CA"."""
+    return host(old, renamer) if b"." in old and is_host(old) else renamer.word(old)
 
 
 def _wide(old: bytes, renamer: Renamer) -> bytes:
