@@ -283,21 +283,6 @@ def test_what_a_path_did_to_the_client_has_no_cause_behind_the_proxy() -> None:
     assert causes(reply(code="tcp.reset_before_response", product=""), reset()) == {0: [1]}
 
 
-def socks(status: int | None) -> LegFailure:
-    return reply(code="socks.refused", product="", reason="", status=status)
-
-
-@pytest.mark.parametrize(("code", "led"), [(5, True), (1, True), (0x5B, True), (2, False)])
-def test_a_socks_proxy_passes_on_that_its_call_failed(code: int, led: bool) -> None:
-    said = socks(code)
-    assert causes(said, refused()) == ({0: [1]} if led else {})
-
-
-def test_a_login_that_failed_and_a_call_that_came_up_explain_nothing() -> None:
-    assert causes(socks(None), refused()) == {}
-    assert causes(socks(5), reset()) == {}
-
-
 HOSTS = ("10.0.0.1", "10.0.0.2", "10.0.0.3", "127.0.0.1")
 CODES = (
     "http.local_reply",
