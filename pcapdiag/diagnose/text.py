@@ -33,8 +33,6 @@ FULL_PACKET, PING_HEADERS = 1500, {4: 28, 6: 48}
 """Bytes of the largest packet on Ethernet, and of ping's headers in it."""
 SOCKS = " -x 'socks"
 """How curl is told to go by way of a SOCKS proxy, which speaks no HTTP itself."""
-
-
 Ends = tuple[tuple[str, int], tuple[str, int]]
 """Address and port of the initiator, and of the responder."""
 _RUN_ON = re.compile(r"# (?:on|from) \{(\w+)\}")

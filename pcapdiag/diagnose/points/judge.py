@@ -43,9 +43,8 @@ MAY_HAVE_BEEN_LOST = frozenset({"tcp.initiator_abort", "tcp.response_timeout"})
 """What it looks like where an answer never comes: another point may show that it was sent."""
 
 ARRIVED = "arrived_unanswered"
-
-
 UNTRANSLATED = "untranslated"
+"""Signals that others make room for, or that speak for the whole connection."""
 SYN_PROXY = (
     "The initiator's handshake was answered all the same: a device between (a SYN proxy, a load "
     "balancer) takes it in the responder's place, and asks that one only then."
