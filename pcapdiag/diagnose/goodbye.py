@@ -131,7 +131,7 @@ def _is_first_message(story: Story) -> bool:
     half = story.initiator
     if story.midstream or half.isn is None:
         return not story.midstream
-    sent = (half.last_data_seq + half.last_data_length - half.isn - 1) & 0xFFFFFFFF
+    sent = (half.data_end - half.isn - 1) & 0xFFFFFFFF
     return sent <= story.turn.request_bytes
 
 

@@ -29,7 +29,7 @@ from pcapdiag.diagnose.tls_state import nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import KEEP_ALIVE, PacketFact, seq_distance
-from pcapdiag.model.story import Half, Story, Turn
+from pcapdiag.model.story import Story, Turn
 
 HTTP_SUCCESS = tuple(b"HTTP/1.%d %d" % (minor, kind) for minor in (0, 1) for kind in (2, 3))
 """How answers begin that no server gives unasked."""
@@ -132,15 +132,10 @@ def answer_in_time(story: Story) -> int:
     if end is None or not sent:
         return sent
     if end.reset is None and not end.by_initiator:
-        return max(0, sent - max(0, seq_distance(_end_of(half), half.fin_seq)))
+        return max(0, sent - max(0, seq_distance(half.data_end, half.fin_seq)))
     if (half.last_data_time, half.last_data_frame) <= (end.time, end.frame):
         return sent
-    return max(0, sent - max(0, seq_distance(_end_of(half), _sent_until(story, end))))
-
-
-def _end_of(half: Half) -> int:
-    """Return the sequence number after an end's last data."""
-    return (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
+    return max(0, sent - max(0, seq_distance(half.data_end, _sent_until(story, end))))
 
 
 def _sent_until(story: Story, end: Ending) -> int:
@@ -177,7 +172,7 @@ def _answer_in_disorder(story: Story) -> bool:
     initiator's FIN was sent behind it.
     """
     half, asked = story.initiator, story.turn.request_frame
-    request_end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
+    request_end = half.data_end
     sent: set[int] = set()
     closed = story.responder.fin_frame > 0 and not story.resets and not story.packets_left_out
     for packet in story.packets:
@@ -285,7 +280,7 @@ def _acknowledged_answer(story: Story) -> bool:
         acked = half.fin_seq
     seen = asked.ack
     if half.last_data_frame:
-        last = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
+        last = half.data_end
         seen = last if seq_distance(last, seen) > 0 else seen
     return seq_distance(acked, seen) > (0 if half.fin_frame else 1)
 
@@ -298,7 +293,7 @@ def _lost_before_fin(story: Story) -> bool:
     half = story.responder
     if not half.fin_frame or (half.isn is None and not half.last_data_frame):
         return False
-    last = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
+    last = half.data_end
     if not half.last_data_frame:
         last = ((half.isn or 0) + 1) & 0xFFFFFFFF
     if seq_distance(half.fin_seq, last) <= 0:
@@ -321,7 +316,7 @@ def request_may_be_missing(story: Story) -> bool:
         return story.responder.acked_unseen > 0 or _acknowledged_request(story)
     if not story.responder.acked_unseen:
         return False
-    seen = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
+    seen = half.data_end
     closed = story.responder.fin_frame > 0 and not half.fin_frame
     return closed and seq_distance(story.responder.fin_ack, seen) > 0
 

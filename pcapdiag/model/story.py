@@ -92,6 +92,11 @@ class Half(msgspec.Struct):
     """Packets other than RST with IP ID 0 (and DF); IPv6 packets are not counted."""
 
     @property
+    def data_end(self) -> int:
+        """The sequence number after its last data."""
+        return (self.last_data_seq + self.last_data_length) & 0xFFFFFFFF
+
+    @property
     def unacked(self) -> int:
         """Sequence space sent (as far as seen) and not acknowledged; 0 when all was."""
         if self.next_seq is None or self.acked is None:

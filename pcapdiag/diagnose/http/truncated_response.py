@@ -130,7 +130,7 @@ def _closed_by_responder(story: Story) -> Ending | None:
 
 def _hole_before_fin(story: Story) -> bool:
     half = story.responder
-    last = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
+    last = half.data_end
     return half.last_data_frame > 0 and seq_distance(half.fin_seq, last) > 0
 
 

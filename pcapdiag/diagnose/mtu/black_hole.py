@@ -93,7 +93,6 @@ KIND = Kind(
     ),
 )
 
-"""IP and ICMP header: what ``ping -s`` leaves out."""
 SURE, BY_BARE_ACKS, BY_OTHERS, LESS_SURE = 0.93, 0.85, 0.8, 0.6
 TRIES = 3
 """A segment sent so often, with smaller ones passing, was not lost by chance."""

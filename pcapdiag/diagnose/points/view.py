@@ -28,9 +28,8 @@ EXPLAINED_BY = {
 }
 """What a failure looks like at one point, and the earlier cause that only another may show."""
 PATH_TOOK_IT = frozenset({"lost_between", "lost_between_quiet"})
-
-
 CONNECT = "connect"
+"""The phase of a connection that never came up."""
 ARRIVED = frozenset({"arrived_unanswered", "arrived_unanswered_near"})
 """What came to its receiver's point did not vanish by its size, whatever that made of it."""
 

@@ -38,7 +38,7 @@ def late_request(story: Story) -> LateRequest | None:
     if packet is not None:
         gap = quiet_before(story, packet.time)
         return LateRequest(packet.seq, packet.time, gap, _knew_fin(story, packet))
-    start = (half.last_data_seq + half.last_data_length - turn.request_bytes) & 0xFFFFFFFF
+    start = (half.data_end - turn.request_bytes) & 0xFFFFFFFF
     first = next((p for p in story.packets if p.frame == turn.request_frame), None)
     knew = first is not None and _knew_fin(story, first)
     return LateRequest(start, turn.request_time, turn.gap, knew)

@@ -191,7 +191,7 @@ def _unread(story: Story, end: Ending) -> int:
     """Return how many of the responder's bytes the initiator's closing word leaves out."""
     reader = end.reset.ack if end.reset and end.reset.has_ack else story.initiator.fin_ack
     half = story.responder
-    return seq_distance((half.last_data_seq + half.last_data_length) & 0xFFFFFFFF, reader)
+    return seq_distance(half.data_end, reader)
 
 
 def _heard_the_end(story: Story) -> bool:

@@ -122,7 +122,7 @@ def _was_cut(story: Story) -> bool:
     half = story.responder
     if half.isn is None or story.turn.index != 1 or not half.last_data_frame:
         return False
-    sent = seq_distance((half.last_data_seq + half.last_data_length) & 0xFFFFFFFF, half.isn) - 1
+    sent = seq_distance(half.data_end, half.isn) - 1
     answer = replace(
         story.turn, response_head=story.hello_responder, response_bytes=sent, response_tail=b""
     )

@@ -132,8 +132,6 @@ KIND = Kind(
 
 SURE_GAP, LIKELY_GAP = 30 * SECOND, 4 * SECOND
 """Servers' keep-alive timeouts start at 2 to 5 s (vendors); a shorter quiet is often chance."""
-
-
 UNREAD = 0.6
 """Probability at most where the request's bytes were cut off, and so few."""
 CUT_OFF = (

@@ -12,8 +12,6 @@ from pcapdiag.model.story import Half, Story
 
 FULL_SIZE = 1000
 """Payload from which a segment may be too big for a tunnel's MTU."""
-
-
 MAX_AHEAD = 1 << 24
 """How far a bare ACK may stand beyond what arrived; what an older connection on the same ports
 answers (RFC 5961 section 4) has any number."""
@@ -178,7 +176,7 @@ def has_unacked_data(half: Half) -> bool:
     """Return whether an end's last data was never acknowledged, as far as was seen."""
     if half.acked is None or not half.last_data_frame:
         return False
-    end = (half.last_data_seq + half.last_data_length) & 0xFFFFFFFF
+    end = half.data_end
     return seq_after(end, half.acked)
 
 
