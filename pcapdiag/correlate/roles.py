@@ -12,8 +12,9 @@ from collections.abc import Container, Mapping
 
 import msgspec
 
+from pcapdiag.model.ends import End
 from pcapdiag.model.options import AnalyzeOptions, EndPattern
-from pcapdiag.model.report import Attribution, End, Leg, Party, Role, Side, Topology
+from pcapdiag.model.report import Attribution, Leg, Party, Role, Side, Topology
 
 MAX_ADDRESSES = 20_000
 """Addresses whose connections are kept count of; what has no room is counted in ``left_out``."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.diagnose.judgement import Actor
 from pcapdiag.diagnose.timing import MS, round_trip
 from pcapdiag.diagnose.tls_state import tls_facts
+from pcapdiag.model.ends import Actor, side_of
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import ACK, RST, PacketFact, seq_distance
 from pcapdiag.model.story import Story
@@ -31,7 +31,7 @@ class Ending(msgspec.Struct, frozen=True):
     @property
     def actor(self) -> Actor:
         """Whose packet it was, at face value."""
-        return "initiator" if self.by_initiator else "responder"
+        return side_of(self.by_initiator)
 
 
 @once

@@ -21,6 +21,7 @@ from pcapdiag.incident.labels import labels
 from pcapdiag.incident.timeline import timeline
 from pcapdiag.model.addresses import is_loopback
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.report import (
     Alternative,
@@ -114,7 +115,7 @@ def add_resets(
             Reset(
                 frame=packet.frame,
                 time=format_seconds(packet.time),
-                from_="initiator" if packet.from_initiator else "responder",
+                from_=side_of(packet.from_initiator),
                 attribution=attribution,
                 ttl=packet.ttl,
                 window=packet.window,

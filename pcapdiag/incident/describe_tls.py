@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pcapdiag.diagnose.tls import words
-from pcapdiag.model.report_tls import (
-    End,
-    Tls,
-    TlsAlert,
-    TlsCertificate,
-    TlsClientHello,
-    TlsServerHello,
-)
+from pcapdiag.model.ends import End, side_of
+from pcapdiag.model.report_tls import Tls, TlsAlert, TlsCertificate, TlsClientHello, TlsServerHello
 from pcapdiag.model.tls import (
     Alert,
     Certificate,
@@ -144,7 +138,7 @@ def _alert(alert: Alert) -> TlsAlert:
     return TlsAlert(
         frame=alert.frame,
         time=format_seconds(alert.time),
-        from_="initiator" if alert.from_initiator else "responder",
+        from_=side_of(alert.from_initiator),
         level=("warning" if alert.level == WARNING else "fatal") if known else "encrypted",
         code=alert.code,
         name=names.alert_name(alert.code) if alert.code is not None else "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from pcapdiag.diagnose.points.way import Way
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import FIN, RST, SYN, flag_letters
 from pcapdiag.model.points import Fate, Passage
 from pcapdiag.model.report import PointPassage
@@ -52,7 +53,7 @@ def _rank(passage: Passage, became: Fate, is_decisive: bool, from_edge: int) -> 
 
 def _shown(passage: Passage, became: Fate, is_decisive: bool, events: Events) -> PointPassage:
     return PointPassage(
-        from_="initiator" if passage.from_initiator else "responder",
+        from_=side_of(passage.from_initiator),
         event=_event(passage, events),
         frames=list(passage.frames),
         times=[None if time is None else format_seconds(time) for time in passage.times],

@@ -22,8 +22,9 @@ from pcapdiag.incident.tls_servers import TlsServers
 from pcapdiag.incident.too_big import TooBigMessages
 from pcapdiag.model.addresses import goes_inside, is_loopback, key_of
 from pcapdiag.model.context import Context, EndpointFacts, HostFacts, Untranslated
+from pcapdiag.model.ends import End
 from pcapdiag.model.options import AnalyzeOptions
-from pcapdiag.model.report import End, Role
+from pcapdiag.model.report import Role
 from pcapdiag.model.story import Story
 
 Key = tuple[int, int, int]

@@ -10,6 +10,7 @@ from operator import or_
 import msgspec
 
 from pcapdiag.model import packet as marks
+from pcapdiag.model.ends import Actor, side_of
 from pcapdiag.model.packet import (
     ACK,
     FIN,
@@ -20,7 +21,7 @@ from pcapdiag.model.packet import (
     seq_after,
     seq_distance,
 )
-from pcapdiag.model.report import Actor, TimelineEntry
+from pcapdiag.model.report import TimelineEntry
 from pcapdiag.model.story import Half, IcmpFact, Story
 from pcapdiag.model.units import NANOSECONDS, format_seconds
 
@@ -141,7 +142,7 @@ def _folds(lines: list[_Line], packet: PacketFact, decisive: frozenset[int]) -> 
     before = last.last_packet
     if before is None or packet.time - last.end >= QUIET:
         return False
-    same = last.sender == _sender(packet)
+    same = last.sender == side_of(packet.from_initiator)
     if packet.length and last.segments and same and not last.labelled:
         last.segments += 1
         last.bytes += packet.length
@@ -156,7 +157,8 @@ def _folds(lines: list[_Line], packet: PacketFact, decisive: frozenset[int]) -> 
 
 def _line(story: Story, packet: PacketFact) -> _Line:
     clean = not packet.marks & ~_PLAIN_MARKS and not packet.flags & (SYN | FIN | RST)
-    line = _Line(packet.time, packet.time, packet.frame, _sender(packet), _event(packet))
+    time, sender = packet.time, side_of(packet.from_initiator)
+    line = _Line(time, time, packet.frame, sender, _event(packet))
     line.first_packet = line.last_packet = packet
     if clean and packet.length:
         line.segments, line.bytes = 1, packet.length
@@ -260,11 +262,7 @@ def _shorten(lines: list[_Line]) -> list[_Line]:
 def _left_out(count: int, following: PacketFact) -> _Line:
     text = f"{count:,} packets between not kept"
     time = following.time
-    return _Line(time, time, following.frame, _sender(following), text)
-
-
-def _sender(packet: PacketFact) -> Actor:
-    return "initiator" if packet.from_initiator else "responder"
+    return _Line(time, time, following.frame, side_of(following.from_initiator), text)
 
 
 def _bytes(count: int) -> str:

@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from pcapdiag.model.ends import Actor, End
 from pcapdiag.model.report_capture import CaptureCounts as CaptureCounts
 from pcapdiag.model.report_capture import CaptureFile as CaptureFile
 from pcapdiag.model.report_capture import CaptureSummary as CaptureSummary
@@ -42,8 +43,6 @@ SCHEMA = "pcapdiag-report/1"
 LINE_SCHEMA = "pcapdiag-line/1"
 
 Side = Literal["initiator", "responder", "path", "unknown"]
-End = Literal["initiator", "responder"]
-Actor = Literal["initiator", "responder", "path"]
 Party = Literal["client", "proxy", "upstream", "middlebox", "unknown"]
 Role = Literal["client", "proxy", "upstream", "unknown"]
 Leg = Literal["downstream", "upstream", "between", "direct", "unknown"]
@@ -282,6 +281,10 @@ class Connection(Value):
     """For charts; only where they were asked for (``AnalyzeOptions.pictures``)."""
     log_lines: list[LogLine] | msgspec.UnsetType = msgspec.UNSET
     """What proxies' logs say of it; only where logs were given."""
+
+    def endpoint(self, side: str) -> Endpoint:
+        """Return the end on a side of it, ``initiator`` or ``responder``."""
+        return self.initiator if side == "initiator" else self.responder
 
 
 class Finding(Value):

@@ -37,14 +37,14 @@ def _by_whom(group: Group, signs: ResetSigns, sample: Connection, vantage: str) 
         return f"reset by a device {words.count(signs.hops, 'hop')} from {from_where}"
     if group.side == "unknown":
         return "reset" if signs.ttl is None else f"reset with TTL {signs.ttl}"
-    end = sample.initiator if group.side == "initiator" else sample.responder
+    end = sample.endpoint(group.side)
     return f"reset by {shown(end.ip)}"
 
 
 def _place(sample: Connection, vantage: str) -> str:
     if vantage not in {"initiator", "responder"}:
         return "the capture point"
-    end = sample.initiator if vantage == "initiator" else sample.responder
+    end = sample.endpoint(vantage)
     return f"the {end.role}" if end.role != "unknown" else shown(end.ip)
 
 

@@ -118,7 +118,7 @@ def _who(connection: Connection, side: str, party: str, own: str | None = None) 
     if side == "path":
         near, far = shown(connection.initiator.ip), shown(connection.responder.ip)
         return f"a device between {near} and {far}"
-    endpoint = connection.initiator if side == "initiator" else connection.responder
+    endpoint = connection.endpoint(side)
     role = party if party not in {"unknown", "middlebox"} else ROLE_OF_SIDE[side]
     if own and own != endpoint.ip:
         return f"the {role} {shown(own)}, behind {shown(endpoint.ip)}"
@@ -143,5 +143,5 @@ def sender(connection: Connection, side: str) -> str:
     """Return one word for who sent a packet: the role where it is known, else the side."""
     if side == "path":
         return "device"
-    endpoint = connection.initiator if side == "initiator" else connection.responder
+    endpoint = connection.endpoint(side)
     return side if endpoint.role == "unknown" else endpoint.role

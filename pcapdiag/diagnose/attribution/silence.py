@@ -13,7 +13,7 @@ from pcapdiag.diagnose.attribution.view import duration
 from pcapdiag.diagnose.icmp.quoted import is_translated
 from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
 from pcapdiag.model.context import Context
-from pcapdiag.model.report import Actor
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.story import Half, Story
 
 RESPONDER_SILENT = frozenset(
@@ -87,7 +87,7 @@ def reached(story: Story, code: str, context: Context) -> Signal | None:
     stuck = stuck_data(story)
     if stuck is not None and stuck.hole:
         return None
-    if seen.place != ("initiator" if silent_is_initiator else "responder"):
+    if seen.place != side_of(silent_is_initiator):
         return None
     where = f"the capture was taken {'on' if seen.sure else 'beside'} {silent.address}"
     if silent_is_initiator:
@@ -184,11 +184,11 @@ def weigh_icmp(story: Story) -> list[Signal]:
     target = story.half(not error.from_initiator)
     frames = (error.frame,)
     if error.source == target.address:
-        side: Actor = "responder" if error.from_initiator else "initiator"
+        side = side_of(not error.from_initiator)
         detail = f"the ICMP error came from {error.source} itself: its own firewall, or no listener"
         return [signal("icmp_from_end", side, detail, frames)]
     if error.source == quoted_by.address:
-        side = "initiator" if error.from_initiator else "responder"
+        side = side_of(error.from_initiator)
         detail = f"the ICMP error came from {error.source}, the sender's own host or its firewall"
         return [signal("icmp_from_end", side, detail, frames)]
     detail = f"the ICMP error came from {error.source}, which is neither end"

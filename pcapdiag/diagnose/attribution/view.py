@@ -9,8 +9,8 @@ import msgspec
 from pcapdiag.diagnose.bare import has_own_window
 from pcapdiag.flow.slabs import CHUNK_FACTS, FIRST_CHUNKS
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import End
 from pcapdiag.model.packet import ACK, DUPLICATE, RST, PacketFact, seq_after
-from pcapdiag.model.report import End
 from pcapdiag.model.story import Half, Story
 
 MAX_VIEWS = 32

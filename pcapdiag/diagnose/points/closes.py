@@ -5,8 +5,9 @@ from __future__ import annotations
 from pcapdiag.diagnose.attribution.priors import HOST_ANSWERS
 from pcapdiag.diagnose.attribution.signal import signal
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.diagnose.points.signals import PointSignal, by_crossing, end, lost_between
+from pcapdiag.diagnose.points.signals import PointSignal, by_crossing, lost_between
 from pcapdiag.diagnose.points.way import Way, is_reset, is_syn, packets
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import ACK, FIN, PSH, RST, flag_letters
 from pcapdiag.model.points import Passage
 
@@ -187,7 +188,7 @@ def left_end(way: Way, passage: Passage) -> PointSignal | None:
     if gone is not None and not gone.supposed:
         detail += f"; it never reached {way.labels[gone.absent]}"
     name = "left_end" if beside else "left_side"
-    return PointSignal(signal(name, end(passage.from_initiator), detail, (frame,)), point)
+    return PointSignal(signal(name, side_of(passage.from_initiator), detail, (frame,)), point)
 
 
 def _renumbered(way: Way, passage: Passage, absent: int) -> Passage | None:

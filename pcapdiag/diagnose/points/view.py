@@ -11,6 +11,7 @@ from pcapdiag.diagnose.points.signals import PointSignal
 from pcapdiag.diagnose.points.way import Way, is_reset
 from pcapdiag.diagnose.tcp import data_timeout, handshake_stalled, injected_reset
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.points import Passage
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
@@ -118,6 +119,6 @@ def _sent_by_its_end(judgement: Judgement, code: str) -> Judgement:
     return replace(
         judgement,
         code=code,
-        ended_by="initiator" if by_initiator else "responder",
+        ended_by=side_of(by_initiator),
         alternatives=(was, *others),
     )

@@ -52,7 +52,7 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import frames_of
-from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.tls import words
@@ -63,6 +63,7 @@ from pcapdiag.diagnose.tls.hidden import LATE, HiddenAlert, hidden_alert
 from pcapdiag.diagnose.tls.leaving import left_at_once, left_judgement, left_unused
 from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.story import Story
 
 KIND = Kind(
@@ -172,7 +173,7 @@ def left_unused_judgement(story: Story, shown: str) -> Judgement | None:
 def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
     by_client = hidden.by_initiator
     facts = hidden.facts
-    refuser: Actor = "initiator" if by_client else "responder"
+    refuser = side_of(by_client)
     if by_client:
         how = (
             f"right after the server's flight it sent an encrypted record of an alert's size "

@@ -50,7 +50,7 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
-from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.patience import patience
 from pcapdiag.diagnose.speech import Said, said
@@ -68,6 +68,7 @@ from pcapdiag.diagnose.work import (
     request_may_be_missing,
 )
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import Actor, side_of
 from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Record, TlsFacts
@@ -148,7 +149,7 @@ def _never_acknowledged(story: Story, context: Context) -> Silence | None:
     big = stuck.length >= FULL_SIZE
     share = 0.45 if size_matters(story, stuck) or (big and stuck.hole) else 0.2 if big else 0.03
     others = (OtherCode("mtu.black_hole", share),)
-    silent: Actor = "responder" if stuck.by_initiator else "initiator"
+    silent = side_of(not stuck.by_initiator)
     who = data_timeout.who(story, context, stuck, end)
     other = other_name_works(story, context) if stuck.by_initiator else None
     if other is not None:

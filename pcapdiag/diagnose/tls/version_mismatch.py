@@ -46,11 +46,12 @@ References
 
 from __future__ import annotations
 
-from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode
+from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.alerts import Refusal, refusal, refused
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import Actor
 from pcapdiag.model.story import Story
 from pcapdiag.protocols.tls import names
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.http import GoAway, Http2Facts, Ping, RstStream
 from pcapdiag.protocols.http.frames import ACK, Frame
 
@@ -84,7 +85,7 @@ class ConnectionEvents:
         if words and not self.facts.problem:
             self.facts.problem = words
             self.facts.problem_frame = frame
-            self.facts.problem_by = "initiator" if from_initiator else "responder"
+            self.facts.problem_by = side_of(from_initiator)
 
     def finish(self) -> Http2Facts:
         """Return everything that was gathered."""

@@ -177,7 +177,7 @@ def ladder(connection: Connection, rows: Sequence[Row], look: Look) -> Ladder:
 
 
 def _end_lane(connection: Connection, side: str, x: float, look: Look) -> Lane:
-    end = connection.initiator if side == "initiator" else connection.responder
+    end = connection.endpoint(side)
     role = "" if end.role == "unknown" else end.role
     lines = [join_port(end.ip, end.port), *([end.name] if end.name else [])]
     colour = look.party(party_of(connection, side))

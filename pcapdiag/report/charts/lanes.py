@@ -267,7 +267,7 @@ def _lanes(connection: Connection, labels: Sequence[str], look: Look) -> list[La
         side = "initiator" if number == 0 else "responder" if number == len(labels) - 1 else ""
         lines = []
         if side:
-            end = connection.initiator if side == "initiator" else connection.responder
+            end = connection.endpoint(side)
             role = "" if end.role in ("unknown", label) else f"{end.role} "
             lines.append(role + join_port(end.ip, end.port))
         if label in seen:
