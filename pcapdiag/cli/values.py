@@ -50,7 +50,7 @@ def ends(
 
 def ports(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[int, ...]:
     """Return the ports that an option named."""
-    from pcapdiag.model.options import parse_port
+    from pcapdiag.model.ends import parse_port
 
     return tuple(_read(parse_port, "a port is 1 to 65535", value, ctx, param) for value in values)
 

@@ -19,6 +19,7 @@ from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import answer_in_time
 from pcapdiag.model.addresses import is_loopback
+from pcapdiag.model.ends import host_in_url, join_port
 from pcapdiag.model.report import Side
 from pcapdiag.model.story import Half, Story
 
@@ -171,13 +172,8 @@ class Advice:
 
 
 def end_name(half: Half) -> str:
-    """Return address and port as one word, IPv6 in brackets (RFC 5952 section 6)."""
-    return f"{host_in_url(half.address)}:{half.port}"
-
-
-def host_in_url(address: str) -> str:
-    """Return an address as a URL wants it (RFC 3986 section 3.2.2)."""
-    return f"[{address}]" if ":" in address else address
+    """Return address and port as one word."""
+    return join_port(half.address, half.port)
 
 
 def counted(number: int, noun: str) -> str:

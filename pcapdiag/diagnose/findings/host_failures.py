@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 import msgspec
 
+from pcapdiag.model.ends import parse_end
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
-from pcapdiag.model.options import split_port
 from pcapdiag.model.report import Connection, Finding, Severity
 from pcapdiag.model.units import parse_seconds
 
@@ -58,7 +58,7 @@ def failures_of(connection: Connection) -> list[Failure]:
     initiator, responder = connection.initiator, connection.responder
     known = {(initiator.ip, initiator.port, responder.ip, responder.port): None}
     for seen in connection.seen_at:
-        known[*_end(seen.initiator), *_end(seen.responder)] = None
+        known[*parse_end(seen.initiator), *parse_end(seen.responder)] = None
     return [
         Failure(
             stream=connection.stream,
@@ -74,11 +74,6 @@ def failures_of(connection: Connection) -> list[Failure]:
         )
         for caller, caller_port, called, port in known
     ]
-
-
-def _end(text: str) -> tuple[str, int]:
-    address, port = split_port(text)
-    return address, port or 0
 
 
 Look = Callable[[HostState, Sequence[Failure], Fleet], Iterable[Finding]]

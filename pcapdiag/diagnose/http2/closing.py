@@ -15,9 +15,9 @@ from pcapdiag.diagnose.http2.streams import (
     unfinished_at,
 )
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.diagnose.text import counted, host_in_url
+from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
-from pcapdiag.model.ends import side_of
+from pcapdiag.model.ends import host_in_url, side_of
 from pcapdiag.model.http import Exchange, GoAway
 from pcapdiag.model.story import Story
 

@@ -47,10 +47,9 @@ from pcapdiag.diagnose.http2.known import http2_facts, is_incomplete, streams
 from pcapdiag.diagnose.http2.streams import last_word
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.text import host_in_url
 from pcapdiag.diagnose.timing import MS, duration
 from pcapdiag.model.context import Context
-from pcapdiag.model.ends import side_of
+from pcapdiag.model.ends import host_in_url, side_of
 from pcapdiag.model.http import Exchange, Stall
 from pcapdiag.model.story import Story
 

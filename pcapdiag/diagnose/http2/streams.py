@@ -7,9 +7,8 @@ from pcapdiag.diagnose.http.words import exchange_facts
 from pcapdiag.diagnose.http2.errors import error_advice, error_meaning, error_name
 from pcapdiag.diagnose.http2.known import http2_facts, streams
 from pcapdiag.diagnose.judgement import Phase, SideHint
-from pcapdiag.diagnose.text import host_in_url
 from pcapdiag.diagnose.timing import duration
-from pcapdiag.model.ends import Actor, side_of
+from pcapdiag.model.ends import Actor, host_in_url, side_of
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.story import Story
 
