@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 import msgspec
 
-from pcapdiag.model.ends import parse_end
+from pcapdiag.model.ends import join_port, parse_end
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Connection, Finding, Severity
@@ -46,6 +46,11 @@ class Failure(msgspec.Struct):
     frames: list[int]
     has_cause: bool
     """Another leg is known to have made it fail."""
+
+    @property
+    def endpoint(self) -> str:
+        """Whom it called, as one word."""
+        return join_port(self.responder, self.port)
 
     def is_of(self, codes: Collection[str]) -> bool:
         """Return whether one of its codes is among these."""

@@ -155,7 +155,7 @@ def _full(
     is_full: bool,
 ) -> Finding:
     drops, overflows, more = counts
-    endpoint = join_port(stalled[0].responder, stalled[0].port)
+    endpoint = stalled[0].endpoint
     queue, limit = listeners[0].queue, listeners[0].limit
     parts = []
     if overflows:
