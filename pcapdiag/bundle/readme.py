@@ -10,7 +10,6 @@ import msgspec
 
 from pcapdiag.bundle.manifest import Manifest
 from pcapdiag.bundle.vendors.vendor import Vendor
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection, Finding, Group, Report
 from pcapdiag.report import words
 from pcapdiag.report.clock import Clock, between, duration
@@ -148,8 +147,8 @@ def _flows(told: Told) -> Iterator[str]:
         rows.append(
             (
                 prose(clock.absolute(time)),
-                code(join_port(sample.initiator.ip, sample.initiator.port)),
-                code(join_port(sample.responder.ip, sample.responder.port)),
+                code(sample.initiator.host_port),
+                code(sample.responder.host_port),
                 f"{sample.stream}",
                 code(sample.verdict.code),
             )
@@ -171,7 +170,7 @@ def _questions(told: Told) -> Iterator[str]:
 
 def _question(sample: Connection) -> str:
     who = sample.verdict.attribution
-    at = code(join_port(sample.responder.ip, sample.responder.port))
+    at = code(sample.responder.host_port)
     if who.side == "path":
         near, far = code(sample.initiator.ip), code(sample.responder.ip)
         return f"Which device between {near} and {far} did it, by which rule or limit?"

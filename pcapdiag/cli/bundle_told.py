@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection
 from pcapdiag.report import words
 from pcapdiag.report.escape import shown
@@ -71,4 +70,4 @@ def _flows(made: Made) -> Iterator[str]:
 
 def _ends(connection: Connection) -> str:
     one, other = connection.initiator, connection.responder
-    return f"{join_port(one.ip, one.port)} -> {join_port(other.ip, other.port)}"
+    return f"{one.host_port} -> {other.host_port}"

@@ -10,7 +10,6 @@ import msgspec
 
 from pcapdiag.diagnose.exchanges import WITH_A_REQUEST
 from pcapdiag.incident.alike import Alike, joined
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.failed_request import failed_exchange
 from pcapdiag.model.report import Connection, Group, Party, Side, Summary, Verdict
 from pcapdiag.protocols.socks import SOCKS_REPLY
@@ -136,7 +135,7 @@ def group(connections: Iterable[Connection]) -> list[Group]:
 def group_key(connection: Connection) -> GroupKey:
     """Return what a failed connection shares with the others of its group."""
     who = connection.verdict.attribution
-    responder = join_port(connection.responder.ip, connection.responder.port)
+    responder = connection.responder.host_port
     reply = connection.verdict.numbers.get(SOCKS_REPLY)
     last = connection.causes[-1] if connection.causes else None
     cause = (last.code, last.endpoint) if last else None

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from pcapdiag.model.ends import Actor, End
+from pcapdiag.model.ends import Actor, End, join_port
 from pcapdiag.model.report_capture import CaptureCounts as CaptureCounts
 from pcapdiag.model.report_capture import CaptureFile as CaptureFile
 from pcapdiag.model.report_capture import CaptureSummary as CaptureSummary
@@ -62,6 +62,11 @@ class Endpoint(Value):
     port: int
     role: Role = "unknown"
     name: str | None = None
+
+    @property
+    def host_port(self) -> str:
+        """Address and port as one word."""
+        return join_port(self.ip, self.port)
 
 
 class BySide(Value):

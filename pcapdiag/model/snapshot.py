@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.model.ends import join_port
+
 SCHEMA = "pcapdiag-snapshot/1"
 
 
@@ -89,6 +91,11 @@ class Listener(Part):
     only_v6: bool | None = None
     states: dict[str, int] = {}
     """Sockets of the port by state."""
+
+    @property
+    def host_port(self) -> str:
+        """Address and port as one word."""
+        return join_port(self.address, self.port)
 
 
 class PeerUse(Part):
@@ -308,6 +315,11 @@ class EnvoyHost(Part):
     flags: list[str] = []
     """``failed_active_health_check``, ``failed_outlier_check`` (ejected)..."""
     stats: dict[str, int] = {}
+
+    @property
+    def host_port(self) -> str:
+        """Address and port as one word."""
+        return join_port(self.address, self.port)
 
 
 class EnvoyCluster(Part):

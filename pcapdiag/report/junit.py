@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import CaptureFile, Connection, Finding, PointLabel, Report
 from pcapdiag.report import words
 from pcapdiag.report.clock import Clock, TimeMode, between
@@ -149,7 +148,7 @@ def _endpoints(report: Report, clock: Clock) -> Iterator[Case]:
 
 
 def _endpoint(connection: Connection, found: dict[str, _Endpoint]) -> _Endpoint:
-    name = join_port(connection.responder.ip, connection.responder.port)
+    name = connection.responder.host_port
     if name not in found and len(found) >= MAX_ENDPOINTS:
         name = OTHERS
     if name not in found:

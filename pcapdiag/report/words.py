@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.registry import kind_of
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Attribution, Candidate, Connection, Endpoint, Report, Verdict
 from pcapdiag.report.escape import shown
 
@@ -31,7 +30,7 @@ def size(number: int) -> str:
 
 def end(endpoint: Endpoint) -> str:
     """Return an end as address, port and name: ``10.0.2.7:443 (pay.internal)``."""
-    text = shown(join_port(endpoint.ip, endpoint.port))
+    text = shown(endpoint.host_port)
     return f"{text} ({shown(endpoint.name)})" if endpoint.name else text
 
 

@@ -87,11 +87,7 @@ def _sees_answers(fleet: Fleet, clients: set[str]) -> bool:
     """Return whether the capture has both directions of anything that these clients do."""
     if any(one.answered and clients & one.clients for one in fleet.dns.resolvers):
         return True
-    answering = {
-        join_port(one.address, one.port)
-        for one in fleet.endpoints
-        if one.established or one.refused
-    }
+    answering = {one.host_port for one in fleet.endpoints if one.established or one.refused}
     return any(one.caller in clients and one.endpoint in answering for one in fleet.callers)
 
 
@@ -101,7 +97,7 @@ def _has_one_end(fleet: Fleet, clients: set[str]) -> bool:
     The capture is of one direction then, and lacks the answers.
     """
     absent = {
-        join_port(one.address, one.port)
+        one.host_port
         for one in fleet.endpoints
         if not (one.established or one.refused or one.unanswered or one.turns)
     }

@@ -40,7 +40,6 @@ import msgspec
 
 from pcapdiag.diagnose.http2.errors import NO_ERROR
 from pcapdiag.diagnose.text import counted
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Verdict
 from pcapdiag.model.report_http2 import Http2GoAway
@@ -92,7 +91,7 @@ class Draining:
         lost = sum(_lost(verdict, goaway) for verdict in _verdicts(connection)) if goaway else 0
         if goaway is None or not lost:
             return
-        endpoint = join_port(connection.responder.ip, connection.responder.port)
+        endpoint = connection.responder.host_port
         drain = self._drains.get(endpoint)
         if drain is None:
             if len(self._drains) >= MAX_ENDPOINTS:

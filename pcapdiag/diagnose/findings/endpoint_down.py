@@ -51,7 +51,6 @@ from pcapdiag.diagnose.findings.outages import Outage, Part, in_part, outages, t
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.context import EndpointFacts
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Verdict
 from pcapdiag.model.units import format_seconds, parse_seconds
@@ -92,7 +91,7 @@ class EndpointDown:
         """Note a failed connection."""
         if not connection.verdict.failed:
             return
-        endpoint = join_port(connection.responder.ip, connection.responder.port)
+        endpoint = connection.responder.host_port
         failed = self._failed.get(endpoint)
         if failed is None:
             if len(self._failed) >= MAX_ENDPOINTS:
@@ -124,7 +123,7 @@ class EndpointDown:
             if not outage.only_new_ones or _host(endpoint) in fleet.capture_hosts
         ]
         found.sort(key=lambda one: one[0].first)
-        facts = {join_port(one.address, one.port): one for one in fleet.endpoints}
+        facts = {one.host_port: one for one in fleet.endpoints}
         told = [
             self._finding(outage, endpoint, found, fleet.last_time, facts.get(endpoint))
             for outage, endpoint in found

@@ -52,7 +52,6 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.diagnose.text import counted
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import CallerFacts, Fleet
 from pcapdiag.model.report import Connection, Finding
 from pcapdiag.model.units import NANOSECONDS, format_seconds
@@ -99,7 +98,7 @@ class EphemeralPorts:
         verdict = connection.verdict
         if verdict.code != COLLIDED:
             return
-        endpoint = join_port(connection.responder.ip, connection.responder.port)
+        endpoint = connection.responder.host_port
         key = connection.initiator.ip, endpoint
         pair = self._pairs.get(key)
         if pair is None:

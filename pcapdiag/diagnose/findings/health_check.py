@@ -84,7 +84,6 @@ from pcapdiag.diagnose.findings.check_words import commands, fixes, other_ports,
 from pcapdiag.diagnose.findings.checks import Check, checks, is_good, result_words, worst
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import GRPC_FAILED, REFUSED, AskFacts, Fleet
 from pcapdiag.model.report import Connection, Finding, Verdict
 from pcapdiag.model.units import format_seconds, parse_seconds
@@ -128,7 +127,7 @@ class HealthChecks:
             if len(self._followed) < MAX_STREAMS:
                 self._followed.append((parse_seconds(connection.end), connection.stream, frame))
             return
-        to = join_port(connection.responder.ip, connection.responder.port)
+        to = connection.responder.host_port
         pair = connection.initiator.ip, to
         if pair in self._failed or len(self._failed) < MAX_PAIRS:
             failed = self._failed.setdefault(pair, [])

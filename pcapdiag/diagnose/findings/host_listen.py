@@ -66,9 +66,7 @@ def full_queues(state: HostState, failures: Sequence[Failure], _: Fleet) -> Iter
         listeners = listeners_at(state, address, port)
         if not listeners:
             continue
-        drops = sum(
-            state.counters.listeners.get(join_port(one.address, one.port), 0) for one in listeners
-        )
+        drops = sum(state.counters.listeners.get(one.host_port, 0) for one in listeners)
         full = [one for one in listeners if one.limit is not None and one.queue > one.limit]
         overflows = state.counters.kernel.get(OVERFLOWS, 0)
         more = state.after.kernel.get(OVERFLOWS, 0) if state.after else 0
@@ -144,7 +142,7 @@ def owners(state: HostState, listeners: Sequence[Listener]) -> str:
 
 
 def _name(listeners: Sequence[Listener]) -> str:
-    return join_port(listeners[0].address, listeners[0].port)
+    return listeners[0].host_port
 
 
 def _full(

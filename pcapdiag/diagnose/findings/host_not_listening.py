@@ -73,7 +73,7 @@ def nobody_listens(state: HostState, failures: Sequence[Failure], _: Fleet) -> I
 def _finding(state: HostState, address: str, port: int, refused: list[Failure]) -> Finding:
     endpoint = join_port(address, port)
     others = [one for one in state.snapshot.sockets.listeners if one.port == port]
-    names = list(dict.fromkeys(join_port(one.address, one.port) for one in others))
+    names = list(dict.fromkeys(one.host_port for one in others))
     only = f": {owners(state, others)} has {', '.join(names[:MAX_NAMED])} only" if names else ""
     elsewhere = "" if names else "; no listener of the host has that port"
     return host_finding(

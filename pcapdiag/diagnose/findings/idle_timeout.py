@@ -57,7 +57,6 @@ from pcapdiag.diagnose.idle_defaults import Way, products
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.model.context import EndpointFacts
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Severity
 from pcapdiag.model.units import NANOSECONDS, format_seconds, parse_seconds
@@ -102,7 +101,7 @@ class IdleTimeout:
         cut = any(one.code == CUT for one in (verdict, *connection.other_failures))
         if not verdict.failed or connection.same_as is not None or not (way or cut):
             return
-        name = join_port(connection.responder.ip, connection.responder.port)
+        name = connection.responder.host_port
         known = self._endpoints.get(name)
         if known is None:
             if len(self._endpoints) >= MAX_ENDPOINTS:
@@ -123,7 +122,7 @@ class IdleTimeout:
 
     def findings(self, fleet: Fleet) -> list[Finding]:
         """Return a finding for each timer, those by which most failed first."""
-        facts = {join_port(one.address, one.port): one for one in fleet.endpoints}
+        facts = {one.host_port: one for one in fleet.endpoints}
         names = dict.fromkeys(self._endpoints)
         names |= {name: None for name, one in facts.items() if one.closed_idle}
         found: list[Timer] = []

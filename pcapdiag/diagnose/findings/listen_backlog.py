@@ -41,7 +41,6 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.diagnose.text import counted
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding
 
@@ -79,7 +78,7 @@ class ListenBacklog:
         possible = any(a.code == OVERFLOW and a.confidence >= LIKELY for a in verdict.alternatives)
         if not certain and not possible:
             return
-        endpoint = join_port(connection.responder.ip, connection.responder.port)
+        endpoint = connection.responder.host_port
         known = self._listeners.get(endpoint)
         if known is None:
             if len(self._listeners) >= MAX_LISTENERS:

@@ -55,7 +55,6 @@ from pcapdiag.diagnose.findings.path_loss import name_of
 from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.addresses import network_of
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import CallerFacts, Fleet
 from pcapdiag.model.report import Connection, Finding
 from pcapdiag.model.units import format_seconds
@@ -98,7 +97,7 @@ class NewFlowsDropped:
     def look(self, connection: Connection) -> None:
         """Note a connection whose SYN was not answered, or that a listener's queue did not take."""
         code = connection.verdict.code
-        endpoint = join_port(connection.responder.ip, connection.responder.port)
+        endpoint = connection.responder.host_port
         if code in QUEUE and len(self._queues) < MAX_ENDPOINTS:
             self._queues.add(endpoint)
         if code in UNANSWERED and len(self._unanswered) < MAX_ENDPOINTS:

@@ -57,7 +57,6 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.one_way import is_one_way
 from pcapdiag.diagnose.phase import phase_at
-from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.tls.hidden import refused_flight
 from pcapdiag.diagnose.tls_asked import unanswered_request
@@ -138,7 +137,7 @@ def refined(judgement: Judgement, attribution: Attribution, story: Story) -> Jud
     """Return the verdict for a FIN that the path sent; None where it stays as it is."""
     if judgement.code != KIND.code or attribution.side != "path":
         return None
-    closer = f"a device in the name of {end_name(story.responder)}"
+    closer = f"a device in the name of {story.responder.host_port}"
     return replace(judgement, ended_by="path", facts=judgement.facts | {"closer": closer})
 
 

@@ -12,7 +12,6 @@ import msgspec
 from pcapdiag.diagnose.ending import ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.phase import phase_at
-from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.commands import s_client_words
 from pcapdiag.diagnose.tls_state import answers_the_close, is_answered_check, is_error, tls_facts
@@ -122,9 +121,9 @@ def alert_words(story: Story, found: Refusal) -> dict[str, str]:
     alert, facts = found.alert, found.facts
     refuser = story.half(alert.from_initiator)
     return {
-        "refuser": end_name(refuser),
+        "refuser": refuser.host_port,
         "refuser_ip": refuser.address,
-        "refused": end_name(story.half(not alert.from_initiator)),
+        "refused": story.half(not alert.from_initiator).host_port,
         "alert": words.alert(alert.code),
         "alert_frame": str(alert.frame),
         "offer": words.client_offer(facts),

@@ -51,7 +51,6 @@ from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
-from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.alerts import refusal, refused
@@ -155,7 +154,7 @@ def _has_none(facts: TlsFacts) -> str:
 
 def _words(story: Story, facts: TlsFacts, picked: str, how: str) -> dict[str, str]:
     hello = facts.client_hello
-    plain = end_name(story.responder)
+    plain = story.responder.host_port
     return {
         "offered": words.listed(map(words.shown, hello.alpn if hello else ()), "nothing readable"),
         "protocols": "the application protocol" + ("s" if hello and len(hello.alpn) > 1 else ""),

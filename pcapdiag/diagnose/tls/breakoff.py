@@ -10,7 +10,6 @@ import msgspec
 from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.judgement import OtherCode
 from pcapdiag.diagnose.spare import is_spare
-from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.timing import SECOND, duration
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.certificates import fits_name, leaf, out_of_date
@@ -184,7 +183,7 @@ def step_words(story: Story, found: BreakOff) -> dict[str, str]:
     since = end.time - (found.last.time if found.last else story.start)
     ender = story.half(end.by_initiator)
     return {
-        "ender": end_name(ender),
+        "ender": ender.host_port,
         "ender_ip": ender.address,
         "end_frame": str(end.frame),
         "hello_frame": str(hello.frame if hello else 0),

@@ -54,7 +54,6 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.certificate import certificate_words, judgement, owner_first, rejection
 from pcapdiag.diagnose.tls.certificates import defects, lacks_address, leaf, wrong_purpose
@@ -160,7 +159,7 @@ def left_unused_judgement(story: Story, shown: str) -> Judgement | None:
         ),
         fix_at=owner_first(by_initiator=True),
         facts={
-            "refuser": end_name(story.initiator),
+            "refuser": story.initiator.host_port,
             "refuser_ip": story.initiator.address,
             "how": how.removesuffix("."),
             "purpose": "",
@@ -204,7 +203,7 @@ def _by_place(story: Story, hidden: HiddenAlert) -> Judgement:
         fix_at=owner_first(by_client),
         envoy=None if by_client else ("UC", "connection termination"),
         facts={
-            "refuser": end_name(story.half(by_client)),
+            "refuser": story.half(by_client).host_port,
             "refuser_ip": address,
             "how": how,
             "purpose": "",

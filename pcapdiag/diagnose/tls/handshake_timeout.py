@@ -56,7 +56,6 @@ from pcapdiag.diagnose.patience import patience
 from pcapdiag.diagnose.speech import Said, said
 from pcapdiag.diagnose.tcp import data_timeout
 from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE, size_matters, stuck_data
-from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.timing import SECOND, duration, round_trip
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.breakoff import open_handshake, records_before, step
@@ -242,7 +241,7 @@ def _judgement(story: Story, facts: TlsFacts, silence: Silence) -> Judgement:
 def _words(story: Story, facts: TlsFacts, silence: Silence) -> dict[str, str]:
     hello, end = facts.client_hello, silence.end
     mute = story.half(silence.silent == "initiator")
-    silent = end_name(mute)
+    silent = mute.host_port
     waited = duration(silence.waited)
     how = f"{silent} acknowledged it and did not answer for {waited}"
     if silence.lost:
@@ -251,7 +250,7 @@ def _words(story: Story, facts: TlsFacts, silence: Silence) -> dict[str, str]:
     if end is not None:
         word = "RST" if end.reset else "FIN"
         then = (
-            f"Then {end_name(story.half(end.by_initiator))} gave up ({word} in frame {end.frame})."
+            f"Then {story.half(end.by_initiator).host_port} gave up ({word} in frame {end.frame})."
         )
     return {
         "silent": silent,

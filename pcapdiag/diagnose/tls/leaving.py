@@ -9,7 +9,6 @@ import msgspec
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
-from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.tls.certificate import certificate_words, owner_first
 from pcapdiag.diagnose.tls.certificates import leaf, readable
@@ -69,7 +68,7 @@ def left_judgement(
     """Return the judgement that a client did not like the certificate, and said nothing."""
     hello, initiator = left.facts.client_hello, story.initiator
     why = f"{initiator.address} left as soon as it had the certificate"
-    words_of_both = {"refuser": end_name(initiator), "refuser_ip": initiator.address}
+    words_of_both = {"refuser": initiator.host_port, "refuser_ip": initiator.address}
     return Judgement(
         code=code,
         failed=True,

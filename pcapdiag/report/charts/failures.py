@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import msgspec
 
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection, Report
 from pcapdiag.model.units import NANOSECONDS, parse_seconds
 from pcapdiag.report import words
@@ -73,7 +72,7 @@ def _grouped(failed: Iterable[Connection], start: int) -> list[BarRow]:
 
 def _row(connection: Connection, start: int, *, alone: bool) -> BarRow:
     verdict = connection.verdict
-    to = join_port(connection.responder.ip, connection.responder.port)
+    to = connection.responder.host_port
     name = f"{connection.stream}  {to}" if alone else to
     return BarRow(name, verdict.code, verdict.attribution.party, [_bar(connection, start)])
 

@@ -11,7 +11,6 @@ from typing import Literal
 
 import msgspec
 
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection
 from pcapdiag.report.charts.arrow import Arrow
 from pcapdiag.report.charts.canvas import Canvas
@@ -179,7 +178,7 @@ def ladder(connection: Connection, rows: Sequence[Row], look: Look) -> Ladder:
 def _end_lane(connection: Connection, side: str, x: float, look: Look) -> Lane:
     end = connection.endpoint(side)
     role = "" if end.role == "unknown" else end.role
-    lines = [join_port(end.ip, end.port), *([end.name] if end.name else [])]
+    lines = [end.host_port, *([end.name] if end.name else [])]
     colour = look.party(party_of(connection, side))
     return Lane(x, role or _ROLES[side], lines, colour, did_it(connection, side))
 

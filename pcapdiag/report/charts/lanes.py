@@ -11,7 +11,6 @@ from itertools import pairwise
 
 import msgspec
 
-from pcapdiag.model.ends import join_port
 from pcapdiag.model.report import Connection, PointPassage
 from pcapdiag.model.units import parse_seconds
 from pcapdiag.report import words
@@ -269,7 +268,7 @@ def _lanes(connection: Connection, labels: Sequence[str], look: Look) -> list[La
         if side:
             end = connection.endpoint(side)
             role = "" if end.role in ("unknown", label) else f"{end.role} "
-            lines.append(role + join_port(end.ip, end.port))
+            lines.append(role + end.host_port)
         if label in seen:
             lines.append(f"tcp.stream=={seen[label].stream}")
         colour = look.party(party_of(connection, side)) if side else look.muted
