@@ -13,8 +13,8 @@ import msgspec
 
 from pcapdiag.correlate.fitting import LEFT, REPLIES, STALLS, fits
 from pcapdiag.correlate.leg_failure import LegFailure
+from pcapdiag.model.units import MS
 
-MS = 1_000_000
 SAME_MOMENT = 5 * MS
 """Two packets of one decision, whichever was captured first."""
 AT_ONCE = 50 * MS

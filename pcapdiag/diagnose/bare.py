@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pcapdiag.diagnose.timing import MS, round_trip
+from pcapdiag.diagnose.timing import round_trip
 from pcapdiag.model.packet import PacketFact, seq_distance
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS
 
 PROMPT = 200 * MS
 """An answer to a packet comes within this time, or within ROUND_TRIPS of its way."""

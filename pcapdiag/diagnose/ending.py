@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.diagnose.timing import MS, round_trip
+from pcapdiag.diagnose.timing import round_trip
 from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.ends import Actor, side_of
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import ACK, RST, PacketFact, seq_distance
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS
 
 NOTHING_MORE = "Then nothing more came."
 LEFT_AT_ONCE = 5 * MS

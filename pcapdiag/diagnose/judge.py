@@ -18,11 +18,11 @@ from pcapdiag.diagnose.protocol.mismatch import with_suspicions
 from pcapdiag.diagnose.registry import ORDER
 from pcapdiag.diagnose.shows import shows
 from pcapdiag.diagnose.tcp import closed_before_response, injected_reset
-from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.model.context import Context
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 from pcapdiag.protocols.http.connect import connect_target
 from pcapdiag.protocols.socks import in_tunnel
 

@@ -6,9 +6,8 @@ from pcapdiag.model.context import Context
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import KEEP_ALIVE, KEEP_ALIVE_ACK, PacketFact
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS, SECOND
 
-MS = 1_000_000
-SECOND = 1_000_000_000
 IDLE = SECOND
 """Quiet time from which a connection counts as idle (verdicts.md, tcp.idle_reset)."""
 STEPS = (0, 1_000, 1)

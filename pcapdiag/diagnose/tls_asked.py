@@ -8,7 +8,6 @@ for HTTP alone: a log shipper, or a publisher, says goodbye after messages that 
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import ending
-from pcapdiag.diagnose.timing import MS
 from pcapdiag.diagnose.tls_state import (
     APPLICATION_DATA,
     CLOSE_NOTIFY,
@@ -20,6 +19,7 @@ from pcapdiag.diagnose.tls_state import (
 from pcapdiag.model.once import once
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
+from pcapdiag.model.units import MS
 from pcapdiag.protocols.tls.infer import PADDING, Sizes
 
 SMALL_RECORD = 43

@@ -41,7 +41,7 @@ from pcapdiag.model.report import (
     Verdict,
 )
 from pcapdiag.model.story import Half, Story
-from pcapdiag.model.units import NANOSECONDS, format_seconds
+from pcapdiag.model.units import SECOND, format_seconds
 from pcapdiag.protocols.server_name import server_name
 
 if TYPE_CHECKING:
@@ -250,4 +250,4 @@ def _endpoint(half: Half, role: Role, names: NameTable, asked: str = "") -> Endp
 
 
 def _seconds(duration: int | None) -> float | None:
-    return None if duration is None else duration / NANOSECONDS
+    return None if duration is None else duration / SECOND

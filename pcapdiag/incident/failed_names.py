@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import msgspec
 
 from pcapdiag.model.dns import FailedName, Failure
+from pcapdiag.model.units import SECOND
 
 MAX_NAMES = 10_000
 """Names, by client."""
@@ -27,7 +28,7 @@ RECOVERS = 15_000_000_000
 """An address that comes this soon (ns) after failures ends the same lookup: three tries of 5 s."""
 OTHER_FAMILY = 2_000_000_000
 """What comes this soon (ns) after an address, or the other family's failure, is one lookup's."""
-SAME_LOOKUP = 1_000_000_000
+SAME_LOOKUP = SECOND
 """Failures of one type this near to each other (ns) are one lookup's, at several servers."""
 NEXT_DOMAIN = 2_000_000_000
 """The next search domain is asked for within this time (ns)."""

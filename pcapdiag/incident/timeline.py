@@ -23,12 +23,12 @@ from pcapdiag.model.packet import (
 )
 from pcapdiag.model.report import TimelineEntry
 from pcapdiag.model.story import Half, IcmpFact, Story
-from pcapdiag.model.units import NANOSECONDS, format_seconds
+from pcapdiag.model.units import SECOND, format_seconds
 
 MAX_ENTRIES = 40
 """Lines of one timeline; what is between the first and the last ones is counted in one line."""
 HEAD_ENTRIES = 16
-QUIET = NANOSECONDS
+QUIET = SECOND
 """A pause as long as this is told, nanoseconds."""
 
 _MARK_WORDS = (
@@ -244,7 +244,7 @@ def _merge(packets: list[_Line], icmp: list[_Line]) -> list[_Line]:
 def _tell_pauses(lines: list[_Line]) -> None:
     for before, line in pairwise(lines):
         if line.time - before.end >= QUIET:
-            pause = f"after {(line.time - before.end) / NANOSECONDS:,.1f} s"
+            pause = f"after {(line.time - before.end) / SECOND:,.1f} s"
             line.detail = f"{pause}, {line.detail}" if line.detail else pause
 
 

@@ -1,10 +1,11 @@
-"""Times as the report writes them: decimal seconds since the epoch with nanoseconds."""
+"""Times: within, whole nanoseconds; in the report, decimal seconds since the epoch."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-NANOSECONDS = 1_000_000_000
+MS, SECOND = 1_000_000, 1_000_000_000
+"""Nanoseconds, in which every time and duration is counted."""
 REMEMBERED = 64
 """Texts of times that are remembered: several findings ask for those of one connection in turn."""
 
@@ -13,7 +14,7 @@ def format_seconds(ns: int) -> str:
     """Return nanoseconds as decimal seconds, ``1700000000.000000001``."""
     if ns < 0:
         return f"-{format_seconds(-ns)}"
-    return f"{ns // NANOSECONDS}.{ns % NANOSECONDS:09d}"
+    return f"{ns // SECOND}.{ns % SECOND:09d}"
 
 
 @lru_cache(REMEMBERED)

@@ -6,7 +6,7 @@ from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.tls.words import LISTED, listed, shown
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.probe import ProbeFacts
-from pcapdiag.model.units import NANOSECONDS
+from pcapdiag.model.units import SECOND
 from pcapdiag.probe.draft import Draft
 from pcapdiag.probe.lookup import NO_SUCH_NAME
 
@@ -116,4 +116,4 @@ def _http(facts: ProbeFacts) -> str:
 
 
 def _time(seconds: float) -> str:
-    return duration(round(seconds * NANOSECONDS))
+    return duration(round(seconds * SECOND))

@@ -9,8 +9,9 @@ from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.tcp_header import live_socket
 from pcapdiag.diagnose.attribution.view import MAX_VIEWS, ResetView, duration, view_reset
 from pcapdiag.model.packet import PacketFact, seq_after, seq_distance
+from pcapdiag.model.units import MS
 
-OVERTAKEN = 1_000_000
+OVERTAKEN = MS
 """A packet this soon (ns) after the RST may have been overtaken by it."""
 RECENT_IDS = 1000
 BOTH_AT_ONCE = 5_000_000

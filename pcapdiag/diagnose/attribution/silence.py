@@ -15,6 +15,7 @@ from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import side_of
 from pcapdiag.model.story import Half, Story
+from pcapdiag.model.units import SECOND
 
 RESPONDER_SILENT = frozenset(
     {
@@ -36,7 +37,7 @@ QUEUED = CONNECTING | {"tcp.accept_queue_overflow"}
 """Codes where the listener may not have taken the connection."""
 TRIES, ENOUGH, MOSTLY = 2, 3, 0.8
 """SYNs that were captured once; packets captured twice beside them, and their least share."""
-MEANWHILE = 1_000_000_000
+MEANWHILE = SECOND
 """Time (ns) from an end's last packet on after which it may be called silent."""
 NEIGHBOUR_ASKED = 4_000_000_000
 """Time (ns) within which a router has asked in vain for a neighbour (measured: three seconds)."""

@@ -55,7 +55,7 @@ from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.fleet import Fleet, PlaceFacts
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import NANOSECONDS, format_seconds, parse_seconds
+from pcapdiag.model.units import SECOND, format_seconds, parse_seconds
 
 MIN_CONNECTIONS = 2
 MIN_PACKETS = 6
@@ -65,7 +65,7 @@ ROUTE_CHANGE = 2
 """Hops by which another route alone changes a TTL (judgement)."""
 MIN_FOR_ROUTE = 2
 """Addresses that change together when it is the route."""
-AROUND = 5 * NANOSECONDS
+AROUND = 5 * SECOND
 """Failures this soon (ns) before or after are the move's."""
 MAX_ADDRESSES = 1_000
 MAX_STREAMS = 100
@@ -140,7 +140,7 @@ class AddressMoved:
             "ttl_after": move.after.ttl,
             "connections_before": move.before.connections,
             "connections_after": move.after.connections,
-            "gap": (came - left) / NANOSECONDS,
+            "gap": (came - left) / SECOND,
             "failed": len(streams),
         }
         return Finding(

@@ -49,17 +49,16 @@ from pcapdiag.model.dns import AAAA, A, HeldAddress, HeldAnswers
 from pcapdiag.model.ends import host_in_url
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import format_seconds, parse_seconds
+from pcapdiag.model.units import SECOND, format_seconds, parse_seconds
 
 FEWEST = 2
 """Connections that failed after the address was gone."""
-GRACE = 1_000_000_000
+GRACE = SECOND
 """How long (ns) after a newer answer a client may still use the old one."""
 ROTATES = 4
 """Times as many addresses as one answer holds, from which on a name has a pool of them."""
 MAX_ADDRESSES = 1_000
 MAX_STREAMS = 100
-SECOND = 1_000_000_000
 
 
 class _Failed(msgspec.Struct):

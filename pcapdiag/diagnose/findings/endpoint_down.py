@@ -53,11 +53,11 @@ from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Verdict
-from pcapdiag.model.units import format_seconds, parse_seconds
+from pcapdiag.model.units import SECOND, format_seconds, parse_seconds
 
 MAX_ENDPOINTS = 1_000
 MAX_STREAMS = 100
-NOBODY_ASKED = 1_000_000_000
+NOBODY_ASKED = SECOND
 """From here on (ns), and from its own length on, the silence after an outage is the callers'."""
 CLOSE = 2
 """How far apart the shortest and the longest possible outage may be to be told as one length."""

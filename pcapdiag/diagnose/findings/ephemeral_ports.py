@@ -54,7 +54,7 @@ import msgspec
 from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import CallerFacts, Fleet
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import NANOSECONDS, format_seconds
+from pcapdiag.model.units import SECOND, format_seconds
 
 MOST_OF_IT = 0.8
 """Share of the range that is in use from which it is low."""
@@ -236,4 +236,4 @@ def _fixes(address: str, *, is_nat: bool) -> list[str]:
 
 def _rate(caller: CallerFacts) -> float:
     """Return the mean number of new connections a second."""
-    return (caller.connections - 1) * NANOSECONDS / max(caller.last - caller.first, NANOSECONDS)
+    return (caller.connections - 1) * SECOND / max(caller.last - caller.first, SECOND)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.findings.idle_times import Timer
 from pcapdiag.diagnose.text import RST, flags_filter
-from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.units import SECOND
 
 _ROUND = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1800)
 """Keep-alive times that people set, seconds."""

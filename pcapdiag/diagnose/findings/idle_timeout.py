@@ -55,11 +55,11 @@ from pcapdiag.diagnose.findings.idle_fixes import commands, fixes, keep_alive
 from pcapdiag.diagnose.findings.idle_times import Ended, Timer, timers
 from pcapdiag.diagnose.idle_defaults import Way, products
 from pcapdiag.diagnose.text import counted
-from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Severity
-from pcapdiag.model.units import NANOSECONDS, format_seconds, parse_seconds
+from pcapdiag.model.units import SECOND, format_seconds, parse_seconds
 
 MAX_ENDPOINTS = 1_000
 MAX_TIMES = 1_024
@@ -111,7 +111,7 @@ class IdleTimeout:
         known.cut += cut
         if way is None:
             return
-        until = parse_seconds(connection.start) / NANOSECONDS + verdict.numbers["idle_until"]
+        until = parse_seconds(connection.start) / SECOND + verdict.numbers["idle_until"]
         ends = known.ends.setdefault(way, [])
         if len(ends) < MAX_TIMES:
             frame = verdict.frames[0] if verdict.frames else connection.first_frame
@@ -166,7 +166,7 @@ class IdleTimeout:
             commands=commands(timer, callers) if failed else [],
         )
         if failed:
-            times = [round(one.until * NANOSECONDS) for one in timer.ended]
+            times = [round(one.until * SECOND) for one in timer.ended]
             finding.first, finding.last = format_seconds(min(times)), format_seconds(max(times))
         return finding
 

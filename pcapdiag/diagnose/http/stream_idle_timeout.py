@@ -55,13 +55,14 @@ from pcapdiag.diagnose.http.failure import request_failed
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.patience import round_seconds
-from pcapdiag.diagnose.timing import MS, SECOND, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import side_of
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.packet import KEEP_ALIVE
 from pcapdiag.model.story import LegMoment, Story
+from pcapdiag.model.units import MS, SECOND
 
 KIND = Kind(
     code="http.stream_idle_timeout",

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.judgement import SideHint
 from pcapdiag.diagnose.tcp.unacknowledged import stuck_data
-from pcapdiag.diagnose.timing import SECOND, capture_left
+from pcapdiag.diagnose.timing import capture_left
 from pcapdiag.diagnose.work import answer_may_be_missing, connected
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import IcmpFact, Story
+from pcapdiag.model.units import SECOND
 
 DESTINATION_UNREACHABLE, TIME_EXCEEDED = {4: 3, 6: 1}, {4: 11, 6: 3}
 PROHIBITED = {4: (9, 10, 13), 6: (1, 5, 6)}

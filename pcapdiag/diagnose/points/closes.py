@@ -10,13 +10,14 @@ from pcapdiag.diagnose.points.way import Way, is_reset, is_syn, packets
 from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import ACK, FIN, PSH, RST, flag_letters
 from pcapdiag.model.points import Passage
+from pcapdiag.model.units import SECOND
 
-RENUMBERED_WITHIN = 1_000_000_000
+RENUMBERED_WITHIN = SECOND
 """Another RST of that end this near (ns), at the point that lacks this one, may be the same one
 with other numbers."""
 
 
-AT_ONCE = 1_000_000_000
+AT_ONCE = SECOND
 """A RST this long (ns) after the decisive one may be an effect of it."""
 UNHEARD = 2
 """Resets of one end that got lost, and not by chance."""

@@ -14,11 +14,12 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.tcp.data_timeout import KIND
 from pcapdiag.diagnose.tcp.leaving import ABORT, TIMEOUT, leaving
-from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import SPURIOUS_RETRANSMISSION, PacketFact, seq_after
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 ENOUGH_REPEATS = 3
 TRIED = SECOND

@@ -62,12 +62,13 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE, Stuck, size_matters, stuck_data
-from pcapdiag.diagnose.timing import MS, SECOND, capture_left, duration, quiet_before
+from pcapdiag.diagnose.timing import capture_left, duration, quiet_before
 from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS, SECOND
 
 KIND = Kind(
     code="tcp.data_timeout",

@@ -60,11 +60,12 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.closing_reset import reset_judgement
 from pcapdiag.diagnose.tcp.unacknowledged import quiet_before_unacked, took_data
-from pcapdiag.diagnose.timing import IDLE, SECOND
+from pcapdiag.diagnose.timing import IDLE
 from pcapdiag.diagnose.work import Work, connected, one_direction, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tcp.state_lost",

@@ -44,12 +44,13 @@ from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
-from pcapdiag.diagnose.timing import SECOND, capture_left, duration
+from pcapdiag.diagnose.timing import capture_left, duration
 from pcapdiag.diagnose.work import connected, one_direction
 from pcapdiag.model.context import Context
 from pcapdiag.model.ends import side_of
 from pcapdiag.model.packet import WINDOW_PROBE, ZERO_WINDOW, PacketFact
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tcp.zero_window",

@@ -51,7 +51,6 @@ from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
-from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.alerts import refusal, refused
 from pcapdiag.diagnose.tls.commands import s_client
@@ -60,6 +59,7 @@ from pcapdiag.model.context import Context
 from pcapdiag.model.ends import side_of
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import TlsFacts
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tls.alpn_mismatch",

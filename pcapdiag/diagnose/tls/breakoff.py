@@ -10,7 +10,7 @@ import msgspec
 from pcapdiag.diagnose.ending import Ending, ending
 from pcapdiag.diagnose.judgement import OtherCode
 from pcapdiag.diagnose.spare import is_spare
-from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.certificates import fits_name, leaf, out_of_date
 from pcapdiag.diagnose.tls.commands import s_client_words
@@ -26,6 +26,7 @@ from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.application import Application
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Record, TlsFacts
+from pcapdiag.model.units import SECOND
 
 REFUSED_WITHIN = 10 * SECOND
 """A server that closes later than this after the client's Finished had not refused it."""

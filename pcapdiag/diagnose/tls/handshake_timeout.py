@@ -56,7 +56,7 @@ from pcapdiag.diagnose.patience import patience
 from pcapdiag.diagnose.speech import Said, said
 from pcapdiag.diagnose.tcp import data_timeout
 from pcapdiag.diagnose.tcp.unacknowledged import FULL_SIZE, size_matters, stuck_data
-from pcapdiag.diagnose.timing import SECOND, duration, round_trip
+from pcapdiag.diagnose.timing import duration, round_trip
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.breakoff import open_handshake, records_before, step
 from pcapdiag.diagnose.tls.commands import s_client_words
@@ -71,6 +71,7 @@ from pcapdiag.model.ends import Actor, side_of
 from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Record, TlsFacts
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tls.handshake_timeout",

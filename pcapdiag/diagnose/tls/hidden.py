@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from pcapdiag.diagnose.ending import Ending, ending
-from pcapdiag.diagnose.timing import SECOND, round_trip
+from pcapdiag.diagnose.timing import round_trip
 from pcapdiag.diagnose.tls_state import (
     answers_the_close,
     encrypted_records,
@@ -26,6 +26,7 @@ from pcapdiag.diagnose.tls_state import (
 from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
+from pcapdiag.model.units import SECOND
 from pcapdiag.protocols.tls.infer import PADDING, Sizes
 
 PADDINGS = (0, PADDING)

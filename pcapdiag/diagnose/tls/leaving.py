@@ -9,7 +9,6 @@ import msgspec
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
-from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.tls.certificate import certificate_words, owner_first
 from pcapdiag.diagnose.tls.certificates import leaf, readable
 from pcapdiag.diagnose.tls.commands import s_client_words
@@ -17,6 +16,7 @@ from pcapdiag.diagnose.tls_state import left_first, nothing_asked, secured_at, t
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Certificate, CertificateFlight, TlsFacts
+from pcapdiag.model.units import SECOND
 
 AT_ONCE = SECOND
 """A client that closes this soon after the handshake did not want to keep the connection."""

@@ -7,7 +7,7 @@ from pcapdiag.diagnose.log_agreement import Agreement
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.logs import End, LogEntry
 from pcapdiag.model.report import EnvoyObserved, EnvoyWords, LogLine, Verdict
-from pcapdiag.model.units import NANOSECONDS, format_seconds
+from pcapdiag.model.units import SECOND, format_seconds
 
 MAX_FIELD = 1_000
 """Characters of one field of a line that are kept."""
@@ -82,4 +82,4 @@ def _cut(text: str | None) -> str | None:
 
 
 def _seconds(duration: int | None) -> float | None:
-    return None if duration is None else duration / NANOSECONDS
+    return None if duration is None else duration / SECOND

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from pcapdiag.model.report import Connection, Report
-from pcapdiag.model.units import NANOSECONDS, parse_seconds
+from pcapdiag.model.units import SECOND, parse_seconds
 from pcapdiag.report import words
 from pcapdiag.report.chain import own_timeline
 
@@ -82,7 +82,7 @@ def _bar(connection: Connection, start: int) -> Bar:
     times = [entry.time for entry in own_timeline(connection) if entry.frame in frames]
     decided = times[-1] if times else connection.end
     first, last, at = (
-        (parse_seconds(time) - start) / NANOSECONDS
+        (parse_seconds(time) - start) / SECOND
         for time in (connection.start, connection.end, decided)
     )
     return Bar(first, max(first, last), min(max(at, first), max(first, last)))
