@@ -47,7 +47,6 @@ from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.syn_asks import tried_without
 from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.tls.certificates import lacks_address
 from pcapdiag.diagnose.tls.words import subject
 from pcapdiag.diagnose.tls_state import (
@@ -60,7 +59,7 @@ from pcapdiag.diagnose.tls_state import (
 from pcapdiag.diagnose.work import Work, connected, one_direction, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
-from pcapdiag.model.units import MS
+from pcapdiag.model.units import MS, counted
 
 KIND = Kind(
     code="ok",

@@ -22,6 +22,7 @@ from pcapdiag.model.addresses import is_loopback
 from pcapdiag.model.ends import host_in_url
 from pcapdiag.model.report import Side
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import counted
 
 PREFACE = b"PR"
 """HTTP/2's preface and a PROXY header, behind which there may be HTTP."""
@@ -169,11 +170,6 @@ class Advice:
             other |= {half.address: own.address, half.host_port: own.host_port}
         facts = {name: other.get(value, value) for name, value in self._facts.items()}
         return Words(story, facts)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: ``1 SYN``, ``1,200 bytes``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _filter(story: Story) -> str:

@@ -71,3 +71,8 @@ def duration(nanoseconds: int) -> str:
             value = nanoseconds / unit
             return f"{value:.0f} {name}" if value >= 100 else f"{value:.3g} {name}"
     return f"{nanoseconds / MS:.2g} ms"
+
+
+def how_long(seconds: float) -> str:
+    """Return seconds as :func:`duration` has them."""
+    return duration(round(seconds * SECOND))

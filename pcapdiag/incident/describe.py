@@ -41,7 +41,7 @@ from pcapdiag.model.report import (
     Verdict,
 )
 from pcapdiag.model.story import Half, Story
-from pcapdiag.model.units import SECOND, format_seconds
+from pcapdiag.model.units import format_seconds, in_seconds
 from pcapdiag.protocols.server_name import server_name
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ def describe(
         first_frame=story.first_frame,
         start=format_seconds(story.start),
         end=format_seconds(story.end),
-        handshake_rtt=_seconds(story.handshake_rtt),
+        handshake_rtt=in_seconds(story.handshake_rtt),
         handshake_rtt_parts=RttParts(
-            to_initiator=_seconds(story.rtt_to_initiator),
-            to_responder=_seconds(story.rtt_to_responder),
+            to_initiator=in_seconds(story.rtt_to_initiator),
+            to_responder=in_seconds(story.rtt_to_responder),
         ),
         initiator_inferred=story.initiator_inferred,
         same_as=story.same_as,
@@ -234,7 +234,7 @@ def _parties(actors: tuple[str, ...], ends: Ends) -> list[Party]:
 
 def _quiet(story: Story, reset: PacketFact) -> float | None:
     idle = reset_after_idle(story, reset)
-    return _seconds(idle.quiet) if idle else None
+    return in_seconds(idle.quiet) if idle else None
 
 
 def asked_name(story: Story) -> str:
@@ -247,7 +247,3 @@ def asked_name(story: Story) -> str:
 def _endpoint(half: Half, role: Role, names: NameTable, asked: str = "") -> Endpoint:
     name = names.name(half.address, asked)
     return Endpoint(ip=half.address, port=half.port, role=role, name=name)
-
-
-def _seconds(duration: int | None) -> float | None:
-    return None if duration is None else duration / SECOND

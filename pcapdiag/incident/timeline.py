@@ -23,7 +23,7 @@ from pcapdiag.model.packet import (
 )
 from pcapdiag.model.report import TimelineEntry
 from pcapdiag.model.story import Half, IcmpFact, Story
-from pcapdiag.model.units import SECOND, format_seconds
+from pcapdiag.model.units import SECOND, counted, format_seconds
 
 MAX_ENTRIES = 40
 """Lines of one timeline; what is between the first and the last ones is counted in one line."""
@@ -172,10 +172,15 @@ def _event(packet: PacketFact) -> str:
         return "keep-alive"
     if packet.marks & marks.WINDOW_PROBE:
         return "window probe"
-    if packet.flags & (SYN | FIN | RST):
-        letters = flag_letters(packet.flags)
-        return f"{letters} + {_bytes(packet.length)}" if packet.length else letters
-    return _bytes(packet.length) if packet.length else flag_letters(packet.flags)
+    return segment_words(packet.flags, packet.length)
+
+
+def segment_words(flags: int, length: int) -> str:
+    """Return a segment in short: ``SYN``, ``517 bytes``, ``FIN,ACK + 20 bytes``."""
+    if not length:
+        return flag_letters(flags)
+    size = counted(length, "byte")
+    return f"{flag_letters(flags)} + {size}" if flags & (SYN | FIN | RST) else size
 
 
 def _details(story: Story, packet: PacketFact) -> str:
@@ -263,10 +268,6 @@ def _left_out(count: int, following: PacketFact) -> _Line:
     text = f"{count:,} packets between not kept"
     time = following.time
     return _Line(time, time, following.frame, side_of(following.from_initiator), text)
-
-
-def _bytes(count: int) -> str:
-    return f"{count:,} byte" if count == 1 else f"{count:,} bytes"
 
 
 def _entry(line: _Line) -> TimelineEntry:

@@ -1,4 +1,4 @@
-"""Times: within, whole nanoseconds; in the report, decimal seconds since the epoch."""
+"""Times and numbers: as they are counted within, and as people and the report have them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ def format_seconds(ns: int) -> str:
     return f"{ns // SECOND}.{ns % SECOND:09d}"
 
 
+def format_known(ns: int | None) -> str | None:
+    """Return a time as :func:`format_seconds` does; None where it is not known."""
+    return None if ns is None else format_seconds(ns)
+
+
+def in_seconds(duration: int | None) -> float | None:
+    """Return a duration for the report; None where it is not known."""
+    return None if duration is None else duration / SECOND
+
+
 @lru_cache(REMEMBERED)
 def parse_seconds(text: str) -> int:
     """Return decimal seconds as nanoseconds, without rounding; raises ValueError for other text."""
@@ -26,3 +36,8 @@ def parse_seconds(text: str) -> int:
     if not (digits.isascii() and digits.isdigit()):
         raise ValueError(f"not a number of seconds: {text}")
     return sign * int(digits)
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: ``1 SYN``, ``1,200 bytes``, ``2 addresses``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -7,11 +7,6 @@ from pcapdiag.model.report import Attribution, Candidate, Connection, Endpoint, 
 from pcapdiag.report.escape import shown
 
 
-def count(number: int, one: str, many: str = "") -> str:
-    """Return ``1 connection`` or ``1,200 connections``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def captures(report: Report) -> str:
     """Return what a report is of: ``the capture``, or ``the captures`` of several points."""
     return "the captures" if report.points else "the capture"

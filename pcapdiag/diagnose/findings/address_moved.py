@@ -51,11 +51,10 @@ import msgspec
 
 from pcapdiag.diagnose.attribution.ttl import initial_ttl
 from pcapdiag.diagnose.attribution.view import INITIAL_TTLS
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.fleet import Fleet, PlaceFacts
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import SECOND, format_seconds, parse_seconds
+from pcapdiag.model.units import SECOND, counted, format_seconds, parse_seconds
 
 MIN_CONNECTIONS = 2
 MIN_PACKETS = 6

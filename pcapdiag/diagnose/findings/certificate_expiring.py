@@ -37,12 +37,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import CertificateFact, Fleet
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import SECOND, format_seconds
+from pcapdiag.model.units import SECOND, counted, format_seconds
 
 DAY = 86_400 * SECOND
 HOUR = 3_600 * SECOND

@@ -61,11 +61,10 @@ from pcapdiag.diagnose.findings.dns_servers import (
     servers_without_tcp,
 )
 from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import format_seconds, parse_seconds
+from pcapdiag.model.units import counted, format_seconds, parse_seconds
 
 MAX_MISSING = 10
 """Names told that do not exist: those that did earlier first, then the most frequent."""

@@ -40,14 +40,13 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.dns import HeldAnswers
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import CAME_UP, Fleet, SpanFacts
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import format_seconds, parse_seconds
+from pcapdiag.model.units import counted, format_seconds, parse_seconds
 
 FEWEST = 3
 """Tries of a family that failed."""

@@ -8,12 +8,11 @@ import msgspec
 
 from pcapdiag.diagnose.findings.dns_families import is_expected
 from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.dns import FailedName, Failure, ResolverFacts
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Finding
-from pcapdiag.model.units import format_seconds
+from pcapdiag.model.units import counted, format_seconds
 
 FEWEST = 2
 """Lookups that failed, from which on a name counts as one in use among others that work."""

@@ -43,13 +43,12 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.dns import AAAA, A, HeldAddress, HeldAnswers
 from pcapdiag.model.ends import host_in_url
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import SECOND, format_seconds, parse_seconds
+from pcapdiag.model.units import SECOND, counted, format_seconds, parse_seconds
 
 FEWEST = 2
 """Connections that failed after the address was gone."""

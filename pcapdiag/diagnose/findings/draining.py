@@ -39,10 +39,10 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.diagnose.http2.errors import NO_ERROR
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Verdict
 from pcapdiag.model.report_http2 import Http2GoAway
+from pcapdiag.model.units import counted
 
 MAX_ENDPOINTS = 1_000
 """Endpoints that are told apart; drains of further ones are not told."""

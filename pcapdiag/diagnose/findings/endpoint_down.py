@@ -48,12 +48,11 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.diagnose.findings.outages import Outage, Part, in_part, outages, to_the_end
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Verdict
-from pcapdiag.model.units import SECOND, format_seconds, parse_seconds
+from pcapdiag.model.units import SECOND, counted, format_seconds, parse_seconds
 
 MAX_ENDPOINTS = 1_000
 MAX_STREAMS = 100

@@ -51,10 +51,9 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import CallerFacts, Fleet
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import SECOND, format_seconds
+from pcapdiag.model.units import SECOND, counted, format_seconds
 
 MOST_OF_IT = 0.8
 """Share of the range that is in use from which it is low."""

@@ -82,11 +82,10 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.findings.check_words import commands, fixes, other_ports, who
 from pcapdiag.diagnose.findings.checks import Check, checks, is_good, result_words, worst
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.fleet import GRPC_FAILED, REFUSED, AskFacts, Fleet
 from pcapdiag.model.report import Connection, Finding, Verdict
-from pcapdiag.model.units import format_seconds, parse_seconds
+from pcapdiag.model.units import counted, format_seconds, parse_seconds
 
 FEWEST = 2
 """Failed checks from which on it is worth a word: one is what thresholds are for."""

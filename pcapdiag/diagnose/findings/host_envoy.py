@@ -36,12 +36,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pcapdiag.diagnose.findings.host_failures import Failure, host_finding
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.harmless import is_command_word
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
 from pcapdiag.model.snapshot import EnvoyCluster
+from pcapdiag.model.units import counted
 
 NO_HEALTHY = "http.no_healthy_upstream"
 OVERFLOW = "http.overflow"

@@ -37,12 +37,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from pcapdiag.diagnose.findings.host_failures import Failure, host_finding
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
 from pcapdiag.model.snapshot import Listener
+from pcapdiag.model.units import counted
 
 STALLED = frozenset(
     {"tcp.accept_queue_overflow", "tcp.handshake_stalled", "tcp.connection_timeout"}

@@ -42,11 +42,11 @@ from collections.abc import Iterator, Sequence
 
 from pcapdiag.diagnose.findings.host_failures import Failure, host_finding
 from pcapdiag.diagnose.findings.host_listen import listeners_at, owners
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
+from pcapdiag.model.units import counted
 
 REFUSED = frozenset({"tcp.connection_refused"})
 MAX_FINDINGS = 5

@@ -54,12 +54,11 @@ import msgspec
 from pcapdiag.diagnose.findings.idle_fixes import commands, fixes, keep_alive
 from pcapdiag.diagnose.findings.idle_times import Ended, Timer, timers
 from pcapdiag.diagnose.idle_defaults import Way, products
-from pcapdiag.diagnose.text import counted
-from pcapdiag.diagnose.timing import duration
+from pcapdiag.diagnose.timing import how_long
 from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Severity
-from pcapdiag.model.units import SECOND, format_seconds, parse_seconds
+from pcapdiag.model.units import SECOND, counted, format_seconds, parse_seconds
 
 MAX_ENDPOINTS = 1_000
 MAX_TIMES = 1_024
@@ -193,8 +192,8 @@ def _title(timer: Timer) -> str:
 
 def _about(timer: Timer) -> str:
     if timer.is_exact or timer.high <= 1.02 * timer.low:
-        return _words(timer.high)
-    return f"{_words(timer.low)} to {_words(timer.high)}"
+        return how_long(timer.high)
+    return f"{how_long(timer.low)} to {how_long(timer.high)}"
 
 
 def _detail(timer: Timer) -> list[str]:
@@ -206,15 +205,15 @@ def _detail(timer: Timer) -> list[str]:
         if failed:
             parts.append(f"on {counted(failed, 'connection')} the next request came too late")
     elif timer.way == "at_expiry":
-        least, most = _words(min(quiet)), _words(max(quiet))
+        least, most = how_long(min(quiet)), how_long(max(quiet))
         after = least if least == most else f"{least} to {most}"
         parts.append(f"{counted(failed, 'connection')} reset after {after}, each by itself")
     else:
-        least = _words(timer.high)
+        least = how_long(timer.high)
         how = "met RST" if timer.way == "late" else "got no answer"
         parts.append(f"{failed:,} of {failed:,} quiet for {least} or more {how} at the next packet")
     if timer.survived:
-        longest = _words(timer.longest_survived)
+        longest = how_long(timer.longest_survived)
         parts.append(f"none of {timer.survived:,} quiet for less did (up to {longest})")
     whose = _whose(timer)
     if whose:
@@ -243,7 +242,3 @@ def _numbers(timer: Timer) -> dict[str, float]:
         "longest_survived": round(timer.longest_survived, 3),
         "keep_alive": keep_alive(timer),
     }
-
-
-def _words(seconds: float) -> str:
-    return duration(round(seconds * SECOND))

@@ -40,9 +40,9 @@ from __future__ import annotations
 
 import msgspec
 
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding
+from pcapdiag.model.units import counted
 
 FEWEST = 2
 MAX_LISTENERS = 1_000

@@ -52,12 +52,11 @@ import msgspec
 
 from pcapdiag.diagnose.findings.outages import outages
 from pcapdiag.diagnose.findings.path_loss import name_of
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.addresses import network_of
 from pcapdiag.model.fleet import CallerFacts, Fleet
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import format_seconds
+from pcapdiag.model.units import counted, format_seconds
 
 FEWEST = 5
 MIN_SHARE = 0.1

@@ -49,12 +49,11 @@ from math import sqrt
 
 import msgspec
 
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.addresses import network_of
 from pcapdiag.model.fleet import Fleet, LossFacts
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import SECOND, format_seconds
+from pcapdiag.model.units import SECOND, counted, format_seconds
 
 MIN_LOST = 8
 MIN_SHARE = 0.01

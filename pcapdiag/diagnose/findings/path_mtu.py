@@ -42,10 +42,9 @@ from __future__ import annotations
 import msgspec
 
 from pcapdiag.diagnose.mtu import tunnels
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.fleet import Fleet, TooBigFact
 from pcapdiag.model.report import Connection, Finding, Severity
-from pcapdiag.model.units import format_seconds
+from pcapdiag.model.units import counted, format_seconds
 
 MAX_WAYS = 1_000
 """Pairs of hosts that are told apart."""

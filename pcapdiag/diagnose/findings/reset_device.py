@@ -43,12 +43,11 @@ from typing import TypeVar
 import msgspec
 
 from pcapdiag.diagnose.attribution.ttl import hops
-from pcapdiag.diagnose.text import counted
-from pcapdiag.diagnose.timing import duration
+from pcapdiag.diagnose.timing import duration, how_long
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Reset
-from pcapdiag.model.units import SECOND, parse_seconds
+from pcapdiag.model.units import counted, parse_seconds
 
 FEWEST = 3
 SURE = 0.5
@@ -199,7 +198,7 @@ def _detail(
     text += f" within {duration(span)}" if span else " at once"
     text += f"; {_signature(cuts, fleet, ttl, window)}"
     if quiet:
-        shortest, longest = (duration(round(q * SECOND)) for q in (quiet[0], quiet[-1]))
+        shortest, longest = (how_long(q) for q in (quiet[0], quiet[-1]))
         how = shortest if shortest == longest else f"{shortest} to {longest}"
         text += f"; {len(quiet):,} of them after {how} of quiet"
     known = {(one.address, one.port): one.connections for one in fleet.endpoints}

@@ -51,14 +51,13 @@ from pcapdiag.diagnose.greeting import Greeting, read_greeting, text_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.timing import IDLE, duration
 from pcapdiag.diagnose.tls_state import left_first, nothing_asked, secured_at, tls_facts
 from pcapdiag.diagnose.work import answer_may_be_missing, request_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.story import Story
-from pcapdiag.model.units import SECOND
+from pcapdiag.model.units import SECOND, counted
 
 KIND = Kind(
     code="tcp.closed_before_request",

@@ -48,7 +48,6 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.text import counted
 from pcapdiag.diagnose.tls import words
 from pcapdiag.diagnose.tls.alerts import refusal, refused
 from pcapdiag.diagnose.tls.breakoff import BreakOff, break_off
@@ -59,6 +58,7 @@ from pcapdiag.model.context import Context, TlsServerFacts
 from pcapdiag.model.harmless import command_word
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import TlsFacts
+from pcapdiag.model.units import counted
 
 KIND = Kind(
     code="tls.sni_rejected",

@@ -13,7 +13,7 @@ from pcapdiag.incident.logs.shelf import Shelf
 from pcapdiag.incident.logs.telling import log_line, observe
 from pcapdiag.model.logs import End, LogEntry, LogSource
 from pcapdiag.model.report import Connection, LogFile, LogLine, Logs
-from pcapdiag.model.units import SECOND, format_seconds
+from pcapdiag.model.units import SECOND, format_known
 
 MAX_COMPARED = 50_000
 """Connections that lines are compared with; of further ones none is tied."""
@@ -170,8 +170,8 @@ def _log_file(
         form=shelf.form,
         lines=shelf.lines,
         unread=shelf.unread,
-        first_time=_time(shelf.first_time),
-        last_time=_time(shelf.last_time),
+        first_time=format_known(shelf.first_time),
+        last_time=format_known(shelf.last_time),
         failed=shelf.failed,
         tied=len(ties.ties),
         ambiguous=len(ties.ambiguous),
@@ -226,7 +226,3 @@ def _kind(kinds: set[str]) -> Literal["access", "error", "mixed"]:
     if len(kinds) > 1:
         return "mixed"
     return "error" if kinds == {"error"} else "access"
-
-
-def _time(at: int | None) -> str | None:
-    return None if at is None else format_seconds(at)

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from pcapdiag.model.report import Connection, Report
-from pcapdiag.model.units import SECOND, parse_seconds
-from pcapdiag.report import words
+from pcapdiag.model.units import SECOND, counted, parse_seconds
 from pcapdiag.report.chain import own_timeline
 
 MAX_ROWS = 30
@@ -92,5 +91,5 @@ def _rest(rows: list[BarRow]) -> str:
     if not rows:
         return ""
     number = sum(row.count for row in rows)
-    text = f"and {words.count(number, 'more failed connection')}"
-    return text + (f" in {words.count(len(rows), 'more row')}" if number > len(rows) else "")
+    text = f"and {counted(number, 'more failed connection')}"
+    return text + (f" in {counted(len(rows), 'more row')}" if number > len(rows) else "")

@@ -12,8 +12,7 @@ from itertools import pairwise
 import msgspec
 
 from pcapdiag.model.report import Connection, PointPassage
-from pcapdiag.model.units import parse_seconds
-from pcapdiag.report import words
+from pcapdiag.model.units import counted, parse_seconds
 from pcapdiag.report.charts.arrow import Arrow
 from pcapdiag.report.charts.canvas import Canvas
 from pcapdiag.report.charts.heads import Lane, did_it, draw_head, draw_label, head_height, label_of
@@ -90,7 +89,7 @@ class Lanes(msgspec.Struct, frozen=True):
 
     def _draw_left_out(self, canvas: Canvas, number: int, top: float) -> None:
         middle = (self.lanes[0].x + self.lanes[-1].x) / 2
-        text = f"{words.count(number, 'packet')} between not shown"
+        text = f"{counted(number, 'packet')} between not shown"
         y = top + GONE_ROW / 2
         canvas.text(middle, y, text, size=SMALL, colour=canvas.look.muted, align="center")
 
