@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from pcapdiag.fleet.kinds import largest_first
 from pcapdiag.fleet.overview import captures_text, connections_text, from_here
 from pcapdiag.fleet.summary import Summary
 from pcapdiag.model.report_outcome import CaptureOutcome
-from pcapdiag.model.units import counted
+from pcapdiag.model.units import counted, largest_first
 from pcapdiag.report.suite import Case, Suite, render_suite
 
 NAME = "captures"

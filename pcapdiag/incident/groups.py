@@ -12,6 +12,7 @@ from pcapdiag.diagnose.exchanges import WITH_A_REQUEST
 from pcapdiag.incident.alike import Alike, joined
 from pcapdiag.model.failed_request import failed_exchange
 from pcapdiag.model.report import Connection, Group, Party, Side, Summary, Verdict
+from pcapdiag.model.units import largest_first
 from pcapdiag.protocols.socks import SOCKS_REPLY
 
 MAX_GROUPS = 1_000
@@ -245,9 +246,9 @@ def summarize(
         if party is not None:
             by_party[party] += 1
     summary.connections = by_verdict.total()
-    summary.by_verdict = _largest_first(by_verdict)
-    summary.by_party = _largest_first(by_party)
-    summary.resets = _largest_first(resets)
+    summary.by_verdict = largest_first(by_verdict)
+    summary.by_party = largest_first(by_party)
+    summary.resets = largest_first(resets)
     return summary, grouper.result()
 
 
@@ -270,7 +271,3 @@ def failed_requests(connection: Connection, code: str | None = None) -> int:
 
 def _hit_a_request(verdict: Verdict) -> bool:
     return verdict.exchange is not None or verdict.phase in WITH_A_REQUEST
-
-
-def _largest_first(counts: Mapping[str, int]) -> dict[str, int]:
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

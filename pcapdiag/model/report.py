@@ -287,6 +287,11 @@ class Connection(Value):
     log_lines: list[LogLine] | msgspec.UnsetType = msgspec.UNSET
     """What proxies' logs say of it; only where logs were given."""
 
+    @property
+    def decisive_reset(self) -> Reset | None:
+        """The reset that the verdict is about."""
+        return next((one for one in self.resets if one.frame in self.verdict.frames), None)
+
     def endpoint(self, side: str) -> Endpoint:
         """Return the end on a side of it, ``initiator`` or ``responder``."""
         return self.initiator if side == "initiator" else self.responder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 MS, SECOND = 1_000_000, 1_000_000_000
@@ -41,3 +42,8 @@ def parse_seconds(text: str) -> int:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun: ``1 SYN``, ``1,200 bytes``, ``2 addresses``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def largest_first(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return counts in the order of size, then of names."""
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -46,7 +46,7 @@ from pcapdiag.diagnose.attribution.ttl import hops
 from pcapdiag.diagnose.timing import duration, how_long
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
-from pcapdiag.model.report import Connection, Finding, Reset
+from pcapdiag.model.report import Connection, Finding
 from pcapdiag.model.units import counted, parse_seconds
 
 FEWEST = 3
@@ -93,7 +93,7 @@ class ResetDevice:
     def look(self, connection: Connection) -> None:
         """Note a failed connection whose decisive reset a device between made."""
         attribution = connection.verdict.attribution
-        reset = _decisive(connection)
+        reset = connection.decisive_reset
         if attribution.side != "path" or reset is None or reset.attribution.side != "path":
             return
         if reset.attribution.confidence < SURE or not connection.verdict.failed:
@@ -124,11 +124,6 @@ class ResetDevice:
         devices = _devices(self._cuts)
         devices.sort(key=lambda cuts: -len(cuts))
         return [_finding(cuts, fleet) for cuts in devices[:MAX_FINDINGS]]
-
-
-def _decisive(connection: Connection) -> Reset | None:
-    frames = connection.verdict.frames
-    return next((reset for reset in connection.resets if reset.frame in frames), None)
 
 
 def _devices(cuts: list[Cut]) -> list[list[Cut]]:

@@ -55,7 +55,7 @@ def weigh(way: Way, point: int, judgement: Judgement) -> list[PointSignal]:
     unheard = unheard_close(way, closing)
     if unheard is not None:
         return [unheard]
-    near = [p for p in way.journey.passages if _when(p) - _when(closing) <= AT_ONCE]
+    near = [p for p in way.journey.passages if p.first_seen - closing.first_seen <= AT_ONCE]
     # Handed on with other numbers it is still the same one, and was born where that was.
     apart = [
         p for p in near if is_reset(p) and p is not closing and not _is_renumbered(way, p, closing)
@@ -135,7 +135,7 @@ def unheard_close(way: Way, closing: Passage) -> PointSignal | None:
     earlier = [
         p
         for p in way.passages(closing.from_initiator, lambda p: bool(p.flags & (FIN | RST)))
-        if _when(p) < _when(closing) - (RENUMBERED_WITHIN if is_reset(p) else 0)
+        if p.first_seen < closing.first_seen - (RENUMBERED_WITHIN if is_reset(p) else 0)
         if is_reset(p) or is_reset(closing) or _end(p) != _end(closing)
     ]
     other = way.nearest(not closing.from_initiator)
@@ -197,7 +197,7 @@ def _renumbered(way: Way, passage: Passage, absent: int) -> Passage | None:
     for other in way.passages(passage.from_initiator):
         if other is passage or (other.flags ^ passage.flags) & ~PSH:
             continue
-        apart = abs(_when(other) - _when(passage))
+        apart = abs(other.first_seen - passage.first_seen)
         alone = sum(frame is not None for frame in other.frames) == 1
         if alone and other.frames[absent] is not None and apart <= RENUMBERED_WITHIN:
             return other
@@ -215,7 +215,3 @@ def _are_alike(one: Passage, other: Passage) -> bool:
 
 def _end(passage: Passage) -> int:
     return (passage.seq + passage.length) & 0xFFFFFFFF
-
-
-def _when(passage: Passage) -> int:
-    return min(time for time in passage.times if time is not None)
