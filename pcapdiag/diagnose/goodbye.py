@@ -269,7 +269,7 @@ def responders_goodbye(story: Story, end: Ending | None) -> Alert | None:
     """
     if end is None or not end.by_initiator:
         return None
-    said, asked = first_goodbye(story, end.time, end.frame), unanswered_request(story)
+    said, asked = first_goodbye(story, end), unanswered_request(story)
     since = asked.time if asked is not None else story.turn.request_last_time
     late = said is not None and said.time >= since
     return said if said is not None and late and not said.from_initiator else None

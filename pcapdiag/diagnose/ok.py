@@ -140,7 +140,7 @@ def _tls_notes(story: Story) -> list[str]:
     if is_answered_check(story):
         return ["HAProxy's TLS health check (ssl-hello-chk): any answer is a good one."]
     end = ending(story)
-    left = end and (end.by_initiator or left_first(story, end.time, end.frame))
+    left = end and (end.by_initiator or left_first(story, end))
     if not left or not nothing_asked(story):
         return []
     return [LEFT_AFTER_TLS, *_unnamed(story)]

@@ -8,7 +8,8 @@ import msgspec
 
 from pcapdiag.host.counters import growth
 from pcapdiag.model.ends import join_port
-from pcapdiag.model.snapshot import Counters, Envoy, Listener, Snapshot
+from pcapdiag.model.snapshot import Counters, Listener, Snapshot
+from pcapdiag.model.snapshot_envoy import Envoy
 from pcapdiag.model.units import parse_seconds
 
 NEARLY = 0.9

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.dns import FailedName, Failure
 from pcapdiag.model.units import SECOND
 
@@ -119,20 +120,16 @@ class FailedNames:
         return [known.facts for known in self._names.values()]
 
     def _get(self, client: str, name: str) -> _Name | None:
-        known = self._names.get((client, name))
-        if known is None:
-            if len(self._names) >= MAX_NAMES:
-                self.left_out += 1
-                return None
-            known = self._names[client, name] = _Name(FailedName(client, name))
+        known = entry(
+            self._names, (client, name), MAX_NAMES, lambda: _Name(FailedName(client, name))
+        )
+        self.left_out += known is None
         return known
 
     def _remember(self, client: str, facts: FailedName, time: int) -> None:
-        recent = self._recent.get(client)
+        recent = entry(self._recent, client, MAX_CLIENTS, list)
         if recent is None:
-            if len(self._recent) >= MAX_CLIENTS:
-                return
-            recent = self._recent[client] = []
+            return
         if recent and recent[-1][1] is facts:
             recent.pop()
         recent.append((time, facts))

@@ -8,6 +8,7 @@ from pcapdiag.flow.table import endpoint_key
 from pcapdiag.flow.tracker import Tracker
 from pcapdiag.incident.archive import Outcome
 from pcapdiag.model.addresses import Key, key_of
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.report import Scope
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import format_seconds
@@ -56,11 +57,9 @@ class Scopes:
             return
         called = story.responder
         key = endpoint_key(key_of(story.initiator.address), key_of(called.address), called.port)
-        outcome = self._outcomes.get(key)
+        outcome = entry(self._outcomes, key, MAX_ENDPOINTS, lambda: _Outcome(called.port))
         if outcome is None:
-            if len(self._outcomes) >= MAX_ENDPOINTS:
-                return
-            outcome = self._outcomes[key] = _Outcome(called.port)
+            return
         outcome.failed += (now == "failed") - (before == "failed")
         outcome.doubtful += (now == "doubtful") - (before == "doubtful")
         if now == "failed":

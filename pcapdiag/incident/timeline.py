@@ -11,6 +11,7 @@ import msgspec
 
 from pcapdiag.model import packet as marks
 from pcapdiag.model.ends import Actor, side_of
+from pcapdiag.model.moment import moment
 from pcapdiag.model.packet import (
     ACK,
     FIN,
@@ -243,7 +244,7 @@ def icmp_words(fact: IcmpFact) -> str:
 
 
 def _merge(packets: list[_Line], icmp: list[_Line]) -> list[_Line]:
-    return sorted(packets + icmp, key=lambda line: (line.time, line.frame)) if icmp else packets
+    return sorted(packets + icmp, key=moment) if icmp else packets
 
 
 def _tell_pauses(lines: list[_Line]) -> None:

@@ -47,15 +47,15 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, MAX_STREAMS
 from pcapdiag.diagnose.findings.outages import Outage, Part, in_part, outages, to_the_end
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Verdict
 from pcapdiag.model.units import SECOND, counted, format_seconds, parse_seconds
 
-MAX_ENDPOINTS = 1_000
-MAX_STREAMS = 100
 NOBODY_ASKED = SECOND
 """From here on (ns), and from its own length on, the silence after an outage is the callers'."""
 CLOSE = 2
@@ -64,8 +64,8 @@ HOST_UNREACHABLE = ((3, 1), (1, 3))
 """ICMP and ICMPv6 types and codes by which the last router says that nobody answers its ARP or
 neighbour requests for the address (RFC 1812 section 5.2.7.1, RFC 4443 section 3.1)."""
 ANSWERS = ("http.", "http2.", "grpc.")
-AT_ONCE = 2_000_000_000
-"""Endpoints that went down within this time (ns) of each other went down together."""
+AT_ONCE = 2 * SECOND
+"""Endpoints that went down within this time of each other went down together."""
 
 
 class _Failed(msgspec.Struct):
@@ -90,12 +90,9 @@ class EndpointDown:
         """Note a failed connection."""
         if not connection.verdict.failed:
             return
-        endpoint = connection.responder.host_port
-        failed = self._failed.get(endpoint)
+        failed = entry(self._failed, connection.responder.host_port, MAX_ENDPOINTS, _Failed)
         if failed is None:
-            if len(self._failed) >= MAX_ENDPOINTS:
-                return
-            failed = self._failed[endpoint] = _Failed()
+            return
         verdict = connection.verdict
         failed.gone += _is_gone(verdict)
         failed.by_path += not _is_gone(verdict) and (

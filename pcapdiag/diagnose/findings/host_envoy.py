@@ -40,7 +40,7 @@ from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.harmless import is_command_word
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
-from pcapdiag.model.snapshot import EnvoyCluster
+from pcapdiag.model.snapshot_envoy import EnvoyCluster
 from pcapdiag.model.units import counted
 
 NO_HEALTHY = "http.no_healthy_upstream"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 import msgspec
 
+from pcapdiag.diagnose.findings.cases import MAX_STREAMS
 from pcapdiag.model.ends import join_port, parse_end
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
@@ -13,7 +14,6 @@ from pcapdiag.model.report import Connection, Finding, Severity
 from pcapdiag.model.units import parse_seconds
 
 MAX_FAILURES = 20_000
-MAX_STREAMS = 100
 SILENCE = frozenset(
     {
         "tcp.connection_timeout", "tcp.handshake_stalled", "tcp.data_timeout",

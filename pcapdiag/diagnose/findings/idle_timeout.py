@@ -51,21 +51,19 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, MAX_NAMED, MAX_STREAMS
 from pcapdiag.diagnose.findings.idle_fixes import commands, fixes, keep_alive
 from pcapdiag.diagnose.findings.idle_times import Ended, Timer, timers
 from pcapdiag.diagnose.idle_defaults import Way, products
 from pcapdiag.diagnose.timing import how_long
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding, Severity
 from pcapdiag.model.units import SECOND, counted, format_seconds, parse_seconds
 
-MAX_ENDPOINTS = 1_000
 MAX_TIMES = 1_024
 """Connections remembered of one endpoint and way; further ones are not counted."""
-MAX_STREAMS = 100
-MAX_NAMED = 8
-"""Addresses named in one finding."""
 MAX_ONLY_CLOSED = 5
 """Findings about servers' orderly closes alone."""
 NARROW = 1.5
@@ -100,13 +98,15 @@ class IdleTimeout:
         cut = any(one.code == CUT for one in (verdict, *connection.other_failures))
         if not verdict.failed or connection.same_as is not None or not (way or cut):
             return
-        name = connection.responder.host_port
-        known = self._endpoints.get(name)
+        called = connection.responder
+        known = entry(
+            self._endpoints,
+            called.host_port,
+            MAX_ENDPOINTS,
+            lambda: _Endpoint(called.ip, called.port),
+        )
         if known is None:
-            if len(self._endpoints) >= MAX_ENDPOINTS:
-                return
-            known = _Endpoint(connection.responder.ip, connection.responder.port)
-            self._endpoints[name] = known
+            return
         known.cut += cut
         if way is None:
             return

@@ -50,6 +50,7 @@ from collections import defaultdict
 
 import msgspec
 
+from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, MAX_NAMED, MAX_STREAMS
 from pcapdiag.diagnose.findings.outages import outages
 from pcapdiag.diagnose.findings.path_loss import name_of
 from pcapdiag.diagnose.timing import duration
@@ -66,9 +67,6 @@ MIN_SEGMENTS = 50
 EPISODES = 3
 """Times that some were dropped, with others coming up between; once or twice is an outage, unless
 connections from before were served meanwhile."""
-MAX_ENDPOINTS = 1_000
-MAX_STREAMS = 100
-MAX_NAMED = 8
 MAX_FINDINGS = 20
 UNANSWERED = frozenset({"tcp.connection_timeout"})
 QUEUE = frozenset({"tcp.accept_queue_overflow", "tcp.handshake_stalled"})

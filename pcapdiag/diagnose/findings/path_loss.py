@@ -49,6 +49,7 @@ from math import sqrt
 
 import msgspec
 
+from pcapdiag.diagnose.findings.cases import MAX_NAMED, MAX_STREAMS
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.addresses import network_of
 from pcapdiag.model.fleet import Fleet, LossFacts
@@ -69,8 +70,6 @@ MOST = 0.8
 SIGMAS = 3
 BURST = 10
 """Seconds in which most of the losses make a burst."""
-MAX_STREAMS = 100
-MAX_NAMED = 8
 MAX_FINDINGS = 20
 EXPLAINED = frozenset(
     {

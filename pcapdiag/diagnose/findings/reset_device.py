@@ -43,6 +43,7 @@ from typing import TypeVar
 import msgspec
 
 from pcapdiag.diagnose.attribution.ttl import hops
+from pcapdiag.diagnose.findings.cases import MAX_NAMED, MAX_STREAMS
 from pcapdiag.diagnose.timing import duration, how_long
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
@@ -54,8 +55,6 @@ SURE = 0.5
 """Confidence from which a connection's reset counts as the path's."""
 NEARLY_ALL = 0.9
 MAX_RESETS = 10_000
-MAX_STREAMS = 100
-MAX_NAMED = 8
 MAX_FINDINGS = 20
 
 _T = TypeVar("_T", int, str)

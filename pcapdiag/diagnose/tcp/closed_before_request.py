@@ -102,7 +102,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     answered = story.turn.response_bytes and not nothing_asked(story)
     if answered or answer_may_be_missing(story) or request_may_be_missing(story):
         return None
-    if left_first(story, end.time, end.frame):
+    if left_first(story, end):
         return None
     facts = tls_facts(story)
     secured = secured_at(facts) if facts else 0

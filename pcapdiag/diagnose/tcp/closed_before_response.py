@@ -63,6 +63,7 @@ from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.diagnose.tls_state import request_number
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
+from pcapdiag.model.moment import moment
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
 
@@ -112,7 +113,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     turn = story.turn
     if said and not turn.request_acked and unanswered_request(story) is None:
         return None
-    time, frame = (said.time, said.frame) if said else (end.time, end.frame)
+    time, frame = moment(said or end)
     return Judgement(
         code=KIND.code,
         failed=True,

@@ -94,7 +94,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
     if answer_may_be_missing(story) or request_may_be_missing(story):
         return None
     end, _ = reset
-    if left_first(story, end.time, end.frame):
+    if left_first(story, end):
         return None
     if quiet_before(story, end.time) >= LONG_IDLE:
         other = (OtherCode("tcp.idle_reset", 0.25),)

@@ -106,7 +106,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
         return judgement
     if state is not Work.UNKNOWN or quiet_before(story, end.time) >= UNREADABLE_LIMIT:
         return None
-    if left_first(story, end.time, end.frame):
+    if left_first(story, end):
         return None
     if answers_unseen(story) and not _was_cut(story):
         return None

@@ -57,7 +57,7 @@ def left_unused(story: Story) -> Ending | None:
     facts, end = tls_facts(story), ending(story)
     if facts is None or end is None or not nothing_asked(story):
         return None
-    if not end.by_initiator and not left_first(story, end.time, end.frame):
+    if not end.by_initiator and not left_first(story, end):
         return None
     return end if end.time - secured_at(facts) <= AT_ONCE else None
 

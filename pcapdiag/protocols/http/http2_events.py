@@ -6,6 +6,7 @@ import msgspec
 
 from pcapdiag.model.ends import side_of
 from pcapdiag.model.http import GoAway, Http2Facts, Ping, RstStream
+from pcapdiag.model.moment import moment
 from pcapdiag.protocols.http.frames import ACK, Frame
 
 MAX_EVENTS = 100
@@ -92,7 +93,7 @@ class ConnectionEvents:
         pings = list(self._unanswered.values())
         if self._answered is not None:
             pings.append(self._answered)
-        self.facts.pings = tuple(sorted(pings, key=lambda ping: (ping.time, ping.frame)))
+        self.facts.pings = tuple(sorted(pings, key=moment))
         self.facts.rst_streams = tuple(self._resets)
         self.facts.goaways = tuple(self._goaways)
         return self.facts
