@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.tls_state import (
-    APPLICATION_DATA,
     CLOSE_NOTIFY,
     encrypted_records,
     first_data,
@@ -22,6 +21,7 @@ from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
 from pcapdiag.model.units import MS
 from pcapdiag.protocols.tls.infer import PADDING, Sizes
+from pcapdiag.protocols.tls.numbers import APPLICATION_DATA
 
 SMALL_RECORD = 43
 """Two WINDOW_UPDATE frames in one TLS 1.3 record; a request with a path is longer."""

@@ -12,8 +12,8 @@ from pcapdiag.model.moment import Seen, moment
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
+from pcapdiag.protocols.tls.numbers import ALERT, APPLICATION_DATA
 
-ALERT, APPLICATION_DATA = 21, 23
 HAPROXY_CHECK = b"HAPROXYSSLCHK"
 CLOSE_NOTIFY, USER_CANCELED = 0, 90
 

@@ -19,12 +19,14 @@ from pcapdiag.model.tls import (
 from pcapdiag.model.units import format_seconds
 from pcapdiag.protocols.tls import names
 from pcapdiag.protocols.tls.certificates import certificates_in
+from pcapdiag.protocols.tls.numbers import (
+    CERTIFICATES,
+    CLIENT_HELLO,
+    NEW_SESSION_TICKET,
+    SERVER_HELLO,
+)
 
-CLIENT_HELLO, SERVER_HELLO = 1, 2
-CERTIFICATES = (11, 25)
-"""Certificate, and CompressedCertificate (RFC 8879)."""
 WARNING = 1
-TICKET = 4
 
 
 def describe_tls(facts: TlsFacts) -> Tls:
@@ -56,7 +58,7 @@ def _by_frame(facts: TlsFacts) -> Iterator[tuple[int, str]]:
     """Yield the messages of one frame as one label: a flight is one event."""
     frames: dict[int, list[str]] = {}
     for message in facts.messages:
-        if message.type != TICKET:
+        if message.type != NEW_SESSION_TICKET:
             frames.setdefault(message.frame, []).append(_message(facts, message))
     for frame, told in frames.items():
         yield frame, ", ".join(told)

@@ -72,6 +72,7 @@ from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Record, TlsFacts
 from pcapdiag.model.units import SECOND
+from pcapdiag.protocols.tls.numbers import ALERT
 
 KIND = Kind(
     code="tls.handshake_timeout",
@@ -103,8 +104,6 @@ KIND = Kind(
     ),
 )
 
-ALERT = 21
-"""Record type: a close_notify by who gives up is not what it waited for."""
 SERVER_WAITS = 5 * SECOND
 """A server that closes this long after its flight gave up on a client that said nothing."""
 LONG, LONG_TRIPS = SECOND, 10

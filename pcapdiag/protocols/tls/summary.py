@@ -6,18 +6,13 @@ from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
 from pcapdiag.model.moment import moment
-from pcapdiag.model.tls import Alert, KeyState, Record, ServerHello, TlsFacts
+from pcapdiag.model.tls import TLS13, Alert, KeyState, Record, ServerHello, TlsFacts
 from pcapdiag.protocols.tls.infer import MAX_FLIGHT, Sizes, Told, infer
 from pcapdiag.protocols.tls.limits import FIRST_RECORDS, LAST_RECORDS
 from pcapdiag.protocols.tls.names import message_name
+from pcapdiag.protocols.tls.numbers import APPLICATION_DATA, NEW_SESSION_TICKET, SERVER_HELLO
 from pcapdiag.protocols.tls.side import Side
-from pcapdiag.protocols.tls.sniff import APPLICATION_DATA
-from pcapdiag.protocols.tls.talk import (
-    NEW_SESSION_TICKET,
-    SERVER_HELLO,
-    TLS13,
-    Talk,
-)
+from pcapdiag.protocols.tls.talk import Talk
 
 FLIGHT = "encrypted handshake messages"
 CIPHERS = (0x1301, 0x1302)
