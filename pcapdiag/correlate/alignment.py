@@ -15,10 +15,19 @@ from statistics import median_low
 
 import msgspec
 
-from pcapdiag.model.packet import ACK, FIN, KEEP_ALIVE, RST, SYN, PacketFact, seq_distance
+from pcapdiag.model.packet import (
+    ACK,
+    FIN,
+    KEEP_ALIVE,
+    MASK32,
+    RST,
+    SYN,
+    PacketFact,
+    seq_add,
+    seq_distance,
+)
 
 Key = tuple[object, ...]
-MASK32 = 0xFFFFFFFF
 KEPT_SHARE = 0.9
 """Share of surely identical packets that must agree before IP IDs or timestamps identify."""
 KEPT_FROM = 3
@@ -321,7 +330,7 @@ def _payload_row(
     from_initiator: bool, seen: tuple[Seen | None, ...], start: int, end: int, number: int
 ) -> Row:
     one = next(s for s in seen if s is not None)
-    seq = (one.seq + start - one.start) & MASK32
+    seq = seq_add(one.seq, start - one.start)
     return Row(from_initiator, seen, seq, end - start, number, True)
 
 

@@ -13,7 +13,7 @@ from statistics import median_low
 
 from pcapdiag.correlate.alignment import Row, Seen
 from pcapdiag.flow.endings import LINGER
-from pcapdiag.model.packet import ACKED_UNSEEN, FIN, RST, SYN, seq_distance
+from pcapdiag.model.packet import ACKED_UNSEEN, FIN, RST, SYN, seq_add, seq_distance
 from pcapdiag.model.points import PointClock, Reach, Span, Trace
 from pcapdiag.model.units import SECOND
 
@@ -24,7 +24,6 @@ ROUND_TRIP = SECOND
 UNSYNCHRONISED = SECOND
 """How far apart (ns) two hosts' clocks may be that no packet compares: NTP keeps them nearer (RFC
 5905), and where a connection never came to a point there is nothing else."""
-MASK32 = 0xFFFFFFFF
 
 Period = tuple[int, int]
 
@@ -156,7 +155,7 @@ class Coverage:
         highest = self._acked[point, row.from_initiator]
         if not row.is_payload or highest is None:
             return False
-        if seq_distance(highest, (row.seq + row.length) & MASK32) < 0:
+        if seq_distance(highest, seq_add(row.seq, row.length)) < 0:
             return False
         start = _position(row)
         shown = self._shown[point, row.from_initiator]

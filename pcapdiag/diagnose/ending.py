@@ -9,7 +9,7 @@ from pcapdiag.diagnose.tls_state import tls_facts
 from pcapdiag.model.ends import Actor, side_of
 from pcapdiag.model.moment import moment
 from pcapdiag.model.once import once
-from pcapdiag.model.packet import ACK, RST, PacketFact, seq_distance
+from pcapdiag.model.packet import ACK, RST, PacketFact, seq_add, seq_distance
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import MS
 
@@ -126,7 +126,7 @@ def _closing_words(story: Story) -> list[Ending]:
 def _overtook_its_ack(story: Story, reset: PacketFact) -> bool:
     """Return whether the initiator closed by a RST that a path brought before its final ACK."""
     isn = story.initiator.isn
-    expected = isn is not None and reset.seq == (isn + 1) & 0xFFFFFFFF
+    expected = isn is not None and reset.seq == seq_add(isn, 1)
     return reset.from_initiator and reset.has_ack and expected
 
 

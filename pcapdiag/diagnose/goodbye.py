@@ -14,7 +14,7 @@ from pcapdiag.diagnose.tls_asked import small_record, unanswered_request
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
 from pcapdiag.diagnose.unanswered import in_a_websocket
 from pcapdiag.model.once import once
-from pcapdiag.model.packet import seq_distance
+from pcapdiag.model.packet import MASK32, seq_distance
 from pcapdiag.model.story import Story, Turn
 from pcapdiag.model.tls import Alert
 from pcapdiag.protocols.tls.numbers import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC
@@ -132,7 +132,7 @@ def _is_first_message(story: Story) -> bool:
     half = story.initiator
     if story.midstream or half.isn is None:
         return not story.midstream
-    sent = (half.data_end - half.isn - 1) & 0xFFFFFFFF
+    sent = (half.data_end - half.isn - 1) & MASK32
     return sent <= story.turn.request_bytes
 
 

@@ -20,6 +20,7 @@ from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import answer_in_time
 from pcapdiag.model.addresses import is_loopback
 from pcapdiag.model.ends import host_in_url
+from pcapdiag.model.packet import FIN, RST, SYN
 from pcapdiag.model.report import Side
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import counted
@@ -28,7 +29,6 @@ PREFACE = b"PR"
 """HTTP/2's preface and a PROXY header, behind which there may be HTTP."""
 
 AS_HOST = "_host"
-FIN, SYN, RST = 1, 2, 4
 IP6_FLAGS = 40 + 13
 """Where TCP's flags are in an IPv6 packet without extension headers."""
 FULL_PACKET, PING_HEADERS = 1500, {4: 28, 6: 48}

@@ -28,7 +28,7 @@ from pcapdiag.diagnose.tls_state import nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
 from pcapdiag.model.moment import moment
 from pcapdiag.model.once import once
-from pcapdiag.model.packet import KEEP_ALIVE, PacketFact, seq_distance
+from pcapdiag.model.packet import KEEP_ALIVE, PacketFact, seq_add, seq_distance
 from pcapdiag.model.story import Story, Turn
 from pcapdiag.model.units import MS, SECOND
 
@@ -142,7 +142,7 @@ def answer_in_time(story: Story) -> int:
 def _sent_until(story: Story, end: Ending) -> int:
     """Return the sequence number after the responder's last byte that came before the end."""
     before = [
-        (packet.seq + packet.length) & 0xFFFFFFFF
+        seq_add(packet.seq, packet.length)
         for packet in story.packets
         if not packet.from_initiator
         and packet.length
@@ -163,7 +163,7 @@ def _came_before(packet: PacketFact, end: Ending) -> bool:
         return True
     if end.reset is None or end.by_initiator:
         return False
-    return seq_distance((packet.seq + packet.length) & 0xFFFFFFFF, end.reset.seq) <= 0
+    return seq_distance(seq_add(packet.seq, packet.length), end.reset.seq) <= 0
 
 
 def _answer_in_disorder(story: Story) -> bool:
@@ -204,7 +204,7 @@ def answers_unseen(story: Story) -> bool:
     if story.greeting_bytes and story.hello_responder[:10] in HTTP_SUCCESS:
         return True
     half = story.initiator
-    sent = None if half.isn is None else (half.isn + 1) & 0xFFFFFFFF
+    sent = None if half.isn is None else seq_add(half.isn, 1)
     for packet in story.packets:
         if story.packets_left_out and packet.frame > half.first_data_frame:
             # What is acknowledged then may be among those.
@@ -212,7 +212,7 @@ def answers_unseen(story: Story) -> bool:
         if packet.is_rst or packet.marks & KEEP_ALIVE:
             continue
         if packet.from_initiator:
-            end = (packet.seq + packet.length + (packet.is_syn or packet.is_fin)) & 0xFFFFFFFF
+            end = seq_add(packet.seq, packet.length + (packet.is_syn or packet.is_fin))
             sent = end if sent is None or seq_distance(end, sent) > 0 else sent
         elif packet.length and packet.has_ack and sent is not None:
             if seq_distance(packet.ack, sent) > 0:
@@ -296,7 +296,7 @@ def _lost_before_fin(story: Story) -> bool:
         return False
     last = half.data_end
     if not half.last_data_frame:
-        last = ((half.isn or 0) + 1) & 0xFFFFFFFF
+        last = seq_add(half.isn or 0, 1)
     if seq_distance(half.fin_seq, last) <= 0:
         return False
     behind = (p for p in story.packets if p.from_initiator and p.frame > half.fin_frame)

@@ -15,7 +15,7 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kind import Kind
 from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.text import AtEnds, fill
-from pcapdiag.flow.slabs import CHUNK_FACTS, FIRST_CHUNKS
+from pcapdiag.flow.story import FIRST_PACKETS
 from pcapdiag.incident.failure_time import failure_time
 from pcapdiag.incident.labels import labels
 from pcapdiag.incident.timeline import timeline
@@ -46,8 +46,6 @@ from pcapdiag.protocols.server_name import server_name
 
 if TYPE_CHECKING:
     from pcapdiag.incident.series import Zero
-
-FIRST_PACKETS = FIRST_CHUNKS * CHUNK_FACTS
 
 
 def describe(

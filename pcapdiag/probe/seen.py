@@ -20,7 +20,8 @@ from pcapdiag.model.tls import Certificate, TlsFacts
 from pcapdiag.model.units import SECOND, format_seconds
 from pcapdiag.probe.connection import Connection
 from pcapdiag.probe.recording import Event
-from pcapdiag.probe.speaking import PREFACE, SETTINGS_NAMES, proxy_header
+from pcapdiag.probe.speaking import SETTINGS_NAMES, proxy_header
+from pcapdiag.protocols.http.sniff import PREFACE
 from pcapdiag.protocols.tls import names
 from pcapdiag.protocols.tls.certificates import certificates_in
 

@@ -10,6 +10,7 @@ import struct
 from typing import Literal
 
 from pcapdiag.model.ends import host_in_url, join_port
+from pcapdiag.protocols.http.sniff import PREFACE
 
 HeaderVersion = Literal[1, 2]
 """Versions of the PROXY protocol."""
@@ -24,7 +25,6 @@ SETTINGS_NAMES = {
     6: "MAX_HEADER_LIST_SIZE",
     8: "ENABLE_CONNECT_PROTOCOL",
 }
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _SETTINGS, _GOAWAY = 4, 7
 _ACK = 1
 _V2 = b"\r\n\r\n\x00\r\nQUIT\n"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.ttl import baseline, hops, without
 from pcapdiag.diagnose.attribution.vantage import vantage
-from pcapdiag.diagnose.attribution.view import INITIAL_TTLS, ResetView, duration
+from pcapdiag.diagnose.attribution.view import ResetView, duration
 from pcapdiag.model.addresses import is_loopback
+from pcapdiag.model.packet import INITIAL_TTLS
 
 SENT_BY_US = 4
 """Packet type of cooked captures: sent by the capturing host."""

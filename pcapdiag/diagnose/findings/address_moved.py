@@ -48,12 +48,12 @@ from itertools import pairwise
 
 import msgspec
 
-from pcapdiag.diagnose.attribution.ttl import initial_ttl
-from pcapdiag.diagnose.attribution.view import INITIAL_TTLS
+from pcapdiag.diagnose.attribution.ttl import ROUTE_CHANGE, initial_ttl
 from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, MAX_STREAMS
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.model.bounded import entry
 from pcapdiag.model.fleet import Fleet, PlaceFacts
+from pcapdiag.model.packet import INITIAL_TTLS
 from pcapdiag.model.report import Connection, Finding
 from pcapdiag.model.units import SECOND, counted, format_seconds, parse_seconds
 
@@ -61,8 +61,6 @@ MIN_CONNECTIONS = 2
 MIN_PACKETS = 6
 """What must have come from each place."""
 MAX_MOVES = 2
-ROUTE_CHANGE = 2
-"""Hops by which another route alone changes a TTL (judgement)."""
 MIN_FOR_ROUTE = 2
 """Addresses that change together when it is the route."""
 AROUND = 5 * SECOND

@@ -55,7 +55,6 @@ from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, MAX_STREAMS
 from pcapdiag.diagnose.findings.dns_families import Missing, missing_names
 from pcapdiag.diagnose.findings.dns_servers import (
     MAX_FRAMES,
-    PORT,
     Streams,
     failing_servers,
     fewest,
@@ -63,6 +62,7 @@ from pcapdiag.diagnose.findings.dns_servers import (
 )
 from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
 from pcapdiag.model.bounded import entry
+from pcapdiag.model.dns import PORT
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding

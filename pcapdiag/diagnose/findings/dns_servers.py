@@ -8,7 +8,7 @@ import msgspec
 
 from pcapdiag.diagnose.findings.dns_families import is_expected
 from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
-from pcapdiag.model.dns import FailedName, Failure, ResolverFacts
+from pcapdiag.model.dns import PORT, FailedName, Failure, ResolverFacts
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Finding
@@ -19,7 +19,6 @@ FEWEST = 2
 MAX_FAILING = 20
 """Servers and ways to fail that are told."""
 MAX_FRAMES = 20
-PORT = 53
 
 Streams = Callable[[Fleet, set[str], int], list[int]]
 """Gives the connections that lookups of these clients explain, from a time (ns) on."""

@@ -40,7 +40,7 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
 from pcapdiag.diagnose.timing import duration
-from pcapdiag.model.dns import ResolverFacts, SlowLookup
+from pcapdiag.model.dns import PORT, ResolverFacts, SlowLookup
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding
@@ -56,7 +56,6 @@ MOSTLY = 0.5
 FIRST_SLOW_BUCKET = 10
 """Of the histogram of answer times: about a second and more."""
 MAX_FRAMES = 20
-PORT = 53
 
 
 class DnsSlow:

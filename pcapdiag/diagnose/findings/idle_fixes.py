@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.findings.idle_times import Timer
-from pcapdiag.diagnose.text import RST, flags_filter
+from pcapdiag.diagnose.text import flags_filter
 from pcapdiag.diagnose.timing import how_long
+from pcapdiag.model.packet import RST
 
 _ROUND = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1800)
 """Keep-alive times that people set, seconds."""

@@ -50,8 +50,10 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.cancel import DEADLINE_SLACK
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.http.failure import request_failed
+from pcapdiag.diagnose.http2.errors import CANCEL
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.patience import round_seconds
@@ -103,9 +105,6 @@ ENVOY_CLOSES_LATE_FROM = 10 * SECOND
 """Envoy closes an HTTP/1 client's side its delayed close after the timer; told only of long ones,
 for of short times every second one is some timer's value."""
 NOTED = 5 * SECOND
-DEADLINE_SLACK = 60 * MS
-CANCEL = 8
-"""RST_STREAM code of whoever does not want the stream any more (RFC 9113 section 7)."""
 BY_TIMER, BY_BOTH_LEGS = 0.75, 0.9
 
 

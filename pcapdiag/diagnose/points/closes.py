@@ -8,7 +8,7 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.points.signals import PointSignal, by_crossing, lost_between
 from pcapdiag.diagnose.points.way import Way, is_reset, is_syn, packets
 from pcapdiag.model.ends import side_of
-from pcapdiag.model.packet import ACK, FIN, PSH, RST, flag_letters
+from pcapdiag.model.packet import ACK, FIN, PSH, RST, flag_letters, seq_add
 from pcapdiag.model.points import Passage
 from pcapdiag.model.units import SECOND
 
@@ -214,4 +214,4 @@ def _are_alike(one: Passage, other: Passage) -> bool:
 
 
 def _end(passage: Passage) -> int:
-    return (passage.seq + passage.length) & 0xFFFFFFFF
+    return seq_add(passage.seq, passage.length)

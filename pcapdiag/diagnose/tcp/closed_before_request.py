@@ -56,6 +56,7 @@ from pcapdiag.diagnose.tls_state import left_first, nothing_asked, secured_at, t
 from pcapdiag.diagnose.work import answer_may_be_missing, request_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.harmless import harmless
+from pcapdiag.model.packet import seq_add
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import SECOND, counted
 
@@ -155,7 +156,7 @@ def _nothing_read(story: Story, since: int) -> bool:
         return True
     isn = story.initiator.isn
     fresh = story.turn.index == 1 and since < IDLE and isn is not None
-    return fresh and story.responder.fin_ack == ((isn or 0) + 1) & 0xFFFFFFFF
+    return fresh and story.responder.fin_ack == seq_add(isn or 0, 1)
 
 
 def _greeting(story: Story) -> str:

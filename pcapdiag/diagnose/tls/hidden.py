@@ -28,11 +28,9 @@ from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import Alert, Record, TlsFacts
 from pcapdiag.model.units import SECOND
-from pcapdiag.protocols.tls.infer import PADDING, Sizes
+from pcapdiag.protocols.tls.infer import EMPTY_CERTIFICATE, PADDING, Sizes
 
 PADDINGS = (0, PADDING)
-EMPTY_CERTIFICATE = 8
-"""Bytes of a Certificate message with none inside (RFC 8446 section 4.4.2)."""
 SMALLEST_CERTIFICATE = 250
 """A client's Certificate with a real certificate in it is never smaller."""
 AT_ONCE = SECOND

@@ -15,7 +15,7 @@ from pcapdiag.model.tls import Record, ServerHello
 _HASH_SIZES = {0x1302: 48, 0x1306: 64}
 _TAG_SIZES = {0x1305: 8}
 _HANDSHAKE_HEADER, _INNER_TYPE, _ALERT = 4, 1, 2
-_EMPTY_CERTIFICATE = 8
+EMPTY_CERTIFICATE = 8
 """Bytes of a Certificate message without any (RFC 8446 section 4.4.2)."""
 PADDING = 16
 """Zeros that the SSLSocket of a JDK adds to records; others add none (OutputRecord.t13Encrypt)."""
@@ -40,7 +40,7 @@ class Sizes(msgspec.Struct, frozen=True):
         """Those of a cipher: with the hash of a Finished, the inner type and the tag."""
         over = _INNER_TYPE + _TAG_SIZES.get(cipher, 16)
         finished = _HANDSHAKE_HEADER + _HASH_SIZES.get(cipher, 32)
-        return cls(finished + over, _ALERT + over, _EMPTY_CERTIFICATE + over)
+        return cls(finished + over, _ALERT + over, EMPTY_CERTIFICATE + over)
 
     def is_finished(self, record: Record) -> bool:
         """True for the length of a Finished alone."""
@@ -169,7 +169,7 @@ def _end_of_handshake(answers: list[Record], sizes: Sizes, has_early: bool) -> i
             if record.length == length:
                 return index
     # One record for the whole flight: an empty or real Certificate before the Finished.
-    is_whole = answers[0].length >= sizes.finished + _EMPTY_CERTIFICATE and not has_early
+    is_whole = answers[0].length >= sizes.finished + EMPTY_CERTIFICATE and not has_early
     return 0 if is_whole else None
 
 
