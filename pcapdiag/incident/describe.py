@@ -45,7 +45,7 @@ from pcapdiag.model.units import format_seconds, in_seconds
 from pcapdiag.protocols.server_name import server_name
 
 if TYPE_CHECKING:
-    from pcapdiag.incident.series import Zero
+    pass
 
 
 def describe(
@@ -128,11 +128,11 @@ def add_timeline(connection: Connection, story: Story, judgement: Judgement) -> 
     connection.timeline = timeline(story, judgement.frames, FIRST_PACKETS, labels(story))
 
 
-def add_series(connection: Connection, story: Story, zero: Zero | None = None) -> None:
-    """Add what a connection's charts draw; ``zero`` is as for :func:`series`."""
+def add_series(connection: Connection, story: Story) -> None:
+    """Add what a connection's charts draw."""
     from pcapdiag.incident.series import series  # Only here: text has no charts.
 
-    connection.series = series(story, FIRST_PACKETS, zero)
+    connection.series = series(story, FIRST_PACKETS)
 
 
 def shorten(connection: Connection) -> None:

@@ -88,9 +88,9 @@ def absence(
         )
 
 
-def several_places(places: Sequence[str], words: str) -> str:
-    """Return a sentence that names streams after ``words``."""
-    return f"{words} {_streams(places)}."
+def several_places(places: Sequence[str]) -> str:
+    """Return a sentence that names further causes' streams."""
+    return f"So were the others: {_streams(places)}."
 
 
 def _streams(places: Sequence[str]) -> str:

@@ -240,7 +240,7 @@ class ProxyLegs(msgspec.Struct):
             if exchange not in told
         ]
         if further:
-            folded[0].notes.append(several_places(further, "So were the others:"))
+            folded[0].notes.append(several_places(further))
 
     def _name_makers(self, connection: Connection) -> None:
         """Say of replies that were handed on which proxy made them."""

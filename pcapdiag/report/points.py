@@ -63,15 +63,17 @@ class Places(msgspec.Struct, frozen=True):
         return "   ".join(f"{s.point}: tcp.stream=={s.stream}" for s in connection.seen_at)
 
 
+MAX_FILTERED = 8
+"""Streams that a display filter names."""
 ONE_PLACE = Places()
 """The only point of a report of one capture."""
 
 
-def stream_filter(streams: Sequence[int], total: int, most: int = 8) -> str:
+def stream_filter(streams: Sequence[int], total: int) -> str:
     """Return the display filter of the first streams, and how many more there are."""
     if total == 1 and streams:
         return f"tcp.stream=={streams[0]}"
-    named = streams[:most]
+    named = streams[:MAX_FILTERED]
     more = f" and {total - len(named):,} more" if total > len(named) else ""
     return f"tcp.stream in {{{', '.join(map(str, named))}}}{more}"
 

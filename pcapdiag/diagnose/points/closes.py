@@ -163,7 +163,7 @@ def born_between(way: Way, passage: Passage) -> PointSignal | None:
         f"(frame {frame}), never left {absent}"
     )
     frames = (frame,) if frame is not None else ()
-    found = by_crossing("born_between", crossing, "path", detail, frames, way)
+    found = by_crossing("born_between", crossing, detail, frames, way)
     other = _renumbered(way, passage, crossing.absent)
     if other is None:
         return found

@@ -228,7 +228,7 @@ def _answer_lost(way: Way, answers: Sequence[Passage]) -> PointSignal | None:
     detail = f"{packets(answers, 'segment')} of {address}'s answer passed {shown} "
     detail += f"({way.where(answers, crossing.shown)}) and never reached {absent}"
     frames = way.frames(answers, crossing.shown)
-    return by_crossing("lost_between", crossing, "path", detail, frames, way)
+    return by_crossing("lost_between", crossing, detail, frames, way)
 
 
 def _never_arrived(way: Way, waiting: list[Passage], far: int) -> list[tuple[Passage, Crossing]]:

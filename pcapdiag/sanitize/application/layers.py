@@ -82,7 +82,7 @@ def _layer(stream: Stream, at: int, is_first: bool) -> int | None:
     if protocol == "http1":
         ended = rewrite_http1(stream, place, is_first)
         if ended.next is Next.WEBSOCKET:
-            rewrite_websocket(stream, ended.at, is_first=True)
+            rewrite_websocket(stream, ended.at)
             return None
         return None if ended.next is Next.NOTHING else ended.at
     known = _REWRITERS.get(protocol)
