@@ -39,8 +39,11 @@ AMQP_FRAME = 7
 
 def asks_a_broker(opened: bytes) -> bool:
     """Return whether an initiator's first bytes are MQTT's CONNECT or AMQP's protocol header."""
-    mqtt = opened[:1] == b"\x10" and any(name in opened[:12] for name in MQTT_NAMES)
-    return mqtt or opened.startswith(AMQP_OPENS[:4])
+    return _opens_mqtt(opened) or opened.startswith(AMQP_OPENS[:4])
+
+
+def _opens_mqtt(opened: bytes) -> bool:
+    return opened[:1] == b"\x10" and any(name in opened[:12] for name in MQTT_NAMES)
 
 
 def in_a_websocket(story: Story) -> bool:
@@ -57,7 +60,7 @@ def asks_nothing(story: Story) -> bool:
     if in_a_websocket(story):
         # Its messages are the application's, and none belongs to another one.
         return head[0] in WEBSOCKET_MESSAGES
-    if opened[:1] == b"\x10" and any(name in opened[:12] for name in MQTT_NAMES):
+    if _opens_mqtt(opened):
         return _mqtt(head)
     if opened.startswith(AMQP_OPENS):
         return all(_amqp(head))

@@ -10,8 +10,9 @@ from pcapdiag.correlate.fitting import REPLIES, SOCKS
 from pcapdiag.correlate.hints import is_health_check
 from pcapdiag.correlate.leg_failure import LegFailure
 from pcapdiag.diagnose.ending import ending
-from pcapdiag.diagnose.exchanges import exchanges, judge_exchanges
+from pcapdiag.diagnose.exchanges import judge_exchanges
 from pcapdiag.diagnose.goodbye import responders_goodbye
+from pcapdiag.diagnose.http.facts import exchanges
 from pcapdiag.diagnose.judgement import Judgement, Phase
 from pcapdiag.diagnose.ok import KIND as WORKED
 from pcapdiag.diagnose.settled import Suspect, gateway_answers, suspects

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 
 from pcapdiag.diagnose.judge import judge
 from pcapdiag.diagnose.judgement import Judgement
-from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.pages import page
+from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.tcp import connection_refused, connection_timeout
 from pcapdiag.diagnose.text import fill
 from pcapdiag.model.context import Context, EndpointFacts
@@ -85,7 +85,7 @@ def verdict_of(story: Story, context: Context) -> ProbeVerdict | None:
     judgement = _gave_up(story, context) or judge(story, context)
     if not judgement.failed:
         return None
-    kind = KINDS[judgement.code]
+    kind = kind_of(judgement.code)
     texts = fill(kind, judgement, story)
     return ProbeVerdict(
         code=judgement.code,

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.pages import PRODUCTS, page
+from pcapdiag.diagnose.registry import kind_of
 from pcapdiag.diagnose.text import Words
 from pcapdiag.diagnose.tls.commands import s_client, s_client_words
 from pcapdiag.model.harmless import command_word, harmless
@@ -135,7 +135,7 @@ def _here(code: str, number: int, story: Story, why: str, commands: list[str]) -
 
 def not_picked(story: Story, offered: str) -> ProbeVerdict:
     """Return the verdict on a server that finished the handshake and picked no protocol."""
-    kind = KINDS["tls.alpn_mismatch"]
+    kind = kind_of("tls.alpn_mismatch")
     tls = story.application.tls if story.application else None
     command = s_client(story, tls)
     facts = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from pcapdiag.diagnose.judge import judge, other_failures
+from pcapdiag.diagnose.failed_requests import other_failures
+from pcapdiag.diagnose.judge import judge
 from pcapdiag.model.http import Ping
 from tests.diagnose.http2.scenes import (
     CLIENT_CLOSES,
