@@ -152,7 +152,7 @@ def _passage(
 
 
 def _when(passage: Passage) -> tuple[int, int]:
-    return min(t for t in passage.times if t is not None), passage.seq
+    return passage.first_seen, passage.seq
 
 
 def _with_address_changes(

@@ -17,11 +17,12 @@ from pcapdiag.model.once import once
 from pcapdiag.model.packet import seq_distance
 from pcapdiag.model.story import Story, Turn
 from pcapdiag.model.tls import Alert
+from pcapdiag.protocols.tls.numbers import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC
 
 H2_PREFACE = b"PRI * HTTP/2.0"
 CLIENT_HELLO = b"\x01"
 """Type of the handshake message, behind its record's head."""
-TLS_FIRST, TLS_ALERT, TLS_DATA = 0x14, 0x15, 0x17
+TLS_RECORDS = range(CHANGE_CIPHER_SPEC, APPLICATION_DATA + 1)
 CLOSE_NOTIFY_13 = 19
 """Length of an encrypted alert record in TLS 1.3: 2 bytes, content type, 16-byte tag (measured)."""
 FINISHED_13 = (53, 69)
@@ -93,7 +94,7 @@ def speaks_tls(story: Story) -> bool:
 
 
 def _is_record(data: bytes) -> bool:
-    return len(data) >= 5 and TLS_FIRST <= data[0] <= TLS_DATA and data[1] == 3 and data[2] <= 4
+    return len(data) >= 5 and data[0] in TLS_RECORDS and data[1] == 3 and data[2] <= 4
 
 
 @once
@@ -207,9 +208,9 @@ def _tls_asks(head: bytes, index: int, shortest: int) -> bool:
     if not records:
         return True
     last_type, last_length = records[-1]
-    if last_type == TLS_ALERT or (last_type == TLS_DATA and last_length == CLOSE_NOTIFY_13):
+    if last_type == ALERT or (last_type == APPLICATION_DATA and last_length == CLOSE_NOTIFY_13):
         return False
-    data = [length for kind, length in records if kind == TLS_DATA]
+    data = [length for kind, length in records if kind == APPLICATION_DATA]
     if index == 2 and len(data) == 1 and data[0] in FINISHED_13:
         return False
     return len(data) < len(records) or max(data) > shortest
@@ -219,7 +220,7 @@ def _tls_records(head: bytes) -> list[tuple[int, int]]:
     """Return (type, length) of each record that begins in ``head``; the last may be cut."""
     records = []
     at = 0
-    while at + 5 <= len(head) and 0x14 <= head[at] <= TLS_DATA and head[at + 1] == 3:
+    while at + 5 <= len(head) and head[at] in TLS_RECORDS and head[at + 1] == 3:
         length = head[at + 3] << 8 | head[at + 4]
         records.append((head[at], length))
         at += 5 + length
@@ -269,7 +270,7 @@ def responders_goodbye(story: Story, end: Ending | None) -> Alert | None:
     """
     if end is None or not end.by_initiator:
         return None
-    said, asked = first_goodbye(story, end.time, end.frame), unanswered_request(story)
+    said, asked = first_goodbye(story, end), unanswered_request(story)
     since = asked.time if asked is not None else story.turn.request_last_time
     late = said is not None and said.time >= since
     return said if said is not None and late and not said.from_initiator else None

@@ -47,8 +47,6 @@ from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.syn_asks import tried_without
 from pcapdiag.diagnose.tcp.port_reuse import challenge_ack
-from pcapdiag.diagnose.text import counted
-from pcapdiag.diagnose.timing import MS
 from pcapdiag.diagnose.tls.certificates import lacks_address
 from pcapdiag.diagnose.tls.words import subject
 from pcapdiag.diagnose.tls_state import (
@@ -61,6 +59,7 @@ from pcapdiag.diagnose.tls_state import (
 from pcapdiag.diagnose.work import Work, connected, one_direction, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS, counted
 
 KIND = Kind(
     code="ok",
@@ -141,7 +140,7 @@ def _tls_notes(story: Story) -> list[str]:
     if is_answered_check(story):
         return ["HAProxy's TLS health check (ssl-hello-chk): any answer is a good one."]
     end = ending(story)
-    left = end and (end.by_initiator or left_first(story, end.time, end.frame))
+    left = end and (end.by_initiator or left_first(story, end))
     if not left or not nothing_asked(story):
         return []
     return [LEFT_AFTER_TLS, *_unnamed(story)]

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.goodbye import H2_PREFACE, speaks_tls
-from pcapdiag.diagnose.timing import MS
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS
 
 ONE_WAY_PORTS = frozenset({514, 601, 1514, 2003, 2004, 5140, 8125, 9100, 10514, 12201, 24224})
 """Syslog, Graphite, StatsD, printers, GELF, Fluentd: where nobody answers."""

@@ -23,13 +23,14 @@ from pcapdiag.diagnose.goodbye import (
 from pcapdiag.diagnose.http2.known import drained, first_open, has_begun, tells_all
 from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.one_way import known_to_answer
-from pcapdiag.diagnose.timing import MS, SECOND
 from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.diagnose.tls_state import nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
+from pcapdiag.model.moment import moment
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import KEEP_ALIVE, PacketFact, seq_distance
 from pcapdiag.model.story import Story, Turn
+from pcapdiag.model.units import MS, SECOND
 
 HTTP_SUCCESS = tuple(b"HTTP/1.%d %d" % (minor, kind) for minor in (0, 1) for kind in (2, 3))
 """How answers begin that no server gives unasked."""
@@ -133,7 +134,7 @@ def answer_in_time(story: Story) -> int:
         return sent
     if end.reset is None and not end.by_initiator:
         return max(0, sent - max(0, seq_distance(half.data_end, half.fin_seq)))
-    if (half.last_data_time, half.last_data_frame) <= (end.time, end.frame):
+    if (half.last_data_time, half.last_data_frame) <= moment(end):
         return sent
     return max(0, sent - max(0, seq_distance(half.data_end, _sent_until(story, end))))
 
@@ -158,7 +159,7 @@ def _sent_until(story: Story, end: Ending) -> int:
 
 def _came_before(packet: PacketFact, end: Ending) -> bool:
     """Return whether the responder's packet came before the end, or was overtaken by its RST."""
-    if (packet.time, packet.frame) < (end.time, end.frame):
+    if moment(packet) < moment(end):
         return True
     if end.reset is None or end.by_initiator:
         return False

@@ -31,7 +31,7 @@ from pcapdiag.diagnose.settled import (
 from pcapdiag.incident.leg_failures import leg_failures
 from pcapdiag.incident.leg_words import absence, explanation, goes_back, several_places
 from pcapdiag.model.context import Context
-from pcapdiag.model.options import split_port
+from pcapdiag.model.ends import split_port
 from pcapdiag.model.report import Cause, Connection, Verdict
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import format_seconds

@@ -10,7 +10,7 @@ from pcapdiag.model.packet import RST, SYN, PacketFact, seq_distance
 from pcapdiag.model.points import PointClock
 from pcapdiag.model.report_pictures import Segment, SegmentSeries
 from pcapdiag.model.story import Half, Story
-from pcapdiag.model.units import NANOSECONDS
+from pcapdiag.model.units import SECOND
 
 MASK32 = 0xFFFFFFFF
 
@@ -101,7 +101,7 @@ def _segments(
         scale = 0 if packet.flags & SYN else scales[packet.from_initiator]
         sack = packet.sack
         yield Segment(
-            time=(zero.clock.to_first(packet.time) - zero.time) / NANOSECONDS,
+            time=(zero.clock.to_first(packet.time) - zero.time) / SECOND,
             frame=packet.frame,
             initiator=packet.from_initiator != zero.swapped,
             flags=packet.flags,

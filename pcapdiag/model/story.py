@@ -17,6 +17,7 @@ from typing import Literal
 import msgspec
 
 from pcapdiag.model.application import Application
+from pcapdiag.model.ends import join_port
 from pcapdiag.model.packet import PacketFact
 
 
@@ -90,6 +91,11 @@ class Half(msgspec.Struct):
     """Source MAC addresses of its packets other than RST, with counts."""
     ip_ids_zero: int = 0
     """Packets other than RST with IP ID 0 (and DF); IPv6 packets are not counted."""
+
+    @property
+    def host_port(self) -> str:
+        """Address and port as one word."""
+        return join_port(self.address, self.port)
 
     @property
     def data_end(self) -> int:

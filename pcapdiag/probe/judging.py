@@ -19,7 +19,7 @@ from pcapdiag.diagnose.judgement import Judgement
 from pcapdiag.diagnose.kinds import KINDS
 from pcapdiag.diagnose.pages import page
 from pcapdiag.diagnose.tcp import connection_refused, connection_timeout
-from pcapdiag.diagnose.text import end_name, fill
+from pcapdiag.diagnose.text import fill
 from pcapdiag.model.context import Context, EndpointFacts
 from pcapdiag.model.probe import ProbeVerdict, ProbeWho, Side
 from pcapdiag.model.story import IcmpFact, Story
@@ -131,7 +131,7 @@ def _captured(story: Story) -> list[str]:
 
 
 def _who(judgement: Judgement, story: Story) -> ProbeWho:
-    server, address = end_name(story.responder), story.responder.address
+    server, address = story.responder.host_port, story.responder.address
     best = max(judgement.candidates, key=lambda hint: hint.probability, default=None)
     if story.icmp and judgement.code.startswith("icmp."):
         source = story.icmp[-1].source

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Literal
 
-from pcapdiag.model.ends import join_port
+from pcapdiag.model.ends import host_in_url, join_port
 
 HeaderVersion = Literal[1, 2]
 """Versions of the PROXY protocol."""
@@ -77,8 +77,7 @@ def has_ack(data: bytes) -> bool:
 
 def get_request(path: str, host: str, port: int, default_port: int) -> bytes:
     """Return one ``GET`` that asks for the connection to be closed behind the answer."""
-    name = f"[{host}]" if ":" in host else host
-    where = name if port == default_port else join_port(host, port)
+    where = host_in_url(host) if port == default_port else join_port(host, port)
     head = f"GET {path} HTTP/1.1\r\nHost: {where}\r\nUser-Agent: pcapdiag-probe\r\nAccept: */*\r\n"
     return (head + "Connection: close\r\n\r\n").encode("ascii")
 

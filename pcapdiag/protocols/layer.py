@@ -8,7 +8,8 @@ from pcapdiag.model.application import Application, Piece
 from pcapdiag.model.http import Exchange, HttpFacts
 from pcapdiag.protocols.first_bytes import FirstBytes
 from pcapdiag.protocols.tls.keylog import KeyLog
-from pcapdiag.protocols.tls.sniff import HANDSHAKE, speaks_tls
+from pcapdiag.protocols.tls.numbers import HANDSHAKE
+from pcapdiag.protocols.tls.sniff import speaks_tls
 
 if TYPE_CHECKING:
     from pcapdiag.protocols.http.http1 import Http1Reader

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from pcapdiag.model.report import Connection, Point, PointLabel, Report
-from pcapdiag.report import words
+from pcapdiag.model.units import counted
 from pcapdiag.report.clock import between
 from pcapdiag.report.escape import shown
 from pcapdiag.report.layout import Page
@@ -111,10 +111,10 @@ def _short_names(points: Sequence[Point]) -> list[str]:
 
 def _captured(point: Point, files: str) -> str:
     if len(point.files) > 1:
-        files += f" and {words.count(len(point.files) - 1, 'file')} more"
+        files += f" and {counted(len(point.files) - 1, 'file')} more"
     return (
-        f"{files}: {words.count(point.packets, 'packet')}, "
-        f"{words.count(point.connections, 'connection')}{_shared(point)}"
+        f"{files}: {counted(point.packets, 'packet')}, "
+        f"{counted(point.connections, 'connection')}{_shared(point)}"
     )
 
 
@@ -139,7 +139,7 @@ def _clock(point: Point, first: Point, span: float) -> str:
         text += f"; it {gains} {precise(abs(point.drift) * HOUR)} an hour"
     steps = len(point.clock_steps)
     if steps:
-        text += f"; it was set {words.count(steps, 'time')} while capturing"
+        text += f"; it was set {counted(steps, 'time')} while capturing"
     return text
 
 

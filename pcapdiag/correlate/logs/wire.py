@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.model.ends import parse_end
 from pcapdiag.model.logs import End
-from pcapdiag.model.options import split_port
 from pcapdiag.model.report import Connection, Verdict
 from pcapdiag.model.units import parse_seconds
 
@@ -60,8 +60,8 @@ def wire_of(connection: Connection) -> WireConnection:
     verdict = connection.verdict
     initiator, responder = connection.initiator, connection.responder
     seen = connection.seen_at
-    starts = [(initiator.ip, initiator.port), *(_end(one.initiator) for one in seen)]
-    ends = [(responder.ip, responder.port), *(_end(one.responder) for one in seen)]
+    starts = [(initiator.ip, initiator.port), *(parse_end(one.initiator) for one in seen)]
+    ends = [(responder.ip, responder.port), *(parse_end(one.responder) for one in seen)]
     return WireConnection(
         key=key_of(connection),
         initiators=tuple(dict.fromkeys(starts)),
@@ -88,11 +88,6 @@ def key_of(connection: Connection) -> Key:
 
 def _label(point: str | msgspec.UnsetType) -> str:
     return point if isinstance(point, str) else ""
-
-
-def _end(text: str) -> End:
-    address, port = split_port(text)
-    return address, port or 0
 
 
 def _decided(verdict: Verdict) -> int:

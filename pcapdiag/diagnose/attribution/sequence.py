@@ -6,12 +6,13 @@ from pcapdiag.diagnose.attribution.afterwards import made_before
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.attribution.view import ResetView
 from pcapdiag.model.packet import DUPLICATE, PacketFact, seq_after, seq_distance
+from pcapdiag.model.units import SECOND
 
 CLEAR_BURST = 3
 """Different numbers from which on one that answers nothing is enough; of two, both must not."""
 FIXED, FAR = 1, 65_536
 """A number that some devices write whatever the connection's is, and how far off that must be."""
-TOGETHER = 1_000_000_000
+TOGETHER = SECOND
 """Resets within this time (ns) belong to one burst."""
 
 

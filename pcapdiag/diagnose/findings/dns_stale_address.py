@@ -42,23 +42,22 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.diagnose.findings.cases import MAX_ENDPOINTS, MAX_STREAMS
 from pcapdiag.diagnose.findings.dns_words import dig, listed, shown
-from pcapdiag.diagnose.text import counted, host_in_url
 from pcapdiag.diagnose.timing import duration
+from pcapdiag.model.bounded import entry
 from pcapdiag.model.dns import AAAA, A, HeldAddress, HeldAnswers
+from pcapdiag.model.ends import host_in_url
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import format_seconds, parse_seconds
+from pcapdiag.model.units import SECOND, counted, format_seconds, parse_seconds
 
 FEWEST = 2
 """Connections that failed after the address was gone."""
-GRACE = 1_000_000_000
+GRACE = SECOND
 """How long (ns) after a newer answer a client may still use the old one."""
 ROTATES = 4
 """Times as many addresses as one answer holds, from which on a name has a pool of them."""
-MAX_ADDRESSES = 1_000
-MAX_STREAMS = 100
-SECOND = 1_000_000_000
 
 
 class _Failed(msgspec.Struct):
@@ -88,13 +87,8 @@ class DnsStaleAddress:
         """Note a failed connection."""
         if not connection.verdict.failed:
             return
-        address = connection.responder.ip
-        failed = self._failed.get(address)
-        if failed is None:
-            if len(self._failed) >= MAX_ADDRESSES:
-                return
-            failed = self._failed[address] = []
-        if len(failed) < MAX_STREAMS:
+        failed = entry(self._failed, connection.responder.ip, MAX_ENDPOINTS, list)
+        if failed is not None and len(failed) < MAX_STREAMS:
             start = parse_seconds(connection.start)
             failed.append(_Failed(connection.initiator.ip, connection.stream, start))
 

@@ -37,12 +37,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from pcapdiag.diagnose.findings.host_failures import Failure, host_finding
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import Fleet
 from pcapdiag.model.host_state import HostState
 from pcapdiag.model.report import Finding
 from pcapdiag.model.snapshot import Listener
+from pcapdiag.model.units import counted
 
 STALLED = frozenset(
     {"tcp.accept_queue_overflow", "tcp.handshake_stalled", "tcp.connection_timeout"}
@@ -66,9 +66,7 @@ def full_queues(state: HostState, failures: Sequence[Failure], _: Fleet) -> Iter
         listeners = listeners_at(state, address, port)
         if not listeners:
             continue
-        drops = sum(
-            state.counters.listeners.get(join_port(one.address, one.port), 0) for one in listeners
-        )
+        drops = sum(state.counters.listeners.get(one.host_port, 0) for one in listeners)
         full = [one for one in listeners if one.limit is not None and one.queue > one.limit]
         overflows = state.counters.kernel.get(OVERFLOWS, 0)
         more = state.after.kernel.get(OVERFLOWS, 0) if state.after else 0
@@ -144,7 +142,7 @@ def owners(state: HostState, listeners: Sequence[Listener]) -> str:
 
 
 def _name(listeners: Sequence[Listener]) -> str:
-    return join_port(listeners[0].address, listeners[0].port)
+    return listeners[0].host_port
 
 
 def _full(
@@ -155,7 +153,7 @@ def _full(
     is_full: bool,
 ) -> Finding:
     drops, overflows, more = counts
-    endpoint = join_port(stalled[0].responder, stalled[0].port)
+    endpoint = stalled[0].endpoint
     queue, limit = listeners[0].queue, listeners[0].limit
     parts = []
     if overflows:

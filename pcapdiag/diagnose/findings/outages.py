@@ -9,6 +9,7 @@ import msgspec
 
 from pcapdiag.model.context import EndpointFacts
 from pcapdiag.model.fleet import CAME_UP, REFUSED, Served, SpanFacts
+from pcapdiag.model.units import SECOND
 
 FEWEST = 2
 """Connections in a row that the endpoint did not take."""
@@ -20,7 +21,7 @@ MIXED = 3
 BY_CHANCE = 0.4
 """Share of the turns that chance would make, from which on it is chance: a program that restarts
 again and again makes few."""
-MARGIN = 1_000_000_000
+MARGIN = SECOND
 """How long (ns) after an outage's beginning, and before its end, something is still within it."""
 SERVED = 5
 """Requests that were answered on older connections, from which on the endpoint was not down."""

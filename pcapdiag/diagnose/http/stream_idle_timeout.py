@@ -52,15 +52,17 @@ import msgspec
 
 from pcapdiag.diagnose.ending import ending
 from pcapdiag.diagnose.http.failure import request_failed
-from pcapdiag.diagnose.judgement import Actor, Judgement, OtherCode, SideHint
+from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.patience import round_seconds
-from pcapdiag.diagnose.timing import MS, SECOND, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.http import Exchange
 from pcapdiag.model.packet import KEEP_ALIVE
 from pcapdiag.model.story import LegMoment, Story
+from pcapdiag.model.units import MS, SECOND
 
 KIND = Kind(
     code="http.stream_idle_timeout",
@@ -118,10 +120,6 @@ class _Cut(msgspec.Struct, frozen=True):
     other_leg: int | None
     """Stream of the proxy's other leg that was cut then, too."""
 
-    @property
-    def actor(self) -> Actor:
-        return "initiator" if self.by_initiator else "responder"
-
 
 def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | None:
     """Return the verdict for an open stream that somebody's timer cut."""
@@ -140,14 +138,14 @@ def match(story: Story, exchange: Exchange, _context: Context) -> Judgement | No
     if cut.other_leg is not None:
         shown = f"{shown} The proxy cut its other leg then, too (stream {cut.other_leg}).".strip()
     both = cut.other_leg is not None
-    frames = (cut.frame,)
+    why, frames = "it ended the stream after the quiet time", (cut.frame,)
     return request_failed(
         story,
         exchange,
         KIND.code,
         "in_response",
         BY_BOTH_LEGS if both else BY_TIMER,
-        (SideHint(cut.actor, 0.93, "it ended the stream after the quiet time", frames),),
+        (SideHint(side_of(cut.by_initiator), 0.93, why, frames),),
         frames=frames,
         alternatives=() if both else (OtherCode("http.truncated_response", 0.2),),
         facts={

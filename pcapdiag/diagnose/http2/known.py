@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from pcapdiag.diagnose.http2.errors import NO_ERROR
+from pcapdiag.model.ends import side_of
 from pcapdiag.model.http import Exchange, GoAway, Http2Facts
 from pcapdiag.model.story import Story
 
@@ -80,7 +81,7 @@ def with_late_reset(story: Story, exchange: Exchange) -> Exchange:
         return exchange
     return replace(
         exchange,
-        ended_by="initiator" if late.from_initiator else "responder",
+        ended_by=side_of(late.from_initiator),
         reset_code=late.code,
         reset_frame=late.frame,
         reset_time=late.time,

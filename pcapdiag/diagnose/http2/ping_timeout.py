@@ -45,15 +45,16 @@ from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
 from pcapdiag.diagnose.http2.pings import unanswered_ping, was_acknowledged
-from pcapdiag.diagnose.http2.streams import phase_of, side_of, unfinished_at
+from pcapdiag.diagnose.http2.streams import phase_of, unfinished_at
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.text import counted, host_in_url
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.context import Context
+from pcapdiag.model.ends import host_in_url, side_of
 from pcapdiag.model.http import Ping
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import counted
 
 KIND = Kind(
     code="http2.ping_timeout",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pcapdiag.diagnose.http2.known import http2_facts
-from pcapdiag.diagnose.timing import MS, round_trip
+from pcapdiag.diagnose.timing import round_trip
 from pcapdiag.model.http import Ping
 from pcapdiag.model.packet import seq_after
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS
 
 LEAST_PATIENCE = 300 * MS
 """Nobody gives a connection up for a PING sooner; one that was sent just before a close is none."""

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from pcapdiag.diagnose.attribution.signal import Signal, signal
 from pcapdiag.diagnose.points.way import Crossing, Way
+from pcapdiag.model.ends import Actor, side_of
 from pcapdiag.model.points import Passage
-from pcapdiag.model.report import Actor, Evidence
+from pcapdiag.model.report import Evidence
 
 
 class PointSignal(NamedTuple):
@@ -23,11 +24,6 @@ class PointSignal(NamedTuple):
         evidence = self.signal.evidence()
         evidence.point = labels[self.point]
         return evidence
-
-
-def end(initiator: bool) -> Actor:
-    """Return the side of an end."""
-    return "initiator" if initiator else "responder"
 
 
 def by_crossing(
@@ -77,4 +73,4 @@ def arrived_unanswered(
     if not way.is_beside(point, initiator):
         name += "_near" if way.is_labelled(point, initiator) else "_far"
     frames = way.frames(passages, point)
-    return PointSignal(signal(name, end(initiator), detail, frames), point)
+    return PointSignal(signal(name, side_of(initiator), detail, frames), point)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from pcapdiag.correlate.labels import role_of_label
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.packet import ACK, FIN, RST, SYN, seq_distance
 from pcapdiag.model.points import End, Journey, Passage
+from pcapdiag.model.units import counted
 
 MASK32 = 0xFFFFFFFF
 LISTED = 5

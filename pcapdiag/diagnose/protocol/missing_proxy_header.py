@@ -55,9 +55,9 @@ from pcapdiag.diagnose.protocol.mismatch import (
     unanswered_close,
 )
 from pcapdiag.diagnose.speech import PROXIED, opening
-from pcapdiag.diagnose.text import counted
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import counted
 
 KIND = Kind(
     code="protocol.missing_proxy_header",

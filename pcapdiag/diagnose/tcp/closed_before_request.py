@@ -51,13 +51,13 @@ from pcapdiag.diagnose.greeting import Greeting, read_greeting, text_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.phase import phase_at
-from pcapdiag.diagnose.text import counted
-from pcapdiag.diagnose.timing import IDLE, SECOND, duration
+from pcapdiag.diagnose.timing import IDLE, duration
 from pcapdiag.diagnose.tls_state import left_first, nothing_asked, secured_at, tls_facts
 from pcapdiag.diagnose.work import answer_may_be_missing, request_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.harmless import harmless
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND, counted
 
 KIND = Kind(
     code="tcp.closed_before_request",
@@ -102,7 +102,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     answered = story.turn.response_bytes and not nothing_asked(story)
     if answered or answer_may_be_missing(story) or request_may_be_missing(story):
         return None
-    if left_first(story, end.time, end.frame):
+    if left_first(story, end):
         return None
     facts = tls_facts(story)
     secured = secured_at(facts) if facts else 0

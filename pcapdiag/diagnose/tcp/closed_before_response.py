@@ -57,13 +57,13 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.one_way import is_one_way
 from pcapdiag.diagnose.phase import phase_at
-from pcapdiag.diagnose.text import end_name
 from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.tls.hidden import refused_flight
 from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.diagnose.tls_state import request_number
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
+from pcapdiag.model.moment import moment
 from pcapdiag.model.report import Attribution
 from pcapdiag.model.story import Story
 
@@ -113,7 +113,7 @@ def match(story: Story, context: Context) -> Judgement | None:
     turn = story.turn
     if said and not turn.request_acked and unanswered_request(story) is None:
         return None
-    time, frame = (said.time, said.frame) if said else (end.time, end.frame)
+    time, frame = moment(said or end)
     return Judgement(
         code=KIND.code,
         failed=True,
@@ -138,7 +138,7 @@ def refined(judgement: Judgement, attribution: Attribution, story: Story) -> Jud
     """Return the verdict for a FIN that the path sent; None where it stays as it is."""
     if judgement.code != KIND.code or attribution.side != "path":
         return None
-    closer = f"a device in the name of {end_name(story.responder)}"
+    closer = f"a device in the name of {story.responder.host_port}"
     return replace(judgement, ended_by="path", facts=judgement.facts | {"closer": closer})
 
 

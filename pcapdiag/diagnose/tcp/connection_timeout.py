@@ -70,10 +70,11 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.other_leg import told_its_client
 from pcapdiag.diagnose.syn_asks import always_asked
-from pcapdiag.diagnose.timing import SECOND, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import one_direction
 from pcapdiag.model.context import Context, Range
 from pcapdiag.model.story import LegMoment, Story
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tcp.connection_timeout",

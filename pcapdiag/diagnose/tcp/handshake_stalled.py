@@ -59,11 +59,12 @@ from pcapdiag.diagnose.ending import frames_of, sent_unseen
 from pcapdiag.diagnose.filtered import only_first_syn_ack
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.timing import MS, SECOND, duration
+from pcapdiag.diagnose.timing import duration
 from pcapdiag.diagnose.work import connected
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import MS, SECOND
 
 KIND = Kind(
     code="tcp.handshake_stalled",

@@ -29,8 +29,7 @@ from pcapdiag.diagnose.other_leg import client_left, told_its_client
 from pcapdiag.diagnose.patience import MOST_SURE, Patience, patience
 from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.spare import is_spare
-from pcapdiag.diagnose.text import counted
-from pcapdiag.diagnose.timing import MS, SECOND, duration, timeless
+from pcapdiag.diagnose.timing import duration, timeless
 from pcapdiag.diagnose.unanswered import asks_nothing
 from pcapdiag.diagnose.work import (
     Work,
@@ -43,6 +42,7 @@ from pcapdiag.diagnose.work import (
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact, flag_letters, seq_distance
 from pcapdiag.model.story import Story, Turn
+from pcapdiag.model.units import MS, SECOND, counted
 from pcapdiag.protocols.http.heads import head_end
 
 PUSHED = 100 * MS

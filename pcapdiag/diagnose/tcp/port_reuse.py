@@ -50,11 +50,11 @@ from __future__ import annotations
 from pcapdiag.diagnose.ending import frames_of
 from pcapdiag.diagnose.judgement import Judgement, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
-from pcapdiag.diagnose.timing import SECOND
 from pcapdiag.diagnose.work import connected
 from pcapdiag.model.context import Context
 from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tcp.port_reuse",

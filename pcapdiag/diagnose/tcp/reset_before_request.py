@@ -49,11 +49,12 @@ from msgspec.structs import replace
 from pcapdiag.diagnose.judgement import Judgement, OtherCode
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.tcp.closing_reset import reset_judgement, responder_reset
-from pcapdiag.diagnose.timing import SECOND, duration, quiet_before
+from pcapdiag.diagnose.timing import duration, quiet_before
 from pcapdiag.diagnose.tls_state import left_first
 from pcapdiag.diagnose.work import Work, answer_may_be_missing, request_may_be_missing, work
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 KIND = Kind(
     code="tcp.reset_before_request",
@@ -93,7 +94,7 @@ def match(story: Story, _context: Context) -> Judgement | None:
     if answer_may_be_missing(story) or request_may_be_missing(story):
         return None
     end, _ = reset
-    if left_first(story, end.time, end.frame):
+    if left_first(story, end):
         return None
     if quiet_before(story, end.time) >= LONG_IDLE:
         other = (OtherCode("tcp.idle_reset", 0.25),)

@@ -6,6 +6,7 @@ import msgspec
 
 from pcapdiag.diagnose.goodbye import asks_for_answer, responder_said_goodbye
 from pcapdiag.diagnose.timing import quiet_before
+from pcapdiag.model.moment import moment
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import KEEP_ALIVE, RST, WINDOW_PROBE, PacketFact, seq_after, seq_distance
 from pcapdiag.model.story import Half, Story
@@ -139,7 +140,7 @@ def _answers_fin(story: Story, packet: PacketFact, acked: int) -> bool:
 def _is_later(packet: PacketFact, first: PacketFact) -> bool:
     """Return whether the other end sent a packet after ``first``."""
     other = packet.from_initiator != first.from_initiator
-    return other and (packet.time, packet.frame) > (first.time, first.frame)
+    return other and moment(packet) > moment(first)
 
 
 def _later_repeats(story: Story, initiator: bool, acked: int) -> list[PacketFact]:

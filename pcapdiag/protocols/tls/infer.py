@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pcapdiag.model.moment import moment
 from pcapdiag.model.tls import Record, ServerHello
 
 _HASH_SIZES = {0x1302: 48, 0x1306: 64}
@@ -81,7 +82,7 @@ def infer(hello: ServerHello, has_early: bool, client: Sealed, server: Sealed) -
     sizes = Sizes.of(hello.cipher)
     answers = client.records
     if has_early:
-        answers = [each for each in answers if _key(each) > (hello.time, hello.frame)]
+        answers = [each for each in answers if moment(each) > moment(hello)]
     end = _end_of_handshake(answers, sizes, has_early)
     finished = None if end is None else answers[end]
     client_alert = _client_alert(client, answers, sizes, finished)
@@ -113,10 +114,6 @@ def infer(hello: ServerHello, has_early: bool, client: Sealed, server: Sealed) -
         client_alert=client_alert,
         server_alert=server_alert,
     )
-
-
-def _key(record: Record) -> tuple[int, int]:
-    return record.time, record.frame
 
 
 def _alert(sealed: Sealed, sizes: Sizes, pads: bool) -> Record | None:
@@ -189,7 +186,7 @@ def _server_flight(
     first = finished if has_early else (answers[0] if answers else None)
     if first is None:
         return list(records), []
-    flight = [each for each in records if _key(each) < _key(first)]
+    flight = [each for each in records if moment(each) < moment(first)]
     return flight, records[len(flight) :]
 
 
@@ -204,5 +201,5 @@ def _tickets(rest: list[Record], asked: Record | None) -> int:
         leading += 1
     if not rest or rest[0].length not in TICKET_SIZES:
         return 0
-    is_answer = len(rest) == 1 and asked is not None and _key(asked) < _key(rest[0])
+    is_answer = len(rest) == 1 and asked is not None and moment(asked) < moment(rest[0])
     return 0 if is_answer else leading
