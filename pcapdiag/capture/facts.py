@@ -11,7 +11,11 @@ from pcapdiag.errors import DamagedCaptureError
 
 MAX_INTERFACES = 65_536
 MAX_NAMES = 100_000
+MAX_NAME = 255
+"""Bytes of a name of an address (RFC 1035 2.3.4) or of an interface; the rest is cut."""
 MAX_SECRET_BYTES = 16 * 1024 * 1024
+TEXT_COSTS = 64
+"""Bytes of memory that a text takes beside its own."""
 
 
 class FileFacts(msgspec.Struct):
@@ -51,6 +55,7 @@ class Metadata:
         self.interfaces: list[Interface] = []
         self.names: dict[str, str] = {}
         self.secrets: list[bytes] = []
+        self._secret_bytes = 0
         self.limits: Counter[str] = Counter()
 
     def add_name(self, address: str, name: str) -> None:
@@ -64,7 +69,9 @@ class Metadata:
 
     def add_secrets(self, text: bytes) -> None:
         """Keep a key log, up to MAX_SECRET_BYTES in all."""
-        if len(text) + sum(map(len, self.secrets)) > MAX_SECRET_BYTES:
+        cost = len(text) + TEXT_COSTS
+        if self._secret_bytes + cost > MAX_SECRET_BYTES:
             self.limits["capture_secrets"] += 1
         else:
+            self._secret_bytes += cost
             self.secrets.append(text)

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 
 from pcapdiag.capture.batch import MAX_TIME, Interface
-from pcapdiag.capture.facts import MAX_INTERFACES, FileFacts, Metadata
+from pcapdiag.capture.facts import MAX_INTERFACES, MAX_NAME, FileFacts, Metadata
 from pcapdiag.capture.walk import MAX_BLOCK, Walker
 from pcapdiag.errors import DamagedCaptureError
 from pcapdiag.model.units import SECOND
@@ -113,7 +113,7 @@ class BlockReader:
         name, resolution, offset = "", MICROSECONDS, 0
         for code, value in self._options(body[8:]):
             if code == IF_NAME:
-                name = value.rstrip(b"\0").decode("utf-8", "replace")
+                name = value.rstrip(b"\0")[:MAX_NAME].decode("utf-8", "replace")
             elif code == IF_TSRESOL and value:
                 resolution = value[0]
             elif code == IF_TSOFFSET and len(value) >= 8:
@@ -142,7 +142,7 @@ class BlockReader:
                 return
             if size and len(value) > size:
                 address = str(ipaddress.ip_address(value[:size]))
-                name = value[size:].split(b"\0", 1)[0].decode("utf-8", "replace")
+                name = value[size:].split(b"\0", 1)[0][:MAX_NAME].decode("utf-8", "replace")
                 if name:
                     self._metadata.add_name(address, name)
 

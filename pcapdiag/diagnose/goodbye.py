@@ -12,7 +12,7 @@ from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.ending import LEFT_AT_ONCE, Ending, ending
 from pcapdiag.diagnose.tls_asked import small_record, unanswered_request
 from pcapdiag.diagnose.tls_state import first_goodbye, nothing_asked, tls_facts
-from pcapdiag.diagnose.unanswered import in_a_websocket
+from pcapdiag.diagnose.unanswered import in_a_websocket, leaves_politely
 from pcapdiag.model.once import once
 from pcapdiag.model.packet import MASK32, seq_distance
 from pcapdiag.model.story import Story, Turn
@@ -122,7 +122,9 @@ def asks_for_answer(story: Story) -> bool:
         least = small_record(tls_facts(story))
         shortest = least if _may_be_http2(story) else LAST_WORD_RECORD
         return _tls_asks(head, turn.index, shortest) and not small
-    if _quits(turn) or _unreadable_farewell(story) or _left_at_once(story):
+    if _quits(turn) or leaves_politely(story):
+        return False
+    if _unreadable_farewell(story) or _left_at_once(story):
         return False
     return not _taken_as_farewell(story)
 

@@ -131,14 +131,19 @@ def _by_turns(facts: TlsFacts, asked: Record, said: Alert) -> bool:
 
 
 def _data_of_responder(facts: TlsFacts) -> list[Record]:
-    """Return the responder's records behind the handshake, without tickets and alerts."""
+    """Return the responder's records behind the handshake, without tickets and alerts.
+
+    In TLS 1.3 the initiator's first encrypted record ends the handshake: none is behind it without.
+    """
     sent = encrypted_records(facts, from_initiator=False)
     if not facts.is_tls13 or facts.server_hello is None:
         return sent
     if facts.key_state == "decrypted":
         return [one for one in sent if one.inner_type == APPLICATION_DATA]
+    begun = next(iter(encrypted_records(facts, from_initiator=True)), None)
+    if begun is None:
+        return []
     size = Sizes.of(facts.server_hello.cipher).alert + PADDING
-    begun = encrypted_records(facts, from_initiator=True)[0]
     behind = [one for one in sent if moment(one) > moment(begun)]
     return [one for one in behind[facts.tickets :] if one.length > size]
 

@@ -1,4 +1,4 @@
-"""Messages of brokers' protocols that nobody answers: published, acknowledged, subscribed to.
+"""Messages that nobody answers: published, acknowledged, subscribed to, stored without a reply.
 
 A publisher may be quiet for long after its message, and leave: it waited for nothing. Where the
 broker closes instead, the same messages may be what it would not take.
@@ -20,6 +20,7 @@ MQTT_QOS = 0x06
 MQTT_UNANSWERED = frozenset({4, 7, 14})
 """PUBACK, PUBCOMP and DISCONNECT; PUBLISH too at QoS 0 (MQTT 3.1.1 sections 2.2 and 4.3.1)."""
 MQTT_LENGTH_BYTES = 4
+MQTT_DISCONNECT = b"\xe0\x00"
 NATS_GREETING = b"INFO {"
 NATS_UNANSWERED = (b"PUB ", b"HPUB ", b"SUB ", b"UNSUB ", b"PONG\r\n")
 NATS_PING = b"PING\r\n"
@@ -35,6 +36,18 @@ AMQP_UNANSWERED = frozenset({(60, 40), (60, 80), (60, 90), (60, 120)})
 """basic.publish, ack, reject and nack (AMQP 0-9-1 section 1.8; RabbitMQ's extensions)."""
 AMQP_FRAME = 7
 """Type, channel and size; a frame ends with one byte more."""
+REPLICA_REPORT = b"*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n"
+"""How far a Redis replica is, which it tells each second (replicationSendAck in replication.c)."""
+NOREPLY = b" noreply"
+MEMCACHED_STORES = (b"set", b"add", b"replace", b"append", b"prepend", b"cas")
+MEMCACHED_OTHERS = (b"delete", b"incr", b"decr", b"touch", b"flush_all", b"verbosity")
+"""memcached's commands that take ``noreply`` (doc/protocol.txt): a block of data follows the first
+ones, with its size as their fifth word."""
+GEARMAN = b"\0REQ"
+GEARMAN_HEADER = 12
+GEARMAN_UNANSWERED = frozenset({1, 2, 3, 4, 12, 13, 14, 22, 23, 25, 28, 29})
+"""What a worker can do, what it has done, and PRE_SLEEP, after which it is woken when there is a
+job (gearmand, PROTOCOL)."""
 
 
 def asks_a_broker(opened: bytes) -> bool:
@@ -69,7 +82,43 @@ def asks_nothing(story: Story) -> bool:
     if story.hello_responder.startswith(NATS_GREETING):
         asks = NATS_PING in head or NATS_VERBOSE in opened.replace(b" ", b"")
         return head.startswith(NATS_UNANSWERED) and not asks
-    return False
+    return head.startswith(REPLICA_REPORT) or _memcached(head) or _gearman(head)
+
+
+def leaves_politely(story: Story) -> bool:
+    """Return whether MQTT messages that nobody answers end with a DISCONNECT."""
+    opened, turn = story.hello_initiator, story.turn
+    if not (opened[:1] == b"\x10" and any(name in opened[:12] for name in MQTT_NAMES)):
+        return False
+    head = turn.request_head
+    if len(head) == turn.request_bytes:
+        return head.endswith(MQTT_DISCONNECT) and _mqtt(head)
+    # Of a long one only the size is known: 2 bytes behind it are a DISCONNECT, or a PINGREQ.
+    return _mqtt(head) and _mqtt_size(head, 0) == turn.request_bytes - len(MQTT_DISCONNECT)
+
+
+def _memcached(head: bytes) -> bool:
+    """Return whether all that was sent are commands of memcached that want no reply."""
+    at = 0
+    while at < len(head):
+        line = head[at:].partition(b"\r\n")[0]
+        words = line.split()
+        if not line.endswith(NOREPLY) or words[0] not in (*MEMCACHED_STORES, *MEMCACHED_OTHERS):
+            return False
+        at += len(line) + 2
+        if words[0] in MEMCACHED_STORES:
+            at += int(words[4]) + 2 if len(words) > 4 and words[4].isdigit() else len(head)
+    return at > 0
+
+
+def _gearman(head: bytes) -> bool:
+    at = 0
+    while at < len(head):
+        kind = int.from_bytes(head[at + 4 : at + 8], "big")
+        if not head.startswith(GEARMAN, at) or kind not in GEARMAN_UNANSWERED:
+            return False
+        at += GEARMAN_HEADER + int.from_bytes(head[at + 8 : at + GEARMAN_HEADER], "big")
+    return at > 0
 
 
 def _mqtt(head: bytes) -> bool:
@@ -78,15 +127,20 @@ def _mqtt(head: bytes) -> bool:
         kind, quality = head[at] >> 4, head[at] & MQTT_QOS
         if kind not in MQTT_UNANSWERED and (kind != MQTT_PUBLISH or quality):
             return False
-        size, digits = 0, 0
-        while at + 1 + digits < len(head) and digits < MQTT_LENGTH_BYTES:
-            byte = head[at + 1 + digits]
-            size |= (byte & 0x7F) << (7 * digits)
-            digits += 1
-            if byte < 0x80:
-                break
-        at += 1 + digits + size
+        at += _mqtt_size(head, at)
     return True
+
+
+def _mqtt_size(head: bytes, at: int) -> int:
+    """Return how long the message at a place is, by its head (MQTT 3.1.1 section 2.2.3)."""
+    size, digits = 0, 0
+    while at + 1 + digits < len(head) and digits < MQTT_LENGTH_BYTES:
+        byte = head[at + 1 + digits]
+        size |= (byte & 0x7F) << (7 * digits)
+        digits += 1
+        if byte < 0x80:
+            break
+    return 1 + digits + size
 
 
 def _amqp(head: bytes) -> Iterator[bool]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pcapdiag.capture import reader
+from pcapdiag.capture import facts, reader
 from pcapdiag.capture.batch import WIRE_BYTES
 from pcapdiag.errors import CaptureError
 from tests.capture.build import SECOND, START, Pcapng, Read, packet, write
@@ -357,3 +357,21 @@ def test_statistics_that_say_nothing_of_drops_leave_what_was_said(tmp_path: Path
     file.statistics(0, received=5, dropped=3).statistics(0, received=9).statistics(0)
     capture = Read(write(tmp_path / "a.pcapng", file)).capture
     assert (capture.interfaces[0].received, capture.drops) == (9, 3)
+
+
+def test_long_names_are_cut(tmp_path: Path) -> None:
+    """A name may have 65,535 bytes, and there may be 100,000 of them."""
+    file = Pcapng().interface((NAME, b"e" * 60_000)).names({"10.0.0.1": "w" * 60_000})
+    capture = Read(write(tmp_path / "a.pcapng", file.packet(START // 1000, packet(1)))).capture
+    assert [one.name for one in capture.interfaces] == ["e" * facts.MAX_NAME]
+    assert capture.names == {"10.0.0.1": "w" * facts.MAX_NAME}
+
+
+def test_secrets_in_tiny_blocks_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is an object of its own, which is larger than what is in it."""
+    monkeypatch.setattr(facts, "MAX_SECRET_BYTES", 1_000)
+    metadata = facts.Metadata()
+    for _ in range(1_000):
+        metadata.add_secrets(b"")
+    assert len(metadata.secrets) <= 1_000 // facts.TEXT_COSTS
+    assert metadata.limits["capture_secrets"] == 1_000 - len(metadata.secrets)

@@ -76,3 +76,41 @@ def test_a_broker_that_closes_upon_a_message_did_not_take_it() -> None:
     talk = (C("PSH,ACK", hello), S("PSH,ACK", answer), C("ACK"), C("PSH,ACK", MQTT_PUBLISH))
     closed = (S("ACK"), S("FIN,ACK", after=1), C("FIN,ACK"), S("ACK"))
     assert judged(*HANDSHAKE, *talk, *closed).code == "tcp.closed_before_response"
+
+
+@pytest.mark.parametrize("middle", [b"", MQTT_PUBLISH, b"\x30\x80\x10" + b"x" * 2048])
+def test_a_publisher_that_says_goodbye_later(middle: bytes) -> None:
+    """Both messages are one turn, for nobody answers the first."""
+    hello, answer = MQTT
+    talk = (C("PSH,ACK", hello), S("PSH,ACK", answer), C("PSH,ACK", MQTT_PUBLISH), S("ACK"))
+    more = (C("PSH,ACK", middle), S("ACK")) if middle else ()
+
+    def ended_by(last: bytes) -> str:
+        bye = (C("PSH,ACK", last, after=1000), S("ACK"), S("FIN,ACK"), C("FIN,ACK"), S("ACK"))
+        return judged(*HANDSHAKE, *talk, *more, *bye, turns=9).code
+
+    assert ended_by(b"\xe0\x00") == "ok"
+    assert ended_by(b"\x32\x09\x00\x03a/b\x00\x01hi") == "tcp.closed_before_response"
+    assert ended_by(MQTT_PUBLISH) == "tcp.closed_before_response"
+
+
+ASK = (b"get a\r\n", b"END\r\n")
+REPORT = b"*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$3\r\n224\r\n"
+
+
+@pytest.mark.parametrize(
+    ("message", "fine"),
+    [
+        (REPORT, True),
+        (b"*2\r\n$4\r\nLPOP\r\n$1\r\nq\r\n", False),
+        (b"set a 0 0 2 noreply\r\nhi\r\ndelete b noreply\r\n", True),
+        (b"set a 0 0 2000 noreply\r\n" + b"x" * 990, True),
+        (b"set a 0 0 2 noreply\r\nhi\r\nget b\r\n", False),
+        (b"set a 0 0 2\r\nhi\r\n", False),
+        (b"gets noreply\r\n", False),
+        (b"\0REQ\0\0\0\x01\0\0\0\x01f\0REQ\0\0\0\x04\0\0\0\0", True),
+        (b"\0REQ\0\0\0\x01\0\0\0\x01f\0REQ\0\0\0\x09\0\0\0\0", False),
+    ],
+)
+def test_reports_and_stores_without_a_reply(message: bytes, fine: bool) -> None:
+    assert (left(ASK, message) == "ok") is fine

@@ -47,6 +47,7 @@ References
 from __future__ import annotations
 
 from pcapdiag.diagnose.ending import Ending, ending, frames_of
+from pcapdiag.diagnose.goodbye import asks_for_answer
 from pcapdiag.diagnose.greeting import Greeting, read_greeting, text_of
 from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
@@ -151,12 +152,16 @@ def _spare(story: Story, since: int, context: Context) -> bool:
 
 
 def _nothing_read(story: Story, since: int) -> bool:
-    """Return whether the FIN came before the first request, or crossed it on a fresh connection."""
+    """Return whether the FIN came before the first request, or crossed it on a fresh connection.
+
+    A farewell in answer to it (QUIT) is no request, however late.
+    """
     if story.turn.index == 0 or nothing_asked(story):
         return True
     isn = story.initiator.isn
-    fresh = story.turn.index == 1 and since < IDLE and isn is not None
-    return fresh and story.responder.fin_ack == seq_add(isn or 0, 1)
+    fresh = since < IDLE or not asks_for_answer(story)
+    first = story.turn.index == 1 and fresh and isn is not None
+    return first and story.responder.fin_ack == seq_add(isn or 0, 1)
 
 
 def _greeting(story: Story) -> str:

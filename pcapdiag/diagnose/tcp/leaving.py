@@ -31,6 +31,7 @@ from pcapdiag.diagnose.phase import phase_at
 from pcapdiag.diagnose.spare import is_spare
 from pcapdiag.diagnose.timing import duration, timeless
 from pcapdiag.diagnose.unanswered import asks_nothing
+from pcapdiag.diagnose.waits import is_waiting
 from pcapdiag.diagnose.work import (
     Work,
     answer_in_time,
@@ -165,7 +166,7 @@ def _may_have_more_to_send(story: Story) -> bool:
 
 
 def _one_way(story: Story, context: Context, end: Ending) -> bool:
-    if asks_nothing(story):
+    if asks_nothing(story) or is_waiting(story, end.time):
         return True
     soon = end.reset is None and end.time - story.turn.request_last_time < PUSHED
     return is_one_way(story, context) or (soon and never_answered(story, context))

@@ -96,6 +96,15 @@ def test_a_hung_program_acknowledges_and_does_not_answer(code: int) -> None:
     assert verdict.ended_by == "initiator"
 
 
+def test_an_answer_behind_the_close_came_too_late() -> None:
+    """It was not on its way either: that would take a round trip."""
+    late = http2(begun(1), pings=(ping(2002, acked=3600),))
+    left = (PING, S("ACK"), C("FIN,ACK", after=1000), S("ACK"))
+    assert judged(late, *left).code == "http2.ping_timeout"
+    crossed = http2(begun(1), pings=(ping(2002, acked=3001.8),))
+    assert judged(crossed, *left).code != "http2.ping_timeout"
+
+
 def test_a_dead_path_names_nobody() -> None:
     lost = C("PSH,ACK", b"p" * 17, after=2000, lost=True)
     lines = (lost, *again(lost, 300, 600), C("FIN,ACK", after=900, lost=True))

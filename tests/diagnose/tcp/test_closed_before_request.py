@@ -98,6 +98,16 @@ def test_an_initiator_that_closes_because_it_was_refused() -> None:
     assert judged(*HANDSHAKE, *fine, established=3).code == "ok"
 
 
+@pytest.mark.parametrize(
+    ("last", "code"), [(b"QUIT\r\n", "tcp.closed_before_request"), (b"EHLO a\r\n", "ok")]
+)
+def test_a_quit_in_answer_to_a_late_refusal(last: bytes, code: str) -> None:
+    """As mailers do; with a request it is a stale connection."""
+    told = (S("PSH,ACK", b"421 4.3.0 local error\r\n", after=2000), C("ACK"), S("FIN,ACK"))
+    found = judged(*HANDSHAKE, *told, C("PSH,ACK", last), S("RST", win=0), established=3).code
+    assert found == code if last.startswith(b"QUIT") else found != "tcp.closed_before_request"
+
+
 def test_a_port_check_by_the_initiator_is_fine() -> None:
     assert judged(*HANDSHAKE, C("FIN,ACK"), S("FIN,ACK"), C("ACK")).code == "ok"
 

@@ -10,10 +10,12 @@ from tests.diagnose.tls.scenes import (
     CCS,
     FINISHED_13,
     FLIGHT_13,
+    HANDSHAKE_TYPE,
     HELLO,
     LEFT,
     SECURED,
     TICKETS,
+    alert,
     hello,
     record,
     records,
@@ -195,3 +197,12 @@ def test_java_pads_its_records() -> None:
     assert not told(*lines, *left, client_data=2, server_data=1, tickets=2, **SECURED).failed
     plain = (HELLO, FLIGHT_13, C("PSH,ACK", record(CCS, 1) + records(53), after=1), *lines[3:])
     assert told(*plain, *left, client_data=2, server_data=1, tickets=2, **SECURED).failed
+
+
+def test_an_initiator_that_never_encrypts_a_record_is_judged_all_the_same() -> None:
+    """What it sends behind the goodbye is a handshake record, which TLS 1.3 has not in clear."""
+    plain = C("PSH,ACK", record(HANDSHAKE_TYPE, 90), after=3000)
+    refusal = alert(S, 0, level=1)
+    end = (S("FIN,ACK"), C("ACK"))
+    verdict = told(HELLO, FLIGHT_13, refusal, *end, plain, S("RST"), client_data=0, **SECURED)
+    assert verdict.failed
