@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from pcapdiag.diagnose.completeness import METHODS
 from pcapdiag.diagnose.goodbye import H2_PREFACE, speaks_tls
+from pcapdiag.diagnose.statements import is_statement
 from pcapdiag.model.context import Context
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import MS
@@ -26,9 +27,10 @@ BURSTS = 2
 
 
 def known_to_answer(story: Story) -> bool:
-    """Return whether its protocol is one in which requests are answered: TLS, HTTP."""
+    """Return whether its protocol is one in which requests are answered: TLS, HTTP, databases."""
     head, hello = story.turn.request_head, story.hello_initiator
-    return speaks_tls(story) or head.startswith(METHODS) or hello.startswith(H2_PREFACE)
+    web = speaks_tls(story) or head.startswith(METHODS) or hello.startswith(H2_PREFACE)
+    return web or is_statement(story)
 
 
 def never_answered(story: Story, context: Context) -> bool:

@@ -57,7 +57,8 @@ def _allowed(story: Story) -> float | None:
         return math.inf
     if head.startswith(RESERVE_WITHIN):
         return _seconds(head[len(RESERVE_WITHIN) :])
-    if _is_kafka(head) and _is_kafka(story.hello_initiator):
+    alone = int.from_bytes(head[:4], "big") + 4 == story.turn.request_bytes
+    if alone and _is_kafka(head) and _is_kafka(story.hello_initiator):
         return _kafka(head)
     if int.from_bytes(head[12:16], "little") == MONGO_MESSAGE:
         return _mongo(head)

@@ -20,9 +20,11 @@ from pcapdiag.diagnose.goodbye import (
     responder_said_goodbye,
     waits_for_no_stream,
 )
+from pcapdiag.diagnose.greeting import refused_at_the_door
 from pcapdiag.diagnose.http2.known import drained, first_open, has_begun, tells_all
 from pcapdiag.diagnose.multipath import is_multipath
 from pcapdiag.diagnose.one_way import known_to_answer
+from pcapdiag.diagnose.postgres import last_word
 from pcapdiag.diagnose.tls_asked import unanswered_request
 from pcapdiag.diagnose.tls_state import nothing_answered, nothing_asked
 from pcapdiag.model.context import Context
@@ -66,7 +68,7 @@ def _by_bytes(story: Story) -> Work:
     turn = story.turn
     if story.responder.payload_bytes and clock_stepped(story):
         return Work.UNKNOWN
-    if turn.index == 0 or nothing_asked(story):
+    if turn.index == 0 or nothing_asked(story) or refused_at_the_door(story):
         return Work.NOTHING
     by_streams = _by_streams(story)
     if by_streams is not None:
@@ -79,6 +81,8 @@ def _by_bytes(story: Story) -> Work:
         apart = _answer_in_disorder(story) or answers_unseen(story) or opened_by_both(story)
         unsure = (apart and not nothing_answered(story)) or waits_for_no_stream(story)
         return Work.UNKNOWN if unsure else Work.WAITING
+    if last_word(story) and not story.responder.rst_count:
+        return Work.WAITING
     if in_time < turn.response_bytes and turn.response_head.startswith(HTTP1):
         return Work.DONE if _was_complete(turn, in_time) else Work.ANSWERING
     state = response_completeness(turn)

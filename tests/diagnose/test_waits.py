@@ -58,6 +58,7 @@ def test_a_consumer_that_leaves_within_a_fetch(version: int) -> None:
     assert left(fetch, 400, *METADATA) == "ok"
     assert left(fetch, 3000, *METADATA) != "ok"
     assert left(kafka(0, version, FETCH), 400, *METADATA) != "ok"
+    assert left(fetch + b"x", 400, *METADATA) != "ok"
     assert left(fetch, 400, C("PSH,ACK", b"\x7f" * 20), S("PSH,ACK", b"x"), C("ACK")) != "ok"
 
 

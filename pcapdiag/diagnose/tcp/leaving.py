@@ -209,7 +209,8 @@ def _heard_the_end(story: Story) -> bool:
 def _waited_for_greeting(story: Story, context: Context, end: Ending) -> bool:
     endpoint = context.endpoint(story.responder.address, story.responder.port)
     quiet = end.time - story.established_time
-    expected = endpoint.speaks_first > 0 and not story.greeting_bytes
+    greeted = 0 < story.responder.first_data_time <= end.time
+    expected = endpoint.speaks_first > 0 and not greeted
     return story.handshake_done and expected and quiet >= SECOND
 
 

@@ -127,6 +127,10 @@ def test_a_one_way_transfer_is_fine() -> None:
 def test_a_server_that_should_have_spoken_first() -> None:
     lines = (C(FIN, after=10_002), S("ACK"))
     assert judged(*HANDSHAKE, *lines, speaks_first=9).code == "tcp.response_timeout"
+    late = (*lines, S("PSH,ACK", b"220 mx\r\n", after=3000), C("RST", win=0))
+    assert judged(*HANDSHAKE, *late, speaks_first=9).code == "tcp.response_timeout"
+    greeted = (S("PSH,ACK", b"220 mx\r\n"), C("ACK"), *lines)
+    assert judged(*HANDSHAKE, *greeted, speaks_first=9).code == "ok"
     assert judged(*HANDSHAKE, *lines).code == "ok"
 
 
