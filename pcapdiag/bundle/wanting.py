@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pcapdiag.bundle.choosing import Chosen, first_label
-from pcapdiag.bundle.parts import Part, Place, begin_of, by_label, label_of, stream_of
+from pcapdiag.bundle.parts import Part, Place, begin_of, by_label, stream_of
 from pcapdiag.bundle.wanted import Host, Wanted, Width, end, host, pair
 from pcapdiag.model.ends import parse_end
-from pcapdiag.model.report import Connection, Finding, Report, Verdict
+from pcapdiag.model.report import Connection, Finding, Report, Verdict, label_of
 
 MAX_FINDING_FRAMES = 1_000
 """Frames of one finding."""

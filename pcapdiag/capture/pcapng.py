@@ -33,8 +33,8 @@ IF_NAME, IF_TSRESOL, IF_TSOFFSET = 2, 9, 14
 ISB_IFRECV, ISB_IFDROP, ISB_OSDROP = 4, 5, 7
 NRB_END, NRB_IPV4, NRB_IPV6 = 0, 1, 2
 
-MICROSECONDS = 6
-"""if_tsresol of an interface that does not say it."""
+MICROSECONDS, NANOSECONDS = 6, 9
+"""Values of if_tsresol; the first is that of an interface that does not say it."""
 NOT_COUNTED = 0xFFFFFFFFFFFFFFFF
 MAX_OFFSET_SECONDS = MAX_TIME // SECOND
 

@@ -13,7 +13,7 @@ MAX_DATAGRAMS = 256
 """Datagrams waiting for fragments; the oldest gives way."""
 MAX_DATAGRAM = 65_535
 MAX_FRAGMENTS = 64
-WAIT = 30_000_000_000
+WAIT = 30 * SECOND
 """How long (ns) a datagram waits for its last fragment (RFC 1122 asks for 60 s at most)."""
 
 SETTLED = SECOND

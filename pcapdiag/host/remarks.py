@@ -8,7 +8,7 @@ import msgspec
 
 from pcapdiag.host.counters import growth
 from pcapdiag.model.ends import join_port
-from pcapdiag.model.snapshot import Counters, Listener, Snapshot
+from pcapdiag.model.snapshot import Counters, Snapshot
 from pcapdiag.model.snapshot_envoy import Envoy
 from pcapdiag.model.units import parse_seconds
 
@@ -66,15 +66,10 @@ def _counted(snapshot: Snapshot) -> tuple[Counters, bool]:
     return growth(snapshot.earlier, snapshot.counters), True
 
 
-def is_full(listener: Listener) -> bool:
-    """Return whether the accept queue takes nothing more (Linux sk_acceptq_is_full)."""
-    return listener.limit is not None and listener.queue > listener.limit
-
-
 def _queues(snapshot: Snapshot) -> Iterator[Remark]:
     for one in snapshot.sockets.listeners:
         name = one.host_port
-        if is_full(one):
+        if one.is_full:
             yield Remark(f"accept queue of {name} is full: {one.queue} of {one.limit}")
         elif one.limit and one.queue >= NEARLY * one.limit:
             yield Remark(f"accept queue of {name} is nearly full: {one.queue} of {one.limit}")

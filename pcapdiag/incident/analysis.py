@@ -32,7 +32,7 @@ from pcapdiag.model.options import AnalyzeOptions
 from pcapdiag.model.report import Connection
 from pcapdiag.model.story import Story
 from pcapdiag.model.tls import KeyState
-from pcapdiag.model.units import counted
+from pcapdiag.model.units import SECOND, counted
 
 if TYPE_CHECKING:
     from pcapdiag.correlate.selection import Selection
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pcapdiag.host.load import Loaded
     from pcapdiag.incident.drawing import Drawing
 
-LIVE = 600_000_000_000
+LIVE = 600 * SECOND
 """A capture whose last packet is at most this old (ns) is live: wall-clock time goes on for it."""
 
 

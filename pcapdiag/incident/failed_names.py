@@ -25,13 +25,13 @@ MAX_RECENT = 8
 MAX_NEXT = 8
 MAX_SEARCH_DOMAINS = 256
 
-RECOVERS = 15_000_000_000
+RECOVERS = 15 * SECOND
 """An address that comes this soon (ns) after failures ends the same lookup: three tries of 5 s."""
-OTHER_FAMILY = 2_000_000_000
+OTHER_FAMILY = 2 * SECOND
 """What comes this soon (ns) after an address, or the other family's failure, is one lookup's."""
 SAME_LOOKUP = SECOND
 """Failures of one type this near to each other (ns) are one lookup's, at several servers."""
-NEXT_DOMAIN = 2_000_000_000
+NEXT_DOMAIN = 2 * SECOND
 """The next search domain is asked for within this time (ns)."""
 
 

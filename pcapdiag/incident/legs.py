@@ -191,8 +191,8 @@ class ProxyLegs(msgspec.Struct):
         if found is None:
             key = self._numbers(connection.stream), verdict.exchange
             unclear = self._joined.unclear.get(key, [])
-            notes = absence(connection, unclear, calls_others=calls_others, several=self._several)
-            verdict.notes.extend(notes)
+            note = absence(connection, unclear, calls_others=calls_others, several=self._several)
+            verdict.notes += [note] if note else []
             return
         connection.causes = [self._cause(one) for one in found.causes if one.stream in self._told]
         connection.caused_by = found.last.own_stream

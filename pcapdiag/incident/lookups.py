@@ -41,14 +41,14 @@ MAX_CLIENTS = 64
 MAX_SERVERS = 4
 MAX_SLOW = 1_000
 
-PATIENCE = 8_000_000_000
+PATIENCE = 8 * SECOND
 """A question without an answer for this long (ns) is unanswered. Longer than resolv.conf's default
 timeout of 5 s, so that the question that follows is met while the first one still waits."""
-LAST_PATIENCE = 5_000_000_000
+LAST_PATIENCE = 5 * SECOND
 """The same at the end of the capture."""
-COPY = 100_000_000
+COPY = 100 * MS
 """The same question again within this time (ns) is a copy (NAT, several interfaces), no retry."""
-EARLIER = 500_000_000
+EARLIER = 500 * MS
 """A question asked this much (ns) before another one for the same was given up for it."""
 SLOW = SECOND
 """An answer that takes this long (ns) is slow: a cache takes a millisecond, a whole recursion less

@@ -25,12 +25,13 @@ from pcapdiag.model.context import (
 )
 from pcapdiag.model.packet import RST, PacketFact
 from pcapdiag.model.story import Story
+from pcapdiag.model.units import SECOND
 
 MAX_ENDPOINTS = 2_048
 """Endpoints, and as many addresses, of which anything is noted."""
 MAX_VALUES = 32
 """Header values, or initiators, kept of one address."""
-BLOCKED_WITHIN = 600_000_000_000
+BLOCKED_WITHIN = 600 * SECOND
 """A connection refused this soon (ns) after one was cut may be blocked for it (Weaver 2009)."""
 LEFT = frozenset({"tcp.initiator_abort", "tcp.response_timeout"})
 MAX_WAITS = 64

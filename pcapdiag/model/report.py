@@ -50,6 +50,11 @@ PointLabel = str | msgspec.UnsetType
 """Whose frames and streams they are, of several capture points; the first one's where unset."""
 
 
+def label_of(point: PointLabel, first: str = "") -> str:
+    """Return whose numbers they are: those of the ``first`` point where nothing is said."""
+    return point if isinstance(point, str) else first
+
+
 class Value(msgspec.Struct, kw_only=True):
     """Base of all report values: keyword-only, encodable, comparable."""
 

@@ -94,6 +94,11 @@ class Listener(Part):
     """Sockets of the port by state."""
 
     @property
+    def is_full(self) -> bool:
+        """Whether the accept queue takes no further connection."""
+        return self.limit is not None and self.queue > self.limit
+
+    @property
     def host_port(self) -> str:
         """Address and port as one word."""
         return join_port(self.address, self.port)

@@ -23,10 +23,11 @@ from pcapdiag.diagnose.text import fill
 from pcapdiag.model.context import Context, EndpointFacts
 from pcapdiag.model.probe import ProbeVerdict, ProbeWho, Side
 from pcapdiag.model.story import IcmpFact, Story
+from pcapdiag.model.units import SECOND
 from pcapdiag.probe import kernel
 from pcapdiag.probe.unmet import refused_here
 
-WATCHED = 60_000_000_000
+WATCHED = 60 * SECOND
 """How long (ns) the judge is told that nothing more came: the probe let go of the connection."""
 HEAD = 4
 """First bytes by which an endpoint's connections are told apart (``EndpointFacts``)."""

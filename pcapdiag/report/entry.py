@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from pcapdiag.model.failed_request import failed_exchange
-from pcapdiag.model.report import Connection, Finding, Group, Verdict
+from pcapdiag.model.report import Connection, Finding, Group, Verdict, label_of
 from pcapdiag.model.units import counted
 from pcapdiag.report import chain, evidence, words
 from pcapdiag.report.because import repeats
@@ -138,7 +138,7 @@ class EntryWriter(msgspec.Struct, frozen=True):
 
     def _at(self, finding: Finding) -> str:
         """Return the point that a finding is about, unless its title says it."""
-        label = finding.point if isinstance(finding.point, str) else ""
+        label = label_of(finding.point)
         return f"{label}: " if label and label not in finding.title.split() else ""
 
     def head(self, connection: Connection) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pcapdiag.model.report import CaptureFile, Connection, Finding, PointLabel, Report
+from pcapdiag.model.report import CaptureFile, Connection, Finding, PointLabel, Report, label_of
 from pcapdiag.model.units import counted
 from pcapdiag.report.clock import Clock, TimeMode, between
 from pcapdiag.report.entry import EntryWriter
@@ -93,7 +93,8 @@ def _findings(report: Report) -> Iterator[Case]:
 
 
 def _finding(finding: Finding) -> Case:
-    at = f"{finding.point}: " if isinstance(finding.point, str) else ""
+    label = label_of(finding.point)
+    at = f"{label}: " if label else ""
     lines = [finding.detail, finding.explanation, *finding.fixes, *finding.commands]
     return Case(
         kind="findings",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from pcapdiag.model.report import Connection, Finding, Group, Report
+from pcapdiag.model.report import Connection, Finding, Group, Report, label_of
 from pcapdiag.model.units import counted
 from pcapdiag.report import chain, evidence, words
 from pcapdiag.report.callers import callers
@@ -224,7 +224,8 @@ class _Writer:
         return self.places.streams(streams, group.point)
 
     def _finding(self, finding: Finding) -> str:
-        at = f"{code(finding.point)}: " if isinstance(finding.point, str) else ""
+        label = label_of(finding.point)
+        at = f"{code(label)}: " if label else ""
         lines = [
             f"- **{finding.severity}** {at}{prose(finding.title)} {code(finding.code)}: "
             f"{prose(finding.detail)}{self._when(finding)}\n"

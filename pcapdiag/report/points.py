@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from pcapdiag.model.report import Connection, Point, PointLabel, Report
+from pcapdiag.model.report import Connection, Point, PointLabel, Report, label_of
 from pcapdiag.model.units import counted
 from pcapdiag.report.clock import between
 from pcapdiag.report.escape import shown
@@ -32,9 +32,7 @@ class Places(msgspec.Struct, frozen=True):
 
     def label(self, point: PointLabel) -> str:
         """Return a point's label, the first one's where none is named."""
-        if isinstance(point, str):
-            return point
-        return self.labels[0] if self.labels else ""
+        return label_of(point, self.labels[0] if self.labels else "")
 
     def frames(self, frames: Sequence[int], point: PointLabel) -> str:
         """Return ``(#118, #121)``, or ``[proxy #118, #121]``."""

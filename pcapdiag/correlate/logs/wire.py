@@ -6,7 +6,7 @@ import msgspec
 
 from pcapdiag.model.ends import parse_end
 from pcapdiag.model.logs import End
-from pcapdiag.model.report import Connection, Verdict
+from pcapdiag.model.report import Connection, Verdict, label_of
 from pcapdiag.model.units import parse_seconds
 
 Key = tuple[str, int]
@@ -76,18 +76,14 @@ def wire_of(connection: Connection) -> WireConnection:
         decided=_decided(verdict),
         came_up=verdict.phase != "connect",
         requests=tuple(_requests(connection)),
-        causes=tuple((_label(cause.point), cause.stream) for cause in connection.causes),
+        causes=tuple((label_of(cause.point), cause.stream) for cause in connection.causes),
         is_twin=connection.same_as is not None,
     )
 
 
 def key_of(connection: Connection) -> Key:
     """Return what names a connection within its report."""
-    return _label(connection.point), connection.stream
-
-
-def _label(point: str | msgspec.UnsetType) -> str:
-    return point if isinstance(point, str) else ""
+    return label_of(connection.point), connection.stream
 
 
 def _decided(verdict: Verdict) -> int:

@@ -15,7 +15,7 @@ from pcapdiag.model.units import MS
 OVERTAKEN = MS
 """A packet this soon (ns) after the RST may have been overtaken by it."""
 RECENT_IDS = 1000
-BOTH_AT_ONCE = 5_000_000
+BOTH_AT_ONCE = 5 * MS
 """Resets of both ends within this time (ns), or one round trip, are one event."""
 REPLY_WITHIN = 3
 """Round trips within which a host's reply follows what it answers."""

@@ -39,7 +39,7 @@ TRIES, ENOUGH, MOSTLY = 2, 3, 0.8
 """SYNs that were captured once; packets captured twice beside them, and their least share."""
 MEANWHILE = SECOND
 """Time (ns) from an end's last packet on after which it may be called silent."""
-NEIGHBOUR_ASKED = 4_000_000_000
+NEIGHBOUR_ASKED = 4 * SECOND
 """Time (ns) within which a router has asked in vain for a neighbour (measured: three seconds)."""
 SHOWN = 4
 

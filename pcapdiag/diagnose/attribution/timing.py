@@ -10,7 +10,7 @@ from pcapdiag.model.packet import PacketFact
 from pcapdiag.model.story import Story
 from pcapdiag.model.units import MS, SECOND
 
-LONG_PATH = 5_000_000
+LONG_PATH = 5 * MS
 """Round trip (ns) from which on a nearer device would clearly be faster."""
 MEASURABLE = MS
 """Round trip (ns) below which jitter hides who was faster."""

@@ -48,14 +48,14 @@ from pcapdiag.model.dns import HeldAnswers
 from pcapdiag.model.ends import join_port
 from pcapdiag.model.fleet import CAME_UP, Fleet, SpanFacts
 from pcapdiag.model.report import Connection, Finding
-from pcapdiag.model.units import counted, format_seconds, parse_seconds
+from pcapdiag.model.units import MS, SECOND, counted, format_seconds, parse_seconds
 
 FEWEST = 3
 """Tries of a family that failed."""
 FEWEST_REFUSED = 2
-SHORTEST_WAIT = 50_000_000
+SHORTEST_WAIT = 50 * MS
 """Of a client that raced the families, ns; less is no cost (RFC 8305: 100 ms at least)."""
-LONGEST_WAIT = 300_000_000_000
+LONGEST_WAIT = 300 * SECOND
 """Between the first try of one family and the first success of the other, ns: more is no wait."""
 
 

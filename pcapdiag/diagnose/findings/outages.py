@@ -13,7 +13,7 @@ from pcapdiag.model.units import SECOND
 
 FEWEST = 2
 """Connections in a row that the endpoint did not take."""
-SHORTEST_SILENCE = 2_000_000_000
+SHORTEST_SILENCE = 2 * SECOND
 """A silence that ended sooner (ns) is a lost SYN or two that were repeated, or a limit on new
 connections (path.new_flows_dropped)."""
 MIXED = 3

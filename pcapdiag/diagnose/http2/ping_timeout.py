@@ -54,7 +54,7 @@ from pcapdiag.model.context import Context
 from pcapdiag.model.ends import host_in_url, side_of
 from pcapdiag.model.http import Ping
 from pcapdiag.model.story import Story
-from pcapdiag.model.units import counted
+from pcapdiag.model.units import MS, counted
 
 KIND = Kind(
     code="http2.ping_timeout",
@@ -86,7 +86,7 @@ KIND = Kind(
     ),
 )
 
-SURE_FROM = 900_000_000
+SURE_FROM = 900 * MS
 """Waits from here on (ns) are keep-alive timeouts; shorter ones may be chance."""
 
 

@@ -71,7 +71,7 @@ def did_it(connection: Connection, side: str) -> str:
     return ""
 
 
-def label_of(connection: Connection) -> str:
+def decision_of(connection: Connection) -> str:
     """Return what is written at the packet that decides: the code, and who did it."""
     verdict = connection.verdict
     if verdict.attribution.side == "unknown":

@@ -17,11 +17,11 @@ from pcapdiag.report.charts.canvas import Canvas
 from pcapdiag.report.charts.heads import (
     LABEL_ROW,
     Lane,
+    decision_of,
     did_it,
     draw_decisive,
     draw_head,
     head_height,
-    label_of,
 )
 from pcapdiag.report.charts.look import BODY, MARGIN, SMALL, Look, party_of
 from pcapdiag.report.charts.ruler import drawable, elided, width
@@ -170,7 +170,7 @@ def ladder(connection: Connection, rows: Sequence[Row], look: Look) -> Ladder:
             _end_lane(connection, "responder", right, look),
         ),
         culprit=look.party(connection.verdict.attribution.party),
-        label=label_of(connection),
+        label=decision_of(connection),
     )
 
 

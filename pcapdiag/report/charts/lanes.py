@@ -18,11 +18,11 @@ from pcapdiag.report.charts.canvas import Canvas
 from pcapdiag.report.charts.heads import (
     LABEL_ROW,
     Lane,
+    decision_of,
     did_it,
     draw_decisive,
     draw_head,
     head_height,
-    label_of,
 )
 from pcapdiag.report.charts.look import MARGIN, SMALL, Look, party_of
 from pcapdiag.report.charts.ruler import width
@@ -194,7 +194,7 @@ def lanes(connection: Connection, labels: Sequence[str], look: Look) -> Lanes | 
         lanes=drawn,
         path=_path(connection, rows, drawn, look),
         culprit=look.party(connection.verdict.attribution.party),
-        label=label_of(connection),
+        label=decision_of(connection),
     )
 
 
