@@ -6,6 +6,7 @@ broker closes instead, the same messages may be what it would not take.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pcapdiag.model.story import Story
@@ -23,6 +24,8 @@ MQTT_LENGTH_BYTES = 4
 MQTT_DISCONNECT = b"\xe0\x00"
 NATS_GREETING = b"INFO {"
 NATS_UNANSWERED = (b"PUB ", b"HPUB ", b"SUB ", b"UNSUB ", b"PONG\r\n")
+NATS_PUBLISH = re.compile(rb"PUB [!-~]+ (?:[!-~]+ )?\d{1,9}\r\n")
+"""A subject, perhaps another for the answer, and a size: as good as the greeting not captured."""
 NATS_PING = b"PING\r\n"
 NATS_VERBOSE = b'"verbose":true'
 """With it each message is answered by +OK (docs.nats.io, "Client Protocol")."""
@@ -65,6 +68,10 @@ def in_a_websocket(story: Story) -> bool:
 def asks_nothing(story: Story) -> bool:
     """Return whether the initiator's last messages are all of kinds that are not answered."""
     opened, head = story.hello_initiator, story.turn.request_head
+    if head.startswith(REPLICA_REPORT) or _memcached(head) or _gearman(head):
+        return True
+    if story.midstream and NATS_PUBLISH.match(head) and NATS_PING not in head:
+        return True
     if story.midstream or not head:
         return False
     if in_a_websocket(story):
@@ -79,7 +86,7 @@ def asks_nothing(story: Story) -> bool:
     if story.hello_responder.startswith(NATS_GREETING):
         asks = NATS_PING in head or NATS_VERBOSE in opened.replace(b" ", b"")
         return head.startswith(NATS_UNANSWERED) and not asks
-    return head.startswith(REPLICA_REPORT) or _memcached(head) or _gearman(head)
+    return False
 
 
 def leaves_politely(story: Story) -> bool:

@@ -51,7 +51,7 @@ def is_waiting(story: Story, until: int) -> bool:
 def _allowed(story: Story) -> float | None:
     """Return how many seconds the last request lets pass; None where it waits for no event."""
     head = story.turn.request_head
-    if story.midstream or len(head) < min(story.turn.request_bytes, KAFKA_HEAD):
+    if len(head) < min(story.turn.request_bytes, KAFKA_HEAD):
         return None
     if head == RESERVE:
         return math.inf

@@ -234,3 +234,17 @@ def test_the_largest_goodbye_of_tls12_that_snaplen_cut(size: int, code: str) -> 
     story = play(*HANDSHAKE, *used, S("FIN,ACK"), C("FIN,ACK"))
     story.turn.request_head = b"\x17"
     assert judge(story, around(story)).code == code
+
+
+def test_a_cancel_request_that_the_snaplen_cut_off_is_told_by_its_size() -> None:
+    lines = (C("PSH,ACK", b"x" * 16), S("ACK"), S("FIN,ACK"), C("FIN,ACK"), S("ACK"))
+    story = play(*HANDSHAKE, *lines)
+    story.turn.request_head = story.hello_initiator = b""
+    for port, code in ((5432, "ok"), (6432, "ok"), (8443, "tcp.closed_before_response")):
+        story.responder.port = port
+        again = replace(story)
+        assert judge(again, around(again)).code == code
+    story.responder.port = 5432
+    read = play(*HANDSHAKE, *lines)
+    read.responder.port = 5432
+    assert judge(read, around(read)).code == "tcp.closed_before_response"

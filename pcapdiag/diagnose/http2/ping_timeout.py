@@ -50,7 +50,7 @@ from pcapdiag.diagnose.judgement import Judgement, OtherCode, SideHint
 from pcapdiag.diagnose.kind import Envoy, Kind
 from pcapdiag.diagnose.text import counted, host_in_url
 from pcapdiag.diagnose.timing import duration
-from pcapdiag.diagnose.work import one_direction
+from pcapdiag.diagnose.work import answer_may_be_missing
 from pcapdiag.model.context import Context
 from pcapdiag.model.http import Ping
 from pcapdiag.model.story import Story
@@ -92,7 +92,7 @@ SURE_FROM = 900_000_000
 def match(story: Story, _context: Context) -> Judgement | None:
     """Return the verdict for an end that left because its PING was not answered."""
     end = ending(story)
-    if end is None or one_direction(story):
+    if end is None or answer_may_be_missing(story):
         return None
     ping = unanswered_ping(story, end.by_initiator, end.time)
     return _judgement(story, ping, end) if ping is not None else None

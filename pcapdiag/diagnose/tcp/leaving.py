@@ -151,7 +151,8 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
     if left is not None:
         reason = f"{waited.reason}; its own client had left just before (stream {left.stream})"
         return Patience(waited.waited, waited.timeout, waited.round_value, reason)
-    unread = story.turn.index > 1 and not known_to_answer(story)
+    cut_off = story.turn.index == 1 and not story.turn.request_head
+    unread = (story.turn.index > 1 or cut_off) and not known_to_answer(story)
     if unread or _may_have_more_to_send(story):
         sure = min(waited.timeout, MOST_SURE_UNREAD)
         return Patience(waited.waited, sure, waited.round_value, waited.reason)

@@ -282,3 +282,11 @@ def test_a_body_of_which_snaplen_cut_off_the_length_may_not_have_been_sent_whole
     assert max(sides(cut).values()) < 0.8
     assert verdict(post[:30], 0).confidence > 0.9
     assert verdict(b"GET" + post[4:30], 1).confidence > 0.9
+
+
+def test_a_first_message_that_the_snaplen_cut_off() -> None:
+    lines = (C("PSH,ACK", b"x" * 40), S("ACK"), C(FIN, after=2000), S(FIN), C("ACK"))
+    read, cut = play(*HANDSHAKE, *lines), play(*HANDSHAKE, *lines)
+    cut.turn.request_head = cut.hello_initiator = b""
+    assert judge(read, around(read, turns=9)).confidence > 0.9
+    assert judge(cut, around(cut, turns=9)).confidence == 0.75
