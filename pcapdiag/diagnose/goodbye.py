@@ -33,6 +33,7 @@ ALERT_RECORDS = (24, 31)
 QUITS = (
     b"\x01\x00\x00\x00\x01",  # MySQL COM_QUIT
     b"X\x00\x00\x00\x04",  # PostgreSQL Terminate
+    b"X\x00\x00\x00\x04" * 2,  # pg_basebackup's two processes share a connection
     b"\xe0\x00",  # MQTT DISCONNECT
     b"\xe0\x02\x00\x00",  # MQTT 5 DISCONNECT
     b"\x08\x00\x00\x00\x00\x00\x00\xce",  # AMQP heartbeat

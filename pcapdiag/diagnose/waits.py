@@ -29,6 +29,8 @@ REDIS_STREAMS = (b"XREAD", b"XREADGROUP")
 (redis.io, "Commands")."""
 RESERVE, RESERVE_WITHIN = b"reserve\r\n", b"reserve-with-timeout "
 """beanstalkd's protocol.txt."""
+MPD_GREETING, MPD_IDLE = b"OK MPD ", b"idle"
+"""Answered when the player's state changes (MPD protocol, "Querying MPD's status")."""
 KAFKA_FETCH, KAFKA_KEYS, KAFKA_VERSIONS = 1, range(93), range(20)
 KAFKA_HEAD, KAFKA_FLEXIBLE, KAFKA_NO_REPLICA = 14, 12, 15
 """A request's head up to its client's name, and the versions of Fetch from which a byte of tags
@@ -54,6 +56,8 @@ def _allowed(story: Story) -> float | None:
     if len(head) < min(story.turn.request_bytes, KAFKA_HEAD):
         return None
     if head == RESERVE:
+        return math.inf
+    if story.hello_responder.startswith(MPD_GREETING) and head.startswith(MPD_IDLE):
         return math.inf
     if head.startswith(RESERVE_WITHIN):
         return _seconds(head[len(RESERVE_WITHIN) :])

@@ -67,6 +67,8 @@ def test_http2_frames_that_want_an_answer(last: bytes) -> None:
     [
         b"\x01\x00\x00\x00\x01",
         b"X\x00\x00\x00\x04",
+        b"X\x00\x00\x00\x04" * 2,
+        b"PONG\r\n",
         b"\xe0\x00",
         b"quit\r\n",
         b"QUIT\r\n",
@@ -74,7 +76,18 @@ def test_http2_frames_that_want_an_answer(last: bytes) -> None:
         b"\x88\x82abcdxy",
         b"\x15\x03\x01\x00\x02\x02\x46",
     ],
-    ids=["mysql", "postgresql", "mqtt", "memcached", "smtp", "ldap", "websocket", "tls-alert"],
+    ids=[
+        "mysql",
+        "postgresql",
+        "twice",
+        "nats",
+        "mqtt",
+        "memcached",
+        "smtp",
+        "ldap",
+        "websocket",
+        "tls-alert",
+    ],
 )
 def test_quits_of_other_protocols(last: bytes) -> None:
     asked = (C("PSH,ACK", b"\x03hello"), S("PSH,ACK", b"\x00world"))

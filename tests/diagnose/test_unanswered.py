@@ -111,6 +111,13 @@ REPORT = b"*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$3\r\n224\r\n"
         (b"gets noreply\r\n", False),
         (b"\0REQ\0\0\0\x01\0\0\0\x01f\0REQ\0\0\0\x04\0\0\0\0", True),
         (b"\0REQ\0\0\0\x01\0\0\0\x01f\0REQ\0\0\0\x09\0\0\0\0", False),
+        (b"<13>Nov 30 03:00:00 host app: one line\n", True),
+        (b"58 <165>1 2026-11-30T03:00:00Z host app - - - one line\n", True),
+        (b"<html>\n", False),
+        (b"shop.cart.size 12.5 1764471600\n", True),
+        (b"shop.cart:3|c\n", True),
+        (b"shop.cart size\n", False),
+        (b"get a:3\r\n", False),
     ],
 )
 def test_reports_and_stores_without_a_reply(message: bytes, fine: bool) -> None:
@@ -128,3 +135,9 @@ def test_what_tells_by_itself_where_the_capture_began_late(message: bytes) -> No
     asked = (*talk[:3], C("PSH,ACK", message + b"PING\r\n"), *lines[4:])
     story = play(*HANDSHAKE, *asked, midstream=True)
     assert message is REPORT or judge(story, around(story, turns=9)).code != "ok"
+
+
+@pytest.mark.parametrize(("kind", "fine"), [(5, True), (4, True), (3, False)])
+def test_a_viewers_pointer(kind: int, fine: bool) -> None:
+    version = b"RFB 003.008\n"
+    assert (left((version, b"\x01\x01"), bytes([kind, 0, 0, 1, 0, 1]), version) == "ok") is fine
