@@ -34,9 +34,11 @@ ALERT_RECORDS = (24, 31)
 QUITS = (
     b"\x01\x00\x00\x00\x01",  # MySQL COM_QUIT
     b"X\x00\x00\x00\x04",  # PostgreSQL Terminate
+    b"X\x00\x00\x00\x04" * 2,  # pg_basebackup's two processes share a connection
     b"\xe0\x00",  # MQTT DISCONNECT
     b"\xe0\x02\x00\x00",  # MQTT 5 DISCONNECT
     b"\x08\x00\x00\x00\x00\x00\x00\xce",  # AMQP heartbeat
+    b"PONG\r\n",  # NATS, to the server's PING
 )
 """Whole messages after which a client closes and a server says nothing."""
 LINE_QUITS = (b"QUIT\r\n", b"QUIT\n")
@@ -65,6 +67,8 @@ LARGEST_ALERT = 85
 5246 section 6.2.3.2; measured)."""
 CANCEL_REQUEST = b"\x00\x00\x00\x10\x04\xd2\x16\x2e"
 """PostgreSQL's CancelRequest: a connection of its own, which the server closes without a word."""
+POSTGRES_PORTS = (5432, 6432)
+"""PostgreSQL's and PgBouncer's, where nothing else that begins a connection is as short."""
 PORT_EDGES = (1024, 32768)
 """Below are servers' ports and registered ones, from there on Linux's ephemeral ones."""
 SMALL_MESSAGE = 128
@@ -110,7 +114,8 @@ def asks_for_answer(story: Story) -> bool:
     if turn.request_bytes <= SHUTDOWN_BYTES and head.upper().startswith(SHUTDOWNS):
         return False
     if turn.index == 1 and _is_first_message(story):
-        return not (head.startswith(CANCEL_REQUEST) or (story.greeting_bytes and _quits(turn)))
+        cancels = head.startswith(CANCEL_REQUEST) or _cancels_unread(story)
+        return not (cancels or (story.greeting_bytes and _quits(turn)))
     if head.startswith(METHODS):
         return True
     if roles_guessed(story):
@@ -127,6 +132,12 @@ def asks_for_answer(story: Story) -> bool:
     if _unreadable_farewell(story) or _left_at_once(story):
         return False
     return not _taken_as_farewell(story)
+
+
+def _cancels_unread(story: Story) -> bool:
+    """Return whether the snaplen cut off what by its size is a CancelRequest."""
+    asked, cut = len(CANCEL_REQUEST) + 8, not story.turn.request_head
+    return cut and story.turn.request_bytes == asked and story.responder.port in POSTGRES_PORTS
 
 
 def _is_first_message(story: Story) -> bool:

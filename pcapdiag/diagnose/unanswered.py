@@ -6,6 +6,7 @@ broker closes instead, the same messages may be what it would not take.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pcapdiag.model.story import Story
@@ -23,6 +24,8 @@ MQTT_LENGTH_BYTES = 4
 MQTT_DISCONNECT = b"\xe0\x00"
 NATS_GREETING = b"INFO {"
 NATS_UNANSWERED = (b"PUB ", b"HPUB ", b"SUB ", b"UNSUB ", b"PONG\r\n")
+NATS_PUBLISH = re.compile(rb"PUB [!-~]+ (?:[!-~]+ )?\d{1,9}\r\n")
+"""A subject, perhaps another for the answer, and a size: as good as the greeting not captured."""
 NATS_PING = b"PING\r\n"
 NATS_VERBOSE = b'"verbose":true'
 """With it each message is answered by +OK (docs.nats.io, "Client Protocol")."""
@@ -43,6 +46,16 @@ MEMCACHED_STORES = (b"set", b"add", b"replace", b"append", b"prepend", b"cas")
 MEMCACHED_OTHERS = (b"delete", b"incr", b"decr", b"touch", b"flush_all", b"verbosity")
 """memcached's commands that take ``noreply`` (doc/protocol.txt): a block of data follows the first
 ones, with its size as their fifth word."""
+LOG_LINE = re.compile(rb"(?:\d{1,5} )?<\d{1,3}>[!-~]")
+"""A syslog message, counted or not (RFC 5424 section 6, RFC 6587 section 3.4)."""
+METRICS = re.compile(
+    rb"(?:[\w.;=~%{}-]+ [-+]?[\d.eE+-]+ -?\d{1,10}(?:\.\d+)?\n|"
+    rb"[\w.%-]+:[-+]?[\d.]+\|(?:c|g|ms|h|s|m|d)\b)"
+)
+"""Graphite's plaintext protocol (path, value, time) and StatsD's (name:value|type)."""
+RFB = b"RFB 003."
+RFB_UNANSWERED = (0, 2, 4, 5, 6)
+"""Of VNC's client messages all but FramebufferUpdateRequest (RFC 6143 section 7.5)."""
 GEARMAN = b"\0REQ"
 GEARMAN_HEADER = 12
 GEARMAN_UNANSWERED = frozenset({1, 2, 3, 4, 12, 13, 14, 22, 23, 25, 28, 29})
@@ -68,6 +81,12 @@ def in_a_websocket(story: Story) -> bool:
 def asks_nothing(story: Story) -> bool:
     """Return whether the initiator's last messages are all of kinds that are not answered."""
     opened, head = story.hello_initiator, story.turn.request_head
+    if head.startswith(REPLICA_REPORT) or LOG_LINE.match(head) or METRICS.match(head):
+        return True
+    if _memcached(head) or _gearman(head):
+        return True
+    if story.midstream and NATS_PUBLISH.match(head) and NATS_PING not in head:
+        return True
     if story.midstream or not head:
         return False
     if in_a_websocket(story):
@@ -77,12 +96,14 @@ def asks_nothing(story: Story) -> bool:
         return _mqtt(head)
     if opened.startswith(AMQP_OPENS):
         return all(_amqp(head))
+    if opened.startswith(RFB):
+        return head[0] in RFB_UNANSWERED
     if opened.startswith(STOMP_OPENS):
         return head.startswith(STOMP_UNANSWERED) and STOMP_ASKS not in head
     if story.hello_responder.startswith(NATS_GREETING):
         asks = NATS_PING in head or NATS_VERBOSE in opened.replace(b" ", b"")
         return head.startswith(NATS_UNANSWERED) and not asks
-    return head.startswith(REPLICA_REPORT) or _memcached(head) or _gearman(head)
+    return False
 
 
 def leaves_politely(story: Story) -> bool:

@@ -29,6 +29,8 @@ REDIS_STREAMS = (b"XREAD", b"XREADGROUP")
 (redis.io, "Commands")."""
 RESERVE, RESERVE_WITHIN = b"reserve\r\n", b"reserve-with-timeout "
 """beanstalkd's protocol.txt."""
+MPD_GREETING, MPD_IDLE = b"OK MPD ", b"idle"
+"""Answered when the player's state changes (MPD protocol, "Querying MPD's status")."""
 KAFKA_FETCH, KAFKA_KEYS, KAFKA_VERSIONS = 1, range(93), range(20)
 KAFKA_HEAD, KAFKA_FLEXIBLE, KAFKA_NO_REPLICA = 14, 12, 15
 """A request's head up to its client's name, and the versions of Fetch from which a byte of tags
@@ -51,9 +53,11 @@ def is_waiting(story: Story, until: int) -> bool:
 def _allowed(story: Story) -> float | None:
     """Return how many seconds the last request lets pass; None where it waits for no event."""
     head = story.turn.request_head
-    if story.midstream or len(head) < min(story.turn.request_bytes, KAFKA_HEAD):
+    if len(head) < min(story.turn.request_bytes, KAFKA_HEAD):
         return None
     if head == RESERVE:
+        return math.inf
+    if story.hello_responder.startswith(MPD_GREETING) and head.startswith(MPD_IDLE):
         return math.inf
     if head.startswith(RESERVE_WITHIN):
         return _seconds(head[len(RESERVE_WITHIN) :])

@@ -197,9 +197,10 @@ def _http1_reader(started: bool) -> Http1Reader:
 
 
 def _http2_reader(started: bool = True, switched: Exchange | None = None) -> Http2Reader:
-    from pcapdiag.protocols.http.http2 import Http2Reader  # Only here: many captures have none.
+    # Only here: many captures have none.
+    from pcapdiag.protocols.http.skimming import SkimmingReader
 
-    return Http2Reader(started, switched)
+    return SkimmingReader(started, switched)
 
 
 def _without_greeting(pieces: list[Piece]) -> list[Piece]:

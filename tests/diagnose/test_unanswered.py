@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.diagnose.playbook import HANDSHAKE, C, S, judged
+from pcapdiag.diagnose.judge import judge
+from tests.diagnose.playbook import HANDSHAKE, C, S, around, judged, play
 
 MQTT = (b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", b"\x20\x02\x00\x00")
 AMQP = (b"AMQP\x00\x00\x09\x01", b"\x01\0\0\0\0\0\x04\0\x0a\0\x0a\xce")
@@ -110,7 +111,33 @@ REPORT = b"*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$3\r\n224\r\n"
         (b"gets noreply\r\n", False),
         (b"\0REQ\0\0\0\x01\0\0\0\x01f\0REQ\0\0\0\x04\0\0\0\0", True),
         (b"\0REQ\0\0\0\x01\0\0\0\x01f\0REQ\0\0\0\x09\0\0\0\0", False),
+        (b"<13>Nov 30 03:00:00 host app: one line\n", True),
+        (b"58 <165>1 2026-11-30T03:00:00Z host app - - - one line\n", True),
+        (b"<html>\n", False),
+        (b"shop.cart.size 12.5 1764471600\n", True),
+        (b"shop.cart:3|c\n", True),
+        (b"shop.cart size\n", False),
+        (b"get a:3\r\n", False),
     ],
 )
 def test_reports_and_stores_without_a_reply(message: bytes, fine: bool) -> None:
     assert (left(ASK, message) == "ok") is fine
+
+
+@pytest.mark.parametrize(
+    "message", [REPORT, b"PUB a.b 5\r\nhello\r\n", b"PUB a inbox.1 2\r\nhi\r\n"]
+)
+def test_what_tells_by_itself_where_the_capture_began_late(message: bytes) -> None:
+    talk = (C("PSH,ACK", b"x" * 40), S("PSH,ACK", b"y" * 40), C("ACK"), C("PSH,ACK", message))
+    lines = (*talk, S("ACK"), C("FIN,ACK", after=2650), S("FIN,ACK"))
+    story = play(*HANDSHAKE, *lines, midstream=True)
+    assert judge(story, around(story, turns=9)).code == "ok"
+    asked = (*talk[:3], C("PSH,ACK", message + b"PING\r\n"), *lines[4:])
+    story = play(*HANDSHAKE, *asked, midstream=True)
+    assert message is REPORT or judge(story, around(story, turns=9)).code != "ok"
+
+
+@pytest.mark.parametrize(("kind", "fine"), [(5, True), (4, True), (3, False)])
+def test_a_viewers_pointer(kind: int, fine: bool) -> None:
+    version = b"RFB 003.008\n"
+    assert (left((version, b"\x01\x01"), bytes([kind, 0, 0, 1, 0, 1]), version) == "ok") is fine

@@ -90,3 +90,10 @@ def test_a_file_that_ends_while_it_waits() -> None:
     assert judged(*HANDSHAKE, C("PSH,ACK", WAITING[0]), S("ACK"), turns=3).code == "ok"
     ask = C("PSH,ACK", resp(b"LPOP", b"q"))
     assert judged(*HANDSHAKE, ask, S("ACK"), turns=3).code == "capture.partial"
+
+
+def test_a_players_idle() -> None:
+    idle = (C("PSH,ACK", b"idle player\n"), S("ACK"), C("FIN,ACK", after=3000), *DONE)
+    greeted = (S("PSH,ACK", b"OK MPD 0.23.5\n"), C("ACK"))
+    assert judged(*HANDSHAKE, *greeted, *idle, turns=9).code == "ok"
+    assert judged(*HANDSHAKE, *idle, turns=9).code == "tcp.response_timeout"

@@ -36,7 +36,8 @@ def exactness(view: ResetView) -> Signal | None:
             detail = "RST has exactly the number behind data that it overtook, and that came later"
             return signal("seq_exact", view.side, detail, (reset.frame, late[0].frame))
         detail = f"RST is {off:,} bytes ahead of what {view.end.address} had sent"
-        return signal("seq_ahead", "path", detail, frames, bool(late) or _missed(view))
+        doubtful = bool(late) or _missed(view) or _behind_a_fin(view, off)
+        return signal("seq_ahead", "path", detail, frames, doubtful)
     if off > 0 or view.acked is None or not seq_after(view.acked, reset.seq):
         return None
     detail = f"RST is stale: {-off:,} bytes behind what {view.end.address} had sent and got acked"
@@ -112,6 +113,14 @@ def _burst(view: ResetView) -> list[PacketFact]:
         and not p.marks & DUPLICATE
         and abs(p.time - time) <= TOGETHER
     ]
+
+
+def _behind_a_fin(view: ResetView, off: int) -> bool:
+    """Return whether the capture may only lack the sender's FIN, and what acknowledged it.
+
+    An answer to that has the acknowledgment's number, one more than all that was seen.
+    """
+    return view.bare and off == 1 and not view.end.fin_frame
 
 
 def _missed(view: ResetView) -> bool:

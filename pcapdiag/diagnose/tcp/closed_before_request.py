@@ -158,7 +158,7 @@ def _only_talks(story: Story, context: Context) -> bool:
     if is_a_file(story) or says is Greeting.TIMED_OUT:
         return True
     endpoint = context.endpoint(story.responder.address, story.responder.port)
-    if says is Greeting.REFUSAL or endpoint.first_bytes:
+    if says is Greeting.REFUSAL or endpoint.first_bytes or story.turn.index:
         return False
     return says is Greeting.OTHER or endpoint.established > 1
 

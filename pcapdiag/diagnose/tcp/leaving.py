@@ -52,6 +52,8 @@ MOST_SURE_UNREAD = 0.75
 """Probability of a timeout at most in a protocol that cannot be read: maybe no answer was due."""
 ENDLESS = (b"text/event-stream", b"multipart/x-mixed-replace", b"icy-name:", b"icy-metaint:")
 """Bodies that go on until the client has had enough."""
+RADIO, OF_A_LENGTH = b"\r\ncontent-type: audio/", b"\r\ncontent-length:"
+"""The same without a length: Icecast."""
 FAREWELL = LARGEST_ALERT
 """A TLS alert record is at most this long."""
 LAST_WORDS = 512
@@ -129,7 +131,8 @@ def _may_be_endless(turn: Turn, unread: int) -> bool:
     Events come a few bytes at a time; who leaves more of it unread has left a download.
     """
     head = turn.response_head
-    if any(kind in head.lower() for kind in ENDLESS):
+    low = head.lower()
+    if any(kind in low for kind in ENDLESS) or (RADIO in low and OF_A_LENGTH not in low):
         return True
     cut = head.startswith(HTTP1) and head_end(head) < 0 and turn.response_bytes > len(head)
     return cut and unread <= LAST_WORDS
@@ -151,7 +154,8 @@ def _weighed(story: Story, context: Context, since: int, end: Ending) -> Patienc
     if left is not None:
         reason = f"{waited.reason}; its own client had left just before (stream {left.stream})"
         return Patience(waited.waited, waited.timeout, waited.round_value, reason)
-    unread = story.turn.index > 1 and not known_to_answer(story)
+    cut_off = story.turn.index == 1 and not story.turn.request_head
+    unread = (story.turn.index > 1 or cut_off) and not known_to_answer(story)
     if unread or _may_have_more_to_send(story):
         sure = min(waited.timeout, MOST_SURE_UNREAD)
         return Patience(waited.waited, sure, waited.round_value, waited.reason)

@@ -1,21 +1,19 @@
 """Reads HTTP/2 from both ends of a connection (RFC 9113): streams, windows and events.
 
-Pieces must come in the order of the capture. Memory is bounded: streams that went well are dropped
-when they end, bodies pass without being held. What is not HTTP/2 becomes a fact, never an
-exception.
+All of it is read here; skimming.py passes over what goes well. Pieces must come in the order of the
+capture. Memory is bounded: streams that went well are dropped when they end, bodies pass without
+being held. What is not HTTP/2 becomes a fact, never an exception.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from pcapdiag.model.application import Piece
 from pcapdiag.model.http import Exchange, HttpFacts
 from pcapdiag.protocols.http import http2_events as events
 from pcapdiag.protocols.http.asked import AskedLog
-from pcapdiag.protocols.http.describe import short
 from pcapdiag.protocols.http.frames import (
     END_HEADERS,
     END_STREAM,
@@ -27,21 +25,13 @@ from pcapdiag.protocols.http.header_block import HeaderBlocks
 from pcapdiag.protocols.http.heads import Fields
 from pcapdiag.protocols.http.kept import MAX_OPEN, KeptExchanges
 from pcapdiag.protocols.http.local_reply import recognise
-from pcapdiag.protocols.http.streams import Stream, method_text, target_text, upgraded
+from pcapdiag.protocols.http.streams import Stream, upgraded
 from pcapdiag.protocols.http.windows import CONNECTION, SendWindows
 from pcapdiag.protocols.packet_buffer import Moment
-
-if TYPE_CHECKING:
-    from pcapdiag.protocols.http.skim import Skim
-    from pcapdiag.protocols.http.skimmed_stream import SkimmedStream
 
 MAX_CLOSED = 1_000
 """Ended streams that are remembered, so that late frames do not look like new ones."""
 MAX_OPEN_LISTED = 100
-CALM = 8
-"""Requests that are read in full, after something that cannot be skimmed over."""
-BOUNDLESS = 1 << 60
-"""A window that does not shut."""
 
 
 class _End:
@@ -70,35 +60,13 @@ class Http2Reader:
         self._kept = KeptExchanges()
         self._asked = AskedLog()
         self._count = 0
-        self._calm = CALM
-        self._newest = 0
-        self._skimmed = range(0)
-        """Streams that were skimmed over; those that are not open are closed, but for"""
-        self._indices: dict[int, int] = {}
-        """streams that are read after all, of which this has the indices of the requests."""
-        self._noted: set[int] = set()
-        """Streams that were answered well and noted, though they were skimmed over."""
-        self._skim: Skim | None = None
         self._incomplete = not started
         if switched is not None:
-            self._count = switched.index + 1
-            self._open_stream(1, upgraded(switched))
-            self._note_open()
+            self._count = switched.index
+            self._number(self._open_stream(1, upgraded(switched)))
 
     def feed(self, piece: Piece) -> None:
         """Read the next bytes of an end."""
-        if self._skim is not None:
-            if not piece.hole and self._skim.take(piece):
-                return
-            skimmed = piece.hole == 0
-            self._end_skim(self._skim)
-            if skimmed:
-                return
-        self._read(piece)
-        if self._calm >= CALM and self._may_skim():
-            self._begin_skim()
-
-    def _read(self, piece: Piece) -> None:
         end = self._ends[piece.from_initiator]
         self._incomplete = self._incomplete or piece.hole > 0
         for frame in end.frames.read(piece):
@@ -109,8 +77,6 @@ class Http2Reader:
 
     def finish(self) -> HttpFacts:
         """Return everything that was read; nothing may be fed afterwards."""
-        if self._skim is not None:
-            self._end_skim(self._skim)
         self._open_begun_request()
         facts = self._events.finish()
         facts.preface = self._ends[True].frames.preface
@@ -196,15 +162,16 @@ class Http2Reader:
         if not from_initiator:
             stream.response_headers(fields, first)
             return
-        if stream_id in self._indices:
-            stream.exchange.index = self._indices.pop(stream_id)
-            stream.request_headers(fields, first)
-            return
         if not stream.request_begun:
-            stream.exchange.index = self._count
-            self._count += 1
+            self._number(stream)
         stream.request_headers(fields, first)
-        self._note_open()
+
+    def _number(self, stream: Stream) -> None:
+        """Say of a request how many came before it."""
+        stream.exchange.index = self._count
+        self._count += 1
+        facts = self._events.facts
+        facts.most_open = max(facts.most_open, len(self._open))
 
     def _data(self, from_initiator: bool, end: _End, frame: Frame) -> None:
         stream = self._stream(frame.stream_id)
@@ -231,7 +198,7 @@ class Http2Reader:
 
     def _rst_stream(self, from_initiator: bool, frame: Frame) -> None:
         stream = self._stream(frame.stream_id)
-        after_headers = self._closed.get(frame.stream_id, frame.stream_id in self._skimmed)
+        after_headers = self._was_answered(frame.stream_id)
         if stream is not None:
             after_headers = stream.response_begun
             stream.reset(from_initiator, int.from_bytes(frame.payload, "big"), frame.last)
@@ -251,10 +218,8 @@ class Http2Reader:
     def _stream(self, stream_id: int) -> Stream | None:
         """Return an open stream of the initiator, opened now if need be; pushed ones have none."""
         stream = self._open.get(stream_id)
-        if stream is not None or stream_id % 2 == 0 or stream_id in self._closed:
+        if stream is not None or stream_id % 2 == 0 or self._is_closed(stream_id):
             return stream
-        if stream_id in self._skimmed and stream_id not in self._indices:
-            return None
         if len(self._open) >= MAX_OPEN:
             # Counted, and its later frames are passed over.
             self._incomplete = True
@@ -264,6 +229,13 @@ class Http2Reader:
         exchange = Exchange(index=self._count, version="2", stream_id=stream_id)
         return self._open_stream(stream_id, exchange)
 
+    def _is_closed(self, stream_id: int) -> bool:
+        return stream_id in self._closed
+
+    def _was_answered(self, stream_id: int) -> bool:
+        """Return whether a closed stream's response had begun."""
+        return self._closed.get(stream_id, False)
+
     def _has_more(self, from_initiator: bool) -> bool:
         exchanges = (stream.exchange for stream in self._open.values())
         if from_initiator:
@@ -272,14 +244,9 @@ class Http2Reader:
 
     def _open_stream(self, stream_id: int, exchange: Exchange) -> Stream:
         stream = self._open[stream_id] = Stream(stream_id, exchange)
-        self._newest = max(self._newest, stream_id)
         for end in self._ends:
             end.windows.follow(stream_id)
         return stream
-
-    def _note_open(self) -> None:
-        facts = self._events.facts
-        facts.most_open = max(facts.most_open, len(self._open))
 
     def _close(self, stream: Stream, moment: Moment, is_reset: bool) -> None:
         del self._open[stream.stream_id]
@@ -299,97 +266,8 @@ class Http2Reader:
     def _keep(self, stream: Stream) -> None:
         exchange = stream.finished()
         exchange.local_reply = recognise(exchange)
-        if self._skim is not None:
-            self._skim.show_ended()
         self._kept.add(exchange)
-        self._calm += 1
-        if stream.stream_id in self._noted:
-            self._noted.remove(stream.stream_id)
-        else:
-            self._asked.add(exchange, stream.health)
-        if self._skim is not None:
-            self._skim.wanted = self._kept.wanted
+        self._note_asked(stream, exchange)
 
-    # Skimming over what goes well.
-
-    def _may_skim(self) -> bool:
-        if self._ends[False].blocks.lost and not self._kept.is_full:
-            # Without a status each answer may be an alarming one.
-            return False
-        return all(
-            end.frames.is_between and end.blocks.is_between and not end.windows.is_shut()
-            for end in self._ends
-        )
-
-    def _begin_skim(self) -> None:
-        from pcapdiag.protocols.http.skim import Skim, end_of  # Only here: few need it.
-
-        if self._incomplete:
-            # Older streams may have been opened unseen.
-            self._skimmed = range(self._newest + 1, self._newest + 1)
-        responder, initiator = (end_of(each.blocks, each.windows) for each in self._ends)
-        self._skim = Skim(self, (responder, initiator), self._newest, self._count)
-        self._skim.others = len(self._open)
-        self._skim.wanted = self._kept.wanted
-        self._skim.notes = not self._asked.is_full
-        for from_initiator, end in enumerate(self._ends):
-            # The skim counts for it, and hands on nothing when it shuts.
-            end.windows.set_connection(BOUNDLESS)
-            for piece in end.frames.take_rest(bool(from_initiator)):
-                self.feed(piece)
-
-    def _note_skimmed(self, skim: Skim) -> None:
-        self._newest, self._count = skim.newest, skim.requests
-        self._skimmed = range(self._skimmed.start, skim.newest + 1)
-
-    def read_stream(self, stream: int, index: int, frames: list[Piece]) -> None:
-        """Read the frames of a stream so far that the skim hands on."""
-        self._indices[stream] = index
-        self.read_frame(frames)
-
-    def read_frame(self, frame: list[Piece]) -> None:
-        """Read a frame that the skim hands on."""
-        if self._skim is not None:
-            self._note_skimmed(self._skim)
-        for piece in frame:
-            self._read(piece)
-        if self._skim is not None:
-            self._skim.others, self._skim.requests = len(self._open), self._count
-
-    def note_answered(self, stream: SkimmedStream) -> None:
-        """Note a request that was answered well, for the skim."""
-        from pcapdiag.protocols.http.field_kinds import asked_of  # Only here: as above.
-
-        fields = asked_of(stream.fields)
-        self._noted.add(stream.stream)
-        self._asked.add_healthy(
-            stream.frames[0][1][0].time,
-            stream.status,
-            method_text(fields.get(b":method", b"")),
-            target_text(fields.get(b":path", b"")),
-            short(fields, b"user-agent"),
-        )
-        if self._skim is not None:
-            self._skim.notes = not self._asked.is_full
-
-    def _end_skim(self, skim: Skim) -> None:
-        """Go on with what the skim holds, and read in full again."""
-        self._skim = None
-        self._calm = 0
-        self._note_skimmed(skim)
-        facts = self._events.facts
-        facts.most_open = max(facts.most_open, skim.most_open)
-        streams = skim.streams()
-        self._kept.pass_over(skim.dropped)
-        for from_initiator, end in enumerate(self._ends):
-            sent = sum(each.sent(from_initiator) for each in streams)
-            end.windows.set_connection(skim.window(bool(from_initiator)) + sent)
-            end.blocks.add_entries(skim.new_entries(bool(from_initiator)))
-        self._indices.update((stream.stream, stream.index) for stream in streams)
-        frames = sorted(
-            (frame for stream in streams for frame in stream.frames), key=lambda frame: frame[0]
-        )
-        for piece in chain.from_iterable(frame for _order, frame in frames):
-            self._read(piece)
-        for piece in skim.rests():
-            self._read(piece)
+    def _note_asked(self, stream: Stream, exchange: Exchange) -> None:
+        self._asked.add(exchange, stream.health)

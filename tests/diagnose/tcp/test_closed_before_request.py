@@ -159,6 +159,12 @@ def test_a_final_ack_that_the_capture_lost() -> None:
     assert (verdict.code, verdict.facts["since_start"]) == ("tcp.closed_before_request", "1 s")
 
 
+def test_who_asked_did_not_come_for_the_word_alone() -> None:
+    greeted = (S("PSH,ACK", b"hello\r\n"), C("ACK"), S("FIN,ACK"), C("PSH,ACK", b"x" * 20))
+    lines = (*HANDSHAKE, *greeted, S("RST", win=0))
+    assert judged(*lines, established=1).code == "tcp.closed_before_request"
+
+
 def test_a_port_check_by_the_initiator_is_fine() -> None:
     assert judged(*HANDSHAKE, C("FIN,ACK"), S("FIN,ACK"), C("ACK")).code == "ok"
 

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from pcapdiag.model.application import Piece
 from pcapdiag.model.http import HttpFacts
-from pcapdiag.protocols.http import asked, http2, kept
+from pcapdiag.protocols.http import asked, kept, skimming
 from pcapdiag.protocols.http.header_block import HeaderBlocks
 from pcapdiag.protocols.http.heads import Fields
 from pcapdiag.protocols.http.http2 import Http2Reader
 from pcapdiag.protocols.http.skim import MAX_HELD, End, Skim, end_of
 from pcapdiag.protocols.http.skimmed_stream import SkimmedStream
+from pcapdiag.protocols.http.skimming import SkimmingReader
 from pcapdiag.protocols.http.windows import SendWindows
 from tests.protocols.http.talk import (
     CLIENT,
@@ -175,13 +176,6 @@ def _segments(lines: list[Line], seed: int) -> list[Piece]:
     return segments
 
 
-class _InFull(Http2Reader):
-    """Skims over nothing."""
-
-    def _may_skim(self) -> bool:
-        return False
-
-
 def _facts(reader: Http2Reader, said: list[Piece]) -> HttpFacts:
     for piece in said:
         reader.feed(piece)
@@ -193,8 +187,8 @@ def test_what_is_told_is_the_same(seed: int) -> None:
     said = _segments(_Talk(seed).lines(60), seed)
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(asked, "MAX_ASKED", 20)
-        monkeypatch.setattr(http2, "CALM", 2)
-        assert _facts(Http2Reader(), said) == _facts(_InFull(), said)
+        monkeypatch.setattr(skimming, "CALM", 2)
+        assert _facts(SkimmingReader(), said) == _facts(Http2Reader(), said)
 
 
 @given(st.integers(0, 1 << 60), st.integers(3, 60))
@@ -203,7 +197,7 @@ def test_the_same_where_the_beginning_is_missed(seed: int, first: int) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(kept, "MAX_EXCHANGES", 5)
         monkeypatch.setattr(asked, "MAX_ASKED", 20)
-        assert _facts(Http2Reader(False), said) == _facts(_InFull(False), said)
+        assert _facts(SkimmingReader(False), said) == _facts(Http2Reader(False), said)
 
 
 def test_what_goes_well_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +216,7 @@ def test_what_goes_well_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
         lines.append((SERVER, server.headers(stream, _status="200", date=str(stream // 9))))
         lines.append((SERVER, data(stream, b"well", True)))
     lines += [(CLIENT, client.request(2_001)), (SERVER, server.headers(2_001, _status="503"))]
-    facts = _facts(Http2Reader(), pieces(*lines))
+    facts = _facts(SkimmingReader(), pieces(*lines))
     assert (facts.requests, facts.left_out) == (1_001, 998)
     assert [each.index for each in facts.exchanges] == [998, 999, 1_000]
     assert [each.target for each in facts.exchanges] == ["/1997", "/1999", "/"]
