@@ -210,7 +210,7 @@ def _sent_again(story: Story) -> str:
 
 def _request_notes(story: Story) -> list[str]:
     """Tell of answers that were complete, and may have been of no use all the same."""
-    http = story.application.http if story.application else None
+    http = story.http
     found = (
         tell(story, exchange)
         for exchange in (http.exchanges if http else [])

@@ -12,21 +12,17 @@ from pcapdiag.model.story import Story
 
 def streams(story: Story) -> list[Exchange]:
     """Return what is known of the connection's requests on HTTP/2 streams, in order."""
-    application = story.application
-    found = application.http.exchanges if application and application.http else []
-    return [one for one in found if one.stream_id]
+    return [one for one in story.exchanges if one.stream_id]
 
 
 def http2_facts(story: Story) -> Http2Facts | None:
     """Return what is known of the connection's HTTP/2; None where it is none, or cannot be read."""
-    application = story.application
-    return application.http.http2 if application and application.http else None
+    return story.http.http2 if story.http else None
 
 
 def is_incomplete(story: Story) -> bool:
     """Return whether bytes were missing, so that an end of a stream may have gone unseen."""
-    application = story.application
-    return bool(application and application.http and application.http.incomplete)
+    return story.http is not None and story.http.incomplete
 
 
 def is_unfinished(exchange: Exchange) -> bool:
