@@ -57,8 +57,7 @@ def request_shows(story: Story, exchange: Exchange) -> int:
     found = GRPC if exchange.grpc is not None else 0
     if exchange.local_reply is not None:
         found |= REPLY
-    framed = story.http is not None and story.http.http2 is not None
-    if framed or exchange.stream_id is not None or exchange.reset_code is not None:
+    if story.http2 is not None or exchange.stream_id is not None or exchange.reset_code is not None:
         found |= HTTP2
     return found
 
@@ -97,6 +96,6 @@ def _of_bytes(story: Story) -> int:
         found |= TLS
     if story.exchanges:
         found |= REQUESTS
-    if story.http is not None and story.http.http2 is not None:
+    if story.http2 is not None:
         found |= HTTP2
     return found

@@ -313,9 +313,8 @@ class Analysis(Following):
             self.key_states[tls.key_state] += 1
 
     def _count_goaways(self, story: Story) -> None:
-        http = story.http
-        if http is not None and http.http2 is not None and story.same_as is None:
-            for goaway in http.http2.goaways:
+        if story.http2 is not None and story.same_as is None:
+            for goaway in story.http2.goaways:
                 self.tracker.activity.goaway(goaway.time)
 
     def key_notes(self) -> list[str]:

@@ -19,7 +19,7 @@ import msgspec
 
 from pcapdiag.model.application import Application
 from pcapdiag.model.ends import join_port
-from pcapdiag.model.http import Exchange, HttpFacts
+from pcapdiag.model.http import Exchange, Http2Facts, HttpFacts
 from pcapdiag.model.packet import MASK32, PacketFact, seq_add
 from pcapdiag.model.tls import TlsFacts
 
@@ -286,6 +286,11 @@ class Story(msgspec.Struct, eq=False, dict=True):
     def http(self) -> HttpFacts | None:
         """What was read of HTTP; None where nothing was."""
         return self.application.http if self.application else None
+
+    @property
+    def http2(self) -> Http2Facts | None:
+        """What was read of HTTP/2 itself; None where there was none, or nothing was read."""
+        return self.http.http2 if self.http else None
 
     @property
     def exchanges(self) -> Sequence[Exchange]:

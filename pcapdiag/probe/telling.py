@@ -145,8 +145,7 @@ def _not_done(draft: Draft, story: Story) -> ProbeVerdict | None:
     """Return what is said of a check that has no verdict, and did not get what it asked for."""
     facts, client = draft.facts, draft.client
     if draft.name == "http2":
-        http = story.http
-        came = http is not None and http.http2 is not None and http.http2.settings_frame_responder
+        came = story.http2 is not None and story.http2.settings_frame_responder
         return None if came else not_http2(story)
     if draft.name == "http":
         return None if facts.http_status is not None else untold(story, "no HTTP status came")
